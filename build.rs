@@ -1,0 +1,79 @@
+//! Reads, checks and packs the bundled price table, so that the program starts with it ready in memory.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs, process};
+
+#[allow(dead_code)]
+#[path = "src/context.rs"]
+mod context;
+#[allow(dead_code)]
+#[path = "src/meter.rs"]
+mod meter;
+#[allow(dead_code)]
+#[path = "src/money.rs"]
+mod money;
+#[allow(dead_code)]
+#[path = "src/period.rs"]
+mod period;
+#[allow(dead_code)]
+mod pricing {
+    #[path = "../src/pricing/card.rs"]
+    pub mod card;
+    #[path = "../src/pricing/compile.rs"]
+    pub mod compile;
+    #[path = "../src/pricing/packed.rs"]
+    pub mod packed;
+    #[path = "../src/pricing/problem.rs"]
+    pub mod problem;
+    #[path = "../src/pricing/yaml.rs"]
+    pub mod yaml;
+}
+
+use pricing::compile::{PriceFile, Use, compile};
+use pricing::problem::{Severity, render_all};
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    for watched in ["src/context.rs", "src/meter.rs", "src/money.rs", "src/period.rs", "src/pricing", "pricing"] {
+        println!("cargo:rerun-if-changed={watched}");
+    }
+    let files = price_files();
+    let (providers, problems) = compile(&files, Use::Table, &|_, _| None);
+    if problems.iter().any(|p| p.severity == Severity::Error) {
+        let text_of = |path: &str| files.iter().find(|f| f.path == path).map(|f| f.text.as_str());
+        eprintln!("the price table has errors:\n\n{}", render_all(&problems, text_of));
+        process::exit(1);
+    }
+    let version = table_version();
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    fs::write(out.join("prices.bin"), pricing::packed::pack(&version, &providers)).expect("OUT_DIR can be written");
+}
+
+/// Every price file, in one order on every machine.
+fn price_files() -> Vec<PriceFile> {
+    let mut paths = Vec::new();
+    collect(Path::new("pricing"), &mut paths);
+    paths.sort();
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        PriceFile { path: path.display().to_string().replace('\\', "/"), text: text.replace("\r\n", "\n") }
+    };
+    paths.into_iter().map(read).collect()
+}
+
+fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
+        let path = entry.expect("a folder that can be listed").path();
+        if path.is_dir() {
+            collect(&path, paths);
+        } else if path.extension().is_some_and(|e| e == "yaml") && path.file_name().is_some_and(|n| n != "table.yaml") {
+            paths.push(path);
+        }
+    }
+}
+
+fn table_version() -> String {
+    let text = fs::read_to_string("pricing/table.yaml").expect("pricing/table.yaml holds the version of the table");
+    let version = text.lines().find_map(|line| line.strip_prefix("version: ")).expect("a line `version: …`");
+    version.trim().to_owned()
+}

@@ -1,0 +1,76 @@
+//! Why one model is dearer than another for the same work: the difference, split exactly.
+
+use serde::Serialize;
+
+use super::Refusal;
+use super::estimate::{Estimate, Work, estimate};
+use crate::meter::Side;
+use crate::money::Usd;
+use crate::period::Instant;
+use crate::pricing::card::{ModelCard, ProviderHead};
+
+/// The difference between two models for the same work, in dollars; the parts add up to the difference of the totals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// From other rates for the prompt, counted with the other model's tokens.
+    pub input_rate: Usd,
+    /// From counting the same prompt as more or fewer tokens, at this model's rates.
+    pub tokenizer: Usd,
+    /// From other rates for the answer.
+    pub output_rate: Usd,
+    /// From fees that are not tokens.
+    pub fees: Usd,
+}
+
+impl Difference {
+    /// The sum of the parts.
+    #[must_use]
+    pub fn total(&self) -> Usd {
+        self.input_rate + self.tokenizer + self.output_rate + self.fees
+    }
+
+    /// The part that weighs most, as a word for people; `None` where nothing differs.
+    #[must_use]
+    pub fn main_reason(&self) -> Option<&'static str> {
+        let parts = [
+            ("input rate", self.input_rate),
+            ("tokenizer", self.tokenizer),
+            ("output rate", self.output_rate),
+            ("fees", self.fees),
+        ];
+        let size = |usd: Usd| usd.amount().abs();
+        let (name, largest) = parts.into_iter().max_by_key(|(_, usd)| size(*usd))?;
+        (!largest.amount().is_zero()).then_some(name)
+    }
+}
+
+/// A model with the work as its own tokenizer counts it.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    /// The provider's head.
+    pub head: &'a ProviderHead,
+    /// The model's card.
+    pub model: &'a ModelCard,
+    /// The work.
+    pub work: &'a Work,
+}
+
+/// Splits the difference of `this` to `other`, at the expected quantities of both.
+///
+/// # Errors
+/// The [`Refusal`] of whatever has no price: `this` is also priced with the token count of `other`.
+pub fn difference(this: Candidate, other: Candidate, at: Instant) -> Result<Difference, Refusal> {
+    let priced = |c: Candidate| estimate(c.head, c.model, c.work, at);
+    let (own, reference) = (priced(this)?, priced(other)?);
+    let mut same_tokens = this.work.clone();
+    same_tokens.input = other.work.input;
+    let at_their_tokens = priced(Candidate { work: &same_tokens, ..this })?;
+    let side = |e: &Estimate, side| e.cost.of_side(side).amount();
+    let minus = |a, b| Usd::new(a - b);
+    Ok(Difference {
+        input_rate: minus(side(&at_their_tokens, Side::Prompt), side(&reference, Side::Prompt)),
+        tokenizer: minus(side(&own, Side::Prompt), side(&at_their_tokens, Side::Prompt)),
+        output_rate: minus(side(&own, Side::Answer), side(&reference, Side::Answer)),
+        fees: minus(side(&own, Side::Beside), side(&reference, Side::Beside)),
+    })
+}

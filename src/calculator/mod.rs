@@ -1,0 +1,477 @@
+//! Turns [`Usage`] into a [`Cost`], given the card of a model and the instant of the request.
+//!
+//! This is the fourth of five steps: input → tokenizer → pricing → **calculator** → report. Nothing here reads a file, a
+//! clock or the environment: the caller passes instant and card, so the same call gives the same cost next year.
+//!
+//! Start reading at [`price`]. Three rules hold everywhere below:
+//! * money is a decimal, never a float, and only `report` rounds for people;
+//! * a rate that the card lacks is a [`Refusal`], never a zero;
+//! * something that the request states and the card does not know is a refusal, never the standard price.
+
+pub mod compare;
+pub mod estimate;
+
+use std::borrow::Cow;
+
+use rust_decimal::Decimal;
+use serde::{Serialize, Serializer};
+
+use crate::context::{Context, Dimension};
+use crate::meter::{Meter, Side};
+use crate::money::{Exact, Usd, amount};
+use crate::period::{Instant, Period};
+use crate::pricing::card::{
+    ModelCard, Multiplier, Price, ProviderHead, Rate, RateCard, Rates, Schedule, Source, Tier, rate_of, states,
+};
+use crate::usage::Usage;
+
+/// One line of a receipt: quantity × rate ÷ per = amount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct LineItem {
+    /// What was billed.
+    pub meter: Meter,
+    /// How much of it, after minimum and rounding up.
+    #[serde(serialize_with = "decimal_text")]
+    pub quantity: Decimal,
+    /// US dollars per `per`, every factor applied.
+    #[serde(serialize_with = "decimal_text")]
+    pub rate: Decimal,
+    /// How many units the rate is for.
+    pub per: u64,
+    /// The amount.
+    pub usd: Usd,
+}
+
+fn decimal_text<S: Serializer>(number: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&number.normalize())
+}
+
+/// A receipt: line items that add up to the total exactly, and where the rates were read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// What was billed, in the order of [`Meter::ALL`].
+    pub lines: Vec<LineItem>,
+    /// Sum of the lines.
+    pub total: Usd,
+    /// When the rates hold.
+    pub period: Period,
+    /// Where they were read.
+    pub source: Source,
+    /// Tiers, variants, schedules and factors that moved a rate, for people.
+    pub applied: Vec<String>,
+}
+
+/// Why a usage has no price. The text is for people; [`Refusal::status`] is for machines.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The card lacks a rate for something that was used or stated.
+    #[error("{model}: {what}\n  help: {help}")]
+    NoRate {
+        /// `provider/model`.
+        model: String,
+        /// What has no rate.
+        what: String,
+        /// The next step.
+        help: String,
+    },
+    /// The provider does not sell what was used.
+    #[error("{model}: {what}\n  help: check the usage; `farebox prices show {model}` prints what is sold and when")]
+    NotSold {
+        /// `provider/model`.
+        model: String,
+        /// What is not sold.
+        what: String,
+    },
+    /// The usage is older than the first price.
+    #[error(
+        "{model} has no price on {at}: its first known price is from {first}\n  help: `farebox prices show {model}` prints every period; --at DATE prices at another day"
+    )]
+    BeforeFirstPrice {
+        /// `provider/model`.
+        model: String,
+        /// The instant asked for.
+        at: Instant,
+        /// Start of the first period.
+        first: Instant,
+    },
+    /// The counts contradict each other, or are larger than money can be counted.
+    #[error("{what}\n  help: check the counts; a part is never larger than its whole and nothing is negative")]
+    InvalidUsage {
+        /// What contradicts what.
+        what: String,
+    },
+}
+
+impl Cost {
+    /// The receipt of so many requests of the same kind.
+    ///
+    /// # Errors
+    /// `None` where an amount has more digits than farebox carries.
+    #[must_use]
+    pub fn times(mut self, requests: u64) -> Option<Cost> {
+        let requests = Decimal::from(requests);
+        self.total = Usd::ZERO;
+        for line in &mut self.lines {
+            line.quantity = line.quantity.checked_mul(requests)?;
+            line.usd = line.usd.checked_mul(requests)?;
+            self.total = self.total.checked_add(line.usd)?;
+        }
+        Some(self)
+    }
+
+    /// What the meters of one side of the exchange cost together.
+    #[must_use]
+    pub fn of_side(&self, side: Side) -> Usd {
+        self.lines.iter().filter(|line| line.meter.side() == side).map(|line| line.usd).sum()
+    }
+}
+
+impl Refusal {
+    /// The stable name in machine forms.
+    #[must_use]
+    pub const fn status(&self) -> &'static str {
+        match self {
+            Refusal::NoRate { .. } => "no-rate",
+            Refusal::NotSold { .. } => "not-sold",
+            Refusal::BeforeFirstPrice { .. } => "before-first-price",
+            Refusal::InvalidUsage { .. } => "invalid-usage",
+        }
+    }
+}
+
+/// Prices the usage of one request.
+///
+/// * `head`, `model`: the card, as [`crate::pricing::PriceTable::find`] returns it.
+/// * `usage`: disjoint quantities by meter.
+/// * `context`: what the request stated: batch, tier, region …
+/// * `at`: when it happened; the rates in force then apply.
+///
+/// # Errors
+/// A [`Refusal`] that names what has no price and the way out.
+///
+/// # Examples
+/// ```
+/// use farebox::{calculator::price, context::Context, meter::Meter, pricing::PriceTable, usage::Usage};
+/// let at = "2024-11-15".parse().unwrap();
+/// let found = PriceTable::bundled().find("openai/gpt-4o", at).unwrap();
+/// let mut usage = Usage::tokens_in_out(2_000, 1_200);
+/// usage.set_tokens(Meter::CacheRead, 48_000);
+/// let cost = price(&found.provider, &found.model, &usage, &Context::default(), at).unwrap();
+/// assert_eq!(cost.total.to_string(), "0.077"); // 0.005 + 0.06 + 0.012
+/// ```
+pub fn price(
+    head: &ProviderHead,
+    model: &ModelCard,
+    usage: &Usage,
+    context: &Context,
+    at: Instant,
+) -> Result<Cost, Refusal> {
+    let card = rates_at(head, model, at)?;
+    let request = Request::new(head, model, card, usage, context, at);
+    request.refuse_unknown_values()?;
+    let mut cost = Cost {
+        lines: Vec::with_capacity(4),
+        total: Usd::ZERO,
+        period: card.period,
+        source: card.source.clone(),
+        applied: Vec::new(),
+    };
+    for (meter, quantity) in request.billed()?.into_iter() {
+        let line = request.line(meter, quantity, &mut cost.applied)?;
+        cost.total = cost.total.checked_add(line.usd).ok_or_else(|| request.too_large(meter))?;
+        cost.lines.push(line);
+    }
+    Ok(cost)
+}
+
+/// The rates in force, or why there are none.
+fn rates_at<'c>(head: &ProviderHead, model: &'c ModelCard, at: Instant) -> Result<&'c RateCard, Refusal> {
+    if let Some(card) = model.rates_at(at) {
+        return Ok(card);
+    }
+    let full_id = format!("{}/{}", head.id, model.id);
+    match model.rate_cards.first().and_then(|card| card.period.from) {
+        Some(first) if at < first => Err(Refusal::BeforeFirstPrice { model: full_id, at, first }),
+        _ => Err(Refusal::NotSold { model: full_id, what: format!("no price holds on {at}") }),
+    }
+}
+
+/// One request against one rate card.
+struct Request<'a> {
+    head: &'a ProviderHead,
+    model: &'a ModelCard,
+    card: &'a RateCard,
+    usage: &'a Usage,
+    context: Cow<'a, Context>,
+    prompt_tokens: u64,
+    schedule: Option<&'a Schedule>,
+    multipliers: Vec<&'a Multiplier>,
+    at: Instant,
+}
+
+/// A set of rates that applies while the request states `when`.
+#[derive(Clone, Copy)]
+struct RateSet<'a> {
+    when: &'a [(Dimension, String)],
+    rates: &'a Rates,
+    tiers: &'a [Tier],
+}
+
+/// The rate of a meter, the tier it is from if any, and the condition of the variant it is from.
+type FoundRate<'a> = (&'a Rate, Option<&'a Tier>, &'a [(Dimension, String)]);
+
+impl<'a> RateSet<'a> {
+    /// From the highest tier that holds and lists the meter, else the flat rate.
+    fn rate(self, meter: Meter, prompt_tokens: u64) -> Option<FoundRate<'a>> {
+        let mut holding = self.tiers.iter().rev().filter(|t| t.holds(prompt_tokens));
+        let in_tier = holding.find_map(|t| rate_of(&t.rates, meter).map(|r| (r, Some(t), self.when)));
+        in_tier.or_else(|| rate_of(self.rates, meter).map(|r| (r, None, self.when)))
+    }
+}
+
+impl<'a> Request<'a> {
+    fn new(
+        head: &'a ProviderHead,
+        model: &'a ModelCard,
+        card: &'a RateCard,
+        usage: &'a Usage,
+        context: &'a Context,
+        at: Instant,
+    ) -> Self {
+        let is_neutral = |dimension, value: &str| {
+            head.neutral.iter().any(|(d, values)| *d == dimension && values.iter().any(|v| v == value))
+        };
+        let context = if context.iter().any(|(d, v)| is_neutral(d, v)) {
+            let kept = context.iter().filter(|(d, v)| !is_neutral(*d, v));
+            Cow::Owned(kept.fold(Context::default(), |c, (d, v)| c.with(d, v)))
+        } else {
+            Cow::Borrowed(context)
+        };
+        let applies = |m: &&Multiplier| {
+            m.period.contains(at) && (m.models.is_empty() || m.models.contains(&model.id)) && states(&context, &m.when)
+        };
+        let multipliers = head.multipliers.iter().filter(applies).collect();
+        let schedule = card.schedule.iter().find(|s| s.holds(at));
+        Request { head, model, card, usage, prompt_tokens: usage.prompt_tokens(), context, schedule, multipliers, at }
+    }
+
+    fn full_id(&self) -> String {
+        format!("{}/{}", self.head.id, self.model.id)
+    }
+
+    fn no_rate(&self, what: String, help: &str) -> Refusal {
+        Refusal::NoRate { model: self.full_id(), what, help: help.to_owned() }
+    }
+
+    fn too_large(&self, meter: Meter) -> Refusal {
+        Refusal::InvalidUsage {
+            what: format!("{}: the amount of {meter} has more digits than farebox carries", self.full_id()),
+        }
+    }
+
+    /// Everything that the request states must be known to the card, as far as it can matter to what was used.
+    fn refuse_unknown_values(&self) -> Result<(), Refusal> {
+        for (dimension, value) in self.context.iter() {
+            let matters = self.usage.used().any(|(meter, _)| dimension.concerns(meter));
+            if matters && !self.knows(dimension, value) {
+                let known = self.known_values(dimension);
+                let help = if known.is_empty() {
+                    format!(
+                        "this model has no rates by {dimension}; leave it out for the standard rates, or add a variant in an overlay (--prices FILE)"
+                    )
+                } else {
+                    format!(
+                        "its {dimension} is one of {}; or add a variant in an overlay (--prices FILE)",
+                        known.join(", ")
+                    )
+                };
+                return Err(self.no_rate(format!("no rate for {dimension} {value:?}"), &help));
+            }
+        }
+        Ok(())
+    }
+
+    fn knows(&self, dimension: Dimension, value: &str) -> bool {
+        let names = |when: &[(Dimension, String)]| when.iter().any(|(d, v)| *d == dimension && v == value);
+        self.card.variants.iter().any(|v| names(&v.when) && states(&self.context, &v.when))
+            || self.multipliers.iter().any(|m| names(&m.when))
+    }
+
+    fn known_values(&self, dimension: Dimension) -> Vec<String> {
+        let whens = self.card.variants.iter().map(|v| &v.when);
+        let factors = self
+            .head
+            .multipliers
+            .iter()
+            .filter(|m| m.models.is_empty() || m.models.contains(&self.model.id))
+            .map(|m| &m.when);
+        let stated = whens.chain(factors).flatten().filter(|(d, _)| *d == dimension).map(|(_, v)| v.clone());
+        let neutral =
+            self.head.neutral.iter().filter(|(d, _)| *d == dimension).flat_map(|(_, values)| values.iter().cloned());
+        let mut values: Vec<String> = neutral.chain(stated).collect();
+        values.dedup();
+        values.sort();
+        values.dedup();
+        values
+    }
+
+    /// What is billed: every meter that was used, with those that bill as another added to it.
+    fn billed(&self) -> Result<Vec<(Meter, Decimal)>, Refusal> {
+        let mut billed: Vec<(Meter, Decimal)> = Vec::with_capacity(4);
+        for (used, quantity) in self.usage.used() {
+            let Some(meter) = self.bills_as(used)? else { continue };
+            match billed.iter_mut().find(|(m, _)| *m == meter) {
+                Some((_, sum)) => *sum = sum.checked_add(quantity).ok_or_else(|| self.too_large(meter))?,
+                None => billed.push((meter, quantity)),
+            }
+        }
+        billed.sort_by_key(|(meter, _)| *meter);
+        Ok(billed)
+    }
+
+    /// The meter that a used meter is billed as; `None` where it carries no fee of its own.
+    fn bills_as(&self, used: Meter) -> Result<Option<Meter>, Refusal> {
+        let mut meter = used;
+        for _ in 0..4 {
+            match self.rate(meter)? {
+                Some((Rate::SameAs(next), ..)) => meter = *next,
+                // A call is a fee only where the card says so: every usage is made of calls.
+                None if used == Meter::Requests => return Ok(None),
+                Some(_) | None => return Ok(Some(meter)),
+            }
+        }
+        Ok(Some(meter))
+    }
+
+    /// The rate of a meter: from the set that names most of what the request states.
+    ///
+    /// Two sets that name different things and both list the meter contradict each other, which is a refusal; so is a
+    /// variant that lacks a tier which the base has.
+    fn rate(&self, meter: Meter) -> Result<Option<FoundRate<'a>>, Refusal> {
+        let card = self.card;
+        let base = RateSet { when: &[], rates: &card.rates, tiers: &card.tiers }.rate(meter, self.prompt_tokens);
+        let mut best = base;
+        for variant in card.variants.iter().filter(|v| states(&self.context, &v.when)) {
+            let set = RateSet { when: &variant.when, rates: &variant.rates, tiers: &variant.tiers };
+            let Some(found) = set.rate(meter, self.prompt_tokens) else { continue };
+            match best {
+                Some((.., when)) if when.len() > set.when.len() => {}
+                Some((.., when)) if when.len() == set.when.len() => {
+                    let (one, two) = (conditions(when), conditions(set.when));
+                    let help = "price the two apart, or add a variant that names both in an overlay (--prices FILE)";
+                    return Err(self.no_rate(format!("no rate of {meter} for {one} together with {two}"), help));
+                }
+                _ => best = Some(found),
+            }
+        }
+        if let (Some((_, None, when)), Some((_, Some(tier), _))) = (best, base)
+            && !when.is_empty()
+        {
+            let what = format!("no rate of {meter} for {} at {}", conditions(when), tier.condition());
+            return Err(self
+                .no_rate(what, "send shorter prompts, or add the tier to the variant in an overlay (--prices FILE)"));
+        }
+        Ok(best)
+    }
+
+    fn line(&self, meter: Meter, quantity: Decimal, applied: &mut Vec<String>) -> Result<LineItem, Refusal> {
+        let Some((rate, tier, when)) = self.rate(meter)? else {
+            return Err(self.missing(meter, quantity));
+        };
+        let price = match rate {
+            Rate::Price(price) => *price,
+            Rate::NotSold => {
+                return Err(Refusal::NotSold { model: self.full_id(), what: format!("{meter} is not sold") });
+            }
+            Rate::SameAs(_) => return Err(self.missing(meter, quantity)),
+        };
+        if let Some(tier) = tier {
+            note(applied, || tier.condition());
+        }
+        if !when.is_empty() {
+            note(applied, || conditions(when));
+        }
+        let price = self.scheduled(meter, price, when, applied)?;
+        let rate = self.multiplied(meter, price.usd.0, applied)?;
+        let quantity = billed_quantity(quantity, &price).ok_or_else(|| self.too_large(meter))?;
+        let usd = amount(quantity, rate, price.per).ok_or_else(|| self.too_large(meter))?;
+        Ok(LineItem { meter, quantity, rate, per: price.per, usd })
+    }
+
+    /// The price at this time of the day.
+    fn scheduled(
+        &self,
+        meter: Meter,
+        price: Price,
+        when: &[(Dimension, String)],
+        applied: &mut Vec<String>,
+    ) -> Result<Price, Refusal> {
+        let Some(schedule) = self.schedule else { return Ok(price) };
+        let label = || {
+            let (_, minute) = self.at.at_offset(schedule.zone_minutes);
+            format!("time of day {:02}:{:02}", minute / 60, minute % 60)
+        };
+        if let Some(Rate::Price(own)) = rate_of(&schedule.rates, meter) {
+            if !when.is_empty() {
+                let what = format!("no rate of {meter} for {} at this time of the day", conditions(when));
+                return Err(self.no_rate(what, "add the combination in an overlay (--prices FILE)"));
+            }
+            note(applied, label);
+            return Ok(*own);
+        }
+        let moves = if schedule.meters.is_empty() { meter.is_tokens() } else { schedule.meters.contains(&meter) };
+        match schedule.factor.filter(|_| moves) {
+            Some(factor) => {
+                note(applied, || format!("{} × {factor}", label()));
+                Ok(Price { usd: Exact(self.times(meter, price.usd.0, factor)?), ..price })
+            }
+            None => Ok(price),
+        }
+    }
+
+    fn multiplied(&self, meter: Meter, rate: Decimal, applied: &mut Vec<String>) -> Result<Decimal, Refusal> {
+        let moves = |m: &&&Multiplier| if m.meters.is_empty() { meter.is_tokens() } else { m.meters.contains(&meter) };
+        self.multipliers.iter().filter(moves).try_fold(rate, |rate, m| {
+            note(applied, || format!("{} × {}", conditions(&m.when), m.factor));
+            self.times(meter, rate, m.factor)
+        })
+    }
+
+    fn times(&self, meter: Meter, rate: Decimal, factor: Exact) -> Result<Decimal, Refusal> {
+        amount(rate, factor.0, 1).map(Usd::amount).ok_or_else(|| self.too_large(meter))
+    }
+
+    fn missing(&self, meter: Meter, quantity: Decimal) -> Refusal {
+        let needs: Vec<String> = self
+            .card
+            .variants
+            .iter()
+            .filter(|v| rate_of(&v.rates, meter).is_some())
+            .map(|v| conditions(&v.when))
+            .collect();
+        let help = if needs.is_empty() {
+            format!("add `{meter}` to the model's rates in an overlay (--prices FILE)")
+        } else {
+            format!("{meter} has rates for {}: say which in the context", needs.join("; "))
+        };
+        self.no_rate(format!("{} of {meter} have no rate", quantity.normalize()), &help)
+    }
+}
+
+fn note(applied: &mut Vec<String>, text: impl FnOnce() -> String) {
+    let text = text();
+    if !applied.contains(&text) {
+        applied.push(text);
+    }
+}
+
+fn conditions(when: &[(Dimension, String)]) -> String {
+    when.iter().map(|(d, v)| format!("{d}={v}")).collect::<Vec<_>>().join(" and ")
+}
+
+fn billed_quantity(quantity: Decimal, price: &Price) -> Option<Decimal> {
+    let quantity = price.minimum.map_or(quantity, |minimum| quantity.max(minimum.0));
+    let Some(Exact(step)) = price.step else { return Some(quantity) };
+    let steps = quantity.checked_div(step)?.ceil();
+    steps.checked_mul(step)
+}

@@ -1,0 +1,187 @@
+//! The price table: which rates of which model hold at a moment, and where they were read.
+//!
+//! Turns price files into [`card::ModelCard`]s and finds the card that an id means. Nothing here knows what was used;
+//! turning usage into money is [`crate::calculator`]. Begin with [`PriceTable`].
+//!
+//! The bundled table is packed by the build and read in place ([`packed`]); overlays are read from files at run time
+//! by the same code ([`yaml`], then [`compile`]).
+
+pub mod card;
+pub mod compile;
+pub mod lint;
+pub mod packed;
+pub mod problem;
+pub mod yaml;
+
+mod find;
+
+use std::sync::{Arc, OnceLock};
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use self::card::{ModelCard, ProviderHead};
+use self::compile::{PriceFile, Provider, Use, compile};
+use self::packed::{Packed, hex};
+use self::problem::{Problem, Severity};
+
+pub use self::find::{Found, Matched, UnknownModel};
+
+static BUNDLED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/prices.bin"));
+
+/// Which table a price came from: printed with every result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TableId {
+    /// Calendar version, with `+overlay` where files of the user's were laid over it.
+    pub version: String,
+    /// SHA-256 of the content, in hexadecimal.
+    pub sha256: String,
+}
+
+/// The bundled prices with the user's overlays on top.
+///
+/// # Examples
+/// ```
+/// use farebox::pricing::PriceTable;
+/// let table = PriceTable::bundled();
+/// let found = table.find("openai/gpt-4o", "2024-11-15".parse().unwrap())?;
+/// let rates = found.model.rates_at("2024-11-15".parse().unwrap()).unwrap();
+/// assert_eq!(rates.period.from.unwrap().to_string(), "2024-10-02");
+/// # Ok::<(), farebox::pricing::UnknownModel>(())
+/// ```
+#[derive(Debug)]
+pub struct PriceTable {
+    packed: Packed,
+    overlays: Vec<Overlay>,
+    id: TableId,
+    heads: OnceLock<Vec<Arc<ProviderHead>>>,
+}
+
+#[derive(Debug)]
+struct Overlay {
+    head: Arc<ProviderHead>,
+    models: Vec<Arc<ModelCard>>,
+}
+
+impl PriceTable {
+    /// The table inside of this program. Costs nothing until a card is asked for.
+    ///
+    /// # Panics
+    /// Never in a program that was built whole: the build makes the block that this opens.
+    #[must_use]
+    pub fn bundled() -> Self {
+        let packed = Packed::open(BUNDLED).expect("the build embeds a packed table");
+        let id = TableId { version: packed.version().to_owned(), sha256: packed.sha256() };
+        PriceTable { packed, overlays: Vec::new(), id, heads: OnceLock::new() }
+    }
+
+    /// Lays price files over the table: a card in a file replaces the bundled card of the same provider and id as a
+    /// whole. Later files win over earlier ones.
+    ///
+    /// Returns the warnings.
+    ///
+    /// # Errors
+    /// Every problem of the files when one of them is an error; the table is then unchanged.
+    pub fn lay_over(&mut self, files: &[PriceFile]) -> Result<Vec<Problem>, Vec<Problem>> {
+        let mut warnings = Vec::new();
+        let mut overlays = Vec::new();
+        let at_any_time = |provider: &str, id: &str| self.card_by_id(provider, id);
+        for file in files {
+            let (providers, problems) = compile(std::slice::from_ref(file), Use::Overlay, &at_any_time);
+            if problems.iter().any(|p| p.severity == Severity::Error) {
+                return Err(problems);
+            }
+            warnings.extend(problems);
+            overlays.extend(providers.into_iter().map(|provider| self.overlay(provider)));
+        }
+        self.overlays.extend(overlays);
+        if !files.is_empty() {
+            let mut hash = Sha256::new();
+            hash.update(self.id.sha256.as_bytes());
+            files.iter().for_each(|file| hash.update(Sha256::digest(file.text.as_bytes())));
+            self.id.sha256 = hex(&hash.finalize());
+            if !self.id.version.ends_with("+overlay") {
+                self.id.version.push_str("+overlay");
+            }
+        }
+        self.heads = OnceLock::new();
+        Ok(warnings)
+    }
+
+    /// An overlay keeps what the bundled table knows beside prices, where it says nothing itself.
+    fn overlay(&self, provider: Provider) -> Overlay {
+        let bundled = self.bundled_heads().find(|head| head.id == provider.head.id);
+        let mut head = bundled.unwrap_or_else(|| provider.head.clone());
+        head.neutral.extend(provider.head.neutral);
+        head.multipliers = provider.head.multipliers;
+        let enrich = |mut card: ModelCard| {
+            if let Some(known) = self.card_by_id(&head.id, &card.id) {
+                if card.tokenizers.is_empty() {
+                    card.tokenizers = known.tokenizers;
+                }
+                if card.info == card::ModelInfo::default() {
+                    card.info = known.info;
+                }
+                let new: Vec<_> =
+                    known.aliases.into_iter().filter(|a| !card.aliases.iter().any(|b| b.id == a.id)).collect();
+                card.aliases.extend(new);
+            }
+            Arc::new(card)
+        };
+        let models = provider.models.into_iter().map(enrich).collect();
+        Overlay { head: Arc::new(head), models }
+    }
+
+    /// Version and hash.
+    #[must_use]
+    pub fn id(&self) -> &TableId {
+        &self.id
+    }
+
+    /// How many models the table holds, overlays included.
+    #[must_use]
+    pub fn model_count(&self) -> usize {
+        self.packed.model_count() + self.overlays.iter().map(|o| o.models.len()).sum::<usize>()
+    }
+
+    /// Every card: overlays first, then the bundled cards that no overlay replaces.
+    pub fn cards(&self) -> impl Iterator<Item = (Arc<ProviderHead>, Arc<ModelCard>)> + '_ {
+        let own = self.overlays.iter().rev().flat_map(|o| o.models.iter().map(|m| (o.head.clone(), m.clone())));
+        let bundled = (0..self.packed.model_count()).filter_map(|i| self.bundled_card(i));
+        own.chain(bundled.filter(|(head, card)| !self.is_replaced(&head.id, &card.id)))
+    }
+
+    /// Every provider, overlays included.
+    #[must_use]
+    pub fn providers(&self) -> &[Arc<ProviderHead>] {
+        self.heads.get_or_init(|| {
+            let mut heads: Vec<Arc<ProviderHead>> = self.bundled_heads().map(Arc::new).collect();
+            for overlay in &self.overlays {
+                if !heads.iter().any(|h| h.id == overlay.head.id) {
+                    heads.push(overlay.head.clone());
+                }
+            }
+            heads
+        })
+    }
+
+    fn bundled_heads(&self) -> impl Iterator<Item = ProviderHead> + '_ {
+        (0..self.packed.provider_count()).filter_map(|i| self.packed.provider(i))
+    }
+
+    fn bundled_card(&self, index: usize) -> Option<(Arc<ProviderHead>, Arc<ModelCard>)> {
+        let (provider, card) = self.packed.model(index)?;
+        Some((self.providers().get(provider)?.clone(), Arc::new(card)))
+    }
+
+    fn is_replaced(&self, provider: &str, id: &str) -> bool {
+        self.overlays.iter().any(|o| o.head.id == provider && o.models.iter().any(|m| m.id == id))
+    }
+
+    fn card_by_id(&self, provider: &str, id: &str) -> Option<ModelCard> {
+        let mut candidates = self.packed.find(id).filter_map(|i| self.packed.model(i));
+        candidates
+            .find(|(p, card)| card.id == id && self.packed.provider(*p).is_some_and(|head| head.id == provider))
+            .map(|(_, card)| card)
+    }
+}

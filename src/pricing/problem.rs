@@ -1,0 +1,163 @@
+//! What is wrong with a price file, and where: [`Problem`], shown the way `rustc` shows its errors.
+
+use std::fmt::Write as _;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+/// Whether a file can be used despite a problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The file is refused.
+    Error,
+    /// Something a person should look at.
+    Warning,
+}
+
+/// One finding about one place of one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Stable name of the kind of problem, such as `overlapping-periods`.
+    pub code: &'static str,
+    /// Whether the file is refused.
+    pub severity: Severity,
+    /// The file, as the user named it.
+    pub path: String,
+    /// Line and column, both from 1; zero where the place is not known.
+    pub place: Place,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// A place in a file: line and column, both from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Line, from 1; zero where not known.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+}
+
+impl Problem {
+    /// The finding with the line it is about, for a person.
+    ///
+    /// `text` is the content of the file.
+    #[must_use]
+    pub fn render(&self, text: &str) -> String {
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let Some(at) = byte_offset(text, self.place) else { return self.to_string() };
+        // The snippet gets the one line it shows, since a renderer that is given a megabyte walks through it.
+        let start = text[..at].rfind('\n').map_or(0, |i| i + 1);
+        let line = text[start..].lines().next().unwrap_or("");
+        let at = at - start;
+        let end = token_end(line, at);
+        let snippet = Snippet::source(line)
+            .line_start(self.place.line)
+            .path(self.path.as_str())
+            .annotation(AnnotationKind::Primary.span(at..end));
+        let mut group = level.primary_title(self.message.as_str()).id(self.code).element(snippet);
+        if let Some(help) = &self.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        Renderer::plain().render(&[group])
+    }
+}
+
+/// Without the source at hand: `error[code]: path:line:column: message`.
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let level = if self.severity == Severity::Error { "error" } else { "warning" };
+        write!(f, "{level}[{}]: {}", self.code, self.path)?;
+        if self.place.line > 0 {
+            write!(f, ":{}:{}", self.place.line, self.place.column)?;
+        }
+        write!(f, ": {}", self.message)?;
+        match &self.help {
+            Some(help) => write!(f, "\n  help: {help}"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn byte_offset(text: &str, place: Place) -> Option<usize> {
+    let line_start = match place.line {
+        0 => return None,
+        1 => 0,
+        line => text.match_indices('\n').nth(line - 2)?.0 + 1,
+    };
+    let line = text[line_start..].lines().next().unwrap_or("");
+    let column = place.column.max(1) - 1;
+    let within = line.char_indices().nth(column).map_or(line.len(), |(at, _)| at);
+    Some(line_start + within)
+}
+
+/// End of the scalar that begins at `at`: what a person would underline.
+fn token_end(line: &str, at: usize) -> usize {
+    let rest = &line[at..];
+    let mut chars = rest.chars();
+    let length = match chars.next() {
+        Some(quote @ ('"' | '\'')) => chars.as_str().find(quote).map_or(rest.len(), |i| i + 2),
+        Some('{' | '[') => 1,
+        Some(_) => rest.find([',', '}', ']', ':', ' ', '#']).unwrap_or(rest.len()).max(1),
+        None => 0,
+    };
+    (at + length.max(1)).min(line.len().max(at))
+}
+
+/// All problems, each with its line, and a closing count.
+#[must_use]
+pub fn render_all<'t>(problems: &[Problem], text_of: impl Fn(&str) -> Option<&'t str>) -> String {
+    let mut out = String::new();
+    for problem in problems {
+        let text = text_of(&problem.path).unwrap_or("");
+        let _ = writeln!(out, "{}\n", problem.render(text));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_shows_its_line() {
+        let problem = Problem {
+            code: "float-price",
+            severity: Severity::Error,
+            path: "overlay.yaml".into(),
+            place: Place { line: 2, column: 10 },
+            message: "a price is a quoted decimal".into(),
+            help: Some("write \"2.50\"".into()),
+        };
+        insta::assert_snapshot!(problem.render("rates:\n  input: 2.50\n"), @r#"
+        error[float-price]: a price is a quoted decimal
+         --> overlay.yaml:2:10
+          |
+        2 |   input: 2.50
+          |          ^^^^
+          |
+          = help: write "2.50"
+        "#);
+    }
+
+    #[test]
+    fn a_place_outside_of_the_text_still_prints() {
+        for (line, column) in [(0, 0), (1, 1), (1, 99), (7, 3)] {
+            let problem = Problem {
+                code: "c",
+                severity: Severity::Warning,
+                path: "p".into(),
+                place: Place { line, column },
+                message: "m".into(),
+                help: None,
+            };
+            for text in ["", "é", "\n", "a\nb"] {
+                assert!(problem.render(text).contains('m'), "{line}:{column} {text:?}");
+            }
+        }
+    }
+}
