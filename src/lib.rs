@@ -6,4 +6,5 @@ pub mod meter;
 pub mod money;
 pub mod period;
 pub mod pricing;
+pub mod report;
 pub mod usage;

@@ -1,4 +1,4 @@
-//! Money as exact decimals: [`Usd`] amounts and the [`Price`] a provider publishes.
+//! Money as exact decimals: [`Usd`] amounts and the decimals they are made of.
 //!
 //! Nothing here is ever a float. Amounts are exact wherever the decimal expansion ends; where a division does not
 //! end (a price per 3 600 seconds, say) the amount is rounded half to even at [`ROUNDED_SCALE`] digits behind the

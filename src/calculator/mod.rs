@@ -465,7 +465,9 @@ fn note(applied: &mut Vec<String>, text: impl FnOnce() -> String) {
     }
 }
 
-fn conditions(when: &[(Dimension, String)]) -> String {
+/// `processing=batch and region=eu`: the values that a request must state, for people.
+#[must_use]
+pub fn conditions(when: &[(Dimension, String)]) -> String {
     when.iter().map(|(d, v)| format!("{d}={v}")).collect::<Vec<_>>().join(" and ")
 }
 

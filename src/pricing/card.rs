@@ -395,3 +395,29 @@ impl Schedule {
         })
     }
 }
+
+/// `01:00-04:00, 06:00-10:00 UTC on mon tue`: for people.
+impl std::fmt::Display for Schedule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let clock = |m: u16| format!("{:02}:{:02}", m / 60, m % 60);
+        let windows: Vec<String> =
+            self.windows.iter().map(|(from, to)| format!("{}-{}", clock(*from), clock(*to))).collect();
+        write!(f, "{}", windows.join(", "))?;
+        match self.zone_minutes {
+            0 => f.write_str(" UTC")?,
+            m => write!(f, " at UTC{}{:02}:{:02}", if m < 0 { '-' } else { '+' }, m.abs() / 60, m.abs() % 60)?,
+        }
+        if self.weekdays != [true; 7] {
+            let names = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+            let days: Vec<&str> = names.iter().zip(self.weekdays).filter(|(_, on)| *on).map(|(n, _)| *n).collect();
+            write!(f, " on {}", days.join(" "))?;
+        }
+        if !self.except.is_empty() {
+            f.write_str(", holidays excepted")?;
+        }
+        match (self.period.from, self.period.to) {
+            (None, None) => Ok(()),
+            _ => write!(f, ", {}", self.period),
+        }
+    }
+}

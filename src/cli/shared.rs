@@ -1,0 +1,160 @@
+//! Flags that most commands share, and the [`Setup`] they turn into: nothing below a command looks at flags.
+
+use std::path::PathBuf;
+
+use clap::{Args, ColorChoice};
+
+use super::out::Out;
+use super::say;
+use crate::error::Error;
+use crate::period::Instant;
+use crate::pricing::compile::PriceFile;
+use crate::pricing::problem::{Problem, render_all};
+use crate::pricing::{Found, Matched, PriceTable};
+use crate::report::{self, Format, Report};
+
+/// Flags of every command that prints a report.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputFlags {
+    /// Form of the output
+    #[arg(long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
+    pub format: Format,
+    /// Write to a file, which appears only when it is whole
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Print no notes on stderr
+    #[arg(long, short = 'q')]
+    pub quiet: bool,
+    /// When to use colour
+    #[arg(long, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
+    pub color: ColorChoice,
+}
+
+/// Flags of every command that looks prices up.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Prices")]
+pub(crate) struct PriceFlags {
+    /// Price as of this day or instant (UTC), such as 2024-11-15; now when left out
+    #[arg(long, value_name = "DATE")]
+    pub at: Option<String>,
+    /// Lay a price file of your own over the table; repeatable, later files win
+    #[arg(long = "prices", value_name = "FILE")]
+    pub overlays: Vec<PathBuf>,
+}
+
+/// The price table and the instant that a command works with.
+pub(crate) struct Setup {
+    pub table: PriceTable,
+    pub at: Instant,
+}
+
+impl PriceFlags {
+    /// Reads the overlays and settles the instant.
+    pub fn setup(&self) -> Result<Setup, Error> {
+        let at = match &self.at {
+            Some(text) => text.parse()?,
+            None => now(),
+        };
+        let mut table = PriceTable::bundled();
+        if !self.overlays.is_empty() {
+            let files = self.overlays.iter().map(read_price_file).collect::<Result<Vec<_>, _>>()?;
+            let text_of = |path: &str| files.iter().find(|f| f.path == path).map(|f| f.text.as_str());
+            match table.lay_over(&files) {
+                Ok(warnings) if warnings.is_empty() => {}
+                Ok(warnings) => say(&render_all(&warnings, text_of)),
+                Err(problems) => return Err(Error::Prices(problems_text(&problems, text_of))),
+            }
+        }
+        Ok(Setup { table, at })
+    }
+}
+
+/// Problems as the text of an error, which already begins with "error: ".
+fn problems_text<'t>(problems: &[Problem], text_of: impl Fn(&str) -> Option<&'t str>) -> String {
+    format!("a price file cannot be used\n\n{}", render_all(problems, text_of).trim_end())
+}
+
+pub(crate) fn read_price_file(path: &PathBuf) -> Result<PriceFile, Error> {
+    let shown = path.display().to_string();
+    let bytes = crate::input::text::read_bytes(path)?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Error::Prices(format!("{shown} is not UTF-8 text: byte {at} is broken\n  help: save the file as UTF-8"))
+    })?;
+    Ok(PriceFile { path: shown, text: text.replace("\r\n", "\n") })
+}
+
+/// The clock, read once for each command.
+fn now() -> Instant {
+    Instant::from_unix(jiff::Timestamp::now().as_second())
+}
+
+impl Setup {
+    /// The card of every model asked for.
+    pub fn find_all(&self, models: &[String]) -> Result<Vec<Found>, Error> {
+        models.iter().map(|model| self.find(model)).collect()
+    }
+
+    /// The card of a model asked for.
+    pub fn find(&self, model: &str) -> Result<Found, Error> {
+        Ok(self.table.find(model, self.at)?)
+    }
+}
+
+impl OutputFlags {
+    /// Writes a report where the flags say.
+    ///
+    /// Notes stand in the report where people read it, and on stderr where a program does.
+    pub fn write(&self, report: &Report) -> Result<(), Error> {
+        let out = Out::open(self.output.as_deref())?;
+        let screen = out.screen(self.color);
+        out.write_with(|out| report::write(report, self.format, screen, out))?;
+        if self.format.readers() == report::Readers::Programs && !self.quiet {
+            report.notes.iter().for_each(|note| say(&format!("note: {note}")));
+        }
+        Ok(())
+    }
+}
+
+/// What a person should know about how an id was read; `None` where it was exact and the only one.
+pub(crate) fn matched_note(asked: &str, found: &Found) -> Option<String> {
+    let id = found.full_id();
+    match (&found.matched, found.also_at.is_empty()) {
+        (Matched::Without(what), _) => Some(format!("{asked} was read as {id}, without its {what}")),
+        (_, false) if !asked.contains('/') => {
+            Some(format!("{asked} was read as {id}; also sold by {}", found.also_at.join(", ")))
+        }
+        _ => None,
+    }
+}
+
+/// The fields that every machine form carries: which table, and as of when.
+pub(crate) fn table_json(setup: &Setup) -> serde_json::Value {
+    serde_json::to_value(setup.table.id()).unwrap_or_default()
+}
+
+/// One line for people: which table, and as of when.
+pub(crate) fn table_line(setup: &Setup) -> String {
+    let id = setup.table.id();
+    format!("Prices as of {}, table {} (sha256 {:.12}).", day_or_instant(setup.at), id.version, id.sha256)
+}
+
+/// The instant as typed where it is a day, else with its time.
+pub(crate) fn day_or_instant(at: Instant) -> String {
+    at.to_string()
+}
+
+/// Every YAML file below a folder.
+pub(crate) fn yaml_files(folder: &std::path::Path) -> Result<Vec<PathBuf>, Error> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(yaml_files(&path)?);
+        } else if path.extension().is_some_and(|e| e == "yaml" || e == "yml") {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}

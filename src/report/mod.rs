@@ -1,0 +1,453 @@
+//! Turns a [`Report`] into text: a table for people, or one of the forms that programs read.
+//!
+//! This is the last of five steps: input → tokenizer → pricing → calculator → **report**. A report holds every value
+//! twice, as people read it and exact to the last digit, so that a format never computes, rounds or looks anything up.
+//! Nothing here prints or asks for the terminal: the caller passes a [`Screen`] and something to write to.
+//!
+//! Start reading at [`Report`] and [`write()`]. A new format is a new file beside this one, with its `mod` line and one
+//! row in the table of [`Format`]s at the bottom.
+//!
+//! Two rules hold in every format:
+//! * text that came from a user or a log cannot steer the terminal, the page or the spreadsheet that shows it
+//!   ([`inert`], and the escapes of each format);
+//! * what is only for people (heads, notes, details, totals) never gets between the rows that a program reads.
+
+use std::fmt;
+use std::io;
+use std::str::FromStr;
+
+use rust_decimal::Decimal;
+use serde_json::{Map, Value};
+
+use crate::money::Usd;
+
+mod csv;
+mod inert;
+mod json;
+mod jsonl;
+mod markdown;
+mod table;
+
+pub use self::csv::defused;
+pub use self::inert::inert;
+pub use self::jsonl::write_json_line;
+
+/// Rows under named columns, with what stands above and below them.
+///
+/// # Examples
+/// ```
+/// use farebox::money::Usd;
+/// use farebox::report::{self, Cell, Column, Format, Report, Row, Screen};
+/// use serde_json::json;
+///
+/// let mut report = Report::new([Column::text("model", "model"), Column::number("usd", "cost")]);
+/// let usd: Usd = "0.0770".parse().unwrap();
+/// report.push([Cell::text("gpt-4o"), Cell::usd(usd)], json!({"model": "gpt-4o", "total_usd": usd}));
+///
+/// let mut out = Vec::new();
+/// report::write(&report, Format::Table, Screen::default(), &mut out)?;
+/// assert_eq!(String::from_utf8(out).unwrap(), "\
+/// model     cost
+/// ──────────────
+/// gpt-4o  $0.077
+/// ");
+///
+/// let mut out = Vec::new();
+/// report::write(&report, Format::Jsonl, Screen::default(), &mut out)?;
+/// assert_eq!(out, b"{\"model\":\"gpt-4o\",\"total_usd\":\"0.077\"}\n");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// What each cell of a row is, from left to right.
+    pub columns: Vec<Column>,
+    /// The rows, in the order to show them.
+    pub rows: Vec<Row>,
+    /// A last row that sums the others up; only people see it, programs find theirs in `machine`.
+    pub total: Option<Vec<Cell>>,
+    /// Lines above the rows, for people.
+    pub head: Vec<String>,
+    /// Lines below the rows, for people.
+    pub notes: Vec<String>,
+    /// Fields of the `json` form that stand before `rows`, such as totals and the price table's version.
+    pub machine: Map<String, Value>,
+}
+
+impl Report {
+    /// A report without rows under these columns.
+    #[must_use]
+    pub fn new(columns: impl IntoIterator<Item = Column>) -> Self {
+        Report { columns: columns.into_iter().collect(), ..Report::default() }
+    }
+
+    /// Adds a row: its cells for people and for `csv`, and the value that `json` and `jsonl` print in its place.
+    ///
+    /// Returns the row, so that [`Row::detail`] can be added to.
+    pub fn push(&mut self, cells: impl IntoIterator<Item = Cell>, machine: Value) -> &mut Row {
+        self.rows.push(Row { cells: cells.into_iter().collect(), machine, detail: Vec::new() });
+        self.rows.last_mut().expect("the row was just pushed")
+    }
+
+    /// The cells of a row side by side with the columns: a missing cell is empty, a surplus one is left out.
+    fn cells<'a>(&'a self, cells: &'a [Cell]) -> impl Iterator<Item = (&'a Column, &'a Cell)> {
+        const EMPTY: &Cell = &Cell { people: String::new(), exact: String::new(), tone: Tone::Plain };
+        let padded = cells.iter().chain(std::iter::repeat(EMPTY));
+        self.columns.iter().zip(padded)
+    }
+}
+
+/// What the people's forms say in the place of rows where there are none.
+const NO_ROWS: &str = "Nothing to show.";
+
+/// One column: its name for programs and for people, and whether it holds text or numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// The name in `csv`, such as `total_usd`.
+    pub key: &'static str,
+    /// The name in tables, such as `cost`.
+    pub title: &'static str,
+    /// Text or numbers.
+    pub align: Align,
+}
+
+impl Column {
+    /// A column of text, which may be wrapped where the screen is narrow.
+    #[must_use]
+    pub const fn text(key: &'static str, title: &'static str) -> Self {
+        Column { key, title, align: Align::Left }
+    }
+
+    /// A column of numbers, which are never broken or cut.
+    #[must_use]
+    pub const fn number(key: &'static str, title: &'static str) -> Self {
+        Column { key, title, align: Align::Right }
+    }
+}
+
+/// Where the text of a column stands, which also says what it may suffer on a narrow screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Align {
+    /// Text: wrapped, and cut after a few lines, where the screen is narrow.
+    #[default]
+    Left,
+    /// Numbers: always whole and on one line, even if the table then is wider than the screen.
+    Right,
+}
+
+/// One row: what people see, and what programs read.
+#[derive(Clone, Debug, Default)]
+pub struct Row {
+    /// One cell for each column.
+    pub cells: Vec<Cell>,
+    /// The row in the `json` and `jsonl` forms.
+    pub machine: Value,
+    /// Lines that a table shows indented under the row, such as a receipt or a reason.
+    pub detail: Vec<String>,
+}
+
+/// One value in its two spellings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cell {
+    /// As people read it: rounded, with units.
+    pub people: String,
+    /// For programs: every digit, no unit; empty where there is no value.
+    pub exact: String,
+    /// How it strikes the eye; colour only underlines what the words say.
+    pub tone: Tone,
+}
+
+impl Cell {
+    /// A cell that reads the same to people and programs.
+    #[must_use]
+    pub fn text(text: impl Into<String>) -> Self {
+        let people = text.into();
+        Cell { exact: people.clone(), people, tone: Tone::Plain }
+    }
+
+    /// A cell with two spellings.
+    #[must_use]
+    pub fn pair(people: impl Into<String>, exact: impl Into<String>) -> Self {
+        Cell { people: people.into(), exact: exact.into(), tone: Tone::Plain }
+    }
+
+    /// An amount of money: rounded for people, exact for programs.
+    #[must_use]
+    pub fn usd(usd: Usd) -> Self {
+        Cell::pair(usd.for_people(), usd.to_string())
+    }
+
+    /// A quantity, with its thousands apart for people.
+    ///
+    /// # Examples
+    /// ```
+    /// use farebox::report::Cell;
+    /// let cell = Cell::quantity(1_234_567_u64);
+    /// assert_eq!((cell.people.as_str(), cell.exact.as_str()), ("1,234,567", "1234567"));
+    /// ```
+    #[must_use]
+    pub fn quantity(quantity: impl Into<Decimal>) -> Self {
+        let exact = quantity.into().normalize().to_string();
+        Cell::pair(thousands_apart(&exact), exact)
+    }
+
+    /// A value that does not exist or is not known: `reason` for people, empty for programs, never a zero.
+    #[must_use]
+    pub fn absent(reason: impl Into<String>) -> Self {
+        Cell::pair(reason, "").tone(Tone::Dim)
+    }
+
+    /// The same cell in another tone.
+    #[must_use]
+    pub fn tone(mut self, tone: Tone) -> Self {
+        self.tone = tone;
+        self
+    }
+}
+
+/// Puts a comma between the thousands of a decimal number's whole part.
+fn thousands_apart(number: &str) -> String {
+    let (whole, fraction) = number.find('.').map_or((number, ""), |point| number.split_at(point));
+    let (sign, digits) = whole.strip_prefix('-').map_or(("", whole), |digits| ("-", digits));
+    let mut text = String::from(sign);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text + fraction
+}
+
+/// How a cell strikes the eye where there is colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tone {
+    /// Like the text around it.
+    #[default]
+    Plain,
+    /// Of less weight.
+    Dim,
+    /// As hoped for.
+    Good,
+    /// Deserves a look.
+    Warn,
+    /// Failed.
+    Bad,
+}
+
+/// What the output is shown on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Screen {
+    /// Columns of the terminal; `None` where lines may be as long as they like (a file, a pipe).
+    pub width: Option<u16>,
+    /// Whether escape sequences for colour are understood and wanted.
+    pub color: bool,
+}
+
+/// A name that no format has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a format: write one of {names}", names = Format::names())]
+pub struct UnknownFormat(pub String);
+
+macro_rules! formats {
+    ($($variant:ident $module:ident $name:literal $readers:ident $about:literal;)+) => {
+        /// The form of the output.
+        ///
+        /// # Examples
+        /// ```
+        /// use farebox::report::Format;
+        /// assert_eq!("csv".parse::<Format>().unwrap(), Format::Csv);
+        /// assert_eq!(Format::Csv.to_string(), "csv");
+        /// assert_eq!(
+        ///     "xml".parse::<Format>().unwrap_err().to_string(),
+        ///     r#""xml" is not a format: write one of table, json, jsonl, csv, markdown"#
+        /// );
+        /// ```
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Format {
+            #[default]
+            $(#[doc = $about] $variant,)+
+        }
+
+        impl Format {
+            /// Every format, the default first.
+            pub const ALL: &[Format] = &[$(Format::$variant),+];
+
+            /// The name on the command line.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Format::$variant => $name),+ }
+            }
+
+            /// One line about it for people.
+            #[must_use]
+            pub const fn about(self) -> &'static str {
+                match self { $(Format::$variant => $about),+ }
+            }
+
+            /// Who reads it.
+            #[must_use]
+            pub const fn readers(self) -> Readers {
+                match self { $(Format::$variant => Readers::$readers),+ }
+            }
+        }
+
+        /// Writes the report in a format.
+        ///
+        /// Cells beyond the columns are left out, missing ones are empty.
+        ///
+        /// # Errors
+        /// Whatever `out` answers; the report itself can be written in every format.
+        pub fn write(report: &Report, format: Format, screen: Screen, out: &mut dyn io::Write) -> io::Result<()> {
+            match format { $(Format::$variant => $module::write(report, screen, out)),+ }
+        }
+    };
+}
+
+/// Who a [`Format`] is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// People: heads, notes and totals are in it, values are rounded.
+    People,
+    /// Programs: rows only, values are exact; notes belong on stderr.
+    Programs,
+}
+
+impl Format {
+    fn names() -> String {
+        Self::ALL.iter().map(|format| format.name()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Format::ALL.iter().copied().find(|f| f.name() == name).ok_or_else(|| UnknownFormat(name.to_owned()))
+    }
+}
+
+impl clap::ValueEnum for Format {
+    fn value_variants<'a>() -> &'a [Self] {
+        Format::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(self.name()).help(self.about()))
+    }
+}
+
+formats! {
+    Table    table    "table"    People   "a table for people";
+    Json     json     "json"     Programs "one object with all rows and totals";
+    Jsonl    jsonl    "jsonl"    Programs "one object a line for each row";
+    Csv      csv      "csv"      Programs "comma-separated rows under a header, exact values";
+    Markdown markdown "markdown" People   "a table to paste into an issue or a pull request";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// The report that the tests of every format show.
+    pub(super) fn sample() -> Report {
+        let mut report = Report::new([
+            Column::text("model", "model"),
+            Column::number("input", "input"),
+            Column::number("usd", "cost"),
+            Column::text("status", "status"),
+        ]);
+        let usd = |text: &str| text.parse::<Usd>().unwrap();
+        report.head = vec!["Prices of 2026-11-22".into()];
+        report.push(
+            [
+                Cell::text("openai/gpt-4o"),
+                Cell::quantity(50_000),
+                Cell::usd(usd("0.0771234567")),
+                Cell::text("priced").tone(Tone::Good),
+            ],
+            json!({"model": "openai/gpt-4o", "total_usd": "0.0771234567"}),
+        );
+        let refused = report.push(
+            [
+                Cell::text("acme/unheard-of"),
+                Cell::quantity(7),
+                Cell::absent("unknown"),
+                Cell::text("unknown-model").tone(Tone::Bad),
+            ],
+            json!({"model": "acme/unheard-of", "total_usd": null}),
+        );
+        refused.detail.push("did you mean `acme/unheard`?".into());
+        report.total = Some(vec![Cell::text("total"), Cell::quantity(50_007), Cell::usd(usd("0.0771234567"))]);
+        report.notes = vec!["1 of 2 records has no price".into()];
+        report.machine.insert("table".into(), json!({"version": "2026.11.22"}));
+        report.machine.insert("priced".into(), json!(1));
+        report
+    }
+
+    /// A report of one text cell.
+    pub(super) fn one(text: &str) -> Report {
+        let mut report = Report::new([Column::text("name", "name")]);
+        report.push([Cell::text(text)], json!({"name": text}));
+        report
+    }
+
+    /// The report as a wide screen without colour shows it.
+    pub(super) fn shown(report: &Report, format: Format) -> String {
+        shown_on(report, format, Screen::default())
+    }
+
+    pub(super) fn shown_on(report: &Report, format: Format, screen: Screen) -> String {
+        let mut out = Vec::new();
+        write(report, format, screen, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn names_read_back_and_clap_knows_them() {
+        for format in Format::ALL {
+            assert_eq!(format.name().parse::<Format>().unwrap(), *format);
+            assert_eq!(<Format as clap::ValueEnum>::from_str(format.name(), false), Ok(*format));
+        }
+        assert_eq!(Format::default(), Format::Table);
+    }
+
+    #[test]
+    fn thousands_stand_apart() {
+        let cases = [
+            ("0", "0"),
+            ("999", "999"),
+            ("1000", "1,000"),
+            ("-1000", "-1,000"),
+            ("-100", "-100"),
+            ("1234567.8901", "1,234,567.8901"),
+            ("0.0001", "0.0001"),
+        ];
+        for (exact, people) in cases {
+            assert_eq!(thousands_apart(exact), people);
+        }
+    }
+
+    #[test]
+    fn rows_of_the_wrong_length_are_filled_or_cut_in_every_format() {
+        let mut report = Report::new([Column::text("a", "a"), Column::text("b", "b")]);
+        report.push([Cell::text("1")], json!({}));
+        report.push([Cell::text("1"), Cell::text("2"), Cell::text("3")], json!({}));
+        assert_eq!(shown(&report, Format::Table), "a  b\n────\n1\n1  2\n");
+        assert_eq!(shown(&report, Format::Csv), "a,b\n1,\n1,2\n");
+        assert_eq!(shown(&report, Format::Markdown), "| a | b |\n| --- | --- |\n| 1 |  |\n| 1 | 2 |\n");
+    }
+
+    #[test]
+    fn no_columns_at_all_is_no_panic() {
+        for format in Format::ALL {
+            shown(&Report::default(), *format);
+        }
+    }
+}
