@@ -29,18 +29,15 @@ impl Difference {
         self.input_rate + self.tokenizer + self.output_rate + self.fees
     }
 
-    /// The part that weighs most, as a word for people; `None` where nothing differs.
+    /// The parts with their names for people.
     #[must_use]
-    pub fn main_reason(&self) -> Option<&'static str> {
-        let parts = [
+    pub fn parts(&self) -> [(&'static str, Usd); 4] {
+        [
             ("input rate", self.input_rate),
             ("tokenizer", self.tokenizer),
             ("output rate", self.output_rate),
             ("fees", self.fees),
-        ];
-        let size = |usd: Usd| usd.amount().abs();
-        let (name, largest) = parts.into_iter().max_by_key(|(_, usd)| size(*usd))?;
-        (!largest.amount().is_zero()).then_some(name)
+        ]
     }
 }
 

@@ -14,6 +14,7 @@ mod man;
 mod models;
 mod prices;
 mod shared;
+mod tokenizers;
 mod work;
 
 use std::ffi::OsString;
@@ -56,6 +57,7 @@ commands! {
     Compare compare;
     Prices prices;
     Models models;
+    Tokenizers tokenizers;
     Demo demo;
     Completions completions;
     Man man;

@@ -77,7 +77,7 @@ pub fn compile(files: &[PriceFile], role: Use, elsewhere: Elsewhere) -> (Vec<Pro
     let mut raws: Vec<(&str, RawFile)> = Vec::new();
     for file in files {
         match parse(&file.path, &file.text) {
-            Ok(raw) => raws.push((&file.path, raw)),
+            Ok(documents) => raws.extend(documents.into_iter().map(|raw| (file.path.as_str(), raw))),
             Err(problem) => problems.push(*problem),
         }
     }

@@ -179,7 +179,8 @@ impl PriceTable {
     }
 
     fn card_by_id(&self, provider: &str, id: &str) -> Option<ModelCard> {
-        let mut candidates = self.packed.find(id).filter_map(|i| self.packed.model(i));
+        let name = id.to_lowercase();
+        let mut candidates = self.packed.find(&name).filter_map(|i| self.packed.model(i));
         candidates
             .find(|(p, card)| card.id == id && self.packed.provider(*p).is_some_and(|head| head.id == provider))
             .map(|(_, card)| card)

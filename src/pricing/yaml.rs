@@ -539,7 +539,7 @@ impl<'de> Deserialize<'de> for RawTokenizer {
     }
 }
 
-/// Reads the text of one price file.
+/// Reads the text of one price file: a document for each provider, `---` between them.
 ///
 /// # Errors
 /// The first thing that is not YAML, or not of the layout: an unknown or repeated key, a price without quotes, a text
@@ -551,18 +551,20 @@ impl<'de> Deserialize<'de> for RawTokenizer {
 /// let problem = farebox::pricing::yaml::parse("acme.yaml", text).unwrap_err();
 /// assert_eq!((problem.place.line, problem.place.column), (3, 1));
 /// ```
-pub fn parse(path: &str, text: &str) -> Result<RawFile, Box<Problem>> {
-    if text.trim().is_empty() {
+pub fn parse(path: &str, text: &str) -> Result<Vec<RawFile>, Box<Problem>> {
+    let read = serde_saphyr::from_str_multiple_with_options::<RawFile, Vec<RawFile>>(text, options());
+    let files = read.map_err(|error| Box::new(yaml_problem(path, &error)))?;
+    if files.is_empty() {
         return Err(Box::new(Problem {
             code: "empty-file",
             severity: Severity::Error,
             path: path.to_owned(),
             place: Place::default(),
             message: "the price file is empty".into(),
-            help: Some("a price file begins with `schema: 1` and `provider: …`; `farebox prices show MODEL --format yaml` prints one to start from".into()),
+            help: Some("a price file begins with `schema: 1` and `provider: …`; pricing/README.md shows one".into()),
         }));
     }
-    serde_saphyr::from_str_with_options(text, options()).map_err(|error| Box::new(yaml_problem(path, &error)))
+    Ok(files)
 }
 
 fn options() -> serde_saphyr::Options {

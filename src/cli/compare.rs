@@ -1,0 +1,174 @@
+//! `farebox compare`: the same work on many models, each counted with its own tokenizer, and why one is cheaper.
+
+use serde_json::{Value, json};
+
+use super::estimate::{Priced, WorkFlags, count_all, finish, price_one, verdict};
+use super::prices::known_provider;
+use super::shared::{OutputFlags, PriceFlags, Setup, table_json};
+use super::work::TextFlags;
+use crate::calculator::compare::{Candidate, Difference, difference};
+use crate::error::Error;
+use crate::meter::Side;
+use crate::pricing::card::Kind;
+use crate::pricing::{Found, Matched};
+use crate::report::{Cell, Column, Report, Tone};
+
+/// Compare what the same work costs on many models
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  farebox compare prompt.txt --output-tokens 500
+  farebox compare --text 'Hello' --output-tokens 100..400 -m gpt-4o -m claude-sonnet-4-5 -m gemini-2.5-flash
+  farebox compare --input-tokens 10000 --output-tokens 10000 --at 2024-12-01 -m gpt-4-turbo -m command-r")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    text: TextFlags,
+    #[command(flatten)]
+    work: WorkFlags,
+    /// Model: provider/model, a model id, or an alias; repeatable. All live chat models when left out
+    #[arg(long = "model", short = 'm', value_name = "MODEL")]
+    models: Vec<String>,
+    /// Only models of this provider; repeatable
+    #[arg(long, short = 'p', value_name = "PROVIDER", conflicts_with = "models")]
+    provider: Vec<String>,
+    /// Show at most so many models, cheapest first; 0 shows all
+    #[arg(long, value_name = "N", default_value_t = 25)]
+    top: usize,
+    /// Exit with 3 when something could not be priced
+    #[arg(long)]
+    strict: bool,
+    #[command(flatten)]
+    prices: PriceFlags,
+    #[command(flatten)]
+    output: OutputFlags,
+}
+
+pub(crate) fn run(args: Args) -> Result<(), Error> {
+    let setup = args.prices.setup()?;
+    let models = candidates(&args, &setup)?;
+    let (report, refused) = compare(&args.text, &args.work, &models, &args.models, &setup, args.top, args.output.quiet)?;
+    args.output.write(&report)?;
+    refused.map_or(Ok(()), |all| if args.strict { Err(Error::Strict(all.0)) } else if all.1 { Err(Error::NothingPriced) } else { Ok(()) })
+}
+
+/// The models named, or every chat model that answers and has a price for tokens in and out.
+fn candidates(args: &Args, setup: &Setup) -> Result<Vec<Found>, Error> {
+    if !args.models.is_empty() {
+        return setup.find_all(&args.models);
+    }
+    let providers = args.provider.iter().map(|p| known_provider(setup, p)).collect::<Result<Vec<_>, _>>()?;
+    let cards = setup.table.cards().filter(|(head, card)| {
+        (providers.is_empty() || providers.contains(&head.id))
+            && card.info.kind == Kind::Chat
+            && !card.is_retired(setup.at)
+            && card.rates_at(setup.at).is_some()
+    });
+    Ok(cards.map(|(provider, model)| Found { provider, model, matched: Matched::Id, also_at: Vec::new() }).collect())
+}
+
+/// How many could not be priced, and whether that is all of them.
+type Refused = (u64, bool);
+
+/// The comparison as a report, cheapest first.
+pub(crate) fn compare(
+    text: &TextFlags,
+    work: &WorkFlags,
+    models: &[Found],
+    asked: &[String],
+    setup: &Setup,
+    top: usize,
+    quiet: bool,
+) -> Result<(Report, Option<Refused>), Error> {
+    let counted = count_all(text, work, models, setup, quiet)?;
+    let [prompt] = counted.as_slice() else {
+        return Err(Error::Usage("compare takes one prompt at a time\n  help: join the files (cat a b | farebox compare …), or `farebox estimate` them all".into()));
+    };
+    let mut priced: Vec<Priced> =
+        models.iter().zip(&prompt.tokens).map(|(found, tokens)| price_one(found, prompt.source.as_deref(), *tokens, work, setup)).collect();
+    priced.sort_by(|a, b| key(a).cmp(&key(b)));
+    let refused = priced.iter().filter(|p| p.result.is_err()).count();
+    let all = (refused > 0).then(|| (refused as u64, refused == priced.len()));
+    if !asked.is_empty() {
+        let _ = verdict(&priced, false);
+    }
+    let shown = if top == 0 || !asked.is_empty() { priced.len() } else { top.min(priced.len()) };
+    let mut report = Report::new([
+        Column::text("model", "model"),
+        Column::number("input_tokens", "input tokens"),
+        Column::text("basis", "basis"),
+        Column::number("input_usd", "input"),
+        Column::number("output_usd", "output"),
+        Column::number("total_usd", "total"),
+        Column::number("high_usd", "up to"),
+        Column::number("times", "× cheapest"),
+        Column::text("why", "why dearer than the cheapest"),
+    ]);
+    let cheapest = priced.first().filter(|p| p.result.is_ok());
+    for row in priced.iter().take(shown) {
+        let why = cheapest.and_then(|c| why(row, c, setup));
+        let mut machine = row.machine(setup);
+        machine.insert("difference".into(), json!(why));
+        let shown = report.push(
+            [
+                Cell::text(row.found.full_id()),
+                row.tokens_cell(),
+                Cell::text(row.tokens.basis.to_string()),
+                row.side_cell(Side::Prompt),
+                row.side_cell(Side::Answer),
+                row.total_cell(),
+                row.bound_cell(|e| e.high),
+                times_cell(row, cheapest),
+                why.map_or_else(Cell::default, |d| Cell::text(why_text(&d)).tone(Tone::Dim)),
+            ],
+            Value::Object(machine),
+        );
+        if let Err(refusal) = &row.result {
+            shown.detail.extend(refusal.to_string().lines().map(str::to_owned));
+        }
+    }
+    let hidden = priced.len() - shown;
+    if hidden > 0 {
+        report.notes.push(format!("{hidden} dearer or unpriced models not shown: --top 0 shows all."));
+    }
+    report.machine.insert("left_out".into(), json!(hidden));
+    report.machine.insert("table".into(), table_json(setup));
+    finish(&mut report, &priced, asked, if asked.is_empty() { &[] } else { models }, setup, work.requests);
+    Ok((report, all))
+}
+
+/// Cheapest first, refusals last, equal ones by name.
+fn key(priced: &Priced) -> (bool, crate::money::Usd, String) {
+    let total = priced.result.as_ref().map(|e| e.cost.total).unwrap_or_default();
+    (priced.result.is_err(), total, priced.found.full_id())
+}
+
+fn why(row: &Priced, cheapest: &Priced, setup: &Setup) -> Option<Difference> {
+    if std::ptr::eq(row, cheapest) || row.result.is_err() {
+        return None;
+    }
+    let this = Candidate { head: &row.found.provider, model: &row.found.model, work: &row.work };
+    let other = Candidate { head: &cheapest.found.provider, model: &cheapest.found.model, work: &cheapest.work };
+    difference(this, other, setup.at).ok()
+}
+
+/// "output rate +$0.12, input rate +$0.08", the largest part first, parts under a tenth of the whole left out.
+fn why_text(difference: &Difference) -> String {
+    let parts = difference.parts();
+    let size = |usd: crate::money::Usd| usd.amount().abs();
+    let largest = parts.iter().map(|(_, usd)| size(*usd)).max().unwrap_or_default();
+    let mut told: Vec<_> = parts.into_iter().filter(|(_, usd)| size(*usd) * rust_decimal::Decimal::TEN > largest).collect();
+    told.sort_by_key(|(_, usd)| std::cmp::Reverse(size(*usd)));
+    let text = |(name, usd): &(&str, crate::money::Usd)| {
+        let sign = if usd.amount().is_sign_negative() { "−" } else { "+" };
+        format!("{name} {sign}{}", crate::money::Usd::new(size(*usd)).for_people())
+    };
+    told.iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+fn times_cell(row: &Priced, cheapest: Option<&Priced>) -> Cell {
+    let total = |p: &Priced| p.result.as_ref().ok().map(|e| e.cost.total.amount());
+    let (Some(own), Some(least)) = (total(row), cheapest.and_then(total)) else { return Cell::default() };
+    match own.checked_div(least) {
+        Some(ratio) => Cell::text(ratio.round_dp(if ratio < rust_decimal::Decimal::TEN { 1 } else { 0 }).normalize().to_string()),
+        None => Cell::default(),
+    }
+}

@@ -1,0 +1,312 @@
+//! `farebox estimate`: what a prompt would cost, before it is sent.
+
+use serde_json::{Map, Value, json};
+
+use super::shared::{OutputFlags, PriceFlags, Setup, matched_note, table_json, table_line};
+use super::work::{Choice, TextFlags, count, span, typed};
+use crate::calculator::Refusal;
+use crate::calculator::estimate::{Estimate, Span, Work, estimate};
+use crate::context::{Context, Dimension};
+use crate::error::Error;
+use crate::meter::Side;
+use crate::money::Usd;
+use crate::pricing::Found;
+use crate::report::{Cell, Column, Report, Tone};
+use crate::tokenizer::{Basis, TokenCount};
+
+/// Say what prompts would cost before they are sent
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  farebox estimate prompt.txt -m gpt-4o-mini --output-tokens 500
+  farebox estimate --text 'Why is the sky blue?' -m claude-opus-4-6 -m gemini-2.5-pro --output-tokens 200..800
+  farebox estimate --input-tokens 10000 --output-tokens 10000 -m gpt-4-turbo --at 2024-12-01
+  cat prompt.txt | farebox estimate -m deepseek-chat --output-tokens 1000 --requests 5000 --format json")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    text: TextFlags,
+    #[command(flatten)]
+    work: WorkFlags,
+    /// Model: provider/model, a model id, or an alias; repeatable
+    #[arg(long = "model", short = 'm', value_name = "MODEL", required = true)]
+    models: Vec<String>,
+    /// Exit with 3 when something could not be priced
+    #[arg(long)]
+    strict: bool,
+    #[command(flatten)]
+    prices: PriceFlags,
+    #[command(flatten)]
+    output: OutputFlags,
+}
+
+/// The assumptions of an estimate.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Work")]
+pub(crate) struct WorkFlags {
+    /// Prompt tokens, in the place of text: 10000, or a range LOW..HIGH
+    #[arg(long, value_name = "N", conflicts_with_all = ["text", "files"])]
+    pub input_tokens: Option<Span>,
+    /// Answer tokens: 500, a range LOW..HIGH, or LOW..EXPECTED..HIGH
+    #[arg(long, value_name = "N")]
+    pub output_tokens: Option<Span>,
+    /// How many of the prompt's tokens are read from the provider's cache
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub cached_tokens: u64,
+    /// How often each prompt is sent
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 1)]
+    pub requests: u64,
+    /// Price as batch requests
+    #[arg(long)]
+    pub batch: bool,
+    /// What else the request states, such as service_tier=flex or inference_geo=us; repeatable
+    #[arg(long = "with", value_name = "KEY=VALUE", value_parser = stated)]
+    pub stated: Vec<(Dimension, String)>,
+}
+
+fn stated(text: &str) -> Result<(Dimension, String), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is not KEY=VALUE, such as service_tier=flex"))?;
+    Ok((key.parse().map_err(|e| format!("{e}"))?, value.to_owned()))
+}
+
+impl WorkFlags {
+    pub fn context(&self) -> Context {
+        let mut context = Context::default();
+        if self.batch {
+            context.set(Dimension::Processing, "batch");
+        }
+        self.stated.iter().for_each(|(dimension, value)| context.set(*dimension, value));
+        context
+    }
+}
+
+/// One prompt with its tokens for each model, in the order of the models.
+pub(crate) struct Counted {
+    pub source: Option<String>,
+    pub tokens: Vec<TokenCount>,
+}
+
+/// Counts every prompt for every model, reading each once and loading each tokenizer once.
+pub(crate) fn count_all(text: &TextFlags, work: &WorkFlags, models: &[Found], setup: &Setup, quiet: bool) -> Result<Vec<Counted>, Error> {
+    if let Some(tokens) = work.input_tokens {
+        return Ok(vec![Counted { source: None, tokens: vec![typed(tokens); models.len()] }]);
+    }
+    let wanted: Vec<Choice> = models.iter().map(|found| Choice::of(found, setup)).collect();
+    let mut distinct = wanted.clone();
+    distinct.sort_by(|a, b| (&a.name, a.assumed).cmp(&(&b.name, b.assumed)));
+    distinct.dedup();
+    let mut counted = Vec::new();
+    for source in text.sources("--text TEXT or --input-tokens N")? {
+        let counts = count(&source, &distinct, text.binary, quiet)?;
+        let of = |choice: &Choice| distinct.iter().zip(&counts).find(|(d, _)| *d == choice).map_or_else(TokenCount::default, |(_, c)| *c);
+        counted.push(Counted { source: Some(source.name()), tokens: wanted.iter().map(of).collect() });
+    }
+    Ok(counted)
+}
+
+/// A model with one prompt's work and what it would cost.
+pub(crate) struct Priced<'a> {
+    pub found: &'a Found,
+    pub source: Option<&'a str>,
+    pub tokens: TokenCount,
+    pub work: Work,
+    pub result: Result<Estimate, Refusal>,
+    /// Whether the length of the answer was given; otherwise it is anything up to the model's limit.
+    pub answer_given: bool,
+}
+
+/// Prices a prompt for a model. An answer whose length nobody gave is priced as the range from none to the longest.
+pub(crate) fn price_one<'a>(found: &'a Found, source: Option<&'a str>, tokens: TokenCount, flags: &WorkFlags, setup: &Setup) -> Priced<'a> {
+    let writes = !matches!(found.model.info.kind, crate::pricing::card::Kind::Embedding | crate::pricing::card::Kind::Rerank);
+    let longest = if writes { found.model.info.max_output.unwrap_or(0) } else { 0 };
+    let output = flags.output_tokens.unwrap_or(Span { low: 0, expected: 0, high: longest });
+    let work = Work { input: span(tokens), cache_read: flags.cached_tokens, output, requests: flags.requests, context: flags.context() };
+    let result = estimate(&found.provider, &found.model, &work, setup.at);
+    Priced { found, source, tokens, work, result, answer_given: flags.output_tokens.is_some() || !writes }
+}
+
+impl Priced<'_> {
+    /// The row in machine forms.
+    pub fn machine(&self, setup: &Setup) -> Map<String, Value> {
+        let mut row = Map::new();
+        if let Some(source) = self.source {
+            row.insert("source".into(), json!(source));
+        }
+        row.insert("provider".into(), json!(self.found.provider.id));
+        row.insert("model".into(), json!(self.found.model.id));
+        row.insert("requests".into(), json!(self.work.requests));
+        match &self.result {
+            Ok(estimate) => self.priced_fields(&mut row, estimate),
+            Err(refusal) => {
+                row.insert("status".into(), json!(refusal.status()));
+                row.insert("total_usd".into(), Value::Null);
+                row.insert("reason".into(), json!(refusal.to_string()));
+            }
+        }
+        row.insert("tokens".into(), self.tokens_json());
+        row.insert("table".into(), table_json(setup));
+        row
+    }
+
+    fn priced_fields(&self, row: &mut Map<String, Value>, estimate: &Estimate) {
+        let cost = &estimate.cost;
+        row.insert("status".into(), json!("priced"));
+        row.insert("total_usd".into(), json!(cost.total));
+        if estimate.is_range() {
+            row.insert("low_usd".into(), json!(estimate.low));
+            row.insert("high_usd".into(), json!(estimate.high));
+        }
+        row.insert("lines".into(), json!(cost.lines));
+        if !cost.applied.is_empty() {
+            row.insert("applied".into(), json!(cost.applied));
+        }
+        let source = json!({"from": cost.period.from, "to": cost.period.to, "source": cost.source.url,
+                            "checked": cost.source.checked, "basis": cost.source.basis});
+        row.insert("rates".into(), source);
+    }
+
+    fn tokens_json(&self) -> Value {
+        let mut input = json!({"tokens": self.tokens.tokens, "basis": self.tokens.basis});
+        if let (true, Some(map)) = (self.tokens.basis != Basis::Exact, input.as_object_mut()) {
+            map.insert("low".into(), json!(self.tokens.low));
+            map.insert("high".into(), json!(self.tokens.high));
+        }
+        let output = match (self.answer_given, self.work.output) {
+            (false, span) => json!({"tokens": null, "low": span.low, "high": span.high, "basis": "not-given"}),
+            (true, span) if span.is_range() => json!({"tokens": span.expected, "low": span.low, "high": span.high, "basis": "assumed"}),
+            (true, span) => json!({"tokens": span.expected, "basis": "given"}),
+        };
+        json!({"input": input, "output": output})
+    }
+
+    /// "1,234" or "1,200 (1,100–1,300)".
+    pub fn tokens_cell(&self) -> Cell {
+        let count = self.tokens;
+        let cell = Cell::quantity(count.tokens);
+        if count.basis == Basis::Exact || count.low == count.high {
+            return cell;
+        }
+        let (low, high) = (Cell::quantity(count.low).people, Cell::quantity(count.high).people);
+        Cell::pair(format!("{} ({low}–{high})", cell.people), cell.exact)
+    }
+
+    pub fn total_cell(&self) -> Cell {
+        match &self.result {
+            Ok(estimate) if !self.answer_given => Cell::usd(estimate.cost.total).tone(Tone::Warn),
+            Ok(estimate) => Cell::usd(estimate.cost.total),
+            Err(refusal) => Cell::absent(refusal.status()).tone(Tone::Bad),
+        }
+    }
+
+    /// A bound of the total, where it is a range.
+    pub fn bound_cell(&self, bound: impl Fn(&Estimate) -> Usd) -> Cell {
+        match &self.result {
+            Ok(estimate) if estimate.is_range() => Cell::usd(bound(estimate)),
+            Ok(_) => Cell::default(),
+            Err(_) => Cell::absent("–"),
+        }
+    }
+
+    pub fn side_cell(&self, side: Side) -> Cell {
+        match &self.result {
+            Ok(_) if side == Side::Answer && !self.answer_given => Cell::absent("not given"),
+            Ok(estimate) => Cell::usd(estimate.cost.of_side(side)),
+            Err(_) => Cell::absent("–"),
+        }
+    }
+}
+
+pub(crate) fn run(args: Args) -> Result<(), Error> {
+    let setup = args.prices.setup()?;
+    let models = setup.find_all(&args.models)?;
+    let counted = count_all(&args.text, &args.work, &models, &setup, args.output.quiet)?;
+    let several = counted.len() > 1;
+    let priced: Vec<Priced> = counted
+        .iter()
+        .flat_map(|prompt| {
+            let with_tokens = models.iter().zip(&prompt.tokens);
+            with_tokens.map(|(found, tokens)| price_one(found, prompt.source.as_deref(), *tokens, &args.work, &setup))
+        })
+        .collect();
+    let mut report = Report::new([
+        Column::text("source", "source"),
+        Column::text("model", "model"),
+        Column::number("input_tokens", "input tokens"),
+        Column::text("basis", "basis"),
+        Column::number("input_usd", "input"),
+        Column::number("output_usd", "output"),
+        Column::number("total_usd", "total"),
+        Column::number("low_usd", "low"),
+        Column::number("high_usd", "high"),
+    ]);
+    for row in &priced {
+        let shown = report.push(
+            [
+                row.source.map_or_else(|| Cell::absent("numbers"), Cell::text),
+                Cell::text(row.found.full_id()),
+                row.tokens_cell(),
+                Cell::text(row.tokens.basis.to_string()),
+                row.side_cell(Side::Prompt),
+                row.side_cell(Side::Answer),
+                row.total_cell(),
+                row.bound_cell(|e| e.low),
+                row.bound_cell(|e| e.high),
+            ],
+            Value::Object(row.machine(&setup)),
+        );
+        match &row.result {
+            Err(refusal) => shown.detail.extend(refusal.to_string().lines().map(str::to_owned)),
+            Ok(estimate) if !estimate.cost.applied.is_empty() => shown.detail.push(format!("at {}", estimate.cost.applied.join(", "))),
+            Ok(_) => {}
+        }
+    }
+    let totals = totals(&priced, &models);
+    if several {
+        report.notes.extend(totals.iter().map(|(id, total)| format!("{id}: {} for all {} prompts", total.for_people(), counted.len())));
+    }
+    finish(&mut report, &priced, &args.models, &models, &setup, args.work.requests);
+    report.machine.insert("totals".into(), totals.iter().map(|(id, total)| json!({"model": id, "total_usd": total})).collect());
+    args.output.write(&report)?;
+    verdict(&priced, args.strict)
+}
+
+/// What each model costs over all prompts; a model with a refusal among them has no total.
+fn totals(priced: &[Priced], models: &[Found]) -> Vec<(String, Usd)> {
+    let total = |found: &Found| {
+        let rows = priced.iter().filter(|p| std::ptr::eq(p.found, found));
+        rows.map(|p| p.result.as_ref().ok().map(|e| e.cost.total)).sum::<Option<Usd>>()
+    };
+    models.iter().filter_map(|found| total(found).map(|usd| (found.full_id(), usd))).collect()
+}
+
+/// Notes and machine fields that `estimate` and `compare` share.
+pub(crate) fn finish(report: &mut Report, priced: &[Priced], asked: &[String], models: &[Found], setup: &Setup, requests: u64) {
+    if requests != 1 {
+        report.notes.push(format!("Totals are for {requests} requests of each prompt."));
+    }
+    if priced.iter().any(|p| !p.answer_given && p.result.is_ok()) {
+        report.notes.push("The length of the answer was not given: totals are the prompt alone, `high` adds the longest answer the model gives. --output-tokens N or LOW..HIGH says it.".into());
+    }
+    if priced.iter().any(|p| p.tokens.basis == Basis::Estimated && p.work.input.is_range()) {
+        report.notes.push("Estimated tokens come with their range, and so do the totals.".into());
+    }
+    let retired = models.iter().filter(|f| f.model.is_retired(setup.at));
+    report.notes.extend(retired.map(|f| format!("{} is {}.", f.full_id(), super::models::status(&f.model, setup.at))));
+    report.notes.extend(asked.iter().zip(models).filter_map(|(asked, found)| matched_note(asked, found)));
+    report.notes.push(table_line(setup));
+    let refused = priced.iter().filter(|p| p.result.is_err()).count();
+    report.machine.insert("table".into(), table_json(setup));
+    report.machine.insert("at".into(), json!(setup.at));
+    report.machine.insert("priced".into(), json!(priced.len() - refused));
+    report.machine.insert("unpriced".into(), json!(refused));
+}
+
+/// Refusals on stderr for programs' formats, and the exit code they ask for.
+pub(crate) fn verdict(priced: &[Priced], strict: bool) -> Result<(), Error> {
+    let refused: Vec<&Refusal> = priced.iter().filter_map(|p| p.result.as_ref().err()).collect();
+    refused.iter().for_each(|refusal| super::say(&format!("warning: {refusal}")));
+    match refused.len() {
+        0 => Ok(()),
+        n if strict => Err(Error::Strict(n as u64)),
+        n if n == priced.len() => Err(Error::NothingPriced),
+        _ => Ok(()),
+    }
+}

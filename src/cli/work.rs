@@ -1,0 +1,100 @@
+//! What a command counts: prompts from files, standard input, `--text` or bare numbers, counted for several models at once.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::say;
+use super::shared::Setup;
+use crate::calculator::estimate::Span;
+use crate::error::Error;
+use crate::input::text::{ReadReport, Source, read_blocks};
+use crate::pricing::Found;
+use crate::tokenizer::{Basis, StreamCounter, TokenCount, load};
+
+/// Where text comes from.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Input")]
+pub(crate) struct TextFlags {
+    /// Files to read; - is standard input, which is also read when nothing else is given
+    pub files: Vec<PathBuf>,
+    /// Text to count in the place of files
+    #[arg(long, short = 't', value_name = "TEXT", conflicts_with = "files")]
+    pub text: Option<String>,
+    /// Count the bytes of a binary file as text
+    #[arg(long)]
+    pub binary: bool,
+}
+
+impl TextFlags {
+    /// Everything to read, in order.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where nothing is given and standard input is a terminal that nobody types at.
+    pub fn sources(&self, or_give: &str) -> Result<Vec<Source>, Error> {
+        use std::io::IsTerminal;
+        if let Some(text) = &self.text {
+            return Ok(vec![Source::Text(text.clone())]);
+        }
+        if self.files.is_empty() {
+            if std::io::stdin().is_terminal() {
+                return Err(Error::Usage(format!("nothing to read\n  help: name files, pipe text in, or give {or_give}")));
+            }
+            return Ok(vec![Source::Stdin]);
+        }
+        Ok(self.files.iter().map(|path| if path.as_os_str() == "-" { Source::Stdin } else { Source::File(path.clone()) }).collect())
+    }
+}
+
+/// A tokenizer to count with, and the models that it stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Choice {
+    /// Name of the tokenizer.
+    pub name: String,
+    /// Whether it is only assumed to be the model's.
+    pub assumed: bool,
+}
+
+impl Choice {
+    /// The tokenizer of a card at the instant of the command; a model whose tokenizer is not known gets an estimate.
+    pub fn of(found: &Found, setup: &Setup) -> Choice {
+        match found.model.tokenizer_at(setup.at) {
+            Some(t) if crate::tokenizer::is_known(&t.name) => Choice { name: t.name.clone(), assumed: t.assumed },
+            _ => Choice { name: crate::tokenizer::UNKNOWN.to_owned(), assumed: false },
+        }
+    }
+
+    pub fn finish(&self, counter: StreamCounter) -> TokenCount {
+        let count = counter.finish();
+        if self.assumed { count.assumed() } else { count }
+    }
+}
+
+/// Counts a source once with each tokenizer, reading it once.
+pub(crate) fn count(source: &Source, choices: &[Choice], binary: bool, quiet: bool) -> Result<Vec<TokenCount>, Error> {
+    let mut counters = Vec::with_capacity(choices.len());
+    for choice in choices {
+        counters.push(StreamCounter::new(load(&choice.name)?));
+    }
+    let read = read_blocks(source, binary, &mut |block| counters.iter_mut().for_each(|counter| counter.push(block)))?;
+    warn_of(source, &read, quiet);
+    Ok(choices.iter().zip(counters).map(|(choice, counter)| choice.finish(counter)).collect())
+}
+
+/// Says on stderr what of a text was not text.
+pub(crate) fn warn_of(source: &Source, read: &ReadReport, quiet: bool) {
+    if let (Some(note), false) = (read.note(), quiet) {
+        say(&format!("warning: {}: {note}", source.name()));
+    }
+}
+
+/// A count as the expected value of a span.
+pub(crate) fn span(count: TokenCount) -> Span {
+    Span { low: count.low, expected: count.tokens, high: count.high }
+}
+
+/// A span the user typed is exact, or a range of their own.
+pub(crate) fn typed(span: Span) -> TokenCount {
+    let basis = if span.is_range() { Basis::Estimated } else { Basis::Exact };
+    TokenCount { tokens: span.expected, low: span.low, high: span.high, basis }
+}
