@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::estimate::{Priced, WorkFlags, count_all, finish, price_one, verdict};
 use super::prices::known_provider;
-use super::shared::{OutputFlags, PriceFlags, Setup, table_json};
+use super::shared::{OutputFlags, PriceFlags, Setup};
 use super::work::TextFlags;
 use crate::calculator::compare::{Candidate, Difference, difference};
 use crate::error::Error;
@@ -33,6 +33,9 @@ pub(crate) struct Args {
     /// Show at most so many models, cheapest first; 0 shows all
     #[arg(long, value_name = "N", default_value_t = 25)]
     top: usize,
+    /// Also models that cost nothing
+    #[arg(long)]
+    free: bool,
     /// Exit with 3 when something could not be priced
     #[arg(long)]
     strict: bool,
@@ -45,9 +48,33 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     let setup = args.prices.setup()?;
     let models = candidates(&args, &setup)?;
-    let (report, refused) = compare(&args.text, &args.work, &models, &args.models, &setup, args.top, args.output.quiet)?;
-    args.output.write(&report)?;
-    refused.map_or(Ok(()), |all| if args.strict { Err(Error::Strict(all.0)) } else if all.1 { Err(Error::NothingPriced) } else { Ok(()) })
+    let counted = count_all(&args.text, &args.work, &models, &setup, args.output.quiet)?;
+    let [prompt] = counted.as_slice() else {
+        let help = "help: join the files (cat a b | farebox compare …), or `farebox estimate` them all";
+        return Err(Error::Usage(format!("compare takes one prompt at a time\n  {help}")));
+    };
+    let with_tokens = models.iter().zip(&prompt.tokens);
+    let mut priced: Vec<Priced> = with_tokens
+        .map(|(found, tokens)| price_one(found, prompt.source.as_deref(), *tokens, &args.work, &setup))
+        .collect();
+    priced.sort_by_cached_key(key);
+    let free = if args.models.is_empty() && !args.free { take_free(&mut priced) } else { 0 };
+    let mut report = table(&priced, &args, &setup);
+    if free > 0 {
+        report.notes.push(format!("{free} models that cost nothing under this table not shown: --free shows them."));
+    }
+    report.machine.insert("free_left_out".into(), json!(free));
+    let named: &[Found] = if args.models.is_empty() { &[] } else { &models };
+    finish(&mut report, &priced, &args.models, named, &setup, args.work.requests);
+    args.output.write(report)?;
+    verdict(if args.models.is_empty() { &[] } else { &priced }, args.strict, &args.output)
+}
+
+/// Takes models without a price above zero out: trials and free tiers would fill the whole list.
+fn take_free(priced: &mut Vec<Priced>) -> usize {
+    let before = priced.len();
+    priced.retain(|p| p.result.as_ref().map_or(true, |e| !e.high.amount().is_zero()));
+    before - priced.len()
 }
 
 /// The models named, or every chat model that answers and has a price for tokens in and out.
@@ -60,37 +87,16 @@ fn candidates(args: &Args, setup: &Setup) -> Result<Vec<Found>, Error> {
         (providers.is_empty() || providers.contains(&head.id))
             && card.info.kind == Kind::Chat
             && !card.is_retired(setup.at)
+            && card.info.last_listed.is_none()
             && card.rates_at(setup.at).is_some()
     });
     Ok(cards.map(|(provider, model)| Found { provider, model, matched: Matched::Id, also_at: Vec::new() }).collect())
 }
 
-/// How many could not be priced, and whether that is all of them.
-type Refused = (u64, bool);
-
 /// The comparison as a report, cheapest first.
-pub(crate) fn compare(
-    text: &TextFlags,
-    work: &WorkFlags,
-    models: &[Found],
-    asked: &[String],
-    setup: &Setup,
-    top: usize,
-    quiet: bool,
-) -> Result<(Report, Option<Refused>), Error> {
-    let counted = count_all(text, work, models, setup, quiet)?;
-    let [prompt] = counted.as_slice() else {
-        return Err(Error::Usage("compare takes one prompt at a time\n  help: join the files (cat a b | farebox compare …), or `farebox estimate` them all".into()));
-    };
-    let mut priced: Vec<Priced> =
-        models.iter().zip(&prompt.tokens).map(|(found, tokens)| price_one(found, prompt.source.as_deref(), *tokens, work, setup)).collect();
-    priced.sort_by(|a, b| key(a).cmp(&key(b)));
-    let refused = priced.iter().filter(|p| p.result.is_err()).count();
-    let all = (refused > 0).then(|| (refused as u64, refused == priced.len()));
-    if !asked.is_empty() {
-        let _ = verdict(&priced, false);
-    }
-    let shown = if top == 0 || !asked.is_empty() { priced.len() } else { top.min(priced.len()) };
+fn table(priced: &[Priced], args: &Args, setup: &Setup) -> Report {
+    let all = args.top == 0 || !args.models.is_empty();
+    let shown = if all { priced.len() } else { args.top.min(priced.len()) };
     let mut report = Report::new([
         Column::text("model", "model"),
         Column::number("input_tokens", "input tokens"),
@@ -130,9 +136,7 @@ pub(crate) fn compare(
         report.notes.push(format!("{hidden} dearer or unpriced models not shown: --top 0 shows all."));
     }
     report.machine.insert("left_out".into(), json!(hidden));
-    report.machine.insert("table".into(), table_json(setup));
-    finish(&mut report, &priced, asked, if asked.is_empty() { &[] } else { models }, setup, work.requests);
-    Ok((report, all))
+    report
 }
 
 /// Cheapest first, refusals last, equal ones by name.
@@ -155,7 +159,8 @@ fn why_text(difference: &Difference) -> String {
     let parts = difference.parts();
     let size = |usd: crate::money::Usd| usd.amount().abs();
     let largest = parts.iter().map(|(_, usd)| size(*usd)).max().unwrap_or_default();
-    let mut told: Vec<_> = parts.into_iter().filter(|(_, usd)| size(*usd) * rust_decimal::Decimal::TEN > largest).collect();
+    let mut told: Vec<_> =
+        parts.into_iter().filter(|(_, usd)| size(*usd) * rust_decimal::Decimal::TEN > largest).collect();
     told.sort_by_key(|(_, usd)| std::cmp::Reverse(size(*usd)));
     let text = |(name, usd): &(&str, crate::money::Usd)| {
         let sign = if usd.amount().is_sign_negative() { "−" } else { "+" };
@@ -168,7 +173,9 @@ fn times_cell(row: &Priced, cheapest: Option<&Priced>) -> Cell {
     let total = |p: &Priced| p.result.as_ref().ok().map(|e| e.cost.total.amount());
     let (Some(own), Some(least)) = (total(row), cheapest.and_then(total)) else { return Cell::default() };
     match own.checked_div(least) {
-        Some(ratio) => Cell::text(ratio.round_dp(if ratio < rust_decimal::Decimal::TEN { 1 } else { 0 }).normalize().to_string()),
+        Some(ratio) => {
+            Cell::text(ratio.round_dp(if ratio < rust_decimal::Decimal::TEN { 1 } else { 0 }).normalize().to_string())
+        }
         None => Cell::default(),
     }
 }

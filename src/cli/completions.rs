@@ -11,7 +11,9 @@ use crate::error::Error;
 
 /// Print a completion script for a shell
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  farebox completions bash > ~/.local/share/bash-completion/completions/farebox\n  farebox completions zsh > ~/.zfunc/_farebox\n  farebox completions fish > ~/.config/fish/completions/farebox.fish")]
+#[command(
+    after_help = "Examples:\n  farebox completions bash > ~/.local/share/bash-completion/completions/farebox\n  farebox completions zsh > ~/.zfunc/_farebox\n  farebox completions fish > ~/.config/fish/completions/farebox.fish"
+)]
 pub(crate) struct Args {
     /// The shell
     shell: Shell,

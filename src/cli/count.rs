@@ -1,6 +1,5 @@
 //! `farebox count`: how many tokens a text is, for tokenizers or for models.
 
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,8 +10,8 @@ use super::say;
 use super::shared::{OutputFlags, PriceFlags, Setup};
 use super::work::{Choice, TextFlags, warn_of};
 use crate::error::Error;
-use crate::input::text::{Source, read_blocks, walk};
 use crate::input::lines::{Lines, text_field};
+use crate::input::text::{Source, read_blocks, walk};
 use crate::report::{Cell, Column, Format, Report, write_json_line};
 use crate::tokenizer::{Basis, StreamCounter, TokenCount, Tokenizer, from_file, load};
 
@@ -111,7 +110,9 @@ fn count_texts(args: &Args, counting: &[Counting], sink: &mut Sink, failed: &mut
     let mut sources = Vec::new();
     for source in args.text.sources("--text TEXT")? {
         match source {
-            Source::File(path) => sources.extend(walk(&path)?.into_iter().map(|file| (Source::File(file), path.is_dir()))),
+            Source::File(path) => {
+                sources.extend(walk(&path)?.into_iter().map(|file| (Source::File(file), path.is_dir())))
+            }
             other => sources.push((other, false)),
         }
     }
@@ -146,7 +147,13 @@ fn count_text(source: &Source, counting: &[Counting], args: &Args) -> Result<Vec
 }
 
 /// One string of each line of JSON Lines input: a row for each line, in order. A bad line costs only itself.
-fn count_lines(args: &Args, field: &str, counting: &[Counting], sink: &mut Sink, failed: &mut u64) -> Result<(), Error> {
+fn count_lines(
+    args: &Args,
+    field: &str,
+    counting: &[Counting],
+    sink: &mut Sink,
+    failed: &mut u64,
+) -> Result<(), Error> {
     for source in args.text.sources("--text TEXT")? {
         let mut lines = Lines::open(&source)?;
         while let Some((number, line)) = lines.next_line()? {
@@ -215,31 +222,27 @@ impl Sink {
     fn totals(&mut self, counting: &[Counting], totals: &[TokenCount], files: usize) {
         let mut list = Vec::new();
         for (counting, total) in counting.iter().zip(totals) {
-            let name = counting.model.as_ref().map_or_else(|| counting.choice.name.clone(), |(p, m)| format!("{p}/{m}"));
-            let range = if total.basis == Basis::Exact { String::new() } else { format!(" ({} to {})", total.low, total.high) };
-            self.report.notes.push(format!("{name}: {} tokens{range} in {files} files, {}", Cell::quantity(total.tokens).people, total.basis));
+            let name =
+                counting.model.as_ref().map_or_else(|| counting.choice.name.clone(), |(p, m)| format!("{p}/{m}"));
+            let range =
+                if total.basis == Basis::Exact { String::new() } else { format!(" ({} to {})", total.low, total.high) };
+            self.report.notes.push(format!(
+                "{name}: {} tokens{range} in {files} files, {}",
+                Cell::quantity(total.tokens).people,
+                total.basis
+            ));
             list.push(Value::Object(row_json("total", None, counting, *total)));
         }
         self.report.machine.insert("totals".into(), list.into());
     }
 
-    fn finish(mut self) -> Result<(), Error> {
+    fn finish(self) -> Result<(), Error> {
         if self.flags.format == Format::Jsonl {
             self.out.finish()?;
             return Ok(());
         }
-        // Columns that are empty everywhere say nothing.
-        let empty = |report: &Report, i: usize| report.rows.iter().all(|row| row.cells.get(i).is_none_or(|c| c.people.is_empty()));
-        if self.flags.format == Format::Table || self.flags.format == Format::Markdown {
-            for i in (0..self.report.columns.len()).rev().filter(|i| empty(&self.report, *i)).collect::<Vec<_>>() {
-                self.report.columns.remove(i);
-                self.report.rows.iter_mut().for_each(|row| {
-                    row.cells.remove(i);
-                });
-            }
-        }
         drop(self.out);
-        self.flags.write(&self.report)
+        self.flags.write(self.report)
     }
 }
 

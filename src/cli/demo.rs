@@ -18,7 +18,9 @@ use crate::tokenizer::TokenCount;
 
 /// A tour with data inside: what a small student project costs on many providers
 #[derive(Debug, clap::Args)]
-#[command(after_help = "The prompts are in data/prompts of the source; `farebox compare data/prompts/tutor.txt --output-tokens 150..300..600` goes on from here.")]
+#[command(
+    after_help = "The prompts are in data/prompts of the source; `farebox compare data/prompts/tutor.txt --output-tokens 150..300..600` goes on from here."
+)]
 pub(crate) struct Args {
     #[command(flatten)]
     prices: PriceFlags,
@@ -57,9 +59,9 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     let setup = args.prices.setup()?;
     let month = month(&setup)?;
     if args.output.format != Format::Table {
-        return args.output.write(&month);
+        return args.output.write(month);
     }
-    let then = Setup { at: LATE_2024.parse()?, table: setup.table };
+    let then = Setup { at: LATE_2024.parse()?, table: setup.table, is_now: false };
     let late_2024 = late_2024(&then)?;
     let out = Out::open(args.output.output.as_deref())?;
     let screen = out.screen(args.output.color);
@@ -73,7 +75,8 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
 
 /// One month of the project on each model, cheapest first.
 fn month(setup: &Setup) -> Result<Report, Error> {
-    let asked: Vec<String> = MODELS.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')).map(str::to_owned).collect();
+    let asked: Vec<String> =
+        MODELS.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')).map(str::to_owned).collect();
     let models = setup.find_all(&asked)?;
     let choices: Vec<Choice> = models.iter().map(|found| Choice::of(found, setup)).collect();
     let mut distinct = choices.clone();
@@ -104,7 +107,10 @@ fn month(setup: &Setup) -> Result<Report, Error> {
         "A student project: {} prompts (tutoring, code review, JSON, German), each sent {REQUESTS} times a month,",
         PROMPTS.len()
     ));
-    report.head.push(format!("answers of {} to {} tokens, {} expected. What does a month cost?", ANSWER.low, ANSWER.high, ANSWER.expected));
+    report.head.push(format!(
+        "answers of {} to {} tokens, {} expected. What does a month cost?",
+        ANSWER.low, ANSWER.high, ANSWER.expected
+    ));
     let cheapest = rows.first().map_or(Usd::ZERO, |r| r.total);
     for row in &rows {
         report.push(row.cells(cheapest), row.machine());

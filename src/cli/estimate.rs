@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::meter::Side;
 use crate::money::Usd;
 use crate::pricing::Found;
-use crate::report::{Cell, Column, Report, Tone};
+use crate::report::{Cell, Column, Readers, Report, Tone};
 use crate::tokenizer::{Basis, TokenCount};
 
 /// Say what prompts would cost before they are sent
@@ -63,7 +63,8 @@ pub(crate) struct WorkFlags {
 }
 
 fn stated(text: &str) -> Result<(Dimension, String), String> {
-    let (key, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is not KEY=VALUE, such as service_tier=flex"))?;
+    let (key, value) =
+        text.split_once('=').ok_or_else(|| format!("{text:?} is not KEY=VALUE, such as service_tier=flex"))?;
     Ok((key.parse().map_err(|e| format!("{e}"))?, value.to_owned()))
 }
 
@@ -85,7 +86,13 @@ pub(crate) struct Counted {
 }
 
 /// Counts every prompt for every model, reading each once and loading each tokenizer once.
-pub(crate) fn count_all(text: &TextFlags, work: &WorkFlags, models: &[Found], setup: &Setup, quiet: bool) -> Result<Vec<Counted>, Error> {
+pub(crate) fn count_all(
+    text: &TextFlags,
+    work: &WorkFlags,
+    models: &[Found],
+    setup: &Setup,
+    quiet: bool,
+) -> Result<Vec<Counted>, Error> {
     if let Some(tokens) = work.input_tokens {
         return Ok(vec![Counted { source: None, tokens: vec![typed(tokens); models.len()] }]);
     }
@@ -96,7 +103,9 @@ pub(crate) fn count_all(text: &TextFlags, work: &WorkFlags, models: &[Found], se
     let mut counted = Vec::new();
     for source in text.sources("--text TEXT or --input-tokens N")? {
         let counts = count(&source, &distinct, text.binary, quiet)?;
-        let of = |choice: &Choice| distinct.iter().zip(&counts).find(|(d, _)| *d == choice).map_or_else(TokenCount::default, |(_, c)| *c);
+        let of = |choice: &Choice| {
+            distinct.iter().zip(&counts).find(|(d, _)| *d == choice).map_or_else(TokenCount::default, |(_, c)| *c)
+        };
         counted.push(Counted { source: Some(source.name()), tokens: wanted.iter().map(of).collect() });
     }
     Ok(counted)
@@ -114,11 +123,24 @@ pub(crate) struct Priced<'a> {
 }
 
 /// Prices a prompt for a model. An answer whose length nobody gave is priced as the range from none to the longest.
-pub(crate) fn price_one<'a>(found: &'a Found, source: Option<&'a str>, tokens: TokenCount, flags: &WorkFlags, setup: &Setup) -> Priced<'a> {
-    let writes = !matches!(found.model.info.kind, crate::pricing::card::Kind::Embedding | crate::pricing::card::Kind::Rerank);
+pub(crate) fn price_one<'a>(
+    found: &'a Found,
+    source: Option<&'a str>,
+    tokens: TokenCount,
+    flags: &WorkFlags,
+    setup: &Setup,
+) -> Priced<'a> {
+    let writes =
+        !matches!(found.model.info.kind, crate::pricing::card::Kind::Embedding | crate::pricing::card::Kind::Rerank);
     let longest = if writes { found.model.info.max_output.unwrap_or(0) } else { 0 };
     let output = flags.output_tokens.unwrap_or(Span { low: 0, expected: 0, high: longest });
-    let work = Work { input: span(tokens), cache_read: flags.cached_tokens, output, requests: flags.requests, context: flags.context() };
+    let work = Work {
+        input: span(tokens),
+        cache_read: flags.cached_tokens,
+        output,
+        requests: flags.requests,
+        context: flags.context(),
+    };
     let result = estimate(&found.provider, &found.model, &work, setup.at);
     Priced { found, source, tokens, work, result, answer_given: flags.output_tokens.is_some() || !writes }
 }
@@ -171,7 +193,9 @@ impl Priced<'_> {
         }
         let output = match (self.answer_given, self.work.output) {
             (false, span) => json!({"tokens": null, "low": span.low, "high": span.high, "basis": "not-given"}),
-            (true, span) if span.is_range() => json!({"tokens": span.expected, "low": span.low, "high": span.high, "basis": "assumed"}),
+            (true, span) if span.is_range() => {
+                json!({"tokens": span.expected, "low": span.low, "high": span.high, "basis": "assumed"})
+            }
             (true, span) => json!({"tokens": span.expected, "basis": "given"}),
         };
         json!({"input": input, "output": output})
@@ -254,18 +278,24 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
         );
         match &row.result {
             Err(refusal) => shown.detail.extend(refusal.to_string().lines().map(str::to_owned)),
-            Ok(estimate) if !estimate.cost.applied.is_empty() => shown.detail.push(format!("at {}", estimate.cost.applied.join(", "))),
+            Ok(estimate) if !estimate.cost.applied.is_empty() => {
+                shown.detail.push(format!("at {}", estimate.cost.applied.join(", ")))
+            }
             Ok(_) => {}
         }
     }
     let totals = totals(&priced, &models);
     if several {
-        report.notes.extend(totals.iter().map(|(id, total)| format!("{id}: {} for all {} prompts", total.for_people(), counted.len())));
+        report.notes.extend(
+            totals.iter().map(|(id, total)| format!("{id}: {} for all {} prompts", total.for_people(), counted.len())),
+        );
     }
     finish(&mut report, &priced, &args.models, &models, &setup, args.work.requests);
-    report.machine.insert("totals".into(), totals.iter().map(|(id, total)| json!({"model": id, "total_usd": total})).collect());
-    args.output.write(&report)?;
-    verdict(&priced, args.strict)
+    report
+        .machine
+        .insert("totals".into(), totals.iter().map(|(id, total)| json!({"model": id, "total_usd": total})).collect());
+    args.output.write(report)?;
+    verdict(&priced, args.strict, &args.output)
 }
 
 /// What each model costs over all prompts; a model with a refusal among them has no total.
@@ -278,7 +308,14 @@ fn totals(priced: &[Priced], models: &[Found]) -> Vec<(String, Usd)> {
 }
 
 /// Notes and machine fields that `estimate` and `compare` share.
-pub(crate) fn finish(report: &mut Report, priced: &[Priced], asked: &[String], models: &[Found], setup: &Setup, requests: u64) {
+pub(crate) fn finish(
+    report: &mut Report,
+    priced: &[Priced],
+    asked: &[String],
+    models: &[Found],
+    setup: &Setup,
+    requests: u64,
+) {
     if requests != 1 {
         report.notes.push(format!("Totals are for {requests} requests of each prompt."));
     }
@@ -299,10 +336,12 @@ pub(crate) fn finish(report: &mut Report, priced: &[Priced], asked: &[String], m
     report.machine.insert("unpriced".into(), json!(refused));
 }
 
-/// Refusals on stderr for programs' formats, and the exit code they ask for.
-pub(crate) fn verdict(priced: &[Priced], strict: bool) -> Result<(), Error> {
+/// The exit code that refusals ask for. Programs' formats get them on stderr too, where people will see them.
+pub(crate) fn verdict(priced: &[Priced], strict: bool, output: &OutputFlags) -> Result<(), Error> {
     let refused: Vec<&Refusal> = priced.iter().filter_map(|p| p.result.as_ref().err()).collect();
-    refused.iter().for_each(|refusal| super::say(&format!("warning: {refusal}")));
+    if output.format.readers() == Readers::Programs {
+        refused.iter().for_each(|refusal| super::say(&format!("warning: {refusal}")));
+    }
     match refused.len() {
         0 => Ok(()),
         n if strict => Err(Error::Strict(n as u64)),

@@ -28,9 +28,11 @@ use crate::error::Error;
 /// Counts LLM tokens and says what they cost, before and after they are spent.
 #[derive(Debug, Parser)]
 #[command(name = "farebox", version = version(), max_term_width = 100, disable_help_subcommand = true)]
-#[command(after_help = "Exit codes: 0 fine · 1 a budget or rule failed · 2 bad arguments or configuration · 3 something \
+#[command(
+    after_help = "Exit codes: 0 fine · 1 a budget or rule failed · 2 bad arguments or configuration · 3 something \
 could not be priced and --strict was given · 4 only staleness or retirement failed · 5 I/O.\n\n\
-Everything is computed on this machine: vocabularies and prices are inside the program.")]
+Everything is computed on this machine: vocabularies and prices are inside the program."
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,

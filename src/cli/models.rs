@@ -10,7 +10,9 @@ use crate::report::{Cell, Column, Report, Tone};
 
 /// List the models that are known, with what is known of each
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  farebox models gpt-4o\n  farebox models --provider anthropic\n  farebox models haiku --format json")]
+#[command(
+    after_help = "Examples:\n  farebox models gpt-4o\n  farebox models --provider anthropic\n  farebox models haiku --format json"
+)]
 pub(crate) struct Args {
     /// Words that the id, an alias or the provider must contain
     query: Vec<String>,
@@ -44,7 +46,8 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
         Column::text("status", "status"),
     ]);
     let mut left_out = 0_u64;
-    let mut found: Vec<_> = setup.table.cards().filter(|(head, card)| matches(head, card, &words, provider.as_deref())).collect();
+    let mut found: Vec<_> =
+        setup.table.cards().filter(|(head, card)| matches(head, card, &words, provider.as_deref())).collect();
     found.sort_by(|(h1, c1), (h2, c2)| (&h1.id, &c1.id).cmp(&(&h2.id, &c2.id)));
     for (head, card) in found {
         let retired = card.is_retired(setup.at);
@@ -75,7 +78,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
                 "aliases": card.aliases.iter().map(|a| json!({"id": a.id, "from": a.period.from, "to": a.period.to})).collect::<Vec<_>>(),
                 "context_window": card.info.context_window, "max_output": card.info.max_output,
                 "input": card.info.input, "output": card.info.output, "capabilities": card.info.capabilities,
-                "open_weights": card.info.open_weights, "released": card.info.released, "retired": card.info.retired,
+                "open_weights": card.info.open_weights, "released": card.info.released, "retired": card.info.retired, "last_listed": card.info.last_listed,
                 "replacement": card.info.replacement, "note": card.info.note,
                 "tokenizer": tokenizer.map(|t| json!({"name": t.name, "basis": if t.assumed { "assumed" } else { "known" }})),
                 "status": status,
@@ -88,7 +91,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     if left_out > 0 {
         report.notes.push(format!("{left_out} retired models left out: --retired shows them."));
     }
-    args.output.write(&report)
+    args.output.write(report)
 }
 
 fn matches(head: &ProviderHead, card: &ModelCard, words: &[String], provider: Option<&str>) -> bool {
@@ -101,7 +104,9 @@ fn matches(head: &ProviderHead, card: &ModelCard, words: &[String], provider: Op
 
 /// "live", "retires 2026-12-01", "retired 2025-07-21 → replacement".
 pub(crate) fn status(card: &ModelCard, at: crate::period::Instant) -> String {
-    let Some(day) = card.info.retired else { return "live".into() };
+    let Some(day) = card.info.retired else {
+        return card.info.last_listed.map_or_else(|| "live".into(), |day| format!("last listed {day}"));
+    };
     let word = if day <= at { "retired" } else { "retires" };
     let arrow = card.info.replacement.as_ref().map(|r| format!(" → {r}")).unwrap_or_default();
     format!("{word} {day}{arrow}")

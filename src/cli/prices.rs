@@ -9,11 +9,11 @@ use super::shared::{OutputFlags, PriceFlags, Setup, matched_note, read_price_fil
 use super::{say, shared};
 use crate::error::Error;
 use crate::meter::{Meter, Unit};
+use crate::pricing::Found;
 use crate::pricing::card::{Price, Rate, RateCard, Rates, Tier, rate_of};
 use crate::pricing::compile::PriceFile;
 use crate::pricing::lint;
 use crate::pricing::problem::{Severity, render_all};
-use crate::pricing::Found;
 use crate::report::{Cell, Column, Report, Tone};
 
 /// Look up, check and explain prices
@@ -42,7 +42,9 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
 
 /// List the prices in force, one row for each model
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  farebox prices list --provider mistral\n  farebox prices list --at 2024-12-01 --format csv")]
+#[command(
+    after_help = "Examples:\n  farebox prices list --provider mistral\n  farebox prices list --at 2024-12-01 --format csv"
+)]
 struct ListArgs {
     /// Only this provider; repeatable
     #[arg(long, short = 'p', value_name = "PROVIDER")]
@@ -97,14 +99,16 @@ fn list(args: &ListArgs) -> Result<(), Error> {
     }
     report.machine.insert("table".into(), table_json(&setup));
     report.notes.push(format!("USD per million tokens; {} models. {}", report.rows.len(), table_line(&setup)));
-    args.output.write(&report)
+    args.output.write(report)
 }
 
 /// The id of a provider that exists.
 pub(crate) fn known_provider(setup: &Setup, name: &str) -> Result<String, Error> {
     setup.table.provider(name).map(|head| head.id.clone()).ok_or_else(|| {
         let near = crate::pricing::compile::nearest(name, setup.table.providers().iter().map(|h| h.id.as_str()));
-        Error::Usage(format!("no provider is called {name:?}\n  help: did you mean {near:?}? `farebox prices list` names them all"))
+        Error::Usage(format!(
+            "no provider is called {name:?}\n  help: did you mean {near:?}? `farebox prices list` names them all"
+        ))
     })
 }
 
@@ -208,16 +212,25 @@ fn show(args: &ShowArgs) -> Result<(), Error> {
                       "aliases": found.model.aliases, "tokenizers": found.model.tokenizers, "api": found.provider.api});
     report.machine.insert("card".into(), full);
     report.machine.insert("table".into(), table_json(&setup));
-    args.output.write(&report)
+    args.output.write(report)
 }
 
 fn card_head(setup: &Setup, found: &Found) -> Vec<String> {
     let (card, info) = (&found.model, &found.model.info);
-    let mut head = vec![format!("{} · {} · {} · {}", found.full_id(), found.provider.name, info.kind.name(), super::models::status(card, setup.at))];
+    let mut head = vec![format!(
+        "{} · {} · {} · {}",
+        found.full_id(),
+        found.provider.name,
+        info.kind.name(),
+        super::models::status(card, setup.at)
+    )];
     let mut facts = Vec::new();
     facts.extend(info.context_window.map(|n| format!("context {n} tokens")));
     facts.extend(info.max_output.map(|n| format!("answers up to {n}")));
-    facts.extend(card.tokenizer_at(setup.at).map(|t| format!("tokenizer {}{}", t.name, if t.assumed { " (assumed)" } else { "" })));
+    facts.extend(
+        card.tokenizer_at(setup.at)
+            .map(|t| format!("tokenizer {}{}", t.name, if t.assumed { " (assumed)" } else { "" })),
+    );
     facts.extend(info.released.map(|day| format!("released {day}")));
     facts.extend(info.open_weights.map(|open| if open { "open weights".into() } else { "closed weights".to_owned() }));
     head.push(facts.join(" · "));
@@ -237,7 +250,7 @@ fn card_head(setup: &Setup, found: &Found) -> Vec<String> {
 }
 
 fn show_card(report: &mut Report, card: &RateCard) {
-    let mut push = |condition: String, rates: &Rates| {
+    let push = |report: &mut Report, condition: String, rates: &Rates| {
         for (meter, rate) in rates {
             report.push(
                 [
@@ -253,19 +266,21 @@ fn show_card(report: &mut Report, card: &RateCard) {
             );
         }
     };
-    let tier = |prefix: &str, tier: &Tier| [prefix, &tier.condition()].into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join(" and ");
-    push(String::new(), &card.rates);
-    card.tiers.iter().for_each(|t| push(tier("", t), &t.rates));
+    let tier = |prefix: &str, tier: &Tier| {
+        [prefix, &tier.condition()].into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join(" and ")
+    };
+    push(report, String::new(), &card.rates);
+    card.tiers.iter().for_each(|t| push(report, tier("", t), &t.rates));
     for variant in &card.variants {
         let when = crate::calculator::conditions(&variant.when);
-        push(when.clone(), &variant.rates);
-        variant.tiers.iter().for_each(|t| push(tier(&when, t), &t.rates));
+        push(report, when.clone(), &variant.rates);
+        variant.tiers.iter().for_each(|t| push(report, tier(&when, t), &t.rates));
     }
     for schedule in &card.schedule {
         let when = schedule.to_string();
         match schedule.factor {
             Some(factor) => report.notes.push(format!("{}: {when}: token rates × {factor}", card.period)),
-            None => push(when, &schedule.rates),
+            None => push(report, when, &schedule.rates),
         }
     }
     if let Some(note) = &card.note {
@@ -275,7 +290,9 @@ fn show_card(report: &mut Report, card: &RateCard) {
 
 /// Check price files: overlaps, gaps, floats, sources, age of checks, jumps, repeated ids, unknown keys
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  farebox prices lint\n  farebox prices lint pricing\n  farebox prices lint my-prices.yaml")]
+#[command(
+    after_help = "Examples:\n  farebox prices lint\n  farebox prices lint pricing\n  farebox prices lint my-prices.yaml"
+)]
 struct LintArgs {
     /// Price files, or folders of them; the bundled table when left out
     files: Vec<PathBuf>,
@@ -303,18 +320,35 @@ fn lint_files(args: &LintArgs) -> Result<(), Error> {
         Column::text("message", "message"),
     ]);
     for problem in &findings.problems {
-        let (severity, tone) = if problem.severity == Severity::Error { ("error", Tone::Bad) } else { ("warning", Tone::Warn) };
-        let place = if problem.place.line == 0 { problem.path.clone() } else { format!("{}:{}:{}", problem.path, problem.place.line, problem.place.column) };
+        let (severity, tone) =
+            if problem.severity == Severity::Error { ("error", Tone::Bad) } else { ("warning", Tone::Warn) };
+        let place = if problem.place.line == 0 {
+            problem.path.clone()
+        } else {
+            format!("{}:{}:{}", problem.path, problem.place.line, problem.place.column)
+        };
         report.push(
-            [Cell::text(severity).tone(tone), Cell::text(problem.code), Cell::text(place), Cell::text(&problem.message)],
+            [
+                Cell::text(severity).tone(tone),
+                Cell::text(problem.code),
+                Cell::text(place),
+                Cell::text(&problem.message),
+            ],
             json!({"severity": severity, "code": problem.code, "path": problem.path, "line": problem.place.line,
                    "column": problem.place.column, "message": problem.message, "help": problem.help}),
         );
     }
     let errors = findings.problems.iter().filter(|p| p.severity == Severity::Error).count();
     let warnings = findings.problems.len() - errors;
-    let summary = format!("{} models, {} prices checked: {errors} errors, {warnings} warnings", findings.models, findings.prices);
-    report.machine.extend([("models".into(), json!(findings.models)), ("prices".into(), json!(findings.prices)), ("errors".into(), json!(errors)), ("warnings".into(), json!(warnings)), ("table".into(), table_json(&setup))]);
+    let summary =
+        format!("{} models, {} prices checked: {errors} errors, {warnings} warnings", findings.models, findings.prices);
+    report.machine.extend([
+        ("models".into(), json!(findings.models)),
+        ("prices".into(), json!(findings.prices)),
+        ("errors".into(), json!(errors)),
+        ("warnings".into(), json!(warnings)),
+        ("table".into(), table_json(&setup)),
+    ]);
     if args.output.format == crate::report::Format::Table && !report.rows.is_empty() {
         let text_of = |path: &str| files.iter().find(|f| f.path == path).map(|f| f.text.as_str());
         let text = render_all(&findings.problems, text_of);
@@ -324,7 +358,7 @@ fn lint_files(args: &LintArgs) -> Result<(), Error> {
         })?;
     } else {
         report.notes.push(summary.clone());
-        args.output.write(&report)?;
+        args.output.write(report)?;
     }
     match errors {
         0 => Ok(()),
@@ -358,14 +392,21 @@ struct MetersArgs {
 }
 
 fn meters(args: &MetersArgs) -> Result<(), Error> {
-    let mut report = Report::new([Column::text("meter", "meter"), Column::text("unit", "unit"), Column::text("about", "what it is")]);
+    let mut report = Report::new([
+        Column::text("meter", "meter"),
+        Column::text("unit", "unit"),
+        Column::text("about", "what it is"),
+    ]);
     for meter in Meter::ALL {
         let unit = match meter.unit() {
             Unit::Tokens => "tokens",
             Unit::Count => "count",
             Unit::Measure => "measure",
         };
-        report.push([Cell::text(meter.name()), Cell::text(unit), Cell::text(meter.about())], json!({"meter": meter.name(), "unit": unit, "about": meter.about()}));
+        report.push(
+            [Cell::text(meter.name()), Cell::text(unit), Cell::text(meter.about())],
+            json!({"meter": meter.name(), "unit": unit, "about": meter.about()}),
+        );
     }
-    args.output.write(&report)
+    args.output.write(report)
 }

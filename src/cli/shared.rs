@@ -47,6 +47,8 @@ pub(crate) struct PriceFlags {
 pub(crate) struct Setup {
     pub table: PriceTable,
     pub at: Instant,
+    /// Whether `at` is the clock's rather than the user's.
+    pub is_now: bool,
 }
 
 impl PriceFlags {
@@ -66,7 +68,7 @@ impl PriceFlags {
                 Err(problems) => return Err(Error::Prices(problems_text(&problems, text_of))),
             }
         }
-        Ok(Setup { table, at })
+        Ok(Setup { table, at, is_now: self.at.is_none() })
     }
 }
 
@@ -91,6 +93,11 @@ fn now() -> Instant {
 }
 
 impl Setup {
+    /// The instant for people: the day alone where it is the clock's.
+    pub fn shown_at(&self) -> String {
+        if self.is_now { self.at.date().to_string() } else { self.at.to_string() }
+    }
+
     /// The card of every model asked for.
     pub fn find_all(&self, models: &[String]) -> Result<Vec<Found>, Error> {
         models.iter().map(|model| self.find(model)).collect()
@@ -106,10 +113,13 @@ impl OutputFlags {
     /// Writes a report where the flags say.
     ///
     /// Notes stand in the report where people read it, and on stderr where a program does.
-    pub fn write(&self, report: &Report) -> Result<(), Error> {
+    pub fn write(&self, mut report: Report) -> Result<(), Error> {
+        if self.format.readers() == report::Readers::People {
+            report.drop_empty_columns();
+        }
         let out = Out::open(self.output.as_deref())?;
         let screen = out.screen(self.color);
-        out.write_with(|out| report::write(report, self.format, screen, out))?;
+        out.write_with(|out| report::write(&report, self.format, screen, out))?;
         if self.format.readers() == report::Readers::Programs && !self.quiet {
             report.notes.iter().for_each(|note| say(&format!("note: {note}")));
         }
@@ -137,12 +147,7 @@ pub(crate) fn table_json(setup: &Setup) -> serde_json::Value {
 /// One line for people: which table, and as of when.
 pub(crate) fn table_line(setup: &Setup) -> String {
     let id = setup.table.id();
-    format!("Prices as of {}, table {} (sha256 {:.12}).", day_or_instant(setup.at), id.version, id.sha256)
-}
-
-/// The instant as typed where it is a day, else with its time.
-pub(crate) fn day_or_instant(at: Instant) -> String {
-    at.to_string()
+    format!("Prices as of {}, table {} (sha256 {:.12}).", setup.shown_at(), id.version, id.sha256)
 }
 
 /// Every YAML file below a folder.

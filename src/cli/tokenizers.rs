@@ -29,5 +29,5 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
             json!({"tokenizer": known.name, "basis": basis, "about": known.about, "licence": known.licence}),
         );
     }
-    args.output.write(&report)
+    args.output.write(report)
 }

@@ -38,11 +38,17 @@ impl TextFlags {
         }
         if self.files.is_empty() {
             if std::io::stdin().is_terminal() {
-                return Err(Error::Usage(format!("nothing to read\n  help: name files, pipe text in, or give {or_give}")));
+                return Err(Error::Usage(format!(
+                    "nothing to read\n  help: name files, pipe text in, or give {or_give}"
+                )));
             }
             return Ok(vec![Source::Stdin]);
         }
-        Ok(self.files.iter().map(|path| if path.as_os_str() == "-" { Source::Stdin } else { Source::File(path.clone()) }).collect())
+        Ok(self
+            .files
+            .iter()
+            .map(|path| if path.as_os_str() == "-" { Source::Stdin } else { Source::File(path.clone()) })
+            .collect())
     }
 }
 

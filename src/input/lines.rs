@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Read};
 
 use serde::Deserialize;
-use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 
 use super::text::{InputError, Source};
 
@@ -35,7 +35,12 @@ impl Lines {
     /// [`InputError`] where it cannot be opened.
     pub fn open(source: &Source) -> Result<Self, InputError> {
         let reader: Box<dyn Read> = source.open()?;
-        Ok(Lines { reader: Box::new(BufReader::with_capacity(1 << 18, reader)), name: source.name(), line: Vec::new(), number: 0 })
+        Ok(Lines {
+            reader: Box::new(BufReader::with_capacity(1 << 18, reader)),
+            name: source.name(),
+            line: Vec::new(),
+            number: 0,
+        })
     }
 
     /// The next line without its end, and its number.
@@ -44,7 +49,8 @@ impl Lines {
     /// [`InputError`] where reading fails.
     pub fn next_line(&mut self) -> Result<Option<(u64, &[u8])>, InputError> {
         self.line.clear();
-        let read = self.reader.read_until(b'\n', &mut self.line).map_err(|error| InputError::reading(&self.name, error))?;
+        let read =
+            self.reader.read_until(b'\n', &mut self.line).map_err(|error| InputError::reading(&self.name, error))?;
         if read == 0 {
             return Ok(None);
         }
@@ -66,12 +72,15 @@ pub fn text_field<'a>(line: &'a [u8], field: &str) -> Result<Option<Cow<'a, str>
     if line.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    let text = std::str::from_utf8(line).map_err(|e| format!("not UTF-8: byte {} of the line is broken", e.valid_up_to()))?;
+    let text =
+        std::str::from_utf8(line).map_err(|e| format!("not UTF-8: byte {} of the line is broken", e.valid_up_to()))?;
     let seed = Field { path: field };
     let mut json = serde_json::Deserializer::from_str(text);
     let found = serde::de::DeserializeSeed::deserialize(seed, &mut json).map_err(|e| reason(&e))?;
     json.end().map_err(|e| reason(&e))?;
-    found.map(Some).ok_or_else(|| format!("no field {field:?} in this line; each line is an object such as {{\"{field}\": \"…\"}}"))
+    found.map(Some).ok_or_else(|| {
+        format!("no field {field:?} in this line; each line is an object such as {{\"{field}\": \"…\"}}")
+    })
 }
 
 fn reason(error: &serde_json::Error) -> String {
@@ -143,7 +152,7 @@ impl<'de> Deserialize<'de> for Text<'de> {
                 Err(E::custom("the field is null, not a string"))
             }
         }
-        deserializer.deserialize_any(TextVisitor).map_err(D::Error::custom)
+        deserializer.deserialize_any(TextVisitor)
     }
 }
 

@@ -150,6 +150,8 @@ pub struct ModelInfo {
     pub released: Option<Instant>,
     /// First day it does not answer any more.
     pub retired: Option<Instant>,
+    /// Last day that a public source listed it, where none does any more and nobody has said that it is retired.
+    pub last_listed: Option<Instant>,
     /// What to use in its place.
     pub replacement: Option<String>,
     /// One line for people.

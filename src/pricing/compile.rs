@@ -108,12 +108,12 @@ struct Loan {
 
 fn settle_loans(checked: &mut [(Provider, Vec<Loan>, bool)], elsewhere: Elsewhere, problems: &mut Vec<Problem>) {
     // A lender must have prices of its own: one pass settles all, and a circle cannot arise.
-    let mut lenders: HashMap<(String, String), (Vec<RateCard>, Vec<TokenizerRef>)> = HashMap::new();
+    let mut lenders: HashMap<(String, String), ModelCard> = HashMap::new();
     for (provider, loans, _) in checked.iter() {
         for (i, model) in provider.models.iter().enumerate() {
             if !loans.iter().any(|l| l.model == i) {
                 let key = (provider.head.id.clone(), model.id.clone());
-                lenders.insert(key, (model.rate_cards.clone(), model.tokenizers.clone()));
+                lenders.insert(key, model.clone());
             }
         }
     }
@@ -123,11 +123,8 @@ fn settle_loans(checked: &mut [(Provider, Vec<Loan>, bool)], elsewhere: Elsewher
                 loan.of.split_once('/').map_or((provider.head.id.as_str(), loan.of.as_str()), |(p, id)| (p, id));
             let own = lenders.get(&(provider.head.id.clone(), loan.of.clone()));
             let other = || lenders.get(&(lender_provider.to_owned(), lender_id.to_owned()));
-            let found = own
-                .or_else(other)
-                .cloned()
-                .or_else(|| elsewhere(lender_provider, lender_id).map(|card| (card.rate_cards, card.tokenizers)));
-            let Some((mut cards, tokenizers)) = found else {
+            let found = own.or_else(other).cloned().or_else(|| elsewhere(lender_provider, lender_id));
+            let Some(ModelCard { mut rate_cards, tokenizers, info, .. }) = found else {
                 *sound = false;
                 problems.push(Problem {
                     code: "unknown-lender",
@@ -140,10 +137,13 @@ fn settle_loans(checked: &mut [(Provider, Vec<Loan>, bool)], elsewhere: Elsewher
                 continue;
             };
             if let Some(factor) = loan.factor {
-                cards.iter_mut().for_each(|card| scale(card, factor));
+                rate_cards.iter_mut().for_each(|card| scale(card, factor));
             }
             let model = &mut provider.models[loan.model];
-            model.rate_cards = cards;
+            model.rate_cards = rate_cards;
+            if model.info.retired.is_none() && model.info.last_listed.is_none() {
+                model.info.last_listed = info.last_listed;
+            }
             if model.tokenizers.is_empty() {
                 model.tokenizers = tokenizers;
             }
@@ -237,6 +237,7 @@ fn check_provider(
                 open_weights: model.open_weights,
                 released: checker.instant(model.released.as_ref()),
                 retired: checker.instant(model.retired.as_ref()),
+                last_listed: checker.instant(model.last_listed.as_ref()),
                 replacement: model.replacement,
                 note: model.note,
             };

@@ -25,8 +25,12 @@ pub struct Findings {
 #[must_use]
 pub fn lint_files(files: &[PriceFile], table: &PriceTable, today: Instant, max_age: u32) -> Findings {
     let elsewhere = |provider: &str, id: &str| table.card_by_id(provider, id);
-    let (tables, overlays): (Vec<PriceFile>, Vec<PriceFile>) =
-        files.iter().filter(|f| !f.path.ends_with("table.yaml")).cloned().partition(|f| f.text.contains("\nsources:"));
+    let files: Vec<PriceFile> = files.iter().filter(|f| !f.path.ends_with("table.yaml")).cloned().collect();
+    // A file is a part of a table when some file of its provider names sources; otherwise it is an overlay.
+    let provider =
+        |file: &PriceFile| file.text.lines().find_map(|l| l.strip_prefix("provider:")).map(|p| p.trim().to_owned());
+    let sourced: Vec<Option<String>> = files.iter().filter(|f| f.text.contains("\nsources:")).map(provider).collect();
+    let (tables, overlays): (Vec<_>, Vec<_>) = files.into_iter().partition(|f| sourced.contains(&provider(f)));
     let mut findings = Findings::default();
     for (group, used_as) in [(tables, Use::Table), (overlays, Use::Overlay)] {
         let (providers, problems) = compile(&group, used_as, &elsewhere);
@@ -56,20 +60,36 @@ impl Findings {
         self.prices += card.rate_cards.iter().map(price_count).sum::<usize>();
         let mut warn = |code, message: String, help: &str| {
             let (path, place) = (path.to_owned(), Place::default());
-            self.problems.push(Problem { code, severity: Severity::Warning, path, place, message, help: Some(help.to_owned()) });
+            self.problems.push(Problem {
+                code,
+                severity: Severity::Warning,
+                path,
+                place,
+                message,
+                help: Some(help.to_owned()),
+            });
         };
         let full_id = format!("{}/{}", head.id, card.id);
         for tokenizer in &card.tokenizers {
             if !crate::tokenizer::is_known(&tokenizer.name) {
                 let near = nearest(&tokenizer.name, crate::tokenizer::names());
-                warn("unknown-tokenizer", format!("{full_id}: no tokenizer is called {:?}", tokenizer.name), &format!("did you mean {near:?}?"));
+                warn(
+                    "unknown-tokenizer",
+                    format!("{full_id}: no tokenizer is called {:?}", tokenizer.name),
+                    &format!("did you mean {near:?}?"),
+                );
             }
         }
-        if let Some(rates) = card.rates_at(today).filter(|_| !card.is_retired(today)) {
+        if let Some(rates) = card.rates_at(today).filter(|_| !card.is_retired(today) && card.info.last_listed.is_none())
+        {
             let age = (today.unix() - rates.source.checked.unix()).div_euclid(86_400);
             let own = rates.source.basis == super::card::SourceBasis::Own;
             if age > i64::from(max_age) && !own {
-                warn("stale", format!("{full_id}: nobody has checked this price for {age} days"), "look at the source and write the new day in `checked`");
+                warn(
+                    "stale",
+                    format!("{full_id}: nobody has checked this price for {age} days"),
+                    "look at the source and write the new day in `checked`",
+                );
             }
         }
         for pair in card.rate_cards.windows(2) {
@@ -86,7 +106,8 @@ impl Findings {
 
 fn price_count(card: &RateCard) -> usize {
     let count = |rates: &Rates| rates.iter().filter(|(_, r)| matches!(r, Rate::Price(_))).count();
-    let variants = card.variants.iter().map(|v| count(&v.rates) + v.tiers.iter().map(|t| count(&t.rates)).sum::<usize>());
+    let variants =
+        card.variants.iter().map(|v| count(&v.rates) + v.tiers.iter().map(|t| count(&t.rates)).sum::<usize>());
     count(&card.rates)
         + card.tiers.iter().map(|t| count(&t.rates)).sum::<usize>()
         + variants.sum::<usize>()
@@ -96,7 +117,9 @@ fn price_count(card: &RateCard) -> usize {
 /// The first meter whose price fell or rose by more than nine tenths.
 fn jump(before: &Rates, after: &Rates) -> Option<(Meter, Decimal, Decimal)> {
     before.iter().find_map(|(meter, rate)| {
-        let (Rate::Price(old), Some(Rate::Price(new))) = (rate, super::card::rate_of(after, *meter)) else { return None };
+        let (Rate::Price(old), Some(Rate::Price(new))) = (rate, super::card::rate_of(after, *meter)) else {
+            return None;
+        };
         let (old, new) = (old.usd.0, new.usd.0);
         let (small, large) = (old.min(new), old.max(new));
         (!small.is_zero() && small * Decimal::TEN < large).then_some((*meter, old, new))

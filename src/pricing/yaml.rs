@@ -156,6 +156,8 @@ pub struct RawModel {
     pub released: Option<At<String>>,
     /// First day it does not answer any more.
     pub retired: Option<At<String>>,
+    /// Last day that a public source listed it, where none does any more.
+    pub last_listed: Option<At<String>>,
     /// What to use in its place.
     pub replacement: Option<String>,
     /// One line for people.
@@ -628,9 +630,9 @@ fn nearest_field(message: &str) -> Option<String> {
     if !message.contains("unknown field") {
         return None;
     }
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let unknown = quoted.next()?;
-    let near = quoted.max_by(|a, b| strsim::jaro_winkler(a, unknown).total_cmp(&strsim::jaro_winkler(b, unknown)))?;
+    let unknown = message.split('`').nth(1)?;
+    let listed = message.split_once("expected ")?.1.trim_start_matches("one of ");
+    let near = super::compile::nearest(unknown, listed.split(", ").map(|field| field.trim_matches('`')));
     Some(format!("did you mean `{near}`? pricing/README.md lists every key"))
 }
 

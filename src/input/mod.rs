@@ -1,0 +1,4 @@
+//! Reads what people have.
+
+pub mod lines;
+pub mod text;

@@ -1,0 +1,87 @@
+//! The encodings that OpenAI publishes, counted through the crate `tiktoken-rs`, which no other file knows of.
+//!
+//! Two things are done on top of it: texts are counted in parts (see [`cut`](super::cut)), and a text that the crate
+//! refuses is cut smaller. It refuses runs of a million and more whitespace characters, because its regex engine keeps
+//! a stack entry for each (measured with 0.12.1: `encode_ordinary` panics there, `encode` returns an error).
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use tiktoken_rs::CoreBPE;
+
+use super::cut::{self, Cuts, FORCED_MARGIN, floor_char_boundary};
+use super::{TokenCount, Tokenizer};
+
+/// One encoding: its name and the vocabulary, which is unpacked when it is first asked for and then kept.
+pub struct Encoding {
+    name: &'static str,
+    vocabulary: fn() -> &'static CoreBPE,
+}
+
+/// GPT-2 and GPT-3.
+pub static R50K: Encoding = Encoding { name: "r50k_base", vocabulary: tiktoken_rs::r50k_base_singleton };
+/// Codex and the text-davinci models.
+pub static P50K: Encoding = Encoding { name: "p50k_base", vocabulary: tiktoken_rs::p50k_base_singleton };
+/// GPT-4 and GPT-3.5.
+pub static CL100K: Encoding = Encoding { name: "cl100k_base", vocabulary: tiktoken_rs::cl100k_base_singleton };
+/// GPT-4o to GPT-5.
+pub static O200K: Encoding = Encoding { name: "o200k_base", vocabulary: tiktoken_rs::o200k_base_singleton };
+/// gpt-oss: only the special tokens differ from `o200k_base`, and plain text has none.
+pub static HARMONY: Encoding = Encoding { name: "o200k_harmony", vocabulary: tiktoken_rs::o200k_base_singleton };
+
+/// Counts with one of OpenAI's encodings.
+#[derive(Clone, Copy)]
+pub struct Gpt(&'static Encoding);
+
+impl Gpt {
+    /// Counts with this encoding.
+    #[must_use]
+    pub const fn new(encoding: &'static Encoding) -> Self {
+        Gpt(encoding)
+    }
+
+    /// The same, shared.
+    #[must_use]
+    pub fn shared(encoding: &'static Encoding) -> Arc<dyn Tokenizer> {
+        Arc::new(Gpt(encoding))
+    }
+}
+
+impl Tokenizer for Gpt {
+    fn name(&self) -> &str {
+        self.0.name
+    }
+
+    fn count(&self, text: &str) -> TokenCount {
+        if text.is_empty() {
+            return TokenCount::exact(0);
+        }
+        let vocabulary = (self.0.vocabulary)();
+        cut::count_parts(text, Cuts::Borders, |part| count_part(vocabulary, part))
+    }
+
+    fn cuts(&self) -> Cuts {
+        Cuts::Borders
+    }
+}
+
+/// Counts a part; where the regex gives up, counts its halves, and says that this is an estimate.
+fn count_part(vocabulary: &CoreBPE, text: &str) -> TokenCount {
+    // With no special token allowed this is `encode_ordinary`, but with an error in place of a panic.
+    match vocabulary.encode(text, &HashSet::new()) {
+        Ok((tokens, _)) => TokenCount::exact(tokens.len() as u64),
+        Err(_) => count_halves(vocabulary, text),
+    }
+}
+
+fn count_halves(vocabulary: &CoreBPE, text: &str) -> TokenCount {
+    let (head, tail) = text.split_at(floor_char_boundary(text, text.len() / 2));
+    if head.is_empty() {
+        // Never seen: one character that the regex cannot match. It has at most a token a byte.
+        let tokens = text.len() as u64;
+        return TokenCount { low: tokens.min(1), ..TokenCount::exact(tokens) }.widened(0);
+    }
+    let mut count = count_part(vocabulary, head);
+    count += count_part(vocabulary, tail);
+    count.widened(FORCED_MARGIN)
+}
