@@ -141,9 +141,7 @@ fn settle_loans(checked: &mut [(Provider, Vec<Loan>, bool)], elsewhere: Elsewher
             }
             let model = &mut provider.models[loan.model];
             model.rate_cards = rate_cards;
-            if model.info.retired.is_none() && model.info.last_listed.is_none() {
-                model.info.last_listed = info.last_listed;
-            }
+            model.info.last_listed = model.info.last_listed.or(info.last_listed);
             if model.tokenizers.is_empty() {
                 model.tokenizers = tokenizers;
             }
