@@ -109,6 +109,11 @@ impl Context {
         }
     }
 
+    /// Takes a value out.
+    pub fn remove(&mut self, dimension: Dimension) {
+        self.0.retain(|(d, _)| *d != dimension);
+    }
+
     /// The value of a dimension, in lower case.
     #[must_use]
     pub fn get(&self, dimension: Dimension) -> Option<&str> {

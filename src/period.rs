@@ -121,6 +121,34 @@ impl Period {
         self.from.is_none_or(|from| from <= at) && self.to.is_none_or(|to| at < to)
     }
 
+    /// The moments in both.
+    #[must_use]
+    pub fn and(self, other: Period) -> Period {
+        let to = match (self.to, other.to) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        Period { from: self.from.max(other.from), to }
+    }
+
+    /// The part of this period around a moment that does not cross an end of another.
+    ///
+    /// # Examples
+    /// ```
+    /// use farebox::period::Period;
+    /// let alias = Period { from: Some("2024-08-30".parse().unwrap()), to: None };
+    /// let before = Period::default().around("2024-06-01".parse().unwrap(), alias);
+    /// assert_eq!((before.from, before.to), (None, alias.from));
+    /// ```
+    #[must_use]
+    pub fn around(self, at: Instant, other: Period) -> Period {
+        [other.from, other.to].into_iter().flatten().fold(self, |span, end| {
+            let side =
+                if end <= at { Period { from: Some(end), to: None } } else { Period { from: None, to: Some(end) } };
+            span.and(side)
+        })
+    }
+
     /// Whether the two share a moment.
     #[must_use]
     pub fn overlaps(&self, other: &Period) -> bool {

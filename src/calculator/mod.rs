@@ -21,7 +21,7 @@ use crate::meter::{Meter, Side};
 use crate::money::{Exact, Usd, amount};
 use crate::period::{Instant, Period};
 use crate::pricing::card::{
-    ModelCard, Multiplier, Price, ProviderHead, Rate, RateCard, Rates, Schedule, Source, Tier, rate_of, states,
+    ANY, ModelCard, Multiplier, Price, ProviderHead, Rate, RateCard, Rates, Schedule, Source, Tier, rate_of, states,
 };
 use crate::usage::Usage;
 
@@ -247,9 +247,7 @@ impl<'a> Request<'a> {
         } else {
             Cow::Borrowed(context)
         };
-        let applies = |m: &&Multiplier| {
-            m.period.contains(at) && (m.models.is_empty() || m.models.contains(&model.id)) && states(&context, &m.when)
-        };
+        let applies = |m: &&Multiplier| m.period.contains(at) && m.concerns(&model.id) && states(&context, &m.when);
         let multipliers = head.multipliers.iter().filter(applies).collect();
         let schedule = card.schedule.iter().find(|s| s.holds(at));
         Request { head, model, card, usage, prompt_tokens: usage.prompt_tokens(), context, schedule, multipliers, at }
@@ -292,19 +290,15 @@ impl<'a> Request<'a> {
     }
 
     fn knows(&self, dimension: Dimension, value: &str) -> bool {
-        let names = |when: &[(Dimension, String)]| when.iter().any(|(d, v)| *d == dimension && v == value);
+        let names =
+            |when: &[(Dimension, String)]| when.iter().any(|(d, v)| *d == dimension && (v == value || v == ANY));
         self.card.variants.iter().any(|v| names(&v.when) && states(&self.context, &v.when))
             || self.multipliers.iter().any(|m| names(&m.when))
     }
 
     fn known_values(&self, dimension: Dimension) -> Vec<String> {
         let whens = self.card.variants.iter().map(|v| &v.when);
-        let factors = self
-            .head
-            .multipliers
-            .iter()
-            .filter(|m| m.models.is_empty() || m.models.contains(&self.model.id))
-            .map(|m| &m.when);
+        let factors = self.head.multipliers.iter().filter(|m| m.concerns(&self.model.id)).map(|m| &m.when);
         let stated = whens.chain(factors).flatten().filter(|(d, _)| *d == dimension).map(|(_, v)| v.clone());
         let neutral =
             self.head.neutral.iter().filter(|(d, _)| *d == dimension).flat_map(|(_, values)| values.iter().cloned());
@@ -432,9 +426,20 @@ impl<'a> Request<'a> {
     fn multiplied(&self, meter: Meter, rate: Decimal, applied: &mut Vec<String>) -> Result<Decimal, Refusal> {
         let moves = |m: &&&Multiplier| if m.meters.is_empty() { meter.is_tokens() } else { m.meters.contains(&meter) };
         self.multipliers.iter().filter(moves).try_fold(rate, |rate, m| {
-            note(applied, || format!("{} × {}", conditions(&m.when), m.factor));
+            if m.factor != Exact(Decimal::ONE) {
+                note(applied, || format!("{} × {}", self.stated(&m.when), m.factor));
+            }
             self.times(meter, rate, m.factor)
         })
+    }
+
+    /// A condition with the values that the request stated.
+    fn stated(&self, when: &[(Dimension, String)]) -> String {
+        if when.is_empty() {
+            return "discount".to_owned();
+        }
+        let value = |(d, wanted): &(Dimension, String)| format!("{d}={}", self.context.get(*d).unwrap_or(wanted));
+        when.iter().map(value).collect::<Vec<_>>().join(" and ")
     }
 
     fn times(&self, meter: Meter, rate: Decimal, factor: Exact) -> Result<Decimal, Refusal> {

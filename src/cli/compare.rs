@@ -9,8 +9,8 @@ use super::work::TextFlags;
 use crate::calculator::compare::{Candidate, Difference, difference};
 use crate::error::Error;
 use crate::meter::Side;
+use crate::pricing::Found;
 use crate::pricing::card::Kind;
-use crate::pricing::{Found, Matched};
 use crate::report::{Cell, Column, Report, Tone};
 
 /// Compare what the same work costs on many models
@@ -90,7 +90,7 @@ fn candidates(args: &Args, setup: &Setup) -> Result<Vec<Found>, Error> {
             && card.info.last_listed.is_none()
             && card.rates_at(setup.at).is_some()
     });
-    Ok(cards.map(|(provider, model)| Found { provider, model, matched: Matched::Id, also_at: Vec::new() }).collect())
+    Ok(cards.map(|(provider, model)| Found::of_card(provider, model)).collect())
 }
 
 /// The comparison as a report, cheapest first.

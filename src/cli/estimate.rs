@@ -69,8 +69,9 @@ fn stated(text: &str) -> Result<(Dimension, String), String> {
 }
 
 impl WorkFlags {
-    pub fn context(&self) -> Context {
-        let mut context = Context::default();
+    /// What a request to this model states: what its deployment says, and over that what the flags say.
+    pub fn context_for(&self, found: &Found) -> Context {
+        let mut context = found.context.clone();
         if self.batch {
             context.set(Dimension::Processing, "batch");
         }
@@ -139,7 +140,7 @@ pub(crate) fn price_one<'a>(
         cache_read: flags.cached_tokens,
         output,
         requests: flags.requests,
-        context: flags.context(),
+        context: flags.context_for(found),
     };
     let result = estimate(&found.provider, &found.model, &work, setup.at);
     Priced { found, source, tokens, work, result, answer_given: flags.output_tokens.is_some() || !writes }

@@ -15,6 +15,7 @@ mod models;
 mod prices;
 mod shared;
 mod tokenizers;
+mod usage;
 mod work;
 
 use std::ffi::OsString;
@@ -56,6 +57,7 @@ macro_rules! commands {
 commands! {
     Count count;
     Estimate estimate;
+    Usage usage;
     Compare compare;
     Prices prices;
     Models models;

@@ -14,27 +14,28 @@ use super::text::{InputError, Source};
 /// ```
 /// use farebox::input::lines::Lines;
 /// use farebox::input::text::Source;
-/// let mut lines = Lines::open(&Source::Text("{\"a\":1}\n\n{\"a\":2}".into()))?;
+/// let source = Source::Text("{\"a\":1}\n\n{\"a\":2}".into());
+/// let mut lines = Lines::open(&source)?;
 /// assert_eq!(lines.next_line()?.unwrap(), (1, b"{\"a\":1}".as_slice()));
 /// assert_eq!(lines.next_line()?.unwrap(), (2, b"".as_slice()));
 /// assert_eq!(lines.next_line()?.unwrap(), (3, b"{\"a\":2}".as_slice()));
 /// assert!(lines.next_line()?.is_none());
 /// # Ok::<(), farebox::input::text::InputError>(())
 /// ```
-pub struct Lines {
-    reader: Box<dyn BufRead>,
+pub struct Lines<'s> {
+    reader: Box<dyn BufRead + 's>,
     name: String,
     line: Vec<u8>,
     number: u64,
 }
 
-impl Lines {
+impl<'s> Lines<'s> {
     /// Opens a source.
     ///
     /// # Errors
     /// [`InputError`] where it cannot be opened.
-    pub fn open(source: &Source) -> Result<Self, InputError> {
-        let reader: Box<dyn Read> = source.open()?;
+    pub fn open(source: &'s Source) -> Result<Self, InputError> {
+        let reader: Box<dyn Read + 's> = source.open()?;
         Ok(Lines {
             reader: Box::new(BufReader::with_capacity(1 << 18, reader)),
             name: source.name(),

@@ -1,4 +1,5 @@
-//! Reads what people have.
+//! Reads what people have: text, JSON Lines, usage records. One file for each form; nothing here knows a price.
 
 pub mod lines;
+pub mod record;
 pub mod text;

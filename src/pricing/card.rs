@@ -26,6 +26,34 @@ pub struct ProviderHead {
     pub neutral: Vec<(Dimension, Vec<String>)>,
     /// Factors on rates.
     pub multipliers: Vec<Multiplier>,
+    /// Names of a user's own for its models.
+    pub deployments: Vec<Deployment>,
+    /// How the id of a model in a region is made, where regions have ids of their own: `{region}/{id}`.
+    pub region_id: Option<String>,
+}
+
+/// A name of a user's own for a model, with what every request to it states.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// The name, in lower case.
+    pub name: String,
+    /// The model's id.
+    pub model: String,
+    /// What every request to it states.
+    pub with: Vec<(Dimension, String)>,
+}
+
+/// What one US dollar is in another currency over a period.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExchangeRate {
+    /// Three capital letters.
+    pub currency: String,
+    /// When it holds.
+    pub period: Period,
+    /// Units of the currency for one US dollar.
+    pub per_usd: Exact,
+    /// Where it was read, as the user wrote it.
+    pub source: Option<String>,
 }
 
 /// What a provider is to the models it sells; in the order in which an id without a provider is looked up.
@@ -68,10 +96,22 @@ pub struct Multiplier {
     pub factor: Exact,
     /// The meters it moves; all token meters when empty.
     pub meters: Vec<Meter>,
-    /// The models it holds for; all when empty.
+    /// The models it holds for; all when empty. `eu.*` is every id that begins with `eu.`.
     pub models: Vec<String>,
     /// When it holds.
     pub period: Period,
+}
+
+impl Multiplier {
+    /// Whether it is about a model.
+    #[must_use]
+    pub fn concerns(&self, id: &str) -> bool {
+        let is = |pattern: &String| match pattern.strip_suffix('*') {
+            Some(beginning) => id.starts_with(beginning),
+            None => pattern == id,
+        };
+        self.models.is_empty() || self.models.iter().any(is)
+    }
 }
 
 /// A model's own page in the table: what it is, and what it has cost since when.
@@ -347,10 +387,13 @@ pub struct Variant {
     pub tiers: Vec<Tier>,
 }
 
-/// Whether a context states every value of a condition.
+/// The value of a condition that every stated value fulfils.
+pub const ANY: &str = "any";
+
+/// Whether a context states every value of a condition; [`ANY`] is fulfilled by whatever is stated.
 #[must_use]
 pub fn states(context: &Context, when: &[(Dimension, String)]) -> bool {
-    when.iter().all(|(dimension, value)| context.get(*dimension) == Some(value.as_str()))
+    when.iter().all(|(dimension, wanted)| context.get(*dimension).is_some_and(|value| value == wanted || wanted == ANY))
 }
 
 /// Rates or a factor that hold at some times of the day.

@@ -9,13 +9,13 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::card::{
-    Alias, ModelCard, ModelInfo, Multiplier, Price, ProviderHead, Rate, RateCard, Rates, Schedule, Source, SourceBasis,
-    Tier, TokenizerRef, Variant, rate_of,
+    Alias, Deployment, ExchangeRate, ModelCard, ModelInfo, Multiplier, Price, ProviderHead, Rate, RateCard, Rates,
+    Schedule, Source, SourceBasis, Tier, TokenizerRef, Variant, rate_of,
 };
 use super::problem::{Place, Problem, Severity};
 use super::yaml::{
-    At, Pairs, Quoted, RawAlias, RawFile, RawMultiplier, RawPeriod, RawPrice, RawRate, RawRates, RawSchedule,
-    RawSource, RawSourceRef, RawTier, RawTokenizer, RawVariant, TokenizerBasis, parse,
+    At, Pairs, Quoted, RawAlias, RawExchange, RawFile, RawMultiplier, RawPeriod, RawPrice, RawRate, RawRates,
+    RawSchedule, RawSource, RawSourceRef, RawTier, RawTokenizer, RawVariant, TokenizerBasis, parse,
 };
 use crate::context::Dimension;
 use crate::meter::{Meter, Unit};
@@ -29,6 +29,8 @@ pub struct Provider {
     pub head: ProviderHead,
     /// Its models, in the order of the files.
     pub models: Vec<ModelCard>,
+    /// Exchange rates that its files give.
+    pub exchange: Vec<ExchangeRate>,
 }
 
 /// A price file in memory.
@@ -83,7 +85,8 @@ pub fn compile(files: &[PriceFile], role: Use, elsewhere: Elsewhere) -> (Vec<Pro
     }
     let mut by_provider: BTreeMap<String, Vec<(&str, RawFile)>> = BTreeMap::new();
     for (path, raw) in raws {
-        by_provider.entry(raw.provider.value.clone()).or_default().push((path, raw));
+        let id = raw.provider.as_ref().map_or_else(String::new, |p| p.value.clone());
+        by_provider.entry(id).or_default().push((path, raw));
     }
     let mut checked: Vec<(Provider, Vec<Loan>, bool)> = Vec::new();
     for (id, files) in by_provider {
@@ -172,22 +175,17 @@ fn check_provider(
 ) -> (Provider, Vec<Loan>) {
     let shared = Shared::collect(&files, role, problems);
     let mut provider =
-        Provider { head: ProviderHead { id: id.to_owned(), ..ProviderHead::default() }, models: Vec::new() };
+        Provider { head: ProviderHead { id: id.to_owned(), ..ProviderHead::default() }, ..Provider::default() };
     let mut loans = Vec::new();
     let mut seen = Seen::default();
-    if !id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.:".contains(&b)) || id.is_empty() {
-        let (path, raw) = &files[0];
+    if let Some((path, raw)) = files.first() {
         let mut checker = Checker { path, problems: &mut *problems, shared: &shared };
-        checker.error(
-            "provider-id",
-            raw.provider.place,
-            format!("{id:?} is no provider id"),
-            "lower-case letters, digits and - _ . : only",
-        );
+        checker.provider_id(raw);
     }
     for (path, raw) in files {
         let mut checker = Checker { path, problems, shared: &shared };
         checker.head(&raw, &mut provider.head);
+        provider.exchange.extend(checker.exchange(&raw.exchange));
         for model in raw.models {
             let (id, id_place) = (model.id.value.clone(), model.id.place);
             if let (Some(of), false) = (&model.prices_of, model.prices.is_empty()) {
@@ -349,6 +347,63 @@ impl Checker<'_> {
         self.report(Severity::Warning, code, place, message, help);
     }
 
+    fn provider_id(&mut self, raw: &RawFile) {
+        let Some(provider) = &raw.provider else {
+            let only_exchange = raw.models.is_empty() && raw.multipliers.is_empty() && raw.deployments.0.is_empty();
+            if !only_exchange || raw.exchange.0.is_empty() {
+                self.error(
+                    "no-provider",
+                    Place::default(),
+                    "the file names no provider".into(),
+                    "add `provider: …`; only a file of exchange rates needs none",
+                );
+            }
+            return;
+        };
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.:".contains(&b);
+        if provider.value.is_empty() || !provider.value.bytes().all(allowed) {
+            let message = format!("{:?} is no provider id", provider.value);
+            self.error("provider-id", provider.place, message, "lower-case letters, digits and - _ . : only");
+        }
+    }
+
+    fn exchange(&mut self, raw: &Pairs<Vec<RawExchange>>) -> Vec<ExchangeRate> {
+        let mut rates: Vec<ExchangeRate> = Vec::new();
+        for (currency, list) in &raw.0 {
+            if currency.value.len() != 3
+                || !currency.value.bytes().all(|b| b.is_ascii_uppercase())
+                || currency.value == "USD"
+            {
+                let message = format!("{:?} is no currency to exchange into", currency.value);
+                self.error("currency", currency.place, message, "write its three capital letters, such as EUR");
+            }
+            for rate in list {
+                let period = self.period(rate.from.as_ref(), rate.to.as_ref());
+                if rate.per_usd.0.is_zero() {
+                    self.error(
+                        "bad-exchange",
+                        currency.place,
+                        "an exchange rate of 0".into(),
+                        "give the units of the currency for one US dollar",
+                    );
+                }
+                if rates.iter().any(|r| r.currency == currency.value && r.period.overlaps(&period)) {
+                    let place = rate.from.as_ref().map_or(currency.place, |from| from.place);
+                    let message = format!("two rates of {} hold at the same time", currency.value);
+                    self.error(
+                        "overlapping-periods",
+                        place,
+                        message,
+                        "end the earlier period where the later one begins",
+                    );
+                }
+                let (currency, source) = (currency.value.clone(), rate.source.clone());
+                rates.push(ExchangeRate { currency, period, per_usd: Exact(rate.per_usd.0), source });
+            }
+        }
+        rates
+    }
+
     fn head(&mut self, raw: &RawFile, head: &mut ProviderHead) {
         if raw.schema.value != 1 {
             let message = format!("schema {} is not known to this farebox, which reads schema 1", raw.schema.value);
@@ -372,6 +427,18 @@ impl Checker<'_> {
             if let Some(dimension) = self.dimension(dimension) {
                 head.neutral.push((dimension, values.iter().map(|v| v.to_lowercase()).collect()));
             }
+        }
+        if let Some(pattern) = &raw.region_id {
+            if !pattern.value.contains("{region}") || !pattern.value.contains("{id}") {
+                let message = format!("{:?} does not say where region and id go", pattern.value);
+                self.error("bad-region-id", pattern.place, message, "write \"{region}/{id}\"");
+            }
+            head.region_id = Some(pattern.value.clone());
+        }
+        for (name, deployment) in &raw.deployments.0 {
+            let (name, model) = (name.value.to_lowercase(), deployment.model.value.clone());
+            let with = self.when(&deployment.with);
+            head.deployments.push(Deployment { name, model, with });
         }
         for multiplier in &raw.multipliers {
             let multiplier = self.multiplier(multiplier);

@@ -3,11 +3,13 @@
 //! The order is: the id or alias itself, then the same without what providers, gateways and clouds put around it
 //! ([`spellings`]). A name that is only similar is a suggestion in the error, never an answer.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::PriceTable;
 use super::card::{ModelCard, ProviderHead};
-use crate::period::Instant;
+use crate::context::{Context, Dimension};
+use crate::period::{Instant, Period};
 
 /// A card, and how the id led to it.
 #[derive(Clone, Debug)]
@@ -18,15 +20,42 @@ pub struct Found {
     pub model: Arc<ModelCard>,
     /// How the id led here.
     pub matched: Matched,
+    /// What every request to it states, where the id is a deployment of the user's.
+    pub context: Context,
+    /// Whether it is the card of the region that the request stated.
+    pub regional: bool,
+    /// The span around the instant of the question over which the answer is the same.
+    pub holds: Period,
     /// Providers that sell a model of the same id, where the question named none.
     pub also_at: Vec<String>,
 }
 
 impl Found {
+    /// A card that was not looked up by name.
+    #[must_use]
+    pub fn of_card(provider: Arc<ProviderHead>, model: Arc<ModelCard>) -> Self {
+        let (context, holds) = (Context::default(), Period::default());
+        Found { provider, model, matched: Matched::Id, context, regional: false, holds, also_at: Vec::new() }
+    }
+
     /// `provider/model`, which finds this card again.
     #[must_use]
     pub fn full_id(&self) -> String {
         format!("{}/{}", self.provider.id, self.model.id)
+    }
+
+    /// What a request to this card states: what its deployment says, over that what the request says itself, without
+    /// what the card stands for already.
+    #[must_use]
+    pub fn settle<'c>(&self, stated: &'c Context) -> Cow<'c, Context> {
+        if self.context.is_empty() && !self.regional {
+            return Cow::Borrowed(stated);
+        }
+        let mut context = stated.iter().fold(self.context.clone(), |c, (d, v)| c.with(d, v));
+        if self.regional {
+            context.remove(Dimension::Region);
+        }
+        Cow::Owned(context)
     }
 }
 
@@ -37,6 +66,8 @@ pub enum Matched {
     Id,
     /// It is an alias.
     Alias,
+    /// It is a deployment of the user's.
+    Deployment,
     /// It is the id or an alias after something around it was taken off.
     Without(&'static str),
 }
@@ -73,13 +104,34 @@ impl PriceTable {
     pub fn find(&self, asked: &str, at: Instant) -> Result<Found, UnknownModel> {
         let asked = asked.trim();
         if let Some((provider, model)) = self.split_provider(asked)
-            && let Some(found) = self.find_at(&[provider], model, at)
+            && let Some(found) =
+                self.deployment(&[provider], model, at).or_else(|| self.find_at(&[provider], model, at))
         {
             return Ok(found);
         }
         let everywhere: Vec<&Arc<ProviderHead>> = self.providers().iter().collect();
-        self.find_at(&everywhere, asked, at)
+        self.deployment(&everywhere, asked, at)
+            .or_else(|| self.find_at(&everywhere, asked, at))
             .ok_or_else(|| UnknownModel { asked: asked.to_owned(), suggestions: self.suggest(asked) })
+    }
+
+    /// The card of a request: as [`PriceTable::find`], and where the provider gives regions ids of their own, the card
+    /// of the region that the request states.
+    ///
+    /// # Errors
+    /// [`UnknownModel`] with similar ids.
+    pub fn find_for(&self, asked: &str, context: &Context, at: Instant) -> Result<Found, UnknownModel> {
+        let found = self.find(asked, at)?;
+        let region = context.get(Dimension::Region).or_else(|| found.context.get(Dimension::Region));
+        let (Some(pattern), Some(region)) = (&found.provider.region_id, region) else { return Ok(found) };
+        let id = pattern.replace("{region}", region).replace("{id}", &found.model.id);
+        let regional = self.find_at(&[&found.provider], &id, at);
+        Ok(match regional {
+            Some(regional) => {
+                Found { regional: true, context: found.context, holds: found.holds.and(regional.holds), ..regional }
+            }
+            None => found,
+        })
     }
 
     /// The card that an id means for a provider that is known.
@@ -105,8 +157,9 @@ impl PriceTable {
 
     fn find_at(&self, providers: &[&Arc<ProviderHead>], model: &str, at: Instant) -> Option<Found> {
         let id = model.to_lowercase();
+        let mut holds = Period::default();
         spellings(&id).into_iter().find_map(|(spelling, without)| {
-            let mut hits = self.hits(providers, &spelling, at);
+            let mut hits = self.hits(providers, &spelling, at, &mut holds);
             hits.sort_by(|(a, _), (b, _)| (a.role, &a.id).cmp(&(b.role, &b.id)));
             let also_at = hits.iter().skip(1).map(|(head, _)| head.id.clone()).collect();
             let (provider, model) = hits.into_iter().next()?;
@@ -115,8 +168,19 @@ impl PriceTable {
                 None if model.id.to_lowercase() == spelling => Matched::Id,
                 None => Matched::Alias,
             };
-            Some(Found { provider, model, matched, also_at })
+            let context = Context::default();
+            Some(Found { provider, model, matched, context, regional: false, holds, also_at })
         })
+    }
+
+    /// The card behind a deployment of the user's. Deployments win over ids, since the user named them.
+    fn deployment(&self, providers: &[&Arc<ProviderHead>], name: &str, at: Instant) -> Option<Found> {
+        let name = name.to_lowercase();
+        let mut named = providers.iter().flat_map(|head| head.deployments.iter().map(move |d| (*head, d)));
+        let (head, deployment) = named.find(|(_, d)| d.name == name)?;
+        let found = self.find_at(&[head], &deployment.model, at)?;
+        let context = deployment.with.iter().fold(Context::default(), |c, (d, v)| c.with(*d, v));
+        Some(Found { matched: Matched::Deployment, context, ..found })
     }
 
     /// Cards that a name means exactly, at most one for each provider.
@@ -125,11 +189,15 @@ impl PriceTable {
         providers: &[&Arc<ProviderHead>],
         name: &str,
         at: Instant,
+        holds: &mut Period,
     ) -> Vec<(Arc<ProviderHead>, Arc<ModelCard>)> {
         let wanted = |head: &ProviderHead| providers.iter().any(|p| p.id == head.id);
         let mut hits: Vec<(Meaning, Arc<ProviderHead>, Arc<ModelCard>)> = Vec::new();
         let mut add = |head: Arc<ProviderHead>, card: Arc<ModelCard>| {
             let Some(meaning) = meaning(&card, name, at).filter(|_| wanted(&head)) else { return };
+            for alias in card.aliases.iter().filter(|a| a.id.to_lowercase() == name) {
+                *holds = holds.around(at, alias.period);
+            }
             match hits.iter_mut().find(|(_, h, _)| h.id == head.id) {
                 Some(hit) if meaning > hit.0 => *hit = (meaning, head, card),
                 Some(_) => {}
@@ -137,7 +205,8 @@ impl PriceTable {
             }
         };
         for overlay in self.overlays.iter().rev() {
-            overlay.models.iter().for_each(|card| add(overlay.head.clone(), card.clone()));
+            let Some(head) = self.head(&overlay.head.id) else { continue };
+            overlay.models.iter().for_each(|card| add(head.clone(), card.clone()));
         }
         for (head, card) in self.packed.find(name).filter_map(|i| self.bundled_card(i)) {
             if !self.is_replaced(&head.id, &card.id) {
@@ -213,11 +282,18 @@ pub(super) fn spellings(id: &str) -> Vec<(String, Option<&'static str>)> {
 type Strip = fn(&str) -> Option<&str>;
 
 const DECORATIONS: &[(&str, Strip)] = &[
+    ("fine-tune's name", fine_tune),
     ("resource path", |id| id.rsplit_once("models/").map(|(_, rest)| rest)),
     ("context marker", |id| id.strip_suffix("[1m]")),
     ("version marker", |id| id.strip_suffix("@default").or_else(|| id.strip_suffix("@latest"))),
     ("date", without_date),
 ];
+
+/// `ft:gpt-4o-mini-2024-07-18:acme::x1` is billed as `ft:gpt-4o-mini-2024-07-18`, a card of its own.
+fn fine_tune(id: &str) -> Option<&str> {
+    let base = id.strip_prefix("ft:")?.find(':')?;
+    Some(&id[..base + 3])
+}
 
 /// `-20250929`, `@20250929` or `-2025-09-29` at the end.
 fn without_date(id: &str) -> Option<&str> {
@@ -249,5 +325,6 @@ mod tests {
         assert_eq!(of("claude-haiku-4-5@20251001"), ["claude-haiku-4-5@20251001", "claude-haiku-4-5"]);
         assert_eq!(of("gpt-5.4-2026-03-05"), ["gpt-5.4-2026-03-05", "gpt-5.4"]);
         assert_eq!(of("llama-3.1-70b"), ["llama-3.1-70b"]);
+        assert_eq!(of("ft:gpt-4o-mini:acme::x")[1], "ft:gpt-4o-mini");
     }
 }

@@ -9,6 +9,7 @@
 pub mod card;
 pub mod compile;
 pub mod lint;
+pub mod lookup;
 pub mod packed;
 pub mod problem;
 pub mod yaml;
@@ -20,10 +21,11 @@ use std::sync::{Arc, OnceLock};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use self::card::{ModelCard, ProviderHead};
+use self::card::{ExchangeRate, ModelCard, ProviderHead};
 use self::compile::{PriceFile, Provider, Use, compile};
 use self::packed::{Packed, hex};
 use self::problem::{Problem, Severity};
+use crate::period::Instant;
 
 pub use self::find::{Found, Matched, UnknownModel};
 
@@ -59,8 +61,9 @@ pub struct PriceTable {
 
 #[derive(Debug)]
 struct Overlay {
-    head: Arc<ProviderHead>,
+    head: ProviderHead,
     models: Vec<Arc<ModelCard>>,
+    exchange: Vec<ExchangeRate>,
 }
 
 impl PriceTable {
@@ -110,26 +113,22 @@ impl PriceTable {
 
     /// An overlay keeps what the bundled table knows beside prices, where it says nothing itself.
     fn overlay(&self, provider: Provider) -> Overlay {
-        let bundled = self.bundled_heads().find(|head| head.id == provider.head.id);
-        let mut head = bundled.unwrap_or_else(|| provider.head.clone());
-        head.neutral.extend(provider.head.neutral);
-        head.multipliers = provider.head.multipliers;
         let enrich = |mut card: ModelCard| {
-            if let Some(known) = self.card_by_id(&head.id, &card.id) {
+            if let Some(known) = self.card_by_id(&provider.head.id, &card.id) {
                 if card.tokenizers.is_empty() {
                     card.tokenizers = known.tokenizers;
                 }
                 if card.info == card::ModelInfo::default() {
                     card.info = known.info;
                 }
-                let new: Vec<_> =
-                    known.aliases.into_iter().filter(|a| !card.aliases.iter().any(|b| b.id == a.id)).collect();
+                let is_new = |alias: &card::Alias| !card.aliases.iter().any(|own| own.id == alias.id);
+                let new: Vec<_> = known.aliases.into_iter().filter(is_new).collect();
                 card.aliases.extend(new);
             }
             Arc::new(card)
         };
         let models = provider.models.into_iter().map(enrich).collect();
-        Overlay { head: Arc::new(head), models }
+        Overlay { head: provider.head, models, exchange: provider.exchange }
     }
 
     /// Version and hash.
@@ -146,23 +145,54 @@ impl PriceTable {
 
     /// Every card: overlays first, then the bundled cards that no overlay replaces.
     pub fn cards(&self) -> impl Iterator<Item = (Arc<ProviderHead>, Arc<ModelCard>)> + '_ {
-        let own = self.overlays.iter().rev().flat_map(|o| o.models.iter().map(|m| (o.head.clone(), m.clone())));
+        let own = self
+            .overlays
+            .iter()
+            .rev()
+            .flat_map(|o| o.models.iter().filter_map(|m| Some((self.head(&o.head.id)?, m.clone()))));
         let bundled = (0..self.packed.model_count()).filter_map(|i| self.bundled_card(i));
         own.chain(bundled.filter(|(head, card)| !self.is_replaced(&head.id, &card.id)))
     }
 
-    /// Every provider, overlays included.
+    /// Every provider: what the overlays say about one is added to what is bundled.
     #[must_use]
     pub fn providers(&self) -> &[Arc<ProviderHead>] {
         self.heads.get_or_init(|| {
-            let mut heads: Vec<Arc<ProviderHead>> = self.bundled_heads().map(Arc::new).collect();
-            for overlay in &self.overlays {
-                if !heads.iter().any(|h| h.id == overlay.head.id) {
-                    heads.push(overlay.head.clone());
+            let mut heads: Vec<ProviderHead> = self.bundled_heads().collect();
+            for own in self.overlays.iter().map(|o| &o.head).filter(|head| !head.id.is_empty()) {
+                match heads.iter_mut().find(|h| h.id == own.id) {
+                    Some(head) => {
+                        head.names.extend(own.names.iter().cloned());
+                        head.neutral.extend(own.neutral.iter().cloned());
+                        head.multipliers.extend(own.multipliers.iter().cloned());
+                        head.deployments.extend(own.deployments.iter().cloned());
+                    }
+                    None => heads.push(own.clone()),
                 }
             }
-            heads
+            heads.into_iter().map(Arc::new).collect()
         })
+    }
+
+    fn head(&self, id: &str) -> Option<Arc<ProviderHead>> {
+        self.providers().iter().find(|head| head.id == id).cloned()
+    }
+
+    /// What one US dollar is in another currency at a moment, from the overlays; the last file wins.
+    #[must_use]
+    pub fn exchange(&self, currency: &str, at: Instant) -> Option<&ExchangeRate> {
+        let rates = self.overlays.iter().rev().flat_map(|o| &o.exchange);
+        rates.filter(|rate| rate.currency == currency).find(|rate| rate.period.contains(at))
+    }
+
+    /// The currencies that the overlays have a rate for at some moment.
+    #[must_use]
+    pub fn currencies(&self) -> Vec<&str> {
+        let mut currencies: Vec<&str> =
+            self.overlays.iter().flat_map(|o| &o.exchange).map(|r| r.currency.as_str()).collect();
+        currencies.sort_unstable();
+        currencies.dedup();
+        currencies
     }
 
     fn bundled_heads(&self) -> impl Iterator<Item = ProviderHead> + '_ {

@@ -39,8 +39,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
 pub struct RawFile {
     /// Version of this layout: 1.
     pub schema: At<u32>,
-    /// The provider's id.
-    pub provider: At<String>,
+    /// The provider's id; left out in a file that only has exchange rates.
+    pub provider: Option<At<String>>,
     /// The provider's name for people.
     pub name: Option<String>,
     /// Other names that mean this provider.
@@ -70,9 +70,44 @@ pub struct RawFile {
     /// Factors on rates.
     #[serde(default)]
     pub multipliers: Vec<RawMultiplier>,
+    /// Names of a user's own for models of this provider, such as Azure deployments.
+    #[serde(default)]
+    pub deployments: Pairs<RawDeployment>,
+    /// What one US dollar is in other currencies, and since when.
+    #[serde(default)]
+    pub exchange: Pairs<Vec<RawExchange>>,
+    /// How the id of a model in a region is made, where regions have ids of their own: `{region}/{id}`.
+    pub region_id: Option<At<String>>,
     /// The models.
     #[serde(default)]
     pub models: Vec<RawModel>,
+}
+
+/// A name of a user's own for a model.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RawDeployment {
+    /// The model's id.
+    pub model: At<String>,
+    /// What every request to it states, such as its region.
+    #[serde(default)]
+    pub with: Pairs<String>,
+}
+
+/// What one US dollar is in another currency.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RawExchange {
+    /// First moment it holds.
+    pub from: Option<At<String>>,
+    /// First moment it does not.
+    pub to: Option<At<String>>,
+    /// Units of the currency for one US dollar.
+    pub per_usd: Quoted,
+    /// Where it was read.
+    pub source: Option<String>,
 }
 
 /// A page, the day somebody looked at it, and how well the price is known.
@@ -106,7 +141,8 @@ pub struct RawCredit {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RawMultiplier {
-    /// What a request must state.
+    /// What a request must state: nothing when left out, which makes the factor a discount.
+    #[serde(default)]
     pub when: Pairs<String>,
     /// What the rates are multiplied with.
     pub factor: Quoted,

@@ -92,15 +92,18 @@ impl Report {
     pub fn drop_empty_columns(&mut self) {
         let empty = |cells: &[Cell], i: usize| cells.get(i).is_none_or(|cell| cell.people.is_empty());
         for i in (0..self.columns.len()).rev() {
-            let all_empty = self.rows.iter().all(|row| empty(&row.cells, i)) && self.total.as_ref().is_none_or(|t| empty(t, i));
+            let all_empty =
+                self.rows.iter().all(|row| empty(&row.cells, i)) && self.total.as_ref().is_none_or(|t| empty(t, i));
             if self.rows.is_empty() || !all_empty {
                 continue;
             }
             self.columns.remove(i);
             let total = self.total.iter_mut();
-            self.rows.iter_mut().map(|row| &mut row.cells).chain(total).filter(|cells| i < cells.len()).for_each(|cells| {
-                cells.remove(i);
-            });
+            self.rows.iter_mut().map(|row| &mut row.cells).chain(total).filter(|cells| i < cells.len()).for_each(
+                |cells| {
+                    cells.remove(i);
+                },
+            );
         }
     }
 

@@ -45,6 +45,8 @@ pub const FORCED_MARGIN: u64 = 32;
 pub enum Cuts {
     /// The borders that the module's documentation proves for the GPT encodings and for all that split as they do.
     Borders,
+    /// Only before a space that follows a letter or a digit.
+    Spaces,
     /// No place is known: the text is counted as one, up to [`STRETCH`].
     Nowhere,
 }
@@ -67,32 +69,33 @@ pub fn next_cut(text: &str, cuts: Cuts) -> Option<Cut> {
     if text.len() <= CHUNK {
         return None;
     }
-    if cuts == Cuts::Borders
-        && let Some(at) = last_border(&text[..floor_char_boundary(text, CHUNK + 4)]).or_else(|| first_border(text))
+    let head = &text[..floor_char_boundary(text, CHUNK + 4)];
+    if cuts != Cuts::Nowhere
+        && let Some(at) = last_border(head, cuts).or_else(|| first_border(text, cuts))
     {
         return Some(Cut { at, forced: false });
     }
     (text.len() > STRETCH).then(|| Cut { at: floor_char_boundary(text, STRETCH), forced: true })
 }
 
-fn last_border(head: &str) -> Option<usize> {
+fn last_border(head: &str, cuts: Cuts) -> Option<usize> {
     let mut after = None;
     for (at, before) in head.char_indices().rev() {
         match after {
-            Some((place, after)) if place <= CHUNK && is_border(before, after) => return Some(place),
+            Some((place, after)) if place <= CHUNK && is_border(before, after, cuts) => return Some(place),
             _ => after = Some((at, before)),
         }
     }
     None
 }
 
-fn first_border(text: &str) -> Option<usize> {
+fn first_border(text: &str, cuts: Cuts) -> Option<usize> {
     let start = floor_char_boundary(text, CHUNK);
     let end = floor_char_boundary(text, STRETCH + 4);
     let mut before = None;
     for (at, after) in text[start..end].char_indices() {
         let place = start + at;
-        if before.is_some_and(|before| is_border(before, after)) && (CHUNK + 1..=STRETCH).contains(&place) {
+        if before.is_some_and(|before| is_border(before, after, cuts)) && (CHUNK + 1..=STRETCH).contains(&place) {
             return Some(place);
         }
         before = Some(after);
@@ -151,7 +154,12 @@ fn kind(c: char) -> Kind {
 
 /// Whether a piece always ends between two neighbouring characters; the module's documentation proves it.
 #[must_use]
-pub fn is_border(before: char, after: char) -> bool {
+pub fn is_border(before: char, after: char, cuts: Cuts) -> bool {
+    match cuts {
+        Cuts::Borders => {}
+        Cuts::Spaces => return after == ' ' && before.is_alphanumeric(),
+        Cuts::Nowhere => return false,
+    }
     if matches!(after, ' ' | '\t') && !before.is_whitespace() {
         return true;
     }

@@ -1,17 +1,20 @@
 //! Estimates the count of a tokenizer that is not inside this build, with a range that says how far off it may be.
 //!
-//! The text is counted with a vocabulary that is here (`o200k_base`), told apart by [`Class`], and each class is
-//! scaled by the ratio that was measured for it: `data/estimates.csv` holds, for each family of models and each class,
-//! the median ratio and the range that held in measurements. What is sent to the table is not the class of a document
-//! but its parts: words of different scripts count apart, and only the style of what is in Latin letters (prose, code,
-//! numbers …) is judged for 64 KiB at a time. Digits need no ratio: a tokenizer takes them one by one or three at a time.
+//! The text is told apart by [`Class`], each class is counted with a vocabulary that is here, and scaled by the ratio
+//! that was measured for it: `data/estimates.csv` holds, for each family of models and each class, the median ratio and
+//! the range that held in measurements. A document is not of one class: words of different scripts count apart, and
+//! only the style of what is in Latin letters (prose, code, numbers …) is judged as a whole, for 64 KiB at a time.
+//! Digits count apart too: nearly every tokenizer takes them either one by one or three at a time.
 //!
-//! Ranges are for a text as a whole. A short text may stray farther than a long one, so the range of `n` tokens is
-//! widened by [`SCATTER`] × √n, and by [`LEAST_MARGIN`] tokens at least.
+//! A short text may stray farther than a long one, so the range of `n` tokens is widened by [`SCATTER`] × √n, and by
+//! [`LEAST_MARGIN`] tokens at least.
 //!
-//! Start reading at [`Estimator`]; [`measure`] does the telling apart.
+//! Start reading at [`Estimator`].
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
+
+use serde::Deserialize;
 
 use super::cut::{self, Cuts, is_border};
 use super::openai::{self, Gpt};
@@ -21,7 +24,7 @@ use super::{Basis, TokenCount, Tokenizer};
 pub const LEAST_MARGIN: u64 = 2;
 
 /// How much farther than its class a short text may stray: this × √tokens.
-pub const SCATTER: f64 = 0.8;
+pub const SCATTER: f64 = 0.5;
 
 macro_rules! classes {
     ($($variant:ident $name:literal $about:literal;)+) => {
@@ -54,6 +57,7 @@ classes! {
     Spaced     "spaced"     "More than half is space: tables drawn with spaces.";
     Latin      "latin"      "Other languages in Latin letters with few accents.";
     Accented   "accented"   "Other languages in Latin letters with many accents.";
+    Vietnamese "vietnamese" "Vietnamese.";
     Greek      "greek"      "Greek letters.";
     Cyrillic   "cyrillic"   "Cyrillic letters.";
     Han        "han"        "Chinese characters and Japanese kana.";
@@ -68,15 +72,169 @@ classes! {
     Other      "other"      "Letters of any other script.";
 }
 
-/// What [`measure`] found in a text.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Measured {
-    /// Tokens of `o200k_base` by [`Class`], digits apart.
-    pub tokens: [u64; Class::ALL.len()],
-    /// ASCII digits.
-    pub digits: u64,
-    /// Tokens they make when taken three at a time.
-    pub triples: u64,
+/// Counts by estimate for one family of models; never exact, and says how far off it may be.
+///
+/// # Examples
+/// ```
+/// use farebox::tokenizer::{Basis, Tokenizer, estimate::Estimator};
+/// let count = Estimator::of("claude_v4_7").count("The quick brown fox jumps over the lazy dog.");
+/// assert_eq!(count.basis, Basis::Estimated);
+/// assert!(count.low <= count.tokens && count.tokens <= count.high);
+/// ```
+pub struct Estimator {
+    name: String,
+    family: &'static Family,
+}
+
+impl Estimator {
+    /// The estimator of a family in `data/estimates.csv`; a family that is not there is estimated as `unknown`.
+    #[must_use]
+    pub fn of(family: &str) -> Self {
+        let known = FAMILIES.get(family).or_else(|| FAMILIES.get("unknown"));
+        Estimator { name: family.to_owned(), family: known.unwrap_or(&Family::NOTHING_KNOWN) }
+    }
+
+    fn count_part(&self, text: &str) -> TokenCount {
+        let spans = spans(text);
+        let style = Style::of(spans.iter().filter(|(class, _)| *class == Class::Latin).map(|(_, span)| *span));
+        let mut range = Range::default();
+        for (class, span) in spans {
+            let class = if class == Class::Latin { style } else { class };
+            range.add_span(self.family, class, span);
+        }
+        range.into_count(text.is_empty())
+    }
+}
+
+impl Tokenizer for Estimator {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn count(&self, text: &str) -> TokenCount {
+        cut::count_parts(text, Cuts::Borders, |part| self.count_part(part))
+    }
+
+    fn cuts(&self) -> Cuts {
+        Cuts::Borders
+    }
+}
+
+/// What a ratio multiplies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Base {
+    /// Tokens of `o200k_base`, digits apart.
+    O200kBase,
+    /// Tokens of `cl100k_base`, digits apart.
+    Cl100kBase,
+    /// ASCII digits, one by one.
+    Digits,
+    /// ASCII digits, three at a time in each run of them, as both vocabularies take them.
+    Triples,
+}
+
+impl Base {
+    fn count(self, span: &str) -> TokenCount {
+        let digits = || span.split(|c: char| !c.is_ascii_digit()).map(|run| run.len() as u64);
+        let triples = || digits().map(|run| run.div_ceil(3)).sum::<u64>();
+        let encoding = match self {
+            Base::O200kBase => &openai::O200K,
+            Base::Cl100kBase => &openai::CL100K,
+            Base::Digits => return TokenCount::exact(digits().sum()),
+            Base::Triples => return TokenCount::exact(triples()),
+        };
+        let count = Gpt::new(encoding).count(span);
+        let without = |tokens: u64| tokens.saturating_sub(triples());
+        TokenCount { tokens: without(count.tokens), low: without(count.low), high: without(count.high), ..count }
+    }
+}
+
+/// How a family counts one class.
+#[derive(Clone, Copy, Debug)]
+struct Ratio {
+    base: Base,
+    ratio: f64,
+    low: f64,
+    high: f64,
+}
+
+/// How a family counts.
+#[derive(Clone, Debug)]
+struct Family {
+    classes: [Ratio; Class::ALL.len()],
+    digits: Ratio,
+}
+
+impl Family {
+    const NOTHING_KNOWN: Family = Family {
+        classes: [Ratio { base: Base::O200kBase, ratio: 1.0, low: 0.2, high: 5.0 }; Class::ALL.len()],
+        digits: Ratio { base: Base::Digits, ratio: 0.7, low: 0.3, high: 1.0 },
+    };
+}
+
+/// One line of the table.
+#[derive(Deserialize)]
+struct Line {
+    family: String,
+    class: String,
+    base: Base,
+    ratio: f64,
+    low: f64,
+    high: f64,
+}
+
+const TABLE: &str = include_str!("../../data/estimates.csv");
+
+static FAMILIES: LazyLock<BTreeMap<String, Family>> = LazyLock::new(|| {
+    let mut families = BTreeMap::new();
+    // A test reads the table too, and fails where a line is wrong; here such a line is passed over.
+    for line in lines().flatten() {
+        let family = families.entry(line.family).or_insert(Family::NOTHING_KNOWN);
+        let ratio = Ratio { base: line.base, ratio: line.ratio, low: line.low, high: line.high };
+        match Class::ALL.iter().find(|class| class.name() == line.class) {
+            Some(class) => family.classes[*class as usize] = ratio,
+            None => family.digits = ratio,
+        }
+    }
+    families
+});
+
+fn lines() -> impl Iterator<Item = csv::Result<Line>> {
+    csv::ReaderBuilder::new().comment(Some(b'#')).from_reader(TABLE.as_bytes()).into_deserialize()
+}
+
+/// A sum of scaled counts.
+#[derive(Clone, Copy, Debug, Default)]
+struct Range {
+    tokens: f64,
+    low: f64,
+    high: f64,
+}
+
+impl Range {
+    fn add_span(&mut self, family: &Family, class: Class, span: &str) {
+        for ratio in [&family.classes[class as usize], &family.digits] {
+            let count = ratio.base.count(span);
+            self.tokens += count.tokens as f64 * ratio.ratio;
+            self.low += count.low as f64 * ratio.low;
+            self.high += count.high as f64 * ratio.high;
+        }
+    }
+
+    fn into_count(self, is_empty: bool) -> TokenCount {
+        if is_empty {
+            return TokenCount { basis: Basis::Estimated, ..TokenCount::default() };
+        }
+        let tokens = self.tokens.round().max(1.0);
+        let margin = (SCATTER * tokens.sqrt()).max(LEAST_MARGIN as f64);
+        TokenCount {
+            tokens: tokens as u64,
+            low: (self.low - margin).floor().clamp(0.0, (tokens - LEAST_MARGIN as f64).max(0.0)) as u64,
+            high: (self.high + margin).ceil().max(tokens + LEAST_MARGIN as f64) as u64,
+            basis: Basis::Estimated,
+        }
+    }
 }
 
 /// The class that a character speaks for, `None` where it goes with its neighbours.
@@ -104,36 +262,13 @@ fn script(c: char) -> Option<Class> {
     })
 }
 
-/// Tells a text apart by class and counts each part with `o200k_base`.
-#[must_use]
-pub fn measure(text: &str) -> Measured {
-    let engine = Gpt::new(&openai::O200K);
-    let mut measured = Measured::default();
-    let mut style = Style::default();
-    let mut latin_tokens = 0;
-    for (class, span) in spans(text) {
-        let (digits, triples) = count_digits(span);
-        measured.digits += digits;
-        measured.triples += triples;
-        let tokens = engine.count(span).tokens.saturating_sub(triples);
-        if class == Class::Latin {
-            style.read(span);
-            latin_tokens += tokens;
-        } else {
-            measured.tokens[class as usize] += tokens;
-        }
-    }
-    measured.tokens[style.class() as usize] += latin_tokens;
-    measured
-}
-
 /// Cuts a text into longest spans of one script; the cuts are borders, so the counts of the spans add up.
 fn spans(text: &str) -> Vec<(Class, &str)> {
     let mut spans: Vec<(Class, usize)> = Vec::new();
     let mut word = Word::default();
     let mut before = None;
     for (at, c) in text.char_indices() {
-        if before.is_some_and(|before| is_border(before, c)) {
+        if before.is_some_and(|before| is_border(before, c, Cuts::Borders)) {
             word.close(&mut spans);
             word.start = at;
         }
@@ -183,12 +318,6 @@ impl Word {
     }
 }
 
-/// ASCII digits, and the tokens they make when each run of them is taken three at a time.
-fn count_digits(text: &str) -> (u64, u64) {
-    let runs = text.split(|c: char| !c.is_ascii_digit()).map(|run| run.len() as u64);
-    runs.fold((0, 0), |(digits, triples), run| (digits + run, triples + run.div_ceil(3)))
-}
-
 /// What tells the style of a text in Latin letters.
 #[derive(Clone, Copy, Debug, Default)]
 struct Style {
@@ -198,6 +327,7 @@ struct Style {
     letters: u64,
     capitals: u64,
     accented: u64,
+    vietnamese: u64,
     words: u64,
     english: u64,
 }
@@ -210,6 +340,13 @@ const ENGLISH_WORDS: &[&str] = &[
 ];
 
 impl Style {
+    /// The class of all spans together.
+    fn of<'a>(spans: impl Iterator<Item = &'a str>) -> Class {
+        let mut style = Style::default();
+        spans.for_each(|span| style.read(span));
+        style.class()
+    }
+
     fn read(&mut self, text: &str) {
         for c in text.chars() {
             self.chars += 1;
@@ -218,6 +355,8 @@ impl Style {
             self.letters += u64::from(c.is_alphabetic());
             self.capitals += u64::from(c.is_uppercase());
             self.accented += u64::from(c.is_alphabetic() && !c.is_ascii());
+            self.vietnamese +=
+                u64::from(matches!(c, '\u{110}' | '\u{111}' | '\u{1a0}'..='\u{1b0}' | '\u{1ea0}'..='\u{1ef9}'));
         }
         for word in text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()) {
             self.words += 1;
@@ -237,6 +376,8 @@ impl Style {
             Class::Spaced
         } else if share(self.capitals, self.letters) > 0.25 {
             Class::Capitals
+        } else if share(self.vietnamese, self.letters) > 0.1 {
+            Class::Vietnamese
         } else if share(self.accented, self.letters) > 0.12 {
             Class::Accented
         } else if english > 0.19 {
@@ -251,4 +392,21 @@ impl Style {
 
 fn is_english(word: &str) -> bool {
     word.len() <= 5 && ENGLISH_WORDS.binary_search(&word.to_ascii_lowercase().as_str()).is_ok()
+}
+
+/// TEMP
+pub fn temp_measure(text: &str) -> (BTreeMap<&'static str, (u64, u64)>, u64, u64) {
+    let spans = spans(text);
+    let style = Style::of(spans.iter().filter(|(class, _)| *class == Class::Latin).map(|(_, span)| *span));
+    let mut m = BTreeMap::new();
+    let (mut d, mut t) = (0, 0);
+    for (class, span) in spans {
+        let class = if class == Class::Latin { style } else { class };
+        let e = m.entry(class.name()).or_insert((0, 0));
+        e.0 += Base::O200kBase.count(span).tokens;
+        e.1 += Base::Cl100kBase.count(span).tokens;
+        d += Base::Digits.count(span).tokens;
+        t += Base::Triples.count(span).tokens;
+    }
+    (m, d, t)
 }

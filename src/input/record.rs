@@ -1,0 +1,375 @@
+//! The usage record of farebox's own dialect: one JSON object a line, for everything that has no other form.
+//!
+//! ```json
+//! {"provider":"openai","model":"gpt-4o","timestamp":"2024-11-15T12:00:00Z",
+//!  "usage":{"input_tokens":50000,"output_tokens":1200,"cache_read_tokens":48000},"context":{}}
+//! ```
+//!
+//! In it `input_tokens` is the whole prompt and `output_tokens` the whole answer; cached, audio and image tokens are
+//! parts of them. Here the parts are taken out of their whole, so that the [`Usage`] behind this step is disjoint. The
+//! counts may also stand beside `model`, without `usage` around them. Begin at [`parse`].
+
+use std::borrow::Cow;
+use std::fmt;
+
+use rust_decimal::Decimal;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::context::{Context, Dimension};
+use crate::meter::{Meter, Side};
+use crate::period::Instant;
+use crate::pricing::compile::nearest;
+use crate::usage::Usage;
+
+/// One request as it was recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// The provider, where the record names one.
+    pub provider: Option<Cow<'a, str>>,
+    /// The model, as it was recorded.
+    pub model: Cow<'a, str>,
+    /// When it happened, where the record says.
+    pub at: Option<Instant>,
+    /// What was used.
+    pub usage: Usage,
+    /// What the request stated.
+    pub context: Context,
+}
+
+/// Why a line is no record that can be priced.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// The line is not of this form.
+    #[error("{0}")]
+    Form(String),
+    /// The counts contradict each other or what counts can be.
+    #[error("{0}")]
+    Usage(String),
+    /// It states something that no rate can depend on.
+    #[error("{0}")]
+    Context(String),
+}
+
+impl RecordError {
+    /// The stable name in machine forms.
+    #[must_use]
+    pub const fn status(&self) -> &'static str {
+        match self {
+            RecordError::Form(_) => "invalid-record",
+            RecordError::Usage(_) => "invalid-usage",
+            RecordError::Context(_) => "no-rate",
+        }
+    }
+}
+
+/// Reads one line.
+///
+/// # Errors
+/// [`RecordError`] with what is wrong and what it should be.
+///
+/// # Examples
+/// ```
+/// use farebox::{input::record::parse, meter::Meter};
+/// let line = r#"{"model":"gpt-4o","usage":{"input_tokens":50,"cache_read_tokens":48,"output_tokens":7}}"#;
+/// let record = parse(line)?;
+/// assert_eq!((record.usage.tokens(Meter::Input), record.usage.tokens(Meter::CacheRead)), (2, 48));
+/// assert!(parse(r#"{"model":"gpt-4o","input_tokens":1,"cache_read_tokens":2}"#).is_err());
+/// # Ok::<(), farebox::input::record::RecordError>(())
+/// ```
+pub fn parse(line: &str) -> Result<Record<'_>, RecordError> {
+    let raw: RawRecord = serde_json::from_str(line).map_err(|error| RecordError::Form(form(&error)))?;
+    let model = raw.model.ok_or_else(|| RecordError::Form("the record names no model: add \"model\"".into()))?;
+    let at = match raw.timestamp {
+        Some(text) => Some(text.parse().map_err(|error| RecordError::Form(format!("timestamp {error}")))?),
+        None => None,
+    };
+    let counts = raw.usage.unwrap_or(raw.flat);
+    if counts.0.is_empty() {
+        let text = "the record has no counts: add \"usage\": {\"input_tokens\": …, \"output_tokens\": …}";
+        return Err(RecordError::Form(text.into()));
+    }
+    let context = raw.context.into_context()?;
+    Ok(Record { provider: raw.provider, model, at, usage: disjoint(&counts)?, context })
+}
+
+fn form(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let short = text.rsplit_once(" at line ").map_or(text.as_str(), |(short, _)| short);
+    match error.classify() {
+        serde_json::error::Category::Data => short.to_owned(),
+        _ => format!("not JSON: {short} at column {}", error.column()),
+    }
+}
+
+/// The record as it is written; counts that stand beside the model gather in `flat`.
+#[derive(Default)]
+struct RawRecord<'a> {
+    provider: Option<Cow<'a, str>>,
+    model: Option<Cow<'a, str>>,
+    timestamp: Option<Cow<'a, str>>,
+    usage: Option<Counts<'a>>,
+    flat: Counts<'a>,
+    context: Stated<'a>,
+}
+
+/// Keys with their numbers, as written.
+#[derive(Default)]
+struct Counts<'a>(Vec<(Cow<'a, str>, &'a str)>);
+
+/// What the request stated, as written.
+#[derive(Default)]
+struct Stated<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[derive(Deserialize)]
+struct MaybeText<'a>(#[serde(borrow)] Option<Cow<'a, str>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for RawRecord<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct RecordVisitor;
+        impl<'de> Visitor<'de> for RecordVisitor {
+            type Value = RawRecord<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a usage record such as {\"model\": \"gpt-4o\", \"usage\": {\"input_tokens\": 10}}")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawRecord<'de>, A::Error> {
+                let mut record = RawRecord::default();
+                while let Some(Text(key)) = map.next_key()? {
+                    match key.as_ref() {
+                        "provider" => record.provider = map.next_value::<MaybeText>()?.0,
+                        "model" => record.model = map.next_value::<MaybeText>()?.0,
+                        "timestamp" => record.timestamp = map.next_value::<MaybeText>()?.0,
+                        "usage" => record.usage = map.next_value()?,
+                        "context" => record.context = map.next_value::<Option<Stated>>()?.unwrap_or_default(),
+                        _ if count_of(&key).is_some() => {
+                            record.flat.0.push((key, map.next_value::<&RawValue>()?.get()))
+                        }
+                        _ if key.ends_with("_tokens") => return Err(serde::de::Error::custom(unknown_count(&key))),
+                        _ => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(record)
+            }
+        }
+        deserializer.deserialize_map(RecordVisitor)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Counts<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct CountsVisitor;
+        impl<'de> Visitor<'de> for CountsVisitor {
+            type Value = Counts<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("counts such as {\"input_tokens\": 10, \"output_tokens\": 5}")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Counts<'de>, A::Error> {
+                let mut counts = Counts(Vec::with_capacity(4));
+                while let Some(Text(key)) = map.next_key()? {
+                    counts.0.push((key, map.next_value::<&RawValue>()?.get()));
+                }
+                Ok(counts)
+            }
+        }
+        deserializer.deserialize_map(CountsVisitor)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Stated<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct StatedVisitor;
+        impl<'de> Visitor<'de> for StatedVisitor {
+            type Value = Stated<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("what the request stated, such as {\"service_tier\": \"flex\"}")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Stated<'de>, A::Error> {
+                let mut stated = Stated::default();
+                while let Some(Text(key)) = map.next_key()? {
+                    if let Some(value) = map.next_value::<MaybeText>()?.0 {
+                        stated.0.push((key, value));
+                    }
+                }
+                Ok(stated)
+            }
+        }
+        deserializer.deserialize_map(StatedVisitor)
+    }
+}
+
+impl Stated<'_> {
+    fn into_context(self) -> Result<Context, RecordError> {
+        let mut context = Context::default();
+        for (key, value) in self.0 {
+            let dimension: Dimension = key.parse().map_err(|_| {
+                let near = nearest(&key, Dimension::ALL.iter().map(|d| d.name()));
+                RecordError::Context(format!("no rate depends on {key:?} ({value:?}): did you mean {near:?}?"))
+            })?;
+            context.set(dimension, &value);
+        }
+        Ok(context)
+    }
+}
+
+/// What a count is: the whole prompt, the whole answer, or a meter.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Count {
+    Prompt,
+    Answer,
+    Of(Meter),
+}
+
+/// The keys of a usage record. A meter is also known by its own name, and a token meter by its name with `_tokens`.
+fn count_of(key: &str) -> Option<Count> {
+    Some(match key {
+        "input_tokens" => Count::Prompt,
+        "output_tokens" => Count::Answer,
+        "cache_read_tokens" | "cached_tokens" => Count::Of(Meter::CacheRead),
+        "cache_write_tokens" => Count::Of(Meter::CacheWrite5m),
+        "web_searches" => Count::Of(Meter::WebSearches),
+        "file_searches" => Count::Of(Meter::FileSearches),
+        "x_searches" => Count::Of(Meter::XSearches),
+        "code_executions" => Count::Of(Meter::CodeExecutions),
+        "code_sessions" => Count::Of(Meter::CodeSessions),
+        "maps_queries" => Count::Of(Meter::MapsQueries),
+        _ => {
+            let name = key.strip_suffix("_tokens").unwrap_or(key);
+            let meter: Meter = key.parse().or_else(|_| name.parse()).ok()?;
+            // "input" and "output" alone would leave open whether they are the whole or what is billed as such.
+            return (meter != Meter::Input && meter != Meter::Output).then_some(Count::Of(meter));
+        }
+    })
+}
+
+fn unknown_count(key: &str) -> String {
+    let known = Meter::ALL.iter().map(|m| m.name()).chain(["input", "output"]);
+    let near = nearest(key.strip_suffix("_tokens").unwrap_or(key), known);
+    format!("no count is called {key:?}: did you mean \"{near}_tokens\"? nothing of a record is left out silently")
+}
+
+/// Takes the parts out of their whole.
+fn disjoint(counts: &Counts) -> Result<Usage, RecordError> {
+    let mut usage = Usage::default();
+    let (mut prompt, mut answer, mut parts) = (None, None, [0_u64; 2]);
+    for (key, text) in &counts.0 {
+        let Some(count) = count_of(key) else { return Err(RecordError::Form(unknown_count(key))) };
+        if *text == "null" {
+            continue;
+        }
+        match count {
+            Count::Prompt => prompt = Some(whole(key, text)?),
+            Count::Answer => answer = Some(whole(key, text)?),
+            Count::Of(meter) if meter.is_tokens() => {
+                let tokens = whole(key, text)?;
+                usage.set_tokens(meter, tokens);
+                match meter.side() {
+                    Side::Prompt => parts[0] = add(parts[0], tokens)?,
+                    Side::Answer => parts[1] = add(parts[1], tokens)?,
+                    Side::Beside => {}
+                }
+            }
+            Count::Of(meter) => usage.set(meter, number(key, text)?),
+        }
+    }
+    for (name, of, parts, meter) in
+        [("input_tokens", prompt, parts[0], Meter::Input), ("output_tokens", answer, parts[1], Meter::Output)]
+    {
+        let of = of.unwrap_or(0);
+        let rest = of.checked_sub(parts).ok_or_else(|| {
+            RecordError::Usage(format!("the parts of {name} add up to {parts}, more than the {of} they are parts of"))
+        })?;
+        usage.set_tokens(meter, rest);
+    }
+    Ok(usage)
+}
+
+fn add(sum: u64, tokens: u64) -> Result<u64, RecordError> {
+    sum.checked_add(tokens).ok_or_else(|| RecordError::Usage("the counts are larger than any bill".into()))
+}
+
+/// A whole number; `10.0` is one, as spreadsheets write it.
+fn whole(key: &str, text: &str) -> Result<u64, RecordError> {
+    if let Ok(tokens) = text.parse() {
+        return Ok(tokens);
+    }
+    let number = number(key, text)?;
+    if !number.fract().is_zero() {
+        return Err(RecordError::Usage(format!("{key} is {text}: there are no parts of a token")));
+    }
+    number.trunc().try_into().map_err(|_| RecordError::Usage(format!("{key} is {text}, more than any bill holds")))
+}
+
+fn number(key: &str, text: &str) -> Result<Decimal, RecordError> {
+    let parsed = Decimal::from_str_exact(text).or_else(|_| Decimal::from_scientific(text));
+    let number = parsed.map_err(|_| match text.as_bytes().first() {
+        Some(b'0'..=b'9' | b'-') => {
+            RecordError::Usage(format!("{key} is {text}, with more digits than farebox carries"))
+        }
+        _ => RecordError::Form(format!("{key} is {text}, not a number")),
+    })?;
+    if number.is_sign_negative() && !number.is_zero() {
+        return Err(RecordError::Usage(format!("{key} is {text}: nothing used is negative")));
+    }
+    Ok(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_taken_out_of_their_whole() {
+        let line = r#"{"provider":"openai","model":"gpt-4o","timestamp":"2024-11-15T12:00:00Z","id":7,
+            "usage":{"input_tokens":100,"cache_read_tokens":40,"cache_write_5m_tokens":10,"input_audio_tokens":5,
+                     "output_tokens":30.0,"reasoning_tokens":20,"web_searches":2,"audio_seconds":1.25,"images":null},
+            "context":{"service_tier":"FLEX","region":null}}"#;
+        let record = parse(line).unwrap();
+        let used: Vec<_> = record.usage.used().map(|(m, q)| (m.name(), q.to_string())).collect();
+        let want = [
+            ("input", "45"),
+            ("cache_read", "40"),
+            ("cache_write_5m", "10"),
+            ("input_audio", "5"),
+            ("output", "10"),
+            ("reasoning", "20"),
+            ("web_search", "2"),
+            ("audio_seconds", "1.25"),
+        ];
+        assert_eq!(used, want.map(|(m, q)| (m, q.to_owned())));
+        assert_eq!(record.context.get(Dimension::ServiceTier), Some("flex"));
+        assert_eq!(record.at.unwrap().to_string(), "2024-11-15T12:00:00Z");
+    }
+
+    #[test]
+    fn what_is_no_record_says_why() {
+        let cases = [
+            (r#"{"model":"m","input_tokens":950,"#, "invalid-record", "not JSON"),
+            (r#"{"model":"m"}"#, "invalid-record", "no counts"),
+            (r#"{"input_tokens":1}"#, "invalid-record", "names no model"),
+            (r#"{"model":"m","input_tokens":-5,"output_tokens":1}"#, "invalid-usage", "negative"),
+            (r#"{"model":"m","input_tokens":1.5}"#, "invalid-usage", "no parts of a token"),
+            (r#"{"model":"m","input_tokens":1e30}"#, "invalid-usage", "digits"),
+            (r#"{"model":"m","input_tokens":"5"}"#, "invalid-record", "not a number"),
+            (r#"{"model":"m","usage":{"input_tokens":5,"cache_read_tokens":6}}"#, "invalid-usage", "add up to 6"),
+            (r#"{"model":"m","usage":{"output_tokens":5,"reasoning_tokens":6}}"#, "invalid-usage", "output_tokens"),
+            (r#"{"model":"m","usage":{"input_token":5}}"#, "invalid-record", "input_tokens"),
+            (r#"{"model":"m","usage":{"input_tokens":5},"timestamp":"soon"}"#, "invalid-record", "not a date"),
+            (
+                r#"{"model":"m","usage":{"input_tokens":5},"context":{"service_teir":"flex"}}"#,
+                "no-rate",
+                "service_tier",
+            ),
+            ("[]", "invalid-record", "a usage record"),
+            ("", "invalid-record", "not JSON"),
+        ];
+        for (line, status, says) in cases {
+            let error = parse(line).expect_err(line);
+            assert_eq!(error.status(), status, "{line}: {error}");
+            assert!(error.to_string().contains(says), "{line}: {error}");
+        }
+    }
+}

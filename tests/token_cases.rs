@@ -1,0 +1,53 @@
+//! Counts that a reference tokenizer gave, met exactly. `tests/data/README.md` says where each file is from.
+
+use farebox::tokenizer::{Basis, StreamCounter, load};
+use serde_json::Value;
+
+/// Encodings that this build counts with the provider's own vocabulary.
+const EXACT: [&str; 4] = ["r50k_base", "p50k_base", "cl100k_base", "o200k_base"];
+
+fn cases() -> Vec<Value> {
+    let text = include_str!("data/token-cases.jsonl");
+    text.lines().map(|line| serde_json::from_str(line).expect("a case is JSON")).collect()
+}
+
+#[test]
+fn every_case_is_exact_in_every_openai_encoding() {
+    let cases = cases();
+    assert_eq!(cases.len(), 44);
+    for name in EXACT {
+        let tokenizer = load(name).expect("built in");
+        for case in &cases {
+            let text = case["text"].as_str().expect("text");
+            let count = tokenizer.count(text);
+            assert_eq!(Some(count.tokens), case["counts"][name].as_u64(), "{name} {}", case["id"]);
+            assert_eq!((count.basis, count.low, count.high), (Basis::Exact, count.tokens, count.tokens));
+        }
+    }
+}
+
+#[test]
+fn blocks_of_any_size_count_as_the_whole() {
+    for name in EXACT {
+        for case in &cases() {
+            let text = case["text"].as_str().expect("text");
+            let mut counter = StreamCounter::new(load(name).expect("built in"));
+            text.chars().for_each(|c| counter.push(c.encode_utf8(&mut [0; 4])));
+            assert_eq!(Some(counter.finish().tokens), case["counts"][name].as_u64(), "{name} {}", case["id"]);
+        }
+    }
+}
+
+#[test]
+fn estimates_hold_their_range_and_never_claim_to_be_exact() {
+    for name in ["llama3", "qwen2", "deepseek_v3", "gemma3", "mistral_tekken", "claude_legacy"] {
+        let tokenizer = load(name).expect("known");
+        for case in &cases() {
+            let count = tokenizer.count(case["text"].as_str().expect("text"));
+            assert!(count.low <= count.tokens && count.tokens <= count.high, "{name} {}", case["id"]);
+            if count.tokens > 0 {
+                assert_eq!(count.basis, Basis::Estimated, "{name} {}", case["id"]);
+            }
+        }
+    }
+}
