@@ -382,7 +382,7 @@ impl Schedule {
             return false;
         }
         let (_, minute) = at.at_offset(self.zone_minutes);
-        let day = (at.unix() + i64::from(self.zone_minutes) * 60).div_euclid(86_400);
+        let day = at.unix().saturating_add(i64::from(self.zone_minutes) * 60).div_euclid(86_400);
         self.windows.iter().any(|&(start, end)| {
             let (start, end) = (i64::from(start), i64::from(end));
             // A window that passes midnight belongs to the day it began on.
