@@ -46,13 +46,13 @@ impl Usd {
     /// Adds, or `None` where the sum has more digits than a decimal holds.
     #[must_use]
     pub fn checked_add(self, other: Usd) -> Option<Usd> {
-        sum(self.0, other.0).map(Usd)
+        exact_sum(self.0, other.0).map(Usd)
     }
 
     /// Multiplies by a plain number, or `None` where the product has more digits than a decimal holds.
     #[must_use]
     pub fn checked_mul(self, factor: Decimal) -> Option<Usd> {
-        amount(self.0, factor, 1)
+        exact_product(self.0, factor).map(Usd)
     }
 
     /// Text for people: cents where cents say it all, otherwise the first four significant digits.
@@ -214,14 +214,22 @@ pub fn amount(quantity: Decimal, price: Decimal, per: u64) -> Option<Usd> {
 #[must_use]
 pub fn round_up(quantity: Decimal, step: Decimal) -> Option<Decimal> {
     let rest = quantity.checked_rem(step)?;
-    if rest.is_zero() { Some(quantity) } else { sum(sum(quantity, -rest)?, step) }
+    if rest.is_zero() { Some(quantity) } else { exact_sum(exact_sum(quantity, -rest)?, step) }
 }
 
-// Decimal's own arithmetic drops digits beyond 28 without a word, so the three below count digits themselves.
+// Decimal's own arithmetic drops digits beyond 28 without a word, so what is below counts digits itself.
 
-fn sum(a: Decimal, b: Decimal) -> Option<Decimal> {
+/// The sum, or `None` where it has more digits than a decimal holds.
+#[must_use]
+pub fn exact_sum(a: Decimal, b: Decimal) -> Option<Decimal> {
     let exact = |a: Decimal, b: Decimal| a.checked_add(b).filter(|sum| sum.scale() >= a.scale().max(b.scale()));
     exact(a, b).or_else(|| exact(a.normalize(), b.normalize()))
+}
+
+/// The product, or `None` where it has more digits than a decimal holds.
+#[must_use]
+pub fn exact_product(a: Decimal, b: Decimal) -> Option<Decimal> {
+    product(a, b).and_then(|(digits, scale)| decimal(digits, scale))
 }
 
 /// The product as an integer and how many of its digits stand behind the point.

@@ -18,7 +18,7 @@ use serde::{Serialize, Serializer};
 
 use crate::context::{Context, Dimension};
 use crate::meter::{Meter, Side};
-use crate::money::{Exact, Usd, amount};
+use crate::money::{Exact, Usd, amount, exact_product, exact_sum, round_up};
 use crate::period::{Instant, Period};
 use crate::pricing::card::{
     ModelCard, Multiplier, Price, ProviderHead, Rate, RateCard, Rates, Schedule, Source, Tier, rate_of, states,
@@ -112,7 +112,7 @@ impl Cost {
         let requests = Decimal::from(requests);
         self.total = Usd::ZERO;
         for line in &mut self.lines {
-            line.quantity = line.quantity.checked_mul(requests)?;
+            line.quantity = exact_product(line.quantity, requests)?;
             line.usd = line.usd.checked_mul(requests)?;
             self.total = self.total.checked_add(line.usd)?;
         }
@@ -321,7 +321,7 @@ impl<'a> Request<'a> {
         for (used, quantity) in self.usage.used() {
             let Some(meter) = self.bills_as(used)? else { continue };
             match billed.iter_mut().find(|(m, _)| *m == meter) {
-                Some((_, sum)) => *sum = sum.checked_add(quantity).ok_or_else(|| self.too_large(meter))?,
+                Some((_, sum)) => *sum = exact_sum(*sum, quantity).ok_or_else(|| self.too_large(meter))?,
                 None => billed.push((meter, quantity)),
             }
         }
@@ -438,7 +438,7 @@ impl<'a> Request<'a> {
     }
 
     fn times(&self, meter: Meter, rate: Decimal, factor: Exact) -> Result<Decimal, Refusal> {
-        amount(rate, factor.0, 1).map(Usd::amount).ok_or_else(|| self.too_large(meter))
+        exact_product(rate, factor.0).ok_or_else(|| self.too_large(meter))
     }
 
     fn missing(&self, meter: Meter, quantity: Decimal) -> Refusal {
@@ -474,6 +474,5 @@ pub fn conditions(when: &[(Dimension, String)]) -> String {
 fn billed_quantity(quantity: Decimal, price: &Price) -> Option<Decimal> {
     let quantity = price.minimum.map_or(quantity, |minimum| quantity.max(minimum.0));
     let Some(Exact(step)) = price.step else { return Some(quantity) };
-    let steps = quantity.checked_div(step)?.ceil();
-    steps.checked_mul(step)
+    round_up(quantity, step)
 }
