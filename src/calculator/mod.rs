@@ -350,24 +350,25 @@ impl<'a> Request<'a> {
     fn rate(&self, meter: Meter) -> Result<Option<FoundRate<'a>>, Refusal> {
         let card = self.card;
         let base = RateSet { when: &[], rates: &card.rates, tiers: &card.tiers }.rate(meter, self.prompt_tokens);
-        let mut best = base;
+        let (mut best, mut rival) = (base, None);
         for variant in card.variants.iter().filter(|v| states(&self.context, &v.when)) {
             let set = RateSet { when: &variant.when, rates: &variant.rates, tiers: &variant.tiers };
             let Some(found) = set.rate(meter, self.prompt_tokens) else { continue };
             match best {
                 Some((.., when)) if when.len() > set.when.len() => {}
-                Some((.., when)) if when.len() == set.when.len() => {
-                    let (one, two) = (conditions(when), conditions(set.when));
-                    let help = "price the two apart, or add a variant that names both in an overlay (--prices FILE)";
-                    return Err(self.no_rate(format!("no rate of {meter} for {one} together with {two}"), help));
-                }
-                _ => best = Some(found),
+                Some((.., when)) if when.len() == set.when.len() => rival = Some(set.when),
+                _ => (best, rival) = (Some(found), None),
             }
         }
         if let (Some((_, None, when)), Some((_, Some(tier), _))) = (best, base)
             && !when.is_empty()
         {
             let what = format!("no rate of {meter} for {} at {}", conditions(when), tier.condition());
+        if let (Some((.., when)), Some(rival)) = (best, rival) {
+            let (one, two) = (conditions(when), conditions(rival));
+            let help = "price the two apart, or add a variant that names both in an overlay (--prices FILE)";
+            return Err(self.no_rate(format!("no rate of {meter} for {one} together with {two}"), help));
+        }
             return Err(self
                 .no_rate(what, "send shorter prompts, or add the tier to the variant in an overlay (--prices FILE)"));
         }

@@ -1,0 +1,103 @@
+//! Faults that price tools have had, each a test under the name of the fault, and the rules that answer them.
+//!
+//! Every test brings its own small price file and lays it over the bundled table, so that a change of a real price
+//! never breaks one. The prices are made up; where they follow a real case, the comment names it.
+//!
+//! What a fault has to do with reading responses (cached tokens inside or outside of the input, thinking inside or
+//! outside of the output, a part larger than its whole) is tested where responses are read.
+
+use farebox::calculator::{Cost, Refusal, price};
+use farebox::context::{Context, Dimension};
+use farebox::meter::Meter;
+use farebox::period::Instant;
+use farebox::pricing::compile::PriceFile;
+use farebox::pricing::{Found, PriceTable, UnknownModel};
+use farebox::usage::Usage;
+
+/// A price table with one file of the test's own laid over it.
+struct Prices(PriceTable);
+
+/// A question to it, asked in the words of a usage record.
+struct Question<'a> {
+    prices: &'a Prices,
+    model: &'a str,
+    at: Instant,
+    context: Context,
+    usage: Usage,
+}
+
+impl Prices {
+    /// The table with models of `acme`, written as the lines below `models:`.
+    fn of_models(models: &str) -> Self {
+        Self::of_file(&format!("schema: 1\nprovider: acme\nmodels:\n{models}"))
+    }
+
+    fn of_file(text: &str) -> Self {
+        let mut table = PriceTable::bundled();
+        let file = PriceFile { path: "acme.yaml".into(), text: text.into() };
+        table.lay_over(&[file]).unwrap_or_else(|problems| panic!("{problems:#?}"));
+        Prices(table)
+    }
+
+    /// Asks about a model of `acme` on 2026-06-15, a Monday, at noon.
+    fn ask<'a>(&'a self, model: &'a str) -> Question<'a> {
+        let at = "2026-06-15T12:00:00Z".parse().unwrap();
+        Question { prices: self, model, at, context: Context::default(), usage: Usage::default() }
+    }
+
+    fn find(&self, model: &str, at: &str) -> Result<Found, UnknownModel> {
+        self.0.find(model, at.parse().unwrap())
+    }
+}
+
+impl Question<'_> {
+    fn at(mut self, at: &str) -> Self {
+        self.at = at.parse().unwrap();
+        self
+    }
+
+    fn says(mut self, dimension: &str, value: &str) -> Self {
+        self.context.set(dimension.parse::<Dimension>().unwrap(), value);
+        self
+    }
+
+    fn uses(mut self, meter: &str, quantity: &str) -> Self {
+        self.usage.set(meter.parse::<Meter>().unwrap(), quantity.parse().unwrap());
+        self
+    }
+
+    /// A million input tokens: the answer is then the input rate itself.
+    fn reads_a_million(self) -> Self {
+        self.uses("input", "1000000")
+    }
+
+    fn cost(&self) -> Result<Cost, Refusal> {
+        let found = self.prices.0.find_in("acme", self.model, self.at).unwrap_or_else(|e| panic!("{e}"));
+        price(&found.provider, &found.model, &self.usage, &self.context, self.at)
+    }
+
+    /// The total in dollars, or the status of the refusal.
+    #[track_caller]
+    fn answers(&self, want: &str) {
+        let got = self.cost().map_or_else(|refusal| refusal.status().to_owned(), |cost| cost.total.to_string());
+        assert_eq!(got, want, "{:?}", self.cost());
+    }
+}
+
+// ---- Faults of our own that these tests, or the laws in laws.rs, brought to light
+
+#[test]
+fn the_order_of_variants_does_not_matter() {
+    let variants = [
+        r#"{when: {processing: batch}, rates: {input: "1"}}"#,
+        r#"{when: {region: eu}, rates: {input: "3"}}"#,
+        r#"{when: {processing: batch, region: eu}, rates: {input: "1.5"}}"#,
+    ];
+    for [a, b, c] in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let (a, b, c) = (variants[a], variants[b], variants[c]);
+        let prices = Prices::of_models(&format!(
+            r#"  - {{id: m, prices: [{{from: 2026-01-01, rates: {{input: "2"}}, variants: [{a}, {b}, {c}]}}]}}"#
+        ));
+        prices.ask("m").says("processing", "batch").says("region", "eu").reads_a_million().answers("1.5");
+    }
+}
