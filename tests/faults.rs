@@ -101,3 +101,26 @@ fn the_order_of_variants_does_not_matter() {
         prices.ask("m").says("processing", "batch").says("region", "eu").reads_a_million().answers("1.5");
     }
 }
+
+#[test]
+fn a_fee_that_depends_on_something_unsaid_is_not_free() {
+    let prices = Prices::of_models(
+        r#"
+  - id: sonar
+    prices:
+      - from: 2026-01-01
+        rates: {input: "1"}
+        variants:
+          - {when: {search_context_size: low}, rates: {requests: {price: "5", per: 1000}}}
+          - {when: {search_context_size: high}, rates: {requests: {price: "12", per: 1000}}}
+  - {id: plain, prices: [{from: 2026-01-01, rates: {input: "1"}}]}
+"#,
+    );
+    let sonar = || prices.ask("sonar").reads_a_million().uses("requests", "1");
+    sonar().says("search_context_size", "low").answers("1.005");
+    sonar().says("search_context_size", "high").answers("1.012");
+    sonar().answers("no-rate");
+    let help = sonar().cost().unwrap_err().to_string();
+    assert!(help.contains("requests has rates for search_context_size=low; search_context_size=high"), "{help}");
+    prices.ask("plain").reads_a_million().uses("requests", "1").answers("1");
+}

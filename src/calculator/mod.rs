@@ -336,7 +336,7 @@ impl<'a> Request<'a> {
             match self.rate(meter)? {
                 Some((Rate::SameAs(next), ..)) => meter = *next,
                 // A call is a fee only where the card says so: every usage is made of calls.
-                None if used == Meter::Requests => return Ok(None),
+                None if used == Meter::Requests && !self.card.lists(used) => return Ok(None),
                 Some(_) | None => return Ok(Some(meter)),
             }
         }

@@ -230,6 +230,18 @@ pub struct RateCard {
     pub schedule: Vec<Schedule>,
 }
 
+impl RateCard {
+    /// Whether any of its rates is one of this meter: outside and inside of tiers, variants and schedules.
+    #[must_use]
+    pub fn lists(&self, meter: Meter) -> bool {
+        let tiers = self.tiers.iter().chain(self.variants.iter().flat_map(|v| &v.tiers)).map(|t| &t.rates);
+        let variants = self.variants.iter().map(|v| &v.rates);
+        let schedules = self.schedule.iter().map(|s| &s.rates);
+        let mut all = std::iter::once(&self.rates).chain(tiers).chain(variants).chain(schedules);
+        all.any(|rates| rate_of(rates, meter).is_some())
+    }
+}
+
 /// Where a rate was read, by whom and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
