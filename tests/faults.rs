@@ -124,3 +124,13 @@ fn a_fee_that_depends_on_something_unsaid_is_not_free() {
     assert!(help.contains("requests has rates for search_context_size=low; search_context_size=high"), "{help}");
     prices.ask("plain").reads_a_million().uses("requests", "1").answers("1");
 }
+
+#[test]
+fn a_negative_quantity_is_no_refund() {
+    let prices = Prices::of_models(
+        r#"  - {id: m, prices: [{from: 2026-01-01, rates: {input: "1", audio_seconds: {price: "1", per: 1}}}]}"#,
+    );
+    let mut question = prices.ask("m").reads_a_million();
+    question.usage.set(Meter::AudioSeconds, rust_decimal::dec!(-1));
+    question.answers("invalid-usage");
+}

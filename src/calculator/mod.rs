@@ -319,6 +319,10 @@ impl<'a> Request<'a> {
     fn billed(&self) -> Result<Vec<(Meter, Decimal)>, Refusal> {
         let mut billed: Vec<(Meter, Decimal)> = Vec::with_capacity(4);
         for (used, quantity) in self.usage.used() {
+            if quantity.is_sign_negative() {
+                let what = format!("{}: the quantity of {used} is {}", self.full_id(), quantity.normalize());
+                return Err(Refusal::InvalidUsage { what });
+            }
             let Some(meter) = self.bills_as(used)? else { continue };
             match billed.iter_mut().find(|(m, _)| *m == meter) {
                 Some((_, sum)) => *sum = exact_sum(*sum, quantity).ok_or_else(|| self.too_large(meter))?,
