@@ -134,3 +134,23 @@ fn a_negative_quantity_is_no_refund() {
     question.usage.set(Meter::AudioSeconds, rust_decimal::dec!(-1));
     question.answers("invalid-usage");
 }
+
+#[test]
+fn a_price_by_the_hour_says_nothing_about_a_tier_or_a_variant() {
+    let prices = Prices::of_models(
+        r#"
+  - id: m
+    prices:
+      - from: 2026-01-01
+        rates: {input: "2"}
+        tiers: [{when: {prompt_tokens: ">2000000"}, rates: {input: "4"}}]
+        variants: [{when: {processing: batch}, rates: {input: "1"}}]
+        schedule: [{windows: ["11:00-13:00"], zone: UTC, rates: {input: "1.5"}}]
+"#,
+    );
+    let ask = |tokens: &str| prices.ask("m").uses("input", tokens);
+    ask("1000000").answers("1.5");
+    ask("3000000").answers("no-rate");
+    ask("1000000").says("processing", "batch").answers("no-rate");
+    ask("3000000").at("2026-06-15T13:00:00Z").answers("12");
+}

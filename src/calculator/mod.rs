@@ -364,15 +364,15 @@ impl<'a> Request<'a> {
                 _ => (best, rival) = (Some(found), None),
             }
         }
-        if let (Some((_, None, when)), Some((_, Some(tier), _))) = (best, base)
-            && !when.is_empty()
-        {
-            let what = format!("no rate of {meter} for {} at {}", conditions(when), tier.condition());
         if let (Some((.., when)), Some(rival)) = (best, rival) {
             let (one, two) = (conditions(when), conditions(rival));
             let help = "price the two apart, or add a variant that names both in an overlay (--prices FILE)";
             return Err(self.no_rate(format!("no rate of {meter} for {one} together with {two}"), help));
         }
+        if let (Some((_, None, when)), Some((_, Some(tier), _))) = (best, base)
+            && !when.is_empty()
+        {
+            let what = format!("no rate of {meter} for {} at {}", conditions(when), tier.condition());
             return Err(self
                 .no_rate(what, "send shorter prompts, or add the tier to the variant in an overlay (--prices FILE)"));
         }
@@ -396,7 +396,7 @@ impl<'a> Request<'a> {
         if !when.is_empty() {
             note(applied, || conditions(when));
         }
-        let price = self.scheduled(meter, price, when, applied)?;
+        let price = self.scheduled(meter, price, (tier, when), applied)?;
         let rate = self.multiplied(meter, price.usd.0, applied)?;
         let quantity = billed_quantity(quantity, &price).ok_or_else(|| self.too_large(meter))?;
         let usd = amount(quantity, rate, price.per).ok_or_else(|| self.too_large(meter))?;
@@ -408,7 +408,7 @@ impl<'a> Request<'a> {
         &self,
         meter: Meter,
         price: Price,
-        when: &[(Dimension, String)],
+        (tier, when): (Option<&Tier>, &[(Dimension, String)]),
         applied: &mut Vec<String>,
     ) -> Result<Price, Refusal> {
         let Some(schedule) = self.schedule else { return Ok(price) };
@@ -417,8 +417,10 @@ impl<'a> Request<'a> {
             format!("time of day {:02}:{:02}", minute / 60, minute % 60)
         };
         if let Some(Rate::Price(own)) = rate_of(&schedule.rates, meter) {
-            if !when.is_empty() {
-                let what = format!("no rate of {meter} for {} at this time of the day", conditions(when));
+            let elsewhere = tier.map(Tier::condition).into_iter().chain((!when.is_empty()).then(|| conditions(when)));
+            let elsewhere: Vec<String> = elsewhere.collect();
+            if !elsewhere.is_empty() {
+                let what = format!("no rate of {meter} for {} at this time of the day", elsewhere.join(" and "));
                 return Err(self.no_rate(what, "add the combination in an overlay (--prices FILE)"));
             }
             note(applied, label);
