@@ -154,3 +154,51 @@ fn a_price_by_the_hour_says_nothing_about_a_tier_or_a_variant() {
     ask("1000000").says("processing", "batch").answers("no-rate");
     ask("3000000").at("2026-06-15T13:00:00Z").answers("12");
 }
+
+#[test]
+fn an_alias_outside_of_its_dates_is_not_priced_as_the_card_it_meant() {
+    let prices = Prices::of_models(
+        r#"
+  - id: big-4
+    aliases: [{id: big-latest, from: 2026-02-05, to: 2026-04-16}]
+    prices: [{from: 2026-01-01, rates: {input: "5"}}]
+"#,
+    );
+    let model = |at: &str| prices.find("acme/big-latest", at).map(|found| found.model.id.clone());
+    assert_eq!(model("2026-02-05").unwrap(), "big-4");
+    assert_eq!(model("2026-04-15T23:59:59Z").unwrap(), "big-4");
+    for at in ["2026-02-04T23:59:59Z", "2026-04-16"] {
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(model(at).unwrap_err(), @r#"
+            no model is called "acme/big-latest" at that time: it meant acme/big-4 (2026-02-05 to 2026-04-16)
+              help: did you mean acme/big-4? `farebox models QUERY` searches; --prices FILE adds one of your own
+            "#);
+        }
+    }
+    // Before the card itself had a price, the refusal of the price says more than the one of the name.
+    let found = prices.find("acme/big-latest", "2025-12-31").unwrap();
+    assert!(found.model.rates_at("2025-12-31".parse().unwrap()).is_none());
+}
+
+#[test]
+fn a_provider_that_was_named_is_never_swapped_for_another() {
+    let prices = Prices::of_file(
+        r#"
+schema: 1
+provider: gateway
+models:
+  - {id: acme/small, prices: [{from: 2026-01-01, rates: {input: "9"}}]}
+---
+schema: 1
+provider: acme
+models:
+  - {id: large, prices: [{from: 2026-01-01, rates: {input: "1"}}]}
+"#,
+    );
+    let at = "2026-06-15".parse().unwrap();
+    let error = prices.0.find_in("acme", "small", at).unwrap_err();
+    assert_eq!(error.asked, "acme/small");
+    assert_eq!(prices.0.find_in("gateway", "acme/small", at).unwrap().full_id(), "gateway/acme/small");
+    // Where no provider was named apart from the id, the slash may be a part of the id.
+    assert_eq!(prices.find("acme/small", "2026-06-15").unwrap().full_id(), "gateway/acme/small");
+}
