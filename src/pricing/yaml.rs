@@ -277,7 +277,7 @@ pub struct RawTierCondition {
 #[serde(deny_unknown_fields)]
 pub struct RawVariant {
     /// What it must state.
-    pub when: Pairs<String>,
+    pub when: At<Pairs<String>>,
     /// The rates.
     #[serde(default)]
     pub rates: RawRates,
