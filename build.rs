@@ -1,7 +1,8 @@
 //! Reads, checks and packs the bundled price table, so that the program starts with it ready in memory.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::{env, fs, process};
+use std::{env, fs, io, process};
 
 #[allow(dead_code)]
 #[path = "src/context.rs"]
@@ -41,7 +42,8 @@ fn main() {
     let (providers, problems) = compile(&files, Use::Table, &|_, _| None);
     if problems.iter().any(|p| p.severity == Severity::Error) {
         let text_of = |path: &str| files.iter().find(|f| f.path == path).map(|f| f.text.as_str());
-        eprintln!("the price table has errors:\n\n{}", render_all(&problems, text_of));
+        let text = render_all(&problems, text_of);
+        let _ = writeln!(io::stderr(), "the price table has errors:\n\n{text}");
         process::exit(1);
     }
     let version = table_version();

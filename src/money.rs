@@ -46,13 +46,13 @@ impl Usd {
     /// Adds, or `None` where the sum has more digits than a decimal holds.
     #[must_use]
     pub fn checked_add(self, other: Usd) -> Option<Usd> {
-        self.0.checked_add(other.0).map(Usd)
+        exact_sum(self.0, other.0).map(Usd)
     }
 
-    /// Multiplies by a plain number, or `None` on overflow.
+    /// Multiplies by a plain number, or `None` where the product has more digits than a decimal holds.
     #[must_use]
     pub fn checked_mul(self, factor: Decimal) -> Option<Usd> {
-        self.0.checked_mul(factor).map(Usd)
+        exact_product(self.0, factor).map(Usd)
     }
 
     /// Text for people: cents where cents say it all, otherwise the first four significant digits.
@@ -181,7 +181,7 @@ impl fmt::Display for Exact {
 /// Quantity × price ÷ per, exact where the result ends, otherwise rounded half to even at [`ROUNDED_SCALE`].
 ///
 /// # Errors
-/// `None` where the product has more digits than a decimal holds.
+/// `None` where the result has more digits than a decimal holds.
 ///
 /// # Examples
 /// ```
@@ -193,33 +193,103 @@ impl fmt::Display for Exact {
 /// ```
 #[must_use]
 pub fn amount(quantity: Decimal, price: Decimal, per: u64) -> Option<Usd> {
-    // Decimal's own product drops digits beyond 28 without a word, so the digits are multiplied as integers.
-    let (mut mantissa, mut scale) =
-        (quantity.mantissa().checked_mul(price.mantissa())?, quantity.scale() + price.scale());
-    let shift = power_of_ten(per);
-    scale += shift.unwrap_or(0);
-    while scale > 0 && mantissa % 10 == 0 {
-        (mantissa, scale) = (mantissa / 10, scale - 1);
-    }
-    let product = Decimal::try_from_i128_with_scale(mantissa, scale).ok()?;
-    if shift.is_some() { Some(Usd(product)) } else { divide(product, per) }
+    let (digits, scale) = product(quantity, price)?;
+    let quotient = match per {
+        1 => decimal(digits, scale),
+        1_000 => decimal(digits, scale + 3),
+        1_000_000 => decimal(digits, scale + 6),
+        _ => divide(digits, scale, per),
+    };
+    quotient.map(Usd)
 }
 
-fn divide(product: Decimal, per: u64) -> Option<Usd> {
-    let quotient = product.checked_div(Decimal::from(per))?;
-    if quotient.checked_mul(Decimal::from(per)) == Some(product) {
-        return Some(Usd(quotient));
-    }
-    Some(Usd(quotient.round_dp_with_strategy(ROUNDED_SCALE, RoundingStrategy::MidpointNearestEven)))
+/// The least multiple of `step` that is not below `quantity`; `None` where it has more digits than a decimal holds.
+///
+/// # Examples
+/// ```
+/// use farebox::money::round_up;
+/// let (quantity, step) = ("10.1".parse().unwrap(), "2.5".parse().unwrap());
+/// assert_eq!(round_up(quantity, step).unwrap().to_string(), "12.5");
+/// ```
+#[must_use]
+pub fn round_up(quantity: Decimal, step: Decimal) -> Option<Decimal> {
+    let rest = quantity.checked_rem(step)?;
+    if rest.is_zero() { Some(quantity) } else { exact_sum(exact_sum(quantity, -rest)?, step) }
 }
 
-const fn power_of_ten(per: u64) -> Option<u32> {
-    match per {
-        1 => Some(0),
-        1_000 => Some(3),
-        1_000_000 => Some(6),
-        _ => None,
+// Decimal's own arithmetic drops digits beyond 28 without a word, so what is below counts digits itself.
+
+/// The sum, or `None` where it has more digits than a decimal holds.
+#[must_use]
+pub fn exact_sum(a: Decimal, b: Decimal) -> Option<Decimal> {
+    let exact = |a: Decimal, b: Decimal| a.checked_add(b).filter(|sum| sum.scale() >= a.scale().max(b.scale()));
+    exact(a, b).or_else(|| exact(a.normalize(), b.normalize()))
+}
+
+/// The product, or `None` where it has more digits than a decimal holds.
+#[must_use]
+pub fn exact_product(a: Decimal, b: Decimal) -> Option<Decimal> {
+    product(a, b).and_then(|(digits, scale)| decimal(digits, scale))
+}
+
+/// The product as an integer and how many of its digits stand behind the point.
+fn product(a: Decimal, b: Decimal) -> Option<(i128, u32)> {
+    let exact = |a: Decimal, b: Decimal| Some((a.mantissa().checked_mul(b.mantissa())?, a.scale() + b.scale()));
+    exact(a, b).or_else(|| exact(a.normalize(), b.normalize()))
+}
+
+fn decimal(mut digits: i128, mut scale: u32) -> Option<Decimal> {
+    loop {
+        match Decimal::try_from_i128_with_scale(digits, scale) {
+            Ok(decimal) => return Some(decimal),
+            Err(_) if scale > 0 && digits % 10 == 0 => (digits, scale) = (digits / 10, scale - 1),
+            Err(_) => return None,
+        }
     }
+}
+
+fn divide(digits: i128, scale: u32, per: u64) -> Option<Decimal> {
+    let (size, sign) = (digits.unsigned_abs(), digits.signum());
+    let common = greatest_common_divisor(size, per.into());
+    let (size, per) = (size / common, u128::from(per) / common);
+    let (twos, rest) = strip(per, 2);
+    let (fives, rest) = strip(rest, 5);
+    let (size, scale) = if rest == 1 {
+        let shift = twos.max(fives);
+        let missing = 2_u128.checked_pow(shift - twos)?.checked_mul(5_u128.checked_pow(shift - fives)?)?;
+        (size.checked_mul(missing)?, scale + shift)
+    } else {
+        (without_end(size, scale, per)?, ROUNDED_SCALE)
+    };
+    decimal(i128::try_from(size).ok()? * sign, scale)
+}
+
+/// `digits ÷ per` at [`ROUNDED_SCALE`]. A quotient without end never lies half way, so to even or not is one.
+fn without_end(digits: u128, scale: u32, per: u128) -> Option<u128> {
+    let (mut quotient, mut rest) = (digits / per, digits % per);
+    for _ in scale..ROUNDED_SCALE {
+        quotient = quotient.checked_mul(10)?.checked_add(rest * 10 / per)?;
+        rest = rest * 10 % per;
+    }
+    let beyond = 10_u128.checked_pow(scale.saturating_sub(ROUNDED_SCALE))?;
+    let is_up = if beyond == 1 { rest * 2 > per } else { quotient % beyond >= beyond / 2 };
+    Some(quotient / beyond + u128::from(is_up))
+}
+
+fn greatest_common_divisor(mut a: u128, mut b: u128) -> u128 {
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+/// How often a number divides by a factor, and what then remains.
+fn strip(mut number: u128, factor: u128) -> (u32, u128) {
+    let mut times = 0;
+    while number.is_multiple_of(factor) {
+        (number, times) = (number / factor, times + 1);
+    }
+    (times, number)
 }
 
 #[cfg(test)]
@@ -244,6 +314,55 @@ mod tests {
         // 10 s at $0.111 an hour: 10 × 0.111 ÷ 3600 = 0.000308333…
         assert_eq!(amount(dec!(10), dec!(0.111), 3600).unwrap().to_string(), "0.000308333333333333");
         assert_eq!(amount(dec!(36), dec!(0.111), 3600).unwrap().to_string(), "0.00111");
+        // The quotient times seven is 100 again in 28 digits, which is not to say that it ends.
+        assert_eq!(amount(dec!(100), dec!(1), 7).unwrap().to_string(), "14.285714285714285714");
+        // 2 ÷ 3 at 19 and more digits: what lies beyond the 18 is rounded once, not digit by digit.
+        assert_eq!(amount(dec!(1), dec!(0.0000000000000000004), 3).unwrap().to_string(), "0");
+        assert_eq!(amount(dec!(1), dec!(0.0000000000000000016), 3).unwrap().to_string(), "0.000000000000000001");
+        assert_eq!(amount(dec!(-100), dec!(1), 7).unwrap().to_string(), "-14.285714285714285714");
+        assert_eq!(amount(dec!(1000000000000), dec!(1), 7), None, "12 + 18 digits");
+    }
+
+    #[test]
+    fn a_division_with_an_end_is_exact_or_refused() {
+        let cases = [
+            (dec!(1), dec!(1), 8, Some("0.125")),
+            (dec!(3), dec!(0.04), 1_048_576, Some("0.00000011444091796875")),
+            (dec!(7), dec!(1), 100, Some("0.07")),
+            (dec!(0), dec!(1), 7, Some("0")),
+            (dec!(1), dec!(1), 1 << 28, Some("0.0000000037252902984619140625")),
+            (dec!(1), dec!(1), 1 << 40, None),
+        ];
+        for (quantity, price, per, usd) in cases {
+            assert_eq!(amount(quantity, price, per).map(|u| u.to_string()).as_deref(), usd, "{quantity} {price} {per}");
+        }
+    }
+
+    #[test]
+    fn sums_and_products_are_exact_or_refused() {
+        let usd = |text: &str| text.parse::<Usd>().unwrap();
+        let cases = [
+            ("79228162514264337593543950335", "0.4", None),
+            ("7922816251426433759354395033", "0.44", None),
+            ("7922816251426433759354395033", "0.50", Some("7922816251426433759354395033.5")),
+            ("0.00", "1", Some("1")),
+        ];
+        for (a, b, want) in cases {
+            let sum = usd(a).checked_add(usd(b)).map(|s| s.to_string());
+            assert_eq!(sum.as_deref(), want, "{a} + {b}");
+        }
+        assert_eq!(usd("12345.678901234567890123456").checked_mul(dec!(12347)), None);
+        let trailing_zeros = usd("2.500000000000000000000000000").checked_mul(dec!(100000000000000));
+        assert_eq!(trailing_zeros, Some(usd("250000000000000")));
+    }
+
+    #[test]
+    fn rounding_up_sees_the_last_digit() {
+        let cases = [(dec!(0), dec!(3), dec!(0)), (dec!(6), dec!(3), dec!(6)), (dec!(6.1), dec!(3), dec!(9))];
+        for (quantity, step, want) in cases {
+            assert_eq!(round_up(quantity, step), Some(want), "{quantity} {step}");
+        }
+        assert_eq!(round_up(dec!(300.00000000000000000000000001), dec!(300)), Some(dec!(600)));
     }
 
     #[test]

@@ -51,8 +51,9 @@ impl Instant {
     pub fn at_offset(self, minutes: i32) -> (Date, i64) {
         let seconds = self.0.saturating_add(i64::from(minutes) * 60);
         let days = seconds.div_euclid(86_400);
-        let date =
-            Timestamp::from_second(days * 86_400).map(|t| t.to_zoned(TimeZone::UTC).date()).unwrap_or(Date::ZERO);
+        let date = Timestamp::from_second(days.saturating_mul(86_400))
+            .map(|t| t.to_zoned(TimeZone::UTC).date())
+            .unwrap_or(Date::ZERO);
         (date, seconds.rem_euclid(86_400) / 60)
     }
 }

@@ -18,7 +18,7 @@ use serde::{Serialize, Serializer};
 
 use crate::context::{Context, Dimension};
 use crate::meter::{Meter, Side};
-use crate::money::{Exact, Usd, amount};
+use crate::money::{Exact, Usd, amount, exact_product, exact_sum, round_up};
 use crate::period::{Instant, Period};
 use crate::pricing::card::{
     ANY, ModelCard, Multiplier, Price, ProviderHead, Rate, RateCard, Rates, Schedule, Source, Tier, rate_of, states,
@@ -112,7 +112,7 @@ impl Cost {
         let requests = Decimal::from(requests);
         self.total = Usd::ZERO;
         for line in &mut self.lines {
-            line.quantity = line.quantity.checked_mul(requests)?;
+            line.quantity = exact_product(line.quantity, requests)?;
             line.usd = line.usd.checked_mul(requests)?;
             self.total = self.total.checked_add(line.usd)?;
         }
@@ -313,9 +313,13 @@ impl<'a> Request<'a> {
     fn billed(&self) -> Result<Vec<(Meter, Decimal)>, Refusal> {
         let mut billed: Vec<(Meter, Decimal)> = Vec::with_capacity(4);
         for (used, quantity) in self.usage.used() {
+            if quantity.is_sign_negative() {
+                let what = format!("{}: the quantity of {used} is {}", self.full_id(), quantity.normalize());
+                return Err(Refusal::InvalidUsage { what });
+            }
             let Some(meter) = self.bills_as(used)? else { continue };
             match billed.iter_mut().find(|(m, _)| *m == meter) {
-                Some((_, sum)) => *sum = sum.checked_add(quantity).ok_or_else(|| self.too_large(meter))?,
+                Some((_, sum)) => *sum = exact_sum(*sum, quantity).ok_or_else(|| self.too_large(meter))?,
                 None => billed.push((meter, quantity)),
             }
         }
@@ -330,7 +334,7 @@ impl<'a> Request<'a> {
             match self.rate(meter)? {
                 Some((Rate::SameAs(next), ..)) => meter = *next,
                 // A call is a fee only where the card says so: every usage is made of calls.
-                None if used == Meter::Requests => return Ok(None),
+                None if used == Meter::Requests && !self.card.lists(used) => return Ok(None),
                 Some(_) | None => return Ok(Some(meter)),
             }
         }
@@ -344,19 +348,20 @@ impl<'a> Request<'a> {
     fn rate(&self, meter: Meter) -> Result<Option<FoundRate<'a>>, Refusal> {
         let card = self.card;
         let base = RateSet { when: &[], rates: &card.rates, tiers: &card.tiers }.rate(meter, self.prompt_tokens);
-        let mut best = base;
+        let (mut best, mut rival) = (base, None);
         for variant in card.variants.iter().filter(|v| states(&self.context, &v.when)) {
             let set = RateSet { when: &variant.when, rates: &variant.rates, tiers: &variant.tiers };
             let Some(found) = set.rate(meter, self.prompt_tokens) else { continue };
             match best {
                 Some((.., when)) if when.len() > set.when.len() => {}
-                Some((.., when)) if when.len() == set.when.len() => {
-                    let (one, two) = (conditions(when), conditions(set.when));
-                    let help = "price the two apart, or add a variant that names both in an overlay (--prices FILE)";
-                    return Err(self.no_rate(format!("no rate of {meter} for {one} together with {two}"), help));
-                }
-                _ => best = Some(found),
+                Some((.., when)) if when.len() == set.when.len() => rival = Some(set.when),
+                _ => (best, rival) = (Some(found), None),
             }
+        }
+        if let (Some((.., when)), Some(rival)) = (best, rival) {
+            let (one, two) = (conditions(when), conditions(rival));
+            let help = "price the two apart, or add a variant that names both in an overlay (--prices FILE)";
+            return Err(self.no_rate(format!("no rate of {meter} for {one} together with {two}"), help));
         }
         if let (Some((_, None, when)), Some((_, Some(tier), _))) = (best, base)
             && !when.is_empty()
@@ -385,7 +390,7 @@ impl<'a> Request<'a> {
         if !when.is_empty() {
             note(applied, || conditions(when));
         }
-        let price = self.scheduled(meter, price, when, applied)?;
+        let price = self.scheduled(meter, price, (tier, when), applied)?;
         let rate = self.multiplied(meter, price.usd.0, applied)?;
         let quantity = billed_quantity(quantity, &price).ok_or_else(|| self.too_large(meter))?;
         let usd = amount(quantity, rate, price.per).ok_or_else(|| self.too_large(meter))?;
@@ -397,7 +402,7 @@ impl<'a> Request<'a> {
         &self,
         meter: Meter,
         price: Price,
-        when: &[(Dimension, String)],
+        (tier, when): (Option<&Tier>, &[(Dimension, String)]),
         applied: &mut Vec<String>,
     ) -> Result<Price, Refusal> {
         let Some(schedule) = self.schedule else { return Ok(price) };
@@ -406,8 +411,10 @@ impl<'a> Request<'a> {
             format!("time of day {:02}:{:02}", minute / 60, minute % 60)
         };
         if let Some(Rate::Price(own)) = rate_of(&schedule.rates, meter) {
-            if !when.is_empty() {
-                let what = format!("no rate of {meter} for {} at this time of the day", conditions(when));
+            let elsewhere = tier.map(Tier::condition).into_iter().chain((!when.is_empty()).then(|| conditions(when)));
+            let elsewhere: Vec<String> = elsewhere.collect();
+            if !elsewhere.is_empty() {
+                let what = format!("no rate of {meter} for {} at this time of the day", elsewhere.join(" and "));
                 return Err(self.no_rate(what, "add the combination in an overlay (--prices FILE)"));
             }
             note(applied, label);
@@ -443,7 +450,7 @@ impl<'a> Request<'a> {
     }
 
     fn times(&self, meter: Meter, rate: Decimal, factor: Exact) -> Result<Decimal, Refusal> {
-        amount(rate, factor.0, 1).map(Usd::amount).ok_or_else(|| self.too_large(meter))
+        exact_product(rate, factor.0).ok_or_else(|| self.too_large(meter))
     }
 
     fn missing(&self, meter: Meter, quantity: Decimal) -> Refusal {
@@ -479,6 +486,5 @@ pub fn conditions(when: &[(Dimension, String)]) -> String {
 fn billed_quantity(quantity: Decimal, price: &Price) -> Option<Decimal> {
     let quantity = price.minimum.map_or(quantity, |minimum| quantity.max(minimum.0));
     let Some(Exact(step)) = price.step else { return Some(quantity) };
-    let steps = quantity.checked_div(step)?.ceil();
-    steps.checked_mul(step)
+    round_up(quantity, step)
 }

@@ -93,7 +93,7 @@ fn month(setup: &Setup) -> Result<Report, Error> {
         let priced = counts.iter().map(|prompt| price_one(found, None, prompt[at], &flags, setup));
         rows.extend(Sum::of(found, priced));
     }
-    rows.sort_by(|a, b| (a.total, a.found.full_id()).cmp(&(b.total, b.found.full_id())));
+    rows.sort_by_cached_key(|row| (row.total, row.found.full_id()));
     let mut report = Report::new([
         Column::text("model", "model"),
         Column::number("input_tokens", "prompt tokens"),

@@ -381,7 +381,7 @@ fn price_files(paths: &[PathBuf]) -> Result<Vec<PriceFile>, Error> {
     if files.is_empty() && !paths.is_empty() {
         say("note: no price files there: a folder's files end in .yaml");
     }
-    files.iter().map(read_price_file).collect()
+    files.iter().map(|path| read_price_file(path)).collect()
 }
 
 /// List every meter: what providers bill apart, and what one unit of it is

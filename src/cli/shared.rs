@@ -1,6 +1,6 @@
 //! Flags that most commands share, and the [`Setup`] they turn into: nothing below a command looks at flags.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ColorChoice};
 
@@ -60,7 +60,7 @@ impl PriceFlags {
         };
         let mut table = PriceTable::bundled();
         if !self.overlays.is_empty() {
-            let files = self.overlays.iter().map(read_price_file).collect::<Result<Vec<_>, _>>()?;
+            let files = self.overlays.iter().map(|path| read_price_file(path)).collect::<Result<Vec<_>, _>>()?;
             let text_of = |path: &str| files.iter().find(|f| f.path == path).map(|f| f.text.as_str());
             match table.lay_over(&files) {
                 Ok(warnings) if warnings.is_empty() => {}
@@ -77,7 +77,7 @@ fn problems_text<'t>(problems: &[Problem], text_of: impl Fn(&str) -> Option<&'t 
     format!("a price file cannot be used\n\n{}", render_all(problems, text_of).trim_end())
 }
 
-pub(crate) fn read_price_file(path: &PathBuf) -> Result<PriceFile, Error> {
+pub(crate) fn read_price_file(path: &Path) -> Result<PriceFile, Error> {
     let shown = path.display().to_string();
     let bytes = crate::input::text::read_bytes(path)?;
     let text = String::from_utf8(bytes).map_err(|error| {
@@ -151,7 +151,7 @@ pub(crate) fn table_line(setup: &Setup) -> String {
 }
 
 /// Every YAML file below a folder.
-pub(crate) fn yaml_files(folder: &std::path::Path) -> Result<Vec<PathBuf>, Error> {
+pub(crate) fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();

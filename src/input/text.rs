@@ -249,7 +249,8 @@ impl Decoder {
         let mut start = start;
         loop {
             let error = match std::str::from_utf8(bytes) {
-                Ok(text) => return if text.is_empty() { () } else { take(text) },
+                Ok("") => return,
+                Ok(text) => return take(text),
                 Err(error) => error,
             };
             let (valid, rest) = bytes.split_at(error.valid_up_to());

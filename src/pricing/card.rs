@@ -270,6 +270,18 @@ pub struct RateCard {
     pub schedule: Vec<Schedule>,
 }
 
+impl RateCard {
+    /// Whether any of its rates is one of this meter: outside and inside of tiers, variants and schedules.
+    #[must_use]
+    pub fn lists(&self, meter: Meter) -> bool {
+        let tiers = self.tiers.iter().chain(self.variants.iter().flat_map(|v| &v.tiers)).map(|t| &t.rates);
+        let variants = self.variants.iter().map(|v| &v.rates);
+        let schedules = self.schedule.iter().map(|s| &s.rates);
+        let mut all = std::iter::once(&self.rates).chain(tiers).chain(variants).chain(schedules);
+        all.any(|rates| rate_of(rates, meter).is_some())
+    }
+}
+
 /// Where a rate was read, by whom and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
@@ -425,7 +437,7 @@ impl Schedule {
             return false;
         }
         let (_, minute) = at.at_offset(self.zone_minutes);
-        let day = (at.unix() + i64::from(self.zone_minutes) * 60).div_euclid(86_400);
+        let day = at.unix().saturating_add(i64::from(self.zone_minutes) * 60).div_euclid(86_400);
         self.windows.iter().any(|&(start, end)| {
             let (start, end) = (i64::from(start), i64::from(end));
             // A window that passes midnight belongs to the day it began on.

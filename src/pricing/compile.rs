@@ -19,7 +19,7 @@ use super::yaml::{
 };
 use crate::context::Dimension;
 use crate::meter::{Meter, Unit};
-use crate::money::Exact;
+use crate::money::{Exact, exact_product};
 use crate::period::{Instant, Period};
 
 /// A provider with all of its models.
@@ -139,8 +139,19 @@ fn settle_loans(checked: &mut [(Provider, Vec<Loan>, bool)], elsewhere: Elsewher
                 });
                 continue;
             };
-            if let Some(factor) = loan.factor {
-                rate_cards.iter_mut().for_each(|card| scale(card, factor));
+            if let Some(factor) = loan.factor
+                && !rate_cards.iter_mut().all(|card| scale(card, factor))
+            {
+                *sound = false;
+                problems.push(Problem {
+                    code: "too-many-digits",
+                    severity: Severity::Error,
+                    path: loan.path.clone(),
+                    place: loan.place,
+                    message: format!("a price of {} times {factor} has more digits than a price may have", loan.of),
+                    help: Some("write a factor with fewer digits, or the prices themselves".into()),
+                });
+                continue;
             }
             let model = &mut provider.models[loan.model];
             model.rate_cards = rate_cards;
@@ -152,7 +163,8 @@ fn settle_loans(checked: &mut [(Provider, Vec<Loan>, bool)], elsewhere: Elsewher
     }
 }
 
-fn scale(card: &mut RateCard, factor: Exact) {
+/// Multiplies every price; `false` where one has more digits than a price may have.
+fn scale(card: &mut RateCard, factor: Exact) -> bool {
     let all = [&mut card.rates].into_iter().chain(card.tiers.iter_mut().map(|t| &mut t.rates));
     let variants = card
         .variants
@@ -161,10 +173,12 @@ fn scale(card: &mut RateCard, factor: Exact) {
     for rates in all.chain(variants).chain(card.schedule.iter_mut().map(|s| &mut s.rates)) {
         for (_, rate) in rates.iter_mut() {
             if let Rate::Price(price) = rate {
-                price.usd = Exact((price.usd.0 * factor.0).normalize());
+                let Some(usd) = exact_product(price.usd.0, factor.0) else { return false };
+                price.usd = Exact(usd.normalize());
             }
         }
     }
+    true
 }
 
 fn check_provider(
@@ -262,6 +276,7 @@ impl Seen {
     fn model(&mut self, checker: &mut Checker, id: &str, id_place: Place, aliases: &[(Alias, Place)]) {
         let own = (Alias { id: id.to_owned(), period: Period::default() }, id_place);
         for (alias, at) in std::iter::once(&own).chain(aliases) {
+            checker.id(&alias.id, *at);
             let taken = self.0.entry(alias.id.to_lowercase()).or_default();
             if let Some((_, owner)) = taken.iter().find(|(period, _)| period.overlaps(&alias.period)) {
                 let message = format!("{:?} already means {owner} at that time", alias.id);
@@ -309,8 +324,9 @@ impl Shared {
                     shared.sources.insert(name.clone(), source);
                 }
             }
-            for (from, to) in &raw.fallbacks.0 {
-                if let (Some(from), Some(to)) = (checker.meter(from), checker.meter(to)) {
+            for (name, target) in &raw.fallbacks.0 {
+                if let (Some(from), Some(to)) = (checker.meter(name), checker.meter(target)) {
+                    checker.same_unit(from, to, target.place);
                     shared.fallbacks.push((from, to));
                 }
             }
@@ -536,6 +552,14 @@ impl Checker<'_> {
         raw.0.iter().filter_map(|(d, value)| self.dimension(d).map(|d| (d, value.to_lowercase()))).collect()
     }
 
+    /// An id is what people type and reports print.
+    fn id(&mut self, id: &str, place: Place) {
+        if id.is_empty() || id.trim() != id || id.chars().any(char::is_control) {
+            let help = "an id is not empty, and has no space around it and no control character in it";
+            self.error("model-id", place, format!("{id:?} is no id of a model"), help);
+        }
+    }
+
     fn aliases(&mut self, raw: &[RawAlias]) -> Vec<(Alias, Place)> {
         let one = |checker: &mut Self, alias: &RawAlias| {
             let period = checker.period(alias.from.as_ref(), alias.to.as_ref());
@@ -590,9 +614,9 @@ impl Checker<'_> {
         let source = self.source_of(raw.source.as_ref(), raw.rates.place);
         let mut rates = self.rates(&raw.rates.value, period);
         let tiers = self.tiers(&raw.tiers, period);
-        let variants: Vec<Variant> = raw.variants.iter().map(|v| self.variant(v, period)).collect();
+        let variants = self.variants(&raw.variants, period);
         let schedule = raw.schedule.iter().map(|s| self.schedule(s, period)).collect();
-        if rates.is_empty() && variants.is_empty() {
+        if raw.rates.value.0.is_empty() && variants.is_empty() {
             self.error(
                 "no-rates",
                 raw.rates.place,
@@ -600,35 +624,72 @@ impl Checker<'_> {
                 "give at least one rate, or remove the period",
             );
         }
-        self.add_fallbacks(&mut rates);
-        let known = |meter: Meter| {
-            rate_of(&rates, meter).is_some() || variants.iter().any(|v| rate_of(&v.rates, meter).is_some())
-        };
-        let dangling: Vec<(Meter, Meter)> = rates
-            .iter()
-            .filter_map(|(m, r)| if let Rate::SameAs(to) = r { Some((*m, *to)) } else { None })
-            .filter(|(meter, to)| {
-                !known(*to) || matches!(rate_of(&rates, *to), Some(Rate::SameAs(next)) if next == meter || next == to)
-            })
-            .collect();
-        for (meter, to) in dangling {
-            let message = format!("{meter} bills as {to}, which has no rate here");
-            self.error(
-                "dangling-rate",
-                raw.rates.place,
-                message,
-                "point it at a meter that has a price in the same period",
-            );
-        }
+        self.add_fallbacks(&mut rates, &variants);
+        let sets = std::iter::once(&raw.rates.value)
+            .chain(raw.tiers.iter().map(|t| &t.rates))
+            .chain(raw.variants.iter().flat_map(|v| std::iter::once(&v.rates).chain(v.tiers.iter().map(|t| &t.rates))));
+        sets.for_each(|set| self.check_same_as(set, &rates, &variants));
+        raw.schedule.iter().for_each(|s| self.check_schedule_rates(&s.rates, &rates));
         RateCard { period, source, note: raw.note, rates, tiers, variants, schedule }
     }
 
-    /// A fallback of the head holds where its target has a rate and the meter has none.
-    fn add_fallbacks(&mut self, rates: &mut Rates) {
-        for (meter, to) in &self.shared.fallbacks {
-            if rate_of(rates, *meter).is_none() && rate_of(rates, *to).is_some() {
-                rates.push((*meter, Rate::SameAs(*to)));
-                rates.sort_by_key(|(m, _)| *m);
+    /// A fallback of the head holds where its target has a rate and the meter has none; one may lead to another.
+    fn add_fallbacks(&mut self, rates: &mut Rates, variants: &[Variant]) {
+        let is_new = |rates: &Rates, (meter, to): &(Meter, Meter)| {
+            rate_of(rates, *meter).is_none() && is_priced(*to, rates, variants)
+        };
+        while let Some((meter, to)) = self.shared.fallbacks.iter().find(|f| is_new(rates, f)) {
+            rates.push((*meter, Rate::SameAs(*to)));
+            rates.sort_by_key(|(m, _)| *m);
+        }
+    }
+
+    /// A meter that bills as another must lead to one that has a price, counted alike.
+    fn check_same_as(&mut self, set: &RawRates, base: &Rates, variants: &[Variant]) {
+        let same_as = |raw: &RawRate| if let RawRate::SameAs(name) = raw { name.parse().ok() } else { None };
+        let own = |meter: Meter| set.0.iter().find(|(name, _)| name.value == meter.name()).map(|(_, rate)| &rate.value);
+        let next = |meter: Meter| match (own(meter), rate_of(base, meter)) {
+            (Some(raw), _) => same_as(raw),
+            (None, Some(Rate::SameAs(to))) => Some(*to),
+            (None, _) => None,
+        };
+        for (name, rate) in &set.0 {
+            let (Ok(meter), Some(to)) = (name.value.parse::<Meter>(), same_as(&rate.value)) else { continue };
+            let end = std::iter::successors(Some(to), |m| next(*m)).take(Meter::ALL.len()).last().unwrap_or(to);
+            if next(end).is_some() || !(own(end).is_some() || is_priced(end, base, variants)) {
+                self.error(
+                    "dangling-rate",
+                    rate.place,
+                    format!("{meter} bills as {to}, which has no rate here"),
+                    "point it at a meter that has a price in the same period",
+                );
+            } else {
+                self.same_unit(meter, to, rate.place);
+            }
+        }
+    }
+
+    fn same_unit(&mut self, meter: Meter, to: Meter, place: Place) {
+        if meter.unit() != to.unit() {
+            let message = format!("{meter} cannot bill as {to}, which counts something else");
+            self.error("other-unit", place, message, "give it a price of its own");
+        }
+    }
+
+    /// A schedule changes prices: what is not sold, or bills as another meter, it cannot touch.
+    fn check_schedule_rates(&mut self, set: &RawRates, base: &Rates) {
+        for (name, rate) in &set.0 {
+            let is_price = matches!(rate.value, RawRate::Plain(_) | RawRate::Full(_));
+            let bills_as = name.value.parse().ok().and_then(|meter| match rate_of(base, meter) {
+                Some(Rate::SameAs(to)) => Some(*to),
+                _ => None,
+            });
+            if !is_price {
+                let message = format!("{} has no price in this schedule", name.value);
+                self.error("bad-schedule", rate.place, message, "write a price, or leave the meter out");
+            } else if let Some(to) = bills_as {
+                let message = format!("{} bills as {to} outside of this schedule", name.value);
+                self.error("bad-schedule", rate.place, message, "schedule the meter that it bills as");
             }
         }
     }
@@ -751,7 +812,17 @@ impl Checker<'_> {
             );
             return None;
         };
-        credits.checked_mul(*usd)
+        let usd = exact_product(credits, *usd);
+        if usd.is_none() {
+            let message = format!("{credits} credits have a price of more digits than a price may have");
+            self.error(
+                "too-many-digits",
+                at,
+                message,
+                "write the price of a credit, or the credits, with fewer digits",
+            );
+        }
+        usd
     }
 
     fn tiers(&mut self, raw: &[RawTier], period: Period) -> Vec<Tier> {
@@ -760,8 +831,8 @@ impl Checker<'_> {
             let condition = &tier.when.prompt_tokens;
             let text = condition.value.replace([' ', '_'], "");
             let parsed = match (text.strip_prefix(">="), text.strip_prefix('>')) {
-                (Some(n), _) => n.parse().ok().map(|n: u64| (n, true)),
-                (None, Some(n)) => n.parse().ok().map(|n: u64| (n, false)),
+                (Some(n), _) => digits(n).map(|n| (n, true)),
+                (None, Some(n)) => digits(n).map(|n| (n, false)),
                 (None, None) => None,
             };
             let Some((threshold, inclusive)) = parsed else {
@@ -787,12 +858,23 @@ impl Checker<'_> {
         tiers
     }
 
-    fn variant(&mut self, raw: &RawVariant, period: Period) -> Variant {
-        Variant {
-            when: self.when(&raw.when),
-            rates: self.rates(&raw.rates, period),
-            tiers: self.tiers(&raw.tiers, period),
+    fn variants(&mut self, raw: &[RawVariant], period: Period) -> Vec<Variant> {
+        let mut variants: Vec<Variant> = Vec::with_capacity(raw.len());
+        for raw in raw {
+            let place = raw.when.place;
+            let mut when = self.when(&raw.when.value);
+            when.sort();
+            if raw.when.value.0.is_empty() {
+                let help = "name what a request must state; what always holds belongs into the rates of the period";
+                self.error("no-condition", place, "a variant without a condition".into(), help);
+            } else if variants.iter().any(|v| v.when == when) {
+                let message = "two variants under the same condition".into();
+                self.error("repeated-variant", place, message, "write one variant for each condition");
+            }
+            let (rates, tiers) = (self.rates(&raw.rates, period), self.tiers(&raw.tiers, period));
+            variants.push(Variant { when, rates, tiers });
         }
+        variants
     }
 
     fn schedule(&mut self, raw: &RawSchedule, within: Period) -> Schedule {
@@ -813,7 +895,15 @@ impl Checker<'_> {
             }
             window
         });
-        let windows = windows.collect();
+        let windows: Vec<(u16, u16)> = windows.collect();
+        if raw.windows.is_empty() {
+            self.error(
+                "bad-window",
+                zone.place,
+                "a schedule without a window".into(),
+                "write windows: [\"16:30-00:30\"]",
+            );
+        }
         let weekdays = raw.weekdays.as_ref().map_or(Some([true; 7]), |w| weekdays(&w.value)).unwrap_or_else(|| {
             let text = raw.weekdays.as_ref().map_or("", |w| w.value.as_str());
             let at = raw.weekdays.as_ref().map_or(Place::default(), |w| w.place);
@@ -853,6 +943,11 @@ impl Checker<'_> {
     }
 }
 
+/// Whether a meter has a rate outside of tiers, or in a variant.
+fn is_priced(meter: Meter, base: &Rates, variants: &[Variant]) -> bool {
+    rate_of(base, meter).is_some() || variants.iter().any(|v| rate_of(&v.rates, meter).is_some())
+}
+
 /// The candidate most like a text, for "did you mean".
 #[must_use]
 pub fn nearest<'a>(text: &str, candidates: impl Iterator<Item = &'a str>) -> &'a str {
@@ -875,10 +970,15 @@ fn zone_minutes(text: &str) -> Option<i32> {
 
 fn clock(text: &str) -> Option<u16> {
     let (hours, minutes) = text.split_once(':')?;
-    let part = |text: &str| if text.len() == 2 { text.parse::<u16>().ok() } else { None };
+    let part = |text: &str| digits(text).filter(|_| text.len() == 2);
     let (hours, minutes) = (part(hours)?, part(minutes)?);
     let total = hours * 60 + minutes;
-    (minutes < 60 && total <= 24 * 60).then_some(total)
+    u16::try_from(total).ok().filter(|_| minutes < 60 && total <= 24 * 60)
+}
+
+/// A whole number in digits alone: Rust's own reading takes a plus sign too.
+fn digits(text: &str) -> Option<u64> {
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 fn window(text: &str) -> Option<(u16, u16)> {

@@ -74,12 +74,19 @@ pub enum Matched {
 
 /// No card is meant by an id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no model is called {asked:?}{}", hint(suggestions))]
+#[error("no model is called {asked:?}{}{}", other_times(meant), hint(suggestions))]
 pub struct UnknownModel {
     /// What was asked for.
     pub asked: String,
+    /// The cards that it meant at other times.
+    pub meant: Vec<(String, Period)>,
     /// Ids that are similar, best first.
     pub suggestions: Vec<String>,
+}
+
+fn other_times(meant: &[(String, Period)]) -> String {
+    let listed: Vec<String> = meant.iter().map(|(id, period)| format!("{id} ({period})")).collect();
+    if listed.is_empty() { String::new() } else { format!(" at that time: it meant {}", listed.join(", ")) }
 }
 
 fn hint(suggestions: &[String]) -> String {
@@ -110,9 +117,8 @@ impl PriceTable {
             return Ok(found);
         }
         let everywhere: Vec<&Arc<ProviderHead>> = self.providers().iter().collect();
-        self.deployment(&everywhere, asked, at)
-            .or_else(|| self.find_at(&everywhere, asked, at))
-            .ok_or_else(|| UnknownModel { asked: asked.to_owned(), suggestions: self.suggest(asked) })
+        let found = self.deployment(&everywhere, asked, at).or_else(|| self.find_at(&everywhere, asked, at));
+        found.ok_or_else(|| self.unknown(asked))
     }
 
     /// The card of a request: as [`PriceTable::find`], and where the provider gives regions ids of their own, the card
@@ -120,8 +126,17 @@ impl PriceTable {
     ///
     /// # Errors
     /// [`UnknownModel`] with similar ids.
-    pub fn find_for(&self, asked: &str, context: &Context, at: Instant) -> Result<Found, UnknownModel> {
-        let found = self.find(asked, at)?;
+    pub fn find_for(
+        &self,
+        provider: Option<&str>,
+        model: &str,
+        context: &Context,
+        at: Instant,
+    ) -> Result<Found, UnknownModel> {
+        let found = match provider {
+            Some(provider) => self.find_in(provider, model, at)?,
+            None => self.find(model, at)?,
+        };
         let region = context.get(Dimension::Region).or_else(|| found.context.get(Dimension::Region));
         let (Some(pattern), Some(region)) = (&found.provider.region_id, region) else { return Ok(found) };
         let id = pattern.replace("{region}", region).replace("{id}", &found.model.id);
@@ -139,7 +154,11 @@ impl PriceTable {
     /// # Errors
     /// [`UnknownModel`] with similar ids.
     pub fn find_in(&self, provider: &str, model: &str, at: Instant) -> Result<Found, UnknownModel> {
-        self.find(&format!("{provider}/{model}"), at)
+        let asked = format!("{provider}/{model}");
+        let found = self.find(&asked, at)?;
+        // A router's own ids have slashes too, and its price is not the one of the provider that was asked for.
+        let is_same = self.provider(provider).is_some_and(|head| head.id == found.provider.id);
+        if is_same { Ok(found) } else { Err(self.unknown(&asked)) }
     }
 
     /// The provider that a name or id means.
@@ -216,6 +235,30 @@ impl PriceTable {
         hits.into_iter().map(|(_, head, card)| (head, card)).collect()
     }
 
+    fn unknown(&self, asked: &str) -> UnknownModel {
+        let meant = self.meant(asked);
+        let mut suggestions: Vec<String> = meant.iter().map(|(id, _)| id.clone()).collect();
+        suggestions.extend(self.suggest(asked).into_iter().filter(|_| meant.is_empty()));
+        UnknownModel { asked: asked.to_owned(), meant, suggestions }
+    }
+
+    /// The cards that an alias stands on whatever the time, each with the time it meant it.
+    fn meant(&self, asked: &str) -> Vec<(String, Period)> {
+        let (provider, model) = match self.split_provider(asked) {
+            Some((head, model)) => (Some(&head.id), model),
+            None => (None, asked),
+        };
+        let name = model.to_lowercase();
+        let own = self.overlays.iter().flat_map(|o| o.models.iter().map(|m| (Arc::new(o.head.clone()), m.clone())));
+        let bundled = self.packed.find(&name).filter_map(|i| self.bundled_card(i));
+        let cards = own.chain(bundled).filter(|(head, _)| provider.is_none_or(|id| *id == head.id));
+        let meant = cards.flat_map(|(head, card)| {
+            let dated = card.aliases.iter().filter(|a| a.id.to_lowercase() == name);
+            dated.map(|a| (format!("{}/{}", head.id, card.id), a.period)).collect::<Vec<_>>()
+        });
+        meant.collect()
+    }
+
     fn suggest(&self, asked: &str) -> Vec<String> {
         let (provider, model) = match self.split_provider(asked) {
             Some((head, model)) => (Some(head.id.clone()), model),
@@ -249,7 +292,8 @@ fn likeness(asked: &str, name: &str) -> f64 {
 /// How well a name means a card at a moment: in force beats out of force.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Meaning {
-    /// An alias that meant the card at another time: kept, so that the refusal names the dates.
+    /// An alias that meant the card at another time: kept where the card has no price at this one, so that the refusal
+    /// names the dates. A card with a price would answer for another model.
     AtAnotherTime,
     Alias,
     Id,
@@ -261,7 +305,10 @@ fn meaning(card: &ModelCard, name: &str, at: Instant) -> Option<Meaning> {
     }
     let mut aliases = card.aliases.iter().filter(|a| a.id.to_lowercase() == name).peekable();
     aliases.peek()?;
-    Some(if aliases.any(|a| a.period.contains(at)) { Meaning::Alias } else { Meaning::AtAnotherTime })
+    if aliases.any(|a| a.period.contains(at)) {
+        return Some(Meaning::Alias);
+    }
+    card.rates_at(at).is_none().then_some(Meaning::AtAnotherTime)
 }
 
 /// The id itself, then what remains when the decorations of clouds and clients are taken off, one after the other.

@@ -51,8 +51,7 @@ impl<'t> Lookup<'t> {
         if let Some(found) = known {
             return Ok(found.clone());
         }
-        let asked = provider.map_or_else(|| model.to_owned(), |provider| format!("{provider}/{model}"));
-        let found = Arc::new(self.table.find_for(&asked, context, at)?);
+        let found = Arc::new(self.table.find_for(provider, model, context, at)?);
         self.cards.entry(self.key.clone()).or_default().push(found.clone());
         Ok(found)
     }

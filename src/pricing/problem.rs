@@ -49,6 +49,8 @@ impl Problem {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
+        // A byte order mark is no column.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let Some(at) = byte_offset(text, self.place) else { return self.to_string() };
         // The snippet gets the one line it shows, since a renderer that is given a megabyte walks through it.
         let start = text[..at].rfind('\n').map_or(0, |i| i + 1);
@@ -142,6 +144,8 @@ mod tests {
           |
           = help: write "2.50"
         "#);
+        let first = Problem { place: Place { line: 1, column: 1 }, ..problem };
+        assert_eq!(first.render("\u{feff}rates:\n"), first.render("rates:\n"));
     }
 
     #[test]

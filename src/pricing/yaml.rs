@@ -11,6 +11,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::card::{Api, Kind, Role, SourceBasis};
+use super::compile::nearest;
 use super::problem::{Place, Problem, Severity};
 use crate::money::{DecimalTextError, parse_decimal};
 
@@ -312,7 +313,7 @@ pub struct RawTierCondition {
 #[serde(deny_unknown_fields)]
 pub struct RawVariant {
     /// What it must state.
-    pub when: Pairs<String>,
+    pub when: At<Pairs<String>>,
     /// The rates.
     #[serde(default)]
     pub rates: RawRates,
@@ -405,12 +406,18 @@ impl Visitor<'_> for QuotedVisitor {
     }
 }
 
+const QUOTES_HELP: &str = "put it in quotes: \"2.50\"";
+
 fn unquoted<E: serde::de::Error>(number: impl fmt::Display) -> E {
     E::custom(format!("the number {number} has no quotes: {FLOAT_HELP}"))
 }
 
 fn decimal<E: serde::de::Error>(text: &str) -> Result<Decimal, E> {
-    parse_decimal(text).map_err(|e: DecimalTextError| E::custom(format!("{text:?} {e}")))
+    let shown = || match text.char_indices().nth(40) {
+        Some((end, _)) => format!("{:?}…", &text[..end]),
+        None => format!("{text:?}"),
+    };
+    parse_decimal(text).map_err(|e: DecimalTextError| E::custom(format!("{} {e}", shown())))
 }
 
 impl<'de> Deserialize<'de> for Quoted {
@@ -619,13 +626,80 @@ fn options() -> serde_saphyr::Options {
 }
 
 fn yaml_problem(path: &str, error: &serde_saphyr::Error) -> Problem {
-    let inner = error.without_snippet();
+    let error = error.without_snippet();
     let at = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-    let place = inner.location().map_or(Place::default(), |l| Place { line: at(l.line()), column: at(l.column()) });
-    let rendered = inner.render_with_options(serde_saphyr::RenderOptions::default());
-    let message = first_line_without_place(&rendered);
-    let (code, help) = explain(&message);
+    let place = error.location().map_or(Place::default(), |l| Place { line: at(l.line()), column: at(l.column()) });
+    let (code, message, help) = explain(error);
     Problem { code, severity: Severity::Error, path: path.to_owned(), place, message, help }
+}
+
+/// Code, message and help in the words of price files: the parser speaks to programmers.
+fn explain(error: &serde_saphyr::Error) -> (&'static str, String, Option<String>) {
+    use serde_saphyr::Error;
+    match error {
+        Error::AliasError { error, .. } => explain(error),
+        Error::SerdeUnknownField { field, expected, .. } => {
+            let near = format!(
+                "did you mean `{}`? pricing/README.md lists every key",
+                nearest(field, expected.iter().copied())
+            );
+            ("unknown-key", format!("no key is called {field:?} here"), Some(near))
+        }
+        Error::SerdeUnknownVariant { variant, expected, .. } => {
+            let near = format!("did you mean `{}`?", nearest(variant, expected.iter().copied()));
+            ("unknown-value", format!("{variant:?} is none of {}", expected.join(", ")), Some(near))
+        }
+        Error::SerdeMissingField { field, .. } => ("missing-key", format!("the key `{field}` is missing"), None),
+        Error::DuplicateMappingKey { key, .. } => {
+            let help = "remove one of the two; farebox never lets a repeated key win silently";
+            let key = key.as_deref().unwrap_or("the same");
+            ("repeated-key", format!("the key `{key}` stands here a second time"), Some(help.into()))
+        }
+        Error::NonFiniteFloat { .. } => {
+            ("float-price", format!("a number has no quotes: {FLOAT_HELP}"), Some(QUOTES_HELP.into()))
+        }
+        Error::Message { msg, .. } => explain_own(msg),
+        Error::Budget { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => {
+            let help = "a price file holds no anchors beyond a few; split a very long one by model family";
+            ("too-large", "the file is too large, or repeats itself too often".into(), Some(help.into()))
+        }
+        Error::NullIntoString { .. } => ("invalid-yaml", "a text is missing here".into(), None),
+        Error::InvalidScalar { ty: "u64" | "u32", .. } => {
+            ("invalid-yaml", "this is no whole number in digits".into(), None)
+        }
+        Error::Unexpected { expected, .. } => {
+            let needed = match *expected {
+                "mapping start" => "a map of keys",
+                "sequence start" => "a list",
+                "string scalar" => "a text",
+                other => other,
+            };
+            ("invalid-yaml", format!("{needed} is needed here"), None)
+        }
+        other => {
+            let rendered = other.render_with_options(serde_saphyr::RenderOptions::default());
+            ("invalid-yaml", first_line_without_place(&rendered), None)
+        }
+    }
+}
+
+/// What the visitors of this file say. Their reasons stand at the end, behind the text that the user wrote.
+fn explain_own(message: &str) -> (&'static str, String, Option<String>) {
+    let ends_with = |reason: DecimalTextError| message.ends_with(&reason.to_string());
+    let (code, help) = if message.ends_with(FLOAT_HELP) {
+        ("float-price", Some(QUOTES_HELP.into()))
+    } else if ends_with(DecimalTextError::Negative) {
+        let help = "a discount is a lower price or a factor below one, never a negative rate";
+        ("negative-price", Some(help.into()))
+    } else if ends_with(DecimalTextError::NotDecimal) || ends_with(DecimalTextError::TooLong) {
+        ("bad-price", None)
+    } else {
+        ("invalid-yaml", None)
+    };
+    (code, message.to_owned(), help)
 }
 
 /// The parser repeats the place in its text; the problem carries it as numbers.
@@ -640,36 +714,6 @@ fn first_line_without_place(rendered: &str) -> String {
         Some(at) => line[..at].to_owned(),
         None => line.to_owned(),
     }
-}
-
-fn explain(message: &str) -> (&'static str, Option<String>) {
-    if message.contains("has no quotes") {
-        return ("float-price", Some("put it in quotes: \"2.50\"".into()));
-    }
-    if message.contains("is negative") {
-        return (
-            "negative-price",
-            Some("a discount is a lower price or a factor below one, never a negative rate".into()),
-        );
-    }
-    if message.contains("duplicate") {
-        return ("repeated-key", Some("remove one of the two; farebox never lets a repeated key win silently".into()));
-    }
-    if let Some(help) = nearest_field(message) {
-        return ("unknown-key", Some(help));
-    }
-    ("invalid-yaml", None)
-}
-
-/// "did you mean", from the field names that the message itself lists.
-fn nearest_field(message: &str) -> Option<String> {
-    if !message.contains("unknown field") {
-        return None;
-    }
-    let unknown = message.split('`').nth(1)?;
-    let listed = message.split_once("expected ")?.1.trim_start_matches("one of ");
-    let near = super::compile::nearest(unknown, listed.split(", ").map(|field| field.trim_matches('`')));
-    Some(format!("did you mean `{near}`? pricing/README.md lists every key"))
 }
 
 #[cfg(test)]

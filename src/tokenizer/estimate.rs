@@ -125,9 +125,11 @@ impl Tokenizer for Estimator {
 #[serde(rename_all = "snake_case")]
 enum Base {
     /// Tokens of `o200k_base`, digits apart.
-    O200kBase,
+    #[serde(rename = "o200k_base")]
+    O200k,
     /// Tokens of `cl100k_base`, digits apart.
-    Cl100kBase,
+    #[serde(rename = "cl100k_base")]
+    Cl100k,
     /// ASCII digits, one by one.
     Digits,
     /// ASCII digits, three at a time in each run of them, as both vocabularies take them.
@@ -139,8 +141,8 @@ impl Base {
         let digits = || span.split(|c: char| !c.is_ascii_digit()).map(|run| run.len() as u64);
         let triples = || digits().map(|run| run.div_ceil(3)).sum::<u64>();
         let encoding = match self {
-            Base::O200kBase => &openai::O200K,
-            Base::Cl100kBase => &openai::CL100K,
+            Base::O200k => &openai::O200K,
+            Base::Cl100k => &openai::CL100K,
             Base::Digits => return TokenCount::exact(digits().sum()),
             Base::Triples => return TokenCount::exact(triples()),
         };
@@ -168,7 +170,7 @@ struct Family {
 
 impl Family {
     const NOTHING_KNOWN: Family = Family {
-        classes: [Ratio { base: Base::O200kBase, ratio: 1.0, low: 0.2, high: 5.0 }; Class::ALL.len()],
+        classes: [Ratio { base: Base::O200k, ratio: 1.0, low: 0.2, high: 5.0 }; Class::ALL.len()],
         digits: Ratio { base: Base::Digits, ratio: 0.7, low: 0.3, high: 1.0 },
     };
 }
@@ -403,8 +405,8 @@ pub fn temp_measure(text: &str) -> (BTreeMap<&'static str, (u64, u64)>, u64, u64
     for (class, span) in spans {
         let class = if class == Class::Latin { style } else { class };
         let e = m.entry(class.name()).or_insert((0, 0));
-        e.0 += Base::O200kBase.count(span).tokens;
-        e.1 += Base::Cl100kBase.count(span).tokens;
+        e.0 += Base::O200k.count(span).tokens;
+        e.1 += Base::Cl100k.count(span).tokens;
         d += Base::Digits.count(span).tokens;
         t += Base::Triples.count(span).tokens;
     }
