@@ -217,6 +217,16 @@ fn keys() -> Vec<Row> {
         ("a layout that is no number", "invalid-yaml", head("").replace("schema: 1", "schema: §one")),
         ("another currency", "currency", head("currency: §EUR")),
         ("a provider's name for its id", "provider-id", head("").replace("acme", "§Acme Inc.")),
+        ("a file of nobody's models", "no-provider", head("").replace("schema: 1\nprovider: acme", "schema: §1")),
+        ("dollars in dollars", "currency", head("exchange: {§USD: [{per_usd: \"1\"}]}")),
+        ("a currency by its name", "currency", head("exchange: {§euro: [{per_usd: \"1\"}]}")),
+        ("nothing for a dollar", "bad-exchange", head("exchange: {§EUR: [{per_usd: \"0\"}]}")),
+        (
+            "two exchange rates at once",
+            "overlapping-periods",
+            head("exchange: {EUR: [{from: 2026-01-01, per_usd: \"1\"}, {from: §2026-02-01, per_usd: \"2\"}]}"),
+        ),
+        ("regions that do not say where", "bad-region-id", head("region_id: §\"eu/{id}\"")),
         ("no source in the table", "no-source", rates("§{input: \"1\"}")),
         (
             "a source that is no page",

@@ -369,7 +369,7 @@ impl Checker<'_> {
             if !only_exchange || raw.exchange.0.is_empty() {
                 self.error(
                     "no-provider",
-                    Place::default(),
+                    raw.schema.place,
                     "the file names no provider".into(),
                     "add `provider: …`; only a file of exchange rates needs none",
                 );
