@@ -20,6 +20,8 @@ pub struct ProviderHead {
     pub names: Vec<String>,
     /// What it is to the models it sells.
     pub role: Role,
+    /// How the ids of models begin that it made itself.
+    pub makes: Vec<String>,
     /// Where its API is.
     pub api: Option<Api>,
     /// Values of a request that change no price.

@@ -433,6 +433,7 @@ impl Checker<'_> {
             head.name.clone_from(name);
         }
         head.names.extend(raw.names.iter().map(|n| n.value.to_lowercase()));
+        head.makes.extend(raw.makes.iter().map(|m| m.to_lowercase()));
         if let Some(role) = raw.role {
             head.role = role;
         }

@@ -102,8 +102,9 @@ fn hint(suggestions: &[String]) -> String {
 impl PriceTable {
     /// The card that an id means at a moment: `provider/model`, a model id or an alias.
     ///
-    /// An id that several providers sell means the one of the closest [role](super::card::Role): its maker, then hosts,
-    /// clouds and routers, each in the order of the alphabet;
+    /// An id that several providers sell means its maker's, or else that of the closest [role](super::card::Role): makers of
+    /// other models, hosts, clouds, routers, each in the order of the alphabet; one that still answers comes before one that is
+    /// retired;
     /// [`Found::also_at`] names the others.
     ///
     /// # Errors
@@ -179,7 +180,9 @@ impl PriceTable {
         let mut holds = Period::default();
         spellings(&id).into_iter().find_map(|(spelling, without)| {
             let mut hits = self.hits(providers, &spelling, at, &mut holds);
-            hits.sort_by(|(a, _), (b, _)| (a.role, &a.id).cmp(&(b.role, &b.id)));
+            hits.sort_by_cached_key(|(head, card)| {
+                (card.is_retired(at), !is_maker(head, card), head.role, head.id.clone())
+            });
             let also_at = hits.iter().skip(1).map(|(head, _)| head.id.clone()).collect();
             let (provider, model) = hits.into_iter().next()?;
             let matched = match without {
@@ -214,6 +217,7 @@ impl PriceTable {
         let mut hits: Vec<(Meaning, Arc<ProviderHead>, Arc<ModelCard>)> = Vec::new();
         let mut add = |head: Arc<ProviderHead>, card: Arc<ModelCard>| {
             let Some(meaning) = meaning(&card, name, at).filter(|_| wanted(&head)) else { return };
+            *holds = holds.around(at, Period { from: card.info.retired, to: None });
             for alias in card.aliases.iter().filter(|a| a.id.to_lowercase() == name) {
                 *holds = holds.around(at, alias.period);
             }
@@ -280,6 +284,11 @@ impl PriceTable {
         scored.truncate(3);
         scored.into_iter().map(|(_, id)| id).collect()
     }
+}
+
+/// Whether the provider made the model itself, rather than hosting another's.
+fn is_maker(head: &ProviderHead, card: &ModelCard) -> bool {
+    head.makes.iter().any(|beginning| card.id.to_lowercase().starts_with(beginning.as_str()))
 }
 
 /// How like two ids are, from 0 to 1; a shared beginning and few edits both count.

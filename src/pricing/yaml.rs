@@ -49,6 +49,9 @@ pub struct RawFile {
     pub names: Vec<At<String>>,
     /// What it is to the models it sells; host when left out.
     pub role: Option<Role>,
+    /// How the ids of models begin that it made itself, such as `claude`.
+    #[serde(default)]
+    pub makes: Vec<String>,
     /// Where its API is.
     pub api: Option<Api>,
     /// Currency of the prices: USD.

@@ -1,0 +1,81 @@
+//! The README and the pages it names show real output: every `$ farebox …` in them is run again and compared.
+//!
+//! `FAREBOX_BLESS=1 cargo test --test readme` writes the current output into the pages, to be read before it is committed.
+
+use std::process::Command;
+
+const PAGES: [&str; 2] = ["README.md", "data/examples/student-project.md"];
+
+/// Words of a command line as a shell would split them, without anything but quotes and escaped line ends.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let (mut word, mut quote) = (String::new(), None);
+    for c in line.chars() {
+        match (quote, c) {
+            (None, '\'' | '"') => quote = Some(c),
+            (Some(q), _) if c == q => quote = None,
+            (None, ' ') => words.extend(Some(std::mem::take(&mut word)).filter(|w| !w.is_empty())),
+            _ => word.push(c),
+        }
+    }
+    words.extend(Some(word).filter(|w| !w.is_empty()));
+    words
+}
+
+fn output_of(command: &str) -> String {
+    let words = words(&command.replace("\\\n", " "));
+    let output = Command::new(env!("CARGO_BIN_EXE_farebox"))
+        .args(&words[1..])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("the binary runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
+    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+    let lines = stdout.lines().chain(stderr.lines()).map(str::trim_end);
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The page with the output of each command in place of what it shows.
+fn current(page: &str) -> String {
+    let mut out = String::new();
+    let mut rest = page;
+    while let Some(start) = rest.find("```console\n$ farebox ") {
+        let body = start + "```console\n".len();
+        let end = body + rest[body..].find("\n```").expect("a console block ends");
+        let block = &rest[body..end];
+        let mut command_end = block.find('\n').unwrap_or(block.len());
+        while block[..command_end].ends_with('\\') {
+            let next = block[command_end + 1..].find('\n').map_or(block.len(), |n| command_end + 1 + n);
+            command_end = next;
+        }
+        let command = &block[..command_end];
+        out.push_str(&rest[..body]);
+        out.push_str(command);
+        out.push('\n');
+        out.push_str(&output_of(command.trim_start_matches("$ ")));
+        rest = &rest[end..];
+    }
+    out.push_str(rest);
+    out
+}
+
+#[test]
+fn the_pages_show_what_the_program_prints() {
+    for page in PAGES {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
+        let text = std::fs::read_to_string(&path).expect("the page").replace("\r\n", "\n");
+        let current = current(&text);
+        if std::env::var_os("FAREBOX_BLESS").is_some() {
+            std::fs::write(&path, &current).expect("the page can be written");
+            continue;
+        }
+        for (shown, printed) in text.lines().zip(current.lines()) {
+            assert_eq!(shown, printed, "{page} is stale: FAREBOX_BLESS=1 cargo test --test readme");
+        }
+        assert_eq!(
+            text.lines().count(),
+            current.lines().count(),
+            "{page} is stale: FAREBOX_BLESS=1 cargo test --test readme"
+        );
+    }
+}
