@@ -131,3 +131,9 @@ impl Context {
         self.0.is_empty()
     }
 }
+
+/// `processing=batch and region=eu`: the values that a request must state, for people.
+#[must_use]
+pub fn conditions(when: &[(Dimension, String)]) -> String {
+    when.iter().map(|(d, v)| format!("{d}={v}")).collect::<Vec<_>>().join(" and ")
+}

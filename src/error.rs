@@ -42,6 +42,9 @@ pub enum Error {
     /// Something has no price, and `--strict` asked for a failure then.
     #[error("{0} of what was asked for could not be counted or priced, and --strict was given")]
     Strict(u64),
+    /// Something is stale or retires soon, and nothing else failed.
+    #[error("{0}")]
+    Stale(String),
     /// A rule failed.
     #[error("{0}")]
     Failed(String),
@@ -61,6 +64,7 @@ impl Error {
             | Error::Prices(_)
             | Error::NothingPriced => 2,
             Error::Strict(_) => 3,
+            Error::Stale(_) => 4,
             Error::Input(error) if error.is_misuse() => 2,
             Error::Input(_) | Error::Io(_) => 5,
         }

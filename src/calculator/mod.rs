@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
 
-use crate::context::{Context, Dimension};
+use crate::context::{Context, Dimension, conditions};
 use crate::meter::{Meter, Side};
 use crate::money::{Exact, Usd, amount, exact_product, exact_sum, round_up};
 use crate::period::{Instant, Period};
@@ -475,12 +475,6 @@ fn note(applied: &mut Vec<String>, text: impl FnOnce() -> String) {
     if !applied.contains(&text) {
         applied.push(text);
     }
-}
-
-/// `processing=batch and region=eu`: the values that a request must state, for people.
-#[must_use]
-pub fn conditions(when: &[(Dimension, String)]) -> String {
-    when.iter().map(|(d, v)| format!("{d}={v}")).collect::<Vec<_>>().join(" and ")
 }
 
 fn billed_quantity(quantity: Decimal, price: &Price) -> Option<Decimal> {

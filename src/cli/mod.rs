@@ -13,6 +13,7 @@ mod estimate;
 mod man;
 mod models;
 mod prices;
+mod prices_time;
 mod shared;
 mod tokenizers;
 mod usage;

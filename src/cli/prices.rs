@@ -2,17 +2,20 @@
 
 use std::path::PathBuf;
 
+use rust_decimal::Decimal;
 use serde_json::json;
 
 use super::out::Out;
+use super::prices_time::{ChangesArgs, DiffArgs, HistoryArgs, StaleArgs, changes, diff, history, stale};
 use super::shared::{OutputFlags, PriceFlags, Setup, matched_note, read_price_file, table_json, table_line};
 use super::{say, shared};
 use crate::error::Error;
 use crate::meter::{Meter, Unit};
 use crate::pricing::Found;
-use crate::pricing::card::{Price, Rate, RateCard, Rates, Tier, rate_of};
+use crate::pricing::card::{ModelCard, Price, Rate, RateCard, Rates, Tier, rate_of};
 use crate::pricing::compile::PriceFile;
 use crate::pricing::lint;
+use crate::pricing::need::Need;
 use crate::pricing::problem::{Severity, render_all};
 use crate::report::{Cell, Column, Report, Tone};
 
@@ -28,6 +31,10 @@ enum Command {
     List(ListArgs),
     Show(ShowArgs),
     Lint(LintArgs),
+    History(HistoryArgs),
+    Changes(ChangesArgs),
+    Diff(DiffArgs),
+    Stale(StaleArgs),
     Meters(MetersArgs),
 }
 
@@ -36,6 +43,10 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
         Command::List(args) => list(&args),
         Command::Show(args) => show(&args),
         Command::Lint(args) => lint_files(&args),
+        Command::History(args) => history(&args),
+        Command::Changes(args) => changes(&args),
+        Command::Diff(args) => diff(&args),
+        Command::Stale(args) => stale(&args),
         Command::Meters(args) => meters(&args),
     }
 }
@@ -49,6 +60,12 @@ struct ListArgs {
     /// Only this provider; repeatable
     #[arg(long, short = 'p', value_name = "PROVIDER")]
     provider: Vec<String>,
+    /// Only models that meet needs: context=128k, output=8k, tools, vision, reasoning, open …; comma-separated
+    #[arg(long, value_name = "NEEDS", value_delimiter = ',')]
+    need: Vec<Need>,
+    /// Order of the rows
+    #[arg(long, value_enum, default_value_t = Sort::Name, value_name = "KEY")]
+    sort: Sort,
     /// Also models that do not answer any more
     #[arg(long)]
     retired: bool,
@@ -56,6 +73,21 @@ struct ListArgs {
     prices: PriceFlags,
     #[command(flatten)]
     output: OutputFlags,
+}
+
+/// What `--sort` orders by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Sort {
+    /// Provider and model
+    Name,
+    /// Input rate, cheapest first
+    Input,
+    /// Output rate, cheapest first
+    Output,
+    /// Context window, longest first
+    Context,
+    /// Day of release, newest first
+    Released,
 }
 
 fn list(args: &ListArgs) -> Result<(), Error> {
@@ -78,7 +110,22 @@ fn list(args: &ListArgs) -> Result<(), Error> {
         .filter(|(head, _)| providers.is_empty() || providers.contains(&head.id))
         .filter(|(_, card)| args.retired || !card.is_retired(setup.at))
         .collect();
+    let unknown = cards.iter().filter(|(_, card)| args.need.iter().any(|need| need.is_met_by(card).is_none())).count();
+    cards.retain(|(_, card)| args.need.iter().all(|need| need.is_met_by(card) == Some(true)));
     cards.sort_by(|(h1, c1), (h2, c2)| (&h1.id, &c1.id).cmp(&(&h2.id, &c2.id)));
+    let rate = |card: &ModelCard, meter| card.rates_at(setup.at).and_then(|r| flat_price(&r.rates, meter));
+    // A model without the value stands last, whichever the order.
+    match args.sort {
+        Sort::Name => {}
+        Sort::Input => {
+            cards.sort_by_key(|(_, card)| rate(card, Meter::Input).map_or((true, Decimal::ZERO), |usd| (false, usd)))
+        }
+        Sort::Output => {
+            cards.sort_by_key(|(_, card)| rate(card, Meter::Output).map_or((true, Decimal::ZERO), |usd| (false, usd)))
+        }
+        Sort::Context => cards.sort_by_key(|(_, card)| std::cmp::Reverse(card.info.context_window)),
+        Sort::Released => cards.sort_by_key(|(_, card)| std::cmp::Reverse(card.info.released)),
+    }
     for (head, card) in cards {
         let Some(rates) = card.rates_at(setup.at) else { continue };
         report.push(
@@ -97,6 +144,10 @@ fn list(args: &ListArgs) -> Result<(), Error> {
                    "source": rates.source, "variants": rates.variants.len(), "tiers": rates.tiers.len()}),
         );
     }
+    if unknown > 0 {
+        report.notes.push(format!("{unknown} more models left out: whether they meet the needs is not known."));
+    }
+    report.machine.insert("not_known".into(), json!(unknown));
     report.machine.insert("table".into(), table_json(&setup));
     report.notes.push(format!("USD per million tokens; {} models. {}", report.rows.len(), table_line(&setup)));
     args.output.write(report)
@@ -110,6 +161,14 @@ pub(crate) fn known_provider(setup: &Setup, name: &str) -> Result<String, Error>
             "no provider is called {name:?}\n  help: did you mean {near:?}? `farebox prices list` names them all"
         ))
     })
+}
+
+/// The price of a meter per million tokens.
+fn flat_price(rates: &Rates, meter: Meter) -> Option<Decimal> {
+    match rate_of(rates, meter) {
+        Some(Rate::Price(price)) if price.per == 1_000_000 => Some(price.usd.0),
+        _ => None,
+    }
 }
 
 fn rate_cell(rates: &Rates, meter: Meter) -> Cell {
@@ -150,7 +209,7 @@ fn rate_text(meter: Meter, rate: &Rate) -> String {
     }
 }
 
-fn rates_json(rates: &Rates) -> serde_json::Value {
+pub(crate) fn rates_json(rates: &Rates) -> serde_json::Value {
     let value = |rate: &Rate| match rate {
         Rate::Price(p) => {
             let mut value = json!({"usd": p.usd, "per": p.per});
@@ -272,7 +331,7 @@ fn show_card(report: &mut Report, card: &RateCard) {
     push(report, String::new(), &card.rates);
     card.tiers.iter().for_each(|t| push(report, tier("", t), &t.rates));
     for variant in &card.variants {
-        let when = crate::calculator::conditions(&variant.when);
+        let when = crate::context::conditions(&variant.when);
         push(report, when.clone(), &variant.rates);
         variant.tiers.iter().for_each(|t| push(report, tier(&when, t), &t.rates));
     }
@@ -367,7 +426,7 @@ fn lint_files(args: &LintArgs) -> Result<(), Error> {
 }
 
 /// The YAML files named, and those inside of folders named.
-fn price_files(paths: &[PathBuf]) -> Result<Vec<PriceFile>, Error> {
+pub(crate) fn price_files(paths: &[PathBuf]) -> Result<Vec<PriceFile>, Error> {
     let mut files = Vec::new();
     for path in paths {
         if path.is_dir() {

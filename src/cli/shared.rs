@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::period::Instant;
 use crate::pricing::compile::PriceFile;
 use crate::pricing::problem::{Problem, render_all};
-use crate::pricing::{Found, Matched, PriceTable};
+use crate::pricing::{Found, Matched, PriceTable, TableId};
 use crate::report::{self, Format, Report};
 
 /// Flags of every command that prints a report.
@@ -41,6 +41,9 @@ pub(crate) struct PriceFlags {
     /// Lay a price file of your own over the table; repeatable, later files win
     #[arg(long = "prices", value_name = "FILE")]
     pub overlays: Vec<PathBuf>,
+    /// Refuse to run with another price table: its version, its hash, or both as VERSION@HASH
+    #[arg(long = "prices-version", value_name = "PIN")]
+    pub pin: Option<String>,
 }
 
 /// The price table and the instant that a command works with.
@@ -65,16 +68,41 @@ impl PriceFlags {
             match table.lay_over(&files) {
                 Ok(warnings) if warnings.is_empty() => {}
                 Ok(warnings) => say(&render_all(&warnings, text_of)),
-                Err(problems) => return Err(Error::Prices(problems_text(&problems, text_of))),
+                Err(problems) => return Err(price_error(&problems, &files)),
             }
+        }
+        if let Some(pin) = &self.pin {
+            check_pin(pin, table.id())?;
         }
         Ok(Setup { table, at, is_now: self.at.is_none() })
     }
 }
 
-/// Problems as the text of an error, which already begins with "error: ".
-fn problems_text<'t>(problems: &[Problem], text_of: impl Fn(&str) -> Option<&'t str>) -> String {
-    format!("a price file cannot be used\n\n{}", render_all(problems, text_of).trim_end())
+/// A pin names the version of the table, at least eight digits of its hash, or both.
+fn check_pin(pin: &str, id: &TableId) -> Result<(), Error> {
+    let (version, hash) = match pin.split_once('@') {
+        Some((version, hash)) => (Some(version), Some(hash)),
+        None if pin.len() >= 8 && pin.bytes().all(|b| b.is_ascii_hexdigit()) => (None, Some(pin)),
+        None => (Some(pin), None),
+    };
+    let short = hash.is_some_and(|hash| hash.len() < 8);
+    let hash_fits = hash.is_none_or(|hash| id.sha256.starts_with(&hash.to_lowercase()));
+    if !short && hash_fits && version.is_none_or(|version| version == id.version) {
+        return Ok(());
+    }
+    let ours = format!("{}@{:.12}", id.version, id.sha256);
+    let help = if short {
+        "give at least eight digits of the hash"
+    } else {
+        "install the farebox with that table, or pin this one after `farebox prices diff` said what changed"
+    };
+    Err(Error::Usage(format!("the price table is {ours}, not {pin}\n  help: {help}")))
+}
+
+/// Problems of price files as an error, each with its line.
+pub(crate) fn price_error(problems: &[Problem], files: &[PriceFile]) -> Error {
+    let text_of = |path: &str| files.iter().find(|f| f.path == path).map(|f| f.text.as_str());
+    Error::Prices(format!("a price file cannot be used\n\n{}", render_all(problems, text_of).trim_end()))
 }
 
 pub(crate) fn read_price_file(path: &Path) -> Result<PriceFile, Error> {

@@ -8,8 +8,10 @@
 
 pub mod card;
 pub mod compile;
+pub mod diff;
 pub mod lint;
 pub mod lookup;
+pub mod need;
 pub mod packed;
 pub mod problem;
 pub mod yaml;
@@ -76,6 +78,25 @@ impl PriceTable {
         let packed = Packed::open(BUNDLED).expect("the build embeds a packed table");
         let id = TableId { version: packed.version().to_owned(), sha256: packed.sha256() };
         PriceTable { packed, overlays: Vec::new(), id, heads: OnceLock::new() }
+    }
+
+    /// A table of its own out of price files, such as an older checkout's `pricing/`.
+    ///
+    /// # Errors
+    /// Every problem of the files when one of them is an error.
+    pub fn of_files(files: &[PriceFile], version: &str) -> Result<Self, Vec<Problem>> {
+        let prices: Vec<PriceFile> = files.iter().filter(|f| !f.path.ends_with("table.yaml")).cloned().collect();
+        let (providers, problems) = compile(&prices, Use::Table, &|_, _| None);
+        if problems.iter().any(|p| p.severity == Severity::Error) {
+            return Err(problems);
+        }
+        let stated = files.iter().find(|f| f.path.ends_with("table.yaml"));
+        let stated = stated.and_then(|f| f.text.lines().find_map(|line| line.strip_prefix("version: ")));
+        let bytes = packed::pack(stated.map_or(version, str::trim), &providers);
+        // A table lives as long as the program that compares it.
+        let packed = Packed::open(Box::leak(bytes.into_boxed_slice())).unwrap_or_else(|| Self::bundled().packed);
+        let id = TableId { version: packed.version().to_owned(), sha256: packed.sha256() };
+        Ok(PriceTable { packed, overlays: Vec::new(), id, heads: OnceLock::new() })
     }
 
     /// Lays price files over the table: a card in a file replaces the bundled card of the same provider and id as a
