@@ -60,18 +60,24 @@ impl Usd {
     /// Machine forms use [`fmt::Display`], which never rounds.
     #[must_use]
     pub fn for_people(self) -> String {
-        let amount = self.0.normalize();
-        if amount.scale() <= 2 {
-            return format!("${:.2}", amount);
-        }
-        let size = amount.abs();
-        if size >= Decimal::ONE_HUNDRED {
-            return format!("${}", amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero));
-        }
-        let rounded =
-            amount.round_sf_with_strategy(4, RoundingStrategy::MidpointAwayFromZero).unwrap_or(amount).normalize();
-        if rounded.scale() < 2 { format!("${rounded:.2}") } else { format!("${rounded}") }
+        let digits = digits_for_people(self.0);
+        digits.strip_prefix('-').map_or_else(|| format!("${digits}"), |size| format!("-${size}"))
     }
+}
+
+/// An amount in any currency as people read it: cents where cents say it all, otherwise the first four significant digits.
+#[must_use]
+pub fn digits_for_people(amount: Decimal) -> String {
+    let amount = amount.normalize();
+    if amount.scale() <= 2 {
+        return format!("{amount:.2}");
+    }
+    if amount.abs() >= Decimal::ONE_HUNDRED {
+        return format!("{:.2}", amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero));
+    }
+    let rounded =
+        amount.round_sf_with_strategy(4, RoundingStrategy::MidpointAwayFromZero).unwrap_or(amount).normalize();
+    if rounded.scale() < 2 { format!("{rounded:.2}") } else { rounded.to_string() }
 }
 
 impl Add for Usd {

@@ -385,6 +385,220 @@ fn machine_forms_keep_stdout_for_data() {
     assert_eq!(quiet.stderr, "");
 }
 
+// ---- usage records ----------------------------------------------------------------------------------------------
+
+/// The rows of a run of `usage` over records, as JSON.
+fn usage_rows(records: &str, more: &[&str]) -> Vec<Value> {
+    farebox(["usage", "--format", "jsonl"]).args(more.iter().copied()).input(records).run().code(0).json_lines()
+}
+
+#[test]
+fn each_record_is_priced_at_its_own_time() {
+    let record = |day: &str| {
+        format!(
+            "{{\"provider\":\"openai\",\"model\":\"gpt-4o\",\"timestamp\":\"{day}T12:00:00Z\",\"usage\":{{\"input_tokens\":1000000,\"output_tokens\":0}}}}\n"
+        )
+    };
+    let rows = usage_rows(&(record("2024-10-01") + &record("2024-10-02")), &[]);
+    // gpt-4o was 5 in until the alias moved on 2024-10-02, 2.50 after.
+    assert_eq!((rows[0]["total_usd"].as_str(), rows[1]["total_usd"].as_str()), (Some("5"), Some("2.5")));
+    let repriced = usage_rows(&record("2024-10-01"), &["--at", "2025-01-01", "--reprice"]);
+    assert_eq!(repriced[0]["total_usd"], "2.5");
+}
+
+#[test]
+fn the_machine_form_of_a_priced_record() {
+    let rows = usage_rows(&std::fs::read_to_string("data/examples/usage.jsonl").unwrap(), &[]);
+    let row = &rows[1];
+    assert_eq!(
+        (row["source"].as_str(), row["line"].as_u64(), row["status"].as_str()),
+        (Some("-"), Some(2), Some("priced"))
+    );
+    // 2000 × 2.50 + 48000 × 1.25 + 1200 × 10, each ÷ 1M
+    assert_eq!(row["total_usd"], "0.077");
+    assert_eq!(
+        row["lines"][1],
+        serde_json::json!({"meter":"cache_read","quantity":"48000","rate":"1.25","per":1_000_000,"usd":"0.06"})
+    );
+    assert_eq!((row["rates"]["from"].as_str(), &row["rates"]["to"]), (Some("2024-10-02"), &Value::Null));
+    // A tier, the batch variant and its own tier: 250k prompt at 5, 900 out at 18.75 (above 200k until 2026-03-13).
+    assert_eq!(rows[2]["total_usd"], "1.266875");
+    assert_eq!((rows[4]["status"].as_str(), &rows[4]["total_usd"]), (Some("no-rate"), &Value::Null));
+}
+
+#[test]
+fn every_refusal_has_its_status() {
+    let cases = [
+        (r#"{"model":"gpt-4oo","input_tokens":10,"output_tokens":5}"#, "unknown-model"),
+        (r#"{"provider":"openai","model":"claude-opus-4-6","input_tokens":10}"#, "unknown-model"),
+        (r#"{"provider":"openai","model":"gpt-4o","timestamp":"2023-01-01","input_tokens":10}"#, "before-first-price"),
+        (
+            r#"{"provider":"openai","model":"gpt-4-turbo","timestamp":"2024-12-01","usage":{"input_tokens":10,"cache_read_tokens":5}}"#,
+            "no-rate",
+        ),
+        (
+            r#"{"provider":"openai","model":"gpt-4o","usage":{"input_tokens":10,"cache_read_tokens":11}}"#,
+            "invalid-usage",
+        ),
+        (
+            r#"{"provider":"openai","model":"gpt-4o","usage":{"input_tokens":10},"context":{"service_teir":"flex"}}"#,
+            "no-rate",
+        ),
+        (r#"{"model":"gpt-4o-mini","input_tokens":950,"#, "invalid-record"),
+    ];
+    for (record, status) in cases {
+        let rows = usage_rows(record, &[]);
+        assert_eq!(rows[0]["status"], status, "{record}: {}", rows[0]);
+        assert!(rows[0]["total_usd"].is_null() && rows[0]["reason"].is_string(), "{}", rows[0]);
+    }
+    let unknown = usage_rows(cases[0].0, &[]);
+    assert!(unknown[0]["suggestions"].as_array().unwrap().iter().any(|s| s == "openai/gpt-4o"), "{}", unknown[0]);
+    farebox(["usage", "--strict"]).input(cases[0].0).run().code(3);
+}
+
+#[test]
+fn a_currency_needs_a_rate_in_force() {
+    let dir = tempfile::tempdir().unwrap();
+    let rates = dir.path().join("eur.yaml");
+    std::fs::write(&rates, "schema: 1\nexchange:\n  EUR:\n    - {from: 2024-01-01, to: 2025-01-01, per_usd: \"0.9\"}\n    - {from: 2025-01-01, per_usd: \"0.8\"}\n").unwrap();
+    let rates = rates.to_str().unwrap();
+    let record = |day: &str| {
+        format!("{{\"provider\":\"openai\",\"model\":\"gpt-4o\",\"timestamp\":\"{day}\",\"input_tokens\":1000000}}\n")
+    };
+    let rows = usage_rows(&(record("2024-11-01") + &record("2025-11-01")), &["--currency", "EUR", "--prices", rates]);
+    // 2.50 USD × 0.9, and × 0.8 a year later: each record at the rate of its own day.
+    assert_eq!((rows[0]["total"].as_str(), rows[1]["total"].as_str()), (Some("2.25"), Some("2")));
+    farebox(["estimate", "--text", "x", "-m", "gpt-4o", "--currency", "EUR"])
+        .run()
+        .code(2)
+        .says("no exchange rate of EUR");
+    let old = farebox([
+        "estimate",
+        "--text",
+        "x",
+        "-m",
+        "gpt-4o",
+        "--at",
+        "2023-12-31",
+        "--currency",
+        "EUR",
+        "--prices",
+        rates,
+    ])
+    .run();
+    drop(old.code(2).says("no exchange rate of EUR holds on 2023-12-31"));
+}
+
+#[test]
+fn an_overlay_has_discounts_and_deployments() {
+    let dir = tempfile::tempdir().unwrap();
+    let overlay = dir.path().join("own.yaml");
+    let text = "schema: 1\nprovider: azure\nmultipliers: [{factor: \"0.85\", from: 2026-07-01}]\ndeployments:\n  support-bot: {model: gpt-4o, with: {region: eu}}\n";
+    std::fs::write(&overlay, text).unwrap();
+    let record = r#"{"provider":"azure","model":"support-bot","timestamp":"2026-11-01","input_tokens":1000000}"#;
+    let rows = usage_rows(record, &["--prices", overlay.to_str().unwrap()]);
+    // azure/eu/gpt-4o is 2.75 in; × 0.85
+    assert_eq!((rows[0]["card"].as_str(), rows[0]["total_usd"].as_str()), (Some("azure/eu/gpt-4o"), Some("2.3375")));
+    assert!(rows[0]["table"]["version"].as_str().unwrap().ends_with("+overlay"));
+}
+
+#[test]
+fn a_pinned_table_refuses_another() {
+    let json = farebox(["estimate", "--text", "x", "-m", "gpt-4o", "--format", "json"]).run().code(0).json();
+    let text = |key: &str| json["table"][key].as_str().unwrap().to_owned();
+    let (version, hash) = (text("version"), text("sha256"));
+    for pin in [version.clone(), hash[..12].to_owned(), format!("{version}@{}", &hash[..8])] {
+        farebox(["estimate", "--text", "x", "-m", "gpt-4o", "--prices-version", &pin]).run().code(0);
+    }
+    for pin in ["2020.01.01", "00000000", &format!("{version}@00000000"), &format!("{version}@{}", &hash[..4])] {
+        farebox(["estimate", "--text", "x", "-m", "gpt-4o", "--prices-version", pin])
+            .run()
+            .code(2)
+            .says("the price table is");
+    }
+}
+
+#[test]
+fn the_table_over_time() {
+    let history = farebox(["prices", "history", "openai/gpt-4o", "--format", "json"]).run().code(0).json();
+    let from: Vec<_> = history["rows"].as_array().unwrap().iter().map(|r| r["from"].as_str().unwrap()).collect();
+    assert_eq!(from[..2], ["2024-05-13", "2024-10-02"]);
+
+    let diff = farebox([
+        "prices",
+        "diff",
+        "2024-10-01",
+        "2024-10-03",
+        "--provider",
+        "openai",
+        "--input-tokens",
+        "1000000",
+        "--output-tokens",
+        "0",
+        "--format",
+        "json",
+    ])
+    .run()
+    .code(0)
+    .json();
+    let rows = diff["rows"].as_array().unwrap();
+    let cut = rows.iter().find(|r| r["model"] == "openai/gpt-4o" && r["meter"] == "input").unwrap();
+    assert_eq!(
+        (cut["old"].as_str(), cut["new"].as_str(), cut["delta_usd"].as_str()),
+        (Some("5"), Some("2.5"), Some("-2.5"))
+    );
+    let same = farebox(["prices", "diff", "pricing", "pricing", "--format", "json"]).run().code(0).json();
+    assert_eq!(same["models"], 0);
+    farebox(["prices", "diff", "no-such-thing", "2024-10-03"]).run().code(2).says("is no date, price file or folder");
+
+    let changes = farebox([
+        "prices",
+        "changes",
+        "--since",
+        "2025-06-10",
+        "--until",
+        "2025-06-11",
+        "--provider",
+        "openai",
+        "--format",
+        "json",
+    ])
+    .run()
+    .code(0)
+    .json();
+    assert!(
+        changes["rows"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|r| r["model"] == "openai/o3" && r["old"] == "10" && r["new"] == "2"),
+        "{changes}"
+    );
+
+    farebox(["prices", "stale", "--at", "2027-11-22", "-m", "openai/gpt-4o"]).run().code(4);
+    farebox(["prices", "stale", "--at", "2026-11-22", "-m", "openai/gpt-5.4"]).run().code(0);
+}
+
+#[test]
+fn a_list_is_filtered_by_needs() {
+    let json =
+        farebox(["prices", "list", "--need", "context=900k,vision,tools", "--sort", "context", "--format", "json"])
+            .run()
+            .code(0)
+            .json();
+    let rows = json["rows"].as_array().unwrap();
+    assert!(!rows.is_empty() && json["not_known"].as_u64().unwrap() > 0);
+    let windows: Vec<u64> = farebox(["models", "--format", "json"]).run().code(0).json()["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|m| rows.iter().any(|r| r["model"] == m["model"] && r["provider"] == m["provider"]))
+        .map(|m| m["context_window"].as_u64().unwrap())
+        .collect();
+    assert!(windows.len() == rows.len() && windows.iter().all(|w| *w >= 900_000));
+    farebox(["prices", "list", "--need", "context=long"]).run().code(2).says("context=128k");
+}
+
 // ---- bad input --------------------------------------------------------------------------------------------------
 
 #[test]

@@ -61,7 +61,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     if args.output.format != Format::Table {
         return args.output.write(month);
     }
-    let then = Setup { at: LATE_2024.parse()?, table: setup.table, is_now: false };
+    let then = Setup { at: LATE_2024.parse()?, is_now: false, currency: None, ..setup };
     let late_2024 = late_2024(&then)?;
     let out = Out::open(args.output.output.as_deref())?;
     let screen = out.screen(args.output.color);
@@ -113,7 +113,7 @@ fn month(setup: &Setup) -> Result<Report, Error> {
     ));
     let cheapest = rows.first().map_or(Usd::ZERO, |r| r.total);
     for row in &rows {
-        report.push(row.cells(cheapest), row.machine());
+        report.push(row.cells(cheapest, setup), row.machine());
     }
     report.machine.insert("table".into(), table_json(setup));
     report.machine.insert("requests".into(), serde_json::json!(REQUESTS * PROMPTS.len() as u64));
@@ -146,16 +146,16 @@ impl<'a> Sum<'a> {
         Some(sum)
     }
 
-    fn cells(&self, cheapest: Usd) -> [Cell; 7] {
+    fn cells(&self, cheapest: Usd, setup: &Setup) -> [Cell; 7] {
         let times = self.total.amount().checked_div(cheapest.amount()).unwrap_or(Decimal::ONE);
         let digits = u32::from(times < Decimal::TEN);
         [
             Cell::text(self.found.full_id()),
             Cell::quantity(self.tokens.tokens),
             Cell::text(self.tokens.basis.to_string()),
-            Cell::usd(self.low).tone(Tone::Dim),
-            Cell::usd(self.total),
-            Cell::usd(self.high).tone(Tone::Dim),
+            setup.money(self.low).tone(Tone::Dim),
+            setup.money(self.total),
+            setup.money(self.high).tone(Tone::Dim),
             Cell::text(times.round_dp(digits).normalize().to_string()),
         ]
     }
@@ -184,9 +184,9 @@ fn late_2024(setup: &Setup) -> Result<Report, Error> {
         let machine = serde_json::Value::Object(priced.machine(setup));
         let cells = [
             Cell::text(asked),
-            priced.side_cell(crate::meter::Side::Prompt),
-            priced.side_cell(crate::meter::Side::Answer),
-            priced.total_cell(),
+            priced.side_cell(crate::meter::Side::Prompt, setup),
+            priced.side_cell(crate::meter::Side::Answer, setup),
+            priced.total_cell(setup),
         ];
         report.push(cells, machine);
     }

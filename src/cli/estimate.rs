@@ -157,7 +157,10 @@ impl Priced<'_> {
         row.insert("model".into(), json!(self.found.model.id));
         row.insert("requests".into(), json!(self.work.requests));
         match &self.result {
-            Ok(estimate) => self.priced_fields(&mut row, estimate),
+            Ok(estimate) => {
+                self.priced_fields(&mut row, estimate);
+                setup.add_currency(&mut row, estimate.cost.total, setup.at);
+            }
             Err(refusal) => {
                 row.insert("status".into(), json!(refusal.status()));
                 row.insert("total_usd".into(), Value::Null);
@@ -213,27 +216,27 @@ impl Priced<'_> {
         Cell::pair(format!("{} ({low}–{high})", cell.people), cell.exact)
     }
 
-    pub fn total_cell(&self) -> Cell {
+    pub fn total_cell(&self, setup: &Setup) -> Cell {
         match &self.result {
-            Ok(estimate) if !self.answer_given => Cell::usd(estimate.cost.total).tone(Tone::Warn),
-            Ok(estimate) => Cell::usd(estimate.cost.total),
+            Ok(estimate) if !self.answer_given => setup.money(estimate.cost.total).tone(Tone::Warn),
+            Ok(estimate) => setup.money(estimate.cost.total),
             Err(refusal) => Cell::absent(refusal.status()).tone(Tone::Bad),
         }
     }
 
     /// A bound of the total, where it is a range.
-    pub fn bound_cell(&self, bound: impl Fn(&Estimate) -> Usd) -> Cell {
+    pub fn bound_cell(&self, setup: &Setup, bound: impl Fn(&Estimate) -> Usd) -> Cell {
         match &self.result {
-            Ok(estimate) if estimate.is_range() => Cell::usd(bound(estimate)),
+            Ok(estimate) if estimate.is_range() => setup.money(bound(estimate)),
             Ok(_) => Cell::default(),
             Err(_) => Cell::absent("–"),
         }
     }
 
-    pub fn side_cell(&self, side: Side) -> Cell {
+    pub fn side_cell(&self, side: Side, setup: &Setup) -> Cell {
         match &self.result {
             Ok(_) if side == Side::Answer && !self.answer_given => Cell::absent("not given"),
-            Ok(estimate) => Cell::usd(estimate.cost.of_side(side)),
+            Ok(estimate) => setup.money(estimate.cost.of_side(side)),
             Err(_) => Cell::absent("–"),
         }
     }
@@ -269,11 +272,11 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
                 Cell::text(row.found.full_id()),
                 row.tokens_cell(),
                 Cell::text(row.tokens.basis.to_string()),
-                row.side_cell(Side::Prompt),
-                row.side_cell(Side::Answer),
-                row.total_cell(),
-                row.bound_cell(|e| e.low),
-                row.bound_cell(|e| e.high),
+                row.side_cell(Side::Prompt, &setup),
+                row.side_cell(Side::Answer, &setup),
+                row.total_cell(&setup),
+                row.bound_cell(&setup, |e| e.low),
+                row.bound_cell(&setup, |e| e.high),
             ],
             Value::Object(row.machine(&setup)),
         );
@@ -288,7 +291,9 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     let totals = totals(&priced, &models);
     if several {
         report.notes.extend(
-            totals.iter().map(|(id, total)| format!("{id}: {} for all {} prompts", total.for_people(), counted.len())),
+            totals
+                .iter()
+                .map(|(id, total)| format!("{id}: {} for all {} prompts", setup.money(*total).people, counted.len())),
         );
     }
     finish(&mut report, &priced, &args.models, &models, &setup, args.work.requests);

@@ -3,15 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ColorChoice};
+use rust_decimal::Decimal;
+use serde_json::{Map, Value, json};
 
 use super::out::Out;
 use super::say;
 use crate::error::Error;
+use crate::money::{Usd, digits_for_people};
 use crate::period::Instant;
+use crate::pricing::card::ExchangeRate;
 use crate::pricing::compile::PriceFile;
 use crate::pricing::problem::{Problem, render_all};
 use crate::pricing::{Found, Matched, PriceTable, TableId};
-use crate::report::{self, Format, Report};
+use crate::report::{self, Cell, Format, Report};
 
 /// Flags of every command that prints a report.
 #[derive(Debug, Clone, Args)]
@@ -41,6 +45,9 @@ pub(crate) struct PriceFlags {
     /// Lay a price file of your own over the table; repeatable, later files win
     #[arg(long = "prices", value_name = "FILE")]
     pub overlays: Vec<PathBuf>,
+    /// Show money in another currency, at the rates of an overlay (`exchange:` in a --prices file)
+    #[arg(long, value_name = "CODE")]
+    pub currency: Option<String>,
     /// Refuse to run with another price table: its version, its hash, or both as VERSION@HASH
     #[arg(long = "prices-version", value_name = "PIN")]
     pub pin: Option<String>,
@@ -52,6 +59,8 @@ pub(crate) struct Setup {
     pub at: Instant,
     /// Whether `at` is the clock's rather than the user's.
     pub is_now: bool,
+    /// The currency to show money in, where it is not the dollar.
+    pub currency: Option<String>,
 }
 
 impl PriceFlags {
@@ -74,7 +83,10 @@ impl PriceFlags {
         if let Some(pin) = &self.pin {
             check_pin(pin, table.id())?;
         }
-        Ok(Setup { table, at, is_now: self.at.is_none() })
+        let currency = self.currency.as_ref().map(|code| code.to_uppercase()).filter(|code| code != "USD");
+        let setup = Setup { table, at, is_now: self.at.is_none(), currency };
+        setup.exchange(at).map_err(Error::Usage)?;
+        Ok(setup)
     }
 }
 
@@ -126,6 +138,43 @@ impl Setup {
         if self.is_now { self.at.date().to_string() } else { self.at.to_string() }
     }
 
+    /// The exchange rate at a moment; `None` where money is shown in dollars.
+    ///
+    /// # Errors
+    /// A text for people where the currency has no rate in force then: an old or guessed rate is never used.
+    pub fn exchange(&self, at: Instant) -> Result<Option<&ExchangeRate>, String> {
+        let Some(code) = &self.currency else { return Ok(None) };
+        self.table.exchange(code, at).map(Some).ok_or_else(|| {
+            let known = self.table.currencies();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            format!(
+                "no exchange rate of {code} holds on {at} (currencies with a rate at some time: {known})\n  help: add `exchange: {{{code}: [{{from: …, per_usd: \"…\"}}]}}` to a file and lay it over: --prices FILE"
+            )
+        })
+    }
+
+    /// An amount: for people in the currency asked for, at the rate of the command's instant; for programs in dollars, as
+    /// the names of the columns say.
+    pub fn money(&self, usd: Usd) -> Cell {
+        match self.exchange(self.at) {
+            Ok(Some(rate)) => converted(usd, rate)
+                .map_or_else(|| Cell::absent("too long"), |amount| in_currency(usd, amount, &rate.currency)),
+            _ => Cell::usd(usd),
+        }
+    }
+
+    /// Adds the amount in the currency asked for to a row of a machine form.
+    pub fn add_currency(&self, row: &mut Map<String, Value>, usd: Usd, at: Instant) {
+        if let Ok(Some(rate)) = self.exchange(at) {
+            row.insert("currency".into(), json!(rate.currency));
+            row.insert("total".into(), json!(converted(usd, rate).map(|amount| amount.to_string())));
+            row.insert(
+                "exchange".into(),
+                json!({"per_usd": rate.per_usd, "from": rate.period.from, "to": rate.period.to, "source": rate.source}),
+            );
+        }
+    }
+
     /// The card of every model asked for.
     pub fn find_all(&self, models: &[String]) -> Result<Vec<Found>, Error> {
         models.iter().map(|model| self.find(model)).collect()
@@ -153,6 +202,16 @@ impl OutputFlags {
         }
         Ok(())
     }
+}
+
+/// Dollars in another currency, exact.
+pub(crate) fn converted(usd: Usd, rate: &ExchangeRate) -> Option<Decimal> {
+    crate::money::amount(usd.amount(), rate.per_usd.0, 1).map(|amount| amount.amount().normalize())
+}
+
+/// Dollars that people see as an amount in another currency: `0.06622 EUR`.
+pub(crate) fn in_currency(usd: Usd, amount: Decimal, currency: &str) -> Cell {
+    Cell::pair(format!("{} {currency}", digits_for_people(amount)), usd.to_string())
 }
 
 /// What a person should know about how an id was read; `None` where it was exact and the only one.

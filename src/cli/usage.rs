@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
 use super::out::Out;
-use super::shared::{OutputFlags, PriceFlags, Setup, table_json, table_line};
+use super::shared::{OutputFlags, PriceFlags, Setup, converted, in_currency, table_json, table_line};
 use crate::calculator::{Cost, price};
 use crate::error::Error;
 use crate::input::lines::Lines;
@@ -57,7 +58,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     let setup = args.prices.setup()?;
     let mut lookup = Lookup::new(&setup.table);
     let mut out = Out::open(args.output.output.as_deref())?;
-    let mut totals = Totals::default();
+    let mut totals = Totals { currency: setup.currency.clone(), ..Totals::default() };
     let files = if args.files.is_empty() { vec![PathBuf::from("-")] } else { args.files.clone() };
     for path in files {
         let source = if path.as_os_str() == "-" { Source::Stdin } else { Source::File(path) };
@@ -69,7 +70,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
             let text = String::from_utf8_lossy(line);
             let parsed = parse(&text);
             let outcome = outcome(&parsed, &args, &setup, &mut lookup);
-            totals.add(&outcome);
+            totals.add(&outcome, &setup);
             if args.output.format == Format::Jsonl {
                 let row = machine(&source.name(), number, &outcome, &setup);
                 match write_json_line(&row, &mut out) {
@@ -114,8 +115,11 @@ fn outcome<'r>(
             provider.get_or_insert_with(|| found.provider.id.clone());
             let context = found.settle(&record.context);
             price(&found.provider, &found.model, &record.usage, &context, at)
-                .map(|cost| (cost, found.full_id()))
                 .map_err(|refusal| (refusal.status(), refusal.to_string(), Vec::new()))
+                .and_then(|cost| match setup.exchange(at) {
+                    Ok(_) => Ok((cost, found.full_id())),
+                    Err(reason) => Err(("no-rate", reason, Vec::new())),
+                })
         }
     };
     Outcome { provider, model: Some(&record.model), at, has_time: record.at.is_some(), result }
@@ -136,6 +140,7 @@ fn machine(source: &str, line: u64, outcome: &Outcome, setup: &Setup) -> Map<Str
             if !cost.applied.is_empty() {
                 row.insert("applied".into(), json!(cost.applied));
             }
+            setup.add_currency(&mut row, cost.total, outcome.at);
             row.insert("card".into(), json!(card));
             row.insert("priced_at".into(), json!(outcome.at));
             if !outcome.has_time {
@@ -160,11 +165,21 @@ fn machine(source: &str, line: u64, outcome: &Outcome, setup: &Setup) -> Map<Str
     row
 }
 
+/// The sum of one card: in dollars, and in the currency that is shown.
+#[derive(Default)]
+struct Sum {
+    records: u64,
+    usd: Usd,
+    shown: Decimal,
+}
+
 /// Sums over a run, by card, with every refusal counted by its status.
 #[derive(Default)]
 struct Totals {
-    cards: BTreeMap<String, (u64, Usd)>,
+    cards: BTreeMap<String, Sum>,
     total: Usd,
+    shown: Decimal,
+    currency: Option<String>,
     priced: u64,
     unpriced: u64,
     reasons: BTreeMap<&'static str, u64>,
@@ -172,16 +187,21 @@ struct Totals {
 }
 
 impl Totals {
-    fn add(&mut self, outcome: &Outcome) {
+    fn add(&mut self, outcome: &Outcome, setup: &Setup) {
         match &outcome.result {
             Ok((cost, card)) => {
                 let entry = match self.cards.get_mut(card) {
                     Some(entry) => entry,
                     None => self.cards.entry(card.clone()).or_default(),
                 };
-                entry.0 += 1;
-                entry.1 += cost.total;
+                // Each record at the exchange rate of its own time: one rate for all would move history.
+                let shown = setup.exchange(outcome.at).ok().flatten().and_then(|rate| converted(cost.total, rate));
+                let shown = shown.unwrap_or_else(|| cost.total.amount());
+                entry.records += 1;
+                entry.usd += cost.total;
+                entry.shown = entry.shown.saturating_add(shown);
                 self.total += cost.total;
+                self.shown = self.shown.saturating_add(shown);
                 self.priced += 1;
                 self.without_time += u64::from(!outcome.has_time);
             }
@@ -192,15 +212,15 @@ impl Totals {
         }
     }
 
+    fn money(&self, usd: Usd, shown: Decimal) -> Cell {
+        self.currency.as_ref().map_or_else(|| Cell::usd(usd), |currency| in_currency(usd, shown, currency))
+    }
+
     fn sentence(&self) -> String {
         let reasons: Vec<String> = self.reasons.iter().map(|(status, n)| format!("{n} {status}")).collect();
         let unpriced = if reasons.is_empty() { String::new() } else { format!("; not priced: {}", reasons.join(", ")) };
-        format!(
-            "{} of {} records priced, {} in total{unpriced}",
-            self.priced,
-            self.priced + self.unpriced,
-            self.total.for_people()
-        )
+        let total = self.money(self.total, self.shown).people;
+        format!("{} of {} records priced, {total} in total{unpriced}", self.priced, self.priced + self.unpriced)
     }
 
     fn report(&self, setup: &Setup) -> Report {
@@ -209,18 +229,21 @@ impl Totals {
             Column::number("records", "records"),
             Column::number("total_usd", "cost"),
         ]);
-        for (card, (records, usd)) in &self.cards {
-            report.push(
-                [Cell::text(card), Cell::quantity(*records), Cell::usd(*usd)],
-                json!({"model": card, "records": records, "total_usd": usd}),
-            );
+        for (card, sum) in &self.cards {
+            let mut machine = json!({"model": card, "records": sum.records, "total_usd": sum.usd});
+            if let (Some(currency), Some(row)) = (&self.currency, machine.as_object_mut()) {
+                row.insert("currency".into(), json!(currency));
+                row.insert("total".into(), json!(sum.shown.normalize().to_string()));
+            }
+            report.push([Cell::text(card), Cell::quantity(sum.records), self.money(sum.usd, sum.shown)], machine);
         }
-        report.total = Some(vec![Cell::text("total"), Cell::quantity(self.priced), Cell::usd(self.total)]);
+        let total = self.money(self.total, self.shown);
+        report.total = Some(vec![Cell::text("total"), Cell::quantity(self.priced), total.clone()]);
         if self.unpriced > 0 {
             report.total = Some(vec![
                 Cell::text("total of what has a price"),
                 Cell::quantity(self.priced),
-                Cell::usd(self.total).tone(Tone::Warn),
+                total.tone(Tone::Warn),
             ]);
         }
         report.notes.push(format!("{}.", self.sentence()));
@@ -234,6 +257,8 @@ impl Totals {
         report.notes.push(table_line(setup));
         let fields = [
             ("total_usd", json!(self.total)),
+            ("currency", json!(self.currency)),
+            ("total", json!(self.currency.as_ref().map(|_| self.shown.normalize().to_string()))),
             ("priced", json!(self.priced)),
             ("unpriced", json!(self.unpriced)),
             ("reasons", json!(self.reasons)),
