@@ -12,6 +12,7 @@ pub mod compare;
 pub mod estimate;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
@@ -56,7 +57,7 @@ pub struct Cost {
     /// When the rates hold.
     pub period: Period,
     /// Where they were read.
-    pub source: Source,
+    pub source: Arc<Source>,
     /// Tiers, variants, schedules and factors that moved a rate, for people.
     pub applied: Vec<String>,
 }

@@ -2,6 +2,8 @@
 //!
 //! These types know nothing of YAML. They serialise compactly, because the bundled table is embedded in this form.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::context::{Context, Dimension};
@@ -258,8 +260,8 @@ impl Kind {
 pub struct RateCard {
     /// When they hold.
     pub period: Period,
-    /// Where they were read.
-    pub source: Source,
+    /// Where they were read; shared, since every receipt carries it.
+    pub source: Arc<Source>,
     /// One line for people.
     pub note: Option<String>,
     /// The rates of a request that states nothing.

@@ -4,6 +4,7 @@
 //! no card at all, so that nothing half-read is ever priced.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use rust_decimal::Decimal;
@@ -631,7 +632,7 @@ impl Checker<'_> {
             .chain(raw.variants.iter().flat_map(|v| std::iter::once(&v.rates).chain(v.tiers.iter().map(|t| &t.rates))));
         sets.for_each(|set| self.check_same_as(set, &rates, &variants));
         raw.schedule.iter().for_each(|s| self.check_schedule_rates(&s.rates, &rates));
-        RateCard { period, source, note: raw.note, rates, tiers, variants, schedule }
+        RateCard { period, source: Arc::new(source), note: raw.note, rates, tiers, variants, schedule }
     }
 
     /// A fallback of the head holds where its target has a rate and the meter has none; one may lead to another.
