@@ -1,14 +1,15 @@
 //! Counts with a `tokenizer.json` that a user has, through the crate `tokenizers`, which no other file knows of.
 //!
 //! The file is prepared so that a count is the text alone:
-//! * `encode` is asked to add no special tokens, and truncation, padding and dropout are taken out of the file;
+//! * `encode` is asked to add no special tokens, and what would add, drop or vary tokens (post-processor, truncation,
+//!   padding, dropout) is taken out of the file;
 //! * added tokens that the file marks `special` are taken out too, so that `<|endoftext|>` in a text is ordinary text.
 //!   The others stay: they are strings that the tokenizer finds in any text (runs of spaces in GPT-NeoX, HTML tags in
 //!   Gemma), and the model's own code counts them as one token.
 //!
-//! Where a text may be cut is read off the file (see [`Cuts`]): byte-level BPE that splits with one of the regexes in
-//! [`KNOWN_SPLITS`] is cut as the GPT encodings are, SentencePiece-like BPE before a space when no token of the
-//! vocabulary reaches across it, and anything else nowhere, so that it is exact up to 4 MiB and an estimate beyond.
+//! Where a text may be cut is read off the file (see [`Cuts`]): byte-level BPE that splits with one of the known regexes
+//! is cut as the GPT encodings are, SentencePiece-like BPE before a space when no token of the vocabulary reaches across
+//! it, and anything else nowhere, so that it is exact up to 4 MiB and an estimate beyond.
 
 use std::path::Path;
 
@@ -47,6 +48,7 @@ impl HuggingFace {
             return Err("it has no \"model\"".to_owned());
         }
         keep_to_the_text(&mut file);
+        refuse_what_panics(&file)?;
         let cuts = cuts(&file);
         let engine: Engine = serde_json::from_value(file).map_err(|e| e.to_string())?;
         engine.encode_fast(PROBE, false).map_err(|e| format!("it cannot encode every text: {e}"))?;
@@ -94,17 +96,32 @@ fn has_long_space_run(text: &str) -> bool {
 
 /// Takes out of the file what would add to the text, drop some of it, or give it a meaning.
 fn keep_to_the_text(file: &mut Value) {
-    for (field, inside) in [("truncation", None), ("padding", None), ("model", Some("dropout"))] {
-        let place = file.get_mut(field).and_then(|value| match inside {
-            Some(name) => value.get_mut(name),
-            None => Some(value),
-        });
-        if let Some(place) = place {
+    for pointer in ["/truncation", "/padding", "/post_processor", "/decoder", "/model/dropout"] {
+        if let Some(place) = file.pointer_mut(pointer) {
             *place = Value::Null;
         }
     }
     if let Some(Value::Array(tokens)) = file.get_mut("added_tokens") {
         tokens.retain(|token| token["special"] != Value::Bool(true));
+    }
+}
+
+/// Refuses the values that the crate 0.23 trusts and panics over; found by damaging files at random.
+fn refuse_what_panics(file: &Value) -> Result<(), String> {
+    if steps(&file["pre_tokenizer"], "pretokenizers").iter().any(|step| step["length"] == 0) {
+        return Err("its pre_tokenizer cuts the text into pieces of length 0".to_owned());
+    }
+    let Some(prefix) = file["model"]["continuing_subword_prefix"].as_str().filter(|prefix| !prefix.is_empty()) else {
+        return Ok(());
+    };
+    let right = |merge: &'_ Value| match merge {
+        Value::String(pair) => pair.split_once(' ').map(|(_, right)| right.to_owned()),
+        pair => pair[1].as_str().map(str::to_owned),
+    };
+    let merges = file["model"]["merges"].as_array().into_iter().flatten();
+    match merges.filter_map(right).find(|right| !right.starts_with(prefix)) {
+        Some(token) => Err(format!("a merge continues a word with {token:?}, which lacks the prefix {prefix:?}")),
+        None => Ok(()),
     }
 }
 
@@ -197,5 +214,143 @@ fn steps<'a>(step: &'a Value, list: &str) -> Vec<&'a Value> {
         None => Vec::new(),
         Some("Sequence") => step[list].as_array().into_iter().flatten().flat_map(|inner| steps(inner, list)).collect(),
         Some(_) => vec![step],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tokenizer::from_file;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    /// Byte-level BPE with two merges, a special and an ordinary added token, and a truncation that must not bite.
+    fn byte_level() -> Value {
+        // The letter that GPT-2's byte level writes for each byte: printable ones as they are, the rest from U+0100 on.
+        let printable = |byte: &u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
+        let mut letters: Vec<char> = (0..=255u8).filter(printable).map(char::from).collect();
+        letters.extend((0..256 - letters.len() as u32).filter_map(|n| char::from_u32(0x100 + n)));
+        let mut vocab: serde_json::Map<String, Value> =
+            letters.iter().enumerate().map(|(id, letter)| (letter.to_string(), json!(id))).collect();
+        vocab.insert("th".into(), json!(256));
+        vocab.insert("the".into(), json!(257));
+        let token = |id: u32, content: &str, special: bool| {
+            json!({"id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false,
+                   "normalized": false, "special": special})
+        };
+        json!({
+            "version": "1.0",
+            "truncation": {"direction": "Right", "max_length": 3, "strategy": "LongestFirst", "stride": 0},
+            "padding": null,
+            "added_tokens": [token(258, "<|endoftext|>", true), token(259, "<think>", false)],
+            "normalizer": null,
+            "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+            "post_processor": null,
+            "decoder": null,
+            "model": {"type": "BPE", "dropout": 0.5, "unk_token": null, "continuing_subword_prefix": null,
+                      "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false,
+                      "vocab": vocab, "merges": ["t h", "th e"]}
+        })
+    }
+
+    fn parse(file: &Value) -> Result<HuggingFace, String> {
+        HuggingFace::parse("test", file.to_string().as_bytes())
+    }
+
+    #[test]
+    fn special_tokens_are_text_and_ordinary_added_tokens_are_not() {
+        let tokenizer = parse(&byte_level()).unwrap();
+        assert_eq!(tokenizer.count("the"), TokenCount::exact(1));
+        assert_eq!(tokenizer.count("the the"), TokenCount::exact(3)); // no merge joins the space
+        assert_eq!(tokenizer.count("<|endoftext|>").tokens, 13); // its 13 bytes
+        assert_eq!(tokenizer.count("a<think>b").tokens, 3);
+        assert_eq!(tokenizer.count("").tokens, 0);
+    }
+
+    #[test]
+    fn where_to_cut_is_read_off_the_file() {
+        let mut file = byte_level();
+        assert_eq!(cuts(&file), Cuts::Spaces); // <think> has a border of kind 2 inside
+        file["added_tokens"] = json!([]);
+        assert_eq!(cuts(&file), Cuts::Borders);
+        file["pre_tokenizer"]["add_prefix_space"] = json!(true);
+        assert_eq!(cuts(&file), Cuts::Nowhere);
+        file["pre_tokenizer"] = json!({"type": "Sequence", "pretokenizers": [
+            {"type": "Split", "pattern": {"Regex": KNOWN_SPLITS[0]}, "behavior": "Isolated", "invert": false},
+            {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false}]});
+        assert_eq!(cuts(&file), Cuts::Borders);
+        file["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = json!(r"\S+\s*");
+        assert_eq!(cuts(&file), Cuts::Nowhere);
+        file["pre_tokenizer"] = Value::Null;
+        file["normalizer"] = json!({"type": "Replace", "pattern": {"String": " "}, "content": "\u{2581}"});
+        assert_eq!(cuts(&file), Cuts::Nowhere); // its vocabulary has no U+2581
+        file["model"]["vocab"]["\u{2581}"] = json!(300);
+        assert_eq!(cuts(&file), Cuts::Spaces);
+        file["model"]["vocab"]["e\u{2581}"] = json!(301);
+        assert_eq!(cuts(&file), Cuts::Nowhere);
+    }
+
+    #[test]
+    fn parts_add_up_to_the_whole() {
+        let tokenizer = parse(&byte_level()).unwrap();
+        let text = "the <think> th\u{e9}  the\n\n 42 th e' s\t".repeat(6_000);
+        assert!(text.len() > 3 * cut::CHUNK);
+        let whole = tokenizer.engine.encode_fast(text.as_str(), false).unwrap().len();
+        assert_eq!(tokenizer.count(&text), TokenCount::exact(whole as u64));
+    }
+
+    #[test]
+    fn a_broken_file_is_named_with_what_is_wrong() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = |content: &str| {
+            let path = folder.path().join("tokenizer.json");
+            std::fs::write(&path, content).unwrap();
+            let message = from_file(&path).err().unwrap().to_string();
+            message.replace(&format!("{}/", folder.path().display()), "")
+        };
+        insta::assert_snapshot!(error("{\"model\": "), @r"
+        tokenizer.json: is not a usable tokenizer.json: not JSON: EOF while parsing a value at line 1 column 10
+          help: download the file again, and check that it is the model's `tokenizer.json`, not `tokenizer_config.json`
+        ");
+        insta::assert_snapshot!(error("{\"tokenizer_class\": \"GPT2Tokenizer\"}"), @r#"
+        tokenizer.json: is not a usable tokenizer.json: it has no "model"
+          help: download the file again, and check that it is the model's `tokenizer.json`, not `tokenizer_config.json`
+        "#);
+        let mut file = byte_level();
+        file["model"]["merges"] = json!(["q zz"]);
+        assert!(error(&file.to_string()).contains("tokenizer.json: is not a usable tokenizer.json: "));
+        let words =
+            json!({"version": "1.0", "model": {"type": "WordLevel", "vocab": {"the": 0}, "unk_token": "[UNK]"}});
+        assert!(error(&words.to_string()).contains("cannot encode every text"));
+        let missing = from_file(folder.path().join("none.json")).err().unwrap().to_string();
+        assert!(missing.contains("none.json: cannot be read"), "{missing}");
+    }
+
+    /// Every place of a JSON document, as a pointer.
+    fn places(value: &Value, here: String, all: &mut Vec<String>) {
+        all.push(here.clone());
+        match value {
+            Value::Object(map) if map.len() < 50 => {
+                map.iter().for_each(|(key, inner)| places(inner, format!("{here}/{key}"), all));
+            }
+            Value::Array(list) => {
+                list.iter().enumerate().for_each(|(i, inner)| places(inner, format!("{here}/{i}"), all));
+            }
+            _ => {}
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_file_is_an_error_or_counts_but_never_panics(at in any::<prop::sample::Index>(), what in 0usize..8) {
+            let mut file = byte_level();
+            let mut all = vec![];
+            places(&file, String::new(), &mut all);
+            let damage = [json!(null), json!(-1), json!(1e99), json!("\u{2581}x"), json!([]), json!({}), json!([[1, "a"]]), json!(0)];
+            *file.pointer_mut(&all[at.index(all.len())]).unwrap() = damage[what].clone();
+            if let Ok(tokenizer) = parse(&file) {
+                tokenizer.count("the <think> 42");
+            }
+        }
     }
 }

@@ -11,7 +11,8 @@
 //!
 //! Two rules hold everywhere below:
 //! * `low ≤ tokens ≤ high`, and an exact count has all three equal;
-//! * no input makes it panic, and none makes it hold more than one long word (4 MiB) at a time.
+//! * no input makes it panic, and a stream of any length is counted in flat memory: at most [`cut::STRETCH`] bytes of
+//!   it are held at a time.
 
 pub mod cut;
 pub mod estimate;

@@ -1,6 +1,6 @@
 //! The encodings that OpenAI publishes, counted through the crate `tiktoken-rs`, which no other file knows of.
 //!
-//! Two things are done on top of it: texts are counted in parts (see [`cut`](super::cut)), and a text that the crate
+//! Two things are done on top of it: texts are counted in parts (see [`cut`]), and a text that the crate
 //! refuses is cut smaller. It refuses runs of a million and more whitespace characters, because its regex engine keeps
 //! a stack entry for each (measured with 0.12.1: `encode_ordinary` panics there, `encode` returns an error).
 
@@ -84,4 +84,26 @@ fn count_halves(vocabulary: &CoreBPE, text: &str) -> TokenCount {
     let mut count = count_part(vocabulary, head);
     count += count_part(vocabulary, tail);
     count.widened(FORCED_MARGIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tokenizer::Basis;
+
+    #[test]
+    fn a_run_of_spaces_that_the_regex_refuses_is_estimated_closely() {
+        // o200k_base has a token for 128 spaces, so a run of 2²¹ is 16 384 tokens.
+        let spaces = " ".repeat(1 << 21);
+        assert!(tiktoken_rs::o200k_base_singleton().encode(&spaces, &HashSet::new()).is_err());
+        let count = Gpt::new(&O200K).count(&spaces);
+        assert_eq!(count.basis, Basis::Estimated);
+        assert!(count.low <= 16_384 && 16_384 <= count.high && count.high - count.low < 1_000, "{count:?}");
+    }
+
+    #[test]
+    fn harmony_counts_plain_text_as_o200k_does() {
+        let text = "<|start|>assistant<|channel|>final<|message|>Hi<|end|>";
+        assert_eq!(Gpt::new(&HARMONY).count(text), Gpt::new(&O200K).count(text));
+    }
 }
