@@ -24,7 +24,7 @@ pub(crate) struct Args {
     text: TextFlags,
     #[command(flatten)]
     work: WorkFlags,
-    /// Model: provider/model, a model id, or an alias; repeatable. All live chat models when left out
+    /// Model: provider/model, a model id, or an alias; repeatable. All live chat models at their makers when left out
     #[arg(long = "model", short = 'm', value_name = "MODEL")]
     models: Vec<String>,
     /// Only models of this provider; repeatable
@@ -33,6 +33,9 @@ pub(crate) struct Args {
     /// Show at most so many models, cheapest first; 0 shows all
     #[arg(long, value_name = "N", default_value_t = 25)]
     top: usize,
+    /// Also models at hosts, clouds and routers, rather than at their makers alone
+    #[arg(long)]
+    all: bool,
     /// Also models that cost nothing
     #[arg(long)]
     free: bool,
@@ -63,6 +66,11 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     if free > 0 {
         report.notes.push(format!("{free} models that cost nothing under this table not shown: --free shows them."));
     }
+    if args.models.is_empty() && args.provider.is_empty() && !args.all {
+        report
+            .notes
+            .push("Models at their makers; --all adds hosts, clouds and routers, --provider P shows one.".into());
+    }
     report.machine.insert("free_left_out".into(), json!(free));
     let named: &[Found] = if args.models.is_empty() { &[] } else { &models };
     finish(&mut report, &priced, &args.models, named, &setup, args.work.requests);
@@ -86,6 +94,7 @@ fn candidates(args: &Args, setup: &Setup) -> Result<Vec<Found>, Error> {
     let cards = setup.table.cards().filter(|(head, card)| {
         (providers.is_empty() || providers.contains(&head.id))
             && card.info.kind == Kind::Chat
+            && (args.all || !args.provider.is_empty() || head.is_maker_of(&card.id))
             && !card.is_retired(setup.at)
             && card.info.last_listed.is_none()
             && card.rates_at(setup.at).is_some()
@@ -100,13 +109,13 @@ fn table(priced: &[Priced], args: &Args, setup: &Setup) -> Report {
     let mut report = Report::new([
         Column::text("model", "model"),
         Column::number("input_tokens", "input tokens"),
-        Column::text("basis", "basis"),
-        Column::number("input_usd", "input"),
-        Column::number("output_usd", "output"),
+        Column::text("basis", "basis").optional(),
+        Column::number("input_usd", "input").optional(),
+        Column::number("output_usd", "output").optional(),
         Column::number("total_usd", "total"),
         Column::number("high_usd", "up to"),
         Column::number("times", "× cheapest"),
-        Column::text("why", "why dearer than the cheapest"),
+        Column::text("why", "why dearer than the cheapest").optional(),
     ]);
     let cheapest = priced.first().filter(|p| p.result.is_ok());
     for row in priced.iter().take(shown) {

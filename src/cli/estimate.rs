@@ -255,12 +255,12 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
         })
         .collect();
     let mut report = Report::new([
-        Column::text("source", "source"),
+        Column::text("source", "source").optional(),
         Column::text("model", "model"),
         Column::number("input_tokens", "input tokens"),
-        Column::text("basis", "basis"),
-        Column::number("input_usd", "input"),
-        Column::number("output_usd", "output"),
+        Column::text("basis", "basis").optional(),
+        Column::number("input_usd", "input").optional(),
+        Column::number("output_usd", "output").optional(),
         Column::number("total_usd", "total"),
         Column::number("low_usd", "low"),
         Column::number("high_usd", "high"),

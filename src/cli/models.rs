@@ -38,9 +38,9 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     let mut report = Report::new([
         Column::text("provider", "provider"),
         Column::text("model", "model"),
-        Column::text("kind", "kind"),
+        Column::text("kind", "kind").optional(),
         Column::number("context_window", "context"),
-        Column::text("tokenizer", "tokenizer"),
+        Column::text("tokenizer", "tokenizer").optional(),
         Column::number("input", "input $/M"),
         Column::number("output", "output $/M"),
         Column::text("status", "status"),

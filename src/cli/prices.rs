@@ -99,10 +99,10 @@ fn list(args: &ListArgs) -> Result<(), Error> {
         Column::number("input", "input"),
         Column::number("cache_read", "cache read"),
         Column::number("output", "output"),
-        Column::text("other", "other meters"),
+        Column::text("other", "other meters").optional(),
         Column::text("from", "since"),
-        Column::text("basis", "basis"),
-        Column::text("checked", "checked"),
+        Column::text("basis", "basis").optional(),
+        Column::text("checked", "checked").optional(),
     ]);
     let mut cards: Vec<_> = setup
         .table
@@ -248,9 +248,9 @@ fn show(args: &ShowArgs) -> Result<(), Error> {
         Column::text("period", "period"),
         Column::text("condition", "when"),
         Column::text("meter", "meter"),
-        Column::text("rate", "rate"),
-        Column::text("checked", "checked"),
-        Column::text("source", "source"),
+        Column::number("rate", "rate"),
+        Column::text("checked", "checked").optional(),
+        Column::text("source", "source").optional(),
     ]);
     report.head = card_head(&setup, &found);
     let in_force = found.model.rates_at(setup.at);

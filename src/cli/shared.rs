@@ -196,6 +196,9 @@ impl OutputFlags {
         }
         let out = Out::open(self.output.as_deref())?;
         let screen = out.screen(self.color);
+        if let (Format::Table, Some(width)) = (self.format, screen.width) {
+            report.fit(width);
+        }
         out.write_with(|out| report::write(&report, self.format, screen, out))?;
         if self.format.readers() == report::Readers::Programs && !self.quiet {
             report.notes.iter().for_each(|note| say(&format!("note: {note}")));

@@ -36,6 +36,15 @@ pub struct ProviderHead {
     pub region_id: Option<String>,
 }
 
+impl ProviderHead {
+    /// Whether the provider made a model itself, rather than hosting another's.
+    #[must_use]
+    pub fn is_maker_of(&self, id: &str) -> bool {
+        let id = id.to_lowercase();
+        self.makes.iter().any(|beginning| id.starts_with(beginning.as_str()))
+    }
+}
+
 /// A name of a user's own for a model, with what every request to it states.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deployment {

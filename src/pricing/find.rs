@@ -181,7 +181,7 @@ impl PriceTable {
         spellings(&id).into_iter().find_map(|(spelling, without)| {
             let mut hits = self.hits(providers, &spelling, at, &mut holds);
             hits.sort_by_cached_key(|(head, card)| {
-                (card.is_retired(at), !is_maker(head, card), head.role, head.id.clone())
+                (card.is_retired(at), !head.is_maker_of(&card.id), head.role, head.id.clone())
             });
             let also_at = hits.iter().skip(1).map(|(head, _)| head.id.clone()).collect();
             let (provider, model) = hits.into_iter().next()?;
@@ -284,11 +284,6 @@ impl PriceTable {
         scored.truncate(3);
         scored.into_iter().map(|(_, id)| id).collect()
     }
-}
-
-/// Whether the provider made the model itself, rather than hosting another's.
-fn is_maker(head: &ProviderHead, card: &ModelCard) -> bool {
-    head.makes.iter().any(|beginning| card.id.to_lowercase().starts_with(beginning.as_str()))
 }
 
 /// How like two ids are, from 0 to 1; a shared beginning and few edits both count.

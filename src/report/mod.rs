@@ -92,18 +92,44 @@ impl Report {
     pub fn drop_empty_columns(&mut self) {
         let empty = |cells: &[Cell], i: usize| cells.get(i).is_none_or(|cell| cell.people.is_empty());
         for i in (0..self.columns.len()).rev() {
-            let all_empty =
-                self.rows.iter().all(|row| empty(&row.cells, i)) && self.total.as_ref().is_none_or(|t| empty(t, i));
-            if self.rows.is_empty() || !all_empty {
-                continue;
+            let in_rows = self.rows.iter().all(|row| empty(&row.cells, i));
+            if in_rows && self.total.as_ref().is_none_or(|total| empty(total, i)) && !self.rows.is_empty() {
+                self.drop_column(i);
             }
-            self.columns.remove(i);
-            let total = self.total.iter_mut();
-            self.rows.iter_mut().map(|row| &mut row.cells).chain(total).filter(|cells| i < cells.len()).for_each(
-                |cells| {
-                    cells.remove(i);
-                },
-            );
+        }
+    }
+
+    /// Takes out optional columns, the last first, until a table fits a screen of so many columns, and says which.
+    ///
+    /// # Examples
+    /// ```
+    /// use farebox::report::{Cell, Column, Report};
+    /// let mut report = Report::new([Column::number("usd", "cost"), Column::text("why", "why").optional()]);
+    /// report.push([Cell::text("$0.000000001"), Cell::text("a long story")], serde_json::Value::Null);
+    /// report.fit(20);
+    /// assert_eq!(report.columns.len(), 1);
+    /// assert!(report.notes[0].contains("why"));
+    /// ```
+    pub fn fit(&mut self, width: u16) {
+        let mut left_out = Vec::new();
+        while table::least_width(self) > usize::from(width) {
+            let Some(i) = self.columns.iter().rposition(|column| column.optional) else { break };
+            left_out.insert(0, self.columns[i].title);
+            self.drop_column(i);
+        }
+        if !left_out.is_empty() {
+            let names = left_out.join(", ");
+            self.notes.push(format!(
+                "Left out on this narrow screen: {names}. A wider one shows them, and so does --format csv."
+            ));
+        }
+    }
+
+    fn drop_column(&mut self, i: usize) {
+        self.columns.remove(i);
+        let rows = self.rows.iter_mut().map(|row| &mut row.cells);
+        for cells in rows.chain(&mut self.total).filter(|cells| i < cells.len()) {
+            cells.remove(i);
         }
     }
 
@@ -127,19 +153,30 @@ pub struct Column {
     pub title: &'static str,
     /// Text or numbers.
     pub align: Align,
+    /// Whether a table on a narrow screen may do without it.
+    pub optional: bool,
 }
 
 impl Column {
     /// A column of text, which may be wrapped where the screen is narrow.
     #[must_use]
     pub const fn text(key: &'static str, title: &'static str) -> Self {
-        Column { key, title, align: Align::Left }
+        Column { key, title, align: Align::Left, optional: false }
     }
 
     /// A column of numbers, which are never broken or cut.
     #[must_use]
     pub const fn number(key: &'static str, title: &'static str) -> Self {
-        Column { key, title, align: Align::Right }
+        Column { key, title, align: Align::Right, optional: false }
+    }
+}
+
+impl Column {
+    /// The same column, which a table on a narrow screen may do without.
+    #[must_use]
+    pub const fn optional(mut self) -> Self {
+        self.optional = true;
+        self
     }
 }
 

@@ -71,6 +71,19 @@ fn write_table(report: &Report, screen: Screen, out: &mut dyn io::Write) -> io::
     Ok(())
 }
 
+/// The width that a table of this report has at least: below it, numbers would have to break.
+pub(super) fn least_width(report: &Report) -> usize {
+    let body = || report.rows.iter().map(|row| &row.cells).chain(&report.total);
+    let widest =
+        |i: usize| body().filter_map(|cells| cells.get(i)).map(|cell| cell.people.chars().count()).max().unwrap_or(0);
+    let word = |title: &str| title.split(' ').map(|w| w.chars().count()).max().unwrap_or(0);
+    let least = |(i, column): (usize, &super::Column)| {
+        let need = widest(i).max(word(column.title));
+        if column.align == Align::Left { need.min(usize::from(NARROWEST_TEXT)) } else { need }
+    };
+    report.columns.iter().enumerate().map(least).sum::<usize>() + GAP.len() * report.columns.len().saturating_sub(1)
+}
+
 /// The widths of the columns, and the lines of header, rows and total, each followed by a line of [`BELOW`].
 fn lay_out(report: &Report, width: Option<u16>) -> (Vec<u16>, Vec<String>) {
     let mut table = comfy_table::Table::new();
