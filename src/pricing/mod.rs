@@ -9,6 +9,7 @@
 pub mod card;
 pub mod compile;
 pub mod diff;
+pub mod import;
 pub mod lint;
 pub mod lookup;
 pub mod need;
