@@ -14,6 +14,7 @@ mod man;
 mod models;
 mod prices;
 mod prices_time;
+mod prices_import;
 mod shared;
 mod tokenizers;
 mod usage;

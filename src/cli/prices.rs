@@ -36,6 +36,7 @@ enum Command {
     Diff(DiffArgs),
     Stale(StaleArgs),
     Meters(MetersArgs),
+    Import(super::prices_import::Args),
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Error> {
@@ -48,6 +49,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
         Command::Diff(args) => diff(&args),
         Command::Stale(args) => stale(&args),
         Command::Meters(args) => meters(&args),
+        Command::Import(args) => super::prices_import::run(&args),
     }
 }
 
