@@ -15,6 +15,8 @@ mod models;
 mod prices;
 mod prices_time;
 mod prices_import;
+#[cfg(feature = "update")]
+mod prices_update;
 mod shared;
 mod tokenizers;
 mod usage;

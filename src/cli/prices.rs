@@ -37,6 +37,8 @@ enum Command {
     Stale(StaleArgs),
     Meters(MetersArgs),
     Import(super::prices_import::Args),
+    #[cfg(feature = "update")]
+    Update(super::prices_update::Args),
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Error> {
@@ -50,6 +52,8 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
         Command::Stale(args) => stale(&args),
         Command::Meters(args) => meters(&args),
         Command::Import(args) => super::prices_import::run(&args),
+        #[cfg(feature = "update")]
+        Command::Update(args) => super::prices_update::run(&args),
     }
 }
 

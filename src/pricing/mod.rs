@@ -15,6 +15,7 @@ pub mod lookup;
 pub mod need;
 pub mod packed;
 pub mod problem;
+pub mod update;
 pub mod yaml;
 
 mod find;
