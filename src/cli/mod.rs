@@ -14,6 +14,9 @@ mod man;
 mod models;
 mod prices;
 mod prices_time;
+mod prices_import;
+#[cfg(feature = "update")]
+mod prices_update;
 mod shared;
 mod tokenizers;
 mod usage;

@@ -36,6 +36,9 @@ enum Command {
     Diff(DiffArgs),
     Stale(StaleArgs),
     Meters(MetersArgs),
+    Import(super::prices_import::Args),
+    #[cfg(feature = "update")]
+    Update(super::prices_update::Args),
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Error> {
@@ -48,6 +51,9 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
         Command::Diff(args) => diff(&args),
         Command::Stale(args) => stale(&args),
         Command::Meters(args) => meters(&args),
+        Command::Import(args) => super::prices_import::run(&args),
+        #[cfg(feature = "update")]
+        Command::Update(args) => super::prices_update::run(&args),
     }
 }
 

@@ -9,11 +9,13 @@
 pub mod card;
 pub mod compile;
 pub mod diff;
+pub mod import;
 pub mod lint;
 pub mod lookup;
 pub mod need;
 pub mod packed;
 pub mod problem;
+pub mod update;
 pub mod yaml;
 
 mod find;

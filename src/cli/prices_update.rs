@@ -1,0 +1,195 @@
+//! `farebox prices update`: asks a public price database what changed, and keeps the answer as an overlay.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::out::Out;
+use super::prices_import::{comparison_report, database_notes, unreadable};
+use super::say;
+use super::shared::{OutputFlags, PriceFlags};
+use crate::error::Error;
+use crate::pricing::import::compare::{Row, Verdict};
+use crate::pricing::import::{Format, read};
+use crate::pricing::update::fetch::{FetchError, Limits, fetch};
+use crate::pricing::update::{Plan, plan};
+
+/// The file that an update writes.
+const FILE: &str = "prices-update.yaml";
+
+/// Ask a public price database over the network what changed, and keep it as an overlay
+///
+/// This is the only command of farebox that opens a connection: to the one address that it names, and to where that one
+/// sends it. It asks for the database's file, checks it, shows what differs from the table inside of the program, and
+/// writes an overlay with the models that changed or are new into the user's data folder, whole or not at all. The
+/// overlay is used when it is named: --prices FILE.
+///
+/// A price that changes by more than 90 %, or more than half of the models gone, is refused unless --yes is given.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    farebox prices update --dry-run\n  \
+    farebox prices update --source litellm --yes\n  \
+    farebox prices update --from https://example.org/prices.json\n\n\
+The file is prices-update.yaml in FAREBOX_DATA_DIR, else in the data folder of the system: $XDG_DATA_HOME/farebox or \
+~/.local/share/farebox, ~/Library/Application Support/farebox, %APPDATA%\\farebox.")]
+pub(crate) struct Args {
+    /// The database to ask
+    #[arg(long, value_enum, value_name = "DATABASE", default_value_t = Format::GenaiPrices)]
+    source: Format,
+    /// Ask this address in place of the database's own; the content says whose format it is
+    #[arg(long, value_name = "URL", conflicts_with = "source")]
+    from: Option<String>,
+    /// Write without asking, and in spite of concerns
+    #[arg(long, short = 'y')]
+    yes: bool,
+    /// Show what would change, and write nothing
+    #[arg(long, conflicts_with = "yes")]
+    dry_run: bool,
+    /// How long to wait for the whole answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    timeout: u64,
+    #[command(flatten)]
+    output: OutputFlags,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Error> {
+    let setup = PriceFlags { at: None, overlays: Vec::new() }.setup()?;
+    let url = args.from.as_deref().unwrap_or(args.source.file());
+    let format = args.from.is_none().then_some(args.source);
+    if !args.output.quiet {
+        say(&format!("asking {url}"));
+    }
+    let limits = Limits { time: Duration::from_secs(args.timeout), ..Limits::default() };
+    let bytes = fetch(url, limits).map_err(not_fetched)?;
+    let text = String::from_utf8(bytes).map_err(|_| Error::Prices(format!("{url}: the answer is not UTF-8 text")))?;
+    let database = read(&text, format).map_err(|error| unreadable(url, &error))?;
+    let plan = plan(&database, &setup.table, setup.at).map_err(|error| Error::Prices(format!("{url}: {error}")))?;
+    // The report shows what the overlay would change; what only the table has stays.
+    let is_shown = |row: &Row| matches!(row.verdict, Verdict::Differs | Verdict::OnlyThere);
+    let mut report = comparison_report(&setup, &database, &plan.comparison, is_shown);
+    report.machine.insert("changed".into(), plan.changed.clone().into());
+    report.machine.insert("added".into(), plan.added.clone().into());
+    let concerns: Vec<String> = plan.concerns.iter().map(ToString::to_string).collect();
+    report.machine.insert("concerns".into(), concerns.into());
+    report.notes.extend(database_notes(&database));
+    args.output.write(report)?;
+    keep(args, &plan)
+}
+
+/// A mistake in the address is the user's, everything else is the network's.
+fn not_fetched(error: FetchError) -> Error {
+    match error {
+        FetchError::NoAddress(_) | FetchError::NotSecure(_) => Error::Usage(error.to_string()),
+        _ => Error::Io(io::Error::other(error.to_string())),
+    }
+}
+
+/// Writes the overlay, if there is one and it is wanted.
+fn keep(args: &Args, plan: &Plan) -> Result<(), Error> {
+    if plan.overlay.is_empty() {
+        say("nothing to write: the table says the same");
+        return Ok(());
+    }
+    let what = format!("{} models with other prices, {} new ones", plan.changed.len(), plan.added.len());
+    for concern in plan.concerns.iter().take(10) {
+        say(&format!("concern: {concern}"));
+    }
+    if plan.concerns.len() > 10 {
+        say(&format!("concern: {} more like these", plan.concerns.len() - 10));
+    }
+    if args.dry_run {
+        say(&format!("nothing was written: --dry-run ({what})"));
+        return Ok(());
+    }
+    if !args.yes {
+        if !plan.concerns.is_empty() {
+            return Err(Error::Failed(format!(
+                "nothing was written: {} concerns stand above\n  help: --yes writes in spite of them",
+                plan.concerns.len()
+            )));
+        }
+        if !asked(&what)? {
+            return Err(Error::Usage("nothing was written\n  help: --yes writes without asking".into()));
+        }
+    }
+    let path = data_folder(|name| std::env::var_os(name))?.join(FILE);
+    write(&path, &plan.overlay)?;
+    say(&format!("wrote {}: {what}", path.display()));
+    say(&format!("use it with --prices {}", shell_word(&path)));
+    Ok(())
+}
+
+/// Asks on a terminal; elsewhere nobody can answer.
+fn asked(what: &str) -> Result<bool, Error> {
+    let mut stderr = io::stderr();
+    if !io::stdin().is_terminal() || !stderr.is_terminal() {
+        return Ok(false);
+    }
+    write!(stderr, "write an overlay with {what}? [y/N] ")?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Writes the file whole or not at all.
+fn write(path: &Path, overlay: &str) -> Result<(), Error> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| io::Error::new(error.kind(), format!("cannot make {}: {error}", folder.display())))?;
+    }
+    Out::open(Some(path))?.write_with(|out| out.write_all(overlay.as_bytes()))?;
+    Ok(())
+}
+
+fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    if text.contains(char::is_whitespace) { format!("\"{text}\"") } else { text }
+}
+
+/// The folder for farebox's files, by the environment and the customs of the system.
+fn data_folder(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, Error> {
+    let folder = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(own) = folder("FAREBOX_DATA_DIR") {
+        return Ok(own);
+    }
+    let system = if cfg!(windows) {
+        folder("APPDATA")
+    } else if cfg!(target_os = "macos") {
+        folder("HOME").map(|home| home.join("Library/Application Support"))
+    } else {
+        // A relative path there is to be ignored, as the specification of the base folders says.
+        let named = folder("XDG_DATA_HOME").filter(|path| path.is_absolute());
+        named.or_else(|| folder("HOME").map(|home| home.join(".local/share")))
+    };
+    system.map(|folder| folder.join("farebox")).ok_or_else(|| {
+        Error::Usage("no data folder is known: HOME is not set\n  help: FAREBOX_DATA_DIR names a folder".into())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(all(unix, not(target_os = "macos")))]
+    #[test]
+    fn the_data_folder_follows_the_environment() {
+        let folder = |set: &[(&str, &str)]| {
+            let variable = |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value));
+            data_folder(variable).ok().map(|path| path.display().to_string())
+        };
+        type Case = (&'static [(&'static str, &'static str)], Option<&'static str>);
+        let cases: [Case; 6] = [
+            (&[("FAREBOX_DATA_DIR", "/own"), ("HOME", "/home/me")], Some("/own")),
+            (&[("XDG_DATA_HOME", "/data"), ("HOME", "/home/me")], Some("/data/farebox")),
+            (&[("XDG_DATA_HOME", "data"), ("HOME", "/home/me")], Some("/home/me/.local/share/farebox")),
+            (&[("XDG_DATA_HOME", ""), ("HOME", "/home/me")], Some("/home/me/.local/share/farebox")),
+            (&[("HOME", "/home/me")], Some("/home/me/.local/share/farebox")),
+            (&[], None),
+        ];
+        for (set, want) in cases {
+            assert_eq!(folder(set).as_deref(), want, "{set:?}");
+        }
+    }
+}

@@ -1,0 +1,414 @@
+//! Writes price files, in the layout that the files of the table have: [`price_file`].
+//!
+//! What is written reads back as what it was: `yaml` and `compile` give the same cards again.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use jiff::civil::Date;
+
+use super::hours::{days_text, window_text};
+use super::{Database, Format, ListedProvider, rate_cards};
+use crate::context::Dimension;
+use crate::meter::{Meter, Unit};
+use crate::period::{Instant, Period};
+use crate::pricing::card::{
+    Alias, ModelCard, Multiplier, Price, ProviderHead, Rate, RateCard, Rates, Schedule, Source, SourceBasis, Tier,
+    Variant,
+};
+
+/// How long a line may be before what is on it gets lines of its own.
+const WIDTH: usize = 150;
+
+/// Meters that bill as another where a model has no rate of their own: tokens that no database prices apart.
+const FALLBACKS: [(Meter, Meter); 2] = [(Meter::Reasoning, Meter::Output), (Meter::InputImage, Meter::Input)];
+
+/// What stands in one price file.
+pub struct PriceFileContent<'a> {
+    /// Lines of comment at the top.
+    pub comment: &'a [String],
+    /// The provider.
+    pub head: &'a ProviderHead,
+    /// Its models.
+    pub models: &'a [ModelCard],
+}
+
+/// The price file of a provider of a database.
+///
+/// * `today`: the day that its prices are said to have been looked at.
+#[must_use]
+pub fn imported(database: &Database, provider: &ListedProvider, today: Instant) -> String {
+    let checked = today.date().to_string().parse().unwrap_or(today);
+    let source = Source { url: database.format.page().to_owned(), checked, basis: SourceBasis::Single };
+    let neutral = ["default", "auto", "standard", "on_demand"].map(str::to_owned).to_vec();
+    let head = ProviderHead {
+        id: provider.id.clone(),
+        name: provider.name.clone().unwrap_or_else(|| provider.id.clone()),
+        neutral: vec![(Dimension::ServiceTier, neutral)],
+        ..ProviderHead::default()
+    };
+    let card = |model: &super::ListedModel| ModelCard {
+        id: model.id.clone(),
+        aliases: model.aliases.iter().map(|id| Alias { id: id.clone(), period: Period::default() }).collect(),
+        info: model.info.clone(),
+        tokenizers: Vec::new(),
+        rate_cards: rate_cards(&model.facts, &source),
+    };
+    let models: Vec<ModelCard> = provider.models.iter().map(card).collect();
+    let comment = [format!("Written by `farebox prices import` from {}.", database.format.about())];
+    price_file(&PriceFileContent { comment: &comment, head: &head, models: &models })
+}
+
+/// The text of a price file.
+#[must_use]
+pub fn price_file(content: &PriceFileContent) -> String {
+    let mut writer = Writer::new(content.models);
+    content.comment.iter().for_each(|line| writer.line(0, &format!("# {line}")));
+    writer.head(content.head, content.models);
+    writer.line(0, "models:");
+    content.models.iter().for_each(|model| writer.model(model));
+    writer.out
+}
+
+/// The text so far, and the names that the file gives its sources and calendars.
+struct Writer {
+    out: String,
+    sources: Vec<(String, Source)>,
+    calendars: Vec<(String, Vec<i64>)>,
+}
+
+impl Writer {
+    fn new(models: &[ModelCard]) -> Self {
+        let mut writer = Writer { out: String::new(), sources: Vec::new(), calendars: Vec::new() };
+        for card in models.iter().flat_map(|m| &m.rate_cards) {
+            if card.source.basis != SourceBasis::Own && !writer.sources.iter().any(|(_, s)| *s == card.source) {
+                let name = writer.source_name(&card.source);
+                writer.sources.push((name, card.source.clone()));
+            }
+            for days in card.schedule.iter().map(|s| &s.except).filter(|days| !days.is_empty()) {
+                if !writer.calendars.iter().any(|(_, known)| known == days) {
+                    let name = format!("holidays-{}", writer.calendars.len() + 1);
+                    writer.calendars.push((name, days.clone()));
+                }
+            }
+        }
+        writer
+    }
+
+    /// A short name that no other source has: a database's, or the last part of its address, then with how well it is
+    /// known.
+    fn source_name(&self, source: &Source) -> String {
+        let address = source.url.trim_end_matches('/').rsplit("://").next().unwrap_or_default();
+        let last = address.rsplit('/').next().unwrap_or_default();
+        let stem: String = last.split(['.', '?', '#']).next().unwrap_or_default().replace('_', "-").to_lowercase();
+        let short = match Format::ALL.iter().find(|format| format.page() == source.url) {
+            Some(format) => format.name().to_owned(),
+            None if (3..=30).contains(&stem.len()) => stem,
+            None => "source".to_owned(),
+        };
+        let known = format!("{short}-{}", source.basis.name());
+        let numbered = (2..).map(|n| format!("{known}-{n}"));
+        let mut names = std::iter::once(short.clone()).chain(std::iter::once(known.clone())).chain(numbered);
+        names.find(|name| !self.sources.iter().any(|(taken, _)| taken == name)).unwrap_or(short)
+    }
+
+    fn line(&mut self, indent: usize, text: &str) {
+        let _ = writeln!(self.out, "{:indent$}{text}", "");
+    }
+
+    fn head(&mut self, head: &ProviderHead, models: &[ModelCard]) {
+        self.line(0, "schema: 1");
+        self.line(0, &format!("provider: {}", scalar(&head.id)));
+        self.line(0, &format!("name: {}", scalar(&head.name)));
+        if !self.sources.is_empty() {
+            self.line(0, "sources:");
+            for (name, Source { url, checked, basis }) in self.sources.clone() {
+                let source = format!("{{url: {}, checked: {checked}, basis: {}}}", quoted(&url), basis.name());
+                self.line(2, &format!("{}: {source}", scalar(&name)));
+            }
+        }
+        if !head.neutral.is_empty() {
+            self.line(0, "neutral:");
+            let mut by_dimension: BTreeMap<Dimension, Vec<String>> = BTreeMap::new();
+            for (dimension, values) in &head.neutral {
+                by_dimension.entry(*dimension).or_default().extend(values.iter().cloned());
+            }
+            for (dimension, mut values) in by_dimension {
+                let mut seen = std::collections::HashSet::new();
+                values.retain(|value| seen.insert(value.clone()));
+                self.line(2, &format!("{dimension}: {}", list(&values)));
+            }
+        }
+        let fallbacks: Vec<String> = FALLBACKS.iter().map(|(meter, to)| format!("{meter}: {to}")).collect();
+        self.line(0, &format!("fallbacks: {{{}}}", fallbacks.join(", ")));
+        self.calendars();
+        self.multipliers(&head.multipliers, models);
+    }
+
+    fn calendars(&mut self) {
+        if !self.calendars.is_empty() {
+            self.line(0, "calendars:");
+        }
+        for (name, days) in self.calendars.clone() {
+            let days: Vec<String> =
+                days.iter().map(|day| Instant::from_unix(day * 86_400).date().to_string()).collect();
+            self.line(2, &format!("{name}: [{}]", days.join(", ")));
+        }
+    }
+
+    /// Factors that concern the models of this file.
+    fn multipliers(&mut self, multipliers: &[Multiplier], models: &[ModelCard]) {
+        let here = |id: &&String| models.iter().any(|model| model.id == **id);
+        let concerned = multipliers.iter().filter_map(|m| {
+            let own: Vec<String> = m.models.iter().filter(here).cloned().collect();
+            (m.models.is_empty() || !own.is_empty()).then_some((m, own))
+        });
+        let concerned: Vec<_> = concerned.collect();
+        if !concerned.is_empty() {
+            self.line(0, "multipliers:");
+        }
+        for (multiplier, own) in concerned {
+            let mut parts =
+                vec![format!("when: {}", when(&multiplier.when)), format!("factor: \"{}\"", multiplier.factor)];
+            if !multiplier.meters.is_empty() {
+                parts.push(format!("meters: [{}]", names(&multiplier.meters)));
+            }
+            if !own.is_empty() {
+                parts.push(format!("models: {}", list(&own)));
+            }
+            parts.extend(dates(multiplier.period));
+            self.line(2, &format!("- {{{}}}", parts.join(", ")));
+        }
+    }
+
+    fn model(&mut self, model: &ModelCard) {
+        self.line(2, &format!("- id: {}", scalar(&model.id)));
+        for field in model_fields(model) {
+            self.line(4, &field);
+        }
+        self.line(4, "prices:");
+        model.rate_cards.iter().for_each(|card| self.period(card));
+    }
+
+    fn period(&mut self, card: &RateCard) {
+        let mut fields = dates(card.period);
+        let source = self.sources.iter().find(|(_, source)| *source == card.source);
+        fields.extend(source.map(|(name, _)| format!("source: {}", scalar(name))));
+        fields.extend(card.note.as_ref().map(|note| format!("note: {}", scalar(note))));
+        let mut fields = fields.into_iter();
+        match fields.next() {
+            Some(first) => {
+                self.line(6, &format!("- {first}"));
+                fields.for_each(|field| self.line(8, &field));
+                self.rates(8, "rates:", &card.rates);
+            }
+            None => self.rates(6, "- rates:", &card.rates),
+        }
+        self.tiers(8, &card.tiers);
+        if !card.variants.is_empty() {
+            self.line(8, "variants:");
+            card.variants.iter().for_each(|variant| self.variant(variant));
+        }
+        if !card.schedule.is_empty() {
+            self.line(8, "schedule:");
+            card.schedule.iter().for_each(|schedule| self.schedule(schedule));
+        }
+    }
+
+    /// Rates on one line, or one on each where there are many.
+    fn rates(&mut self, indent: usize, key: &str, rates: &Rates) {
+        let shown = shown(rates);
+        let flow = format!("{key} {{{}}}", shown.join(", "));
+        if indent + flow.len() <= WIDTH {
+            self.line(indent, &flow);
+        } else {
+            let deeper = if key.starts_with('-') { indent + 4 } else { indent + 2 };
+            self.line(indent, key);
+            shown.iter().for_each(|rate| self.line(deeper, rate));
+        }
+    }
+
+    fn tiers(&mut self, indent: usize, tiers: &[Tier]) {
+        if !tiers.is_empty() {
+            self.line(indent, "tiers:");
+        }
+        for tier in tiers {
+            let sign = if tier.inclusive { ">=" } else { ">" };
+            let when = format!("when: {{prompt_tokens: \"{sign}{}\"}}", tier.threshold);
+            let flow = format!("- {{{when}, rates: {{{}}}}}", shown(&tier.rates).join(", "));
+            if indent + 2 + flow.len() <= WIDTH {
+                self.line(indent + 2, &flow);
+            } else {
+                self.line(indent + 2, &format!("- {when}"));
+                self.rates(indent + 4, "rates:", &tier.rates);
+            }
+        }
+    }
+
+    fn variant(&mut self, variant: &Variant) {
+        let when = format!("when: {}", when(&variant.when));
+        let flow = format!("- {{{when}, rates: {{{}}}}}", shown(&variant.rates).join(", "));
+        if variant.tiers.is_empty() && 10 + flow.len() <= WIDTH {
+            self.line(10, &flow);
+            return;
+        }
+        self.line(10, &format!("- {when}"));
+        if !variant.rates.is_empty() {
+            self.rates(12, "rates:", &variant.rates);
+        }
+        self.tiers(12, &variant.tiers);
+    }
+
+    fn schedule(&mut self, schedule: &Schedule) {
+        let windows: Vec<String> = schedule.windows.iter().map(|w| quoted(&window_text(*w))).collect();
+        let mut parts =
+            vec![format!("windows: [{}]", windows.join(", ")), format!("zone: {}", zone(schedule.zone_minutes))];
+        parts.extend(days_text(schedule.weekdays).map(|days| format!("weekdays: {}", scalar(&days))));
+        let calendar = self.calendars.iter().find(|(_, days)| *days == schedule.except);
+        parts.extend(calendar.map(|(name, _)| format!("except: {name}")));
+        parts.extend(dates(schedule.period));
+        match schedule.factor {
+            Some(factor) => parts.push(format!("factor: \"{factor}\"")),
+            None => parts.push(format!("rates: {{{}}}", shown(&schedule.rates).join(", "))),
+        }
+        if !schedule.meters.is_empty() {
+            parts.push(format!("meters: [{}]", names(&schedule.meters)));
+        }
+        self.line(10, &format!("- {{{}}}", parts.join(", ")));
+    }
+}
+
+/// The lines of a model between its id and its prices.
+fn model_fields(model: &ModelCard) -> Vec<String> {
+    let info = &model.info;
+    let mut fields = Vec::new();
+    let aliases: Vec<String> = model.aliases.iter().map(alias).collect();
+    if !aliases.is_empty() {
+        fields.push(format!("aliases: [{}]", aliases.join(", ")));
+    }
+    fields.push(format!("kind: {}", info.kind.name()));
+    fields.extend(tokenizer(model));
+    fields.extend(info.context_window.map(|n| format!("context_window: {n}")));
+    fields.extend(info.max_output.map(|n| format!("max_output: {n}")));
+    for (key, values) in [("input", &info.input), ("output", &info.output), ("capabilities", &info.capabilities)] {
+        if !values.is_empty() {
+            fields.push(format!("{key}: {}", list(values)));
+        }
+    }
+    fields.extend(info.open_weights.map(|open| format!("open_weights: {open}")));
+    for (key, day) in [("released", info.released), ("retired", info.retired), ("last_listed", info.last_listed)] {
+        fields.extend(day.map(|day| format!("{key}: {}", moment(day))));
+    }
+    fields.extend(info.replacement.as_ref().map(|id| format!("replacement: {}", scalar(id))));
+    fields.extend(info.note.as_ref().map(|note| format!("note: {}", scalar(note))));
+    fields
+}
+
+fn alias(alias: &Alias) -> String {
+    let dates = dates(alias.period);
+    if dates.is_empty() { scalar(&alias.id) } else { format!("{{id: {}, {}}}", scalar(&alias.id), dates.join(", ")) }
+}
+
+fn tokenizer(model: &ModelCard) -> Option<String> {
+    let long = |t: &crate::pricing::card::TokenizerRef| {
+        let mut parts = vec![format!("name: {}", scalar(&t.name))];
+        parts.extend(t.assumed.then(|| "basis: assumed".to_owned()));
+        parts.extend(dates(t.period));
+        format!("{{{}}}", parts.join(", "))
+    };
+    match &model.tokenizers[..] {
+        [] => None,
+        [one] if !one.assumed && one.period == Period::default() => Some(format!("tokenizer: {}", scalar(&one.name))),
+        many => Some(format!("tokenizer: [{}]", many.iter().map(long).collect::<Vec<_>>().join(", "))),
+    }
+}
+
+/// Rates as they are written, without those that a fallback of the head adds again.
+fn shown(rates: &Rates) -> Vec<String> {
+    let is_fallback =
+        |meter: &Meter, rate: &Rate| FALLBACKS.iter().any(|(m, to)| m == meter && *rate == Rate::SameAs(*to));
+    let own = rates.iter().filter(|(meter, rate)| !is_fallback(meter, rate));
+    own.map(|(meter, rate)| format!("{meter}: {}", rate_text(*meter, rate))).collect()
+}
+
+fn rate_text(meter: Meter, rate: &Rate) -> String {
+    match rate {
+        Rate::NotSold => "none".to_owned(),
+        Rate::SameAs(other) => format!("={other}"),
+        Rate::Price(Price { usd, per: 1_000_000, minimum: None, step: None }) if meter.unit() == Unit::Tokens => {
+            format!("\"{usd}\"")
+        }
+        Rate::Price(price) => {
+            let mut parts = vec![format!("price: \"{}\"", price.usd), format!("per: {}", price.per)];
+            parts.extend(price.minimum.map(|minimum| format!("minimum: \"{minimum}\"")));
+            parts.extend(price.step.map(|step| format!("step: \"{step}\"")));
+            format!("{{{}}}", parts.join(", "))
+        }
+    }
+}
+
+fn when(when: &[(Dimension, String)]) -> String {
+    let parts: Vec<String> = when.iter().map(|(dimension, value)| format!("{dimension}: {}", scalar(value))).collect();
+    format!("{{{}}}", parts.join(", "))
+}
+
+fn names(meters: &[Meter]) -> String {
+    meters.iter().map(|m| m.name()).collect::<Vec<_>>().join(", ")
+}
+
+fn dates(period: Period) -> Vec<String> {
+    let from = period.from.map(|from| format!("from: {}", moment(from)));
+    let to = period.to.map(|to| format!("to: {}", moment(to)));
+    from.into_iter().chain(to).collect()
+}
+
+/// A day as it is, a moment in quotes: its colons would end a value in a flow map.
+fn moment(at: Instant) -> String {
+    let text = at.to_string();
+    if text.parse::<Date>().is_ok() && text.len() == 10 { text } else { quoted(&text) }
+}
+
+fn zone(minutes: i32) -> String {
+    match minutes {
+        0 => "UTC".to_owned(),
+        m => format!("\"{}{:02}:{:02}\"", if m < 0 { '-' } else { '+' }, m.abs() / 60, m.abs() % 60),
+    }
+}
+
+fn list(values: &[String]) -> String {
+    format!("[{}]", values.iter().map(|v| scalar(v)).collect::<Vec<_>>().join(", "))
+}
+
+/// A text as YAML: plain where nothing can be meant by it but the text, else in quotes.
+fn scalar(text: &str) -> String {
+    let first_is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic());
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._/+-".contains(c);
+    let words = ["true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf", "none"];
+    let is_word = words.iter().any(|word| text.eq_ignore_ascii_case(word));
+    let sentence = |c: char| plain(c) || c == ' ' || c == ';';
+    let is_plain =
+        text.chars().all(plain) || (text.chars().all(sentence) && !text.ends_with(' ') && !text.contains("  "));
+    if first_is_plain && is_plain && !is_word { text.to_owned() } else { quoted(text) }
+}
+
+/// A text in double quotes.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control()
+                || ('\u{7f}'..='\u{a0}').contains(&c)
+                || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}') =>
+            {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}

@@ -1,0 +1,83 @@
+//! Runs of the binary as a user makes them, for the tests that need folders and servers beside it.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// One run of the binary, read as a sentence: `farebox(["prices", …]).env("…", "…").run().code(0)`.
+pub struct Farebox {
+    command: Command,
+    input: Vec<u8>,
+}
+
+pub fn farebox<'a>(args: impl IntoIterator<Item = &'a str>) -> Farebox {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_farebox"));
+    command.args(args).current_dir(env!("CARGO_MANIFEST_DIR"));
+    for variable in
+        ["NO_COLOR", "CLICOLOR_FORCE", "CLICOLOR", "COLUMNS", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
+    {
+        command.env_remove(variable);
+    }
+    Farebox { command, input: Vec::new() }
+}
+
+impl Farebox {
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.command.arg(arg);
+        self
+    }
+
+    #[allow(dead_code, reason = "not every test that shares this file needs it")]
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    #[allow(dead_code, reason = "not every test that shares this file needs it")]
+    pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
+        self.input = input.into();
+        self
+    }
+
+    pub fn run(mut self) -> Ran {
+        let pipes = self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = pipes.spawn().expect("the binary starts");
+        let mut stdin = child.stdin.take().expect("stdin is piped");
+        let input = self.input;
+        // A program that fails early closes its stdin; that is its right.
+        let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+        let Output { status, stdout, stderr } = child.wait_with_output().expect("the binary ends");
+        writer.join().expect("the writer ends");
+        let text = |bytes| String::from_utf8(bytes).expect("output is UTF-8");
+        let ran = Ran { code: status.code().expect("an exit code"), stdout: text(stdout), stderr: text(stderr) };
+        assert!(!ran.stderr.contains("panicked") && !ran.stderr.contains("RUST_BACKTRACE"), "{}", ran.stderr);
+        ran
+    }
+}
+
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    #[track_caller]
+    pub fn code(self, want: i32) -> Self {
+        assert_eq!(self.code, want, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub fn says(self, want: &str) -> Self {
+        assert!(self.stderr.contains(want), "{want:?} is not in\n{}", self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {}", self.stdout))
+    }
+}
