@@ -54,7 +54,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Error> {
-    let setup = PriceFlags { at: None, overlays: Vec::new() }.setup()?;
+    let setup = PriceFlags::default().setup()?;
     let url = args.from.as_deref().unwrap_or(args.source.file());
     let format = args.from.is_none().then_some(args.source);
     if !args.output.quiet {

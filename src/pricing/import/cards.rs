@@ -1,5 +1,7 @@
 //! Turns prices into rate cards and back: [`rate_cards`] for a price file, [`facts_of`] to compare.
 
+use std::sync::Arc;
+
 use rust_decimal::Decimal;
 
 use super::draft::{says_something, settled};
@@ -27,7 +29,7 @@ pub fn rate_cards(facts: &[Fact], source: &Source) -> Vec<RateCard> {
 fn rate_card(facts: &[Fact], period: Period, source: &Source) -> RateCard {
     let mut card = RateCard {
         period,
-        source: source.clone(),
+        source: Arc::new(source.clone()),
         note: None,
         rates: Rates::new(),
         tiers: Vec::new(),

@@ -81,9 +81,9 @@ impl Writer {
     fn new(models: &[ModelCard]) -> Self {
         let mut writer = Writer { out: String::new(), sources: Vec::new(), calendars: Vec::new() };
         for card in models.iter().flat_map(|m| &m.rate_cards) {
-            if card.source.basis != SourceBasis::Own && !writer.sources.iter().any(|(_, s)| *s == card.source) {
+            if card.source.basis != SourceBasis::Own && !writer.sources.iter().any(|(_, s)| *s == *card.source) {
                 let name = writer.source_name(&card.source);
-                writer.sources.push((name, card.source.clone()));
+                writer.sources.push((name, Source::clone(&card.source)));
             }
             for days in card.schedule.iter().map(|s| &s.except).filter(|days| !days.is_empty()) {
                 if !writer.calendars.iter().any(|(_, known)| known == days) {
@@ -192,7 +192,7 @@ impl Writer {
 
     fn period(&mut self, card: &RateCard) {
         let mut fields = dates(card.period);
-        let source = self.sources.iter().find(|(_, source)| *source == card.source);
+        let source = self.sources.iter().find(|(_, source)| *source == *card.source);
         fields.extend(source.map(|(name, _)| format!("source: {}", scalar(name))));
         fields.extend(card.note.as_ref().map(|note| format!("note: {}", scalar(note))));
         let mut fields = fields.into_iter();
