@@ -14,10 +14,14 @@
 //! * no input makes it panic, and a stream of any length is counted in flat memory: at most [`cut::STRETCH`] bytes of
 //!   it are held at a time.
 
+pub mod bpe;
 pub mod cut;
 pub mod estimate;
 pub mod hf;
 pub mod openai;
+pub mod pretokenize;
+pub mod spm;
+pub mod vocab;
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -26,9 +30,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use bpe::ByteLevel;
 use cut::{Cut, Cuts};
 use estimate::Estimator;
 use openai::Gpt;
+use spm::SentencePiece;
 
 /// What a count rests on, from best to worst.
 ///
@@ -151,6 +157,13 @@ pub trait Tokenizer: Send + Sync {
     /// Counts a whole text, and nothing but the text.
     fn count(&self, text: &str) -> TokenCount;
 
+    /// Counts a text that comes after another one, from which it was cut where [`cuts`](Tokenizer::cuts) allows.
+    ///
+    /// Only a tokenizer that puts something before a text, as Llama 2 does, has to tell the two apart.
+    fn count_more(&self, text: &str) -> TokenCount {
+        self.count(text)
+    }
+
     /// Where a text may be cut so that the counts of the parts add up to the count of the whole.
     ///
     /// The safe answer, and the default, is [`Cuts::Nowhere`].
@@ -210,27 +223,36 @@ pub const TOKENIZERS: &[Known] = &[
     engine("cl100k_base",   || Gpt::shared(&openai::CL100K), "OpenAI: GPT-4, GPT-3.5, embeddings 2 and 3; Phi-4", "MIT"),
     engine("o200k_base",    || Gpt::shared(&openai::O200K),  "OpenAI: GPT-4o, 4.1, 4.5, o1 to o4, GPT-5", "MIT"),
     engine("o200k_harmony", || Gpt::shared(&openai::HARMONY), "OpenAI: gpt-oss (o200k_base with other special tokens)", "Apache-2.0"),
+    #[cfg(feature = "llama")]
+    engine("llama2",         || SentencePiece::shared(&spm::LLAMA2), "Meta: Llama 2, Code Llama; Phi-3-mini", "Llama 2 Community License"),
+    #[cfg(not(feature = "llama"))]
     estimated("llama2",         "Meta: Llama 2, Code Llama; Phi-3-mini", "Llama 2 Community License"),
+    #[cfg(feature = "llama")]
+    engine("llama3",         || ByteLevel::shared(&bpe::LLAMA3), "Meta: Llama 3 to 3.3", "Llama 3 Community License"),
+    #[cfg(not(feature = "llama"))]
     estimated("llama3",         "Meta: Llama 3 to 3.3", "Llama 3 Community License"),
+    #[cfg(feature = "llama")]
+    engine("llama4",         || ByteLevel::shared(&bpe::LLAMA4), "Meta: Llama 4", "Llama 4 Community License"),
+    #[cfg(not(feature = "llama"))]
     estimated("llama4",         "Meta: Llama 4", "Llama 4 Community License"),
-    estimated("mistral_v1_spm", "Mistral: 7B v0.1, Mixtral 8x7B", "Apache-2.0"),
-    estimated("mistral_v3_spm", "Mistral: 7B v0.3, 8x22B, Large 2407, Codestral 2405", "Apache-2.0"),
-    estimated("mistral_tekken", "Mistral: Nemo, Small 3, Pixtral, Magistral, Devstral, Medium 3", "Apache-2.0"),
+    engine("mistral_v1_spm", || SentencePiece::shared(&spm::MISTRAL_V1), "Mistral: 7B v0.1, Mixtral 8x7B", "Apache-2.0"),
+    engine("mistral_v3_spm", || SentencePiece::shared(&spm::MISTRAL_V3), "Mistral: 7B v0.3, 8x22B, Large 2407, Codestral 2405", "Apache-2.0"),
+    engine("mistral_tekken", || ByteLevel::shared(&bpe::MISTRAL_TEKKEN), "Mistral: Nemo, Small 3, Pixtral, Magistral, Devstral, Medium 3", "Apache-2.0"),
     estimated("gemma2",         "Google: Gemma 2, Gemini 1", "Gemma Terms of Use"),
-    estimated("gemma3",         "Google: Gemma 3, Gemini 2.0 to 3", "Gemma Terms of Use"),
-    estimated("gemma4",         "Google: Gemma 4, Gemini 3.1 and 3.5", "Apache-2.0"),
-    estimated("qwen2",          "Alibaba: Qwen 1 to 3, QwQ; Voyage 3", "Apache-2.0"),
-    estimated("qwen3_5",        "Alibaba: Qwen 3.5 and 3.6", "Apache-2.0"),
-    estimated("deepseek_v3",    "DeepSeek: V3, R1, V4", "MIT"),
-    estimated("glm4",           "Z.ai: GLM-4.5 to 4.7", "MIT"),
-    estimated("glm5",           "Z.ai: GLM-5", "MIT"),
-    estimated("kimi_k2",        "Moonshot: Kimi K2, K3", "Modified MIT"),
-    estimated("minimax_m2",     "MiniMax: M2", "see the model card"),
+    engine("gemma3",         || SentencePiece::shared(&spm::GEMMA3), "Google: Gemma 3, Gemini 2.0 to 3", "Gemma Terms of Use"),
+    engine("gemma4",         || SentencePiece::shared(&spm::GEMMA4), "Google: Gemma 4, Gemini 3.1 and 3.5", "Apache-2.0"),
+    engine("qwen2",          || ByteLevel::shared(&bpe::QWEN2), "Alibaba: Qwen 1 to 3, QwQ; Voyage 3", "Apache-2.0"),
+    engine("qwen3_5",        || ByteLevel::shared(&bpe::QWEN3_5), "Alibaba: Qwen 3.5 and 3.6", "Apache-2.0"),
+    engine("deepseek_v3",    || ByteLevel::shared(&bpe::DEEPSEEK_V3), "DeepSeek: V3, R1, V4", "MIT"),
+    engine("glm4",           || ByteLevel::shared(&bpe::GLM4), "Z.ai: GLM-4.5 to 4.7", "MIT"),
+    engine("glm5",           || ByteLevel::shared(&bpe::GLM5), "Z.ai: GLM-5", "MIT"),
+    engine("kimi_k2",        || ByteLevel::shared(&bpe::KIMI_K2), "Moonshot: Kimi K2, K3", "Modified MIT"),
+    engine("minimax_m2",     || ByteLevel::shared(&bpe::MINIMAX_M2), "MiniMax: M2", "see the model card"),
     estimated("command_r",      "Cohere: Command R, R+", "CC-BY-NC-4.0 with the weights"),
-    estimated("gpt_neox",       "EleutherAI: GPT-NeoX, Pythia; MPT, StableLM", "Apache-2.0"),
+    engine("gpt_neox",       || ByteLevel::shared(&bpe::GPT_NEOX), "EleutherAI: GPT-NeoX, Pythia; MPT, StableLM", "Apache-2.0"),
     estimated("bloom",          "BigScience: BLOOM", "RAIL"),
     estimated("grok1",          "xAI: Grok-1", "Apache-2.0"),
-    estimated("claude_legacy",  "Anthropic: Claude 1, 2, Instant", "Apache-2.0"),
+    engine("claude_legacy",  || ByteLevel::shared(&bpe::CLAUDE_LEGACY), "Anthropic: Claude 1, 2, Instant", "Apache-2.0"),
     estimated("claude_v3",      "Anthropic: Claude 3 to Opus and Sonnet 4.6, Haiku 4.5", "not published"),
     estimated("claude_v4_7",    "Anthropic: Claude Opus 4.7 and later models", "not published"),
     estimated("grok",           "xAI: Grok 2 and later", "not published"),
@@ -355,13 +377,15 @@ pub struct StreamCounter {
     /// Length of `pending` below which looking for a cut again is a waste.
     enough: usize,
     total: TokenCount,
+    /// Whether something was counted already.
+    begun: bool,
 }
 
 impl StreamCounter {
     /// Starts a count.
     #[must_use]
     pub fn new(tokenizer: Arc<dyn Tokenizer>) -> Self {
-        StreamCounter { tokenizer, pending: String::new(), enough: 0, total: TokenCount::default() }
+        StreamCounter { tokenizer, pending: String::new(), enough: 0, total: TokenCount::default(), begun: false }
     }
 
     /// Takes the next block of the text.
@@ -378,9 +402,10 @@ impl StreamCounter {
 
     /// Ends the text and says its count.
     #[must_use]
-    pub fn finish(mut self) -> TokenCount {
-        self.total += cut::count_parts(&self.pending, self.tokenizer.cuts(), |part| self.tokenizer.count(part));
-        self.total
+    pub fn finish(self) -> TokenCount {
+        let StreamCounter { tokenizer, pending, mut total, mut begun, .. } = self;
+        total += cut::count_parts(&pending, tokenizer.cuts(), |part| count_next(&*tokenizer, &mut begun, part));
+        total
     }
 
     fn count_what_is_certain(&mut self) {
@@ -389,12 +414,18 @@ impl StreamCounter {
         }
         let mut done = 0;
         while let Some(Cut { at, forced }) = cut::next_cut(&self.pending[done..], self.tokenizer.cuts()) {
-            self.total += cut::part(&self.pending[done..done + at], forced, |part| self.tokenizer.count(part));
+            let StreamCounter { tokenizer, pending, begun, total, .. } = &mut *self;
+            let part = &pending[done..done + at];
+            *total += cut::part(part, forced, |part| count_next(&**tokenizer, begun, part));
             done += at;
         }
         self.pending.drain(..done);
         self.enough = self.pending.len() + cut::CHUNK / 2;
     }
+}
+
+fn count_next(tokenizer: &dyn Tokenizer, begun: &mut bool, part: &str) -> TokenCount {
+    if std::mem::replace(begun, true) { tokenizer.count_more(part) } else { tokenizer.count(part) }
 }
 
 #[cfg(test)]
