@@ -82,7 +82,16 @@ const fn tiktoken(
     steps: &'static [Step],
     frames: &'static [&'static [u8]],
 ) -> Encoding {
-    Encoding { name, normal, steps, frames, symbols: None, cuts: Cuts::Borders, whole_pieces: true, loaded: OnceLock::new() }
+    Encoding {
+        name,
+        normal,
+        steps,
+        frames,
+        symbols: None,
+        cuts: Cuts::Borders,
+        whole_pieces: true,
+        loaded: OnceLock::new(),
+    }
 }
 
 const fn with_symbols(
@@ -92,7 +101,16 @@ const fn with_symbols(
     frames: &'static [&'static [u8]],
     symbols: &'static [u8],
 ) -> Encoding {
-    Encoding { name, normal, steps, frames, symbols: Some(symbols), cuts: Cuts::Spaces, whole_pieces: false, loaded: OnceLock::new() }
+    Encoding {
+        name,
+        normal,
+        steps,
+        frames,
+        symbols: Some(symbols),
+        cuts: Cuts::Spaces,
+        whole_pieces: false,
+        loaded: OnceLock::new(),
+    }
 }
 
 macro_rules! encodings {
@@ -172,7 +190,12 @@ pub(super) fn find_symbols(frame: &[u8]) -> AhoCorasick {
 }
 
 /// Calls `symbol` for every symbol in the text and `other` with what stands between them.
-pub(super) fn around_symbols(symbols: Option<&AhoCorasick>, text: &str, mut symbol: impl FnMut(), mut other: impl FnMut(&str)) {
+pub(super) fn around_symbols(
+    symbols: Option<&AhoCorasick>,
+    text: &str,
+    mut symbol: impl FnMut(),
+    mut other: impl FnMut(&str),
+) {
     let mut done = 0;
     for found in symbols.iter().flat_map(|symbols| symbols.find_iter(text)) {
         if done < found.start() {
@@ -270,14 +293,20 @@ impl Merger {
         for at in 0..units.saturating_sub(1) {
             self.ranks[at] = rank(vocabulary, piece, self.starts[at], self.starts[at + 2]);
         }
-        if units <= SCAN { self.scan(vocabulary, piece) } else { self.pick_from_heap(vocabulary, piece) }
+        if units <= SCAN {
+            self.scan(vocabulary, piece)
+        } else {
+            self.pick_from_heap(vocabulary, piece)
+        }
         self.starts.pop();
         &self.starts
     }
 
     fn scan(&mut self, vocabulary: &Vocabulary, piece: &[u8]) {
         let Merger { starts, ranks, .. } = self;
-        while let Some((at, _)) = ranks.iter().enumerate().filter(|(_, rank)| **rank != NONE).min_by_key(|(_, rank)| **rank) {
+        while let Some((at, _)) =
+            ranks.iter().enumerate().filter(|(_, rank)| **rank != NONE).min_by_key(|(_, rank)| **rank)
+        {
             starts.remove(at + 1);
             ranks.remove(at + 1);
             let pair = |at: usize| match starts.get(at + 2) {

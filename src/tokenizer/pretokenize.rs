@@ -206,7 +206,11 @@ fn kept(found: &str, after: &str, blank: Blank) -> usize {
         Blank::GivesBackAfterBreaks => last.is_whitespace() && !matches!(last, '\r' | '\n'),
     };
     // Whitespace is matched by the rule only, and greedily, so what comes after it is something else.
-    if rule_holds && !after.is_empty() && found.len() > last.len_utf8() { found.len() - last.len_utf8() } else { found.len() }
+    if rule_holds && !after.is_empty() && found.len() > last.len_utf8() {
+        found.len() - last.len_utf8()
+    } else {
+        found.len()
+    }
 }
 
 #[cfg(test)]
@@ -228,7 +232,10 @@ mod tests {
 
     #[test]
     fn what_no_alternative_matches_is_a_piece() {
-        assert_eq!(pieces(DEEPSEEK, "a\0\0 1234漢字カナ。b  12"), ["a", "\0\0", " ", "123", "4", "漢字カナ", "。", "b", "  ", "12"]);
+        assert_eq!(
+            pieces(DEEPSEEK, "a\0\0 1234漢字カナ。b  12"),
+            ["a", "\0\0", " ", "123", "4", "漢字カナ", "。", "b", "  ", "12"]
+        );
     }
 
     #[test]
