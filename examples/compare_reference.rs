@@ -50,7 +50,9 @@ fn published(name: &str) -> Option<(Vec<&'static [u8]>, &'static str, bool)> {
     })
 }
 
-fn reference(name: &str, file: Option<&String>) -> Result<Box<dyn Fn(&str) -> u64>> {
+type Count = Box<dyn Fn(&str) -> u64>;
+
+fn reference(name: &str, file: Option<&String>) -> Result<Count> {
     if let Some(path) = file {
         let reference = from_file(path)?;
         return Ok(Box::new(move |text| reference.count(text).tokens));
