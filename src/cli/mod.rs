@@ -13,8 +13,8 @@ mod estimate;
 mod man;
 mod models;
 mod prices;
-mod prices_time;
 mod prices_import;
+mod prices_time;
 #[cfg(feature = "update")]
 mod prices_update;
 mod shared;

@@ -4,7 +4,7 @@
 //! the text alone: no special tokens and no message frame, and lookalikes such as `<|endoftext|>` are ordinary text.
 //!
 //! Start reading at [`load`], which finds a [`Tokenizer`] by name in the table [`TOKENIZERS`]. A tokenizer whose
-//! vocabulary is inside this crate counts exactly; every other known name is counted by [`estimate`], with a range.
+//! vocabulary is inside this crate counts with it; every other known name is counted by [`estimate`], with a range.
 //! [`from_file`] reads a `tokenizer.json` that a user has. [`StreamCounter`] counts a text of any length in flat memory.
 //!
 //! To add a tokenizer, write one file beside this one and one line in [`TOKENIZERS`].
@@ -14,6 +14,8 @@
 //! * no input makes it panic, and a stream of any length is counted in flat memory: at most [`cut::STRETCH`] bytes of
 //!   it are held at a time.
 
+#[cfg(feature = "claude")]
+pub mod claude;
 pub mod cut;
 pub mod estimate;
 pub mod hf;
@@ -26,6 +28,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "claude")]
+use claude::Claude;
 use cut::{Cut, Cuts};
 use estimate::Estimator;
 use openai::Gpt;
@@ -151,6 +155,13 @@ pub trait Tokenizer: Send + Sync {
     /// Counts a whole text, and nothing but the text.
     fn count(&self, text: &str) -> TokenCount;
 
+    /// Counts a part of a text that another part goes before, when the text was cut at a border.
+    ///
+    /// The default is for tokenizers that count a part the same wherever it stands.
+    fn count_rest(&self, part: &str) -> TokenCount {
+        self.count(part)
+    }
+
     /// Where a text may be cut so that the counts of the parts add up to the count of the whole.
     ///
     /// The safe answer, and the default, is [`Cuts::Nowhere`].
@@ -231,7 +242,13 @@ pub const TOKENIZERS: &[Known] = &[
     estimated("bloom",          "BigScience: BLOOM", "RAIL"),
     estimated("grok1",          "xAI: Grok-1", "Apache-2.0"),
     estimated("claude_legacy",  "Anthropic: Claude 1, 2, Instant", "Apache-2.0"),
+    #[cfg(feature = "claude")]
+    engine("claude_v3",     || Claude::shared(&claude::V3),  "Anthropic: Claude 3 to Opus and Sonnet 4.6, Haiku 4.5", "MIT (reconstructed by ctok)"),
+    #[cfg(not(feature = "claude"))]
     estimated("claude_v3",      "Anthropic: Claude 3 to Opus and Sonnet 4.6, Haiku 4.5", "not published"),
+    #[cfg(feature = "claude")]
+    engine("claude_v4_7",   || Claude::shared(&claude::V4_7), "Anthropic: Claude Opus 4.7 and later models", "MIT (reconstructed by ctok)"),
+    #[cfg(not(feature = "claude"))]
     estimated("claude_v4_7",    "Anthropic: Claude Opus 4.7 and later models", "not published"),
     estimated("grok",           "xAI: Grok 2 and later", "not published"),
     estimated("nova",           "Amazon: Nova", "not published"),
@@ -355,13 +372,15 @@ pub struct StreamCounter {
     /// Length of `pending` below which looking for a cut again is a waste.
     enough: usize,
     total: TokenCount,
+    /// Whether a part has been counted.
+    started: bool,
 }
 
 impl StreamCounter {
     /// Starts a count.
     #[must_use]
     pub fn new(tokenizer: Arc<dyn Tokenizer>) -> Self {
-        StreamCounter { tokenizer, pending: String::new(), enough: 0, total: TokenCount::default() }
+        StreamCounter { tokenizer, pending: String::new(), enough: 0, total: TokenCount::default(), started: false }
     }
 
     /// Takes the next block of the text.
@@ -379,7 +398,9 @@ impl StreamCounter {
     /// Ends the text and says its count.
     #[must_use]
     pub fn finish(mut self) -> TokenCount {
-        self.total += cut::count_parts(&self.pending, self.tokenizer.cuts(), |part| self.tokenizer.count(part));
+        let pending = std::mem::take(&mut self.pending);
+        let cuts = self.tokenizer.cuts();
+        self.total += cut::count_parts(&pending, cuts, |part| count_next(&*self.tokenizer, &mut self.started, part));
         self.total
     }
 
@@ -389,12 +410,18 @@ impl StreamCounter {
         }
         let mut done = 0;
         while let Some(Cut { at, forced }) = cut::next_cut(&self.pending[done..], self.tokenizer.cuts()) {
-            self.total += cut::part(&self.pending[done..done + at], forced, |part| self.tokenizer.count(part));
+            let part = &self.pending[done..done + at];
+            self.total += cut::part(part, forced, |part| count_next(&*self.tokenizer, &mut self.started, part));
             done += at;
         }
         self.pending.drain(..done);
         self.enough = self.pending.len() + cut::CHUNK / 2;
     }
+}
+
+/// Counts the next part of a text; the first is where the text begins.
+fn count_next(tokenizer: &dyn Tokenizer, started: &mut bool, part: &str) -> TokenCount {
+    if std::mem::replace(started, true) { tokenizer.count_rest(part) } else { tokenizer.count(part) }
 }
 
 #[cfg(test)]
