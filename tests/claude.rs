@@ -81,7 +81,7 @@ fn lookalikes_of_marks_are_ordinary_text() {
     }
 }
 
-/// Time for a megabyte: the best of three.
+/// Time for one count: the best of three.
 fn time(tokenizer: &Arc<dyn Tokenizer>, text: &str) -> Duration {
     let run = |_| {
         let start = Instant::now();
@@ -94,11 +94,12 @@ fn time(tokenizer: &Arc<dyn Tokenizer>, text: &str) -> Duration {
 #[test]
 fn monotonous_text_takes_no_longer_than_prose() {
     let prose = include_str!("../data/prompts/tutor.txt");
-    let megabyte = |unit: &str| unit.repeat((1 << 20) / unit.len());
+    let long = |unit: &str| unit.repeat((1 << 17) / unit.len());
     for tokenizer in tokenizers() {
-        let limit = 4 * time(&tokenizer, &megabyte(prose)); // 3 was measured on a quiet machine; tests share theirs
+        // At most 2 times the time of prose was measured; here others run beside it, and quadratic would be 1000 times.
+        let limit = 10 * time(&tokenizer, &long(prose));
         for unit in ["a", "A", " ", "\n", ".", "-", "字", "7", "\u{301}", "e\u{301}", "0123456789", " \n", "👍"] {
-            let took = time(&tokenizer, &megabyte(unit));
+            let took = time(&tokenizer, &long(unit));
             assert!(took <= limit, "{} {unit:?}: {took:?}, limit {limit:?}", tokenizer.name());
         }
     }
@@ -120,9 +121,11 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
     #[test]
     fn a_stream_counts_as_the_whole(text in text(), end in "[a-z0-9字я]", start in "[ \n\t,;字0a]", after in text(), block in 1usize..70_000) {
-        // Long enough that the text is cut, most likely between `end` and `start`.
+        // Long enough to be cut between `end` and `start`. That all cuts are right is tested beside the engine.
         let filler = "-".repeat(farebox::tokenizer::cut::CHUNK - text.len() - end.len());
         let whole = format!("{filler}{text}{end}{start}{after}");
         for tokenizer in tokenizers() {

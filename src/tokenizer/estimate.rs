@@ -119,6 +119,10 @@ impl Tokenizer for Estimator {
     fn cuts(&self) -> Cuts {
         Cuts::Borders
     }
+
+    fn basis(&self) -> Basis {
+        Basis::Estimated
+    }
 }
 
 /// What a ratio multiplies.

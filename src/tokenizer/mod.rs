@@ -168,6 +168,11 @@ pub trait Tokenizer: Send + Sync {
     fn cuts(&self) -> Cuts {
         Cuts::Nowhere
     }
+
+    /// What its counts rest on at best.
+    fn basis(&self) -> Basis {
+        Basis::Exact
+    }
 }
 
 /// How a known tokenizer is to be had in this build.
@@ -193,6 +198,15 @@ pub struct Known {
 }
 
 impl Known {
+    /// What its counts rest on at best.
+    #[must_use]
+    pub fn basis(&self) -> Basis {
+        match self.how {
+            How::Engine(make) => make().basis(),
+            How::Estimate => Basis::Estimated,
+        }
+    }
+
     /// Whether the vocabulary is inside this build, so that counts are not estimates.
     #[must_use]
     pub const fn is_built_in(&self) -> bool {
