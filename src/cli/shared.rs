@@ -36,7 +36,7 @@ pub(crate) struct OutputFlags {
 }
 
 /// Flags of every command that looks prices up.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Prices")]
 pub(crate) struct PriceFlags {
     /// Price as of this day or instant (UTC), such as 2024-11-15; now when left out
