@@ -125,7 +125,7 @@ fn work_out(c: char) -> Flags {
         .or(Flags::COMPOSES.when(composes(c)))
 }
 
-trait Groups {
+trait Groups: Copy {
     fn is_mark(self) -> bool;
     fn is_letter(self) -> bool;
     fn is_punct_or_symbol(self) -> bool;
