@@ -187,7 +187,7 @@ impl fmt::Display for Exact {
 /// Quantity × price ÷ per, exact where the result ends, otherwise rounded half to even at [`ROUNDED_SCALE`].
 ///
 /// # Errors
-/// `None` where the result has more digits than a decimal holds.
+/// `None` where the result has more digits than a decimal holds, or the product before the division more than 127 bits.
 ///
 /// # Examples
 /// ```

@@ -84,6 +84,727 @@ impl Question<'_> {
     }
 }
 
+// ---- Ids
+
+#[test]
+fn an_unknown_id_in_the_shape_of_a_known_one_is_not_free() {
+    let prices = Prices::of_models(r#"  - {id: opus-4-8, prices: [{from: 2026-01-01, rates: {input: "5"}}]}"#);
+    for asked in ["acme/opus-7", "acme/sonnet-4.5", "acme/opus-4.8", "acme/opus-4-8-ultra", "acme/opus-4"] {
+        let error = prices.find(asked, "2026-06-15").unwrap_err();
+        assert_eq!(error.asked, asked);
+    }
+    let error = prices.find("acme/opus-4-9", "2026-06-15").unwrap_err();
+    insta::assert_snapshot!(error, @r#"
+    no model is called "acme/opus-4-9"
+      help: did you mean acme/opus-4-8? `farebox models QUERY` searches; --prices FILE adds one of your own
+    "#);
+}
+
+#[test]
+fn a_prefix_is_not_the_model() {
+    let prices = Prices::of_models(r#"  - {id: pro-2.5, prices: [{from: 2026-01-01, rates: {input: "1"}}]}"#);
+    for asked in ["acme/pro-2.5-ultra", "acme/pro-2", "acme/pro", "acme/pro-2.5-preview-tts"] {
+        assert!(prices.find(asked, "2026-06-15").is_err(), "{asked}");
+    }
+}
+
+#[test]
+fn what_clients_write_around_an_id_comes_off_by_rule_and_is_named() {
+    use farebox::pricing::Matched;
+    let prices = Prices::of_models(
+        r#"
+  - id: opus-4-8
+    aliases: [opus-4-8-20260528]
+    prices: [{from: 2026-01-01, rates: {input: "5"}}]
+"#,
+    );
+    let matched = |asked: &str| prices.find(asked, "2026-06-15").map(|found| found.matched).ok();
+    let cases = [
+        ("acme/opus-4-8", Some(Matched::Id)),
+        ("acme/OPUS-4-8", Some(Matched::Id)),
+        ("acme/opus-4-8-20260528", Some(Matched::Alias)),
+        ("acme/opus-4-8[1m]", Some(Matched::Without("context marker"))),
+        ("acme/opus-4-8@20260528", Some(Matched::Without("date"))),
+        ("acme/opus-4-8@latest", Some(Matched::Without("version marker"))),
+        ("acme/opus-4-8[2m]", None),
+        ("acme/opus-4-8-fast", None),
+    ];
+    for (asked, want) in cases {
+        assert_eq!(matched(asked), want, "{asked}");
+    }
+}
+
+#[test]
+fn a_retired_model_keeps_its_prices() {
+    let prices = Prices::of_models(
+        r#"
+  - id: opus-3
+    retired: 2026-01-05
+    prices: [{from: 2024-02-29, to: 2026-01-05, rates: {input: "15", output: "75"}}]
+"#,
+    );
+    prices.ask("opus-3").at("2025-06-01").reads_a_million().answers("15");
+    prices.ask("opus-3").reads_a_million().answers("not-sold");
+}
+
+/// gpt-4o meant the dearer snapshot until October 2024.
+#[test]
+fn an_alias_that_moved_is_priced_by_what_it_meant_then() {
+    let prices = Prices::of_models(
+        r#"
+  - id: omni-05
+    aliases: [{id: omni, from: 2024-05-13, to: 2024-10-02}]
+    prices: [{from: 2024-05-13, rates: {input: "5", output: "15"}}]
+  - id: omni-08
+    aliases: [{id: omni, from: 2024-10-02}]
+    prices: [{from: 2024-08-06, rates: {input: "2.5", output: "10"}}]
+"#,
+    );
+    let omni = |at: &str| prices.ask("omni").at(at).reads_a_million();
+    omni("2024-05-13").answers("5");
+    omni("2024-10-01T23:59:59Z").answers("5");
+    omni("2024-10-02").answers("2.5");
+    prices.ask("omni-05").at("2024-12-01").reads_a_million().answers("5");
+}
+
+#[test]
+fn a_model_at_another_provider_has_its_own_price() {
+    let prices = Prices::of_file(
+        r#"
+schema: 1
+provider: acme
+role: maker
+models: [{id: open-70b, prices: [{from: 2026-01-01, rates: {input: "1"}}]}]
+---
+schema: 1
+provider: basin
+models: [{id: open-70b, prices: [{from: 2026-01-01, rates: {input: "0.6"}}]}]
+"#,
+    );
+    let found = prices.find("open-70b", "2026-06-15").unwrap();
+    assert_eq!((found.full_id(), found.also_at), ("acme/open-70b".to_owned(), vec!["basin".to_owned()]));
+    assert_eq!(prices.find("basin/open-70b", "2026-06-15").unwrap().full_id(), "basin/open-70b");
+}
+
+// ---- Dates
+
+#[test]
+fn a_past_day_is_priced_at_the_rates_of_that_day() {
+    let prices = Prices::of_models(
+        r#"
+  - id: m
+    prices:
+      - {from: 2025-01-01, to: 2025-06-10, rates: {input: "10", cache_read: "2.5"}}
+      - {from: 2025-06-10, rates: {input: "2", cache_read: "0.5"}}
+"#,
+    );
+    let m = |at: &str| prices.ask("m").at(at).reads_a_million();
+    m("2025-01-01").answers("10");
+    m("2025-06-09T23:59:59Z").answers("10");
+    m("2025-06-10T00:00:00Z").answers("2");
+    m("2030-01-01").answers("2");
+    // The cached price moves with the others: o3 read at 2.5 while it cost 10.
+    prices.ask("m").at("2025-03-01").uses("cache_read", "1000000").answers("2.5");
+}
+
+#[test]
+fn a_day_before_the_first_price_is_not_priced_at_the_first_price() {
+    let prices = Prices::of_models(r#"  - {id: m, prices: [{from: 2025-06-10, rates: {input: "2"}}]}"#);
+    let before = prices.ask("m").at("2025-05-31").reads_a_million();
+    before.answers("before-first-price");
+    insta::assert_snapshot!(before.cost().unwrap_err(), @r#"
+    acme/m has no price on 2025-05-31: its first known price is from 2025-06-10
+      help: `farebox prices show acme/m` prints every period; --at DATE prices at another day
+    "#);
+}
+
+/// DeepSeek changed at an hour of the day: 2025-09-05T16:00Z, and again on the 29th.
+#[test]
+fn a_change_at_an_hour_takes_effect_at_that_hour() {
+    let prices = Prices::of_models(
+        r#"
+  - id: m
+    prices:
+      - {from: 2025-02-08, to: "2025-09-06T00:00:00+08:00", rates: {input: "0.27"}}
+      - {from: "2025-09-05T16:00:00Z", to: 2025-09-29, rates: {input: "0.56"}}
+      - {from: 2025-09-29, rates: {input: "0.28"}}
+"#,
+    );
+    let m = |at: &str| prices.ask("m").at(at).reads_a_million();
+    m("2025-09-05T15:59:59Z").answers("0.27");
+    m("2025-09-05T16:00:00Z").answers("0.56");
+    m("2025-09-06T00:00:00+08:00").answers("0.56");
+    m("2025-09-29").answers("0.28");
+}
+
+#[test]
+fn a_price_announced_for_later_waits_for_its_day() {
+    let prices = Prices::of_models(
+        r#"
+  - id: m
+    prices:
+      - {from: 2026-01-01, to: 2027-01-01, rates: {input: "1"}}
+      - {from: 2027-01-01, rates: {input: "2"}}
+"#,
+    );
+    prices.ask("m").reads_a_million().answers("1");
+    prices.ask("m").at("2027-01-01").reads_a_million().answers("2");
+}
+
+// ---- Absent, zero and not sold
+
+#[test]
+fn absent_zero_and_not_sold_are_three_things() {
+    let prices = Prices::of_models(
+        r#"  - {id: m, prices: [{from: 2026-01-01, rates: {input: "1", cache_read: "0", cache_write_1h: none}}]}"#,
+    );
+    prices.ask("m").uses("cache_read", "1000000").answers("0");
+    prices.ask("m").uses("cache_write_1h", "1000000").answers("not-sold");
+    prices.ask("m").uses("cache_write_5m", "1000000").answers("no-rate");
+    let refusal = prices.ask("m").uses("cache_write_5m", "40").cost().unwrap_err();
+    insta::assert_snapshot!(refusal, @r#"
+    acme/m: 40 of cache_write_5m have no rate
+      help: add `cache_write_5m` to the model's rates in an overlay (--prices FILE)
+    "#);
+}
+
+#[test]
+fn cached_tokens_without_a_cache_price_are_neither_free_nor_half_price() {
+    let prices =
+        Prices::of_models(r#"  - {id: turbo, prices: [{from: 2023-11-06, rates: {input: "10", output: "30"}}]}"#);
+    prices.ask("turbo").uses("input", "1000").uses("cache_read", "1000").answers("no-rate");
+}
+
+#[test]
+fn a_meter_bills_as_another_only_where_that_is_written_down() {
+    let prices = Prices::of_file(
+        r#"
+schema: 1
+provider: acme
+fallbacks: {reasoning: output}
+models:
+  - id: thinker
+    prices: [{from: 2026-01-01, rates: {input: "1", output: "10", cache_read: =input}}]
+  - id: apart
+    prices: [{from: 2026-01-01, rates: {input: "1", output: "10", reasoning: "40"}}]
+"#,
+    );
+    prices.ask("thinker").uses("output", "100000").uses("reasoning", "900000").answers("10");
+    prices.ask("thinker").uses("cache_read", "1000000").answers("1");
+    prices.ask("apart").uses("output", "100000").uses("reasoning", "900000").answers("37");
+    let cost = prices.ask("thinker").uses("output", "1").uses("reasoning", "2").cost().unwrap();
+    assert_eq!(cost.lines.len(), 1, "counted once, as output: {:?}", cost.lines);
+}
+
+#[test]
+fn a_cache_that_lives_longer_has_its_own_price() {
+    let prices = Prices::of_models(
+        r#"
+  - id: m
+    prices: [{from: 2026-01-01, rates: {input: "5", cache_read: "0.5", cache_write_5m: "6.25", cache_write_1h: "10"}}]
+"#,
+    );
+    prices.ask("m").uses("cache_write_5m", "1000000").answers("6.25");
+    prices.ask("m").uses("cache_write_1h", "1000000").answers("10");
+    prices.ask("m").uses("cache_write_12h", "1000000").answers("no-rate");
+}
+
+#[test]
+fn a_cached_token_is_in_one_bucket() {
+    let prices = Prices::of_models(
+        r#"  - {id: m, prices: [{from: 2026-01-01, rates: {input: "2.5", cache_read: "1.25", output: "10"}}]}"#,
+    );
+    let question = prices.ask("m").uses("input", "2000").uses("cache_read", "48000").uses("output", "1200");
+    question.answers("0.077"); // 0.005 + 0.06 + 0.012, as on the invoice
+    assert_eq!(question.usage.prompt_tokens(), 50_000);
+}
+
+// ---- Tiers
+
+fn tiered() -> Prices {
+    Prices::of_models(
+        r#"
+  - id: above
+    prices:
+      - from: 2026-01-01
+        rates: {input: "2", output: "12", cache_read: "0.2"}
+        tiers: [{when: {prompt_tokens: ">200000"}, rates: {input: "4", output: "18"}}]
+  - id: from
+    prices:
+      - from: 2026-01-01
+        rates: {input: "2"}
+        tiers: [{when: {prompt_tokens: ">=200000"}, rates: {input: "4"}}]
+  - id: three
+    prices:
+      - from: 2026-01-01
+        rates: {input: "1"}
+        tiers:
+          - {when: {prompt_tokens: ">1000000"}, rates: {input: "8"}}
+          - {when: {prompt_tokens: ">128000"}, rates: {input: "2"}}
+          - {when: {prompt_tokens: ">256000"}, rates: {input: "4"}}
+"#,
+    )
+}
+
+#[test]
+fn the_boundary_of_a_tier_is_data() {
+    let prices = tiered();
+    for (model, tokens, usd) in [
+        ("above", "200000", "0.4"),
+        ("above", "200001", "0.800004"),
+        ("from", "199999", "0.399998"),
+        ("from", "200000", "0.8"),
+    ] {
+        prices.ask(model).uses("input", tokens).answers(usd);
+    }
+}
+
+#[test]
+fn a_long_prompt_moves_the_whole_request() {
+    let prices = tiered();
+    prices.ask("above").uses("input", "300000").uses("output", "100000").answers("3"); // 1.2 + 1.8, not part by part
+    prices.ask("above").uses("input", "150000").uses("cache_read", "100000").answers("0.62"); // 0.6 + 0.02
+    prices.ask("above").uses("output", "300000").answers("3.6"); // a long answer is no long prompt
+}
+
+#[test]
+fn the_highest_tier_that_matches_wins() {
+    let prices = tiered();
+    for (tokens, usd) in [("100000", "0.1"), ("200000", "0.4"), ("500000", "2"), ("2000000", "16")] {
+        prices.ask("three").uses("input", tokens).answers(usd);
+    }
+}
+
+// ---- What a request asks for
+
+fn served() -> Prices {
+    Prices::of_file(
+        r#"
+schema: 1
+provider: acme
+neutral: {service_tier: [default, auto], inference_geo: [global]}
+multipliers:
+  - {when: {inference_geo: us}, factor: "1.1", models: [chat], from: 2026-02-05}
+models:
+  - id: chat
+    prices:
+      - {from: 2025-10-01, to: 2026-01-01, rates: {input: "1", output: "5"}}
+      - from: 2026-01-01
+        rates: {input: "1", output: "5", web_search: {price: "10", per: 1000}}
+        tiers: [{when: {prompt_tokens: ">2000000"}, rates: {input: "2"}}]
+        variants:
+          - {when: {processing: batch}, rates: {input: "0.5", output: "2.5"}}
+          - {when: {service_tier: flex}, rates: {input: "0.5", output: "2.5"}}
+          - {when: {service_tier: priority}, rates: {input: "2", output: "10"}}
+          - {when: {mode: thinking}, rates: {output: "8"}}
+  - {id: vectors, prices: [{from: 2026-01-01, rates: {input: "0.02"}}]}
+"#,
+    )
+}
+
+#[test]
+fn a_misspelt_or_unknown_value_is_not_the_standard_price() {
+    let prices = served();
+    assert!("service_teir".parse::<Dimension>().is_err());
+    for (dimension, value) in [
+        ("service_tier", "superfast"),
+        ("service_tier", "flexible"),
+        ("speed", "fast"),
+        ("region", "eu"),
+        ("mode", "quick"),
+    ] {
+        prices.ask("chat").says(dimension, value).reads_a_million().answers("no-rate");
+    }
+    let refusal = prices.ask("chat").says("service_tier", "superfast").reads_a_million().cost().unwrap_err();
+    insta::assert_snapshot!(refusal, @r#"
+    acme/chat: no rate for service_tier "superfast"
+      help: its service_tier is one of auto, default, flex, priority; or add a variant in an overlay (--prices FILE)
+    "#);
+}
+
+#[test]
+fn batch_and_flex_are_half_price_only_where_and_since_they_are_sold() {
+    let prices = served();
+    prices.ask("chat").says("processing", "batch").reads_a_million().answers("0.5");
+    prices.ask("chat").says("service_tier", "flex").reads_a_million().answers("0.5");
+    prices.ask("chat").says("service_tier", "priority").reads_a_million().answers("2");
+    prices.ask("chat").says("processing", "batch").at("2025-12-31").reads_a_million().answers("no-rate");
+    prices.ask("vectors").says("processing", "batch").reads_a_million().answers("no-rate");
+    prices.ask("chat").says("processing", "batch").says("service_tier", "flex").reads_a_million().answers("no-rate");
+}
+
+#[test]
+fn a_value_that_changes_nothing_changes_nothing() {
+    let prices = served();
+    for value in ["default", "auto", "AUTO"] {
+        prices.ask("chat").says("service_tier", value).reads_a_million().answers("1");
+    }
+    prices.ask("chat").says("service_tier", "default").says("processing", "batch").reads_a_million().answers("0.5");
+}
+
+#[test]
+fn a_variant_holds_only_for_the_tiers_it_lists() {
+    let prices = served();
+    prices.ask("chat").uses("input", "3000000").answers("6");
+    prices.ask("chat").says("processing", "batch").uses("input", "3000000").answers("no-rate");
+    prices.ask("chat").says("processing", "batch").uses("output", "1000000").answers("2.5");
+}
+
+#[test]
+fn a_search_has_no_batch_price_of_its_own_and_keeps_the_base_one() {
+    let prices = served();
+    prices.ask("chat").says("processing", "batch").uses("web_search", "100").answers("1");
+}
+
+#[test]
+fn thinking_has_its_own_price() {
+    let prices = served();
+    prices.ask("chat").uses("output", "1000000").answers("5");
+    prices.ask("chat").says("mode", "thinking").uses("output", "1000000").answers("8");
+}
+
+#[test]
+fn computing_in_one_country_costs_a_tenth_more() {
+    let prices = served();
+    let us = |at: &str| prices.ask("chat").says("inference_geo", "us").at(at).reads_a_million();
+    us("2026-06-15").answers("1.1");
+    us("2026-02-04").answers("no-rate");
+    us("2026-06-15").uses("web_search", "1000").answers("11.1"); // only tokens move
+    prices.ask("chat").says("inference_geo", "us").says("processing", "batch").reads_a_million().answers("0.55");
+    prices.ask("vectors").says("inference_geo", "us").reads_a_million().answers("no-rate");
+}
+
+#[test]
+fn one_region_is_not_priced_as_another() {
+    let prices = Prices::of_models(
+        r#"
+  - id: nova
+    prices:
+      - from: 2026-01-01
+        rates: {}
+        variants:
+          - {when: {region: us-east-1}, rates: {input: "0.8"}}
+          - {when: {region: eu-central-1}, rates: {input: "1.05"}}
+"#,
+    );
+    let nova = || prices.ask("nova").reads_a_million();
+    nova().says("region", "us-east-1").answers("0.8");
+    nova().says("region", "EU-Central-1").answers("1.05");
+    nova().says("region", "eu-west-1").answers("no-rate");
+    nova().answers("no-rate");
+}
+
+// ---- The time of day
+
+/// As DeepSeek sells: dearer at two times of the working day, from a day on, except on holidays.
+#[test]
+fn a_window_has_a_beginning_weekdays_and_holidays() {
+    let prices = Prices::of_file(
+        r#"
+schema: 1
+provider: acme
+calendars: {feasts: [2026-10-01, 2026-10-02]}
+models:
+  - id: flash
+    prices:
+      - {from: 2026-01-01, to: 2026-08-01, rates: {input: "0.15"}}
+      - from: 2026-08-01
+        rates: {input: "0.15"}
+        schedule:
+          - {windows: ["01:00-04:00", "06:00-10:00"], zone: UTC, weekdays: mon-fri, except: feasts, factor: "2"}
+"#,
+    );
+    for (at, usd) in [
+        ("2026-07-01T02:00:00Z", "0.15"), // before there was a window
+        ("2026-09-14T02:00:00Z", "0.3"),  // a Monday
+        ("2026-09-14T00:59:59Z", "0.15"),
+        ("2026-09-14T01:00:00Z", "0.3"),
+        ("2026-09-14T04:00:00Z", "0.15"),
+        ("2026-09-14T05:00:00Z", "0.15"),
+        ("2026-09-14T09:59:59Z", "0.3"),
+        ("2026-09-13T02:00:00Z", "0.15"), // a Sunday
+        ("2026-10-01T02:00:00Z", "0.15"), // a feast
+        ("2026-10-05T02:00:00Z", "0.3"),
+        ("2026-09-14T10:30:00+08:00", "0.3"), // 02:30 in UTC
+    ] {
+        let question = prices.ask("flash").at(at).reads_a_million();
+        question.answers(usd);
+    }
+}
+
+/// As DeepSeek sold until September 2025: cheaper in a window over midnight; a price without windows came after.
+#[test]
+fn a_window_ends_with_the_prices_it_belongs_to() {
+    let prices = Prices::of_models(
+        r#"
+  - id: chat
+    prices:
+      - from: 2025-02-08
+        to: "2025-09-05T16:00:00Z"
+        rates: {input: "0.27"}
+        schedule: [{windows: ["16:30-00:30"], zone: UTC, factor: "0.5"}]
+      - {from: "2025-09-05T16:00:00Z", rates: {input: "0.56"}}
+"#,
+    );
+    for (at, usd) in [
+        ("2025-06-01T16:29:59Z", "0.27"),
+        ("2025-06-01T16:30:00Z", "0.135"),
+        ("2025-06-02T00:29:59Z", "0.135"),
+        ("2025-06-02T00:30:00Z", "0.27"),
+        ("2025-09-05T17:00:00Z", "0.56"),
+        ("2026-06-15T17:00:00Z", "0.56"),
+    ] {
+        prices.ask("chat").at(at).reads_a_million().answers(usd);
+    }
+}
+
+#[test]
+fn a_night_belongs_to_the_day_it_began_on() {
+    let prices = Prices::of_models(
+        r#"
+  - id: m
+    prices:
+      - from: 2026-01-01
+        rates: {input: "2"}
+        schedule: [{windows: ["22:00-06:00"], zone: "+02:00", weekdays: fri, factor: "0.5"}]
+"#,
+    );
+    for (at, usd) in [
+        ("2026-06-19T21:00:00+02:00", "2"), // a Friday
+        ("2026-06-19T22:00:00+02:00", "1"),
+        ("2026-06-20T05:59:59+02:00", "1"),
+        ("2026-06-20T06:00:00+02:00", "2"),
+        ("2026-06-20T22:00:00+02:00", "2"),
+        ("2026-06-19T02:00:00+02:00", "2"),
+    ] {
+        prices.ask("m").at(at).reads_a_million().answers(usd);
+    }
+}
+
+// ---- Quantities that are not tokens
+
+/// Groq bills speech by the hour, at least ten seconds of it.
+#[test]
+fn a_minimum_is_billed_and_a_rate_by_the_hour_is_not_rounded() {
+    let prices = Prices::of_models(
+        r#"
+  - id: whisper
+    prices: [{from: 2026-01-01, rates: {audio_seconds: {price: "0.111", per: 3600, minimum: "10"}}}]
+"#,
+    );
+    let heard = |seconds: &str| prices.ask("whisper").uses("audio_seconds", seconds);
+    heard("3").answers("0.000308333333333333"); // as 10 s
+    heard("10").answers("0.000308333333333333");
+    heard("10.5").answers("0.00032375");
+    heard("3600").answers("0.111"); // at 0.00003083 a second it would be 0.110988
+    heard("0").answers("0");
+    let cost = heard("3").cost().unwrap();
+    assert_eq!(cost.lines[0].quantity.to_string(), "10");
+    assert_eq!(cost.times(1000).unwrap().total.to_string(), "0.308333333333333", "each request has its minimum");
+}
+
+#[test]
+fn a_started_minute_is_a_minute() {
+    let prices = Prices::of_models(
+        r#"
+  - id: box
+    prices: [{from: 2026-01-01, rates: {compute_seconds: {price: "1.2", per: 3600, minimum: "300", step: "60"}}}]
+"#,
+    );
+    for (seconds, usd) in [("1", "0.1"), ("300", "0.1"), ("301", "0.12"), ("360", "0.12"), ("360.001", "0.14")] {
+        prices.ask("box").uses("compute_seconds", seconds).answers(usd);
+    }
+}
+
+#[test]
+fn an_image_is_priced_by_quality_and_size() {
+    let prices = Prices::of_models(
+        r#"
+  - id: painter
+    prices:
+      - from: 2026-01-01
+        rates: {input: "5"}
+        variants:
+          - {when: {size: "1024x1024"}, rates: {images: {price: "0.04", per: 1}}}
+          - {when: {quality: hd, size: "1024x1024"}, rates: {images: {price: "0.08", per: 1}}}
+"#,
+    );
+    let paints = || prices.ask("painter").uses("images", "2").says("size", "1024x1024");
+    paints().answers("0.08");
+    paints().says("quality", "hd").answers("0.16");
+    paints().says("quality", "ultra").answers("no-rate");
+    prices.ask("painter").uses("images", "2").answers("no-rate");
+    // The size of an image says nothing about a request that made none.
+    prices.ask("painter").says("size", "512x512").reads_a_million().answers("5");
+}
+
+#[test]
+fn a_price_in_credits_is_a_price_in_dollars() {
+    let prices = Prices::of_file(
+        r#"
+schema: 1
+provider: acme
+credits: [{from: 2024-01-01, to: 2026-01-01, usd: "0.01"}, {from: 2026-01-01, usd: "0.012"}]
+models:
+  - id: core
+    prices:
+      - {from: 2025-01-01, to: 2026-01-01, rates: {images: {credits: "6.5", per: 1}}}
+      - {from: 2026-01-01, rates: {images: {credits: "6.5", per: 1}}}
+"#,
+    );
+    prices.ask("core").at("2025-06-01").uses("images", "2").answers("0.13");
+    prices.ask("core").uses("images", "2").answers("0.156");
+}
+
+// ---- Money
+
+#[test]
+fn money_is_never_a_float() {
+    let prices = Prices::of_models(
+        r#"
+  - id: m
+    prices: [{from: 2026-01-01, rates: {input: {price: "0.1", per: 1}, output: {price: "0.2", per: 1}, cache_read: "0.0028"}}]
+"#,
+    );
+    prices.ask("m").uses("input", "1").uses("output", "1").answers("0.3");
+    prices.ask("m").uses("cache_read", "1").answers("0.0000000028");
+    prices.ask("m").uses("cache_read", "9007199254740993").answers("25220157.9132747804");
+}
+
+/// Pages print 0.13 for half of 0.25.
+#[test]
+fn half_of_a_quarter_is_not_rounded() {
+    let prices = Prices::of_models(
+        r#"
+  - id: nano
+    prices:
+      - from: 2026-01-01
+        rates: {input: "0.25"}
+        variants: [{when: {processing: batch}, rates: {input: "0.125"}}]
+"#,
+    );
+    prices.ask("nano").says("processing", "batch").uses("input", "1").answers("0.000000125");
+}
+
+#[test]
+fn more_than_money_can_count_is_refused() {
+    let prices = Prices::of_models(
+        r#"  - {id: m, prices: [{from: 2026-01-01, rates: {input: {price: "79228162514264337593543950335", per: 1}}}]}"#,
+    );
+    prices.ask("m").uses("input", "1").answers("79228162514264337593543950335");
+    prices.ask("m").uses("input", "2").answers("invalid-usage");
+}
+
+#[test]
+fn a_cost_says_which_rates_it_is_from_and_who_read_them() {
+    let prices = Prices::of_file(
+        r#"
+schema: 1
+provider: acme
+sources: {page: {url: "https://acme.example/pricing", checked: 2026-11-20, basis: documented}}
+models:
+  - id: m
+    prices:
+      - from: 2026-01-01
+        to: 2027-01-01
+        source: page
+        rates: {input: "2", output: "4"}
+        tiers: [{when: {prompt_tokens: ">100"}, rates: {input: "3"}}]
+        variants: [{when: {processing: batch}, rates: {output: "1"}}]
+        schedule: [{windows: ["11:00-13:00"], zone: UTC, factor: "2", meters: [input]}]
+"#,
+    );
+    let cost = prices.ask("m").says("processing", "batch").uses("input", "200").uses("output", "50").cost().unwrap();
+    assert_eq!(cost.period.to_string(), "2026-01-01 to 2027-01-01");
+    assert_eq!((cost.source.url.as_str(), cost.source.basis.name()), ("https://acme.example/pricing", "documented"));
+    assert_eq!(cost.source.checked.to_string(), "2026-11-20");
+    let lines: Vec<String> =
+        cost.lines.iter().map(|l| format!("{} {} × {} ÷ {} = {}", l.meter, l.quantity, l.rate, l.per, l.usd)).collect();
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    input 200 × 6 ÷ 1000000 = 0.0012
+    output 50 × 1 ÷ 1000000 = 0.00005
+    "#);
+    insta::assert_snapshot!(cost.applied.join("\n"), @r#"
+    prompt_tokens > 100
+    time of day 12:00 × 2
+    processing=batch
+    "#);
+}
+
+// ---- Overlays
+
+#[test]
+fn a_negotiated_price_replaces_the_bundled_card_as_a_whole() {
+    let bundled = PriceTable::bundled();
+    let prices = Prices::of_file(
+        r#"
+schema: 1
+provider: openai
+models: [{id: gpt-4o, prices: [{from: 2025-01-01, rates: {input: "2"}}]}]
+"#,
+    );
+    let at = "2026-06-15".parse().unwrap();
+    let found = prices.0.find("openai/gpt-4o", at).unwrap();
+    let million = Usage::tokens_in_out(1_000_000, 0);
+    let cost = |usage: &Usage, at| price(&found.provider, &found.model, usage, &Context::default(), at);
+    assert_eq!(cost(&million, at).unwrap().total.to_string(), "2");
+    assert_eq!(cost(&million, at).unwrap().source.basis.name(), "own");
+    // Nothing of the bundled card shines through: neither its output price nor its older periods.
+    assert_eq!(cost(&Usage::tokens_in_out(0, 1), at).unwrap_err().status(), "no-rate");
+    assert_eq!(cost(&million, "2024-11-15".parse().unwrap()).unwrap_err().status(), "before-first-price");
+    assert!(!found.model.tokenizers.is_empty(), "what the table knows beside prices stays");
+    assert_ne!(prices.0.id().sha256, bundled.id().sha256);
+    assert_eq!(prices.0.id().version, format!("{}+overlay", bundled.id().version));
+}
+
+#[test]
+fn a_later_overlay_wins_and_a_broken_one_changes_nothing() {
+    let file = |price: &str| PriceFile {
+        path: "own.yaml".into(),
+        text: format!(
+            "schema: 1\nprovider: acme\nmodels: [{{id: m, prices: [{{from: 2026-01-01, rates: {{input: {price}}}}}]}}]"
+        ),
+    };
+    let mut prices = Prices(PriceTable::bundled());
+    prices.0.lay_over(&[file("\"1\""), file("\"2\"")]).unwrap();
+    prices.ask("m").reads_a_million().answers("2");
+    let id = prices.0.id().clone();
+    let problems = prices.0.lay_over(&[file("\"3\""), file("2.5")]).unwrap_err();
+    assert_eq!(problems[0].code, "float-price");
+    prices.ask("m").reads_a_million().answers("2");
+    assert_eq!(*prices.0.id(), id);
+}
+
+#[test]
+fn a_card_may_have_the_prices_of_another_times_a_factor() {
+    let prices = Prices::of_file(
+        r#"
+schema: 1
+provider: acme
+models:
+  - id: base
+    prices:
+      - from: 2026-01-01
+        rates: {input: "1.5", output: =input, images: {price: "0.5", per: 1}}
+        tiers: [{when: {prompt_tokens: ">2000000"}, rates: {input: "3"}}]
+        variants: [{when: {processing: batch}, rates: {input: "0.75"}}]
+  - {id: fast, prices_of: base, factor: "6"}
+---
+schema: 1
+provider: basin
+models: [{id: hosted, prices_of: acme/base, factor: "0.5"}]
+"#,
+    );
+    prices.ask("fast").reads_a_million().answers("9");
+    prices.ask("fast").uses("input", "3000000").answers("54");
+    prices.ask("fast").says("processing", "batch").reads_a_million().answers("4.5");
+    prices.ask("fast").uses("images", "1").answers("3");
+    let at = "2026-06-15".parse().unwrap();
+    let found = prices.0.find("basin/hosted", at).unwrap();
+    let cost = price(&found.provider, &found.model, &Usage::tokens_in_out(0, 1_000_000), &Context::default(), at);
+    assert_eq!(cost.unwrap().total.to_string(), "0.75");
+}
+
 // ---- Faults of our own that these tests, or the laws in laws.rs, brought to light
 
 #[test]

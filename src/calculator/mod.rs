@@ -111,11 +111,10 @@ impl Cost {
     #[must_use]
     pub fn times(mut self, requests: u64) -> Option<Cost> {
         let requests = Decimal::from(requests);
-        self.total = Usd::ZERO;
+        self.total = self.total.checked_mul(requests)?;
         for line in &mut self.lines {
             line.quantity = exact_product(line.quantity, requests)?;
             line.usd = line.usd.checked_mul(requests)?;
-            self.total = self.total.checked_add(line.usd)?;
         }
         Some(self)
     }

@@ -117,7 +117,7 @@ fn month(setup: &Setup) -> Result<Report, Error> {
     }
     report.machine.insert("table".into(), table_json(setup));
     report.machine.insert("requests".into(), serde_json::json!(REQUESTS * PROMPTS.len() as u64));
-    report.notes.push("exact: the provider's own vocabulary. estimated: no vocabulary in this program yet, so the count has a range, and the cost with it.".into());
+    report.notes.push("exact: the provider's own vocabulary. reconstructed: one recovered from measured counts. estimated: no vocabulary in this program yet, so the count has a range, and the cost with it.".into());
     report.notes.extend(asked.iter().zip(&models).filter_map(|(asked, found)| matched_note(asked, found)));
     report.notes.push(table_line(setup));
     Ok(report)

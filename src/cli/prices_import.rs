@@ -217,11 +217,11 @@ pub(super) fn comparison_report(
 }
 
 fn summary(comparison: &Comparison) -> String {
-    let boundary = comparison.rows.iter().filter(|r| r.verdict == Verdict::Differs && !r.differs_in_money()).count();
-    let in_boundary =
-        if boundary > 0 { format!(" ({boundary} by one token at a boundary alone)") } else { String::new() };
+    let slight = comparison.rows.iter().filter(|r| r.verdict == Verdict::Differs && !r.differs_in_money()).count();
+    let slight =
+        if slight > 0 { format!(" ({slight} by a token at a boundary or by rounding alone)") } else { String::new() };
     format!(
-        "{} models are in both: {} prices are the same, {} differ{in_boundary}, {} are only there, {} only here; {} more models are only there, {} only here.",
+        "{} models are in both: {} prices are the same, {} differ{slight}, {} are only there, {} only here; {} more models are only there, {} only here.",
         comparison.models_in_both,
         comparison.prices(Verdict::Same),
         comparison.prices(Verdict::Differs),
@@ -243,7 +243,7 @@ fn push_row(report: &mut Report, row: &Row) {
     match &row.about {
         About::Price { meter, condition, there, here, boundary } => {
             let change = there.as_ref().zip(here.as_ref()).and_then(|(there, here)| change(there, here));
-            let note = note(change, boundary.as_ref());
+            let note = note(row, boundary.as_ref());
             let exact = |price: &Option<Price>| price.map(|p| json!({"usd": p.usd.to_string(), "per": p.per}));
             let more = json!({"meter": meter.name(), "condition": condition.to_string(), "there": exact(there),
                               "here": exact(here), "change_percent": change.map(|c| c.to_string()), "note": note});
@@ -269,14 +269,11 @@ fn push_row(report: &mut Report, row: &Row) {
     }
 }
 
-fn note(change: Option<Decimal>, boundary: Option<&Condition>) -> String {
-    match (boundary, change) {
-        (Some(boundary), _) => format!("here beyond {boundary}"),
-        // A price of a second or a page that one of the two has rounded.
-        (None, Some(change)) if !change.is_zero() && change.abs() < Decimal::new(5, 2) => {
-            "one of the two is rounded".into()
-        }
-        _ => String::new(),
+fn note(row: &Row, boundary: Option<&Condition>) -> String {
+    match boundary {
+        Some(boundary) => format!("here beyond {boundary}"),
+        None if row.is_rounded() => "one of the two is rounded".into(),
+        None => String::new(),
     }
 }
 

@@ -87,31 +87,29 @@ fn not_fetched(error: FetchError) -> Error {
 
 /// Writes the overlay, if there is one and it is wanted.
 fn keep(args: &Args, plan: &Plan) -> Result<(), Error> {
-    if plan.overlay.is_empty() {
-        say("nothing to write: the table says the same");
-        return Ok(());
-    }
-    let what = format!("{} models with other prices, {} new ones", plan.changed.len(), plan.added.len());
     for concern in plan.concerns.iter().take(10) {
         say(&format!("concern: {concern}"));
     }
     if plan.concerns.len() > 10 {
         say(&format!("concern: {} more like these", plan.concerns.len() - 10));
     }
+    let what = format!("{} models with other prices, {} new ones", plan.changed.len(), plan.added.len());
     if args.dry_run {
         say(&format!("nothing was written: --dry-run ({what})"));
         return Ok(());
     }
-    if !args.yes {
-        if !plan.concerns.is_empty() {
-            return Err(Error::Failed(format!(
-                "nothing was written: {} concerns stand above\n  help: --yes writes in spite of them",
-                plan.concerns.len()
-            )));
-        }
-        if !asked(&what)? {
-            return Err(Error::Usage("nothing was written\n  help: --yes writes without asking".into()));
-        }
+    if !args.yes && !plan.concerns.is_empty() {
+        return Err(Error::Failed(format!(
+            "nothing was written: {} concerns stand above\n  help: --yes writes in spite of them",
+            plan.concerns.len()
+        )));
+    }
+    if plan.overlay.is_empty() {
+        say("nothing to write: the table says the same");
+        return Ok(());
+    }
+    if !args.yes && !asked(&what)? {
+        return Err(Error::Usage("nothing was written\n  help: --yes writes without asking".into()));
     }
     let path = data_folder(|name| std::env::var_os(name))?.join(FILE);
     write(&path, &plan.overlay)?;

@@ -23,7 +23,8 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
         Column::text("licence", "licence of the vocabulary"),
     ]);
     for known in TOKENIZERS {
-        let (basis, tone) = if known.is_built_in() { ("exact", Tone::Good) } else { ("estimated", Tone::Warn) };
+        let basis = known.basis().name();
+        let tone = if known.is_built_in() { Tone::Good } else { Tone::Warn };
         report.push(
             [Cell::text(known.name), Cell::text(basis).tone(tone), Cell::text(known.about), Cell::text(known.licence)],
             json!({"tokenizer": known.name, "basis": basis, "about": known.about, "licence": known.licence}),

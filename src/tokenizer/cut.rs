@@ -24,6 +24,20 @@
 //!
 //! The letters that count here are ranges that hold nothing but letters in every Unicode version; any other character
 //! is of unknown kind and gives no border of kind 2, which costs nothing but a later cut.
+//!
+//! Claude's tokenizers ([`Cuts::Words`]) have other borders. Their text is written with marks that no piece reaches
+//! over: one closes each word, and none mixes white space or ASCII digits with other text, or an ideograph with
+//! anything. So these are borders, where a word is one of letters and not of Han or Hangul:
+//!
+//! 1. `b` is a line feed and `a` a letter of the ranges below, an ASCII character that is seen, an ideograph or `、。〃`;
+//! 2. `a` is a letter of a word and `b` a space, a tab, an ASCII digit or punctuation, an ideograph or `、。〃`;
+//! 3. `a` is an ASCII digit and `b` a tab or ASCII punctuation;
+//! 4. `a` is an ideograph and `b` one of `、。〃`.
+//!
+//! Nor do the marks depend on what is beyond: in 1 and 3 neither side takes one for the other, in 4 neither takes any,
+//! and in 2 the word is closed, and a space that follows is a part that begins with a space and is known to follow
+//! ([`count_rest`](super::Tokenizer::count_rest)). The apostrophe of a contraction looks back farther, so it is no
+//! border. All of `b` begin a character that nothing before composes with, and none of `a` or `b` is stripped.
 
 use super::TokenCount;
 
@@ -48,6 +62,8 @@ pub enum Cuts {
     Borders,
     /// Only before a space that follows a letter or a digit.
     Spaces,
+    /// The ends of words, numbers and lines that the module's documentation proves for Claude.
+    Words,
     /// No place is known: the text is counted as one, up to [`STRETCH`].
     Nowhere,
 }
@@ -159,6 +175,7 @@ pub fn is_border(before: char, after: char, cuts: Cuts) -> bool {
     match cuts {
         Cuts::Borders => {}
         Cuts::Spaces => return after == ' ' && before.is_alphanumeric(),
+        Cuts::Words => return ends_stretch(before, after),
         Cuts::Nowhere => return false,
     }
     if matches!(after, ' ' | '\t') && !before.is_whitespace() {
@@ -168,6 +185,20 @@ pub fn is_border(before: char, after: char, cuts: Cuts) -> bool {
         (Kind::Letter, after) => matches!(after, Kind::Digit | Kind::Other),
         (Kind::Digit, after) => matches!(after, Kind::Letter | Kind::Other),
         _ => false,
+    }
+}
+
+/// Whether a stretch of Claude's marked text always ends between two neighbouring characters.
+fn ends_stretch(before: char, after: char) -> bool {
+    let alone = |c| matches!(c, '\u{4e00}'..='\u{9fa5}' | '\u{3001}'..='\u{3003}');
+    let punct = |c: char| c.is_ascii_punctuation() && c != '\'';
+    match kind(before) {
+        _ if after == '\n' => before.is_ascii_graphic() || alone(before) || kind(before) == Kind::Letter,
+        Kind::Letter if alone(before) => matches!(after, '\u{3001}'..='\u{3003}'),
+        Kind::Letter if matches!(before, '\u{ac00}'..='\u{d7a3}') => false,
+        Kind::Letter => matches!(after, ' ' | '\t' | '0'..='9') || punct(after) || alone(after),
+        Kind::Digit => after == '\t' || punct(after),
+        Kind::Other | Kind::Unknown => false,
     }
 }
 

@@ -4,7 +4,7 @@
 //! the text alone: no special tokens and no message frame, and lookalikes such as `<|endoftext|>` are ordinary text.
 //!
 //! Start reading at [`load`], which finds a [`Tokenizer`] by name in the table [`TOKENIZERS`]. A tokenizer whose
-//! vocabulary is inside this crate counts exactly; every other known name is counted by [`estimate`], with a range.
+//! vocabulary is inside this crate counts with it; every other known name is counted by [`estimate`], with a range.
 //! [`from_file`] reads a `tokenizer.json` that a user has. [`StreamCounter`] counts a text of any length in flat memory.
 //!
 //! To add a tokenizer, write one file beside this one and one line in [`TOKENIZERS`].
@@ -15,6 +15,8 @@
 //!   it are held at a time.
 
 pub mod bpe;
+#[cfg(feature = "claude")]
+pub mod claude;
 pub mod cut;
 pub mod estimate;
 pub mod hf;
@@ -31,6 +33,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use bpe::ByteLevel;
+#[cfg(feature = "claude")]
+use claude::Claude;
 use cut::{Cut, Cuts};
 use estimate::Estimator;
 use openai::Gpt;
@@ -157,11 +161,11 @@ pub trait Tokenizer: Send + Sync {
     /// Counts a whole text, and nothing but the text.
     fn count(&self, text: &str) -> TokenCount;
 
-    /// Counts a text that comes after another one, from which it was cut where [`cuts`](Tokenizer::cuts) allows.
+    /// Counts a part of a text that another part goes before, when the text was cut at a border.
     ///
-    /// Only a tokenizer that puts something before a text, as Llama 2 does, has to tell the two apart.
-    fn count_more(&self, text: &str) -> TokenCount {
-        self.count(text)
+    /// The default is for tokenizers that count a part the same wherever it stands.
+    fn count_rest(&self, part: &str) -> TokenCount {
+        self.count(part)
     }
 
     /// Where a text may be cut so that the counts of the parts add up to the count of the whole.
@@ -169,6 +173,11 @@ pub trait Tokenizer: Send + Sync {
     /// The safe answer, and the default, is [`Cuts::Nowhere`].
     fn cuts(&self) -> Cuts {
         Cuts::Nowhere
+    }
+
+    /// What its counts rest on at best.
+    fn basis(&self) -> Basis {
+        Basis::Exact
     }
 }
 
@@ -195,6 +204,15 @@ pub struct Known {
 }
 
 impl Known {
+    /// What its counts rest on at best.
+    #[must_use]
+    pub fn basis(&self) -> Basis {
+        match self.how {
+            How::Engine(make) => make().basis(),
+            How::Estimate => Basis::Estimated,
+        }
+    }
+
     /// Whether the vocabulary is inside this build, so that counts are not estimates.
     #[must_use]
     pub const fn is_built_in(&self) -> bool {
@@ -253,7 +271,13 @@ pub const TOKENIZERS: &[Known] = &[
     estimated("bloom",          "BigScience: BLOOM", "RAIL"),
     estimated("grok1",          "xAI: Grok-1", "Apache-2.0"),
     engine("claude_legacy",  || ByteLevel::shared(&bpe::CLAUDE_LEGACY), "Anthropic: Claude 1, 2, Instant", "Apache-2.0"),
+    #[cfg(feature = "claude")]
+    engine("claude_v3",     || Claude::shared(&claude::V3),  "Anthropic: Claude 3 to Opus and Sonnet 4.6, Haiku 4.5", "MIT (reconstructed by ctok)"),
+    #[cfg(not(feature = "claude"))]
     estimated("claude_v3",      "Anthropic: Claude 3 to Opus and Sonnet 4.6, Haiku 4.5", "not published"),
+    #[cfg(feature = "claude")]
+    engine("claude_v4_7",   || Claude::shared(&claude::V4_7), "Anthropic: Claude Opus 4.7 and later models", "MIT (reconstructed by ctok)"),
+    #[cfg(not(feature = "claude"))]
     estimated("claude_v4_7",    "Anthropic: Claude Opus 4.7 and later models", "not published"),
     estimated("grok",           "xAI: Grok 2 and later", "not published"),
     estimated("nova",           "Amazon: Nova", "not published"),
@@ -377,15 +401,15 @@ pub struct StreamCounter {
     /// Length of `pending` below which looking for a cut again is a waste.
     enough: usize,
     total: TokenCount,
-    /// Whether something was counted already.
-    begun: bool,
+    /// Whether a part has been counted.
+    started: bool,
 }
 
 impl StreamCounter {
     /// Starts a count.
     #[must_use]
     pub fn new(tokenizer: Arc<dyn Tokenizer>) -> Self {
-        StreamCounter { tokenizer, pending: String::new(), enough: 0, total: TokenCount::default(), begun: false }
+        StreamCounter { tokenizer, pending: String::new(), enough: 0, total: TokenCount::default(), started: false }
     }
 
     /// Takes the next block of the text.
@@ -402,10 +426,11 @@ impl StreamCounter {
 
     /// Ends the text and says its count.
     #[must_use]
-    pub fn finish(self) -> TokenCount {
-        let StreamCounter { tokenizer, pending, mut total, mut begun, .. } = self;
-        total += cut::count_parts(&pending, tokenizer.cuts(), |part| count_next(&*tokenizer, &mut begun, part));
-        total
+    pub fn finish(mut self) -> TokenCount {
+        let pending = std::mem::take(&mut self.pending);
+        let cuts = self.tokenizer.cuts();
+        self.total += cut::count_parts(&pending, cuts, |part| count_next(&*self.tokenizer, &mut self.started, part));
+        self.total
     }
 
     fn count_what_is_certain(&mut self) {
@@ -414,9 +439,8 @@ impl StreamCounter {
         }
         let mut done = 0;
         while let Some(Cut { at, forced }) = cut::next_cut(&self.pending[done..], self.tokenizer.cuts()) {
-            let StreamCounter { tokenizer, pending, begun, total, .. } = &mut *self;
-            let part = &pending[done..done + at];
-            *total += cut::part(part, forced, |part| count_next(&**tokenizer, begun, part));
+            let part = &self.pending[done..done + at];
+            self.total += cut::part(part, forced, |part| count_next(&*self.tokenizer, &mut self.started, part));
             done += at;
         }
         self.pending.drain(..done);
@@ -424,8 +448,9 @@ impl StreamCounter {
     }
 }
 
-fn count_next(tokenizer: &dyn Tokenizer, begun: &mut bool, part: &str) -> TokenCount {
-    if std::mem::replace(begun, true) { tokenizer.count_more(part) } else { tokenizer.count(part) }
+/// Counts the next part of a text; the first is where the text begins.
+fn count_next(tokenizer: &dyn Tokenizer, started: &mut bool, part: &str) -> TokenCount {
+    if std::mem::replace(started, true) { tokenizer.count_rest(part) } else { tokenizer.count(part) }
 }
 
 #[cfg(test)]

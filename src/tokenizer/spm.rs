@@ -161,7 +161,7 @@ impl Tokenizer for SentencePiece {
         })
     }
 
-    fn count_more(&self, text: &str) -> TokenCount {
+    fn count_rest(&self, text: &str) -> TokenCount {
         TokenCount::exact(self.count_part(text, false))
     }
 

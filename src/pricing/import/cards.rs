@@ -13,7 +13,7 @@ use crate::pricing::card::{Kind, Price, Rate, RateCard, Rates, Schedule, Source,
 
 /// The cards of a model, one for each period, oldest first.
 #[must_use]
-pub fn rate_cards(facts: &[Fact], source: &Source) -> Vec<RateCard> {
+pub fn rate_cards(facts: &[Fact], source: &Arc<Source>) -> Vec<RateCard> {
     let mut periods: Vec<Period> = facts.iter().map(|f| f.period).collect();
     periods.sort_by_key(|p| (p.from, p.to));
     periods.dedup();
@@ -26,10 +26,10 @@ pub fn rate_cards(facts: &[Fact], source: &Source) -> Vec<RateCard> {
     cards
 }
 
-fn rate_card(facts: &[Fact], period: Period, source: &Source) -> RateCard {
+fn rate_card(facts: &[Fact], period: Period, source: &Arc<Source>) -> RateCard {
     let mut card = RateCard {
         period,
-        source: Arc::new(source.clone()),
+        source: Arc::clone(source),
         note: None,
         rates: Rates::new(),
         tiers: Vec::new(),

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use rust_decimal::Decimal;
+
 use super::cards::{facts_of, on_the_same_scale};
 use super::{Boundary, Condition, Database, Fact, ListedModel, ListedProvider};
 use crate::meter::Meter;
@@ -82,16 +84,29 @@ impl Verdict {
 }
 
 impl Row {
-    /// Whether the prices differ, not the boundary alone.
+    /// Whether the prices differ: not the boundary alone, and by more than one of the two is rounded.
     #[must_use]
     pub fn differs_in_money(&self) -> bool {
-        matches!(&self.about, About::Price { there: Some(there), here: Some(here), .. } if !is_same(there, here))
+        self.both().is_some_and(|(there, here)| !is_same(there, here) && !is_rounded(there, here))
+    }
+
+    /// Whether one of the two prices is the other one rounded: 0.00003083 for a second and 0.111 for an hour.
+    #[must_use]
+    pub fn is_rounded(&self) -> bool {
+        self.both().is_some_and(|(there, here)| !is_same(there, here) && is_rounded(there, here))
     }
 
     /// Whether it is about a whole model.
     #[must_use]
     pub const fn is_model(&self) -> bool {
         matches!(self.about, About::Model(_))
+    }
+
+    fn both(&self) -> Option<(&Price, &Price)> {
+        match &self.about {
+            About::Price { there: Some(there), here: Some(here), .. } => Some((there, here)),
+            _ => None,
+        }
     }
 }
 
@@ -267,6 +282,15 @@ fn bills_as(rates: &RateCard, card: &ModelCard, fact: &Fact) -> Option<Price> {
     let facts = facts_of(rates, card.info.kind);
     let at_other = facts.into_iter().find(|f| f.meter == *other && f.condition == fact.condition);
     at_other.map(|f| f.price)
+}
+
+/// Whether two prices are less than a two-thousandth apart.
+fn is_rounded(one: &Price, other: &Price) -> bool {
+    let apart = |(a, b): (Decimal, Decimal)| {
+        let difference = a.checked_sub(b)?.abs();
+        Some(difference.checked_mul(Decimal::from(2_000))? < a.max(b))
+    };
+    on_the_same_scale(one, other).and_then(apart) == Some(true)
 }
 
 fn is_same(one: &Price, other: &Price) -> bool {

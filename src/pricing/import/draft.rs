@@ -67,6 +67,9 @@ impl Draft {
     pub fn done(mut self) -> Database {
         for provider in &mut self.providers {
             settle_aliases(provider);
+            for model in &mut provider.models {
+                settle_periods(model, &mut self.unread, &provider.id);
+            }
             provider.models.retain_mut(|model| keep_whole_periods(model, &mut self.unread, &provider.id));
         }
         self.providers.retain(|provider| !provider.models.is_empty());
@@ -101,6 +104,44 @@ fn settle_aliases(provider: &mut ListedProvider) {
     for model in &mut provider.models {
         model.aliases.retain(|alias| taken.insert(alias.to_lowercase()));
     }
+}
+
+/// Periods of a model do not overlap: the later one holds from its beginning on.
+fn settle_periods(model: &mut ListedModel, unread: &mut Vec<Unread>, provider: &str) {
+    let mut periods: Vec<Period> = model.facts.iter().map(|f| f.period).collect();
+    periods.sort_by_key(|p| (p.from, p.to.is_none(), p.to));
+    periods.dedup();
+    let mut settled: Vec<(Period, Option<Period>)> = Vec::with_capacity(periods.len());
+    for period in periods {
+        let is_empty = period.from.is_some() && period.to.is_some_and(|to| Some(to) <= period.from);
+        let last = settled.iter_mut().rev().find_map(|(_, kept)| kept.as_mut());
+        let kept = match last {
+            _ if is_empty => None,
+            Some(last) if last.from == period.from => None,
+            Some(last) if last.overlaps(&period) => {
+                last.to = period.from;
+                Some(period)
+            }
+            _ => Some(period),
+        };
+        settled.push((period, kept));
+    }
+    let mut note = |what: &str| {
+        let place = format!("{provider}/{}", model.id);
+        unread.push(Unread { what: what.to_owned(), place });
+    };
+    for (period, kept) in &settled {
+        match kept {
+            Some(kept) if kept == period => {}
+            Some(_) => note("a period that ends after the next one has begun: the next one holds"),
+            None => note("a second period since the same day, or one that ends before it begins"),
+        }
+    }
+    model.facts.retain_mut(|fact| {
+        let kept = settled.iter().find(|(period, _)| *period == fact.period).and_then(|(_, kept)| *kept);
+        fact.period = kept.unwrap_or(fact.period);
+        kept.is_some()
+    });
 }
 
 /// A period needs a price that does not hang on the prompt's length or the hour; one without is listed instead.
@@ -187,7 +228,7 @@ impl Reading<'_> {
     /// Another id of the model.
     pub fn alias(&mut self, id: &str) {
         let (_, id) = ours(self.draft.format, &self.theirs, id);
-        if !id.eq_ignore_ascii_case(&self.model.id) {
+        if is_id(&id) && !id.eq_ignore_ascii_case(&self.model.id) {
             self.model.aliases.push(id);
         }
     }
@@ -263,6 +304,10 @@ impl Reading<'_> {
 
     /// Ends with the model, and puts it where it belongs.
     pub fn done(mut self) {
+        if !is_id(&self.model.id) || self.provider.is_empty() {
+            self.unread("an id that is none: empty, or with space around it or control characters in it");
+            return;
+        }
         let kind = self.model.info.kind;
         self.model.facts.retain(|fact| says_something(fact, kind));
         if self.model.facts.is_empty() {
@@ -278,6 +323,11 @@ impl Reading<'_> {
         let Reading { draft, place, provider, provider_name, model, .. } = self;
         draft.add(&place, provider, provider_name, model);
     }
+}
+
+/// Whether a price file can name a model so.
+fn is_id(id: &str) -> bool {
+    !id.is_empty() && id.trim() == id && !id.chars().any(char::is_control)
 }
 
 /// A 0 says nothing of a model that does not talk: one that orders documents writes no text and reads none for money.

@@ -22,6 +22,11 @@ const ALL: [(&str, Format); 6] = [
     (LLM_PRICES_VENDOR, Format::LlmPrices),
 ];
 
+fn source() -> Source {
+    let checked = "2026-11-22".parse().unwrap();
+    Source { url: "https://example.org".into(), checked, basis: SourceBasis::Single }
+}
+
 /// Of a model: `meter condition | price / per`, in the order of the file; prices that hold on a day.
 fn shown(database: &Database, provider: &str, model: &str, on: &str) -> Vec<String> {
     let at: Instant = on.parse().unwrap();
@@ -389,6 +394,7 @@ fn what_is_written_reads_back_the_same() {
     for (text, format) in ALL {
         let database = read(text, None).unwrap();
         let source = Source { url: format.page().to_owned(), checked: today, basis: SourceBasis::Single };
+        let source = std::sync::Arc::new(source);
         for provider in &database.providers {
             let file = PriceFile { path: format!("{}.yaml", provider.id), text: imported(&database, provider, today) };
             let (compiled, problems) = compile(std::slice::from_ref(&file), Use::Table, &|_, _| None);
@@ -449,9 +455,38 @@ fn prices_that_cannot_be_are_listed_and_not_read() {
 }
 
 #[test]
+fn periods_that_overlap_are_settled() {
+    let history = |periods: &[(&str, &str, &str)]| {
+        let price = |(input, from, to): &(&str, &str, &str)| {
+            format!(r#"{{"input": {input}, "output": 9, "from_date": {from}, "to_date": {to}}}"#)
+        };
+        let periods: Vec<String> = periods.iter().map(price).collect();
+        let text = format!(
+            r#"{{"vendor": "acme", "models": [{{"id": "m", "name": "M", "price_history": [{}]}}]}}"#,
+            periods.join(",")
+        );
+        let database = read(&text, None).unwrap();
+        let cards = rate_cards(&database.providers[0].models[0].facts, &std::sync::Arc::new(source()));
+        let shown: Vec<String> = cards.iter().map(|c| c.period.to_string()).collect();
+        (shown.join(", "), database.unread.len())
+    };
+    type Case = (&'static [(&'static str, &'static str, &'static str)], &'static str, usize);
+    let cases: [Case; 4] = [
+        // The order of the file does not matter, and periods that meet are fine.
+        (&[("2", "\"2025-02-08\"", "null"), ("1", "null", "\"2025-02-08\"")], "until 2025-02-08, since 2025-02-08", 0),
+        (&[("1", "null", "null"), ("2", "\"2025-02-08\"", "null")], "until 2025-02-08, since 2025-02-08", 1),
+        (&[("1", "null", "null"), ("2", "null", "null")], "start not known", 1),
+        (&[("1", "\"2025-02-08\"", "\"2025-02-01\""), ("2", "\"2025-03-01\"", "null")], "since 2025-03-01", 1),
+    ];
+    for (periods, want, unread) in cases {
+        assert_eq!(history(periods), (want.to_owned(), unread), "{periods:?}");
+    }
+}
+
+#[test]
 fn odd_names_survive_the_price_file() {
     let ids =
-        ["yes", "1.0", "@cf/a b", "~x/latest", "a: b", "näme", "\u{2028}", "a#b", "x:free", "- y", "null", "a\"b\\c"];
+        ["yes", "1.0", "@cf/a b", "~x/latest", "a: b", "näme", "a\u{2028}b", "a#b", "x:free", "- y", "null", "a\"b\\c"];
     let member = |id: &&str| {
         let key = serde_json::to_string(id).unwrap();
         format!("{key}: {{\"litellm_provider\": \"Odd Provider!\", \"input_cost_per_token\": 1e-06}}")

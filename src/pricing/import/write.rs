@@ -2,8 +2,8 @@
 //!
 //! What is written reads back as what it was: `yaml` and `compile` give the same cards again.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 
@@ -13,8 +13,7 @@ use crate::context::Dimension;
 use crate::meter::{Meter, Unit};
 use crate::period::{Instant, Period};
 use crate::pricing::card::{
-    Alias, ModelCard, Multiplier, Price, ProviderHead, Rate, RateCard, Rates, Schedule, Source, SourceBasis, Tier,
-    Variant,
+    Alias, ModelCard, Price, Rate, RateCard, Rates, Schedule, Source, SourceBasis, Tier, Variant,
 };
 
 /// How long a line may be before what is on it gets lines of its own.
@@ -27,8 +26,12 @@ const FALLBACKS: [(Meter, Meter); 2] = [(Meter::Reasoning, Meter::Output), (Mete
 pub struct PriceFileContent<'a> {
     /// Lines of comment at the top.
     pub comment: &'a [String],
-    /// The provider.
-    pub head: &'a ProviderHead,
+    /// The provider's id.
+    pub provider: &'a str,
+    /// Its name for people.
+    pub name: &'a str,
+    /// Values of a request that change no price.
+    pub neutral: &'a [(Dimension, Vec<String>)],
     /// Its models.
     pub models: &'a [ModelCard],
 }
@@ -39,14 +42,8 @@ pub struct PriceFileContent<'a> {
 #[must_use]
 pub fn imported(database: &Database, provider: &ListedProvider, today: Instant) -> String {
     let checked = today.date().to_string().parse().unwrap_or(today);
-    let source = Source { url: database.format.page().to_owned(), checked, basis: SourceBasis::Single };
-    let neutral = ["default", "auto", "standard", "on_demand"].map(str::to_owned).to_vec();
-    let head = ProviderHead {
-        id: provider.id.clone(),
-        name: provider.name.clone().unwrap_or_else(|| provider.id.clone()),
-        neutral: vec![(Dimension::ServiceTier, neutral)],
-        ..ProviderHead::default()
-    };
+    let source = Arc::new(Source { url: database.format.page().to_owned(), checked, basis: SourceBasis::Single });
+    let standard = ["default", "auto", "standard", "on_demand"].map(str::to_owned).to_vec();
     let card = |model: &super::ListedModel| ModelCard {
         id: model.id.clone(),
         aliases: model.aliases.iter().map(|id| Alias { id: id.clone(), period: Period::default() }).collect(),
@@ -56,7 +53,13 @@ pub fn imported(database: &Database, provider: &ListedProvider, today: Instant) 
     };
     let models: Vec<ModelCard> = provider.models.iter().map(card).collect();
     let comment = [format!("Written by `farebox prices import` from {}.", database.format.about())];
-    price_file(&PriceFileContent { comment: &comment, head: &head, models: &models })
+    price_file(&PriceFileContent {
+        comment: &comment,
+        provider: &provider.id,
+        name: provider.name.as_ref().unwrap_or(&provider.id),
+        neutral: &[(Dimension::ServiceTier, standard)],
+        models: &models,
+    })
 }
 
 /// The text of a price file.
@@ -64,7 +67,7 @@ pub fn imported(database: &Database, provider: &ListedProvider, today: Instant) 
 pub fn price_file(content: &PriceFileContent) -> String {
     let mut writer = Writer::new(content.models);
     content.comment.iter().for_each(|line| writer.line(0, &format!("# {line}")));
-    writer.head(content.head, content.models);
+    writer.head(content);
     writer.line(0, "models:");
     content.models.iter().for_each(|model| writer.model(model));
     writer.out
@@ -73,7 +76,7 @@ pub fn price_file(content: &PriceFileContent) -> String {
 /// The text so far, and the names that the file gives its sources and calendars.
 struct Writer {
     out: String,
-    sources: Vec<(String, Source)>,
+    sources: Vec<(String, Arc<Source>)>,
     calendars: Vec<(String, Vec<i64>)>,
 }
 
@@ -81,9 +84,9 @@ impl Writer {
     fn new(models: &[ModelCard]) -> Self {
         let mut writer = Writer { out: String::new(), sources: Vec::new(), calendars: Vec::new() };
         for card in models.iter().flat_map(|m| &m.rate_cards) {
-            if card.source.basis != SourceBasis::Own && !writer.sources.iter().any(|(_, s)| *s == *card.source) {
+            if card.source.basis != SourceBasis::Own && !writer.sources.iter().any(|(_, s)| *s == card.source) {
                 let name = writer.source_name(&card.source);
-                writer.sources.push((name, Source::clone(&card.source)));
+                writer.sources.push((name, card.source.clone()));
             }
             for days in card.schedule.iter().map(|s| &s.except).filter(|days| !days.is_empty()) {
                 if !writer.calendars.iter().any(|(_, known)| known == days) {
@@ -116,33 +119,27 @@ impl Writer {
         let _ = writeln!(self.out, "{:indent$}{text}", "");
     }
 
-    fn head(&mut self, head: &ProviderHead, models: &[ModelCard]) {
+    fn head(&mut self, content: &PriceFileContent) {
         self.line(0, "schema: 1");
-        self.line(0, &format!("provider: {}", scalar(&head.id)));
-        self.line(0, &format!("name: {}", scalar(&head.name)));
+        self.line(0, &format!("provider: {}", scalar(content.provider)));
+        self.line(0, &format!("name: {}", scalar(content.name)));
         if !self.sources.is_empty() {
             self.line(0, "sources:");
-            for (name, Source { url, checked, basis }) in self.sources.clone() {
-                let source = format!("{{url: {}, checked: {checked}, basis: {}}}", quoted(&url), basis.name());
+            for (name, source) in self.sources.clone() {
+                let Source { url, checked, basis } = source.as_ref();
+                let source = format!("{{url: {}, checked: {checked}, basis: {}}}", quoted(url), basis.name());
                 self.line(2, &format!("{}: {source}", scalar(&name)));
             }
         }
-        if !head.neutral.is_empty() {
+        if !content.neutral.is_empty() {
             self.line(0, "neutral:");
-            let mut by_dimension: BTreeMap<Dimension, Vec<String>> = BTreeMap::new();
-            for (dimension, values) in &head.neutral {
-                by_dimension.entry(*dimension).or_default().extend(values.iter().cloned());
-            }
-            for (dimension, mut values) in by_dimension {
-                let mut seen = std::collections::HashSet::new();
-                values.retain(|value| seen.insert(value.clone()));
-                self.line(2, &format!("{dimension}: {}", list(&values)));
-            }
+        }
+        for (dimension, values) in content.neutral {
+            self.line(2, &format!("{dimension}: {}", list(values)));
         }
         let fallbacks: Vec<String> = FALLBACKS.iter().map(|(meter, to)| format!("{meter}: {to}")).collect();
         self.line(0, &format!("fallbacks: {{{}}}", fallbacks.join(", ")));
         self.calendars();
-        self.multipliers(&head.multipliers, models);
     }
 
     fn calendars(&mut self) {
@@ -153,31 +150,6 @@ impl Writer {
             let days: Vec<String> =
                 days.iter().map(|day| Instant::from_unix(day * 86_400).date().to_string()).collect();
             self.line(2, &format!("{name}: [{}]", days.join(", ")));
-        }
-    }
-
-    /// Factors that concern the models of this file.
-    fn multipliers(&mut self, multipliers: &[Multiplier], models: &[ModelCard]) {
-        let here = |id: &&String| models.iter().any(|model| model.id == **id);
-        let concerned = multipliers.iter().filter_map(|m| {
-            let own: Vec<String> = m.models.iter().filter(here).cloned().collect();
-            (m.models.is_empty() || !own.is_empty()).then_some((m, own))
-        });
-        let concerned: Vec<_> = concerned.collect();
-        if !concerned.is_empty() {
-            self.line(0, "multipliers:");
-        }
-        for (multiplier, own) in concerned {
-            let mut parts =
-                vec![format!("when: {}", when(&multiplier.when)), format!("factor: \"{}\"", multiplier.factor)];
-            if !multiplier.meters.is_empty() {
-                parts.push(format!("meters: [{}]", names(&multiplier.meters)));
-            }
-            if !own.is_empty() {
-                parts.push(format!("models: {}", list(&own)));
-            }
-            parts.extend(dates(multiplier.period));
-            self.line(2, &format!("- {{{}}}", parts.join(", ")));
         }
     }
 
@@ -192,7 +164,7 @@ impl Writer {
 
     fn period(&mut self, card: &RateCard) {
         let mut fields = dates(card.period);
-        let source = self.sources.iter().find(|(_, source)| *source == *card.source);
+        let source = self.sources.iter().find(|(_, source)| *source == card.source);
         fields.extend(source.map(|(name, _)| format!("source: {}", scalar(name))));
         fields.extend(card.note.as_ref().map(|note| format!("note: {}", scalar(note))));
         let mut fields = fields.into_iter();

@@ -10,11 +10,12 @@
 pub mod fetch;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::meter::Meter;
 use crate::period::{Instant, Period};
 use crate::pricing::PriceTable;
-use crate::pricing::card::{Alias, ModelCard, Price, ProviderHead, Rate, RateCard, Source, SourceBasis, rate_of};
+use crate::pricing::card::{Alias, ModelCard, Price, Rate, RateCard, Source, SourceBasis, rate_of};
 use crate::pricing::compile::PriceFile;
 use crate::pricing::import::compare::{
     About, Comparison, Index, Row, Verdict, compare, compare_model, in_force, is_live,
@@ -102,8 +103,15 @@ pub fn plan(database: &Database, table: &PriceTable, at: Instant) -> Result<Plan
                 format!("Written by `farebox prices update` on {} from {}.", at.date(), database.format.page()),
                 "Used with --prices; the table inside of the program stays as it is.".to_owned(),
             ];
-            let head = ProviderHead { name: head.name.clone(), ..ProviderHead::clone(head) };
-            files.push(price_file(&PriceFileContent { comment: &comment, head: &head, models: &cards }));
+            // What the table says of the provider holds for its overlays too, and must not stand here a second time.
+            let (provider, name) = (&provider.id, &head.name);
+            files.push(price_file(&PriceFileContent {
+                comment: &comment,
+                provider,
+                name,
+                neutral: &[],
+                models: &cards,
+            }));
         }
     }
     plan.concerns.extend(vanished(database, &index, &seen, at));
@@ -134,6 +142,7 @@ fn changed_cards(
     at: Instant,
 ) -> Vec<ModelCard> {
     let source = Source { url: database.format.page().to_owned(), checked: day_of(at), basis: SourceBasis::Single };
+    let source = Arc::new(source);
     let mut cards = Vec::new();
     let mut by_place: HashMap<usize, &ListedModel> = HashMap::new();
     for model in &provider.models {
@@ -173,7 +182,7 @@ fn day_of(at: Instant) -> Instant {
 }
 
 /// The card of a model that the table does not have.
-fn added(model: &ListedModel, source: &Source, at: Instant) -> Option<ModelCard> {
+fn added(model: &ListedModel, source: &Arc<Source>, at: Instant) -> Option<ModelCard> {
     let answers = model.info.retired.is_none_or(|retired| at < retired);
     (answers && !in_force(&model.facts, at).is_empty()).then(|| ModelCard {
         id: model.id.clone(),
@@ -185,7 +194,7 @@ fn added(model: &ListedModel, source: &Source, at: Instant) -> Option<ModelCard>
 }
 
 /// A card of the table with the database's prices from some day on.
-fn changed(card: &ModelCard, model: &ListedModel, source: &Source, at: Instant) -> ModelCard {
+fn changed(card: &ModelCard, model: &ListedModel, source: &Arc<Source>, at: Instant) -> ModelCard {
     let facts = in_force(&model.facts, at);
     let old = card.rates_at(at);
     let listed_since = facts.iter().filter_map(|f| f.period.from).max();
@@ -210,8 +219,14 @@ fn changed(card: &ModelCard, model: &ListedModel, source: &Source, at: Instant) 
     changed
 }
 
-/// What bills as something else goes on doing so: that is no price.
+/// What bills as something else goes on doing so, and what is rounded up goes on being so: that is no price.
 fn keep_billing(old: Option<&RateCard>, new: &mut RateCard) {
+    for (meter, rate) in &mut new.rates {
+        let known = old.and_then(|old| rate_of(&old.rates, *meter));
+        if let (Rate::Price(price), Some(Rate::Price(known))) = (rate, known) {
+            (price.minimum, price.step) = (known.minimum, known.step);
+        }
+    }
     let same_as = old.iter().flat_map(|old| &old.rates).filter(|(_, rate)| matches!(rate, Rate::SameAs(_)));
     for (meter, rate) in same_as {
         let Rate::SameAs(to) = rate else { continue };
@@ -255,9 +270,8 @@ mod tests {
     fn table() -> PriceTable {
         let page = Format::LlmPrices.page();
         let model = |id: &str, input: &str| {
-            format!(
-                "  - {{id: {id}, prices: [{{from: 2026-01-01, source: page, rates: {{input: \"{input}\", output: \"8\"}}}}]}}\n"
-            )
+            let rates = format!("{{input: \"{input}\", output: {{price: \"8\", minimum: \"10\"}}}}");
+            format!("  - {{id: {id}, prices: [{{from: 2026-01-01, source: page, rates: {rates}}}]}}\n")
         };
         let models: String = (0..12).map(|i| model(&format!("m{i}"), "4")).collect();
         let text = format!(
@@ -285,8 +299,11 @@ mod tests {
 
     #[test]
     fn nothing_changes_where_the_prices_are_the_same() {
-        let plan = planned(with_first("4")).unwrap();
-        assert_eq!((plan.overlay.as_str(), plan.concerns.len()), ("", 0));
+        for same in ["4", "4.0", "3.999"] {
+            // The last is 4 as somebody has rounded it.
+            let plan = planned(with_first(same)).unwrap();
+            assert_eq!((plan.overlay.as_str(), plan.concerns.len()), ("", 0), "{same}");
+        }
     }
 
     #[test]
@@ -328,5 +345,27 @@ mod tests {
     #[test]
     fn an_answer_to_something_else_is_no_database() {
         assert_eq!(planned(with_first("4").take(9)).unwrap_err(), PlanError::TooFew(9));
+    }
+
+    #[test]
+    fn a_factor_of_the_provider_is_not_applied_twice() {
+        use crate::calculator::price;
+        use crate::context::{Context, Dimension};
+        use crate::usage::Usage;
+        let unknown =
+            (0..12).map(|i| format!(r#"{{"id": "made-up-{i}", "vendor": "openai", "input": 1, "output": 2}}"#));
+        let known =
+            r#"{"id": "gpt-5.5", "vendor": "openai", "input": 6, "output": 30, "input_cached": 0.5}"#.to_owned();
+        let members: Vec<String> = std::iter::once(known).chain(unknown).collect();
+        let database = read(&format!("{{\"prices\": [{}]}}", members.join(",")), None).unwrap();
+        let mut table = PriceTable::bundled();
+        let at = AT.parse().unwrap();
+        let text = plan(&database, &table, at).unwrap().overlay;
+        table.lay_over(&[PriceFile { path: "prices-update.yaml".into(), text }]).unwrap();
+        let found = table.find("openai/gpt-5.5", at).unwrap();
+        let in_the_us = Context::default().with(Dimension::Region, "us");
+        let usage = Usage::tokens_in_out(1_000, 0);
+        let cost = price(&found.provider, &found.model, &usage, &in_the_us, at).unwrap();
+        assert_eq!(cost.total.to_string(), "0.0066"); // 1,000 × 6 ÷ 1M × 1.1, since data in one region costs a tenth more
     }
 }

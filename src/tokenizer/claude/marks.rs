@@ -1,0 +1,386 @@
+//! Turns text into the marked text that pieces are measured in, and adds up what it costs.
+//!
+//! The text is normalised, split into runs of one kind, and each run is written with the marks it takes: a word is
+//! opened and closed, and a capital at its head becomes a mark too; punctuation takes marks only beside a space. One
+//! space between a closing and an opening mark is what the two marks stand for, and is not written.
+//!
+//! No piece reaches beyond a closing mark, before an opening one, or over the edge of white space (the test
+//! `pieces_end_at_marks_and_spaces` reads the vocabularies), so the text is priced stretch by stretch between these.
+//!
+//! The rules are those of ctok 1.3.0, found by measuring; start reading at [`cost`].
+
+use std::borrow::Cow;
+
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+
+use super::chars::{self, Flags, Kind, flags};
+use super::vocab::{Head, Vocabulary};
+
+/// How one generation writes text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rules {
+    /// Whether curly quotation marks become straight ones.
+    pub straight_quotes: bool,
+    /// Whether a word of four and more capitals is written in small letters behind a mark.
+    pub caps: bool,
+}
+
+/// What is before a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Before {
+    /// A message frame that ends with an opening mark.
+    OpenFrame,
+    /// A message frame that doesn't.
+    Frame,
+    /// A part of the same text, which ended at a border (see [`Cuts::Words`](super::super::cut::Cuts)).
+    Part,
+}
+
+/// The tokens of a text that ends a message, without the constant part of the frame.
+pub(super) fn cost(vocabulary: &Vocabulary, rules: Rules, before: Before, text: &str) -> u64 {
+    let normal = normalise(text, rules);
+    let body = normal.trim_end_matches('\n');
+    let newlines = normal.len() - body.len();
+    // The frame goes on with two newlines, and one token of the run that they end is the frame's own.
+    let tail = match newlines {
+        0 => 0,
+        _ => vocabulary.cost(Head::Bare, &"\n".repeat(newlines + 2), false) - 1,
+    };
+    // The opening mark of the frame stands for one space of the text, if that space was there from the beginning.
+    let body = match body.strip_prefix(' ') {
+        Some(rest) if before == Before::OpenFrame && text.starts_with(' ') && !rest.starts_with(' ') => rest,
+        _ => body,
+    };
+    let mut writer = Writer { vocabulary, rules, before, stretch: Stretch::new(before), total: tail };
+    writer.write(body);
+    writer.total
+}
+
+fn normalise(text: &str, rules: Rules) -> Cow<'_, str> {
+    if text.bytes().all(|byte| matches!(byte, b'\t' | b'\n' | b' '..=b'~')) {
+        return Cow::Borrowed(text);
+    }
+    let seen = text.chars().fold(Flags::NONE, |seen, c| seen.or(flags(c)));
+    let text = if seen.has(Flags::COMPOSES) && is_nfc_quick(text.chars()) != IsNormalized::Yes {
+        Cow::Owned(text.nfc().collect())
+    } else {
+        Cow::Borrowed(text)
+    };
+    if seen.has(Flags::FOLDED) || matches!(text, Cow::Owned(_)) { Cow::Owned(fold(&text, rules)) } else { text }
+}
+
+/// Strips controls and private characters, and replaces odd spaces, quotation marks and split Thai vowels.
+fn fold(text: &str, rules: Rules) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().filter(|c| !is_stripped(*c)).peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\u{e4d}' if chars.next_if_eq(&'\u{e32}').is_some() => out.push('\u{e33}'),
+            '\u{e000}'..='\u{f8ff}' => {}
+            _ if chars::is_odd_space(c) => out.push(' '),
+            _ => out.push(chars::straight_quote(c).filter(|_| rules.straight_quotes).unwrap_or(c)),
+        }
+    }
+    out
+}
+
+fn is_stripped(c: char) -> bool {
+    matches!(c, '\x01'..='\x08' | '\x0b'..='\x1f' | '\x7f'..='\u{9f}')
+}
+
+/// Neighbouring characters of one kind.
+#[derive(Clone, Copy, Debug)]
+struct Run<'t> {
+    kind: Kind,
+    text: &'t str,
+    first: Flags,
+    last: Flags,
+    /// What all its characters have in common.
+    all: Flags,
+    /// What some of its characters have.
+    any: Flags,
+}
+
+impl Run<'_> {
+    fn is_number(&self) -> bool {
+        matches!(self.kind, Kind::Digit | Kind::Hard) && self.all.has(Flags::DECIMAL.or(Flags::NUMBER))
+    }
+
+    fn begins_like_punct(&self) -> bool {
+        self.first.has(HARD_BORDER)
+    }
+
+    fn ends_like_punct(&self) -> bool {
+        self.last.has(HARD_BORDER)
+    }
+
+    fn is_quote(&self) -> bool {
+        self.text == "'"
+    }
+
+    /// Whether it would take a mark on its right that is not the end of a word.
+    fn has_right_border(&self) -> bool {
+        self.kind == Kind::Punct || self.ends_like_punct() || self.is_number() && self.last.has(Flags::BORDER_NUMBER)
+    }
+
+    /// Whether it begins with the opening mark that a frame ends with.
+    fn begins_open(&self) -> bool {
+        match self.kind {
+            Kind::Word | Kind::Punct | Kind::Stray => true,
+            Kind::Space => self.text.starts_with(' '),
+            Kind::Hard | Kind::Digit => {
+                self.begins_like_punct() || self.is_number() && self.first.has(Flags::BORDER_NUMBER)
+            }
+        }
+    }
+}
+
+const HARD_BORDER: Flags = Flags::SELECTOR.or(Flags::LIKE_PUNCT);
+
+/// Splits a text into runs.
+#[derive(Clone)]
+struct Runs<'t>(&'t str);
+
+impl<'t> Iterator for Runs<'t> {
+    type Item = Run<'t>;
+
+    fn next(&mut self) -> Option<Run<'t>> {
+        let mut chars = self.0.char_indices();
+        let first = flags(chars.next()?.1);
+        let kind = match first.kind() {
+            Kind::Word if first.has(Flags::STRAY) => Kind::Stray,
+            kind => kind,
+        };
+        let (mut last, mut all, mut any, mut end) = (first, first, first, self.0.len());
+        for (at, c) in chars {
+            let next = flags(c);
+            if !goes_on(kind, first, next) {
+                end = at;
+                break;
+            }
+            last = next;
+            all = all.and(next);
+            any = any.or(next);
+        }
+        let (text, rest) = self.0.split_at(end);
+        self.0 = rest;
+        Some(Run { kind, text, first, last, all, any })
+    }
+}
+
+/// Whether the next character belongs to a run of this kind that began with `first`.
+fn goes_on(kind: Kind, first: Flags, next: Flags) -> bool {
+    match kind {
+        Kind::Stray => next.kind() == Kind::Word && next.has(Flags::STRAY),
+        // Punctuation, numbers and letters among them are runs of their own; a selector belongs to what it selects.
+        Kind::Hard => next.kind() == Kind::Hard && (next.has(Flags::SELECTOR) || hard_kind(next) == hard_kind(first)),
+        _ => next.kind() == kind,
+    }
+}
+
+fn hard_kind(flags: Flags) -> u8 {
+    match () {
+        () if flags.has(Flags::LIKE_PUNCT) => 0,
+        () if flags.has(Flags::BORDER_NUMBER) => 1,
+        () => 2,
+    }
+}
+
+/// What is written since the last place that no piece reaches over.
+struct Stretch {
+    head: Head,
+    text: String,
+    /// Whether it began right behind a closing mark.
+    after_close: bool,
+}
+
+impl Stretch {
+    fn new(before: Before) -> Self {
+        // A part that begins with one space was cut behind a word, which was closed.
+        Stretch { head: Head::Bare, text: String::new(), after_close: before == Before::Part }
+    }
+}
+
+/// The runs around the one that is written.
+#[derive(Clone, Copy)]
+struct Around<'t> {
+    before_last: Option<Run<'t>>,
+    last: Option<Run<'t>>,
+    next: Option<Run<'t>>,
+}
+
+struct Writer<'v> {
+    vocabulary: &'v Vocabulary,
+    rules: Rules,
+    before: Before,
+    stretch: Stretch,
+    total: u64,
+}
+
+impl Writer<'_> {
+    fn write(&mut self, text: &str) {
+        let mut runs = Runs(text);
+        let mut next = runs.next();
+        self.write_frame_mark(next, &runs);
+        let (mut before_last, mut last) = (None, None);
+        while let Some(run) = next {
+            next = runs.next();
+            self.write_run(run, Around { before_last, last, next });
+            (before_last, last) = (last, Some(run));
+        }
+        self.flush(false);
+    }
+
+    /// Writes the opening mark of the frame where the text doesn't begin with one.
+    fn write_frame_mark(&mut self, first: Option<Run>, rest: &Runs) {
+        if self.before != Before::OpenFrame {
+            return;
+        }
+        match first {
+            Some(first) if opens_word(&first, rest.clone().next()) => self.push(" ", Kind::Space),
+            Some(first) if first.begins_open() => {}
+            _ => self.stretch.head = Head::Open,
+        }
+    }
+
+    fn write_run(&mut self, run: Run, around: Around) {
+        let (left, right) = (self.has_space_before(around), has_space_after(around));
+        match run.kind {
+            Kind::Word => self.write_word(run, around),
+            Kind::Stray => {
+                self.open(Head::Open);
+                self.push(run.text, run.kind);
+                if around.next.is_none_or(|next| next.kind != Kind::Word) {
+                    self.close();
+                }
+            }
+            kind if kind == Kind::Punct || run.begins_like_punct() || run.ends_like_punct() => {
+                let opens = left && !opens_word(&run, around.next) && (kind == Kind::Punct || run.begins_like_punct());
+                let closes = right && (kind == Kind::Punct || run.ends_like_punct());
+                self.write_bordered(run, opens, closes);
+            }
+            _ if run.is_number() => {
+                let opens = left && run.first.has(Flags::BORDER_NUMBER);
+                let closes = right && run.last.has(Flags::BORDER_NUMBER);
+                self.write_bordered(run, opens, closes);
+            }
+            _ => self.push(run.text, run.kind),
+        }
+    }
+
+    fn write_bordered(&mut self, run: Run, opens: bool, closes: bool) {
+        if opens {
+            self.open(Head::Open);
+        }
+        self.push(run.text, run.kind);
+        if closes {
+            self.close();
+        }
+    }
+
+    fn write_word(&mut self, run: Run, around: Around) {
+        // A mark before the word has opened it, and stands where its first letter would.
+        let opened = around.last.is_some_and(|last| last.kind == Kind::Stray);
+        let head = if opened { Head::Open } else { case_mark(run, self.rules) };
+        if opened {
+            self.push(run.text, run.kind);
+        } else {
+            if !is_contraction(run, around) {
+                self.open(head);
+            }
+            self.push_small(run.text, head);
+        }
+        self.close();
+    }
+
+    /// Whether a space is before the run that is written; an open frame is one.
+    fn has_space_before(&self, around: Around) -> bool {
+        match around.last {
+            None => self.before == Before::OpenFrame,
+            Some(last) => last.kind == Kind::Space && last.text.ends_with(' '),
+        }
+    }
+
+    fn open(&mut self, head: Head) {
+        if self.stretch.after_close && self.stretch.text == " " {
+            self.stretch.text.clear();
+        }
+        self.flush(false);
+        self.stretch.head = head;
+    }
+
+    fn close(&mut self) {
+        self.flush(true);
+        self.stretch.after_close = true;
+    }
+
+    fn push(&mut self, text: &str, kind: Kind) {
+        self.end_other(kind == Kind::Space);
+        self.stretch.text.push_str(text);
+    }
+
+    /// Writes a word in the small letters that its mark asks for.
+    fn push_small(&mut self, text: &str, head: Head) {
+        self.end_other(false);
+        let out = &mut self.stretch.text;
+        match head {
+            Head::Bare | Head::Open => out.push_str(text),
+            Head::Shift => text.chars().for_each(|c| if c == 'İ' { out.push(c) } else { chars::push_lower(out, c) }),
+            Head::Caps => text.chars().for_each(|c| chars::push_lower(out, c)),
+        }
+    }
+
+    /// Ends the stretch if it is white space and what follows is not, or the other way round.
+    fn end_other(&mut self, space: bool) {
+        if !self.stretch.text.is_empty() && self.stretch.text.ends_with([' ', '\t', '\n', '\u{3000}']) != space {
+            self.flush(false);
+        }
+    }
+
+    fn flush(&mut self, close: bool) {
+        let stretch = &mut self.stretch;
+        if stretch.head != Head::Bare || close || !stretch.text.is_empty() {
+            self.total += self.vocabulary.cost(stretch.head, &stretch.text, close);
+            stretch.after_close = false;
+        }
+        stretch.head = Head::Bare;
+        stretch.text.clear();
+    }
+}
+
+/// Whether exactly one space follows the run that is written.
+fn has_space_after(around: Around) -> bool {
+    around
+        .next
+        .is_some_and(|next| next.kind == Kind::Space && next.text.starts_with(' ') && !next.text.starts_with("  "))
+}
+
+/// Whether an apostrophe belongs to the word that follows.
+fn opens_word(run: &Run, next: Option<Run>) -> bool {
+    run.is_quote() && next.is_some_and(|next| matches!(next.kind, Kind::Word | Kind::Stray))
+}
+
+/// Whether the word is the second half of an English contraction, which an apostrophe opens.
+fn is_contraction(run: Run, around: Around) -> bool {
+    matches!(run.text, "s" | "t" | "d" | "m" | "ll" | "re" | "ve")
+        && around.last.is_some_and(|last| last.is_quote())
+        && around.before_last.is_none_or(|before_last| !before_last.has_right_border())
+}
+
+/// The mark that a word takes for its capitals.
+///
+/// None where the small letters and the mark would not give the word back: capitals inside, ẞ anywhere, İ in front,
+/// and for a word of capitals any letter or mark that has no case.
+fn case_mark(run: Run, rules: Rules) -> Head {
+    if !run.any.has(Flags::UPPER) || run.text.contains('ẞ') {
+        return Head::Open;
+    }
+    let all_capitals = !run.any.has(Flags::LOWER.or(Flags::CASELESS)) && !run.text.contains('İ');
+    if rules.caps && all_capitals && run.text.chars().nth(3).is_some() {
+        return Head::Caps;
+    }
+    let is_capital = |c| c != 'İ' && flags(c).has(Flags::UPPER);
+    let mut letters = run.text.chars();
+    let head_alone = letters.next().is_some_and(is_capital) && !letters.any(is_capital);
+    if head_alone { Head::Shift } else { Head::Open }
+}
