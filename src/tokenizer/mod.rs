@@ -22,6 +22,7 @@ pub mod estimate;
 pub mod hf;
 pub mod openai;
 pub mod pretokenize;
+pub mod reference;
 pub mod spm;
 pub mod vocab;
 
