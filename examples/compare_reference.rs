@@ -15,12 +15,11 @@
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{cell::RefCell, env};
 
 use farebox::tokenizer::reference::Reference;
-use farebox::tokenizer::{Basis, StreamCounter, TOKENIZERS, Tokenizer, bpe, from_file, load};
+use farebox::tokenizer::{Basis, StreamCounter, TOKENIZERS, from_file, load};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -46,8 +45,7 @@ fn reference(name: &str, by: &[String]) -> Result<(String, Count)> {
 
 /// Asks a program: a text a line, a count a line.
 fn answers_of(program: &str, arguments: &[String]) -> Result<Count> {
-    let mut child =
-        Command::new(program).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut child = Command::new(program).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let questions = RefCell::new(child.stdin.take().ok_or("no input")?);
     let answers = RefCell::new(BufReader::new(child.stdout.take().ok_or("no output")?).lines());
     Ok(Box::new(move |text| {
@@ -128,20 +126,9 @@ impl Random {
     }
 }
 
-/// The engine of our own, also where `load` counts otherwise.
-fn engine(name: &str) -> Result<Arc<dyn Tokenizer>> {
-    Ok(match name {
-        "r50k_base" => bpe::ByteLevel::shared(&bpe::R50K),
-        "p50k_base" => bpe::ByteLevel::shared(&bpe::P50K),
-        "cl100k_base" => bpe::ByteLevel::shared(&bpe::CL100K),
-        "o200k_base" => bpe::ByteLevel::shared(&bpe::O200K),
-        name => load(name)?,
-    })
-}
-
 /// Compares for so many seconds; says how many differences there were.
 fn compare(name: &str, time: Duration, by: &[String]) -> Result<u64> {
-    let ours = engine(name)?;
+    let ours = load(name)?;
     let (by, reference) = reference(name, by)?;
     let sources: Vec<Vec<char>> = [
         include_str!("../tests/data/token-cases.jsonl"),

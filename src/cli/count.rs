@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::data::load;
 use super::out::Out;
 use super::say;
 use super::shared::{OutputFlags, PriceFlags, Setup};
+use super::verify::{self, Second};
 use super::work::{Choice, TextFlags, warn_of};
 use crate::error::Error;
 use crate::input::lines::{Lines, text_field};
 use crate::input::text::{Source, read_blocks, walk};
 use crate::report::{Cell, Column, Format, Report, write_json_line};
-use crate::tokenizer::{Basis, StreamCounter, TokenCount, Tokenizer, from_file, load};
+use crate::tokenizer::{Basis, StreamCounter, TokenCount, Tokenizer, from_file};
 
 /// Count the tokens of text: files, folders, standard input or --text
 #[derive(Debug, clap::Args)]
@@ -40,6 +42,9 @@ pub(crate) struct Args {
     /// Exit with 3 when a line or file could not be counted
     #[arg(long)]
     strict: bool,
+    /// Count a second time with a reference crate, whole and slowly, and exit with 1 on any difference
+    #[arg(long)]
+    verify: bool,
     #[command(flatten)]
     prices: PriceFlags,
     #[command(flatten)]
@@ -51,6 +56,8 @@ struct Counting {
     tokenizer: Arc<dyn Tokenizer>,
     choice: Choice,
     model: Option<(String, String)>,
+    /// What counts a second time.
+    second: Option<Second>,
 }
 
 impl Counting {
@@ -58,14 +65,14 @@ impl Counting {
         let is_file = name.ends_with(".json") || name.contains(['/', '\\']) || Path::new(name).is_file();
         let tokenizer = if is_file { from_file(name)? } else { load(name)? };
         let choice = Choice { name: tokenizer.name().to_owned(), assumed: false };
-        Ok(Counting { tokenizer, choice, model: None })
+        Ok(Counting { tokenizer, choice, model: None, second: None })
     }
 
     fn of_model(asked: &str, setup: &Setup) -> Result<Counting, Error> {
         let found = setup.find(asked)?;
         let choice = Choice::of(&found, setup);
         let model = Some((found.provider.id.clone(), found.model.id.clone()));
-        Ok(Counting { tokenizer: load(&choice.name)?, choice, model })
+        Ok(Counting { tokenizer: load(&choice.name)?, choice, model, second: None })
     }
 
     fn count(&self, text: &str) -> TokenCount {
@@ -76,7 +83,12 @@ impl Counting {
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Error> {
-    let counting = what_to_count_with(&args)?;
+    let mut counting = what_to_count_with(&args)?;
+    if args.verify {
+        for counting in &mut counting {
+            counting.second = Some(Second::of(&*counting.tokenizer)?);
+        }
+    }
     let mut sink = Sink::open(&args.output)?;
     let mut failed = 0_u64;
     let result = match &args.jsonl {
@@ -88,6 +100,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
         other => other?,
     }
     sink.finish()?;
+    verify::judge(counting.iter().filter_map(|counting| counting.second.as_ref()), args.output.quiet)?;
     if failed > 0 && args.strict { Err(Error::Strict(failed)) } else { Ok(()) }
 }
 
@@ -141,8 +154,17 @@ fn count_texts(args: &Args, counting: &[Counting], sink: &mut Sink, failed: &mut
 
 fn count_text(source: &Source, counting: &[Counting], args: &Args) -> Result<Vec<TokenCount>, Error> {
     let mut counters: Vec<StreamCounter> = counting.iter().map(|c| StreamCounter::new(c.tokenizer.clone())).collect();
-    let read = read_blocks(source, args.text.binary, &mut |block| counters.iter_mut().for_each(|c| c.push(block)))?;
+    let mut whole = String::new();
+    let read = read_blocks(source, args.text.binary, &mut |block| {
+        counters.iter_mut().for_each(|c| c.push(block));
+        if args.verify {
+            whole.push_str(block);
+        }
+    })?;
     warn_of(source, &read, args.output.quiet);
+    for (counting, second) in counting.iter().filter_map(|c| Some((c, c.second.as_ref()?))) {
+        second.check(&source.name(), 1, &*counting.tokenizer, &whole);
+    }
     Ok(counting.iter().zip(counters).map(|(c, counter)| c.choice.finish(counter)).collect())
 }
 
@@ -161,6 +183,9 @@ fn count_lines(
                 Ok(None) => {}
                 Ok(Some(text)) => {
                     for counting in counting {
+                        if let Some(second) = &counting.second {
+                            second.check(&source.name(), number, &*counting.tokenizer, &text);
+                        }
                         sink.row(&source.name(), Some(number), counting, counting.count(&text))?;
                     }
                 }

@@ -8,6 +8,7 @@ pub mod out;
 mod compare;
 mod completions;
 mod count;
+mod data;
 mod demo;
 mod estimate;
 mod man;
@@ -20,6 +21,7 @@ mod prices_update;
 mod shared;
 mod tokenizers;
 mod usage;
+mod verify;
 mod work;
 
 use std::ffi::OsString;

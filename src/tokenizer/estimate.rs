@@ -17,8 +17,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::bpe::{self, ByteLevel};
 use super::cut::{self, Cuts, is_border};
-use super::openai::{self, Gpt};
 use super::{Basis, TokenCount, Tokenizer};
 
 /// The least number of tokens that a range reaches below and above the estimate.
@@ -146,12 +146,12 @@ impl Base {
         let digits = || span.split(|c: char| !c.is_ascii_digit()).map(|run| run.len() as u64);
         let triples = || digits().map(|run| run.div_ceil(3)).sum::<u64>();
         let encoding = match self {
-            Base::O200k => &openai::O200K,
-            Base::Cl100k => &openai::CL100K,
+            Base::O200k => &bpe::O200K,
+            Base::Cl100k => &bpe::CL100K,
             Base::Digits => return TokenCount::exact(digits().sum()),
             Base::Triples => return TokenCount::exact(triples()),
         };
-        let count = Gpt::new(encoding).count(span);
+        let count = ByteLevel::new(encoding).count(span);
         let without = |tokens: u64| tokens.saturating_sub(triples());
         TokenCount { tokens: without(count.tokens), low: without(count.low), high: without(count.high), ..count }
     }

@@ -13,6 +13,7 @@
 //!
 //! Start reading at [`Vocabulary::unpack`]. Nothing here knows how a text is split or merged.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::ops::Range;
 
@@ -208,6 +209,25 @@ impl Vocabulary {
         Ok(Vocabulary::new(all))
     }
 
+    /// Of tokens that a file of the user's has, in the order of their ranks.
+    ///
+    /// # Errors
+    /// A text for people where a token is there twice or empty, or all of them are longer than 4 GiB.
+    pub fn of(tokens: &[Vec<u8>]) -> Result<Self, String> {
+        let mut all = Tokens { bytes: Vec::new(), places: Vec::new() };
+        let mut seen = HashSet::new();
+        for token in tokens {
+            if token.is_empty() || !seen.insert(token.as_slice()) {
+                return Err(format!("the token {:?} is empty or there twice", String::from_utf8_lossy(token)));
+            }
+            let start = u32::try_from(all.bytes.len()).map_err(|_| "its tokens are longer than 4 GiB")?;
+            all.bytes.extend_from_slice(token);
+            let end = u32::try_from(all.bytes.len()).map_err(|_| "its tokens are longer than 4 GiB")?;
+            all.places.push(start..end);
+        }
+        if tokens.is_empty() { Err("it has no tokens".to_owned()) } else { Ok(Vocabulary::new(all)) }
+    }
+
     fn new(tokens: Tokens) -> Self {
         let Tokens { bytes, places } = tokens;
         let slots = vec![FREE; (places.len() * 2).next_power_of_two().max(2)];
@@ -268,9 +288,21 @@ fn hash(bytes: &[u8]) -> u64 {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
     let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(FACTOR).rotate_left(29);
     let (words, rest) = bytes.as_chunks::<8>();
-    let mut hash = words.iter().fold(bytes.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    hash = mix(hash, u64::from_le_bytes(last));
+    let hash = words.iter().fold(bytes.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    let hash = mix(hash, last_word(rest));
     hash ^ (hash >> 31)
+}
+
+/// Up to seven bytes as a number, read without a copy of variable length, which would be a call.
+fn last_word(rest: &[u8]) -> u64 {
+    match (rest.first_chunk::<4>(), rest.last_chunk::<4>(), rest) {
+        // Where both halves overlap they say the same.
+        (Some(head), Some(tail), _) => {
+            u64::from(u32::from_le_bytes(*head)) | u64::from(u32::from_le_bytes(*tail)) << (8 * (rest.len() - 4))
+        }
+        (_, _, [a, b, c]) => u64::from(*a) | u64::from(*b) << 8 | u64::from(*c) << 16,
+        (_, _, [a, b]) => u64::from(*a) | u64::from(*b) << 8,
+        (_, _, [a]) => u64::from(*a),
+        _ => 0,
+    }
 }
