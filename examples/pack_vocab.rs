@@ -68,7 +68,7 @@ const RECIPES: &[(&str, &str, Form, Option<&str>, &str)] = &[
     ("glm4", "glm4.fbv", Form::Tkv, None, "MIT"),
     ("glm5", "glm5.fbv", Form::Tkv, None, "MIT"),
     ("kimi_k2", "kimi_k2.fbv", Form::Tiktoken, None, "Modified MIT"),
-    ("minimax_m2", "minimax_m2.fbv", Form::Tkv, None, "see the model card"),
+    ("minimax_m2", "minimax_m2.fbv", Form::Tkv, None, "Modified MIT"),
     ("gpt_neox", "gpt_neox.fbv", Form::Gguf, None, "Apache-2.0"),
     ("gpt_neox.symbols", "gpt_neox.symbols.fbv", Form::GgufSymbols, None, "Apache-2.0"),
     ("claude_legacy", "claude_legacy.fbv", Form::ClaudeJson, None, "Apache-2.0"),

@@ -76,3 +76,24 @@ fn a_second_count_confirms_the_first_or_says_that_there_is_none() {
         in_folder(&folder, ["count", "--verify", "--tokenizer", name, &file]).run().code(2).says("cannot be verified");
     }
 }
+
+#[test]
+fn every_tokenizer_counts_nothing_as_nothing_and_says_what_is_not_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("latin1.txt");
+    fs::write(&file, b"caf\xe9 na\xefve\xff\xfe").unwrap();
+    let (file, empty) = (file.display().to_string(), folder.path().join("empty.txt").display().to_string());
+    fs::write(&empty, b"").unwrap();
+    for known in farebox::tokenizer::TOKENIZERS {
+        let count = |file: &str| {
+            in_folder(&folder, ["count", "--tokenizer", known.name, "--format", "jsonl", file]).run().code(0)
+        };
+        let nothing = count(&empty).json();
+        assert_eq!(nothing["tokens"], 0, "{}", known.name);
+        let replaced = count(&file);
+        let lossy = String::from_utf8_lossy(b"caf\xe9 na\xefve\xff\xfe").into_owned();
+        let whole = farebox::tokenizer::load(known.name).unwrap().count(&lossy);
+        assert_eq!(replaced.json()["tokens"], whole.tokens, "{}", known.name);
+        replaced.says("not UTF-8 in 4 places, the first at byte 3");
+    }
+}

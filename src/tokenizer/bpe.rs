@@ -525,6 +525,10 @@ fn rank(vocabulary: &Vocabulary, piece: &[u8], start: u32, end: u32) -> u32 {
 }
 
 #[cfg(test)]
+#[path = "../../tests/support/hard_texts.rs"]
+mod hard_texts;
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
@@ -550,6 +554,38 @@ mod tests {
         // o200k_base has a token for 128 spaces, so a run of 2²¹ is 16 384 tokens.
         let spaces = " ".repeat(1 << 21);
         assert_eq!(ByteLevel::new(&O200K).count(&spaces), TokenCount::exact(16_384));
+    }
+
+    /// Tokens that are looked up while a text is counted: the work, without the noise of a clock.
+    fn looked_up(tokenizer: &dyn Tokenizer, text: &str) -> u64 {
+        let count = || super::super::vocab::LOOKED_UP.with(std::cell::Cell::get);
+        let before = count();
+        tokenizer.count(text);
+        count() - before
+    }
+
+    #[test]
+    fn no_text_makes_more_work_than_its_length() {
+        use super::super::spm::{GEMMA3, MISTRAL_V1, SentencePiece};
+        let tokenizers: [Arc<dyn Tokenizer>; 6] = [
+            ByteLevel::shared(&R50K),
+            ByteLevel::shared(&O200K),
+            ByteLevel::shared(&DEEPSEEK_V3),
+            ByteLevel::shared(&GPT_NEOX),
+            SentencePiece::shared(&GEMMA3),
+            SentencePiece::shared(&MISTRAL_V1),
+        ];
+        let lengths = [1 << 15, 1 << 17];
+        let texts = lengths.map(hard_texts::texts);
+        for tokenizer in tokenizers {
+            for ((about, short), (_, long)) in texts[0].iter().zip(&texts[1]) {
+                let (a, b) = (looked_up(&*tokenizer, short), looked_up(&*tokenizer, long));
+                let name = tokenizer.name();
+                // Each byte begins a pair once and each of at most as many merges makes two; windows overlap.
+                assert!(b <= 12 * long.len() as u64, "{name}: {about}: {b} for {} bytes", long.len());
+                assert!(b <= 6 * a + 4_000, "{name}: {about}: {a}, then {b} for four times the text");
+            }
+        }
     }
 
     proptest! {

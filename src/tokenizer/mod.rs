@@ -266,7 +266,7 @@ pub const TOKENIZERS: &[Known] = &[
     engine("glm4",           || ByteLevel::shared(&bpe::GLM4), "Z.ai: GLM-4.5 to 4.7", "MIT"),
     engine("glm5",           || ByteLevel::shared(&bpe::GLM5), "Z.ai: GLM-5", "MIT"),
     engine("kimi_k2",        || ByteLevel::shared(&bpe::KIMI_K2), "Moonshot: Kimi K2, K3", "Modified MIT"),
-    engine("minimax_m2",     || ByteLevel::shared(&bpe::MINIMAX_M2), "MiniMax: M2", "see the model card"),
+    engine("minimax_m2",     || ByteLevel::shared(&bpe::MINIMAX_M2), "MiniMax: M2", "Modified MIT"),
     estimated("command_r",      "Cohere: Command R, R+", "CC-BY-NC-4.0 with the weights"),
     engine("gpt_neox",       || ByteLevel::shared(&bpe::GPT_NEOX), "EleutherAI: GPT-NeoX, Pythia; MPT, StableLM", "Apache-2.0"),
     estimated("bloom",          "BigScience: BLOOM", "RAIL"),
