@@ -56,7 +56,7 @@ const RECIPES: &[(&str, &str, Form, Option<&str>, &str)] = &[
     ("llama3", "llama/llama3.fbv", Form::Tiktoken, Some("cl100k_base.fbv"), "Llama 3 Community License"),
     ("llama4", "llama/llama4.fbv", Form::Tiktoken, None, "Llama 4 Community License"),
     ("mistral_v1_spm", "mistral_v1_spm.fbv", Form::SentencePiece, None, "Apache-2.0"),
-    ("mistral_v3_spm", "mistral_v3_spm.fbv", Form::SentencePiece, None, "Apache-2.0"),
+    ("mistral_v3_spm", "mistral_v1_spm.fbv", Form::SentencePiece, None, "Apache-2.0"),
     ("mistral_tekken", "mistral_tekken.fbv", Form::Tekken(130_072), None, "Apache-2.0"),
     ("gemma3.symbols", "gemma3.symbols.fbv", Form::SpmSymbols, None, "facts read from a file under the Gemma Terms"),
     ("gemma4", "gemma4.fbv", Form::Mbpe, None, "Apache-2.0"),

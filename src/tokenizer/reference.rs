@@ -212,8 +212,7 @@ fn published_as_merges(name: &str) -> Option<Form> {
         "qwen2" => bytes(frames::QWEN2, frames::QWEN2_SYMBOLS, &[QWEN2], true),
         "deepseek_v3" => bytes(frames::DEEPSEEK_V3, frames::DEEPSEEK_V3_SYMBOLS, &DEEPSEEK, false),
         "gpt_neox" => bytes(frames::GPT_NEOX, frames::GPT_NEOX_SYMBOLS, &[GPT2], true),
-        "mistral_v1_spm" => chars(frames::MISTRAL_V1_SPM, None),
-        "mistral_v3_spm" => chars(frames::MISTRAL_V3_SPM, None),
+        "mistral_v1_spm" | "mistral_v3_spm" => chars(frames::MISTRAL_SPM, None),
         "gemma4" => chars(frames::GEMMA4, None),
         "gemma3" => chars(frames::GEMMA4, Some(frames::GEMMA3_SYMBOLS)),
         #[cfg(feature = "llama")]

@@ -51,9 +51,9 @@ macro_rules! models {
 
 models! {
     /// Mistral 7B and Mixtral.
-    MISTRAL_V1 = "mistral_v1_spm" MISTRAL_V1_SPM None, true;
+    MISTRAL_V1 = "mistral_v1_spm" MISTRAL_SPM None, true;
     /// Mistral 7B v0.3 and Mixtral 8x22B.
-    MISTRAL_V3 = "mistral_v3_spm" MISTRAL_V3_SPM None, true;
+    MISTRAL_V3 = "mistral_v3_spm" MISTRAL_SPM None, true;
     /// Gemma 3.
     GEMMA3 = "gemma3" GEMMA4 Some(frames::GEMMA3_SYMBOLS), false;
     /// Gemma 4.

@@ -60,10 +60,8 @@ pub mod frames {
         MINIMAX_M2 "minimax_m2.fbv";
         /// Mistral's Tekken.
         MISTRAL_TEKKEN "mistral_tekken.fbv";
-        /// Mistral's first SentencePiece model.
-        MISTRAL_V1_SPM "mistral_v1_spm.fbv";
-        /// Mistral's third SentencePiece model.
-        MISTRAL_V3_SPM "mistral_v3_spm.fbv";
+        /// Mistral's first SentencePiece model; the third has other control tokens and the same pieces.
+        MISTRAL_SPM "mistral_v1_spm.fbv";
         /// Gemma 4, and Gemma 3 but for its symbols.
         GEMMA4 "gemma4.fbv";
         /// The strings that Gemma 3 finds before it merges.

@@ -177,7 +177,7 @@ mod tests {
 
     /// Mistral's first model as a `.model`, of some kind and with some treatment of spaces.
     fn model(kind: u8, squeezes: u8) -> Vec<u8> {
-        let tokens = Tokens::unpack(frames::MISTRAL_V1_SPM).unwrap();
+        let tokens = Tokens::unpack(frames::MISTRAL_SPM).unwrap();
         let bytes = (0..=255).map(|byte: u8| (format!("<0x{byte:02X}>").into_bytes(), 0.0_f32, 6));
         let pieces = (0_i16..).zip(tokens.iter()).map(|(rank, token)| (token.to_vec(), f32::from(-rank), 1));
         let mut out = Vec::new();
