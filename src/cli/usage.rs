@@ -56,8 +56,11 @@ struct Outcome<'r> {
     model: Option<&'r str>,
     at: Instant,
     has_time: bool,
-    result: Result<(Cost, Arc<Found>), (&'static str, String, Vec<String>)>,
+    result: Result<(Cost, Arc<Found>), Refused>,
 }
+
+/// The status for machines, the reason for people, and similar ids where the model is not known.
+type Refused = (&'static str, String, Vec<String>);
 
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     let setup = args.prices.setup()?;
