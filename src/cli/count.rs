@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::chat::{MediaFlags, Place, each_request};
 use super::out::Out;
 use super::say;
 use super::shared::{OutputFlags, PriceFlags, Setup};
 use super::work::{Choice, TextFlags, warn_of};
+use crate::conversation::Conversation;
 use crate::error::Error;
 use crate::input::lines::{Lines, text_field};
 use crate::input::text::{Source, read_blocks, walk};
 use crate::report::{Cell, Column, Format, Report, write_json_line};
+use crate::tokenizer::chat::{Counted, Framing, Refused, Template};
 use crate::tokenizer::{Basis, StreamCounter, TokenCount, Tokenizer, from_file, load};
 
 /// Count the tokens of text: files, folders, standard input or --text
@@ -23,8 +26,12 @@ use crate::tokenizer::{Basis, StreamCounter, TokenCount, Tokenizer, from_file, l
   farebox count src docs --tokenizer o200k_base
   farebox count --jsonl text --tokenizer cl100k_base --format jsonl prompts.jsonl
   cat notes.md | farebox count -m gpt-4o
+  farebox count --chat -m gpt-4o -m claude-opus-4-6 request.json
+  farebox count --chat-template qwen3 requests.jsonl
+  farebox count -m gpt-4o -m claude-opus-4-6 --image photo.jpg --image 1024x768:low
 
-A count of plain text is the text alone: no special tokens and no message frame.")]
+A count of plain text is the text alone: no special tokens and no message frame. With --chat it is what the provider
+bills for the request: messages, tools and attachments with the frame around them.")]
 pub(crate) struct Args {
     #[command(flatten)]
     text: TextFlags,
@@ -37,6 +44,15 @@ pub(crate) struct Args {
     /// Count the string in this field of each line of JSON Lines input
     #[arg(long, value_name = "FIELD")]
     jsonl: Option<String>,
+    /// Read requests (messages, tools …) in any provider's form and count what is billed, frame included
+    #[arg(long, conflicts_with = "jsonl")]
+    chat: bool,
+    /// Read requests and count the prompt that this published template writes; repeatable
+    #[arg(long = "chat-template", value_name = "NAME", conflicts_with_all = ["jsonl", "models", "tokenizers"],
+          value_parser = clap::builder::PossibleValuesParser::new(Template::ALL.iter().map(|t| t.name())))]
+    templates: Vec<String>,
+    #[command(flatten)]
+    media: MediaFlags,
     /// Exit with 3 when a line or file could not be counted
     #[arg(long)]
     strict: bool,
@@ -51,6 +67,14 @@ struct Counting {
     tokenizer: Arc<dyn Tokenizer>,
     choice: Choice,
     model: Option<(String, String)>,
+    /// How its requests are counted.
+    requests: Requests,
+}
+
+/// How a request is turned into a prompt.
+enum Requests {
+    Framed(Framing),
+    Template(Template),
 }
 
 impl Counting {
@@ -58,14 +82,48 @@ impl Counting {
         let is_file = name.ends_with(".json") || name.contains(['/', '\\']) || Path::new(name).is_file();
         let tokenizer = if is_file { from_file(name)? } else { load(name)? };
         let choice = Choice { name: tokenizer.name().to_owned(), assumed: false };
-        Ok(Counting { tokenizer, choice, model: None })
+        let requests = Requests::Framed(Framing::of("", tokenizer.clone(), false));
+        Ok(Counting { tokenizer, choice, model: None, requests })
     }
 
     fn of_model(asked: &str, setup: &Setup) -> Result<Counting, Error> {
         let found = setup.find(asked)?;
         let choice = Choice::of(&found, setup);
         let model = Some((found.provider.id.clone(), found.model.id.clone()));
-        Ok(Counting { tokenizer: load(&choice.name)?, choice, model })
+        let tokenizer = load(&choice.name)?;
+        let requests = Requests::Framed(Framing::of(&found.full_id(), tokenizer.clone(), choice.assumed));
+        Ok(Counting { tokenizer, choice, model, requests })
+    }
+
+    fn of_template(name: &str) -> Result<Counting, Error> {
+        let template = Template::named(name).ok_or_else(|| Error::Usage(format!("no template is called {name:?}")))?;
+        let tokenizer = load(template.tokenizer())?;
+        let choice = Choice { name: tokenizer.name().to_owned(), assumed: false };
+        Ok(Counting { tokenizer, choice, model: None, requests: Requests::Template(template) })
+    }
+
+    /// The framing of a model: attachments have no rule without one.
+    fn requests_framing(&self) -> Result<&Framing, Error> {
+        match &self.requests {
+            Requests::Framed(framing) if self.model.is_some() => Ok(framing),
+            _ => Err(Error::Usage(
+                "what an attachment costs depends on the model\n  help: give one, such as --model gpt-4o".into(),
+            )),
+        }
+    }
+
+    fn count_request(&self, request: &Conversation) -> Result<Counted, Refused> {
+        match &self.requests {
+            Requests::Framed(framing) => framing.count(request),
+            Requests::Template(template) => {
+                Ok(Counted { count: template.count(request)?, notes: request.unread.clone() })
+            }
+        }
+    }
+
+    /// `provider/model`, or the tokenizer's name.
+    fn name(&self) -> String {
+        self.model.as_ref().map_or_else(|| self.choice.name.clone(), |(provider, model)| format!("{provider}/{model}"))
     }
 
     fn count(&self, text: &str) -> TokenCount {
@@ -75,12 +133,19 @@ impl Counting {
     }
 }
 
+impl Args {
+    fn reads_requests(&self) -> bool {
+        self.chat || !self.templates.is_empty()
+    }
+}
+
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     let counting = what_to_count_with(&args)?;
     let mut sink = Sink::open(&args.output)?;
     let mut failed = 0_u64;
     let result = match &args.jsonl {
         Some(field) => count_lines(&args, field, &counting, &mut sink, &mut failed),
+        None if args.reads_requests() => count_requests(&args, &counting, &mut sink, &mut failed),
         None => count_texts(&args, &counting, &mut sink, &mut failed),
     };
     match result {
@@ -99,7 +164,10 @@ fn what_to_count_with(args: &Args) -> Result<Vec<Counting>, Error> {
             counting.push(Counting::of_model(model, &setup)?);
         }
     }
-    if counting.is_empty() {
+    for name in &args.templates {
+        counting.push(Counting::of_template(name)?);
+    }
+    if counting.is_empty() && !args.chat {
         return Err(Error::Usage("count for which model?\n  help: give --model gpt-4o or --tokenizer o200k_base; both repeat, `farebox models` lists the models".into()));
     }
     Ok(counting)
@@ -108,7 +176,9 @@ fn what_to_count_with(args: &Args) -> Result<Vec<Counting>, Error> {
 /// Files, folders, standard input or `--text`: a row for each, and a total where there are several.
 fn count_texts(args: &Args, counting: &[Counting], sink: &mut Sink, failed: &mut u64) -> Result<(), Error> {
     let mut sources = Vec::new();
-    for source in args.text.sources("--text TEXT")? {
+    let media = args.media.read()?;
+    let given = if media.is_empty() || args.text.is_given() { args.text.sources("--text TEXT")? } else { Vec::new() };
+    for source in given {
         match source {
             Source::File(path) => {
                 sources.extend(walk(&path)?.into_iter().map(|file| (Source::File(file), path.is_dir())))
@@ -130,11 +200,20 @@ fn count_texts(args: &Args, counting: &[Counting], sink: &mut Sink, failed: &mut
         };
         for ((counting, count), total) in counting.iter().zip(counts).zip(&mut totals) {
             *total += count;
-            sink.row(&source.name(), None, counting, count)?;
+            sink.row(&source.name(), Place::default(), counting, count)?;
         }
     }
-    if sources.len() > 1 {
-        sink.totals(counting, &totals, sources.len());
+    for (name, media) in &media {
+        for (counting, total) in counting.iter().zip(&mut totals) {
+            let request = super::chat::alone(media.clone());
+            let counted = counting.requests_framing()?.count(&request)?;
+            sink.notes(name, &counted.notes);
+            *total += counted.count;
+            sink.row(name, Place::default(), counting, counted.count)?;
+        }
+    }
+    if sources.len() + media.len() > 1 {
+        sink.totals(counting, &totals, sources.len() + media.len());
     }
     Ok(())
 }
@@ -161,7 +240,7 @@ fn count_lines(
                 Ok(None) => {}
                 Ok(Some(text)) => {
                     for counting in counting {
-                        sink.row(&source.name(), Some(number), counting, counting.count(&text))?;
+                        sink.row(&source.name(), Place::line(number), counting, counting.count(&text))?;
                     }
                 }
                 Err(problem) => {
@@ -172,6 +251,69 @@ fn count_lines(
         }
     }
     Ok(())
+}
+
+/// Requests: a row for each, in order, for each model; the request's own model where none was asked for.
+fn count_requests(args: &Args, counting: &[Counting], sink: &mut Sink, failed: &mut u64) -> Result<(), Error> {
+    let setup = if counting.is_empty() { Some(args.prices.setup()?) } else { None };
+    let mut own: Vec<(String, Counting)> = Vec::new();
+    for source in args.text.sources("--text REQUEST")? {
+        each_request(&source, &mut |place, read| {
+            let problem = |sink: &mut Sink, what: &str| sink.warn(&format!("{}:{place}: {what}", source.name()));
+            let request = match read {
+                Ok(request) => request,
+                Err(what) => {
+                    *failed += 1;
+                    problem(sink, &what);
+                    return Ok(());
+                }
+            };
+            let counting = match &setup {
+                None => counting,
+                Some(setup) => match named_by(&request, &mut own, setup) {
+                    Ok(counting) => std::slice::from_ref(counting),
+                    Err(error) => {
+                        *failed += 1;
+                        problem(sink, &error.to_string());
+                        return Ok(());
+                    }
+                },
+            };
+            for counting in counting {
+                match counting.count_request(&request) {
+                    Ok(counted) => {
+                        sink.notes(&format!("{}:{place}: {}", source.name(), counting.name()), &counted.notes);
+                        sink.row(&source.name(), place, counting, counted.count)?;
+                    }
+                    Err(refused) => {
+                        *failed += 1;
+                        problem(sink, &refused.to_string());
+                    }
+                }
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// What counts for the model that a request names.
+fn named_by<'o>(
+    request: &Conversation,
+    own: &'o mut Vec<(String, Counting)>,
+    setup: &Setup,
+) -> Result<&'o Counting, Error> {
+    let Some(model) = &request.model else {
+        return Err(Error::Usage("the request names no model\n  help: give one, such as --model gpt-4o".into()));
+    };
+    let at = match own.iter().position(|(name, _)| name == model) {
+        Some(at) => at,
+        None => {
+            own.push((model.clone(), Counting::of_model(model, setup)?));
+            own.len() - 1
+        }
+    };
+    Ok(&own[at].1)
 }
 
 /// Where rows go: straight out as JSON Lines, since a million lines need no table in memory, or into a report.
@@ -197,8 +339,8 @@ impl Sink {
         Ok(Sink { out: Out::open(flags.output.as_deref())?, flags: flags.clone(), report })
     }
 
-    fn row(&mut self, source: &str, line: Option<u64>, counting: &Counting, count: TokenCount) -> Result<(), Error> {
-        let machine = row_json(source, line, counting, count);
+    fn row(&mut self, source: &str, place: Place, counting: &Counting, count: TokenCount) -> Result<(), Error> {
+        let machine = row_json(source, place, counting, count);
         if self.flags.format == Format::Jsonl {
             write_json_line(&machine, &mut self.out)?;
             return Ok(());
@@ -207,7 +349,7 @@ impl Sink {
         let bound = |n| if count.basis == Basis::Exact { Cell::default() } else { Cell::quantity(n) };
         let cells = [
             Cell::text(source),
-            line.map_or_else(Cell::default, Cell::quantity),
+            place.line.map_or_else(Cell::default, Cell::quantity),
             model.map_or_else(Cell::default, Cell::text),
             Cell::text(&counting.choice.name),
             Cell::quantity(count.tokens),
@@ -219,11 +361,21 @@ impl Sink {
         Ok(())
     }
 
+    /// What a person should know about a count.
+    fn notes(&self, place: &str, notes: &[String]) {
+        if !self.flags.quiet {
+            notes.iter().for_each(|note| say(&format!("note: {place}: {note}")));
+        }
+    }
+
+    fn warn(&self, what: &str) {
+        say(&format!("warning: {what}"));
+    }
+
     fn totals(&mut self, counting: &[Counting], totals: &[TokenCount], files: usize) {
         let mut list = Vec::new();
         for (counting, total) in counting.iter().zip(totals) {
-            let name =
-                counting.model.as_ref().map_or_else(|| counting.choice.name.clone(), |(p, m)| format!("{p}/{m}"));
+            let name = counting.name();
             let range =
                 if total.basis == Basis::Exact { String::new() } else { format!(" ({} to {})", total.low, total.high) };
             self.report.notes.push(format!(
@@ -231,7 +383,7 @@ impl Sink {
                 Cell::quantity(total.tokens).people,
                 total.basis
             ));
-            list.push(Value::Object(row_json("total", None, counting, *total)));
+            list.push(Value::Object(row_json("total", Place::default(), counting, *total)));
         }
         self.report.machine.insert("totals".into(), list.into());
     }
@@ -246,17 +398,23 @@ impl Sink {
     }
 }
 
-fn row_json(source: &str, line: Option<u64>, counting: &Counting, count: TokenCount) -> Map<String, Value> {
+fn row_json(source: &str, place: Place, counting: &Counting, count: TokenCount) -> Map<String, Value> {
     let mut row = Map::new();
     row.insert("source".into(), json!(source));
-    if let Some(line) = line {
+    if let Some(line) = place.line {
         row.insert("line".into(), json!(line));
+    }
+    if let Some(item) = place.item {
+        row.insert("item".into(), json!(item));
     }
     if let Some((provider, model)) = &counting.model {
         row.insert("provider".into(), json!(provider));
         row.insert("model".into(), json!(model));
     }
     row.insert("tokenizer".into(), json!(counting.choice.name));
+    if let Requests::Template(template) = &counting.requests {
+        row.insert("template".into(), json!(template.name()));
+    }
     row.insert("tokens".into(), json!(count.tokens));
     row.insert("basis".into(), json!(count.basis));
     if count.basis != Basis::Exact {

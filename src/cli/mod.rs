@@ -5,6 +5,7 @@
 
 pub mod out;
 
+mod chat;
 mod compare;
 mod completions;
 mod count;

@@ -15,11 +15,13 @@
 //!   it are held at a time.
 
 pub mod bpe;
+pub mod chat;
 #[cfg(feature = "claude")]
 pub mod claude;
 pub mod cut;
 pub mod estimate;
 pub mod hf;
+pub mod media;
 pub mod openai;
 pub mod pretokenize;
 pub mod spm;
