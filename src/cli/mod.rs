@@ -11,6 +11,7 @@ mod completions;
 mod count;
 mod demo;
 mod estimate;
+mod estimate_requests;
 mod man;
 mod models;
 mod prices;
