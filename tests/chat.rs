@@ -255,6 +255,30 @@ fn broken_attachments_are_named() {
     assert!(read(Kind::Image, &[]).is_err() && read(Kind::Document, b"%PDF").is_err());
 }
 
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(300))]
+    #[test]
+    fn damaged_attachments_are_errors_or_sizes(
+        damage in proptest::collection::vec((proptest::prelude::any::<proptest::sample::Index>(), 0_u8..), 1..12),
+        cut in proptest::prelude::any::<proptest::sample::Index>(),
+        cuts in proptest::prelude::any::<bool>(),
+    ) {
+        for (file, kind) in [("square.png", Kind::Image), ("tone.wav", Kind::Audio), ("two-pages.pdf", Kind::Document)] {
+            let mut bytes = std::fs::read(format!("{DATA}/{file}")).expect("a file");
+            for (at, byte) in &damage {
+                let at = at.index(bytes.len());
+                bytes[at] = *byte;
+            }
+            if cuts {
+                bytes.truncate(cut.index(bytes.len()));
+            }
+            for kind in [kind, Kind::Video] {
+                let _ = read(kind, &bytes);
+            }
+        }
+    }
+}
+
 #[test]
 fn attachments_count_beside_text_and_alone() {
     let args = ["count", "-m", "gpt-4o", "--image", "1024x1024", "--image", "1024x1024:low", "--format", "jsonl"];

@@ -66,7 +66,7 @@ impl Span {
     pub fn times(self, n: usize) -> TokenCount {
         let of = |tokens: u64| tokens.saturating_mul(n as u64);
         let count = TokenCount { low: of(self.low), high: of(self.high), ..TokenCount::exact(of(self.expected)) };
-        if self.low == self.high { count } else { count.widened(0) }
+        if count.low == count.high { count } else { count.widened(0) }
     }
 }
 

@@ -178,12 +178,12 @@ impl ImageRule {
         let least = self.count(1, 1, detail);
         let most = [(1_536, 1_536), (2_048, 2_048), (768, 2_048), (3_000, 3_000), (6_000, 6_000), (LONGEST, LONGEST)];
         let high = most.iter().map(|(w, h)| self.count(*w, *h, detail).high).max().unwrap_or(usual.high);
-        let high = high.min(self.most(detail));
+        let high = high.min(self.most());
         between(usual.tokens, least.low.min(usual.low), high.max(usual.high))
     }
 
     /// A bound where the rule itself has none.
-    fn most(&self, _detail: Option<&str>) -> u64 {
+    fn most(&self) -> u64 {
         match self {
             ImageRule::Patches { factor, .. } => times(MOST_PATCHES, *factor),
             // Pictures of more than 3072 on a side are made smaller first.
