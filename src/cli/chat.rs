@@ -52,27 +52,27 @@ pub(crate) fn alone(media: Media) -> Conversation {
 
 /// Where a request stands in its source.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Place {
+pub(crate) struct Spot {
     /// The line on which it begins.
     pub line: Option<u64>,
     /// Its number in a list, from 1, where the source is one.
     pub item: Option<usize>,
 }
 
-impl Place {
-    pub const fn line(number: u64) -> Place {
-        Place { line: Some(number), item: None }
+impl Spot {
+    pub const fn line(number: u64) -> Spot {
+        Spot { line: Some(number), item: None }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Spot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.line.unwrap_or(1))?;
         self.item.map_or(Ok(()), |item| write!(f, ": request {item}"))
     }
 }
 
-type Each<'e> = &'e mut dyn FnMut(Place, Read) -> Result<(), Error>;
+type Each<'e> = &'e mut dyn FnMut(Spot, Read) -> Result<(), Error>;
 
 /// Calls `each` for every request of a source: a line each, or one document over many lines.
 pub(crate) fn each_request(source: &Source, each: Each) -> Result<(), Error> {
@@ -93,7 +93,7 @@ pub(crate) fn each_request(source: &Source, each: Each) -> Result<(), Error> {
                 }
                 return document(number, &whole, each);
             }
-            Err(error) => each(Place::line(number), Err(not_json(&error)))?,
+            Err(error) => each(Spot::line(number), Err(not_json(&error)))?,
         }
         is_first = false;
     }
@@ -110,12 +110,12 @@ fn document(start: u64, whole: &[u8], each: Each) -> Result<(), Error> {
     let parsed = |line: &&[u8]| serde_json::from_slice::<Value>(line).is_ok_and(|value| value.is_object());
     if !lines.iter().any(parsed) {
         let at = start + (error.line() as u64).saturating_sub(1);
-        return each(Place::line(at), Err(not_json(&error)));
+        return each(Spot::line(at), Err(not_json(&error)));
     }
     for (number, line) in (start..).zip(lines).filter(|(_, line)| !line.iter().all(u8::is_ascii_whitespace)) {
         match serde_json::from_slice::<Value>(line) {
             Ok(value) => hand_over(number, value, each)?,
-            Err(error) => each(Place::line(number), Err(not_json(&error)))?,
+            Err(error) => each(Spot::line(number), Err(not_json(&error)))?,
         }
     }
     Ok(())
@@ -125,7 +125,7 @@ fn hand_over(line: u64, value: Value, each: Each) -> Result<(), Error> {
     let read = requests(value);
     let several = read.len() > 1;
     for (i, request) in read.into_iter().enumerate() {
-        each(Place { line: Some(line), item: several.then_some(i + 1) }, request)?;
+        each(Spot { line: Some(line), item: several.then_some(i + 1) }, request)?;
     }
     Ok(())
 }

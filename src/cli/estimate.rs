@@ -337,7 +337,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
             ],
             Value::Object(row.machine(&setup)),
         );
-        if let Some(n) = row.of_requests {
+        if let Some(n) = row.of_requests.filter(|n| *n > 1) {
             shown.detail.push(format!("{n} requests"));
         }
         match &row.result {

@@ -9,6 +9,8 @@ mod chat;
 mod compare;
 mod completions;
 mod count;
+mod count_requests;
+mod count_tree;
 mod demo;
 mod estimate;
 mod estimate_requests;

@@ -21,6 +21,7 @@ pub mod claude;
 pub mod cut;
 pub mod estimate;
 pub mod hf;
+pub mod limit;
 pub mod media;
 pub mod openai;
 pub mod pretokenize;
