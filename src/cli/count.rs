@@ -92,7 +92,7 @@ pub(crate) struct Counting {
 
 /// How a request is turned into a prompt.
 pub(crate) enum Requests {
-    Framed(Framing),
+    Framed(Box<Framing>),
     Template(Template),
 }
 
@@ -101,7 +101,7 @@ impl Counting {
         let is_file = name.ends_with(".json") || name.contains(['/', '\\']) || Path::new(name).is_file();
         let tokenizer = if is_file { from_file(name)? } else { load(name)? };
         let choice = Choice { name: tokenizer.name().to_owned(), assumed: false };
-        let requests = Requests::Framed(Framing::of("", tokenizer.clone(), false));
+        let requests = Requests::Framed(Box::new(Framing::of("", tokenizer.clone(), false)));
         Ok(Counting { tokenizer, choice, model: None, context_window: None, requests })
     }
 
@@ -111,7 +111,7 @@ impl Counting {
         let model = Some((found.provider.id.clone(), found.model.id.clone()));
         let context_window = found.model.info.context_window;
         let tokenizer = load(&choice.name)?;
-        let requests = Requests::Framed(Framing::of(&found.full_id(), tokenizer.clone(), choice.assumed));
+        let requests = Requests::Framed(Box::new(Framing::of(&found.full_id(), tokenizer.clone(), choice.assumed)));
         Ok(Counting { tokenizer, choice, model, context_window, requests })
     }
 

@@ -151,12 +151,12 @@ impl Framing {
     /// # Errors
     /// [`Refused`] where the model cannot be sent something in the conversation.
     pub fn count(&self, conversation: &Conversation) -> Result<Counted, Refused> {
-        let mut counted = Counted::default();
-        counted.count = if conversation.is_plain {
+        let count = if conversation.is_plain {
             self.texts(conversation)
         } else {
             frame::count(self.rule, conversation, &*self.tokenizer, &self.model)?
         };
+        let mut counted = Counted { count, notes: Vec::new() };
         if let Some(schema) = &conversation.answer_schema {
             // No provider publishes how the schema of the answer is written into the prompt; some do not bill it.
             let schema = self.tokenizer.count(&schema.to_string());

@@ -274,7 +274,7 @@ mod tests {
         assert_eq!(video("gemini-2.0-flash", 10_000).tokens, 2_630);
         let gemini3 = video("gemini-3.5-flash", 60_000);
         assert!(gemini3.low == 4_200 && gemini3.tokens == 6_120 && gemini3.basis == Basis::Estimated);
-        assert_eq!(audio("gemini-2.5-flash", u64::MAX).tokens, u64::MAX / 10_000 * 320 + 518);
+        assert_eq!(audio("gemini-2.5-flash", u64::MAX).tokens, 590_295_810_358_705_652); // (2⁶⁴ − 1) ms × 32 ÷ 1000, rounded up
     }
 
     #[test]
