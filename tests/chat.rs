@@ -70,7 +70,7 @@ fn every_form_of_a_request_says_the_same() {
     }
 }
 
-/// Text of 2 and 6 tokens (`Be brief.` 3), as o200k_base counts; frames by the cookbook and by ctok.
+/// OpenAI: 3 for the answer, 3 and the role for each message (cookbook). Gemini: the text alone (google-genai 3.4.0).
 #[test]
 fn a_frame_is_the_models_own() {
     let row = |form: &str| {
