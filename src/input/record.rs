@@ -245,6 +245,11 @@ fn count_of(key: &str) -> Option<Count> {
     })
 }
 
+/// Whether a name is one of a count in this form.
+pub(crate) fn is_count(name: &str) -> bool {
+    count_of(name).is_some()
+}
+
 fn unknown_count(key: &str) -> String {
     let known = Meter::ALL.iter().map(|m| m.name()).chain(["input", "output"]);
     let near = nearest(key.strip_suffix("_tokens").unwrap_or(key), known);
@@ -292,7 +297,7 @@ fn add(sum: u64, tokens: u64) -> Result<u64, RecordError> {
 }
 
 /// A whole number; `10.0` is one, as spreadsheets write it.
-fn whole(key: &str, text: &str) -> Result<u64, RecordError> {
+pub(crate) fn whole(key: &str, text: &str) -> Result<u64, RecordError> {
     if let Ok(tokens) = text.parse() {
         return Ok(tokens);
     }
@@ -303,7 +308,7 @@ fn whole(key: &str, text: &str) -> Result<u64, RecordError> {
     number.trunc().try_into().map_err(|_| RecordError::Usage(format!("{key} is {text}, more than any bill holds")))
 }
 
-fn number(key: &str, text: &str) -> Result<Decimal, RecordError> {
+pub(crate) fn number(key: &str, text: &str) -> Result<Decimal, RecordError> {
     let parsed = Decimal::from_str_exact(text).or_else(|_| Decimal::from_scientific(text));
     let number = parsed.map_err(|_| match text.as_bytes().first() {
         Some(b'0'..=b'9' | b'-') => {
