@@ -273,6 +273,28 @@ impl<'a> Labels<'a> {
     }
 }
 
+impl Item<'_> {
+    /// The same item, free of the line it was read from.
+    #[must_use]
+    pub fn into_owned(self) -> Item<'static> {
+        let own = |text: Cow<'_, str>| -> Cow<'static, str> { Cow::Owned(text.into_owned()) };
+        match self {
+            Item::Entry(entry) => Item::Entry(Box::new(entry.into_owned())),
+            Item::Bad(error) => Item::Bad(error),
+            Item::Event(event) => Item::Event(match event {
+                Event::Session(labels, provider, is_fork) => {
+                    Event::Session(Box::new(labels.into_owned()), provider.map(own), is_fork)
+                }
+                Event::Model(model) => Event::Model(own(model)),
+                Event::Total(at, total, last) => Event::Total(at, total, last),
+                Event::Begin(entry) => Event::Begin(Box::new(entry.into_owned())),
+                Event::Replace(counts) => Event::Replace(counts),
+                Event::End => Event::End,
+            }),
+        }
+    }
+}
+
 impl Reported {
     fn usd(amount: Decimal) -> Self {
         Reported { amount, currency: "USD".into() }
