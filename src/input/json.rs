@@ -177,6 +177,17 @@ impl<'a> Object<'a> {
         })
     }
 
+    /// Whether it has no fields.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Every field with its value, in order, the name as bytes.
+    pub fn raw_fields(&self) -> impl Iterator<Item = (&[u8], Value<'a>)> {
+        self.0.iter().map(|(name, value)| (&**name, *value))
+    }
+
     /// Every field with its value, in order.
     pub fn fields(&self) -> impl Iterator<Item = (Cow<'_, str>, Value<'a>)> {
         self.0.iter().map(|(name, value)| (String::from_utf8_lossy(name), *value))

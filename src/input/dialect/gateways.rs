@@ -25,8 +25,9 @@ pub(super) fn litellm<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Resul
         _ => chat_usage(object, false)?,
     };
     let mut entry = Entry::new(Dialect::LiteLlm, counted);
-    entry.provider = object.text("custom_llm_provider");
-    entry.model = object.text("model").map(|model| without_provider(model, entry.provider.as_deref()));
+    let provider = object.text("custom_llm_provider");
+    entry.model = object.text("model").map(|model| without_provider(model, provider.as_deref()));
+    entry.provider = provider.map(provider_of);
     entry.at = object.get("startTime").or_else(|| object.get("start_time")).and_then(moment);
     entry.reported = object.get("spend").and_then(Value::decimal).map(Reported::usd);
     entry.labels = Labels {
@@ -46,6 +47,17 @@ pub(super) fn litellm<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Resul
     }
     out.push(Item::Entry(Box::new(entry)));
     Ok(())
+}
+
+/// What LiteLLM calls a provider, in our words.
+fn provider_of(name: Cow<'_, str>) -> Cow<'_, str> {
+    match &*name {
+        "gemini" => "google".into(),
+        "azure_ai" => "azure-foundry".into(),
+        "bedrock_converse" => "bedrock".into(),
+        other if other.starts_with("vertex_ai") => "vertex".into(),
+        _ => name,
+    }
 }
 
 /// `anthropic/claude-…` without the provider that stands beside it already.

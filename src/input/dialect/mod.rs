@@ -14,8 +14,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use rust_decimal::Decimal;
 
 use crate::context::Context;
-use crate::input::json::{JsonError, Object};
-use crate::input::record::{Record, RecordError};
+use crate::input::json::{JsonError, Object, Value};
+use crate::input::record::{Record, RecordError, of_object};
 use crate::period::Instant;
 use crate::usage::Usage;
 
@@ -342,21 +342,20 @@ pub fn read<'a>(text: &'a [u8], from: Option<Dialect>, out: &mut Vec<Item<'a>>) 
         return out.push(Item::Bad(RecordError::Form(what)));
     }
     if text.first() == Some(&b'[') {
-        return match crate::input::json::Value::read(text) {
+        return match Value::read(text) {
             Ok(list) => list.items().for_each(|item| read(item.raw(), from, out)),
             Err(error) => out.push(Item::Bad(error.into())),
         };
     }
     match Object::read(text) {
-        Ok(object) => read_object(&object, text, from, out),
+        Ok(object) => read_object(&object, from, out),
         Err(error) => out.push(Item::Bad(error.into())),
     }
 }
 
-fn read_object<'a>(object: &Object<'a>, text: &'a [u8], from: Option<Dialect>, out: &mut Vec<Item<'a>>) {
+fn read_object<'a>(object: &Object<'a>, from: Option<Dialect>, out: &mut Vec<Item<'a>>) {
     let dialect = from.or_else(|| detect(object));
     let result = match dialect {
-        Some(Dialect::Own) => read_own(text, out),
         Some(dialect) => dialect.reader()(object, out),
         None => inside(object, out),
     };
@@ -381,119 +380,127 @@ fn stream_line(line: &[u8]) -> StreamLine<'_> {
     if other.iter().any(|prefix| line.starts_with(prefix)) { StreamLine::Other } else { StreamLine::None }
 }
 
+/// Fields that tell forms apart, a bit each: an object is looked over once and not once for each question.
+macro_rules! marks {
+    ($($mark:ident $($name:literal)|+;)+) => {
+        #[derive(Clone, Copy)]
+        #[repr(u32)]
+        enum Mark { $($mark),+ }
+
+        fn mark_of(name: &[u8]) -> u64 {
+            match std::str::from_utf8(name) {
+                $($(Ok($name))|+ => 1 << Mark::$mark as u32,)+
+                _ => 0,
+            }
+        }
+    };
+}
+
+marks! {
+    Type "type"; Payload "payload"; Session "sessionId" | "session_id"; Agent "leafUuid" | "messageId" | "uuid";
+    Message "message"; Result "result"; Timestamp "timestamp"; ResourceSpans "resourceSpans"; Attributes "attributes";
+    SpanId "spanId" | "span_id" | "traceId"; Context "context"; CustomId "custom_id"; Processed "processed_time";
+    Status "status"; UsageMetadata "usageMetadata"; Key "key"; Answer "response"; Error "error"; Request "request";
+    Schema "schemaType"; StopReason "stopReason"; ModelId "modelId"; Usage "usage"; Object "object"; Choices "choices";
+    Evaluated "eval_count" | "prompt_eval_count" | "tokens_predicted"; Spend "spend";
+    Spender "call_type" | "custom_llm_provider"; RequestId "request_id"; UsageDetails "usageDetails";
+    StartTime "startTime"; HeliconeModel "request_model" | "response_model" | "request_created_at";
+    OpenCodeModel "modelID"; OpenCodeProvider "providerID"; OpenCodeSession "sessionID"; Role "role"; Info "info";
+    Messages "messages"; Data "data"; Meta "meta"; Metadata "metadata"; Model "model"; TraceId "trace_id";
+    StartingAt "startTimeUnixNano" | "start_time"; Delta "delta";
+}
+
 /// Which form an object is, by the fields that only this form has.
 #[must_use]
 pub fn detect(object: &Object) -> Option<Dialect> {
-    let has = |name: &str| object.has(name);
-    let is = |name: &str, text: &str| object.is(name, text);
-    if has("type") && (has("payload") || has("sessionId") || has("message") || has("result")) {
-        if has("payload") && has("timestamp") {
-            return Some(Dialect::Codex);
-        }
-        if has("sessionId") || has("session_id") || is("type", "summary") {
-            return Some(Dialect::ClaudeCode);
-        }
+    let marks = object.raw_fields().fold(0, |marks, (name, _)| marks | mark_of(name));
+    let has = |mark: Mark| marks & (1 << mark as u32) != 0;
+    use Mark as M;
+    if has(M::Type) && has(M::Payload) && has(M::Timestamp) {
+        return Some(Dialect::Codex);
     }
-    if has("resourceSpans") || has("attributes") && (has("spanId") || has("context") || has("span_id") || has("traceId")) {
+    if has(M::Type) && !has(M::Usage) && !has(M::UsageDetails) && (has(M::Session) || has(M::Agent)) && !has(M::StartTime) {
+        return Some(Dialect::ClaudeCode);
+    }
+    if has(M::ResourceSpans) || has(M::Attributes) && (has(M::SpanId) || has(M::Context) || has(M::StartingAt)) {
         return Some(Dialect::Spans);
     }
-    if has("custom_id") {
-        let vertex = has("processed_time") || has("status");
+    if has(M::CustomId) {
         return Some(match () {
-            () if has("result") => Dialect::AnthropicBatch,
-            () if vertex => Dialect::GeminiBatch,
+            () if has(M::Result) => Dialect::AnthropicBatch,
+            () if has(M::Processed) || has(M::Status) => Dialect::GeminiBatch,
             () => Dialect::OpenAiBatch,
         });
     }
-    if has("usageMetadata") {
+    if has(M::UsageMetadata) {
         return Some(Dialect::Gemini);
     }
-    if has("processed_time") || has("key") && (has("response") || has("error") || has("request")) {
+    if has(M::Processed) || has(M::Key) && (has(M::Answer) || has(M::Error) || has(M::Request)) {
         return Some(Dialect::GeminiBatch);
     }
-    if has("schemaType") || has("stopReason") && has("usage") || has("modelId") && has("usage") {
+    if has(M::Schema) || has(M::Usage) && (has(M::StopReason) || has(M::ModelId)) {
         return Some(Dialect::Bedrock);
     }
-    detect_body(object).or_else(|| detect_log(object)).or_else(|| detect_report(object))
+    if has(M::Object) || has(M::Type) {
+        let found = by_kind(object);
+        if found.is_some() {
+            return found;
+        }
+    }
+    match () {
+        () if has(M::Choices) => Some(Dialect::OpenAiChat),
+        () if has(M::Evaluated) => Some(Dialect::Ollama),
+        () if has(M::Spend) && (has(M::Spender) || has(M::RequestId)) => Some(Dialect::LiteLlm),
+        () if has(M::UsageDetails) || has(M::StartTime) && has(M::Type) => Some(Dialect::Langfuse),
+        () if has(M::RequestId) && has(M::HeliconeModel) => Some(Dialect::Helicone),
+        () if has(M::OpenCodeModel) && has(M::OpenCodeProvider)
+            || has(M::OpenCodeSession) && has(M::Role)
+            || has(M::Info) && has(M::Messages) => Some(Dialect::OpenCode),
+        () if has(M::Usage) => by_counts(object),
+        () if has(M::Data) => report_of(object),
+        () if has(M::Meta) => object.object("meta").filter(|m| m.has("billed_units")).map(|_| Dialect::Cohere),
+        () if has(M::Metadata) && !has(M::Model) => {
+            let usage = object.object("metadata").and_then(|m| m.object("usage"));
+            usage.filter(|usage| usage.has("inputTokens")).map(|_| Dialect::Bedrock)
+        }
+        () if has(M::Model) && !has(M::Object) && !has(M::Messages) => Some(Dialect::Own),
+        () => None,
+    }
 }
 
-fn detect_body(object: &Object) -> Option<Dialect> {
-    let is = |name: &str, text: &str| object.is(name, text);
-    if is("object", "response") {
+/// By what an object calls itself.
+fn by_kind(object: &Object) -> Option<Dialect> {
+    if object.is("object", "response") {
         return Some(Dialect::OpenAiResponses);
     }
-    if is("object", "batch") {
+    if object.is("object", "batch") {
         return Some(Dialect::OpenAiBatchObject);
     }
-    if let Some(kind) = object.text("type") {
-        if kind.starts_with("response.") {
-            return Some(Dialect::OpenAiResponses);
-        }
-        if matches!(&*kind, "message" | "message_start" | "message_delta" | "message_stop" | "ping")
-            || kind.starts_with("content_block_")
-        {
-            return Some(Dialect::Anthropic);
-        }
+    let kind = object.text("type")?;
+    if kind.starts_with("response.") {
+        return Some(Dialect::OpenAiResponses);
     }
-    if object.has("choices") {
-        return Some(Dialect::OpenAiChat);
+    let of_stream = matches!(&*kind, "message" | "message_start" | "message_delta" | "message_stop" | "ping");
+    if of_stream || kind.starts_with("content_block_") {
+        return Some(Dialect::Anthropic);
     }
-    if object.has("eval_count") || object.has("prompt_eval_count") || object.has("tokens_predicted") {
-        return Some(Dialect::Ollama);
-    }
-    None
+    matches!(&*kind, "summary" | "file-history-snapshot" | "queue-operation").then_some(Dialect::ClaudeCode)
 }
 
-fn detect_log(object: &Object) -> Option<Dialect> {
-    let has = |name: &str| object.has(name);
-    if has("spend") && (has("call_type") || has("custom_llm_provider") || has("request_id")) {
-        return Some(Dialect::LiteLlm);
+/// Pages of an organization's reports.
+fn report_of(object: &Object) -> Option<Dialect> {
+    let first = object.get("data")?.items().find_map(Value::object)?;
+    if first.has("starting_at") {
+        let mut rows = first.get("results").into_iter().flat_map(Value::items).filter_map(Value::object);
+        let costs = rows.next().is_some_and(|row| row.has("amount"));
+        return Some(if costs { Dialect::AnthropicCosts } else { Dialect::AnthropicUsage });
     }
-    if has("usageDetails") || has("startTime") && has("type") && (has("traceId") || has("usage")) {
-        return Some(Dialect::Langfuse);
-    }
-    if has("request_id") && (has("request_model") || has("response_model") || has("request_created_at")) {
-        return Some(Dialect::Helicone);
-    }
-    if has("modelID") && has("providerID") || has("sessionID") && has("role") || has("info") && has("messages") {
-        return Some(Dialect::OpenCode);
-    }
-    None
-}
-
-fn detect_report(object: &Object) -> Option<Dialect> {
-    if let Some(data) = object.get("data")
-        && let Some(first) = data.items().find_map(|item| item.object())
-    {
-        if first.has("starting_at") {
-            let costs = first.get("results").is_some_and(|r| {
-                r.items().find_map(|item| item.object()).is_some_and(|row| row.has("amount"))
-            });
-            return Some(if costs { Dialect::AnthropicCosts } else { Dialect::AnthropicUsage });
-        }
-        if first.has("start_time") && first.has("results") {
-            return Some(Dialect::OpenAiUsage);
-        }
-    }
-    if let Some(meta) = object.object("meta")
-        && meta.has("billed_units")
-    {
-        return Some(Dialect::Cohere);
-    }
-    detect_usage(object)
+    (first.has("start_time") && first.has("results")).then_some(Dialect::OpenAiUsage)
 }
 
 /// By the names of the counts, where nothing around them tells.
-fn detect_usage(object: &Object) -> Option<Dialect> {
-    let Some(usage) = object.object("usage") else {
-        let metadata = object.object("metadata").and_then(|m| m.object("usage"));
-        let streamed = metadata.is_some_and(|usage| usage.has("inputTokens"));
-        if streamed {
-            return Some(Dialect::Bedrock);
-        }
-        let counted = object.has("model") && !object.has("object");
-        return counted.then_some(Dialect::Own);
-    };
+fn by_counts(object: &Object) -> Option<Dialect> {
+    let Some(usage) = object.object("usage") else { return Some(Dialect::Own) };
     let has = |name: &str| usage.has(name);
     Some(match () {
         () if has("billed_units") => Dialect::Cohere,
@@ -560,22 +567,22 @@ fn failed<'a>(dialect: Dialect, what: String) -> Item<'a> {
     Item::Entry(Box::new(Entry::failed(dialect, State::Failed(what))))
 }
 
-/// The reader of farebox's own form works on the text: [`read_own`].
-fn own<'a>(_: &Object<'a>, _: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+/// farebox's own record; what it can be grouped by may stand beside the model.
+fn own<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+    let mut entry = of_record(of_object(object)?);
+    entry.labels = Labels {
+        project: object.text("project"),
+        session: object.text("session"),
+        key: object.text("key"),
+        tags: object.get("tags").into_iter().flat_map(Value::items).filter_map(Value::text).collect(),
+    };
+    out.push(Item::Entry(Box::new(entry)));
     Ok(())
 }
 
 /// A form that exists as a table only.
 fn table_only<'a>(_: &Object<'a>, _: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     Err(RecordError::Form("this dialect is a table (CSV), and the line is JSON".into()))
-}
-
-fn read_own<'a>(text: &'a [u8], out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    let text = std::str::from_utf8(text)
-        .map_err(|e| RecordError::Form(format!("not UTF-8: byte {} of the line is broken", e.valid_up_to())))?;
-    let record = crate::input::record::parse(text)?;
-    out.push(Item::Entry(Box::new(of_record(record))));
-    Ok(())
 }
 
 /// An entry of farebox's own record.
