@@ -18,6 +18,7 @@ use crate::input::dialect::Dialect;
 use crate::input::text::{InputError, Source};
 use crate::report::{Format, inert};
 
+mod focus;
 mod places;
 mod priced;
 mod rows;
@@ -98,7 +99,12 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     let (sources, missing) = places::sources(&args.files, args.from)?;
     let zone = view::zone_of(args.timezone.as_deref())?;
     let border = |text: &Option<String>, after| text.as_ref().map(|t| view::border(t, &zone, after)).transpose();
-    let view = View { by: args.by.clone(), since: border(&args.since, false)?, until: border(&args.until, true)?, zone: zone.clone() };
+    let view = View {
+        by: args.by.clone(),
+        since: border(&args.since, false)?,
+        until: border(&args.until, true)?,
+        zone: zone.clone(),
+    };
     let reading = Reading { from: args.from, columns: args.columns.clone() };
     let run = Run {
         reading: &reading,
@@ -110,6 +116,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
         },
         view: &view,
         rows: args.output.format == Format::Jsonl,
+        focus: args.output.format == Format::Focus,
         threads: args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1),
     };
     if args.follow {
@@ -120,14 +127,29 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
 }
 
 /// Reads everything once and writes what was asked for.
-fn once(args: &Args, sources: &[Source], run: Run, missing: Vec<InputError>) -> Result<(Totals, Option<InputError>), Error> {
+fn once(
+    args: &Args,
+    sources: &[Source],
+    run: Run,
+    missing: Vec<InputError>,
+) -> Result<(Totals, Option<InputError>), Error> {
     let out = Out::open(args.output.output.as_deref())?;
     let mut sink = Screen::new(run.rows.then_some(out), sources, args.output.quiet);
     missing.into_iter().for_each(|error| sink.failed(error));
     let totals = stream::run(sources, run, &mut sink);
     let (out, failed) = sink.end()?;
     let setup = run.pricing.setup;
-    if let Some(out) = out {
+    if totals.is_empty()
+        && let Some(failed) = failed
+    {
+        return Err(failed.into());
+    }
+    if let Some(focus) = &totals.focus {
+        args.output.write(focus.report())?;
+        if !args.output.quiet {
+            super::say(&format!("note: {}", totals.sentence(setup)));
+        }
+    } else if let Some(out) = out {
         out.finish()?;
         if !args.output.quiet {
             super::say(&format!("note: {}", totals.sentence(setup)));

@@ -190,9 +190,7 @@ fn summed(
     let cap = found.model.info.context_window.map_or(total, |window| total.min(window));
     let (least, most) = bucket.prompt_tokens.map_or((0, cap), |(least, most)| (least, most.min(cap).max(least)));
     let average = bucket.requests.map_or(least, |n| total / n.max(1)).clamp(least, most);
-    let at_size = |at: Instant, size: u64| {
-        price_sized(&found.provider, &found.model, &entry.usage, context, at, size)
-    };
+    let at_size = |at: Instant, size: u64| price_sized(&found.provider, &found.model, &entry.usage, context, at, size);
     let cost = at_size(at, average)?;
     let (mut low, mut high) = (cost.total, cost.total);
     for time in times(at, bucket.until) {
@@ -212,7 +210,5 @@ fn times(at: Instant, until: Option<Instant>) -> impl Iterator<Item = Instant> {
     let span = until.map_or(0, |until| (until.unix() - at.unix()).max(0));
     let steps = (span / HALF_HOUR).min(96);
     let last = until.filter(|_| span > 0).map(|until| Instant::from_unix(until.unix() - 1));
-    (0..=steps)
-        .map(move |step| Instant::from_unix(at.unix() + (step * HALF_HOUR).min((span - 1).max(0))))
-        .chain(last)
+    (0..=steps).map(move |step| Instant::from_unix(at.unix() + (step * HALF_HOUR).min((span - 1).max(0)))).chain(last)
 }

@@ -30,6 +30,8 @@ pub(super) struct Run<'s> {
     pub view: &'s View,
     /// Whether every record becomes a row.
     pub rows: bool,
+    /// Whether rows for FinOps tools are gathered.
+    pub focus: bool,
     pub threads: usize,
 }
 
@@ -65,7 +67,7 @@ const WARNINGS: usize = 50;
 
 impl<'s> Desk<'s> {
     fn new(run: Run<'s>) -> Self {
-        Desk { run, lookup: Lookup::new(&run.pricing.setup.table), totals: Totals::default() }
+        Desk { run, lookup: Lookup::new(&run.pricing.setup.table), totals: Totals::new(run.focus) }
     }
 
     fn take(&mut self, source: &str, line: u64, item: &Item, settled: &mut Settled) {
@@ -167,11 +169,7 @@ fn worker_step(desk: &mut Desk, task: Task) -> Done {
 }
 
 /// Cuts all sources into tasks. `take` says whether to go on, and may give a buffer back.
-fn each_task(
-    sources: &[Source],
-    reading: &Reading,
-    take: &mut dyn FnMut(Task) -> (bool, Option<Vec<u8>>),
-) {
+fn each_task(sources: &[Source], reading: &Reading, take: &mut dyn FnMut(Task) -> (bool, Option<Vec<u8>>)) {
     let mut number = 0;
     let mut spare: Option<Vec<u8>> = None;
     let mut give = |source: &Arc<str>, work: Work, spare: &mut Option<Vec<u8>>| {

@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value, json};
 
+use super::focus::Focus;
 use super::priced::{Outcome, Pricing, Verdict, near};
 use super::view::{BETWEEN, Keys, View};
 use crate::cli::shared::{Setup, converted, in_currency, table_json, table_line};
@@ -84,9 +85,20 @@ pub(super) struct Totals {
     other_currencies: BTreeMap<String, Decimal>,
     differences: BTreeMap<&'static str, (u64, Usd)>,
     keys: Keys,
+    /// Rows for FinOps tools, where they are asked for.
+    pub focus: Option<Focus>,
 }
 
 impl Totals {
+    pub fn new(focus: bool) -> Self {
+        Totals { focus: focus.then(Focus::default), ..Totals::default() }
+    }
+
+    /// Whether nothing at all was read.
+    pub fn is_empty(&self) -> bool {
+        self.all.records + self.all.unpriced + self.charges == 0 && self.free.is_empty()
+    }
+
     /// Adds a record; says whether it is inside of what was asked for.
     pub fn add(&mut self, outcome: &Outcome, view: &View, pricing: &Pricing) -> bool {
         let at = outcome.entry.and_then(|entry| entry.at);
@@ -116,6 +128,9 @@ impl Totals {
                 let (low, high) = priced.range.unwrap_or((usd, usd));
                 sum = Sum { records: 1, usd, shown, low, high, ..Sum::default() };
                 self.without_time += u64::from(at.is_none());
+                if let Some(focus) = &mut self.focus {
+                    focus.add(outcome, priced);
+                }
             }
         }
         if let Some(entry) = outcome.entry {
@@ -179,6 +194,9 @@ impl Totals {
             let slot = self.differences.entry(why).or_default();
             slot.0 += count;
             slot.1 += usd;
+        }
+        if let (Some(mine), Some(theirs)) = (&mut self.focus, other.focus) {
+            mine.merge(theirs);
         }
         self.charges += other.charges;
         self.without_time += other.without_time;
@@ -296,7 +314,8 @@ impl Totals {
             row.insert("high_usd".into(), json!(sum.high));
         }
         if sum.reported_records > 0 {
-            let ours = json!({"records": sum.reported_records, "reported_usd": sum.reported, "ours_usd": sum.reported_ours});
+            let ours =
+                json!({"records": sum.reported_records, "reported_usd": sum.reported, "ours_usd": sum.reported_ours});
             row.insert("reported".into(), ours);
         }
         if sum.charged != Usd::ZERO {
@@ -342,7 +361,11 @@ impl Totals {
             }
         }
         if self.charges > 0 {
-            note(format!("{} rows are charges on a bill, {}: they are shown, not added.", self.charges, self.all.charged.for_people()));
+            note(format!(
+                "{} rows are charges on a bill, {}: they are shown, not added.",
+                self.charges,
+                self.all.charged.for_people()
+            ));
         }
         for (currency, amount) in &self.other_currencies {
             note(format!("Charged in another currency: {} {currency}.", amount.normalize()));

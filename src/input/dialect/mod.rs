@@ -419,7 +419,12 @@ pub fn detect(object: &Object) -> Option<Dialect> {
     if has(M::Type) && has(M::Payload) && has(M::Timestamp) {
         return Some(Dialect::Codex);
     }
-    if has(M::Type) && !has(M::Usage) && !has(M::UsageDetails) && (has(M::Session) || has(M::Agent)) && !has(M::StartTime) {
+    if has(M::Type)
+        && !has(M::Usage)
+        && !has(M::UsageDetails)
+        && (has(M::Session) || has(M::Agent))
+        && !has(M::StartTime)
+    {
         return Some(Dialect::ClaudeCode);
     }
     if has(M::ResourceSpans) || has(M::Attributes) && (has(M::SpanId) || has(M::Context) || has(M::StartingAt)) {
@@ -455,7 +460,10 @@ pub fn detect(object: &Object) -> Option<Dialect> {
         () if has(M::RequestId) && has(M::HeliconeModel) => Some(Dialect::Helicone),
         () if has(M::OpenCodeModel) && has(M::OpenCodeProvider)
             || has(M::OpenCodeSession) && has(M::Role)
-            || has(M::Info) && has(M::Messages) => Some(Dialect::OpenCode),
+            || has(M::Info) && has(M::Messages) =>
+        {
+            Some(Dialect::OpenCode)
+        }
         () if has(M::Usage) => by_counts(object),
         () if has(M::Data) => report_of(object),
         () if has(M::Meta) => object.object("meta").filter(|m| m.has("billed_units")).map(|_| Dialect::Cohere),
