@@ -176,11 +176,17 @@ fn unit(meter: Meter, per: u64) -> (String, String) {
     (counted, priced)
 }
 
+/// A number with its point, so that a reader which guesses types takes a column of whole numbers for decimals too.
+fn decimal(number: Decimal) -> String {
+    let text = number.normalize().to_string();
+    if text.contains('.') { text } else { text + ".0" }
+}
+
 fn row(key: &Key, provider: &str, quantity: Decimal, usd: Usd) -> Vec<(&'static str, String)> {
     let (month_start, month_end) = month(key.day);
     let (consumed_unit, pricing_unit) = unit(key.meter, key.per);
-    let priced = quantity.checked_div(Decimal::from(key.per)).unwrap_or_default().normalize().to_string();
-    let (cost, rate) = (usd.to_string(), key.rate.to_string());
+    let priced = quantity.checked_div(Decimal::from(key.per)).unwrap_or_default();
+    let (cost, rate) = (decimal(usd.amount()), decimal(key.rate));
     let sku = format!("{}/{}#{}", key.provider, key.model, key.meter.name());
     let applied = if key.applied.is_empty() { String::new() } else { format!(" ({})", key.applied) };
     let project = key.project.clone().unwrap_or_default();
@@ -198,7 +204,7 @@ fn row(key: &Key, provider: &str, quantity: Decimal, usd: Usd) -> Vec<(&'static 
         ("ChargeFrequency", "Usage-Based".into()),
         ("ChargePeriodStart", moment(key.day * DAY)),
         ("ChargePeriodEnd", moment((key.day + 1) * DAY)),
-        ("ConsumedQuantity", quantity.normalize().to_string()),
+        ("ConsumedQuantity", decimal(quantity)),
         ("ConsumedUnit", consumed_unit),
         ("ContractedCost", cost.clone()),
         ("ContractedUnitPrice", rate.clone()),
@@ -212,7 +218,7 @@ fn row(key: &Key, provider: &str, quantity: Decimal, usd: Usd) -> Vec<(&'static 
         ("PricingCurrencyContractedUnitPrice", rate.clone()),
         ("PricingCurrencyEffectiveCost", cost),
         ("PricingCurrencyListUnitPrice", rate),
-        ("PricingQuantity", priced),
+        ("PricingQuantity", decimal(priced)),
         ("PricingUnit", pricing_unit),
         ("ProviderName", provider.to_owned()),
         ("PublisherName", provider.to_owned()),

@@ -187,8 +187,7 @@ fn summed(
     at: Instant,
 ) -> Result<SummedCost, crate::calculator::Refusal> {
     let total = entry.usage.prompt_tokens();
-    let cap = found.model.info.context_window.map_or(total, |window| total.min(window));
-    let (least, most) = bucket.prompt_tokens.map_or((0, cap), |(least, most)| (least, most.min(cap).max(least)));
+    let (least, most) = bucket.prompt_tokens.map_or((0, total), |(least, most)| (least, most.min(total).max(least)));
     let average = bucket.requests.map_or(least, |n| total / n.max(1)).clamp(least, most);
     let at_size = |at: Instant, size: u64| price_sized(&found.provider, &found.model, &entry.usage, context, at, size);
     let cost = at_size(at, average)?;
