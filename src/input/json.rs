@@ -7,9 +7,9 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr2;
 use rust_decimal::Decimal;
 use smallvec::SmallVec;
+use wide::u8x16;
 
 /// Containers may stand in one another so deep; what is deeper is no log.
 const DEPTH: u32 = 127;
@@ -33,7 +33,12 @@ pub struct Value<'a>(&'a [u8]);
 
 /// The fields of an object, each with its value unread. A name that stands twice counts as its last.
 #[derive(Clone, Debug, Default)]
-pub struct Object<'a>(SmallVec<[(Cow<'a, [u8]>, Value<'a>); 24]>);
+pub struct Object<'a> {
+    /// Names as they are written, without their quotation marks.
+    fields: SmallVec<[(&'a [u8], Value<'a>); 12]>,
+    /// Whether a name has escapes in it, which only then have to be resolved.
+    escaped: bool,
+}
 
 impl<'a> Value<'a> {
     /// Reads a text that holds exactly one value.
@@ -67,8 +72,7 @@ impl<'a> Value<'a> {
         if !inner.contains(&b'\\') {
             return Some(String::from_utf8_lossy(inner));
         }
-        let whole = String::from_utf8_lossy(self.0);
-        serde_json::from_str::<String>(&whole).ok().map(Cow::Owned).or(Some(String::from_utf8_lossy(inner)))
+        Some(unescaped(inner))
     }
 
     /// A number or a bare word (`true`), or the inside of a text: counts and times are written as either.
@@ -125,11 +129,12 @@ impl<'a> Object<'a> {
             walk.end()?;
             return Err(JsonError { what: "a record is an object, {…}, and this is another value", at: 0 });
         }
-        let mut fields = SmallVec::new();
+        let (mut fields, mut escaped) = (SmallVec::new(), false);
         walk.space();
         if !walk.take(b'}') {
             loop {
-                let name = walk.name()?;
+                let (name, has_escapes) = walk.name()?;
+                escaped |= has_escapes;
                 walk.space();
                 fields.push((name, walk.value()?));
                 walk.space();
@@ -141,20 +146,24 @@ impl<'a> Object<'a> {
             }
         }
         walk.end()?;
-        Ok(Object(fields))
+        Ok(Object { fields, escaped })
     }
 
     /// The value of a field; `None` where it is missing or null.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Value<'a>> {
-        let found = self.0.iter().rev().find(|(n, _)| **n == *name.as_bytes());
+        let found = self.fields.iter().rev().find(|(written, _)| self.means(written, name));
         found.map(|(_, value)| *value).filter(|value| !value.is_null())
+    }
+
+    fn means(&self, written: &[u8], name: &str) -> bool {
+        written == name.as_bytes() || self.escaped && unescaped(written) == name
     }
 
     /// Whether a field stands there, with whatever value.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|(n, _)| **n == *name.as_bytes())
+        self.fields.iter().any(|(written, _)| self.means(written, name))
     }
 
     /// The text in a field; `None` where there is none, or an empty one.
@@ -180,18 +189,27 @@ impl<'a> Object<'a> {
     /// Whether it has no fields.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.fields.is_empty()
     }
 
-    /// Every field with its value, in order, the name as bytes.
-    pub fn raw_fields(&self) -> impl Iterator<Item = (&[u8], Value<'a>)> {
-        self.0.iter().map(|(name, value)| (&**name, *value))
+    /// Every field with its value, in order, the name as it is written.
+    pub fn raw_fields(&self) -> impl Iterator<Item = (&'a [u8], Value<'a>)> {
+        self.fields.iter().copied()
     }
 
     /// Every field with its value, in order.
-    pub fn fields(&self) -> impl Iterator<Item = (Cow<'_, str>, Value<'a>)> {
-        self.0.iter().map(|(name, value)| (String::from_utf8_lossy(name), *value))
+    pub fn fields(&self) -> impl Iterator<Item = (Cow<'a, str>, Value<'a>)> {
+        self.fields.iter().map(|(name, value)| (unescaped(name), *value))
     }
+}
+
+/// The inside of a text with its escapes resolved; what is not UTF-8, or no escape, stays as well as it can.
+fn unescaped(inner: &[u8]) -> Cow<'_, str> {
+    let written = String::from_utf8_lossy(inner);
+    if !inner.contains(&b'\\') {
+        return written;
+    }
+    serde_json::from_str::<String>(&format!("\"{written}\"")).map_or(written, Cow::Owned)
 }
 
 /// A place in a text.
@@ -230,40 +248,60 @@ impl<'a> Walk<'a> {
         if self.at < self.bytes.len() { Err(self.error("something stands behind the value")) } else { Ok(()) }
     }
 
-    /// A name and the colon behind it.
-    fn name(&mut self) -> Result<Cow<'a, [u8]>, JsonError> {
+    /// A name, whether it has escapes, and the colon behind it.
+    fn name(&mut self) -> Result<(&'a [u8], bool), JsonError> {
         let start = self.at;
         self.expect(b'"', "a name in quotation marks is missing")?;
         let escaped = self.string()?;
-        let raw = self.bytes.get(start + 1..self.at - 1).unwrap_or_default();
-        let name = if escaped {
-            let text = Value(self.bytes.get(start..self.at).unwrap_or_default()).text();
-            Cow::Owned(text.map(|t| t.into_owned().into_bytes()).unwrap_or_default())
-        } else {
-            Cow::Borrowed(raw)
-        };
+        let name = self.bytes.get(start + 1..self.at - 1).unwrap_or_default();
         self.space();
         self.expect(b':', "a colon is missing")?;
-        Ok(name)
+        Ok((name, escaped))
     }
 
     /// Steps behind the closing quotation mark, from behind the opening one; says whether there were escapes.
+    ///
+    /// Sixteen bytes at a time: text in logs is full of escapes, and a search that starts anew behind each of them takes
+    /// several times as long.
     fn string(&mut self) -> Result<bool, JsonError> {
+        let (quote, backslash) = (u8x16::splat(b'"'), u8x16::splat(b'\\'));
         let mut escaped = false;
+        while let Some(block) = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<16>()) {
+            let bytes = u8x16::new(*block);
+            let (quotes, mut escapes) = (bytes.simd_eq(quote).to_bitmask(), bytes.simd_eq(backslash).to_bitmask());
+            let mut ends = quotes;
+            let mut step = 16;
+            while escapes != 0 && escapes.trailing_zeros() < ends.trailing_zeros() {
+                escaped = true;
+                // What stands behind a backslash is neither an end nor another backslash.
+                let at = escapes.trailing_zeros();
+                step = step.max(at as usize + 2);
+                let passed = (1_u32 << 1 << at << 1) - 1;
+                ends &= !passed;
+                escapes &= !passed;
+            }
+            if ends != 0 {
+                self.at += ends.trailing_zeros() as usize + 1;
+                return Ok(escaped);
+            }
+            self.at += step;
+        }
+        self.string_end(escaped)
+    }
+
+    /// [`Walk::string`] in the last few bytes.
+    fn string_end(&mut self, mut escaped: bool) -> Result<bool, JsonError> {
         loop {
-            let rest = self.bytes.get(self.at..).unwrap_or_default();
-            // Most names and values are a few bytes long, for which a loop beats a search with vectors.
-            let near = rest.iter().take(16).position(|b| matches!(b, b'"' | b'\\'));
-            let found = near.or_else(|| memchr2(b'"', b'\\', rest.get(16..)?).map(|i| i + 16));
-            match found.and_then(|i| Some((i, *rest.get(i)?))) {
-                Some((i, b'"')) => {
-                    self.at += i + 1;
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
                     return Ok(escaped);
                 }
-                Some((i, _)) => {
-                    self.at += i + 2;
+                Some(b'\\') => {
+                    self.at += 2;
                     escaped = true;
                 }
+                Some(_) => self.at += 1,
                 None => return Err(JsonError { what: CUT_OFF, at: self.bytes.len() }),
             }
         }
@@ -429,7 +467,7 @@ mod tests {
             if let Ok(serde_json::Value::Object(map)) = serde_json::from_str(&text) {
                 let object = Object::read(text.as_bytes()).unwrap();
                 for (name, value) in &map {
-                    let found = object.0.iter().rev().find(|(n, _)| **n == *name.as_bytes()).unwrap().1;
+                    let found = object.fields.iter().rev().find(|(n, _)| *n == name.as_bytes()).unwrap().1;
                     prop_assert_eq!(&serde_json::from_slice::<serde_json::Value>(found.raw()).unwrap(), value);
                 }
             }

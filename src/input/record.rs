@@ -131,7 +131,7 @@ pub(crate) fn of_object<'a>(object: &Object<'a>) -> Result<Record<'a>, RecordErr
 }
 
 /// Names and numbers as they are written; a name that is not UTF-8 is none that is known.
-fn raw_counts<'o>(object: &'o Object<'_>) -> impl Iterator<Item = (&'o str, &'o str)> {
+fn raw_counts<'o>(object: &Object<'o>) -> impl Iterator<Item = (&'o str, &'o str)> {
     let utf8 = |bytes: &'o [u8]| std::str::from_utf8(bytes).unwrap_or("\u{FFFD}");
     object.raw_fields().map(move |(name, value)| (utf8(name), utf8(value.raw())))
 }

@@ -12,7 +12,7 @@ use super::priced::{Outcome, Pricing, Verdict, near};
 use super::view::{BETWEEN, Keys, View};
 use crate::cli::shared::{Setup, converted, in_currency, table_json, table_line};
 use crate::input::dialect::Entry;
-use crate::meter::{Meter, Side};
+use crate::meter::Meter;
 use crate::money::Usd;
 use crate::report::{Cell, Column, Report, Tone};
 
@@ -23,9 +23,11 @@ pub(super) struct Sum {
     pub records: u64,
     pub unpriced: u64,
     pub usd: Usd,
+    /// In the currency that is shown, where it is not the dollar.
     shown: Decimal,
-    low: Usd,
-    high: Usd,
+    /// How much less and how much more it can be.
+    less: Usd,
+    more: Usd,
     input: u64,
     cache_read: u64,
     cache_write: u64,
@@ -42,21 +44,39 @@ impl AddAssign<&Sum> for Sum {
         self.records += other.records;
         self.unpriced += other.unpriced;
         self.usd += other.usd;
-        self.shown = self.shown.checked_add(other.shown).unwrap_or(self.shown);
-        self.low += other.low;
-        self.high += other.high;
+        // Most records have none of these, and adding a decimal costs more than looking at it.
+        let amounts = [
+            (&mut self.less, other.less),
+            (&mut self.more, other.more),
+            (&mut self.reported, other.reported),
+            (&mut self.reported_ours, other.reported_ours),
+            (&mut self.charged, other.charged),
+        ];
+        amounts.into_iter().filter(|(_, usd)| *usd != Usd::ZERO).for_each(|(sum, usd)| *sum += usd);
+        if !other.shown.is_zero() {
+            self.shown = self.shown.checked_add(other.shown).unwrap_or(self.shown);
+        }
         self.input = self.input.saturating_add(other.input);
         self.cache_read = self.cache_read.saturating_add(other.cache_read);
         self.cache_write = self.cache_write.saturating_add(other.cache_write);
         self.output = self.output.saturating_add(other.output);
-        self.reported += other.reported;
-        self.reported_ours += other.reported_ours;
         self.reported_records += other.reported_records;
-        self.charged += other.charged;
     }
 }
 
 impl Sum {
+    fn low(&self) -> Usd {
+        Usd::new(self.usd.amount().checked_sub(self.less.amount()).unwrap_or_default())
+    }
+
+    fn high(&self) -> Usd {
+        self.usd + self.more
+    }
+
+    fn is_range(&self) -> bool {
+        self.less != Usd::ZERO || self.more != Usd::ZERO
+    }
+
     fn add_tokens(&mut self, entry: &Entry) {
         let tokens = |meter| entry.usage.tokens(meter);
         let read = tokens(Meter::CacheRead) + tokens(Meter::CacheReadAudio) + tokens(Meter::CacheReadImage);
@@ -67,7 +87,6 @@ impl Sum {
         let prompt = entry.usage.prompt_tokens().saturating_sub(read.saturating_add(written));
         self.input = self.input.saturating_add(prompt);
         self.output = self.output.saturating_add(entry.usage.answer_tokens());
-        debug_assert!(Meter::CacheRead.side() == Side::Prompt);
     }
 }
 
@@ -124,9 +143,12 @@ impl Totals {
                 let usd = priced.cost.total;
                 // Each record at the exchange rate of its own time: one rate for all would move history.
                 let rate = pricing.setup.exchange(outcome.at).ok().flatten();
-                let shown = rate.and_then(|rate| converted(usd, rate)).unwrap_or_else(|| usd.amount());
-                let (low, high) = priced.range.unwrap_or((usd, usd));
-                sum = Sum { records: 1, usd, shown, low, high, ..Sum::default() };
+                let shown = rate.and_then(|rate| converted(usd, rate)).unwrap_or_default();
+                let between =
+                    |more: Usd, less: Usd| Usd::new(more.amount().checked_sub(less.amount()).unwrap_or_default());
+                let (less, more) =
+                    priced.range.map_or((Usd::ZERO, Usd::ZERO), |(low, high)| (between(usd, low), between(high, usd)));
+                sum = Sum { records: 1, usd, shown, less, more, ..Sum::default() };
                 self.without_time += u64::from(at.is_none());
                 if let Some(focus) = &mut self.focus {
                     focus.add(outcome, priced);
@@ -226,7 +248,7 @@ impl Totals {
     /// The report: one row a group.
     pub fn report(&self, view: &View, top: Option<usize>, setup: &Setup) -> Report {
         let wide = !is_only_model(view);
-        let has_range = self.all.low < self.all.usd || self.all.usd < self.all.high;
+        let has_range = self.all.is_range();
         let has_reported = self.all.reported_records > 0;
         let has_charges = self.charges > 0;
         let mut columns: Vec<Column> = view.by.iter().map(|by| Column::text(by.name(), by.name())).collect();
@@ -255,7 +277,7 @@ impl Totals {
             }
             cells.push(if sum.records == 0 { Cell::absent("") } else { self.money(sum, setup) });
             if has_range {
-                cells.extend([Cell::usd(sum.low), Cell::usd(sum.high)]);
+                cells.extend([Cell::usd(sum.low()), Cell::usd(sum.high())]);
             }
             if has_reported {
                 cells.push(if sum.reported_records > 0 { Cell::usd(sum.reported) } else { Cell::absent("") });
@@ -309,9 +331,9 @@ impl Totals {
             "tokens".into(),
             json!({"input": sum.input, "cache_read": sum.cache_read, "cache_write": sum.cache_write, "output": sum.output}),
         );
-        if sum.low < sum.usd || sum.usd < sum.high {
-            row.insert("low_usd".into(), json!(sum.low));
-            row.insert("high_usd".into(), json!(sum.high));
+        if sum.is_range() {
+            row.insert("low_usd".into(), json!(sum.low()));
+            row.insert("high_usd".into(), json!(sum.high()));
         }
         if sum.reported_records > 0 {
             let ours =
@@ -343,7 +365,7 @@ impl Totals {
         if self.left_out > 0 {
             note(format!("{} records without a timestamp were left out of the span.", self.left_out));
         }
-        if self.all.low < self.all.high {
+        if self.all.is_range() {
             note("Rows that sum up many requests do not say how long each prompt was or when it was sent: low and high are the cheapest and the dearest they can have been.".into());
         }
         if view.by.contains(&super::view::By::Tag) {
@@ -375,8 +397,8 @@ impl Totals {
             ("total_usd", json!(self.all.usd)),
             ("currency", json!(setup.currency)),
             ("total", json!(setup.currency.as_ref().map(|_| self.all.shown.normalize().to_string()))),
-            ("low_usd", json!(self.all.low)),
-            ("high_usd", json!(self.all.high)),
+            ("low_usd", json!(self.all.low())),
+            ("high_usd", json!(self.all.high())),
             ("priced", json!(self.all.records)),
             ("unpriced", json!(self.all.unpriced)),
             ("reasons", json!(self.reasons)),

@@ -1,7 +1,9 @@
 //! Settles what only makes sense in order: repeated lines, running totals, streams.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Taken;
 use crate::input::dialect::{Dialect, Entry, Event, Item, Labels};
@@ -19,9 +21,9 @@ const WINDOW: usize = 1 << 14;
 /// the run, at about 20 bytes each; a request that returns after it was handed out is dropped.
 #[derive(Default)]
 pub struct Sequence {
-    seen: HashSet<u64>,
+    seen: FxHashSet<u64>,
     waiting: VecDeque<Option<(u64, Entry<'static>)>>,
-    places: HashMap<u64, u64>,
+    places: FxHashMap<u64, u64>,
     /// The number of the first one waiting.
     first: u64,
     /// How many lines repeated another.

@@ -336,8 +336,8 @@ pub fn read<'a>(text: &'a [u8], from: Option<Dialect>, out: &mut Vec<Item<'a>>) 
     if text.is_empty() {
         return;
     }
-    if text.contains(&0) {
-        let place = text.iter().position(|b| *b == 0).unwrap_or(0) + 1;
+    if let Some(place) = memchr::memchr(0, text) {
+        let place = place + 1;
         let what = format!("not text: a NUL byte stands at column {place}; the file was cut or is binary");
         return out.push(Item::Bad(RecordError::Form(what)));
     }
