@@ -8,6 +8,8 @@ pub mod out;
 mod compare;
 mod completions;
 mod count;
+mod count_tree;
+mod data;
 mod demo;
 mod estimate;
 mod man;
@@ -20,6 +22,7 @@ mod prices_update;
 mod shared;
 mod tokenizers;
 mod usage;
+mod verify;
 mod work;
 
 use std::ffi::OsString;
