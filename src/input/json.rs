@@ -35,10 +35,15 @@ pub struct Value<'a>(&'a [u8]);
 #[derive(Clone, Debug, Default)]
 pub struct Object<'a> {
     /// Names as they are written, without their quotation marks.
-    fields: SmallVec<[(&'a [u8], Value<'a>); 12]>,
+    fields: SmallVec<[Field<'a>; 12]>,
     /// Whether a name has escapes in it, which only then have to be resolved.
     escaped: bool,
+    /// The fields of the objects in the fields, with the place of theirs: who asks for one of these objects, which hold most
+    /// of a line, need not go through it a second time. `None` where nobody looked.
+    inner: Option<Vec<(usize, Field<'a>)>>,
 }
+
+type Field<'a> = (&'a [u8], Value<'a>);
 
 impl<'a> Value<'a> {
     /// Reads a text that holds exactly one value.
@@ -129,24 +134,25 @@ impl<'a> Object<'a> {
             walk.end()?;
             return Err(JsonError { what: "a record is an object, {…}, and this is another value", at: 0 });
         }
-        let (mut fields, mut escaped) = (SmallVec::new(), false);
-        walk.space();
-        if !walk.take(b'}') {
-            loop {
-                let (name, has_escapes) = walk.name()?;
-                escaped |= has_escapes;
-                walk.space();
-                fields.push((name, walk.value()?));
-                walk.space();
-                if walk.take(b'}') {
-                    break;
-                }
-                walk.expect(b',', "a comma or } is missing")?;
-                walk.space();
-            }
-        }
+        let mut object = Object::default();
+        let mut inner = Vec::new();
+        walk.fields(&mut |walk, name, escaped| {
+            object.escaped |= escaped;
+            let place = object.fields.len();
+            let value = if walk.peek() == Some(b'{') {
+                walk.object(&mut |field, escaped| {
+                    object.escaped |= escaped;
+                    inner.push((place, field));
+                })?
+            } else {
+                walk.value()?
+            };
+            object.fields.push((name, value));
+            Ok(())
+        })?;
         walk.end()?;
-        Ok(Object { fields, escaped })
+        object.inner = Some(inner);
+        Ok(object)
     }
 
     /// The value of a field; `None` where it is missing or null.
@@ -175,7 +181,13 @@ impl<'a> Object<'a> {
     /// The object in a field.
     #[must_use]
     pub fn object(&self, name: &str) -> Option<Object<'a>> {
-        self.get(name)?.object()
+        let place = self.fields.iter().rposition(|(written, _)| self.means(written, name))?;
+        let (_, value) = self.fields.get(place)?;
+        let Some(inner) = self.inner.as_ref().filter(|_| value.0.first() == Some(&b'{')) else {
+            return value.object();
+        };
+        let fields = inner.iter().filter(|(of, _)| *of == place).map(|(_, field)| *field).collect();
+        Some(Object { fields, escaped: self.escaped, inner: None })
     }
 
     /// Whether a field holds exactly this text.
@@ -246,6 +258,39 @@ impl<'a> Walk<'a> {
     fn end(&mut self) -> Result<(), JsonError> {
         self.space();
         if self.at < self.bytes.len() { Err(self.error("something stands behind the value")) } else { Ok(()) }
+    }
+
+    /// The fields of an object, from behind its opening bracket to behind its closing one. `take` steps over the value.
+    fn fields(
+        &mut self,
+        take: &mut dyn FnMut(&mut Self, &'a [u8], bool) -> Result<(), JsonError>,
+    ) -> Result<(), JsonError> {
+        self.space();
+        if self.take(b'}') {
+            return Ok(());
+        }
+        loop {
+            let (name, escaped) = self.name()?;
+            self.space();
+            take(self, name, escaped)?;
+            self.space();
+            if self.take(b'}') {
+                return Ok(());
+            }
+            self.expect(b',', "a comma or } is missing")?;
+            self.space();
+        }
+    }
+
+    /// Steps over an object and hands out its fields.
+    fn object(&mut self, field: &mut dyn FnMut(Field<'a>, bool)) -> Result<Value<'a>, JsonError> {
+        let start = self.at;
+        self.expect(b'{', "an object is missing")?;
+        self.fields(&mut |walk, name, escaped| {
+            field((name, walk.value()?), escaped);
+            Ok(())
+        })?;
+        Ok(Value(self.bytes.get(start..self.at).unwrap_or_default()))
     }
 
     /// A name, whether it has escapes, and the colon behind it.
@@ -427,6 +472,11 @@ mod tests {
         assert_eq!(object.get("a").unwrap().raw(), b"[ ]");
         assert!(object.get("z").is_none() && object.has("z"));
         assert_eq!(object.get("t").unwrap().word(), Some("true"));
+        let nested = Object::read(br#"{"a":{"b":{"c":{"d":1}},"e":2},"f":{"b":3}}"#).unwrap();
+        let at = |names: &[&str]| names.iter().try_fold(nested.clone(), |object, name| object.object(name));
+        assert_eq!(at(&["a", "b", "c"]).unwrap().get("d").unwrap().word(), Some("1"));
+        assert_eq!(at(&["f"]).unwrap().get("b").unwrap().word(), Some("3"));
+        assert!(at(&["a", "e"]).is_none() && at(&["f", "e"]).is_none());
         let list = Value::read(b"[1, [2,3] ,{\"x\":\"]\"}]").unwrap();
         assert_eq!(
             list.items().map(|v| v.raw().to_vec()).collect::<Vec<_>>(),

@@ -127,7 +127,7 @@ impl Focus {
 
     /// The table.
     pub fn report(&self) -> Report {
-        let mut report = Report::new(COLUMNS.iter().map(|name| Column::text(name, name)));
+        let mut report = Report::new(COLUMNS.iter().map(|name| Column::text(*name, *name)));
         let mut rows: Vec<_> = self.0.iter().collect();
         rows.sort_by(|(a, _), (b, _)| {
             let order = |k: &Key| {
