@@ -316,7 +316,7 @@ macro_rules! formats {
         /// assert_eq!(Format::Csv.to_string(), "csv");
         /// assert_eq!(
         ///     "xml".parse::<Format>().unwrap_err().to_string(),
-        ///     r#""xml" is not a format: write one of table, json, jsonl, csv, markdown"#
+        ///     r#""xml" is not a format: write one of table, json, jsonl, csv, markdown, focus"#
         /// );
         /// ```
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -405,6 +405,7 @@ formats! {
     Jsonl    jsonl    "jsonl"    Programs "one object a line for each row";
     Csv      csv      "csv"      Programs "comma-separated rows under a header, exact values";
     Markdown markdown "markdown" People   "a table to paste into an issue or a pull request";
+    Focus    csv      "focus"    Programs "FOCUS rows for FinOps tools; only of `usage`";
 }
 
 #[cfg(test)]

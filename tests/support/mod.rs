@@ -1,4 +1,5 @@
 //! Runs of the binary as a user makes them, for the tests that need folders and servers beside it.
+#![allow(dead_code, reason = "each file of tests uses its own part")]
 
 use std::ffi::OsStr;
 use std::io::Write;
