@@ -8,6 +8,7 @@ pub mod out;
 mod compare;
 mod completions;
 mod count;
+mod count_tree;
 mod demo;
 mod estimate;
 mod man;

@@ -20,6 +20,7 @@ pub mod claude;
 pub mod cut;
 pub mod estimate;
 pub mod hf;
+pub mod limit;
 pub mod openai;
 pub mod pretokenize;
 pub mod spm;
