@@ -91,7 +91,11 @@ fn check_row(row: &Value, entry: &Entry, table: &PriceTable) {
     }
     if !row["reported_cost_usd"].is_null() {
         let reported = entry.reported.as_ref().unwrap();
-        assert_eq!((reported.amount.normalize().to_string(), reported.currency.as_str()), (row["reported_cost_usd"].to_string(), "USD"), "{name}");
+        assert_eq!(
+            (reported.amount.normalize().to_string(), reported.currency.as_str()),
+            (row["reported_cost_usd"].to_string(), "USD"),
+            "{name}"
+        );
     }
     for (key, dimension) in [("inference_geo", Dimension::InferenceGeo), ("speed", Dimension::Speed)] {
         assert_eq!(entry.context.get(dimension), row[key].as_str(), "{name}: {key}");
@@ -103,7 +107,8 @@ fn check_row(row: &Value, entry: &Entry, table: &PriceTable) {
 
 #[test]
 fn every_record_of_the_oracle_comes_out_exactly() {
-    let oracle: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(sample("expected_normalised.json")).unwrap()).unwrap();
+    let oracle: Vec<Value> =
+        serde_json::from_str(&std::fs::read_to_string(sample("expected_normalised.json")).unwrap()).unwrap();
     assert_eq!(oracle.len(), 48);
     let table = PriceTable::bundled();
     let mut files: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
@@ -112,8 +117,7 @@ fn every_record_of_the_oracle_comes_out_exactly() {
     }
     for (file, rows) in files {
         let all = entries_of(&Source::File(sample(file)));
-        let billed: Vec<Entry> =
-            all.into_iter().filter(|e| matches!(e.state, State::Done | State::Local)).collect();
+        let billed: Vec<Entry> = all.into_iter().filter(|e| matches!(e.state, State::Done | State::Local)).collect();
         assert_eq!(billed.len(), rows.len(), "{file}: {billed:?}");
         for (row, entry) in rows.iter().zip(&billed) {
             check_row(row, entry, &table);
@@ -126,7 +130,9 @@ fn every_record_of_the_oracle_comes_out_exactly() {
 #[test]
 fn cached_tokens_are_not_added_to_the_input_they_are_a_part_of() {
     // openai-python, completion_usage.py: cached_tokens is a part of prompt_tokens. 2018 - 1536 = 482.
-    let entry = one(r#"{"object":"chat.completion","model":"gpt-5","choices":[],"usage":{"prompt_tokens":2018,"completion_tokens":7,"prompt_tokens_details":{"cached_tokens":1536}}}"#);
+    let entry = one(
+        r#"{"object":"chat.completion","model":"gpt-5","choices":[],"usage":{"prompt_tokens":2018,"completion_tokens":7,"prompt_tokens_details":{"cached_tokens":1536}}}"#,
+    );
     assert_eq!(used(&entry), [("input", "482".into()), ("cache_read", "1536".into()), ("output", "7".into())]);
     // LiteLLM adds Anthropic's caches to prompt_tokens (BerriAI/litellm#31282). 2100 - 1800 - 200 = 100.
     let litellm = &entries_of(&Source::File(sample("litellm/spend_logs.jsonl")))[0];
@@ -135,15 +141,27 @@ fn cached_tokens_are_not_added_to_the_input_they_are_a_part_of() {
 
 #[test]
 fn anthropic_and_bedrock_caches_are_not_taken_out_of_an_input_without_them() {
-    let entry = one(r#"{"type":"message","model":"claude-sonnet-4-5","usage":{"input_tokens":5,"cache_read_input_tokens":900,"cache_creation_input_tokens":40,"output_tokens":3}}"#);
-    assert_eq!(used(&entry), [("input", "5".into()), ("cache_read", "900".into()), ("cache_write_5m", "40".into()), ("output", "3".into())]);
-    let entry = one(r#"{"modelId":"anthropic.claude-3-haiku-20240307-v1:0","usage":{"inputTokens":5,"outputTokens":3,"cacheReadInputTokens":900,"cacheWriteInputTokens":40}}"#);
-    assert_eq!(used(&entry), [("input", "5".into()), ("cache_read", "900".into()), ("cache_write_5m", "40".into()), ("output", "3".into())]);
+    let entry = one(
+        r#"{"type":"message","model":"claude-sonnet-4-5","usage":{"input_tokens":5,"cache_read_input_tokens":900,"cache_creation_input_tokens":40,"output_tokens":3}}"#,
+    );
+    assert_eq!(
+        used(&entry),
+        [("input", "5".into()), ("cache_read", "900".into()), ("cache_write_5m", "40".into()), ("output", "3".into())]
+    );
+    let entry = one(
+        r#"{"modelId":"anthropic.claude-3-haiku-20240307-v1:0","usage":{"inputTokens":5,"outputTokens":3,"cacheReadInputTokens":900,"cacheWriteInputTokens":40}}"#,
+    );
+    assert_eq!(
+        used(&entry),
+        [("input", "5".into()), ("cache_read", "900".into()), ("cache_write_5m", "40".into()), ("output", "3".into())]
+    );
 }
 
 #[test]
 fn written_cache_is_split_by_its_lifetime_and_never_counted_twice() {
-    let entry = one(r#"{"type":"message","model":"m","usage":{"input_tokens":1,"cache_creation_input_tokens":2500,"cache_creation":{"ephemeral_5m_input_tokens":500,"ephemeral_1h_input_tokens":2000},"output_tokens":1}}"#);
+    let entry = one(
+        r#"{"type":"message","model":"m","usage":{"input_tokens":1,"cache_creation_input_tokens":2500,"cache_creation":{"ephemeral_5m_input_tokens":500,"ephemeral_1h_input_tokens":2000},"output_tokens":1}}"#,
+    );
     assert_eq!((entry.usage.tokens(Meter::CacheWrite5m), entry.usage.tokens(Meter::CacheWrite1h)), (500, 2000));
 }
 
@@ -156,7 +174,9 @@ fn thinking_is_counted_once_wherever_it_stands() {
     let xai = &entries_of(&Source::File(sample("xai/chat_completion.json")))[0];
     assert_eq!((xai.usage.tokens(Meter::Output), xai.usage.tokens(Meter::Reasoning)), (9, 94));
     // A grok model behind a host that counts it inside says so by its total.
-    let inside = one(r#"{"object":"chat.completion","model":"grok-4","choices":[],"usage":{"prompt_tokens":10,"completion_tokens":50,"total_tokens":60,"completion_tokens_details":{"reasoning_tokens":40}}}"#);
+    let inside = one(
+        r#"{"object":"chat.completion","model":"grok-4","choices":[],"usage":{"prompt_tokens":10,"completion_tokens":50,"total_tokens":60,"completion_tokens_details":{"reasoning_tokens":40}}}"#,
+    );
     assert_eq!((inside.usage.tokens(Meter::Output), inside.usage.tokens(Meter::Reasoning)), (10, 40));
     // OpenAI: inside of completion_tokens. 612 - 384 = 228.
     let openai = &entries_of(&Source::File(sample("openai/chat_completion.json")))[0];
@@ -187,19 +207,36 @@ fn a_streams_delta_replaces_what_was_said_before() {
     let streamed = &entries_of(&Source::File(sample("anthropic/messages_stream.sse")))[0];
     assert_eq!(streamed.usage.tokens(Meter::Output), 15);
     // A delta that repeats every count of the start, as newer ones do, adds nothing.
-    let all = billed("data: {\"type\":\"message_start\",\"message\":{\"id\":\"m1\",\"model\":\"m\",\"usage\":{\"input_tokens\":25,\"cache_read_input_tokens\":100,\"output_tokens\":1}}}\ndata: {\"type\":\"message_delta\",\"usage\":{\"input_tokens\":25,\"cache_read_input_tokens\":100,\"output_tokens\":15,\"server_tool_use\":{\"web_search_requests\":2}}}\n");
-    assert_eq!(used(&all[0]), [("input", "25".into()), ("cache_read", "100".into()), ("output", "15".into()), ("web_search", "2".into())]);
+    let all = billed(
+        "data: {\"type\":\"message_start\",\"message\":{\"id\":\"m1\",\"model\":\"m\",\"usage\":{\"input_tokens\":25,\"cache_read_input_tokens\":100,\"output_tokens\":1}}}\ndata: {\"type\":\"message_delta\",\"usage\":{\"input_tokens\":25,\"cache_read_input_tokens\":100,\"output_tokens\":15,\"server_tool_use\":{\"web_search_requests\":2}}}\n",
+    );
+    assert_eq!(
+        used(&all[0]),
+        [("input", "25".into()), ("cache_read", "100".into()), ("output", "15".into()), ("web_search", "2".into())]
+    );
     // Servers that state the running usage in every chunk: the last one counts.
-    let chunk = |n: u32| format!("data: {{\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"model\":\"m\",\"choices\":[],\"usage\":{{\"prompt_tokens\":9,\"completion_tokens\":{n}}}}}\n\n");
+    let chunk = |n: u32| {
+        format!(
+            "data: {{\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"model\":\"m\",\"choices\":[],\"usage\":{{\"prompt_tokens\":9,\"completion_tokens\":{n}}}}}\n\n"
+        )
+    };
     assert_eq!(one(&format!("{}{}{}data: [DONE]\n", chunk(1), chunk(2), chunk(3))).usage.tokens(Meter::Output), 3);
     // Gemini's chunks too.
-    let chunk = |n: u32| format!("{{\"responseId\":\"r\",\"modelVersion\":\"gemini-2.5-flash\",\"usageMetadata\":{{\"promptTokenCount\":9,\"candidatesTokenCount\":{n}}}}}");
+    let chunk = |n: u32| {
+        format!(
+            "{{\"responseId\":\"r\",\"modelVersion\":\"gemini-2.5-flash\",\"usageMetadata\":{{\"promptTokenCount\":9,\"candidatesTokenCount\":{n}}}}}"
+        )
+    };
     assert_eq!(one(&format!("[{}\n,\n{}]", chunk(1), chunk(5))).usage.tokens(Meter::Output), 5);
 }
 
 #[test]
 fn a_request_on_several_lines_counts_as_its_last() {
-    let line = |output: u32, request: &str| format!("{{\"type\":\"assistant\",\"sessionId\":\"s\",\"requestId\":\"{request}\",\"message\":{{\"id\":\"m\",\"model\":\"claude-sonnet-5\",\"usage\":{{\"input_tokens\":4,\"output_tokens\":{output}}}}}}}\n");
+    let line = |output: u32, request: &str| {
+        format!(
+            "{{\"type\":\"assistant\",\"sessionId\":\"s\",\"requestId\":\"{request}\",\"message\":{{\"id\":\"m\",\"model\":\"claude-sonnet-5\",\"usage\":{{\"input_tokens\":4,\"output_tokens\":{output}}}}}}}\n"
+        )
+    };
     let all = billed(&[line(1, "a"), line(7, "b"), line(310, "a"), line(9, "b")].concat());
     assert_eq!(all.iter().map(|e| e.usage.tokens(Meter::Output)).collect::<Vec<_>>(), [310, 9]);
     // A resumed session copies the lines of the one before into a file of its own.
@@ -215,8 +252,14 @@ fn a_request_on_several_lines_counts_as_its_last() {
             }
         };
         let mut raw = Vec::new();
-        let chunk = farebox::input::calls::chunks::Chunk { bytes: std::fs::read(&path).unwrap(), first_line: 1, ..Default::default() };
-        farebox::input::calls::read_chunk(&chunk, &Reading::default(), &mut |line, item| raw.push((line, item.into_owned())));
+        let chunk = farebox::input::calls::chunks::Chunk {
+            bytes: std::fs::read(&path).unwrap(),
+            first_line: 1,
+            ..Default::default()
+        };
+        farebox::input::calls::read_chunk(&chunk, &Reading::default(), &mut |line, item| {
+            raw.push((line, item.into_owned()))
+        });
         raw.into_iter().for_each(|(line, item)| sequence.take(line, item, &mut take));
         sequence.end(&mut take);
     }
@@ -262,7 +305,9 @@ fn the_two_splits_of_openais_report_are_not_added() {
 #[test]
 fn amounts_of_cost_reports_are_in_their_own_unit() {
     // Anthropic: cents (14.0943 is $0.140943); OpenAI: dollars.
-    let of = |file: &str| entries_of(&Source::File(sample(file)))[0].reported.clone().unwrap().amount.normalize().to_string();
+    let of = |file: &str| {
+        entries_of(&Source::File(sample(file)))[0].reported.clone().unwrap().amount.normalize().to_string()
+    };
     assert_eq!(of("anthropic/admin_cost_report.json"), "0.140943");
     assert_eq!(of("openai/costs_api.json"), "0.1336");
     assert_eq!(of("openai/cost_2026-11-21_2026-11-22.csv"), "0.24726");
@@ -278,17 +323,36 @@ fn cohere_bills_units_not_tokens() {
 
 #[test]
 fn spans_of_agents_repeat_their_calls_and_do_not_count() {
-    let span = |operation: &str, tokens: u32| format!(r#"{{"name":"x","spanId":"{tokens}","startTimeUnixNano":"1795168800000000000","attributes":[{{"key":"gen_ai.operation.name","value":{{"stringValue":"{operation}"}}}},{{"key":"gen_ai.request.model","value":{{"stringValue":"gpt-5-mini"}}}},{{"key":"gen_ai.usage.input_tokens","value":{{"intValue":"{tokens}"}}}}]}}"#);
-    let document = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{},{},{}]}}]}}]}}"#, span("invoke_agent", 30), span("chat", 10), span("chat", 20));
+    let span = |operation: &str, tokens: u32| {
+        format!(
+            r#"{{"name":"x","spanId":"{tokens}","startTimeUnixNano":"1795168800000000000","attributes":[{{"key":"gen_ai.operation.name","value":{{"stringValue":"{operation}"}}}},{{"key":"gen_ai.request.model","value":{{"stringValue":"gpt-5-mini"}}}},{{"key":"gen_ai.usage.input_tokens","value":{{"intValue":"{tokens}"}}}}]}}"#
+        )
+    };
+    let document = format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{},{},{}]}}]}}]}}"#,
+        span("invoke_agent", 30),
+        span("chat", 10),
+        span("chat", 20)
+    );
     let prompts: Vec<u64> = billed(&document).iter().map(|e| e.usage.prompt_tokens()).collect();
     assert_eq!(prompts, [10, 20]);
 }
 
 #[test]
 fn langfuse_counts_are_disjoint_unless_their_total_says_otherwise() {
-    let observation = |usage: &str| one(&format!(r#"{{"id":"o","type":"GENERATION","traceId":"t","startTime":"2026-11-20T10:00:00Z","model":"m","usageDetails":{usage}}}"#));
-    assert_eq!(observation(r#"{"input":100,"input_cached_tokens":900,"output":5,"total":1005}"#).usage.prompt_tokens(), 1000);
-    assert_eq!(observation(r#"{"input":1000,"input_cached_tokens":900,"output":5,"total":1005}"#).usage.prompt_tokens(), 1000);
+    let observation = |usage: &str| {
+        one(&format!(
+            r#"{{"id":"o","type":"GENERATION","traceId":"t","startTime":"2026-11-20T10:00:00Z","model":"m","usageDetails":{usage}}}"#
+        ))
+    };
+    assert_eq!(
+        observation(r#"{"input":100,"input_cached_tokens":900,"output":5,"total":1005}"#).usage.prompt_tokens(),
+        1000
+    );
+    assert_eq!(
+        observation(r#"{"input":1000,"input_cached_tokens":900,"output":5,"total":1005}"#).usage.prompt_tokens(),
+        1000
+    );
     let odd = Source::Text(r#"{"id":"o","type":"GENERATION","traceId":"t","startTime":"x","model":"m","usageDetails":{"input":1,"widgets":3}}"#.into());
     assert!(matches!(&items(&odd)[..], [(1, Item::Bad(error))] if error.to_string().contains("widgets")));
 }
@@ -301,7 +365,9 @@ fn a_cost_of_zero_in_opencode_is_not_a_price() {
 
 #[test]
 fn server_tools_are_billed_by_the_call() {
-    let response = one(r#"{"object":"response","model":"gpt-5","status":"completed","output":[{"type":"web_search_call","action":{"type":"search"}},{"type":"web_search_call","action":{"type":"open_page"}},{"type":"file_search_call"},{"type":"code_interpreter_call","container_id":"c1"},{"type":"code_interpreter_call","container_id":"c1"}],"usage":{"input_tokens":1,"output_tokens":1}}"#);
+    let response = one(
+        r#"{"object":"response","model":"gpt-5","status":"completed","output":[{"type":"web_search_call","action":{"type":"search"}},{"type":"web_search_call","action":{"type":"open_page"}},{"type":"file_search_call"},{"type":"code_interpreter_call","container_id":"c1"},{"type":"code_interpreter_call","container_id":"c1"}],"usage":{"input_tokens":1,"output_tokens":1}}"#,
+    );
     let calls: Vec<_> = used(&response).into_iter().filter(|(name, _)| !matches!(*name, "input" | "output")).collect();
     assert_eq!(calls, [("web_search", "1".into()), ("file_search", "1".into()), ("code_session", "1".into())]);
 }
@@ -311,8 +377,13 @@ fn a_body_is_told_from_its_look_alikes() {
     // All three name input_tokens; in two of them it includes the cache, in one it does not.
     let own = one(r#"{"model":"gpt-4o","usage":{"input_tokens":10,"cache_read_tokens":4,"output_tokens":1}}"#);
     let claude = one(r#"{"model":"claude","usage":{"input_tokens":10,"cache_read_input_tokens":4,"output_tokens":1}}"#);
-    let response = one(r#"{"model":"gpt-4o","usage":{"input_tokens":10,"input_tokens_details":{"cached_tokens":4},"output_tokens":1}}"#);
-    assert_eq!([own.dialect, claude.dialect, response.dialect], [Dialect::Own, Dialect::Anthropic, Dialect::OpenAiResponses]);
+    let response = one(
+        r#"{"model":"gpt-4o","usage":{"input_tokens":10,"input_tokens_details":{"cached_tokens":4},"output_tokens":1}}"#,
+    );
+    assert_eq!(
+        [own.dialect, claude.dialect, response.dialect],
+        [Dialect::Own, Dialect::Anthropic, Dialect::OpenAiResponses]
+    );
     assert_eq!([own, claude, response].map(|e| e.usage.prompt_tokens()), [10, 14, 10]);
 }
 
@@ -326,9 +397,15 @@ const GOOD: &str = "{\"model\":\"gpt-4o\",\"input_tokens\":5,\"output_tokens\":1
 
 #[test]
 fn a_broken_line_costs_only_itself() {
-    assert_eq!(kinds(&Source::File(sample("inputs/malformed.jsonl"))), [(1, true), (2, false), (3, true), (4, false), (5, false)]);
+    assert_eq!(
+        kinds(&Source::File(sample("inputs/malformed.jsonl"))),
+        [(1, true), (2, false), (3, true), (4, false), (5, false)]
+    );
     let text = format!("{GOOD}{{\"model\":\"gpt\0-4o\",\"input_tokens\":5}}\n\n{{\n{GOOD}\0\0\0\0\n{GOOD}[1,2\n{GOOD}");
-    assert_eq!(kinds(&Source::Text(text)), [(1, true), (2, false), (4, false), (5, true), (6, false), (7, true), (8, false), (9, true)]);
+    assert_eq!(
+        kinds(&Source::Text(text)),
+        [(1, true), (2, false), (4, false), (5, true), (6, false), (7, true), (8, false), (9, true)]
+    );
     let cut = format!("{GOOD}{GOOD}{{\"object\":\"chat.completion\",\"usage\":{{\"prompt_tok");
     assert_eq!(kinds(&Source::Text(cut)), [(1, true), (2, true), (3, false)]);
 }
@@ -359,7 +436,8 @@ fn dialects_mix_in_one_file() {
 
 #[test]
 fn a_line_longer_than_any_record_is_said_and_skipped() {
-    let long = format!("{GOOD}{{\"model\":\"{}\"}}\n{GOOD}", "x".repeat(farebox::input::calls::chunks::LONGEST + 3_000_000));
+    let long =
+        format!("{GOOD}{{\"model\":\"{}\"}}\n{GOOD}", "x".repeat(farebox::input::calls::chunks::LONGEST + 3_000_000));
     let all = items(&Source::Text(long));
     assert_eq!(all.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 2, 3]);
     assert!(matches!(&all[1].1, Item::Bad(error) if error.to_string().contains("32 MB")));
@@ -390,7 +468,8 @@ fn packed_and_otherwise_saved_files_are_read_by_what_they_are() {
     zip.write_all(&std::fs::read(sample("deepseek/amount-2026-11.csv")).unwrap()).unwrap();
     assert_eq!(kinds(&file("export.zip", &zip.finish().unwrap().into_inner())), [(2, true)]);
     // Cut in the middle: what was whole counts, and the break is said once.
-    let many: String = (0..5000).map(|i| format!("{{\"model\":\"m{i}\",\"input_tokens\":{i},\"output_tokens\":1}}\n")).collect();
+    let many: String =
+        (0..5000).map(|i| format!("{{\"model\":\"m{i}\",\"input_tokens\":{i},\"output_tokens\":1}}\n")).collect();
     let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gz.write_all(many.as_bytes()).unwrap();
     let gz = gz.finish().unwrap();
@@ -406,8 +485,14 @@ fn tables_hold_quoted_line_ends_and_foreign_names() {
     let lines: Vec<_> = all.iter().map(|(line, item)| (*line, matches!(item, Item::Entry(_)))).collect();
     assert_eq!(lines, [(2, true), (4, false), (5, false), (6, true)]);
     let Item::Entry(first) = &all[0].1 else { panic!() };
-    assert_eq!((used(first), first.at.unwrap().to_string().as_str()), (vec![("input", "10".into()), ("output", "3".into())], "2026-11-20"));
-    let reading = Reading { columns: vec![("model".into(), "LLM".into()), ("input_tokens".into(), "In".into())], ..Reading::default() };
+    assert_eq!(
+        (used(first), first.at.unwrap().to_string().as_str()),
+        (vec![("input", "10".into()), ("output", "3".into())], "2026-11-20")
+    );
+    let reading = Reading {
+        columns: vec![("model".into(), "LLM".into()), ("input_tokens".into(), "In".into())],
+        ..Reading::default()
+    };
     let mut models = Vec::new();
     each(&Source::Text("LLM;In;Out\nm1;5;6\n".into()), &reading, &mut |_, item| {
         if let Item::Entry(entry) = item {
@@ -421,7 +506,10 @@ fn tables_hold_quoted_line_ends_and_foreign_names() {
 #[test]
 fn chunks_end_between_records_wherever_they_are_cut() {
     let body = std::fs::read_to_string(sample("openai/chat_completion.json")).unwrap();
-    let long = format!("{{\"object\":\"chat.completion\",\"model\":\"gpt-4o\",\"choices\":[\"{}\"],\"usage\":{{\"prompt_tokens\":1,\"completion_tokens\":1}}}}\n", "y".repeat(300_000));
+    let long = format!(
+        "{{\"object\":\"chat.completion\",\"model\":\"gpt-4o\",\"choices\":[\"{}\"],\"usage\":{{\"prompt_tokens\":1,\"completion_tokens\":1}}}}\n",
+        "y".repeat(300_000)
+    );
     let text = format!("{body}\n{long}{GOOD}").repeat(12);
     let all = kinds(&Source::Text(text.clone()));
     assert_eq!((all.len(), all.iter().all(|(_, good)| *good)), (36, true));

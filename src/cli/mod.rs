@@ -21,6 +21,7 @@ mod prices_update;
 mod shared;
 mod tokenizers;
 mod usage;
+mod what_if;
 mod work;
 
 use std::ffi::OsString;
@@ -63,6 +64,7 @@ commands! {
     Count count;
     Estimate estimate;
     Usage usage;
+    WhatIf what_if;
     Compare compare;
     Prices prices;
     Models models;

@@ -379,11 +379,10 @@ mod tests {
         assert!(object.get("z").is_none() && object.has("z"));
         assert_eq!(object.get("t").unwrap().word(), Some("true"));
         let list = Value::read(b"[1, [2,3] ,{\"x\":\"]\"}]").unwrap();
-        assert_eq!(list.items().map(|v| v.raw().to_vec()).collect::<Vec<_>>(), [
-            b"1".to_vec(),
-            b"[2,3]".to_vec(),
-            b"{\"x\":\"]\"}".to_vec()
-        ]);
+        assert_eq!(
+            list.items().map(|v| v.raw().to_vec()).collect::<Vec<_>>(),
+            [b"1".to_vec(), b"[2,3]".to_vec(), b"{\"x\":\"]\"}".to_vec()]
+        );
     }
 
     #[test]
@@ -394,7 +393,18 @@ mod tests {
             let error = Object::read(&whole.as_bytes()[..end]).expect_err(&whole[..end]);
             assert!(error.what == CUT_OFF || error.what == "a number is broken", "{}: {error}", &whole[..end]);
         }
-        for broken in [r#"{"a":1,}"#, r#"{"a" 1}"#, r#"{a:1}"#, r#"{"a":1}x"#, r#"{"a":[1 2]}"#, r#"{"a":[1}"#, r#"{"a":tru}"#, "[1]", "5", r#"{"a":1]"#] {
+        for broken in [
+            r#"{"a":1,}"#,
+            r#"{"a" 1}"#,
+            r#"{a:1}"#,
+            r#"{"a":1}x"#,
+            r#"{"a":[1 2]}"#,
+            r#"{"a":[1}"#,
+            r#"{"a":tru}"#,
+            "[1]",
+            "5",
+            r#"{"a":1]"#,
+        ] {
             assert!(Object::read(broken.as_bytes()).is_err(), "{broken}");
         }
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));

@@ -171,7 +171,9 @@ fn similar(path: &Path) -> Option<String> {
 /// [`InputError`] where there is no such file, it is a folder, or the system refuses.
 pub fn read_bytes(path: &Path) -> Result<Vec<u8>, InputError> {
     let mut bytes = Vec::new();
-    open_file(path)?.read_to_end(&mut bytes).map_err(|error| InputError::reading(&path.display().to_string(), error))?;
+    open_file(path)?
+        .read_to_end(&mut bytes)
+        .map_err(|error| InputError::reading(&path.display().to_string(), error))?;
     Ok(bytes)
 }
 

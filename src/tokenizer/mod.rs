@@ -23,6 +23,7 @@ pub mod hf;
 pub mod limit;
 pub mod openai;
 pub mod pretokenize;
+pub mod ratio;
 pub mod spm;
 pub mod vocab;
 

@@ -159,9 +159,7 @@ fn cut(bytes: &[u8], kind: Kind) -> Option<usize> {
 /// A record begins with a bracket at the beginning of a line; a document over several lines indents what is inside.
 fn cut_lines(bytes: &[u8]) -> Option<usize> {
     let is_json = bytes.trim_ascii_start().first() == Some(&b'{');
-    memchr::memrchr_iter(b'\n', bytes)
-        .find(|at| !is_json || matches!(bytes.get(at + 1), Some(b'{')))
-        .map(|at| at + 1)
+    memchr::memrchr_iter(b'\n', bytes).find(|at| !is_json || matches!(bytes.get(at + 1), Some(b'{'))).map(|at| at + 1)
 }
 
 fn cut_elements(bytes: &[u8]) -> Option<usize> {

@@ -46,8 +46,7 @@ pub(super) fn codex<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<
     let Some(payload) = object.object("payload") else { return Ok(()) };
     match kind.as_deref() {
         Some("session_meta") => {
-            let labels =
-                Labels { project: payload.text("cwd"), session: payload.text("id"), ..Labels::default() };
+            let labels = Labels { project: payload.text("cwd"), session: payload.text("id"), ..Labels::default() };
             let is_fork = payload.get("forked_from_id").is_some();
             out.push(Item::Event(Event::Session(Box::new(labels), payload.text("model_provider"), is_fork)));
         }
@@ -109,8 +108,7 @@ pub(super) fn opencode<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Resu
     let path = object.object("path").unwrap_or_default();
     let project = path.text("cwd").or_else(|| path.text("root"));
     let tags = object.text("agent").or_else(|| object.text("mode")).map(|a| Cow::Owned(format!("agent:{a}")));
-    entry.labels =
-        Labels { project, session: object.text("sessionID"), key: None, tags: tags.into_iter().collect() };
+    entry.labels = Labels { project, session: object.text("sessionID"), key: None, tags: tags.into_iter().collect() };
     let nothing = entry.usage.used().next().is_none();
     if let Some(error) = object.object("error").filter(|_| nothing) {
         let name = error.text("name").map_or_else(|| "an error".into(), Cow::into_owned);

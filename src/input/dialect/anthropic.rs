@@ -194,8 +194,7 @@ fn usage_row<'a>(row: &Object<'a>, until: Option<crate::period::Instant>) -> Res
     entry.model = row.text("model");
     state_row(&mut entry, row.text("service_tier"), row.text("inference_geo"), row.text("speed"));
     let window = row.text("context_window");
-    entry.bucket =
-        Some(Bucket { until, prompt_tokens: window.as_deref().and_then(prompt_size), ..Bucket::default() });
+    entry.bucket = Some(Bucket { until, prompt_tokens: window.as_deref().and_then(prompt_size), ..Bucket::default() });
     entry.labels = row_labels(row);
     Ok(entry)
 }

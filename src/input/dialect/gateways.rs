@@ -173,7 +173,9 @@ pub(super) fn helicone<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Resu
     let times = ["request_created_at", "response_created_at"];
     entry.at = times.iter().find_map(|name| object.get(name).and_then(moment));
     entry.reported = ["cost", "costUSD", "cost_usd"].iter().find_map(|n| object.get(n)?.decimal()).map(Reported::usd);
-    if object.get("cache_enabled").is_some() && object.text("cache_reference_id").is_some_and(|id| !id.starts_with("0000")) {
+    if object.get("cache_enabled").is_some()
+        && object.text("cache_reference_id").is_some_and(|id| !id.starts_with("0000"))
+    {
         entry.state = State::Remembered;
     }
     let properties = object.object("request_properties").unwrap_or_default();

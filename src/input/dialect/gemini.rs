@@ -127,7 +127,11 @@ pub(super) fn batch_line<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Re
     }
     let before = out.len();
     // Claude runs in Vertex AI's batches too.
-    if answer.has("usageMetadata") { body(&answer, out)? } else { super::anthropic::message(&answer, out)? }
+    if answer.has("usageMetadata") {
+        body(&answer, out)?
+    } else {
+        super::anthropic::message(&answer, out)?
+    }
     for item in out.iter_mut().skip(before) {
         if let Item::Entry(entry) = item {
             entry.dialect = Dialect::GeminiBatch;

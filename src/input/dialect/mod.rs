@@ -394,7 +394,9 @@ pub fn detect(object: &Object) -> Option<Dialect> {
             return Some(Dialect::ClaudeCode);
         }
     }
-    if has("resourceSpans") || has("attributes") && (has("spanId") || has("context") || has("span_id") || has("traceId")) {
+    if has("resourceSpans")
+        || has("attributes") && (has("spanId") || has("context") || has("span_id") || has("traceId"))
+    {
         return Some(Dialect::Spans);
     }
     if has("custom_id") {
@@ -466,9 +468,9 @@ fn detect_report(object: &Object) -> Option<Dialect> {
         && let Some(first) = data.items().find_map(|item| item.object())
     {
         if first.has("starting_at") {
-            let costs = first.get("results").is_some_and(|r| {
-                r.items().find_map(|item| item.object()).is_some_and(|row| row.has("amount"))
-            });
+            let costs = first
+                .get("results")
+                .is_some_and(|r| r.items().find_map(|item| item.object()).is_some_and(|row| row.has("amount")));
             return Some(if costs { Dialect::AnthropicCosts } else { Dialect::AnthropicUsage });
         }
         if first.has("start_time") && first.has("results") {

@@ -142,7 +142,8 @@ pub(super) fn chat_usage(usage: &Object, beside: bool) -> Result<Usage, RecordEr
     let (thinking, audio, image) = (part("reasoning_tokens")?, part("audio_tokens")?, part("image_tokens")?);
     let total = count(usage, "total_tokens")?;
     let sum = prompt.saturating_add(answer);
-    let outside = thinking > 0 && if beside { total != sum } else { total != sum && total == sum.saturating_add(thinking) };
+    let outside =
+        thinking > 0 && if beside { total != sum } else { total != sum && total == sum.saturating_add(thinking) };
     let inside = if outside { 0 } else { thinking };
     counted.set_tokens(Meter::Output, rest("the answer", answer, &[inside, audio, image])?);
     counted.set_tokens(Meter::Reasoning, thinking);
@@ -264,7 +265,11 @@ pub(super) fn batch_line<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Re
         return Ok(());
     };
     let before = out.len();
-    if body_of.is("object", "response") { response(&body_of, out)? } else { out.push(Item::Entry(Box::new(body_entry(&body_of, &usage)?))) }
+    if body_of.is("object", "response") {
+        response(&body_of, out)?
+    } else {
+        out.push(Item::Entry(Box::new(body_entry(&body_of, &usage)?)))
+    }
     for item in out.iter_mut().skip(before) {
         if let Item::Entry(entry) = item {
             entry.dialect = Dialect::OpenAiBatch;

@@ -108,7 +108,8 @@ fn span<'a>(object: &Object<'a>, resource: &Attributes<'a>, out: &mut Vec<Item<'
         return Ok(());
     }
     let mut entry = Entry::new(Dialect::Spans, counted(&attributes)?);
-    entry.provider = attributes.text(&["gen_ai.provider.name", "llm.provider", "gen_ai.system", "llm.system"]).map(provider);
+    entry.provider =
+        attributes.text(&["gen_ai.provider.name", "llm.provider", "gen_ai.system", "llm.system"]).map(provider);
     entry.model = model;
     let times = ["startTimeUnixNano", "start_time", "startTime"];
     entry.at = times.iter().find_map(|name| object.get(name).and_then(moment));
@@ -116,7 +117,8 @@ fn span<'a>(object: &Object<'a>, resource: &Attributes<'a>, out: &mut Vec<Item<'
     if let Some(tier) = attributes.text(&tier) {
         state_tier(&mut entry.context, &tier);
     }
-    entry.reported = attributes.get(&["llm.cost.total", "gen_ai.usage.cost"]).and_then(Value::decimal).map(Reported::usd);
+    entry.reported =
+        attributes.get(&["llm.cost.total", "gen_ai.usage.cost"]).and_then(Value::decimal).map(Reported::usd);
     entry.labels = labels(&attributes, resource);
     out.push(Item::Entry(Box::new(entry)));
     Ok(())

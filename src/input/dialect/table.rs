@@ -190,7 +190,9 @@ fn take_row(
     let Ok(object) = Object::read(text.as_bytes()) else { return true };
     let read = match head.form {
         Form::DeepSeekAmounts => return pending.add(&object, line, take),
-        Form::OpenAiUsage => openai_reports::usage_row(&object, (time(&object, "start_time"), time(&object, "end_time"))),
+        Form::OpenAiUsage => {
+            openai_reports::usage_row(&object, (time(&object, "start_time"), time(&object, "end_time")))
+        }
         Form::OpenAiCosts => charge(&object, Dialect::OpenAiCosts, "openai", "amount_value", "amount_currency"),
         Form::DeepSeekCosts => charge(&object, Dialect::DeepSeekExport, "deepseek", "cost", "currency"),
         Form::AnthropicConsole | Form::Generic => console(&object),
@@ -217,8 +219,7 @@ fn charge<'a>(
     let currency = row.text(currency).map_or_else(|| "USD".to_owned(), |c| c.to_uppercase());
     entry.reported = Some(Reported { amount: value, currency });
     entry.provider = Some(provider.into());
-    entry.model =
-        row.text("model").or_else(|| Some(item.as_deref()?.split_once(", ")?.0.to_owned().into()));
+    entry.model = row.text("model").or_else(|| Some(item.as_deref()?.split_once(", ")?.0.to_owned().into()));
     entry.at = time(row, "start_time").or_else(|| time(row, "start_time_iso"));
     entry.labels = Labels { project: row.text("project_id"), key: row.text("user_id"), ..Labels::default() };
     Ok(entry)
