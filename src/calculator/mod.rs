@@ -10,6 +10,7 @@
 
 pub mod compare;
 pub mod estimate;
+pub mod switch;
 
 use std::borrow::Cow;
 use std::sync::Arc;

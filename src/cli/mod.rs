@@ -26,6 +26,7 @@ mod shared;
 mod tokenizers;
 mod usage;
 mod verify;
+mod what_if;
 mod work;
 
 use std::ffi::OsString;
@@ -68,6 +69,7 @@ commands! {
     Count count;
     Estimate estimate;
     Usage usage;
+    WhatIf what_if;
     Compare compare;
     Prices prices;
     Models models;

@@ -25,6 +25,7 @@ pub mod limit;
 pub mod media;
 pub mod own;
 pub mod pretokenize;
+pub mod ratio;
 pub mod reference;
 pub mod spm;
 pub mod store;
