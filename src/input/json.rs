@@ -261,10 +261,10 @@ impl<'a> Walk<'a> {
     }
 
     /// The fields of an object, from behind its opening bracket to behind its closing one. `take` steps over the value.
-    fn fields(
-        &mut self,
-        take: &mut dyn FnMut(&mut Self, &'a [u8], bool) -> Result<(), JsonError>,
-    ) -> Result<(), JsonError> {
+    fn fields<F>(&mut self, take: &mut F) -> Result<(), JsonError>
+    where
+        F: FnMut(&mut Self, &'a [u8], bool) -> Result<(), JsonError>,
+    {
         self.space();
         if self.take(b'}') {
             return Ok(());

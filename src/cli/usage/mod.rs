@@ -303,10 +303,10 @@ fn follow(args: &Args, sources: &[Source], run: Run) -> Result<(), Error> {
             let totals = stream::run(sources, run, &mut sink);
             let mut out = Out::open(None)?;
             let written = if run.rows {
-                let fresh = rows.split_inclusive(|b| *b == b'\n').skip(printed);
+                let mut fresh = rows.split_inclusive(|b| *b == b'\n').skip(printed);
                 let count = rows.split_inclusive(|b| *b == b'\n').count();
                 printed = printed.max(count);
-                fresh.map(|row| out.write_all(row)).collect::<std::io::Result<()>>()
+                fresh.try_for_each(|row| out.write_all(row))
             } else {
                 writeln!(out, "{}", inert(&said(run.pricing.setup, &totals)))
             };

@@ -304,11 +304,11 @@ impl Totals {
     }
 
     /// The groups in the order of their keys, or the dearest ones and what the others come to.
-    fn rows(&self, top: Option<usize>) -> (Vec<(&String, &Sum)>, Option<(usize, Usd)>) {
+    fn rows(&self, top: Option<usize>) -> Rows<'_> {
         let mut rows: Vec<(&String, &Sum)> = self.groups.iter().collect();
         rows.sort_by(|a, b| a.0.cmp(b.0));
         let Some(top) = top else { return (rows, None) };
-        rows.sort_by(|a, b| b.1.usd.cmp(&a.1.usd));
+        rows.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.usd));
         let others = rows.split_off(top.min(rows.len()));
         let usd = others.iter().fold(Usd::ZERO, |sum, (_, other)| sum + other.usd);
         let left = (!others.is_empty()).then_some((others.len(), usd));
@@ -421,6 +421,9 @@ impl Totals {
                "ours_usd": self.all.reported_ours, "differences": causes, "charged_usd": self.all.charged})
     }
 }
+
+/// Groups in order, and how many others there are with what they come to.
+type Rows<'t> = (Vec<(&'t String, &'t Sum)>, Option<(usize, Usd)>);
 
 /// Whether the view is the plain one, by model.
 fn is_only_model(view: &View) -> bool {

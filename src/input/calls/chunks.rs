@@ -133,7 +133,7 @@ fn kind_of(bytes: &[u8]) -> Kind {
     if bytes.trim_ascii_start().first() == Some(&b'[') { Kind::Elements } else { Kind::Lines }
 }
 
-fn drop_opening(bytes: &mut Vec<u8>) {
+fn drop_opening(bytes: &mut [u8]) {
     if let Some(at) = bytes.iter().position(|b| *b == b'[')
         && bytes.iter().take(at).all(u8::is_ascii_whitespace)
     {

@@ -79,16 +79,16 @@ pub(super) fn moment(value: Value) -> Option<Instant> {
 /// [`moment`] in a text.
 pub(super) fn moment_in(text: &str) -> Option<Instant> {
     let text = text.trim();
-    if text.len() > 10 || !text.contains('-') {
-        if let Ok(number) = text.split('.').next().unwrap_or(text).parse::<i64>() {
-            let seconds = match number.unsigned_abs() {
-                0..100_000_000_000 => number,
-                100_000_000_000..100_000_000_000_000 => number.div_euclid(1_000),
-                100_000_000_000_000..100_000_000_000_000_000 => number.div_euclid(1_000_000),
-                _ => number.div_euclid(1_000_000_000),
-            };
-            return Some(Instant::from_unix(seconds));
-        }
+    if (text.len() > 10 || !text.contains('-'))
+        && let Ok(number) = text.split('.').next().unwrap_or(text).parse::<i64>()
+    {
+        let seconds = match number.unsigned_abs() {
+            0..100_000_000_000 => number,
+            100_000_000_000..100_000_000_000_000 => number.div_euclid(1_000),
+            100_000_000_000_000..100_000_000_000_000_000 => number.div_euclid(1_000_000),
+            _ => number.div_euclid(1_000_000_000),
+        };
+        return Some(Instant::from_unix(seconds));
     }
     if let Ok(moment) = text.parse() {
         return Some(moment);
