@@ -9,7 +9,9 @@
 //! * something that the request states and the card does not know is a refusal, never the standard price.
 
 pub mod compare;
+pub mod calendar;
 pub mod estimate;
+pub mod workload;
 
 use std::borrow::Cow;
 use std::sync::Arc;

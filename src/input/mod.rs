@@ -3,3 +3,4 @@
 pub mod lines;
 pub mod record;
 pub mod text;
+pub mod workload;
