@@ -11,6 +11,10 @@
 pub mod compare;
 pub mod calendar;
 pub mod estimate;
+pub mod picture;
+pub mod projection;
+pub mod shape;
+pub mod tariff;
 pub mod workload;
 
 use std::borrow::Cow;
