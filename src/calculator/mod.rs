@@ -11,9 +11,11 @@
 pub mod compare;
 pub mod calendar;
 pub mod estimate;
+pub mod outcome;
 pub mod picture;
 pub mod projection;
 pub mod shape;
+pub mod simulate;
 pub mod tariff;
 pub mod workload;
 

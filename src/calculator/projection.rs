@@ -815,17 +815,22 @@ impl<'w> FeaturePlan<'w> {
         self.uses_of_a_call(point).0.normalize()
     }
 
-    /// How much of a unit is free in a month, and how much one call uses of it.
+    /// How much is free in a month, in requests or tokens.
     #[must_use]
-    pub fn free(&self, month: usize, point: &Point) -> Option<(Decimal, Decimal)> {
+    pub fn free_quantity(&self, month: usize) -> Option<Decimal> {
         let free = self.feature.free?;
-        let (requests, tokens) = self.uses_of_a_call(point);
-        let used = if free.is_tokens { tokens } else { requests };
         let days = match free.per {
             Per::Day => Decimal::from(self.days_with_calls.get(month).copied().unwrap_or(0)),
             Per::Week | Per::Month => Decimal::ONE,
         };
-        Some((free.quantity * days, used))
+        Some(free.quantity.saturating_mul(days))
+    }
+
+    /// How much of what may be free one call uses.
+    #[must_use]
+    pub fn free_used(&self, point: &Point) -> Decimal {
+        let (requests, tokens) = self.uses_of_a_call(point);
+        if self.feature.free.is_some_and(|free| free.is_tokens) { tokens } else { requests }
     }
 
     /// The calls of every month at a point.
@@ -855,8 +860,9 @@ impl<'w> FeaturePlan<'w> {
     /// The share of every month's cost that is not free.
     fn paid_shares(&self, months: &[Month], point: &Point) -> Vec<Decimal> {
         let calls = self.calls(months, point);
+        let used = if self.feature.free.is_some() { self.free_used(point) } else { Decimal::ZERO };
         let share = |(month, calls): (usize, &Decimal)| {
-            let Some((free, used)) = self.free(month, point) else { return Decimal::ONE };
+            let Some(free) = self.free_quantity(month) else { return Decimal::ONE };
             let all = calls.saturating_mul(used);
             let paid = (all - free).max(Decimal::ZERO);
             paid.checked_div(all).unwrap_or(Decimal::ONE)
@@ -878,6 +884,43 @@ impl<'w> FeaturePlan<'w> {
             }
         }
         Some(costs)
+    }
+
+    /// The inputs that are uncertain.
+    #[must_use]
+    pub fn uncertain(&self) -> Vec<Input> {
+        let is_range = |input: &Input| match input {
+            Input::Tokens => self.streams.iter().any(Self::is_estimated),
+            Input::Attachments => {
+                self.ranges.fixed(*input).is_range() || self.streams.iter().any(|s| s.counted.images.is_range())
+            }
+            other => self.ranges.fixed(*other).is_range(),
+        };
+        Input::ALL.iter().copied().filter(is_range).collect()
+    }
+
+    /// Whether the cost at the means is the mean of the cost: every uncertain number then only multiplies.
+    #[must_use]
+    pub fn is_linear(&self) -> bool {
+        let uncertain = self.uncertain();
+        let bends = |input: &Input| match input {
+            Input::Turns | Input::Steps | Input::Growth => true,
+            Input::Failures => self.feature.retries.attempts > 2,
+            _ => false,
+        };
+        if uncertain.is_empty() {
+            return true;
+        }
+        let tiers = |s: &Stream| {
+            let border = s.epochs.iter().filter_map(|e| e.single.bands.get(1)).map(|band| band.first).min();
+            border.is_some_and(|first| self.longest_prompt(s) >= first)
+        };
+        let minimum = |s: &Stream| {
+            let least = self.feature.cache.map_or(0, |c| i64::try_from(c.minimum).unwrap_or(i64::MAX).saturating_mul(1_000_000));
+            let prefix = s.counted.cached_prefix;
+            prefix.low < least && least <= prefix.high
+        };
+        !uncertain.iter().any(bends) && self.feature.free.is_none() && !self.streams.iter().any(|s| tiers(s) || minimum(s))
     }
 
     /// The average prompt of the rows of a stream, or up to eight of different lengths where rates depend on it.
