@@ -9,8 +9,10 @@
 //! * something that the request states and the card does not know is a refusal, never the standard price.
 
 pub mod compare;
+pub mod budget;
 pub mod calendar;
 pub mod estimate;
+pub mod levers;
 pub mod outcome;
 pub mod picture;
 pub mod projection;

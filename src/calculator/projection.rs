@@ -653,6 +653,60 @@ impl Ranges {
     }
 }
 
+impl Plan<'_> {
+    /// The same plan with so many times the calls.
+    #[must_use]
+    pub fn with_calls(&self, factor: Decimal) -> Self {
+        let mut plan = self.clone();
+        for feature in &mut plan.features {
+            feature.ranges.calls = feature.ranges.calls.times(factor);
+            feature.ranges.of[Input::Calls as usize] = Fixed::of(feature.ranges.calls, MICRO);
+        }
+        plan
+    }
+
+    /// The same plan with answers of so many times the length.
+    #[must_use]
+    pub fn with_output(&self, factor: Decimal) -> Self {
+        let mut plan = self.clone();
+        for feature in &mut plan.features {
+            let range = feature.feature.output.times(factor);
+            feature.ranges.of[Input::Output as usize] = Fixed::of(range, MICRO);
+        }
+        plan
+    }
+
+    /// What everything that runs costs at the means, before fixed costs, credits and tax.
+    ///
+    /// # Errors
+    /// [`PlanError::TooLarge`].
+    pub fn usage_at(&self, point: &Point) -> Result<Usd, PlanError> {
+        let mut total = Usd::ZERO;
+        for feature in &self.features {
+            total += feature.costs(&self.months, point)?.iter().flatten().copied().sum();
+        }
+        Ok(total)
+    }
+}
+
+impl FeaturePlan<'_> {
+    /// The same feature with answers of exactly so many tokens.
+    #[must_use]
+    pub fn with_answer(&self, tokens: u64) -> Self {
+        let mut feature = self.clone();
+        let range = Range::exactly(Decimal::from(tokens));
+        feature.ranges.of[Input::Output as usize] = Fixed::of(range, MICRO);
+        feature
+    }
+
+    /// Answers over the whole plan at the means: calls times turns.
+    #[must_use]
+    pub fn answers(&self, months: &[Month]) -> Decimal {
+        let calls: Decimal = self.calls(months, &Point::all(At::Expected)).iter().sum();
+        calls.saturating_mul(self.feature.turns.expected)
+    }
+}
+
 impl<'w> FeaturePlan<'w> {
     /// One call on a stream, every uncertain number settled.
     #[must_use]

@@ -8,7 +8,7 @@ use std::io;
 
 use super::{Align, Cell, NO_ROWS, Report, Screen, inert};
 
-pub(super) fn write(report: &Report, _: Screen, out: &mut dyn io::Write) -> io::Result<()> {
+pub(super) fn write(report: &Report, screen: Screen, out: &mut dyn io::Write) -> io::Result<()> {
     for line in &report.head {
         writeln!(out, "{}\n", block(line))?;
     }
@@ -16,6 +16,10 @@ pub(super) fn write(report: &Report, _: Screen, out: &mut dyn io::Write) -> io::
         writeln!(out, "{NO_ROWS}")?;
     } else {
         write_table(report, out)?;
+    }
+    for (title, section) in &report.sections {
+        writeln!(out, "\n### {}\n", escaped(title))?;
+        write(section, screen, out)?;
     }
     if !report.notes.is_empty() {
         writeln!(out)?;
