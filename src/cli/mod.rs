@@ -6,13 +6,18 @@
 pub mod out;
 
 mod compare;
+mod compare_workload;
 mod completions;
 mod count;
 mod demo;
 mod estimate;
 mod man;
 mod models;
+mod plan;
+mod plan_fit;
+mod plan_report;
 mod prices;
+mod prices_home;
 mod prices_import;
 mod prices_time;
 #[cfg(feature = "update")]
@@ -21,6 +26,7 @@ mod shared;
 mod tokenizers;
 mod usage;
 mod work;
+mod workload;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -63,6 +69,7 @@ commands! {
     Estimate estimate;
     Usage usage;
     Compare compare;
+    Plan plan;
     Prices prices;
     Models models;
     Tokenizers tokenizers;
