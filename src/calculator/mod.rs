@@ -9,6 +9,7 @@
 //! * something that the request states and the card does not know is a refusal, never the standard price.
 
 pub mod compare;
+pub mod breakeven;
 pub mod budget;
 pub mod calendar;
 pub mod estimate;

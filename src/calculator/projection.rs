@@ -847,7 +847,19 @@ impl<'w> FeaturePlan<'w> {
 
     /// Requests and tokens of one call on the streams that answer, for what is free.
     fn uses_of_a_call(&self, point: &Point) -> (Decimal, Decimal) {
-        let (mut requests, mut tokens) = (Decimal::ZERO, Decimal::ZERO);
+        let (requests, prompt, answer) = self.sums_of_a_call(point);
+        (requests, prompt + answer)
+    }
+
+    /// Tokens that one call sends and gets back, retries included.
+    #[must_use]
+    pub fn tokens_of_a_call(&self, point: &Point) -> (Decimal, Decimal) {
+        let (_, prompt, answer) = self.sums_of_a_call(point);
+        (prompt, answer)
+    }
+
+    fn sums_of_a_call(&self, point: &Point) -> (Decimal, Decimal, Decimal) {
+        let (mut requests, mut prompt, mut answer) = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
         for stream in self.streams.iter().filter(|s| s.role == Role::Answer) {
             for (row, n) in &stream.counted.rows {
                 let mut sums = [0_i128; ALL_SLOTS.len()];
@@ -855,12 +867,13 @@ impl<'w> FeaturePlan<'w> {
                     .requests(|_, parts| sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part));
                 let share = stream.share * Decimal::from(*n) / Decimal::from(stream.counted.row_count.max(1));
                 let decimal = |q: i128| Decimal::try_from_i128_with_scale(q, QUANTITY_SCALE).unwrap_or_default();
-                let [text @ .., request] = sums;
+                let [input, read, write, image, output, reasoning, request] = sums;
                 requests += decimal(request) * share;
-                tokens += decimal(text.iter().sum()) * share;
+                prompt += decimal(input + read + write + image) * share;
+                answer += decimal(output + reasoning) * share;
             }
         }
-        (requests, tokens)
+        (requests, prompt, answer)
     }
 
     /// Requests that one call takes, retries included.

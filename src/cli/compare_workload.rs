@@ -13,7 +13,7 @@ use super::shared::{OutputFlags, PriceFlags, Setup, table_json, table_line};
 use super::workload::{Loaded, Shop, Shown, replan};
 use super::say;
 use crate::calculator::outcome::{Settled, minus, outcome};
-use crate::calculator::projection::{FeaturePlan, Plan, PlanError, Point, plan};
+use crate::calculator::projection::{FeaturePlan, Plan, PlanError, Point, Role, plan};
 use crate::calculator::shape::At;
 use crate::calculator::simulate::Spread;
 use crate::calculator::workload::Workload;
@@ -51,6 +51,8 @@ pub(crate) struct Row {
     /// What of the usage grows with the length of the answers.
     slope: Usd,
     usage: Usd,
+    /// Whether the answers themselves cost nothing.
+    is_free: bool,
 }
 
 impl Row {
@@ -71,7 +73,6 @@ pub(crate) struct Compared {
 /// A model named by the user that nobody sells, or an amount without an exchange rate.
 pub(crate) fn compare_all(
     base: &Plan,
-    _settled: &Settled,
     shop: &mut Shop,
     setup: &Setup,
     candidates: &Candidates,
@@ -160,6 +161,12 @@ fn try_on(workload: &Workload, found: &Found, shop: &mut Shop, draws: usize) -> 
         let expected = Point::all(At::Expected);
         let usage = plan.usage_at(&expected)?;
         let longer = plan.with_output(Decimal::TWO).usage_at(&expected)?;
+        let mut is_free = true;
+        for feature in &plan.features {
+            let costs = feature.costs(&plan.months, &expected)?;
+            let answering = feature.streams.iter().zip(&costs).filter(|(s, _)| s.role == Role::Answer);
+            is_free &= answering.flat_map(|(_, costs)| costs).all(|usd| *usd == Usd::ZERO);
+        }
         let answers: Decimal = plan.features.iter().map(|f| f.answers(&plan.months)).sum();
         let answering = |f: &FeaturePlan| f.streams.first().map_or(0, |s| f.first_prompt(s));
         Ok(Row {
@@ -170,6 +177,7 @@ fn try_on(workload: &Workload, found: &Found, shop: &mut Shop, draws: usize) -> 
             is_estimated: plan.features.iter().any(|f| f.streams.first().is_some_and(FeaturePlan::is_estimated)),
             slope: minus(longer, usage),
             usage,
+            is_free,
         })
     };
     Ok(row().map_err(|error| first_line(&error)))
@@ -209,7 +217,6 @@ pub(crate) fn run(asked: &Asked) -> Result<(), Error> {
     let mut shop = Shop::new(&setup, &loaded.workload);
     let refused = loaded.leave_out_unpriced(&mut shop)?;
     let base = replan(&loaded.workload, &mut shop)?;
-    let settled = Settled::of(&base, &shop)?;
     let shown = Shown::of(asked.prices.currency.as_deref(), base.workload, &shop)?;
     let (needs, region) = read_needs(&asked.needs)?;
     let providers = asked.providers.iter().map(|p| known_provider(&setup, p)).collect::<Result<Vec<_>, _>>()?;
@@ -221,9 +228,9 @@ pub(crate) fn run(asked: &Asked) -> Result<(), Error> {
         hosts_of: asked.hosts.clone(),
         makers_only: !asked.all && asked.hosts.is_none(),
     };
-    let mut compared = compare_all(&base, &settled, &mut shop, &setup, &candidates, DRAWS)?;
+    let mut compared = compare_all(&base, &mut shop, &setup, &candidates, DRAWS)?;
     if asked.models.is_empty() && !asked.free {
-        let (paid, free): (Vec<Row>, Vec<Row>) = compared.rows.into_iter().partition(|row| !row.usage.amount().is_zero());
+        let (paid, free): (Vec<Row>, Vec<Row>) = compared.rows.into_iter().partition(|row| !row.is_free);
         compared.rows = paid;
         compared.left_out.extend(free.iter().map(|row| (row.found.full_id(), "costs nothing under this table; --free shows it".into())));
     }

@@ -5,12 +5,14 @@
 
 pub mod out;
 
+mod breakeven;
 mod compare;
 mod compare_workload;
 mod completions;
 mod count;
 mod demo;
 mod estimate;
+mod init;
 mod man;
 mod models;
 mod plan;
@@ -70,6 +72,8 @@ commands! {
     Usage usage;
     Compare compare;
     Plan plan;
+    BreakEven breakeven;
+    Init init;
     Prices prices;
     Models models;
     Tokenizers tokenizers;

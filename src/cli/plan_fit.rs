@@ -35,7 +35,7 @@ pub(crate) fn fits(
     if let Some(amount) = budget {
         let usd = in_usd(amount, "the budget", start, shop)?;
         list.push(calls(plan, settled, amount, usd)?);
-        list.push(models(plan, settled, shop, setup, amount, usd)?);
+        list.push(models(plan, shop, setup, amount, usd)?);
     }
     if let Some(amount) = unit_cost {
         let usd = in_usd(amount, "the cost of an answer", start, shop)?;
@@ -61,9 +61,9 @@ fn calls(plan: &Plan, settled: &Settled, amount: &Amount, usd: Usd) -> Result<Fi
     Ok(Fit { question, answer, machine })
 }
 
-fn models(plan: &Plan, settled: &Settled, shop: &mut Shop, setup: &Setup, amount: &Amount, usd: Usd) -> Result<Fit, Error> {
+fn models(plan: &Plan, shop: &mut Shop, setup: &Setup, amount: &Amount, usd: Usd) -> Result<Fit, Error> {
     let candidates = Candidates { makers_only: true, ..Candidates::default() };
-    let compared = compare_all(plan, settled, shop, setup, &candidates, 0)?;
+    let compared = compare_all(plan, shop, setup, &candidates, 0)?;
     let fitting: Vec<_> = compared.rows.iter().filter(|row| row.expected() <= usd).collect();
     let named: Vec<String> = fitting.iter().rev().take(5).map(|row| row.found.full_id()).collect();
     let answer = match named.is_empty() {

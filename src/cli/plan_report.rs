@@ -231,7 +231,7 @@ fn features(planned: &Planned) -> Report {
         Column::number("high", "high"),
         Column::number("call", "per call"),
         Column::number("answer", "per answer"),
-        Column::number("user", "per user"),
+        Column::number("user", "per user a month"),
     ]);
     for (feature, costs) in plan.features.iter().zip(&planned.outcome.features) {
         let units = units(feature, plan, costs.total.mean);

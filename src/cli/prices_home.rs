@@ -27,9 +27,15 @@ pub(crate) fn sisters(setup: &Setup, own: &Found, longest_prompt: u64) -> Vec<Fo
             && card.info.retired.is_none()
             && card.info.context_window.is_none_or(|window| window >= longest_prompt)
             && !card.id.starts_with("ft:")
+            && is_plain(&card.id)
             && near
             && reads
     };
     let cards = setup.table.cards().filter(|(head, card)| fits(head, card));
     cards.map(|(head, card)| Found::of_card(head, card)).collect()
+}
+
+/// Whether a model is there for any question, rather than for searching, speaking or a trade.
+fn is_plain(id: &str) -> bool {
+    ["search", "audio", "realtime", "cyber", "codex", "research", "live", "tts"].iter().all(|word| !id.contains(word))
 }

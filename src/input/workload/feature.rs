@@ -61,6 +61,7 @@ impl FeatureReader<'_> {
             None => shared.clone(),
         };
         let first = calendar.start;
+        self.unsaid(raw);
         let tuning = raw.fine_tuning.as_ref().and_then(|t| self.tuning(t, &routes, first));
         Some(Feature {
             name: self.name.clone(),
@@ -87,6 +88,22 @@ impl FeatureReader<'_> {
             tuning,
             routes,
         })
+    }
+
+    /// What is left out and has a value all the same.
+    fn unsaid(&mut self, raw: &RawFeature) {
+        if raw.cache.is_none() {
+            self.assume("cache", "none", "no caching given: every prompt token is paid in full");
+        }
+        if raw.batch.is_none() {
+            self.assume("batch", "0%", "none given: every request is sent by itself");
+        }
+        if raw.reasoning.is_none() && raw.reasoning_effort.is_none() {
+            self.assume("reasoning", "0 tokens", "none given: a model that thinks by itself costs more");
+        }
+        if raw.time.is_none() {
+            self.assume("time", "12:00 UTC", "the time of the day that prices are looked up at");
+        }
     }
 
     fn routes(&mut self, raw: &RawFeature) -> Vec<Route> {
@@ -593,7 +610,11 @@ impl FeatureReader<'_> {
 }
 
 /// The mean of measured answers, with the band that the mean of all answers lies in nine times out of ten.
-fn mean_of(counts: &[u64]) -> Range {
+#[must_use]
+pub fn mean_of(counts: &[u64]) -> Range {
+    if counts.is_empty() {
+        return Range::default();
+    }
     let n = counts.len() as f64;
     let mean = counts.iter().map(|c| *c as f64).sum::<f64>() / n;
     let variance = counts.iter().map(|c| (*c as f64 - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);

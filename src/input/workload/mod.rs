@@ -17,6 +17,7 @@ use jiff::civil::Date;
 use crate::calculator::workload::Workload;
 use crate::pricing::compile::nearest;
 use crate::pricing::problem::{Place, Problem, Severity};
+pub use feature::mean_of;
 use raw::RawWorkload;
 
 /// The workload file that a command reads where none is named.
