@@ -29,7 +29,8 @@ impl Machine {
     #[must_use]
     pub fn bought(price: Usd, years: Decimal, watts: Decimal, per_kwh: Usd) -> Option<Usd> {
         let share = price.amount().checked_div(years.checked_mul(Decimal::from(12))?)?;
-        let power = watts.checked_mul(HOURS_A_MONTH)?.checked_div(Decimal::ONE_THOUSAND)?.checked_mul(per_kwh.amount())?;
+        let power =
+            watts.checked_mul(HOURS_A_MONTH)?.checked_div(Decimal::ONE_THOUSAND)?.checked_mul(per_kwh.amount())?;
         share.checked_add(power).map(|usd| Usd::new(usd.round_dp(12)))
     }
 

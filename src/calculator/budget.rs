@@ -54,8 +54,13 @@ pub fn judge(plan: &Plan, outcome: &Outcome, market: &dyn Market) -> Result<Vec<
         let (from, to) = (budget.from.unwrap_or(workload.start), budget.to.unwrap_or(workload.end));
         let usd = in_usd(amount, "the budget", from.max(workload.start), market)?;
         let whole = from <= workload.start && to >= workload.end;
-        let inside: Vec<usize> =
-            plan.months.iter().enumerate().filter(|(_, m)| m.next().first() > from && m.first() < to).map(|(i, _)| i).collect();
+        let inside: Vec<usize> = plan
+            .months
+            .iter()
+            .enumerate()
+            .filter(|(_, m)| m.next().first() > from && m.first() < to)
+            .map(|(i, _)| i)
+            .collect();
         verdicts.push(verdict(plan, outcome, amount, usd, &inside, whole, None));
     }
     if let Some(amount) = &budget.monthly {
@@ -106,7 +111,13 @@ fn verdict(
 }
 
 /// The first day by whose end more than the budget is spent; within a month, costs fall on the days as calls do.
-fn day_used_up(plan: &Plan, outcome: &Outcome, months: &[usize], budget: Usd, cost: &dyn Fn(usize) -> Usd) -> Option<Date> {
+fn day_used_up(
+    plan: &Plan,
+    outcome: &Outcome,
+    months: &[usize],
+    budget: Usd,
+    cost: &dyn Fn(usize) -> Usd,
+) -> Option<Date> {
     let mut spent = Usd::ZERO;
     for month in months.iter().copied() {
         let own = cost(month);
@@ -130,7 +141,9 @@ fn day_within(plan: &Plan, outcome: &Outcome, index: usize, left: Usd, cost: Usd
         (feature, cost.checked_div(units).unwrap_or(zero))
     });
     let per_unit: Vec<_> = per_unit.collect();
-    let on = |day: Date| per_unit.iter().map(|(f, unit)| f.feature.calendar.factor(day).saturating_mul(*unit)).sum::<Decimal>();
+    let on = |day: Date| {
+        per_unit.iter().map(|(f, unit)| f.feature.calendar.factor(day).saturating_mul(*unit)).sum::<Decimal>()
+    };
     let fixed = outcome.fixed.get(index).map_or(zero, |usd| usd.amount());
     let all: Decimal = days(first, last).map(on).sum::<Decimal>() + fixed;
     let share_left = left.amount().checked_div(cost.amount()).unwrap_or(zero).max(zero);

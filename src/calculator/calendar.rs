@@ -201,8 +201,7 @@ mod tests {
 
     #[test]
     fn months_of_a_horizon_begin_and_end_in_the_middle() {
-        let names: Vec<String> =
-            months(day("2026-11-15"), day("2027-02-01")).iter().map(Month::to_string).collect();
+        let names: Vec<String> = months(day("2026-11-15"), day("2027-02-01")).iter().map(Month::to_string).collect();
         assert_eq!(names, ["2026-11", "2026-12", "2027-01"]);
         assert_eq!(months_after(day("2026-12-01"), 3), day("2027-03-01"));
         assert_eq!(Month::of(day("2027-02-14")).days().count(), 28);

@@ -87,7 +87,8 @@ impl Bench<'_> {
         let saving = self.saving(index, |f| f.cache = Some(cache));
         let parts = if talks { "the instructions and the conversation" } else { "the instructions" };
         let percent = (hit.expected * dec!(100)).round_dp(1).normalize();
-        let provided = format!("found in the cache {percent}% of the time, as calls that come at random within five minutes are");
+        let provided =
+            format!("found in the cache {percent}% of the time, as calls that come at random within five minutes are");
         self.take(index, "cache", format!("cache {parts}"), provided, saving);
     }
 
@@ -147,7 +148,9 @@ impl Bench<'_> {
 fn hit_rate(feature: &Feature) -> Decimal {
     let per_day = match feature.calls.per {
         super::workload::Per::Day => feature.calls.rate.expected,
-        super::workload::Per::Week => feature.calls.rate.expected / Decimal::from(feature.calendar.days_a_week().max(1)),
+        super::workload::Per::Week => {
+            feature.calls.rate.expected / Decimal::from(feature.calendar.days_a_week().max(1))
+        }
         super::workload::Per::Month => feature.calls.rate.expected / dec!(30),
     };
     let requests = per_day * feature.turns.expected * feature.steps.count.expected;

@@ -8,10 +8,10 @@
 //! * a rate that the card lacks is a [`Refusal`], never a zero;
 //! * something that the request states and the card does not know is a refusal, never the standard price.
 
-pub mod compare;
 pub mod breakeven;
 pub mod budget;
 pub mod calendar;
+pub mod compare;
 pub mod estimate;
 pub mod levers;
 pub mod outcome;

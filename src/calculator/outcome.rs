@@ -79,7 +79,8 @@ impl Settled {
             }
         }
         for feature in &plan.features {
-            let named = |o: &super::projection::OneOff| (format!("{}: {}", feature.feature.name, o.name), o.month, o.usd);
+            let named =
+                |o: &super::projection::OneOff| (format!("{}: {}", feature.feature.name, o.name), o.month, o.usd);
             items.extend(feature.one_offs.iter().map(named));
         }
         let mut groups: Vec<String> = workload.credits.iter().filter_map(|c| c.provider.clone()).collect();
@@ -89,9 +90,9 @@ impl Settled {
         for credit in &workload.credits {
             let usd = in_usd(&credit.amount, "a credit", workload.start, market)?;
             let group = credit.provider.as_ref().and_then(|p| groups.iter().position(|g| g == p)).map(|g| g + 1);
-            let until = credit.expires.map_or(plan.months.len(), |day| {
-                plan.months.iter().take_while(|m| m.first() < day).count()
-            });
+            let until = credit
+                .expires
+                .map_or(plan.months.len(), |day| plan.months.iter().take_while(|m| m.first() < day).count());
             credits.push(SettledCredit { usd, group, until });
         }
         // What only some providers take is used up before what all of them do.
@@ -254,7 +255,8 @@ pub fn outcome(plan: &Plan, settled: &Settled, detail: bool, draws: usize) -> Re
     let tax: Option<Vec<Usd>> = net.iter().map(|usd| times(*usd, settled.tax)).collect();
     let tax = tax.ok_or_else(|| PlanError::TooLarge("tax".into()))?;
     let gross: Vec<Usd> = net.iter().zip(&tax).map(|(usd, tax)| *usd + *tax).collect();
-    let drawn = |list: fn(&Simulation) -> &Vec<Spread>, month: usize| simulation.as_ref().and_then(|s| list(s).get(month));
+    let drawn =
+        |list: fn(&Simulation) -> &Vec<Spread>, month: usize| simulation.as_ref().and_then(|s| list(s).get(month));
     let mut running = Usd::ZERO;
     let mut cumulative = Vec::with_capacity(months);
     for (month, usd) in gross.iter().enumerate() {
@@ -326,7 +328,13 @@ pub fn drivers(plan: &Plan) -> Result<Vec<Driver>, PlanError> {
                 Ok(minus(all + moved, own))
             };
             let range = range_text(feature, input);
-            list.push(Driver { feature: feature.feature.name.clone(), input, range, low: at(At::Low)?, high: at(At::High)? });
+            list.push(Driver {
+                feature: feature.feature.name.clone(),
+                input,
+                range,
+                low: at(At::Low)?,
+                high: at(At::High)?,
+            });
         }
     }
     list.sort_by_key(|driver| std::cmp::Reverse(driver.swing()));
@@ -335,7 +343,9 @@ pub fn drivers(plan: &Plan) -> Result<Vec<Driver>, PlanError> {
 
 fn range_text(plan: &super::projection::FeaturePlan, input: Input) -> String {
     let f = plan.feature;
-    let percent = |range: super::workload::Range| format!("{}%", range.times(Decimal::ONE_HUNDRED).to_string().replace("..", "%.."));
+    let percent = |range: super::workload::Range| {
+        format!("{}%", range.times(Decimal::ONE_HUNDRED).to_string().replace("..", "%.."))
+    };
     match input {
         Input::Calls => format!("{} per {}", f.calls.rate, f.calls.per.name()),
         Input::Growth => match &f.growth {

@@ -255,10 +255,16 @@ pub enum PlanError {
 ///
 /// # Errors
 /// [`PlanError`] of the first feature that cannot be planned.
-pub fn plan<'w>(workload: &'w Workload, market: &mut dyn Market, instead: Option<&Found>) -> Result<Plan<'w>, PlanError> {
+pub fn plan<'w>(
+    workload: &'w Workload,
+    market: &mut dyn Market,
+    instead: Option<&Found>,
+) -> Result<Plan<'w>, PlanError> {
     let months = months(workload.start, workload.end);
-    let features =
-        workload.features.iter().map(|f| FeatureBuilder { feature: f, months: &months, start: workload.start }.build(market, instead));
+    let features = workload
+        .features
+        .iter()
+        .map(|f| FeatureBuilder { feature: f, months: &months, start: workload.start }.build(market, instead));
     let features = features.collect::<Result<Vec<_>, _>>()?;
     Ok(Plan { workload, months, features })
 }
@@ -371,7 +377,12 @@ impl<'w> FeatureBuilder<'w, '_> {
         let context = found.settle(&feature.context).into_owned();
         let epochs = self.epochs(&found, &context, uses, &also, days, feature.batch)?;
         plan.events.extend(events(&found, &epochs, days));
-        if uses.cache.is_some() && found.model.rates_at(days.first().map_or(Instant::from_unix(0), |d| d.at)).is_some_and(|card| !card.lists(Meter::CacheRead)) {
+        if uses.cache.is_some()
+            && found
+                .model
+                .rates_at(days.first().map_or(Instant::from_unix(0), |d| d.at))
+                .is_some_and(|card| !card.lists(Meter::CacheRead))
+        {
             let text = format!("{} has no rate for cached tokens: they are planned as plain input", found.full_id());
             plan.events.push(Event { kind: "no-cache", model: found.full_id(), at: None, text });
         }
@@ -422,7 +433,17 @@ impl<'w> FeatureBuilder<'w, '_> {
             if role == Role::Embedding && rag.index_tokens > 0 {
                 self.once(plan, &found, Meter::Input, rag.index_tokens, first, "embedding the index")?;
             }
-            let also = also.iter().map(|_| Fixed::exactly(candidates.div_euclid(100).saturating_add(i64::from(candidates % 100 > 0)).saturating_mul(1_000_000))).collect();
+            let also = also
+                .iter()
+                .map(|_| {
+                    Fixed::exactly(
+                        candidates
+                            .div_euclid(100)
+                            .saturating_add(i64::from(candidates % 100 > 0))
+                            .saturating_mul(1_000_000),
+                    )
+                })
+                .collect();
             let tokenizer = feature.texts().next().map(|_| market.tokenizer(&found));
             let share = Decimal::ONE;
             plan.streams.push(Stream { found, role, share, epochs, tokenizer, counted, also, batch: Decimal::ZERO });
@@ -502,7 +523,8 @@ fn epoch_key(head: &ProviderHead, model: &ModelCard, at: Instant) -> EpochKey {
     let period = model.rate_cards.iter().rposition(|card| card.period.contains(at)).unwrap_or(usize::MAX);
     let schedule = model.rate_cards.get(period).map_or(&[][..], |card| &card.schedule);
     let window = schedule.iter().position(|s| s.holds(at)).unwrap_or(usize::MAX);
-    let dated = head.multipliers.iter().filter(|m| (m.period.from.is_some() || m.period.to.is_some()) && m.concerns(&model.id));
+    let dated =
+        head.multipliers.iter().filter(|m| (m.period.from.is_some() || m.period.to.is_some()) && m.concerns(&model.id));
     EpochKey(period, window, dated.map(|m| m.period.contains(at)).collect())
 }
 
@@ -531,7 +553,8 @@ fn events(found: &Found, epochs: &[Epoch], days: &[CallDay]) -> Vec<Event> {
     }
     if let Some(day) = found.model.info.retired.filter(|day| *day <= last.at) {
         let replacement = found.model.info.replacement.as_ref();
-        let instead = replacement.map_or_else(|| "it names no replacement".into(), |r| format!("its replacement is {r}"));
+        let instead =
+            replacement.map_or_else(|| "it names no replacement".into(), |r| format!("its replacement is {r}"));
         let text = format!("{id} retires on {day}: later days are planned at its last rates; {instead}");
         list.push(Event { kind: "retires", model: id, at: Some(day), text });
     }
@@ -793,7 +816,9 @@ impl<'w> FeaturePlan<'w> {
             });
             for (band, quantities) in tariff.bands.iter().zip(bands) {
                 for (rate, quantity) in band.rates.iter().zip(quantities).filter(|(r, q)| r.per > 0 && *q != 0) {
-                    let quantity = Decimal::try_from_i128_with_scale(quantity.checked_mul(i128::from(*n))?, QUANTITY_SCALE).ok()?;
+                    let quantity =
+                        Decimal::try_from_i128_with_scale(quantity.checked_mul(i128::from(*n))?, QUANTITY_SCALE)
+                            .ok()?;
                     let per = rate.per.checked_mul(stream.counted.row_count)?;
                     total = total.checked_add(amount(quantity.normalize(), rate.rate, per)?)?;
                 }
@@ -944,9 +969,12 @@ impl<'w> FeaturePlan<'w> {
             let per_call = self.per_call(stream, epoch, point)?;
             for (month, weight) in epoch.weights.iter().enumerate().filter(|(_, w)| !w.is_zero()) {
                 let growth = self.growth(month, months, point.get(Input::Growth));
-                let calls = [weight, &growth, &stream.share].into_iter().try_fold(rate, |product, factor| product.checked_mul(*factor))?;
+                let calls = [weight, &growth, &stream.share]
+                    .into_iter()
+                    .try_fold(rate, |product, factor| product.checked_mul(*factor))?;
                 let usd = times(per_call, calls)?;
-                let usd = if paid[month] == Decimal::ONE { usd } else { times(usd, paid[month].round_dp(WEIGHT_SCALE))? };
+                let usd =
+                    if paid[month] == Decimal::ONE { usd } else { times(usd, paid[month].round_dp(WEIGHT_SCALE))? };
                 costs[month] = costs[month].checked_add(usd)?;
             }
         }
@@ -983,11 +1011,16 @@ impl<'w> FeaturePlan<'w> {
             border.is_some_and(|first| self.longest_prompt(s) >= first)
         };
         let minimum = |s: &Stream| {
-            let least = self.feature.cache.map_or(0, |c| i64::try_from(c.minimum).unwrap_or(i64::MAX).saturating_mul(1_000_000));
+            let least = self
+                .feature
+                .cache
+                .map_or(0, |c| i64::try_from(c.minimum).unwrap_or(i64::MAX).saturating_mul(1_000_000));
             let prefix = s.counted.cached_prefix;
             prefix.low < least && least <= prefix.high
         };
-        !uncertain.iter().any(bends) && self.feature.free.is_none() && !self.streams.iter().any(|s| tiers(s) || minimum(s))
+        !uncertain.iter().any(bends)
+            && self.feature.free.is_none()
+            && !self.streams.iter().any(|s| tiers(s) || minimum(s))
     }
 
     /// The average prompt of the rows of a stream, or up to eight of different lengths where rates depend on it.

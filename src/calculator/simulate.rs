@@ -161,9 +161,9 @@ impl Drawing<'_, '_> {
 
     fn ready<'p>(&self, stream: &'p Stream, settled: &Settled) -> Ready<'p> {
         let share = float(stream.share);
-        let weights =
-            stream.epochs.iter().map(|e| e.weights.iter().map(|w| float(*w) * share).collect()).collect();
-        let batch = i128::try_from((FeaturePlan::batch_share(stream) * Decimal::from(1_000_000_000)).round()).unwrap_or(0);
+        let weights = stream.epochs.iter().map(|e| e.weights.iter().map(|w| float(*w) * share).collect()).collect();
+        let batch =
+            i128::try_from((FeaturePlan::batch_share(stream) * Decimal::from(1_000_000_000)).round()).unwrap_or(0);
         Ready { stream, group: settled.group_of(stream), rows: self.feature.typical_rows(stream), weights, batch }
     }
 
@@ -242,7 +242,8 @@ impl Drawing<'_, '_> {
         if !tariff.beside.is_empty() {
             let turns = self.feature.shape(ready.stream, Fixed::default(), point).turns;
             for (rate, quantity) in tariff.beside.iter().zip(FeaturePlan::beside(ready.stream)) {
-                let femto = rate.femto.saturating_mul(i128::from(quantity)).saturating_mul(i128::from(turns)) / 1_000_000;
+                let femto =
+                    rate.femto.saturating_mul(i128::from(quantity)).saturating_mul(i128::from(turns)) / 1_000_000;
                 cost += (femto << COST_BITS) / 1_000_000;
             }
         }
@@ -283,7 +284,10 @@ fn spread(draws: &mut [i64]) -> Spread {
 /// Nano-dollars divided by a count.
 fn usd(nano: i128, by: u64) -> Usd {
     let per = by.saturating_mul(NANO as u64);
-    Decimal::try_from_i128_with_scale(nano, 0).ok().and_then(|n| crate::money::amount(n, Decimal::ONE, per)).unwrap_or_default()
+    Decimal::try_from_i128_with_scale(nano, 0)
+        .ok()
+        .and_then(|n| crate::money::amount(n, Decimal::ONE, per))
+        .unwrap_or_default()
 }
 
 fn standard_error(draws: &[i64]) -> f64 {

@@ -119,13 +119,7 @@ impl Meters {
 ///
 /// # Errors
 /// The [`Refusal`] of the first kind that has no price.
-pub fn tariff(
-    found: &Found,
-    context: &Context,
-    uses: Uses,
-    beside: &[Meter],
-    at: Instant,
-) -> Result<Tariff, Refusal> {
+pub fn tariff(found: &Found, context: &Context, uses: Uses, beside: &[Meter], at: Instant) -> Result<Tariff, Refusal> {
     let ask = |usage: &Usage| price(&found.provider, &found.model, usage, context, at);
     let (period, source) = {
         let cost = ask(&Usage::tokens_in_out(1, 0))?;

@@ -70,7 +70,11 @@ fn number(text: &str) -> Result<Decimal, String> {
 
 fn percent(text: &str) -> Result<Decimal, String> {
     let percent = number(text.trim_end_matches('%'))?;
-    if percent > Decimal::ONE_HUNDRED { Err(format!("{text} is more than 100%")) } else { Ok(percent / Decimal::ONE_HUNDRED) }
+    if percent > Decimal::ONE_HUNDRED {
+        Err(format!("{text} is more than 100%"))
+    } else {
+        Ok(percent / Decimal::ONE_HUNDRED)
+    }
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Error> {
@@ -85,7 +89,9 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     let machine =
         Machine { month, answer_tokens: args.tokens_per_second, prompt_tokens: prompt, utilisation: args.utilisation };
     let Some(even) = break_even(&plan, &machine)? else {
-        return Err(Error::Usage("the workload makes no calls\n  help: say how often it runs with calls: 400 per day".into()));
+        return Err(Error::Usage(
+            "the workload makes no calls\n  help: say how often it runs with calls: 400 per day".into(),
+        ));
     };
     let mut report = table(&plan.months, &even, &shown);
     head(&mut report, &args, &machine, &even, &what, &shown);
@@ -102,7 +108,8 @@ fn machine_month(args: &Args, setup: &Setup, shop: &Shop, day: jiff::civil::Date
     let usd = |amount: &Amount, what: &str| in_usd(amount, what, day, shop).map_err(Error::from);
     let too_long = || Error::Usage("the cost of the machine has more digits than farebox carries".into());
     if let Some(hour) = &args.gpu_hour {
-        let month = crate::calculator::projection::times(usd(hour, "--gpu-hour")?, HOURS_A_MONTH).ok_or_else(too_long)?;
+        let month =
+            crate::calculator::projection::times(usd(hour, "--gpu-hour")?, HOURS_A_MONTH).ok_or_else(too_long)?;
         return Ok((month, format!("a machine at {hour} an hour")));
     }
     if let (Some(price), Some(years), Some(watts), Some(kwh)) = (&args.buy, args.years, args.watts, &args.kwh) {
@@ -149,11 +156,14 @@ fn head(report: &mut Report, args: &Args, machine: &Machine, even: &BreakEven, w
     report.head.push(match even.from_calls {
         Some(from) => format!(
             "Hosting is cheaper from {} calls a month on ({}% of what one machine can do); the plan makes {}.",
-            calls(from), percent(even.load), calls(even.calls)
+            calls(from),
+            percent(even.load),
+            calls(even.calls)
         ),
         None => format!(
             "Hosting is never cheaper: one machine can answer {} calls a month and would have to answer {} × as many.",
-            calls(even.capacity), even.load.round_dp(1).normalize()
+            calls(even.capacity),
+            even.load.round_dp(1).normalize()
         ),
     });
     if args.prompt_tokens_per_second.is_none() {
@@ -168,6 +178,9 @@ fn head(report: &mut Report, args: &Args, machine: &Machine, even: &BreakEven, w
     map.insert("calls_a_month".into(), json!(even.calls.normalize().to_string()));
     map.insert("api_per_call_usd".into(), json!(even.api_per_call));
     map.insert("capacity_calls_a_month".into(), json!(even.capacity.round_dp(6).normalize().to_string()));
-    map.insert("break_even_calls_a_month".into(), json!(even.from_calls.map(|n| n.round_dp(6).normalize().to_string())));
+    map.insert(
+        "break_even_calls_a_month".into(),
+        json!(even.from_calls.map(|n| n.round_dp(6).normalize().to_string())),
+    );
     map.insert("break_even_load".into(), json!(even.load.round_dp(6).normalize().to_string()));
 }

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::plan::per;
 use super::prices::known_provider;
 use super::prices_home::is_live;
+use super::say;
 use super::shared::{OutputFlags, PriceFlags, Setup, table_json, table_line};
 use super::workload::{Loaded, Shop, Shown, replan};
-use super::say;
 use crate::calculator::outcome::{Settled, minus, outcome};
 use crate::calculator::projection::{FeaturePlan, Plan, PlanError, Point, Role, plan};
 use crate::calculator::shape::At;
@@ -137,8 +137,29 @@ fn core_name(id: &str) -> String {
     let last = last.rsplit('/').next().unwrap_or("");
     let is_part = |part: &&str| !part.is_empty();
     let noise = [
-        "instruct", "it", "chat", "turbo", "maas", "versatile", "instant", "fp8", "fp4", "bf16", "awq", "hf", "meta", "us", "eu", "apac",
-        "global", "anthropic", "mistral", "v1", "0", "fast", "tput",
+        "instruct",
+        "it",
+        "chat",
+        "turbo",
+        "maas",
+        "versatile",
+        "instant",
+        "fp8",
+        "fp4",
+        "bf16",
+        "awq",
+        "hf",
+        "meta",
+        "us",
+        "eu",
+        "apac",
+        "global",
+        "anthropic",
+        "mistral",
+        "v1",
+        "0",
+        "fast",
+        "tput",
     ];
     let parts = last.split(['-', '_', ':', '.', '@']).filter(is_part).filter(|part| !noise.contains(part));
     parts.collect::<Vec<_>>().concat()
@@ -232,7 +253,9 @@ pub(crate) fn run(asked: &Asked) -> Result<(), Error> {
     if asked.models.is_empty() && !asked.free {
         let (paid, free): (Vec<Row>, Vec<Row>) = compared.rows.into_iter().partition(|row| !row.is_free);
         compared.rows = paid;
-        compared.left_out.extend(free.iter().map(|row| (row.found.full_id(), "costs nothing under this table; --free shows it".into())));
+        compared.left_out.extend(
+            free.iter().map(|row| (row.found.full_id(), "costs nothing under this table; --free shows it".into())),
+        );
     }
     let scores = asked.scores.as_deref().map(|path| read_scores(path, &setup)).transpose()?;
     let mut report = table(&compared, asked, scores.as_ref(), &shown);
@@ -251,7 +274,9 @@ fn read_needs(texts: &[String]) -> Result<(Vec<Need>, Option<String>), Error> {
             Some(("region", name)) => region = Some(name.to_owned()),
             Some(("licence" | "license", "open")) => needs.push(Need::Open),
             Some(("licence" | "license", other)) => {
-                return Err(Error::Usage(format!("licence={other} is no need\n  help: licence=open asks for published weights")));
+                return Err(Error::Usage(format!(
+                    "licence={other} is no need\n  help: licence=open asks for published weights"
+                )));
             }
             _ => needs.push(text.parse().map_err(|error| Error::Usage(format!("{error}, region=eu or licence=open")))?),
         }
@@ -309,7 +334,9 @@ fn table(compared: &Compared, asked: &Asked, scores: Option<&HashMap<String, Dec
         let per_point = score.and_then(|score| per(row.total.mean, score));
         let times = cheapest.and_then(|least| row.total.mean.amount().checked_div(least.amount()));
         let holds = holds_while(row, &compared.rows);
-        let holds_text = holds.as_ref().map(|(times, other)| format!("while output is under {} ×, then {other}", times.round_dp(1).normalize()));
+        let holds_text = holds
+            .as_ref()
+            .map(|(times, other)| format!("while output is under {} ×, then {other}", times.round_dp(1).normalize()));
         let tokens = Cell::quantity(row.prompt);
         let tokens = if row.is_estimated { Cell::pair(format!("~{}", tokens.people), tokens.exact) } else { tokens };
         let machine = json!({
@@ -330,7 +357,9 @@ fn table(compared: &Compared, asked: &Asked, scores: Option<&HashMap<String, Dec
                 shown.cell(row.total.mean),
                 shown.cell(row.total.high).tone(Tone::Dim),
                 row.per_answer.map_or_else(Cell::default, |usd| shown.cell(usd)),
-                times.map_or_else(Cell::default, |t| Cell::text(t.round_dp(u32::from(t < Decimal::TEN)).normalize().to_string())),
+                times.map_or_else(Cell::default, |t| {
+                    Cell::text(t.round_dp(u32::from(t < Decimal::TEN)).normalize().to_string())
+                }),
                 score.map_or_else(Cell::default, |s| Cell::text(s.normalize().to_string())),
                 per_point.map_or_else(Cell::default, |usd| shown.cell(usd)),
                 holds_text.map_or_else(Cell::default, |text| Cell::text(text).tone(Tone::Dim)),
@@ -344,7 +373,10 @@ fn table(compared: &Compared, asked: &Asked, scores: Option<&HashMap<String, Dec
             (row.found.full_id(), mark(row.total.mean), Some((mark(row.total.low), mark(row.total.high))))
         };
         let bars = compared.rows.iter().take(count.min(20)).map(bar).collect();
-        report.charts.push(Chart { title: "The plan on each model, with what nine draws in ten stay within".into(), kind: Kind::Bars { bars } });
+        report.charts.push(Chart {
+            title: "The plan on each model, with what nine draws in ten stay within".into(),
+            kind: Kind::Bars { bars },
+        });
     }
     if compared.rows.len() > count {
         report.notes.push(format!("{} dearer models not shown: --top 0 shows all.", compared.rows.len() - count));
@@ -354,17 +386,29 @@ fn table(compared: &Compared, asked: &Asked, scores: Option<&HashMap<String, Dec
 
 fn finish(report: &mut Report, compared: &Compared, base: &Plan, path: &Path, setup: &Setup, shown: &Shown) {
     let workload = base.workload;
-    report.head.push(format!("{} on every model, {} to {}", workload.name, workload.start, workload.end.yesterday().unwrap_or(workload.end)));
+    report.head.push(format!(
+        "{} on every model, {} to {}",
+        workload.name,
+        workload.start,
+        workload.end.yesterday().unwrap_or(workload.end)
+    ));
     if let Some(first) = compared.rows.first() {
         report.head.push(format!("Cheapest: {} at {}", first.found.full_id(), shown.text(first.total.mean)));
         if let Some((times, other)) = holds_while(first, &compared.rows) {
-            report.notes.push(format!("The cheapest stays so while answers are under {} × as long; then {other} is.", times.round_dp(1).normalize()));
+            report.notes.push(format!(
+                "The cheapest stays so while answers are under {} × as long; then {other} is.",
+                times.round_dp(1).normalize()
+            ));
         }
     }
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     for (_, reason) in &compared.left_out {
         // Reasons that name numbers of their own are one kind.
-        let kind = if reason.contains("tokens long") { "reads shorter prompts than the plan may send".to_owned() } else { short_reason(reason) };
+        let kind = if reason.contains("tokens long") {
+            "reads shorter prompts than the plan may send".to_owned()
+        } else {
+            short_reason(reason)
+        };
         *reasons.entry(kind).or_default() += 1;
     }
     let mut list: Vec<_> = reasons.into_iter().collect();
@@ -373,9 +417,12 @@ fn finish(report: &mut Report, compared: &Compared, base: &Plan, path: &Path, se
     if !told.is_empty() {
         report.notes.push(format!("Left out: {}. --format json names each.", told.join("; ")));
     }
-    report.notes.push("~ marks a prompt whose tokens are estimated; models that look passages up stay as they are.".into());
+    report
+        .notes
+        .push("~ marks a prompt whose tokens are estimated; models that look passages up stay as they are.".into());
     report.notes.push(table_line(setup));
-    let left_out: Vec<Value> = compared.left_out.iter().map(|(id, reason)| json!({"model": id, "reason": reason})).collect();
+    let left_out: Vec<Value> =
+        compared.left_out.iter().map(|(id, reason)| json!({"model": id, "reason": reason})).collect();
     let machine = &mut report.machine;
     machine.insert("workload".into(), json!(path.display().to_string()));
     machine.insert("table".into(), table_json(setup));

@@ -47,7 +47,9 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     let file = std::fs::File::create_new(&args.file);
     let mut file = match file {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return refuse_existing(&args.file),
-        Err(error) => return Err(io::Error::new(error.kind(), format!("cannot write {}: {error}", args.file.display())).into()),
+        Err(error) => {
+            return Err(io::Error::new(error.kind(), format!("cannot write {}: {error}", args.file.display())).into());
+        }
         Ok(file) => file,
     };
     file.write_all(text.as_bytes())?;
@@ -93,7 +95,14 @@ fn asked() -> Result<String, Error> {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     Ok(format!(
         "# Written by `farebox init`; `farebox init --example FILE` shows every key.\nversion: 1\nname: {}\nbudget: {{total: {}}}\nmonths: 12\nfeatures:\n  main:\n    model: {}\n    prompt: {}\n    turns: {}\n    output: {}\n    calls: {}\n    growth: {}\n",
-        quoted(&name), quoted(&budget), quoted(&model), quoted(&prompt), quoted(&turns), quoted(&output), quoted(&calls), quoted(&growth)
+        quoted(&name),
+        quoted(&budget),
+        quoted(&model),
+        quoted(&prompt),
+        quoted(&turns),
+        quoted(&output),
+        quoted(&calls),
+        quoted(&growth)
     ))
 }
 
@@ -146,7 +155,11 @@ fn measured(path: &Path) -> Result<String, Error> {
         }
     }
     if bad > 0 {
-        say(&format!("warning: {}: {bad} lines are no records and were left out; {}", path.display(), first_bad.unwrap_or_default()));
+        say(&format!(
+            "warning: {}: {bad} lines are no records and were left out; {}",
+            path.display(),
+            first_bad.unwrap_or_default()
+        ));
     }
     if models.is_empty() {
         let help = "help: each line is a record such as {\"model\": \"gpt-4o\", \"usage\": {\"input_tokens\": 10, \"output_tokens\": 5}}";
@@ -167,17 +180,27 @@ fn feature(index: usize, id: &str, used: &Used) -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let mean = |sum: u64, n: u64| (sum + n / 2).checked_div(n).unwrap_or(0);
     let cached = mean(used.read, used.hits);
-    let share = |part: u64| (Decimal::from(part) * Decimal::ONE_HUNDRED / Decimal::from(used.calls.max(1))).round_dp(2).normalize();
+    let share = |part: u64| {
+        (Decimal::from(part) * Decimal::ONE_HUNDRED / Decimal::from(used.calls.max(1))).round_dp(2).normalize()
+    };
     let prompt = mean(used.prompt, used.calls).saturating_sub(cached);
     let seconds = used.first.zip(used.last).map_or(0, |(first, last)| last.saturating_sub(first));
     let days = u64::try_from(seconds / 86_400).unwrap_or(0) + 1;
     let calls = (Decimal::from(used.calls) / Decimal::from(days)).round_dp(3).normalize();
-    let counted = if used.first.is_some() { format!("{} calls in {days} days", used.calls) } else { format!("{} calls without a time, taken for one day", used.calls) };
+    let counted = if used.first.is_some() {
+        format!("{} calls in {days} days", used.calls)
+    } else {
+        format!("{} calls without a time, taken for one day", used.calls)
+    };
     let mut text = format!("  {}:\n    model: {}\n", quoted(&format!("use-{}", index + 1)), quoted(id));
     if cached > 0 {
-        text += &format!("    system: {cached}\n    cache: {{parts: [system], hit_rate: {}%, minimum: 0}}\n", share(used.hits));
+        text += &format!(
+            "    system: {cached}\n    cache: {{parts: [system], hit_rate: {}%, minimum: 0}}\n",
+            share(used.hits)
+        );
     }
-    text += &format!("    prompt: {prompt}\n    output: {}   # mean of {} answers\n", mean_of(&used.answers), used.calls);
+    text +=
+        &format!("    prompt: {prompt}\n    output: {}   # mean of {} answers\n", mean_of(&used.answers), used.calls);
     if used.batches > 0 {
         text += &format!("    batch: {}%\n", share(used.batches));
     }

@@ -69,7 +69,8 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     let verdicts = judge(&plan, &outcome, &shop)?;
     let drivers = drivers(&plan)?;
     let levers = levers(&plan, &mut shop, &|own, longest| sisters(&setup, own, longest));
-    let fits = super::plan_fit::fits(&plan, &settled, &mut shop, &setup, args.budget.as_ref(), args.unit_cost.as_ref())?;
+    let fits =
+        super::plan_fit::fits(&plan, &settled, &mut shop, &setup, args.budget.as_ref(), args.unit_cost.as_ref())?;
     let planned = Planned {
         path: &loaded.path,
         plan: &plan,

@@ -57,7 +57,8 @@ fn calls(plan: &Plan, settled: &Settled, amount: &Amount, usd: Usd) -> Result<Fi
     let fit = planned.saturating_mul(factor).trunc();
     let people = crate::report::Cell::quantity(fit).people;
     let answer = format!("{people} over the plan, {} × what is planned", factor.round_dp(2).normalize());
-    let machine = json!({"kind": "calls", "factor": factor.normalize().to_string(), "calls": fit.normalize().to_string()});
+    let machine =
+        json!({"kind": "calls", "factor": factor.normalize().to_string(), "calls": fit.normalize().to_string()});
     Ok(Fit { question, answer, machine })
 }
 

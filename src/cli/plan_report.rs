@@ -91,7 +91,11 @@ fn months(planned: &Planned, format: Format) -> Report {
         for (key, _, list) in &extras {
             let cell = shown.cell(list[index]);
             let is_credit = *key == "credits_usd" && list[index] != Usd::ZERO;
-            cells.push(if is_credit { Cell::pair(format!("−{}", cell.people), format!("-{}", cell.exact)) } else { cell });
+            cells.push(if is_credit {
+                Cell::pair(format!("−{}", cell.people), format!("-{}", cell.exact))
+            } else {
+                cell
+            });
         }
         cells.extend(bounds(spread, shown));
         if bars {
@@ -111,7 +115,11 @@ fn months(planned: &Planned, format: Format) -> Report {
 
 fn bounds(spread: Spread, shown: &Shown) -> [Cell; 3] {
     if spread.low == spread.high {
-        return [Cell::pair("", spread.low.to_string()), shown.cell(spread.mean), Cell::pair("", spread.high.to_string())];
+        return [
+            Cell::pair("", spread.low.to_string()),
+            shown.cell(spread.mean),
+            Cell::pair("", spread.high.to_string()),
+        ];
     }
     [shown.cell(spread.low).tone(Tone::Dim), shown.cell(spread.mean), shown.cell(spread.high).tone(Tone::Dim)]
 }
@@ -141,7 +149,8 @@ fn head(report: &mut Report, planned: &Planned) {
     report.head.push(answer + ".");
     let monthly: Vec<&Verdict> = planned.verdicts.iter().filter(|v| v.month.is_some()).collect();
     if let Some(first) = monthly.first() {
-        let over: Vec<String> = monthly.iter().filter(|v| !v.holds()).filter_map(|v| Some(v.month?.to_string())).collect();
+        let over: Vec<String> =
+            monthly.iter().filter(|v| !v.holds()).filter_map(|v| Some(v.month?.to_string())).collect();
         report.head.push(match over.is_empty() {
             true => format!("Every month stays inside {}.", first.amount),
             false => format!("Over {} a month in {}.", first.amount, over.join(", ")),
@@ -149,14 +158,17 @@ fn head(report: &mut Report, planned: &Planned) {
     }
     if let Some(best) = planned.levers.first() {
         let saving = shown.text(best.saving);
-        report.head.push(format!("Cheapest lever: {} for {}, saves {saving}, if {}.", best.what, best.feature, best.provided));
+        report
+            .head
+            .push(format!("Cheapest lever: {} for {}, saves {saving}, if {}.", best.what, best.feature, best.provided));
     }
 }
 
 /// "stays inside 60 EUR (97% of draws)", or "60 EUR end on 2027-03-14 (2027-02-20 to 2027-05-02)".
 fn verdict_text(verdict: &Verdict) -> String {
     let Some(ends) = verdict.ends else {
-        let chance = verdict.chance.map(|c| format!(" in {}% of draws", (c * Decimal::ONE_HUNDRED).round_dp(1).normalize()));
+        let chance =
+            verdict.chance.map(|c| format!(" in {}% of draws", (c * Decimal::ONE_HUNDRED).round_dp(1).normalize()));
         let risk = verdict.ends_early.map(|day| format!(", at the high bound it ends on {day}")).unwrap_or_default();
         return format!("stays inside {}{}{risk}", verdict.amount, chance.unwrap_or_default());
     };
@@ -179,14 +191,24 @@ fn notes(report: &mut Report, planned: &Planned, quiet: bool) {
         }
     }
     for (feature, error) in planned.refused {
-        report.notes.push(format!("Not in the totals: {feature}, which has no price: {}", error.to_string().lines().next().unwrap_or("")));
+        report.notes.push(format!(
+            "Not in the totals: {feature}, which has no price: {}",
+            error.to_string().lines().next().unwrap_or("")
+        ));
     }
     if planned.outcome.simulation.is_some() {
-        report.notes.push(format!("Low and high: 5% and 95% of {} draws, seed {}.", plan.workload.draws, plan.workload.seed));
+        report
+            .notes
+            .push(format!("Low and high: 5% and 95% of {} draws, seed {}.", plan.workload.draws, plan.workload.seed));
     }
     if !planned.shown.is_usd() {
         let shown = planned.shown;
-        report.notes.push(format!("1 USD = {} {}, the rate of {}.", shown.per_usd.normalize(), shown.currency, shown.at));
+        report.notes.push(format!(
+            "1 USD = {} {}, the rate of {}.",
+            shown.per_usd.normalize(),
+            shown.currency,
+            shown.at
+        ));
     }
     let assumed = plan.workload.assumptions.len();
     if assumed > 0 && !quiet {
@@ -271,7 +293,11 @@ fn units(feature: &FeaturePlan, plan: &Plan, total: Usd) -> Units {
     let calls: Decimal = feature.calls(&plan.months, &Point::all(At::Expected)).iter().sum();
     let months = Decimal::from(plan.months.len() as u64);
     let users = feature.feature.calls.users.map(|users| users.expected.saturating_mul(months));
-    Units { call: per(total, calls), answer: per(total, feature.answers(&plan.months)), user: users.and_then(|n| per(total, n)) }
+    Units {
+        call: per(total, calls),
+        answer: per(total, feature.answers(&plan.months)),
+        user: users.and_then(|n| per(total, n)),
+    }
 }
 
 fn driver_table(planned: &Planned) -> Report {
@@ -337,7 +363,10 @@ fn assumption_table(planned: &Planned) -> Report {
         Column::text("origin", "where it comes from"),
     ]);
     for a in &planned.plan.workload.assumptions {
-        table.push([Cell::text(&a.about), Cell::text(&a.what), Cell::text(&a.value), Cell::text(&a.origin)], Value::Null);
+        table.push(
+            [Cell::text(&a.about), Cell::text(&a.what), Cell::text(&a.value), Cell::text(&a.origin)],
+            Value::Null,
+        );
     }
     table
 }
@@ -398,7 +427,12 @@ fn charts(planned: &Planned) -> Vec<Chart> {
     };
     let mut charts = vec![Chart {
         title: "Cost by month and feature, with what nine draws in ten stay within".into(),
-        kind: Kind::Stacked { labels: labels.clone(), series, band: outcome.months.iter().map(triple).collect(), limit: limit(true) },
+        kind: Kind::Stacked {
+            labels: labels.clone(),
+            series,
+            band: outcome.months.iter().map(triple).collect(),
+            limit: limit(true),
+        },
     }];
     if plan.months.len() > 1 {
         charts.push(Chart {
@@ -410,12 +444,16 @@ fn charts(planned: &Planned) -> Vec<Chart> {
         let bar = |d: &Driver| (format!("{}: {}", d.feature, d.input.label()), mark(d.low), mark(d.high));
         let bars = planned.drivers.iter().take(SHOWN).map(bar).collect();
         let middle: Usd = outcome.features.iter().map(|f| f.total.mean).sum();
-        charts.push(Chart { title: "What drives the range: usage with one number at its low and its high end".into(), kind: Kind::Tornado { bars, middle: mark(middle) } });
+        charts.push(Chart {
+            title: "What drives the range: usage with one number at its low and its high end".into(),
+            kind: Kind::Tornado { bars, middle: mark(middle) },
+        });
     }
     if !planned.levers.is_empty() {
         let bar = |l: &Lever| (format!("{}: {}", l.feature, l.what), mark(l.saving), None);
         let bars = planned.levers.iter().take(SHOWN).map(bar).collect();
-        charts.push(Chart { title: "What would make it cheaper: saved over the plan".into(), kind: Kind::Bars { bars } });
+        charts
+            .push(Chart { title: "What would make it cheaper: saved over the plan".into(), kind: Kind::Bars { bars } });
     }
     charts
 }
@@ -489,24 +527,38 @@ fn machine(map: &mut Map<String, Value>, planned: &Planned) {
     total.insert("expected".into(), json!(planned.shown.amount(outcome.total.mean).to_string()));
     map.insert("total".into(), Value::Object(total));
     if let Some(simulation) = &outcome.simulation {
-        map.insert("simulation".into(), json!({
-            "seed": workload.seed, "draws": workload.draws, "mean_usd": simulation.total.mean,
-            "standard_error_usd": format!("{:.9}", simulation.standard_error), "low": "5%", "high": "95%",
-        }));
+        map.insert(
+            "simulation".into(),
+            json!({
+                "seed": workload.seed, "draws": workload.draws, "mean_usd": simulation.total.mean,
+                "standard_error_usd": format!("{:.9}", simulation.standard_error), "low": "5%", "high": "95%",
+            }),
+        );
     }
     let features = plan.features.iter().zip(&outcome.features).map(|(f, costs)| feature_json(f, plan, costs));
     map.insert("features".into(), features.collect());
-    let fixed = planned.settled.fixed_items.iter().map(|(name, month, usd)| json!({"name": name, "month": plan.months.get(*month), "usd": usd}));
+    let fixed = planned
+        .settled
+        .fixed_items
+        .iter()
+        .map(|(name, month, usd)| json!({"name": name, "month": plan.months.get(*month), "usd": usd}));
     map.insert("fixed".into(), fixed.collect());
     map.insert("budgets".into(), planned.verdicts.iter().map(verdict_json).collect());
     let drivers = planned.drivers.iter().map(|d| json!({"feature": d.feature, "input": d.input.label(), "range": d.range, "low_usd": d.low, "high_usd": d.high}));
     map.insert("drivers".into(), drivers.collect());
-    let levers = planned.levers.iter().map(|l| json!({"feature": l.feature, "kind": l.kind, "what": l.what, "if": l.provided, "saving_usd": l.saving}));
+    let levers = planned.levers.iter().map(
+        |l| json!({"feature": l.feature, "kind": l.kind, "what": l.what, "if": l.provided, "saving_usd": l.saving}),
+    );
     map.insert("levers".into(), levers.collect());
     map.insert("fits".into(), planned.fits.iter().map(|f| f.machine.clone()).collect());
-    let events = plan.features.iter().flat_map(|f| f.events.iter().map(move |e| json!({"feature": f.feature.name, "kind": e.kind, "model": e.model, "at": e.at, "text": e.text})));
+    let events = plan.features.iter().flat_map(|f| {
+        f.events.iter().map(
+            move |e| json!({"feature": f.feature.name, "kind": e.kind, "model": e.model, "at": e.at, "text": e.text}),
+        )
+    });
     map.insert("events".into(), events.collect());
-    let unpriced = planned.refused.iter().map(|(feature, error)| json!({"feature": feature, "reason": error.to_string()}));
+    let unpriced =
+        planned.refused.iter().map(|(feature, error)| json!({"feature": feature, "reason": error.to_string()}));
     map.insert("unpriced".into(), unpriced.collect());
     map.insert("assumptions".into(), json!(workload.assumptions));
     map.insert("sources".into(), Value::Array(sources(planned)));

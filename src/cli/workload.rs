@@ -205,7 +205,9 @@ impl Shown {
 
     /// The amount in the currency, exact where its digits suffice.
     pub fn amount(&self, usd: Usd) -> Decimal {
-        exact_product(usd.amount(), self.per_usd).unwrap_or_else(|| usd.amount().saturating_mul(self.per_usd)).normalize()
+        exact_product(usd.amount(), self.per_usd)
+            .unwrap_or_else(|| usd.amount().saturating_mul(self.per_usd))
+            .normalize()
     }
 
     /// For people in the currency, for programs in dollars.

@@ -160,7 +160,11 @@ impl Plane {
         for (i, label) in labels.iter().enumerate().filter(|(i, _)| i % every == 0) {
             let x = self.left + slot * (i as f64 + 0.5);
             let y = self.height + 32.0;
-            let _ = write!(svg, "<text class=\"axis\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"middle\">{}</text>", escaped(label));
+            let _ = write!(
+                svg,
+                "<text class=\"axis\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"middle\">{}</text>",
+                escaped(label)
+            );
         }
         svg
     }
@@ -174,7 +178,11 @@ fn highest(band: &[[Value; 3]], limit: Option<&Value>) -> f64 {
 
 fn triple(value: &[Value; 3]) -> String {
     let [low, expected, high] = value;
-    if low.text == high.text { expected.text.clone() } else { format!("{} ({} to {})", expected.text, low.text, high.text) }
+    if low.text == high.text {
+        expected.text.clone()
+    } else {
+        format!("{} ({} to {})", expected.text, low.text, high.text)
+    }
 }
 
 type Drawn = (f64, String, String);
@@ -204,8 +212,16 @@ fn stacked(labels: &[String], series: &[(String, Vec<Value>)], band: &[[Value; 3
             let _ = write!(
                 svg,
                 "<g class=\"whisker\"><line x1=\"{middle:.1}\" x2=\"{middle:.1}\" y1=\"{:.1}\" y2=\"{:.1}\"/><line x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{:.1}\" y2=\"{:.1}\"/><line x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{:.1}\" y2=\"{:.1}\"/><title>{}</title></g>",
-                plane.y(low.at), plane.y(high.at), middle - 5.0, middle + 5.0, plane.y(low.at), plane.y(low.at),
-                middle - 5.0, middle + 5.0, plane.y(high.at), plane.y(high.at),
+                plane.y(low.at),
+                plane.y(high.at),
+                middle - 5.0,
+                middle + 5.0,
+                plane.y(low.at),
+                plane.y(low.at),
+                middle - 5.0,
+                middle + 5.0,
+                plane.y(high.at),
+                plane.y(high.at),
                 escaped(&format!("{label}: {}", triple(&[low.clone(), expected.clone(), high.clone()])))
             );
         }
@@ -214,14 +230,19 @@ fn stacked(labels: &[String], series: &[(String, Vec<Value>)], band: &[[Value; 3
     svg += &plane.labels(labels);
     for (k, (name, _)) in series.iter().enumerate() {
         let (x, y) = (plane.left + (k % 4) as f64 * 172.0, plane.height + 54.0 + (k / 4) as f64 * 20.0);
-        let short: String = if name.chars().count() > 22 { name.chars().take(21).chain(['…']).collect() } else { name.clone() };
+        let short: String =
+            if name.chars().count() > 22 { name.chars().take(21).chain(['…']).collect() } else { name.clone() };
         let _ = write!(
             svg,
             "<rect class=\"s{}\" x=\"{x:.1}\" y=\"{:.1}\" width=\"11\" height=\"11\" rx=\"2\"/><text class=\"key\" x=\"{:.1}\" y=\"{y:.1}\">{}</text>",
-            k % COLOURS, y - 10.0, x + 17.0, escaped(&short)
+            k % COLOURS,
+            y - 10.0,
+            x + 17.0,
+            escaped(&short)
         );
     }
-    let words = labels.iter().zip(band).map(|(label, b)| format!("{label}: {}", triple(b))).collect::<Vec<_>>().join("; ");
+    let words =
+        labels.iter().zip(band).map(|(label, b)| format!("{label}: {}", triple(b))).collect::<Vec<_>>().join("; ");
     (height + 14.0, svg, words)
 }
 
@@ -239,19 +260,25 @@ fn band_of(labels: &[String], points: &[[Value; 3]], limit: Option<&Value>) -> D
         let _ = write!(
             svg,
             "<circle class=\"dot\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3.5\"><title>{}</title></circle>",
-            x(i), plane.y(point[1].at), escaped(&format!("{label}: {}", triple(point)))
+            x(i),
+            plane.y(point[1].at),
+            escaped(&format!("{label}: {}", triple(point)))
         );
     }
     svg += &plane.limit(limit);
     svg += &plane.labels(labels);
-    let words = labels.iter().zip(points).map(|(label, p)| format!("{label}: {}", triple(p))).collect::<Vec<_>>().join("; ");
+    let words =
+        labels.iter().zip(points).map(|(label, p)| format!("{label}: {}", triple(p))).collect::<Vec<_>>().join("; ");
     (height, svg, words)
 }
 
 /// Names at the left, cut where they are too long.
 fn name_at(y: f64, name: &str, width: usize) -> String {
-    let short: String =
-        if name.chars().count() > width { name.chars().take(width - 1).chain(['…']).collect() } else { name.to_owned() };
+    let short: String = if name.chars().count() > width {
+        name.chars().take(width - 1).chain(['…']).collect()
+    } else {
+        name.to_owned()
+    };
     format!("<text class=\"key\" x=\"0\" y=\"{y:.1}\">{}</text>", escaped(&short))
 }
 
@@ -272,14 +299,21 @@ fn tornado(bars: &[(String, Value, Value)], middle: &Value) -> Drawn {
             "<rect class=\"s0\" x=\"{a:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"17\" rx=\"2\"><title>{}</title></rect><text class=\"axis\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text><text class=\"axis\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
             (b - a).max(1.0),
             escaped(&format!("{name}: {} to {}", low.text, high.text)),
-            a - 6.0, y + 13.0, escaped(&first.text), b + 6.0, y + 13.0, escaped(&last.text)
+            a - 6.0,
+            y + 13.0,
+            escaped(&first.text),
+            b + 6.0,
+            y + 13.0,
+            escaped(&last.text)
         );
     }
     let height = 6.0 + bars.len() as f64 * ROW;
     let _ = write!(
         svg,
         "<line class=\"middle\" x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"0\" y2=\"{height:.1}\"/><text class=\"axis\" x=\"{0:.1}\" y=\"{1:.1}\" text-anchor=\"middle\">{2}</text>",
-        x(middle.at), height + 14.0, escaped(&middle.text)
+        x(middle.at),
+        height + 14.0,
+        escaped(&middle.text)
     );
     let words = bars.iter().map(|(name, low, high)| format!("{name}: {} to {}", low.text, high.text));
     (height + 22.0, svg, words.collect::<Vec<_>>().join("; "))
@@ -287,7 +321,10 @@ fn tornado(bars: &[(String, Value, Value)], middle: &Value) -> Drawn {
 
 fn bars_of(bars: &[(String, Value, Option<(Value, Value)>)]) -> Drawn {
     let (left, right) = (316.0, WIDTH - 90.0);
-    let most = bars.iter().map(|(_, v, bounds)| bounds.as_ref().map_or(v.at, |(_, high)| high.at.max(v.at))).fold(0.0, f64::max);
+    let most = bars
+        .iter()
+        .map(|(_, v, bounds)| bounds.as_ref().map_or(v.at, |(_, high)| high.at.max(v.at)))
+        .fold(0.0, f64::max);
     let scale = if most > 0.0 { (right - left) / most } else { 0.0 };
     let mut svg = String::new();
     for (i, (name, value, bounds)) in bars.iter().enumerate() {
@@ -303,10 +340,19 @@ fn bars_of(bars: &[(String, Value, Option<(Value, Value)>)]) -> Drawn {
         let mut text_at = end;
         if let Some((low, high)) = bounds.as_ref().filter(|(low, high)| high.at > low.at) {
             let (a, b, middle) = (left + low.at * scale, left + high.at * scale, y + 8.5);
-            let _ = write!(svg, "<g class=\"whisker\"><line x1=\"{a:.1}\" x2=\"{b:.1}\" y1=\"{middle:.1}\" y2=\"{middle:.1}\"/></g>");
+            let _ = write!(
+                svg,
+                "<g class=\"whisker\"><line x1=\"{a:.1}\" x2=\"{b:.1}\" y1=\"{middle:.1}\" y2=\"{middle:.1}\"/></g>"
+            );
             text_at = b.max(end);
         }
-        let _ = write!(svg, "<text class=\"axis\" x=\"{:.1}\" y=\"{:.1}\">{}</text>", text_at + 6.0, y + 13.0, escaped(&value.text));
+        let _ = write!(
+            svg,
+            "<text class=\"axis\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+            text_at + 6.0,
+            y + 13.0,
+            escaped(&value.text)
+        );
     }
     let words = bars.iter().map(|(name, value, _)| format!("{name}: {}", value.text));
     (8.0 + bars.len() as f64 * ROW, svg, words.collect::<Vec<_>>().join("; "))

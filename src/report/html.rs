@@ -41,7 +41,12 @@ fn write_head(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
 fn write_body(report: &Report, charts: &mut usize, out: &mut dyn io::Write) -> io::Result<()> {
     for chart in &report.charts {
         *charts += 1;
-        writeln!(out, "<figure>\n<figcaption>{}</figcaption>\n{}\n</figure>", escaped(&chart.title), svg(chart, *charts))?;
+        writeln!(
+            out,
+            "<figure>\n<figcaption>{}</figcaption>\n{}\n</figure>",
+            escaped(&chart.title),
+            svg(chart, *charts)
+        )?;
     }
     write_table(report, out)?;
     for (title, section) in &report.sections {

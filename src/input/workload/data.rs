@@ -66,7 +66,11 @@ impl Reader {
     fn unreadable(&mut self, error: &InputError, place: Place) {
         let text = error.to_string();
         let (message, help) = text.split_once("\n  help: ").unwrap_or((&text, ""));
-        let help = if help.is_empty() { "files are looked for beside the workload file; text in place is {text: …}" } else { help };
+        let help = if help.is_empty() {
+            "files are looked for beside the workload file; text in place is {text: …}"
+        } else {
+            help
+        };
         self.object("missing-file", place, message.to_owned(), help.to_owned());
     }
 
@@ -84,7 +88,12 @@ impl Reader {
             self.warn("dataset", file.place, message, "they are left out");
         }
         if rows.is_empty() {
-            self.object("dataset", file.place, format!("{} has no rows", file.value), "a header line, then one row a line");
+            self.object(
+                "dataset",
+                file.place,
+                format!("{} has no rows", file.value),
+                "a header line, then one row a line",
+            );
             return None;
         }
         Some((rows, file.place))
@@ -139,7 +148,10 @@ impl Reader {
                         let known: Vec<&str> = values.iter().map(|(name, _)| name.as_str()).collect();
                         let help = match known.is_empty() {
                             true => "give it a value: variables: {name: …}, or a dataset with that column".to_owned(),
-                            false => format!("did you mean {:?}? give it under variables, or as a column of the dataset", nearest(&missing, known.into_iter())),
+                            false => format!(
+                                "did you mean {:?}? give it under variables, or as a column of the dataset",
+                                nearest(&missing, known.into_iter())
+                            ),
                         };
                         if !self.problems.iter().any(|p| p.place == *place && p.code == "variable") {
                             self.object("variable", *place, format!("{{{{{missing}}}}} has no value"), help);

@@ -110,15 +110,25 @@ impl FeatureReader<'_> {
         let route = |model: &At<String>, share| Route { model: model.value.clone(), share, line: model.place.line };
         match (&raw.model, raw.routing.0.as_slice()) {
             (Some(model), []) => return vec![route(model, Decimal::ONE)],
-            (None, []) => self.object("model", format!("{} has no model", self.name), "write model: openai/gpt-5-mini; `farebox models` lists them"),
-            (Some(_), _) => self.object("model", format!("{} has both a model and a routing", self.name), "keep one of the two"),
+            (None, []) => self.object(
+                "model",
+                format!("{} has no model", self.name),
+                "write model: openai/gpt-5-mini; `farebox models` lists them",
+            ),
+            (Some(_), _) => {
+                self.object("model", format!("{} has both a model and a routing", self.name), "keep one of the two")
+            }
             (None, routing) => {
                 let routes: Vec<Route> =
                     routing.iter().map(|(model, share)| route(model, self.reader.part(share).expected)).collect();
                 let sum: Decimal = routes.iter().map(|r| r.share).sum();
                 if sum != Decimal::ONE {
                     let percent = (sum * Decimal::ONE_HUNDRED).normalize();
-                    self.object("routing", format!("the shares of {} add up to {percent}%", self.name), "they must add up to 100%");
+                    self.object(
+                        "routing",
+                        format!("the shares of {} add up to {percent}%", self.name),
+                        "they must add up to 100%",
+                    );
                 }
                 return routes;
             }
@@ -139,9 +149,17 @@ impl FeatureReader<'_> {
         };
         let column = dataset.flatten().and_then(|(_, column)| column);
         if raw.prompt.is_none() && column.is_none() && raw.dataset.is_none() {
-            self.object("prompt", format!("{} has no prompt", self.name), "write prompt: FILE, {text: …} or a number of tokens");
+            self.object(
+                "prompt",
+                format!("{} has no prompt", self.name),
+                "write prompt: FILE, {text: …} or a number of tokens",
+            );
         } else if raw.prompt.is_none() && column.is_none() {
-            self.object("prompt", format!("{}: which column of the dataset is the prompt?", self.name), "add column: … to the dataset, or a prompt with {{variables}}");
+            self.object(
+                "prompt",
+                format!("{}: which column of the dataset is the prompt?", self.name),
+                "add column: … to the dataset, or a prompt with {{variables}}",
+            );
         }
         let system = self.reader.filled(&system, &constants);
         let tools = self.reader.filled(&tools, &constants);
@@ -169,11 +187,25 @@ impl FeatureReader<'_> {
                 let values = self.reader.samples(samples, *place)?;
                 let counts: Vec<u64> = values.iter().filter_map(|v| v.trim().parse().ok()).collect();
                 if counts.len() < values.len() {
-                    let message = format!("{} of {} answers have no whole number of tokens", values.len() - counts.len(), values.len());
-                    self.reader.warn("samples", *place, message, "they are left out; `farebox count --jsonl FIELD` counts texts");
+                    let message = format!(
+                        "{} of {} answers have no whole number of tokens",
+                        values.len() - counts.len(),
+                        values.len()
+                    );
+                    self.reader.warn(
+                        "samples",
+                        *place,
+                        message,
+                        "they are left out; `farebox count --jsonl FIELD` counts texts",
+                    );
                 }
                 if counts.is_empty() {
-                    self.reader.object("samples", *place, "no answer has a number of tokens", "name the column that holds it");
+                    self.reader.object(
+                        "samples",
+                        *place,
+                        "no answer has a number of tokens",
+                        "name the column that holds it",
+                    );
                     return None;
                 }
                 let range = mean_of(&counts);
@@ -181,7 +213,11 @@ impl FeatureReader<'_> {
                 Some(range)
             }
             None => {
-                self.object("output", format!("{} does not say how long its answers are", self.name), "write output: 150..300..600 (low..expected..high tokens), or {file, column} of measured answers");
+                self.object(
+                    "output",
+                    format!("{} does not say how long its answers are", self.name),
+                    "write output: 150..300..600 (low..expected..high tokens), or {file, column} of measured answers",
+                );
                 None
             }
         }
@@ -190,7 +226,11 @@ impl FeatureReader<'_> {
     fn calls(&mut self, raw: &RawFeature) -> Option<Calls> {
         match &raw.calls {
             None => {
-                self.object("calls", format!("{} does not say how often it runs", self.name), "write calls: 400 per day, or {users: 120, sessions: 3 per week}");
+                self.object(
+                    "calls",
+                    format!("{} does not say how often it runs", self.name),
+                    "write calls: 400 per day, or {users: 120, sessions: 3 per week}",
+                );
                 None
             }
             Some(At { value: RawCalls::Rate(rate), place }) => {
@@ -204,7 +244,12 @@ impl FeatureReader<'_> {
 
     fn users(&mut self, raw: &RawUsers, place: Place) -> Option<Calls> {
         let (Some(users), Some(sessions)) = (&raw.users, &raw.sessions) else {
-            self.reader.object("calls", place, "users and sessions belong together", "write {users: 120, sessions: 3 per week}");
+            self.reader.object(
+                "calls",
+                place,
+                "users and sessions belong together",
+                "write {users: 120, sessions: 3 per week}",
+            );
             return None;
         };
         let per = self.per(&sessions.value.unit, sessions.place)?;
@@ -223,7 +268,12 @@ impl FeatureReader<'_> {
     fn no_calls(&mut self, rate: Range, place: Place) {
         if rate.high.is_zero() {
             let message = format!("{} makes no calls", self.name);
-            self.reader.warn("no-calls", place, message, "it costs nothing but what is fixed, and has no cost per call");
+            self.reader.warn(
+                "no-calls",
+                place,
+                message,
+                "it costs nothing but what is fixed, and has no cost per call",
+            );
         }
     }
 
@@ -234,7 +284,11 @@ impl FeatureReader<'_> {
             "week" => Some(Per::Week),
             "month" => Some(Per::Month),
             _ => {
-                let message = if unit.is_empty() { "a number of calls without its time".into() } else { format!("{unit:?} is no time") };
+                let message = if unit.is_empty() {
+                    "a number of calls without its time".into()
+                } else {
+                    format!("{unit:?} is no time")
+                };
                 self.reader.object("calls", place, message, "write 400 per day, per week or per month");
                 None
             }
@@ -264,7 +318,12 @@ impl FeatureReader<'_> {
             other => match other.parse() {
                 Ok(turns) => History::Last(turns),
                 Err(_) => {
-                    self.reader.object("history", word.place, format!("{other:?} is no history"), "write all, none, or how many of the last turns");
+                    self.reader.object(
+                        "history",
+                        word.place,
+                        format!("{other:?} is no history"),
+                        "write all, none, or how many of the last turns",
+                    );
                     History::ALL
                 }
             },
@@ -275,13 +334,22 @@ impl FeatureReader<'_> {
         let one = Range::exactly(Decimal::ONE);
         let Some(raw) = raw else { return Steps { count: one, call: Range::default(), result: Range::default() } };
         let count = raw.count.as_ref().and_then(|q| self.reader.count(q, MOST_TURNS)).unwrap_or_else(|| {
-            self.object("steps", format!("the steps of {} have no count", self.name), "write steps: {count: 3..8..20, call: 80, result: 600}");
+            self.object(
+                "steps",
+                format!("the steps of {} have no count", self.name),
+                "write steps: {count: 3..8..20, call: 80, result: 600}",
+            );
             one
         });
         let mut tokens = |q: &Option<At<Quantity>>, what, default: Range| match q {
             Some(q) => self.reader.tokens(q).unwrap_or_default(),
             None => {
-                self.reader.assume(&self.name, what, default, "a short call of a tool with two arguments; measure yours");
+                self.reader.assume(
+                    &self.name,
+                    what,
+                    default,
+                    "a short call of a tool with two arguments; measure yours",
+                );
                 default
             }
         };
@@ -289,7 +357,11 @@ impl FeatureReader<'_> {
         let result = match &raw.result {
             Some(_) => tokens(&raw.result, "", Range::default()),
             None => {
-                self.object("steps", format!("the steps of {} do not say what comes back from a tool", self.name), "write result: 600 (tokens)");
+                self.object(
+                    "steps",
+                    format!("the steps of {} do not say what comes back from a tool", self.name),
+                    "write result: 600 (tokens)",
+                );
                 Range::default()
             }
         };
@@ -298,7 +370,11 @@ impl FeatureReader<'_> {
 
     fn rag(&mut self, raw: &RawRag) -> Option<Rag> {
         let (Some(chunks), Some(chunk)) = (&raw.chunks, &raw.chunk_tokens) else {
-            self.object("rag", format!("the rag of {} needs chunks and chunk_tokens", self.name), "write rag: {chunks: 5, chunk_tokens: 400}");
+            self.object(
+                "rag",
+                format!("the rag of {} needs chunks and chunk_tokens", self.name),
+                "write rag: {chunks: 5, chunk_tokens: 400}",
+            );
             return None;
         };
         let (chunks, chunk_tokens) = (self.reader.plain(chunks)?, self.reader.tokens(chunk)?);
@@ -325,7 +401,14 @@ impl FeatureReader<'_> {
             None => 0,
         };
         let name = |word: &Option<At<String>>| word.as_ref().map(|w| w.value.clone());
-        Some(Rag { tokens, embedding: name(&raw.embedding), rerank: name(&raw.rerank), candidates, chunk_tokens, index_tokens })
+        Some(Rag {
+            tokens,
+            embedding: name(&raw.embedding),
+            rerank: name(&raw.rerank),
+            candidates,
+            chunk_tokens,
+            index_tokens,
+        })
     }
 
     fn attachment(&mut self, raw: &RawAttachment) -> Option<Attachment> {
@@ -340,7 +423,12 @@ impl FeatureReader<'_> {
                 match sides.and_then(|(w, h)| Some((side(w)?, side(h)?))) {
                     Some((width, height)) => Some(Attachment::Image { width, height, count }),
                     None => {
-                        self.reader.object("image", size.place, format!("{:?} is no size in pixels", size.value), "write 1024x768");
+                        self.reader.object(
+                            "image",
+                            size.place,
+                            format!("{:?} is no size in pixels", size.value),
+                            "write 1024x768",
+                        );
                         None
                     }
                 }
@@ -355,7 +443,11 @@ impl FeatureReader<'_> {
                 }))
             }
             _ => {
-                self.object("attachment", format!("an attachment of {} is one of image and tokens", self.name), "write {image: 1024x768} or {tokens: 1500}");
+                self.object(
+                    "attachment",
+                    format!("an attachment of {} is one of image and tokens", self.name),
+                    "write {image: 1024x768} or {tokens: 1500}",
+                );
                 None
             }
         }
@@ -364,7 +456,12 @@ impl FeatureReader<'_> {
     fn reasoning(&mut self, raw: &RawFeature) -> Range {
         if let Some(tokens) = &raw.reasoning {
             if let Some(effort) = &raw.reasoning_effort {
-                self.reader.object("reasoning", effort.place, "both reasoning and reasoning_effort are given", "keep one of the two");
+                self.reader.object(
+                    "reasoning",
+                    effort.place,
+                    "both reasoning and reasoning_effort are given",
+                    "keep one of the two",
+                );
             }
             return self.reader.tokens(tokens).unwrap_or_default();
         }
@@ -377,7 +474,12 @@ impl FeatureReader<'_> {
             "high" => range(dec!(1500), dec!(8000), dec!(30000)),
             other => {
                 let near = nearest(other, ["none", "low", "medium", "high"].into_iter());
-                self.reader.object("reasoning", effort.place, format!("{other:?} is no effort"), format!("did you mean {near}?"));
+                self.reader.object(
+                    "reasoning",
+                    effort.place,
+                    format!("{other:?} is no effort"),
+                    format!("did you mean {near}?"),
+                );
                 return Range::default();
             }
         };
@@ -394,7 +496,12 @@ impl FeatureReader<'_> {
         let attempts = match &raw.attempts {
             Some(a) => {
                 if !(1..=MOST_ATTEMPTS).contains(&a.value) {
-                    self.reader.object("retries", a.place, format!("{} attempts: it is 1 to {MOST_ATTEMPTS}", a.value), "");
+                    self.reader.object(
+                        "retries",
+                        a.place,
+                        format!("{} attempts: it is 1 to {MOST_ATTEMPTS}", a.value),
+                        "",
+                    );
                 }
                 a.value.clamp(1, MOST_ATTEMPTS)
             }
@@ -438,7 +545,12 @@ impl FeatureReader<'_> {
             }
             _ => {
                 let place = raw.hit_rate.as_ref().or(raw.ttl.as_ref()).map_or(self.place, |q| q.place);
-                self.reader.object("cache", place, "the cache needs one of hit_rate and gap", "write hit_rate: 90%, or gap: 4m (the time between two calls)");
+                self.reader.object(
+                    "cache",
+                    place,
+                    "the cache needs one of hit_rate and gap",
+                    "write hit_rate: 90%, or gap: 4m (the time between two calls)",
+                );
                 return None;
             }
         };
@@ -453,14 +565,23 @@ impl FeatureReader<'_> {
         if raw.parts.is_none() {
             self.assume("cache.parts", "system, tools", "what is the same in every call");
         }
-        Some(Cache { system: has(RawPart::System), tools: has(RawPart::Tools), history: has(RawPart::History), hit_rate, write, minimum })
+        Some(Cache {
+            system: has(RawPart::System),
+            tools: has(RawPart::Tools),
+            history: has(RawPart::History),
+            hit_rate,
+            write,
+            minimum,
+        })
     }
 
     /// The share of calls that come within the lifetime after the last one, for gaps that are random with a mean.
     fn gap(&mut self, gap: &At<Quantity>, lifetime: Decimal) -> Option<Range> {
         let range = gap.value.range;
         let minutes = |n: Decimal| self.reader_minutes(n, &gap.value.unit);
-        let (Some(low), Some(expected), Some(high)) = (minutes(range.low), minutes(range.expected), minutes(range.high)) else {
+        let (Some(low), Some(expected), Some(high)) =
+            (minutes(range.low), minutes(range.expected), minutes(range.high))
+        else {
             self.reader.object("cache", gap.place, format!("{:?} is no time", gap.value.unit), "write 30s, 4m or 1h");
             return None;
         };
@@ -514,11 +635,21 @@ impl FeatureReader<'_> {
             match key.value.parse::<Meter>() {
                 Ok(meter) if !meter.is_tokens() => also.extend(self.reader.plain(quantity).map(|range| (meter, range))),
                 Ok(meter) => {
-                    self.reader.object("also", key.place, format!("{meter} counts tokens, which the prompt and the answer say"), "");
+                    self.reader.object(
+                        "also",
+                        key.place,
+                        format!("{meter} counts tokens, which the prompt and the answer say"),
+                        "",
+                    );
                 }
                 Err(error) => {
                     let near = nearest(&key.value, Meter::ALL.iter().filter(|m| !m.is_tokens()).map(|m| m.name()));
-                    self.reader.object("also", key.place, error.to_string(), format!("did you mean {near}? `farebox prices meters` lists them"));
+                    self.reader.object(
+                        "also",
+                        key.place,
+                        error.to_string(),
+                        format!("did you mean {near}? `farebox prices meters` lists them"),
+                    );
                 }
             }
         }
@@ -553,7 +684,12 @@ impl FeatureReader<'_> {
         match minute.filter(|(h, m)| *h < 24 && *m < 60) {
             Some((h, m)) => h * 60 + m,
             None => {
-                self.reader.object("time", time.place, format!("{:?} is no time of the day", time.value), "write \"02:00\" (UTC)");
+                self.reader.object(
+                    "time",
+                    time.place,
+                    format!("{:?} is no time of the day", time.value),
+                    "write \"02:00\" (UTC)",
+                );
                 0
             }
         }
@@ -564,7 +700,11 @@ impl FeatureReader<'_> {
             (Some(requests), None) => (requests, false),
             (None, Some(tokens)) => (tokens, true),
             _ => {
-                self.object("free", format!("what is free for {} is either requests or tokens", self.name), "write free: {requests: 1500 per day}");
+                self.object(
+                    "free",
+                    format!("what is free for {} is either requests or tokens", self.name),
+                    "write free: {requests: 1500 per day}",
+                );
                 return None;
             }
         };
@@ -596,7 +736,11 @@ impl FeatureReader<'_> {
                 tuned
             }
             _ => {
-                self.object("fine_tuning", format!("which model does {} tune?", self.name), "add model: … under fine_tuning");
+                self.object(
+                    "fine_tuning",
+                    format!("which model does {} tune?", self.name),
+                    "add model: … under fine_tuning",
+                );
                 return None;
             }
         };

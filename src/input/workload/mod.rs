@@ -66,9 +66,8 @@ fn yaml_problem(path: &str, error: &serde_saphyr::Error) -> Problem {
 /// Code, message and help in the words of workload files: the parser speaks to programmers.
 fn explain(error: &serde_saphyr::Error) -> (&'static str, String, Option<String>) {
     use serde_saphyr::Error;
-    let did_you_mean = |word: &str, expected: &[&'static str]| {
-        format!("did you mean `{}`?", nearest(word, expected.iter().copied()))
-    };
+    let did_you_mean =
+        |word: &str, expected: &[&'static str]| format!("did you mean `{}`?", nearest(word, expected.iter().copied()));
     match error {
         Error::AliasError { error, .. } => explain(error),
         Error::SerdeUnknownField { field, expected, .. } => {

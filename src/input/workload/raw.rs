@@ -481,32 +481,32 @@ fn long_range<E: serde::de::Error>(
 }
 
 forms!(RawOutput, "a number of tokens, a range low..expected..high, or {file, column}",
-    text: |text: &str| text.parse().map(RawOutput::Tokens),
-    map: |map| {
-        let long = RangeOr::deserialize(map)?;
-        if long.file.is_some() || long.column.is_some() {
-            return Ok(RawOutput::Samples(RawSamples { file: long.file, column: long.column }));
-        }
-        long_range(long.low, long.expected, long.high).map(RawOutput::Tokens)
-    });
+text: |text: &str| text.parse().map(RawOutput::Tokens),
+map: |map| {
+    let long = RangeOr::deserialize(map)?;
+    if long.file.is_some() || long.column.is_some() {
+        return Ok(RawOutput::Samples(RawSamples { file: long.file, column: long.column }));
+    }
+    long_range(long.low, long.expected, long.high).map(RawOutput::Tokens)
+});
 forms!(RawCalls, "calls such as 400 per day, or {users, sessions}",
-    text: |text: &str| text.parse().map(RawCalls::Rate),
-    map: |map| {
-        let long = CallsOr::deserialize(map)?;
-        if long.users.is_some() || long.sessions.is_some() {
-            return Ok(RawCalls::Users(RawUsers { users: long.users, sessions: long.sessions }));
-        }
-        long_range(long.low, long.expected, long.high).map(RawCalls::Rate)
-    });
+text: |text: &str| text.parse().map(RawCalls::Rate),
+map: |map| {
+    let long = CallsOr::deserialize(map)?;
+    if long.users.is_some() || long.sessions.is_some() {
+        return Ok(RawCalls::Users(RawUsers { users: long.users, sessions: long.sessions }));
+    }
+    long_range(long.low, long.expected, long.high).map(RawCalls::Rate)
+});
 forms!(RawGrowth, "a growth such as 5% a month, or factors by month such as {2027-01: 1.5}",
-    text: |text: &str| text.parse().map(RawGrowth::Monthly),
-    map: |map| Pairs::<At<Quantity>>::deserialize(map).map(|pairs| {
-        let key = |name: &str| pairs.0.iter().find(|(k, _)| k.value == name).map(|(_, q)| q.value.clone());
-        match long_range::<serde::de::value::Error>(key("low"), key("expected"), key("high")) {
-            Ok(range) => RawGrowth::Monthly(range),
-            Err(_) => RawGrowth::Steps(pairs.0),
-        }
-    }));
+text: |text: &str| text.parse().map(RawGrowth::Monthly),
+map: |map| Pairs::<At<Quantity>>::deserialize(map).map(|pairs| {
+    let key = |name: &str| pairs.0.iter().find(|(k, _)| k.value == name).map(|(_, q)| q.value.clone());
+    match long_range::<serde::de::value::Error>(key("low"), key("expected"), key("high")) {
+        Ok(range) => RawGrowth::Monthly(range),
+        Err(_) => RawGrowth::Steps(pairs.0),
+    }
+}));
 
 #[cfg(test)]
 mod schema {

@@ -9,9 +9,7 @@ use super::feature::read_feature;
 use super::quantity::Quantity;
 use super::raw::{RawBudget, RawBusy, RawCalendar, RawCredit, RawFixed, RawWorkload};
 use crate::calculator::calendar::{self, Busy, Calendar, months_after};
-use crate::calculator::workload::{
-    Amount, Assumption, Budget, Credit, Feature, Fixed, Range, Workload, instant_of,
-};
+use crate::calculator::workload::{Amount, Assumption, Budget, Credit, Feature, Fixed, Range, Workload, instant_of};
 use crate::money::Exact;
 use crate::period::{Instant, Period};
 use crate::pricing::card::ExchangeRate;
@@ -98,14 +96,20 @@ impl Reader {
         }
         let calendar = shared.unwrap_or_else(|| Calendar::every_day(self.start, self.end));
         if raw.features.0.is_empty() {
-            let help = "write features: {name: {model: …, prompt: …, output: …, calls: …}}; `farebox init` writes an example";
+            let help =
+                "write features: {name: {model: …, prompt: …, output: …, calls: …}}; `farebox init` writes an example";
             self.object("no-features", Place { line: 1, column: 1 }, "the plan has no features", help);
         }
         let features: Vec<Feature> =
             raw.features.0.iter().filter_map(|(name, f)| read_feature(self, name, f, &calendar)).collect();
         let budget = raw.budget.as_ref().map(|b| self.budget(b)).unwrap_or_default();
         let draws = raw.draws.as_ref().map_or(10_000, |d| self.draws(d));
-        self.assume("plan", "message frames", "0 tokens", "texts are counted alone; providers add a few tokens for each message");
+        self.assume(
+            "plan",
+            "message frames",
+            "0 tokens",
+            "texts are counted alone; providers add a few tokens for each message",
+        );
         if raw.draws.is_none() {
             self.assume("plan", "draws of the simulation", 10_000, "enough for bounds that move by less than 1%");
         }
@@ -222,7 +226,10 @@ impl Reader {
         let unit = &cost.value.unit;
         let once = unit.trim_end_matches(" once");
         let monthly = ["per month", "a month", "/month"].iter().find_map(|s| unit.strip_suffix(s));
-        let cost_in = At { value: Quantity { unit: monthly.unwrap_or(once).trim().into(), ..cost.value.clone() }, place: cost.place };
+        let cost_in = At {
+            value: Quantity { unit: monthly.unwrap_or(once).trim().into(), ..cost.value.clone() },
+            place: cost.place,
+        };
         Some(Fixed {
             name,
             cost: self.amount(&cost_in, "or add `per month`")?,
@@ -278,7 +285,8 @@ impl Reader {
         let is_empty = |m: &&calendar::Month| m.days().all(|day| calendar.factor(day).is_zero());
         let empty: Vec<String> = months.iter().filter(is_empty).map(|m| m.to_string()).collect();
         if empty.len() == months.len() {
-            let message = format!("the calendar of {about} leaves no day with calls from {} to {}", self.start, self.end);
+            let message =
+                format!("the calendar of {about} leaves no day with calls from {} to {}", self.start, self.end);
             self.object("no-days", place, message, "check weekdays, holidays, start and end");
         } else if !empty.is_empty() {
             let message = format!("the calendar of {about} leaves no day with calls in {}", empty.join(", "));
@@ -333,7 +341,12 @@ impl Reader {
             "" if range.high <= Decimal::ONE => range,
             _ => {
                 let shown = format!("{range} {unit}");
-                self.object("share", q.place, format!("{} is no share", shown.trim()), "write it in percent, such as 5%");
+                self.object(
+                    "share",
+                    q.place,
+                    format!("{} is no share", shown.trim()),
+                    "write it in percent, such as 5%",
+                );
                 Range::default()
             }
         }
@@ -379,7 +392,8 @@ impl Reader {
         }
         let message = format!("the unit {:?} does not belong here", q.value.unit);
         let known: Vec<&str> = units.iter().copied().filter(|u| !u.is_empty()).collect();
-        let help = if known.is_empty() { "write the number alone".into() } else { format!("write {}", known.join(" or ")) };
+        let help =
+            if known.is_empty() { "write the number alone".into() } else { format!("write {}", known.join(" or ")) };
         self.object("unit", q.place, message, help);
         None
     }
