@@ -80,10 +80,12 @@ pub fn digits_for_people(amount: Decimal) -> String {
     if rounded.scale() < 2 { format!("{rounded:.2}") } else { rounded.to_string() }
 }
 
+/// Exact as long as the sum fits the 28 digits of a decimal; beyond, the last digits are rounded, as a running total
+/// must go on. [`Usd::checked_add`] says so instead.
 impl Add for Usd {
     type Output = Usd;
     fn add(self, other: Usd) -> Usd {
-        Usd(self.0.saturating_add(other.0))
+        self.checked_add(other).unwrap_or_else(|| Usd(self.0.saturating_add(other.0)))
     }
 }
 

@@ -3,16 +3,19 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
+use super::count_tree::{self, Node};
 use super::out::Out;
 use super::say;
 use super::shared::{OutputFlags, PriceFlags, Setup};
-use super::work::{Choice, TextFlags, warn_of};
+use super::work::{Choice, TextFlags, count_fields, warn_of};
 use crate::error::Error;
 use crate::input::lines::{Lines, text_field};
 use crate::input::text::{Source, read_blocks, walk};
-use crate::report::{Cell, Column, Format, Report, write_json_line};
+use crate::report::{Cell, Column, Format, Report, Tone, write_json_line};
+use crate::tokenizer::limit::{Limit, Place};
 use crate::tokenizer::{Basis, StreamCounter, TokenCount, Tokenizer, from_file, load};
 
 /// Count the tokens of text: files, folders, standard input or --text
@@ -22,6 +25,8 @@ use crate::tokenizer::{Basis, StreamCounter, TokenCount, Tokenizer, from_file, l
   farebox count --text 'hello world' -m gpt-4o -m claude-opus-4-6 -m gemini-2.5-pro
   farebox count src docs --tokenizer o200k_base
   farebox count --jsonl text --tokenizer cl100k_base --format jsonl prompts.jsonl
+  farebox count src --tree --min-share 2 -m gpt-4o -m claude-opus-4-6
+  farebox count book.txt -m gpt-4o --budget 100000
   cat notes.md | farebox count -m gpt-4o
 
 A count of plain text is the text alone: no special tokens and no message frame.")]
@@ -37,6 +42,15 @@ pub(crate) struct Args {
     /// Count the string in this field of each line of JSON Lines input
     #[arg(long, value_name = "FIELD")]
     jsonl: Option<String>,
+    /// Show folders with their share of the tokens, the largest first
+    #[arg(long, conflicts_with = "jsonl")]
+    tree: bool,
+    /// With --tree: sum up what has less than this share of the tokens, in percent
+    #[arg(long, value_name = "PERCENT", requires = "tree", default_value_t = 0.0, value_parser = percent)]
+    min_share: f64,
+    /// Say where a text has to end to be at most so many tokens; exit with 1 when one is longer
+    #[arg(long, value_name = "TOKENS", conflicts_with = "tree")]
+    budget: Option<u64>,
     /// Exit with 3 when a line or file could not be counted
     #[arg(long)]
     strict: bool,
@@ -46,11 +60,17 @@ pub(crate) struct Args {
     output: OutputFlags,
 }
 
+fn percent(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "a share is a number of percent, such as 2.5".to_owned())?;
+    if (0.0..=100.0).contains(&number) { Ok(number) } else { Err("a share is between 0 and 100 percent".to_owned()) }
+}
+
 /// One thing to count with: a tokenizer, and the model it stands for where one was asked for.
 struct Counting {
     tokenizer: Arc<dyn Tokenizer>,
     choice: Choice,
     model: Option<(String, String)>,
+    context_window: Option<u64>,
 }
 
 impl Counting {
@@ -58,37 +78,57 @@ impl Counting {
         let is_file = name.ends_with(".json") || name.contains(['/', '\\']) || Path::new(name).is_file();
         let tokenizer = if is_file { from_file(name)? } else { load(name)? };
         let choice = Choice { name: tokenizer.name().to_owned(), assumed: false };
-        Ok(Counting { tokenizer, choice, model: None })
+        Ok(Counting { tokenizer, choice, model: None, context_window: None })
     }
 
     fn of_model(asked: &str, setup: &Setup) -> Result<Counting, Error> {
         let found = setup.find(asked)?;
         let choice = Choice::of(&found, setup);
         let model = Some((found.provider.id.clone(), found.model.id.clone()));
-        Ok(Counting { tokenizer: load(&choice.name)?, choice, model })
+        let context_window = found.model.info.context_window;
+        Ok(Counting { tokenizer: load(&choice.name)?, choice, model, context_window })
     }
 
-    fn count(&self, text: &str) -> TokenCount {
-        let mut counter = StreamCounter::new(self.tokenizer.clone());
-        counter.push(text);
-        self.choice.finish(counter)
+    /// `provider/model`, or the tokenizer's name where no model was asked for.
+    fn name(&self) -> String {
+        self.model.as_ref().map_or_else(|| self.choice.name.clone(), |(provider, model)| format!("{provider}/{model}"))
+    }
+
+    /// The fields of machine forms that say what was counted with.
+    fn identity(&self) -> Map<String, Value> {
+        let mut fields = Map::new();
+        if let Some((provider, model)) = &self.model {
+            fields.insert("provider".into(), json!(provider));
+            fields.insert("model".into(), json!(model));
+        }
+        fields.insert("tokenizer".into(), json!(self.choice.name));
+        fields
     }
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     let counting = what_to_count_with(&args)?;
     let mut sink = Sink::open(&args.output)?;
-    let mut failed = 0_u64;
+    let mut run = Run { args: &args, counting: &counting, failed: 0, over_budget: 0 };
     let result = match &args.jsonl {
-        Some(field) => count_lines(&args, field, &counting, &mut sink, &mut failed),
-        None => count_texts(&args, &counting, &mut sink, &mut failed),
+        Some(field) => run.count_lines(field, &mut sink),
+        None if args.tree => run.count_tree(&mut sink),
+        None => run.count_texts(&mut sink),
     };
     match result {
         Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
         other => other?,
     }
+    let Run { failed, over_budget, .. } = run;
     sink.finish()?;
-    if failed > 0 && args.strict { Err(Error::Strict(failed)) } else { Ok(()) }
+    match args.budget {
+        _ if failed > 0 && args.strict => Err(Error::Strict(failed)),
+        Some(budget) if over_budget > 0 => Err(Error::Failed(format!(
+            "{over_budget} {} more than {budget} tokens",
+            if over_budget == 1 { "count is" } else { "counts are" }
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn what_to_count_with(args: &Args) -> Result<Vec<Counting>, Error> {
@@ -105,73 +145,144 @@ fn what_to_count_with(args: &Args) -> Result<Vec<Counting>, Error> {
     Ok(counting)
 }
 
-/// Files, folders, standard input or `--text`: a row for each, and a total where there are several.
-fn count_texts(args: &Args, counting: &[Counting], sink: &mut Sink, failed: &mut u64) -> Result<(), Error> {
-    let mut sources = Vec::new();
-    for source in args.text.sources("--text TEXT")? {
-        match source {
-            Source::File(path) => {
-                sources.extend(walk(&path)?.into_iter().map(|file| (Source::File(file), path.is_dir())))
-            }
-            other => sources.push((other, false)),
-        }
-    }
-    let mut totals = vec![TokenCount::default(); counting.len()];
-    for (source, from_folder) in &sources {
-        let counts = match count_text(source, counting, args) {
-            Ok(counts) => counts,
-            // A folder holds all kinds of files: one that is not text is named and passed over.
-            Err(Error::Input(error)) if *from_folder || sources.len() > 1 => {
-                say(&format!("warning: {error}"));
-                *failed += 1;
-                continue;
-            }
-            Err(error) => return Err(error),
-        };
-        for ((counting, count), total) in counting.iter().zip(counts).zip(&mut totals) {
-            *total += count;
-            sink.row(&source.name(), None, counting, count)?;
-        }
-    }
-    if sources.len() > 1 {
-        sink.totals(counting, &totals, sources.len());
-    }
-    Ok(())
+/// One run of the command: what it counts with, and what went wrong so far.
+struct Run<'a> {
+    args: &'a Args,
+    counting: &'a [Counting],
+    failed: u64,
+    over_budget: u64,
 }
 
-fn count_text(source: &Source, counting: &[Counting], args: &Args) -> Result<Vec<TokenCount>, Error> {
-    let mut counters: Vec<StreamCounter> = counting.iter().map(|c| StreamCounter::new(c.tokenizer.clone())).collect();
-    let read = read_blocks(source, args.text.binary, &mut |block| counters.iter_mut().for_each(|c| c.push(block)))?;
-    warn_of(source, &read, args.output.quiet);
-    Ok(counting.iter().zip(counters).map(|(c, counter)| c.choice.finish(counter)).collect())
-}
+/// A count, and where the text has to end to stay within the budget if it is longer.
+type Counted = (TokenCount, Option<Place>);
 
-/// One string of each line of JSON Lines input: a row for each line, in order. A bad line costs only itself.
-fn count_lines(
-    args: &Args,
-    field: &str,
-    counting: &[Counting],
-    sink: &mut Sink,
-    failed: &mut u64,
-) -> Result<(), Error> {
-    for source in args.text.sources("--text TEXT")? {
-        let mut lines = Lines::open(&source)?;
-        while let Some((number, line)) = lines.next_line()? {
-            match text_field(line, field) {
-                Ok(None) => {}
-                Ok(Some(text)) => {
-                    for counting in counting {
-                        sink.row(&source.name(), Some(number), counting, counting.count(&text))?;
+impl Run<'_> {
+    /// Files, folders, standard input or `--text`: a row for each, and a total where there are several.
+    fn count_texts(&mut self, sink: &mut Sink) -> Result<(), Error> {
+        let mut totals = vec![TokenCount::default(); self.counting.len()];
+        let files = self.each_text(|run, name, counts| {
+            for ((counting, (count, place)), total) in run.counting.iter().zip(counts).zip(&mut totals) {
+                *total += count;
+                sink.row(name, None, counting, (count, place))?;
+            }
+            Ok(())
+        })?;
+        if files > 1 {
+            sink.totals(self.counting, &totals, files);
+        }
+        Ok(())
+    }
+
+    /// The same as a tree of folders.
+    fn count_tree(&mut self, sink: &mut Sink) -> Result<(), Error> {
+        let mut root = Node::default();
+        self.each_text(|_, name, counts| {
+            let counts: Vec<TokenCount> = counts.into_iter().map(|(count, _)| count).collect();
+            root.add(name, &counts);
+            Ok(())
+        })?;
+        let names: Vec<_> = self.counting.iter().map(|c| (c.name(), c.identity())).collect();
+        sink.report = count_tree::report(&root, &names, self.args.min_share);
+        sink.is_tree = true;
+        Ok(())
+    }
+
+    /// Counts every text in turn, and says how many there are.
+    ///
+    /// A folder holds all kinds of files: one that is not text is named and passed over.
+    fn each_text(
+        &mut self,
+        mut take: impl FnMut(&Self, &str, Vec<Counted>) -> Result<(), Error>,
+    ) -> Result<usize, Error> {
+        let sources = self.sources()?;
+        for (source, from_folder) in &sources {
+            match self.count_text(source) {
+                Ok(counts) => take(self, &source.name(), counts)?,
+                Err(Error::Input(error)) if *from_folder || sources.len() > 1 => {
+                    say(&format!("warning: {error}"));
+                    self.failed += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(sources.len())
+    }
+
+    /// Everything to read, and whether it is from a folder.
+    fn sources(&self) -> Result<Vec<(Source, bool)>, Error> {
+        let mut sources = Vec::new();
+        for source in self.args.text.sources("--text TEXT")? {
+            match source {
+                Source::File(path) => {
+                    sources.extend(walk(&path)?.into_iter().map(|file| (Source::File(file), path.is_dir())))
+                }
+                other => sources.push((other, false)),
+            }
+        }
+        Ok(sources)
+    }
+
+    fn count_text(&mut self, source: &Source) -> Result<Vec<Counted>, Error> {
+        let mut counters: Vec<Counter> = self.counting.iter().map(|c| Counter::new(c, self.args.budget)).collect();
+        let take = &mut |block: &str| counters.iter_mut().for_each(|counter| counter.push(block));
+        let read = read_blocks(source, self.args.text.binary, take)?;
+        warn_of(source, &read, self.args.output.quiet);
+        Ok(counters.into_iter().map(|counter| self.finished(counter)).collect())
+    }
+
+    fn finished(&mut self, counter: Counter) -> Counted {
+        let counted = counter.finish();
+        self.over_budget += u64::from(counted.1.is_some());
+        counted
+    }
+
+    /// One string of each line of JSON Lines input: a row for each line, in order. A bad line costs only itself.
+    fn count_lines(&mut self, field: &str, sink: &mut Sink) -> Result<(), Error> {
+        for source in self.args.text.sources("--text TEXT")? {
+            let mut lines = Lines::open(&source)?;
+            while let Some((number, line)) = lines.next_line()? {
+                match text_field(line, field) {
+                    Ok(None) => {}
+                    Ok(Some(text)) => {
+                        for counting in self.counting {
+                            let mut counter = Counter::new(counting, self.args.budget);
+                            counter.push(&text);
+                            let counted = self.finished(counter);
+                            sink.row(&source.name(), Some(number), counting, counted)?;
+                        }
+                    }
+                    Err(problem) => {
+                        say(&format!("warning: {}:{number}: {problem}", source.name()));
+                        self.failed += 1;
                     }
                 }
-                Err(problem) => {
-                    say(&format!("warning: {}:{number}: {problem}", source.name()));
-                    *failed += 1;
-                }
             }
         }
+        Ok(())
     }
-    Ok(())
+}
+
+/// Counts one text, and looks for its end within a budget where there is one.
+struct Counter<'a> {
+    choice: &'a Choice,
+    stream: StreamCounter,
+    limit: Option<Limit>,
+}
+
+impl<'a> Counter<'a> {
+    fn new(counting: &'a Counting, budget: Option<u64>) -> Self {
+        let limit = budget.map(|tokens| Limit::new(counting.tokenizer.clone(), counting.choice.certain(tokens)));
+        Counter { choice: &counting.choice, stream: StreamCounter::new(counting.tokenizer.clone()), limit }
+    }
+
+    fn push(&mut self, block: &str) {
+        self.stream.push(block);
+        self.limit.iter_mut().for_each(|limit| limit.push(block));
+    }
+
+    fn finish(self) -> Counted {
+        (self.choice.finish(self.stream), self.limit.and_then(Limit::finish))
+    }
 }
 
 /// Where rows go: straight out as JSON Lines, since a million lines need no table in memory, or into a report.
@@ -179,6 +290,7 @@ struct Sink {
     flags: OutputFlags,
     out: Out,
     report: Report,
+    is_tree: bool,
 }
 
 impl Sink {
@@ -192,28 +304,33 @@ impl Sink {
             Column::number("low", "low"),
             Column::number("high", "high"),
             Column::text("basis", "basis"),
+            Column::number("context_share_percent", "context window"),
+            Column::text("cut_at", "to fit, cut at"),
         ]);
         report.machine.insert("unit".into(), json!("tokens"));
-        Ok(Sink { out: Out::open(flags.output.as_deref())?, flags: flags.clone(), report })
+        Ok(Sink { out: Out::open(flags.output.as_deref())?, flags: flags.clone(), report, is_tree: false })
     }
 
-    fn row(&mut self, source: &str, line: Option<u64>, counting: &Counting, count: TokenCount) -> Result<(), Error> {
-        let machine = row_json(source, line, counting, count);
+    fn row(&mut self, source: &str, line: Option<u64>, counting: &Counting, counted: Counted) -> Result<(), Error> {
+        let machine = row_json(source, line, counting, counted);
         if self.flags.format == Format::Jsonl {
             write_json_line(&machine, &mut self.out)?;
             return Ok(());
         }
-        let model = counting.model.as_ref().map(|(provider, model)| format!("{provider}/{model}"));
+        let (count, place) = counted;
+        let model = counting.model.as_ref().map(|_| Cell::text(counting.name()));
         let bound = |n| if count.basis == Basis::Exact { Cell::default() } else { Cell::quantity(n) };
         let cells = [
             Cell::text(source),
             line.map_or_else(Cell::default, Cell::quantity),
-            model.map_or_else(Cell::default, Cell::text),
+            model.unwrap_or_default(),
             Cell::text(&counting.choice.name),
             Cell::quantity(count.tokens),
             bound(count.low),
             bound(count.high),
             Cell::text(count.basis.to_string()),
+            counting.context_window.map_or_else(Cell::default, |window| share_cell(count.high, window)),
+            place.map_or_else(Cell::default, place_cell),
         ];
         self.report.push(cells, Value::Object(machine));
         Ok(())
@@ -222,22 +339,24 @@ impl Sink {
     fn totals(&mut self, counting: &[Counting], totals: &[TokenCount], files: usize) {
         let mut list = Vec::new();
         for (counting, total) in counting.iter().zip(totals) {
-            let name =
-                counting.model.as_ref().map_or_else(|| counting.choice.name.clone(), |(p, m)| format!("{p}/{m}"));
             let range =
                 if total.basis == Basis::Exact { String::new() } else { format!(" ({} to {})", total.low, total.high) };
+            let fit = counting.context_window.map_or_else(String::new, |window| {
+                format!("; context window: {}", share_cell(total.high, window).people)
+            });
             self.report.notes.push(format!(
-                "{name}: {} tokens{range} in {files} files, {}",
+                "{}: {} tokens{range} in {files} files, {}{fit}",
+                counting.name(),
                 Cell::quantity(total.tokens).people,
                 total.basis
             ));
-            list.push(Value::Object(row_json("total", None, counting, *total)));
+            list.push(Value::Object(row_json("total", None, counting, (*total, None))));
         }
         self.report.machine.insert("totals".into(), list.into());
     }
 
     fn finish(self) -> Result<(), Error> {
-        if self.flags.format == Format::Jsonl {
+        if self.flags.format == Format::Jsonl && !self.is_tree {
             self.out.finish()?;
             return Ok(());
         }
@@ -246,22 +365,39 @@ impl Sink {
     }
 }
 
-fn row_json(source: &str, line: Option<u64>, counting: &Counting, count: TokenCount) -> Map<String, Value> {
+/// The share of a context window; what does not fit stands out.
+fn share_cell(tokens: u64, window: u64) -> Cell {
+    let percent = Decimal::from(tokens).checked_mul(Decimal::ONE_HUNDRED).and_then(|n| n.checked_div(window.into()));
+    let Some(percent) = percent else { return Cell::default() };
+    let shown = match percent.round_dp(1) {
+        small if small.is_zero() && tokens > 0 => "< 0.1 %".to_owned(),
+        rounded => format!("{} %", rounded.normalize()),
+    };
+    let shown = format!("{shown} of {}", Cell::quantity(window).people);
+    let cell = Cell::pair(shown, percent.round_dp(4).normalize().to_string());
+    if tokens > window { cell.tone(Tone::Bad) } else { cell }
+}
+
+fn place_cell(place: Place) -> Cell {
+    let line = Cell::quantity(place.line).people;
+    Cell::pair(format!("line {line}, column {}", place.column), place.byte.to_string())
+}
+
+fn row_json(source: &str, line: Option<u64>, counting: &Counting, (count, place): Counted) -> Map<String, Value> {
     let mut row = Map::new();
     row.insert("source".into(), json!(source));
     if let Some(line) = line {
         row.insert("line".into(), json!(line));
     }
-    if let Some((provider, model)) = &counting.model {
-        row.insert("provider".into(), json!(provider));
-        row.insert("model".into(), json!(model));
+    row.extend(counting.identity());
+    count_fields(&mut row, count);
+    if let Some(window) = counting.context_window {
+        row.insert("context_window".into(), json!(window));
+        row.insert("context_share_percent".into(), json!(share_cell(count.high, window).exact));
+        row.insert("fits".into(), json!(count.high <= window));
     }
-    row.insert("tokenizer".into(), json!(counting.choice.name));
-    row.insert("tokens".into(), json!(count.tokens));
-    row.insert("basis".into(), json!(count.basis));
-    if count.basis != Basis::Exact {
-        row.insert("low".into(), json!(count.low));
-        row.insert("high".into(), json!(count.high));
+    if let Some(Place { byte, line, column, kept }) = place {
+        row.insert("cut_at".into(), json!({"byte": byte, "line": line, "column": column, "tokens": kept.tokens}));
     }
     row
 }

@@ -10,6 +10,7 @@ mod compare;
 mod compare_workload;
 mod completions;
 mod count;
+mod count_tree;
 mod demo;
 mod estimate;
 mod init;

@@ -55,18 +55,13 @@ pub(crate) fn report(planned: &Planned, format: Format, why: bool) -> Report {
     report
 }
 
-/// A name that lives as long as the program, which prints a handful of them once.
-fn label(name: &str) -> &'static str {
-    Box::leak(name.to_owned().into_boxed_str())
-}
-
 fn months(planned: &Planned, format: Format) -> Report {
     let (plan, outcome, shown) = (planned.plan, planned.outcome, planned.shown);
     let any = |list: &[Usd]| list.iter().any(|usd| *usd != Usd::ZERO);
     let mut columns = vec![Column::text("month", "month")];
     for feature in &plan.features {
         let name = feature.feature.name.as_str();
-        columns.push(Column::number(label(&format!("{name}_usd")), label(name)).optional());
+        columns.push(Column::number(format!("{name}_usd"), name.to_owned()).optional());
     }
     let extras: [(&'static str, &'static str, &[Usd]); 3] = [
         ("fixed_usd", "fixed", &outcome.fixed),

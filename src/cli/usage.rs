@@ -1,9 +1,13 @@
 //! `farebox usage`: what did it cost, from records of what was used.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::AddAssign;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rust_decimal::Decimal;
+use rustc_hash::FxHashMap;
 use serde_json::{Map, Value, json};
 
 use super::out::Out;
@@ -15,6 +19,7 @@ use crate::input::record::{Record, parse};
 use crate::input::text::Source;
 use crate::money::Usd;
 use crate::period::Instant;
+use crate::pricing::Found;
 use crate::pricing::lookup::Lookup;
 use crate::report::{Cell, Column, Format, Report, Tone, write_json_line};
 
@@ -47,12 +52,15 @@ pub(crate) struct Args {
 
 /// A record with its price, or why it has none.
 struct Outcome<'r> {
-    provider: Option<String>,
+    provider: Option<Cow<'r, str>>,
     model: Option<&'r str>,
     at: Instant,
     has_time: bool,
-    result: Result<(Cost, String), (&'static str, String, Vec<String>)>,
+    result: Result<(Cost, Arc<Found>), Refused>,
 }
+
+/// The status for machines, the reason for people, and similar ids where the model is not known.
+type Refused = (&'static str, String, Vec<String>);
 
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     let setup = args.prices.setup()?;
@@ -67,7 +75,8 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            let text = String::from_utf8_lossy(line);
+            // Checked first: the lossy reading goes through a line in pieces, several times slower.
+            let text = str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed);
             let parsed = parse(&text);
             let outcome = outcome(&parsed, &args, &setup, &mut lookup);
             totals.add(&outcome, &setup);
@@ -85,7 +94,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     if args.output.format == Format::Jsonl {
         out.finish()?;
         if !args.output.quiet {
-            super::say(&format!("note: {}", totals.sentence()));
+            super::say(&format!("note: {}", totals.sentence(&totals.cards().1)));
         }
     } else {
         drop(out);
@@ -108,18 +117,17 @@ fn outcome<'r>(
         }
     };
     let at = record.at.filter(|_| !args.reprice).unwrap_or(setup.at);
-    let mut provider = record.provider.as_deref().map(str::to_owned);
+    let mut provider = record.provider.as_deref().map(Cow::Borrowed);
     let result = match lookup.find(record.provider.as_deref(), &record.model, &record.context, at) {
         Err(unknown) => Err(("unknown-model", unknown.to_string(), unknown.suggestions)),
         Ok(found) => {
-            provider.get_or_insert_with(|| found.provider.id.clone());
-            let context = found.settle(&record.context);
-            price(&found.provider, &found.model, &record.usage, &context, at)
-                .map_err(|refusal| (refusal.status(), refusal.to_string(), Vec::new()))
-                .and_then(|cost| match setup.exchange(at) {
-                    Ok(_) => Ok((cost, found.full_id())),
-                    Err(reason) => Err(("no-rate", reason, Vec::new())),
-                })
+            provider.get_or_insert_with(|| Cow::Owned(found.provider.id.clone()));
+            let priced = price(&found.provider, &found.model, &record.usage, &found.settle(&record.context), at);
+            match (priced, setup.exchange(at)) {
+                (Ok(cost), Ok(_)) => Ok((cost, found)),
+                (Ok(_), Err(reason)) => Err(("no-rate", reason, Vec::new())),
+                (Err(refusal), _) => Err((refusal.status(), refusal.to_string(), Vec::new())),
+            }
         }
     };
     Outcome { provider, model: Some(&record.model), at, has_time: record.at.is_some(), result }
@@ -133,7 +141,7 @@ fn machine(source: &str, line: u64, outcome: &Outcome, setup: &Setup) -> Map<Str
     row.insert("provider".into(), json!(outcome.provider));
     row.insert("model".into(), json!(outcome.model));
     match &outcome.result {
-        Ok((cost, card)) => {
+        Ok((cost, found)) => {
             row.insert("status".into(), json!("priced"));
             row.insert("total_usd".into(), json!(cost.total));
             row.insert("lines".into(), json!(cost.lines));
@@ -141,7 +149,7 @@ fn machine(source: &str, line: u64, outcome: &Outcome, setup: &Setup) -> Map<Str
                 row.insert("applied".into(), json!(cost.applied));
             }
             setup.add_currency(&mut row, cost.total, outcome.at);
-            row.insert("card".into(), json!(card));
+            row.insert("card".into(), json!(found.full_id()));
             row.insert("priced_at".into(), json!(outcome.at));
             if !outcome.has_time {
                 row.insert("timestamp".into(), Value::Null);
@@ -173,14 +181,20 @@ struct Sum {
     shown: Decimal,
 }
 
+impl AddAssign<&Sum> for Sum {
+    fn add_assign(&mut self, other: &Sum) {
+        self.records += other.records;
+        self.usd += other.usd;
+        self.shown = self.shown.saturating_add(other.shown);
+    }
+}
+
 /// Sums over a run, by card, with every refusal counted by its status.
 #[derive(Default)]
 struct Totals {
-    cards: BTreeMap<String, Sum>,
-    total: Usd,
-    shown: Decimal,
+    /// By the answer of the look-up: a card that was found under two names has two.
+    answers: FxHashMap<*const Found, (Arc<Found>, Sum)>,
     currency: Option<String>,
-    priced: u64,
     unpriced: u64,
     reasons: BTreeMap<&'static str, u64>,
     without_time: u64,
@@ -189,20 +203,12 @@ struct Totals {
 impl Totals {
     fn add(&mut self, outcome: &Outcome, setup: &Setup) {
         match &outcome.result {
-            Ok((cost, card)) => {
-                let entry = match self.cards.get_mut(card) {
-                    Some(entry) => entry,
-                    None => self.cards.entry(card.clone()).or_default(),
-                };
+            Ok((cost, found)) => {
+                let (_, sum) =
+                    self.answers.entry(Arc::as_ptr(found)).or_insert_with(|| (found.clone(), Sum::default()));
                 // Each record at the exchange rate of its own time: one rate for all would move history.
                 let shown = setup.exchange(outcome.at).ok().flatten().and_then(|rate| converted(cost.total, rate));
-                let shown = shown.unwrap_or_else(|| cost.total.amount());
-                entry.records += 1;
-                entry.usd += cost.total;
-                entry.shown = entry.shown.saturating_add(shown);
-                self.total += cost.total;
-                self.shown = self.shown.saturating_add(shown);
-                self.priced += 1;
+                *sum += &Sum { records: 1, usd: cost.total, shown: shown.unwrap_or_else(|| cost.total.amount()) };
                 self.without_time += u64::from(!outcome.has_time);
             }
             Err((status, ..)) => {
@@ -212,15 +218,26 @@ impl Totals {
         }
     }
 
-    fn money(&self, usd: Usd, shown: Decimal) -> Cell {
-        self.currency.as_ref().map_or_else(|| Cell::usd(usd), |currency| in_currency(usd, shown, currency))
+    /// The sums by `provider/model`, and the sum of them all.
+    fn cards(&self) -> (BTreeMap<String, Sum>, Sum) {
+        let (mut cards, mut all) = (BTreeMap::<String, Sum>::new(), Sum::default());
+        for (found, sum) in self.answers.values() {
+            *cards.entry(found.full_id()).or_default() += sum;
+            all += sum;
+        }
+        (cards, all)
     }
 
-    fn sentence(&self) -> String {
+    fn money(&self, sum: &Sum) -> Cell {
+        let currency = self.currency.as_ref();
+        currency.map_or_else(|| Cell::usd(sum.usd), |currency| in_currency(sum.usd, sum.shown, currency))
+    }
+
+    fn sentence(&self, all: &Sum) -> String {
         let reasons: Vec<String> = self.reasons.iter().map(|(status, n)| format!("{n} {status}")).collect();
         let unpriced = if reasons.is_empty() { String::new() } else { format!("; not priced: {}", reasons.join(", ")) };
-        let total = self.money(self.total, self.shown).people;
-        format!("{} of {} records priced, {total} in total{unpriced}", self.priced, self.priced + self.unpriced)
+        let total = self.money(all).people;
+        format!("{} of {} records priced, {total} in total{unpriced}", all.records, all.records + self.unpriced)
     }
 
     fn report(&self, setup: &Setup) -> Report {
@@ -229,24 +246,25 @@ impl Totals {
             Column::number("records", "records"),
             Column::number("total_usd", "cost"),
         ]);
-        for (card, sum) in &self.cards {
+        let (cards, all) = self.cards();
+        for (card, sum) in &cards {
             let mut machine = json!({"model": card, "records": sum.records, "total_usd": sum.usd});
             if let (Some(currency), Some(row)) = (&self.currency, machine.as_object_mut()) {
                 row.insert("currency".into(), json!(currency));
                 row.insert("total".into(), json!(sum.shown.normalize().to_string()));
             }
-            report.push([Cell::text(card), Cell::quantity(sum.records), self.money(sum.usd, sum.shown)], machine);
+            report.push([Cell::text(card), Cell::quantity(sum.records), self.money(sum)], machine);
         }
-        let total = self.money(self.total, self.shown);
-        report.total = Some(vec![Cell::text("total"), Cell::quantity(self.priced), total.clone()]);
+        let total = self.money(&all);
+        report.total = Some(vec![Cell::text("total"), Cell::quantity(all.records), total.clone()]);
         if self.unpriced > 0 {
             report.total = Some(vec![
                 Cell::text("total of what has a price"),
-                Cell::quantity(self.priced),
+                Cell::quantity(all.records),
                 total.tone(Tone::Warn),
             ]);
         }
-        report.notes.push(format!("{}.", self.sentence()));
+        report.notes.push(format!("{}.", self.sentence(&all)));
         if self.without_time > 0 {
             report.notes.push(format!(
                 "{} records without a timestamp were priced as of {}.",
@@ -256,10 +274,10 @@ impl Totals {
         }
         report.notes.push(table_line(setup));
         let fields = [
-            ("total_usd", json!(self.total)),
+            ("total_usd", json!(all.usd)),
             ("currency", json!(self.currency)),
-            ("total", json!(self.currency.as_ref().map(|_| self.shown.normalize().to_string()))),
-            ("priced", json!(self.priced)),
+            ("total", json!(self.currency.as_ref().map(|_| all.shown.normalize().to_string()))),
+            ("priced", json!(all.records)),
             ("unpriced", json!(self.unpriced)),
             ("reasons", json!(self.reasons)),
             ("without_timestamp", json!(self.without_time)),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::{Map, Value, json};
 
 use super::say;
 use super::shared::Setup;
@@ -70,6 +71,16 @@ impl Choice {
         }
     }
 
+    /// The most tokens by this tokenizer that are at most so many tokens of the model: less where it is only assumed.
+    pub fn certain(&self, tokens: u64) -> u64 {
+        if !self.assumed {
+            return tokens;
+        }
+        let least = u128::from(tokens.saturating_sub(2));
+        // The inverse of TokenCount::assumed: 15 % on top, and at least two.
+        u64::try_from((u128::from(tokens) * 100 / 115).min(least)).unwrap_or(tokens)
+    }
+
     pub fn finish(&self, counter: StreamCounter) -> TokenCount {
         let count = counter.finish();
         if self.assumed { count.assumed() } else { count }
@@ -91,6 +102,16 @@ pub(crate) fn count(source: &Source, choices: &[Choice], binary: bool, quiet: bo
 pub(crate) fn warn_of(source: &Source, read: &ReadReport, quiet: bool) {
     if let (Some(note), false) = (read.note(), quiet) {
         say(&format!("warning: {}: {note}", source.name()));
+    }
+}
+
+/// The fields of a count in machine forms.
+pub(crate) fn count_fields(row: &mut Map<String, Value>, count: TokenCount) {
+    row.insert("tokens".into(), json!(count.tokens));
+    row.insert("basis".into(), json!(count.basis));
+    if count.basis != Basis::Exact {
+        row.insert("low".into(), json!(count.low));
+        row.insert("high".into(), json!(count.high));
     }
 }
 

@@ -1,7 +1,8 @@
 //! Finds cards for millions of records: [`Lookup`] remembers what an id meant.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::{Found, PriceTable, UnknownModel};
 use crate::context::{Context, Dimension};
@@ -21,7 +22,7 @@ use crate::period::Instant;
 /// ```
 pub struct Lookup<'t> {
     table: &'t PriceTable,
-    cards: HashMap<String, Vec<Arc<Found>>>,
+    cards: FxHashMap<String, Vec<Arc<Found>>>,
     key: String,
 }
 
@@ -29,7 +30,7 @@ impl<'t> Lookup<'t> {
     /// An empty memory over a table.
     #[must_use]
     pub fn new(table: &'t PriceTable) -> Self {
-        Lookup { table, cards: HashMap::new(), key: String::new() }
+        Lookup { table, cards: FxHashMap::default(), key: String::new() }
     }
 
     /// The card of a request.

@@ -14,7 +14,7 @@ pub(super) fn write(report: &Report, _: Screen, out: &mut dyn io::Write) -> io::
         return Ok(());
     }
     let mut csv = ::csv::Writer::from_writer(out);
-    csv.write_record(report.columns.iter().map(|column| column.key)).map_err(io_error)?;
+    csv.write_record(report.columns.iter().map(|column| column.key.as_ref())).map_err(io_error)?;
     for row in &report.rows {
         let cells = report.cells(&row.cells).map(|(_, cell)| Bytes(defused(&cell.exact)));
         csv.write_record(cells).map_err(io_error)?;

@@ -76,7 +76,7 @@ fn write_table(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
     }
     writeln!(out, "<div class=\"scroll\">\n<table>\n<thead><tr>")?;
     for column in &report.columns {
-        writeln!(out, "<th scope=\"col\"{}>{}</th>", side(column.align), escaped(column.title))?;
+        writeln!(out, "<th scope=\"col\"{}>{}</th>", side(column.align), escaped(&column.title))?;
     }
     writeln!(out, "</tr></thead>\n<tbody>")?;
     for row in &report.rows {

@@ -28,7 +28,7 @@ pub(super) fn write(report: &Report, screen: Screen, out: &mut dyn io::Write) ->
 }
 
 fn write_table(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
-    write_row(report.columns.iter().map(|column| escaped(column.title)), out)?;
+    write_row(report.columns.iter().map(|column| escaped(&column.title)), out)?;
     let rule = |align| if align == Align::Right { "---:" } else { "---" };
     write_row(report.columns.iter().map(|column| rule(column.align).to_owned()), out)?;
     for row in &report.rows {

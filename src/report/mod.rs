@@ -12,6 +12,7 @@
 //!   ([`inert`], and the escapes of each format);
 //! * what is only for people (heads, notes, details, totals) never gets between the rows that a program reads.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::str::FromStr;
@@ -121,7 +122,7 @@ impl Report {
         let mut left_out = Vec::new();
         while table::least_width(self) > usize::from(width) {
             let Some(i) = self.columns.iter().rposition(|column| column.optional) else { break };
-            left_out.insert(0, self.columns[i].title);
+            left_out.insert(0, self.columns[i].title.clone());
             self.drop_column(i);
         }
         if !left_out.is_empty() {
@@ -152,12 +153,12 @@ impl Report {
 const NO_ROWS: &str = "Nothing to show.";
 
 /// One column: its name for programs and for people, and whether it holds text or numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
     /// The name in `csv`, such as `total_usd`.
-    pub key: &'static str,
+    pub key: Cow<'static, str>,
     /// The name in tables, such as `cost`.
-    pub title: &'static str,
+    pub title: Cow<'static, str>,
     /// Text or numbers.
     pub align: Align,
     /// Whether a table on a narrow screen may do without it.
@@ -167,21 +168,21 @@ pub struct Column {
 impl Column {
     /// A column of text, which may be wrapped where the screen is narrow.
     #[must_use]
-    pub const fn text(key: &'static str, title: &'static str) -> Self {
-        Column { key, title, align: Align::Left, optional: false }
+    pub fn text(key: impl Into<Cow<'static, str>>, title: impl Into<Cow<'static, str>>) -> Self {
+        Column { key: key.into(), title: title.into(), align: Align::Left, optional: false }
     }
 
     /// A column of numbers, which are never broken or cut.
     #[must_use]
-    pub const fn number(key: &'static str, title: &'static str) -> Self {
-        Column { key, title, align: Align::Right, optional: false }
+    pub fn number(key: impl Into<Cow<'static, str>>, title: impl Into<Cow<'static, str>>) -> Self {
+        Column { key: key.into(), title: title.into(), align: Align::Right, optional: false }
     }
 }
 
 impl Column {
     /// The same column, which a table on a narrow screen may do without.
     #[must_use]
-    pub const fn optional(mut self) -> Self {
+    pub fn optional(mut self) -> Self {
         self.optional = true;
         self
     }

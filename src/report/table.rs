@@ -82,7 +82,7 @@ pub(super) fn least_width(report: &Report) -> usize {
         |i: usize| body().filter_map(|cells| cells.get(i)).map(|cell| cell.people.chars().count()).max().unwrap_or(0);
     let word = |title: &str| title.split(' ').map(|w| w.chars().count()).max().unwrap_or(0);
     let least = |(i, column): (usize, &super::Column)| {
-        let need = widest(i).max(word(column.title));
+        let need = widest(i).max(word(&column.title));
         if column.align == Align::Left { need.min(usize::from(NARROWEST_TEXT)) } else { need }
     };
     report.columns.iter().enumerate().map(least).sum::<usize>() + GAP.len() * report.columns.len().saturating_sub(1)
@@ -106,7 +106,7 @@ fn lay_out(report: &Report, width: Option<u16>) -> (Vec<u16>, Vec<String>) {
         table.add_row(row);
     }
     let widths = fitted(report, &table.column_max_content_widths(), width);
-    table.set_header(report.columns.iter().map(|column| column.title));
+    table.set_header(report.columns.iter().map(|column| &column.title));
     table.set_content_arrangement(ContentArrangement::Dynamic);
     for ((column, width), layout) in report.columns.iter().zip(&widths).zip(table.column_iter_mut()) {
         layout.set_padding((0, 0)).set_constraint(ColumnConstraint::Absolute(Width::Fixed(*width)));
@@ -124,10 +124,10 @@ fn lay_out(report: &Report, width: Option<u16>) -> (Vec<u16>, Vec<String>) {
 fn fitted(report: &Report, cells: &[u16], screen: Option<u16>) -> Vec<u16> {
     let length = |title: &str| u16::try_from(title.chars().count()).unwrap_or(u16::MAX);
     let columns = || report.columns.iter().zip(cells);
-    let mut widths: Vec<u16> = columns().map(|(column, cells)| length(column.title).max(*cells).max(1)).collect();
+    let mut widths: Vec<u16> = columns().map(|(column, cells)| length(&column.title).max(*cells).max(1)).collect();
     let Some(screen) = screen else { return widths };
     let word = |title: &str| title.split(' ').map(length).max().unwrap_or(0);
-    let without_title: Vec<u16> = columns().map(|(column, cells)| word(column.title).max(*cells).max(1)).collect();
+    let without_title: Vec<u16> = columns().map(|(column, cells)| word(&column.title).max(*cells).max(1)).collect();
     let narrowest: Vec<u16> = columns()
         .zip(&without_title)
         .map(|((column, _), need)| if column.align == Align::Left { NARROWEST_TEXT.min(*need) } else { *need })

@@ -14,12 +14,17 @@
 //! * no input makes it panic, and a stream of any length is counted in flat memory: at most [`cut::STRETCH`] bytes of
 //!   it are held at a time.
 
+pub mod bpe;
 #[cfg(feature = "claude")]
 pub mod claude;
 pub mod cut;
 pub mod estimate;
 pub mod hf;
+pub mod limit;
 pub mod openai;
+pub mod pretokenize;
+pub mod spm;
+pub mod vocab;
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -28,11 +33,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use bpe::ByteLevel;
 #[cfg(feature = "claude")]
 use claude::Claude;
 use cut::{Cut, Cuts};
 use estimate::Estimator;
 use openai::Gpt;
+use spm::SentencePiece;
 
 /// What a count rests on, from best to worst.
 ///
@@ -235,27 +242,36 @@ pub const TOKENIZERS: &[Known] = &[
     engine("cl100k_base",   || Gpt::shared(&openai::CL100K), "OpenAI: GPT-4, GPT-3.5, embeddings 2 and 3; Phi-4", "MIT"),
     engine("o200k_base",    || Gpt::shared(&openai::O200K),  "OpenAI: GPT-4o, 4.1, 4.5, o1 to o4, GPT-5", "MIT"),
     engine("o200k_harmony", || Gpt::shared(&openai::HARMONY), "OpenAI: gpt-oss (o200k_base with other special tokens)", "Apache-2.0"),
+    #[cfg(feature = "llama")]
+    engine("llama2",         || SentencePiece::shared(&spm::LLAMA2), "Meta: Llama 2, Code Llama; Phi-3-mini", "Llama 2 Community License"),
+    #[cfg(not(feature = "llama"))]
     estimated("llama2",         "Meta: Llama 2, Code Llama; Phi-3-mini", "Llama 2 Community License"),
+    #[cfg(feature = "llama")]
+    engine("llama3",         || ByteLevel::shared(&bpe::LLAMA3), "Meta: Llama 3 to 3.3", "Llama 3 Community License"),
+    #[cfg(not(feature = "llama"))]
     estimated("llama3",         "Meta: Llama 3 to 3.3", "Llama 3 Community License"),
+    #[cfg(feature = "llama")]
+    engine("llama4",         || ByteLevel::shared(&bpe::LLAMA4), "Meta: Llama 4", "Llama 4 Community License"),
+    #[cfg(not(feature = "llama"))]
     estimated("llama4",         "Meta: Llama 4", "Llama 4 Community License"),
-    estimated("mistral_v1_spm", "Mistral: 7B v0.1, Mixtral 8x7B", "Apache-2.0"),
-    estimated("mistral_v3_spm", "Mistral: 7B v0.3, 8x22B, Large 2407, Codestral 2405", "Apache-2.0"),
-    estimated("mistral_tekken", "Mistral: Nemo, Small 3, Pixtral, Magistral, Devstral, Medium 3", "Apache-2.0"),
+    engine("mistral_v1_spm", || SentencePiece::shared(&spm::MISTRAL_V1), "Mistral: 7B v0.1, Mixtral 8x7B", "Apache-2.0"),
+    engine("mistral_v3_spm", || SentencePiece::shared(&spm::MISTRAL_V3), "Mistral: 7B v0.3, 8x22B, Large 2407, Codestral 2405", "Apache-2.0"),
+    engine("mistral_tekken", || ByteLevel::shared(&bpe::MISTRAL_TEKKEN), "Mistral: Nemo, Small 3, Pixtral, Magistral, Devstral, Medium 3", "Apache-2.0"),
     estimated("gemma2",         "Google: Gemma 2, Gemini 1", "Gemma Terms of Use"),
-    estimated("gemma3",         "Google: Gemma 3, Gemini 2.0 to 3", "Gemma Terms of Use"),
-    estimated("gemma4",         "Google: Gemma 4, Gemini 3.1 and 3.5", "Apache-2.0"),
-    estimated("qwen2",          "Alibaba: Qwen 1 to 3, QwQ; Voyage 3", "Apache-2.0"),
-    estimated("qwen3_5",        "Alibaba: Qwen 3.5 and 3.6", "Apache-2.0"),
-    estimated("deepseek_v3",    "DeepSeek: V3, R1, V4", "MIT"),
-    estimated("glm4",           "Z.ai: GLM-4.5 to 4.7", "MIT"),
-    estimated("glm5",           "Z.ai: GLM-5", "MIT"),
-    estimated("kimi_k2",        "Moonshot: Kimi K2, K3", "Modified MIT"),
-    estimated("minimax_m2",     "MiniMax: M2", "see the model card"),
+    engine("gemma3",         || SentencePiece::shared(&spm::GEMMA3), "Google: Gemma 3, Gemini 2.0 to 3", "Gemma Terms of Use"),
+    engine("gemma4",         || SentencePiece::shared(&spm::GEMMA4), "Google: Gemma 4, Gemini 3.1 and 3.5", "Apache-2.0"),
+    engine("qwen2",          || ByteLevel::shared(&bpe::QWEN2), "Alibaba: Qwen 1 to 3, QwQ; Voyage 3", "Apache-2.0"),
+    engine("qwen3_5",        || ByteLevel::shared(&bpe::QWEN3_5), "Alibaba: Qwen 3.5 and 3.6", "Apache-2.0"),
+    engine("deepseek_v3",    || ByteLevel::shared(&bpe::DEEPSEEK_V3), "DeepSeek: V3, R1, V4", "MIT"),
+    engine("glm4",           || ByteLevel::shared(&bpe::GLM4), "Z.ai: GLM-4.5 to 4.7", "MIT"),
+    engine("glm5",           || ByteLevel::shared(&bpe::GLM5), "Z.ai: GLM-5", "MIT"),
+    engine("kimi_k2",        || ByteLevel::shared(&bpe::KIMI_K2), "Moonshot: Kimi K2, K3", "Modified MIT"),
+    engine("minimax_m2",     || ByteLevel::shared(&bpe::MINIMAX_M2), "MiniMax: M2", "see the model card"),
     estimated("command_r",      "Cohere: Command R, R+", "CC-BY-NC-4.0 with the weights"),
-    estimated("gpt_neox",       "EleutherAI: GPT-NeoX, Pythia; MPT, StableLM", "Apache-2.0"),
+    engine("gpt_neox",       || ByteLevel::shared(&bpe::GPT_NEOX), "EleutherAI: GPT-NeoX, Pythia; MPT, StableLM", "Apache-2.0"),
     estimated("bloom",          "BigScience: BLOOM", "RAIL"),
     estimated("grok1",          "xAI: Grok-1", "Apache-2.0"),
-    estimated("claude_legacy",  "Anthropic: Claude 1, 2, Instant", "Apache-2.0"),
+    engine("claude_legacy",  || ByteLevel::shared(&bpe::CLAUDE_LEGACY), "Anthropic: Claude 1, 2, Instant", "Apache-2.0"),
     #[cfg(feature = "claude")]
     engine("claude_v3",     || Claude::shared(&claude::V3),  "Anthropic: Claude 3 to Opus and Sonnet 4.6, Haiku 4.5", "MIT (reconstructed by ctok)"),
     #[cfg(not(feature = "claude"))]
