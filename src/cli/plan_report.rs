@@ -69,7 +69,7 @@ fn months(planned: &Planned, format: Format) -> Report {
         ("tax_usd", "tax", &outcome.tax),
     ];
     let extras: Vec<_> = extras.into_iter().filter(|(_, _, list)| any(list)).collect();
-    columns.extend(extras.iter().map(|(key, title, _)| Column::number(key, title)));
+    columns.extend(extras.iter().map(|(key, title, _)| Column::number(*key, *title)));
     columns.push(Column::number("low_usd", "low"));
     columns.push(Column::number("total_usd", "expected"));
     columns.push(Column::number("high_usd", "high"));
