@@ -41,6 +41,10 @@ fn a_browser_shows_the_numbers_of_the_json_in_light_dark_and_print() {
         assert!(std::fs::metadata(&shot).unwrap().len() > 20_000, "{name}");
     }
     let pdf = dir.path().join("plan.pdf");
-    chromium().args([&format!("--print-to-pdf={}", pdf.display()), "--no-pdf-header-footer"]).arg(&address).output().unwrap();
+    chromium()
+        .args([&format!("--print-to-pdf={}", pdf.display()), "--no-pdf-header-footer"])
+        .arg(&address)
+        .output()
+        .unwrap();
     assert!(std::fs::metadata(&pdf).unwrap().len() > 10_000);
 }
