@@ -105,7 +105,7 @@ fn cost(yaml: &str, stall: &mut Stall, draws: usize) -> Outcome {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(32) })]
 
     #[test]
     fn linear_in_calls(made in made(), times in 2..5_u32, tiered: bool) {

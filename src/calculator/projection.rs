@@ -18,7 +18,7 @@ use super::workload::{Attachment, Feature, Growth, Part, Per, Range, Workload, i
 use super::{Refusal, price};
 use crate::context::{Context, Dimension};
 use crate::meter::Meter;
-use crate::money::{Usd, amount};
+use crate::money::{ROUNDED_SCALE, Usd, amount};
 use crate::period::Instant;
 use crate::pricing::card::{Kind, ModelCard, ProviderHead};
 use crate::pricing::{Found, UnknownModel};
@@ -975,6 +975,8 @@ impl<'w> FeaturePlan<'w> {
                 let usd = times(per_call, calls)?;
                 let usd =
                     if paid[month] == Decimal::ONE { usd } else { times(usd, paid[month].round_dp(WEIGHT_SCALE))? };
+                // Rounded once here, as a line of a receipt is, so that sums of sums stay exact.
+                let usd = Usd::new(usd.amount().round_dp(ROUNDED_SCALE));
                 costs[month] = costs[month].checked_add(usd)?;
             }
         }
@@ -1018,9 +1020,8 @@ impl<'w> FeaturePlan<'w> {
             let prefix = s.counted.cached_prefix;
             prefix.low < least && least <= prefix.high
         };
-        !uncertain.iter().any(bends)
-            && self.feature.free.is_none()
-            && !self.streams.iter().any(|s| tiers(s) || minimum(s))
+        let is_free = self.feature.free.is_some_and(|free| !free.quantity.is_zero());
+        !uncertain.iter().any(bends) && !is_free && !self.streams.iter().any(|s| tiers(s) || minimum(s))
     }
 
     /// The average prompt of the rows of a stream, or up to eight of different lengths where rates depend on it.

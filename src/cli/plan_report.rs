@@ -46,7 +46,7 @@ pub(crate) fn report(planned: &Planned, format: Format, why: bool) -> Report {
     head(&mut report, planned);
     notes(&mut report, planned, why || !for_people);
     if for_people {
-        sections(&mut report, planned, why || format == Format::Html);
+        sections(&mut report, planned, why || format == Format::Html, format != Format::Html);
     }
     if format == Format::Html {
         report.charts = charts(planned);
@@ -212,7 +212,7 @@ fn notes(report: &mut Report, planned: &Planned, quiet: bool) {
     report.notes.push(table_line(planned.setup));
 }
 
-fn sections(report: &mut Report, planned: &Planned, why: bool) {
+fn sections(report: &mut Report, planned: &Planned, why: bool, bars: bool) {
     let mut add = |title: &str, section: Report| {
         if !section.rows.is_empty() {
             let mut section = section;
@@ -228,7 +228,7 @@ fn sections(report: &mut Report, planned: &Planned, why: bool) {
         }
         add("What fits", table);
     }
-    add("What drives the range", driver_table(planned));
+    add("What drives the range", driver_table(planned, bars));
     add("What would make it cheaper", lever_table(planned));
     if why {
         add("What was assumed", assumption_table(planned));
@@ -295,7 +295,7 @@ fn units(feature: &FeaturePlan, plan: &Plan, total: Usd) -> Units {
     }
 }
 
-fn driver_table(planned: &Planned) -> Report {
+fn driver_table(planned: &Planned, bars: bool) -> Report {
     let shown = planned.shown;
     let mut table = Report::new([
         Column::text("feature", "feature"),
@@ -316,7 +316,7 @@ fn driver_table(planned: &Planned) -> Report {
                 Cell::text(&driver.range),
                 shown.cell(driver.low),
                 shown.cell(driver.high),
-                Cell::text("█".repeat(length)),
+                Cell::text(if bars { "█".repeat(length) } else { String::new() }),
             ],
             Value::Null,
         );
@@ -421,7 +421,7 @@ fn charts(planned: &Planned) -> Vec<Chart> {
         Some(Mark::new(shown.amount(verdict.usd), format!("budget {}", verdict.amount)))
     };
     let mut charts = vec![Chart {
-        title: "Cost by month and feature, with what nine draws in ten stay within".into(),
+        title: format!("Cost by month and feature in {}, with what nine draws in ten stay within", shown.currency),
         kind: Kind::Stacked {
             labels: labels.clone(),
             series,
@@ -431,7 +431,7 @@ fn charts(planned: &Planned) -> Vec<Chart> {
     }];
     if plan.months.len() > 1 {
         charts.push(Chart {
-            title: "Spent since the start".into(),
+            title: format!("Spent since the start, in {}", shown.currency),
             kind: Kind::Band { labels, points: outcome.cumulative.iter().map(triple).collect(), limit: limit(false) },
         });
     }

@@ -130,7 +130,7 @@ impl Plane {
                 tick_text(*tick)
             );
         }
-        let height = plane.height + 46.0 + rows_below as f64 * 20.0;
+        let height = plane.height + 40.0 + rows_below as f64 * 20.0;
         (plane, svg, height)
     }
 
@@ -243,7 +243,7 @@ fn stacked(labels: &[String], series: &[(String, Vec<Value>)], band: &[[Value; 3
     }
     let words =
         labels.iter().zip(band).map(|(label, b)| format!("{label}: {}", triple(b))).collect::<Vec<_>>().join("; ");
-    (height + 14.0, svg, words)
+    (height + 4.0, svg, words)
 }
 
 fn band_of(labels: &[String], points: &[[Value; 3]], limit: Option<&Value>) -> Drawn {
