@@ -23,6 +23,9 @@ impl Value {
     }
 }
 
+/// Name, value, and low and high where they are known.
+pub type Bar = (String, Value, Option<(Value, Value)>);
+
 /// A picture with its title.
 #[derive(Clone, Debug)]
 pub struct Chart {
@@ -65,7 +68,7 @@ pub enum Kind {
     /// Bars from nought, with low and high where they are known.
     Bars {
         /// Name, value, and bounds of every bar.
-        bars: Vec<(String, Value, Option<(Value, Value)>)>,
+        bars: Vec<Bar>,
     },
 }
 
@@ -319,7 +322,7 @@ fn tornado(bars: &[(String, Value, Value)], middle: &Value) -> Drawn {
     (height + 22.0, svg, words.collect::<Vec<_>>().join("; "))
 }
 
-fn bars_of(bars: &[(String, Value, Option<(Value, Value)>)]) -> Drawn {
+fn bars_of(bars: &[Bar]) -> Drawn {
     let (left, right) = (316.0, WIDTH - 90.0);
     let most = bars
         .iter()

@@ -8,7 +8,11 @@ use std::io;
 
 use super::{Align, Cell, NO_ROWS, Report, Screen, inert};
 
-pub(super) fn write(report: &Report, screen: Screen, out: &mut dyn io::Write) -> io::Result<()> {
+pub(super) fn write(report: &Report, _: Screen, out: &mut dyn io::Write) -> io::Result<()> {
+    write_report(report, out)
+}
+
+fn write_report(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
     for line in &report.head {
         writeln!(out, "{}\n", block(line))?;
     }
@@ -19,7 +23,7 @@ pub(super) fn write(report: &Report, screen: Screen, out: &mut dyn io::Write) ->
     }
     for (title, section) in &report.sections {
         writeln!(out, "\n### {}\n", escaped(title))?;
-        write(section, screen, out)?;
+        write_report(section, out)?;
     }
     if !report.notes.is_empty() {
         writeln!(out)?;
