@@ -64,7 +64,6 @@ struct Made {
     hit: u32,
     growth: u32,
     failures: u32,
-    batch: bool,
     months: u32,
     free: u32,
 }
@@ -87,9 +86,18 @@ impl Made {
 fn made() -> impl Strategy<Value = Made> {
     let output = (0..500_u32, 0..500_u32, 0..900_u32).prop_map(|(a, b, c)| (a, a + b, a + b + c));
     let first = (0..5_000_u32, 0..4_000_u32, output, 1..5_u32, 1..5_u32);
-    let second = (0..=100_u32, 0..30_u32, 0..50_u32, any::<bool>(), 1..14_u32, 0..40_u32);
-    (first, second).prop_map(|((calls, prompt, output, turns, steps), (hit, growth, failures, batch, months, free))| {
-        Made { calls, prompt, output, turns, steps, hit, growth, failures, batch, months, free }
+    let second = (0..=100_u32, 0..30_u32, 0..50_u32, 1..14_u32, 0..40_u32);
+    (first, second).prop_map(|((calls, prompt, output, turns, steps), (hit, growth, failures, months, free))| Made {
+        calls,
+        prompt,
+        output,
+        turns,
+        steps,
+        hit,
+        growth,
+        failures,
+        months,
+        free,
     })
 }
 
