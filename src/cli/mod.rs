@@ -11,6 +11,7 @@ mod compare_workload;
 mod completions;
 mod count;
 mod count_tree;
+mod data;
 mod demo;
 mod estimate;
 mod init;
@@ -28,6 +29,7 @@ mod prices_update;
 mod shared;
 mod tokenizers;
 mod usage;
+mod verify;
 mod work;
 mod workload;
 
