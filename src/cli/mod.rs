@@ -5,8 +5,10 @@
 
 pub mod out;
 
+mod breakeven;
 mod chat;
 mod compare;
+mod compare_workload;
 mod completions;
 mod count;
 mod count_requests;
@@ -15,9 +17,14 @@ mod data;
 mod demo;
 mod estimate;
 mod estimate_requests;
+mod init;
 mod man;
 mod models;
+mod plan;
+mod plan_fit;
+mod plan_report;
 mod prices;
+mod prices_home;
 mod prices_import;
 mod prices_time;
 #[cfg(feature = "update")]
@@ -28,6 +35,7 @@ mod usage;
 mod verify;
 mod what_if;
 mod work;
+mod workload;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -71,6 +79,9 @@ commands! {
     Usage usage;
     WhatIf what_if;
     Compare compare;
+    Plan plan;
+    BreakEven breakeven;
+    Init init;
     Prices prices;
     Models models;
     Tokenizers tokenizers;

@@ -8,3 +8,4 @@ pub mod lines;
 pub mod media;
 pub mod record;
 pub mod text;
+pub mod workload;
