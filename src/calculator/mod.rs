@@ -8,8 +8,20 @@
 //! * a rate that the card lacks is a [`Refusal`], never a zero;
 //! * something that the request states and the card does not know is a refusal, never the standard price.
 
+pub mod breakeven;
+pub mod budget;
+pub mod calendar;
 pub mod compare;
 pub mod estimate;
+pub mod levers;
+pub mod outcome;
+pub mod picture;
+pub mod projection;
+pub mod shape;
+pub mod simulate;
+pub mod switch;
+pub mod tariff;
+pub mod workload;
 
 use std::borrow::Cow;
 use std::sync::Arc;

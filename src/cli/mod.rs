@@ -5,16 +5,26 @@
 
 pub mod out;
 
+mod breakeven;
+mod chat;
 mod compare;
+mod compare_workload;
 mod completions;
 mod count;
+mod count_requests;
 mod count_tree;
 mod data;
 mod demo;
 mod estimate;
+mod estimate_requests;
+mod init;
 mod man;
 mod models;
+mod plan;
+mod plan_fit;
+mod plan_report;
 mod prices;
+mod prices_home;
 mod prices_import;
 mod prices_time;
 #[cfg(feature = "update")]
@@ -23,7 +33,9 @@ mod shared;
 mod tokenizers;
 mod usage;
 mod verify;
+mod what_if;
 mod work;
+mod workload;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -65,7 +77,11 @@ commands! {
     Count count;
     Estimate estimate;
     Usage usage;
+    WhatIf what_if;
     Compare compare;
+    Plan plan;
+    BreakEven breakeven;
+    Init init;
     Prices prices;
     Models models;
     Tokenizers tokenizers;
