@@ -6,6 +6,12 @@
 pub mod out;
 
 mod breakeven;
+mod check;
+mod check_accept;
+mod check_bill;
+mod check_ci;
+mod check_places;
+mod check_sides;
 mod compare;
 mod compare_workload;
 mod completions;
@@ -73,6 +79,7 @@ commands! {
     Usage usage;
     Compare compare;
     Plan plan;
+    Check check;
     BreakEven breakeven;
     Init init;
     Prices prices;
