@@ -215,10 +215,10 @@ fn verdict(checked: &Checked, rules: &Rules, strict: bool) -> Result<(), Error> 
     let unknown = checked.unpriced.iter().filter(|u| u.is_unknown).count();
     let asked_about = rules.rules.iter().any(|r| r.code == Code::Unpriced && r.line > 0);
     if bad > 0 {
-        return Err(Error::Usage(format!("{bad} of the rules are not understood; the findings name them")));
+        return Err(Error::Usage(counted(bad, "rule is not understood", "rules are not understood")));
     }
     if rules_broken > 0 {
-        return Err(Error::Failed(format!("{rules_broken} rules are broken")));
+        return Err(Error::Failed(counted(rules_broken, "rule is broken", "rules are broken")));
     }
     if strict && !checked.unpriced.is_empty() {
         return Err(Error::Strict(checked.unpriced.len() as u64));
@@ -235,6 +235,10 @@ fn verdict(checked: &Checked, rules: &Rules, strict: bool) -> Result<(), Error> 
         0 => Ok(()),
         n => Err(Error::Stale(format!("{n} findings about retired models or old prices"))),
     }
+}
+
+fn counted(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}; the report says which", if n == 1 { one } else { many })
 }
 
 /// What a check came to.

@@ -26,11 +26,13 @@ mod plan;
 mod plan_fit;
 mod plan_report;
 mod prices;
+mod prices_check;
 mod prices_home;
 mod prices_import;
 mod prices_time;
 #[cfg(feature = "update")]
 mod prices_update;
+mod scan;
 mod shared;
 mod tokenizers;
 mod usage;
@@ -82,6 +84,7 @@ commands! {
     Check check;
     BreakEven breakeven;
     Init init;
+    Scan scan;
     Prices prices;
     Models models;
     Tokenizers tokenizers;

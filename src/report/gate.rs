@@ -253,7 +253,7 @@ impl Gate {
         report.notes.extend(self.notes.iter().map(|note| people(note)));
         report.notes.push(people(&self.base.text));
         let (version, sha256) = &self.table;
-        report.notes.push(format!("Amounts are of the average month of {} months, in {}. Prices as of {}, table {version} (sha256 {sha256:.12}).", self.months, self.currency, self.at));
+        report.notes.push(format!("Amounts are of the average month ({} in the plan), in {}. Prices as of {}, table {version} (sha256 {sha256:.12}).", self.months, self.currency, self.at));
         report.machine = self.machine();
         report
     }

@@ -36,6 +36,12 @@ impl Farebox {
     }
 
     #[allow(dead_code, reason = "not every test that shares this file needs it")]
+    pub fn dir(mut self, path: &std::path::Path) -> Self {
+        self.command.current_dir(path);
+        self
+    }
+
+    #[allow(dead_code, reason = "not every test that shares this file needs it")]
     pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
         self.input = input.into();
         self

@@ -131,8 +131,7 @@ impl RuleReader<'_> {
             }
             _ => Some(tree.clone()),
         };
-        if let Some(off) = limit.as_ref().and_then(|l| l.value.text()).filter(|t| matches!(*t, "false" | "off")) {
-            let _ = off;
+        if limit.as_ref().and_then(|l| l.value.text()).is_some_and(|text| matches!(text, "false" | "off")) {
             return;
         }
         match self.limit(&mut rule, limit.as_ref(), &tree.value) {
