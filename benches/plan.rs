@@ -48,7 +48,7 @@ fn workload(features: usize) -> Workload {
     load(Path::new("bench.yaml"), &yaml, "2026-11-22".parse().expect("a day")).expect("a workload").0
 }
 
-#[divan::bench]
+#[divan::bench(sample_count = 5, sample_size = 1)]
 fn twenty_features_two_years_ten_thousand_draws(bencher: Bencher) {
     let (workload, mut stall) = (workload(20), Stall(PriceTable::bundled()));
     let plan = plan(&workload, &mut stall, None).expect("a plan");
@@ -56,7 +56,7 @@ fn twenty_features_two_years_ten_thousand_draws(bencher: Bencher) {
     bencher.bench_local(|| black_box(outcome(&plan, &settled, true, 10_000).expect("an outcome")));
 }
 
-#[divan::bench]
+#[divan::bench(sample_count = 5, sample_size = 1)]
 fn a_plan_of_three_features_on_five_hundred_models(bencher: Bencher) {
     let (workload, mut stall) = (workload(3), Stall(PriceTable::bundled()));
     let at: Instant = "2026-11-22".parse().expect("a day");
@@ -68,7 +68,7 @@ fn a_plan_of_three_features_on_five_hundred_models(bencher: Bencher) {
         for found in &models {
             if let Ok(plan) = plan(&workload, &mut stall, Some(found)) {
                 let settled = Settled::of(&plan, &stall).expect("no currency");
-                black_box(outcome(&plan, &settled, false, 1_000).expect("an outcome"));
+                black_box(outcome(&plan, &settled, false, 500).expect("an outcome"));
             }
         }
     });

@@ -28,7 +28,7 @@ use crate::report::chart::{Chart, Kind, Value as Mark};
 use crate::report::{Cell, Column, Format, Report, Tone};
 
 /// Draws for each model of a comparison: the bounds of a sum need fewer than those of every month.
-const DRAWS: usize = 1_000;
+const DRAWS: usize = 500;
 
 /// Which models a plan is tried on.
 #[derive(Clone, Debug, Default)]

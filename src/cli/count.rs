@@ -7,16 +7,18 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
 use super::count_tree::{self, Node};
+use super::data::load;
 use super::out::Out;
 use super::say;
 use super::shared::{OutputFlags, PriceFlags, Setup};
+use super::verify::{self, Second};
 use super::work::{Choice, TextFlags, count_fields, warn_of};
 use crate::error::Error;
 use crate::input::lines::{Lines, text_field};
 use crate::input::text::{Source, read_blocks, walk};
 use crate::report::{Cell, Column, Format, Report, Tone, write_json_line};
 use crate::tokenizer::limit::{Limit, Place};
-use crate::tokenizer::{Basis, StreamCounter, TokenCount, Tokenizer, from_file, load};
+use crate::tokenizer::{Basis, StreamCounter, TokenCount, Tokenizer, from_file};
 
 /// Count the tokens of text: files, folders, standard input or --text
 #[derive(Debug, clap::Args)]
@@ -54,6 +56,9 @@ pub(crate) struct Args {
     /// Exit with 3 when a line or file could not be counted
     #[arg(long)]
     strict: bool,
+    /// Count a second time with a reference crate, whole and slowly, and exit with 1 on any difference
+    #[arg(long)]
+    verify: bool,
     #[command(flatten)]
     prices: PriceFlags,
     #[command(flatten)]
@@ -71,6 +76,8 @@ struct Counting {
     choice: Choice,
     model: Option<(String, String)>,
     context_window: Option<u64>,
+    /// What counts a second time.
+    second: Option<Second>,
 }
 
 impl Counting {
@@ -78,7 +85,7 @@ impl Counting {
         let is_file = name.ends_with(".json") || name.contains(['/', '\\']) || Path::new(name).is_file();
         let tokenizer = if is_file { from_file(name)? } else { load(name)? };
         let choice = Choice { name: tokenizer.name().to_owned(), assumed: false };
-        Ok(Counting { tokenizer, choice, model: None, context_window: None })
+        Ok(Counting { tokenizer, choice, model: None, context_window: None, second: None })
     }
 
     fn of_model(asked: &str, setup: &Setup) -> Result<Counting, Error> {
@@ -86,7 +93,7 @@ impl Counting {
         let choice = Choice::of(&found, setup);
         let model = Some((found.provider.id.clone(), found.model.id.clone()));
         let context_window = found.model.info.context_window;
-        Ok(Counting { tokenizer: load(&choice.name)?, choice, model, context_window })
+        Ok(Counting { tokenizer: load(&choice.name)?, choice, model, context_window, second: None })
     }
 
     /// `provider/model`, or the tokenizer's name where no model was asked for.
@@ -107,7 +114,12 @@ impl Counting {
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Error> {
-    let counting = what_to_count_with(&args)?;
+    let mut counting = what_to_count_with(&args)?;
+    if args.verify {
+        for counting in &mut counting {
+            counting.second = Some(Second::of(&*counting.tokenizer)?);
+        }
+    }
     let mut sink = Sink::open(&args.output)?;
     let mut run = Run { args: &args, counting: &counting, failed: 0, over_budget: 0 };
     let result = match &args.jsonl {
@@ -121,6 +133,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     }
     let Run { failed, over_budget, .. } = run;
     sink.finish()?;
+    verify::judge(counting.iter().filter_map(|counting| counting.second.as_ref()), args.output.quiet)?;
     match args.budget {
         _ if failed > 0 && args.strict => Err(Error::Strict(failed)),
         Some(budget) if over_budget > 0 => Err(Error::Failed(format!(
@@ -224,10 +237,24 @@ impl Run<'_> {
 
     fn count_text(&mut self, source: &Source) -> Result<Vec<Counted>, Error> {
         let mut counters: Vec<Counter> = self.counting.iter().map(|c| Counter::new(c, self.args.budget)).collect();
-        let take = &mut |block: &str| counters.iter_mut().for_each(|counter| counter.push(block));
+        let mut whole = String::new();
+        let take = &mut |block: &str| {
+            counters.iter_mut().for_each(|counter| counter.push(block));
+            if self.args.verify {
+                whole.push_str(block);
+            }
+        };
         let read = read_blocks(source, self.args.text.binary, take)?;
         warn_of(source, &read, self.args.output.quiet);
+        self.verify(source, 1, &whole);
         Ok(counters.into_iter().map(|counter| self.finished(counter)).collect())
+    }
+
+    /// Counts a text again where that was asked for.
+    fn verify(&self, source: &Source, line: u64, text: &str) {
+        for (counting, second) in self.counting.iter().filter_map(|c| Some((c, c.second.as_ref()?))) {
+            second.check(&source.name(), line, &*counting.tokenizer, text);
+        }
     }
 
     fn finished(&mut self, counter: Counter) -> Counted {
@@ -244,6 +271,7 @@ impl Run<'_> {
                 match text_field(line, field) {
                     Ok(None) => {}
                     Ok(Some(text)) => {
+                        self.verify(&source, number, &text);
                         for counting in self.counting {
                             let mut counter = Counter::new(counting, self.args.budget);
                             counter.push(&text);

@@ -17,6 +17,7 @@ mod compare_workload;
 mod completions;
 mod count;
 mod count_tree;
+mod data;
 mod demo;
 mod estimate;
 mod init;
@@ -36,6 +37,7 @@ mod scan;
 mod shared;
 mod tokenizers;
 mod usage;
+mod verify;
 mod work;
 mod workload;
 
