@@ -262,7 +262,7 @@ fn ranges_that_bend_the_cost_still_add_up_to_what_plan_says() {
     assert!(factors(&json).contains(&"ranges"));
     assert!(json["parts"].as_array().unwrap().iter().all(|p| p["basis"] == "estimated"));
     let plan = farebox(["plan", "--at", AT, "--format", "json"]).dir(repo.path()).run().code(0).json();
-    assert_eq!(json["total"], plan["total_usd"]);
+    assert_eq!(json["total_usd"], plan["total"]["expected_usd"]);
 }
 
 #[test]
@@ -430,14 +430,25 @@ fn a_budget_is_held_and_its_crossing_told_apart() {
 #[test]
 fn retired_models_alone_end_with_four() {
     let repo = Repo::new(&[("farebox.yaml", ONE)]);
-    // Retired on 2024-09-13: https://platform.openai.com/docs/deprecations
-    repo.write("farebox.yaml", &ONE.replace("openai/gpt-4o", "openai/gpt-3.5-turbo-0613"));
+    // Claude Opus 3 was retired on 2026-01-05, Sonnet 4.5 retires on 2026-11-30: the `retired` days of their cards.
+    repo.write("farebox.yaml", &ONE.replace("openai/gpt-4o", "anthropic/claude-3-opus-20240229"));
     let json = repo.json(4);
     assert_eq!(rules_of(&json), ["retired"], "{json:#}");
-    let off =
-        format!("{}check: {{rules: {{retired: off}}}}\n", ONE.replace("openai/gpt-4o", "openai/gpt-3.5-turbo-0613"));
+    let off = format!(
+        "{}check: {{rules: {{retired: off}}}}\n",
+        ONE.replace("openai/gpt-4o", "anthropic/claude-3-opus-20240229")
+    );
     repo.write("farebox.yaml", &off);
     repo.json(0);
+    for (days, code) in [(7, 0), (8, 4)] {
+        let soon =
+            with_rules(&format!("    retired: {days} days\n")).replace("openai/gpt-4o", "anthropic/claude-sonnet-4-5");
+        repo.write("farebox.yaml", &soon);
+        repo.json(code);
+    }
+    let both = with_rules("    max-total: 1 USD\n").replace("openai/gpt-4o", "anthropic/claude-3-opus-20240229");
+    repo.write("farebox.yaml", &both);
+    assert_eq!(rules_of(&repo.json(1)), ["max-total", "retired"]);
 }
 
 #[test]
@@ -515,15 +526,15 @@ fn hostile_names_are_inert_in_every_format() {
     let repo = Repo::new(&[("farebox.yaml", ONE)]);
     repo.write("farebox.yaml", &yaml);
     repo.write("p%0A::error::`$(id)`.txt", "one two three");
-    repo.git(&["branch", "-q", "::error::`x`$(id)", "start"]);
+    repo.git(&["branch", "-q", "a`x`$(id)<b>@everyone%0A", "start"]);
     for format in
         ["table", "json", "jsonl", "csv", "markdown", "html", "github", "sarif", "junit", "gitlab", "openmetrics"]
     {
-        let ran = repo.check(&["--base", "::error::`x`$(id)", "--format", format]);
+        let ran = repo.check(&["--base", "a`x`$(id)<b>@everyone%0A", "--format", format]);
         assert_eq!(ran.code, 1, "{format}: {}", ran.stderr);
         let out = &ran.stdout;
         assert!(!out.contains('\u{1b}'), "{format}: {out}");
-        assert!(format == "csv" || format == "jsonl" || !out.contains("##["), "{format}: {out}");
+        assert!(!out.contains("##["), "{format}: {out}");
         let commands = out.lines().filter(|l| l.trim_start().starts_with("::")).count();
         assert_eq!(commands, if format == "github" { 3 } else { 0 }, "{format}: {out}");
         if format == "markdown" || format == "html" {

@@ -15,7 +15,9 @@ use support::farebox;
 
 fn validators() -> PathBuf {
     let folder = std::env::var_os("FAREBOX_VALIDATORS").map(PathBuf::from);
-    let folder = folder.expect("FAREBOX_VALIDATORS is not set: run `FAREBOX_VALIDATORS=$(tests/validate/setup.sh) cargo test -- --ignored`");
+    let folder = folder.expect(
+        "FAREBOX_VALIDATORS is not set: run `FAREBOX_VALIDATORS=$(tests/validate/setup.sh) cargo test -- --ignored`",
+    );
     assert!(folder.is_dir(), "{} is no folder: run tests/validate/setup.sh", folder.display());
     folder
 }
@@ -34,18 +36,31 @@ fn run(program: &Path, args: &[&str], dir: &Path) -> String {
 }
 
 /// Names that every format has to escape.
-const NAMES: [&str; 4] = ["plain", "a \\\"quoted\\\" <b>&amp; ]]> name", "line\\nbreak ::error:: ##[x] `$(id)`", "ünïcode \\u202e \\u0000 {0} [1](2)"];
+const NAMES: [&str; 4] = [
+    "plain",
+    "a \\\"quoted\\\" <b>&amp; ]]> name",
+    "line\\nbreak ::error:: ##[x] `$(id)`",
+    "ünïcode \\u202e \\u0000 {0} [1](2)",
+];
 
 /// A folder with a report in every form, of a check with errors, warnings, notes and something accepted.
 fn reports() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let mut yaml = String::from("version: 1\nstart: 2027-09-01\nmonths: 3\nfeatures:\n");
     for name in NAMES {
-        yaml += &format!("  \"{name}\": {{model: openai/gpt-4o, prompt: 1000, output: 100..200..300, calls: 100 per day}}\n");
+        yaml += &format!(
+            "  \"{name}\": {{model: openai/gpt-4o, prompt: 1000, output: 100..200..300, calls: 100 per day}}\n"
+        );
     }
     yaml += "check:\n  rules:\n    max-feature: 1 USD\n    max-total: {limit: 1 USD, level: warning, message: \"<dear>\"}\n    max-context: 90%\n    nonsense: 1\n  exemptions:\n    - {feature: plain, reason: \"said \\\"so\\\" & <b>\", until: 2030-01-01}\n    - {feature: nobody, reason: x, until: 2030-01-01}\n";
     fs::write(dir.path().join("farebox.yaml"), yaml).unwrap();
-    let forms = [("sarif", "farebox.sarif"), ("junit", "junit.xml"), ("gitlab", "gitlab.json"), ("openmetrics", "metrics.txt"), ("json", "farebox.json")];
+    let forms = [
+        ("sarif", "farebox.sarif"),
+        ("junit", "junit.xml"),
+        ("gitlab", "gitlab.json"),
+        ("openmetrics", "metrics.txt"),
+        ("json", "farebox.json"),
+    ];
     let check = farebox(["check", "--at", "2026-11-22", "--ci", "none"]).dir(dir.path());
     let check = forms.iter().fold(check, |check, (form, file)| check.arg("--report").arg(format!("{form}={file}")));
     check.run().code(2);
@@ -62,7 +77,8 @@ fn sarif_is_what_microsofts_multitool_takes() {
     let verdict = fs::read_to_string(dir.path().join("verdict.sarif")).unwrap();
     let verdict: Value = serde_json::from_str(verdict.trim_start_matches('\u{feff}')).unwrap();
     let found = verdict["runs"][0]["results"].as_array().unwrap();
-    let bad: Vec<&Value> = found.iter().filter(|r| r["level"] == "error" || r.get("level").is_none() || r["level"] == "warning").collect();
+    let bad: Vec<&Value> =
+        found.iter().filter(|r| r["level"] == "error" || r.get("level").is_none() || r["level"] == "warning").collect();
     assert!(bad.is_empty(), "{bad:#?}");
     assert_eq!(verdict["runs"][0]["invocations"][0]["executionSuccessful"], true, "{verdict:#}");
     let ours: Value = serde_json::from_str(&fs::read_to_string(dir.path().join("farebox.sarif")).unwrap()).unwrap();
@@ -75,8 +91,13 @@ fn sarif_is_what_microsofts_multitool_takes() {
 fn junit_openmetrics_and_gitlab_are_read_by_their_parsers() {
     let (tools, dir) = (validators(), reports());
     let python = tools.join("venv/bin/python");
-    let (script, schema) = (repository().join("tests/validate/reports.py"), repository().join("tests/validate/gitlab.schema.json"));
-    let read = run(&python, &[&script.display().to_string(), &dir.path().display().to_string(), &schema.display().to_string()], dir.path());
+    let (script, schema) =
+        (repository().join("tests/validate/reports.py"), repository().join("tests/validate/gitlab.schema.json"));
+    let read = run(
+        &python,
+        &[&script.display().to_string(), &dir.path().display().to_string(), &schema.display().to_string()],
+        dir.path(),
+    );
     let read: Value = serde_json::from_str(&read).unwrap_or_else(|e| panic!("{e}: {read}"));
     let json: Value = serde_json::from_str(&fs::read_to_string(dir.path().join("farebox.json")).unwrap()).unwrap();
     let findings = json["findings"].as_array().unwrap();

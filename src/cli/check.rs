@@ -188,7 +188,13 @@ fn write(gate: &Gate, format: CheckFormat, path: Option<&Path>, color: ColorChoi
             if format.readers() == report::Readers::People {
                 report.drop_empty_columns();
             }
-            report::write(&report, format, screen, out)
+            if format.readers() == report::Readers::People {
+                return report::write(&report, format, screen, out);
+            }
+            // A build log reads standard output too: nothing in it is a command.
+            let mut bytes = Vec::new();
+            report::write(&report, format, screen, &mut bytes)?;
+            out.write_all(report::gate::spelled_out(&String::from_utf8_lossy(&bytes)).as_bytes())
         }
         own => own.write_own(gate, out),
     })?;
@@ -608,12 +614,12 @@ impl Check<'_> {
                 } else {
                     "same"
                 };
-                let total = costs.outcome.features.get(i).map_or(Decimal::ZERO, |f| in_shown(f.total.mean));
+                let usd = costs.outcome.features.get(i).map_or(Usd::ZERO, |f| f.total.mean);
                 let fact = facts.iter().find(|f| f.name == *name);
                 GateFeature {
                     name: name.clone(),
                     status,
-                    money: Money { base: was, head, total },
+                    money: Money { base: was, head, total: in_shown(usd), total_usd: usd.amount() },
                     call_usd: fact.and_then(|f| f.call).map(Usd::amount),
                     line: fact.map_or(0, |f| f.line),
                 }
@@ -666,6 +672,7 @@ impl Check<'_> {
                 base: base.map(|b| b.total().normalize()),
                 head: monthly.total().normalize(),
                 total: in_shown(costs.outcome.total.mean),
+                total_usd: costs.outcome.total.mean.amount(),
             },
             repriced: priced.as_ref().map(|p| p.repriced.normalize()),
             months: costs.months,

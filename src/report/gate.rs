@@ -36,6 +36,8 @@ pub struct Money {
     pub head: Decimal,
     /// After, over the whole plan.
     pub total: Decimal,
+    /// The same in dollars.
+    pub total_usd: Decimal,
 }
 
 impl Money {
@@ -285,7 +287,7 @@ impl Gate {
     }
 
     fn feature_cells(&self, feature: &GateFeature) -> Vec<Cell> {
-        let mut cells = vec![Cell::pair(people(&feature.name), feature.name.clone())];
+        let mut cells = vec![Cell::pair(people(&feature.name), quiet(&inert(&feature.name)))];
         if feature.status == "unpriced" {
             cells.extend([Cell::absent("–"), Cell::absent("unknown"), Cell::absent("–"), Cell::text("no price")]);
             return cells;
@@ -429,7 +431,7 @@ impl Gate {
     }
 }
 
-fn money_json(money: &Money) -> [(String, Value); 5] {
+fn money_json(money: &Money) -> [(String, Value); 6] {
     let text = |n: Option<Decimal>| json!(n.map(|n| n.normalize().to_string()));
     [
         ("base_monthly".into(), text(money.base)),
@@ -437,6 +439,7 @@ fn money_json(money: &Money) -> [(String, Value); 5] {
         ("delta_monthly".into(), text(money.delta())),
         ("delta_percent".into(), text(money.percent())),
         ("total".into(), text(Some(money.total))),
+        ("total_usd".into(), text(Some(money.total_usd))),
     ]
 }
 
@@ -474,10 +477,15 @@ pub fn place(file: &str, line: usize) -> String {
 }
 
 /// JSON in which nothing is a command to a build log: `##[` occurs in texts alone, where a hash may be spelled out.
+#[must_use]
+pub fn spelled_out(json: &str) -> Cow<'_, str> {
+    if json.contains("##[") { json.replace("##[", "#\\u0023[").into() } else { json.into() }
+}
+
+/// The text of a JSON document.
 pub(super) fn json_text(value: &Value) -> String {
-    let mut text = serde_json::to_string_pretty(value).unwrap_or_default().replace("##[", "#\\u0023[");
-    text.push('\n');
-    text
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    format!("{}\n", spelled_out(&text))
 }
 
 /// Every rule there is, for formats that list them.

@@ -42,6 +42,7 @@ pub fn write(gate: &Gate, out: &mut dyn io::Write) -> io::Result<()> {
     out.write_all(json_text(&document).as_bytes())
 }
 
+/// A rule; its name for people must be another word than its id.
 fn rule(code: Code) -> Value {
     let pascal: String = code
         .name()
@@ -53,7 +54,7 @@ fn rule(code: Code) -> Value {
         .collect();
     json!({
         "id": code.name(),
-        "name": pascal,
+        "name": format!("{pascal}Rule"),
         "shortDescription": {"text": format!("{}.", code.about())},
         "fullDescription": {"text": format!("{}.", code.about())},
         "help": {"text": "Change what the finding names, change the rule in the workload file, or accept it for a while: farebox check --accept FEATURE REASON --until DATE."},

@@ -70,6 +70,7 @@ pub struct Ran {
     pub stderr: String,
 }
 
+#[allow(dead_code, reason = "not every test that shares this file needs all of it")]
 impl Ran {
     #[track_caller]
     pub fn code(self, want: i32) -> Self {
