@@ -12,7 +12,8 @@ fn main() {
 }
 
 fn git(dir: &Path, args: &[&str]) {
-    let done = Command::new("git").args(args).current_dir(dir).stdout(Stdio::null()).status().expect("git is installed");
+    let done =
+        Command::new("git").args(args).current_dir(dir).stdout(Stdio::null()).status().expect("git is installed");
     assert!(done.success(), "git {args:?}");
 }
 
@@ -26,7 +27,8 @@ fn repository() -> tempfile::TempDir {
     for feature in 0..100 {
         let name = |file: usize| format!("prompts/{feature}-{file}.txt");
         for file in 0..5 {
-            let line = format!("Rule {feature} of part {file}: answer the question in the language that it was asked in.\n");
+            let line =
+                format!("Rule {feature} of part {file}: answer the question in the language that it was asked in.\n");
             fs::write(path.join(name(file)), line.repeat(24)).expect("a file");
         }
         let system: Vec<String> = (0..4).map(name).collect();
@@ -39,11 +41,26 @@ fn repository() -> tempfile::TempDir {
     yaml += "check:\n  rules:\n    max-growth: 50%\n    max-context: 80%\n    max-prompt-tokens: 4000\n";
     fs::write(path.join("farebox.yaml"), &yaml).expect("a file");
     git(path, &["add", "-A"]);
-    git(path, &["-c", "user.name=B", "-c", "user.email=b@example.org", "-c", "commit.gpgsign=false", "commit", "-q", "-m", "base"]);
+    git(
+        path,
+        &[
+            "-c",
+            "user.name=B",
+            "-c",
+            "user.email=b@example.org",
+            "-c",
+            "commit.gpgsign=false",
+            "commit",
+            "-q",
+            "-m",
+            "base",
+        ],
+    );
     for feature in 0..10 {
         fs::write(path.join(format!("prompts/{feature}-4.txt")), "A much shorter question.\n").expect("a file");
     }
-    fs::write(path.join("farebox.yaml"), yaml.replace("f99: {model: openai/gpt-4o", "f99: {model: openai/gpt-4o-mini")).expect("a file");
+    fs::write(path.join("farebox.yaml"), yaml.replace("f99: {model: openai/gpt-4o", "f99: {model: openai/gpt-4o-mini"))
+        .expect("a file");
     dir
 }
 
@@ -52,7 +69,10 @@ fn hundred_features_and_five_hundred_prompt_files(bencher: Bencher) {
     let dir = repository();
     bencher.bench_local(|| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_farebox"));
-        let output = command.args(["check", "--base", "HEAD", "--format", "json", "--ci", "none"]).current_dir(dir.path()).output();
+        let output = command
+            .args(["check", "--base", "HEAD", "--format", "json", "--ci", "none"])
+            .current_dir(dir.path())
+            .output();
         assert!(output.expect("the binary starts").status.success());
     });
 }

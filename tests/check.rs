@@ -538,10 +538,13 @@ fn hostile_names_are_inert_in_every_format() {
         let commands = out.lines().filter(|l| l.trim_start().starts_with("::")).count();
         assert_eq!(commands, if format == "github" { 3 } else { 0 }, "{format}: {out}");
         if format == "markdown" || format == "html" {
-            assert!(!out.contains("<script>") && !out.contains("](http"), "{format}: {out}");
+            assert!(!out.contains("<script>") && !out.contains("<b>"), "{format}: {out}");
         }
         if format == "markdown" {
-            assert!(!out.contains("@everyone") && out.starts_with("<!-- farebox-check:"), "{out}");
+            assert!(
+                !out.contains("[a](http") && !out.contains("@everyone") && out.starts_with("<!-- farebox-check:"),
+                "{out}"
+            );
             assert_eq!(out.matches("<!-- farebox-check:").count(), 1);
         }
         if ["json", "sarif", "gitlab"].contains(&format) {
@@ -608,4 +611,61 @@ fn a_file_that_cannot_be_written_ends_with_five() {
     let repo = Repo::new(&[("farebox.yaml", ONE)]);
     repo.check(&["--report", "sarif=no/such/folder/x.sarif"]).code(5).says("does not exist");
     repo.check(&["--report", "sarfi=x"]).code(2).says("is not a format");
+}
+
+#[test]
+fn a_scan_drafts_a_workload_that_plans_and_marks_its_guesses() {
+    let repo = Repo::new(&[
+        (
+            "app/chat.py",
+            "client.responses.create(model=\"gpt-4o-mini\", input=open('prompts/ask.txt'), instructions=open('prompts/system.txt'))\nname = \"not-a-model\"\n",
+        ),
+        ("app/settings.yaml", "embedding_model: text-embedding-3-small\n"),
+        ("prompts/ask.txt", "What is {{topic}}?\n"),
+        ("prompts/system.txt", "Be brief.\n"),
+        ("prompts/unused.md", "Old.\n"),
+        ("ignored/x.py", "model = \"gpt-4\"\n"),
+        (".gitignore", "ignored/\n"),
+    ]);
+    let text = farebox(["scan", "."]).dir(repo.path()).run().code(0).stdout;
+    let wants = [
+        "openai/gpt-4o-mini\"   # named in app/chat.py:1",
+        "openai/text-embedding-3-small",
+        "app/settings.yaml:1",
+        "prompts/ask.txt\"}   # guess",
+        "#   prompts/unused.md",
+    ];
+    wants.iter().for_each(|want| assert!(text.contains(want), "{want:?} is not in\n{text}"));
+    assert!(!text.contains("not-a-model") && !text.contains("gpt-4\""), "{text}");
+    let numbers = |line: &&str| line.starts_with("    ") && line.contains(':') && !line.contains("    model:");
+    assert!(text.lines().filter(numbers).all(|line| line.contains("# guess")), "{text}");
+    repo.write("farebox.yaml", &text.replace("What", "what"));
+    repo.write("prompts/ask.txt", "What is new?\n");
+    farebox(["plan", "--at", AT, "--quiet", "--format", "json"]).dir(repo.path()).run().code(0);
+    farebox(["scan", "nowhere"]).dir(repo.path()).run().code(2).says("does not exist");
+    farebox(["scan", "prompts"]).dir(repo.path()).run().code(2).says("farebox init");
+}
+
+#[test]
+fn prices_are_checked_against_files() {
+    let yaml = |input: &str| {
+        format!(
+            "schema: 1\nprovider: openai\nname: OpenAI\nmodels:\n  - id: gpt-4o\n    prices:\n      - from: 2024-10-02\n        rates: {{input: \"{input}\", cache_read: \"1.25\", output: \"10\"}}\n"
+        )
+    };
+    let repo = Repo::new(&[("same.yaml", &yaml("2.50")), ("other.yaml", &yaml("2.60"))]);
+    let check = |args: &[&str]| {
+        let run = farebox(["prices", "check", "--at", AT, "--format", "json"]).dir(repo.path());
+        args.iter().fold(run, |run, arg| run.arg(arg)).run()
+    };
+    check(&["same.yaml"]).code(0);
+    let json = check(&["other.yaml"]).code(4).json();
+    assert_eq!(
+        (json["differing"].as_u64(), json["rows"][0]["there"]["usd"].as_str()),
+        (Some(1), Some("2.60")),
+        "{json:#}"
+    );
+    check(&["other.yaml", "--tolerance", "4%"]).code(0);
+    check(&["none.yaml"]).code(5);
+    check(&[]).code(2);
 }

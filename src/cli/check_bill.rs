@@ -298,3 +298,144 @@ pub(crate) fn beside(base: &Monthly, head: &Monthly) -> Vec<Part> {
 pub(crate) fn width(low: Usd, mean: Usd, high: Usd) -> Option<Decimal> {
     (low != high).then(|| minus(high, low).amount().checked_div(mean.amount()).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::shared::PriceFlags;
+    use proptest::prelude::*;
+
+    /// One side: an index or a number for everything that a factor is about.
+    #[derive(Clone, Debug)]
+    struct Numbers {
+        prompt: u32,
+        model: usize,
+        output: (u32, u32),
+        reasoning: u32,
+        calls: u32,
+        months: u32,
+        turns: u32,
+        hit: u32,
+        per_usd: u32,
+    }
+
+    fn numbers() -> impl Strategy<Value = Numbers> {
+        let few = |n: u32| prop_oneof![Just(0_u32), 0..n];
+        (
+            few(5_000),
+            0_usize..5,
+            (1_u32..900, few(300)),
+            few(700),
+            few(2_000),
+            1_u32..3,
+            1_u32..4,
+            few(100),
+            1_u32..2_000,
+        )
+            .prop_map(|(prompt, model, output, reasoning, calls, months, turns, hit, per_usd)| Numbers {
+                prompt,
+                model,
+                output,
+                reasoning,
+                calls,
+                months,
+                turns,
+                hit,
+                per_usd,
+            })
+    }
+
+    /// Some of the numbers of one side, the others of the other: small changes are tried as well as large ones.
+    fn pairs() -> impl Strategy<Value = (Numbers, Numbers)> {
+        (numbers(), numbers(), any::<[bool; 9]>()).prop_map(|(a, b, keep)| {
+            let mut head = b;
+            let keep = |i: usize| keep[i];
+            if keep(0) {
+                head.prompt = a.prompt
+            }
+            if keep(1) {
+                head.model = a.model
+            }
+            if keep(2) {
+                head.output = a.output
+            }
+            if keep(3) {
+                head.reasoning = a.reasoning
+            }
+            if keep(4) {
+                head.calls = a.calls
+            }
+            if keep(5) {
+                head.months = a.months
+            }
+            if keep(6) {
+                head.turns = a.turns
+            }
+            if keep(7) {
+                head.hit = a.hit
+            }
+            if keep(8) {
+                head.per_usd = a.per_usd
+            }
+            (a, head)
+        })
+    }
+
+    const MODELS: [&str; 5] = [
+        "openai/gpt-4o",
+        "openai/gpt-4.1",
+        "anthropic/claude-sonnet-4-5",
+        "google/gemini-2.5-pro",
+        "deepseek/deepseek-chat",
+    ];
+
+    fn yaml(n: &Numbers) -> String {
+        format!(
+            "version: 1\nstart: 2027-01-01\nmonths: {}\ncurrency: EUR\nexchange: {{EUR: [{{from: 2026-01-01, per_usd: \"0.{:04}\"}}]}}\nfeatures:\n  f: {{model: {}, system: 1200, prompt: {}, output: {}..{}, reasoning: {}, turns: {}, calls: {} per week, cache: {{hit_rate: {}%, parts: [system]}}}}\n",
+            n.months,
+            n.per_usd,
+            MODELS[n.model],
+            n.prompt,
+            n.output.0,
+            n.output.0 + n.output.1,
+            n.reasoning,
+            n.turns,
+            n.calls,
+            n.hit
+        )
+    }
+
+    fn cases() -> u32 {
+        std::env::var("FAREBOX_LAW_CASES").map_or(150, |n| n.parse().expect("FAREBOX_LAW_CASES is a number"))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases()) })]
+
+        #[test]
+        fn the_parts_of_any_pair_add_up_to_the_last_digit((a, b) in pairs()) {
+            let setup = PriceFlags { at: Some("2026-11-22".into()), ..PriceFlags::default() }.setup().unwrap();
+            let (base, head) = (Side::of_text(&yaml(&a), &setup), Side::of_text(&yaml(&b), &setup));
+            let mut shop = Shop::new(&setup, &head.workload);
+            let (base_plan, head_plan) = (plan(&base.workload, &mut shop, None).unwrap(), plan(&head.workload, &mut shop, None).unwrap());
+            let settled = (Settled::of(&base_plan, &shop).unwrap(), Settled::of(&head_plan, &shop).unwrap());
+            let (base_costs, head_costs) = (costs(&base_plan, &settled.0, false).unwrap(), costs(&head_plan, &settled.1, false).unwrap());
+            let rates = (per_usd(&base.workload, &setup.table, "EUR").unwrap(), per_usd(&head.workload, &setup.table, "EUR").unwrap());
+            let before = base_costs.monthly(&base_plan, rates.0).total();
+            let after = head_costs.monthly(&head_plan, rates.1).total();
+            let mut all = Explained {
+                base: &base, head: &head, base_plan: &base_plan, head_plan: &head_plan, base_costs: &base_costs,
+                head_costs: &head_costs, rates, base_shop: None, head_shop: &mut shop,
+            };
+            let parts = explain(&mut all, "f").unwrap();
+            let sum: Decimal = parts.iter().map(|part| part.amount).sum();
+            prop_assert_eq!(sum, after - before, "{:?}", parts);
+            for part in &parts {
+                prop_assert!(!part.amount.is_zero() || part.factor != "ranges");
+            }
+            if yaml(&a) == yaml(&b) {
+                prop_assert!(parts.is_empty());
+            }
+        }
+    }
+}

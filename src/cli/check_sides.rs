@@ -71,6 +71,14 @@ impl Side {
         Ok(side)
     }
 
+    /// A side out of a text that names no files.
+    #[cfg(test)]
+    pub fn of_text(text: &str, setup: &Setup) -> Side {
+        let none = |path: &Path| Err(InputError::Missing { path: path.display().to_string(), similar: None });
+        let read = Side::read(Path::new(DEFAULT_FILE), text.to_owned(), setup.at.date(), Box::new(none));
+        read.unwrap_or_else(|problems| panic!("{}", rendered(&problems, text))).0
+    }
+
     /// Reads a side whose files come from anywhere.
     fn read(
         path: &Path,
