@@ -134,6 +134,11 @@ impl<'s> Shop<'s> {
             found: HashMap::new(),
         }
     }
+
+    /// Takes the exchange rates of another workload; what was counted stays.
+    pub fn use_exchange_of(&mut self, workload: &Workload) {
+        self.exchange = workload.exchange.clone();
+    }
 }
 
 impl Market for Shop<'_> {
