@@ -83,12 +83,7 @@ impl Side {
     }
 
     /// Reads a side whose files come from anywhere.
-    fn read(
-        path: &Path,
-        text: String,
-        today: Date,
-        read: Read,
-    ) -> Result<(Side, Vec<Problem>), Vec<Problem>> {
+    fn read(path: &Path, text: String, today: Date, read: Read) -> Result<(Side, Vec<Problem>), Vec<Problem>> {
         let shown = path.display().to_string();
         if let Some(problem) = conflict(&shown, &text) {
             return Err(vec![problem]);
