@@ -81,9 +81,12 @@ pub fn shapley<E>(n: usize, mut value: impl FnMut(u32) -> Result<Decimal, E>) ->
     Ok(split(n, &values))
 }
 
-/// The parts out of the value of every set, in units of 10⁻¹⁸ ÷ n!.
+/// The parts out of the value of every set, in units of the last digit ÷ n!.
 fn split(n: usize, values: &[Decimal]) -> Option<Vec<Decimal>> {
-    let units: Option<Vec<i128>> = values.iter().map(|v| units(*v)).collect();
+    // Amounts beyond some 10 billion have fewer digits left behind the point.
+    let largest = values.iter().map(|v| v.abs().trunc().normalize()).max()?;
+    let scale = (0..=SCALE).rev().find(|scale| units(largest + Decimal::ONE, *scale).is_some_and(|n| n < MOST))?;
+    let units: Option<Vec<i128>> = values.iter().map(|v| units(*v, scale)).collect();
     let units = units?;
     let factorial = |k: usize| (1..=k as i128).product::<i128>();
     let whole = factorial(n);
@@ -103,13 +106,16 @@ fn split(n: usize, values: &[Decimal]) -> Option<Vec<Decimal>> {
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by_key(|i| (std::cmp::Reverse(numerators[*i].rem_euclid(whole)), *i));
     order.into_iter().take(usize::try_from(missing).ok()?).for_each(|i| parts[i] += 1);
-    parts.into_iter().map(|part| Decimal::try_from_i128_with_scale(part, SCALE).ok().map(|d| d.normalize())).collect()
+    parts.into_iter().map(|part| Decimal::try_from_i128_with_scale(part, scale).ok().map(|d| d.normalize())).collect()
 }
 
-/// A number in whole units of 10⁻¹⁸; rounded there where it has more digits.
-fn units(value: Decimal) -> Option<i128> {
-    let rounded = value.round_dp(SCALE);
-    let missing = SCALE.checked_sub(rounded.scale())?;
+/// The largest number of units of the last digit that a difference of two of them fits a decimal with.
+const MOST: i128 = 39_000_000_000_000_000_000_000_000_000;
+
+/// A number in whole units of the last digit; rounded there where it has more digits.
+fn units(value: Decimal, scale: u32) -> Option<i128> {
+    let rounded = value.round_dp(scale);
+    let missing = scale.checked_sub(rounded.scale())?;
     rounded.mantissa().checked_mul(10_i128.checked_pow(missing)?)
 }
 
@@ -240,7 +246,7 @@ mod tests {
         #[test]
         fn parts_add_up_to_the_last_digit_and_follow_the_definition(
             n in 1_usize..=5,
-            numbers in prop::collection::vec((0_i64..=1_000_000_000_000, 0_u32..=18), 32),
+            numbers in prop::collection::vec((0_i64..=10_000_000_000, 0_u32..=18), 32),
         ) {
             let values: Vec<Decimal> = numbers.iter().take(1 << n).map(|(m, s)| Decimal::new(*m, *s)).collect();
             let parts = split(n, &values).expect("small numbers fit");

@@ -33,6 +33,9 @@ pub(crate) struct Side {
 /// What was read, by path; `None` where there is no such file.
 type Files = Rc<RefCell<BTreeMap<PathBuf, Option<Vec<u8>>>>>;
 
+/// How the files of one side are read.
+type Read = Box<dyn Fn(&Path) -> Result<Vec<u8>, InputError>>;
+
 /// What a side was compared with before, as a file recorded it.
 pub(crate) struct Recorded {
     pub version: String,
@@ -80,12 +83,7 @@ impl Side {
     }
 
     /// Reads a side whose files come from anywhere.
-    fn read(
-        path: &Path,
-        text: String,
-        today: Date,
-        read: Box<dyn Fn(&Path) -> Result<Vec<u8>, InputError>>,
-    ) -> Result<(Side, Vec<Problem>), Vec<Problem>> {
+    fn read(path: &Path, text: String, today: Date, read: Read) -> Result<(Side, Vec<Problem>), Vec<Problem>> {
         let shown = path.display().to_string();
         if let Some(problem) = conflict(&shown, &text) {
             return Err(vec![problem]);

@@ -19,7 +19,7 @@ use crate::report::{Cell, Column, Report, Tone};
 ///
 /// Compares prices of models that both have, in force at the same moment. Models that only one of the two lists are no
 /// disagreement. A file is one of farebox's own (YAML) or a database's (`farebox prices import --help` lists them);
-/// --online asks the database over the network.
+/// --online opens a connection: to the address of the database, as `prices update` does.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   farebox prices check model_prices_and_context_window.json --provider openai
