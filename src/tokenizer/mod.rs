@@ -19,6 +19,7 @@ pub mod bpe;
 pub mod claude;
 pub mod cut;
 pub mod estimate;
+pub mod fast;
 pub mod hf;
 pub mod limit;
 pub mod openai;
