@@ -7,13 +7,12 @@ use super::cut::{self, Cuts};
 use super::{TokenCount, Tokenizer, fast};
 
 /// One encoding: its name and what counts it.
-#[derive(Debug)]
 pub struct Encoding {
     name: &'static str,
     engine: Engine,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 enum Engine {
     Fast(fast::Encoding),
     Merges(&'static bpe::Encoding),
