@@ -219,13 +219,17 @@ fn count_long<L: Level>(level: L, tables: &Tables, piece: &[u8]) -> u64 {
     let mut total = 0;
     let mut from = 0;
     let mut last: &[u8] = &[];
+    let mut known: (&[u8], &[u8]) = (&[], &[]);
     loop {
         let window = &piece[from..piece.len().min(from + WINDOW)];
         let row = Row::<WINDOW>::merged(level, tables, window);
         let first = row.starts().nth(1).unwrap_or(window.len());
-        if !agree(level, tables, last, &window[..first]) {
+        let border = (last, &window[..first]);
+        // A long run of one thing has the same border everywhere.
+        if border != known && !agree(level, tables, border.0, border.1) {
             return count_with_heap(tables, piece);
         }
+        known = border;
         if from + window.len() == piece.len() {
             return total + row.count();
         }

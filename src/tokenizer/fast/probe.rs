@@ -12,28 +12,36 @@ use super::simd::{Job, Level};
 use super::split::{BATCH, Pattern, ROOM, Walker};
 use super::tables::{KEYS, LONG, SHORT, Tables, hash_bytes, hash_long, hash_short, line};
 
-/// What one thread needs to count with one encoding.
+/// What one thread needs to count with one encoding. Like the cache, it costs nothing but what is used of it.
 pub struct Scratch {
-    ends: [u32; ROOM],
-    keys: [[u64; 2]; ROOM],
-    hashes: [u64; ROOM],
+    ends: Box<[u32; ROOM]>,
+    keys: Box<[[u64; 2]; ROOM]>,
+    hashes: Box<[u64; ROOM]>,
     batch: Lists,
     cache: Cache,
 }
 
 /// The pieces of a batch that are looked for farther: their numbers, by length.
 struct Lists {
-    missing: [u32; ROOM],
-    short: [u32; ROOM],
-    long: [u32; ROOM],
-    long_keys: [[u64; 4]; ROOM],
+    missing: Box<[u32; ROOM]>,
+    short: Box<[u32; ROOM]>,
+    long: Box<[u32; ROOM]>,
+    long_keys: Box<[[u64; 4]; ROOM]>,
 }
 
 impl Default for Scratch {
     fn default() -> Self {
-        let none = [0; ROOM];
-        let batch = Lists { missing: none, short: none, long: none, long_keys: [[0; 4]; ROOM] };
-        Scratch { ends: none, keys: [[0; 2]; ROOM], hashes: [0; ROOM], batch, cache: Cache::default() }
+        let batch = Lists { missing: zeros(0), short: zeros(0), long: zeros(0), long_keys: zeros([0; 4]) };
+        Scratch { ends: zeros(0), keys: zeros([0; 2]), hashes: zeros(0), batch, cache: Cache::default() }
+    }
+}
+
+/// Room for something of every piece, which is not touched before it is used.
+fn zeros<T: Copy>(zero: T) -> Box<[T; ROOM]> {
+    // Not by way of an array, which would be written to the stack first.
+    match vec![zero; ROOM].into_boxed_slice().try_into() {
+        Ok(room) => room,
+        Err(_) => Box::new([zero; ROOM]),
     }
 }
 
@@ -82,7 +90,7 @@ impl Scratch {
     fn find_keys<L: Level>(&mut self, level: L, tables: &Tables, batch: &[u8], pieces: usize) {
         let lines = tables.short;
         let mut start = 0;
-        let all = self.ends[..pieces].iter().zip(&mut self.keys).zip(&mut self.hashes);
+        let all = self.ends[..pieces].iter().zip(self.keys.iter_mut()).zip(self.hashes.iter_mut());
         for ((end, key), hash) in all {
             let end = *end as usize;
             let [low, high] = load16(batch, start);
@@ -99,7 +107,7 @@ impl Scratch {
     fn look_up<L: Level>(&mut self, level: L, tables: &Tables, pieces: usize) -> usize {
         let lines = tables.short;
         let mut missing = 0;
-        for (piece, (key, hash)) in self.keys[..pieces].iter().zip(&self.hashes).enumerate() {
+        for (piece, (key, hash)) in self.keys[..pieces].iter().zip(self.hashes.iter()).enumerate() {
             let held = level.holds(&lines[line(*hash, lines.len())], *key);
             self.batch.missing[missing % ROOM] = piece as u32;
             missing += usize::from(!held);

@@ -479,8 +479,6 @@ fn is_awkward(byte: &u8) -> bool {
 /// The character of three bytes that begins at a byte, the first byte highest.
 #[inline(always)]
 fn three(text: &[u8], at: usize) -> Option<u32> {
-    match text.get(at..at + 3)? {
-        [a, b, c] if a & 0xf0 == 0xe0 => Some(u32::from(*a) << 16 | u32::from(*b) << 8 | u32::from(*c)),
-        _ => None,
-    }
+    let [a, b, c] = *text.get(at..)?.first_chunk()?;
+    (a & 0xf0 == 0xe0).then(|| u32::from(a) << 16 | u32::from(b) << 8 | u32::from(c))
 }
