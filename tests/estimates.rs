@@ -59,3 +59,24 @@ fn streaming_estimates_what_the_whole_is_estimated_at() {
         assert_eq!(counter.finish(), tokenizer.count(&text), "{size}");
     }
 }
+
+#[test]
+fn decomposed_accents_lie_within_the_range_too() {
+    use unicode_normalization::UnicodeNormalization;
+    let accented =
+        documents().into_iter().filter(|document| document.text.nfd().count() != document.text.chars().count());
+    let (mut outside, mut all) = (vec![], 0);
+    for document in accented {
+        let decomposed: String = document.text.nfd().collect();
+        let range = load("unknown").unwrap().count(&decomposed);
+        // One that composes and two that do not.
+        for name in ["qwen2", "deepseek_v3", "gemma4"] {
+            let tokens = load(name).unwrap().count(&decomposed).tokens;
+            all += 1;
+            if !(range.low..=range.high).contains(&tokens) {
+                outside.push(format!("{name} {}: {tokens} not in {}..={}", document.language, range.low, range.high));
+            }
+        }
+    }
+    assert!(all > 20 && outside.len() * 10 <= all, "{} of {all} outside: {outside:#?}", outside.len());
+}

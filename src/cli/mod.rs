@@ -5,12 +5,16 @@
 
 pub mod out;
 
+mod chat;
 mod compare;
 mod completions;
 mod count;
+mod count_requests;
 mod count_tree;
+mod data;
 mod demo;
 mod estimate;
+mod estimate_requests;
 mod man;
 mod models;
 mod prices;
@@ -21,6 +25,7 @@ mod prices_update;
 mod shared;
 mod tokenizers;
 mod usage;
+mod verify;
 mod work;
 
 use std::ffi::OsString;

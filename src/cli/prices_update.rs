@@ -1,10 +1,10 @@
 //! `farebox prices update`: asks a public price database what changed, and keeps the answer as an overlay.
 
-use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
+use super::data::data_folder;
 use super::out::Out;
 use super::prices_import::{comparison_report, database_notes, unreadable};
 use super::say;
@@ -144,50 +144,4 @@ fn write(path: &Path, overlay: &str) -> Result<(), Error> {
 fn shell_word(path: &Path) -> String {
     let text = path.display().to_string();
     if text.contains(char::is_whitespace) { format!("\"{text}\"") } else { text }
-}
-
-/// The folder for farebox's files, by the environment and the customs of the system.
-fn data_folder(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, Error> {
-    let folder = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    if let Some(own) = folder("FAREBOX_DATA_DIR") {
-        return Ok(own);
-    }
-    let system = if cfg!(windows) {
-        folder("APPDATA")
-    } else if cfg!(target_os = "macos") {
-        folder("HOME").map(|home| home.join("Library/Application Support"))
-    } else {
-        // A relative path there is to be ignored, as the specification of the base folders says.
-        let named = folder("XDG_DATA_HOME").filter(|path| path.is_absolute());
-        named.or_else(|| folder("HOME").map(|home| home.join(".local/share")))
-    };
-    system.map(|folder| folder.join("farebox")).ok_or_else(|| {
-        Error::Usage("no data folder is known: HOME is not set\n  help: FAREBOX_DATA_DIR names a folder".into())
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[cfg(all(unix, not(target_os = "macos")))]
-    #[test]
-    fn the_data_folder_follows_the_environment() {
-        let folder = |set: &[(&str, &str)]| {
-            let variable = |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value));
-            data_folder(variable).ok().map(|path| path.display().to_string())
-        };
-        type Case = (&'static [(&'static str, &'static str)], Option<&'static str>);
-        let cases: [Case; 6] = [
-            (&[("FAREBOX_DATA_DIR", "/own"), ("HOME", "/home/me")], Some("/own")),
-            (&[("XDG_DATA_HOME", "/data"), ("HOME", "/home/me")], Some("/data/farebox")),
-            (&[("XDG_DATA_HOME", "data"), ("HOME", "/home/me")], Some("/home/me/.local/share/farebox")),
-            (&[("XDG_DATA_HOME", ""), ("HOME", "/home/me")], Some("/home/me/.local/share/farebox")),
-            (&[("HOME", "/home/me")], Some("/home/me/.local/share/farebox")),
-            (&[], None),
-        ];
-        for (set, want) in cases {
-            assert_eq!(folder(set).as_deref(), want, "{set:?}");
-        }
-    }
 }

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::data::load;
 use super::say;
 use super::shared::Setup;
 use crate::calculator::estimate::Span;
 use crate::error::Error;
 use crate::input::text::{ReadReport, Source, read_blocks};
 use crate::pricing::Found;
-use crate::tokenizer::{Basis, StreamCounter, TokenCount, load};
+use crate::tokenizer::{Basis, StreamCounter, TokenCount};
 
 /// Where text comes from.
 #[derive(Debug, Clone, Args)]
@@ -28,6 +29,11 @@ pub(crate) struct TextFlags {
 }
 
 impl TextFlags {
+    /// Whether the user named something to read.
+    pub fn is_given(&self) -> bool {
+        self.text.is_some() || !self.files.is_empty()
+    }
+
     /// Everything to read, in order.
     ///
     /// # Errors

@@ -11,6 +11,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -21,7 +22,7 @@ use std::borrow::Cow;
 use super::cut::{self, Cuts};
 use super::pretokenize::{self, Splitter, Step};
 use super::vocab::{Tokens, Vocabulary, frames};
-use super::{TokenCount, Tokenizer};
+use super::{TokenCount, Tokenizer, fast};
 
 /// What is done to a text before it is split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,43 @@ pub struct Encoding {
     pub whole_pieces: bool,
     /// Unpacked at the first count.
     pub loaded: OnceLock<Loaded>,
+    /// What counts faster, once it is there.
+    pub fast: Fast,
+}
+
+/// Bytes that an encoding counts before its tables for [`fast`] are laid out, which takes as long as that.
+const WORTH_IT: usize = 2 << 20;
+
+/// The fast engine of an encoding: there from the start where its tables are inside the program, laid out once enough
+/// has been counted where they are not, and missing where nobody has written down how it splits.
+pub struct Fast {
+    counted: AtomicUsize,
+    engine: OnceLock<Option<(fast::Engine, Option<AhoCorasick>)>>,
+}
+
+impl Fast {
+    /// Nothing has been counted yet.
+    const NEW: Fast = Fast { counted: AtomicUsize::new(0), engine: OnceLock::new() };
+
+    /// The engine that is to count so many bytes.
+    fn engine(&self, rules: &Encoding, bytes: usize) -> Option<&(fast::Engine, Option<AhoCorasick>)> {
+        if let Some(engine) = self.engine.get() {
+            return engine.as_ref();
+        }
+        let embedded = matches!(rules.name, "o200k_base" | "o200k_harmony" | "cl100k_base");
+        if !embedded && self.counted.fetch_add(bytes, Ordering::Relaxed) < WORTH_IT {
+            return None;
+        }
+        let engine = || match fast::Engine::embedded(rules.name) {
+            Some(engine) => Some((engine, None)),
+            None => {
+                let tokens: Vec<&[u8]> = rules.loaded().vocabulary.tokens().collect();
+                let engine = fast::Engine::made(&tokens, rules.whole_pieces, fast::Rules::of(rules.steps)?)?;
+                Some((engine, rules.symbols.map(find_symbols)))
+            }
+        };
+        self.engine.get_or_init(engine).as_ref()
+    }
 }
 
 /// What an [`Encoding`] counts with.
@@ -91,6 +129,7 @@ const fn tiktoken(
         cuts: Cuts::Borders,
         whole_pieces: true,
         loaded: OnceLock::new(),
+        fast: Fast::NEW,
     }
 }
 
@@ -110,6 +149,7 @@ const fn with_symbols(
         cuts: Cuts::Spaces,
         whole_pieces: false,
         loaded: OnceLock::new(),
+        fast: Fast::NEW,
     }
 }
 
@@ -128,6 +168,8 @@ encodings! {
     CL100K = tiktoken("cl100k_base", Normal::AsIs, pretokenize::CL100K, &[frames::CL100K_BASE]);
     /// GPT-4o to GPT-5.
     O200K = tiktoken("o200k_base", Normal::AsIs, pretokenize::O200K, &[frames::O200K_BASE]);
+    /// gpt-oss: only the special tokens differ from [`O200K`], and plain text has none.
+    HARMONY = tiktoken("o200k_harmony", Normal::AsIs, pretokenize::O200K, &[frames::O200K_BASE]);
     /// Qwen 1 to 3.
     QWEN2 = with_symbols("qwen2", Normal::Nfc, pretokenize::QWEN2, &[frames::QWEN2], frames::QWEN2_SYMBOLS);
     /// Qwen 3.5.
@@ -178,6 +220,86 @@ impl Encoding {
             symbols: self.symbols.map(find_symbols),
         })
     }
+
+    fn count(&self, text: &str) -> u64 {
+        let Some((engine, symbols)) = self.fast.engine(self, text.len()) else {
+            return self.loaded().count(self, text);
+        };
+        let text = self.normal.apply(text);
+        let (mut found, mut merged) = (0, 0);
+        around_symbols(symbols.as_ref(), &text, || found += 1, |between| merged += engine.count(between));
+        found + merged
+    }
+
+    /// The encoding of a name that splits and merges as tiktoken does, whose rules another vocabulary may share.
+    #[must_use]
+    pub fn of(name: &str) -> Option<&'static Encoding> {
+        RANKED.iter().copied().find(|encoding| encoding.name == name)
+    }
+}
+
+/// Every encoding that [`Encoding::of`] knows.
+const RANKED: &[&Encoding] = &[
+    &R50K,
+    &CL100K,
+    &O200K,
+    &QWEN2,
+    &QWEN3_5,
+    &GLM4,
+    &KIMI_K2,
+    &MINIMAX_M2,
+    &MISTRAL_TEKKEN,
+    #[cfg(feature = "llama")]
+    &LLAMA3,
+    #[cfg(feature = "llama")]
+    &LLAMA4,
+];
+
+impl Loaded {
+    fn count(&self, rules: &Encoding, text: &str) -> u64 {
+        let Loaded { vocabulary, splitter, symbols } = self;
+        let text = rules.normal.apply(text);
+        let mut merger = Merger::default();
+        let (mut found, mut merged) = (0, 0);
+        let mut count_piece = |piece: &str| {
+            let bytes = piece.as_bytes();
+            let whole = bytes.len() == 1 || rules.whole_pieces && vocabulary.rank(bytes).is_some();
+            merged += if whole { 1 } else { merger.merge(vocabulary, bytes, 0..bytes.len() as u32).len() as u64 };
+        };
+        around_symbols(symbols.as_ref(), &text, || found += 1, |between| splitter.split(between, &mut count_piece));
+        found + merged
+    }
+}
+
+/// A vocabulary of the user's own, with the rules of an encoding that is known.
+pub struct OwnRanks {
+    name: String,
+    rules: &'static Encoding,
+    loaded: Loaded,
+}
+
+impl OwnRanks {
+    /// Tokens in the order of their ranks, split and merged as `rules` says; the strings that those rules find before
+    /// they merge are left out.
+    #[must_use]
+    pub fn new(name: &str, vocabulary: Vocabulary, rules: &'static Encoding) -> Self {
+        let loaded = Loaded { vocabulary, splitter: Splitter::new(rules.steps), symbols: None };
+        OwnRanks { name: name.to_owned(), rules, loaded }
+    }
+}
+
+impl Tokenizer for OwnRanks {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn count(&self, text: &str) -> TokenCount {
+        cut::count_parts(text, self.cuts(), |part| TokenCount::exact(self.loaded.count(self.rules, part)))
+    }
+
+    fn cuts(&self) -> Cuts {
+        self.rules.cuts
+    }
 }
 
 /// What finds the strings of a frame in a text, the longest where several begin.
@@ -225,20 +347,6 @@ impl ByteLevel {
     pub fn shared(encoding: &'static Encoding) -> Arc<dyn Tokenizer> {
         Arc::new(ByteLevel(encoding))
     }
-
-    fn count_part(self, text: &str) -> u64 {
-        let Loaded { vocabulary, splitter, symbols } = self.0.loaded();
-        let text = self.0.normal.apply(text);
-        let mut merger = Merger::default();
-        let (mut found, mut merged) = (0, 0);
-        let mut count_piece = |piece: &str| {
-            let bytes = piece.as_bytes();
-            let whole = bytes.len() == 1 || self.0.whole_pieces && vocabulary.rank(bytes).is_some();
-            merged += if whole { 1 } else { merger.merge(vocabulary, bytes, 0..bytes.len() as u32).len() as u64 };
-        };
-        around_symbols(symbols.as_ref(), &text, || found += 1, |between| splitter.split(between, &mut count_piece));
-        found + merged
-    }
 }
 
 impl Tokenizer for ByteLevel {
@@ -247,7 +355,7 @@ impl Tokenizer for ByteLevel {
     }
 
     fn count(&self, text: &str) -> TokenCount {
-        cut::count_parts(text, self.cuts(), |part| TokenCount::exact(self.count_part(part)))
+        cut::count_parts(text, self.cuts(), |part| TokenCount::exact(self.0.count(part)))
     }
 
     /// The proof in [`cut`] holds for all regexes in [`pretokenize`], and normalising neither moves a border nor joins
@@ -260,22 +368,43 @@ impl Tokenizer for ByteLevel {
 /// Units up to which a scan for the lowest rank is faster than a heap.
 const SCAN: usize = 48;
 
-/// No pair, or a unit that was joined to the one before.
+/// Units of a long piece that are merged at a time.
+const WINDOW: usize = 32;
+
+/// Tokens before a window that are merged with it again, at first.
+const AGAIN: usize = 2;
+
+/// No pair.
 const NONE: u32 = u32::MAX;
 
 /// Joins the units of a piece; kept between pieces for its memory.
 ///
-/// A short piece is scanned for its lowest pair again and again, which is quadratic but quick. A longer one keeps its
-/// pairs in a heap, so that any piece takes time n log n.
+/// A short piece is scanned for its lowest pair again and again, which is quadratic but quick. A long one is merged
+/// window by window, so that it takes time linear in its length and stays in the processor's cache.
+///
+/// Why windows give the tokens of the whole: tokens *t₁ … tₙ* are what merging makes of a text if and only if merging
+/// makes *tᵢ tᵢ₊₁* out of each two neighbours alone. For merging goes the same way in the text and in the two alone
+/// until the first time that a pair is joined across a border of theirs: the same pairs are there, in the same order of
+/// ranks. So where the tokens before a window are merged with it again and the first of them comes out as it was, all
+/// neighbours are ones that merging makes, and the tokens are those of the whole. Where it does not, more tokens are
+/// taken back. How many that may be depends on the vocabulary and not on the text.
 #[derive(Default)]
 pub struct Merger {
-    /// Where the tokens begin, and at last where the piece ends.
+    /// Where the tokens of what is merged begin, and where it ends.
     starts: Vec<u32>,
-    /// Rank of what a token and the next one make.
-    ranks: Vec<u32>,
-    heap: BinaryHeap<Reverse<(u32, u32)>>,
-    next: Vec<u32>,
-    before: Vec<u32>,
+    /// Where the units of a long piece begin, and where it ends.
+    units: Vec<u32>,
+    window: Window,
+    /// What the last windows became, in a ring: a run of one character is the same window again and again.
+    seen: [Seen; 8],
+    oldest: usize,
+}
+
+/// A window and where its tokens begin, from its own start.
+#[derive(Default)]
+struct Seen {
+    bytes: Vec<u8>,
+    starts: Vec<u32>,
 }
 
 impl Merger {
@@ -284,29 +413,98 @@ impl Merger {
     /// * `piece`: up to 4 GiB of bytes.
     /// * `starts`: ascending, from 0: every byte for a byte-level vocabulary, every character for the others.
     pub fn merge(&mut self, vocabulary: &Vocabulary, piece: &[u8], starts: impl Iterator<Item = u32>) -> &[u32] {
-        self.starts.clear();
-        self.starts.extend(starts);
-        self.starts.push(piece.len() as u32);
-        let units = self.starts.len() - 1;
-        self.ranks.clear();
-        self.ranks.resize(units, NONE);
-        for at in 0..units.saturating_sub(1) {
-            self.ranks[at] = rank(vocabulary, piece, self.starts[at], self.starts[at + 2]);
+        let Merger { starts: tokens, units, window, seen, oldest } = self;
+        units.clear();
+        units.extend(starts);
+        units.push(piece.len() as u32);
+        if units.len() <= SCAN {
+            return window.merge(vocabulary, piece, units);
         }
-        if units <= SCAN {
-            self.scan(vocabulary, piece)
+        tokens.clear();
+        tokens.push(0);
+        let mut done = 0;
+        let mut step = WINDOW;
+        while done + 1 < units.len() {
+            let end = (done + step).min(units.len() - 1);
+            let mut again = AGAIN;
+            let widest = loop {
+                let first = (tokens.len() - 1).saturating_sub(again);
+                let back = units[..=done].iter().rev().position(|unit| *unit <= tokens[first]).unwrap_or(done);
+                let from = done - back;
+                let (merged, shift) = merge_once(seen, oldest, window, vocabulary, piece, &units[from..=end]);
+                // Whether the first token ends where it did before.
+                if first == 0 || merged.get(1).map(|start| start + shift) == tokens.get(first + 1).copied() {
+                    tokens.truncate(first);
+                    tokens.extend(merged.iter().map(|start| start + shift));
+                    tokens.push(units[end]);
+                    break done - from;
+                }
+                again *= 2;
+            };
+            done = end;
+            // What is merged again should be the smaller part, even where tokens are as long as a window.
+            step = WINDOW.max(2 * widest);
+        }
+        tokens.pop();
+        tokens
+    }
+}
+
+/// Merges a window, or remembers what it became; the answer is good until the next call.
+fn merge_once<'a>(
+    seen: &'a mut [Seen],
+    oldest: &mut usize,
+    window: &mut Window,
+    vocabulary: &Vocabulary,
+    piece: &[u8],
+    units: &[u32],
+) -> (&'a [u32], u32) {
+    let (first, last) = (units[0], units[units.len() - 1]);
+    let bytes = &piece[first as usize..last as usize];
+    let place = seen.iter().position(|seen| seen.bytes == bytes).unwrap_or_else(|| {
+        *oldest = (*oldest + 1) % seen.len();
+        let seen = &mut seen[*oldest];
+        seen.bytes.clear();
+        seen.bytes.extend_from_slice(bytes);
+        seen.starts.clear();
+        seen.starts.extend(window.merge(vocabulary, piece, units).iter().map(|start| start - first));
+        *oldest
+    });
+    (&seen[place].starts, first)
+}
+
+/// Merges a few units.
+#[derive(Default)]
+struct Window {
+    /// Where the tokens begin, and at last where the window ends.
+    starts: Vec<u32>,
+    /// Rank of what a token and the next one make.
+    ranks: Vec<u32>,
+    heap: BinaryHeap<Reverse<(u32, u32)>>,
+    next: Vec<u32>,
+    before: Vec<u32>,
+}
+
+impl Window {
+    /// Merges the units that begin at `units`, of which the last is only an end.
+    fn merge(&mut self, vocabulary: &Vocabulary, piece: &[u8], units: &[u32]) -> &[u32] {
+        self.starts.clear();
+        self.starts.extend_from_slice(units);
+        self.ranks.clear();
+        self.ranks.extend(units.windows(3).map(|unit| rank(vocabulary, piece, unit[0], unit[2])));
+        self.ranks.push(NONE);
+        if units.len() <= 2 * SCAN {
+            self.scan(vocabulary, piece);
         } else {
-            self.pick_from_heap(vocabulary, piece)
+            self.pick_from_heap(vocabulary, piece);
         }
         self.starts.pop();
         &self.starts
     }
 
     fn scan(&mut self, vocabulary: &Vocabulary, piece: &[u8]) {
-        let Merger { starts, ranks, .. } = self;
-        while let Some((at, _)) =
-            ranks.iter().enumerate().filter(|(_, rank)| **rank != NONE).min_by_key(|(_, rank)| **rank)
-        {
+        let Window { starts, ranks, .. } = self;
+        while let Some(at) = lowest(ranks) {
             starts.remove(at + 1);
             ranks.remove(at + 1);
             let pair = |at: usize| match starts.get(at + 2) {
@@ -321,9 +519,8 @@ impl Merger {
     }
 
     fn pick_from_heap(&mut self, vocabulary: &Vocabulary, piece: &[u8]) {
-        let Merger { starts, ranks, heap, next, before } = self;
-        let units = ranks.len();
-        let end = units as u32;
+        let Window { starts, ranks, heap, next, before } = self;
+        let end = starts.len() as u32 - 1;
         next.clear();
         next.extend(1..=end);
         before.clear();
@@ -356,18 +553,106 @@ impl Merger {
                 }
             }
         }
-        let mut at = 0;
-        let mut kept = 0;
+        let (mut at, mut kept) = (0, 0);
         while at < end {
             starts[kept] = starts[at as usize];
             kept += 1;
             at = next[at as usize];
         }
-        starts[kept] = piece.len() as u32;
+        starts[kept] = starts[end as usize];
         starts.truncate(kept + 1);
     }
 }
 
+/// The place of the lowest rank, the leftmost of equals.
+fn lowest(ranks: &[u32]) -> Option<usize> {
+    let lowest = ranks.iter().copied().min().filter(|rank| *rank != NONE)?;
+    ranks.iter().position(|rank| *rank == lowest)
+}
+
 fn rank(vocabulary: &Vocabulary, piece: &[u8], start: u32, end: u32) -> u32 {
     vocabulary.rank(&piece[start as usize..end as usize]).unwrap_or(NONE)
+}
+
+#[cfg(test)]
+#[path = "../../tests/support/hard_texts.rs"]
+mod hard_texts;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Merging as its definition has it: the lowest pair of the whole, the leftmost of equals, again and again.
+    fn defined(vocabulary: &Vocabulary, piece: &[u8]) -> Vec<u32> {
+        let mut starts: Vec<u32> = (0..=piece.len() as u32).collect();
+        loop {
+            let pairs = starts.windows(3).enumerate();
+            let ranked = pairs.map(|(at, ends)| (rank(vocabulary, piece, ends[0], ends[2]), at));
+            match ranked.filter(|(rank, _)| *rank != NONE).min() {
+                Some((_, at)) => starts.remove(at + 1),
+                None => break,
+            };
+        }
+        starts.pop();
+        starts
+    }
+
+    #[test]
+    fn a_run_that_the_reference_refuses_is_counted_exactly() {
+        // o200k_base has a token for 128 spaces, so a run of 2²¹ is 16 384 tokens.
+        let spaces = " ".repeat(1 << 21);
+        assert_eq!(ByteLevel::new(&O200K).count(&spaces), TokenCount::exact(16_384));
+    }
+
+    /// Tokens that are looked up while a text is counted: the work, without the noise of a clock.
+    fn looked_up(tokenizer: &dyn Tokenizer, text: &str) -> u64 {
+        let count = || super::super::vocab::LOOKED_UP.with(std::cell::Cell::get);
+        let before = count();
+        tokenizer.count(text);
+        count() - before
+    }
+
+    #[test]
+    fn no_text_makes_more_work_than_its_length() {
+        use super::super::spm::{GEMMA3, MISTRAL_V1, SentencePiece};
+        let tokenizers: [Arc<dyn Tokenizer>; 6] = [
+            ByteLevel::shared(&R50K),
+            ByteLevel::shared(&O200K),
+            ByteLevel::shared(&DEEPSEEK_V3),
+            ByteLevel::shared(&GPT_NEOX),
+            SentencePiece::shared(&GEMMA3),
+            SentencePiece::shared(&MISTRAL_V1),
+        ];
+        let lengths = [1 << 15, 1 << 17];
+        let texts = lengths.map(hard_texts::texts);
+        for tokenizer in tokenizers {
+            for ((about, short), (_, long)) in texts[0].iter().zip(&texts[1]) {
+                let (a, b) = (looked_up(&*tokenizer, short), looked_up(&*tokenizer, long));
+                let name = tokenizer.name();
+                // Each byte begins a pair once and each of at most as many merges makes two; windows overlap.
+                assert!(b <= 12 * long.len() as u64, "{name}: {about}: {b} for {} bytes", long.len());
+                assert!(b <= 6 * a + 4_000, "{name}: {about}: {a}, then {b} for four times the text");
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn windows_give_the_tokens_of_the_whole(
+            units in prop::collection::vec(prop::sample::select(vec!["a", "ab", " ", "=", "0", "th", "\n", "\u{301}", "\u{4e2d}", "A"]), 1..6),
+            times in 1usize..400,
+            end in "[a-z =]{0,40}",
+        ) {
+            let piece = units.concat().repeat(times) + &end;
+            let piece = &piece.as_bytes()[..piece.len().min(700)];
+            for encoding in [&CL100K, &CLAUDE_LEGACY, &DEEPSEEK_V3] {
+                let vocabulary = &encoding.loaded().vocabulary;
+                let mut merger = Merger::default();
+                prop_assert_eq!(merger.merge(vocabulary, piece, 0..piece.len() as u32), defined(vocabulary, piece));
+            }
+        }
+    }
 }

@@ -214,7 +214,7 @@ pub fn floor_char_boundary(text: &str, at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tokenizer::openai::{CL100K, Gpt, O200K, P50K, R50K};
+    use crate::tokenizer::bpe::{ByteLevel, CL100K, O200K, P50K, R50K};
     use crate::tokenizer::{Basis, StreamCounter, Tokenizer, load};
     use proptest::prelude::*;
 
@@ -285,8 +285,8 @@ mod tests {
         prop::collection::vec(prop::sample::select(words.to_vec()), pieces).prop_map(|words| words.concat())
     }
 
-    fn engines() -> [Gpt; 4] {
-        [&R50K, &P50K, &CL100K, &O200K].map(Gpt::new)
+    fn engines() -> [ByteLevel; 4] {
+        [&R50K, &P50K, &CL100K, &O200K].map(ByteLevel::new)
     }
 
     proptest! {
@@ -340,11 +340,11 @@ mod tests {
                 .repeat(2_000);
         assert!(text.len() > 2 * CHUNK);
         assert_eq!(
-            Gpt::new(&O200K).count(&text).tokens,
+            ByteLevel::new(&O200K).count(&text).tokens,
             tiktoken_rs::o200k_base_singleton().count_ordinary(&text) as u64
         );
         assert_eq!(
-            Gpt::new(&R50K).count(&text).tokens,
+            ByteLevel::new(&R50K).count(&text).tokens,
             tiktoken_rs::r50k_base_singleton().count_ordinary(&text) as u64
         );
     }

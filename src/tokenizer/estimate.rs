@@ -7,8 +7,8 @@
 //! Digits count apart too: nearly every tokenizer takes them either one by one or three at a time.
 //!
 //! A short text may stray farther than a long one, so the range of `n` tokens is widened by [`SCATTER`] × √n, and by
-//! [`LEAST_MARGIN`] tokens at least. Not measured, and so not covered: text with decomposed accents (NFD), which some
-//! tokenizers compose before they count and others don't.
+//! [`LEAST_MARGIN`] tokens at least. Decomposed accents (NFD) are composed by some tokenizers before they count and left
+//! by others: the range of such a text reaches over both, and the estimate is that of the composed text.
 //!
 //! Start reading at [`Estimator`].
 
@@ -16,9 +16,10 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
+use super::bpe::{self, ByteLevel};
 use super::cut::{self, Cuts, is_border};
-use super::openai::{self, Gpt};
 use super::{Basis, TokenCount, Tokenizer};
 
 /// The least number of tokens that a range reaches below and above the estimate.
@@ -96,6 +97,15 @@ impl Estimator {
     }
 
     fn count_part(&self, text: &str) -> TokenCount {
+        if text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes {
+            return self.count_as_it_is(text);
+        }
+        let composed: String = text.nfc().collect();
+        let (composed, raw) = (self.count_as_it_is(&composed), self.count_as_it_is(text));
+        TokenCount { low: composed.low.min(raw.low), high: composed.high.max(raw.high), ..composed }
+    }
+
+    fn count_as_it_is(&self, text: &str) -> TokenCount {
         let spans = spans(text);
         let style = Style::of(spans.iter().filter(|(class, _)| *class == Class::Latin).map(|(_, span)| *span));
         let mut range = Range::default();
@@ -146,12 +156,12 @@ impl Base {
         let digits = || span.split(|c: char| !c.is_ascii_digit()).map(|run| run.len() as u64);
         let triples = || digits().map(|run| run.div_ceil(3)).sum::<u64>();
         let encoding = match self {
-            Base::O200k => &openai::O200K,
-            Base::Cl100k => &openai::CL100K,
+            Base::O200k => &bpe::O200K,
+            Base::Cl100k => &bpe::CL100K,
             Base::Digits => return TokenCount::exact(digits().sum()),
             Base::Triples => return TokenCount::exact(triples()),
         };
-        let count = Gpt::new(encoding).count(span);
+        let count = ByteLevel::new(encoding).count(span);
         let without = |tokens: u64| tokens.saturating_sub(triples());
         TokenCount { tokens: without(count.tokens), low: without(count.low), high: without(count.high), ..count }
     }

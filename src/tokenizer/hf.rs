@@ -42,8 +42,11 @@ impl HuggingFace {
             .map_err(|reason| TokenizerError::Broken { path: path.to_owned(), reason })
     }
 
-    fn parse(name: &str, bytes: &[u8]) -> Result<Self, String> {
-        let mut file: Value = serde_json::from_slice(bytes).map_err(|e| format!("not JSON: {e}"))?;
+    pub(super) fn parse(name: &str, bytes: &[u8]) -> Result<Self, String> {
+        HuggingFace::of_value(name, serde_json::from_slice(bytes).map_err(|e| format!("not JSON: {e}"))?)
+    }
+
+    pub(super) fn of_value(name: &str, mut file: Value) -> Result<Self, String> {
         if file.get("model").is_none() {
             return Err("it has no \"model\"".to_owned());
         }

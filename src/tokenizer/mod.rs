@@ -5,7 +5,7 @@
 //!
 //! Start reading at [`load`], which finds a [`Tokenizer`] by name in the table [`TOKENIZERS`]. A tokenizer whose
 //! vocabulary is inside this crate counts with it; every other known name is counted by [`estimate`], with a range.
-//! [`from_file`] reads a `tokenizer.json` that a user has. [`StreamCounter`] counts a text of any length in flat memory.
+//! [`from_file`] reads a `tokenizer.json` that a user has, and a [`store::Store`] keeps vocabularies that were added. [`StreamCounter`] counts a text of any length in flat memory.
 //!
 //! To add a tokenizer, write one file beside this one and one line in [`TOKENIZERS`].
 //!
@@ -15,6 +15,7 @@
 //!   it are held at a time.
 
 pub mod bpe;
+pub mod chat;
 #[cfg(feature = "claude")]
 pub mod claude;
 pub mod cut;
@@ -22,9 +23,12 @@ pub mod estimate;
 pub mod fast;
 pub mod hf;
 pub mod limit;
-pub mod openai;
+pub mod media;
+pub mod own;
 pub mod pretokenize;
+pub mod reference;
 pub mod spm;
+pub mod store;
 pub mod vocab;
 
 use std::fmt;
@@ -39,7 +43,6 @@ use bpe::ByteLevel;
 use claude::Claude;
 use cut::{Cut, Cuts};
 use estimate::Estimator;
-use openai::Gpt;
 use spm::SentencePiece;
 
 /// What a count rests on, from best to worst.
@@ -238,11 +241,11 @@ const fn estimated(name: &'static str, about: &'static str, licence: &'static st
 /// Every tokenizer that has a name here, built in or not, in the order of the documentation.
 #[rustfmt::skip]
 pub const TOKENIZERS: &[Known] = &[
-    engine("r50k_base",     || Gpt::shared(&openai::R50K),   "OpenAI: GPT-2, GPT-3 (davinci); Phi-1 and 2", "MIT"),
-    engine("p50k_base",     || Gpt::shared(&openai::P50K),   "OpenAI: Codex, text-davinci-002 and 003", "MIT"),
-    engine("cl100k_base",   || Gpt::shared(&openai::CL100K), "OpenAI: GPT-4, GPT-3.5, embeddings 2 and 3; Phi-4", "MIT"),
-    engine("o200k_base",    || Gpt::shared(&openai::O200K),  "OpenAI: GPT-4o, 4.1, 4.5, o1 to o4, GPT-5", "MIT"),
-    engine("o200k_harmony", || Gpt::shared(&openai::HARMONY), "OpenAI: gpt-oss (o200k_base with other special tokens)", "Apache-2.0"),
+    engine("r50k_base",     || ByteLevel::shared(&bpe::R50K),   "OpenAI: GPT-2, GPT-3 (davinci); Phi-1 and 2", "MIT"),
+    engine("p50k_base",     || ByteLevel::shared(&bpe::P50K),   "OpenAI: Codex, text-davinci-002 and 003", "MIT"),
+    engine("cl100k_base",   || ByteLevel::shared(&bpe::CL100K), "OpenAI: GPT-4, GPT-3.5, embeddings 2 and 3; Phi-4", "MIT"),
+    engine("o200k_base",    || ByteLevel::shared(&bpe::O200K),  "OpenAI: GPT-4o, 4.1, 4.5, o1 to o4, GPT-5", "MIT"),
+    engine("o200k_harmony", || ByteLevel::shared(&bpe::HARMONY), "OpenAI: gpt-oss (o200k_base with other special tokens)", "Apache-2.0"),
     #[cfg(feature = "llama")]
     engine("llama2",         || SentencePiece::shared(&spm::LLAMA2), "Meta: Llama 2, Code Llama; Phi-3-mini", "Llama 2 Community License"),
     #[cfg(not(feature = "llama"))]
@@ -267,7 +270,7 @@ pub const TOKENIZERS: &[Known] = &[
     engine("glm4",           || ByteLevel::shared(&bpe::GLM4), "Z.ai: GLM-4.5 to 4.7", "MIT"),
     engine("glm5",           || ByteLevel::shared(&bpe::GLM5), "Z.ai: GLM-5", "MIT"),
     engine("kimi_k2",        || ByteLevel::shared(&bpe::KIMI_K2), "Moonshot: Kimi K2, K3", "Modified MIT"),
-    engine("minimax_m2",     || ByteLevel::shared(&bpe::MINIMAX_M2), "MiniMax: M2", "see the model card"),
+    engine("minimax_m2",     || ByteLevel::shared(&bpe::MINIMAX_M2), "MiniMax: M2", "Modified MIT"),
     estimated("command_r",      "Cohere: Command R, R+", "CC-BY-NC-4.0 with the weights"),
     engine("gpt_neox",       || ByteLevel::shared(&bpe::GPT_NEOX), "EleutherAI: GPT-NeoX, Pythia; MPT, StableLM", "Apache-2.0"),
     estimated("bloom",          "BigScience: BLOOM", "RAIL"),
@@ -331,6 +334,9 @@ pub enum TokenizerError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A vocabulary that the user added cannot be had.
+    #[error(transparent)]
+    Stored(#[from] store::StoreError),
 }
 
 fn did_you_mean(suggestions: &[&str]) -> String {

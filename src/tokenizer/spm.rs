@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::bpe::{Merger, around_symbols, find_symbols};
 use super::cut::{self, Cuts};
@@ -51,9 +51,9 @@ macro_rules! models {
 
 models! {
     /// Mistral 7B and Mixtral.
-    MISTRAL_V1 = "mistral_v1_spm" MISTRAL_V1_SPM None, true;
+    MISTRAL_V1 = "mistral_v1_spm" MISTRAL_SPM None, true;
     /// Mistral 7B v0.3 and Mixtral 8x22B.
-    MISTRAL_V3 = "mistral_v3_spm" MISTRAL_V3_SPM None, true;
+    MISTRAL_V3 = "mistral_v3_spm" MISTRAL_SPM None, true;
     /// Gemma 3.
     GEMMA3 = "gemma3" GEMMA4 Some(frames::GEMMA3_SYMBOLS), false;
     /// Gemma 4.
@@ -71,9 +71,83 @@ impl Model {
         self.loaded.get_or_init(|| {
             let vocabulary =
                 Vocabulary::unpack(&[self.frame]).expect("the frames in this crate are whole: a test reads each");
-            let before_mark = vocabulary.tokens().flat_map(before_mark).collect();
-            Loaded { vocabulary, symbols: self.symbols.map(find_symbols), before_mark }
+            Loaded::new(vocabulary, self.symbols.map(find_symbols))
         })
+    }
+}
+
+impl Loaded {
+    fn new(vocabulary: Vocabulary, symbols: Option<AhoCorasick>) -> Self {
+        let before_mark = vocabulary.tokens().flat_map(before_mark).collect();
+        Loaded { vocabulary, symbols, before_mark }
+    }
+
+    fn count(&self, text: &str, mark_first: bool) -> u64 {
+        let Loaded { vocabulary, symbols, before_mark } = self;
+        let mut marked = String::with_capacity(text.len() + text.len() / 2);
+        if mark_first && !text.is_empty() {
+            marked.push(MARK);
+        }
+        marked.extend(text.chars().map(|c| if c == ' ' { MARK } else { c }));
+        let mut merger = Merger::default();
+        let (mut found, mut merged) = (0, 0);
+        let mut count_piece = |piece: &str| merged += count_piece(&mut merger, vocabulary, piece);
+        around_symbols(
+            symbols.as_ref(),
+            &marked,
+            || found += 1,
+            |between| split_before_marks(between, before_mark, &mut count_piece),
+        );
+        found + merged
+    }
+}
+
+/// A vocabulary of the user's own.
+pub struct OwnPieces {
+    name: String,
+    loaded: Loaded,
+    mark_first: bool,
+    cuts: Cuts,
+}
+
+impl OwnPieces {
+    /// Pieces in the order of merging, the strings that are tokens wherever they stand, and whether a `▁` goes before
+    /// the text.
+    ///
+    /// # Errors
+    /// A text for people where the strings are too many to be looked for.
+    pub fn new(name: &str, vocabulary: Vocabulary, symbols: &[Vec<u8>], mark_first: bool) -> Result<Self, String> {
+        let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(symbols);
+        let symbols_cross = symbols.iter().any(|symbol| {
+            let text = String::from_utf8_lossy(symbol);
+            text.chars().zip(text.chars().skip(1)).any(|(a, b)| a.is_alphanumeric() && b == MARK)
+        });
+        let symbols = (!symbols.is_empty()).then_some(finder.map_err(|e| e.to_string())?);
+        let loaded = Loaded::new(vocabulary, symbols);
+        let crossed = symbols_cross || loaded.before_mark.iter().any(|c| c.is_alphanumeric());
+        let cuts = if crossed { Cuts::Nowhere } else { Cuts::Spaces };
+        Ok(OwnPieces { name: name.to_owned(), loaded, mark_first, cuts })
+    }
+}
+
+impl Tokenizer for OwnPieces {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn count(&self, text: &str) -> TokenCount {
+        let mut first = self.mark_first;
+        cut::count_parts(text, self.cuts, |part| {
+            TokenCount::exact(self.loaded.count(part, std::mem::replace(&mut first, false)))
+        })
+    }
+
+    fn count_rest(&self, text: &str) -> TokenCount {
+        TokenCount::exact(self.loaded.count(text, false))
+    }
+
+    fn cuts(&self) -> Cuts {
+        self.cuts
     }
 }
 
@@ -102,26 +176,6 @@ impl SentencePiece {
     #[must_use]
     pub fn shared(model: &'static Model) -> Arc<dyn Tokenizer> {
         Arc::new(SentencePiece(model))
-    }
-
-    fn count_part(self, text: &str, is_first: bool) -> u64 {
-        let Loaded { vocabulary, symbols, before_mark } = self.0.loaded();
-        let mut marked = String::with_capacity(text.len() + text.len() / 2);
-        if self.0.mark_first && is_first && !text.is_empty() {
-            marked.push(MARK);
-        }
-        marked.extend(text.chars().map(|c| if c == ' ' { MARK } else { c }));
-        let mut merger = Merger::default();
-        let (mut found, mut merged) = (0, 0);
-        let count_piece = |piece: &str| merged += count_piece(&mut merger, vocabulary, piece);
-        let mut count_piece = count_piece;
-        around_symbols(
-            symbols.as_ref(),
-            &marked,
-            || found += 1,
-            |between| split_before_marks(between, before_mark, &mut count_piece),
-        );
-        found + merged
     }
 }
 
@@ -155,14 +209,14 @@ impl Tokenizer for SentencePiece {
     }
 
     fn count(&self, text: &str) -> TokenCount {
-        let mut is_first = true;
+        let mut first = self.0.mark_first;
         cut::count_parts(text, self.cuts(), |part| {
-            TokenCount::exact(self.count_part(part, std::mem::replace(&mut is_first, false)))
+            TokenCount::exact(self.0.loaded().count(part, std::mem::replace(&mut first, false)))
         })
     }
 
     fn count_rest(&self, text: &str) -> TokenCount {
-        TokenCount::exact(self.count_part(text, false))
+        TokenCount::exact(self.0.loaded().count(text, false))
     }
 
     /// No token of these vocabularies has a `▁` after a letter or a digit: a test looks.

@@ -13,6 +13,7 @@
 //!
 //! Start reading at [`Vocabulary::unpack`]. Nothing here knows how a text is split or merged.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::ops::Range;
 
@@ -59,10 +60,8 @@ pub mod frames {
         MINIMAX_M2 "minimax_m2.fbv";
         /// Mistral's Tekken.
         MISTRAL_TEKKEN "mistral_tekken.fbv";
-        /// Mistral's first SentencePiece model.
-        MISTRAL_V1_SPM "mistral_v1_spm.fbv";
-        /// Mistral's third SentencePiece model.
-        MISTRAL_V3_SPM "mistral_v3_spm.fbv";
+        /// Mistral's first SentencePiece model; the third has other control tokens and the same pieces.
+        MISTRAL_SPM "mistral_v1_spm.fbv";
         /// Gemma 4, and Gemma 3 but for its symbols.
         GEMMA4 "gemma4.fbv";
         /// The strings that Gemma 3 finds before it merges.
@@ -176,12 +175,21 @@ fn varint(bytes: &[u8], at: &mut usize) -> Option<usize> {
 /// A table from token to rank.
 ///
 /// Open addressing over a power of two of slots, at most half of them taken. A slot holds the rank and half of the
-/// hash, so that a token is compared with the text only where it most likely is the same.
+/// hash, so that a token is compared with the text only where it most likely is the same. Most of what is looked up is
+/// no token: a bit for each hash says so, in a twentieth of the memory, which a processor keeps at hand.
 pub struct Vocabulary {
     bytes: Vec<u8>,
     places: Vec<Range<u32>>,
     slots: Vec<Slot>,
+    /// Which hashes some token has: eight bits a token, a power of two of words.
+    present: Vec<u64>,
     longest: usize,
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many tokens were looked up on this thread: the work of counting, for the tests.
+    pub(super) static LOOKED_UP: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
 #[derive(Clone, Copy)]
@@ -208,13 +216,35 @@ impl Vocabulary {
         Ok(Vocabulary::new(all))
     }
 
+    /// Of tokens that a file of the user's has, in the order of their ranks.
+    ///
+    /// # Errors
+    /// A text for people where a token is there twice or empty, or all of them are longer than 4 GiB.
+    pub fn of(tokens: &[Vec<u8>]) -> Result<Self, String> {
+        let mut all = Tokens { bytes: Vec::new(), places: Vec::new() };
+        let mut seen = HashSet::new();
+        for token in tokens {
+            if token.is_empty() || !seen.insert(token.as_slice()) {
+                return Err(format!("the token {:?} is empty or there twice", String::from_utf8_lossy(token)));
+            }
+            let start = u32::try_from(all.bytes.len()).map_err(|_| "its tokens are longer than 4 GiB")?;
+            all.bytes.extend_from_slice(token);
+            let end = u32::try_from(all.bytes.len()).map_err(|_| "its tokens are longer than 4 GiB")?;
+            all.places.push(start..end);
+        }
+        if tokens.is_empty() { Err("it has no tokens".to_owned()) } else { Ok(Vocabulary::new(all)) }
+    }
+
     fn new(tokens: Tokens) -> Self {
         let Tokens { bytes, places } = tokens;
         let slots = vec![FREE; (places.len() * 2).next_power_of_two().max(2)];
         let longest = places.iter().map(Range::len).max().unwrap_or(0);
-        let mut vocabulary = Vocabulary { bytes, places, slots, longest };
+        let present = vec![0; (places.len() / 8).next_power_of_two()];
+        let mut vocabulary = Vocabulary { bytes, places, slots, present, longest };
         for rank in 0..vocabulary.places.len() as u32 {
             let hash = hash(vocabulary.token(rank));
+            let (word, bit) = vocabulary.bit_of(hash);
+            vocabulary.present[word] |= bit;
             let mut at = vocabulary.slot_of(hash);
             while vocabulary.slots[at].rank != FREE.rank {
                 at = (at + 1) & (vocabulary.slots.len() - 1);
@@ -227,10 +257,16 @@ impl Vocabulary {
     /// The rank of a token, or `None` when there is no such token.
     #[must_use]
     pub fn rank(&self, token: &[u8]) -> Option<u32> {
+        #[cfg(test)]
+        LOOKED_UP.with(|count| count.set(count.get() + 1));
         if token.len() > self.longest {
             return None;
         }
         let hash = hash(token);
+        let (word, bit) = self.bit_of(hash);
+        if self.present[word] & bit == 0 {
+            return None;
+        }
         let mut at = self.slot_of(hash);
         loop {
             let slot = self.slots[at];
@@ -254,6 +290,10 @@ impl Vocabulary {
         &self.bytes[start as usize..end as usize]
     }
 
+    fn bit_of(&self, hash: u64) -> (usize, u64) {
+        ((hash >> 38) as usize & (self.present.len() - 1), 1 << (hash >> 32 & 63))
+    }
+
     fn slot_of(&self, hash: u64) -> usize {
         hash as usize & (self.slots.len() - 1)
     }
@@ -268,9 +308,21 @@ fn hash(bytes: &[u8]) -> u64 {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
     let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(FACTOR).rotate_left(29);
     let (words, rest) = bytes.as_chunks::<8>();
-    let mut hash = words.iter().fold(bytes.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    hash = mix(hash, u64::from_le_bytes(last));
+    let hash = words.iter().fold(bytes.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    let hash = mix(hash, last_word(rest));
     hash ^ (hash >> 31)
+}
+
+/// Up to seven bytes as a number, read without a copy of variable length, which would be a call.
+fn last_word(rest: &[u8]) -> u64 {
+    match (rest.first_chunk::<4>(), rest.last_chunk::<4>(), rest) {
+        // Where both halves overlap they say the same.
+        (Some(head), Some(tail), _) => {
+            u64::from(u32::from_le_bytes(*head)) | u64::from(u32::from_le_bytes(*tail)) << (8 * (rest.len() - 4))
+        }
+        (_, _, [a, b, c]) => u64::from(*a) | u64::from(*b) << 8 | u64::from(*c) << 16,
+        (_, _, [a, b]) => u64::from(*a) | u64::from(*b) << 8,
+        (_, _, [a]) => u64::from(*a),
+        _ => 0,
+    }
 }
