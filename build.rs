@@ -46,7 +46,17 @@ use pricing::problem::{Severity, render_all};
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    for watched in ["src/context.rs", "src/meter.rs", "src/money.rs", "src/period.rs", "src/pricing", "pricing", "src/tokenizer/fast/make.rs", "src/tokenizer/fast/tables.rs", "data/vocab"] {
+    for watched in [
+        "src/context.rs",
+        "src/meter.rs",
+        "src/money.rs",
+        "src/period.rs",
+        "src/pricing",
+        "pricing",
+        "src/tokenizer/fast/make.rs",
+        "src/tokenizer/fast/tables.rs",
+        "data/vocab",
+    ] {
         println!("cargo:rerun-if-changed={watched}");
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));

@@ -87,10 +87,7 @@ impl<const N: usize> Lane<N> {
         let next_id = self.ids[next.trailing_zeros() as usize % N];
         let before_at = if before != 0 { 31 - before.leading_zeros() } else { N as u32 - 1 };
         let before_id = self.ids[before_at as usize % N];
-        self.changed = [
-            (at, seek(next, pair_key(id, next_id))),
-            (before_at, seek(before, pair_key(before_id, id))),
-        ];
+        self.changed = [(at, seek(next, pair_key(id, next_id))), (before_at, seek(before, pair_key(before_id, id)))];
         self.changed.iter().for_each(|(_, sought)| level.prefetch(tables.entry(*sought)));
         true
     }

@@ -86,7 +86,8 @@ impl Masks {
         // U+0400 to U+042F are upper case and U+0430 to U+045F lower; so are U+00C0 to U+00DE and U+00DF to U+00FF,
         // but for the signs of multiplication and division.
         let upper = b.d0 & b.to_af >> 1 | b.c3 & (b.to_9e & !b.times) >> 1;
-        let lower = b.d0 & (b.to_bf & !b.to_af) >> 1 | b.d1 & b.to_9f >> 1 | b.c3 & (b.to_bf & !b.to_9e & !b.times) >> 1;
+        let lower =
+            b.d0 & (b.to_bf & !b.to_af) >> 1 | b.d1 & b.to_9f >> 1 | b.c3 & (b.to_bf & !b.to_9e & !b.times) >> 1;
         // « and », U+2010 to U+2027.
         self.doubles = b.c2 & b.quotes >> 1;
         self.triples = b.e2 & b.is_80 >> 1 & b.from_90_to_a7 >> 2;

@@ -280,7 +280,8 @@ fn starts<P: Pattern>(m: &Masks, length: u32, last: bool, byte: impl Fn(u32) -> 
 
     let sign_starts = signs & !(signs << 1) & !(m.space << 1);
     let mut bits = sign_starts | 1;
-    let prefix_ends = (inner_blank | sign_starts) << 1 | (sign_starts & m.doubles) << 2 | (sign_starts & m.triples) << 3;
+    let prefix_ends =
+        (inner_blank | sign_starts) << 1 | (sign_starts & m.doubles) << 2 | (sign_starts & m.triples) << 3;
     bits |= letters & !(letters << 1) & !prefix_ends;
     if P::CASED {
         bits |= m.upper & m.lower << 1;

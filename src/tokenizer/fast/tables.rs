@@ -104,7 +104,8 @@ impl<'a> Tables<'a> {
             factor: words[1],
         };
         let hashed = [tables.short.len(), tables.long.len(), tables.rest_slots.len(), tables.pairs.len()];
-        let fits = hashed.iter().all(|len| len.is_power_of_two() && *len >= 2) && tables.pilots.len() == 1 << PILOT_BITS;
+        let fits =
+            hashed.iter().all(|len| len.is_power_of_two() && *len >= 2) && tables.pilots.len() == 1 << PILOT_BITS;
         fits.then_some(tables)
     }
 
