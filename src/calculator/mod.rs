@@ -15,7 +15,6 @@ pub mod compare;
 pub mod estimate;
 pub mod levers;
 pub mod outcome;
-pub mod picture;
 pub mod projection;
 pub mod shape;
 pub mod simulate;
