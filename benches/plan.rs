@@ -13,6 +13,7 @@ use farebox::period::Instant;
 use farebox::pricing::card::Kind;
 use farebox::pricing::{Found, PriceTable, UnknownModel};
 use farebox::tokenizer::TokenCount;
+use farebox::tokenizer::chat::Wrapping;
 use rust_decimal::Decimal;
 
 fn main() {
@@ -27,6 +28,12 @@ impl Market for Stall {
     }
     fn count(&mut self, _: &Found, text: &Arc<str>) -> TokenCount {
         TokenCount::exact(text.len() as u64 / 4)
+    }
+    fn wrapping(&mut self, _: &Found, _: Option<&Arc<str>>) -> Wrapping {
+        Wrapping::default()
+    }
+    fn image(&mut self, _: &Found, width: u32, height: u32) -> TokenCount {
+        TokenCount::exact(u64::from(width) * u64::from(height) / 750)
     }
     fn tokenizer(&self, _: &Found) -> String {
         "quarter".into()

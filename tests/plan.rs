@@ -44,7 +44,8 @@ fn every_example_has_an_invoice_worked_out_by_hand() {
     let invoices: [(&str, &str, &[Line], &str, &str); 5] = [
         // 23 weekdays less Good Friday and Easter Monday; 90 users × 3 sessions ÷ 5 days = 54 conversations a day. Four
         // turns: the instructions (93) in each, the question (180 ÷ 4 = 45 on average) 1 + 2 + 3 + 4 times, answers of
-        // 150 sent again 0 + 1 + 2 + 3 times. One request in a hundred is sent twice.
+        // 150 sent again 0 + 1 + 2 + 3 times. Around them (OpenAI cookbook): 3 tokens a request, and 3 with one for its role a
+        // message, 11 for each request and 8 for each turn that is sent again. One request in a hundred is sent twice.
         (
             "tutor",
             "2027-03",
@@ -52,10 +53,12 @@ fn every_example_has_an_invoice_worked_out_by_hand() {
                 ("instructions", &["4", "93", "0.15", M, "54", "21", "1.01"]),
                 ("questions", &["10", "45", "0.15", M, "54", "21", "1.01"]),
                 ("earlier answers", &["6", "150", "0.15", M, "54", "21", "1.01"]),
+                ("frames of requests", &["4", "11", "0.15", M, "54", "21", "1.01"]),
+                ("frames of earlier turns", &["6", "8", "0.15", M, "54", "21", "1.01"]),
                 ("answers", &["4", "150", "0.60", M, "54", "21", "1.01"]),
             ],
             "1.19",
-            "0.84271482918",
+            "0.86152360266",
         ),
         // 300 conversations × 28 days × 1.04. Three turns: 60 + 2000 tokens that are new, 360 more of history in each;
         // 1800 cached tokens are read 85 times of 100 and written the others.

@@ -187,8 +187,8 @@ impl Drawing<'_, '_> {
     }
 
     fn step_growth(&self) -> Option<Vec<f64>> {
-        let of = |month| float(self.feature.growth(month, &self.plan.months, At::Expected));
-        matches!(self.feature.feature.growth, Growth::Steps(_)).then(|| (0..self.months).map(of).collect())
+        let steps = || self.feature.growth(&self.plan.months, At::Expected).into_iter().map(float).collect();
+        matches!(self.feature.feature.growth, Growth::Steps(_)).then(steps)
     }
 
     /// The calls of every month in a unit of their time.
