@@ -84,7 +84,9 @@ pub struct Fast {
 
 impl Fast {
     /// Nothing has been counted yet.
-    const NEW: Fast = Fast { counted: AtomicUsize::new(0), engine: OnceLock::new() };
+    const fn new() -> Fast {
+        Fast { counted: AtomicUsize::new(0), engine: OnceLock::new() }
+    }
 
     /// The engine that is to count so many bytes.
     fn engine(&self, rules: &Encoding, bytes: usize) -> Option<&(fast::Engine, Option<AhoCorasick>)> {
@@ -129,7 +131,7 @@ const fn tiktoken(
         cuts: Cuts::Borders,
         whole_pieces: true,
         loaded: OnceLock::new(),
-        fast: Fast::NEW,
+        fast: Fast::new(),
     }
 }
 
@@ -149,7 +151,7 @@ const fn with_symbols(
         cuts: Cuts::Spaces,
         whole_pieces: false,
         loaded: OnceLock::new(),
-        fast: Fast::NEW,
+        fast: Fast::new(),
     }
 }
 
