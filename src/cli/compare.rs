@@ -1,7 +1,10 @@
 //! `farebox compare`: the same work on many models, each counted with its own tokenizer, and why one is cheaper.
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 
+use super::compare_workload;
 use super::estimate::{Priced, WorkFlags, count_all, finish, price_one, verdict};
 use super::prices::known_provider;
 use super::shared::{OutputFlags, PriceFlags, Setup};
@@ -18,7 +21,8 @@ use crate::report::{Cell, Column, Report, Tone};
 #[command(after_help = "Examples:
   farebox compare prompt.txt --output-tokens 500
   farebox compare --text 'Hello' --output-tokens 100..400 -m gpt-4o -m claude-sonnet-4-5 -m gemini-2.5-flash
-  farebox compare --input-tokens 10000 --output-tokens 10000 --at 2024-12-01 -m gpt-4-turbo -m command-r")]
+  farebox compare --input-tokens 10000 --output-tokens 10000 --at 2024-12-01 -m gpt-4-turbo -m command-r
+  farebox compare -w farebox.yaml --need context=128k,tools")]
 pub(crate) struct Args {
     #[command(flatten)]
     text: TextFlags,
@@ -39,6 +43,8 @@ pub(crate) struct Args {
     /// Also models that cost nothing
     #[arg(long)]
     free: bool,
+    #[command(flatten)]
+    plan: PlanFlags,
     /// Exit with 3 when something could not be priced
     #[arg(long)]
     strict: bool,
@@ -48,7 +54,40 @@ pub(crate) struct Args {
     output: OutputFlags,
 }
 
+/// A whole workload in the place of one prompt.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Workload")]
+struct PlanFlags {
+    /// Compare the plan of a workload file rather than one prompt
+    #[arg(long, short = 'w', value_name = "FILE", conflicts_with_all = ["files", "text", "input_tokens", "output_tokens", "cached_tokens", "requests", "batch", "stated"])]
+    workload: Option<PathBuf>,
+    /// Only models that meet this: context=128k, output=8k, tools, vision, region=eu, licence=open; comma-separated
+    #[arg(long, value_name = "NEED", value_delimiter = ',', requires = "workload")]
+    need: Vec<String>,
+    /// Scores of your own, for a cost per point: a CSV file with the columns model and score
+    #[arg(long, value_name = "FILE", requires = "workload")]
+    scores: Option<PathBuf>,
+    /// The same model over its hosts, matched by name
+    #[arg(long, value_name = "MODEL", requires = "workload", conflicts_with = "models")]
+    hosts: Option<String>,
+}
+
 pub(crate) fn run(args: Args) -> Result<(), Error> {
+    if let Some(workload) = args.plan.workload.clone() {
+        return compare_workload::run(&compare_workload::Asked {
+            workload,
+            needs: args.plan.need,
+            scores: args.plan.scores,
+            hosts: args.plan.hosts,
+            models: args.models,
+            providers: args.provider,
+            top: args.top,
+            all: args.all,
+            free: args.free,
+            prices: args.prices,
+            output: args.output,
+        });
+    }
     let setup = args.prices.setup()?;
     let models = candidates(&args, &setup)?;
     let counted = count_all(&args.text, &args.work, &models, &setup, args.output.quiet)?;

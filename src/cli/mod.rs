@@ -5,8 +5,16 @@
 
 pub mod out;
 
+mod breakeven;
 mod chat;
+mod check;
+mod check_accept;
+mod check_bill;
+mod check_ci;
+mod check_places;
+mod check_sides;
 mod compare;
+mod compare_workload;
 mod completions;
 mod count;
 mod count_requests;
@@ -15,18 +23,27 @@ mod data;
 mod demo;
 mod estimate;
 mod estimate_requests;
+mod init;
 mod man;
 mod models;
+mod plan;
+mod plan_fit;
+mod plan_report;
 mod prices;
+mod prices_check;
+mod prices_home;
 mod prices_import;
 mod prices_time;
 #[cfg(feature = "update")]
 mod prices_update;
+mod scan;
 mod shared;
 mod tokenizers;
 mod usage;
 mod verify;
+mod what_if;
 mod work;
+mod workload;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -68,7 +85,13 @@ commands! {
     Count count;
     Estimate estimate;
     Usage usage;
+    WhatIf what_if;
     Compare compare;
+    Plan plan;
+    Check check;
+    BreakEven breakeven;
+    Init init;
+    Scan scan;
     Prices prices;
     Models models;
     Tokenizers tokenizers;

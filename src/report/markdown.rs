@@ -9,6 +9,10 @@ use std::io;
 use super::{Align, Cell, NO_ROWS, Report, Screen, inert};
 
 pub(super) fn write(report: &Report, _: Screen, out: &mut dyn io::Write) -> io::Result<()> {
+    write_report(report, out)
+}
+
+fn write_report(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
     for line in &report.head {
         writeln!(out, "{}\n", block(line))?;
     }
@@ -16,6 +20,10 @@ pub(super) fn write(report: &Report, _: Screen, out: &mut dyn io::Write) -> io::
         writeln!(out, "{NO_ROWS}")?;
     } else {
         write_table(report, out)?;
+    }
+    for (title, section) in &report.sections {
+        writeln!(out, "\n### {}\n", escaped(title))?;
+        write_report(section, out)?;
     }
     if !report.notes.is_empty() {
         writeln!(out)?;

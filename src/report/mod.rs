@@ -22,7 +22,17 @@ use serde_json::{Map, Value};
 
 use crate::money::Usd;
 
+pub mod chart;
+pub mod comment;
+pub mod gate;
+pub mod github;
+pub mod gitlab;
+pub mod junit;
+pub mod openmetrics;
+pub mod sarif;
+
 mod csv;
+mod html;
 mod inert;
 mod json;
 mod jsonl;
@@ -72,6 +82,10 @@ pub struct Report {
     pub notes: Vec<String>,
     /// Fields of the `json` form that stand before `rows`, such as totals and the price table's version.
     pub machine: Map<String, Value>,
+    /// Pictures of the rows; only the `html` form shows them.
+    pub charts: Vec<chart::Chart>,
+    /// Further tables under a title each, for people: programs find what they say in `machine`.
+    pub sections: Vec<(String, Report)>,
 }
 
 impl Report {
@@ -316,7 +330,7 @@ macro_rules! formats {
         /// assert_eq!(Format::Csv.to_string(), "csv");
         /// assert_eq!(
         ///     "xml".parse::<Format>().unwrap_err().to_string(),
-        ///     r#""xml" is not a format: write one of table, json, jsonl, csv, markdown"#
+        ///     r#""xml" is not a format: write one of table, json, jsonl, csv, markdown, html, focus"#
         /// );
         /// ```
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -405,6 +419,8 @@ formats! {
     Jsonl    jsonl    "jsonl"    Programs "one object a line for each row";
     Csv      csv      "csv"      Programs "comma-separated rows under a header, exact values";
     Markdown markdown "markdown" People   "a table to paste into an issue or a pull request";
+    Html     html     "html"     People   "one page with charts, to open in a browser or to print";
+    Focus    csv      "focus"    Programs "FOCUS rows for FinOps tools; only of `usage`";
 }
 
 #[cfg(test)]

@@ -34,6 +34,10 @@ pub(super) fn write(report: &Report, screen: Screen, out: &mut dyn io::Write) ->
     } else if !report.columns.is_empty() {
         write_table(report, screen, out)?;
     }
+    for (title, section) in &report.sections {
+        writeln!(out, "\n{}\n", painted(&inert(title), Style::new().bold(), screen.color))?;
+        write(section, screen, out)?;
+    }
     if !report.notes.is_empty() {
         writeln!(out)?;
     }

@@ -27,6 +27,7 @@ pub mod media;
 pub mod own;
 pub mod parallel;
 pub mod pretokenize;
+pub mod ratio;
 pub mod reference;
 pub mod spm;
 pub mod store;

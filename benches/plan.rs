@@ -1,0 +1,82 @@
+//! How fast a plan is: `cargo bench --bench plan`, one thread. 20 features over 24 months with 10,000 draws, and the
+//! same on one model after the other.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use divan::{Bencher, black_box};
+use farebox::calculator::outcome::{Settled, outcome};
+use farebox::calculator::projection::{Market, plan};
+use farebox::calculator::workload::Workload;
+use farebox::input::workload::load;
+use farebox::period::Instant;
+use farebox::pricing::card::Kind;
+use farebox::pricing::{Found, PriceTable, UnknownModel};
+use farebox::tokenizer::TokenCount;
+use farebox::tokenizer::chat::Wrapping;
+use rust_decimal::Decimal;
+
+fn main() {
+    divan::main();
+}
+
+struct Stall(PriceTable);
+
+impl Market for Stall {
+    fn find(&mut self, model: &str, at: Instant) -> Result<Found, UnknownModel> {
+        self.0.find(model, at)
+    }
+    fn count(&mut self, _: &Found, text: &Arc<str>) -> TokenCount {
+        TokenCount::exact(text.len() as u64 / 4)
+    }
+    fn wrapping(&mut self, _: &Found, _: Option<&Arc<str>>) -> Wrapping {
+        Wrapping::default()
+    }
+    fn image(&mut self, _: &Found, width: u32, height: u32) -> TokenCount {
+        TokenCount::exact(u64::from(width) * u64::from(height) / 750)
+    }
+    fn tokenizer(&self, _: &Found) -> String {
+        "quarter".into()
+    }
+    fn per_usd(&self, _: &str, _: Instant) -> Option<Decimal> {
+        None
+    }
+}
+
+fn workload(features: usize) -> Workload {
+    let mut yaml = String::from(
+        "version: 1\nstart: 2027-01-01\nmonths: 24\ndraws: 10000\ncalendar: {weekdays: mon-fri}\nfeatures:\n",
+    );
+    for i in 0..features {
+        yaml += &format!(
+            "  f{i}: {{model: openai/gpt-4o, system: 800, prompt: 300, turns: 3, output: 100..300..700, cache: {{hit_rate: 60%..80%..90%}}, calls: 200..400..700 per day, growth: 2%..4%..9%}}\n"
+        );
+    }
+    load(Path::new("bench.yaml"), &yaml, "2026-11-22".parse().expect("a day")).expect("a workload").0
+}
+
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn twenty_features_two_years_ten_thousand_draws(bencher: Bencher) {
+    let (workload, mut stall) = (workload(20), Stall(PriceTable::bundled()));
+    let plan = plan(&workload, &mut stall, None).expect("a plan");
+    let settled = Settled::of(&plan, &stall).expect("no currency");
+    bencher.bench_local(|| black_box(outcome(&plan, &settled, true, 10_000).expect("an outcome")));
+}
+
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn a_plan_of_three_features_on_five_hundred_models(bencher: Bencher) {
+    let (workload, mut stall) = (workload(3), Stall(PriceTable::bundled()));
+    let at: Instant = "2026-11-22".parse().expect("a day");
+    let live = |card: &farebox::pricing::card::ModelCard| card.info.kind == Kind::Chat && card.rates_at(at).is_some();
+    let cards = stall.0.cards().filter(|(_, card)| live(card)).take(500);
+    let models: Vec<Found> = cards.map(|(head, card)| Found::of_card(head, card)).collect();
+    assert_eq!(models.len(), 500);
+    bencher.bench_local(|| {
+        for found in &models {
+            if let Ok(plan) = plan(&workload, &mut stall, Some(found)) {
+                let settled = Settled::of(&plan, &stall).expect("no currency");
+                black_box(outcome(&plan, &settled, false, 500).expect("an outcome"));
+            }
+        }
+    });
+}

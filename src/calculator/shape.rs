@@ -1,0 +1,233 @@
+//! What one call of a feature sends and gets back, request by request: [`Shape`].
+//!
+//! Quantities are integers: tokens in millionths ([`MICRO`]), weights such as a hit rate in billionths ([`WHOLE`]), and
+//! their products, which [`Shape::requests`] hands out, in 10⁻¹⁵ tokens. The same code serves the exact plan, which
+//! multiplies them with decimal rates, and the simulation, which multiplies them with integer ones.
+
+use rust_decimal::Decimal;
+
+use super::tariff::SLOTS;
+use super::workload::{Billed, Range};
+
+/// Millionths of a token in a token.
+pub const MICRO: i128 = 1_000_000;
+/// Billionths in the whole: the unit of weights.
+pub const WHOLE: i128 = 1_000_000_000;
+/// What a quantity of [`Shape::requests`] is divided by to be tokens: 10¹⁵.
+pub const QUANTITY_SCALE: u32 = 15;
+
+/// Where in its range an uncertain number stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum At {
+    /// At its low end.
+    Low,
+    /// At its mean.
+    Expected,
+    /// At its high end.
+    High,
+    /// At a share, from 0 to 1, of all the values it may have.
+    Share(f64),
+}
+
+/// A range in fixed-point integers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fixed {
+    /// At least this.
+    pub low: i64,
+    /// The mean.
+    pub expected: i64,
+    /// At most this.
+    pub high: i64,
+}
+
+impl Fixed {
+    /// A number that is known.
+    #[must_use]
+    pub const fn exactly(n: i64) -> Self {
+        Fixed { low: n, expected: n, high: n }
+    }
+
+    /// A range with so many units in one.
+    #[must_use]
+    pub fn of(range: Range, unit: i128) -> Self {
+        let unit = Decimal::from(u64::try_from(unit).unwrap_or(1));
+        let fixed = |n: Decimal| i64::try_from(n.saturating_mul(unit).round()).unwrap_or(i64::MAX);
+        Fixed { low: fixed(range.low), expected: fixed(range.expected), high: fixed(range.high) }
+    }
+
+    /// Whether the bounds differ.
+    #[must_use]
+    pub const fn is_range(&self) -> bool {
+        self.low != self.high
+    }
+
+    /// The number at a place of the range.
+    ///
+    /// A draw follows two ramps that meet at `expected`, which is also the mean: the left one holds the share
+    /// `(high − expected) ÷ (high − low)` of all draws. Only the quantity passes through a float; money never does.
+    #[must_use]
+    pub fn at(&self, at: At) -> i64 {
+        match at {
+            At::Low => self.low,
+            At::Expected => self.expected,
+            At::High => self.high,
+            At::Share(_) if !self.is_range() => self.expected,
+            At::Share(share) => ramp(self.low as f64, self.expected as f64, self.high as f64, share).round() as i64,
+        }
+    }
+}
+
+impl std::ops::Add for Fixed {
+    type Output = Fixed;
+    fn add(self, other: Fixed) -> Fixed {
+        Fixed {
+            low: self.low.saturating_add(other.low),
+            expected: self.expected.saturating_add(other.expected),
+            high: self.high.saturating_add(other.high),
+        }
+    }
+}
+
+/// The value below which a share of all draws from `low..expected..high` lies.
+#[must_use]
+pub fn ramp(low: f64, expected: f64, high: f64, share: f64) -> f64 {
+    let width = high - low;
+    if width <= 0.0 {
+        return expected;
+    }
+    let left = (high - expected) / width;
+    if share < left {
+        low + (expected - low) * (share / left).sqrt()
+    } else {
+        high - (high - expected) * ((1.0 - share) / (1.0 - left)).max(0.0).sqrt()
+    }
+}
+
+/// What of a prompt can be cached, and how often it is found.
+#[derive(Clone, Copy, Debug)]
+pub struct Cached {
+    /// Tokens that every call begins with, in millionths.
+    pub prefix: i64,
+    /// Whether earlier turns and steps are cached as well.
+    pub history: bool,
+    /// How often the cache has it, in billionths.
+    pub hit: i64,
+    /// Shortest cacheable beginning, in millionths of a token.
+    pub minimum: i64,
+}
+
+/// One call of a feature, every uncertain number settled. Tokens are in millionths.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Instructions and tools.
+    pub prefix: i64,
+    /// What the user sends in a turn.
+    pub user: i64,
+    /// Passages that are looked up in a turn.
+    pub passages: i64,
+    /// Images of a turn.
+    pub images: i64,
+    /// An answer.
+    pub output: i64,
+    /// What is thought before an answer or a call of a tool.
+    pub reasoning: i64,
+    /// Turns of a conversation.
+    pub turns: i64,
+    /// What stands around the question and the answer of an earlier turn.
+    pub around: i64,
+    /// How many earlier turns are sent again.
+    pub kept: i64,
+    /// Requests of a turn.
+    pub steps: i64,
+    /// What the model writes to call a tool.
+    pub call: i64,
+    /// What comes back.
+    pub result: i64,
+    /// What is cached.
+    pub cached: Option<Cached>,
+    /// Attempts for a request that works, in billionths.
+    pub attempts: i64,
+    /// What a failed one costs.
+    pub billed: Billed,
+}
+
+impl Shape {
+    /// Hands out every request of the call: the length of its prompt in millionths of a token, and its quantities in
+    /// 10⁻¹⁵ tokens, in the order of [`super::tariff::ALL_SLOTS`].
+    pub fn requests(&self, mut take: impl FnMut(i128, &[i128; SLOTS])) {
+        let wide = i128::from;
+        let step_adds = wide(self.call) + wide(self.result);
+        let turn_adds = wide(self.user)
+            + wide(self.images)
+            + wide(self.output)
+            + wide(self.around)
+            + (wide(self.steps) - 1).max(0) * step_adds;
+        let attempts = wide(self.attempts);
+        let (prompts, answers) = match self.billed {
+            Billed::All => (attempts, attempts),
+            Billed::Input => (attempts, WHOLE),
+            Billed::Nothing => (WHOLE, WHOLE),
+        };
+        for turn in 0..self.turns {
+            let history = wide(turn.min(self.kept)) * turn_adds;
+            let slides = turn > self.kept;
+            for step in 0..self.steps {
+                let before = wide(step) * step_adds;
+                let text = wide(self.prefix) + history + wide(self.user) + wide(self.passages) + before;
+                let prompt = text + wide(self.images);
+                let is_last = step + 1 == self.steps;
+                let writes = if is_last { wide(self.output) } else { wide(self.call) };
+                let (read, written) = self.cache(turn, step, text, history, slides, step_adds, turn_adds);
+                let parts = [
+                    scaled(text * WHOLE - read - written, prompts),
+                    scaled(read, prompts),
+                    scaled(written, prompts),
+                    wide(self.images) * prompts,
+                    writes * answers,
+                    wide(self.reasoning) * answers,
+                    MICRO * prompts,
+                ];
+                take(prompt, &parts);
+            }
+        }
+    }
+
+    /// What is read from the cache and written to it, in millionths of a token times billionths.
+    #[allow(clippy::too_many_arguments, reason = "one request's place in its conversation")]
+    fn cache(
+        &self,
+        turn: i64,
+        step: i64,
+        text: i128,
+        history: i128,
+        slides: bool,
+        step_adds: i128,
+        turn_adds: i128,
+    ) -> (i128, i128) {
+        let Some(cached) = self.cached else { return (0, 0) };
+        let wide = i128::from;
+        let follows = cached.history && !slides;
+        // What the request before this one has sent word for word; passages stand behind the question they belong to.
+        let sent_before = match (turn, step) {
+            (0, 0) => 0,
+            (_, 0) if self.passages > 0 || self.images > 0 => wide(self.prefix) + history - turn_adds + wide(self.user),
+            (_, 0) => wide(self.prefix) + history - wide(self.output),
+            _ => text - step_adds,
+        };
+        let readable = if follows { sent_before.max(wide(cached.prefix)) } else { wide(cached.prefix) };
+        let writable = if follows { text } else { wide(cached.prefix) };
+        let long_enough = |tokens: i128| if tokens >= wide(cached.minimum) { tokens } else { 0 };
+        let (readable, writable) = (long_enough(readable), long_enough(writable));
+        let hit = wide(cached.hit);
+        (readable * hit, (writable - readable) * hit + writable * (WHOLE - hit))
+    }
+}
+
+/// A weighted quantity times another weight.
+fn scaled(quantity: i128, weight: i128) -> i128 {
+    // Divisions of this width are slow, and most features retry nothing.
+    if weight == WHOLE {
+        return quantity;
+    }
+    quantity / WHOLE * weight + quantity % WHOLE * weight / WHOLE
+}

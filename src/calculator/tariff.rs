@@ -1,0 +1,189 @@
+//! What a token of each kind costs one request of a feature, by the length of its prompt: [`Tariff`].
+//!
+//! Every rate in it is the answer of [`price`] to a request with that kind of token alone, so a plan can never price
+//! anything otherwise than a bill of single requests would.
+
+use std::sync::Arc;
+
+use rust_decimal::Decimal;
+
+use super::{Refusal, price};
+use crate::context::Context;
+use crate::meter::{Meter, Side};
+use crate::period::{Instant, Period};
+use crate::pricing::Found;
+use crate::pricing::card::{RateCard, Source};
+use crate::usage::Usage;
+
+/// What a request is made of, as far as kinds are billed apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// Prompt tokens at the full rate.
+    Input,
+    /// Prompt tokens read from the cache.
+    Read,
+    /// Prompt tokens written to the cache.
+    Write,
+    /// Image tokens of the prompt.
+    Image,
+    /// Answer tokens.
+    Output,
+    /// Thinking tokens.
+    Reasoning,
+    /// The request itself.
+    Request,
+}
+
+/// How many kinds there are.
+pub const SLOTS: usize = 7;
+
+/// All kinds.
+pub const ALL_SLOTS: [Slot; SLOTS] =
+    [Slot::Input, Slot::Read, Slot::Write, Slot::Image, Slot::Output, Slot::Reasoning, Slot::Request];
+
+/// Femto-dollars in a dollar: the unit of the rates that simulated quantities are multiplied with.
+pub const FEMTO: i128 = 1_000_000_000_000_000;
+
+/// What one unit costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UnitRate {
+    /// US dollars per `per`.
+    pub rate: Decimal,
+    /// How many units the rate is for; 0 where there is no fee.
+    pub per: u64,
+    /// Femto-dollars (10⁻¹⁵ $) for one unit, rounded to whole ones: for draws alone, never for an expected value.
+    pub femto: i128,
+}
+
+/// The rates of requests with prompts of at least some length.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Band {
+    /// The shortest prompt in the band, in tokens.
+    pub first: u64,
+    /// A rate for each [`Slot`].
+    pub rates: [UnitRate; SLOTS],
+}
+
+/// What a request costs on one model under one context at one time.
+#[derive(Clone, Debug)]
+pub struct Tariff {
+    /// By prompt length, shortest first; the first band begins at 0.
+    pub bands: Vec<Band>,
+    /// What stands beside the tokens, in the order that was asked for.
+    pub beside: Vec<UnitRate>,
+    /// When the rates hold.
+    pub period: Period,
+    /// Where they were read.
+    pub source: Arc<Source>,
+}
+
+/// Which kinds a feature uses, and how a model bills them.
+#[derive(Clone, Copy, Debug)]
+pub struct Meters {
+    /// The meter of each slot; `None` where the feature does not use it.
+    pub of: [Option<Meter>; SLOTS],
+}
+
+/// What a feature uses beside plain tokens in and out.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Uses {
+    /// Thinking.
+    pub reasoning: bool,
+    /// Images.
+    pub images: bool,
+    /// The cache, and the meter that writing to it is billed by.
+    pub cache: Option<Meter>,
+    /// An answer at all.
+    pub answers: bool,
+}
+
+impl Meters {
+    /// The meters of a feature on a rate card: what the card does not bill apart is plain input.
+    #[must_use]
+    pub fn on(card: &RateCard, uses: Uses) -> Self {
+        let or_input = |meter: Meter| if card.lists(meter) { meter } else { Meter::Input };
+        let of = ALL_SLOTS.map(|slot| match slot {
+            Slot::Input => Some(Meter::Input),
+            Slot::Read => uses.cache.map(|_| or_input(Meter::CacheRead)),
+            Slot::Write => uses.cache.map(or_input),
+            Slot::Image => uses.images.then(|| or_input(Meter::InputImage)),
+            Slot::Output => uses.answers.then_some(Meter::Output),
+            Slot::Reasoning => uses.reasoning.then_some(Meter::Reasoning),
+            Slot::Request => Some(Meter::Requests),
+        });
+        Meters { of }
+    }
+}
+
+/// Asks for every rate that a feature may need.
+///
+/// # Errors
+/// The [`Refusal`] of the first kind that has no price.
+pub fn tariff(found: &Found, context: &Context, uses: Uses, beside: &[Meter], at: Instant) -> Result<Tariff, Refusal> {
+    let ask = |usage: &Usage| price(&found.provider, &found.model, usage, context, at);
+    let (period, source) = {
+        let cost = ask(&Usage::tokens_in_out(1, 0))?;
+        (cost.period, cost.source)
+    };
+    let Some(card) = found.model.rates_at(at) else {
+        let what = format!("no price holds on {at}");
+        return Err(Refusal::NotSold { model: found.full_id(), what });
+    };
+    let meters = Meters::on(card, uses);
+    let mut bands = Vec::with_capacity(1);
+    for first in borders(card) {
+        let mut rates = [UnitRate::default(); SLOTS];
+        for (rate, meter) in rates.iter_mut().zip(meters.of) {
+            let Some(meter) = meter else { continue };
+            let mut usage = Usage::default();
+            if meter.side() == Side::Prompt {
+                usage.set_tokens(meter, first.max(1));
+            } else {
+                usage.set_tokens(Meter::Input, first);
+                usage.set(meter, Decimal::ONE);
+            }
+            let cost = ask(&usage)?;
+            *rate = unit_rate(&cost, meter.side(), found, meter)?;
+        }
+        bands.push(Band { first, rates });
+    }
+    let fees = beside.iter().map(|meter| {
+        let mut usage = Usage::default();
+        usage.set(*meter, Decimal::ONE);
+        unit_rate(&ask(&usage)?, Side::Beside, found, *meter)
+    });
+    let beside = fees.collect::<Result<_, Refusal>>()?;
+    Ok(Tariff { bands, beside, period, source })
+}
+
+/// The prompt lengths at which another rate may begin.
+fn borders(card: &RateCard) -> Vec<u64> {
+    let tiers = card.tiers.iter().chain(card.variants.iter().flat_map(|v| &v.tiers));
+    let mut borders: Vec<u64> = tiers.map(|t| t.threshold.saturating_add(u64::from(!t.inclusive))).collect();
+    borders.push(0);
+    borders.sort_unstable();
+    borders.dedup();
+    borders
+}
+
+/// The one line of a receipt that is about a kind; none where it carries no fee.
+fn unit_rate(cost: &super::Cost, side: Side, found: &Found, meter: Meter) -> Result<UnitRate, Refusal> {
+    let Some(line) = cost.lines.iter().find(|line| line.meter.side() == side) else { return Ok(UnitRate::default()) };
+    let too_long = || Refusal::InvalidUsage {
+        what: format!("{}: the rate of {meter} has more digits than a plan carries", found.full_id()),
+    };
+    let one = line.rate.checked_div(Decimal::from(line.per)).ok_or_else(too_long)?;
+    let femto = one.checked_mul(Decimal::from(FEMTO as u64)).map(|f| f.round()).ok_or_else(too_long)?;
+    let femto = i128::try_from(femto).map_err(|_| too_long())?;
+    Ok(UnitRate { rate: line.rate, per: line.per, femto })
+}
+
+impl Tariff {
+    /// The rates of a prompt of so many millionths of a token.
+    #[must_use]
+    pub fn band(&self, prompt: i128) -> (usize, &Band) {
+        let holds = |band: &&Band| i128::from(band.first) * super::shape::MICRO <= prompt;
+        let index = self.bands.iter().take_while(holds).count().saturating_sub(1);
+        (index, &self.bands[index])
+    }
+}

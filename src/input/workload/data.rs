@@ -1,0 +1,262 @@
+//! The files that a workload names: prompts with `{{variables}}`, rows of a dataset, measured answers.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::quantity::Quantity;
+use super::raw::{RawDataset, RawSamples, RawSource, RawText};
+use super::read::Reader;
+use crate::calculator::workload::Part;
+use crate::input::text::InputError;
+use crate::pricing::compile::nearest;
+use crate::pricing::problem::Place;
+use crate::pricing::yaml::At;
+
+/// A row of a dataset: values by column.
+pub(super) type Row = Vec<(String, String)>;
+
+/// Text before its variables are filled in, or a number of tokens.
+#[derive(Clone)]
+pub(super) enum Piece {
+    Text { template: String, place: Place },
+    Tokens(crate::calculator::workload::Range),
+}
+
+impl Reader {
+    /// The pieces of a text: files are read, numbers are kept.
+    pub(super) fn pieces(&mut self, text: &At<RawText>) -> Vec<Piece> {
+        match &text.value {
+            RawText::File(name) => self.file(name, text.place).map(|t| template(t, text.place)).into_iter().collect(),
+            RawText::Tokens(tokens) => self.token_piece(tokens, text.place).into_iter().collect(),
+            RawText::Long(source) => self.long(source, text.place).into_iter().collect(),
+            RawText::Many(list) => list.iter().flat_map(|one| self.pieces(one)).collect(),
+        }
+    }
+
+    fn token_piece(&mut self, tokens: &Quantity, place: Place) -> Option<Piece> {
+        self.tokens(&At { value: tokens.clone(), place }).map(Piece::Tokens)
+    }
+
+    fn long(&mut self, source: &RawSource, place: Place) -> Option<Piece> {
+        match (&source.file, &source.text, &source.tokens) {
+            (Some(file), None, None) => self.file(&file.value, file.place).map(|t| template(t, file.place)),
+            (None, Some(text), None) => Some(template(text.clone(), place)),
+            (None, None, Some(tokens)) => self.tokens(tokens).map(Piece::Tokens),
+            _ => {
+                self.object("text", place, "a text is one of file, text and tokens", "keep one of the three");
+                None
+            }
+        }
+    }
+
+    /// The text of a file beside the workload; an error names the line that asks for it.
+    fn file(&mut self, name: &str, place: Place) -> Option<String> {
+        let path = self.folder.join(name);
+        match (self.files)(&path) {
+            Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(error) => {
+                self.unreadable(&error, place);
+                None
+            }
+        }
+    }
+
+    fn unreadable(&mut self, error: &InputError, place: Place) {
+        let text = error.to_string();
+        let (message, help) = text.split_once("\n  help: ").unwrap_or((&text, ""));
+        let help = if help.is_empty() {
+            "files are looked for beside the workload file; text in place is {text: …}"
+        } else {
+            help
+        };
+        self.object("missing-file", place, message.to_owned(), help.to_owned());
+    }
+
+    /// The rows of a CSV or JSON Lines file. A bad row is left out and named; the good ones count.
+    pub(super) fn rows(&mut self, file: &Option<At<String>>) -> Option<(Vec<Row>, Place)> {
+        let Some(file) = file else {
+            self.object("dataset", Place::default(), "a dataset needs a file", "write dataset: {file: questions.csv}");
+            return None;
+        };
+        let text = self.file(&file.value, file.place)?;
+        let is_json = PathBuf::from(&file.value).extension().is_some_and(|e| e == "jsonl" || e == "ndjson");
+        let (rows, bad) = if is_json { json_rows(&text) } else { csv_rows(&text) };
+        if let Some(first) = bad.first() {
+            let message = format!("{}: {} rows cannot be read, the first because {first}", file.value, bad.len());
+            self.warn("dataset", file.place, message, "they are left out");
+        }
+        if rows.is_empty() {
+            self.object(
+                "dataset",
+                file.place,
+                format!("{} has no rows", file.value),
+                "a header line, then one row a line",
+            );
+            return None;
+        }
+        Some((rows, file.place))
+    }
+
+    /// The rows of a dataset, with the column that is the prompt where there is no template.
+    pub(super) fn dataset(&mut self, raw: &RawDataset) -> Option<(Vec<Row>, Option<String>)> {
+        let (rows, _) = self.rows(&raw.file)?;
+        if let Some(column) = &raw.column {
+            self.column(&rows, column)?;
+        }
+        Some((rows, raw.column.as_ref().map(|c| c.value.clone())))
+    }
+
+    fn column(&mut self, rows: &[Row], column: &At<String>) -> Option<()> {
+        let names: Vec<&str> = rows.iter().take(1).flatten().map(|(name, _)| name.as_str()).collect();
+        if names.contains(&column.value.as_str()) {
+            return Some(());
+        }
+        let near = nearest(&column.value, names.iter().copied());
+        let help = format!("did you mean {near:?}? The columns are {}", names.join(", "));
+        self.object("column", column.place, format!("the file has no column {:?}", column.value), help);
+        None
+    }
+
+    /// The values of one column.
+    pub(super) fn samples(&mut self, raw: &RawSamples, place: Place) -> Option<Vec<String>> {
+        let (rows, _) = self.rows(&raw.file)?;
+        let column = match &raw.column {
+            Some(column) => column.clone(),
+            None => match rows.first().map(Vec::as_slice) {
+                Some([(only, _)]) => At { value: only.clone(), place },
+                _ => {
+                    self.object("column", place, "the file has several columns", "say which with column: …");
+                    return None;
+                }
+            },
+        };
+        self.column(&rows, &column)?;
+        Some(rows.iter().filter_map(|row| value(row, &column.value).map(str::to_owned)).collect())
+    }
+
+    /// The pieces with their variables filled in.
+    pub(super) fn filled(&mut self, pieces: &[Piece], values: &Row) -> Vec<Part> {
+        let mut parts = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            parts.push(match piece {
+                Piece::Tokens(range) => Part::Tokens(*range),
+                Piece::Text { template, place } => match fill(template, values) {
+                    Ok(text) => Part::Text(Arc::from(text)),
+                    Err(missing) => {
+                        let known: Vec<&str> = values.iter().map(|(name, _)| name.as_str()).collect();
+                        let help = match known.is_empty() {
+                            true => "give it a value: variables: {name: …}, or a dataset with that column".to_owned(),
+                            false => format!(
+                                "did you mean {:?}? give it under variables, or as a column of the dataset",
+                                nearest(&missing, known.into_iter())
+                            ),
+                        };
+                        if !self.problems.iter().any(|p| p.place == *place && p.code == "variable") {
+                            self.object("variable", *place, format!("{{{{{missing}}}}} has no value"), help);
+                        }
+                        continue;
+                    }
+                },
+            });
+        }
+        parts
+    }
+}
+
+fn template(template: String, place: Place) -> Piece {
+    Piece::Text { template, place }
+}
+
+pub(super) fn value<'r>(row: &'r Row, name: &str) -> Option<&'r str> {
+    row.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+}
+
+/// Puts values in the place of `{{names}}`; braces around anything that is no name are text.
+fn fill(template: &str, values: &Row) -> Result<String, String> {
+    let mut text = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some(start) = rest.find("{{") {
+        let (before, from) = rest.split_at(start);
+        text.push_str(before);
+        let name = from[2..].find("}}").map(|end| &from[2..2 + end]);
+        let is_name = |n: &str| !n.is_empty() && n.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
+        match name.map(str::trim).filter(|n| is_name(n)) {
+            Some(trimmed) => {
+                text.push_str(value(values, trimmed).ok_or_else(|| trimmed.to_owned())?);
+                rest = &from[4 + name.map_or(0, str::len)..];
+            }
+            None => {
+                text.push_str("{{");
+                rest = &from[2..];
+            }
+        }
+    }
+    text.push_str(rest);
+    Ok(text)
+}
+
+fn csv_rows(text: &str) -> (Vec<Row>, Vec<String>) {
+    let mut reader = csv::ReaderBuilder::new().from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+    let header = reader.headers().cloned().unwrap_or_default();
+    let (mut rows, mut bad) = (Vec::new(), Vec::new());
+    for record in reader.records() {
+        match record {
+            Ok(record) => rows.push(header.iter().zip(&record).map(|(n, v)| (n.to_owned(), v.to_owned())).collect()),
+            Err(error) => {
+                let line = error.position().map_or(0, csv::Position::line);
+                bad.push(format!("line {line} has not as many values as the header"));
+            }
+        }
+    }
+    (rows, bad)
+}
+
+fn json_rows(text: &str) -> (Vec<Row>, Vec<String>) {
+    let (mut rows, mut bad) = (Vec::new(), Vec::new());
+    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        match serde_json::from_str::<Value>(line) {
+            Ok(Value::Object(map)) => rows.push(map.into_iter().map(|(k, v)| (k, plain(v))).collect()),
+            _ => bad.push(format!("line {} is no JSON object", number + 1)),
+        }
+    }
+    (rows, bad)
+}
+
+fn plain(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_filled_in_and_other_braces_stay() {
+        let values: Row = vec![("name".into(), "Ada".into()), ("x-1".into(), "{{name}}".into())];
+        let cases = [
+            ("Hello {{name}}, {{ name }}!", Ok("Hello Ada, Ada!")),
+            ("{{x-1}}", Ok("{{name}}")),
+            ("{{}} {{ a b }} {{name", Ok("{{}} {{ a b }} {{name")),
+            ("{{nmae}}", Err("nmae")),
+            ("{{{name}}}", Ok("{{{name}}}")),
+        ];
+        for (template, want) in cases {
+            let got = fill(template, &values);
+            assert_eq!(got.as_deref().map_err(String::as_str), want, "{template}");
+        }
+    }
+
+    #[test]
+    fn bad_rows_are_named_and_good_ones_count() {
+        let (rows, bad) = csv_rows("q,a\n1,2\n3\n4,5\n");
+        assert_eq!((rows.len(), bad), (2, vec!["line 3 has not as many values as the header".into()]));
+        let (rows, bad) = json_rows("{\"q\":1}\n\nnope\n{\"q\":\"x\"}\n");
+        assert_eq!((rows.len(), bad), (2, vec!["line 3 is no JSON object".into()]));
+        assert_eq!(value(&rows[1], "q"), Some("x"));
+    }
+}

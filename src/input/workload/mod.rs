@@ -1,0 +1,126 @@
+//! Reads workload files: `farebox.yaml` in, a checked [`Workload`] out, every objection with its line.
+//!
+//! [`parse`] turns text into [`raw::RawWorkload`]; [`read`] checks it, reads the prompts it names and fills in what was
+//! not said, each of which is an [`Assumption`](crate::calculator::workload::Assumption).
+
+pub mod quantity;
+pub mod raw;
+pub mod rules;
+pub mod tree;
+
+mod data;
+mod feature;
+mod read;
+
+use std::path::Path;
+use std::rc::Rc;
+
+use jiff::civil::Date;
+
+use crate::calculator::workload::Workload;
+use crate::input::text::{InputError, read_bytes};
+use crate::pricing::compile::nearest;
+use crate::pricing::problem::{Place, Problem, Severity};
+pub use feature::mean_of;
+use raw::RawWorkload;
+
+/// The workload file that a command reads where none is named.
+pub const DEFAULT_FILE: &str = "farebox.yaml";
+
+/// Reads the text of a workload file.
+///
+/// # Errors
+/// The first thing that is not YAML or not of the layout, with its place.
+///
+/// # Examples
+/// ```
+/// let problem = farebox::input::workload::parse("w.yaml", "version: 1\nfeature: {}\n").unwrap_err();
+/// assert_eq!((problem.code, problem.place.line), ("unknown-key", 2));
+/// assert!(problem.help.unwrap().contains("`features`"));
+/// ```
+pub fn parse(path: &str, text: &str) -> Result<RawWorkload, Box<Problem>> {
+    let mut options = serde_saphyr::Options::default();
+    options.strict_booleans = true;
+    options.reject_unsupported_tags = true;
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| Box::new(yaml_problem(path, &error)))
+}
+
+/// Reads and checks a workload.
+///
+/// * `path`: the file as the user named it; prompts are looked for beside it.
+/// * `today`: the day that a plan without a start is made on.
+/// * returns: the workload and what a person should look at.
+///
+/// # Errors
+/// Everything that has to change before it can be planned.
+pub fn load(path: &Path, text: &str, today: Date) -> Result<(Workload, Vec<Problem>), Vec<Problem>> {
+    let shown = path.display().to_string();
+    let raw = parse(&shown, text).map_err(|problem| vec![*problem])?;
+    load_from(path, &raw, today, Rc::new(|path: &Path| read_bytes(path)))
+}
+
+/// How the files that a workload names are read: from the disk, or out of an earlier version of them.
+pub type ReadFile = Rc<dyn Fn(&Path) -> Result<Vec<u8>, InputError>>;
+
+/// Checks a workload that was parsed, with files that come from wherever the caller says.
+///
+/// # Errors
+/// Everything that has to change before it can be planned.
+pub fn load_from(
+    path: &Path,
+    raw: &RawWorkload,
+    today: Date,
+    files: ReadFile,
+) -> Result<(Workload, Vec<Problem>), Vec<Problem>> {
+    read::read(path, raw, today, files)
+}
+
+fn yaml_problem(path: &str, error: &serde_saphyr::Error) -> Problem {
+    let error = error.without_snippet();
+    let at = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let place = error.location().map_or(Place::default(), |l| Place { line: at(l.line()), column: at(l.column()) });
+    let (code, message, help) = explain(error);
+    Problem { code, severity: Severity::Error, path: path.to_owned(), place, message, help }
+}
+
+/// Code, message and help in the words of workload files: the parser speaks to programmers.
+fn explain(error: &serde_saphyr::Error) -> (&'static str, String, Option<String>) {
+    use serde_saphyr::Error;
+    let did_you_mean =
+        |word: &str, expected: &[&'static str]| format!("did you mean `{}`?", nearest(word, expected.iter().copied()));
+    match error {
+        Error::AliasError { error, .. } => explain(error),
+        Error::SerdeUnknownField { field, expected, .. } => {
+            let help = format!("{} The keys here are {}", did_you_mean(field, expected), expected.join(", "));
+            ("unknown-key", format!("no key is called {field:?} here"), Some(help))
+        }
+        Error::SerdeUnknownVariant { variant, expected, .. } => {
+            let message = format!("{variant:?} is none of {}", expected.join(", "));
+            ("unknown-value", message, Some(did_you_mean(variant, expected)))
+        }
+        Error::SerdeMissingField { field, .. } => ("missing-key", format!("the key `{field}` is missing"), None),
+        Error::DuplicateMappingKey { key, .. } => {
+            let key = key.as_deref().unwrap_or("the same");
+            let help = "remove one of the two; farebox never lets a repeated key win silently";
+            ("repeated-key", format!("the key `{key}` stands here a second time"), Some(help.into()))
+        }
+        Error::Message { msg, .. } => ("invalid-value", msg.clone(), None),
+        Error::NullIntoString { .. } => ("invalid-yaml", "a text is missing here".into(), None),
+        Error::InvalidScalar { ty: "u64" | "u32", .. } => {
+            ("invalid-value", "this is no whole number in digits".into(), None)
+        }
+        Error::Unexpected { expected, .. } => {
+            let needed = match *expected {
+                "mapping start" => "a map of keys",
+                "sequence start" => "a list",
+                "string scalar" => "a text",
+                other => other,
+            };
+            ("invalid-yaml", format!("{needed} is needed here"), None)
+        }
+        other => {
+            let rendered = other.render_with_options(serde_saphyr::RenderOptions::default());
+            ("invalid-yaml", crate::pricing::yaml::first_line_without_place(&rendered), None)
+        }
+    }
+}

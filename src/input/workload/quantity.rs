@@ -1,0 +1,191 @@
+//! Numbers of a workload file as people write them: `300`, `150..300..600`, `400 per day`, `60 EUR`, `5%`, `4m`.
+//!
+//! A [`Quantity`] is a [`Range`] with the words behind it; what the words must be is for the key to say.
+
+use std::fmt;
+
+use rust_decimal::Decimal;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::calculator::workload::Range;
+
+/// A number or a range, and the unit behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quantity {
+    /// The number.
+    pub range: Range,
+    /// What stands behind it, such as `%` or `EUR per month`.
+    pub unit: String,
+}
+
+/// The long form of a range.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct LongRange {
+    /// At least this.
+    low: Scalar,
+    /// The best guess; the middle when left out.
+    expected: Option<Scalar>,
+    /// At most this.
+    high: Scalar,
+}
+
+/// One number with its unit.
+#[derive(Clone)]
+pub(super) struct Scalar(Decimal, String);
+
+/// Splits `1_000 per day` into number and words.
+fn scalar(text: &str) -> Result<(Decimal, &str), String> {
+    let text = text.trim();
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_').unwrap_or(text.len());
+    let (digits, unit) = text.split_at(end);
+    let number = crate::money::parse_decimal(&digits.replace('_', "")).map_err(|_| {
+        let shown: String = text.chars().take(40).collect();
+        if text.starts_with('-') {
+            format!("{shown:?} is negative: a quantity is zero or more")
+        } else {
+            format!("{shown:?} is no number: write 300, a range 150..300..600, or a number with its unit")
+        }
+    })?;
+    if number > Decimal::from(1_000_000_000_000_000_u64) {
+        return Err(format!("{number} is too large: farebox plans with at most 1,000,000,000,000,000"));
+    }
+    Ok((number, unit.trim()))
+}
+
+/// `low`, `expected` and `high` in order, or why they contradict each other.
+fn ordered(low: Decimal, expected: Decimal, high: Decimal) -> Result<Range, String> {
+    if low <= expected && expected <= high {
+        return Ok(Range { low, expected, high });
+    }
+    Err(format!("the range contradicts itself: low {low}, expected {expected}, high {high} must not fall"))
+}
+
+fn middle(low: Decimal, high: Decimal) -> Decimal {
+    (low + high) / Decimal::TWO
+}
+
+impl std::str::FromStr for Quantity {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts: Vec<&str> = text.split("..").collect();
+        // The unit may stand behind every number or behind the last alone: `1%..5%`, `300..600 per day`.
+        let numbers = parts.iter().map(|part| scalar(part)).collect::<Result<Vec<_>, _>>()?;
+        let unit = numbers.last().map_or("", |(_, unit)| unit);
+        if let Some((_, other)) = numbers.iter().find(|(_, u)| !u.is_empty() && *u != unit) {
+            return Err(format!("{text:?} mixes the units {other:?} and {unit:?}"));
+        }
+        let range = match numbers[..] {
+            [(n, _)] => Range::exactly(n),
+            [(low, _), (high, _)] => ordered(low, middle(low, high), high)?,
+            [(low, _), (expected, _), (high, _)] => ordered(low, expected, high)?,
+            _ => return Err(format!("{text:?} is no range: write low..high or low..expected..high")),
+        };
+        Ok(Quantity { range, unit: unit.split_whitespace().collect::<Vec<_>>().join(" ") })
+    }
+}
+
+/// Reads a scalar by its text; a YAML number comes as one and gives its shortest text back.
+macro_rules! by_text {
+    ($visitor:ident, $type:ty, $expecting:literal, $read:expr $(, $map:item)?) => {
+        struct $visitor;
+        impl<'de> Visitor<'de> for $visitor {
+            type Value = $type;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str($expecting)
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$type, E> {
+                $read(text).map_err(E::custom)
+            }
+            fn visit_u64<E: serde::de::Error>(self, n: u64) -> Result<$type, E> {
+                self.visit_str(&n.to_string())
+            }
+            fn visit_i64<E: serde::de::Error>(self, n: i64) -> Result<$type, E> {
+                self.visit_str(&n.to_string())
+            }
+            fn visit_f64<E: serde::de::Error>(self, n: f64) -> Result<$type, E> {
+                let text = n.to_string();
+                if text.bytes().filter(u8::is_ascii_digit).count() > 15 {
+                    return Err(E::custom(format!("{text} has more than 15 digits: put it in quotes")));
+                }
+                self.visit_str(&text)
+            }
+            $($map)?
+        }
+    };
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        by_text!(ScalarVisitor, Scalar, "a number", |text: &str| scalar(text).map(|(n, u)| Scalar(n, u.to_owned())));
+        deserializer.deserialize_any(ScalarVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Quantity {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        by_text!(
+            QuantityVisitor,
+            Quantity,
+            "a number, a range low..expected..high, or {low, expected, high}",
+            |text: &str| text.parse::<Quantity>(),
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Quantity, A::Error> {
+                let long = LongRange::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+                long.quantity().map_err(serde::de::Error::custom)
+            }
+        );
+        deserializer.deserialize_any(QuantityVisitor)
+    }
+}
+
+impl LongRange {
+    fn quantity(self) -> Result<Quantity, String> {
+        let expected = self.expected.clone().map_or_else(|| middle(self.low.0, self.high.0), |e| e.0);
+        let range = ordered(self.low.0, expected, self.high.0)?;
+        let units = [Some(self.low), self.expected, Some(self.high)];
+        let unit = units.into_iter().flatten().map(|s| s.1).find(|u| !u.is_empty()).unwrap_or_default();
+        Ok(Quantity { range, unit })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rust_decimal::dec;
+
+    #[test]
+    fn numbers_are_read_with_their_units() {
+        let cases = [
+            ("300", dec!(300), dec!(300), dec!(300), ""),
+            ("1_000 per  day", dec!(1000), dec!(1000), dec!(1000), "per day"),
+            ("150..300..600", dec!(150), dec!(300), dec!(600), ""),
+            ("1..4", dec!(1), dec!(2.5), dec!(4), ""),
+            ("1%..5%..9%", dec!(1), dec!(5), dec!(9), "%"),
+            ("300..600 per week", dec!(300), dec!(450), dec!(600), "per week"),
+            ("60.50 EUR", dec!(60.50), dec!(60.50), dec!(60.50), "EUR"),
+            ("4m", dec!(4), dec!(4), dec!(4), "m"),
+        ];
+        for (text, low, expected, high, unit) in cases {
+            let want = Quantity { range: Range { low, expected, high }, unit: unit.into() };
+            assert_eq!(text.parse::<Quantity>(), Ok(want), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_quantity_says_why() {
+        let cases = [
+            ("600..300..150", "contradicts itself"),
+            ("-5", "negative"),
+            ("many", "no number"),
+            ("1..2..3..4", "no range"),
+            ("1%..2 per day", "mixes the units"),
+            ("99999999999999999999", "too large"),
+        ];
+        for (text, why) in cases {
+            let error = text.parse::<Quantity>().unwrap_err();
+            assert!(error.contains(why), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! Pictures of numbers as SVG: stacked months, a band, a tornado, bars. Each has a text that says the same.
+//!
+//! Only positions on the page are floats here; every number that is written out is a text that the caller made.
+
+use std::fmt::Write as _;
+
+use super::html::escaped;
+
+/// A value with its text.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Value {
+    /// Where it stands.
+    pub at: f64,
+    /// How it is written.
+    pub text: String,
+}
+
+impl Value {
+    /// An amount of money, shown as people read it.
+    #[must_use]
+    pub fn new(amount: rust_decimal::Decimal, text: impl Into<String>) -> Self {
+        Value { at: f64::try_from(amount).unwrap_or(0.0), text: text.into() }
+    }
+}
+
+/// Name, value, and low and high where they are known.
+pub type Bar = (String, Value, Option<(Value, Value)>);
+
+/// A picture with its title.
+#[derive(Clone, Debug)]
+pub struct Chart {
+    /// What it shows.
+    pub title: String,
+    /// How it is drawn.
+    pub kind: Kind,
+}
+
+/// How a picture is drawn.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// Columns of several parts, with a band around their tops.
+    Stacked {
+        /// Names of the columns.
+        labels: Vec<String>,
+        /// Names of the parts, each with a value for every column.
+        series: Vec<(String, Vec<Value>)>,
+        /// Low, expected and high for every column.
+        band: Vec<[Value; 3]>,
+        /// A line that the columns should stay below.
+        limit: Option<Value>,
+    },
+    /// A line with a band around it.
+    Band {
+        /// Names of the points.
+        labels: Vec<String>,
+        /// Low, expected and high for every point.
+        points: Vec<[Value; 3]>,
+        /// A line that it should stay below.
+        limit: Option<Value>,
+    },
+    /// Bars to the left and the right of a middle.
+    Tornado {
+        /// Name, low and high of every bar.
+        bars: Vec<(String, Value, Value)>,
+        /// The middle.
+        middle: Value,
+    },
+    /// Bars from nought, with low and high where they are known.
+    Bars {
+        /// Name, value, and bounds of every bar.
+        bars: Vec<Bar>,
+    },
+}
+
+const WIDTH: f64 = 760.0;
+const ROW: f64 = 26.0;
+const COLOURS: usize = 8;
+
+/// The picture as an SVG element that takes its colours from the page, with a title and a text for those who cannot see it.
+#[must_use]
+pub fn svg(chart: &Chart, id: usize) -> String {
+    let (height, body, words) = match &chart.kind {
+        Kind::Stacked { labels, series, band, limit } => stacked(labels, series, band, limit.as_ref()),
+        Kind::Band { labels, points, limit } => band_of(labels, points, limit.as_ref()),
+        Kind::Tornado { bars, middle } => tornado(bars, middle),
+        Kind::Bars { bars } => bars_of(bars),
+    };
+    let title = escaped(&chart.title);
+    format!(
+        "<svg viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\" aria-labelledby=\"c{id}t c{id}d\" xmlns=\"http://www.w3.org/2000/svg\">\
+<title id=\"c{id}t\">{title}</title><desc id=\"c{id}d\">{}</desc>{body}</svg>",
+        escaped(&words)
+    )
+}
+
+/// Round steps for an axis up to the highest value.
+fn ticks(top: f64) -> Vec<f64> {
+    if top <= 0.0 || !top.is_finite() {
+        return vec![0.0];
+    }
+    let rough = top / 4.0;
+    let power = 10_f64.powf(rough.log10().floor());
+    let step = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|m| m * power).find(|s| *s >= rough).unwrap_or(power);
+    let count = (top / step).ceil() as usize;
+    (0..=count.min(12)).map(|i| i as f64 * step).collect()
+}
+
+fn tick_text(value: f64) -> String {
+    let text = if value >= 100.0 || value.fract().abs() < 1e-9 { format!("{value:.0}") } else { format!("{value:.4}") };
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+struct Plane {
+    top: f64,
+    height: f64,
+    left: f64,
+}
+
+impl Plane {
+    fn new(highest: f64, rows_below: usize) -> (Plane, String, f64) {
+        let axis = ticks(highest * 1.05);
+        let top = axis.last().copied().unwrap_or(1.0).max(f64::MIN_POSITIVE);
+        let plane = Plane { top, height: 240.0, left: 64.0 };
+        let mut svg = String::new();
+        for tick in &axis {
+            let y = plane.y(*tick);
+            let _ = write!(
+                svg,
+                "<line class=\"grid\" x1=\"{}\" x2=\"{WIDTH}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/><text class=\"axis\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+                plane.left,
+                plane.left - 8.0,
+                y + 4.0,
+                tick_text(*tick)
+            );
+        }
+        let height = plane.height + 40.0 + rows_below as f64 * 20.0;
+        (plane, svg, height)
+    }
+
+    fn y(&self, value: f64) -> f64 {
+        12.0 + self.height * (1.0 - value / self.top)
+    }
+
+    fn slot(&self, count: usize) -> f64 {
+        (WIDTH - self.left) / count.max(1) as f64
+    }
+
+    fn limit(&self, limit: Option<&Value>) -> String {
+        let Some(limit) = limit.filter(|l| l.at <= self.top) else { return String::new() };
+        let y = self.y(limit.at);
+        format!(
+            "<line class=\"limit\" x1=\"{}\" x2=\"{WIDTH}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/><text class=\"limit-text\" x=\"{WIDTH}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+            self.left,
+            y - 5.0,
+            escaped(&limit.text)
+        )
+    }
+
+    fn labels(&self, labels: &[String]) -> String {
+        let slot = self.slot(labels.len());
+        let every = (58.0 / slot).ceil().max(1.0) as usize;
+        let mut svg = String::new();
+        for (i, label) in labels.iter().enumerate().filter(|(i, _)| i % every == 0) {
+            let x = self.left + slot * (i as f64 + 0.5);
+            let y = self.height + 32.0;
+            let _ = write!(
+                svg,
+                "<text class=\"axis\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"middle\">{}</text>",
+                escaped(label)
+            );
+        }
+        svg
+    }
+}
+
+fn highest(band: &[[Value; 3]], limit: Option<&Value>) -> f64 {
+    let top = band.iter().map(|b| b[2].at).fold(0.0, f64::max);
+    // A budget far above the plan would flatten it: then the line is left out, and the words name it.
+    limit.map_or(top, |l| if l.at < top * 3.0 { top.max(l.at) } else { top })
+}
+
+fn triple(value: &[Value; 3]) -> String {
+    let [low, expected, high] = value;
+    if low.text == high.text {
+        expected.text.clone()
+    } else {
+        format!("{} ({} to {})", expected.text, low.text, high.text)
+    }
+}
+
+type Drawn = (f64, String, String);
+
+fn stacked(labels: &[String], series: &[(String, Vec<Value>)], band: &[[Value; 3]], limit: Option<&Value>) -> Drawn {
+    let rows = series.len().div_ceil(4);
+    let (plane, mut svg, height) = Plane::new(highest(band, limit), rows);
+    let slot = plane.slot(labels.len());
+    let wide = (slot * 0.68).min(64.0);
+    for (i, label) in labels.iter().enumerate() {
+        let x = plane.left + slot * (i as f64 + 0.5) - wide / 2.0;
+        let mut base = 0.0;
+        for (k, (name, values)) in series.iter().enumerate() {
+            let Some(value) = values.get(i).filter(|v| v.at > 0.0) else { continue };
+            let (upper, lower) = (plane.y(base + value.at), plane.y(base));
+            let _ = write!(
+                svg,
+                "<rect class=\"s{}\" x=\"{x:.1}\" y=\"{upper:.1}\" width=\"{wide:.1}\" height=\"{:.2}\"><title>{}</title></rect>",
+                k % COLOURS,
+                (lower - upper).max(0.4),
+                escaped(&format!("{label}, {name}: {}", value.text))
+            );
+            base += value.at;
+        }
+        if let Some([low, expected, high]) = band.get(i).filter(|b| b[2].at > b[0].at) {
+            let middle = x + wide / 2.0;
+            let _ = write!(
+                svg,
+                "<g class=\"whisker\"><line x1=\"{middle:.1}\" x2=\"{middle:.1}\" y1=\"{:.1}\" y2=\"{:.1}\"/><line x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{:.1}\" y2=\"{:.1}\"/><line x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{:.1}\" y2=\"{:.1}\"/><title>{}</title></g>",
+                plane.y(low.at),
+                plane.y(high.at),
+                middle - 5.0,
+                middle + 5.0,
+                plane.y(low.at),
+                plane.y(low.at),
+                middle - 5.0,
+                middle + 5.0,
+                plane.y(high.at),
+                plane.y(high.at),
+                escaped(&format!("{label}: {}", triple(&[low.clone(), expected.clone(), high.clone()])))
+            );
+        }
+    }
+    svg += &plane.limit(limit);
+    svg += &plane.labels(labels);
+    for (k, (name, _)) in series.iter().enumerate() {
+        let (x, y) = (plane.left + (k % 4) as f64 * 172.0, plane.height + 54.0 + (k / 4) as f64 * 20.0);
+        let short: String =
+            if name.chars().count() > 22 { name.chars().take(21).chain(['…']).collect() } else { name.clone() };
+        let _ = write!(
+            svg,
+            "<rect class=\"s{}\" x=\"{x:.1}\" y=\"{:.1}\" width=\"11\" height=\"11\" rx=\"2\"/><text class=\"key\" x=\"{:.1}\" y=\"{y:.1}\">{}</text>",
+            k % COLOURS,
+            y - 10.0,
+            x + 17.0,
+            escaped(&short)
+        );
+    }
+    let words =
+        labels.iter().zip(band).map(|(label, b)| format!("{label}: {}", triple(b))).collect::<Vec<_>>().join("; ");
+    (height + 4.0, svg, words)
+}
+
+fn band_of(labels: &[String], points: &[[Value; 3]], limit: Option<&Value>) -> Drawn {
+    let (plane, mut svg, height) = Plane::new(highest(points, limit), 0);
+    let slot = plane.slot(labels.len());
+    let x = |i: usize| plane.left + slot * (i as f64 + 0.5);
+    let at = |i: usize, v: &Value| format!("{:.1},{:.1}", x(i), plane.y(v.at));
+    let upper: Vec<String> = points.iter().enumerate().map(|(i, p)| at(i, &p[2])).collect();
+    let lower: Vec<String> = points.iter().enumerate().rev().map(|(i, p)| at(i, &p[0])).collect();
+    let line: Vec<String> = points.iter().enumerate().map(|(i, p)| at(i, &p[1])).collect();
+    let _ = write!(svg, "<polygon class=\"band\" points=\"{} {}\"/>", upper.join(" "), lower.join(" "));
+    let _ = write!(svg, "<polyline class=\"line\" points=\"{}\"/>", line.join(" "));
+    for (i, (label, point)) in labels.iter().zip(points).enumerate() {
+        let _ = write!(
+            svg,
+            "<circle class=\"dot\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3.5\"><title>{}</title></circle>",
+            x(i),
+            plane.y(point[1].at),
+            escaped(&format!("{label}: {}", triple(point)))
+        );
+    }
+    svg += &plane.limit(limit);
+    svg += &plane.labels(labels);
+    let words =
+        labels.iter().zip(points).map(|(label, p)| format!("{label}: {}", triple(p))).collect::<Vec<_>>().join("; ");
+    (height, svg, words)
+}
+
+/// Names at the left, cut where they are too long.
+fn name_at(y: f64, name: &str, width: usize) -> String {
+    let short: String = if name.chars().count() > width {
+        name.chars().take(width - 1).chain(['…']).collect()
+    } else {
+        name.to_owned()
+    };
+    format!("<text class=\"key\" x=\"0\" y=\"{y:.1}\">{}</text>", escaped(&short))
+}
+
+fn tornado(bars: &[(String, Value, Value)], middle: &Value) -> Drawn {
+    let (left, right) = (296.0, WIDTH - 84.0);
+    let least = bars.iter().map(|(_, a, b)| a.at.min(b.at)).fold(middle.at, f64::min);
+    let most = bars.iter().map(|(_, a, b)| a.at.max(b.at)).fold(middle.at, f64::max);
+    let scale = if most > least { (right - left - 84.0) / (most - least) } else { 0.0 };
+    let x = |value: f64| left + 84.0 + (value - least) * scale;
+    let mut svg = String::new();
+    for (i, (name, low, high)) in bars.iter().enumerate() {
+        let y = 6.0 + i as f64 * ROW;
+        let (a, b) = (x(low.at.min(high.at)), x(low.at.max(high.at)));
+        let (first, last) = if low.at <= high.at { (low, high) } else { (high, low) };
+        svg += &name_at(y + 14.0, name, 34);
+        let _ = write!(
+            svg,
+            "<rect class=\"s0\" x=\"{a:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"17\" rx=\"2\"><title>{}</title></rect><text class=\"axis\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text><text class=\"axis\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+            (b - a).max(1.0),
+            escaped(&format!("{name}: {} to {}", low.text, high.text)),
+            a - 6.0,
+            y + 13.0,
+            escaped(&first.text),
+            b + 6.0,
+            y + 13.0,
+            escaped(&last.text)
+        );
+    }
+    let height = 6.0 + bars.len() as f64 * ROW;
+    let _ = write!(
+        svg,
+        "<line class=\"middle\" x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"0\" y2=\"{height:.1}\"/><text class=\"axis\" x=\"{0:.1}\" y=\"{1:.1}\" text-anchor=\"middle\">{2}</text>",
+        x(middle.at),
+        height + 14.0,
+        escaped(&middle.text)
+    );
+    let words = bars.iter().map(|(name, low, high)| format!("{name}: {} to {}", low.text, high.text));
+    (height + 22.0, svg, words.collect::<Vec<_>>().join("; "))
+}
+
+fn bars_of(bars: &[Bar]) -> Drawn {
+    let (left, right) = (316.0, WIDTH - 90.0);
+    let most = bars
+        .iter()
+        .map(|(_, v, bounds)| bounds.as_ref().map_or(v.at, |(_, high)| high.at.max(v.at)))
+        .fold(0.0, f64::max);
+    let scale = if most > 0.0 { (right - left) / most } else { 0.0 };
+    let mut svg = String::new();
+    for (i, (name, value, bounds)) in bars.iter().enumerate() {
+        let y = 6.0 + i as f64 * ROW;
+        svg += &name_at(y + 14.0, name, 40);
+        let end = left + value.at * scale;
+        let _ = write!(
+            svg,
+            "<rect class=\"s0\" x=\"{left}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"17\" rx=\"2\"><title>{}</title></rect>",
+            (end - left).max(1.0),
+            escaped(&format!("{name}: {}", value.text))
+        );
+        let mut text_at = end;
+        if let Some((low, high)) = bounds.as_ref().filter(|(low, high)| high.at > low.at) {
+            let (a, b, middle) = (left + low.at * scale, left + high.at * scale, y + 8.5);
+            let _ = write!(
+                svg,
+                "<g class=\"whisker\"><line x1=\"{a:.1}\" x2=\"{b:.1}\" y1=\"{middle:.1}\" y2=\"{middle:.1}\"/></g>"
+            );
+            text_at = b.max(end);
+        }
+        let _ = write!(
+            svg,
+            "<text class=\"axis\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+            text_at + 6.0,
+            y + 13.0,
+            escaped(&value.text)
+        );
+    }
+    let words = bars.iter().map(|(name, value, _)| format!("{name}: {}", value.text));
+    (8.0 + bars.len() as f64 * ROW, svg, words.collect::<Vec<_>>().join("; "))
+}
