@@ -487,7 +487,9 @@ impl StreamCounter {
             self.workers = Workers::start(&self.tokenizer, self.threads);
         }
         self.pending.drain(..done);
-        self.enough = self.pending.len() + cut::CHUNK / 2;
+        // Where there is no border the same text is looked through again, so each time half as much more is awaited.
+        let held = self.pending.len();
+        self.enough = (held + (held / 2).max(cut::CHUNK / 2)).min(cut::STRETCH + cut::CHUNK / 2);
     }
 }
 
