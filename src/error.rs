@@ -30,6 +30,9 @@ pub enum Error {
     /// Price files with errors; the text shows each with its line.
     #[error("{0}")]
     Prices(String),
+    /// Something that a model cannot be sent, or that has no count.
+    #[error(transparent)]
+    Uncountable(#[from] crate::tokenizer::chat::Refused),
     /// Input that cannot be read.
     #[error(transparent)]
     Input(#[from] InputError),
@@ -61,6 +64,7 @@ impl Error {
             | Error::Date(_)
             | Error::Span(_)
             | Error::Tokenizer(_)
+            | Error::Uncountable(_)
             | Error::Prices(_)
             | Error::NothingPriced => 2,
             Error::Strict(_) => 3,

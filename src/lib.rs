@@ -27,6 +27,7 @@ pub mod calculator;
 #[doc(hidden)]
 pub mod cli;
 pub mod context;
+pub mod conversation;
 pub mod error;
 pub mod input;
 pub mod meter;

@@ -1,7 +1,6 @@
 //! The page of a plan in a real browser. Chromium is not everywhere, so this runs when it is asked for:
 //! `cargo test --test page -- --ignored`.
 
-#[allow(dead_code, reason = "a page needs little of it")]
 mod support;
 
 use std::process::Command;

@@ -101,6 +101,33 @@ impl Estimate {
     }
 }
 
+impl Estimate {
+    /// Adds what another piece of work costs at the same rates; lines of one meter at one rate become one.
+    ///
+    /// # Errors
+    /// `None` where the sum has more digits than farebox carries.
+    #[must_use]
+    pub fn plus(mut self, other: &Estimate) -> Option<Estimate> {
+        self.low = self.low.checked_add(other.low)?;
+        self.high = self.high.checked_add(other.high)?;
+        self.cost.total = self.cost.total.checked_add(other.cost.total)?;
+        for line in &other.cost.lines {
+            let alike = |l: &&mut super::LineItem| (l.meter, l.rate, l.per) == (line.meter, line.rate, line.per);
+            match self.cost.lines.iter_mut().find(alike) {
+                Some(sum) => {
+                    sum.quantity = sum.quantity.checked_add(line.quantity)?;
+                    sum.usd = sum.usd.checked_add(line.usd)?;
+                }
+                None => self.cost.lines.push(*line),
+            }
+        }
+        let new =
+            other.cost.applied.iter().filter(|what| !self.cost.applied.contains(what)).cloned().collect::<Vec<_>>();
+        self.cost.applied.extend(new);
+        Some(self)
+    }
+}
+
 impl Work {
     /// The usage of one request at chosen numbers of prompt and answer tokens.
     fn usage(&self, input: u64, output: u64) -> Usage {

@@ -21,6 +21,7 @@ pub mod projection;
 pub mod rules;
 pub mod shape;
 pub mod simulate;
+pub mod switch;
 pub mod tariff;
 pub mod workload;
 
@@ -179,8 +180,24 @@ pub fn price(
     context: &Context,
     at: Instant,
 ) -> Result<Cost, Refusal> {
+    price_sized(head, model, usage, context, at, usage.prompt_tokens())
+}
+
+/// [`price`] for the sum of several requests, whose tier does not depend on the sum: `prompt_tokens` is how long the
+/// prompt of each was.
+///
+/// # Errors
+/// A [`Refusal`] that names what has no price and the way out.
+pub fn price_sized(
+    head: &ProviderHead,
+    model: &ModelCard,
+    usage: &Usage,
+    context: &Context,
+    at: Instant,
+    prompt_tokens: u64,
+) -> Result<Cost, Refusal> {
     let card = rates_at(head, model, at)?;
-    let request = Request::new(head, model, card, usage, context, at);
+    let request = Request { prompt_tokens, ..Request::new(head, model, card, usage, context, at) };
     request.refuse_unknown_values()?;
     let mut cost = Cost {
         lines: Vec::with_capacity(4),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
+use super::chat::{MediaFlags, Spot, alone};
 use super::count_tree::{self, Node};
 use super::data::load;
 use super::out::Out;
@@ -17,6 +18,7 @@ use crate::error::Error;
 use crate::input::lines::{Lines, text_field};
 use crate::input::text::{Source, read_blocks, walk};
 use crate::report::{Cell, Column, Format, Report, Tone, write_json_line};
+use crate::tokenizer::chat::{Framing, Template};
 use crate::tokenizer::limit::{Limit, Place};
 use crate::tokenizer::{Basis, StreamCounter, TokenCount, Tokenizer, from_file};
 
@@ -30,11 +32,15 @@ use crate::tokenizer::{Basis, StreamCounter, TokenCount, Tokenizer, from_file};
   farebox count src --tree --min-share 2 -m gpt-4o -m claude-opus-4-6
   farebox count book.txt -m gpt-4o --budget 100000
   cat notes.md | farebox count -m gpt-4o
+  farebox count --chat -m gpt-4o -m claude-opus-4-6 request.json
+  farebox count --chat-template qwen3 requests.jsonl
+  farebox count -m gpt-4o -m claude-opus-4-6 --image photo.jpg --image 1024x768:low
 
-A count of plain text is the text alone: no special tokens and no message frame.")]
+A count of plain text is the text alone: no special tokens and no message frame. With --chat it is what the provider
+bills for the request: messages, tools and attachments with the frame around them.")]
 pub(crate) struct Args {
     #[command(flatten)]
-    text: TextFlags,
+    pub text: TextFlags,
     /// Count as this model does: provider/model, a model id, or an alias; repeatable
     #[arg(long = "model", short = 'm', value_name = "MODEL")]
     models: Vec<String>,
@@ -44,6 +50,15 @@ pub(crate) struct Args {
     /// Count the string in this field of each line of JSON Lines input
     #[arg(long, value_name = "FIELD")]
     jsonl: Option<String>,
+    /// Read requests (messages, tools …) in any provider's form and count what is billed, frame included
+    #[arg(long, conflicts_with_all = ["jsonl", "tree"])]
+    pub chat: bool,
+    /// Read requests and count the prompt that this published template writes; repeatable
+    #[arg(long = "chat-template", value_name = "NAME", conflicts_with_all = ["jsonl", "tree", "models", "tokenizers"],
+          value_parser = clap::builder::PossibleValuesParser::new(Template::ALL.iter().map(|t| t.name())))]
+    templates: Vec<String>,
+    #[command(flatten)]
+    media: MediaFlags,
     /// Show folders with their share of the tokens, the largest first
     #[arg(long, conflicts_with = "jsonl")]
     tree: bool,
@@ -52,7 +67,7 @@ pub(crate) struct Args {
     min_share: f64,
     /// Say where a text has to end to be at most so many tokens; exit with 1 when one is longer
     #[arg(long, value_name = "TOKENS", conflicts_with = "tree")]
-    budget: Option<u64>,
+    pub budget: Option<u64>,
     /// Exit with 3 when a line or file could not be counted
     #[arg(long)]
     strict: bool,
@@ -60,9 +75,9 @@ pub(crate) struct Args {
     #[arg(long)]
     verify: bool,
     #[command(flatten)]
-    prices: PriceFlags,
+    pub prices: PriceFlags,
     #[command(flatten)]
-    output: OutputFlags,
+    pub output: OutputFlags,
 }
 
 fn percent(text: &str) -> Result<f64, String> {
@@ -71,13 +86,21 @@ fn percent(text: &str) -> Result<f64, String> {
 }
 
 /// One thing to count with: a tokenizer, and the model it stands for where one was asked for.
-struct Counting {
+pub(crate) struct Counting {
     tokenizer: Arc<dyn Tokenizer>,
     choice: Choice,
     model: Option<(String, String)>,
     context_window: Option<u64>,
     /// What counts a second time.
     second: Option<Second>,
+    /// How its requests are counted.
+    pub requests: Requests,
+}
+
+/// How a request is turned into a prompt.
+pub(crate) enum Requests {
+    Framed(Box<Framing>),
+    Template(Template),
 }
 
 impl Counting {
@@ -85,19 +108,46 @@ impl Counting {
         let is_file = name.ends_with(".json") || name.contains(['/', '\\']) || Path::new(name).is_file();
         let tokenizer = if is_file { from_file(name)? } else { load(name)? };
         let choice = Choice { name: tokenizer.name().to_owned(), assumed: false };
-        Ok(Counting { tokenizer, choice, model: None, context_window: None, second: None })
+        let requests = Requests::Framed(Box::new(Framing::of("", tokenizer.clone(), false)));
+        Ok(Counting { tokenizer, choice, model: None, context_window: None, second: None, requests })
     }
 
-    fn of_model(asked: &str, setup: &Setup) -> Result<Counting, Error> {
+    pub fn of_model(asked: &str, setup: &Setup) -> Result<Counting, Error> {
         let found = setup.find(asked)?;
         let choice = Choice::of(&found, setup);
         let model = Some((found.provider.id.clone(), found.model.id.clone()));
         let context_window = found.model.info.context_window;
-        Ok(Counting { tokenizer: load(&choice.name)?, choice, model, context_window, second: None })
+        let tokenizer = load(&choice.name)?;
+        let requests = Requests::Framed(Box::new(Framing::of(&found.full_id(), tokenizer.clone(), choice.assumed)));
+        Ok(Counting { tokenizer, choice, model, context_window, second: None, requests })
+    }
+
+    fn of_template(name: &str) -> Result<Counting, Error> {
+        let template = Template::named(name).ok_or_else(|| Error::Usage(format!("no template is called {name:?}")))?;
+        let tokenizer = load(template.tokenizer())?;
+        let choice = Choice { name: tokenizer.name().to_owned(), assumed: false };
+        Ok(Counting {
+            tokenizer,
+            choice,
+            model: None,
+            context_window: None,
+            second: None,
+            requests: Requests::Template(template),
+        })
+    }
+
+    /// The framing of a model: attachments have no rule without one.
+    fn framing(&self) -> Result<&Framing, Error> {
+        match &self.requests {
+            Requests::Framed(framing) if self.model.is_some() => Ok(framing),
+            _ => Err(Error::Usage(
+                "what an attachment costs depends on the model\n  help: give one, such as --model gpt-4o".into(),
+            )),
+        }
     }
 
     /// `provider/model`, or the tokenizer's name where no model was asked for.
-    fn name(&self) -> String {
+    pub fn name(&self) -> String {
         self.model.as_ref().map_or_else(|| self.choice.name.clone(), |(provider, model)| format!("{provider}/{model}"))
     }
 
@@ -109,6 +159,9 @@ impl Counting {
             fields.insert("model".into(), json!(model));
         }
         fields.insert("tokenizer".into(), json!(self.choice.name));
+        if let Requests::Template(template) = &self.requests {
+            fields.insert("template".into(), json!(template.name()));
+        }
         fields
     }
 }
@@ -124,6 +177,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     let mut run = Run { args: &args, counting: &counting, failed: 0, over_budget: 0 };
     let result = match &args.jsonl {
         Some(field) => run.count_lines(field, &mut sink),
+        None if args.chat || !args.templates.is_empty() => run.count_requests(&mut sink),
         None if args.tree => run.count_tree(&mut sink),
         None => run.count_texts(&mut sink),
     };
@@ -152,22 +206,25 @@ fn what_to_count_with(args: &Args) -> Result<Vec<Counting>, Error> {
             counting.push(Counting::of_model(model, &setup)?);
         }
     }
-    if counting.is_empty() {
+    for name in &args.templates {
+        counting.push(Counting::of_template(name)?);
+    }
+    if counting.is_empty() && !args.chat {
         return Err(Error::Usage("count for which model?\n  help: give --model gpt-4o or --tokenizer o200k_base; both repeat, `farebox models` lists the models".into()));
     }
     Ok(counting)
 }
 
 /// One run of the command: what it counts with, and what went wrong so far.
-struct Run<'a> {
-    args: &'a Args,
-    counting: &'a [Counting],
-    failed: u64,
-    over_budget: u64,
+pub(crate) struct Run<'a> {
+    pub args: &'a Args,
+    pub counting: &'a [Counting],
+    pub failed: u64,
+    pub over_budget: u64,
 }
 
 /// A count, and where the text has to end to stay within the budget if it is longer.
-type Counted = (TokenCount, Option<Place>);
+pub(crate) type Counted = (TokenCount, Option<Place>);
 
 impl Run<'_> {
     /// Files, folders, standard input or `--text`: a row for each, and a total where there are several.
@@ -176,7 +233,7 @@ impl Run<'_> {
         let files = self.each_text(|run, name, counts| {
             for ((counting, (count, place)), total) in run.counting.iter().zip(counts).zip(&mut totals) {
                 *total += count;
-                sink.row(name, None, counting, (count, place))?;
+                sink.row(name, Spot::default(), counting, (count, place))?;
             }
             Ok(())
         })?;
@@ -200,14 +257,15 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Counts every text in turn, and says how many there are.
+    /// Counts every text and every attachment in turn, and says how many there are.
     ///
     /// A folder holds all kinds of files: one that is not text is named and passed over.
     fn each_text(
         &mut self,
         mut take: impl FnMut(&Self, &str, Vec<Counted>) -> Result<(), Error>,
     ) -> Result<usize, Error> {
-        let sources = self.sources()?;
+        let media = self.args.media.read()?;
+        let sources = if media.is_empty() || self.args.text.is_given() { self.sources()? } else { Vec::new() };
         for (source, from_folder) in &sources {
             match self.count_text(source) {
                 Ok(counts) => take(self, &source.name(), counts)?,
@@ -218,7 +276,24 @@ impl Run<'_> {
                 Err(error) => return Err(error),
             }
         }
-        Ok(sources.len())
+        for (name, media) in &media {
+            let request = alone(media.clone());
+            let mut counts = Vec::with_capacity(self.counting.len());
+            for counting in self.counting {
+                let counted = counting.framing()?.count(&request)?;
+                self.note(&format!("{name}: {}", counting.name()), &counted.notes);
+                counts.push((counted.count, None));
+            }
+            take(self, name, counts)?;
+        }
+        Ok(sources.len() + media.len())
+    }
+
+    /// What a person should know about a count.
+    pub fn note(&self, place: &str, notes: &[String]) {
+        if !self.args.output.quiet {
+            notes.iter().for_each(|note| say(&format!("note: {place}: {note}")));
+        }
     }
 
     /// Everything to read, and whether it is from a folder.
@@ -276,7 +351,7 @@ impl Run<'_> {
                             let mut counter = Counter::new(counting, self.args.budget);
                             counter.push(&text);
                             let counted = self.finished(counter);
-                            sink.row(&source.name(), Some(number), counting, counted)?;
+                            sink.row(&source.name(), Spot::line(number), counting, counted)?;
                         }
                     }
                     Err(problem) => {
@@ -314,7 +389,7 @@ impl<'a> Counter<'a> {
 }
 
 /// Where rows go: straight out as JSON Lines, since a million lines need no table in memory, or into a report.
-struct Sink {
+pub(crate) struct Sink {
     flags: OutputFlags,
     out: Out,
     report: Report,
@@ -339,8 +414,8 @@ impl Sink {
         Ok(Sink { out: Out::open(flags.output.as_deref())?, flags: flags.clone(), report, is_tree: false })
     }
 
-    fn row(&mut self, source: &str, line: Option<u64>, counting: &Counting, counted: Counted) -> Result<(), Error> {
-        let machine = row_json(source, line, counting, counted);
+    pub fn row(&mut self, source: &str, spot: Spot, counting: &Counting, counted: Counted) -> Result<(), Error> {
+        let machine = row_json(source, spot, counting, counted);
         if self.flags.format == Format::Jsonl {
             write_json_line(&machine, &mut self.out)?;
             return Ok(());
@@ -350,7 +425,7 @@ impl Sink {
         let bound = |n| if count.basis == Basis::Exact { Cell::default() } else { Cell::quantity(n) };
         let cells = [
             Cell::text(source),
-            line.map_or_else(Cell::default, Cell::quantity),
+            spot.line.map_or_else(Cell::default, Cell::quantity),
             model.unwrap_or_default(),
             Cell::text(&counting.choice.name),
             Cell::quantity(count.tokens),
@@ -378,7 +453,7 @@ impl Sink {
                 Cell::quantity(total.tokens).people,
                 total.basis
             ));
-            list.push(Value::Object(row_json("total", None, counting, (*total, None))));
+            list.push(Value::Object(row_json("total", Spot::default(), counting, (*total, None))));
         }
         self.report.machine.insert("totals".into(), list.into());
     }
@@ -411,11 +486,14 @@ fn place_cell(place: Place) -> Cell {
     Cell::pair(format!("line {line}, column {}", place.column), place.byte.to_string())
 }
 
-fn row_json(source: &str, line: Option<u64>, counting: &Counting, (count, place): Counted) -> Map<String, Value> {
+fn row_json(source: &str, spot: Spot, counting: &Counting, (count, place): Counted) -> Map<String, Value> {
     let mut row = Map::new();
     row.insert("source".into(), json!(source));
-    if let Some(line) = line {
+    if let Some(line) = spot.line {
         row.insert("line".into(), json!(line));
+    }
+    if let Some(item) = spot.item {
+        row.insert("item".into(), json!(item));
     }
     row.extend(counting.identity());
     count_fields(&mut row, count);

@@ -134,7 +134,7 @@ struct Sum<'a> {
 
 impl<'a> Sum<'a> {
     /// `None` where one of the prompts has no price.
-    fn of(found: &'a Found, priced: impl Iterator<Item = Priced<'a>>) -> Option<Self> {
+    fn of(found: &'a Found, priced: impl Iterator<Item = Priced>) -> Option<Self> {
         let mut sum = Sum { found, tokens: TokenCount::default(), total: Usd::ZERO, low: Usd::ZERO, high: Usd::ZERO };
         for one in priced {
             let estimate = one.result.ok()?;

@@ -2,16 +2,22 @@
 
 use serde_json::{Map, Value, json};
 
+use super::chat::{MediaFlags, alone, holds_requests};
+use super::data::load;
+use super::estimate_requests::price_requests;
 use super::shared::{OutputFlags, PriceFlags, Setup, matched_note, table_json, table_line};
 use super::work::{Choice, TextFlags, count, span, typed};
 use crate::calculator::Refusal;
 use crate::calculator::estimate::{Estimate, Span, Work, estimate};
 use crate::context::{Context, Dimension};
+use crate::conversation::Media;
 use crate::error::Error;
+use crate::input::text::Source;
 use crate::meter::Side;
 use crate::money::Usd;
 use crate::pricing::Found;
 use crate::report::{Cell, Column, Readers, Report, Tone};
+use crate::tokenizer::chat::Framing;
 use crate::tokenizer::{Basis, TokenCount};
 
 /// Say what prompts would cost before they are sent
@@ -20,14 +26,25 @@ use crate::tokenizer::{Basis, TokenCount};
   farebox estimate prompt.txt -m gpt-4o-mini --output-tokens 500
   farebox estimate --text 'Why is the sky blue?' -m claude-opus-4-6 -m gemini-2.5-pro --output-tokens 200..800
   farebox estimate --input-tokens 10000 --output-tokens 10000 -m gpt-4-turbo --at 2024-12-01
-  cat prompt.txt | farebox estimate -m deepseek-chat --output-tokens 1000 --requests 5000 --format json")]
+  cat prompt.txt | farebox estimate -m deepseek-chat --output-tokens 1000 --requests 5000 --format json
+  farebox estimate request.json -m gpt-4o -m claude-opus-4-6
+  farebox estimate batch.jsonl --output-tokens 200..400
+  farebox estimate --text 'What is this?' --image photo.jpg -m gpt-4o
+
+A .json or .jsonl file of requests, or of batch requests, is counted as the provider bills it: messages, tools and
+attachments with the frame around them, for the models that it names or those of --model.")]
 pub(crate) struct Args {
     #[command(flatten)]
     text: TextFlags,
     #[command(flatten)]
     work: WorkFlags,
-    /// Model: provider/model, a model id, or an alias; repeatable
-    #[arg(long = "model", short = 'm', value_name = "MODEL", required = true)]
+    #[command(flatten)]
+    media: MediaFlags,
+    /// Read every input as requests (messages, tools …), whatever its name
+    #[arg(long)]
+    chat: bool,
+    /// Model: provider/model, a model id, or an alias; repeatable. Requests that name theirs need none
+    #[arg(long = "model", short = 'm', value_name = "MODEL")]
     models: Vec<String>,
     /// Exit with 3 when something could not be priced
     #[arg(long)]
@@ -97,13 +114,23 @@ pub(crate) fn count_all(
     if let Some(tokens) = work.input_tokens {
         return Ok(vec![Counted { source: None, tokens: vec![typed(tokens); models.len()] }]);
     }
+    count_sources(&text.sources("--text TEXT or --input-tokens N")?, text.binary, models, setup, quiet)
+}
+
+fn count_sources(
+    sources: &[Source],
+    binary: bool,
+    models: &[Found],
+    setup: &Setup,
+    quiet: bool,
+) -> Result<Vec<Counted>, Error> {
     let wanted: Vec<Choice> = models.iter().map(|found| Choice::of(found, setup)).collect();
     let mut distinct = wanted.clone();
     distinct.sort_by(|a, b| (&a.name, a.assumed).cmp(&(&b.name, b.assumed)));
     distinct.dedup();
     let mut counted = Vec::new();
-    for source in text.sources("--text TEXT or --input-tokens N")? {
-        let counts = count(&source, &distinct, text.binary, quiet)?;
+    for source in sources {
+        let counts = count(source, &distinct, binary, quiet)?;
         let of = |choice: &Choice| {
             distinct.iter().zip(&counts).find(|(d, _)| *d == choice).map_or_else(TokenCount::default, |(_, c)| *c)
         };
@@ -113,28 +140,46 @@ pub(crate) fn count_all(
 }
 
 /// A model with one prompt's work and what it would cost.
-pub(crate) struct Priced<'a> {
-    pub found: &'a Found,
-    pub source: Option<&'a str>,
+pub(crate) struct Priced {
+    pub found: Found,
+    pub source: Option<String>,
     pub tokens: TokenCount,
     pub work: Work,
     pub result: Result<Estimate, Refusal>,
     /// Whether the length of the answer was given; otherwise it is anything up to the model's limit.
     pub answer_given: bool,
+    /// How many requests of a file these are together.
+    pub of_requests: Option<u64>,
 }
 
 /// Prices a prompt for a model. An answer whose length nobody gave is priced as the range from none to the longest.
-pub(crate) fn price_one<'a>(
-    found: &'a Found,
-    source: Option<&'a str>,
+pub(crate) fn price_one(
+    found: &Found,
+    source: Option<&str>,
     tokens: TokenCount,
     flags: &WorkFlags,
     setup: &Setup,
-) -> Priced<'a> {
+) -> Priced {
+    price_capped(found, source, tokens, flags, None, setup)
+}
+
+/// The same for a request that allows an answer of so many tokens and no more.
+pub(crate) fn price_capped(
+    found: &Found,
+    source: Option<&str>,
+    tokens: TokenCount,
+    flags: &WorkFlags,
+    cap: Option<u64>,
+    setup: &Setup,
+) -> Priced {
     let writes =
         !matches!(found.model.info.kind, crate::pricing::card::Kind::Embedding | crate::pricing::card::Kind::Rerank);
-    let longest = if writes { found.model.info.max_output.unwrap_or(0) } else { 0 };
-    let output = flags.output_tokens.unwrap_or(Span { low: 0, expected: 0, high: longest });
+    let limit = found.model.info.max_output;
+    let longest = if writes { cap.map_or(limit, |cap| Some(limit.map_or(cap, |limit| limit.min(cap)))) } else { None };
+    let output = match flags.output_tokens {
+        Some(given) => capped(given, cap),
+        None => Span { low: 0, expected: 0, high: longest.unwrap_or(0) },
+    };
     let work = Work {
         input: span(tokens),
         cache_read: flags.cached_tokens,
@@ -143,19 +188,29 @@ pub(crate) fn price_one<'a>(
         context: flags.context_for(found),
     };
     let result = estimate(&found.provider, &found.model, &work, setup.at);
-    Priced { found, source, tokens, work, result, answer_given: flags.output_tokens.is_some() || !writes }
+    let answer_given = flags.output_tokens.is_some() || !writes;
+    let (found, source) = (found.clone(), source.map(str::to_owned));
+    Priced { found, source, tokens, work, result, answer_given, of_requests: None }
 }
 
-impl Priced<'_> {
+fn capped(span: Span, cap: Option<u64>) -> Span {
+    let cap = cap.unwrap_or(u64::MAX);
+    Span { low: span.low.min(cap), expected: span.expected.min(cap), high: span.high.min(cap) }
+}
+
+impl Priced {
     /// The row in machine forms.
     pub fn machine(&self, setup: &Setup) -> Map<String, Value> {
         let mut row = Map::new();
-        if let Some(source) = self.source {
+        if let Some(source) = &self.source {
             row.insert("source".into(), json!(source));
         }
         row.insert("provider".into(), json!(self.found.provider.id));
         row.insert("model".into(), json!(self.found.model.id));
         row.insert("requests".into(), json!(self.work.requests));
+        if let Some(n) = self.of_requests {
+            row.insert("requests_in_file".into(), json!(n));
+        }
         match &self.result {
             Ok(estimate) => {
                 self.priced_fields(&mut row, estimate);
@@ -245,15 +300,18 @@ impl Priced<'_> {
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     let setup = args.prices.setup()?;
     let models = setup.find_all(&args.models)?;
-    let counted = count_all(&args.text, &args.work, &models, &setup, args.output.quiet)?;
-    let several = counted.len() > 1;
-    let priced: Vec<Priced> = counted
+    let prompts = prompts(&args, &models, &setup)?;
+    let counted = &prompts.counted;
+    let mut priced: Vec<Priced> = counted
         .iter()
         .flat_map(|prompt| {
             let with_tokens = models.iter().zip(&prompt.tokens);
             with_tokens.map(|(found, tokens)| price_one(found, prompt.source.as_deref(), *tokens, &args.work, &setup))
         })
         .collect();
+    let read = price_requests(&prompts.requests, &models, &args.work, &setup, args.output.quiet)?;
+    priced.extend(read.priced);
+    let several = priced.len() > models.len().max(1);
     let mut report = Report::new([
         Column::text("source", "source").optional(),
         Column::text("model", "model"),
@@ -268,7 +326,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     for row in &priced {
         let shown = report.push(
             [
-                row.source.map_or_else(|| Cell::absent("numbers"), Cell::text),
+                row.source.as_deref().map_or_else(|| Cell::absent("numbers"), Cell::text),
                 Cell::text(row.found.full_id()),
                 row.tokens_cell(),
                 Cell::text(row.tokens.basis.to_string()),
@@ -280,6 +338,9 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
             ],
             Value::Object(row.machine(&setup)),
         );
+        if let Some(n) = row.of_requests.filter(|n| *n > 1) {
+            shown.detail.push(format!("{n} requests"));
+        }
         match &row.result {
             Err(refusal) => shown.detail.extend(refusal.to_string().lines().map(str::to_owned)),
             Ok(estimate) if !estimate.cost.applied.is_empty() => {
@@ -288,29 +349,91 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
             Ok(_) => {}
         }
     }
-    let totals = totals(&priced, &models);
+    let totals = totals(&priced);
     if several {
-        report.notes.extend(
-            totals
-                .iter()
-                .map(|(id, total)| format!("{id}: {} for all {} prompts", setup.money(*total).people, counted.len())),
-        );
+        report
+            .notes
+            .extend(totals.iter().map(|(id, total)| format!("{id}: {} for all prompts", setup.money(*total).people)));
     }
     finish(&mut report, &priced, &args.models, &models, &setup, args.work.requests);
     report
         .machine
         .insert("totals".into(), totals.iter().map(|(id, total)| json!({"model": id, "total_usd": total})).collect());
     args.output.write(report)?;
-    verdict(&priced, args.strict, &args.output)
+    match read.failed {
+        0 => verdict(&priced, args.strict, &args.output),
+        failed if args.strict => Err(Error::Strict(failed)),
+        _ if priced.is_empty() => Err(Error::NothingPriced),
+        _ => verdict(&priced, args.strict, &args.output),
+    }
+}
+
+/// What there is to price: texts and attachments that were counted, and sources of requests, which name their own models.
+struct Prompts {
+    counted: Vec<Counted>,
+    requests: Vec<Source>,
+}
+
+fn prompts(args: &Args, models: &[Found], setup: &Setup) -> Result<Prompts, Error> {
+    let media = args.media.read()?;
+    let reads = args.work.input_tokens.is_none() && (media.is_empty() || args.text.is_given());
+    let sources = if reads { args.text.sources("--text TEXT or --input-tokens N")? } else { Vec::new() };
+    let (requests, texts): (Vec<_>, Vec<_>) = sources.into_iter().partition(|s| args.chat || holds_requests(s));
+    if models.is_empty() && (requests.is_empty() || !texts.is_empty()) {
+        return Err(Error::Usage(
+            "estimate for which model?\n  help: give --model gpt-4o, which repeats; `farebox models` lists the models"
+                .into(),
+        ));
+    }
+    let mut counted = match args.work.input_tokens {
+        Some(_) => count_all(&args.text, &args.work, models, setup, args.output.quiet)?,
+        None => count_sources(&texts, args.text.binary, models, setup, args.output.quiet)?,
+    };
+    if counted.is_empty() && requests.is_empty() {
+        counted.push(Counted { source: None, tokens: vec![TokenCount::default(); models.len()] });
+    }
+    for (name, media) in media {
+        add_media(&mut counted, &name, media, models, setup, args.output.quiet)?;
+    }
+    Ok(Prompts { counted, requests })
+}
+
+/// Adds an attachment to every prompt, as each model counts it.
+fn add_media(
+    counted: &mut [Counted],
+    name: &str,
+    media: Media,
+    models: &[Found],
+    setup: &Setup,
+    quiet: bool,
+) -> Result<(), Error> {
+    let request = alone(media);
+    for (at, found) in models.iter().enumerate() {
+        let choice = Choice::of(found, setup);
+        let weighed = Framing::of(&found.full_id(), load(&choice.name)?, false).count(&request)?;
+        if !quiet {
+            weighed.notes.iter().for_each(|note| super::say(&format!("note: {}: {name}: {note}", found.full_id())));
+        }
+        for tokens in counted.iter_mut().filter_map(|prompt| prompt.tokens.get_mut(at)) {
+            *tokens += weighed.count;
+        }
+    }
+    Ok(())
 }
 
 /// What each model costs over all prompts; a model with a refusal among them has no total.
-fn totals(priced: &[Priced], models: &[Found]) -> Vec<(String, Usd)> {
-    let total = |found: &Found| {
-        let rows = priced.iter().filter(|p| std::ptr::eq(p.found, found));
+fn totals(priced: &[Priced]) -> Vec<(String, Usd)> {
+    let mut models: Vec<String> = Vec::new();
+    for id in priced.iter().map(|p| p.found.full_id()) {
+        if !models.contains(&id) {
+            models.push(id);
+        }
+    }
+    let total = |id: &String| {
+        let rows = priced.iter().filter(|p| p.found.full_id() == *id);
         rows.map(|p| p.result.as_ref().ok().map(|e| e.cost.total)).sum::<Option<Usd>>()
     };
-    models.iter().filter_map(|found| total(found).map(|usd| (found.full_id(), usd))).collect()
+    models.iter().filter_map(|id| total(id).map(|usd| (id.clone(), usd))).collect()
 }
 
 /// Notes and machine fields that `estimate` and `compare` share.

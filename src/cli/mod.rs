@@ -6,6 +6,7 @@
 pub mod out;
 
 mod breakeven;
+mod chat;
 mod check;
 mod check_accept;
 mod check_bill;
@@ -16,10 +17,12 @@ mod compare;
 mod compare_workload;
 mod completions;
 mod count;
+mod count_requests;
 mod count_tree;
 mod data;
 mod demo;
 mod estimate;
+mod estimate_requests;
 mod init;
 mod man;
 mod models;
@@ -38,6 +41,7 @@ mod shared;
 mod tokenizers;
 mod usage;
 mod verify;
+mod what_if;
 mod work;
 mod workload;
 
@@ -81,6 +85,7 @@ commands! {
     Count count;
     Estimate estimate;
     Usage usage;
+    WhatIf what_if;
     Compare compare;
     Plan plan;
     Check check;

@@ -191,6 +191,10 @@ impl OutputFlags {
     ///
     /// Notes stand in the report where people read it, and on stderr where a program does.
     pub fn write(&self, mut report: Report) -> Result<(), Error> {
+        if self.format == Format::Focus && !report.columns.iter().any(|column| column.key == "BilledCost") {
+            let what = "FOCUS is a form of what was used and billed\n  help: `farebox usage --format focus` writes it; here, --format csv";
+            return Err(Error::Usage(what.into()));
+        }
         if self.format.readers() == report::Readers::People {
             report.drop_empty_columns();
         }

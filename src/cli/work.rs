@@ -29,6 +29,11 @@ pub(crate) struct TextFlags {
 }
 
 impl TextFlags {
+    /// Whether the user named something to read.
+    pub fn is_given(&self) -> bool {
+        self.text.is_some() || !self.files.is_empty()
+    }
+
     /// Everything to read, in order.
     ///
     /// # Errors

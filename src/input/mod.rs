@@ -1,7 +1,12 @@
 //! Reads what people have: text, JSON Lines, usage records. One file for each form; nothing here knows a price.
 
+pub mod calls;
+pub mod chat;
+pub mod dialect;
 pub mod git;
+pub mod json;
 pub mod lines;
+pub mod media;
 pub mod record;
 pub mod text;
 pub mod workload;

@@ -17,6 +17,7 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use super::json::Object;
 use crate::context::{Context, Dimension};
 use crate::meter::{Meter, Side};
 use crate::period::Instant;
@@ -91,7 +92,59 @@ pub fn parse(line: &str) -> Result<Record<'_>, RecordError> {
         return Err(RecordError::Form(text.into()));
     }
     let context = raw.context.into_context()?;
-    Ok(Record { provider: raw.provider, model, at, usage: disjoint(&counts)?, context })
+    let counts = counts.0.iter().map(|(key, text)| (key.as_ref(), *text));
+    Ok(Record { provider: raw.provider, model, at, usage: disjoint(counts)?, context })
+}
+
+/// [`parse`] for an object that was looked into already.
+pub(crate) fn of_object<'a>(object: &Object<'a>) -> Result<Record<'a>, RecordError> {
+    let form = |text: &str| RecordError::Form(text.to_owned());
+    let text = |name: &str| match object.get(name) {
+        None => Ok(None),
+        Some(value) => value.text().map(Some).ok_or_else(|| RecordError::Form(format!("{name} is no text"))),
+    };
+    let model = text("model")?.ok_or_else(|| form("the record names no model: add \"model\""))?;
+    let at = match text("timestamp")? {
+        Some(text) => Some(text.parse().map_err(|error| RecordError::Form(format!("timestamp {error}")))?),
+        None => None,
+    };
+    let none = "the record has no counts: add \"usage\": {\"input_tokens\": …, \"output_tokens\": …}";
+    let usage = match object.get("usage") {
+        Some(value) => {
+            let counts = value.object().ok_or_else(|| form("usage is no object of counts"))?;
+            if counts.is_empty() {
+                return Err(form(none));
+            }
+            disjoint(raw_counts(&counts))?
+        }
+        None => flat(object)?.ok_or_else(|| form(none))?,
+    };
+    let mut context = Context::default();
+    if let Some(value) = object.get("context") {
+        let stated = value.object().ok_or_else(|| form("context is no object"))?;
+        let pairs = stated.fields().filter(|(_, value)| !value.is_null());
+        let pairs = pairs.map(|(key, value)| Some((Cow::Owned(key.into_owned()), value.text()?)));
+        let stated = pairs.collect::<Option<Vec<_>>>().ok_or_else(|| form("a value of the context is no text"))?;
+        context = Stated(stated).into_context()?;
+    }
+    Ok(Record { provider: text("provider")?, model, at, usage, context })
+}
+
+/// Names and numbers as they are written; a name that is not UTF-8 is none that is known.
+fn raw_counts<'o>(object: &Object<'o>) -> impl Iterator<Item = (&'o str, &'o str)> {
+    let utf8 = |bytes: &'o [u8]| std::str::from_utf8(bytes).unwrap_or("\u{FFFD}");
+    object.raw_fields().map(move |(name, value)| (utf8(name), utf8(value.raw())))
+}
+
+/// Counts that stand beside the model; `None` where there are none.
+fn flat(object: &Object) -> Result<Option<Usage>, RecordError> {
+    let is_other = |name: &str| matches!(name, "provider" | "model" | "timestamp" | "usage" | "context");
+    let named = || raw_counts(object).filter(|(name, _)| !is_other(name));
+    if let Some((key, _)) = named().find(|(name, _)| name.ends_with("_tokens") && count_of(name).is_none()) {
+        return Err(RecordError::Form(unknown_count(key)));
+    }
+    let mut counts = named().filter(|(name, _)| count_of(name).is_some()).peekable();
+    if counts.peek().is_none() { Ok(None) } else { disjoint(counts).map(Some) }
 }
 
 fn form(error: &serde_json::Error) -> String {
@@ -245,6 +298,11 @@ fn count_of(key: &str) -> Option<Count> {
     })
 }
 
+/// Whether a name is one of a count in this form.
+pub(crate) fn is_count(name: &str) -> bool {
+    count_of(name).is_some()
+}
+
 fn unknown_count(key: &str) -> String {
     let known = Meter::ALL.iter().map(|m| m.name()).chain(["input", "output"]);
     let near = nearest(key.strip_suffix("_tokens").unwrap_or(key), known);
@@ -252,12 +310,12 @@ fn unknown_count(key: &str) -> String {
 }
 
 /// Takes the parts out of their whole.
-fn disjoint(counts: &Counts) -> Result<Usage, RecordError> {
+fn disjoint<'c>(counts: impl Iterator<Item = (&'c str, &'c str)>) -> Result<Usage, RecordError> {
     let mut usage = Usage::default();
     let (mut prompt, mut answer, mut parts) = (None, None, [0_u64; 2]);
-    for (key, text) in &counts.0 {
+    for (key, text) in counts {
         let Some(count) = count_of(key) else { return Err(RecordError::Form(unknown_count(key))) };
-        if *text == "null" {
+        if text == "null" {
             continue;
         }
         match count {
@@ -292,7 +350,7 @@ fn add(sum: u64, tokens: u64) -> Result<u64, RecordError> {
 }
 
 /// A whole number; `10.0` is one, as spreadsheets write it.
-fn whole(key: &str, text: &str) -> Result<u64, RecordError> {
+pub(crate) fn whole(key: &str, text: &str) -> Result<u64, RecordError> {
     if let Ok(tokens) = text.parse() {
         return Ok(tokens);
     }
@@ -303,7 +361,7 @@ fn whole(key: &str, text: &str) -> Result<u64, RecordError> {
     number.trunc().try_into().map_err(|_| RecordError::Usage(format!("{key} is {text}, more than any bill holds")))
 }
 
-fn number(key: &str, text: &str) -> Result<Decimal, RecordError> {
+pub(crate) fn number(key: &str, text: &str) -> Result<Decimal, RecordError> {
     let parsed = Decimal::from_str_exact(text).or_else(|_| Decimal::from_scientific(text));
     let number = parsed.map_err(|_| match text.as_bytes().first() {
         Some(b'0'..=b'9' | b'-') => {

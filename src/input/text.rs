@@ -53,7 +53,7 @@ impl Source {
         match self {
             Source::Text(text) => Ok(Box::new(Cursor::new(text.as_bytes()))),
             Source::Stdin => Ok(Box::new(io::stdin().lock())),
-            Source::File(path) => Ok(Box::new(open(path)?)),
+            Source::File(path) => Ok(Box::new(open_file(path)?)),
         }
     }
 }
@@ -139,7 +139,7 @@ impl ReadReport {
     }
 }
 
-fn open(path: &Path) -> Result<File, InputError> {
+pub(crate) fn open_file(path: &Path) -> Result<File, InputError> {
     let shown = path.display().to_string();
     match File::open(path) {
         Ok(file) if file.metadata().is_ok_and(|m| m.is_dir()) => Err(InputError::Folder { path: shown }),
@@ -171,7 +171,9 @@ fn similar(path: &Path) -> Option<String> {
 /// [`InputError`] where there is no such file, it is a folder, or the system refuses.
 pub fn read_bytes(path: &Path) -> Result<Vec<u8>, InputError> {
     let mut bytes = Vec::new();
-    open(path)?.read_to_end(&mut bytes).map_err(|error| InputError::reading(&path.display().to_string(), error))?;
+    open_file(path)?
+        .read_to_end(&mut bytes)
+        .map_err(|error| InputError::reading(&path.display().to_string(), error))?;
     Ok(bytes)
 }
 

@@ -330,7 +330,7 @@ macro_rules! formats {
         /// assert_eq!(Format::Csv.to_string(), "csv");
         /// assert_eq!(
         ///     "xml".parse::<Format>().unwrap_err().to_string(),
-        ///     r#""xml" is not a format: write one of table, json, jsonl, csv, markdown, html"#
+        ///     r#""xml" is not a format: write one of table, json, jsonl, csv, markdown, html, focus"#
         /// );
         /// ```
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -420,6 +420,7 @@ formats! {
     Csv      csv      "csv"      Programs "comma-separated rows under a header, exact values";
     Markdown markdown "markdown" People   "a table to paste into an issue or a pull request";
     Html     html     "html"     People   "one page with charts, to open in a browser or to print";
+    Focus    csv      "focus"    Programs "FOCUS rows for FinOps tools; only of `usage`";
 }
 
 #[cfg(test)]

@@ -15,14 +15,17 @@
 //!   it are held at a time.
 
 pub mod bpe;
+pub mod chat;
 #[cfg(feature = "claude")]
 pub mod claude;
 pub mod cut;
 pub mod estimate;
 pub mod hf;
 pub mod limit;
+pub mod media;
 pub mod own;
 pub mod pretokenize;
+pub mod ratio;
 pub mod reference;
 pub mod spm;
 pub mod store;

@@ -1,4 +1,5 @@
 //! Runs of the binary as a user makes them, for the tests that need folders and servers beside it.
+#![allow(dead_code, reason = "each file of tests uses its own part")]
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -24,25 +25,26 @@ pub fn farebox<'a>(args: impl IntoIterator<Item = &'a str>) -> Farebox {
 }
 
 impl Farebox {
-    #[allow(dead_code, reason = "not every test that shares this file needs it")]
+    pub fn args<'a>(mut self, args: impl IntoIterator<Item = &'a str>) -> Self {
+        self.command.args(args);
+        self
+    }
+
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.command.arg(arg);
         self
     }
 
-    #[allow(dead_code, reason = "not every test that shares this file needs it")]
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
         self
     }
 
-    #[allow(dead_code, reason = "not every test that shares this file needs it")]
     pub fn dir(mut self, path: &std::path::Path) -> Self {
         self.command.current_dir(path);
         self
     }
 
-    #[allow(dead_code, reason = "not every test that shares this file needs it")]
     pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
         self.input = input.into();
         self
@@ -87,5 +89,10 @@ impl Ran {
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {}", self.stdout))
+    }
+
+    #[track_caller]
+    pub fn json_lines(&self) -> Vec<Value> {
+        self.stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
     }
 }

@@ -1,0 +1,159 @@
+//! Sources of any dialect as a stream of records: opened, unpacked, cut into chunks of whole records, read, put in order.
+//!
+//! [`each`] does all of it in turn. Who reads on several threads takes the steps apart: [`open`](open::open) and
+//! [`Chunks`](chunks::Chunks) on one, [`read_chunk`] on many, [`Sequence`](sequence::Sequence) on one again, because
+//! running totals, streams and repeated lines only make sense in the order of the file.
+
+use crate::input::dialect::table::{looks_like_table, read_table};
+use crate::input::dialect::{Dialect, Item, read};
+use crate::input::json::Walk;
+use crate::input::record::RecordError;
+use crate::input::text::{InputError, Source};
+
+pub mod chunks;
+pub mod open;
+pub mod sequence;
+
+use chunks::{Chunk, Chunks, Kind};
+use open::{Part, open};
+use sequence::Sequence;
+
+/// How sources are read.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// The dialect of every line, where the user knows better.
+    pub from: Option<Dialect>,
+    /// Columns of a table as (our name, theirs).
+    pub columns: Vec<(String, String)>,
+}
+
+/// A record, or why a line is none, with the line it begins at.
+pub type Taken<'t> = dyn FnMut(u64, Item<'static>) + 't;
+
+/// Reads a source to its end: every record once, in order, with nothing left to resolve.
+///
+/// # Errors
+/// [`InputError`] where it cannot be opened. What breaks in the middle is an [`Item::Bad`] at its line, and what was read
+/// until then counts.
+///
+/// # Examples
+/// ```
+/// use farebox::input::{calls::{Reading, each}, dialect::Item, text::Source};
+/// let source = Source::Text("{\"model\":\"gpt-4o\",\"input_tokens\":5,\"output_tokens\":1}\nnot a record\n".into());
+/// let (mut good, mut bad) = (0, 0);
+/// each(&source, &Reading::default(), &mut |_, item| match item {
+///     Item::Entry(_) => good += 1,
+///     _ => bad += 1,
+/// })?;
+/// assert_eq!((good, bad), (1, 1));
+/// # Ok::<(), farebox::input::text::InputError>(())
+/// ```
+pub fn each(source: &Source, reading: &Reading, take: &mut Taken) -> Result<(), InputError> {
+    let mut sequence = Sequence::default();
+    for part in open(source)? {
+        each_of_part(part?, reading, &mut sequence, take);
+    }
+    Ok(())
+}
+
+fn each_of_part(part: Part<'_>, reading: &Reading, sequence: &mut Sequence, take: &mut Taken) {
+    if is_table(&part, reading) {
+        let mut last = 0;
+        let result = read_table(part.reader, &reading.columns, reading.from, &mut |line, item| {
+            last = line;
+            sequence.take(line, item, take);
+            true
+        });
+        if let Err(what) = result {
+            take(last + 1, Item::Bad(RecordError::Form(what)));
+        }
+        return sequence.end(take);
+    }
+    let mut chunks = Chunks::new(part.reader);
+    let mut chunk = Chunk::default();
+    while chunks.next_into(&mut chunk) {
+        read_chunk(&chunk, reading, &mut |line, item| sequence.take(line, item.into_owned(), take));
+    }
+    sequence.end(take);
+}
+
+/// Whether a part is a table: the user says so, or it begins like one.
+pub fn is_table(part: &Part<'_>, reading: &Reading) -> bool {
+    if !reading.columns.is_empty() || matches!(reading.from, Some(Dialect::Table | Dialect::DeepSeekExport)) {
+        return true;
+    }
+    looks_like_table(&part.start)
+}
+
+/// Reads every record of a chunk.
+pub fn read_chunk<'c>(chunk: &'c Chunk, reading: &Reading, take: &mut dyn FnMut(u64, Item<'c>)) {
+    let mut items = Vec::new();
+    if let Some(error) = &chunk.error {
+        take(chunk.first_line, Item::Bad(RecordError::Form(error.clone())));
+    }
+    let mut each_text = |line: u64, text: &'c [u8]| {
+        read(text, reading.from, &mut items);
+        items.drain(..).for_each(|item| take(line, item));
+    };
+    match chunk.kind {
+        Kind::Lines => lines(chunk, &mut each_text),
+        Kind::Elements => elements(chunk, &mut each_text),
+    }
+}
+
+/// The lines of a chunk; a document over several lines is one text, at the line it begins at.
+fn lines<'c>(chunk: &'c Chunk, take: &mut dyn FnMut(u64, &'c [u8])) {
+    let mut rest = chunk.bytes.as_slice();
+    let mut number = chunk.first_line;
+    while !rest.is_empty() {
+        let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+        let line = rest.get(..end).unwrap_or(rest);
+        let length = if opens_document(line) { document(rest).unwrap_or(end) } else { end };
+        let text = rest.get(..length).unwrap_or(rest);
+        if !text.trim_ascii().is_empty() {
+            take(number, text);
+        }
+        number += if length == end { 1 } else { memchr::memchr_iter(b'\n', text).count() as u64 };
+        rest = rest.get(length..).unwrap_or_default();
+    }
+}
+
+/// Whether a line may be the first of several: it opens a bracket and does not end with the closing one.
+fn opens_document(line: &[u8]) -> bool {
+    let line = line.trim_ascii();
+    match (line.first(), line.last()) {
+        (Some(b'{'), last) => last != Some(&b'}'),
+        (Some(b'['), last) => last != Some(&b']'),
+        _ => false,
+    }
+}
+
+/// The length of the document that a text begins with, with the end of its last line; `None` where it is none.
+fn document(text: &[u8]) -> Option<usize> {
+    let mut walk = Walk { bytes: text, at: 0 };
+    walk.space();
+    walk.value().ok()?;
+    let end = memchr::memchr(b'\n', text.get(walk.at..)?).map_or(text.len(), |at| walk.at + at + 1);
+    text.get(walk.at..end)?.trim_ascii().is_empty().then_some(end)
+}
+
+/// The values of a chunk out of a long list.
+fn elements<'c>(chunk: &'c Chunk, take: &mut dyn FnMut(u64, &'c [u8])) {
+    let mut walk = Walk { bytes: &chunk.bytes, at: 0 };
+    let (mut number, mut counted) = (chunk.first_line, 0);
+    loop {
+        while matches!(walk.peek(), Some(b',' | b' ' | b'\n' | b'\r' | b'\t')) {
+            walk.at += 1;
+        }
+        number += memchr::memchr_iter(b'\n', chunk.bytes.get(counted..walk.at).unwrap_or_default()).count() as u64;
+        counted = walk.at;
+        if walk.peek().is_none() {
+            return;
+        }
+        match walk.value() {
+            Ok(value) => take(number, value.raw()),
+            // What is left is no list: one bad record.
+            Err(_) => return take(number, chunk.bytes.get(counted..).unwrap_or_default()),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Opens sources as the bytes of text they hold: unpacked (gzip, zstd, zip) and as UTF-8, whatever they were saved as.
+
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+
+use encoding_rs_io::DecodeReaderBytesBuilder;
+
+use crate::input::text::{InputError, Source};
+
+/// How much is looked at to tell what something is.
+const PEEK: usize = 1 << 16;
+
+/// One text of a source: the whole, or a file of an archive.
+pub struct Part<'s> {
+    /// What reports call it.
+    pub name: String,
+    /// How its text begins: the first line, or as much of it as tells what it is.
+    pub start: Vec<u8>,
+    /// Its text, `start` included.
+    pub reader: Box<dyn Read + Send + 's>,
+}
+
+impl<'s> Part<'s> {
+    fn new(name: String, raw: Box<dyn Read + Send + 's>) -> Self {
+        let mut reader = as_utf8(raw);
+        let mut start = Vec::new();
+        let mut block = [0; 4096];
+        while start.len() < 2 * block.len() && !start.contains(&b'\n') {
+            // A failure comes again when the text itself is read.
+            match reader.read(&mut block) {
+                Ok(0) | Err(_) => break,
+                Ok(read) => start.extend_from_slice(block.get(..read).unwrap_or_default()),
+            }
+        }
+        Part { name, reader: Box::new(Cursor::new(start.clone()).chain(reader)), start }
+    }
+}
+
+/// The parts of a source, told apart by their first bytes rather than by their names.
+///
+/// # Errors
+/// [`InputError`] where there is no such file, or it is a folder.
+pub fn open(source: &Source) -> Result<Parts<'_>, InputError> {
+    let raw: Box<dyn Read + Send + '_> = match source {
+        Source::Stdin => Box::new(io::stdin()),
+        Source::Text(text) => Box::new(Cursor::new(text.as_bytes())),
+        Source::File(path) => Box::new(crate::input::text::open_file(path)?),
+    };
+    let name = source.name();
+    let mut raw = BufReader::with_capacity(PEEK, raw);
+    let magic = raw.fill_buf().map_err(|error| InputError::reading(&name, error))?;
+    if magic.starts_with(b"PK\x03\x04") || magic.starts_with(b"PK\x05\x06") {
+        return archive(raw, name);
+    }
+    let reader = unpacked(raw, &name)?;
+    Ok(Box::new(std::iter::once(Ok(Part::new(name, reader)))))
+}
+
+/// The parts of a source, one after the other.
+pub type Parts<'s> = Box<dyn Iterator<Item = Result<Part<'s>, InputError>> + Send + 's>;
+
+fn unpacked<'s>(
+    mut raw: BufReader<Box<dyn Read + Send + 's>>,
+    name: &str,
+) -> Result<Box<dyn Read + Send + 's>, InputError> {
+    let magic = raw.fill_buf().map_err(|error| InputError::reading(name, error))?;
+    if magic.starts_with(&[0x1f, 0x8b]) {
+        return Ok(Box::new(flate2::bufread::MultiGzDecoder::new(raw)));
+    }
+    if magic.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        return Ok(Box::new(Frames { raw, frame: None }));
+    }
+    Ok(Box::new(raw))
+}
+
+/// Zstandard: one frame after the other, as `cat a.zst b.zst` makes them.
+struct Frames<R: BufRead> {
+    raw: R,
+    frame: Option<Box<ruzstd::decoding::FrameDecoder>>,
+}
+
+impl<R: BufRead> Read for Frames<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+        let broken = |error: &dyn std::fmt::Display| io::Error::new(io::ErrorKind::InvalidData, error.to_string());
+        loop {
+            if self.frame.is_none() {
+                if self.raw.fill_buf()?.is_empty() {
+                    return Ok(0);
+                }
+                let mut frame = Box::new(FrameDecoder::new());
+                frame.init(&mut self.raw).map_err(|error| broken(&error))?;
+                self.frame = Some(frame);
+            }
+            let Some(frame) = &mut self.frame else { return Ok(0) };
+            if frame.can_collect() == 0 && !frame.is_finished() {
+                let some = BlockDecodingStrategy::UptoBytes(buffer.len().max(1));
+                frame.decode_blocks(&mut self.raw, some).map_err(|error| broken(&error))?;
+            }
+            let read = frame.read(buffer)?;
+            if read > 0 || buffer.is_empty() {
+                return Ok(read);
+            }
+            if frame.is_finished() {
+                self.frame = None;
+            }
+        }
+    }
+}
+
+/// A mark at the beginning says that a text is UTF-16; spreadsheets and shells of one system save it so.
+fn as_utf8<'s>(mut reader: Box<dyn Read + Send + 's>) -> Box<dyn Read + Send + 's> {
+    let mut start = Vec::with_capacity(4);
+    // A failure comes again when the text itself is read.
+    let _ = reader.by_ref().take(4).read_to_end(&mut start);
+    let is_utf16 = start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]);
+    let marked = start.starts_with(&[0xef, 0xbb, 0xbf]);
+    let start = if marked { start.split_off(3) } else { start };
+    let whole = Cursor::new(start).chain(reader);
+    if is_utf16 { Box::new(DecodeReaderBytesBuilder::new().build(whole)) } else { Box::new(whole) }
+}
+
+/// The texts of a zip archive, such as the one that DeepSeek's platform gives out.
+fn archive<'s>(mut raw: BufReader<Box<dyn Read + Send + 's>>, name: String) -> Result<Parts<'s>, InputError> {
+    let broken = |error: String| InputError::reading(&name, io::Error::new(io::ErrorKind::InvalidData, error));
+    let mut bytes = Vec::new();
+    raw.read_to_end(&mut bytes).map_err(|error| InputError::reading(&name, error))?;
+    let mut zip = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|error| broken(error.to_string()))?;
+    let indices: Vec<usize> = (0..zip.len()).collect();
+    let parts = indices.into_iter().filter_map(move |index| {
+        let mut file = match zip.by_index(index) {
+            Ok(file) => file,
+            Err(error) => {
+                let error = io::Error::new(io::ErrorKind::InvalidData, error.to_string());
+                return Some(Err(InputError::reading(&name, error)));
+            }
+        };
+        if file.is_dir() {
+            return None;
+        }
+        let shown = file.name().map_or_else(|_| name.clone(), |inside| format!("{name}:{inside}"));
+        let mut text = Vec::new();
+        Some(match file.read_to_end(&mut text) {
+            Ok(_) => Ok(Part::new(shown, Box::new(Cursor::new(text)))),
+            Err(error) => Err(InputError::reading(&shown, error)),
+        })
+    });
+    Ok(Box::new(parts))
+}

@@ -1,0 +1,203 @@
+//! Parts of a message: text, attachments, calls and answers, in every form's own names.
+
+use serde_json::Value;
+
+use super::messages::text;
+use super::shown;
+use crate::conversation::{Answer, Call, Document, Media, Part};
+use crate::input::media::{self, Kind};
+
+/// What the content of a message holds.
+#[derive(Default)]
+pub(super) struct Content {
+    pub parts: Vec<Part>,
+    pub calls: Vec<Call>,
+    pub thinking: Option<String>,
+}
+
+/// Answers hold parts that hold answers; no provider takes more than this.
+const DEEPEST: usize = 8;
+
+impl Content {
+    /// A text, a part, or a list of parts.
+    pub fn read(value: &Value, place: &str) -> Result<Content, String> {
+        let mut content = Content::default();
+        content.add(value, place, 0)?;
+        Ok(content)
+    }
+
+    fn add(&mut self, value: &Value, place: &str, depth: usize) -> Result<(), String> {
+        match value {
+            Value::Null => Ok(()),
+            Value::String(text) => {
+                self.parts.push(Part::Text(text.clone()));
+                Ok(())
+            }
+            Value::Array(parts) if depth < DEEPEST => {
+                parts.iter().enumerate().try_for_each(|(i, part)| self.add(part, &format!("{place}[{i}]"), depth + 1))
+            }
+            Value::Object(_) if depth < DEEPEST => self.add_part(value, place, depth),
+            other => Err(format!("{place}: {} is no content; it is a text, or a list of parts", shown(other))),
+        }
+    }
+
+    /// Base64 pictures beside the content, as Ollama has them.
+    pub fn add_images(&mut self, images: &[Value]) {
+        let source = |image: &Value| Part::Media(bytes(Kind::Image, image.as_str().unwrap_or_default()));
+        self.parts.extend(images.iter().map(source));
+    }
+
+    fn add_part(&mut self, part: &Value, place: &str, depth: usize) -> Result<(), String> {
+        let kind = part["type"].as_str().unwrap_or_default();
+        if kind == "thinking" || part["thought"] == true {
+            let thought = part["thinking"].as_str().or(part["text"].as_str());
+            self.thinking.get_or_insert_default().push_str(thought.unwrap_or_default());
+        } else if matches!(kind, "redacted_thinking") || part["reasoningContent"].is_object() {
+            let thought = part.pointer("/reasoningContent/reasoningText/text").and_then(Value::as_str);
+            self.thinking.get_or_insert_default().push_str(thought.unwrap_or_default());
+        } else if let Some(text) = part["text"].as_str().filter(|_| kind != "document") {
+            self.parts.push(Part::Text(text.to_owned()));
+        } else if let Some(refusal) = part["refusal"].as_str() {
+            self.parts.push(Part::Text(refusal.to_owned()));
+        } else if kind == "tool_use" || part["toolUse"].is_object() || part["functionCall"].is_object() {
+            self.calls.push(call(part));
+        } else if let Some(answer) = answered(part, place, depth)? {
+            self.parts.push(Part::Result(answer));
+        } else if let Some(media) = attachment(part, kind, place)? {
+            self.parts.push(Part::Media(media));
+        } else if part["cachePoint"].is_null() && part["guardContent"].is_null() {
+            // A part that nobody knows is counted as the JSON that it is.
+            self.parts.push(Part::Text(part.to_string()));
+        }
+        Ok(())
+    }
+}
+
+fn call(part: &Value) -> Call {
+    let call = [&part["toolUse"], &part["functionCall"]].into_iter().find(|call| call.is_object()).unwrap_or(part);
+    let arguments = if call["input"].is_null() { &call["args"] } else { &call["input"] };
+    let id = text(call, "id").or_else(|| text(call, "toolUseId"));
+    Call { id, name: text(call, "name").unwrap_or_default(), arguments: arguments.clone() }
+}
+
+/// The answer of a tool inside a message.
+fn answered(part: &Value, place: &str, depth: usize) -> Result<Option<Answer>, String> {
+    let (answer, content) = if part["type"].as_str().is_some_and(|kind| kind.ends_with("tool_result")) {
+        (part, part["content"].clone())
+    } else if part["toolResult"].is_object() {
+        (&part["toolResult"], part["toolResult"]["content"].clone())
+    } else if part["functionResponse"].is_object() {
+        (&part["functionResponse"], Value::String(part["functionResponse"]["response"].to_string()))
+    } else {
+        return Ok(None);
+    };
+    let mut inner = Content::default();
+    inner.add(&content, place, depth + 1)?;
+    let id = ["tool_use_id", "toolUseId", "id"].iter().find_map(|key| text(answer, key)).unwrap_or_default();
+    Ok(Some(Answer { id, name: text(answer, "name"), parts: inner.parts }))
+}
+
+/// A picture, recording, film or document, wherever a form puts its source.
+fn attachment(part: &Value, kind: &str, place: &str) -> Result<Option<Media>, String> {
+    let media = match kind {
+        "image_url" | "input_image" | "image" => with_detail(source(Kind::Image, part, place)?, part),
+        "input_audio" | "audio" | "audio_url" => source(Kind::Audio, part, place)?,
+        "video_url" | "video" | "input_video" => source(Kind::Video, part, place)?,
+        "file" | "input_file" | "document" | "document_url" => source(Kind::Document, part, place)?,
+        _ if part["image"].is_object() => source(Kind::Image, part, place)?,
+        _ if part["audio"].is_object() => source(Kind::Audio, part, place)?,
+        _ if part["video"].is_object() => source(Kind::Video, part, place)?,
+        _ if part["document"].is_object() => source(Kind::Document, part, place)?,
+        _ => return Ok(inline(part)),
+    };
+    Ok(Some(media))
+}
+
+/// Gemini's parts: the bytes, or the address of a file.
+fn inline(part: &Value) -> Option<Media> {
+    let get = |camel: &str, snake: &str| [&part[camel], &part[snake]].into_iter().find(|v| v.is_object()).cloned();
+    let mime = |of: &Value| text(of, "mimeType").or_else(|| text(of, "mime_type")).unwrap_or_default();
+    let media = if let Some(data) = get("inlineData", "inline_data") {
+        bytes(Kind::of_mime(&mime(&data)), data["data"].as_str().unwrap_or_default())
+    } else {
+        Kind::of_mime(&mime(&get("fileData", "file_data")?)).unknown()
+    };
+    let level = part.pointer("/mediaResolution/level").and_then(Value::as_str);
+    Some(match (media, level) {
+        (Media::Image(image), Some(level)) => {
+            Media::Image(crate::conversation::Image { detail: Some(level.to_owned()), ..image })
+        }
+        (media, _) => media,
+    })
+}
+
+fn with_detail(media: Media, part: &Value) -> Media {
+    let detail = part["detail"].as_str().or_else(|| part["image_url"]["detail"].as_str());
+    match media {
+        Media::Image(image) => Media::Image(crate::conversation::Image { detail: detail.map(str::to_owned), ..image }),
+        other => other,
+    }
+}
+
+/// The places where forms keep an attachment: fields of the part, or of an object in it.
+const HOLDERS: &[&str] = &[
+    "source",
+    "image_url",
+    "input_audio",
+    "audio_url",
+    "video_url",
+    "file",
+    "document_url",
+    "image",
+    "audio",
+    "video",
+    "document",
+];
+
+fn source(kind: Kind, part: &Value, place: &str) -> Result<Media, String> {
+    for holder in HOLDERS.iter().map(|key| &part[*key]).chain([part]) {
+        match holder {
+            Value::String(text) => return address(kind, text),
+            Value::Object(_) => {
+                let inner = if holder["source"].is_object() { &holder["source"] } else { holder };
+                if let Some(media) = from_object(kind, inner, place)? {
+                    return Ok(media);
+                }
+            }
+            _ => {}
+        }
+    }
+    Err(format!("{place}: {} has no source; it has data, an address or the id of a file", shown(part)))
+}
+
+fn from_object(kind: Kind, holder: &Value, place: &str) -> Result<Option<Media>, String> {
+    let field = |keys: &[&str]| keys.iter().find_map(|key| holder[*key].as_str());
+    // Anthropic's documents may be text, or parts of their own.
+    if holder["type"] == "text" || holder["type"] == "content" {
+        let content =
+            Content::read(if holder["data"].is_null() { &holder["content"] } else { &holder["data"] }, place)?;
+        let text = content
+            .parts
+            .iter()
+            .filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None });
+        return Ok(Some(Media::Document(Document { pages: Some(0), text: Some(text.collect()) })));
+    }
+    if let Some(data) = field(&["data", "bytes", "file_data"]) {
+        return Ok(Some(bytes(kind, data)));
+    }
+    if let Some(url) = field(&["url", "image_url", "file_url"]) {
+        return address(kind, url).map(Some);
+    }
+    let named = field(&["file_id", "id", "uri", "fileUri"]).is_some() || holder["s3Location"].is_object();
+    Ok(named.then(|| kind.unknown()))
+}
+
+/// A data: address holds its bytes; any other is not asked for.
+fn address(kind: Kind, url: &str) -> Result<Media, String> {
+    Ok(if url.starts_with("data:") { bytes(kind, url) } else { kind.unknown() })
+}
+
+/// What base64 says; bytes that cannot be read are an attachment of unknown size.
+fn bytes(kind: Kind, data: &str) -> Media {
+    media::decode(data).and_then(|bytes| media::read(kind, &bytes)).unwrap_or_else(|_| kind.unknown())
+}

@@ -1,0 +1,252 @@
+//! Requests as people have them, read into a [`Conversation`]: chat, Responses, Messages, `contents`, Converse, and the lines
+//! of batch files around them.
+//!
+//! The form is told by the fields that it has; nobody has to name it. Start reading at [`requests`].
+
+mod content;
+mod gemini;
+mod messages;
+mod tools;
+
+use serde_json::{Map, Value};
+
+use crate::conversation::{Conversation, Message, Role, ToolChoice};
+
+/// A request, or why a value is none.
+pub type Read = Result<Conversation, String>;
+
+/// The requests that a JSON value holds: one, or those of a list or of a batch.
+///
+/// * `value`: a request in a provider's own form, a line of a batch file, a list of messages, a list of requests, or the body
+///   of a batch (`{"requests": […]}`).
+/// * returns: each with what is wrong with it, where something is: the place, what stands there, what should.
+///
+/// # Examples
+/// ```
+/// use farebox::input::chat::requests;
+/// let line = r#"{"custom_id":"1","body":{"model":"gpt-4o","messages":[{"role":"user","content":"Hi"}]}}"#;
+/// let read = requests(serde_json::from_str(line)?);
+/// assert_eq!(read[0].as_ref().unwrap().messages[0].content(), "Hi");
+///
+/// let wrong = requests(serde_json::from_str(r#"{"messages":[{"role":"robot","content":"Hi"}]}"#)?);
+/// assert!(wrong[0].as_ref().unwrap_err().starts_with("messages[0].role: \"robot\" is no role"));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[must_use]
+pub fn requests(value: Value) -> Vec<Read> {
+    match value {
+        Value::Array(items) if items.first().is_some_and(|item| item.get("role").is_some() || is_item(item)) => {
+            vec![messages::list(&items, "").map(|messages| Conversation { messages, ..Conversation::default() })]
+        }
+        Value::Array(items) if !items.is_empty() => items.iter().map(one).collect(),
+        Value::Object(mut map) if map.get("requests").is_some_and(Value::is_array) => match map.remove("requests") {
+            Some(Value::Array(items)) => items.iter().map(one).collect(),
+            _ => Vec::new(),
+        },
+        other => vec![one(&other)],
+    }
+}
+
+/// Whether a value looks like a request at all, for files that may be anything.
+///
+/// # Examples
+/// ```
+/// use farebox::input::chat::looks_like_request;
+/// let looks = |json: &str| looks_like_request(&serde_json::from_str(json).unwrap());
+/// assert!(looks(r#"{"contents":[{"parts":[{"text":"Hi"}]}]}"#));
+/// assert!(!looks(r#"{"instruction":"Extract …","receipts":[]}"#));
+/// ```
+#[must_use]
+pub fn looks_like_request(value: &Value) -> bool {
+    let inner = |key: &str| value.get(key).is_some_and(looks_like_request);
+    match value {
+        Value::Array(items) => items.first().is_some_and(|item| {
+            item.get("role").is_some() && item.get("content").or(item.get("parts")).is_some()
+                || looks_like_request(item)
+        }),
+        Value::Object(map) => {
+            let list = |key: &str| map.get(key).is_some_and(Value::is_array);
+            list("messages")
+                || list("contents")
+                || map.contains_key("model") && (map.contains_key("input") || map.contains_key("prompt"))
+                || map.contains_key("custom_id") && map.contains_key("body")
+                || ["params", "request", "modelInput", "generateContentRequest"].iter().any(|key| inner(key))
+                || list("requests") && map["requests"].get(0).is_some_and(looks_like_request)
+        }
+        _ => false,
+    }
+}
+
+/// An item of the Responses form that is no message.
+fn is_item(item: &Value) -> bool {
+    matches!(item["type"].as_str(), Some("message" | "function_call" | "function_call_output"))
+}
+
+fn one(value: &Value) -> Read {
+    let Some(map) = value.as_object() else {
+        return Err(format!("{} is no request; a request is an object such as {EXAMPLE}", shown(value)));
+    };
+    for key in ["body", "params", "request", "modelInput", "generateContentRequest"] {
+        if let Some(inner) = map.get(key).filter(|inner| inner.is_object()) {
+            let mut conversation = one(inner).map_err(|what| format!("{key}: {what}"))?;
+            if conversation.model.is_none() {
+                conversation.model = text(map, "model");
+            }
+            let url = map.get("url").and_then(Value::as_str).unwrap_or_default();
+            conversation.is_plain |= url.contains("/embeddings");
+            conversation.is_batch = key != "generateContentRequest";
+            return Ok(conversation);
+        }
+    }
+    request(map)
+}
+
+const EXAMPLE: &str = r#"{"messages": [{"role": "user", "content": "…"}]}"#;
+
+fn request(map: &Map<String, Value>) -> Read {
+    let mut conversation = if map.contains_key("contents") {
+        gemini::request(map)?
+    } else if let Some(messages) = map.get("messages") {
+        chat(map, messages)?
+    } else if map.contains_key("message") {
+        cohere(map)?
+    } else if let Some(input) = map.get("input") {
+        responses(map, input)?
+    } else if let Some(prompt) = map.get("prompt").or(map.get("texts")).filter(|prompt| !prompt.is_object()) {
+        plain(prompt)?
+    } else {
+        let keys: Vec<&str> = map.keys().take(6).map(String::as_str).collect();
+        return Err(format!(
+            "no request: it has neither messages, contents, input nor prompt, but {}; a request is an object such as {EXAMPLE}",
+            if keys.is_empty() { "no field at all".to_owned() } else { keys.join(", ") }
+        ));
+    };
+    conversation.model = text(map, "model").or_else(|| text(map, "modelId"));
+    conversation.max_output = conversation.max_output.or_else(|| longest(map));
+    if conversation.tools.is_empty() {
+        conversation.tools = tools::list(map)?;
+    }
+    conversation.tool_choice = tools::choice(map);
+    conversation.answer_schema = answer_schema(map);
+    for key in ["previous_response_id", "conversation", "cachedContent", "cached_content", "container"] {
+        if map.get(key).is_some_and(|value| !value.is_null()) {
+            conversation.unread.push(format!("what {key} brings along"));
+        }
+    }
+    Ok(conversation)
+}
+
+/// Chat, Messages and Converse: a list of messages, with instructions beside it or in it.
+fn chat(map: &Map<String, Value>, list: &Value) -> Read {
+    let list = list.as_array().ok_or_else(|| format!("messages: {} is no list", shown(list)))?;
+    let mut all = Vec::new();
+    if let Some(told) = map.get("system").filter(|told| !told.is_null()) {
+        all.push(messages::said(Role::System, told, "system")?);
+    }
+    all.extend(messages::list(list, "messages")?);
+    Ok(Conversation { messages: all, ..Conversation::default() })
+}
+
+/// The Responses form: a text, or a list of items.
+fn responses(map: &Map<String, Value>, input: &Value) -> Read {
+    let model = map.get("model").and_then(Value::as_str).unwrap_or_default();
+    let embeds = model.contains("embed") || map.contains_key("encoding_format") || map.contains_key("input_type");
+    let texts = |items: &Vec<Value>| items.iter().all(Value::is_string);
+    if embeds || input.as_array().is_some_and(texts) {
+        return plain(input);
+    }
+    let mut all = Vec::new();
+    if let Some(told) = map.get("instructions").filter(|told| !told.is_null()) {
+        all.push(messages::said(Role::System, told, "instructions")?);
+    }
+    match input {
+        Value::String(text) => all.push(Message::text(Role::User, text)),
+        Value::Array(items) => all.extend(messages::list(items, "input")?),
+        other => return Err(format!("input: {} is neither a text nor a list", shown(other))),
+    }
+    Ok(Conversation { messages: all, ..Conversation::default() })
+}
+
+/// Cohere's first form: the last message, and what was said before.
+fn cohere(map: &Map<String, Value>) -> Read {
+    let mut all = Vec::new();
+    if let Some(told) = text(map, "preamble") {
+        all.push(Message::text(Role::System, told));
+    }
+    for (i, turn) in map.get("chat_history").and_then(Value::as_array).into_iter().flatten().enumerate() {
+        let role = match turn["role"].as_str().map(str::to_lowercase).as_deref() {
+            Some("chatbot" | "assistant") => Role::Assistant,
+            Some("system") => Role::System,
+            Some("tool") => Role::Tool,
+            _ => Role::User,
+        };
+        let said = turn["message"].as_str().ok_or_else(|| format!("chat_history[{i}]: it has no message"))?;
+        all.push(Message::text(role, said));
+    }
+    let said = text(map, "message").ok_or("message: it is no text")?;
+    all.push(Message::text(Role::User, said));
+    Ok(Conversation { messages: all, ..Conversation::default() })
+}
+
+/// Text without messages: embeddings and completions.
+fn plain(texts: &Value) -> Read {
+    let message = |text: &Value| match text {
+        Value::String(text) => Ok(Message::text(Role::User, text)),
+        other => Err(format!("{} is no text; lists of token ids cannot be counted again", shown(other))),
+    };
+    let messages = match texts {
+        Value::Array(texts) => texts.iter().map(message).collect::<Result<_, _>>()?,
+        text => vec![message(text)?],
+    };
+    Ok(Conversation { messages, is_plain: true, ..Conversation::default() })
+}
+
+/// The longest answer that the request allows, under each provider's name for it.
+fn longest(map: &Map<String, Value>) -> Option<u64> {
+    let direct = ["max_completion_tokens", "max_output_tokens", "max_tokens", "max_new_tokens"];
+    let nested = [("inferenceConfig", "maxTokens"), ("inferenceConfig", "max_new_tokens"), ("options", "num_predict")];
+    let direct = direct.iter().find_map(|key| map.get(*key)?.as_u64());
+    direct.or_else(|| nested.iter().find_map(|(outer, key)| map.get(*outer)?.get(*key)?.as_u64()))
+}
+
+fn answer_schema(map: &Map<String, Value>) -> Option<Value> {
+    let format =
+        map.get("response_format").or_else(|| map.get("text")?.get("format")).or_else(|| map.get("output_format"))?;
+    let schema = format.pointer("/json_schema/schema").or_else(|| format.get("schema"));
+    schema.cloned()
+}
+
+fn text(map: &Map<String, Value>, key: &str) -> Option<String> {
+    map.get(key).and_then(Value::as_str).map(str::to_owned)
+}
+
+/// A value for people, cut short.
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(40) {
+        Some((at, _)) => format!("{} …", &text[..at]),
+        None => text,
+    }
+}
+
+/// The role of a name in any form.
+fn role(name: &str) -> Option<Role> {
+    Some(match name {
+        "system" => Role::System,
+        "developer" => Role::Developer,
+        "user" => Role::User,
+        "assistant" | "model" => Role::Assistant,
+        "tool" => Role::Tool,
+        "function" => Role::Function,
+        _ => return None,
+    })
+}
+
+/// What a provider's word for it means.
+fn choice_named(word: &str) -> ToolChoice {
+    match word.to_lowercase().as_str() {
+        "none" => ToolChoice::None,
+        "auto" | "validated" => ToolChoice::Auto,
+        _ => ToolChoice::Required,
+    }
+}

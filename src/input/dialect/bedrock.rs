@@ -1,0 +1,98 @@
+//! Amazon Bedrock: Converse, its stream's last event, and invocation logs.
+//!
+//! Here `inputTokens` holds neither what was read from the cache nor what was written to it. A body does not name its
+//! model: that is in the request, or in the log around it.
+
+use super::counts::{count, count_any, moment, rest, state_tier};
+use super::{Dialect, Entry, Item, Labels, State};
+use crate::context::Dimension;
+use crate::input::json::{Object, Value};
+use crate::input::record::RecordError;
+use crate::meter::Meter;
+use crate::usage::Usage;
+
+/// A body of Converse, or a line of an invocation log.
+pub(super) fn body<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+    if object.has("schemaType") {
+        return log_line(object, out);
+    }
+    let metadata = object.object("metadata");
+    let around = metadata.as_ref().filter(|m| m.has("usage")).unwrap_or(object);
+    let Some(usage) = around.object("usage") else { return Err(super::openai::no_usage()) };
+    let mut entry = Entry::new(Dialect::Bedrock, converse(&usage)?);
+    entry.provider = Some("bedrock".into());
+    entry.model = object.text("modelId").map(model_of);
+    let headers = object.object("ResponseMetadata").and_then(|meta| meta.object("HTTPHeaders"));
+    let date = headers.and_then(|headers| headers.get("date"));
+    entry.at = object.get("timestamp").or(date).and_then(moment);
+    if let Some(tier) = around.object("serviceTier").and_then(|tier| tier.text("type")) {
+        state_tier(&mut entry.context, &tier);
+    }
+    if around.object("performanceConfig").is_some_and(|config| config.is("latency", "optimized")) {
+        entry.context.set(Dimension::Speed, "optimized");
+    }
+    out.push(Item::Entry(Box::new(entry)));
+    Ok(())
+}
+
+fn converse(usage: &Object) -> Result<Usage, RecordError> {
+    let mut counted = Usage::tokens_in_out(count(usage, "inputTokens")?, count(usage, "outputTokens")?);
+    let read = count_any(usage, &["cacheReadInputTokens", "cacheReadInputTokenCount"])?;
+    let written = count_any(usage, &["cacheWriteInputTokens", "cacheWriteInputTokenCount"])?;
+    let mut hour = 0_u64;
+    for part in usage.get("cacheDetails").into_iter().flat_map(Value::items).filter_map(Value::object) {
+        if part.is("ttl", "1h") {
+            hour = hour.saturating_add(count(&part, "inputTokens")?);
+        }
+    }
+    counted.set_tokens(Meter::CacheRead, read);
+    counted.set_tokens(Meter::CacheWrite5m, rest("cacheWriteInputTokens", written, &[hour])?);
+    counted.set_tokens(Meter::CacheWrite1h, hour);
+    Ok(counted)
+}
+
+/// The model behind an ARN.
+fn model_of(id: std::borrow::Cow<'_, str>) -> std::borrow::Cow<'_, str> {
+    match id {
+        std::borrow::Cow::Borrowed(id) => id.rsplit('/').next().unwrap_or(id).into(),
+        std::borrow::Cow::Owned(id) => id.rsplit('/').next().unwrap_or(&id).to_owned().into(),
+    }
+}
+
+/// A line of a model invocation log.
+fn log_line<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+    let input = object.object("input").unwrap_or_default();
+    let output = object.object("output").unwrap_or_default();
+    let mut counted = Usage::tokens_in_out(count(&input, "inputTokenCount")?, count(&output, "outputTokenCount")?);
+    counted.set_tokens(Meter::CacheRead, count(&input, "cacheReadInputTokenCount")?);
+    counted.set_tokens(Meter::CacheWrite5m, count(&input, "cacheWriteInputTokenCount")?);
+    // The body inside knows what the log's own counts leave out, such as how long a written cache stays.
+    if let Some(usage) = output.object("outputBodyJson").and_then(|body| body.object("usage"))
+        && usage.has("inputTokens")
+    {
+        counted = converse(&usage)?;
+    }
+    let state = match object.text("errorCode") {
+        Some(code) => State::Failed(code.into_owned()),
+        None if !input.has("inputTokenCount") && !output.has("outputTokenCount") => {
+            return Err(RecordError::Form("the log line has no counts: input.inputTokenCount is missing".into()));
+        }
+        None => State::Done,
+    };
+    let mut entry = Entry { state, ..Entry::new(Dialect::Bedrock, counted) };
+    entry.provider = Some("bedrock".into());
+    entry.model = object.text("modelId").map(model_of);
+    entry.at = object.get("timestamp").and_then(moment);
+    if let Some(region) = object.text("inferenceRegion").or_else(|| object.text("region")) {
+        entry.context.set(Dimension::Region, &region);
+    }
+    let identity = object.object("identity").and_then(|identity| identity.text("arn"));
+    entry.labels = Labels { project: object.text("accountId"), key: identity, ..Labels::default() };
+    for (name, value) in object.object("requestMetadata").unwrap_or_default().fields() {
+        if let Some(text) = value.text() {
+            entry.labels.tags.push(format!("{name}:{text}").into());
+        }
+    }
+    out.push(Item::Entry(Box::new(entry)));
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! Cohere: chat, rerank and embeddings. What is billed stands in `billed_units`; `tokens` adds the template and is not.
+
+use super::counts::{calls, count};
+use super::{Dialect, Entry, Item};
+use crate::input::json::Object;
+use crate::input::record::RecordError;
+use crate::meter::Meter;
+use crate::usage::Usage;
+
+/// A body of any endpoint. It does not name its model.
+pub(super) fn body<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+    let around = object.object("usage").or_else(|| object.object("meta")).unwrap_or_default();
+    let Some(billed) = around.object("billed_units") else { return Err(super::openai::no_usage()) };
+    let mut counted = Usage::tokens_in_out(count(&billed, "input_tokens")?, count(&billed, "output_tokens")?);
+    calls(&mut counted, Meter::SearchUnits, &billed, "search_units")?;
+    if count(&billed, "images")? > 0 && !billed.has("image_tokens") {
+        calls(&mut counted, Meter::InputImages, &billed, "images")?;
+    }
+    counted.set_tokens(Meter::InputImage, count(&billed, "image_tokens")?);
+    if count(&billed, "classifications")? > 0 {
+        return Err(RecordError::Context("classifications: no price is known for them".into()));
+    }
+    let mut entry = Entry::new(Dialect::Cohere, counted);
+    entry.provider = Some("cohere".into());
+    entry.model = object.text("model");
+    out.push(Item::Entry(Box::new(entry)));
+    Ok(())
+}

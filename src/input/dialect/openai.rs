@@ -1,0 +1,298 @@
+//! Bodies of OpenAI and of everybody who speaks like OpenAI, their streams and batch output.
+//!
+//! Here the cached, written, audio and image tokens are parts of `prompt_tokens`, and thinking is a part of
+//! `completion_tokens`, but for xAI and Perplexity, which count thinking beside it.
+
+use std::borrow::Cow;
+
+use super::counts::{calls, count, count_any, moment, rest, state, state_tier};
+use super::{Dialect, Entry, Item, Labels, Reported, State, error_text, failed, id_of};
+use crate::context::Dimension;
+use crate::input::json::{Object, Value};
+use crate::input::record::RecordError;
+use crate::meter::Meter;
+use crate::usage::Usage;
+
+/// A chat completion, text completion, embedding, or a chunk of a stream.
+pub(super) fn body<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+    let is_chunk = object.text("object").is_some_and(|kind| kind.ends_with(".chunk"));
+    let Some(usage) = object.object("usage").or_else(|| groq_usage(object)) else {
+        if object.get("error").is_some() {
+            out.push(failed(Dialect::OpenAiChat, error_text(object)));
+            return Ok(());
+        }
+        // Every chunk of a stream but the last comes without.
+        return if is_chunk { Ok(()) } else { Err(no_usage()) };
+    };
+    let mut entry = body_entry(object, &usage)?;
+    if is_chunk && let Some(id) = object.text("id") {
+        // Some servers state the running usage in every chunk.
+        entry.id = Some(id_of(&["chunk", &id]));
+    }
+    out.push(Item::Entry(Box::new(entry)));
+    Ok(())
+}
+
+fn groq_usage<'a>(object: &Object<'a>) -> Option<Object<'a>> {
+    object.object("x_groq")?.object("usage")
+}
+
+pub(super) fn no_usage() -> RecordError {
+    RecordError::Form("the answer has no usage: streams need stream_options {\"include_usage\": true}".into())
+}
+
+fn body_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Result<Entry<'a>, RecordError> {
+    let model = object.text("model");
+    let name = model.as_deref().unwrap_or("");
+    let routed = routed(object, usage);
+    let is_xai = !routed && name.trim_start_matches("xai/").starts_with("grok");
+    let is_perplexity = usage.has("search_context_size") || name.starts_with("sonar");
+    let mut counted = chat_usage(usage, is_xai)?;
+    let mut entry = Entry::new(Dialect::OpenAiChat, Usage::default());
+    if is_perplexity && !routed {
+        perplexity(usage, &mut counted, &mut entry)?;
+    } else if name.contains("search") {
+        counted.set_tokens(Meter::Requests, 1);
+    }
+    if is_xai && count(usage, "num_sources_used")? > 0 {
+        return Err(RecordError::Context("num_sources_used: no price is known for a source of live search".into()));
+    }
+    if let Some(tools) = usage.object("server_tool_use") {
+        calls(&mut counted, Meter::WebSearches, &tools, "web_search_requests")?;
+    }
+    entry.usage = counted;
+    entry.provider = match () {
+        () if routed => Some("openrouter".into()),
+        () if is_perplexity => Some("perplexity".into()),
+        () if is_xai => Some("xai".into()),
+        () if usage.has("prompt_cache_hit_tokens") && name.starts_with("deepseek") => Some("deepseek".into()),
+        () if object.get("x_groq").is_some() => Some("groq".into()),
+        () => None,
+    };
+    entry.reported = entry.reported.or_else(|| reported(usage));
+    finish(object, entry, model)
+}
+
+/// Whether the body went through OpenRouter, which names the host that answered and what it charged.
+fn routed(object: &Object, usage: &Object) -> bool {
+    let id = object.text("id");
+    object.text("provider").is_some() && (usage.has("cost") || id.is_some_and(|id| id.starts_with("gen-")))
+}
+
+fn reported(usage: &Object) -> Option<Reported> {
+    usage.get("cost")?.decimal().map(Reported::usd)
+}
+
+fn perplexity(usage: &Object, counted: &mut Usage, entry: &mut Entry) -> Result<(), RecordError> {
+    counted.set_tokens(Meter::Requests, 1);
+    counted.set_tokens(Meter::CitationTokens, count(usage, "citation_tokens")?);
+    let thinking = count(usage, "reasoning_tokens")?;
+    if counted.tokens(Meter::Reasoning) == 0 {
+        counted.set_tokens(Meter::Reasoning, thinking);
+    }
+    calls(counted, Meter::WebSearches, usage, "num_search_queries")?;
+    state(&mut entry.context, Dimension::SearchContextSize, usage.text("search_context_size"), &[]);
+    let cost = usage.object("cost").and_then(|cost| cost.get("total_cost")?.decimal());
+    entry.reported = cost.map(Reported::usd);
+    Ok(())
+}
+
+/// What every body of this family states beside its counts.
+fn finish<'a>(
+    object: &Object<'a>,
+    mut entry: Entry<'a>,
+    model: Option<Cow<'a, str>>,
+) -> Result<Entry<'a>, RecordError> {
+    entry.model = model;
+    entry.at = ["created", "created_at", "timestamp"].iter().find_map(|name| object.get(name).and_then(moment));
+    if let Some(tier) = object.text("service_tier") {
+        state_tier(&mut entry.context, &tier);
+    }
+    entry.labels = labels(object);
+    Ok(entry)
+}
+
+fn labels<'a>(object: &Object<'a>) -> Labels<'a> {
+    let mut labels = Labels { key: object.text("user"), ..Labels::default() };
+    let Some(metadata) = object.object("metadata") else { return labels };
+    for (name, value) in metadata.fields() {
+        let Some(text) = value.text() else { continue };
+        match &*name {
+            "project" => labels.project = Some(text),
+            "session" | "session_id" | "conversation_id" => labels.session = Some(text),
+            _ => labels.tags.push(Cow::Owned(format!("{name}:{text}"))),
+        }
+    }
+    labels
+}
+
+/// Usage with OpenAI's names, old (`prompt_tokens`) and new (`input_tokens`), both of which include the cache.
+///
+/// `beside` says that thinking usually stands beside the answer; where a total settles it, the total decides.
+pub(super) fn chat_usage(usage: &Object, beside: bool) -> Result<Usage, RecordError> {
+    let prompt = count_any(usage, &["prompt_tokens", "input_tokens"])?;
+    let answer = count_any(usage, &["completion_tokens", "output_tokens"])?;
+    if !["prompt_tokens", "input_tokens", "completion_tokens", "output_tokens"].iter().any(|n| usage.has(n)) {
+        return Err(no_usage());
+    }
+    let mut counted = Usage::default();
+    prompt_side(usage, prompt, &mut counted)?;
+    let details = usage.object("completion_tokens_details").or_else(|| usage.object("output_tokens_details"));
+    let part = |name: &str| details.as_ref().map_or(Ok(0), |details| count(details, name));
+    let (thinking, audio, image) = (part("reasoning_tokens")?, part("audio_tokens")?, part("image_tokens")?);
+    let total = count(usage, "total_tokens")?;
+    let sum = prompt.saturating_add(answer);
+    let outside =
+        thinking > 0 && if beside { total != sum } else { total != sum && total == sum.saturating_add(thinking) };
+    let inside = if outside { 0 } else { thinking };
+    counted.set_tokens(Meter::Output, rest("the answer", answer, &[inside, audio, image])?);
+    counted.set_tokens(Meter::Reasoning, thinking);
+    counted.set_tokens(Meter::OutputAudio, audio);
+    counted.set_tokens(Meter::OutputImage, image);
+    Ok(counted)
+}
+
+fn prompt_side(usage: &Object, prompt: u64, counted: &mut Usage) -> Result<(), RecordError> {
+    let details = usage.object("prompt_tokens_details").or_else(|| usage.object("input_tokens_details"));
+    let part = |names: &[&str]| details.as_ref().map_or(Ok(0), |details| count_any(details, names));
+    let mut cached = part(&["cached_tokens"])?;
+    if cached == 0 {
+        cached = count_any(usage, &["cache_read_input_tokens", "prompt_cache_hit_tokens"])?;
+    }
+    let mut written = part(&["cache_write_tokens", "cache_creation_tokens"])?;
+    if written == 0 {
+        written = count(usage, "cache_creation_input_tokens")?;
+    }
+    let lifetimes = details.as_ref().and_then(|d| d.object("cache_creation_token_details"));
+    let lifetimes = lifetimes.or_else(|| usage.object("cache_creation"));
+    let hour = lifetimes.map_or(Ok(0), |l| count(&l, "ephemeral_1h_input_tokens"))?;
+    let cached_audio = match details.as_ref().and_then(|d| d.object("cached_tokens_details")) {
+        Some(of_cached) => count(&of_cached, "audio_tokens")?,
+        None => 0,
+    };
+    let audio = rest("the audio", part(&["audio_tokens"])?, &[cached_audio])?;
+    // A cached image is counted as cached and as an image: the cache decides its price.
+    let others = rest("the prompt", prompt, &[cached, written, audio])?;
+    let image = part(&["image_tokens"])?.min(others);
+    counted.set_tokens(Meter::Input, others - image);
+    counted.set_tokens(Meter::InputImage, image);
+    counted.set_tokens(Meter::InputAudio, audio);
+    counted.set_tokens(Meter::CacheRead, rest("the cached tokens", cached, &[cached_audio])?);
+    counted.set_tokens(Meter::CacheReadAudio, cached_audio);
+    counted.set_tokens(Meter::CacheWrite5m, rest("the written tokens", written, &[hour])?);
+    counted.set_tokens(Meter::CacheWrite1h, hour);
+    Ok(())
+}
+
+/// A Response, or an event of its stream.
+pub(super) fn response<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+    if object.text("type").is_some_and(|kind| kind.starts_with("response.")) {
+        let Some(inner) = object.object("response") else { return Ok(()) };
+        return if inner.object("usage").is_some() { response(&inner, out) } else { Ok(()) };
+    }
+    let Some(usage) = object.object("usage") else {
+        let status = object.text("status");
+        match status.as_deref() {
+            Some("failed") => out.push(failed(Dialect::OpenAiResponses, error_text(object))),
+            Some("cancelled") => {
+                let state = State::Cancelled("the response was cancelled".into());
+                out.push(Item::Entry(Box::new(Entry::failed(Dialect::OpenAiResponses, state))));
+            }
+            Some("queued" | "in_progress") => {}
+            _ => return Err(no_usage()),
+        }
+        return Ok(());
+    };
+    let model = object.text("model");
+    let is_xai = model.as_deref().is_some_and(|m| m.starts_with("grok"));
+    let mut counted = chat_usage(&usage, false)?;
+    tool_calls(object, &mut counted);
+    let mut entry = Entry::new(Dialect::OpenAiResponses, counted);
+    entry.provider = is_xai.then(|| "xai".into());
+    out.push(Item::Entry(Box::new(finish(object, entry, model)?)));
+    Ok(())
+}
+
+/// Server tools are billed by the call and stand among the output.
+fn tool_calls(object: &Object, counted: &mut Usage) {
+    let Some(output) = object.get("output") else { return };
+    for item in output.items().filter_map(Value::object) {
+        let meter = match item.text("type").as_deref() {
+            // Opening a page and searching in it belong to the search before.
+            Some("web_search_call") if item.object("action").is_none_or(|a| a.is("type", "search")) => {
+                Meter::WebSearches
+            }
+            Some("file_search_call") => Meter::FileSearches,
+            Some("x_search_call") => Meter::XSearches,
+            _ => continue,
+        };
+        counted.set(meter, counted.quantity(meter).saturating_add(1.into()));
+    }
+    // A container is billed once, however often code ran in it.
+    let containers: std::collections::BTreeSet<_> = output
+        .items()
+        .filter_map(Value::object)
+        .filter(|item| item.is("type", "code_interpreter_call"))
+        .map(|item| item.text("container_id"))
+        .collect();
+    if !containers.is_empty() {
+        counted.set(Meter::CodeSessions, containers.len().into());
+    }
+}
+
+/// A line of a batch's output or error file: bills as batch whatever the body inside says.
+pub(super) fn batch_line<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+    if let Some(error) = object.object("error") {
+        let code = error.text("code");
+        let what = error_text(object);
+        let cancelled = matches!(code.as_deref(), Some("batch_cancelled" | "batch_expired"));
+        let state = if cancelled { State::Cancelled(what) } else { State::Failed(what) };
+        out.push(Item::Entry(Box::new(Entry::failed(Dialect::OpenAiBatch, state))));
+        return Ok(());
+    }
+    let Some(answer) = object.object("response") else {
+        let what = "a request of a batch, not its answer: nothing was used yet; `farebox estimate` prices requests";
+        return Err(RecordError::Form(what.into()));
+    };
+    let body_of = answer.object("body").unwrap_or_default();
+    let Some(usage) = body_of.object("usage") else {
+        let status = count(&answer, "status_code")?;
+        let text = if body_of.has("error") { error_text(&body_of) } else { "no usage".to_owned() };
+        if status == 200 {
+            return Err(no_usage());
+        }
+        out.push(failed(Dialect::OpenAiBatch, format!("status {status}: {text}")));
+        return Ok(());
+    };
+    let before = out.len();
+    if body_of.is("object", "response") {
+        response(&body_of, out)?
+    } else {
+        out.push(Item::Entry(Box::new(body_entry(&body_of, &usage)?)))
+    }
+    for item in out.iter_mut().skip(before) {
+        if let Item::Entry(entry) = item {
+            entry.dialect = Dialect::OpenAiBatch;
+            entry.context.remove(Dimension::ServiceTier);
+            entry.context.set(Dimension::Processing, "batch");
+        }
+    }
+    Ok(())
+}
+
+/// Ollama's own form, and llama.cpp's.
+pub(super) fn local<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+    if object.get("done").is_some_and(|done| done.word() == Some("false")) {
+        return Ok(());
+    }
+    let prompt = count_any(object, &["prompt_eval_count", "tokens_evaluated"])?;
+    let answer = count_any(object, &["eval_count", "tokens_predicted"])?;
+    let llama_cpp = object.has("tokens_predicted");
+    let mut entry = Entry::new(Dialect::Ollama, Usage::tokens_in_out(prompt, answer));
+    entry.provider = Some(if llama_cpp { "llama.cpp" } else { "ollama" }.into());
+    entry.model = object.text("model");
+    entry.at = object.get("created_at").and_then(moment);
+    entry.state = State::Local;
+    out.push(Item::Entry(Box::new(entry)));
+    Ok(())
+}

@@ -1,0 +1,523 @@
+//! Every dialect against records worked out by hand (`tests/data/usage/expected_normalised.json`), and every trap of
+//! theirs as a test of its own.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use farebox::context::Dimension;
+use farebox::input::calls::{Reading, each};
+use farebox::input::dialect::{Dialect, Entry, Item, State};
+use farebox::input::text::Source;
+use farebox::meter::Meter;
+use farebox::period::Instant;
+use farebox::pricing::PriceTable;
+use serde_json::Value;
+
+fn sample(name: &str) -> PathBuf {
+    Path::new("tests/data/usage").join(name)
+}
+
+fn items(source: &Source) -> Vec<(u64, Item<'static>)> {
+    let mut items = Vec::new();
+    each(source, &Reading::default(), &mut |line, item| items.push((line, item))).unwrap();
+    items
+}
+
+fn entries_of(source: &Source) -> Vec<Entry<'static>> {
+    let entry = |(_, item): (u64, Item<'static>)| match item {
+        Item::Entry(entry) => Some(*entry),
+        _ => None,
+    };
+    items(source).into_iter().filter_map(entry).collect()
+}
+
+/// What is billed or would be: neither failed nor cancelled.
+fn billed(text: &str) -> Vec<Entry<'static>> {
+    let entries = entries_of(&Source::Text(text.to_owned()));
+    entries.into_iter().filter(|e| matches!(e.state, State::Done | State::Local)).collect()
+}
+
+fn one(text: &str) -> Entry<'static> {
+    let mut all = billed(text);
+    assert_eq!(all.len(), 1, "{text}: {all:?}");
+    all.remove(0)
+}
+
+fn used(entry: &Entry) -> Vec<(&'static str, String)> {
+    entry.usage.used().map(|(meter, quantity)| (meter.name(), quantity.normalize().to_string())).collect()
+}
+
+fn check_row(row: &Value, entry: &Entry, table: &PriceTable) {
+    let name = format!("{} record {}", row["file"], row["record"]);
+    let tokens = |meter| entry.usage.tokens(meter);
+    let count = |key: &str| row[key].as_u64().unwrap_or(0);
+    let written_model = row["model"].as_str().unwrap();
+    match &entry.model {
+        Some(model) => assert_eq!(model, written_model, "{name}"),
+        None => assert!(written_model.starts_with("(not in body"), "{name}"),
+    }
+    let provider = entry.provider.clone().unwrap_or_else(|| {
+        let at: Instant = "2026-11-22".parse().unwrap();
+        table.find(entry.model.as_ref().unwrap(), at).unwrap().provider.id.clone().into()
+    });
+    let wanted = match row["provider"].as_str().unwrap() {
+        "google-vertex" => "vertex",
+        "aws-bedrock" => "bedrock",
+        other => other,
+    };
+    assert_eq!(provider, wanted, "{name}");
+    let tier = entry.context.get(Dimension::Processing).or(entry.context.get(Dimension::ServiceTier));
+    assert_eq!(tier.unwrap_or("standard"), row["service_tier"].as_str().unwrap(), "{name}");
+    if let Some(at) = row["timestamp"].as_str() {
+        assert_eq!(entry.at.unwrap(), at.parse().unwrap(), "{name}");
+    }
+    let plain = tokens(Meter::Input) + tokens(Meter::InputImage) + tokens(Meter::InputVideo);
+    assert_eq!(plain, count("input_uncached"), "{name}");
+    for (key, meter) in [
+        ("cache_read", Meter::CacheRead),
+        ("cache_write_5m", Meter::CacheWrite5m),
+        ("cache_write_1h", Meter::CacheWrite1h),
+        ("output_reasoning", Meter::Reasoning),
+        ("input_audio", Meter::InputAudio),
+        ("output_audio", Meter::OutputAudio),
+        ("input_image", Meter::InputImage),
+    ] {
+        assert_eq!(tokens(meter), count(key), "{name}: {key}");
+    }
+    assert_eq!(tokens(Meter::Output) + tokens(Meter::Reasoning), count("output_total"), "{name}");
+    assert_eq!(entry.usage.quantity(Meter::WebSearches), count("web_search_calls").into(), "{name}");
+    if let Some(requests) = row["requests"].as_u64() {
+        assert_eq!(entry.bucket.unwrap().requests, Some(requests), "{name}");
+    }
+    if !row["reported_cost_usd"].is_null() {
+        let reported = entry.reported.as_ref().unwrap();
+        assert_eq!(
+            (reported.amount.normalize().to_string(), reported.currency.as_str()),
+            (row["reported_cost_usd"].to_string(), "USD"),
+            "{name}"
+        );
+    }
+    for (key, dimension) in [("inference_geo", Dimension::InferenceGeo), ("speed", Dimension::Speed)] {
+        assert_eq!(entry.context.get(dimension), row[key].as_str(), "{name}: {key}");
+    }
+    if row["context_window"] == ">200k" {
+        assert!(entry.bucket.unwrap().prompt_tokens.unwrap().0 > 200_000, "{name}");
+    }
+}
+
+#[test]
+fn every_record_of_the_oracle_comes_out_exactly() {
+    let oracle: Vec<Value> =
+        serde_json::from_str(&std::fs::read_to_string(sample("expected_normalised.json")).unwrap()).unwrap();
+    assert_eq!(oracle.len(), 48);
+    let table = PriceTable::bundled();
+    let mut files: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
+    for row in &oracle {
+        files.entry(row["file"].as_str().unwrap()).or_default().push(row);
+    }
+    for (file, rows) in files {
+        let all = entries_of(&Source::File(sample(file)));
+        let billed: Vec<Entry> = all.into_iter().filter(|e| matches!(e.state, State::Done | State::Local)).collect();
+        assert_eq!(billed.len(), rows.len(), "{file}: {billed:?}");
+        for (row, entry) in rows.iter().zip(&billed) {
+            check_row(row, entry, &table);
+        }
+    }
+}
+
+// The traps of the samples' definitions, each with the counts that fall out when it is walked into.
+
+#[test]
+fn cached_tokens_are_not_added_to_the_input_they_are_a_part_of() {
+    // openai-python, completion_usage.py: cached_tokens is a part of prompt_tokens. 2018 - 1536 = 482.
+    let entry = one(
+        r#"{"object":"chat.completion","model":"gpt-5","choices":[],"usage":{"prompt_tokens":2018,"completion_tokens":7,"prompt_tokens_details":{"cached_tokens":1536}}}"#,
+    );
+    assert_eq!(used(&entry), [("input", "482".into()), ("cache_read", "1536".into()), ("output", "7".into())]);
+    // LiteLLM adds Anthropic's caches to prompt_tokens (BerriAI/litellm#31282). 2100 - 1800 - 200 = 100.
+    let litellm = &entries_of(&Source::File(sample("litellm/spend_logs.jsonl")))[0];
+    assert_eq!(litellm.usage.tokens(Meter::Input), 100);
+}
+
+#[test]
+fn anthropic_and_bedrock_caches_are_not_taken_out_of_an_input_without_them() {
+    let entry = one(
+        r#"{"type":"message","model":"claude-sonnet-4-5","usage":{"input_tokens":5,"cache_read_input_tokens":900,"cache_creation_input_tokens":40,"output_tokens":3}}"#,
+    );
+    assert_eq!(
+        used(&entry),
+        [("input", "5".into()), ("cache_read", "900".into()), ("cache_write_5m", "40".into()), ("output", "3".into())]
+    );
+    let entry = one(
+        r#"{"modelId":"anthropic.claude-3-haiku-20240307-v1:0","usage":{"inputTokens":5,"outputTokens":3,"cacheReadInputTokens":900,"cacheWriteInputTokens":40}}"#,
+    );
+    assert_eq!(
+        used(&entry),
+        [("input", "5".into()), ("cache_read", "900".into()), ("cache_write_5m", "40".into()), ("output", "3".into())]
+    );
+}
+
+#[test]
+fn written_cache_is_split_by_its_lifetime_and_never_counted_twice() {
+    let entry = one(
+        r#"{"type":"message","model":"m","usage":{"input_tokens":1,"cache_creation_input_tokens":2500,"cache_creation":{"ephemeral_5m_input_tokens":500,"ephemeral_1h_input_tokens":2000},"output_tokens":1}}"#,
+    );
+    assert_eq!((entry.usage.tokens(Meter::CacheWrite5m), entry.usage.tokens(Meter::CacheWrite1h)), (500, 2000));
+}
+
+#[test]
+fn thinking_is_counted_once_wherever_it_stands() {
+    // Gemini: beside candidatesTokenCount; both are output. Lost, it would be 210; in the whole, it would be negative.
+    let gemini = &entries_of(&Source::File(sample("gemini/generate_content.json")))[0];
+    assert_eq!((gemini.usage.tokens(Meter::Output), gemini.usage.tokens(Meter::Reasoning)), (210, 980));
+    // xAI: beside completion_tokens (616 + 9 + 94 = 719).
+    let xai = &entries_of(&Source::File(sample("xai/chat_completion.json")))[0];
+    assert_eq!((xai.usage.tokens(Meter::Output), xai.usage.tokens(Meter::Reasoning)), (9, 94));
+    // A grok model behind a host that counts it inside says so by its total.
+    let inside = one(
+        r#"{"object":"chat.completion","model":"grok-4","choices":[],"usage":{"prompt_tokens":10,"completion_tokens":50,"total_tokens":60,"completion_tokens_details":{"reasoning_tokens":40}}}"#,
+    );
+    assert_eq!((inside.usage.tokens(Meter::Output), inside.usage.tokens(Meter::Reasoning)), (10, 40));
+    // OpenAI: inside of completion_tokens. 612 - 384 = 228.
+    let openai = &entries_of(&Source::File(sample("openai/chat_completion.json")))[0];
+    assert_eq!((openai.usage.tokens(Meter::Output), openai.usage.tokens(Meter::Reasoning)), (228, 384));
+    // Codex: inside, though some programs add it on top. 400 - 250 = 150.
+    let codex = &entries_of(&Source::File(sample("codex/rollout-2026-11-20T10-00-00-sample.jsonl")))[0];
+    assert_eq!((codex.usage.tokens(Meter::Output), codex.usage.tokens(Meter::Reasoning)), (150, 250));
+}
+
+#[test]
+fn results_of_tools_stand_beside_geminis_prompt() {
+    // 5200 - 4096 + 150 = 1254.
+    let gemini = &entries_of(&Source::File(sample("gemini/generate_content.json")))[0];
+    assert_eq!(gemini.usage.tokens(Meter::Input), 1254);
+}
+
+#[test]
+fn running_totals_are_not_added_up_and_a_repeated_total_is_nothing() {
+    let codex = entries_of(&Source::File(sample("codex/rollout-2026-11-20T10-00-00-sample.jsonl")));
+    let prompts: Vec<u64> = codex.iter().map(|e| e.usage.prompt_tokens()).collect();
+    // Totals 9000, 9000, 19000, 31000.
+    assert_eq!(prompts, [9000, 10_000, 12_000]);
+}
+
+#[test]
+fn a_streams_delta_replaces_what_was_said_before() {
+    // 1 + 15 would be 16.
+    let streamed = &entries_of(&Source::File(sample("anthropic/messages_stream.sse")))[0];
+    assert_eq!(streamed.usage.tokens(Meter::Output), 15);
+    // A delta that repeats every count of the start, as newer ones do, adds nothing.
+    let all = billed(
+        "data: {\"type\":\"message_start\",\"message\":{\"id\":\"m1\",\"model\":\"m\",\"usage\":{\"input_tokens\":25,\"cache_read_input_tokens\":100,\"output_tokens\":1}}}\ndata: {\"type\":\"message_delta\",\"usage\":{\"input_tokens\":25,\"cache_read_input_tokens\":100,\"output_tokens\":15,\"server_tool_use\":{\"web_search_requests\":2}}}\n",
+    );
+    assert_eq!(
+        used(&all[0]),
+        [("input", "25".into()), ("cache_read", "100".into()), ("output", "15".into()), ("web_search", "2".into())]
+    );
+    // Servers that state the running usage in every chunk: the last one counts.
+    let chunk = |n: u32| {
+        format!(
+            "data: {{\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"model\":\"m\",\"choices\":[],\"usage\":{{\"prompt_tokens\":9,\"completion_tokens\":{n}}}}}\n\n"
+        )
+    };
+    assert_eq!(one(&format!("{}{}{}data: [DONE]\n", chunk(1), chunk(2), chunk(3))).usage.tokens(Meter::Output), 3);
+    // Gemini's chunks too.
+    let chunk = |n: u32| {
+        format!(
+            "{{\"responseId\":\"r\",\"modelVersion\":\"gemini-2.5-flash\",\"usageMetadata\":{{\"promptTokenCount\":9,\"candidatesTokenCount\":{n}}}}}"
+        )
+    };
+    assert_eq!(one(&format!("[{}\n,\n{}]", chunk(1), chunk(5))).usage.tokens(Meter::Output), 5);
+}
+
+#[test]
+fn a_request_on_several_lines_counts_as_its_last() {
+    let line = |output: u32, request: &str| {
+        format!(
+            "{{\"type\":\"assistant\",\"sessionId\":\"s\",\"requestId\":\"{request}\",\"message\":{{\"id\":\"m\",\"model\":\"claude-sonnet-5\",\"usage\":{{\"input_tokens\":4,\"output_tokens\":{output}}}}}}}\n"
+        )
+    };
+    let all = billed(&[line(1, "a"), line(7, "b"), line(310, "a"), line(9, "b")].concat());
+    assert_eq!(all.iter().map(|e| e.usage.tokens(Meter::Output)).collect::<Vec<_>>(), [310, 9]);
+    // A resumed session copies the lines of the one before into a file of its own.
+    let dir = tempfile::tempdir().unwrap();
+    let mut sequence = farebox::input::calls::sequence::Sequence::default();
+    let mut outputs = Vec::new();
+    for name in ["one.jsonl", "two.jsonl"] {
+        let path = dir.path().join(name);
+        std::fs::write(&path, line(5, "a")).unwrap();
+        let mut take = |_: u64, item: Item<'static>| {
+            if let Item::Entry(entry) = item {
+                outputs.push(entry.usage.tokens(Meter::Output));
+            }
+        };
+        let mut raw = Vec::new();
+        let chunk = farebox::input::calls::chunks::Chunk {
+            bytes: std::fs::read(&path).unwrap(),
+            first_line: 1,
+            ..Default::default()
+        };
+        farebox::input::calls::read_chunk(&chunk, &Reading::default(), &mut |line, item| {
+            raw.push((line, item.into_owned()))
+        });
+        raw.into_iter().for_each(|(line, item)| sequence.take(line, item, &mut take));
+        sequence.end(&mut take);
+    }
+    assert_eq!(outputs, [5]);
+}
+
+#[test]
+fn errors_and_what_was_taken_back_are_counted_apart_and_used_nothing() {
+    let states = |file: &str| {
+        let entries = entries_of(&Source::File(sample(file)));
+        let of = |wanted: fn(&State) -> bool| entries.iter().filter(|e| wanted(&e.state)).count();
+        (of(|s| *s == State::Done), of(|s| matches!(s, State::Failed(_))), of(|s| matches!(s, State::Cancelled(_))))
+    };
+    assert_eq!(states("openai/batch_output_chat.jsonl"), (2, 1, 0));
+    assert_eq!(states("openai/batch_error_file.jsonl"), (0, 0, 1));
+    assert_eq!(states("anthropic/batch_results.jsonl"), (2, 1, 2));
+    assert_eq!(states("gemini/batch_output.jsonl"), (1, 1, 0));
+    assert_eq!(states("vertex/batch_output.jsonl"), (1, 1, 0));
+}
+
+#[test]
+fn a_batch_bills_as_batch_whatever_its_body_says() {
+    for entry in entries_of(&Source::File(sample("openai/batch_output_chat.jsonl"))).iter().take(2) {
+        assert_eq!(entry.context.iter().collect::<Vec<_>>(), [(Dimension::Processing, "batch")]);
+    }
+}
+
+#[test]
+fn an_empty_bucket_is_no_record() {
+    assert_eq!(entries_of(&Source::File(sample("openai/completions_usage_2026-11-21_2026-11-22.csv"))).len(), 3);
+    assert_eq!(entries_of(&Source::File(sample("openai/cost_2026-11-21_2026-11-22.csv"))).len(), 1);
+}
+
+#[test]
+fn the_two_splits_of_openais_report_are_not_added() {
+    let page = &entries_of(&Source::File(sample("openai/usage_completions_api.json")))[0];
+    assert_eq!(page.usage.prompt_tokens(), 59_200);
+    // Audio inside of what was not cached: 100 = 60 text + 40 audio.
+    let row = r#"{"object":"page","data":[{"start_time":1795219200,"end_time":1795305600,"results":[{"input_tokens":100,"input_uncached_tokens":100,"input_text_tokens":60,"input_audio_tokens":40,"output_tokens":5,"model":"m"}]}]}"#;
+    assert_eq!(used(&one(row)), [("input", "60".into()), ("input_audio", "40".into()), ("output", "5".into())]);
+}
+
+#[test]
+fn amounts_of_cost_reports_are_in_their_own_unit() {
+    // Anthropic: cents (14.0943 is $0.140943); OpenAI: dollars.
+    let of = |file: &str| {
+        entries_of(&Source::File(sample(file)))[0].reported.clone().unwrap().amount.normalize().to_string()
+    };
+    assert_eq!(of("anthropic/admin_cost_report.json"), "0.140943");
+    assert_eq!(of("openai/costs_api.json"), "0.1336");
+    assert_eq!(of("openai/cost_2026-11-21_2026-11-22.csv"), "0.24726");
+}
+
+#[test]
+fn cohere_bills_units_not_tokens() {
+    let chat = &entries_of(&Source::File(sample("cohere/chat_v2.json")))[0];
+    assert_eq!(used(chat), [("input", "5".into()), ("output", "418".into())]);
+    let rerank = &entries_of(&Source::File(sample("cohere/rerank_v2.json")))[0];
+    assert_eq!(used(rerank), [("search_units", "1".into())]);
+}
+
+#[test]
+fn spans_of_agents_repeat_their_calls_and_do_not_count() {
+    let span = |operation: &str, tokens: u32| {
+        format!(
+            r#"{{"name":"x","spanId":"{tokens}","startTimeUnixNano":"1795168800000000000","attributes":[{{"key":"gen_ai.operation.name","value":{{"stringValue":"{operation}"}}}},{{"key":"gen_ai.request.model","value":{{"stringValue":"gpt-5-mini"}}}},{{"key":"gen_ai.usage.input_tokens","value":{{"intValue":"{tokens}"}}}}]}}"#
+        )
+    };
+    let document = format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{},{},{}]}}]}}]}}"#,
+        span("invoke_agent", 30),
+        span("chat", 10),
+        span("chat", 20)
+    );
+    let prompts: Vec<u64> = billed(&document).iter().map(|e| e.usage.prompt_tokens()).collect();
+    assert_eq!(prompts, [10, 20]);
+}
+
+#[test]
+fn langfuse_counts_are_disjoint_unless_their_total_says_otherwise() {
+    let observation = |usage: &str| {
+        one(&format!(
+            r#"{{"id":"o","type":"GENERATION","traceId":"t","startTime":"2026-11-20T10:00:00Z","model":"m","usageDetails":{usage}}}"#
+        ))
+    };
+    assert_eq!(
+        observation(r#"{"input":100,"input_cached_tokens":900,"output":5,"total":1005}"#).usage.prompt_tokens(),
+        1000
+    );
+    assert_eq!(
+        observation(r#"{"input":1000,"input_cached_tokens":900,"output":5,"total":1005}"#).usage.prompt_tokens(),
+        1000
+    );
+    let odd = Source::Text(r#"{"id":"o","type":"GENERATION","traceId":"t","startTime":"x","model":"m","usageDetails":{"input":1,"widgets":3}}"#.into());
+    assert!(matches!(&items(&odd)[..], [(1, Item::Bad(error))] if error.to_string().contains("widgets")));
+}
+
+#[test]
+fn a_cost_of_zero_in_opencode_is_not_a_price() {
+    let message = &entries_of(&Source::File(sample("opencode/msg_sample.json")))[0];
+    assert_eq!(message.reported, None);
+}
+
+#[test]
+fn server_tools_are_billed_by_the_call() {
+    let response = one(
+        r#"{"object":"response","model":"gpt-5","status":"completed","output":[{"type":"web_search_call","action":{"type":"search"}},{"type":"web_search_call","action":{"type":"open_page"}},{"type":"file_search_call"},{"type":"code_interpreter_call","container_id":"c1"},{"type":"code_interpreter_call","container_id":"c1"}],"usage":{"input_tokens":1,"output_tokens":1}}"#,
+    );
+    let calls: Vec<_> = used(&response).into_iter().filter(|(name, _)| !matches!(*name, "input" | "output")).collect();
+    assert_eq!(calls, [("web_search", "1".into()), ("file_search", "1".into()), ("code_session", "1".into())]);
+}
+
+#[test]
+fn a_body_is_told_from_its_look_alikes() {
+    // All three name input_tokens; in two of them it includes the cache, in one it does not.
+    let own = one(r#"{"model":"gpt-4o","usage":{"input_tokens":10,"cache_read_tokens":4,"output_tokens":1}}"#);
+    let claude = one(r#"{"model":"claude","usage":{"input_tokens":10,"cache_read_input_tokens":4,"output_tokens":1}}"#);
+    let response = one(
+        r#"{"model":"gpt-4o","usage":{"input_tokens":10,"input_tokens_details":{"cached_tokens":4},"output_tokens":1}}"#,
+    );
+    assert_eq!(
+        [own.dialect, claude.dialect, response.dialect],
+        [Dialect::Own, Dialect::Anthropic, Dialect::OpenAiResponses]
+    );
+    assert_eq!([own, claude, response].map(|e| e.usage.prompt_tokens()), [10, 14, 10]);
+}
+
+// What is broken costs only itself.
+
+fn kinds(source: &Source) -> Vec<(u64, bool)> {
+    items(source).iter().map(|(line, item)| (*line, matches!(item, Item::Entry(_)))).collect()
+}
+
+const GOOD: &str = "{\"model\":\"gpt-4o\",\"input_tokens\":5,\"output_tokens\":1}\n";
+
+#[test]
+fn a_broken_line_costs_only_itself() {
+    assert_eq!(
+        kinds(&Source::File(sample("inputs/malformed.jsonl"))),
+        [(1, true), (2, false), (3, true), (4, false), (5, false)]
+    );
+    let text = format!("{GOOD}{{\"model\":\"gpt\0-4o\",\"input_tokens\":5}}\n\n{{\n{GOOD}\0\0\0\0\n{GOOD}[1,2\n{GOOD}");
+    assert_eq!(
+        kinds(&Source::Text(text)),
+        [(1, true), (2, false), (4, false), (5, true), (6, false), (7, true), (8, false), (9, true)]
+    );
+    let cut = format!("{GOOD}{GOOD}{{\"object\":\"chat.completion\",\"usage\":{{\"prompt_tok");
+    assert_eq!(kinds(&Source::Text(cut)), [(1, true), (2, true), (3, false)]);
+}
+
+#[test]
+fn dialects_mix_in_one_file() {
+    let read = |name: &str| std::fs::read_to_string(sample(name)).unwrap();
+    let text = [
+        read("openai/chat_completion.json"),
+        GOOD.to_owned(),
+        read("codex/rollout-2026-11-20T10-00-00-sample.jsonl"),
+        read("anthropic/message.json"),
+        read("anthropic/messages_stream.sse"),
+        read("claude-code/session.jsonl"),
+        read("otel/genai_spans_otlp.json"),
+    ]
+    .join("\n");
+    let mut dialects: BTreeMap<&str, usize> = BTreeMap::new();
+    for (line, item) in items(&Source::Text(text)) {
+        match item {
+            Item::Entry(entry) => *dialects.entry(entry.dialect.name()).or_default() += 1,
+            other => panic!("line {line}: {other:?}"),
+        }
+    }
+    let wanted = [("anthropic", 2), ("claude-code", 3), ("codex", 3), ("farebox", 1), ("openai-chat", 1), ("otel", 2)];
+    assert_eq!(dialects.into_iter().collect::<Vec<_>>(), wanted);
+}
+
+#[test]
+fn a_line_longer_than_any_record_is_said_and_skipped() {
+    let long =
+        format!("{GOOD}{{\"model\":\"{}\"}}\n{GOOD}", "x".repeat(farebox::input::calls::chunks::LONGEST + 3_000_000));
+    let all = items(&Source::Text(long));
+    assert_eq!(all.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 2, 3]);
+    assert!(matches!(&all[1].1, Item::Bad(error) if error.to_string().contains("32 MB")));
+}
+
+#[test]
+fn packed_and_otherwise_saved_files_are_read_by_what_they_are() {
+    use std::io::Write;
+    let dir = tempfile::tempdir().unwrap();
+    let text = GOOD.repeat(3);
+    let file = |name: &str, bytes: &[u8]| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        Source::File(path)
+    };
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gz.write_all(text.as_bytes()).unwrap();
+    let gz = gz.finish().unwrap();
+    // Two members, as `cat a.gz b.gz` makes them; the name says nothing.
+    assert_eq!(kinds(&file("packed.log", &[gz.clone(), gz.clone()].concat())).len(), 6);
+    let zst = ruzstd::encoding::compress_to_vec(text.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest);
+    assert_eq!(kinds(&file("two.zst", &[zst.clone(), zst].concat())).len(), 6);
+    let utf16: Vec<u8> = [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+    assert_eq!(kinds(&file("utf16.jsonl", &utf16)), [(1, true), (2, true), (3, true)]);
+    assert_eq!(kinds(&file("bom.jsonl", format!("\u{feff}{text}").as_bytes())), [(1, true), (2, true), (3, true)]);
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    zip.start_file("amount-2026-11.csv", zip::write::SimpleFileOptions::default()).unwrap();
+    zip.write_all(&std::fs::read(sample("deepseek/amount-2026-11.csv")).unwrap()).unwrap();
+    assert_eq!(kinds(&file("export.zip", &zip.finish().unwrap().into_inner())), [(2, true)]);
+    // Cut in the middle: what was whole counts, and the break is said once.
+    let many: String =
+        (0..5000).map(|i| format!("{{\"model\":\"m{i}\",\"input_tokens\":{i},\"output_tokens\":1}}\n")).collect();
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gz.write_all(many.as_bytes()).unwrap();
+    let gz = gz.finish().unwrap();
+    let cut = kinds(&file("cut.gz", &gz[..gz.len() / 2]));
+    assert!(cut.iter().filter(|(_, good)| *good).count() > 1000);
+    assert_eq!(cut.iter().filter(|(_, good)| !good).count(), 1);
+}
+
+#[test]
+fn tables_hold_quoted_line_ends_and_foreign_names() {
+    let table = "date,model,note,Prompt Tokens,completion tokens\n2026-11-20,gpt-4o,\"two\nlines, and a comma\",10.0,3\n2026-11-21,gpt-4o,x,7\n2026-11-22,gpt-4o,x,-1,2\n2026-11-22,gpt-4o,x,8,2\n";
+    let all = items(&Source::Text(table.into()));
+    let lines: Vec<_> = all.iter().map(|(line, item)| (*line, matches!(item, Item::Entry(_)))).collect();
+    assert_eq!(lines, [(2, true), (4, false), (5, false), (6, true)]);
+    let Item::Entry(first) = &all[0].1 else { panic!() };
+    assert_eq!(
+        (used(first), first.at.unwrap().to_string().as_str()),
+        (vec![("input", "10".into()), ("output", "3".into())], "2026-11-20")
+    );
+    let reading = Reading {
+        columns: vec![("model".into(), "LLM".into()), ("input_tokens".into(), "In".into())],
+        ..Reading::default()
+    };
+    let mut models = Vec::new();
+    each(&Source::Text("LLM;In;Out\nm1;5;6\n".into()), &reading, &mut |_, item| {
+        if let Item::Entry(entry) = item {
+            models.push((entry.model.unwrap().into_owned(), entry.usage.prompt_tokens()));
+        }
+    })
+    .unwrap();
+    assert_eq!(models, [("m1".to_owned(), 5)]);
+}
+
+#[test]
+fn chunks_end_between_records_wherever_they_are_cut() {
+    let body = std::fs::read_to_string(sample("openai/chat_completion.json")).unwrap();
+    let long = format!(
+        "{{\"object\":\"chat.completion\",\"model\":\"gpt-4o\",\"choices\":[\"{}\"],\"usage\":{{\"prompt_tokens\":1,\"completion_tokens\":1}}}}\n",
+        "y".repeat(300_000)
+    );
+    let text = format!("{body}\n{long}{GOOD}").repeat(12);
+    let all = kinds(&Source::Text(text.clone()));
+    assert_eq!((all.len(), all.iter().all(|(_, good)| *good)), (36, true));
+    let last = text.lines().count() as u64;
+    assert_eq!(all.last().unwrap().0, last);
+    // A list of the same, on one line and on many.
+    let list = |between: &str| format!("[{}]", vec![long.trim_end(); 20].join(between));
+    for between in [",", ",\n  ", "\n,"] {
+        assert_eq!(kinds(&Source::Text(list(between))).len(), 20, "{between:?}");
+    }
+}

@@ -1,0 +1,87 @@
+//! `farebox what-if` through the binary. Rates: openai.com/api/pricing as in `pricing/openai`, gpt-4o at $2.50 in, $1.25
+//! cached and $10 out since 2024-10-02 (before, $5 and $15), half of that in a batch; gpt-4o-mini at $0.15, $0.075 and $0.60.
+
+mod support;
+
+use serde_json::{Value, json};
+use support::{Farebox, farebox};
+
+fn record(model: &str, cached: u64) -> String {
+    let record = json!({"provider": "openai", "model": model, "timestamp": "2026-01-15T12:00:00Z",
+        "usage": {"input_tokens": 1_000_000, "cache_read_tokens": cached, "output_tokens": 100_000}});
+    format!("{record}\n")
+}
+
+fn what_if<const N: usize>(log: &str, args: [&str; N]) -> Farebox {
+    farebox(["what-if", "--format", "json"]).args(args).input(log)
+}
+
+#[track_caller]
+fn totals(log: &str, flags: &str) -> [String; 4] {
+    let run = farebox(["what-if", "--format", "json"]).args(flags.split(' ')).input(log).run().code(0).json();
+    ["was_usd", "low_usd", "expected_usd", "high_usd"].map(|key| run[key].as_str().expect(key).to_owned())
+}
+
+#[test]
+fn each_change_is_worked_out_by_hand() {
+    let (plain, cached) = (record("gpt-4o", 0), record("gpt-4o", 200_000));
+    //  name                        log      flags                       was     is
+    let cases = [
+        ("half in a batch", &plain, "--batch", "3.5", "1.75"), // 2.5 + 1; 1.25 + 0.5
+        ("at other prices", &plain, "--at 2024-06-01", "3.5", "6.5"), // 5 + 1.5
+        ("nothing cached", &cached, "--no-cache", "3.25", "3.5"), // 2 + 0.25 + 1; 2.5 + 1
+        ("half of it cached", &cached, "--cache-hits 50", "3.25", "2.875"), // 1.25 + 0.625 + 1
+        ("the same tokenizer", &cached, "--switch gpt-4o=gpt-4o-mini", "3.25", "0.195"), // 0.12 + 0.015 + 0.06
+        ("any model", &cached, "--model openai/gpt-4o-mini", "3.25", "0.195"),
+        ("another model's switch", &cached, "--switch gpt-4=gpt-4o-mini", "3.25", "3.25"),
+    ];
+    for (name, log, flags, was, is) in cases {
+        assert_eq!(totals(log, flags), [was, is, is, is].map(str::to_owned), "{name}");
+    }
+    // Answers at 80 to 150 %: 2.5 + 0.8, 1, 1.5.
+    let range = totals(&plain, "--answers 80..150");
+    assert_eq!(range, ["3.5", "3.3", "3.5", "4"].map(str::to_owned));
+}
+
+#[test]
+fn another_tokenizer_is_a_range_that_says_what_it_was_measured_on() {
+    let log = record("gpt-4o", 0);
+    let run = what_if(&log, ["--switch", "gpt-4o=gpt-4-turbo"]).run().code(0).json();
+    let usd = |key: &str| run[key].as_str().unwrap().parse::<f64>().unwrap();
+    assert!(usd("low_usd") < usd("expected_usd") && usd("expected_usd") < usd("high_usd"), "{run}");
+    assert!(run["assumptions"][0].as_str().unwrap().contains("sample texts (english, technical, code, data"), "{run}");
+
+    let dir = tempfile::tempdir().unwrap();
+    let text = include_str!("../src/money.rs");
+    let body = json!({"object": "chat.completion", "created": 1_768_478_400, "model": "gpt-4o",
+        "choices": [{"message": {"role": "assistant", "content": text}}],
+        "usage": {"prompt_tokens": 1_000, "completion_tokens": 1_000}});
+    let path = dir.path().join("log.jsonl");
+    std::fs::write(&path, body.to_string()).unwrap();
+    let run = farebox(["what-if", "--format", "json", "-m", "openai/gpt-4-turbo"]).arg(&path).run().code(0).json();
+    assert!(run["assumptions"][0].as_str().unwrap().ends_with("measured on texts of the log itself: 1."), "{run}");
+    assert_ne!(run["low_usd"], run["high_usd"], "one text still rounds outwards: {run}");
+}
+
+#[test]
+fn what_has_no_price_is_left_out_of_both_sides_and_named() {
+    let log = format!("{}{}broken\n", record("gpt-4o", 0), record("gpt-99-ultra", 0));
+    let ran = what_if(&log, ["--batch"]).run().code(0).says(":2: as it was: unknown-model").says(":3: as it was");
+    let run: Value = ran.json();
+    assert_eq!((&run["records"], &run["unpriced"], &run["was_usd"]), (&json!(1), &json!(2), &json!("3.5")));
+    what_if(&log, ["--batch", "--strict"]).run().code(3);
+    // Released after the record: no price then, and the way out is named.
+    let ran = what_if(&record("gpt-4o", 0), ["--model", "anthropic/claude-opus-4-6"]).run().code(0);
+    assert_eq!(ran.says("before-first-price").json()["reasons"], json!({"before-first-price, as it would be": 1}));
+}
+
+#[test]
+fn a_question_must_be_asked_and_understood() {
+    let log = record("gpt-4o", 0);
+    what_if(&log, []).run().code(2).says("what if what?");
+    what_if(&log, ["--switch", "gpt-4o"]).run().code(2).says("FROM=TO");
+    what_if(&log, ["--model", "gpt-99-ultra"]).run().code(2).says("gpt-99-ultra");
+    what_if(&log, ["--answers", "150..80"]).run().code(2).says("LOW..HIGH");
+    what_if(&log, ["--cache-hits", "101"]).run().code(2);
+    what_if(&log, ["--model", "gpt-4", "--text-class", "klingon"]).run().code(2).says("english");
+}
