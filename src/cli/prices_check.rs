@@ -10,9 +10,11 @@ use super::prices_import::{comparison_report, database_notes, unreadable};
 use super::shared::{OutputFlags, PriceFlags, Setup, price_error, read_price_file, table_json, table_line};
 use crate::error::Error;
 use crate::pricing::card::{Price, Rate};
+use crate::pricing::compile::{Use, compile};
+use crate::pricing::diff;
 use crate::pricing::import::compare::{About, Row, Verdict, compare};
 use crate::pricing::import::{Format, read};
-use crate::pricing::{PriceTable, diff};
+use crate::pricing::problem::Severity;
 use crate::report::{Cell, Column, Report, Tone};
 
 /// Check that the table still agrees with a price file or a public price database; ends with 4 where it does not
@@ -124,7 +126,15 @@ fn with_price_file(args: &Args, setup: &Setup) -> Result<(Report, usize), Error>
     let Some(path) = &args.file else { return Ok((Report::default(), 0)) };
     let files = [read_price_file(path)?];
     let providers = args.provider.iter().map(|p| known_provider(setup, p)).collect::<Result<Vec<_>, _>>()?;
-    let theirs = PriceTable::of_files(&files, "file").map_err(|problems| price_error(&problems, &files))?;
+    // A card of an overlay may build on the one of the table.
+    let known = |provider: &str, id: &str| {
+        let found = setup.table.find(&format!("{provider}/{id}"), setup.at).ok()?;
+        Some((*found.model).clone())
+    };
+    let (theirs, problems) = compile(&files, Use::Overlay, &known);
+    if problems.iter().any(|p| p.severity == Severity::Error) {
+        return Err(price_error(&problems, &files));
+    }
     let mut report = Report::new([
         Column::text("model", "model"),
         Column::text("condition", "when"),
@@ -133,7 +143,8 @@ fn with_price_file(args: &Args, setup: &Setup) -> Result<(Report, usize), Error>
         Column::number("here", "table"),
     ]);
     let mut compared = 0_u64;
-    for (head, card) in theirs.cards().filter(|(head, _)| providers.is_empty() || providers.contains(&head.id)) {
+    let cards = theirs.iter().flat_map(|provider| provider.models.iter().map(|card| (&provider.head, card)));
+    for (head, card) in cards.filter(|(head, _)| providers.is_empty() || providers.contains(&head.id)) {
         let id = format!("{}/{}", head.id, card.id);
         let Ok(ours) = setup.table.find(&id, setup.at) else { continue };
         let (Some(there), Some(here)) = (card.rates_at(setup.at), ours.model.rates_at(setup.at)) else { continue };
