@@ -601,9 +601,8 @@ fn a_prompt_is_as_long_as_the_request_that_is_sent() {
             .code(0)
             .json();
         assert_eq!(planned, &counted["rows"][0]["tokens"], "{model}: {counted}");
-        let assumed =
-            json["assumptions"].as_array().unwrap().iter().find(|a| a["what"] == format!("message frames of {model}"));
-        assert!(assumed.is_some_and(|a| !a["value"].as_str().unwrap().starts_with('0')), "{assumed:?}");
+        let what = Value::from(format!("message frames of {model}"));
+        assert!(json["assumptions"].as_array().unwrap().iter().any(|a| a["what"] == what), "{model}");
     }
 }
 
