@@ -79,7 +79,7 @@ pub fn months_after(day: Date, months: u32) -> Date {
 }
 
 /// A span of days with more calls than usual, or fewer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Busy {
     /// What it is.
     pub name: String,
@@ -92,7 +92,7 @@ pub struct Busy {
 }
 
 /// Which days have calls.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Calendar {
     /// Days of the week, Monday first.
     pub weekdays: [bool; 7],

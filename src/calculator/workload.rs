@@ -66,7 +66,7 @@ impl std::fmt::Display for Range {
 }
 
 /// A piece of a prompt.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Part {
     /// Text that is counted with the tokenizer of each model.
     Text(Arc<str>),
@@ -94,7 +94,7 @@ impl History {
 }
 
 /// Requests of an agent for each turn.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Steps {
     /// How many requests a turn takes, the last of which answers.
     pub count: Range,
@@ -105,7 +105,7 @@ pub struct Steps {
 }
 
 /// Passages that are looked up for each turn.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rag {
     /// Tokens of all passages of a turn.
     pub tokens: Range,
@@ -122,7 +122,7 @@ pub struct Rag {
 }
 
 /// Something that is sent with the text of a turn.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Attachment {
     /// An image of so many pixels, and how many of them.
     Image {
@@ -138,7 +138,7 @@ pub enum Attachment {
 }
 
 /// Failed attempts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Retries {
     /// Share of the attempts that fail.
     pub failure_rate: Range,
@@ -160,7 +160,7 @@ pub enum Billed {
 }
 
 /// What is read from the provider's cache.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cache {
     /// The instructions.
     pub system: bool,
@@ -177,7 +177,7 @@ pub struct Cache {
 }
 
 /// How often a feature runs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Calls {
     /// Conversations in a unit of time.
     pub rate: Range,
@@ -212,7 +212,7 @@ impl Per {
 }
 
 /// How the calls grow.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Growth {
     /// A share a month, compounding from the second month on.
     Monthly(Range),
@@ -221,7 +221,7 @@ pub enum Growth {
 }
 
 /// What the provider gives for nothing.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Free {
     /// How much.
     pub quantity: Decimal,
@@ -232,7 +232,7 @@ pub struct Free {
 }
 
 /// A model of one's own.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Tuning {
     /// Tokens of the training data.
     pub tokens: u64,

@@ -7,6 +7,12 @@ pub mod out;
 
 mod breakeven;
 mod chat;
+mod check;
+mod check_accept;
+mod check_bill;
+mod check_ci;
+mod check_places;
+mod check_sides;
 mod compare;
 mod compare_workload;
 mod completions;
@@ -24,11 +30,13 @@ mod plan;
 mod plan_fit;
 mod plan_report;
 mod prices;
+mod prices_check;
 mod prices_home;
 mod prices_import;
 mod prices_time;
 #[cfg(feature = "update")]
 mod prices_update;
+mod scan;
 mod shared;
 mod tokenizers;
 mod usage;
@@ -80,8 +88,10 @@ commands! {
     WhatIf what_if;
     Compare compare;
     Plan plan;
+    Check check;
     BreakEven breakeven;
     Init init;
+    Scan scan;
     Prices prices;
     Models models;
     Tokenizers tokenizers;

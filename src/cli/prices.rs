@@ -37,6 +37,7 @@ enum Command {
     Stale(StaleArgs),
     Meters(MetersArgs),
     Import(super::prices_import::Args),
+    Check(super::prices_check::Args),
     #[cfg(feature = "update")]
     Update(super::prices_update::Args),
 }
@@ -52,6 +53,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
         Command::Stale(args) => stale(&args),
         Command::Meters(args) => meters(&args),
         Command::Import(args) => super::prices_import::run(&args),
+        Command::Check(args) => super::prices_check::run(&args),
         #[cfg(feature = "update")]
         Command::Update(args) => super::prices_update::run(&args),
     }

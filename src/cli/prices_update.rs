@@ -20,7 +20,7 @@ const FILE: &str = "prices-update.yaml";
 
 /// Ask a public price database over the network what changed, and keep it as an overlay
 ///
-/// This is the only command of farebox that opens a connection: to the one address that it names, and to where that one
+/// Beside `prices check --online`, this is the only command of farebox that opens a connection: to the one address that it names, and to where that one
 /// sends it. It asks for the database's file, checks it, shows what differs from the table inside of the program, and
 /// writes an overlay with the models that changed or are new into the user's data folder, whole or not at all. The
 /// overlay is used when it is named: --prices FILE.

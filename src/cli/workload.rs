@@ -142,6 +142,11 @@ impl<'s> Shop<'s> {
         }
     }
 
+    /// Takes the exchange rates of another workload; what was counted stays.
+    pub fn use_exchange_of(&mut self, workload: &Workload) {
+        self.exchange = workload.exchange.clone();
+    }
+
     fn load(&mut self, name: &str) -> Option<Arc<dyn Tokenizer>> {
         if let Some(tokenizer) = self.tokenizers.get(name) {
             return Some(tokenizer.clone());

@@ -3,6 +3,7 @@
 pub mod calls;
 pub mod chat;
 pub mod dialect;
+pub mod git;
 pub mod json;
 pub mod lines;
 pub mod media;

@@ -40,6 +40,11 @@ impl Farebox {
         self
     }
 
+    pub fn dir(mut self, path: &std::path::Path) -> Self {
+        self.command.current_dir(path);
+        self
+    }
+
     pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
         self.input = input.into();
         self
@@ -67,6 +72,7 @@ pub struct Ran {
     pub stderr: String,
 }
 
+#[allow(dead_code, reason = "not every test that shares this file needs all of it")]
 impl Ran {
     #[track_caller]
     pub fn code(self, want: i32) -> Self {

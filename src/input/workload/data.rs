@@ -9,7 +9,7 @@ use super::quantity::Quantity;
 use super::raw::{RawDataset, RawSamples, RawSource, RawText};
 use super::read::Reader;
 use crate::calculator::workload::Part;
-use crate::input::text::{InputError, read_bytes};
+use crate::input::text::InputError;
 use crate::pricing::compile::nearest;
 use crate::pricing::problem::Place;
 use crate::pricing::yaml::At;
@@ -54,7 +54,7 @@ impl Reader {
     /// The text of a file beside the workload; an error names the line that asks for it.
     fn file(&mut self, name: &str, place: Place) -> Option<String> {
         let path = self.folder.join(name);
-        match read_bytes(&path) {
+        match (self.files)(&path) {
             Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
             Err(error) => {
                 self.unreadable(&error, place);

@@ -5,16 +5,20 @@
 
 pub mod quantity;
 pub mod raw;
+pub mod rules;
+pub mod tree;
 
 mod data;
 mod feature;
 mod read;
 
 use std::path::Path;
+use std::rc::Rc;
 
 use jiff::civil::Date;
 
 use crate::calculator::workload::Workload;
+use crate::input::text::{InputError, read_bytes};
 use crate::pricing::compile::nearest;
 use crate::pricing::problem::{Place, Problem, Severity};
 pub use feature::mean_of;
@@ -52,7 +56,23 @@ pub fn parse(path: &str, text: &str) -> Result<RawWorkload, Box<Problem>> {
 pub fn load(path: &Path, text: &str, today: Date) -> Result<(Workload, Vec<Problem>), Vec<Problem>> {
     let shown = path.display().to_string();
     let raw = parse(&shown, text).map_err(|problem| vec![*problem])?;
-    read::read(path, raw, today)
+    load_from(path, &raw, today, Rc::new(|path: &Path| read_bytes(path)))
+}
+
+/// How the files that a workload names are read: from the disk, or out of an earlier version of them.
+pub type ReadFile = Rc<dyn Fn(&Path) -> Result<Vec<u8>, InputError>>;
+
+/// Checks a workload that was parsed, with files that come from wherever the caller says.
+///
+/// # Errors
+/// Everything that has to change before it can be planned.
+pub fn load_from(
+    path: &Path,
+    raw: &RawWorkload,
+    today: Date,
+    files: ReadFile,
+) -> Result<(Workload, Vec<Problem>), Vec<Problem>> {
+    read::read(path, raw, today, files)
 }
 
 fn yaml_problem(path: &str, error: &serde_saphyr::Error) -> Problem {

@@ -5,6 +5,7 @@
 use serde::Deserialize;
 
 use super::quantity::Quantity;
+use super::tree::Tree;
 use crate::pricing::yaml::{At, Pairs, RawExchange};
 
 macro_rules! raw {
@@ -55,6 +56,32 @@ raw! {
         seed: Option<u64>,
         /// Draws of the simulation; 10,000 when left out.
         draws: Option<At<u32>>,
+        /// What `farebox check` insists on.
+        check: Option<RawCheck>,
+    }
+}
+
+raw! {
+    /// What `farebox check` insists on.
+    RawCheck {
+        /// Limits by the name of a rule, such as `max-growth: 20%`; a map in the long form, a list where there are several.
+        rules: Pairs<At<Tree>>,
+        /// What may break a rule for a while, and why.
+        exemptions: Vec<RawExemption>,
+    }
+}
+
+raw! {
+    /// Something that may break a rule for a while.
+    RawExemption {
+        /// The feature; `plan` for the whole of it.
+        feature: Word,
+        /// The rule; every rule when left out.
+        rule: Word,
+        /// Why.
+        reason: Word,
+        /// First day that it does not hold any more.
+        until: Word,
     }
 }
 
@@ -531,6 +558,7 @@ mod schema {
         };
     }
 
+    schema!(Tree, "Rule", |_g| json_schema!({"type": ["boolean", "number", "string", "array", "object"]}));
     schema!(Scalar, "Scalar", |_g| json_schema!({"type": ["number", "string"]}));
     schema!(Text, "Text", |_g| json_schema!({"type": ["number", "string"]}));
     schema!(Quantity, "Quantity", |g| {

@@ -25,6 +25,8 @@ const MOST_DRAWS: u32 = 1_000_000;
 pub(super) struct Reader {
     pub path: String,
     pub folder: PathBuf,
+    /// How the files that the workload names are read.
+    pub files: super::ReadFile,
     pub problems: Vec<Problem>,
     pub assumptions: Vec<Assumption>,
     /// Currency of an amount without one.
@@ -33,10 +35,16 @@ pub(super) struct Reader {
     pub end: Date,
 }
 
-pub(super) fn read(path: &Path, raw: RawWorkload, today: Date) -> Result<(Workload, Vec<Problem>), Vec<Problem>> {
+pub(super) fn read(
+    path: &Path,
+    raw: &RawWorkload,
+    today: Date,
+    files: super::ReadFile,
+) -> Result<(Workload, Vec<Problem>), Vec<Problem>> {
     let mut reader = Reader {
         path: path.display().to_string(),
         folder: path.parent().map(Path::to_owned).unwrap_or_default(),
+        files,
         problems: Vec::new(),
         assumptions: Vec::new(),
         currency: "USD".into(),
@@ -76,7 +84,7 @@ impl Reader {
         });
     }
 
-    fn workload(&mut self, raw: RawWorkload, today: Date) -> Workload {
+    fn workload(&mut self, raw: &RawWorkload, today: Date) -> Workload {
         match &raw.version {
             Some(version) if version.value != 1 => {
                 let message = format!("farebox reads version 1 of this layout, not {}", version.value);
@@ -88,7 +96,7 @@ impl Reader {
         if let Some(currency) = &raw.currency {
             self.currency = self.currency_code(currency);
         }
-        self.horizon(&raw, today);
+        self.horizon(raw, today);
         let exchange = self.exchange(&raw.exchange);
         let shared = raw.calendar.as_ref().map(|c| self.calendar("plan", c));
         if shared.is_none() {
@@ -111,7 +119,7 @@ impl Reader {
             self.assume("plan", "seed of the simulation", 1, "fixed, so that a plan is the same every time");
         }
         Workload {
-            name: raw.name.unwrap_or_else(|| "plan".into()),
+            name: raw.name.clone().unwrap_or_else(|| "plan".into()),
             currency: self.currency.clone(),
             exchange,
             tax: raw.tax.as_ref().map_or(Decimal::ZERO, |t| self.share(t).expected),

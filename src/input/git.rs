@@ -1,0 +1,283 @@
+//! Reads files as they were at the base of a change, with the `git` program: [`Repository::base`] finds the commit,
+//! [`Base::read`] a file of it.
+//!
+//! Every file comes out of one `git cat-file --batch` process, so that hundreds of prompts cost no hundreds of processes.
+//! Names are passed as arguments behind `--` or as lines of that process, never through a shell.
+
+use std::cell::RefCell;
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Component, Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+/// Why the base of a change cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GitError {
+    /// The program is not there.
+    #[error(
+        "git is not installed, or not on the PATH: {0}\n  help: install it, or compare with a file: --baseline farebox.json"
+    )]
+    NoGit(std::io::Error),
+    /// The folder is in no repository.
+    #[error(
+        "{0} is in no git repository\n  help: run it inside of one, or compare with a file: --baseline farebox.json"
+    )]
+    NoRepository(String),
+    /// The base names no commit.
+    #[error("{base:?} names no commit here\n  help: {help}")]
+    UnknownBase {
+        /// What the user named.
+        base: String,
+        /// The next step.
+        help: String,
+    },
+    /// The history between base and head is not there.
+    #[error(
+        "the history that {base} and HEAD share is not in this shallow clone\n  help: fetch it: `git fetch --unshallow`, or in GitHub Actions `fetch-depth: 0` under actions/checkout, in GitLab `GIT_DEPTH: 0`"
+    )]
+    Shallow {
+        /// What the user named.
+        base: String,
+    },
+    /// The two share no history.
+    #[error("{base} and HEAD share no history\n  help: name another base")]
+    Unrelated {
+        /// What the user named.
+        base: String,
+    },
+    /// Git itself failed.
+    #[error("git failed: {0}")]
+    Failed(String),
+}
+
+/// A git repository.
+#[derive(Clone, Debug)]
+pub struct Repository {
+    root: PathBuf,
+}
+
+/// The commit that a change began from.
+pub struct Base {
+    repository: Repository,
+    /// The full id of the commit.
+    pub commit: String,
+    reader: RefCell<Option<Reader>>,
+}
+
+struct Reader {
+    child: Child,
+    out: BufReader<ChildStdout>,
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        // Closing its input ends it; a reader that has gone already is no matter.
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+impl Repository {
+    /// The repository that a folder is in.
+    ///
+    /// # Errors
+    /// [`GitError::NoGit`], [`GitError::NoRepository`].
+    pub fn of(folder: &Path) -> Result<Repository, GitError> {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let output = run(folder, ["rev-parse", "--show-toplevel"].map(OsStr::new))?;
+        if !output.status.success() {
+            let text = String::from_utf8_lossy(&output.stderr);
+            if text.contains("dubious ownership") {
+                return Err(GitError::Failed(first_line(&text)));
+            }
+            return Err(GitError::NoRepository(folder.display().to_string()));
+        }
+        let root = String::from_utf8_lossy(&output.stdout);
+        Ok(Repository { root: PathBuf::from(root.trim_end_matches(['\n', '\r'])) })
+    }
+
+    /// The commit at which the working tree and `base` part: their merge base.
+    ///
+    /// # Errors
+    /// [`GitError::UnknownBase`], [`GitError::Shallow`], [`GitError::Unrelated`].
+    pub fn base(&self, base: &str) -> Result<Base, GitError> {
+        // A name that begins like an option is none of a commit.
+        let named = format!("{base}^{{commit}}");
+        let known = !base.starts_with('-')
+            && !base.is_empty()
+            && self.git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &named])?.status.success();
+        if !known {
+            return Err(self.unknown(base)?);
+        }
+        let output = self.git(&["merge-base", "--end-of-options", base, "HEAD"])?;
+        let commit = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        if !output.status.success() || commit.is_empty() {
+            let is_shallow = self.is_shallow()?;
+            let base = base.to_owned();
+            return Err(if is_shallow { GitError::Shallow { base } } else { GitError::Unrelated { base } });
+        }
+        Ok(Base { repository: self.clone(), commit, reader: RefCell::new(None) })
+    }
+
+    fn unknown(&self, base: &str) -> Result<GitError, GitError> {
+        if self.is_shallow()? {
+            return Ok(GitError::Shallow { base: base.to_owned() });
+        }
+        let short = base.rsplit('/').next().unwrap_or(base);
+        let help = match base.split_once('/') {
+            Some((remote, branch)) => format!("fetch it first: `git fetch {remote} {branch}`"),
+            None => format!("name a branch, a tag or a commit; of a branch that is only on the server: origin/{short}"),
+        };
+        Ok(GitError::UnknownBase { base: base.to_owned(), help })
+    }
+
+    fn is_shallow(&self) -> Result<bool, GitError> {
+        let output = self.git(&["rev-parse", "--is-shallow-repository"])?;
+        Ok(output.stdout.starts_with(b"true"))
+    }
+
+    fn git(&self, args: &[&str]) -> Result<Output, GitError> {
+        run(&self.root, args.iter().map(OsStr::new))
+    }
+
+    /// A path as the repository names it, with slashes; `None` where it is outside.
+    #[must_use]
+    pub fn inside(&self, path: &Path) -> Option<String> {
+        let absolute = std::path::absolute(path).ok()?;
+        // Links in the folder are followed, the file itself need not exist any more.
+        let (folder, name) = (absolute.parent()?, absolute.file_name()?);
+        let folder = existing(folder);
+        let root = self.root.canonicalize().unwrap_or_else(|_| self.root.clone());
+        let full = plain(&folder.join(name));
+        let relative = full.strip_prefix(&root).ok()?;
+        let parts: Option<Vec<&str>> = relative.components().map(|c| c.as_os_str().to_str()).collect();
+        Some(parts?.join("/"))
+    }
+}
+
+/// The folder with its links followed as far as it exists.
+fn existing(folder: &Path) -> PathBuf {
+    if let Ok(real) = folder.canonicalize() {
+        return real;
+    }
+    match (folder.parent(), folder.file_name()) {
+        (Some(parent), Some(name)) => existing(parent).join(name),
+        _ => folder.to_owned(),
+    }
+}
+
+/// A path without `.` and `..`.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                plain.pop();
+            }
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+fn run<'a>(folder: &Path, args: impl IntoIterator<Item = &'a OsStr>) -> Result<Output, GitError> {
+    let output = command(folder).args(args).stdin(Stdio::null()).output();
+    output.map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound if folder.exists() => GitError::NoGit(error),
+        std::io::ErrorKind::NotFound => GitError::NoRepository(folder.display().to_string()),
+        _ => GitError::Failed(error.to_string()),
+    })
+}
+
+fn command(folder: &Path) -> Command {
+    let mut command = Command::new("git");
+    // A partial clone must not fetch behind the user's back, and messages are read in English.
+    command.current_dir(folder).env("GIT_NO_LAZY_FETCH", "1").env("LC_ALL", "C").env("GIT_OPTIONAL_LOCKS", "0");
+    command
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or("").trim_start_matches("fatal: ").to_owned()
+}
+
+impl Base {
+    /// A file of the base by its path on the disk; `None` where the base does not have it.
+    ///
+    /// # Errors
+    /// [`GitError::Failed`].
+    pub fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, GitError> {
+        match self.repository.inside(path) {
+            Some(name) => self.read_named(&name),
+            None => Ok(None),
+        }
+    }
+
+    /// A file of the base by its name in the repository.
+    ///
+    /// # Errors
+    /// [`GitError::Failed`].
+    pub fn read_named(&self, name: &str) -> Result<Option<Vec<u8>>, GitError> {
+        let object = format!("{}:{name}", self.commit);
+        if name.contains('\n') {
+            // The process reads a name a line.
+            let output = self.repository.git(&["show", "--end-of-options", &object])?;
+            return Ok(output.status.success().then_some(output.stdout));
+        }
+        let failed = |error: std::io::Error| GitError::Failed(error.to_string());
+        let mut slot = self.reader.borrow_mut();
+        let reader = match &mut *slot {
+            Some(reader) => reader,
+            None => slot.insert(self.start()?),
+        };
+        let stdin = reader.child.stdin.as_mut().ok_or_else(|| GitError::Failed("it takes no input".into()))?;
+        stdin.write_all(object.as_bytes()).and_then(|()| stdin.write_all(b"\n")).map_err(failed)?;
+        stdin.flush().map_err(failed)?;
+        let mut head = Vec::new();
+        reader.out.read_until(b'\n', &mut head).map_err(failed)?;
+        let head = String::from_utf8_lossy(&head).into_owned();
+        // `<id> blob <size>`, or `<name> missing`; a folder is a tree.
+        let mut words = head.trim_end().rsplitn(3, ' ');
+        let (size, kind) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+        let Ok(size) = size.parse::<usize>() else {
+            return if head.is_empty() { Err(GitError::Failed("it ended early".into())) } else { Ok(None) };
+        };
+        let mut bytes = Vec::new();
+        reader.out.by_ref().take(size as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+        bytes.truncate(size);
+        Ok((kind == "blob").then_some(bytes))
+    }
+
+    fn start(&self) -> Result<Reader, GitError> {
+        let mut command = command(&self.repository.root);
+        command.args(["cat-file", "--batch"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().map_err(GitError::NoGit)?;
+        let out = child.stdout.take().ok_or_else(|| GitError::Failed("it gives no output".into()))?;
+        Ok(Reader { child, out: BufReader::new(out) })
+    }
+
+    /// What a file was called at the base, where git sees that it was renamed since.
+    ///
+    /// # Errors
+    /// [`GitError::Failed`].
+    pub fn renamed_from(&self, path: &Path) -> Result<Option<String>, GitError> {
+        let Some(name) = self.repository.inside(path) else { return Ok(None) };
+        let args = ["diff", "--name-status", "-z", "--find-renames", "--diff-filter=R", &self.commit, "--"];
+        let output = self.repository.git(&args)?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let mut fields = text.split('\0');
+        while let (Some(_), Some(old), Some(new)) = (fields.next(), fields.next(), fields.next()) {
+            if new == name {
+                return Ok(Some(old.to_owned()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The path of a name of the repository.
+    #[must_use]
+    pub fn path_of(&self, name: &str) -> PathBuf {
+        self.repository.root.join(name)
+    }
+}

@@ -1,0 +1,83 @@
+//! GitHub's workflow commands: each finding becomes an annotation at its line.
+
+use std::io;
+
+use super::gate::{Gate, message};
+use crate::calculator::rules::{Finding, Level};
+
+/// How many annotations of each kind GitHub keeps for a step.
+const MOST: usize = 10;
+
+/// Errors and warnings, the gravest ten of each, then the verdict as a notice.
+///
+/// # Errors
+/// What `out` answers.
+pub fn write(gate: &Gate, out: &mut dyn io::Write) -> io::Result<()> {
+    for level in [Level::Error, Level::Warning] {
+        gate.counting().filter(|f| f.level == level).take(MOST).try_for_each(|f| annotation(f, out))?;
+    }
+    let shown = gate.counting().filter(|f| f.level != Level::Note).count();
+    let left = [Level::Error, Level::Warning]
+        .map(|level| gate.counting().filter(|f| f.level == level).count().saturating_sub(MOST))
+        .iter()
+        .sum::<usize>();
+    let more = if left > 0 {
+        format!(" {left} of {shown} findings are not annotated; the report has them all.")
+    } else {
+        String::new()
+    };
+    let (version, sha256) = &gate.table;
+    let text = format!(
+        "{}. {}.{more} {} Prices: table {version} (sha256 {sha256:.12}). {} assumptions.",
+        gate.summary(),
+        gate.headline(),
+        gate.base.text,
+        gate.assumptions.len()
+    );
+    writeln!(out, "::notice title=farebox::{}", data(&text))
+}
+
+fn annotation(finding: &Finding, out: &mut dyn io::Write) -> io::Result<()> {
+    let command = if finding.level == Level::Error { "error" } else { "warning" };
+    let title = format!("farebox {}", finding.code.name());
+    let line = finding.line.max(1);
+    writeln!(
+        out,
+        "::{command} file={},line={line},title={}::{}",
+        property(&finding.file),
+        property(&title),
+        data(&message(finding))
+    )
+}
+
+/// The text behind the colons: the runner turns exactly these back.
+fn data(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '%' => safe.push_str("%25"),
+            '\r' => safe.push_str("%0D"),
+            '\n' => safe.push_str("%0A"),
+            c => safe.push(c),
+        }
+    }
+    // What is left of controls is shown, and the older form of a command is none any more.
+    super::inert(&safe).replace("##[", "# # [")
+}
+
+/// A value between the commas, where colons and commas have a meaning too.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_name_ends_a_command_or_begins_one() {
+        let hostile = "a\n::error::owned\r\n%0A##[error]x,line=9::y\u{1b}[31m";
+        assert_eq!(data(hostile), "a%0A::error::owned%0D%0A%250A# # [error]x,line=9::y\\u{1b}[31m");
+        assert_eq!(property("a:b,c%"), "a%3Ab%2Cc%25");
+    }
+}

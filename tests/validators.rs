@@ -1,0 +1,144 @@
+//! Reports and workflow files before the validators that their readers have: Microsoft's SARIF multitool, junitparser,
+//! Prometheus' OpenMetrics parser, a JSON schema of GitLab's documented form, and action-validator.
+//!
+//! `tests/validate/setup.sh` installs them; `.ci/run` calls it and sets `FAREBOX_VALIDATORS` to the folder. Where that is not
+//! set, the tests are listed as ignored; where it is set and a tool is missing, they fail.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use support::farebox;
+
+fn validators() -> PathBuf {
+    let folder = std::env::var_os("FAREBOX_VALIDATORS").map(PathBuf::from);
+    let folder = folder.expect(
+        "FAREBOX_VALIDATORS is not set: run `FAREBOX_VALIDATORS=$(tests/validate/setup.sh) cargo test -- --ignored`",
+    );
+    assert!(folder.is_dir(), "{} is no folder: run tests/validate/setup.sh", folder.display());
+    folder
+}
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Runs a validator, which must be there and be content.
+fn run(program: &Path, args: &[&str], dir: &Path) -> String {
+    let output = Command::new(program).args(args).current_dir(dir).output();
+    let output = output.unwrap_or_else(|e| panic!("{} cannot be run: {e}", program.display()));
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{} {args:?} is not content:\n{text}", program.display());
+    text
+}
+
+/// Names that every format has to escape.
+const NAMES: [&str; 4] = [
+    "plain",
+    "a \\\"quoted\\\" <b>&amp; ]]> name",
+    "line\\nbreak ::error:: ##[x] `$(id)`",
+    "ünïcode \\u202e \\u0000 {0} [1](2)",
+];
+
+/// A folder with a report in every form, of a check with errors, warnings, notes and something accepted.
+fn reports() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let mut yaml = String::from("version: 1\nstart: 2027-09-01\nmonths: 3\nfeatures:\n");
+    for name in NAMES {
+        yaml += &format!(
+            "  \"{name}\": {{model: openai/gpt-4o, prompt: 1000, output: 100..200..300, calls: 100 per day}}\n"
+        );
+    }
+    yaml += "check:\n  rules:\n    max-feature: 1 USD\n    max-total: {limit: 1 USD, level: warning, message: \"<dear>\"}\n    max-context: 90%\n    nonsense: 1\n  exemptions:\n    - {feature: plain, reason: \"said \\\"so\\\" & <b>\", until: 2030-01-01}\n    - {feature: nobody, reason: x, until: 2030-01-01}\n";
+    fs::write(dir.path().join("farebox.yaml"), yaml).unwrap();
+    let forms = [
+        ("sarif", "farebox.sarif"),
+        ("junit", "junit.xml"),
+        ("gitlab", "gitlab.json"),
+        ("openmetrics", "metrics.txt"),
+        ("json", "farebox.json"),
+    ];
+    let check = farebox(["check", "--at", "2026-11-22", "--ci", "none"]).dir(dir.path());
+    let check = forms.iter().fold(check, |check, (form, file)| check.arg("--report").arg(format!("{form}={file}")));
+    check.run().code(2);
+    dir
+}
+
+#[test]
+#[ignore = "needs the validators of tests/validate/setup.sh"]
+fn sarif_is_what_microsofts_multitool_takes() {
+    let (tools, dir) = (validators(), reports());
+    let tool = tools.join("node_modules/.bin/sarif-multitool");
+    // The tool ends with 0 whatever it finds; its own findings stand in the log that it writes.
+    run(&tool, &["validate", "farebox.sarif", "--output", "verdict.sarif", "--log", "ForceOverwrite"], dir.path());
+    let verdict = fs::read_to_string(dir.path().join("verdict.sarif")).unwrap();
+    let verdict: Value = serde_json::from_str(verdict.trim_start_matches('\u{feff}')).unwrap();
+    let found = verdict["runs"][0]["results"].as_array().unwrap();
+    let bad: Vec<&Value> =
+        found.iter().filter(|r| r["level"] == "error" || r.get("level").is_none() || r["level"] == "warning").collect();
+    assert!(bad.is_empty(), "{bad:#?}");
+    assert_eq!(verdict["runs"][0]["invocations"][0]["executionSuccessful"], true, "{verdict:#}");
+    let ours: Value = serde_json::from_str(&fs::read_to_string(dir.path().join("farebox.sarif")).unwrap()).unwrap();
+    let json: Value = serde_json::from_str(&fs::read_to_string(dir.path().join("farebox.json")).unwrap()).unwrap();
+    assert_eq!(ours["runs"][0]["results"].as_array().unwrap().len(), json["findings"].as_array().unwrap().len());
+}
+
+#[test]
+#[ignore = "needs the validators of tests/validate/setup.sh"]
+fn junit_openmetrics_and_gitlab_are_read_by_their_parsers() {
+    let (tools, dir) = (validators(), reports());
+    let python = tools.join("venv/bin/python");
+    let (script, schema) =
+        (repository().join("tests/validate/reports.py"), repository().join("tests/validate/gitlab.schema.json"));
+    let read = run(
+        &python,
+        &[&script.display().to_string(), &dir.path().display().to_string(), &schema.display().to_string()],
+        dir.path(),
+    );
+    let read: Value = serde_json::from_str(&read).unwrap_or_else(|e| panic!("{e}: {read}"));
+    let json: Value = serde_json::from_str(&fs::read_to_string(dir.path().join("farebox.json")).unwrap()).unwrap();
+    let findings = json["findings"].as_array().unwrap();
+    let is_accepted = |f: &&Value| !f["exempted"].is_null();
+    let failures = findings.iter().filter(|f| f["level"] == "error" && f["exempted"].is_null()).count();
+    assert_eq!(read["failures"], failures, "{read:#}");
+    assert_eq!(read["skipped"], findings.iter().filter(is_accepted).count());
+    assert_eq!(read["declared"], serde_json::json!([read["tests"], read["failures"], read["skipped"]]));
+    assert_eq!(read["issues"], findings.len() + 1);
+    assert_eq!(read["features"].as_array().unwrap().len(), NAMES.len());
+}
+
+#[test]
+#[ignore = "needs the validators of tests/validate/setup.sh"]
+fn the_action_and_the_workflows_are_valid() {
+    let tool = validators().join("node_modules/.bin/action-validator");
+    run(&tool, &["action.yml"], repository());
+    let workflows = fs::read_dir(repository().join(".github/workflows")).unwrap();
+    for file in workflows.map(|f| f.unwrap().path()) {
+        run(&tool, &[&file.display().to_string()], repository());
+    }
+    // A validator that takes everything would say nothing: it must object to this one.
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("action.yml"), "name: x\nruns: {using: nonsense}\n").unwrap();
+    let output = Command::new(&tool).arg("action.yml").current_dir(dir.path()).output().unwrap();
+    assert!(!output.status.success());
+}
+
+/// What an expression puts into a script, a name can put there: inputs reach scripts through the environment alone.
+#[test]
+fn scripts_of_the_action_hold_no_expressions() {
+    let text = fs::read_to_string(repository().join("action.yml")).unwrap();
+    let mut script: Option<usize> = None;
+    for (number, line) in text.lines().enumerate() {
+        let indent = line.len() - line.trim_start().len();
+        if script.is_some_and(|depth| !line.trim().is_empty() && indent <= depth) {
+            script = None;
+        }
+        if line.trim_start().starts_with("run:") {
+            script = Some(indent);
+        }
+        assert!(script.is_none() || !line.contains("${{"), "action.yml:{}: {line}", number + 1);
+    }
+}
