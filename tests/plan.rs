@@ -557,6 +557,55 @@ fn init_measures_what_was_used() {
     farebox(["init"]).arg(dir.path().join("x.yaml")).arg("--from").arg(dir.path().join("none")).run().code(5);
 }
 
+/// Every form of a log that `usage` reads can be measured; the numbers stand in the files of `tests/data/usage`.
+#[test]
+fn init_measures_every_dialect() {
+    let dir = tempfile::tempdir().unwrap();
+    //  log                                     model                     calls
+    let cases = [
+        ("openai/chat_completion.json", "gpt-5-2025-08-07", 1),
+        ("anthropic/messages_stream.sse", "anthropic/claude-sonnet-4-5-20250929", 1),
+        ("claude-code/", "anthropic/claude-sonnet-5", 1),
+    ];
+    for (index, (log, model, calls)) in cases.iter().enumerate() {
+        let out = dir.path().join(format!("{index}.yaml"));
+        farebox(["init"]).arg(&out).arg("--from").arg(format!("tests/data/usage/{log}")).run().code(0);
+        let text = std::fs::read_to_string(&out).unwrap();
+        assert!(text.contains(&format!("model: \"{model}")), "{log}: {text}");
+        assert!(text.matches("calls: ").count() >= *calls, "{log}: {text}");
+        plan(&out.display().to_string(), "csv").code(0);
+    }
+}
+
+/// What a plan says of a first prompt is what `count` says of the same request, frames and tools included.
+#[test]
+fn a_prompt_is_as_long_as_the_request_that_is_sent() {
+    let tools = r#"[{"type":"function","function":{"name":"weather","description":"The weather of a town","parameters":{"type":"object","properties":{"town":{"type":"string"}},"required":["town"]}}}]"#;
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("tools.json"), tools).unwrap();
+    let request = format!(
+        r#"{{"messages":[{{"role":"system","content":"You are brief."}},{{"role":"user","content":"How warm is it in Rome?"}}],"tools":{tools}}}"#
+    );
+    let request_file = dir.path().join("request.json");
+    std::fs::write(&request_file, request).unwrap();
+    for model in ["openai/gpt-4o", "mistral/mistral-large-2411", "google/gemini-2.5-flash"] {
+        let path = dir.path().join("farebox.yaml");
+        std::fs::write(&path, format!(
+            "version: 1\nstart: 2027-01-01\nmonths: 1\nfeatures:\n  chat: {{model: {model}, system: {{text: You are brief.}}, tools: tools.json, prompt: {{text: How warm is it in Rome?}}, output: 5, calls: 1 per day}}\n"
+        )).unwrap();
+        let json = plan(&path.display().to_string(), "json").code(0).json();
+        let planned = &json["features"][0]["models"][0]["first_prompt_tokens"];
+        let counted = farebox(["count", "--chat", "--model", model, "--format", "json", "--at", "2026-11-22"])
+            .arg(&request_file)
+            .run()
+            .code(0)
+            .json();
+        assert_eq!(planned, &counted["rows"][0]["tokens"], "{model}: {counted}");
+        let what = Value::from(format!("message frames of {model}"));
+        assert!(json["assumptions"].as_array().unwrap().iter().any(|a| a["what"] == what), "{model}");
+    }
+}
+
 #[test]
 fn a_folder_without_a_workload_says_how_to_make_one() {
     let dir = tempfile::tempdir().unwrap();

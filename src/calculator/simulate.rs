@@ -73,7 +73,7 @@ pub fn uniform(seed: u64, input: u64, draw: u64) -> f64 {
 /// Draws a plan.
 ///
 /// * `settled`: what is certain: fixed costs, credits, tax.
-/// * `cells`: whether every cell gets its bounds too, which only a table shows.
+/// * `cells`: whether every month and cell gets its bounds too, which only a table shows.
 #[must_use]
 pub fn simulate(plan: &Plan, settled: &Settled, cells: bool, draws: usize) -> Simulation {
     let (months, seed) = (plan.months.len(), plan.workload.seed);
@@ -95,9 +95,11 @@ pub fn simulate(plan: &Plan, settled: &Settled, cells: bool, draws: usize) -> Si
     let mut scratch = vec![0_i64; draws];
     for month in totals.chunks_mut(draws) {
         running.iter_mut().zip(month.iter()).for_each(|(sum, n)| *sum = sum.saturating_add(*n));
-        scratch.copy_from_slice(&running);
-        simulation.cumulative.push(spread(&mut scratch));
-        simulation.months.push(spread(month));
+        if cells {
+            scratch.copy_from_slice(&running);
+            simulation.cumulative.push(spread(&mut scratch));
+            simulation.months.push(spread(month));
+        }
     }
     simulation.standard_error = standard_error(&running);
     simulation.total = spread(&mut running);
