@@ -260,6 +260,8 @@ pub struct FeatureFacts {
 pub struct BudgetFact {
     /// For people: the amount and what it is for.
     pub name: String,
+    /// What it is called in fingerprints.
+    pub subject: &'static str,
     /// In dollars.
     pub limit: Usd,
     /// What is spent.
@@ -575,7 +577,7 @@ impl Judge<'_, '_> {
                 money(budget.spent),
                 money(budget.limit)
             );
-            self.found(rule, None, self.facts.budget_line, &budget.name, message);
+            self.found(rule, None, self.facts.budget_line, budget.subject, message);
         }
     }
 

@@ -16,7 +16,7 @@ use super::out::Out;
 use super::say;
 use super::shared::{PriceFlags, Setup};
 use super::workload::{Shop, Shown};
-use crate::calculator::budget::judge as judge_budgets;
+use crate::calculator::budget::{Verdict, judge as judge_budgets};
 use crate::calculator::outcome::{Settled, in_usd};
 use crate::calculator::projection::{Market, Plan, Point, plan};
 use crate::calculator::rules::{BudgetFact, Code, Facts, FeatureFacts, Finding, Level, ModelFact, PromptFact, judge};
@@ -268,7 +268,7 @@ struct Priced {
     base: Monthly,
     base_bill: crate::calculator::rules::Bill,
     base_features: BTreeMap<String, crate::calculator::rules::Bill>,
-    budgets_held: Vec<bool>,
+    budgets: Vec<Verdict>,
     /// The base at the prices of the head.
     repriced: Decimal,
     parts: Vec<Part>,
@@ -293,19 +293,7 @@ impl Check<'_> {
             priced = Some(self.compare(base, earlier.as_ref(), &plan, &costs, &monthly, &mut shop, &shown)?);
         }
         let facts = self.feature_facts(&plan, &costs, &unpriced, priced.as_ref(), &mut shop);
-        let budget_facts: Vec<BudgetFact> = budgets
-            .iter()
-            .enumerate()
-            .map(|(i, v)| BudgetFact {
-                name: v.month.map_or_else(
-                    || format!("the budget of {}", v.amount),
-                    |m| format!("the monthly budget of {} in {m}", v.amount),
-                ),
-                limit: v.usd,
-                spent: v.spent,
-                base_held: priced.as_ref().and_then(|p| p.budgets_held.get(i).copied()),
-            })
-            .collect();
+        let budget_facts = budget_facts(&budgets, priced.as_ref().map(|p| &p.budgets));
         let findings = self.findings(&facts, &budget_facts, &costs, priced.as_ref(), &shop, &shown);
         let gate = self.gate(&plan, &costs, &monthly, &shown, priced, findings, &facts);
         let mut recorded = Map::new();
@@ -384,7 +372,7 @@ impl Check<'_> {
         Ok(Priced {
             base_bill: now_costs.bill(),
             base_features: names.filter_map(|(i, name)| Some((name, now_costs.feature_bill(i)?))).collect(),
-            budgets_held: budgets.iter().map(|v| v.holds()).collect(),
+            budgets,
             base: base_monthly,
             repriced,
             parts,
@@ -689,6 +677,26 @@ impl Check<'_> {
             ..Gate::default()
         }
     }
+}
+
+/// What becomes of the budgets: one fact for the total, and one for all months, of the first that is over.
+fn budget_facts(head: &[Verdict], base: Option<&Vec<Verdict>>) -> Vec<BudgetFact> {
+    let mut facts = Vec::new();
+    for is_monthly in [false, true] {
+        let of = |v: &&Verdict| v.month.is_some() == is_monthly;
+        let held = base.map(|list| list.iter().filter(of).all(Verdict::holds));
+        // A base without such a budget was not over it.
+        let over: Vec<&Verdict> = head.iter().filter(of).filter(|v| !v.holds()).collect();
+        let Some(first) = over.first() else { continue };
+        let name = match (first.month, over.len()) {
+            (None, _) => format!("the budget of {}", first.amount),
+            (Some(month), 1) => format!("the monthly budget of {} in {month}", first.amount),
+            (Some(month), n) => format!("the monthly budget of {} in {n} months, first in {month}", first.amount),
+        };
+        let subject = if is_monthly { "monthly budget" } else { "budget" };
+        facts.push(BudgetFact { name, subject, limit: first.usd, spent: first.spent, base_held: held });
+    }
+    facts
 }
 
 /// What one call of a feature costs at the means in the first days of the plan.
