@@ -319,7 +319,7 @@ mod tests {
     #[test]
     fn an_answer_that_cannot_be_used_is_asked_again() {
         let (text, said) = answered("x\ngpt-4o-minni\ngpt-4o\nnowhere.txt\n700\n1\n9..3..1\n1..3..9\n10\n10 per day\n");
-        for reason in ["did you mean openai/gpt-4o-mini", "no such file", "contradicts itself", "400 per day"] {
+        for reason in ["no model is called \"gpt-4o-minni\"", "no such file", "contradicts itself", "400 per day"] {
             assert!(said.contains(reason), "{reason} is not in\n{said}");
         }
         assert!(text.contains(r#"output: "1..3..9""#) && text.contains(r#"calls: "10 per day""#), "{text}");
