@@ -76,3 +76,20 @@ fn estimates_hold_their_range_and_never_claim_to_be_exact() {
         }
     }
 }
+
+/// Some encodings lay out tables for long texts once they have counted two megabytes; what they count stays the same.
+#[test]
+fn a_long_text_before_changes_no_count() {
+    let long = "The quick brown fox jumps over 13 lazy dogs; später, größer. 漢字 и так далее.\n".repeat(26_000);
+    let cases = cases();
+    for &name in EXACT {
+        let tokenizer = load(name).expect("built in");
+        let before = tokenizer.count(&long[..199_950]);
+        tokenizer.count(&long);
+        assert_eq!(tokenizer.count(&long[..199_950]), before, "{name}");
+        for case in &cases {
+            let text = case["text"].as_str().expect("text");
+            assert_eq!(Some(tokenizer.count(text).tokens), case["counts"][name].as_u64(), "{name} {}", case["id"]);
+        }
+    }
+}
