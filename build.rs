@@ -1,4 +1,5 @@
-//! Reads, checks and packs the bundled price table, so that the program starts with it ready in memory.
+//! Reads, checks and packs the bundled price table, and lays out the tables that texts are counted with, so that the
+//! program starts with both ready in memory.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -30,14 +31,37 @@ mod pricing {
     pub mod yaml;
 }
 
+#[allow(dead_code)]
+#[path = "src/tokenizer"]
+mod tokenizer {
+    pub mod vocab;
+    pub mod fast {
+        pub mod make;
+        pub mod tables;
+    }
+}
+
 use pricing::compile::{PriceFile, Use, compile};
 use pricing::problem::{Severity, render_all};
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    for watched in ["src/context.rs", "src/meter.rs", "src/money.rs", "src/period.rs", "src/pricing", "pricing"] {
+    for watched in [
+        "src/context.rs",
+        "src/meter.rs",
+        "src/money.rs",
+        "src/period.rs",
+        "src/pricing",
+        "pricing",
+        "src/tokenizer/fast/make.rs",
+        "src/tokenizer/fast/tables.rs",
+        "data/vocab",
+    ] {
         println!("cargo:rerun-if-changed={watched}");
     }
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    lay_out_vocabularies(&out);
+    fs::write(out.join("classes.bin"), classes()).expect("OUT_DIR can be written");
     let files = price_files();
     let (providers, problems) = compile(&files, Use::Table, &|_, _| None);
     if problems.iter().any(|p| p.severity == Severity::Error) {
@@ -47,7 +71,6 @@ fn main() {
         process::exit(1);
     }
     let version = table_version();
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     fs::write(out.join("prices.bin"), pricing::packed::pack(&version, &providers)).expect("OUT_DIR can be written");
 }
 
@@ -78,4 +101,61 @@ fn table_version() -> String {
     let text = fs::read_to_string("pricing/table.yaml").expect("pricing/table.yaml holds the version of the table");
     let version = text.lines().find_map(|line| line.strip_prefix("version: ")).expect("a line `version: …`");
     version.trim().to_owned()
+}
+
+/// Lays out the vocabularies that are counted without anything being built first.
+fn lay_out_vocabularies(out: &Path) {
+    use tokenizer::vocab::{Tokens, frames};
+    for (name, frame) in [("o200k_base", frames::O200K_BASE), ("cl100k_base", frames::CL100K_BASE)] {
+        let tokens = Tokens::unpack(frame).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let tokens: Vec<&[u8]> = tokens.iter().collect();
+        let words = tokenizer::fast::make::make(&tokens, true).unwrap_or_else(|| panic!("{name}: not laid out"));
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        fs::write(out.join(name).with_extension("tables"), bytes).expect("OUT_DIR can be written");
+    }
+}
+
+/// The kinds of all characters, for `src/tokenizer/fast/class.rs`: which page each 256 code points have, and the pages.
+fn classes() -> Vec<u8> {
+    let mut kinds = vec![8; 0x11_0000];
+    let kinds_of_regexes = [
+        (r"[\p{Lu}\p{Lt}]", 0),
+        (r"\p{Ll}", 1),
+        (r"[\p{Lm}\p{Lo}]", 2),
+        (r"\p{M}", 3),
+        (r"\p{N}", 4),
+        (r"\s", 6),
+        (r"[ ]", 5),
+        (r"[\r\n]", 7),
+    ];
+    for (regex, kind) in kinds_of_regexes {
+        each_of(regex, |code| kinds[code] = kind);
+    }
+    let cjk = "[\u{4e00}-\u{9fa5}\u{3040}-\u{309f}\u{30a0}-\u{30ff}]";
+    for (regex, flag) in [(r"\p{Han}", 0x10), (cjk, 0x20), (r"[\p{P}\p{S}]", 0x40)] {
+        each_of(regex, |code| kinds[code] |= flag);
+    }
+    let (mut index, mut pages) = (Vec::new(), Vec::new());
+    for page in kinds.chunks(256) {
+        let at = pages.iter().position(|other| *other == page).unwrap_or(pages.len());
+        if at == pages.len() {
+            pages.push(page);
+        }
+        index.push(u8::try_from(at).expect("fewer than 256 different pages"));
+    }
+    index.into_iter().chain(pages.concat()).collect()
+}
+
+/// Calls `put` with every code point of a class.
+fn each_of(class: &str, mut put: impl FnMut(usize)) {
+    use regex_syntax::hir::{Class, HirKind};
+    let parsed = regex_syntax::parse(class).unwrap_or_else(|e| panic!("{class}: {e}"));
+    match parsed.kind() {
+        HirKind::Class(Class::Unicode(class)) => {
+            class.ranges().iter().flat_map(|r| r.start() as usize..=r.end() as usize).for_each(&mut put);
+        }
+        // A class of one character is parsed as that character.
+        HirKind::Literal(literal) => literal.0.iter().for_each(|byte| put(usize::from(*byte))),
+        _ => panic!("{class}: not a class"),
+    }
 }

@@ -44,7 +44,8 @@ fn every_example_has_an_invoice_worked_out_by_hand() {
     let invoices: [(&str, &str, &[Line], &str, &str); 5] = [
         // 23 weekdays less Good Friday and Easter Monday; 90 users × 3 sessions ÷ 5 days = 54 conversations a day. Four
         // turns: the instructions (93) in each, the question (180 ÷ 4 = 45 on average) 1 + 2 + 3 + 4 times, answers of
-        // 150 sent again 0 + 1 + 2 + 3 times. One request in a hundred is sent twice.
+        // 150 sent again 0 + 1 + 2 + 3 times. Around them (OpenAI cookbook): 3 tokens a request, and 3 with one for its role a
+        // message, 11 for each request and 8 for each turn that is sent again. One request in a hundred is sent twice.
         (
             "tutor",
             "2027-03",
@@ -52,10 +53,12 @@ fn every_example_has_an_invoice_worked_out_by_hand() {
                 ("instructions", &["4", "93", "0.15", M, "54", "21", "1.01"]),
                 ("questions", &["10", "45", "0.15", M, "54", "21", "1.01"]),
                 ("earlier answers", &["6", "150", "0.15", M, "54", "21", "1.01"]),
+                ("frames of requests", &["4", "11", "0.15", M, "54", "21", "1.01"]),
+                ("frames of earlier turns", &["6", "8", "0.15", M, "54", "21", "1.01"]),
                 ("answers", &["4", "150", "0.60", M, "54", "21", "1.01"]),
             ],
             "1.19",
-            "0.84271482918",
+            "0.86152360266",
         ),
         // 300 conversations × 28 days × 1.04. Three turns: 60 + 2000 tokens that are new, 360 more of history in each;
         // 1800 cached tokens are read 85 times of 100 and written the others.
@@ -552,6 +555,55 @@ fn init_measures_what_was_used() {
     // (500 × 2.5 + 1500 × ½ × 1.25 + 1500 × ½ × 2.5 + 200 × 10) ÷ 1M
     assert_eq!(feature["per_call_usd"], "0.0060625");
     farebox(["init"]).arg(dir.path().join("x.yaml")).arg("--from").arg(dir.path().join("none")).run().code(5);
+}
+
+/// Every form of a log that `usage` reads can be measured; the numbers stand in the files of `tests/data/usage`.
+#[test]
+fn init_measures_every_dialect() {
+    let dir = tempfile::tempdir().unwrap();
+    //  log                                     model                     calls
+    let cases = [
+        ("openai/chat_completion.json", "gpt-5-2025-08-07", 1),
+        ("anthropic/messages_stream.sse", "anthropic/claude-sonnet-4-5-20250929", 1),
+        ("claude-code/", "anthropic/claude-sonnet-5", 1),
+    ];
+    for (index, (log, model, calls)) in cases.iter().enumerate() {
+        let out = dir.path().join(format!("{index}.yaml"));
+        farebox(["init"]).arg(&out).arg("--from").arg(format!("tests/data/usage/{log}")).run().code(0);
+        let text = std::fs::read_to_string(&out).unwrap();
+        assert!(text.contains(&format!("model: \"{model}")), "{log}: {text}");
+        assert!(text.matches("calls: ").count() >= *calls, "{log}: {text}");
+        plan(&out.display().to_string(), "csv").code(0);
+    }
+}
+
+/// What a plan says of a first prompt is what `count` says of the same request, frames and tools included.
+#[test]
+fn a_prompt_is_as_long_as_the_request_that_is_sent() {
+    let tools = r#"[{"type":"function","function":{"name":"weather","description":"The weather of a town","parameters":{"type":"object","properties":{"town":{"type":"string"}},"required":["town"]}}}]"#;
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("tools.json"), tools).unwrap();
+    let request = format!(
+        r#"{{"messages":[{{"role":"system","content":"You are brief."}},{{"role":"user","content":"How warm is it in Rome?"}}],"tools":{tools}}}"#
+    );
+    let request_file = dir.path().join("request.json");
+    std::fs::write(&request_file, request).unwrap();
+    for model in ["openai/gpt-4o", "mistral/mistral-large-2411", "google/gemini-2.5-flash"] {
+        let path = dir.path().join("farebox.yaml");
+        std::fs::write(&path, format!(
+            "version: 1\nstart: 2027-01-01\nmonths: 1\nfeatures:\n  chat: {{model: {model}, system: {{text: You are brief.}}, tools: tools.json, prompt: {{text: How warm is it in Rome?}}, output: 5, calls: 1 per day}}\n"
+        )).unwrap();
+        let json = plan(&path.display().to_string(), "json").code(0).json();
+        let planned = &json["features"][0]["models"][0]["first_prompt_tokens"];
+        let counted = farebox(["count", "--chat", "--model", model, "--format", "json", "--at", "2026-11-22"])
+            .arg(&request_file)
+            .run()
+            .code(0)
+            .json();
+        assert_eq!(planned, &counted["rows"][0]["tokens"], "{model}: {counted}");
+        let what = Value::from(format!("message frames of {model}"));
+        assert!(json["assumptions"].as_array().unwrap().iter().any(|a| a["what"] == what), "{model}");
+    }
 }
 
 #[test]

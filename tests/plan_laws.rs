@@ -12,6 +12,7 @@ use farebox::period::Instant;
 use farebox::pricing::compile::PriceFile;
 use farebox::pricing::{Found, PriceTable, UnknownModel};
 use farebox::tokenizer::TokenCount;
+use farebox::tokenizer::chat::Wrapping;
 use proptest::prelude::*;
 use rust_decimal::{Decimal, dec};
 
@@ -44,6 +45,12 @@ impl Market for Stall {
     fn count(&mut self, _: &Found, text: &Arc<str>) -> TokenCount {
         let n = text.len() as u64;
         TokenCount { tokens: n, low: n * 9 / 10, high: n * 12 / 10, basis: farebox::tokenizer::Basis::Estimated }
+    }
+    fn wrapping(&mut self, _: &Found, _: Option<&Arc<str>>) -> Wrapping {
+        Wrapping::default()
+    }
+    fn image(&mut self, _: &Found, width: u32, height: u32) -> TokenCount {
+        TokenCount::exact(u64::from(width) * u64::from(height) / 750)
     }
     fn tokenizer(&self, _: &Found) -> String {
         "bytes".into()

@@ -16,7 +16,6 @@ pub mod estimate;
 pub mod explain;
 pub mod levers;
 pub mod outcome;
-pub mod picture;
 pub mod projection;
 pub mod rules;
 pub mod shape;

@@ -133,6 +133,8 @@ pub struct Shape {
     pub reasoning: i64,
     /// Turns of a conversation.
     pub turns: i64,
+    /// What stands around the question and the answer of an earlier turn.
+    pub around: i64,
     /// How many earlier turns are sent again.
     pub kept: i64,
     /// Requests of a turn.
@@ -155,8 +157,11 @@ impl Shape {
     pub fn requests(&self, mut take: impl FnMut(i128, &[i128; SLOTS])) {
         let wide = i128::from;
         let step_adds = wide(self.call) + wide(self.result);
-        let turn_adds =
-            wide(self.user) + wide(self.images) + wide(self.output) + (wide(self.steps) - 1).max(0) * step_adds;
+        let turn_adds = wide(self.user)
+            + wide(self.images)
+            + wide(self.output)
+            + wide(self.around)
+            + (wide(self.steps) - 1).max(0) * step_adds;
         let attempts = wide(self.attempts);
         let (prompts, answers) = match self.billed {
             Billed::All => (attempts, attempts),
@@ -220,5 +225,9 @@ impl Shape {
 
 /// A weighted quantity times another weight.
 fn scaled(quantity: i128, weight: i128) -> i128 {
+    // Divisions of this width are slow, and most features retry nothing.
+    if weight == WHOLE {
+        return quantity;
+    }
     quantity / WHOLE * weight + quantity % WHOLE * weight / WHOLE
 }

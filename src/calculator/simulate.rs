@@ -73,7 +73,7 @@ pub fn uniform(seed: u64, input: u64, draw: u64) -> f64 {
 /// Draws a plan.
 ///
 /// * `settled`: what is certain: fixed costs, credits, tax.
-/// * `cells`: whether every cell gets its bounds too, which only a table shows.
+/// * `cells`: whether every month and cell gets its bounds too, which only a table shows.
 #[must_use]
 pub fn simulate(plan: &Plan, settled: &Settled, cells: bool, draws: usize) -> Simulation {
     let (months, seed) = (plan.months.len(), plan.workload.seed);
@@ -95,9 +95,11 @@ pub fn simulate(plan: &Plan, settled: &Settled, cells: bool, draws: usize) -> Si
     let mut scratch = vec![0_i64; draws];
     for month in totals.chunks_mut(draws) {
         running.iter_mut().zip(month.iter()).for_each(|(sum, n)| *sum = sum.saturating_add(*n));
-        scratch.copy_from_slice(&running);
-        simulation.cumulative.push(spread(&mut scratch));
-        simulation.months.push(spread(month));
+        if cells {
+            scratch.copy_from_slice(&running);
+            simulation.cumulative.push(spread(&mut scratch));
+            simulation.months.push(spread(month));
+        }
     }
     simulation.standard_error = standard_error(&running);
     simulation.total = spread(&mut running);
@@ -187,8 +189,8 @@ impl Drawing<'_, '_> {
     }
 
     fn step_growth(&self) -> Option<Vec<f64>> {
-        let of = |month| float(self.feature.growth(month, &self.plan.months, At::Expected));
-        matches!(self.feature.feature.growth, Growth::Steps(_)).then(|| (0..self.months).map(of).collect())
+        let steps = || self.feature.growth(&self.plan.months, At::Expected).into_iter().map(float).collect();
+        matches!(self.feature.feature.growth, Growth::Steps(_)).then(steps)
     }
 
     /// The calls of every month in a unit of their time.

@@ -13,10 +13,9 @@ use super::say;
 use super::shared::{OutputFlags, PriceFlags, Setup, table_json, table_line};
 use super::workload::{Loaded, Shop, Shown, replan};
 use crate::calculator::outcome::{Settled, minus, outcome};
-use crate::calculator::projection::{FeaturePlan, Plan, PlanError, Point, Role, plan};
+use crate::calculator::projection::{FeaturePlan, Plan, PlanError, Planner, Point, Role};
 use crate::calculator::shape::At;
 use crate::calculator::simulate::Spread;
-use crate::calculator::workload::Workload;
 use crate::context::Dimension;
 use crate::error::Error;
 use crate::input::text::read_bytes;
@@ -39,12 +38,24 @@ pub(crate) struct Candidates {
     pub models: Vec<String>,
     pub hosts_of: Option<String>,
     pub makers_only: bool,
+    pub paid_only: bool,
+}
+
+/// Which rows of a comparison get their bounds; models are put in order by their expected costs alone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Bounds {
+    /// None.
+    None,
+    /// So many of the cheapest.
+    OfTheFirst(usize),
 }
 
 /// A model with the plan on it.
 pub(crate) struct Row {
     pub found: Found,
     total: Spread,
+    /// Whether the bounds of the total are known: an expected cost without a closed form comes from draws too.
+    is_drawn: bool,
     per_answer: Option<Usd>,
     prompt: u64,
     is_estimated: bool,
@@ -76,7 +87,7 @@ pub(crate) fn compare_all(
     shop: &mut Shop,
     setup: &Setup,
     candidates: &Candidates,
-    draws: usize,
+    bounds: Bounds,
 ) -> Result<Compared, Error> {
     let mut workload = base.workload.clone();
     for feature in &mut workload.features {
@@ -86,14 +97,26 @@ pub(crate) fn compare_all(
         }
     }
     let mut compared = Compared { rows: Vec::new(), left_out: Vec::new() };
+    let planner = Planner::new(&workload);
     for found in list(candidates, setup, &mut compared.left_out)? {
         let unmet = candidates.needs.iter().find_map(|need| unmet(need, &found.model));
-        match unmet.map_or_else(|| try_on(&workload, &found, shop, draws), |reason| Ok(Err(reason)))? {
+        match unmet.map_or_else(|| try_on(&planner, &found, shop, bounds), |reason| Ok(Err(reason)))? {
             Ok(row) => compared.rows.push(row),
             Err(reason) => compared.left_out.push((found.full_id(), reason)),
         }
     }
+    if candidates.paid_only {
+        let free = |row: Row| (row.found.full_id(), "costs nothing under this table; --free shows it".to_owned());
+        compared.left_out.extend(compared.rows.extract_if(.., |row| row.is_free).map(free));
+    }
     compared.rows.sort_by_cached_key(|row| (row.total.mean, row.found.full_id()));
+    if let Bounds::OfTheFirst(rows) = bounds {
+        for row in compared.rows.iter_mut().take(rows).filter(|row| !row.is_drawn) {
+            if let Ok(plan) = planner.plan(shop, Some(&row.found)) {
+                row.total = outcome(&plan, &Settled::of(&plan, shop)?, false, DRAWS)?.total;
+            }
+        }
+    }
     Ok(compared)
 }
 
@@ -166,9 +189,9 @@ fn core_name(id: &str) -> String {
 }
 
 /// The plan on one model, or why there is none.
-fn try_on(workload: &Workload, found: &Found, shop: &mut Shop, draws: usize) -> Result<Result<Row, String>, Error> {
+fn try_on(planner: &Planner, found: &Found, shop: &mut Shop, bounds: Bounds) -> Result<Result<Row, String>, Error> {
     let first_line = |error: &PlanError| error.to_string().lines().next().unwrap_or("").to_owned();
-    let plan = match plan(workload, shop, Some(found)) {
+    let plan = match planner.plan(shop, Some(found)) {
         Ok(plan) => plan,
         Err(error) => return Ok(Err(first_line(&error))),
     };
@@ -178,21 +201,23 @@ fn try_on(workload: &Workload, found: &Found, shop: &mut Shop, draws: usize) -> 
     }
     let settled = Settled::of(&plan, shop)?;
     let row = || -> Result<Row, PlanError> {
-        let outcome = outcome(&plan, &settled, false, draws)?;
+        let is_drawn = matches!(bounds, Bounds::OfTheFirst(_)) && plan.features.iter().any(|f| !f.is_linear());
+        let outcome = outcome(&plan, &settled, false, if is_drawn { DRAWS } else { 0 })?;
         let expected = Point::all(At::Expected);
-        let usage = plan.usage_at(&expected)?;
-        let longer = plan.with_output(Decimal::TWO).usage_at(&expected)?;
-        let mut is_free = true;
+        let (mut usage, mut is_free) = (Usd::ZERO, true);
         for feature in &plan.features {
             let costs = feature.costs(&plan.months, &expected)?;
+            usage += costs.iter().flatten().copied().sum();
             let answering = feature.streams.iter().zip(&costs).filter(|(s, _)| s.role == Role::Answer);
             is_free &= answering.flat_map(|(_, costs)| costs).all(|usd| *usd == Usd::ZERO);
         }
+        let longer = plan.with_output(Decimal::TWO).usage_at(&expected)?;
         let answers: Decimal = plan.features.iter().map(|f| f.answers(&plan.months)).sum();
         let answering = |f: &FeaturePlan| f.streams.first().map_or(0, |s| f.first_prompt(s));
         Ok(Row {
             found: found.clone(),
             total: outcome.total,
+            is_drawn,
             per_answer: per(outcome.total.mean, answers),
             prompt: plan.features.iter().map(answering).sum(),
             is_estimated: plan.features.iter().any(|f| f.streams.first().is_some_and(FeaturePlan::is_estimated)),
@@ -248,15 +273,10 @@ pub(crate) fn run(asked: &Asked) -> Result<(), Error> {
         models: asked.models.clone(),
         hosts_of: asked.hosts.clone(),
         makers_only: !asked.all && asked.hosts.is_none(),
+        paid_only: asked.models.is_empty() && !asked.free,
     };
-    let mut compared = compare_all(&base, &mut shop, &setup, &candidates, DRAWS)?;
-    if asked.models.is_empty() && !asked.free {
-        let (paid, free): (Vec<Row>, Vec<Row>) = compared.rows.into_iter().partition(|row| !row.is_free);
-        compared.rows = paid;
-        compared.left_out.extend(
-            free.iter().map(|row| (row.found.full_id(), "costs nothing under this table; --free shows it".into())),
-        );
-    }
+    let shown_rows = if asked.top == 0 || !asked.models.is_empty() { usize::MAX } else { asked.top };
+    let compared = compare_all(&base, &mut shop, &setup, &candidates, Bounds::OfTheFirst(shown_rows))?;
     let scores = asked.scores.as_deref().map(|path| read_scores(path, &setup)).transpose()?;
     let mut report = table(&compared, asked, scores.as_ref(), &shown);
     for (feature, _) in &refused {

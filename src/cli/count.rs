@@ -1,5 +1,6 @@
 //! `farebox count`: how many tokens a text is, for tokenizers or for models.
 
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use crate::input::text::{Source, read_blocks, walk};
 use crate::report::{Cell, Column, Format, Report, Tone, write_json_line};
 use crate::tokenizer::chat::{Framing, Template};
 use crate::tokenizer::limit::{Limit, Place};
+use crate::tokenizer::parallel;
 use crate::tokenizer::{Basis, StreamCounter, TokenCount, Tokenizer, from_file};
 
 /// Count the tokens of text: files, folders, standard input or --text
@@ -68,6 +70,9 @@ pub(crate) struct Args {
     /// Say where a text has to end to be at most so many tokens; exit with 1 when one is longer
     #[arg(long, value_name = "TOKENS", conflicts_with = "tree")]
     pub budget: Option<u64>,
+    /// Count on at most so many threads; all processors where it is not given
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZero<u16>>,
     /// Exit with 3 when a line or file could not be counted
     #[arg(long)]
     strict: bool,
@@ -311,7 +316,10 @@ impl Run<'_> {
     }
 
     fn count_text(&mut self, source: &Source) -> Result<Vec<Counted>, Error> {
-        let mut counters: Vec<Counter> = self.counting.iter().map(|c| Counter::new(c, self.args.budget)).collect();
+        let threads = self.threads();
+        let all = self.counting.iter();
+        let mut counters: Vec<Counter> =
+            all.map(|c| Counter::new(&c.tokenizer, &c.choice, self.args.budget, threads)).collect();
         let mut whole = String::new();
         let take = &mut |block: &str| {
             counters.iter_mut().for_each(|counter| counter.push(block));
@@ -341,29 +349,64 @@ impl Run<'_> {
     /// One string of each line of JSON Lines input: a row for each line, in order. A bad line costs only itself.
     fn count_lines(&mut self, field: &str, sink: &mut Sink) -> Result<(), Error> {
         for source in self.args.text.sources("--text TEXT")? {
+            // Somebody may wait for the answer to every line that comes through a pipe.
+            let at_once = if matches!(source, Source::File(_)) && self.threads() > 1 { LINES_AT_ONCE } else { 1 };
             let mut lines = Lines::open(&source)?;
+            let (mut texts, mut bytes) = (Vec::new(), 0);
             while let Some((number, line)) = lines.next_line()? {
                 match text_field(line, field) {
                     Ok(None) => {}
                     Ok(Some(text)) => {
-                        self.verify(&source, number, &text);
-                        for counting in self.counting {
-                            let mut counter = Counter::new(counting, self.args.budget);
-                            counter.push(&text);
-                            let counted = self.finished(counter);
-                            sink.row(&source.name(), Spot::line(number), counting, counted)?;
-                        }
+                        bytes += text.len();
+                        texts.push((number, text.into_owned()));
                     }
                     Err(problem) => {
                         say(&format!("warning: {}:{number}: {problem}", source.name()));
                         self.failed += 1;
                     }
                 }
+                if texts.len() >= at_once || bytes >= BYTES_AT_ONCE {
+                    self.count_some(&source, &texts, sink)?;
+                    texts.clear();
+                    bytes = 0;
+                }
+            }
+            self.count_some(&source, &texts, sink)?;
+        }
+        Ok(())
+    }
+
+    /// A row for each of some lines, in order.
+    fn count_some(&mut self, source: &Source, lines: &[(u64, String)], sink: &mut Sink) -> Result<(), Error> {
+        let (counting, budget) = (self.counting, self.args.budget);
+        let with: Vec<_> = counting.iter().map(|counting| (&counting.tokenizer, &counting.choice)).collect();
+        let count = |(_, text): &(u64, String)| -> Vec<Counted> {
+            let one = |(tokenizer, choice): &(&Arc<dyn Tokenizer>, &Choice)| {
+                let mut counter = Counter::new(tokenizer, choice, budget, 1);
+                counter.push(text);
+                counter.finish()
+            };
+            with.iter().map(one).collect()
+        };
+        let counts = parallel::map(self.threads(), lines, count);
+        for ((number, text), counts) in lines.iter().zip(counts) {
+            self.verify(source, *number, text);
+            for (counting, counted) in counting.iter().zip(counts) {
+                self.over_budget += u64::from(counted.1.is_some());
+                sink.row(&source.name(), Spot::line(*number), counting, counted)?;
             }
         }
         Ok(())
     }
+
+    fn threads(&self) -> usize {
+        self.args.threads.map_or_else(parallel::available, |threads| usize::from(threads.get()))
+    }
 }
+
+/// Lines, and bytes in them, that are counted together.
+const LINES_AT_ONCE: usize = 1 << 14;
+const BYTES_AT_ONCE: usize = 8 << 20;
 
 /// Counts one text, and looks for its end within a budget where there is one.
 struct Counter<'a> {
@@ -373,9 +416,9 @@ struct Counter<'a> {
 }
 
 impl<'a> Counter<'a> {
-    fn new(counting: &'a Counting, budget: Option<u64>) -> Self {
-        let limit = budget.map(|tokens| Limit::new(counting.tokenizer.clone(), counting.choice.certain(tokens)));
-        Counter { choice: &counting.choice, stream: StreamCounter::new(counting.tokenizer.clone()), limit }
+    fn new(tokenizer: &Arc<dyn Tokenizer>, choice: &'a Choice, budget: Option<u64>, threads: usize) -> Self {
+        let limit = budget.map(|tokens| Limit::new(tokenizer.clone(), choice.certain(tokens)));
+        Counter { choice, stream: StreamCounter::with_threads(tokenizer.clone(), threads), limit }
     }
 
     fn push(&mut self, block: &str) {

@@ -9,11 +9,12 @@ use rust_decimal::Decimal;
 use super::say;
 use crate::context::Dimension;
 use crate::error::Error;
-use crate::input::lines::Lines;
-use crate::input::record::parse;
-use crate::input::text::Source;
-use crate::input::workload::{DEFAULT_FILE, mean_of};
+use crate::input::calls::{Reading, each};
+use crate::input::dialect::{Entry, Item, State};
+use crate::input::text::{Source, walk};
+use crate::input::workload::{DEFAULT_FILE, load, mean_of};
 use crate::meter::Meter;
+use crate::period::Instant;
 use crate::pricing::PriceTable;
 
 /// Write a workload file to edit; asks on a terminal, and never overwrites
@@ -26,7 +27,7 @@ pub(crate) struct Args {
     /// The file to write
     #[arg(default_value = DEFAULT_FILE)]
     file: PathBuf,
-    /// Measure what was used: records as `farebox usage` reads them
+    /// Measure what was used: a log, export or folder, in any form that `farebox usage` reads
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
     /// Write the commented example without asking
@@ -40,7 +41,10 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     refuse_existing(&args.file)?;
     let text = match &args.from {
         Some(path) => measured(path)?,
-        None if !args.example && io::stdin().is_terminal() && io::stderr().is_terminal() => asked()?,
+        None if !args.example && io::stdin().is_terminal() && io::stderr().is_terminal() => {
+            let at = Instant::from_unix(jiff::Timestamp::now().as_second());
+            asked(&args.file, &PriceTable::bundled(), at, &mut io::stdin().lock(), &mut io::stderr())?
+        }
         None => EXAMPLE.to_owned(),
     };
     // Between the look above and here somebody may have made it: creating anew refuses that too.
@@ -66,44 +70,76 @@ fn refuse_existing(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Asks what a plan needs most; an empty answer takes the value in brackets.
-fn asked() -> Result<String, Error> {
-    let ask = |question: &str, default: &str| -> io::Result<String> {
-        write!(io::stderr(), "{question} [{default}] ")?;
-        io::stderr().flush()?;
-        let mut line = String::new();
-        io::stdin().lock().read_line(&mut line)?;
-        let line = line.trim();
-        Ok(if line.is_empty() { default.to_owned() } else { line.to_owned() })
-    };
-    let name = ask("What is it called?", "my project")?;
-    let table = PriceTable::bundled();
-    let at = crate::period::Instant::from_unix(jiff::Timestamp::now().as_second());
-    let model = loop {
-        let model = ask("Which model?", "openai/gpt-4o-mini")?;
-        match table.find(&model, at) {
-            Ok(found) => break found.full_id(),
-            Err(error) => say(&error.to_string()),
+/// What a plan needs most, as somebody types it.
+struct Answers([String; 8]);
+
+/// What is asked, and the answer that an empty line gives.
+const QUESTIONS: [(&str, &str); 8] = [
+    ("What is it called?", "my project"),
+    ("Which model?", "openai/gpt-4o-mini"),
+    ("A file with a typical prompt, or its number of tokens?", "500"),
+    ("Turns of a conversation?", "1"),
+    ("Tokens of an answer (low..expected..high)?", "150..300..600"),
+    ("How often does it run?", "100 per day"),
+    ("Growth a month?", "0%"),
+    ("Budget for a year?", "100 USD"),
+];
+
+impl Answers {
+    fn text(&self) -> String {
+        let Answers(answers) = self;
+        let [name, model, prompt, turns, output, calls, growth, budget] =
+            answers.each_ref().map(|text| serde_json::Value::from(text.as_str()).to_string());
+        format!(
+            "# Written by `farebox init`; `farebox init --example FILE` shows every key.\nversion: 1\nname: {name}\nbudget: {{total: {budget}}}\nmonths: 12\nfeatures:\n  main:\n    model: {model}\n    prompt: {prompt}\n    turns: {turns}\n    output: {output}\n    calls: {calls}\n    growth: {growth}\n"
+        )
+    }
+
+    /// What is wrong with an answer, given that all others can be used.
+    fn objection(&self, path: &Path, table: &PriceTable, at: Instant) -> Option<String> {
+        let Answers([_, model, ..]) = self;
+        if let Err(error) = table.find(model, at) {
+            return Some(error.to_string());
         }
-    };
-    let prompt = ask("A file with a typical prompt, or its number of tokens?", "500")?;
-    let output = ask("Tokens of an answer (low..expected..high)?", "150..300..600")?;
-    let turns = ask("Turns of a conversation?", "1")?;
-    let calls = ask("How often does it run?", "100 per day")?;
-    let growth = ask("Growth a month?", "0%")?;
-    let budget = ask("Budget for a year?", "100 USD")?;
-    let quoted = |text: &str| serde_json::Value::from(text).to_string();
-    Ok(format!(
-        "# Written by `farebox init`; `farebox init --example FILE` shows every key.\nversion: 1\nname: {}\nbudget: {{total: {}}}\nmonths: 12\nfeatures:\n  main:\n    model: {}\n    prompt: {}\n    turns: {}\n    output: {}\n    calls: {}\n    growth: {}\n",
-        quoted(&name),
-        quoted(&budget),
-        quoted(&model),
-        quoted(&prompt),
-        quoted(&turns),
-        quoted(&output),
-        quoted(&calls),
-        quoted(&growth)
-    ))
+        let problems = load(path, &self.text(), at.date()).err()?;
+        let problem = problems.first()?;
+        Some(format!("{}\n  help: {}", problem.message, problem.help.as_deref().unwrap_or("try again")))
+    }
+}
+
+/// Asks until every answer can be used; the end of the input answers the rest with what stands in brackets.
+fn asked(
+    path: &Path,
+    table: &PriceTable,
+    at: Instant,
+    from: &mut impl BufRead,
+    to: &mut impl Write,
+) -> io::Result<String> {
+    let mut answers = Answers(QUESTIONS.map(|(_, default)| default.to_owned()));
+    for (index, (question, default)) in QUESTIONS.iter().enumerate() {
+        loop {
+            write!(to, "{question} [{default}] ")?;
+            to.flush()?;
+            let mut line = String::new();
+            let is_end = from.read_line(&mut line)? == 0;
+            let line = line.trim();
+            if let (false, Some(answer)) = (line.is_empty(), answers.0.get_mut(index)) {
+                line.clone_into(answer);
+            }
+            let Some(objection) = answers.objection(path, table, at) else { break };
+            writeln!(to, "{objection}")?;
+            if let Some(answer) = answers.0.get_mut(index) {
+                (*default).clone_into(answer);
+            }
+            if is_end {
+                break;
+            }
+        }
+    }
+    if let Some(found) = answers.0.get(1).and_then(|model| table.find(model, at).ok()) {
+        answers.0[1] = found.full_id();
+    }
+    Ok(answers.text())
 }
 
 /// What a model was used for.
@@ -114,60 +150,96 @@ struct Used {
     hits: u64,
     prompt: u64,
     read: u64,
+    /// Tokens of all answers.
+    answered: u64,
+    /// Tokens of each answer, or their mean in each sum.
     answers: Vec<u64>,
+    /// Whether sums of several requests are among them, which say nothing about how answers differ.
+    are_sums: bool,
     first: Option<i64>,
     last: Option<i64>,
 }
 
-fn measured(path: &Path) -> Result<String, Error> {
-    let source = Source::File(path.to_owned());
-    let mut lines = Lines::open(&source)?;
-    let mut models: BTreeMap<String, Used> = BTreeMap::new();
-    let (mut bad, mut first_bad) = (0_u64, None);
-    while let Some((number, line)) = lines.next_line()? {
-        let Ok(text) = std::str::from_utf8(line) else {
-            bad += 1;
-            continue;
+/// The use of every model, and what of a log says nothing about it.
+#[derive(Default)]
+struct Measured {
+    models: BTreeMap<String, Used>,
+    bad: u64,
+    first_bad: Option<String>,
+    /// Requests that nobody paid for, amounts on bills.
+    others: u64,
+}
+
+impl Measured {
+    fn take(&mut self, line: u64, item: Item<'static>) {
+        let result = match item {
+            Item::Entry(entry) => self.entry(&entry),
+            Item::Event(_) => return,
+            Item::Bad(error) => Err(error.to_string()),
         };
-        if text.trim().is_empty() {
-            continue;
-        }
-        let record = match parse(text) {
-            Ok(record) => record,
-            Err(error) => {
-                bad += 1;
-                first_bad = first_bad.or_else(|| Some(format!("line {number}: {error}")));
-                continue;
-            }
-        };
-        let id = record.provider.as_ref().map_or_else(|| record.model.to_string(), |p| format!("{p}/{}", record.model));
-        let used = models.entry(id).or_default();
-        let read = record.usage.tokens(Meter::CacheRead);
-        used.calls += 1;
-        used.batches += u64::from(record.context.get(Dimension::Processing) == Some("batch"));
-        used.hits += u64::from(read > 0);
-        used.prompt = used.prompt.saturating_add(record.usage.prompt_tokens());
-        used.read = used.read.saturating_add(read);
-        used.answers.push(record.usage.answer_tokens());
-        if let Some(at) = record.at {
-            used.first = Some(used.first.map_or(at.unix(), |first| first.min(at.unix())));
-            used.last = Some(used.last.map_or(at.unix(), |last| last.max(at.unix())));
+        if let Err(reason) = result {
+            self.bad += 1;
+            self.first_bad.get_or_insert_with(|| format!("line {line}: {reason}"));
         }
     }
+
+    fn entry(&mut self, entry: &Entry) -> Result<(), String> {
+        if !matches!(entry.state, State::Done | State::Local) {
+            self.others += 1;
+            return Ok(());
+        }
+        let model = entry.model.as_deref().ok_or("the record names no model")?;
+        let calls = match &entry.bucket {
+            Some(bucket) => bucket.requests.filter(|n| *n > 0).ok_or("a sum of nobody knows how many requests")?,
+            None => 1,
+        };
+        let id = entry.provider.as_ref().map_or_else(|| model.to_owned(), |p| format!("{p}/{model}"));
+        let used = self.models.entry(id).or_default();
+        let read = entry.usage.tokens(Meter::CacheRead);
+        used.calls = used.calls.saturating_add(calls);
+        if entry.context.get(Dimension::Processing) == Some("batch") {
+            used.batches = used.batches.saturating_add(calls);
+        }
+        if read > 0 {
+            used.hits = used.hits.saturating_add(calls);
+        }
+        used.prompt = used.prompt.saturating_add(entry.usage.prompt_tokens());
+        used.read = used.read.saturating_add(read);
+        used.answered = used.answered.saturating_add(entry.usage.answer_tokens());
+        used.answers.push(entry.usage.answer_tokens() / calls);
+        used.are_sums |= entry.bucket.is_some();
+        if let Some(at) = entry.at {
+            let until = entry.bucket.as_ref().and_then(|b| b.until).map_or(at.unix(), |until| until.unix() - 1);
+            used.first = Some(used.first.map_or(at.unix(), |first| first.min(at.unix())));
+            used.last = Some(used.last.map_or(until, |last| last.max(until)));
+        }
+        Ok(())
+    }
+}
+
+fn measured(path: &Path) -> Result<String, Error> {
+    let mut measured = Measured::default();
+    for file in walk(path)? {
+        each(&Source::File(file), &Reading::default(), &mut |line, item| measured.take(line, item))?;
+    }
+    let Measured { models, bad, first_bad, others } = measured;
+    let shown = path.display();
     if bad > 0 {
         say(&format!(
-            "warning: {}: {bad} lines are no records and were left out; {}",
-            path.display(),
+            "warning: {shown}: {bad} lines are no records and were left out; {}",
             first_bad.unwrap_or_default()
         ));
     }
+    if others > 0 {
+        say(&format!("note: {shown}: {others} records are no paid requests and were left out"));
+    }
     if models.is_empty() {
         let help = "help: each line is a record such as {\"model\": \"gpt-4o\", \"usage\": {\"input_tokens\": 10, \"output_tokens\": 5}}";
-        return Err(Error::Usage(format!("{} has no records to measure\n  {help}", path.display())));
+        return Err(Error::Usage(format!("{shown} has no records to measure\n  {help}")));
     }
     let mut text = format!(
         "# Measured by `farebox init --from {}`: every number is an average of what was used.\nversion: 1\nmonths: 12\nfeatures:\n",
-        crate::report::inert(&path.display().to_string())
+        crate::report::inert(&shown.to_string())
     );
     for (index, (id, used)) in models.iter().enumerate() {
         text += &feature(index, id, used);
@@ -199,10 +271,59 @@ fn feature(index: usize, id: &str, used: &Used) -> String {
             share(used.hits)
         );
     }
-    text +=
-        &format!("    prompt: {prompt}\n    output: {}   # mean of {} answers\n", mean_of(&used.answers), used.calls);
+    let output =
+        if used.are_sums { mean(used.answered, used.calls).to_string() } else { mean_of(&used.answers).to_string() };
+    text += &format!("    prompt: {prompt}\n    output: {output}   # mean of {} answers\n", used.calls);
     if used.batches > 0 {
         text += &format!("    batch: {}%\n", share(used.batches));
     }
     text + &format!("    calls: {calls} per day   # {counted}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(typed: &str) -> (String, String) {
+        let (table, at) = (PriceTable::bundled(), "2026-11-22".parse().unwrap());
+        let mut said = Vec::new();
+        let text = asked(Path::new("farebox.yaml"), &table, at, &mut typed.as_bytes(), &mut said).unwrap();
+        load(Path::new("farebox.yaml"), &text, at.date()).expect("a workload that can be used");
+        (text, String::from_utf8(said).unwrap())
+    }
+
+    #[test]
+    fn what_is_typed_becomes_the_plan() {
+        let (text, said) = answered("Tutor \"A\"\ngpt-4o\n700\n3\n10..20..40\n5 per week\n2%\n60 USD\n");
+        for part in [
+            r#"name: "Tutor \"A\"""#,
+            r#"model: "openai/gpt-4o""#,
+            r#"prompt: "700""#,
+            r#"turns: "3""#,
+            r#"output: "10..20..40""#,
+            r#"calls: "5 per week""#,
+            r#"growth: "2%""#,
+            r#"total: "60 USD""#,
+        ] {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+        assert_eq!(said.matches("? [").count(), QUESTIONS.len());
+    }
+
+    #[test]
+    fn nothing_typed_takes_what_stands_in_brackets() {
+        assert_eq!(answered("").0, answered("\n\n\n\n\n\n\n\n").0);
+        assert!(answered("").0.contains(r#"model: "openai/gpt-4o-mini""#));
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_used_is_asked_again() {
+        let (text, said) = answered("x\ngpt-4o-minni\ngpt-4o\nnowhere.txt\n700\n1\n9..3..1\n1..3..9\n10\n10 per day\n");
+        for reason in ["did you mean openai/gpt-4o-mini", "no such file", "contradicts itself", "400 per day"] {
+            assert!(said.contains(reason), "{reason} is not in\n{said}");
+        }
+        assert!(text.contains(r#"output: "1..3..9""#) && text.contains(r#"calls: "10 per day""#), "{text}");
+        // The end of the input in the place of a better answer.
+        assert!(answered("x\nno such model").0.contains("gpt-4o-mini"));
+    }
 }

@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::compare_workload::{Candidates, compare_all};
+use super::compare_workload::{Bounds, Candidates, compare_all};
 use super::shared::Setup;
 use super::workload::Shop;
 use crate::calculator::budget::{affordable, longest_answer};
@@ -64,7 +64,7 @@ fn calls(plan: &Plan, settled: &Settled, amount: &Amount, usd: Usd) -> Result<Fi
 
 fn models(plan: &Plan, shop: &mut Shop, setup: &Setup, amount: &Amount, usd: Usd) -> Result<Fit, Error> {
     let candidates = Candidates { makers_only: true, ..Candidates::default() };
-    let compared = compare_all(plan, shop, setup, &candidates, 0)?;
+    let compared = compare_all(plan, shop, setup, &candidates, Bounds::None)?;
     let fitting: Vec<_> = compared.rows.iter().filter(|row| row.expected() <= usd).collect();
     let named: Vec<String> = fitting.iter().rev().take(5).map(|row| row.found.full_id()).collect();
     let answer = match named.is_empty() {

@@ -12,12 +12,14 @@ use super::workload::Shown;
 use crate::calculator::budget::Verdict;
 use crate::calculator::levers::Lever;
 use crate::calculator::outcome::{Driver, Outcome, Settled};
-use crate::calculator::projection::{FeaturePlan, Plan, PlanError, Point};
+use crate::calculator::projection::{FeaturePlan, Frame, Plan, PlanError, Point, Role};
 use crate::calculator::shape::At;
 use crate::calculator::simulate::Spread;
+use crate::calculator::workload::Assumption;
 use crate::money::Usd;
 use crate::report::chart::{Chart, Kind, Value as Mark};
 use crate::report::{Cell, Column, Format, Readers, Report, Tone};
+use crate::tokenizer::TokenCount;
 
 /// Everything that a plan has to say.
 pub(crate) struct Planned<'p> {
@@ -205,7 +207,7 @@ fn notes(report: &mut Report, planned: &Planned, quiet: bool) {
             shown.at
         ));
     }
-    let assumed = plan.workload.assumptions.len();
+    let assumed = assumptions(planned).len();
     if assumed > 0 && !quiet {
         report.notes.push(format!("{assumed} things were assumed: --why lists each with its value and origin."));
     }
@@ -350,6 +352,36 @@ fn lever_table(planned: &Planned) -> Report {
     table
 }
 
+/// What the user did not say: of the file, and what stands around the messages on each model.
+fn assumptions(planned: &Planned) -> Vec<Assumption> {
+    let mut list = planned.plan.workload.assumptions.clone();
+    for feature in &planned.plan.features {
+        for stream in feature.streams.iter().filter(|s| s.role == Role::Answer) {
+            let (value, origin) = match stream.frame {
+                Some(Frame { opening, turn, .. }) => (
+                    format!("{} tokens a request, {} for each earlier turn", span(opening), span(turn)),
+                    format!(
+                        "{}: what the provider adds to the texts (data/chat/rules.csv)",
+                        opening.basis.max(turn.basis)
+                    ),
+                ),
+                None => ("0 tokens".into(), "the prompt is a number of tokens, which is the whole of it".into()),
+            };
+            let about = feature.feature.name.clone();
+            let what = format!("message frames of {}", stream.found.full_id());
+            list.push(Assumption { about, what, value, origin });
+        }
+    }
+    list
+}
+
+fn span(count: TokenCount) -> String {
+    if count.low == count.high {
+        return count.tokens.to_string();
+    }
+    format!("{}..{}..{}", count.low, count.tokens, count.high)
+}
+
 fn assumption_table(planned: &Planned) -> Report {
     let mut table = Report::new([
         Column::text("about", "about"),
@@ -357,7 +389,7 @@ fn assumption_table(planned: &Planned) -> Report {
         Column::text("value", "value"),
         Column::text("origin", "where it comes from"),
     ]);
-    for a in &planned.plan.workload.assumptions {
+    for a in &assumptions(planned) {
         table.push(
             [Cell::text(&a.about), Cell::text(&a.what), Cell::text(&a.value), Cell::text(&a.origin)],
             Value::Null,
@@ -555,7 +587,7 @@ fn machine(map: &mut Map<String, Value>, planned: &Planned) {
     let unpriced =
         planned.refused.iter().map(|(feature, error)| json!({"feature": feature, "reason": error.to_string()}));
     map.insert("unpriced".into(), unpriced.collect());
-    map.insert("assumptions".into(), json!(workload.assumptions));
+    map.insert("assumptions".into(), json!(assumptions(planned)));
     map.insert("sources".into(), Value::Array(sources(planned)));
     map.insert("table".into(), table_json(planned.setup));
 }

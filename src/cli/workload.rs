@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
+use serde_json::{Value, json};
 
 use super::say;
 use super::shared::{Setup, in_currency};
@@ -12,7 +13,9 @@ use super::work::Choice;
 use crate::calculator::outcome::NoExchange;
 use crate::calculator::projection::{Market, Plan, PlanError, plan};
 use crate::calculator::workload::{Amount, Workload};
+use crate::conversation::{Image, Media, Tool};
 use crate::error::Error;
+use crate::input::chat::requests;
 use crate::input::text::read_bytes;
 use crate::input::workload::{DEFAULT_FILE, load};
 use crate::money::{Exact, Usd, exact_product};
@@ -21,6 +24,8 @@ use crate::pricing::card::ExchangeRate;
 use crate::pricing::problem::{Place, Problem, Severity, render_all};
 use crate::pricing::{Found, UnknownModel};
 use crate::report::Cell;
+use crate::tokenizer::chat::{Framing, Wrapping};
+use crate::tokenizer::media::MediaRules;
 use crate::tokenizer::{StreamCounter, TokenCount, Tokenizer};
 
 /// A workload with the file it came from.
@@ -121,6 +126,7 @@ pub(crate) struct Shop<'s> {
     exchange: Vec<ExchangeRate>,
     tokenizers: HashMap<String, Arc<dyn Tokenizer>>,
     counts: HashMap<(String, bool), HashMap<Arc<str>, TokenCount>>,
+    wrappings: HashMap<(String, Option<Arc<str>>), Wrapping>,
     found: HashMap<String, Found>,
 }
 
@@ -131,6 +137,7 @@ impl<'s> Shop<'s> {
             exchange: workload.exchange.clone(),
             tokenizers: HashMap::new(),
             counts: HashMap::new(),
+            wrappings: HashMap::new(),
             found: HashMap::new(),
         }
     }
@@ -139,6 +146,24 @@ impl<'s> Shop<'s> {
     pub fn use_exchange_of(&mut self, workload: &Workload) {
         self.exchange = workload.exchange.clone();
     }
+
+    fn load(&mut self, name: &str) -> Option<Arc<dyn Tokenizer>> {
+        if let Some(tokenizer) = self.tokenizers.get(name) {
+            return Some(tokenizer.clone());
+        }
+        let tokenizer = crate::tokenizer::load(name).ok()?;
+        self.tokenizers.insert(name.to_owned(), tokenizer.clone());
+        Some(tokenizer)
+    }
+}
+
+/// The tools that a text defines; none where it is no JSON of tools, and so is counted as it stands.
+fn tools_of(text: &str) -> Vec<Tool> {
+    let Ok(mut value) = serde_json::from_str::<Value>(text) else { return Vec::new() };
+    let tools = value.get_mut("tools").map_or(Value::Null, Value::take);
+    let tools = if tools.is_null() { value } else { tools };
+    let request = json!({"messages": [{"role": "user", "content": ""}], "tools": tools});
+    requests(request).into_iter().find_map(Result::ok).map(|request| request.tools).unwrap_or_default()
 }
 
 impl Market for Shop<'_> {
@@ -156,20 +181,34 @@ impl Market for Shop<'_> {
         if let Some(count) = self.counts.get(&(name.clone(), assumed)).and_then(|counts| counts.get(text)) {
             return *count;
         }
-        let tokenizer = match self.tokenizers.get(&name) {
-            Some(tokenizer) => tokenizer.clone(),
-            None => {
-                let Ok(tokenizer) = crate::tokenizer::load(&name) else { return TokenCount::default() };
-                self.tokenizers.insert(name.clone(), tokenizer.clone());
-                tokenizer
-            }
-        };
+        let Some(tokenizer) = self.load(&name) else { return TokenCount::default() };
         let mut counter = StreamCounter::new(tokenizer);
         counter.push(text);
         let count = counter.finish();
         let count = if assumed { count.assumed() } else { count };
         self.counts.entry((name, assumed)).or_default().insert(text.clone(), count);
         count
+    }
+
+    fn wrapping(&mut self, found: &Found, tools: Option<&Arc<str>>) -> Wrapping {
+        let key = (found.full_id(), tools.cloned());
+        if let Some(wrapping) = self.wrappings.get(&key) {
+            return *wrapping;
+        }
+        let Choice { name, assumed } = Choice::of(found, self.setup);
+        let tools = tools.map(|text| tools_of(text)).unwrap_or_default();
+        let framing = self.load(&name).map(|tokenizer| Framing::of(&key.0, tokenizer, assumed));
+        // A model that no conversation can be framed for is planned by its texts alone.
+        let wrapping = framing.and_then(|framing| framing.wrapping(&tools).ok()).unwrap_or_default();
+        self.wrappings.insert(key, wrapping);
+        wrapping
+    }
+
+    fn image(&mut self, found: &Found, width: u32, height: u32) -> TokenCount {
+        let image = Image { size: Some((width.into(), height.into())), detail: None };
+        let Some(tokenizer) = self.load(&Choice::of(found, self.setup).name) else { return TokenCount::default() };
+        let weighed = MediaRules::of(&found.full_id()).count(&Media::Image(image), None, &*tokenizer);
+        weighed.map_or_else(|_| TokenCount::default(), |weighed| weighed.count)
     }
 
     fn tokenizer(&self, found: &Found) -> String {

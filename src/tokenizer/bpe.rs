@@ -11,6 +11,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -21,7 +22,7 @@ use std::borrow::Cow;
 use super::cut::{self, Cuts};
 use super::pretokenize::{self, Splitter, Step};
 use super::vocab::{Tokens, Vocabulary, frames};
-use super::{TokenCount, Tokenizer};
+use super::{TokenCount, Tokenizer, fast};
 
 /// What is done to a text before it is split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,45 @@ pub struct Encoding {
     pub whole_pieces: bool,
     /// Unpacked at the first count.
     pub loaded: OnceLock<Loaded>,
+    /// What counts faster, once it is there.
+    pub fast: Fast,
+}
+
+/// Bytes that an encoding counts before its tables for [`fast`] are laid out, which takes as long as that.
+const WORTH_IT: usize = 2 << 20;
+
+/// The fast engine of an encoding: there from the start where its tables are inside the program, laid out once enough
+/// has been counted where they are not, and missing where nobody has written down how it splits.
+pub struct Fast {
+    counted: AtomicUsize,
+    engine: OnceLock<Option<(fast::Engine, Option<AhoCorasick>)>>,
+}
+
+impl Fast {
+    /// Nothing has been counted yet.
+    const fn new() -> Self {
+        Fast { counted: AtomicUsize::new(0), engine: OnceLock::new() }
+    }
+
+    /// The engine that is to count so many bytes.
+    fn engine(&self, rules: &Encoding, bytes: usize) -> Option<&(fast::Engine, Option<AhoCorasick>)> {
+        if let Some(engine) = self.engine.get() {
+            return engine.as_ref();
+        }
+        let embedded = matches!(rules.name, "o200k_base" | "o200k_harmony" | "cl100k_base");
+        if !embedded && self.counted.fetch_add(bytes, Ordering::Relaxed) < WORTH_IT {
+            return None;
+        }
+        let engine = || match fast::Engine::embedded(rules.name) {
+            Some(engine) => Some((engine, None)),
+            None => {
+                let tokens: Vec<&[u8]> = rules.loaded().vocabulary.tokens().collect();
+                let engine = fast::Engine::made(&tokens, rules.whole_pieces, fast::Rules::of(rules.steps)?)?;
+                Some((engine, rules.symbols.map(find_symbols)))
+            }
+        };
+        self.engine.get_or_init(engine).as_ref()
+    }
 }
 
 /// What an [`Encoding`] counts with.
@@ -91,6 +131,7 @@ const fn tiktoken(
         cuts: Cuts::Borders,
         whole_pieces: true,
         loaded: OnceLock::new(),
+        fast: Fast::new(),
     }
 }
 
@@ -110,6 +151,7 @@ const fn with_symbols(
         cuts: Cuts::Spaces,
         whole_pieces: false,
         loaded: OnceLock::new(),
+        fast: Fast::new(),
     }
 }
 
@@ -179,6 +221,16 @@ impl Encoding {
             splitter: Splitter::new(self.steps),
             symbols: self.symbols.map(find_symbols),
         })
+    }
+
+    fn count(&self, text: &str) -> u64 {
+        let Some((engine, symbols)) = self.fast.engine(self, text.len()) else {
+            return self.loaded().count(self, text);
+        };
+        let text = self.normal.apply(text);
+        let (mut found, mut merged) = (0, 0);
+        around_symbols(symbols.as_ref(), &text, || found += 1, |between| merged += engine.count(between));
+        found + merged
     }
 
     /// The encoding of a name that splits and merges as tiktoken does, whose rules another vocabulary may share.
@@ -305,7 +357,7 @@ impl Tokenizer for ByteLevel {
     }
 
     fn count(&self, text: &str) -> TokenCount {
-        cut::count_parts(text, self.cuts(), |part| TokenCount::exact(self.0.loaded().count(self.0, part)))
+        cut::count_parts(text, self.cuts(), |part| TokenCount::exact(self.0.count(part)))
     }
 
     /// The proof in [`cut`] holds for all regexes in [`pretokenize`], and normalising neither moves a border nor joins

@@ -20,10 +20,12 @@ pub mod chat;
 pub mod claude;
 pub mod cut;
 pub mod estimate;
+pub mod fast;
 pub mod hf;
 pub mod limit;
 pub mod media;
 pub mod own;
+pub mod parallel;
 pub mod pretokenize;
 pub mod ratio;
 pub mod reference;
@@ -43,6 +45,7 @@ use bpe::ByteLevel;
 use claude::Claude;
 use cut::{Cut, Cuts};
 use estimate::Estimator;
+use parallel::Workers;
 use spm::SentencePiece;
 
 /// What a count rests on, from best to worst.
@@ -411,13 +414,35 @@ pub struct StreamCounter {
     total: TokenCount,
     /// Whether a part has been counted.
     started: bool,
+    threads: usize,
+    /// Bytes that were counted here: a short text needs no other thread.
+    counted: usize,
+    workers: Option<Workers>,
 }
+
+/// Bytes that a count goes through before it starts other threads.
+const ALONE: usize = 1 << 20;
 
 impl StreamCounter {
     /// Starts a count.
     #[must_use]
     pub fn new(tokenizer: Arc<dyn Tokenizer>) -> Self {
-        StreamCounter { tokenizer, pending: String::new(), enough: 0, total: TokenCount::default(), started: false }
+        Self::with_threads(tokenizer, 1)
+    }
+
+    /// Starts a count that uses so many threads once the text turns out to be long; the answer is the same.
+    #[must_use]
+    pub fn with_threads(tokenizer: Arc<dyn Tokenizer>, threads: usize) -> Self {
+        StreamCounter {
+            tokenizer,
+            pending: String::new(),
+            enough: 0,
+            total: TokenCount::default(),
+            started: false,
+            threads,
+            counted: 0,
+            workers: None,
+        }
     }
 
     /// Takes the next block of the text.
@@ -438,6 +463,9 @@ impl StreamCounter {
         let pending = std::mem::take(&mut self.pending);
         let cuts = self.tokenizer.cuts();
         self.total += cut::count_parts(&pending, cuts, |part| count_next(&*self.tokenizer, &mut self.started, part));
+        if let Some(workers) = self.workers.take() {
+            self.total += workers.finish();
+        }
         self.total
     }
 
@@ -448,11 +476,20 @@ impl StreamCounter {
         let mut done = 0;
         while let Some(Cut { at, forced }) = cut::next_cut(&self.pending[done..], self.tokenizer.cuts()) {
             let part = &self.pending[done..done + at];
-            self.total += cut::part(part, forced, |part| count_next(&*self.tokenizer, &mut self.started, part));
+            match &self.workers {
+                Some(workers) => workers.push(part, forced, std::mem::replace(&mut self.started, true)),
+                None => self.total += cut::part(part, forced, |p| count_next(&*self.tokenizer, &mut self.started, p)),
+            }
             done += at;
         }
+        self.counted = self.counted.saturating_add(done);
+        if self.threads > 1 && self.counted >= ALONE && self.workers.is_none() {
+            self.workers = Workers::start(&self.tokenizer, self.threads);
+        }
         self.pending.drain(..done);
-        self.enough = self.pending.len() + cut::CHUNK / 2;
+        // Where there is no border the same text is looked through again, so each time half as much more is awaited.
+        let held = self.pending.len();
+        self.enough = (held + (held / 2).max(cut::CHUNK / 2)).min(cut::STRETCH + cut::CHUNK / 2);
     }
 }
 

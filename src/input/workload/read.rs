@@ -112,12 +112,6 @@ impl Reader {
             raw.features.0.iter().filter_map(|(name, f)| read_feature(self, name, f, &calendar)).collect();
         let budget = raw.budget.as_ref().map(|b| self.budget(b)).unwrap_or_default();
         let draws = raw.draws.as_ref().map_or(10_000, |d| self.draws(d));
-        self.assume(
-            "plan",
-            "message frames",
-            "0 tokens",
-            "texts are counted alone; providers add a few tokens for each message",
-        );
         if raw.draws.is_none() {
             self.assume("plan", "draws of the simulation", 10_000, "enough for bounds that move by less than 1%");
         }

@@ -21,6 +21,7 @@ mod prompt;
 mod python_json;
 mod qwen;
 pub(super) mod table;
+mod wrapping;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use super::media::MediaRules;
 use super::{TokenCount, Tokenizer, TokenizerError, load};
 use crate::conversation::{Answer, Conversation, Message, Part};
 use frame::Rule;
+pub use wrapping::Wrapping;
 
 macro_rules! templates {
     ($($variant:ident $name:literal $tokenizer:literal $count:expr;)+) => {

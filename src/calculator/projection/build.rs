@@ -1,0 +1,201 @@
+//! Puts a feature on its models: [`FeatureBuilder`] asks for cards, counts, rates, and notes what happens within the plan.
+
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+
+use super::counted::{Counted, framed};
+use super::epochs::{CallDay, Schedule, events, priced_at};
+use super::ranges::ranges;
+use super::{Event, FeaturePlan, Market, OneOff, PlanError, Role, Stream};
+use crate::calculator::calendar::Month;
+use crate::calculator::shape::{Fixed, MICRO};
+use crate::calculator::tariff::Uses;
+use crate::calculator::workload::{Attachment, Feature, instant_of};
+use crate::calculator::{Refusal, price};
+use crate::context::Context;
+use crate::meter::Meter;
+use crate::period::Instant;
+use crate::pricing::Found;
+use crate::pricing::card::Kind;
+use crate::usage::Usage;
+
+/// A feature on its way into a plan.
+pub(super) struct FeatureBuilder<'w, 'm> {
+    pub feature: &'w Feature,
+    pub schedule: &'m Schedule,
+    pub months: &'m [Month],
+    pub start: Date,
+}
+
+impl<'w> FeatureBuilder<'w, '_> {
+    pub fn build(&self, market: &mut dyn Market, instead: Option<&Found>) -> Result<FeaturePlan<'w>, PlanError> {
+        let feature = self.feature;
+        let days = self.schedule.days.as_slice();
+        let mut plan = FeaturePlan {
+            feature,
+            streams: Vec::new(),
+            one_offs: Vec::new(),
+            events: Vec::new(),
+            ranges: ranges(feature),
+            first_month: self.month_of(feature.calendar.start),
+            days_with_calls: (0..self.months.len())
+                .map(|m| days.iter().filter(|d| d.month == m).count() as u64)
+                .collect(),
+        };
+        let first = days.first().map_or_else(|| instant_of(feature.calendar.start, feature.minute), |d| d.at);
+        match (instead, &feature.tuning) {
+            (Some(found), _) => {
+                let found = found.clone();
+                self.answer(&mut plan, market, found, Decimal::ONE, days)?;
+            }
+            (None, Some(tuning)) => {
+                let line = feature.routes.first().map_or(0, |r| r.line);
+                let found = self.find(market, &tuning.model, first, line)?;
+                for day in &tuning.on {
+                    let tokens = tuning.tokens.saturating_mul(u64::from(tuning.epochs));
+                    let at = instant_of(*day, feature.minute);
+                    self.once(&mut plan, &found, Meter::TrainingTokens, tokens, at, "fine-tuning")?;
+                }
+                self.answer(&mut plan, market, found, Decimal::ONE, days)?;
+            }
+            (None, None) => {
+                for route in &feature.routes {
+                    let found = self.find(market, &route.model, first, route.line)?;
+                    self.answer(&mut plan, market, found, route.share, days)?;
+                }
+            }
+        }
+        self.retrieval(&mut plan, market, first, days)?;
+        Ok(plan)
+    }
+
+    fn find(&self, market: &mut dyn Market, model: &str, at: Instant, line: usize) -> Result<Found, PlanError> {
+        market.find(model, at).map_err(|error| PlanError::Model { line, error })
+    }
+
+    fn month_of(&self, day: Date) -> usize {
+        self.months.iter().position(|m| *m == Month::of(day)).unwrap_or(0)
+    }
+
+    /// The stream that answers, and its events.
+    fn answer(
+        &self,
+        plan: &mut FeaturePlan<'w>,
+        market: &mut dyn Market,
+        found: Found,
+        share: Decimal,
+        days: &[CallDay],
+    ) -> Result<(), PlanError> {
+        let feature = self.feature;
+        let is_embedding = matches!(found.model.info.kind, Kind::Embedding | Kind::Rerank);
+        let uses = Uses {
+            reasoning: feature.reasoning.high > Decimal::ZERO,
+            images: feature.attachments.iter().any(|a| matches!(a, Attachment::Image { .. })),
+            cache: feature.cache.map(|c| c.write),
+            answers: feature.output.high > Decimal::ZERO && !is_embedding || has_steps(feature),
+        };
+        let (counted, frame) = framed(feature, &found, market);
+        let also: Vec<Meter> = feature.also.iter().map(|(meter, _)| *meter).collect();
+        let context = found.settle(&feature.context).into_owned();
+        let epochs = self.epochs(&found, &context, uses, &also, feature.batch)?;
+        plan.events.extend(events(&found, &epochs, days));
+        if uses.cache.is_some()
+            && found
+                .model
+                .rates_at(days.first().map_or(Instant::from_unix(0), |d| d.at))
+                .is_some_and(|card| !card.lists(Meter::CacheRead))
+        {
+            let text = format!("{} has no rate for cached tokens: they are planned as plain input", found.full_id());
+            plan.events.push(Event { kind: "no-cache", model: found.full_id(), at: None, text });
+        }
+        let tokenizer = feature.texts().next().map(|_| market.tokenizer(&found));
+        let also = feature.also.iter().map(|(_, range)| Fixed::of(*range, MICRO)).collect();
+        let (role, batch) = (Role::Answer, feature.batch);
+        let stream = Stream { found, role, share, epochs, tokenizer, frame, counted, also, batch };
+        let longest = plan.longest_prompt(&stream);
+        if let Some(window) = stream.found.model.info.context_window.filter(|w| longest > *w) {
+            let id = stream.found.full_id();
+            let text = format!("a prompt may be {longest} tokens long, more than the {window} that {id} reads");
+            plan.events.push(Event { kind: "context-window", model: id, at: None, text });
+        }
+        plan.streams.push(stream);
+        Ok(())
+    }
+
+    /// The streams that look passages up.
+    fn retrieval(
+        &self,
+        plan: &mut FeaturePlan<'w>,
+        market: &mut dyn Market,
+        first: Instant,
+        days: &[CallDay],
+    ) -> Result<(), PlanError> {
+        let feature = self.feature;
+        let Some(rag) = &feature.rag else { return Ok(()) };
+        let line = feature.routes.first().map_or(0, |r| r.line);
+        let models = [(&rag.embedding, Role::Embedding), (&rag.rerank, Role::Rerank)];
+        for (model, role) in models.into_iter().filter_map(|(m, role)| Some((m.as_ref()?, role))) {
+            let found = self.find(market, model, first, line)?;
+            let mut counted = Counted::of_prompts(feature, &found, market);
+            let card = found.model.rates_at(first);
+            let by_unit = role == Role::Rerank && card.is_some_and(|card| card.lists(Meter::SearchUnits));
+            let candidates = i64::try_from(rag.candidates).unwrap_or(i64::MAX);
+            if by_unit {
+                counted.rows = vec![(Fixed::default(), 1)];
+                counted.row_count = 1;
+            } else if role == Role::Rerank {
+                let passage = Fixed::of(rag.chunk_tokens, MICRO);
+                counted.rows.iter_mut().for_each(|(tokens, _)| *tokens = (*tokens + passage).times(candidates));
+            }
+            let also = if by_unit { vec![Meter::SearchUnits] } else { Vec::new() };
+            let context = found.settle(&Context::default()).into_owned();
+            let epochs = self.epochs(&found, &context, Uses::default(), &also, Decimal::ZERO)?;
+            plan.events.extend(events(&found, &epochs, days));
+            if role == Role::Embedding && rag.index_tokens > 0 {
+                self.once(plan, &found, Meter::Input, rag.index_tokens, first, "embedding the index")?;
+            }
+            let also = also
+                .iter()
+                .map(|_| {
+                    Fixed::exactly(
+                        candidates
+                            .div_euclid(100)
+                            .saturating_add(i64::from(candidates % 100 > 0))
+                            .saturating_mul(1_000_000),
+                    )
+                })
+                .collect();
+            let tokenizer = feature.texts().next().map(|_| market.tokenizer(&found));
+            let (share, frame, batch) = (Decimal::ONE, None, Decimal::ZERO);
+            plan.streams.push(Stream { found, role, share, epochs, tokenizer, frame, counted, also, batch });
+        }
+        Ok(())
+    }
+
+    /// A cost that comes once.
+    fn once(
+        &self,
+        plan: &mut FeaturePlan<'w>,
+        found: &Found,
+        meter: Meter,
+        tokens: u64,
+        at: Instant,
+        name: &str,
+    ) -> Result<(), PlanError> {
+        let mut usage = Usage::default();
+        usage.set_tokens(meter, tokens);
+        let cost = price(&found.provider, &found.model, &usage, &found.context, priced_at(&found.model, at));
+        let usd = cost.map_err(|refusal| self.refused(refusal))?.total;
+        let name = format!("{name} ({})", found.full_id());
+        plan.one_offs.push(OneOff { name, month: self.month_of(at.date()), usd });
+        Ok(())
+    }
+
+    pub fn refused(&self, refusal: Refusal) -> PlanError {
+        PlanError::Refused { feature: self.feature.name.clone(), refusal }
+    }
+}
+
+fn has_steps(feature: &Feature) -> bool {
+    feature.steps.count.high > Decimal::ONE
+}

@@ -1,0 +1,164 @@
+//! The days of a plan, and between which of them no rate changes.
+
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+
+use super::build::FeatureBuilder;
+use super::{Epoch, Event, PlanError, WEIGHT_SCALE};
+use crate::calculator::calendar::{Month, days};
+use crate::calculator::tariff::{Uses, tariff};
+use crate::calculator::workload::{Feature, Per, instant_of};
+use crate::context::{Context, Dimension};
+use crate::meter::Meter;
+use crate::period::Instant;
+use crate::pricing::Found;
+use crate::pricing::card::{ModelCard, Multiplier, ProviderHead, RateCard};
+
+/// A day with calls.
+pub(super) struct CallDay {
+    pub month: usize,
+    pub at: Instant,
+    /// Share of the unit of time that the calls are given for.
+    weight: Decimal,
+}
+
+/// The days of a feature's calls, which are the same on every model.
+pub(super) struct Schedule {
+    /// In order; none without calls.
+    pub days: Vec<CallDay>,
+    /// Units of the calls' time by month.
+    weights: Vec<Decimal>,
+}
+
+impl Schedule {
+    pub fn of(feature: &Feature, months: &[Month], start: Date) -> Schedule {
+        let calendar = &feature.calendar;
+        let mut schedule = Schedule { days: Vec::new(), weights: vec![Decimal::ZERO; months.len()] };
+        for (index, month) in months.iter().enumerate() {
+            let unit = match feature.calls.per {
+                Per::Day => 1,
+                Per::Week => calendar.days_a_week(),
+                Per::Month => month.days().filter(|day| calendar.is_weekday(*day)).count() as u64,
+            };
+            let first = month.first().max(start);
+            for day in days(first, month.next().first()) {
+                let factor = calendar.factor(day);
+                if !factor.is_zero() {
+                    let weight = factor.checked_div(Decimal::from(unit)).unwrap_or_default();
+                    schedule.days.push(CallDay { month: index, at: instant_of(day, feature.minute), weight });
+                    schedule.weights[index] += weight;
+                }
+            }
+        }
+        schedule.weights.iter_mut().for_each(|w| *w = w.round_dp(WEIGHT_SCALE));
+        schedule
+    }
+}
+
+impl FeatureBuilder<'_, '_> {
+    /// The rates over the days, one epoch for each time that nothing changes.
+    pub fn epochs(
+        &self,
+        found: &Found,
+        context: &Context,
+        uses: Uses,
+        also: &[Meter],
+        batch: Decimal,
+    ) -> Result<Vec<Epoch>, PlanError> {
+        let days = &self.schedule.days;
+        let ask = |context: &Context, at| tariff(found, context, uses, also, at).map_err(|r| self.refused(r));
+        let epoch = |at, weights| -> Result<Option<Epoch>, PlanError> {
+            let single = if batch < Decimal::ONE { Some(ask(context, at)?) } else { None };
+            let batched = context.clone().with(Dimension::Processing, "batch");
+            let batch = if batch > Decimal::ZERO { Some(ask(&batched, at)?) } else { None };
+            // Where everything goes in batches, nothing is ever priced at the single rates.
+            let single = single.or_else(|| batch.clone());
+            Ok(single.map(|single| Epoch { at, single, batch, weights }))
+        };
+        let (Some(first), Some(last)) = (days.first(), days.last()) else {
+            let at = priced_at(&found.model, instant_of(self.start, self.feature.minute));
+            return Ok(epoch(at, self.schedule.weights.clone())?.into_iter().collect());
+        };
+        if is_steady(&found.provider, &found.model, first.at, last.at) {
+            return Ok(epoch(first.at, self.schedule.weights.clone())?.into_iter().collect());
+        }
+        let mut epochs: Vec<(EpochKey, Epoch)> = Vec::new();
+        for day in days {
+            let at = priced_at(&found.model, day.at);
+            let key = epoch_key(&found.provider, &found.model, at);
+            let index = match epochs.iter().position(|(k, _)| *k == key) {
+                Some(index) => index,
+                None => {
+                    let Some(epoch) = epoch(at, vec![Decimal::ZERO; self.months.len()])? else { continue };
+                    epochs.push((key, epoch));
+                    epochs.len() - 1
+                }
+            };
+            if let Some(weight) = epochs[index].1.weights.get_mut(day.month) {
+                *weight += day.weight;
+            }
+        }
+        for (_, epoch) in &mut epochs {
+            epoch.weights.iter_mut().for_each(|w| *w = w.round_dp(WEIGHT_SCALE));
+        }
+        Ok(epochs.into_iter().map(|(_, epoch)| epoch).collect())
+    }
+}
+
+/// Whether one card holds from a moment to another, with nothing in it that depends on the time.
+fn is_steady(head: &ProviderHead, model: &ModelCard, first: Instant, last: Instant) -> bool {
+    let holding = |at| model.rate_cards.iter().rposition(|card| card.period.contains(at));
+    let dated = |m: &Multiplier| m.period.from.is_some() || m.period.to.is_some();
+    let Some(period) = holding(first) else { return false };
+    let between = |card: &RateCard| card.period.from.is_none_or(|from| from <= first || last < from);
+    holding(last) == Some(period)
+        && model.rate_cards.iter().all(between)
+        && model.rate_cards.get(period).is_some_and(|card| card.schedule.is_empty())
+        && !head.multipliers.iter().any(|m| dated(m) && m.concerns(&model.id))
+}
+
+/// What decides which rates hold: the period, the time window, and the factors in force.
+#[derive(PartialEq, Eq)]
+struct EpochKey(usize, usize, Vec<bool>);
+
+fn epoch_key(head: &ProviderHead, model: &ModelCard, at: Instant) -> EpochKey {
+    let period = model.rate_cards.iter().rposition(|card| card.period.contains(at)).unwrap_or(usize::MAX);
+    let schedule = model.rate_cards.get(period).map_or(&[][..], |card| &card.schedule);
+    let window = schedule.iter().position(|s| s.holds(at)).unwrap_or(usize::MAX);
+    let dated =
+        head.multipliers.iter().filter(|m| (m.period.from.is_some() || m.period.to.is_some()) && m.concerns(&model.id));
+    EpochKey(period, window, dated.map(|m| m.period.contains(at)).collect())
+}
+
+/// The moment that a day is priced at: a model whose rates have ended goes on at its last ones, which an event says.
+pub(super) fn priced_at(model: &ModelCard, at: Instant) -> Instant {
+    if model.rates_at(at).is_some() {
+        return at;
+    }
+    let ended = model.rate_cards.iter().filter_map(|card| card.period.to).filter(|to| *to <= at).max();
+    ended.map_or(at, |to| Instant::from_unix(to.unix().saturating_sub(1)))
+}
+
+/// Prices that change and models that retire while there are calls.
+pub(super) fn events(found: &Found, epochs: &[Epoch], days: &[CallDay]) -> Vec<Event> {
+    let (Some(first), Some(last)) = (days.first(), days.last()) else { return Vec::new() };
+    let id = found.full_id();
+    let mut list = Vec::new();
+    for epoch in epochs {
+        if let Some(from) = epoch.single.period.from.filter(|from| first.at < *from) {
+            let text = format!("the price of {id} changes on {from}; the plan applies it from that day on");
+            let event = Event { kind: "price-change", model: id.clone(), at: Some(from), text };
+            if !list.contains(&event) {
+                list.push(event);
+            }
+        }
+    }
+    if let Some(day) = found.model.info.retired.filter(|day| *day <= last.at) {
+        let replacement = found.model.info.replacement.as_ref();
+        let instead =
+            replacement.map_or_else(|| "it names no replacement".into(), |r| format!("its replacement is {r}"));
+        let text = format!("{id} retires on {day}: later days are planned at its last rates; {instead}");
+        list.push(Event { kind: "retires", model: id, at: Some(day), text });
+    }
+    list
+}

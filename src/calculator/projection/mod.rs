@@ -1,0 +1,278 @@
+//! Turns a [`Workload`] into a [`Plan`]: counted, with the rates of every day, ready to be priced at any [`Point`].
+//!
+//! Nothing here reads files or vocabularies: a [`Market`] finds cards and counts text. Begin at [`plan`]; [`Plan::costs`]
+//! prices a point exactly, [`super::simulate`] draws many of them.
+//!
+//! Calls of a month are the rate times the days with calls, each with its factor, times the growth, which compounds from
+mod build;
+mod cost;
+mod counted;
+mod epochs;
+mod ranges;
+mod traffic;
+
+use std::sync::Arc;
+
+use rust_decimal::Decimal;
+
+use super::Refusal;
+use super::calendar::{Month, months};
+use super::shape::{At, Fixed, MICRO};
+use super::tariff::Tariff;
+use super::workload::{Feature, Range, Workload};
+use crate::money::Usd;
+use crate::period::Instant;
+use crate::pricing::{Found, UnknownModel};
+use crate::tokenizer::TokenCount;
+use crate::tokenizer::chat::Wrapping;
+
+use build::FeatureBuilder;
+pub use cost::times;
+use counted::Counted;
+pub use counted::Frame;
+use epochs::Schedule;
+pub use ranges::{INPUTS, Input, Point, Ranges};
+pub use traffic::GROWTH_SCALE;
+
+/// Digits behind the point that a share of a month keeps where it has no end.
+const WEIGHT_SCALE: u32 = 12;
+
+/// Finds models and counts text; the only thing that a plan needs from the rest of the program.
+pub trait Market {
+    /// The card that a name means.
+    ///
+    /// # Errors
+    /// [`UnknownModel`] with similar names.
+    fn find(&mut self, model: &str, at: Instant) -> Result<Found, UnknownModel>;
+
+    /// Counts a text with the tokenizer of a model.
+    fn count(&mut self, found: &Found, text: &Arc<str>) -> TokenCount;
+
+    /// What the provider adds around texts that were counted alone, and what tools given as JSON take with it.
+    fn wrapping(&mut self, found: &Found, tools: Option<&Arc<str>>) -> Wrapping;
+
+    /// Tokens of an image of so many pixels.
+    fn image(&mut self, found: &Found, width: u32, height: u32) -> TokenCount;
+
+    /// The name of that tokenizer.
+    fn tokenizer(&self, found: &Found) -> String;
+
+    /// Units of a currency for one US dollar at a moment.
+    fn per_usd(&self, currency: &str, at: Instant) -> Option<Decimal>;
+}
+/// The rates that hold on some days, and the calls of each month that fall on them.
+#[derive(Clone, Debug)]
+pub struct Epoch {
+    /// A moment of them.
+    pub at: Instant,
+    /// Rates of requests that are sent one by one.
+    pub single: Tariff,
+    /// Rates of batches.
+    pub batch: Option<Tariff>,
+    /// Full units of the calls' time (days, weeks, months) by month of the plan, before growth.
+    pub weights: Vec<Decimal>,
+}
+
+/// What a stream is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Answers.
+    Answer,
+    /// Embeds the question.
+    Embedding,
+    /// Orders the candidates.
+    Rerank,
+}
+
+/// The requests of a feature to one model.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    /// The model.
+    pub found: Found,
+    /// What it is for.
+    pub role: Role,
+    /// Its share of the calls.
+    pub share: Decimal,
+    /// The rates over time, earliest first.
+    pub epochs: Vec<Epoch>,
+    /// Name of its tokenizer, where text was counted.
+    pub tokenizer: Option<String>,
+    /// What the provider adds around its texts; none where the prompt is a number of tokens.
+    pub frame: Option<Frame>,
+    counted: Counted,
+    also: Vec<Fixed>,
+    batch: Decimal,
+}
+
+/// A cost that comes once.
+#[derive(Clone, Debug)]
+pub struct OneOff {
+    /// What it is.
+    pub name: String,
+    /// Month of the plan.
+    pub month: usize,
+    /// How much.
+    pub usd: Usd,
+}
+
+/// Something that happens within the plan: a price that changes, a model that retires.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// `price-change`, `retires`, `context-window`, `no-cache`.
+    pub kind: &'static str,
+    /// The model.
+    pub model: String,
+    /// When, where it has a day.
+    pub at: Option<Instant>,
+    /// For people.
+    pub text: String,
+}
+
+/// A feature with everything that it takes to price it.
+#[derive(Clone, Debug)]
+pub struct FeaturePlan<'w> {
+    /// What the user said.
+    pub feature: &'w Feature,
+    /// Its requests by model.
+    pub streams: Vec<Stream>,
+    /// Costs that come once.
+    pub one_offs: Vec<OneOff>,
+    /// What happens within the plan.
+    pub events: Vec<Event>,
+    /// Uncertain numbers.
+    pub ranges: Ranges,
+    /// Growth counts from this month of the plan.
+    first_month: usize,
+    /// Days with calls by month.
+    days_with_calls: Vec<u64>,
+}
+
+/// A workload, counted and with the rates of every day.
+#[derive(Clone, Debug)]
+pub struct Plan<'w> {
+    /// What the user said.
+    pub workload: &'w Workload,
+    /// The months, in order.
+    pub months: Vec<Month>,
+    /// What runs.
+    pub features: Vec<FeaturePlan<'w>>,
+}
+
+/// Why a workload has no plan.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A model that nobody sells.
+    #[error("{error}")]
+    Model {
+        /// Line of the file that names it.
+        line: usize,
+        /// Why.
+        error: UnknownModel,
+    },
+    /// Something that has no price.
+    #[error("{feature}: {refusal}")]
+    Refused {
+        /// The feature.
+        feature: String,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// Money with more digits than it can carry.
+    #[error("{0}: the cost has more digits than farebox carries\n  help: check the calls and the tokens")]
+    TooLarge(String),
+}
+
+/// Plans a workload; `instead` answers in the place of every model that the workload names.
+///
+/// # Errors
+/// [`PlanError`] of the first feature that cannot be planned.
+pub fn plan<'w>(
+    workload: &'w Workload,
+    market: &mut dyn Market,
+    instead: Option<&Found>,
+) -> Result<Plan<'w>, PlanError> {
+    Planner::new(workload).plan(market, instead)
+}
+
+/// A workload with the days of its calls, to be planned on many models.
+pub struct Planner<'w> {
+    workload: &'w Workload,
+    months: Vec<Month>,
+    schedules: Vec<Schedule>,
+}
+
+impl<'w> Planner<'w> {
+    /// Looks at every day of the workload once.
+    #[must_use]
+    pub fn new(workload: &'w Workload) -> Self {
+        let months = months(workload.start, workload.end);
+        let schedules = workload.features.iter().map(|f| Schedule::of(f, &months, workload.start)).collect();
+        Planner { workload, months, schedules }
+    }
+
+    /// Plans the workload, as [`plan`] does.
+    ///
+    /// # Errors
+    /// [`PlanError`] of the first feature that cannot be planned.
+    pub fn plan(&self, market: &mut dyn Market, instead: Option<&Found>) -> Result<Plan<'w>, PlanError> {
+        let (workload, months) = (self.workload, &self.months);
+        let builder = |(feature, schedule)| FeatureBuilder { feature, schedule, months, start: workload.start };
+        let features = workload.features.iter().zip(&self.schedules).map(|f| builder(f).build(market, instead));
+        let features = features.collect::<Result<Vec<_>, _>>()?;
+        Ok(Plan { workload, months: months.clone(), features })
+    }
+}
+
+impl Plan<'_> {
+    /// The same plan with so many times the calls.
+    #[must_use]
+    pub fn with_calls(&self, factor: Decimal) -> Self {
+        let mut plan = self.clone();
+        for feature in &mut plan.features {
+            feature.ranges.calls = feature.ranges.calls.times(factor);
+            feature.ranges.of[Input::Calls as usize] = Fixed::of(feature.ranges.calls, MICRO);
+        }
+        plan
+    }
+
+    /// The same plan with answers of so many times the length.
+    #[must_use]
+    pub fn with_output(&self, factor: Decimal) -> Self {
+        let mut plan = self.clone();
+        for feature in &mut plan.features {
+            let range = feature.feature.output.times(factor);
+            feature.ranges.of[Input::Output as usize] = Fixed::of(range, MICRO);
+        }
+        plan
+    }
+
+    /// What everything that runs costs at the means, before fixed costs, credits and tax.
+    ///
+    /// # Errors
+    /// [`PlanError::TooLarge`].
+    pub fn usage_at(&self, point: &Point) -> Result<Usd, PlanError> {
+        let mut total = Usd::ZERO;
+        for feature in &self.features {
+            total += feature.costs(&self.months, point)?.iter().flatten().copied().sum();
+        }
+        Ok(total)
+    }
+}
+
+impl FeaturePlan<'_> {
+    /// The same feature with answers of exactly so many tokens.
+    #[must_use]
+    pub fn with_answer(&self, tokens: u64) -> Self {
+        let mut feature = self.clone();
+        let range = Range::exactly(Decimal::from(tokens));
+        feature.ranges.of[Input::Output as usize] = Fixed::of(range, MICRO);
+        feature
+    }
+
+    /// Answers over the whole plan at the means: calls times turns.
+    #[must_use]
+    pub fn answers(&self, months: &[Month]) -> Decimal {
+        let calls: Decimal = self.calls(months, &Point::all(At::Expected)).iter().sum();
+        calls.saturating_mul(self.feature.turns.expected)
+    }
+}

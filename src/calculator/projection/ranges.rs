@@ -1,0 +1,126 @@
+//! The uncertain numbers of a feature: [`Input`] names them, [`Ranges`] holds them, a [`Point`] settles them.
+
+use crate::calculator::shape::{At, Fixed, MICRO, WHOLE, ramp};
+use crate::calculator::workload::{Attachment, Feature, Growth, Range};
+
+macro_rules! inputs {
+    ($($variant:ident $label:literal;)+) => {
+        /// A number of a feature that may be uncertain.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Input {
+            $(#[doc = $label] $variant,)+
+        }
+
+        impl Input {
+            /// All of them.
+            pub const ALL: &[Input] = &[$(Input::$variant),+];
+
+            /// What people call it.
+            #[must_use]
+            pub const fn label(self) -> &'static str {
+                match self { $(Input::$variant => $label),+ }
+            }
+        }
+    };
+}
+
+inputs! {
+    Calls "calls";
+    Growth "growth";
+    Output "length of the answer";
+    Reasoning "thinking";
+    Turns "turns";
+    Steps "steps of the agent";
+    Call "length of a tool call";
+    Result "length of a tool result";
+    Passages "retrieved passages";
+    Attachments "attachments";
+    Also "other meters";
+    HitRate "cache hit rate";
+    Failures "failure rate";
+    Tokens "token count of the prompt";
+}
+
+/// How many inputs a feature has.
+pub const INPUTS: usize = Input::ALL.len();
+
+/// Where each uncertain number of a feature stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Point(pub [At; INPUTS]);
+
+impl Point {
+    /// Every number at the same place.
+    #[must_use]
+    pub const fn all(at: At) -> Self {
+        Point([at; INPUTS])
+    }
+
+    /// The same point with one number elsewhere.
+    #[must_use]
+    pub const fn with(mut self, input: Input, at: At) -> Self {
+        self.0[input as usize] = at;
+        self
+    }
+
+    pub(super) const fn get(&self, input: Input) -> At {
+        self.0[input as usize]
+    }
+}
+
+/// What stays the same on every model: ranges of a feature in fixed-point integers.
+#[derive(Clone, Debug)]
+pub struct Ranges {
+    pub(super) of: [Fixed; INPUTS],
+    pub(super) calls: Range,
+    pub(super) growth: Growth,
+}
+pub(super) fn ranges(feature: &Feature) -> Ranges {
+    let attachments = feature.attachments.iter().fold(Fixed::default(), |sum, a| match a {
+        Attachment::Tokens(range) => sum + Fixed::of(*range, MICRO),
+        Attachment::Image { .. } => sum,
+    });
+    let hit_rate = feature.cache.map_or_else(Range::default, |cache| cache.hit_rate);
+    let growth = match &feature.growth {
+        Growth::Monthly(range) => *range,
+        Growth::Steps(_) => Range::default(),
+    };
+    let passages = feature.rag.as_ref().map_or_else(Range::default, |rag| rag.tokens);
+    let of = |input: Input| match input {
+        Input::Calls => Fixed::of(feature.calls.rate, MICRO),
+        Input::Growth => Fixed::of(growth, WHOLE),
+        Input::Output => Fixed::of(feature.output, MICRO),
+        Input::Reasoning => Fixed::of(feature.reasoning, MICRO),
+        Input::Turns => Fixed::of(feature.turns, 1),
+        Input::Steps => Fixed::of(feature.steps.count, 1),
+        Input::Call => Fixed::of(feature.steps.call, MICRO),
+        Input::Result => Fixed::of(feature.steps.result, MICRO),
+        Input::Passages => Fixed::of(passages, MICRO),
+        Input::Attachments => attachments,
+        Input::Also => Fixed::default(),
+        Input::HitRate => Fixed::of(hit_rate, WHOLE),
+        Input::Failures => Fixed::of(feature.retries.failure_rate, WHOLE),
+        Input::Tokens => Fixed::default(),
+    };
+    let mut list = [Fixed::default(); INPUTS];
+    list.iter_mut().zip(Input::ALL).for_each(|(slot, input)| *slot = of(*input));
+    Ranges { of: list, calls: feature.calls.rate, growth: feature.growth.clone() }
+}
+
+impl Ranges {
+    /// The range of an input in its own units.
+    #[must_use]
+    pub const fn fixed(&self, input: Input) -> Fixed {
+        self.of[input as usize]
+    }
+
+    /// A whole number at a place of its range; a draw between two whole numbers is one of them, so that the mean stays.
+    pub(super) fn whole(&self, input: Input, at: At) -> i64 {
+        let range = self.fixed(input);
+        let At::Share(share) = at else { return range.at(at) };
+        let drawn = ramp(range.low as f64, range.expected as f64, range.high as f64, share);
+        // The digits behind those that place the draw are as random as a number of their own.
+        let coin = (share * 1_048_573.0).fract();
+        let below = drawn.floor();
+        (below as i64).saturating_add(i64::from(coin < drawn - below)).clamp(range.low, range.high)
+    }
+}

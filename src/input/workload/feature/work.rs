@@ -1,0 +1,277 @@
+//! What a call of a feature takes: turns, steps, passages, attachments, thinking, failures, a tuned model.
+
+use jiff::civil::Date;
+use rust_decimal::{Decimal, dec};
+
+use super::{FeatureReader, MOST_ATTEMPTS, MOST_TURNS};
+use crate::calculator::workload::{Attachment, Billed, History, Rag, Range, Retries, Route, Steps, Tuning};
+use crate::input::workload::quantity::Quantity;
+use crate::input::workload::raw::{RawAttachment, RawBilled, RawFeature, RawRag, RawRetries, RawSteps, RawTuning};
+use crate::pricing::compile::nearest;
+use crate::pricing::yaml::At;
+
+impl FeatureReader<'_> {
+    pub(super) fn turns(&mut self, raw: &RawFeature) -> Range {
+        match &raw.turns {
+            Some(turns) => self.reader.count(turns, MOST_TURNS).unwrap_or(Range::exactly(Decimal::ONE)),
+            None => {
+                self.assume("turns", 1, "one request, one answer");
+                Range::exactly(Decimal::ONE)
+            }
+        }
+    }
+
+    pub(super) fn history(&mut self, raw: &RawFeature) -> History {
+        let Some(word) = &raw.history else {
+            if raw.turns.is_some() {
+                self.assume("history", "all", "every turn sends all earlier ones again");
+            }
+            return History::ALL;
+        };
+        match word.value.0.trim() {
+            "all" => History::ALL,
+            "none" => History::Last(0),
+            other => match other.parse() {
+                Ok(turns) => History::Last(turns),
+                Err(_) => {
+                    self.reader.object(
+                        "history",
+                        word.place,
+                        format!("{other:?} is no history"),
+                        "write all, none, or how many of the last turns",
+                    );
+                    History::ALL
+                }
+            },
+        }
+    }
+
+    pub(super) fn steps(&mut self, raw: Option<&RawSteps>) -> Steps {
+        let one = Range::exactly(Decimal::ONE);
+        let Some(raw) = raw else { return Steps { count: one, call: Range::default(), result: Range::default() } };
+        let count = raw.count.as_ref().and_then(|q| self.reader.count(q, MOST_TURNS)).unwrap_or_else(|| {
+            self.object(
+                "steps",
+                format!("the steps of {} have no count", self.name),
+                "write steps: {count: 3..8..20, call: 80, result: 600}",
+            );
+            one
+        });
+        let mut tokens = |q: &Option<At<Quantity>>, what, default: Range| match q {
+            Some(q) => self.reader.tokens(q).unwrap_or_default(),
+            None => {
+                self.reader.assume(
+                    &self.name,
+                    what,
+                    default,
+                    "a short call of a tool with two arguments; measure yours",
+                );
+                default
+            }
+        };
+        let call = tokens(&raw.call, "steps.call", Range { low: dec!(30), expected: dec!(80), high: dec!(200) });
+        let result = match &raw.result {
+            Some(_) => tokens(&raw.result, "", Range::default()),
+            None => {
+                self.object(
+                    "steps",
+                    format!("the steps of {} do not say what comes back from a tool", self.name),
+                    "write result: 600 (tokens)",
+                );
+                Range::default()
+            }
+        };
+        Steps { count, call, result }
+    }
+
+    pub(super) fn rag(&mut self, raw: &RawRag) -> Option<Rag> {
+        let (Some(chunks), Some(chunk)) = (&raw.chunks, &raw.chunk_tokens) else {
+            self.object(
+                "rag",
+                format!("the rag of {} needs chunks and chunk_tokens", self.name),
+                "write rag: {chunks: 5, chunk_tokens: 400}",
+            );
+            return None;
+        };
+        let (chunks, chunk_tokens) = (self.reader.plain(chunks)?, self.reader.tokens(chunk)?);
+        let product = |a: Decimal, b: Decimal| a.saturating_mul(b).round();
+        let tokens = Range {
+            low: product(chunks.low, chunk_tokens.low),
+            expected: product(chunks.expected, chunk_tokens.expected),
+            high: product(chunks.high, chunk_tokens.high),
+        };
+        self.assume("rag.history", "none", "passages stand in the turn that looked them up, and are not sent again");
+        let whole = |q: Option<Range>| q.and_then(|r| u64::try_from(r.expected.round()).ok());
+        let four_times = u64::try_from((chunks.expected * dec!(4)).round()).unwrap_or(0);
+        let candidates = match &raw.candidates {
+            Some(q) => whole(self.reader.plain(q))?,
+            None => {
+                if raw.rerank.is_some() {
+                    self.assume("rag.candidates", four_times, "four times the passages that are kept");
+                }
+                four_times
+            }
+        };
+        let index_tokens = match &raw.index_tokens {
+            Some(q) => whole(self.reader.tokens(q))?,
+            None => 0,
+        };
+        let name = |word: &Option<At<String>>| word.as_ref().map(|w| w.value.clone());
+        Some(Rag {
+            tokens,
+            embedding: name(&raw.embedding),
+            rerank: name(&raw.rerank),
+            candidates,
+            chunk_tokens,
+            index_tokens,
+        })
+    }
+
+    pub(super) fn attachment(&mut self, raw: &RawAttachment) -> Option<Attachment> {
+        let count = match &raw.count {
+            Some(q) => self.reader.plain(q)?,
+            None => Range::exactly(Decimal::ONE),
+        };
+        match (&raw.image, &raw.tokens) {
+            (Some(size), None) => {
+                let sides = size.value.split_once(['x', '×']);
+                let side = |text: &str| text.trim().parse::<u32>().ok().filter(|n| (1..=100_000).contains(n));
+                match sides.and_then(|(w, h)| Some((side(w)?, side(h)?))) {
+                    Some((width, height)) => Some(Attachment::Image { width, height, count }),
+                    None => {
+                        self.reader.object(
+                            "image",
+                            size.place,
+                            format!("{:?} is no size in pixels", size.value),
+                            "write 1024x768",
+                        );
+                        None
+                    }
+                }
+            }
+            (None, Some(tokens)) => {
+                let each = self.reader.tokens(tokens)?;
+                let product = |a: Decimal, b: Decimal| a.saturating_mul(b);
+                Some(Attachment::Tokens(Range {
+                    low: product(each.low, count.low),
+                    expected: product(each.expected, count.expected),
+                    high: product(each.high, count.high),
+                }))
+            }
+            _ => {
+                self.object(
+                    "attachment",
+                    format!("an attachment of {} is one of image and tokens", self.name),
+                    "write {image: 1024x768} or {tokens: 1500}",
+                );
+                None
+            }
+        }
+    }
+
+    pub(super) fn reasoning(&mut self, raw: &RawFeature) -> Range {
+        if let Some(tokens) = &raw.reasoning {
+            if let Some(effort) = &raw.reasoning_effort {
+                self.reader.object(
+                    "reasoning",
+                    effort.place,
+                    "both reasoning and reasoning_effort are given",
+                    "keep one of the two",
+                );
+            }
+            return self.reader.tokens(tokens).unwrap_or_default();
+        }
+        let Some(effort) = &raw.reasoning_effort else { return Range::default() };
+        let range = |low, expected, high| Range { low, expected, high };
+        let tokens = match effort.value.as_str() {
+            "none" => return Range::default(),
+            "low" => range(dec!(100), dec!(500), dec!(2000)),
+            "medium" => range(dec!(400), dec!(2000), dec!(8000)),
+            "high" => range(dec!(1500), dec!(8000), dec!(30000)),
+            other => {
+                let near = nearest(other, ["none", "low", "medium", "high"].into_iter());
+                self.reader.object(
+                    "reasoning",
+                    effort.place,
+                    format!("{other:?} is no effort"),
+                    format!("did you mean {near}?"),
+                );
+                return Range::default();
+            }
+        };
+        self.assume("reasoning", tokens, "a wide guess for this effort: models differ by ten times; give reasoning: LOW..EXPECTED..HIGH from your own logs");
+        tokens
+    }
+
+    pub(super) fn retries(&mut self, raw: Option<&RawRetries>) -> Retries {
+        let Some(raw) = raw else {
+            self.assume("retries", "none", "no failures given");
+            return Retries { failure_rate: Range::default(), attempts: 1, billed: Billed::All };
+        };
+        let failure_rate = raw.failure_rate.as_ref().map(|q| self.reader.part(q)).unwrap_or_default();
+        let attempts = match &raw.attempts {
+            Some(a) => {
+                if !(1..=MOST_ATTEMPTS).contains(&a.value) {
+                    self.reader.object(
+                        "retries",
+                        a.place,
+                        format!("{} attempts: it is 1 to {MOST_ATTEMPTS}", a.value),
+                        "",
+                    );
+                }
+                a.value.clamp(1, MOST_ATTEMPTS)
+            }
+            None => {
+                self.assume("retries.attempts", 3, "two retries");
+                3
+            }
+        };
+        let billed = match raw.billed.as_ref().map(|b| b.value) {
+            Some(RawBilled::All) => Billed::All,
+            Some(RawBilled::Input) => Billed::Input,
+            Some(RawBilled::Nothing) => Billed::Nothing,
+            None => {
+                self.assume("retries.billed", "all", "a failed attempt costs as much as one that worked");
+                Billed::All
+            }
+        };
+        Retries { failure_rate, attempts, billed }
+    }
+
+    pub(super) fn tuning(&mut self, raw: &RawTuning, routes: &[Route], first: Date) -> Option<Tuning> {
+        let Some(tokens) = &raw.training_tokens else {
+            self.object("fine_tuning", format!("the fine-tuning of {} has no training_tokens", self.name), "");
+            return None;
+        };
+        let tokens = u64::try_from(self.reader.tokens(tokens)?.expected.round()).ok()?;
+        let epochs = raw.epochs.unwrap_or_else(|| {
+            self.assume("fine_tuning.epochs", 3, "a usual number of passes over the data");
+            3
+        });
+        let model = match (&raw.model, routes) {
+            (Some(model), _) => model.value.clone(),
+            (None, [route]) => {
+                let tuned = match route.model.split_once('/') {
+                    Some((provider, id)) => format!("{provider}/ft:{id}"),
+                    None => format!("ft:{}", route.model),
+                };
+                self.assume("fine_tuning.model", &tuned, "the fine-tuned form of the model");
+                tuned
+            }
+            _ => {
+                self.object(
+                    "fine_tuning",
+                    format!("which model does {} tune?", self.name),
+                    "add model: … under fine_tuning",
+                );
+                return None;
+            }
+        };
+        let mut on: Vec<Date> = raw.on.iter().filter_map(|w| self.reader.day(w)).collect();
+        if raw.on.is_empty() {
+            self.assume("fine_tuning.on", first, "the first day of the feature");
+            on.push(first);
+        }
+        Some(Tuning { tokens, epochs, model, on })
+    }
+}

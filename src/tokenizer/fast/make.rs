@@ -1,0 +1,323 @@
+//! Lays out the tokens of a vocabulary as [`Tables`](super::tables::Tables) reads them.
+//!
+//! The build does this for the encodings that are embedded, and the program at first use for the others. Begin at
+//! [`make`]; the parts are made one by one below.
+
+use super::tables::{
+    CHAR_BITS, HEADER, ID_BITS, LONG, NONE, PARTS, PILOT_BITS, Part, SHORT, VERSION, char_pair, hash_long, hash_piece,
+    hash_short, head_bit, line, long_key, pair_hash, pair_key, pair_place, short_key, tail_bit,
+};
+
+/// No pair: the key of no two tokens.
+const FREE: u64 = u64::MAX;
+
+/// Words of a cache line.
+const LINE: usize = 8;
+
+/// Lays out the tokens, which stand in the order of their ranks, or `None` where they are more than an id can tell
+/// apart, or single bytes are missing.
+///
+/// * `whole`: a piece that is a token is taken so, even where merging its bytes would not make it.
+#[must_use]
+pub fn make(tokens: &[&[u8]], whole: bool) -> Option<Vec<u64>> {
+    if tokens.len() >= 1 << ID_BITS || tokens.iter().any(|token| token.len() > usize::from(u16::MAX)) {
+        return None;
+    }
+    let merges = Merges::of(tokens)?;
+    let known: Vec<&[u8]> =
+        tokens.iter().zip(&merges.made).filter(|(_, made)| whole || **made).map(|(token, _)| *token).collect();
+    let mut layout = Layout { words: vec![0; HEADER] };
+    layout.words[0] = VERSION;
+    let (short, left) = lines_of_short(&known);
+    layout.put(Part::Short, &short);
+    let (long, left) = lines_of_long(&left);
+    layout.put(Part::Long, &long);
+    let (slots, bytes) = rest(&left);
+    layout.put(Part::RestSlots, &slots);
+    layout.put(Part::RestBytes, &packed(&bytes, 8, |byte| u64::from(*byte)));
+    let (factor, pilots, pairs) = perfect(&merges.pairs)?;
+    layout.words[1] = factor;
+    layout.put(Part::Pilots, &packed(&pilots, 16, |pilot| u64::from(*pilot)));
+    layout.put(Part::Pairs, &pairs);
+    layout.put(Part::ByteIds, &packed(&merges.byte_ids, 32, |id| u64::from(*id)));
+    layout.put(Part::BytePairs, &packed(&merges.byte_pairs, 32, |id| u64::from(*id)));
+    // Where a token is not made by merging, a part that was cut out of a piece must not be taken for it.
+    let all_made = merges.made.iter().all(|made| *made) || !whole;
+    let [chars, tails, heads] = reaches(tokens, all_made);
+    layout.put(Part::Chars, &chars);
+    layout.put(Part::Tails, &tails);
+    layout.put(Part::Heads, &heads);
+    Some(layout.words)
+}
+
+struct Layout {
+    words: Vec<u64>,
+}
+
+impl Layout {
+    fn put(&mut self, part: Part, words: &[u64]) {
+        let at = 2 + 2 * part as usize;
+        self.words[at] = self.words.len() as u64;
+        self.words[at + 1] = (self.words.len() + words.len()) as u64;
+        self.words.extend_from_slice(words);
+        self.words.resize(self.words.len().next_multiple_of(LINE), 0);
+    }
+}
+
+const _: () = assert!(2 + 2 * PARTS <= HEADER && HEADER.is_multiple_of(LINE));
+
+/// Numbers of 8, 16 or 32 bits as words, the first lowest, as a little-endian machine reads them.
+fn packed<T>(numbers: &[T], bits: u32, number: impl Fn(&T) -> u64) -> Vec<u64> {
+    let pack = |chunk: &[T]| chunk.iter().rev().fold(0, |word, n| word << bits | number(n));
+    numbers.chunks((64 / bits) as usize).map(pack).collect()
+}
+
+/// The tokens that fit into a home line of `short`, the lowest ranks first, and those that do not.
+fn lines_of_short<'t>(tokens: &[&'t [u8]]) -> (Vec<u64>, Vec<&'t [u8]>) {
+    let fitting = tokens.iter().filter(|token| token.len() <= SHORT).count();
+    let lines = (fitting / 3).next_power_of_two().max(2);
+    let lines = if lines * 4 > fitting * 5 / 4 { lines } else { lines * 2 };
+    let mut words = vec![0; lines * 8];
+    let mut left = Vec::new();
+    for token in tokens {
+        let key = if token.len() <= SHORT { short_key(token) } else { [0; 2] };
+        let home = line(hash_short(key), lines) * 8;
+        match (0..4).map(|way| home + way * 2).find(|at| key != [0; 2] && words[at + 1] == 0) {
+            Some(at) => words[at..at + 2].copy_from_slice(&key),
+            None => left.push(*token),
+        }
+    }
+    (words, left)
+}
+
+fn lines_of_long<'t>(tokens: &[&'t [u8]]) -> (Vec<u64>, Vec<&'t [u8]>) {
+    let fits = |token: &[u8]| (SHORT + 1..=LONG).contains(&token.len());
+    let lines = (tokens.iter().filter(|token| fits(token)).count() / 2).next_power_of_two().max(2);
+    let mut words = vec![0; lines * 8];
+    let mut left = Vec::new();
+    for token in tokens {
+        let key = if fits(token) { long_key(token) } else { [0; 4] };
+        let home = line(hash_long(key), lines) * 8;
+        match (0..2).map(|way| home + way * 4).find(|at| key != [0; 4] && words[at + 3] == 0) {
+            Some(at) => words[at..at + 4].copy_from_slice(&key),
+            None => left.push(*token),
+        }
+    }
+    (words, left)
+}
+
+fn rest(tokens: &[&[u8]]) -> (Vec<u64>, Vec<u8>) {
+    let mut slots = vec![0; (tokens.len() * 2).next_power_of_two().max(2)];
+    let mut bytes = vec![0];
+    for token in tokens {
+        let hash = hash_piece(token);
+        let mut at = hash as usize & (slots.len() - 1);
+        while slots[at] != 0 {
+            at = (at + 1) & (slots.len() - 1);
+        }
+        slots[at] = hash >> 32 << 32 | bytes.len() as u64;
+        bytes.extend_from_slice(&(token.len() as u16).to_le_bytes());
+        bytes.extend_from_slice(token);
+    }
+    (slots, bytes)
+}
+
+/// Which two tokens each token is merged from.
+///
+/// Merging the bytes of a token by itself ends with two parts and then the token; no text ever makes it from other
+/// parts, because all merges inside of it are then the same. So there is at most one pair for each token.
+struct Merges {
+    byte_ids: Vec<u32>,
+    byte_pairs: Vec<u32>,
+    /// Key and id.
+    pairs: Vec<(u64, u32)>,
+    /// Whether merging the bytes of a token makes it.
+    made: Vec<bool>,
+}
+
+impl Merges {
+    fn of(tokens: &[&[u8]]) -> Option<Merges> {
+        let mut byte_ids = vec![NONE; 256];
+        for (id, token) in tokens.iter().enumerate() {
+            if let [byte] = token {
+                byte_ids[usize::from(*byte)] = id as u32;
+            }
+        }
+        if byte_ids.contains(&NONE) {
+            return None;
+        }
+        let mut found = Found::with_room_for(tokens.len());
+        let mut made = vec![true; tokens.len()];
+        let mut ids = Vec::new();
+        let mut later = Vec::new();
+        for (id, token) in tokens.iter().enumerate().filter(|(_, token)| token.len() > 1) {
+            ids.clear();
+            ids.extend(token.iter().map(|byte| byte_ids[usize::from(*byte)]));
+            merge(&mut ids, |first, second| found.get(pair_key(first, second)));
+            match ids[..] {
+                [first, second] => found.insert(pair_key(first, second), id as u32),
+                _ => later.push(id),
+            }
+        }
+        // Tokens that need a token of a higher rank than their own, or that nothing makes.
+        let ranks: std::collections::HashMap<&[u8], u32> =
+            if later.is_empty() { Default::default() } else { tokens.iter().copied().zip(0..).collect() };
+        for id in later {
+            match last_two(tokens[id], &ranks) {
+                Some((first, second)) => found.insert(pair_key(first, second), id as u32),
+                None => made[id] = false,
+            }
+        }
+        let mut byte_pairs = vec![NONE; 1 << 16];
+        for (first, second) in (0..1 << 16).map(|both| (both >> 8, both & 0xff)) {
+            let id = found.get(pair_key(byte_ids[first], byte_ids[second]));
+            byte_pairs[first << 8 | second] = id.unwrap_or(NONE);
+        }
+        Some(Merges { byte_ids, byte_pairs, pairs: found.entries(), made })
+    }
+}
+
+/// Joins the pair of the lowest id, the leftmost first, until there is none.
+fn merge(ids: &mut Vec<u32>, pair: impl Fn(u32, u32) -> Option<u32>) {
+    let mut ranks: Vec<u32> = ids.windows(2).map(|two| pair(two[0], two[1]).unwrap_or(NONE)).collect();
+    while let Some((at, rank)) = ranks.iter().copied().enumerate().min_by_key(|(_, rank)| *rank)
+        && rank != NONE
+    {
+        ids[at] = rank;
+        ids.remove(at + 1);
+        ranks.remove(at);
+        if let (Some(rank), Some(next)) = (ranks.get_mut(at), ids.get(at + 1)) {
+            *rank = pair(ids[at], *next).unwrap_or(NONE);
+        }
+        if at > 0 {
+            ranks[at - 1] = pair(ids[at - 1], ids[at]).unwrap_or(NONE);
+        }
+    }
+}
+
+/// The last two parts of a token when its bytes are merged by the ranks of what they make.
+fn last_two(token: &[u8], ranks: &std::collections::HashMap<&[u8], u32>) -> Option<(u32, u32)> {
+    let mut starts: Vec<usize> = (0..=token.len()).collect();
+    while starts.len() > 3 {
+        let rank = |at: &usize| ranks.get(&token[starts[*at]..starts[at + 2]]).copied().unwrap_or(NONE);
+        let lowest = (0..starts.len() - 2).min_by_key(rank).filter(|at| rank(at) != NONE)?;
+        starts.remove(lowest + 1);
+    }
+    Some((*ranks.get(&token[..starts[1]])?, *ranks.get(&token[starts[1]..])?))
+}
+
+/// Pairs while they are being found: open addressing, at most half full.
+struct Found {
+    slots: Vec<(u64, u32)>,
+}
+
+impl Found {
+    fn with_room_for(pairs: usize) -> Found {
+        Found { slots: vec![(0, NONE); (pairs * 2).next_power_of_two().max(2)] }
+    }
+
+    fn place(&self, key: u64) -> usize {
+        let mask = self.slots.len() - 1;
+        let mut at = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 24) as usize & mask;
+        while self.slots[at].1 != NONE && self.slots[at].0 != key {
+            at = (at + 1) & mask;
+        }
+        at
+    }
+
+    fn get(&self, key: u64) -> Option<u32> {
+        let id = self.slots[self.place(key)].1;
+        (id != NONE).then_some(id)
+    }
+
+    fn insert(&mut self, key: u64, id: u32) {
+        let at = self.place(key);
+        self.slots[at] = (key, id);
+    }
+
+    fn entries(self) -> Vec<(u64, u32)> {
+        self.slots.into_iter().filter(|(_, id)| *id != NONE).collect()
+    }
+}
+
+/// A perfect hash of the pairs: a factor, the pilots, and the entries.
+///
+/// Pairs with the same pilot are placed together, the largest groups first; a pilot is the first number that moves all
+/// of its pairs to free places. Another factor is tried where there is no such number.
+fn perfect(pairs: &[(u64, u32)]) -> Option<(u64, Vec<u16>, Vec<u64>)> {
+    let slots = (pairs.len() * 5 / 4).next_power_of_two().max(1 << PILOT_BITS);
+    (0..64).find_map(|attempt: u64| {
+        let factor = 0x9e37_79b9_7f4a_7c15_u64.wrapping_add(attempt.wrapping_mul(0x6a09_e667_f3bc_c908)) | 1;
+        let (pilots, entries) = place_all(pairs, factor, slots)?;
+        Some((factor, pilots, entries))
+    })
+}
+
+fn place_all(pairs: &[(u64, u32)], factor: u64, slots: usize) -> Option<(Vec<u16>, Vec<u64>)> {
+    let mut sorted: Vec<(usize, u64, u64)> = pairs
+        .iter()
+        .map(|(key, id)| {
+            let (pilot, hash) = pair_hash(*key, factor);
+            (pilot, hash, key << ID_BITS | u64::from(*id))
+        })
+        .collect();
+    sorted.sort_unstable();
+    let mut groups: Vec<&[(usize, u64, u64)]> = sorted.chunk_by(|a, b| a.0 == b.0).collect();
+    groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
+    let mut pilots = vec![0; 1 << PILOT_BITS];
+    let mut entries = vec![FREE; slots];
+    for group in groups {
+        let free = |pilot: &u16| {
+            let place = |pair: &(usize, u64, u64)| pair_place(pair.1, *pilot, slots);
+            let alone = |at: usize| group[..at].iter().all(|other| place(other) != place(&group[at]));
+            (0..group.len()).all(|at| entries[place(&group[at])] == FREE && alone(at))
+        };
+        let pilot = (0..=u16::MAX).find(free)?;
+        pilots[group[0].0] = pilot;
+        group.iter().for_each(|pair| entries[pair_place(pair.1, pilot, slots)] = pair.2);
+    }
+    Some((pilots, entries))
+}
+
+/// The filters that tell whether a token reaches across the border of two characters of three bytes.
+///
+/// For each such border inside a token, what the token has of both characters is put down: in `chars` when it has both
+/// whole, in `tails` when it ends inside the second, in `heads` when it begins inside the first.
+fn reaches(tokens: &[&[u8]], all_made: bool) -> [Vec<u64>; 3] {
+    if !all_made {
+        return [vec![u64::MAX; 1 << (CHAR_BITS - 6)], vec![u64::MAX; 1 << 10], vec![u64::MAX; 1 << 10]];
+    }
+    let [mut chars, mut tails, mut heads] = [vec![0; 1 << (CHAR_BITS - 6)], vec![0; 1 << 10], vec![0; 1 << 10]];
+    let set = |words: &mut [u64], bit: usize| words[bit >> 6] |= 1 << (bit & 63);
+    for (token, at) in tokens.iter().flat_map(|token| (1..token.len()).map(move |at| (*token, at))) {
+        let (before, after) = token.split_at(at);
+        let first = &before[before.len().saturating_sub(3)..];
+        let second = &after[..after.len().min(3)];
+        if !ends_three(first) || !begins_three(second) {
+            continue;
+        }
+        let number = |bytes: &[u8]| bytes.iter().fold(0, |n, byte| n << 8 | u32::from(*byte));
+        match (number(first), number(second), first.len(), second.len()) {
+            (first, second, 3, 3) => set(&mut chars, char_pair(first, second)),
+            (first, second, _, 2) => set(&mut tails, tail_bit(first, second)),
+            (first, second, _, 1) => (0..64).for_each(|b| set(&mut tails, tail_bit(first, second << 8 | b))),
+            (first, second, 2, _) => set(&mut heads, head_bit(first, second >> 16)),
+            (first, second, ..) => (0..64).for_each(|b| set(&mut heads, head_bit(first & 0xff | b << 8, second >> 16))),
+        }
+    }
+    [chars, tails, heads]
+}
+
+/// Whether up to three bytes may be the end of a character of three.
+fn ends_three(bytes: &[u8]) -> bool {
+    let after = |byte: &u8| byte & 0xc0 == 0x80;
+    match bytes {
+        [lead, b, c] => lead & 0xf0 == 0xe0 && after(b) && after(c),
+        some => some.iter().all(after),
+    }
+}
+
+/// Whether up to three bytes may be the beginning of a character of three.
+fn begins_three(bytes: &[u8]) -> bool {
+    bytes.split_first().is_some_and(|(lead, more)| lead & 0xf0 == 0xe0 && more.iter().all(|byte| byte & 0xc0 == 0x80))
+}

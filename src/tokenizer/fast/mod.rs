@@ -1,0 +1,182 @@
+//! Counts without building anything first: the build lays out the tables of an encoding, and they are read in place.
+//!
+//! Only counts come out, no ids. A text goes through four steps, batch by batch, and each is a file:
+//! [`split`] finds the pieces without a regex engine, [`probe`] looks them all up in [`tables`], [`cache`] remembers
+//! what pieces that are no tokens came to, and [`merge`] merges those that were never seen. [`simd`] holds the few
+//! steps that a processor does for many bytes at once; [`make`] lays out the tables, at build time or at first use.
+//!
+//! Start reading at [`Encoding`]. Nothing here depends on how a text is cut into batches or who counted before: the
+//! caches hold whole pieces, so they only ever save time.
+
+pub mod cache;
+pub mod class;
+pub mod make;
+pub mod merge;
+pub mod probe;
+pub mod simd;
+pub mod split;
+pub mod tables;
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use probe::{Count, Scratch};
+use split::Pattern;
+use tables::Tables;
+
+use super::pretokenize::{self, Step};
+
+/// Bytes that begin at a multiple of a cache line.
+#[repr(C, align(64))]
+struct Aligned<T: ?Sized>(T);
+
+macro_rules! embedded {
+    ($($(#[$about:meta])* $name:ident $file:literal;)+) => {
+        $($(#[$about])* static $name: &Aligned<[u8]> =
+            &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/", $file)));)+
+    };
+}
+
+embedded! {
+    /// GPT-4o to GPT-5.
+    O200K "o200k_base.tables";
+    /// GPT-4.
+    CL100K "cl100k_base.tables";
+}
+
+macro_rules! rules {
+    ($($(#[$about:meta])* $name:ident = $steps:ident;)+) => {
+        /// How an encoding splits its texts.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Rules {
+            $($(#[$about])* $name,)+
+        }
+
+        impl Rules {
+            /// The rules that split as these regexes do, or `None` where there are none.
+            #[must_use]
+            pub fn of(steps: &[Step]) -> Option<Rules> {
+                $(if steps == pretokenize::$steps { return Some(Rules::$name); })+
+                None
+            }
+
+            fn count(self, scratch: &mut Scratch, tables: &Tables, text: &str) -> u64 {
+                match self { $(Rules::$name => count(scratch, tables, text, split::$name)),+ }
+            }
+        }
+    };
+}
+
+rules! {
+    /// GPT-4o, Llama 4, MiniMax.
+    O200k = O200K;
+    /// GPT-4.
+    Cl100k = CL100K;
+    /// Llama 3, GLM.
+    Llama3 = LLAMA3;
+    /// Qwen 1 to 3.
+    Qwen2 = QWEN2;
+    /// Qwen 3.5.
+    Qwen3 = QWEN3_5;
+    /// Mistral's Tekken.
+    Tekken = TEKKEN;
+}
+
+/// Counts with one encoding.
+///
+/// # Examples
+/// ```
+/// use farebox::tokenizer::fast::Engine;
+/// let o200k = Engine::embedded("o200k_base").expect("it is inside the program");
+/// assert_eq!(o200k.count("hello world"), 2);
+/// ```
+pub struct Engine {
+    words: Words,
+    rules: Rules,
+    /// What the memory of a thread for this engine is found by.
+    number: usize,
+}
+
+enum Words {
+    Embedded(&'static [u64]),
+    Made(Vec<u64>),
+}
+
+impl Engine {
+    /// The engine of an encoding whose tables are inside the program.
+    #[must_use]
+    pub fn embedded(name: &str) -> Option<Engine> {
+        let (bytes, rules) = match name {
+            "o200k_base" | "o200k_harmony" => (&O200K.0, Rules::O200k),
+            "cl100k_base" => (&CL100K.0, Rules::Cl100k),
+            _ => return None,
+        };
+        let words = bytemuck::try_cast_slice(bytes).ok()?;
+        Tables::view(words)?;
+        Some(Engine::new(Words::Embedded(words), rules))
+    }
+
+    /// Lays out tables for tokens in the order of their ranks, or `None` where they do not fit the layout.
+    ///
+    /// * `whole`: a piece that is a token is taken so, even where merging its bytes would not make it.
+    #[must_use]
+    pub fn made(tokens: &[&[u8]], whole: bool, rules: Rules) -> Option<Engine> {
+        let words = make::make(tokens, whole)?;
+        Tables::view(&words)?;
+        Some(Engine::new(Words::Made(words), rules))
+    }
+
+    fn new(words: Words, rules: Rules) -> Engine {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        Engine { words, rules, number: NEXT.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// Counts the tokens of a text.
+    ///
+    /// # Panics
+    /// Never: an engine exists only where its tables could be found.
+    #[must_use]
+    pub fn count(&self, text: &str) -> u64 {
+        let tables = self.tables();
+        with_scratch(self.number, |scratch| self.rules.count(scratch, &tables, text))
+    }
+
+    fn tables(&self) -> Tables<'_> {
+        let words = match &self.words {
+            Words::Embedded(words) => words,
+            Words::Made(words) => words.as_slice(),
+        };
+        Tables::view(words).expect("checked when the engine was made")
+    }
+}
+
+fn count<P: Pattern>(scratch: &mut Scratch, tables: &Tables, text: &str, pattern: P) -> u64 {
+    simd::dispatch(Count { tables, scratch, text, pattern })
+}
+
+thread_local! {
+    /// What this thread counts with, by the number of the engine.
+    static SCRATCHES: RefCell<Vec<(usize, Box<Scratch>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Engines that a thread keeps memory for: one more pushes out the one that was used the longest time ago.
+const KEPT: usize = 4;
+
+fn with_scratch<T>(number: usize, work: impl FnOnce(&mut Scratch) -> T) -> T {
+    let held = SCRATCHES.with_borrow_mut(|all| {
+        let at = all.iter().position(|(held, _)| *held == number)?;
+        Some(all.remove(at).1)
+    });
+    let mut scratch = held.unwrap_or_default();
+    let done = work(&mut scratch);
+    SCRATCHES.with_borrow_mut(|all| {
+        if all.len() >= KEPT {
+            all.remove(0);
+        }
+        all.push((number, scratch));
+    });
+    done
+}
+
+#[cfg(test)]
+mod tests;

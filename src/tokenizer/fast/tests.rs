@@ -1,0 +1,221 @@
+//! The engine beside what it must agree with: the regexes and the merging of `bpe`, tiktoken, and itself on every
+//! kind of processor.
+
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+
+use super::probe::{Count, Scratch};
+use super::simd::{Any, Job, Level};
+use super::{Engine, Rules, class, simd, split};
+use crate::tokenizer::pretokenize::{self, Splitter};
+use crate::tokenizer::vocab::{Tokens, frames};
+
+/// Text of everything that the rules treat apart.
+fn any_text() -> impl Strategy<Value = String> {
+    let parts: &[&str] = &[
+        "a",
+        "B",
+        "word",
+        " The",
+        "HTTPServer",
+        "camelCase",
+        "'s",
+        "'LL",
+        "'Re",
+        "'\u{17f}",
+        "'",
+        " ",
+        "   ",
+        "\t",
+        "\n",
+        "\r\n",
+        " \n ",
+        "\u{a0}",
+        "\u{3000}",
+        "\u{2028}",
+        "\u{85}",
+        "1",
+        "1234",
+        "\u{663}",
+        "\u{b2}",
+        "é",
+        "É",
+        "ǅ",
+        "ª",
+        "ʰ",
+        "×",
+        "÷",
+        "中",
+        "国中文字",
+        "の",
+        "カナ",
+        "한국",
+        "\u{301}",
+        "\u{e34}",
+        "\u{200d}",
+        "\u{fe0f}",
+        "😀",
+        "/",
+        "//",
+        ".\n/",
+        "!",
+        "?!",
+        "...",
+        "-",
+        "_",
+        "\0",
+        "\u{1f}",
+        "\u{7f}",
+        "Привет",
+        " мир",
+        "ЁЖ",
+        "ѐ",
+        "Ѣ",
+        "العربية",
+        "नमस्ते",
+        "ไทย",
+        "“",
+        "”",
+        "—",
+        "«",
+        "»",
+        "\u{feff}",
+        "\u{fffd}",
+        "\u{10ffff}",
+        "\u{e000}",
+        "don't",
+        "it's's",
+        "ｗｉｄｅ",
+    ];
+    let part = prop_oneof![
+        6 => prop::sample::select(parts).prop_map(str::to_owned),
+        2 => "[ -~]{0,40}",
+        1 => "[a-z]{1,40}",
+        1 => "\\PC{0,5}",
+        1 => any::<char>().prop_map(String::from),
+    ];
+    prop::collection::vec(part, 0..40).prop_map(|parts| parts.concat())
+}
+
+struct Once<'a>(Rules, &'a Engine, &'a str);
+
+impl Job for Once<'_> {
+    type Out = u64;
+
+    #[inline(always)]
+    fn run<L: Level>(self, level: L) -> u64 {
+        let (tables, mut scratch) = (self.1.tables(), Scratch::default());
+        let (tables, scratch, text) = (&tables, &mut scratch, self.2);
+        match self.0 {
+            Rules::O200k => Count { tables, scratch, text, pattern: split::O200k }.run(level),
+            _ => Count { tables, scratch, text, pattern: split::Cl100k }.run(level),
+        }
+    }
+}
+
+/// The count on every level that this processor has.
+fn counts(rules: Rules, engine: &Engine, text: &str) -> Vec<u64> {
+    let mut counts = vec![engine.count(text), Once(rules, engine, text).run(Any)];
+    #[cfg(target_arch = "x86_64")]
+    {
+        counts.extend(simd::x86::Avx2::detect().map(|level| level.run(Once(rules, engine, text))));
+        counts.extend(simd::x86::Avx512::detect().map(|level| level.run(Once(rules, engine, text))));
+    }
+    counts
+}
+
+fn pieces<P: split::Pattern>(_: P, text: &str) -> Vec<&str> {
+    let (mut pieces, mut at) = (Vec::new(), 0);
+    while at < text.len() {
+        let end = P::piece_end(text.as_bytes(), at);
+        pieces.push(&text[at..end]);
+        at = end;
+    }
+    pieces
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn counts_as_tiktoken_does_on_every_level(text in any_text()) {
+        let o200k = tiktoken_rs::o200k_base_singleton().count_ordinary(&text) as u64;
+        let cl100k = tiktoken_rs::cl100k_base_singleton().count_ordinary(&text) as u64;
+        for (rules, name, expected) in [(Rules::O200k, "o200k_base", o200k), (Rules::Cl100k, "cl100k_base", cl100k)] {
+            let engine = Engine::embedded(name).unwrap();
+            for count in counts(rules, &engine, &text) {
+                prop_assert_eq!(count, expected, "{}", name);
+            }
+        }
+    }
+
+    #[test]
+    fn splits_as_the_regexes_do(text in any_text()) {
+        macro_rules! check {
+            ($($pattern:ident $steps:ident)+) => {$({
+                static SPLITTER: LazyLock<Splitter> = LazyLock::new(|| Splitter::new(pretokenize::$steps));
+                let mut expected = Vec::new();
+                SPLITTER.split(&text, |piece| expected.push(piece.to_owned()));
+                prop_assert_eq!(pieces(split::$pattern, &text), expected, "{}", stringify!($pattern));
+            })+};
+        }
+        check!(O200k O200K Cl100k CL100K Llama3 LLAMA3 Qwen2 QWEN2 Qwen3 QWEN3_5 Tekken TEKKEN);
+    }
+}
+
+#[test]
+fn long_pieces_come_to_the_same_on_every_level() {
+    let engine = Engine::embedded("o200k_base").unwrap();
+    for unit in ["a", " ", "\n", "!", "xq", "\u{301}", "中", "ไทย", "😀", "qzjkvwxpfm", "'"] {
+        for length in [31, 121, 511, 512, 513, 5_000] {
+            let text = unit.repeat(length);
+            let expected = tiktoken_rs::o200k_base_singleton().count_ordinary(&text) as u64;
+            assert!(counts(Rules::O200k, &engine, &text).iter().all(|count| *count == expected), "{unit:?} {length}");
+        }
+    }
+}
+
+#[test]
+fn every_character_has_the_kind_that_the_regexes_give_it() {
+    let kinds = [
+        (class::kind::UPPER, r"[\p{Lu}\p{Lt}]"),
+        (class::kind::LOWER, r"\p{Ll}"),
+        (class::kind::CASELESS, r"[\p{Lm}\p{Lo}]"),
+        (class::kind::MARK, r"\p{M}"),
+        (class::kind::NUMBER, r"\p{N}"),
+        (class::kind::SPACE, " "),
+        (class::kind::BLANK, r"[\s&&[^ \r\n]]"),
+        (class::kind::BREAK, r"[\r\n]"),
+        (class::kind::OTHER, r"[^\s\p{L}\p{M}\p{N}]"),
+    ];
+    for (kind, regex) in kinds {
+        let regex = regex_automata::meta::Regex::new(regex).unwrap();
+        for c in (0..=0x10_ffff).filter_map(char::from_u32) {
+            let is = class::of(u32::from(c)) & class::kind::BITS == kind;
+            assert_eq!(is, regex.is_match(c.encode_utf8(&mut [0; 4]).as_bytes()), "{c:?} {kind}");
+        }
+    }
+}
+
+#[test]
+fn tables_that_are_made_count_as_those_that_are_embedded() {
+    let tokens = Tokens::unpack(frames::CL100K_BASE).unwrap();
+    let tokens: Vec<&[u8]> = tokens.iter().collect();
+    let made = Engine::made(&tokens, true, Rules::Cl100k).unwrap();
+    let embedded = Engine::embedded("cl100k_base").unwrap();
+    let text = include_str!("../../../ARCHITECTURE.md");
+    assert_eq!(made.count(text), embedded.count(text));
+    assert!(Engine::made(&tokens[1..], true, Rules::Cl100k).is_none(), "a single byte is missing");
+}
+
+#[test]
+fn words_that_are_no_layout_are_refused() {
+    use super::tables::{HEADER, Tables, VERSION};
+    assert!(Tables::view(&[]).is_none());
+    assert!(Tables::view(&[0; HEADER]).is_none());
+    let mut words = vec![0; HEADER];
+    words[0] = VERSION;
+    words[3] = u64::MAX;
+    assert!(Tables::view(&words).is_none());
+}
