@@ -29,6 +29,7 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
+use smallvec::SmallVec;
 
 use crate::context::{Context, Dimension, conditions};
 use crate::meter::{Meter, Side};
@@ -205,11 +206,13 @@ pub fn price_sized(
         source: card.source.clone(),
         applied: Vec::new(),
     };
-    for (meter, quantity) in request.billed()?.into_iter() {
-        let line = request.line(meter, quantity, &mut cost.applied)?;
+    let mut notes = Notes::default();
+    for (meter, quantity) in request.billed()? {
+        let line = request.line(meter, quantity, &mut notes)?;
         cost.total = cost.total.checked_add(line.usd).ok_or_else(|| request.too_large(meter))?;
         cost.lines.push(line);
     }
+    cost.applied = notes.texts;
     Ok(cost)
 }
 
@@ -339,8 +342,8 @@ impl<'a> Request<'a> {
     }
 
     /// What is billed: every meter that was used, with those that bill as another added to it.
-    fn billed(&self) -> Result<Vec<(Meter, Decimal)>, Refusal> {
-        let mut billed: Vec<(Meter, Decimal)> = Vec::with_capacity(4);
+    fn billed(&self) -> Result<SmallVec<[(Meter, Decimal); 6]>, Refusal> {
+        let mut billed: SmallVec<[(Meter, Decimal); 6]> = SmallVec::new();
         for (used, quantity) in self.usage.used() {
             if quantity.is_sign_negative() {
                 let what = format!("{}: the quantity of {used} is {}", self.full_id(), quantity.normalize());
@@ -402,7 +405,7 @@ impl<'a> Request<'a> {
         Ok(best)
     }
 
-    fn line(&self, meter: Meter, quantity: Decimal, applied: &mut Vec<String>) -> Result<LineItem, Refusal> {
+    fn line(&self, meter: Meter, quantity: Decimal, notes: &mut Notes) -> Result<LineItem, Refusal> {
         let Some((rate, tier, when)) = self.rate(meter)? else {
             return Err(self.missing(meter, quantity));
         };
@@ -414,13 +417,13 @@ impl<'a> Request<'a> {
             Rate::SameAs(_) => return Err(self.missing(meter, quantity)),
         };
         if let Some(tier) = tier {
-            note(applied, || tier.condition());
+            notes.add(tier, || tier.condition());
         }
         if !when.is_empty() {
-            note(applied, || conditions(when));
+            notes.add(when, || conditions(when));
         }
-        let price = self.scheduled(meter, price, (tier, when), applied)?;
-        let rate = self.multiplied(meter, price.usd.0, applied)?;
+        let price = self.scheduled(meter, price, (tier, when), notes)?;
+        let rate = self.multiplied(meter, price.usd.0, notes)?;
         let quantity = billed_quantity(quantity, &price).ok_or_else(|| self.too_large(meter))?;
         let usd = amount(quantity, rate, price.per).ok_or_else(|| self.too_large(meter))?;
         Ok(LineItem { meter, quantity, rate, per: price.per, usd })
@@ -432,7 +435,7 @@ impl<'a> Request<'a> {
         meter: Meter,
         price: Price,
         (tier, when): (Option<&Tier>, &[(Dimension, String)]),
-        applied: &mut Vec<String>,
+        notes: &mut Notes,
     ) -> Result<Price, Refusal> {
         let Some(schedule) = self.schedule else { return Ok(price) };
         let label = || {
@@ -446,24 +449,24 @@ impl<'a> Request<'a> {
                 let what = format!("no rate of {meter} for {} at this time of the day", elsewhere.join(" and "));
                 return Err(self.no_rate(what, "add the combination in an overlay (--prices FILE)"));
             }
-            note(applied, label);
+            notes.add(schedule, label);
             return Ok(*own);
         }
         let moves = if schedule.meters.is_empty() { meter.is_tokens() } else { schedule.meters.contains(&meter) };
         match schedule.factor.filter(|_| moves) {
             Some(factor) => {
-                note(applied, || format!("{} × {factor}", label()));
+                notes.add(&schedule.factor, || format!("{} × {factor}", label()));
                 Ok(Price { usd: Exact(self.times(meter, price.usd.0, factor)?), ..price })
             }
             None => Ok(price),
         }
     }
 
-    fn multiplied(&self, meter: Meter, rate: Decimal, applied: &mut Vec<String>) -> Result<Decimal, Refusal> {
+    fn multiplied(&self, meter: Meter, rate: Decimal, notes: &mut Notes) -> Result<Decimal, Refusal> {
         let moves = |m: &&&Multiplier| if m.meters.is_empty() { meter.is_tokens() } else { m.meters.contains(&meter) };
         self.multipliers.iter().filter(moves).try_fold(rate, |rate, m| {
             if m.factor != Exact(Decimal::ONE) {
-                note(applied, || format!("{} × {}", self.stated(&m.when), m.factor));
+                notes.add(*m, || format!("{} × {}", self.stated(&m.when), m.factor));
             }
             self.times(meter, rate, m.factor)
         })
@@ -499,10 +502,25 @@ impl<'a> Request<'a> {
     }
 }
 
-fn note(applied: &mut Vec<String>, text: impl FnOnce() -> String) {
-    let text = text();
-    if !applied.contains(&text) {
-        applied.push(text);
+/// What moved the rates of a request, in words.
+#[derive(Default)]
+struct Notes {
+    texts: Vec<String>,
+    /// Where the things lie that were put into words: each moves several lines, and text is dear to make.
+    seen: SmallVec<[*const (); 4]>,
+}
+
+impl Notes {
+    fn add<T: ?Sized>(&mut self, what: &T, text: impl FnOnce() -> String) {
+        let place = std::ptr::from_ref(what).cast::<()>();
+        if self.seen.contains(&place) {
+            return;
+        }
+        self.seen.push(place);
+        let text = text();
+        if !self.texts.contains(&text) {
+            self.texts.push(text);
+        }
     }
 }
 
