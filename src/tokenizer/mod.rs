@@ -24,6 +24,7 @@ pub mod fast;
 pub mod hf;
 pub mod limit;
 pub mod media;
+mod merger;
 pub mod own;
 pub mod parallel;
 pub mod pretokenize;

@@ -11,8 +11,9 @@ use std::sync::{Arc, OnceLock};
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
-use super::bpe::{Merger, around_symbols, find_symbols};
+use super::bpe::{around_symbols, find_symbols};
 use super::cut::{self, Cuts};
+use super::merger::Merger;
 use super::vocab::{Vocabulary, frames};
 use super::{TokenCount, Tokenizer};
 

@@ -116,6 +116,25 @@ impl Tokens {
         Ok(Tokens { bytes, places })
     }
 
+    /// Unpacks frames of which each goes on where the one before ended.
+    ///
+    /// # Errors
+    /// [`FrameError`] when one is no frame.
+    pub fn unpack_all(frames: &[&[u8]]) -> Result<Self, FrameError> {
+        let mut all = Tokens { bytes: Vec::new(), places: Vec::new() };
+        for frame in frames {
+            let more = Tokens::unpack(frame)?;
+            if all.places.is_empty() {
+                all = more;
+                continue;
+            }
+            let shift = all.bytes.len() as u32;
+            all.bytes.extend_from_slice(&more.bytes);
+            all.places.extend(more.places.iter().map(|place| place.start + shift..place.end + shift));
+        }
+        Ok(all)
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -206,14 +225,7 @@ impl Vocabulary {
     /// # Errors
     /// [`FrameError`] when one is no frame.
     pub fn unpack(frames: &[&[u8]]) -> Result<Self, FrameError> {
-        let mut all = Tokens { bytes: Vec::new(), places: Vec::new() };
-        for frame in frames {
-            let more = Tokens::unpack(frame)?;
-            let shift = all.bytes.len() as u32;
-            all.bytes.extend_from_slice(&more.bytes);
-            all.places.extend(more.places.iter().map(|place| place.start + shift..place.end + shift));
-        }
-        Ok(Vocabulary::new(all))
+        Tokens::unpack_all(frames).map(Vocabulary::new)
     }
 
     /// Of tokens that a file of the user's has, in the order of their ranks.
@@ -235,7 +247,9 @@ impl Vocabulary {
         if tokens.is_empty() { Err("it has no tokens".to_owned()) } else { Ok(Vocabulary::new(all)) }
     }
 
-    fn new(tokens: Tokens) -> Self {
+    /// Of tokens in the order of their ranks, none of them there twice.
+    #[must_use]
+    pub fn new(tokens: Tokens) -> Self {
         let Tokens { bytes, places } = tokens;
         let slots = vec![FREE; (places.len() * 2).next_power_of_two().max(2)];
         let longest = places.iter().map(Range::len).max().unwrap_or(0);

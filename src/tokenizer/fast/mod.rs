@@ -5,7 +5,7 @@
 //! what pieces that are no tokens came to, and [`merge`] merges those that were never seen. [`simd`] holds the few
 //! steps that a processor does for many bytes at once; [`make`] lays out the tables, at build time or at first use.
 //!
-//! Start reading at [`Encoding`]. Nothing here depends on how a text is cut into batches or who counted before: the
+//! Start reading at [`Engine`]. Nothing here depends on how a text is cut into batches or who counted before: the
 //! caches hold whole pieces, so they only ever save time.
 
 pub mod cache;
@@ -80,6 +80,12 @@ rules! {
     Qwen3 = QWEN3_5;
     /// Mistral's Tekken.
     Tekken = TEKKEN;
+    /// GPT-2, GPT-3, Claude 1 and 2, GPT-NeoX.
+    Gpt2 = GPT2;
+    /// Kimi.
+    Kimi = KIMI;
+    /// DeepSeek.
+    DeepSeek = DEEPSEEK;
 }
 
 /// Counts with one encoding.
@@ -179,4 +185,4 @@ fn with_scratch<T>(number: usize, work: impl FnOnce(&mut Scratch) -> T) -> T {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

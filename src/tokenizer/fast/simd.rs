@@ -34,6 +34,10 @@ pub struct Masks {
     pub doubles: u64,
     /// First bytes of punctuation of three bytes.
     pub triples: u64,
+    /// Not ASCII, known or not.
+    pub high: u64,
+    /// Control characters of ASCII that are no white space.
+    pub controls: u64,
 }
 
 impl Masks {
@@ -54,6 +58,8 @@ impl Masks {
             wide: from(self.wide),
             doubles: from(self.doubles),
             triples: from(self.triples),
+            high: from(self.high),
+            controls: from(self.controls),
         }
     }
 }
@@ -184,15 +190,36 @@ impl Level for Any {
     #[inline(always)]
     fn masks(self, block: &[u8; 64]) -> Masks {
         let mut found = [0_u64; 8];
-        let mut wide = 0;
+        let (mut wide, mut controls) = (0, 0);
         for (at, eight) in block.as_chunks::<8>().0.iter().enumerate() {
             let bits = transposed(u64::from_le_bytes(eight.map(|byte| CLASSES[usize::from(byte)]))).to_le_bytes();
             found.iter_mut().zip(bits).for_each(|(mask, bits)| *mask |= u64::from(bits) << (8 * at));
-            let high = u64::from_le_bytes(*eight) & 0x8080_8080_8080_8080;
-            wide |= ((high >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * at);
+            let eight = u64::from_le_bytes(*eight);
+            let gathered = |tops: u64| {
+                (((tops & 0x8080_8080_8080_8080) >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * at)
+            };
+            wide |= gathered(eight);
+            // The top bit of each byte that is no more than 0x1f, or 0x7f.
+            let low = eight & 0x7f7f_7f7f_7f7f_7f7f;
+            let seen = (low + 0x6060_6060_6060_6060) & !(low + 0x0101_0101_0101_0101);
+            controls |= gathered(!seen & !eight);
         }
+        let controls = controls & !found[4] & !found[5];
         let [upper, lower, digits, space, blank, breaks, apostrophes, slashes] = found;
-        Masks { upper, lower, digits, space, blank, breaks, apostrophes, slashes, wide, ..Masks::default() }
+        Masks {
+            upper,
+            lower,
+            digits,
+            space,
+            blank,
+            breaks,
+            apostrophes,
+            slashes,
+            wide,
+            high: wide,
+            controls,
+            ..Masks::default()
+        }
     }
 }
 
@@ -265,6 +292,10 @@ pub mod x86 {
                 let wide = _mm512_movepi8_mask(bytes);
                 let class = _mm512_maskz_permutex2var_epi8(!wide, low, bytes, high);
                 let of = |bit: i8| _mm512_test_epi8_mask(class, _mm512_set1_epi8(bit));
+                let controls = |bytes, class| {
+                    let low = _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(b' ' as i8));
+                    (low | _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(0x7f))) & !_mm512_test_epi8_mask(class, class)
+                };
                 let masks = Masks {
                     upper: of(1),
                     lower: of(2),
@@ -275,6 +306,8 @@ pub mod x86 {
                     apostrophes: of(64),
                     slashes: of(-128),
                     wide,
+                    high: wide,
+                    controls: controls(bytes, class),
                     ..Masks::default()
                 };
                 if wide == 0 {
@@ -406,6 +439,8 @@ pub mod x86 {
                     apostrophes: is(b'\''),
                     slashes: is(b'/'),
                     wide,
+                    high: wide,
+                    controls: is(0x7f) | !wide & !over(0x1f) & !(over(0x08) & !over(0x0d)),
                     ..Masks::default()
                 };
                 if wide == 0 {

@@ -1,8 +1,9 @@
 //! Splits a text into the pieces that are merged apart from each other, without a regex engine.
 //!
 //! Two ways lead to the same pieces. [`Pattern::piece_end`] reads one piece character by character and knows all of
-//! Unicode. [`starts`] does up to 64 bytes of ASCII at once: every byte is put into a class, a class is one bit for
-//! each byte, and the places where pieces start come out of shifts and additions of such words.
+//! Unicode. [`Pattern::starts`] does up to 64 bytes of ASCII at once: every byte is put into a class, a class is one bit
+//! for each byte, and the places where pieces start come out of shifts and additions of such words. Three families of
+//! patterns are all there are: [`gpt4`] with its variants, [`gpt2`] and [`deepseek`].
 //!
 //! `starts` is anchored: its first byte is the start of a piece, so nothing before it matters. It answers for as many
 //! bytes as it can be sure of, and [`Walker`] goes on at the last start that is certain. What no block can decide (a
@@ -10,9 +11,17 @@
 //!
 //! Start reading at [`Walker::fill`].
 
+mod deepseek;
+mod gpt2;
+mod gpt4;
+
 use super::class::{self, kind};
 use super::simd::{Level, Masks};
 use super::tables::Tables;
+
+pub use deepseek::DeepSeek;
+pub use gpt2::Gpt2;
+pub use gpt4::{Cl100k, Endings, Kimi, Llama3, O200k, Qwen2, Qwen3, Tekken};
 
 /// Bytes that are classified at once.
 pub const BLOCK: usize = 64;
@@ -26,154 +35,23 @@ pub const ROOM: usize = BATCH + 2 * BLOCK;
 /// Bytes after which a batch ends in any case, so that places in it fit 32 bits.
 const REACH: usize = 1 << 28;
 
-/// Where the endings of `it's` and `they'll` belong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Endings {
-    /// They are nothing special.
-    Ignored,
-    /// They are pieces of their own, where a piece begins with the apostrophe.
-    Apart,
-    /// They belong to the word before.
-    OfWord,
-}
-
-/// How an encoding splits its texts, for all encodings whose regexes are variants of GPT-4's.
+/// How an encoding splits its texts.
 pub trait Pattern: Copy {
-    /// Whether an upper case letter after a lower case one begins a piece; marks are letters then.
-    const CASED: bool;
-    /// Whether marks are letters.
-    const MARKS: bool;
-    /// Where contractions go.
-    const ENDINGS: Endings;
-    /// Digits in a piece at most.
-    const DIGITS: usize;
-    /// Whether slashes belong to the line breaks after punctuation.
-    const SLASHES: bool;
-    /// Whether white space at the end of a text is one piece whatever is in it.
-    const BLANK_END: bool;
-
     /// Where the piece that begins at `at` ends.
-    #[inline]
-    fn piece_end(text: &[u8], at: usize) -> usize {
-        let (first, length) = kind_at(text, at);
-        let next = at + length;
-        if Self::ENDINGS == Endings::Apart
-            && text.get(at) == Some(&b'\'')
-            && let Some(end) = ending(text, at)
-        {
-            return end;
-        }
-        match first {
-            kind::UPPER | kind::LOWER | kind::CASELESS => word_end::<Self>(text, at).unwrap_or(next),
-            kind::MARK if Self::CASED => {
-                marked_word_end::<Self>(text, next).or_else(|| marked_word_end::<Self>(text, at)).unwrap_or(next)
-            }
-            kind::MARK if Self::MARKS => word_end::<Self>(text, at).unwrap_or(next),
-            kind::NUMBER => number_end(text, next, Self::DIGITS),
-            kind::MARK | kind::OTHER => word_end::<Self>(text, next).unwrap_or_else(|| signs_end::<Self>(text, next)),
-            kind::SPACE => word_end::<Self>(text, next).unwrap_or_else(|| match kind_at(text, next).0 {
-                second if is_sign::<Self>(second) => signs_end::<Self>(text, next),
-                _ => blank_end::<Self>(text, at),
-            }),
-            kind::BLANK => word_end::<Self>(text, next).unwrap_or_else(|| blank_end::<Self>(text, at)),
-            _ => blank_end::<Self>(text, at),
-        }
-    }
-}
+    fn piece_end(text: &[u8], at: usize) -> usize;
 
-macro_rules! patterns {
-    ($($(#[$about:meta])* $name:ident: $($rule:ident = $value:expr),+;)+) => {
-        $($(#[$about])*
-        #[derive(Clone, Copy, Debug)]
-        pub struct $name;
-
-        impl Pattern for $name { $(const $rule: patterns!(@type $rule) = $value;)+ })+
-    };
-    (@type ENDINGS) => { Endings };
-    (@type DIGITS) => { usize };
-    (@type $rule:ident) => { bool };
-}
-
-patterns! {
-    /// GPT-4o, Llama 4, MiniMax.
-    O200k: CASED = true, MARKS = true, ENDINGS = Endings::OfWord, DIGITS = 3, SLASHES = true, BLANK_END = false;
-    /// GPT-4.
-    Cl100k: CASED = false, MARKS = false, ENDINGS = Endings::Apart, DIGITS = 3, SLASHES = false, BLANK_END = true;
-    /// Llama 3, GLM.
-    Llama3: CASED = false, MARKS = false, ENDINGS = Endings::Apart, DIGITS = 3, SLASHES = false, BLANK_END = false;
-    /// Qwen 1 to 3.
-    Qwen2: CASED = false, MARKS = false, ENDINGS = Endings::Apart, DIGITS = 1, SLASHES = false, BLANK_END = false;
-    /// Qwen 3.5.
-    Qwen3: CASED = false, MARKS = true, ENDINGS = Endings::Apart, DIGITS = 1, SLASHES = false, BLANK_END = false;
-    /// Mistral's Tekken.
-    Tekken: CASED = true, MARKS = true, ENDINGS = Endings::Ignored, DIGITS = 1, SLASHES = true, BLANK_END = false;
+    /// Finds the starts in a block whose first byte is one.
+    ///
+    /// * `length`: bytes of the block that are text.
+    /// * `last`: whether the text ends with the block.
+    /// * `byte`: a byte of the block, for the rare contraction.
+    fn starts(m: &Masks, length: u32, last: bool, byte: impl Fn(u32) -> u8) -> Starts;
 }
 
 #[inline(always)]
 fn kind_at(text: &[u8], at: usize) -> (u8, usize) {
     let (kind, length) = class::at(text, at);
     (kind & kind::BITS, length)
-}
-
-/// Where the word ends whose first letter is at `at`, with its contraction; `None` where there is no letter.
-#[inline]
-fn word_end<P: Pattern>(text: &[u8], at: usize) -> Option<usize> {
-    if !P::CASED {
-        let letter = |kind: u8| kind <= kind::CASELESS || P::MARKS && kind == kind::MARK;
-        let end = run_end(text, han_end(text, at), letter);
-        return (end > at).then_some(end);
-    }
-    let (end, upper_end) = cased_end(text, at);
-    let end = end.or((upper_end > at).then_some(upper_end))?;
-    Some(with_ending::<P>(text, end))
-}
-
-/// As [`word_end`], where the letters must not all be upper case: what is left of the word's first alternative.
-fn marked_word_end<P: Pattern>(text: &[u8], at: usize) -> Option<usize> {
-    cased_end(text, at).0.map(|end| with_ending::<P>(text, end))
-}
-
-/// The end of `[upper]*[lower]+` where letters without case and marks are both, and the end of `[upper]*` alone.
-///
-/// Where nothing but lower case could follow the upper case run, the run gives back what is upper case at its end.
-#[inline]
-fn cased_end(text: &[u8], at: usize) -> (Option<usize>, usize) {
-    let (mut upper_end, mut both_end) = (at, None);
-    loop {
-        let han_end = han_end(text, upper_end);
-        if han_end > upper_end {
-            (upper_end, both_end) = (han_end, Some(han_end));
-        }
-        let (kind, length) = kind_at(text, upper_end);
-        match kind {
-            kind::UPPER => upper_end += length,
-            kind::CASELESS | kind::MARK => {
-                upper_end += length;
-                both_end = Some(upper_end);
-            }
-            kind::LOWER => {
-                let lower = |kind: u8| matches!(kind, kind::LOWER | kind::CASELESS | kind::MARK);
-                return (Some(run_end(text, upper_end + length, lower)), upper_end);
-            }
-            _ => return (both_end, upper_end),
-        }
-    }
-}
-
-#[inline(always)]
-fn with_ending<P: Pattern>(text: &[u8], end: usize) -> usize {
-    if P::ENDINGS == Endings::OfWord && text.get(end) == Some(&b'\'') { ending(text, end).unwrap_or(end) } else { end }
-}
-
-/// The end of `'s`, `'t`, `'re`, `'ve`, `'m`, `'ll` or `'d`, in either case; the long s folds to s.
-#[inline]
-fn ending(text: &[u8], apostrophe: usize) -> Option<usize> {
-    let letter = |at: usize| text.get(apostrophe + at).map(u8::to_ascii_lowercase);
-    match (letter(1)?, letter(2)) {
-        (b's' | b't' | b'm' | b'd', _) => Some(apostrophe + 2),
-        (b'r' | b'v', Some(b'e')) | (b'l', Some(b'l')) | (0xc5, Some(0xbf)) => Some(apostrophe + 3),
-        _ => None,
-    }
 }
 
 #[inline(always)]
@@ -207,119 +85,93 @@ fn number_end(text: &[u8], mut at: usize, most: usize) -> usize {
     at
 }
 
+/// The end of white space where line breaks end it: its last line break, or all of it but what the next piece takes.
+///
+/// * `ends`: whether white space before a character of such a kind goes to its end, as at the end of the text.
 #[inline(always)]
-fn is_sign<P: Pattern>(kind: u8) -> bool {
-    kind == kind::OTHER || kind == kind::MARK && (P::CASED || !P::MARKS)
-}
-
-/// The end of punctuation that has begun before `at`, with the line breaks after it.
-#[inline]
-fn signs_end<P: Pattern>(text: &[u8], at: usize) -> usize {
-    let signs = run_end(text, at, is_sign::<P>);
-    let belongs = |byte: &&u8| matches!(**byte, b'\r' | b'\n') || P::SLASHES && **byte == b'/';
-    signs + text[signs..].iter().take_while(belongs).count()
-}
-
-/// The end of white space: its last line break, or all of it but what the next piece takes.
-#[inline]
-fn blank_end<P: Pattern>(text: &[u8], at: usize) -> usize {
+fn blank_end(text: &[u8], at: usize, ends: impl Fn(u8) -> bool, all_at_end: bool) -> usize {
     let (mut end, mut last, mut broken) = (at, at, None);
     let stop = loop {
-        let (kind, length) = kind_at(text, end);
+        let (flags, length) = class::at(text, end);
+        let kind = flags & kind::BITS;
         match kind {
             kind::SPACE | kind::BLANK | kind::BREAK => (last, end) = (end, end + length),
-            other => break other,
+            _ => break flags,
         }
         if kind == kind::BREAK {
             broken = Some(end);
         }
     };
     match broken {
-        _ if stop == kind::END && P::BLANK_END => end,
+        _ if stop == kind::END && all_at_end => end,
         Some(broken) => broken,
-        None if stop == kind::END || last == at => end,
+        None if ends(stop) || last == at => end,
         None => last,
     }
 }
 
+/// The starts of white space where line breaks end it: where it begins, its last character before something else, and
+/// what follows its last line break.
+///
+/// * `free`: white space that does not belong to the punctuation before it.
+/// * `inner`: white space within a line; `left`: the last characters of it that are left to what follows.
+#[inline(always)]
+fn blank_starts(free: u64, inner: u64, left: u64, breaks: u64) -> u64 {
+    let bits = free & !(free << 1) | left;
+    let mut broken = inner & breaks << 1;
+    let mut rejoined = inner.wrapping_add(broken) & !inner & breaks;
+    while rejoined != 0 {
+        let end = rejoined.trailing_zeros();
+        let start = 64 - (!inner & below(end)).leading_zeros();
+        broken &= !(1 << start);
+        rejoined &= rejoined - 1;
+    }
+    bits | broken
+}
+
+/// Line breaks right after punctuation, which belong to it; adding carries through a run of them.
+///
+/// * `class`: what goes on such a tail; `first`: what may begin it.
+#[inline(always)]
+fn tails(class: u64, first: u64, signs: u64) -> u64 {
+    let starts = first & signs << 1;
+    (class & !class.wrapping_add(starts)) | starts
+}
+
 /// Where pieces start in a block, one bit a byte, and how many of the bits are certain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Starts {
+pub struct Starts {
     bits: u64,
     certain: u32,
     /// Whether the block reaches the end of the text and all up to there is certain.
     whole: bool,
 }
 
+impl Starts {
+    /// What is certain of the starts that were found in the first `known` bytes of a block.
+    ///
+    /// * `blank`: the white space among them.
+    /// * `length`, `last`: as in [`Pattern::starts`].
+    #[inline(always)]
+    fn certain(bits: u64, blank: u64, known: u32, length: u32, last: bool) -> Starts {
+        let cut = known < length;
+        let whole = last && !cut && known > 0 && blank >> (known - 1) & 1 == 0;
+        let limit = match (cut, last) {
+            (true, _) => known.saturating_sub(1),
+            (false, true) => known,
+            (false, false) => known.saturating_sub(2),
+        };
+        // White space that reaches the end of what is known is certain to begin, and nothing more.
+        let trailing = (blank << (64 - known.max(1))).leading_ones();
+        let certain = if trailing > 0 { limit.min(known.saturating_sub(trailing) + 1) } else { limit };
+        Starts { bits: bits & below(certain), certain, whole }
+    }
+}
+
 /// All bits below `n`.
 #[inline(always)]
 const fn below(n: u32) -> u64 {
     if n >= 64 { u64::MAX } else { (1 << n) - 1 }
-}
-
-/// Finds the starts in a block whose first byte is one.
-///
-/// * `length`: bytes of the block that are text.
-/// * `last`: whether the text ends with the block.
-/// * `byte`: a byte of the block, for the rare contraction.
-#[inline(always)]
-fn starts<P: Pattern>(m: &Masks, length: u32, last: bool, byte: impl Fn(u32) -> u8) -> Starts {
-    let ascii = m.wide.trailing_zeros().min(length);
-    let cut = ascii < length;
-    let text = below(ascii);
-    let letters = m.upper | m.lower;
-    let inner_blank = m.space | m.blank;
-    let blank = inner_blank | m.breaks;
-    let signs = !(letters | m.digits | blank | m.wide) & text;
-
-    // Line breaks right after punctuation belong to it; adding carries through a run of them.
-    let tail_class = if P::SLASHES { m.breaks | m.slashes } else { m.breaks };
-    let tail_starts = m.breaks & signs << 1;
-    let tail = (tail_class & !tail_class.wrapping_add(tail_starts)) | tail_starts;
-    let signs = signs & !tail;
-
-    let sign_starts = signs & !(signs << 1) & !(m.space << 1);
-    let mut bits = sign_starts | 1;
-    let prefix_ends =
-        (inner_blank | sign_starts) << 1 | (sign_starts & m.doubles) << 2 | (sign_starts & m.triples) << 3;
-    bits |= letters & !(letters << 1) & !prefix_ends;
-    if P::CASED {
-        bits |= m.upper & m.lower << 1;
-    }
-    bits |= number_starts(m.digits, P::DIGITS);
-
-    // White space: where it begins, its last character before something else, and what follows its last line break.
-    let free = blank & !tail;
-    bits |= free & !(free << 1) | inner_blank & !(blank >> 1);
-    let mut broken = inner_blank & m.breaks << 1;
-    let mut rejoined = inner_blank.wrapping_add(broken) & !inner_blank & m.breaks;
-    while rejoined != 0 {
-        let end = rejoined.trailing_zeros();
-        let start = 64 - (!inner_blank & below(end)).leading_zeros();
-        broken &= !(1 << start);
-        rejoined &= rejoined - 1;
-    }
-    bits |= broken;
-
-    let apostrophes = match P::ENDINGS {
-        Endings::Ignored => 0,
-        Endings::Apart => m.apostrophes & bits,
-        Endings::OfWord => m.apostrophes & letters << 1,
-    };
-    if apostrophes != 0 {
-        bits = with_endings::<P>(bits, apostrophes, byte);
-    }
-
-    let whole = last && !cut && ascii > 0 && blank >> (ascii - 1) & 1 == 0;
-    let limit = match (cut, last) {
-        (true, _) => ascii.saturating_sub(1),
-        (false, true) => ascii,
-        (false, false) => ascii.saturating_sub(2),
-    };
-    // White space that reaches the end of what is known is certain to begin, and nothing more.
-    let trailing = (blank << (64 - ascii.max(1))).leading_ones();
-    let certain = if trailing > 0 { limit.min(ascii.saturating_sub(trailing) + 1) } else { limit };
-    Starts { bits: bits & below(certain), certain, whole }
 }
 
 /// The first digit of every piece.
@@ -336,33 +188,6 @@ fn number_starts(digits: u64, most: usize) -> u64 {
         next = next << 3 & full;
     }
     starts
-}
-
-/// Puts contractions where they belong: to the word before, or apart.
-#[inline]
-fn with_endings<P: Pattern>(mut bits: u64, mut apostrophes: u64, byte: impl Fn(u32) -> u8) -> u64 {
-    let mut done = 0;
-    while apostrophes != 0 {
-        let at = apostrophes.trailing_zeros();
-        apostrophes &= apostrophes - 1;
-        let letter = |n: u32| byte(at + n).to_ascii_lowercase();
-        let length = match (letter(1), letter(2)) {
-            (b's' | b't' | b'm' | b'd', _) => 2,
-            (b'r' | b'v', b'e') | (b'l', b'l') => 3,
-            _ => continue,
-        };
-        // An apostrophe right after a contraction begins a piece like any other.
-        if at == done && P::ENDINGS == Endings::OfWord {
-            continue;
-        }
-        done = at + length;
-        let first = if P::ENDINGS == Endings::OfWord { at } else { at + 1 };
-        bits &= !(below(done) & !below(first));
-        if done < 64 {
-            bits |= 1 << done;
-        }
-    }
-    bits
 }
 
 /// Walks through a text, batch by batch.
@@ -423,7 +248,7 @@ impl<'a> Walker<'a> {
         let rest = &text[self.at..];
         let byte = |n: u32| rest.get(n as usize).copied().unwrap_or(0);
         if let Some(block) = rest.first_chunk::<BLOCK>() {
-            return starts::<P>(&level.masks(block), BLOCK as u32, rest.len() == BLOCK, byte);
+            return P::starts(&level.masks(block), BLOCK as u32, rest.len() == BLOCK, byte);
         }
         let length = rest.len() as u32;
         // The last block of a longer text is read so that it ends with the text.
@@ -435,7 +260,7 @@ impl<'a> Walker<'a> {
                 level.masks(&block)
             }
         };
-        starts::<P>(&masks, length, true, byte)
+        P::starts(&masks, length, true, byte)
     }
 
     /// Reads one piece, or as much of it as there is room for, and cuts it where no token reaches across.

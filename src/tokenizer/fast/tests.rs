@@ -7,12 +7,13 @@ use proptest::prelude::*;
 
 use super::probe::{Count, Scratch};
 use super::simd::{Any, Job, Level};
+use super::tables::Tables;
 use super::{Engine, Rules, class, simd, split};
 use crate::tokenizer::pretokenize::{self, Splitter};
 use crate::tokenizer::vocab::{Tokens, frames};
 
 /// Text of everything that the rules treat apart.
-fn any_text() -> impl Strategy<Value = String> {
+pub fn any_text() -> impl Strategy<Value = String> {
     let parts: &[&str] = &[
         "a",
         "B",
@@ -35,6 +36,31 @@ fn any_text() -> impl Strategy<Value = String> {
         "\u{3000}",
         "\u{2028}",
         "\u{85}",
+        "\u{180e}",
+        "\u{1680}",
+        "\r",
+        " \r\n",
+        "  1",
+        "\u{2167}",
+        "\u{661}",
+        "'\u{212a}",
+        "'S",
+        "'ll",
+        "'re'VE",
+        "(a",
+        "(\u{e9}",
+        "!\n1",
+        "\u{2e80}",
+        "\u{3007}",
+        "\u{3005}",
+        "\u{30fb}",
+        "\u{3042}\u{3099}",
+        "\u{9fa6}",
+        "\u{3400}",
+        "\u{16ff0}",
+        "\u{20000}",
+        "\u{ad}",
+        "\u{378}",
         "1",
         "1234",
         "\u{663}",
@@ -95,7 +121,8 @@ fn any_text() -> impl Strategy<Value = String> {
         1 => "\\PC{0,5}",
         1 => any::<char>().prop_map(String::from),
     ];
-    prop::collection::vec(part, 0..40).prop_map(|parts| parts.concat())
+    prop_oneof![4 => prop::collection::vec(part.clone(), 0..40), 1 => prop::collection::vec(part, 200..600)]
+        .prop_map(|parts| parts.concat())
 }
 
 struct Once<'a>(Rules, &'a Engine, &'a str);
@@ -123,6 +150,49 @@ fn counts(rules: Rules, engine: &Engine, text: &str) -> Vec<u64> {
         counts.extend(simd::x86::Avx512::detect().map(|level| level.run(Once(rules, engine, text))));
     }
     counts
+}
+
+/// Where the pieces of a text end, by blocks and batches.
+struct Ends<'a, P>(P, &'a Tables<'a>, &'a str);
+
+impl<P: split::Pattern> Job for Ends<'_, P> {
+    type Out = Vec<usize>;
+
+    #[inline(always)]
+    fn run<L: Level>(self, level: L) -> Vec<usize> {
+        let mut walker = split::Walker::new(self.2);
+        let (mut ends, mut batch) = (Vec::new(), [0; split::ROOM]);
+        loop {
+            let base = walker.at();
+            let found = walker.fill::<L, P>(level, self.1, &mut batch);
+            if found == 0 {
+                return ends;
+            }
+            ends.extend(batch[..found].iter().map(|end| base + *end as usize));
+        }
+    }
+}
+
+/// A layout that no piece is cut by: it has a token that merging does not make.
+fn uncut() -> &'static [u64] {
+    static WORDS: LazyLock<Vec<u64>> = LazyLock::new(|| {
+        let bytes: Vec<[u8; 1]> = (0..=255).map(|byte| [byte]).collect();
+        let tokens: Vec<&[u8]> = bytes.iter().map(|byte| &byte[..]).chain([&b"abc"[..]]).collect();
+        super::make::make(&tokens, true).unwrap()
+    });
+    &WORDS
+}
+
+fn ends_on_every_level<P: split::Pattern>(pattern: P, text: &str) -> Vec<Vec<usize>> {
+    let tables = Tables::view(uncut()).unwrap();
+    let job = || Ends(pattern, &tables, text);
+    let mut all = vec![job().run(Any)];
+    #[cfg(target_arch = "x86_64")]
+    {
+        all.extend(simd::x86::Avx2::detect().map(|level| level.run(job())));
+        all.extend(simd::x86::Avx512::detect().map(|level| level.run(job())));
+    }
+    all
 }
 
 fn pieces<P: split::Pattern>(_: P, text: &str) -> Vec<&str> {
@@ -157,10 +227,16 @@ proptest! {
                 static SPLITTER: LazyLock<Splitter> = LazyLock::new(|| Splitter::new(pretokenize::$steps));
                 let mut expected = Vec::new();
                 SPLITTER.split(&text, |piece| expected.push(piece.to_owned()));
-                prop_assert_eq!(pieces(split::$pattern, &text), expected, "{}", stringify!($pattern));
+                prop_assert_eq!(&pieces(split::$pattern, &text), &expected, "{}", stringify!($pattern));
+                let mut at = 0;
+                let ends: Vec<usize> = expected.iter().map(|piece| { at += piece.len(); at }).collect();
+                for found in ends_on_every_level(split::$pattern, &text) {
+                    prop_assert_eq!(&found, &ends, "{} {:?}", stringify!($pattern), &expected);
+                }
             })+};
         }
         check!(O200k O200K Cl100k CL100K Llama3 LLAMA3 Qwen2 QWEN2 Qwen3 QWEN3_5 Tekken TEKKEN);
+        check!(Gpt2 GPT2 Kimi KIMI DeepSeek DEEPSEEK);
     }
 }
 
@@ -211,7 +287,7 @@ fn tables_that_are_made_count_as_those_that_are_embedded() {
 
 #[test]
 fn words_that_are_no_layout_are_refused() {
-    use super::tables::{HEADER, Tables, VERSION};
+    use super::tables::{HEADER, VERSION};
     assert!(Tables::view(&[]).is_none());
     assert!(Tables::view(&[0; HEADER]).is_none());
     let mut words = vec![0; HEADER];
