@@ -109,7 +109,8 @@ fn lay_out_vocabularies(out: &Path) {
     for (name, frame) in [("o200k_base", frames::O200K_BASE), ("cl100k_base", frames::CL100K_BASE)] {
         let tokens = Tokens::unpack(frame).unwrap_or_else(|e| panic!("{name}: {e}"));
         let tokens: Vec<&[u8]> = tokens.iter().collect();
-        let words = tokenizer::fast::make::make(&tokens, true).unwrap_or_else(|| panic!("{name}: not laid out"));
+        let words = tokenizer::fast::make::make(&tokens, true, tokenizer::fast::make::Units::Bytes)
+            .unwrap_or_else(|| panic!("{name}: not laid out"));
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         fs::write(out.join(name).with_extension("tables"), bytes).expect("OUT_DIR can be written");
     }

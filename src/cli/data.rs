@@ -1,4 +1,5 @@
-//! The folder where farebox keeps what the user gave it: price overlays and vocabularies.
+//! The folder where farebox keeps what the user gave it, price overlays and vocabularies, and the one for what it has
+//! made itself and can make again.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -28,6 +29,34 @@ pub(crate) fn load(name: &str) -> Result<Arc<dyn Tokenizer>, TokenizerError> {
     }
 }
 
+/// Lets tokenizers keep their tables in the cache folder, where there is one and the user did not turn it off.
+pub(crate) fn keep_tables() {
+    if let Some(folder) = cache_folder(|name| std::env::var_os(name)) {
+        crate::tokenizer::prepared::keep_in(folder);
+    }
+}
+
+/// The folder for what can be made again at any time, by the environment and the customs of the system; `None` where
+/// nothing is to be kept.
+fn cache_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let folder = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if folder("FAREBOX_NO_CACHE").is_some() {
+        return None;
+    }
+    if let Some(own) = folder("FAREBOX_CACHE_DIR") {
+        return Some(own);
+    }
+    let system = if cfg!(windows) {
+        folder("LOCALAPPDATA").map(|local| local.join("farebox").join("cache"))
+    } else if cfg!(target_os = "macos") {
+        folder("HOME").map(|home| home.join("Library/Caches/farebox"))
+    } else {
+        let named = folder("XDG_CACHE_HOME").filter(|path| path.is_absolute());
+        named.or_else(|| folder("HOME").map(|home| home.join(".cache"))).map(|cache| cache.join("farebox"))
+    };
+    system.map(|folder| folder.join("tables"))
+}
+
 /// The folder for farebox's files, by the environment and the customs of the system.
 pub(crate) fn data_folder(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, Error> {
     let folder = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -51,6 +80,20 @@ pub(crate) fn data_folder(variable: impl Fn(&str) -> Option<OsString>) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(all(unix, not(target_os = "macos")))]
+    #[test]
+    fn the_cache_folder_follows_the_environment() {
+        let folder = |set: &[(&str, &str)]| {
+            let variable = |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value));
+            cache_folder(variable).map(|path| path.display().to_string())
+        };
+        assert_eq!(folder(&[("FAREBOX_CACHE_DIR", "/own"), ("HOME", "/home/me")]).as_deref(), Some("/own"));
+        assert_eq!(folder(&[("XDG_CACHE_HOME", "/c"), ("HOME", "/home/me")]).as_deref(), Some("/c/farebox/tables"));
+        assert_eq!(folder(&[("XDG_CACHE_HOME", "c"), ("HOME", "/me")]).as_deref(), Some("/me/.cache/farebox/tables"));
+        assert_eq!(folder(&[("FAREBOX_NO_CACHE", "1"), ("FAREBOX_CACHE_DIR", "/own")]), None);
+        assert_eq!(folder(&[]), None);
+    }
 
     #[cfg(all(unix, not(target_os = "macos")))]
     #[test]

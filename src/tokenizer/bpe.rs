@@ -20,7 +20,7 @@ use super::cut::{self, Cuts};
 use super::merger::Merger;
 use super::pretokenize::{self, Splitter, Step};
 use super::vocab::{Tokens, Vocabulary, frames};
-use super::{TokenCount, Tokenizer, fast};
+use super::{TokenCount, Tokenizer, fast, prepared};
 
 /// What is done to a text before it is split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,11 +183,13 @@ impl Encoding {
     fn counter(&self) -> &Counter {
         self.counter.get_or_init(|| {
             let symbols = self.symbols.map(find_symbols);
-            let engine = fast::Engine::embedded(self.name).or_else(|| {
+            let made = |rules| {
                 let tokens = self.tokens();
                 let tokens: Vec<&[u8]> = tokens.iter().collect();
-                fast::Engine::made(&tokens, self.whole_pieces, fast::Rules::of(self.steps)?)
-            });
+                fast::Engine::made(&tokens, self.whole_pieces, rules)
+            };
+            let kept = |rules| prepared::engine(self.name, self.frames, rules, || made(rules));
+            let engine = fast::Engine::embedded(self.name).or_else(|| fast::Rules::of(self.steps).and_then(kept));
             let way = match engine {
                 Some(engine) => Way::Fast(engine),
                 None => Way::slow(Vocabulary::new(self.tokens()), self.steps),

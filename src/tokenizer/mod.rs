@@ -27,6 +27,7 @@ pub mod media;
 mod merger;
 pub mod own;
 pub mod parallel;
+pub mod prepared;
 pub mod pretokenize;
 pub mod ratio;
 pub mod reference;

@@ -129,6 +129,9 @@ pub const DEEPSEEK: &[Step] = &[
     ),
 ];
 
+/// SentencePiece: the text is one piece.
+pub const WHOLE: &[Step] = &[];
+
 /// Steps that are ready to run.
 pub struct Splitter {
     steps: Vec<(Regex, Option<Blank>)>,

@@ -1,21 +1,23 @@
 //! Counts with a SentencePiece vocabulary of the byte-pair kind: Gemma, Llama 2, Mistral before Tekken.
 //!
 //! Every space becomes `▁` (U+2581), some vocabularies put one before the text, and then *characters* are merged, not
-//! bytes, by the same [`Merger`] and without a regex. A character that is no token counts as many tokens as it has
+//! bytes, by [`fast`] and without a regex. A character that is no token counts as many tokens as it has
 //! bytes. Strings that the vocabulary calls user-defined are tokens wherever they stand, and nothing merges with them.
 //!
 //! A text is merged in pieces all the same: no token goes on with a `▁` after a letter, so the text ends a piece there.
+//! What `fast` does not take is merged by [`Merger`].
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
-use super::bpe::{around_symbols, find_symbols};
+use super::bpe::around_symbols;
 use super::cut::{self, Cuts};
 use super::merger::Merger;
-use super::vocab::{Vocabulary, frames};
-use super::{TokenCount, Tokenizer};
+use super::vocab::{Tokens, Vocabulary, frames};
+use super::{TokenCount, Tokenizer, fast, prepared};
 
 /// What a space becomes.
 const MARK: char = '\u{2581}';
@@ -36,10 +38,19 @@ pub struct Model {
 
 /// What a [`Model`] counts with.
 pub struct Loaded {
-    vocabulary: Vocabulary,
+    way: Way,
     symbols: Option<AhoCorasick>,
-    /// Characters that some token has directly before a `▁`, other than `▁` itself.
-    before_mark: HashSet<char>,
+}
+
+enum Way {
+    /// With spaces for marks, so that a text can be counted where it lies.
+    Fast(fast::Engine),
+    /// For what [`fast`] does not take.
+    Slow {
+        vocabulary: Vocabulary,
+        /// Characters that some token has directly before a `▁`, other than `▁` itself.
+        before_mark: HashSet<char>,
+    },
 }
 
 macro_rules! models {
@@ -70,35 +81,84 @@ models! {
 impl Model {
     fn loaded(&self) -> &Loaded {
         self.loaded.get_or_init(|| {
-            let vocabulary =
-                Vocabulary::unpack(&[self.frame]).expect("the frames in this crate are whole: a test reads each");
-            Loaded::new(vocabulary, self.symbols.map(find_symbols))
+            let unpack = |frame| Tokens::unpack(frame).expect("the frames in this crate are whole: a test reads each");
+            let symbols = self.symbols.map(unpack);
+            let symbols: Vec<&[u8]> = symbols.iter().flat_map(Tokens::iter).collect();
+            let made = || engine(unpack(self.frame).iter());
+            match prepared::engine(self.name, &[self.frame], fast::Rules::Spaces, made) {
+                Some(engine) => Loaded::fast(engine, &symbols),
+                None => Loaded::slow(Vocabulary::new(unpack(self.frame)), &symbols),
+            }
         })
     }
 }
 
+/// Writes a token or a symbol with spaces for marks.
+fn spaced(token: &[u8], out: &mut Vec<u8>) {
+    let mark = MARK.len_utf8();
+    let mut rest = token;
+    while let Some(byte) = rest.first() {
+        let is_mark = rest.starts_with(&[0xe2, 0x96, 0x81]);
+        out.push(if is_mark { b' ' } else { *byte });
+        rest = &rest[if is_mark { mark } else { 1 }..];
+    }
+}
+
+/// What finds the strings, the longest where several begin; `None` where there are none, or too many.
+fn finder<S: AsRef<[u8]>>(symbols: impl ExactSizeIterator<Item = S>) -> Option<AhoCorasick> {
+    let any = symbols.len() > 0;
+    AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(symbols).ok().filter(|_| any)
+}
+
+/// The fast engine, where no token has a space of its own, and the mark is a token.
+fn engine<'t>(tokens: impl Iterator<Item = &'t [u8]>) -> Option<fast::Engine> {
+    let tokens = Tokens::rewritten(tokens, |token, out| {
+        // A space of its own becomes the empty token, which no vocabulary has.
+        if !token.contains(&b' ') {
+            spaced(token, out);
+        }
+    });
+    let tokens: Vec<&[u8]> = tokens.iter().collect();
+    if tokens.contains(&&b""[..]) || !tokens.contains(&&b" "[..]) {
+        return None;
+    }
+    fast::Engine::made(&tokens, false, fast::Rules::Spaces)
+}
+
 impl Loaded {
-    fn new(vocabulary: Vocabulary, symbols: Option<AhoCorasick>) -> Self {
+    fn fast(engine: fast::Engine, symbols: &[&[u8]]) -> Self {
+        let symbols = Tokens::rewritten(symbols.iter().copied(), spaced);
+        let symbols: Vec<&[u8]> = symbols.iter().collect();
+        Loaded { way: Way::Fast(engine), symbols: finder(symbols.iter()) }
+    }
+
+    fn slow(vocabulary: Vocabulary, symbols: &[&[u8]]) -> Self {
         let before_mark = vocabulary.tokens().flat_map(before_mark).collect();
-        Loaded { vocabulary, symbols, before_mark }
+        Loaded { way: Way::Slow { vocabulary, before_mark }, symbols: finder(symbols.iter()) }
     }
 
     fn count(&self, text: &str, mark_first: bool) -> u64 {
-        let Loaded { vocabulary, symbols, before_mark } = self;
-        let mut marked = String::with_capacity(text.len() + text.len() / 2);
-        if mark_first && !text.is_empty() {
-            marked.push(MARK);
-        }
-        marked.extend(text.chars().map(|c| if c == ' ' { MARK } else { c }));
-        let mut merger = Merger::default();
         let (mut found, mut merged) = (0, 0);
-        let mut count_piece = |piece: &str| merged += count_piece(&mut merger, vocabulary, piece);
-        around_symbols(
-            symbols.as_ref(),
-            &marked,
-            || found += 1,
-            |between| split_before_marks(between, before_mark, &mut count_piece),
-        );
+        let mark_first = mark_first && !text.is_empty();
+        match &self.way {
+            Way::Fast(engine) => {
+                let text = if text.contains(MARK) { Cow::Owned(text.replace(MARK, " ")) } else { Cow::Borrowed(text) };
+                let text = if mark_first { Cow::Owned(format!(" {text}")) } else { text };
+                let symbols = self.symbols.as_ref();
+                around_symbols(symbols, &text, || found += 1, |between| merged += engine.count(between));
+            }
+            Way::Slow { vocabulary, before_mark } => {
+                let mut marked = String::with_capacity(text.len() + text.len() / 2);
+                if mark_first {
+                    marked.push(MARK);
+                }
+                marked.extend(text.chars().map(|c| if c == ' ' { MARK } else { c }));
+                let mut merger = Merger::default();
+                let mut count_piece = |piece: &str| merged += count_piece(&mut merger, vocabulary, piece);
+                let split = |between: &str| split_before_marks(between, before_mark, &mut count_piece);
+                around_symbols(self.symbols.as_ref(), &marked, || found += 1, split);
+            }
+        }
         found + merged
     }
 }
@@ -118,14 +178,19 @@ impl OwnPieces {
     /// # Errors
     /// A text for people where the strings are too many to be looked for.
     pub fn new(name: &str, vocabulary: Vocabulary, symbols: &[Vec<u8>], mark_first: bool) -> Result<Self, String> {
-        let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(symbols);
         let symbols_cross = symbols.iter().any(|symbol| {
             let text = String::from_utf8_lossy(symbol);
             text.chars().zip(text.chars().skip(1)).any(|(a, b)| a.is_alphanumeric() && b == MARK)
         });
-        let symbols = (!symbols.is_empty()).then_some(finder.map_err(|e| e.to_string())?);
-        let loaded = Loaded::new(vocabulary, symbols);
-        let crossed = symbols_cross || loaded.before_mark.iter().any(|c| c.is_alphanumeric());
+        let symbols: Vec<&[u8]> = symbols.iter().map(Vec::as_slice).collect();
+        let crossed = symbols_cross || vocabulary.tokens().flat_map(before_mark).any(char::is_alphanumeric);
+        let loaded = match engine(vocabulary.tokens()) {
+            Some(engine) => Loaded::fast(engine, &symbols),
+            None => Loaded::slow(vocabulary, &symbols),
+        };
+        if loaded.symbols.is_none() && !symbols.is_empty() {
+            return Err("its strings that are tokens anywhere are too many to be looked for".to_owned());
+        }
         let cuts = if crossed { Cuts::Nowhere } else { Cuts::Spaces };
         Ok(OwnPieces { name: name.to_owned(), loaded, mark_first, cuts })
     }
@@ -227,14 +292,65 @@ impl Tokenizer for SentencePiece {
 }
 
 #[cfg(test)]
+#[path = "../../tests/support/hard_texts.rs"]
+mod hard_texts;
+
+#[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+
+    use super::super::fast::tests::any_text;
     use super::*;
+
+    const MODELS: [&Model; 3] = [&MISTRAL_V1, &GEMMA3, &GEMMA4];
+
+    /// The same models by [`Merger`].
+    static SLOW: LazyLock<Vec<Loaded>> = LazyLock::new(|| {
+        let slow = |model: &&Model| {
+            let symbols = model.symbols.map(|frame| Tokens::unpack(frame).unwrap());
+            let symbols: Vec<&[u8]> = symbols.iter().flat_map(Tokens::iter).collect();
+            Loaded::slow(Vocabulary::unpack(&[model.frame]).unwrap(), &symbols)
+        };
+        MODELS.iter().map(slow).collect()
+    });
 
     #[test]
     fn no_token_has_a_space_after_a_letter_or_a_digit() {
-        for model in [&MISTRAL_V1, &MISTRAL_V3, &GEMMA3, &GEMMA4] {
-            let Loaded { before_mark, .. } = model.loaded();
+        for (model, slow) in MODELS.iter().zip(SLOW.iter()) {
+            let Way::Slow { before_mark, .. } = &slow.way else { panic!("{} is not slow", model.name) };
             assert!(!before_mark.iter().any(|c| c.is_alphanumeric()), "{}: {before_mark:?}", model.name);
         }
+    }
+
+    #[test]
+    fn hard_texts_count_as_the_slow_way_does() {
+        let texts = hard_texts::texts(3_000);
+        for (model, slow) in MODELS.iter().zip(SLOW.iter()) {
+            assert!(matches!(model.loaded().way, Way::Fast(_)), "{}", model.name);
+            for (about, text) in &texts {
+                assert_eq!(model.loaded().count(text, true), slow.count(text, true), "{}: {about}", model.name);
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+        #[test]
+        fn any_text_counts_as_the_slow_way_does(text in any_text(), mark_first: bool) {
+            for (model, slow) in MODELS.iter().zip(SLOW.iter()) {
+                let count = model.loaded().count(&text, mark_first);
+                prop_assert_eq!(count, slow.count(&text, mark_first), "{}", model.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_vocabulary_with_a_space_of_its_own_is_counted_all_the_same() {
+        let tokens: Vec<Vec<u8>> = ["a", " ", "\u{2581}", "\u{2581}a"].map(|token| token.as_bytes().to_vec()).into();
+        let own = OwnPieces::new("own", Vocabulary::of(&tokens).unwrap(), &[], false).unwrap();
+        assert!(matches!(own.loaded.way, Way::Slow { .. }));
+        assert_eq!(own.count("a a\u{e9}"), TokenCount::exact(4)); // a, ▁a, two bytes
     }
 }

@@ -135,6 +135,18 @@ impl Tokens {
         Ok(all)
     }
 
+    /// The same tokens as `write` writes each.
+    #[must_use]
+    pub fn rewritten<'t>(tokens: impl Iterator<Item = &'t [u8]>, write: impl Fn(&[u8], &mut Vec<u8>)) -> Self {
+        let mut all = Tokens { bytes: Vec::new(), places: Vec::new() };
+        for token in tokens {
+            let start = all.bytes.len() as u32;
+            write(token, &mut all.bytes);
+            all.places.push(start..all.bytes.len() as u32);
+        }
+        all
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -4,8 +4,9 @@
 //! [`make`]; the parts are made one by one below.
 
 use super::tables::{
-    CHAR_BITS, HEADER, ID_BITS, LONG, NONE, PARTS, PILOT_BITS, Part, SHORT, VERSION, char_pair, hash_long, hash_piece,
-    hash_short, head_bit, line, long_key, pair_hash, pair_key, pair_place, short_key, tail_bit,
+    CHAR_BITS, FOLLOWS, HEADER, ID_BITS, LONG, NONE, PAGE, PAGES, PARTS, PILOT_BITS, Part, SHORT, VERSION, char_pair,
+    follow_bit, hash_long, hash_piece, hash_short, head_bit, line, long_key, pair_hash, pair_key, pair_place,
+    short_key, tail_bit,
 };
 
 /// No pair: the key of no two tokens.
@@ -14,16 +15,33 @@ const FREE: u64 = u64::MAX;
 /// Words of a cache line.
 const LINE: usize = 8;
 
+/// What is merged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Units {
+    /// Bytes, all of which are tokens.
+    Bytes,
+    /// Characters, some of which are tokens.
+    Chars,
+}
+
+impl Units {
+    /// Where the units of a token begin.
+    fn starts(self, token: &[u8]) -> impl Iterator<Item = usize> {
+        let begins = move |byte: u8| self == Units::Bytes || byte & 0xc0 != 0x80;
+        token.iter().enumerate().filter(move |(_, byte)| begins(**byte)).map(|(at, _)| at)
+    }
+}
+
 /// Lays out the tokens, which stand in the order of their ranks, or `None` where they are more than an id can tell
 /// apart, or single bytes are missing.
 ///
-/// * `whole`: a piece that is a token is taken so, even where merging its bytes would not make it.
+/// * `whole`: a piece that is a token is taken so, even where merging its units would not make it.
 #[must_use]
-pub fn make(tokens: &[&[u8]], whole: bool) -> Option<Vec<u64>> {
+pub fn make(tokens: &[&[u8]], whole: bool, units: Units) -> Option<Vec<u64>> {
     if tokens.len() >= 1 << ID_BITS || tokens.iter().any(|token| token.len() > usize::from(u16::MAX)) {
         return None;
     }
-    let merges = Merges::of(tokens)?;
+    let merges = Merges::of(tokens, units)?;
     let known: Vec<&[u8]> =
         tokens.iter().zip(&merges.made).filter(|(_, made)| whole || **made).map(|(token, _)| *token).collect();
     let mut layout = Layout { words: vec![0; HEADER] };
@@ -47,6 +65,10 @@ pub fn make(tokens: &[&[u8]], whole: bool) -> Option<Vec<u64>> {
     layout.put(Part::Chars, &chars);
     layout.put(Part::Tails, &tails);
     layout.put(Part::Heads, &heads);
+    let (pages, ids) = if units == Units::Chars { pages(&merges.char_ids) } else { (Vec::new(), Vec::new()) };
+    layout.put(Part::UnitPages, &packed(&pages, 16, |page| u64::from(*page)));
+    layout.put(Part::UnitIds, &packed(&ids, 32, |id| u64::from(*id)));
+    layout.put(Part::Follows, &follows(tokens));
     Some(layout.words)
 }
 
@@ -127,6 +149,8 @@ fn rest(tokens: &[&[u8]]) -> (Vec<u64>, Vec<u8>) {
 /// Merging the bytes of a token by itself ends with two parts and then the token; no text ever makes it from other
 /// parts, because all merges inside of it are then the same. So there is at most one pair for each token.
 struct Merges {
+    /// Ids of the characters that are tokens, where those are merged.
+    char_ids: Vec<(char, u32)>,
     byte_ids: Vec<u32>,
     byte_pairs: Vec<u32>,
     /// Key and id.
@@ -136,68 +160,122 @@ struct Merges {
 }
 
 impl Merges {
-    fn of(tokens: &[&[u8]]) -> Option<Merges> {
+    fn of(tokens: &[&[u8]], units: Units) -> Option<Merges> {
         let mut byte_ids = vec![NONE; 256];
         for (id, token) in tokens.iter().enumerate() {
             if let [byte] = token {
                 byte_ids[usize::from(*byte)] = id as u32;
             }
         }
-        if byte_ids.contains(&NONE) {
+        if units == Units::Bytes && byte_ids.contains(&NONE) {
             return None;
         }
+        let char_ids = if units == Units::Chars { char_ids(tokens) } else { Vec::new() };
+        let by_char: rustc_hash::FxHashMap<&[u8], u32> =
+            char_ids.iter().map(|(_, id)| (tokens[*id as usize], *id)).collect();
+        let unit_id = |unit: &[u8]| match unit {
+            [byte] => byte_ids[usize::from(*byte)],
+            _ => by_char.get(unit).copied().unwrap_or(NONE),
+        };
         let mut found = Found::with_room_for(tokens.len());
+        let mut byte_pairs = vec![NONE; 1 << 16];
         let mut made = vec![true; tokens.len()];
-        let mut ids = Vec::new();
+        let (mut ids, mut ranks, mut starts) = (Vec::new(), Vec::new(), Vec::new());
         let mut later = Vec::new();
-        for (id, token) in tokens.iter().enumerate().filter(|(_, token)| token.len() > 1) {
+        for (id, token) in tokens.iter().enumerate() {
+            starts.clear();
+            starts.extend(units.starts(token));
+            if starts.len() < 2 {
+                continue;
+            }
+            let ends = starts.iter().skip(1).copied().chain([token.len()]);
             ids.clear();
-            ids.extend(token.iter().map(|byte| byte_ids[usize::from(*byte)]));
-            merge(&mut ids, |first, second| found.get(pair_key(first, second)));
+            ids.extend(starts.iter().zip(ends).map(|(start, end)| unit_id(&token[*start..end])));
+            if ids.contains(&NONE) {
+                made[id] = false;
+                continue;
+            }
+            merge(&mut ids, &mut ranks, &found);
             match ids[..] {
-                [first, second] => found.insert(pair_key(first, second), id as u32),
+                [first, second] => {
+                    found.insert(pair_key(first, second), id as u32);
+                    if let [a, b] = **token {
+                        byte_pairs[usize::from(a) << 8 | usize::from(b)] = id as u32;
+                    }
+                }
                 _ => later.push(id),
             }
         }
         // Tokens that need a token of a higher rank than their own, or that nothing makes.
-        let ranks: std::collections::HashMap<&[u8], u32> =
+        let by_bytes: rustc_hash::FxHashMap<&[u8], u32> =
             if later.is_empty() { Default::default() } else { tokens.iter().copied().zip(0..).collect() };
         for id in later {
-            match last_two(tokens[id], &ranks) {
+            match last_two(tokens[id], units, &by_bytes) {
                 Some((first, second)) => found.insert(pair_key(first, second), id as u32),
                 None => made[id] = false,
             }
         }
-        let mut byte_pairs = vec![NONE; 1 << 16];
-        for (first, second) in (0..1 << 16).map(|both| (both >> 8, both & 0xff)) {
-            let id = found.get(pair_key(byte_ids[first], byte_ids[second]));
-            byte_pairs[first << 8 | second] = id.unwrap_or(NONE);
-        }
-        Some(Merges { byte_ids, byte_pairs, pairs: found.entries(), made })
+        Some(Merges { char_ids, byte_ids, byte_pairs, pairs: found.entries(), made })
     }
 }
 
+/// The tokens that are one character.
+fn char_ids(tokens: &[&[u8]]) -> Vec<(char, u32)> {
+    let only = |token: &[u8]| {
+        let mut chars = std::str::from_utf8(token).ok()?.chars();
+        chars.next().filter(|_| chars.next().is_none())
+    };
+    tokens.iter().zip(0..).filter_map(|(token, id)| Some((only(token)?, id))).collect()
+}
+
+/// The ids of characters in pages, and which page each 256 code points have; the first page is empty.
+fn pages(char_ids: &[(char, u32)]) -> (Vec<u16>, Vec<u32>) {
+    let (mut pages, mut ids) = (vec![0; PAGES], vec![NONE; PAGE]);
+    for (c, id) in char_ids {
+        let code = *c as usize;
+        let page = &mut pages[code / PAGE];
+        if *page == 0 {
+            *page = (ids.len() / PAGE) as u16;
+            ids.resize(ids.len() + PAGE, NONE);
+        }
+        ids[usize::from(*page) * PAGE + code % PAGE] = *id;
+    }
+    (pages, ids)
+}
+
+/// Which ASCII characters some token has side by side.
+fn follows(tokens: &[&[u8]]) -> Vec<u64> {
+    let mut words = vec![0; FOLLOWS];
+    for two in tokens.iter().flat_map(|token| token.windows(2)) {
+        let at = follow_bit(two[0], two[1]);
+        words[at >> 6] |= 1 << (at & 63);
+    }
+    words
+}
+
 /// Joins the pair of the lowest id, the leftmost first, until there is none.
-fn merge(ids: &mut Vec<u32>, pair: impl Fn(u32, u32) -> Option<u32>) {
-    let mut ranks: Vec<u32> = ids.windows(2).map(|two| pair(two[0], two[1]).unwrap_or(NONE)).collect();
-    while let Some((at, rank)) = ranks.iter().copied().enumerate().min_by_key(|(_, rank)| *rank)
-        && rank != NONE
-    {
+fn merge(ids: &mut Vec<u32>, ranks: &mut Vec<u32>, found: &Found) {
+    let pair = |first, second| found.get(pair_key(first, second));
+    ranks.clear();
+    ranks.extend(ids.windows(2).map(|two| pair(two[0], two[1])));
+    loop {
+        let rank = ranks.iter().fold(NONE, |lowest, rank| lowest.min(*rank));
+        let Some(at) = ranks.iter().position(|other| *other == rank).filter(|_| rank != NONE) else { return };
         ids[at] = rank;
         ids.remove(at + 1);
         ranks.remove(at);
         if let (Some(rank), Some(next)) = (ranks.get_mut(at), ids.get(at + 1)) {
-            *rank = pair(ids[at], *next).unwrap_or(NONE);
+            *rank = pair(ids[at], *next);
         }
         if at > 0 {
-            ranks[at - 1] = pair(ids[at - 1], ids[at]).unwrap_or(NONE);
+            ranks[at - 1] = pair(ids[at - 1], ids[at]);
         }
     }
 }
 
-/// The last two parts of a token when its bytes are merged by the ranks of what they make.
-fn last_two(token: &[u8], ranks: &std::collections::HashMap<&[u8], u32>) -> Option<(u32, u32)> {
-    let mut starts: Vec<usize> = (0..=token.len()).collect();
+/// The last two parts of a token when its units are merged by the ranks of what they make.
+fn last_two(token: &[u8], units: Units, ranks: &rustc_hash::FxHashMap<&[u8], u32>) -> Option<(u32, u32)> {
+    let mut starts: Vec<usize> = units.starts(token).chain([token.len()]).collect();
     while starts.len() > 3 {
         let rank = |at: &usize| ranks.get(&token[starts[*at]..starts[at + 2]]).copied().unwrap_or(NONE);
         let lowest = (0..starts.len() - 2).min_by_key(rank).filter(|at| rank(at) != NONE)?;
@@ -207,31 +285,51 @@ fn last_two(token: &[u8], ranks: &std::collections::HashMap<&[u8], u32>) -> Opti
 }
 
 /// Pairs while they are being found: open addressing, at most half full.
+///
+/// Most of what is asked for is no pair, which a bit for each hash says in memory that a processor keeps at hand.
 struct Found {
     slots: Vec<(u64, u32)>,
+    present: Vec<u64>,
 }
 
 impl Found {
     fn with_room_for(pairs: usize) -> Found {
-        Found { slots: vec![(0, NONE); (pairs * 2).next_power_of_two().max(2)] }
+        let slots = (pairs * 2).next_power_of_two().max(64);
+        Found { slots: vec![(0, NONE); slots], present: vec![0; slots / 8] }
     }
 
-    fn place(&self, key: u64) -> usize {
+    #[inline(always)]
+    fn hash(key: u64) -> u64 {
+        key.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    #[inline(always)]
+    fn bit(&self, hash: u64) -> (usize, u64) {
+        ((hash >> 40) as usize & (self.present.len() - 1), 1 << (hash >> 34 & 63))
+    }
+
+    #[inline(always)]
+    fn place(&self, key: u64, hash: u64) -> usize {
         let mask = self.slots.len() - 1;
-        let mut at = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 24) as usize & mask;
+        let mut at = (hash >> 24) as usize & mask;
         while self.slots[at].1 != NONE && self.slots[at].0 != key {
             at = (at + 1) & mask;
         }
         at
     }
 
-    fn get(&self, key: u64) -> Option<u32> {
-        let id = self.slots[self.place(key)].1;
-        (id != NONE).then_some(id)
+    #[inline(always)]
+    fn get(&self, key: u64) -> u32 {
+        let hash = Found::hash(key);
+        let (word, bit) = self.bit(hash);
+        if self.present[word] & bit == 0 { NONE } else { self.slots[self.place(key, hash)].1 }
     }
 
     fn insert(&mut self, key: u64, id: u32) {
-        let at = self.place(key);
+        let hash = Found::hash(key);
+        let (word, bit) = self.bit(hash);
+        self.present[word] |= bit;
+        let at = self.place(key, hash);
         self.slots[at] = (key, id);
     }
 
@@ -254,29 +352,40 @@ fn perfect(pairs: &[(u64, u32)]) -> Option<(u64, Vec<u16>, Vec<u64>)> {
 }
 
 fn place_all(pairs: &[(u64, u32)], factor: u64, slots: usize) -> Option<(Vec<u16>, Vec<u64>)> {
-    let mut sorted: Vec<(usize, u64, u64)> = pairs
-        .iter()
-        .map(|(key, id)| {
-            let (pilot, hash) = pair_hash(*key, factor);
-            (pilot, hash, key << ID_BITS | u64::from(*id))
-        })
-        .collect();
-    sorted.sort_unstable();
-    let mut groups: Vec<&[(usize, u64, u64)]> = sorted.chunk_by(|a, b| a.0 == b.0).collect();
-    groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
+    let (groups, bounds) = grouped(pairs, factor);
+    let size = |pilot: &usize| bounds[pilot + 1] - bounds[*pilot];
+    let mut order: Vec<usize> = (0..1 << PILOT_BITS).filter(|pilot| size(pilot) > 0).collect();
+    order.sort_by_key(|pilot| std::cmp::Reverse(size(pilot)));
     let mut pilots = vec![0; 1 << PILOT_BITS];
     let mut entries = vec![FREE; slots];
-    for group in groups {
+    for at in order {
+        let group = &groups[bounds[at] as usize..bounds[at + 1] as usize];
         let free = |pilot: &u16| {
-            let place = |pair: &(usize, u64, u64)| pair_place(pair.1, *pilot, slots);
+            let place = |pair: &(u64, u64)| pair_place(pair.0, *pilot, slots);
             let alone = |at: usize| group[..at].iter().all(|other| place(other) != place(&group[at]));
             (0..group.len()).all(|at| entries[place(&group[at])] == FREE && alone(at))
         };
         let pilot = (0..=u16::MAX).find(free)?;
-        pilots[group[0].0] = pilot;
-        group.iter().for_each(|pair| entries[pair_place(pair.1, pilot, slots)] = pair.2);
+        pilots[at] = pilot;
+        group.iter().for_each(|pair| entries[pair_place(pair.0, pilot, slots)] = pair.1);
     }
     Some((pilots, entries))
+}
+
+/// Hashes and entries of the pairs, those of one pilot together, and where those of each pilot begin.
+fn grouped(pairs: &[(u64, u32)], factor: u64) -> (Vec<(u64, u64)>, Vec<u32>) {
+    let mut bounds = vec![0; (1 << PILOT_BITS) + 2];
+    let pilot = |key: u64| pair_hash(key, factor).0;
+    pairs.iter().for_each(|(key, _)| bounds[pilot(*key) + 2] += 1);
+    (2..bounds.len()).for_each(|at| bounds[at] += bounds[at - 1]);
+    let mut groups = vec![(0, 0); pairs.len()];
+    for (key, id) in pairs {
+        let (pilot, hash) = pair_hash(*key, factor);
+        let next = &mut bounds[pilot + 1];
+        groups[*next as usize] = (hash, key << ID_BITS | u64::from(*id));
+        *next += 1;
+    }
+    (groups, bounds)
 }
 
 /// The filters that tell whether a token reaches across the border of two characters of three bytes.

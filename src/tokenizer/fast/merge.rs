@@ -1,26 +1,21 @@
 //! Counts the tokens of a piece that is no token: of all neighbours that make a token, the pair of the lowest rank is
 //! joined, the leftmost first, until no pair is left.
 //!
-//! A piece that fits a window of [`WINDOW`] bytes is merged in it: each round looks for the lowest pair in an array
-//! that is as long as the piece. A longer one is merged window by window, which is exact by a property of the merging:
-//! a row of tokens is what a text merges to if, and only if, that holds for every two neighbours in it (the first
-//! merge across the border of two tokens would happen as well if there was nothing but the two). So a window may keep
-//! its tokens if the first of them stands the last of the window before, see [`agree`]. Where they do not agree, which
-//! takes a vocabulary with tokens of half a window, the piece is merged as a whole with a heap.
+//! A piece of up to 64 bytes is merged in an array: each round looks for the lowest pair in it. Several such pieces are
+//! merged side by side ([`merge_many`]), and a longer piece block by block ([`long`](super::long)).
 //!
-//! Either way the time grows no faster than n log n.
+//! What is merged are bytes, or the characters of a vocabulary that has no bytes; either lies at the place of its first
+//! byte. The time grows no faster than n log n.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::long;
 use super::simd::Level;
 use super::tables::{NONE, Sought, Tables, pair_key};
 
-/// Bytes that are merged at once.
-const WINDOW: usize = 512;
-
-/// Bytes at the end of a window whose tokens are merged once more, with what comes after.
-const OVERLAP: usize = 32;
+/// Bytes that are merged at once at most.
+pub const WINDOW: usize = 512;
 
 /// Counts the tokens of a piece.
 #[inline(always)]
@@ -29,8 +24,7 @@ pub fn count<L: Level>(level: L, tables: &Tables, piece: &[u8]) -> u64 {
         0..=16 => Row::<16>::merged(level, tables, piece).count(),
         17..=32 => Row::<32>::merged(level, tables, piece).count(),
         33..=64 => Row::<64>::merged(level, tables, piece).count(),
-        65..=WINDOW => Row::<WINDOW>::merged(level, tables, piece).count(),
-        _ => count_long(level, tables, piece),
+        _ => long::count(level, tables, piece),
     }
 }
 
@@ -44,7 +38,7 @@ struct Lane<const N: usize> {
     /// Rank and place of each pair, as in [`Row`]. The last never holds one: it is written to in the place of others.
     pairs: [u32; N],
     /// One bit for the place of each token.
-    alive: u32,
+    alive: u64,
     /// Which piece it is.
     piece: u32,
     /// The two pairs that have changed, and where their answers lie.
@@ -58,13 +52,12 @@ impl<const N: usize> Lane<N> {
     fn fill(&mut self, tables: &Tables, bytes: &[u8], piece: u32) {
         self.pairs = [NONE; N];
         self.piece = piece;
-        self.alive = (1 << bytes.len().min(N - 1)) - 1;
-        for (at, byte) in bytes.iter().take(N - 1).enumerate() {
-            self.ids[at] = tables.byte_id(*byte);
-            if let Some(next) = bytes.get(at + 1) {
-                self.pairs[at] = numbered(tables.byte_pair(*byte, *next), at);
-            }
-        }
+        self.alive = 0;
+        each_unit(tables, &bytes[..bytes.len().min(N - 1)], |at, id, pair| {
+            self.ids[at % N] = id;
+            self.alive |= 1 << (at & 63);
+            self.pairs[at % N] = pair;
+        });
     }
 
     /// Joins the lowest pair and asks for the pairs that it then makes; false where there is no pair.
@@ -76,16 +69,16 @@ impl<const N: usize> Lane<N> {
         }
         let at = lowest & ((1 << PLACE) - 1);
         let id = lowest >> PLACE;
-        let after = |alive: u32, at: u32| alive & (u32::MAX << at << 1);
+        let after = |alive: u64, at: u32| alive & (u64::MAX << (at & 63) << 1);
         let joined = after(self.alive, at).trailing_zeros();
-        self.alive &= !(1 << (joined & 31));
+        self.alive &= !(1 << (joined & 63));
         let next = after(self.alive, at);
-        let before = self.alive & !(u32::MAX << (at & 31));
+        let before = self.alive & !(u64::MAX << (at & 63));
         self.ids[at as usize % N] = id;
         self.pairs[joined as usize % N] = NONE;
-        let seek = |there: u32, key: u64| if there != 0 { tables.seek(key) } else { Sought::NOTHING };
+        let seek = |there: u64, key: u64| if there != 0 { tables.seek(key) } else { Sought::NOTHING };
         let next_id = self.ids[next.trailing_zeros() as usize % N];
-        let before_at = if before != 0 { 31 - before.leading_zeros() } else { N as u32 - 1 };
+        let before_at = if before != 0 { 63 - before.leading_zeros() } else { N as u32 - 1 };
         let before_id = self.ids[before_at as usize % N];
         self.changed = [(at, seek(next, pair_key(id, next_id))), (before_at, seek(before, pair_key(before_id, id)))];
         self.changed.iter().for_each(|(_, sought)| level.prefetch(tables.entry(*sought)));
@@ -100,12 +93,11 @@ impl<const N: usize> Lane<N> {
     }
 }
 
-/// Counts the tokens of several pieces of less than `N` bytes side by side, so that no merge waits for the memory of
-/// another.
+/// Merges several pieces of less than `N` bytes side by side, so that no merge waits for the memory of another.
 ///
-/// `piece` says the next piece and its number, and `done` is told the count of a number.
+/// `piece` says the next piece and its number, and `done` is told the number and where tokens begin, one bit a byte.
 #[inline(always)]
-pub fn count_many<'p, const N: usize, L: Level>(
+pub fn merge_many<'p, const N: usize, L: Level>(
     level: L,
     tables: &Tables,
     mut pieces: impl Iterator<Item = (u32, &'p [u8])>,
@@ -128,7 +120,7 @@ pub fn count_many<'p, const N: usize, L: Level>(
             if lanes[at].join(level, tables) {
                 at += 1;
             } else {
-                done(lanes[at].piece, u64::from(lanes[at].alive.count_ones()));
+                done(lanes[at].piece, lanes[at].alive);
                 busy -= 1;
                 lanes[at] = lanes[busy % LANES];
             }
@@ -137,8 +129,29 @@ pub fn count_many<'p, const N: usize, L: Level>(
     }
 }
 
+/// Calls `put` with the place of every unit of a piece, its id, and the number of the pair that it begins.
+#[inline(always)]
+fn each_unit(tables: &Tables, piece: &[u8], mut put: impl FnMut(usize, u32, u32)) {
+    if !tables.merges_chars() {
+        for (at, byte) in piece.iter().enumerate() {
+            let pair = piece.get(at + 1).map_or(NONE, |next| numbered(tables.byte_pair(*byte, *next), at));
+            put(at, tables.byte_id(*byte), pair);
+        }
+        return;
+    }
+    let (mut id, mut length) = tables.char_id(piece);
+    let mut at = 0;
+    while at < piece.len() {
+        let rest = piece.get(at + length..).unwrap_or_default();
+        let (next, next_length) = tables.char_id(rest);
+        put(at, id, numbered(tables.pair(id, next), at));
+        at += length;
+        (id, length) = (next, next_length);
+    }
+}
+
 /// Tokens in a window of `N` bytes, each at the place of its first byte.
-struct Row<const N: usize> {
+pub struct Row<const N: usize> {
     ids: [u32; N],
     /// Place of the token after, and of the one before.
     next: [u16; N],
@@ -150,20 +163,22 @@ struct Row<const N: usize> {
 const PLACE: u32 = WINDOW.trailing_zeros();
 
 impl<const N: usize> Row<N> {
+    /// Merges up to `N` bytes.
     #[inline(always)]
-    fn merged<L: Level>(level: L, tables: &Tables, piece: &[u8]) -> Row<N> {
-        let length = piece.len().min(N);
-        let mut row = Row { ids: [0; N], next: [0; N], before: [0; N], length };
+    pub fn merged<L: Level>(level: L, tables: &Tables, piece: &[u8]) -> Row<N> {
+        let piece = &piece[..piece.len().min(N)];
+        let mut row = Row { ids: [0; N], next: [0; N], before: [0; N], length: piece.len() };
         // Rank and place in one number, so that the lowest number is the leftmost pair of the lowest rank.
         let mut pairs = [NONE; N];
-        for (at, byte) in piece.iter().take(N).enumerate() {
-            row.ids[at] = tables.byte_id(*byte);
-            row.next[at] = at as u16 + 1;
-            row.before[at] = (at as u16).wrapping_sub(1);
-            if let Some(next) = piece.get(at + 1) {
-                pairs[at] = numbered(tables.byte_pair(*byte, *next), at);
-            }
-        }
+        let mut last = 0;
+        each_unit(tables, piece, |at, id, pair| {
+            row.ids[at] = id;
+            row.next[last] = at as u16;
+            row.before[at] = last as u16;
+            row.next[at] = piece.len() as u16;
+            pairs[at] = pair;
+            last = at;
+        });
         loop {
             let lowest = level.lowest(&pairs);
             if lowest == NONE {
@@ -192,15 +207,21 @@ impl<const N: usize> Row<N> {
         }
     }
 
+    /// Bytes that were merged.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
     /// Where the tokens begin.
     #[inline(always)]
-    fn starts(&self) -> impl Iterator<Item = usize> {
+    pub fn starts(&self) -> impl Iterator<Item = usize> {
         let within = |at: usize| (at < self.length).then_some(at);
         std::iter::successors(within(0), move |at| within(usize::from(self.next[*at])))
     }
 
+    /// How many there are.
     #[inline(always)]
-    fn count(&self) -> u64 {
+    pub fn count(&self) -> u64 {
         self.starts().count() as u64
     }
 }
@@ -210,67 +231,24 @@ fn numbered(rank: u32, at: usize) -> u32 {
     if rank == NONE { NONE } else { rank << PLACE | at as u32 }
 }
 
-/// Counts window by window.
-#[cold]
-fn count_long<L: Level>(level: L, tables: &Tables, piece: &[u8]) -> u64 {
-    let mut total = 0;
-    let mut from = 0;
-    let mut last: &[u8] = &[];
-    let mut known: (&[u8], &[u8]) = (&[], &[]);
-    loop {
-        let window = &piece[from..piece.len().min(from + WINDOW)];
-        let row = Row::<WINDOW>::merged(level, tables, window);
-        let first = row.starts().nth(1).unwrap_or(window.len());
-        let border = (last, &window[..first]);
-        // A long run of one thing has the same border everywhere.
-        if border != known && !agree(level, tables, border.0, border.1) {
-            return count_with_heap(tables, piece);
-        }
-        known = border;
-        if from + window.len() == piece.len() {
-            return total + row.count();
-        }
-        let mut kept = (0, 0, 0);
-        for (before, at) in row.starts().skip(1).enumerate() {
-            if at > window.len() - OVERLAP && before > 0 {
-                break;
-            }
-            kept = (before as u64 + 1, kept.2, at);
-        }
-        let (tokens, start, end) = kept;
-        if tokens == 0 {
-            return count_with_heap(tables, piece);
-        }
-        last = &window[start..end];
-        total += tokens;
-        from += end;
-    }
-}
-
-/// Whether two tokens stay as they are when they stand side by side.
-fn agree<L: Level>(level: L, tables: &Tables, first: &[u8], second: &[u8]) -> bool {
-    if first.is_empty() {
-        return true;
-    }
-    let both = [first, second].concat();
-    if both.len() > WINDOW {
-        return false;
-    }
-    let row = Row::<WINDOW>::merged(level, tables, &both);
-    row.starts().nth(1) == Some(first.len()) && row.count() == 2
-}
-
 /// Counts with the pairs in a heap: time n log n for any piece.
 #[cold]
-fn count_with_heap(tables: &Tables, piece: &[u8]) -> u64 {
+pub fn count_with_heap(tables: &Tables, piece: &[u8]) -> u64 {
     let end = piece.len();
-    let mut ids: Vec<u32> = piece.iter().map(|byte| tables.byte_id(*byte)).collect();
-    let mut next: Vec<usize> = (1..=end).collect();
-    let mut before: Vec<usize> = (0..end).map(|at| at.wrapping_sub(1)).collect();
-    let first_pairs = piece.windows(2).enumerate();
-    let pairs = first_pairs.map(|(at, two)| (tables.byte_pair(two[0], two[1]), at)).filter(|(rank, _)| *rank != NONE);
-    let mut heap: BinaryHeap<Reverse<(u32, usize)>> = pairs.map(Reverse).collect();
-    let mut count = end as u64;
+    let (mut ids, mut next, mut before) = (vec![NONE; end], vec![end; end], vec![0; end]);
+    let (mut count, mut last) = (0, 0);
+    let mut heap = BinaryHeap::new();
+    each_unit(tables, piece, |at, id, _| {
+        ids[at] = id;
+        (next[last], next[at], before[at]) = (at, end, last);
+        if at > 0 {
+            let rank = tables.pair(ids[last], id);
+            if rank != NONE {
+                heap.push(Reverse((rank, last)));
+            }
+        }
+        (last, count) = (at, count + 1);
+    });
     while let Some(Reverse((rank, at))) = heap.pop() {
         // A pair that has changed since it was put down is passed over.
         let joined = next[at];

@@ -10,6 +10,7 @@
 
 pub mod cache;
 pub mod class;
+pub mod long;
 pub mod make;
 pub mod merge;
 pub mod probe;
@@ -20,6 +21,7 @@ pub mod tables;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use make::Units;
 use probe::{Count, Scratch};
 use split::Pattern;
 use tables::Tables;
@@ -53,6 +55,11 @@ macro_rules! rules {
         }
 
         impl Rules {
+            /// What is merged by these rules.
+            const fn units(self) -> Units {
+                if matches!(self, Rules::Spaces) { Units::Chars } else { Units::Bytes }
+            }
+
             /// The rules that split as these regexes do, or `None` where there are none.
             #[must_use]
             pub fn of(steps: &[Step]) -> Option<Rules> {
@@ -86,6 +93,8 @@ rules! {
     Kimi = KIMI;
     /// DeepSeek.
     DeepSeek = DEEPSEEK;
+    /// SentencePiece vocabularies, whose texts are merged as a whole.
+    Spaces = WHOLE;
 }
 
 /// Counts with one encoding.
@@ -127,9 +136,23 @@ impl Engine {
     /// * `whole`: a piece that is a token is taken so, even where merging its bytes would not make it.
     #[must_use]
     pub fn made(tokens: &[&[u8]], whole: bool, rules: Rules) -> Option<Engine> {
-        let words = make::make(tokens, whole)?;
+        Engine::laid_out(make::make(tokens, whole, rules.units())?, rules)
+    }
+
+    /// Takes tables that were laid out before, or `None` where the words are something else.
+    #[must_use]
+    pub fn laid_out(words: Vec<u64>, rules: Rules) -> Option<Engine> {
         Tables::view(&words)?;
         Some(Engine::new(Words::Made(words), rules))
+    }
+
+    /// The layout.
+    #[must_use]
+    pub fn words(&self) -> &[u64] {
+        match &self.words {
+            Words::Embedded(words) => words,
+            Words::Made(words) => words,
+        }
     }
 
     fn new(words: Words, rules: Rules) -> Engine {
@@ -148,11 +171,7 @@ impl Engine {
     }
 
     fn tables(&self) -> Tables<'_> {
-        let words = match &self.words {
-            Words::Embedded(words) => words,
-            Words::Made(words) => words.as_slice(),
-        };
-        Tables::view(words).expect("checked when the engine was made")
+        Tables::view(self.words()).expect("checked when the engine was made")
     }
 }
 

@@ -74,13 +74,30 @@ impl<P: Pattern> Job for Count<'_, P> {
                 return total;
             }
             let batch = &text.as_bytes()[base..];
-            scratch.find_keys(level, tables, batch, pieces);
-            let missing = scratch.look_up(level, tables, pieces);
-            total += (pieces - missing) as u64;
-            if missing > 0 {
-                total += scratch.count_missing(level, tables, batch, missing);
-            }
+            total += level.run(LookUp { tables, scratch, batch, pieces });
         }
+    }
+}
+
+/// Counts the tokens of a batch that was split: a job of its own, which is the same for all patterns.
+struct LookUp<'a> {
+    tables: &'a Tables<'a>,
+    scratch: &'a mut Scratch,
+    /// The text from the batch on.
+    batch: &'a [u8],
+    pieces: usize,
+}
+
+impl Job for LookUp<'_> {
+    type Out = u64;
+
+    #[inline(always)]
+    fn run<L: Level>(self, level: L) -> u64 {
+        let LookUp { tables, scratch, batch, pieces } = self;
+        scratch.find_keys(level, tables, batch, pieces);
+        let missing = scratch.look_up(level, tables, pieces);
+        let found = (pieces - missing) as u64;
+        if missing == 0 { found } else { found + scratch.count_missing(level, tables, batch, missing) }
     }
 }
 
@@ -144,7 +161,10 @@ impl Scratch {
             } else {
                 let bytes = &batch[span];
                 total += self.cache.wide(bytes, || {
-                    if tables.is_rest(bytes, hash_bytes(bytes)) { 1 } else { merge::count(level, tables, bytes) }
+                    if tables.is_rest(bytes, hash_bytes(bytes)) {
+                        return 1;
+                    }
+                    merge::count(level, tables, bytes) + tables.unknown(bytes)
                 });
             }
         }
@@ -188,7 +208,8 @@ impl Scratch {
         }
         let Scratch { ends, keys, hashes, batch: lists, cache } = self;
         let bytes = |piece: &u32| (*piece, &batch[span(ends, *piece)]);
-        merge::count_many::<16, L>(level, tables, lists.short[..merging].iter().map(bytes), |piece, count| {
+        merge::merge_many::<16, L>(level, tables, lists.short[..merging].iter().map(bytes), |piece, starts| {
+            let count = u64::from(starts.count_ones()) + tables.unknown(bytes(&piece).1);
             cache.keep_short(hashes[piece as usize % ROOM], keys[piece as usize % ROOM], count);
             total += count;
         });
@@ -222,7 +243,8 @@ impl Scratch {
         let Scratch { ends, hashes, batch: lists, cache, .. } = self;
         let bytes = |piece: &u32| (*piece, &batch[span(ends, *piece)]);
         if merging > 0 {
-            merge::count_many::<32, L>(level, tables, lists.long[..merging].iter().map(bytes), |piece, count| {
+            merge::merge_many::<32, L>(level, tables, lists.long[..merging].iter().map(bytes), |piece, starts| {
+                let count = u64::from(starts.count_ones()) + tables.unknown(bytes(&piece).1);
                 cache.keep_long(hashes[piece as usize % ROOM], lists.long_keys[piece as usize % ROOM], count);
                 total += count;
             });

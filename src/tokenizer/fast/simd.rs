@@ -116,6 +116,9 @@ pub trait Job {
 
 /// What a processor can do.
 pub trait Level: Copy {
+    /// Does a job at this level, in a function of its own.
+    fn run<J: Job>(self, job: J) -> J::Out;
+
     /// Classifies a block.
     fn masks(self, block: &[u8; 64]) -> Masks;
 
@@ -187,6 +190,11 @@ fn transposed(rows: u64) -> u64 {
 }
 
 impl Level for Any {
+    #[inline(never)]
+    fn run<J: Job>(self, job: J) -> J::Out {
+        job.run(self)
+    }
+
     #[inline(always)]
     fn masks(self, block: &[u8; 64]) -> Masks {
         let mut found = [0_u64; 8];
@@ -235,7 +243,7 @@ pub fn dispatch<J: Job>(job: J) -> J::Out {
             return level.run(job);
         }
     }
-    job.run(Any)
+    Any.run(job)
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -268,13 +276,6 @@ pub mod x86 {
             all.then_some(Avx512(()))
         }
 
-        /// Does a job at this level.
-        #[inline]
-        pub fn run<J: Job>(self, job: J) -> J::Out {
-            // SAFETY: `detect` has found every feature that the function is compiled for.
-            unsafe { self.compiled(job) }
-        }
-
         #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
         fn compiled<J: Job>(self, job: J) -> J::Out {
             job.run(self)
@@ -282,6 +283,12 @@ pub mod x86 {
     }
 
     impl Level for Avx512 {
+        #[inline]
+        fn run<J: Job>(self, job: J) -> J::Out {
+            // SAFETY: `detect` has found every feature that the function is compiled for.
+            unsafe { self.compiled(job) }
+        }
+
         #[inline(always)]
         fn masks(self, block: &[u8; 64]) -> Masks {
             // SAFETY: the features are there, see `detect`; both loads read 64 bytes of arrays that have as many.
@@ -397,13 +404,6 @@ pub mod x86 {
             all.then_some(Avx2(()))
         }
 
-        /// Does a job at this level.
-        #[inline]
-        pub fn run<J: Job>(self, job: J) -> J::Out {
-            // SAFETY: `detect` has found every feature that the function is compiled for.
-            unsafe { self.compiled(job) }
-        }
-
         #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
         fn compiled<J: Job>(self, job: J) -> J::Out {
             job.run(self)
@@ -411,6 +411,12 @@ pub mod x86 {
     }
 
     impl Level for Avx2 {
+        #[inline]
+        fn run<J: Job>(self, job: J) -> J::Out {
+            // SAFETY: `detect` has found every feature that the function is compiled for.
+            unsafe { self.compiled(job) }
+        }
+
         #[inline(always)]
         fn masks(self, block: &[u8; 64]) -> Masks {
             // SAFETY: the features are there, see `detect`; each load reads 32 of the 64 bytes of the array.

@@ -2,8 +2,8 @@
 //!
 //! Two ways lead to the same pieces. [`Pattern::piece_end`] reads one piece character by character and knows all of
 //! Unicode. [`Pattern::starts`] does up to 64 bytes of ASCII at once: every byte is put into a class, a class is one bit
-//! for each byte, and the places where pieces start come out of shifts and additions of such words. Three families of
-//! patterns are all there are: [`gpt4`] with its variants, [`gpt2`] and [`deepseek`].
+//! for each byte, and the places where pieces start come out of shifts and additions of such words. Four families of
+//! patterns are all there are: [`gpt4`] with its variants, [`gpt2`], [`deepseek`], and [`spaces`] for SentencePiece.
 //!
 //! `starts` is anchored: its first byte is the start of a piece, so nothing before it matters. It answers for as many
 //! bytes as it can be sure of, and [`Walker`] goes on at the last start that is certain. What no block can decide (a
@@ -14,6 +14,7 @@
 mod deepseek;
 mod gpt2;
 mod gpt4;
+mod spaces;
 
 use super::class::{self, kind};
 use super::simd::{Level, Masks};
@@ -22,6 +23,7 @@ use super::tables::Tables;
 pub use deepseek::DeepSeek;
 pub use gpt2::Gpt2;
 pub use gpt4::{Cl100k, Endings, Kimi, Llama3, O200k, Qwen2, Qwen3, Tekken};
+pub use spaces::Spaces;
 
 /// Bytes that are classified at once.
 pub const BLOCK: usize = 64;
@@ -38,7 +40,7 @@ const REACH: usize = 1 << 28;
 /// How an encoding splits its texts.
 pub trait Pattern: Copy {
     /// Where the piece that begins at `at` ends.
-    fn piece_end(text: &[u8], at: usize) -> usize;
+    fn piece_end(tables: &Tables, text: &[u8], at: usize) -> usize;
 
     /// Finds the starts in a block whose first byte is one.
     ///
@@ -267,7 +269,7 @@ impl<'a> Walker<'a> {
     #[inline]
     fn one<P: Pattern>(&mut self, tables: &Tables, base: usize, ends: &mut [u32; ROOM], mut count: usize) -> usize {
         if self.at >= self.piece_end {
-            self.piece_end = P::piece_end(self.text, self.at);
+            self.piece_end = P::piece_end(tables, self.text, self.at);
         }
         let piece = &self.text[..self.piece_end];
         if self.piece_end - self.at > 5 {

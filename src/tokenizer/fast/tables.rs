@@ -11,6 +11,8 @@
 //! | `rest` | the same for longer tokens and for those whose line was full |
 //! | `pairs` | what two neighbouring tokens merge into; a perfect hash, so one look is the answer |
 //! | `byte_ids`, `byte_pairs` | the same for single bytes, as plain arrays |
+//! | `unit_pages`, `unit_ids` | the ids of characters, where those are merged and not bytes |
+//! | `follows` | whether some token has one of two ASCII characters right behind the other, where those are merged |
 //! | `chars`, `tails`, `heads` | whether any token reaches across the border of two characters of three bytes |
 
 /// No token.
@@ -20,7 +22,7 @@ pub const NONE: u32 = u32::MAX;
 pub const ID_BITS: u32 = 18;
 
 /// First word of a layout; another number means another layout.
-pub const VERSION: u64 = 0x4642_4641_5354_0001;
+pub const VERSION: u64 = 0x4642_4641_5354_0002;
 
 /// Longest piece that is looked up in `short`.
 pub const SHORT: usize = 15;
@@ -51,10 +53,22 @@ pub enum Part {
     Chars,
     Tails,
     Heads,
+    UnitPages,
+    UnitIds,
+    Follows,
 }
 
 /// How many there are.
-pub const PARTS: usize = Part::Heads as usize + 1;
+pub const PARTS: usize = Part::Follows as usize + 1;
+
+/// Words of the table of ASCII neighbours: two for each first character.
+pub const FOLLOWS: usize = 256;
+
+/// Code points whose ids stand together.
+pub const PAGE: usize = 256;
+
+/// Pages of all code points.
+pub const PAGES: usize = 0x11_0000 / PAGE;
 
 /// A cache line: four keys of pieces of up to [`SHORT`] bytes, or two of up to [`LONG`]; a key of zeros is free.
 pub type Line = [u64; 8];
@@ -73,6 +87,9 @@ pub struct Tables<'a> {
     chars: &'a [u64; 1 << (CHAR_BITS - 6)],
     tails: &'a [u64; 1 << 10],
     heads: &'a [u64; 1 << 10],
+    unit_pages: &'a [u16],
+    unit_ids: &'a [u32],
+    follows: &'a [u64; FOLLOWS],
     factor: u64,
 }
 
@@ -101,6 +118,9 @@ impl<'a> Tables<'a> {
             chars: part(Part::Chars)?.try_into().ok()?,
             tails: part(Part::Tails)?.try_into().ok()?,
             heads: part(Part::Heads)?.try_into().ok()?,
+            unit_pages: bytemuck::cast_slice(part(Part::UnitPages)?),
+            unit_ids: bytemuck::cast_slice(part(Part::UnitIds)?),
+            follows: part(Part::Follows)?.try_into().ok()?,
             factor: words[1],
         };
         let hashed = [tables.short.len(), tables.long.len(), tables.rest_slots.len(), tables.pairs.len()];
@@ -121,6 +141,59 @@ impl<'a> Tables<'a> {
     #[must_use]
     pub fn byte_pair(&self, first: u8, second: u8) -> u32 {
         self.byte_pairs[usize::from(first) << 8 | usize::from(second)]
+    }
+
+    /// Whether characters are merged, and not bytes.
+    #[inline(always)]
+    #[must_use]
+    pub fn merges_chars(&self) -> bool {
+        !self.unit_pages.is_empty()
+    }
+
+    /// The id of the character that a text begins with, or [`NONE`] where it is no token, and its length in bytes.
+    ///
+    /// A byte that is no whole character is taken by itself.
+    #[inline(always)]
+    #[must_use]
+    pub fn char_id(&self, text: &[u8]) -> (u32, usize) {
+        let low = |byte: u8| u32::from(byte & 0x3f);
+        let (code, length) = match *text {
+            [a, ..] if a < 0x80 => (u32::from(a), 1),
+            [a, b, ..] if a & 0xe0 == 0xc0 => (u32::from(a & 0x1f) << 6 | low(b), 2),
+            [a, b, c, ..] if a & 0xf0 == 0xe0 => (u32::from(a & 0x0f) << 12 | low(b) << 6 | low(c), 3),
+            [a, b, c, d, ..] if a & 0xf8 == 0xf0 => {
+                (u32::from(a & 0x07) << 18 | low(b) << 12 | low(c) << 6 | low(d), 4)
+            }
+            _ => return (NONE, 1),
+        };
+        let page = self.unit_pages.get(code as usize / PAGE).copied().unwrap_or(0);
+        let id = self.unit_ids.get(usize::from(page) * PAGE + code as usize % PAGE);
+        (id.copied().unwrap_or(NONE), length)
+    }
+
+    /// Whether some token may have the two bytes of a text side by side, as far as ASCII goes.
+    #[inline(always)]
+    #[must_use]
+    pub fn may_join(&self, first: u8, second: u8) -> bool {
+        let at = follow_bit(first, second);
+        self.follows[at >> 6] >> (at & 63) & 1 != 0
+    }
+
+    /// Tokens that characters which are none cost beyond one each: a token for each of their bytes.
+    #[inline(always)]
+    #[must_use]
+    pub fn unknown(&self, piece: &[u8]) -> u64 {
+        if self.merges_chars() { self.unknown_bytes(piece) } else { 0 }
+    }
+
+    fn unknown_bytes(&self, piece: &[u8]) -> u64 {
+        let (mut at, mut more) = (0, 0);
+        while at < piece.len() {
+            let (id, length) = self.char_id(&piece[at..]);
+            more += if id == NONE { length as u64 - 1 } else { 0 };
+            at += length;
+        }
+        more
     }
 
     /// What two tokens merge into, or [`NONE`].
@@ -319,6 +392,13 @@ pub fn long_key(piece: &[u8]) -> [u64; 4] {
     block.as_flattened_mut()[..piece.len()].copy_from_slice(piece);
     block[3][7] = piece.len() as u8;
     block.map(u64::from_le_bytes)
+}
+
+/// The bit of two neighbouring bytes; all that are not ASCII share those of U+007F.
+#[inline(always)]
+#[must_use]
+pub fn follow_bit(first: u8, second: u8) -> usize {
+    usize::from(first.min(0x7f)) << 7 | usize::from(second.min(0x7f))
 }
 
 /// The bit of two whole neighbouring characters.

@@ -178,7 +178,7 @@ fn uncut() -> &'static [u64] {
     static WORDS: LazyLock<Vec<u64>> = LazyLock::new(|| {
         let bytes: Vec<[u8; 1]> = (0..=255).map(|byte| [byte]).collect();
         let tokens: Vec<&[u8]> = bytes.iter().map(|byte| &byte[..]).chain([&b"abc"[..]]).collect();
-        super::make::make(&tokens, true).unwrap()
+        super::make::make(&tokens, true, super::make::Units::Bytes).unwrap()
     });
     &WORDS
 }
@@ -196,9 +196,10 @@ fn ends_on_every_level<P: split::Pattern>(pattern: P, text: &str) -> Vec<Vec<usi
 }
 
 fn pieces<P: split::Pattern>(_: P, text: &str) -> Vec<&str> {
+    let tables = Tables::view(uncut()).unwrap();
     let (mut pieces, mut at) = (Vec::new(), 0);
     while at < text.len() {
-        let end = P::piece_end(text.as_bytes(), at);
+        let end = P::piece_end(&tables, text.as_bytes(), at);
         pieces.push(&text[at..end]);
         at = end;
     }

@@ -1,15 +1,16 @@
-//! DeepSeek's rules, which are three steps: numbers are set apart, then ideographs and kana, and each text between them
-//! is split into words as if it stood alone.
+//! DeepSeek's rules, which are three steps: numbers are set apart, then runs of ideographs and kana, and each such run
+//! and each text between is split into words as if it stood alone.
 
 use super::super::class::{self, kind};
 use super::super::simd::Masks;
+use super::super::tables::Tables;
 use super::{Pattern, Starts, below, blank_end, blank_starts, number_end, number_starts, tails};
 
 /// DeepSeek.
 #[derive(Clone, Copy, Debug)]
 pub struct DeepSeek;
 
-/// What a character is to the last step.
+/// What a character is to the last step, in a text that is of ideographs and kana ([`kind::APART`]) or of none.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
     /// A letter or a mark.
@@ -20,16 +21,16 @@ enum Class {
     Break,
     /// Controls, characters of format, and those that are not assigned.
     Other,
-    /// A character that an earlier step has set apart, or the end of the text.
+    /// What is in another text after the earlier steps, or the end.
     End,
 }
 
 impl Class {
     #[inline(always)]
-    fn of(flags: u8) -> Class {
+    fn of(flags: u8, apart: u8) -> Class {
         match flags & kind::BITS {
             kind::END | kind::NUMBER => Class::End,
-            _ if flags & kind::APART != 0 => Class::End,
+            _ if flags & kind::APART != apart => Class::End,
             ..=kind::MARK => Class::Letter,
             kind::SPACE => Class::Space,
             kind::BLANK => Class::Blank,
@@ -40,34 +41,34 @@ impl Class {
     }
 
     #[inline(always)]
-    fn at(text: &[u8], at: usize) -> (Class, usize) {
+    fn at(text: &[u8], at: usize, apart: u8) -> (Class, usize) {
         let (flags, length) = class::at(text, at);
-        (Class::of(flags), length)
+        (Class::of(flags, apart), length)
     }
 }
 
 impl Pattern for DeepSeek {
     #[inline]
-    fn piece_end(text: &[u8], at: usize) -> usize {
+    fn piece_end(_: &Tables, text: &[u8], at: usize) -> usize {
         let (flags, length) = class::at(text, at);
         let next = at + length;
         if flags & kind::BITS == kind::NUMBER {
             return number_end(text, next, 3);
         }
-        if flags & kind::APART != 0 {
-            return apart_end(text, next);
-        }
-        let (second, _) = Class::at(text, next);
-        match Class::of(flags) {
-            Class::Letter => run_end(text, next, Class::Letter),
+        let apart = flags & kind::APART;
+        let (second, _) = Class::at(text, next, apart);
+        match Class::of(flags, apart) {
+            Class::Letter => run_end(text, next, apart, Class::Letter),
             Class::Sign if text[at] < 0x80 && text.get(next).is_some_and(u8::is_ascii_alphabetic) => {
                 next + text[next..].iter().take_while(|byte| byte.is_ascii_alphabetic()).count()
             }
-            Class::Sign => signs_end(text, next),
-            Class::Space | Class::Blank | Class::Other if second == Class::Letter => run_end(text, next, Class::Letter),
-            Class::Space if second == Class::Sign => signs_end(text, next),
-            Class::Other => others_end(text, next),
-            _ => blank_end(text, at, |stop| Class::of(stop) == Class::End, false),
+            Class::Sign => signs_end(text, next, apart),
+            Class::Space | Class::Blank | Class::Other if second == Class::Letter => {
+                run_end(text, next, apart, Class::Letter)
+            }
+            Class::Space if second == Class::Sign => signs_end(text, next, apart),
+            Class::Other => others_end(text, next, apart),
+            _ => blank_end(text, at, |stop| Class::of(stop, apart) == Class::End, false),
         }
     }
 
@@ -90,26 +91,14 @@ impl Pattern for DeepSeek {
     }
 }
 
-/// The end of ideographs and kana.
-#[inline]
-fn apart_end(text: &[u8], mut at: usize) -> usize {
+#[inline(always)]
+fn run_end(text: &[u8], mut at: usize, apart: u8, of: Class) -> usize {
     loop {
-        // U+5000 to U+8FFF, all of them.
-        while matches!(text.get(at), Some(0xe5..=0xe8)) {
+        // U+5000 to U+8FFF, letters that are set apart, all of them.
+        while apart != 0 && of == Class::Letter && matches!(text.get(at), Some(0xe5..=0xe8)) {
             at += 3;
         }
-        let (flags, length) = class::at(text, at);
-        if flags & kind::APART == 0 {
-            return at;
-        }
-        at += length;
-    }
-}
-
-#[inline(always)]
-fn run_end(text: &[u8], mut at: usize, of: Class) -> usize {
-    loop {
-        let (class, length) = Class::at(text, at);
+        let (class, length) = Class::at(text, at, apart);
         if class != of {
             return at;
         }
@@ -119,17 +108,17 @@ fn run_end(text: &[u8], mut at: usize, of: Class) -> usize {
 
 /// The end of signs that have begun before `at`, with the line breaks after them.
 #[inline]
-fn signs_end(text: &[u8], at: usize) -> usize {
-    let signs = run_end(text, at, Class::Sign);
+fn signs_end(text: &[u8], at: usize, apart: u8) -> usize {
+    let signs = run_end(text, at, apart, Class::Sign);
     signs + text[signs..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
 }
 
 /// The end of characters that no rule knows, one of which is before `at`: the last before a letter belongs to that.
 #[inline]
-fn others_end(text: &[u8], mut at: usize) -> usize {
+fn others_end(text: &[u8], mut at: usize, apart: u8) -> usize {
     loop {
-        let (class, length) = Class::at(text, at);
-        if class != Class::Other || Class::at(text, at + length).0 == Class::Letter {
+        let (class, length) = Class::at(text, at, apart);
+        if class != Class::Other || Class::at(text, at + length, apart).0 == Class::Letter {
             return at;
         }
         at += length;

@@ -3,6 +3,7 @@
 
 use super::super::class::kind;
 use super::super::simd::Masks;
+use super::super::tables::Tables;
 use super::{Pattern, Starts, below, han_end, kind_at, run_end};
 
 /// GPT-2, GPT-3, Claude 1 and 2, GPT-NeoX.
@@ -11,7 +12,7 @@ pub struct Gpt2;
 
 impl Pattern for Gpt2 {
     #[inline]
-    fn piece_end(text: &[u8], at: usize) -> usize {
+    fn piece_end(_: &Tables, text: &[u8], at: usize) -> usize {
         if let Some(length) = contraction(|n| text.get(at + n).copied().unwrap_or(0)) {
             return at + length;
         }

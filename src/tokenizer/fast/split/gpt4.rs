@@ -2,6 +2,7 @@
 
 use super::super::class::{self, kind};
 use super::super::simd::Masks;
+use super::super::tables::Tables;
 use super::{
     Pattern, Starts, below, blank_end, blank_starts, han_end, kind_at, number_end, number_starts, run_end, tails,
 };
@@ -37,7 +38,7 @@ pub trait Variant: Copy {
 
 impl<P: Variant> Pattern for P {
     #[inline]
-    fn piece_end(text: &[u8], at: usize) -> usize {
+    fn piece_end(_: &Tables, text: &[u8], at: usize) -> usize {
         let (flags, length) = class::at(text, at);
         let first = flags & kind::BITS;
         if P::HAN && flags & kind::HAN != 0 {
