@@ -9,8 +9,8 @@
 //! is: it gets each text as one line of JSON and answers with one line, the count; `examples/sentencepiece_counts.py`
 //! does so for SentencePiece itself.
 //!
-//! The texts are made of words, scripts, whitespace, digits, marks, long runs and pieces of this repository's own test
-//! texts; each is counted as a whole and again as a stream. One line of CSV a tokenizer says how many there were.
+//! The texts are made of words, scripts, whitespace, digits, marks, long runs, strings that some rule treats apart, the
+//! encoding's own symbols, runs that end where a batch does, and pieces of this repository's own test texts; each is counted as a whole and again as a stream. One line of CSV a tokenizer says how many there were.
 
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Write};
@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use std::{cell::RefCell, env};
 
 use farebox::tokenizer::reference::Reference;
+use farebox::tokenizer::vocab::{Tokens, frames};
 use farebox::tokenizer::{Basis, StreamCounter, TOKENIZERS, from_file, load};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -56,6 +57,35 @@ fn answers_of(program: &str, arguments: &[String]) -> Result<Count> {
     }))
 }
 
+/// Strings that some rule treats apart: white space of all kinds, contractions, marks, numbers that are no digits, the
+/// edges of Han and kana, what is not assigned.
+#[rustfmt::skip]
+const ODD: &[&str] = &[
+    " ", "  ", "\n", "\r\n", "\r", "\t", "\n\n", " \n", "\n ", " \r\n", "\r\n\r\n", "\u{b}", "\u{c}", "\u{85}", "\u{a0}",
+    "\u{1680}", "\u{180e}", "\u{2003}", "\u{2028}", "\u{2029}", "\u{202f}", "\u{205f}", "\u{3000}", "\u{feff}", "\u{200b}",
+    "'", "'s", "'S", "'\u{17f}", "'t", "'re", "'Re", "'rE", "'VE", "'m", "'ll", "'LL", "'lL", "'d", "'k", "'\u{212a}", "n't",
+    "\u{2019}s", "''s", "x's", "X'LLs", "1's",
+    "\u{300}", "e\u{301}", "\u{e4d}", "\u{1bc82}", "\u{16ff0}", "\u{200d}", "\u{fe0f}", "\u{ad}",
+    "\u{b2}", "\u{2167}", "\u{661}", "\u{96c}", "\u{3007}", "\u{3021}", "\u{ff11}", "\u{bd}", "\u{2460}", "\u{1d7ce}",
+    "\u{4e00}", "\u{9fa5}", "\u{9fa6}", "\u{9fff}", "\u{3400}", "\u{20000}", "\u{2e80}", "\u{2f00}", "\u{3005}", "\u{3006}",
+    "\u{3040}", "\u{3041}", "\u{3099}", "\u{309b}", "\u{30a0}", "\u{30a2}", "\u{30fb}", "\u{30fc}", "\u{30ff}", "\u{31f0}",
+    "\u{ac00}", "\u{d7a3}", "\u{1100}\u{1161}", "\u{fa10}", "\u{ff76}\u{ff9e}", "\u{fb01}", "\u{2126}", "\u{1e9e}", "\u{130}",
+    "\u{1c5}", "\u{2b0}", "\u{aa}", "\u{24b6}", "\u{378}", "\u{e000}", "\u{10ffff}", "\0", "\u{1}", "\u{7f}", "\u{9f}",
+    "<td>", "</li>", "\u{2581}", "\u{2581}\u{2581}", "/", "//", ".\n/", "!\n", "(a", "$\u{e9}", "123456", "1", "=", "-", "_", "<|endoftext|>",
+];
+
+/// The strings that an encoding finds before it merges.
+fn symbols(name: &str) -> Result<Vec<String>> {
+    let frame = match name {
+        "qwen2" => frames::QWEN2_SYMBOLS,
+        "deepseek_v3" => frames::DEEPSEEK_V3_SYMBOLS,
+        "gpt_neox" => frames::GPT_NEOX_SYMBOLS,
+        "gemma3" => frames::GEMMA3_SYMBOLS,
+        _ => return Ok(Vec::new()),
+    };
+    Ok(Tokens::unpack(frame)?.iter().map(|symbol| String::from_utf8_lossy(symbol).into_owned()).collect())
+}
+
 /// A small generator of random numbers (xorshift).
 struct Random(u64);
 
@@ -67,12 +97,23 @@ impl Random {
         (self.0 % end as u64) as usize
     }
 
-    fn text(&mut self, sources: &[Vec<char>]) -> String {
+    fn text(&mut self, sources: &[Vec<char>], symbols: &[String]) -> String {
         let mut text = String::new();
         for _ in 0..=self.below(24) {
-            self.part(sources, &mut text);
+            match self.below(12) {
+                0 if !symbols.is_empty() => text.push_str(&symbols[self.below(symbols.len())]),
+                1 => self.up_to_a_border(&mut text),
+                _ => self.part(sources, &mut text),
+            }
         }
         text
+    }
+
+    /// Short pieces up to where a batch of 256 pieces or a block of 64 bytes ends, give or take a few.
+    fn up_to_a_border(&mut self, text: &mut String) {
+        let piece = [" a", "a ", "1 ", "\n", "!a", "x", "\u{4e2d}", "\u{e9} "][self.below(8)];
+        let border = [62, 126, 254, 382, 510][self.below(5)];
+        text.push_str(&piece.repeat(border + self.below(6)));
     }
 
     fn part(&mut self, sources: &[Vec<char>], text: &mut String) {
@@ -99,10 +140,6 @@ impl Random {
             (0xfe00, 0xffef),
             (0x1f300, 0x1faff),
             (0x10000, 0x10ffff),
-        ];
-        const ODD: [&str; 16] = [
-            " ", "  ", "\n", "\r\n", "\t", "\n\n", " \n", "'s", "'LL", "n't", "<td>", "</li>", "\u{2581}", "/",
-            "123456", "\u{3000}",
         ];
         let length = 1 + self.below(8);
         match self.below(5) {
@@ -138,11 +175,12 @@ fn compare(name: &str, time: Duration, by: &[String]) -> Result<u64> {
     .iter()
     .map(|text| text.chars().collect())
     .collect();
+    let symbols = symbols(name)?;
     let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ u64::from(std::process::id()));
     let start = Instant::now();
     let (mut texts, mut bytes, mut differences) = (0, 0, 0);
     while start.elapsed() < time && differences < ENOUGH {
-        let text = random.text(&sources);
+        let text = random.text(&sources, &symbols);
         let (a, b) = (ours.count(&text).tokens, reference(&text)?);
         let mut counter = StreamCounter::new(ours.clone());
         text.char_indices().for_each(|(at, c)| counter.push(&text[at..at + c.len_utf8()]));

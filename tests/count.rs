@@ -74,3 +74,29 @@ fn a_budget_says_where_to_cut_and_fails() {
     farebox(["count", "-m", "gpt-4o", "--text", "a", "--budget", "-1"]).run().code(2);
     farebox(["count", "-m", "gpt-4o", "--text", "a", "--tree", "--min-share", "101"]).run().code(2).says("100 percent");
 }
+
+#[test]
+fn tables_are_kept_where_they_may_be_and_only_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("cache");
+    let files = || -> Vec<Vec<u8>> {
+        let entries = std::fs::read_dir(&folder).into_iter().flatten();
+        entries.map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect()
+    };
+    let count = |more: &[(&str, &str)]| {
+        let run = farebox(["count", "--text", "hello world", "--tokenizer", "r50k_base"]);
+        let run = more.iter().fold(run.env("FAREBOX_CACHE_DIR", &folder), |run, (name, value)| run.env(name, value));
+        let ran = run.run().code(0);
+        assert_eq!(ran.stderr, "");
+        ran.stdout
+    };
+    let first = count(&[("FAREBOX_NO_CACHE", "1")]);
+    assert!(files().is_empty());
+    assert_eq!(count(&[]), first);
+    let kept = files();
+    assert_eq!((kept.len(), count(&[])), (1, first.clone()));
+    let path = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    std::fs::write(&path, &kept[0][..kept[0].len() / 2]).unwrap();
+    assert_eq!((count(&[]), files()), (first.clone(), kept));
+    assert_eq!(count(&[("FAREBOX_CACHE_DIR", path.to_str().unwrap())]), first);
+}

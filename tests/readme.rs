@@ -27,6 +27,7 @@ fn output_of(command: &str) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_farebox"))
         .args(&words[1..])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("FAREBOX_CACHE_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/tables"))
         .output()
         .expect("the binary runs");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");

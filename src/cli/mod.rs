@@ -59,7 +59,8 @@ use crate::error::Error;
 #[command(
     after_help = "Exit codes: 0 fine · 1 a budget or rule failed · 2 bad arguments or configuration · 3 something \
 could not be priced and --strict was given · 4 only staleness or retirement failed · 5 I/O.\n\n\
-Everything is computed on this machine: vocabularies and prices are inside the program."
+Everything is computed on this machine: vocabularies and prices are inside the program. Tables of vocabularies are kept in the \
+cache folder of the system or in FAREBOX_CACHE_DIR; FAREBOX_NO_CACHE=1 keeps none."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]

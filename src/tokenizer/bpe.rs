@@ -392,7 +392,7 @@ mod tests {
 
     #[test]
     fn hard_texts_count_as_the_slow_way_does() {
-        let texts = hard_texts::texts(3_000);
+        let texts = hard_texts::texts(12_000);
         for encoding in all() {
             assert!(matches!(encoding.counter().way, Way::Fast(_)), "{}", encoding.name);
             let slow = slow(encoding);

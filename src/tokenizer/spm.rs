@@ -326,7 +326,7 @@ mod tests {
 
     #[test]
     fn hard_texts_count_as_the_slow_way_does() {
-        let texts = hard_texts::texts(3_000);
+        let texts = hard_texts::texts(12_000);
         for (model, slow) in MODELS.iter().zip(SLOW.iter()) {
             assert!(matches!(model.loaded().way, Way::Fast(_)), "{}", model.name);
             for (about, text) in &texts {

@@ -16,6 +16,7 @@ pub struct Farebox {
 pub fn farebox<'a>(args: impl IntoIterator<Item = &'a str>) -> Farebox {
     let mut command = Command::new(env!("CARGO_BIN_EXE_farebox"));
     command.args(args).current_dir(env!("CARGO_MANIFEST_DIR"));
+    command.env("FAREBOX_CACHE_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/tables"));
     for variable in
         ["NO_COLOR", "CLICOLOR_FORCE", "CLICOLOR", "COLUMNS", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
     {

@@ -225,16 +225,7 @@ impl<L: Level> Long<'_, L> {
             let row = self.window(from, end);
             let count = row.count();
             let first = from..row.starts().nth(1).map_or(end, |start| from + start);
-            // Up to the first token that begins in the last bytes: how many, and the last two.
-            let (mut seen, mut two, mut tail) = (0, [from; 2], 0_u64);
-            for start in row.starts().map(|start| from + start) {
-                if tail == 0 {
-                    (seen, two) = (seen + 1, [two[1], start]);
-                }
-                if start + BLOCK >= end {
-                    tail |= 1 << (start + BLOCK - end);
-                }
-            }
+            let starts: Vec<usize> = row.starts().map(|start| from + start).collect();
             if let Some(last) = last
                 && !self.stand(last, first)
             {
@@ -243,16 +234,20 @@ impl<L: Level> Long<'_, L> {
             if end == piece.len() {
                 return Some((None, total + count));
             }
-            let [before, start] = two;
-            if start == from {
-                return None;
+            // Tokens as long as this are only made where there is room for them.
+            let short = starts.partition_point(|start| start + BLOCK < end);
+            if let (Some(start), Some(before)) = (starts.get(short), starts.get(short.wrapping_sub(1)))
+                && start - before <= STEP / 2
+                && end > until
+            {
+                let base = end - BLOCK;
+                let borders = starts[short..].iter().fold(1 << BLOCK, |bits, start| bits | 1_u64 << (start - base));
+                let tail = Tail { base, borders, from: (start - base) as u32, before: Some(*before) };
+                return Some((Some(tail), total + short as u64));
             }
-            total += seen - 1;
-            if tail != 0 && end > until {
-                let from = tail.trailing_zeros();
-                let borders = tail | 1 << BLOCK;
-                return Some((Some(Tail { base: end - BLOCK, borders, from, before: Some(before) }), total));
-            }
+            let sure = starts.partition_point(|start| start + 2 * BLOCK < end).max(2) - 1;
+            let (start, before) = (*starts.get(sure)?, starts[sure - 1]);
+            total += sure as u64;
             (last, from) = (Some(before..start), start);
         }
     }

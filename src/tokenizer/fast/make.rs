@@ -146,7 +146,7 @@ fn rest(tokens: &[&[u8]]) -> (Vec<u64>, Vec<u8>) {
 
 /// Which two tokens each token is merged from.
 ///
-/// Merging the bytes of a token by itself ends with two parts and then the token; no text ever makes it from other
+/// Merging the units of a token by itself ends with two parts and then the token; no text ever makes it from other
 /// parts, because all merges inside of it are then the same. So there is at most one pair for each token.
 struct Merges {
     /// Ids of the characters that are tokens, where those are merged.
@@ -177,42 +177,20 @@ impl Merges {
             [byte] => byte_ids[usize::from(*byte)],
             _ => by_char.get(unit).copied().unwrap_or(NONE),
         };
-        let mut found = Found::with_room_for(tokens.len());
-        let mut byte_pairs = vec![NONE; 1 << 16];
-        let mut made = vec![true; tokens.len()];
-        let (mut ids, mut ranks, mut starts) = (Vec::new(), Vec::new(), Vec::new());
-        let mut later = Vec::new();
-        for (id, token) in tokens.iter().enumerate() {
+        let mut merging = Merging::with_room_for(tokens.len());
+        let mut starts = Vec::new();
+        for id in by_length(tokens, units) {
+            let token = tokens[id as usize];
             starts.clear();
             starts.extend(units.starts(token));
-            if starts.len() < 2 {
-                continue;
-            }
             let ends = starts.iter().skip(1).copied().chain([token.len()]);
-            ids.clear();
-            ids.extend(starts.iter().zip(ends).map(|(start, end)| unit_id(&token[*start..end])));
-            if ids.contains(&NONE) {
-                made[id] = false;
-                continue;
-            }
-            merge(&mut ids, &mut ranks, &found);
-            match ids[..] {
-                [first, second] => {
-                    found.insert(pair_key(first, second), id as u32);
-                    if let [a, b] = **token {
-                        byte_pairs[usize::from(a) << 8 | usize::from(b)] = id as u32;
-                    }
-                }
-                _ => later.push(id),
-            }
+            merging.push(id, starts.iter().zip(ends).map(|(start, end)| unit_id(&token[*start..end])));
         }
-        // Tokens that need a token of a higher rank than their own, or that nothing makes.
-        let by_bytes: rustc_hash::FxHashMap<&[u8], u32> =
-            if later.is_empty() { Default::default() } else { tokens.iter().copied().zip(0..).collect() };
-        for id in later {
-            match last_two(tokens[id], units, &by_bytes) {
-                Some((first, second)) => found.insert(pair_key(first, second), id as u32),
-                None => made[id] = false,
+        let (found, made) = merging.finish();
+        let mut byte_pairs = vec![NONE; 1 << 16];
+        if units == Units::Bytes {
+            for (first, second) in (0..1 << 16).map(|both| (both >> 8, both & 0xff)) {
+                byte_pairs[first << 8 | second] = found.get(pair_key(byte_ids[first], byte_ids[second]));
             }
         }
         Some(Merges { char_ids, byte_ids, byte_pairs, pairs: found.entries(), made })
@@ -253,35 +231,131 @@ fn follows(tokens: &[&[u8]]) -> Vec<u64> {
     words
 }
 
-/// Joins the pair of the lowest id, the leftmost first, until there is none.
-fn merge(ids: &mut Vec<u32>, ranks: &mut Vec<u32>, found: &Found) {
-    let pair = |first, second| found.get(pair_key(first, second));
-    ranks.clear();
-    ranks.extend(ids.windows(2).map(|two| pair(two[0], two[1])));
-    loop {
-        let rank = ranks.iter().fold(NONE, |lowest, rank| lowest.min(*rank));
-        let Some(at) = ranks.iter().position(|other| *other == rank).filter(|_| rank != NONE) else { return };
-        ids[at] = rank;
-        ids.remove(at + 1);
-        ranks.remove(at);
-        if let (Some(rank), Some(next)) = (ranks.get_mut(at), ids.get(at + 1)) {
-            *rank = pair(ids[at], *next);
+/// The tokens of two and more units, the shortest first.
+fn by_length(tokens: &[&[u8]], units: Units) -> Vec<u32> {
+    let length = |token: &[u8]| if units == Units::Bytes { token.len() } else { units.starts(token).count() };
+    let lengths: Vec<u32> = tokens.iter().map(|token| length(token) as u32).collect();
+    let mut order: Vec<u32> = (0..tokens.len() as u32).filter(|id| lengths[*id as usize] > 1).collect();
+    order.sort_by_key(|id| lengths[*id as usize]);
+    order
+}
+
+/// Tokens that are merged side by side, so that none waits for the memory of another.
+const SIDE: usize = 16;
+
+/// A token whose units are being merged.
+#[derive(Clone, Default)]
+struct Lane {
+    id: u32,
+    ids: Vec<u32>,
+    /// What each neighbours make.
+    ranks: Vec<u32>,
+    /// Where two have just been joined.
+    at: usize,
+}
+
+impl Lane {
+    /// Joins the lowest pair, unless there is none or only two tokens are left.
+    fn join(&mut self) -> bool {
+        if self.ids.len() <= 2 {
+            return false;
         }
-        if at > 0 {
-            ranks[at - 1] = pair(ids[at - 1], ids[at]);
+        let rank = self.ranks.iter().fold(NONE, |lowest, rank| lowest.min(*rank));
+        let Some(at) = self.ranks.iter().position(|other| *other == rank).filter(|_| rank != NONE) else {
+            return false;
+        };
+        self.ids[at] = rank;
+        self.ids.remove(at + 1);
+        self.ranks.remove(at);
+        self.at = at;
+        true
+    }
+
+    /// Looks up what the joined token makes with its neighbours.
+    #[inline(always)]
+    fn look_up(&mut self, found: &Found) {
+        let (at, id) = (self.at, self.ids[self.at]);
+        let next = self.ids.get(at + 1).map(|next| found.get(pair_key(id, *next)));
+        let before = at.checked_sub(1).map(|before| found.get(pair_key(self.ids[before], id)));
+        if let (Some(rank), Some(next)) = (self.ranks.get_mut(at), next) {
+            *rank = next;
+        }
+        if let (Some(rank), Some(before)) = (self.ranks.get_mut(at.wrapping_sub(1)), before) {
+            *rank = before;
         }
     }
 }
 
-/// The last two parts of a token when its units are merged by the ranks of what they make.
-fn last_two(token: &[u8], units: Units, ranks: &rustc_hash::FxHashMap<&[u8], u32>) -> Option<(u32, u32)> {
-    let mut starts: Vec<usize> = units.starts(token).chain([token.len()]).collect();
-    while starts.len() > 3 {
-        let rank = |at: &usize| ranks.get(&token[starts[*at]..starts[at + 2]]).copied().unwrap_or(NONE);
-        let lowest = (0..starts.len() - 2).min_by_key(rank).filter(|at| rank(at) != NONE)?;
-        starts.remove(lowest + 1);
+/// Merges tokens in the order of their lengths: all that is made inside of a token is shorter, and found before.
+struct Merging {
+    lanes: Vec<Lane>,
+    busy: usize,
+    /// Units of the tokens that are merged.
+    length: usize,
+    found: Found,
+    made: Vec<bool>,
+}
+
+impl Merging {
+    fn with_room_for(tokens: usize) -> Merging {
+        let found = Found::with_room_for(tokens);
+        Merging { lanes: vec![Lane::default(); SIDE], busy: 0, length: 0, found, made: vec![true; tokens] }
     }
-    Some((*ranks.get(&token[..starts[1]])?, *ranks.get(&token[starts[1]..])?))
+
+    fn push(&mut self, id: u32, units: impl Iterator<Item = u32>) {
+        if self.busy == SIDE {
+            self.merge();
+        }
+        let lane = &mut self.lanes[self.busy];
+        lane.id = id;
+        lane.ids.clear();
+        lane.ids.extend(units);
+        if lane.ids.contains(&NONE) {
+            self.made[id as usize] = false;
+            return;
+        }
+        if lane.ids.len() != self.length {
+            let at = self.busy;
+            self.length = lane.ids.len();
+            self.merge();
+            self.lanes.swap(0, at);
+        }
+        self.busy += 1;
+    }
+
+    /// Merges all that wait.
+    fn merge(&mut self) {
+        let Merging { lanes, busy, found, made, .. } = self;
+        for lane in &mut lanes[..*busy] {
+            lane.ranks.clear();
+            lane.ranks.extend(lane.ids.windows(2).map(|two| found.get(pair_key(two[0], two[1]))));
+        }
+        let mut left = *busy;
+        while left > 0 {
+            let mut at = 0;
+            while at < left {
+                if lanes[at].join() {
+                    at += 1;
+                } else {
+                    left -= 1;
+                    lanes.swap(at, left);
+                }
+            }
+            lanes[..left].iter_mut().for_each(|lane| lane.look_up(found));
+        }
+        for lane in &lanes[..*busy] {
+            match lane.ids[..] {
+                [first, second] => found.insert(pair_key(first, second), lane.id),
+                _ => made[lane.id as usize] = false,
+            }
+        }
+        *busy = 0;
+    }
+
+    fn finish(mut self) -> (Found, Vec<bool>) {
+        self.merge();
+        (self.found, self.made)
+    }
 }
 
 /// Pairs while they are being found: open addressing, at most half full.
@@ -295,7 +369,7 @@ struct Found {
 impl Found {
     fn with_room_for(pairs: usize) -> Found {
         let slots = (pairs * 2).next_power_of_two().max(64);
-        Found { slots: vec![(0, NONE); slots], present: vec![0; slots / 8] }
+        Found { slots: vec![(0, NONE); slots], present: vec![0; slots / 16] }
     }
 
     #[inline(always)]
@@ -358,16 +432,23 @@ fn place_all(pairs: &[(u64, u32)], factor: u64, slots: usize) -> Option<(Vec<u16
     order.sort_by_key(|pilot| std::cmp::Reverse(size(pilot)));
     let mut pilots = vec![0; 1 << PILOT_BITS];
     let mut entries = vec![FREE; slots];
+    // One bit a slot: small enough to stay at hand.
+    let mut taken = vec![0_u64; slots / 64];
     for at in order {
         let group = &groups[bounds[at] as usize..bounds[at + 1] as usize];
         let free = |pilot: &u16| {
             let place = |pair: &(u64, u64)| pair_place(pair.0, *pilot, slots);
             let alone = |at: usize| group[..at].iter().all(|other| place(other) != place(&group[at]));
-            (0..group.len()).all(|at| entries[place(&group[at])] == FREE && alone(at))
+            let is_free = |at: usize| taken[at >> 6] >> (at & 63) & 1 == 0;
+            (0..group.len()).all(|at| is_free(place(&group[at])) && alone(at))
         };
         let pilot = (0..=u16::MAX).find(free)?;
         pilots[at] = pilot;
-        group.iter().for_each(|pair| entries[pair_place(pair.0, pilot, slots)] = pair.1);
+        for pair in group {
+            let place = pair_place(pair.0, pilot, slots);
+            taken[place >> 6] |= 1 << (place & 63);
+            entries[place] = pair.1;
+        }
     }
     Some((pilots, entries))
 }

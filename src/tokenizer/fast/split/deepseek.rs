@@ -110,7 +110,9 @@ fn run_end(text: &[u8], mut at: usize, apart: u8, of: Class) -> usize {
 #[inline]
 fn signs_end(text: &[u8], at: usize, apart: u8) -> usize {
     let signs = run_end(text, at, apart, Class::Sign);
-    signs + text[signs..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
+    let breaks = text[signs..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    // Behind signs of kana the breaks are in another text.
+    if apart == 0 { signs + breaks } else { signs }
 }
 
 /// The end of characters that no rule knows, one of which is before `at`: the last before a letter belongs to that.
