@@ -240,9 +240,14 @@ impl Counter {
     }
 
     fn count(&self, rules: &Encoding, text: &str) -> u64 {
-        let text = rules.normal.apply(text);
         let (mut found, mut merged) = (0, 0);
-        around_symbols(self.symbols.as_ref(), &text, || found += 1, |between| merged += self.way.count(rules, between));
+        // Symbols are found in the text as it is: a mark behind one would compose with its last character.
+        around_symbols(
+            self.symbols.as_ref(),
+            text,
+            || found += 1,
+            |between| merged += self.way.count(rules, &rules.normal.apply(between)),
+        );
         found + merged
     }
 }

@@ -23,7 +23,7 @@ use super::tables::Tables;
 const BLOCK: usize = 63;
 
 /// From one block to the next.
-const STEP: usize = 44;
+const STEP: usize = 50;
 
 /// Blocks that are merged in one go.
 const BATCH: usize = 2 * LANES;
