@@ -335,6 +335,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn blocks_that_cut_a_character_count_as_the_slow_way_does() {
+        for letters in 440..570 {
+            for lines in [19, 20, 33] {
+                let text = "x".repeat(letters) + &"\u{2500}".repeat(lines);
+                for (model, slow) in MODELS.iter().zip(SLOW.iter()) {
+                    let count = model.loaded().count(&text, false);
+                    assert_eq!(count, slow.count(&text, false), "{}: {letters} {lines}", model.name);
+                }
+            }
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(100))]
         #[test]

@@ -93,8 +93,15 @@ impl Tail {
     }
 
     /// The last place that is likely to stay a border: what follows may change the last token, and a few before it.
-    fn sure(&self, total: u64) -> Place {
-        let starts = self.open() & !(1_u64 << (self.end() - self.base));
+    ///
+    /// * `piece`: what is merged; a character that the row has cut is no place to begin at.
+    fn sure(&self, total: u64, piece: &[u8], chars: bool) -> Place {
+        let mut starts = self.open() & !(1_u64 << (self.end() - self.base));
+        for at in self.end().saturating_sub(3).max(self.base)..self.end() {
+            if chars && piece[at] & 0xc0 == 0x80 {
+                starts &= !(1 << (at - self.base));
+            }
+        }
         let early = starts & below((self.end() - self.base).saturating_sub(STEP / 4) as u32);
         let starts = if early & early.wrapping_sub(1) == 0 { starts } else { early };
         let (at, earlier) = without_highest(starts);
@@ -193,7 +200,7 @@ impl<L: Level> Long<'_, L> {
             }
             // Nearer places are cheaper; from the beginning there are only windows, so that no part is merged often.
             let found = self
-                .go_on(tail.sure(total), 0)
+                .go_on(tail.sure(total, self.piece, self.tables.merges_chars()), 0)
                 .or_else(|| self.go_on(far.clone(), tail.end()))
                 .or_else(|| self.go_on(Place::default(), usize::MAX));
             match found? {
@@ -247,6 +254,9 @@ impl<L: Level> Long<'_, L> {
             }
             let sure = starts.partition_point(|start| start + 2 * BLOCK < end).max(2) - 1;
             let (start, before) = (*starts.get(sure)?, starts[sure - 1]);
+            if self.tables.merges_chars() && piece[start] & 0xc0 == 0x80 {
+                return None;
+            }
             total += sure as u64;
             (last, from) = (Some(before..start), start);
         }
