@@ -1,7 +1,7 @@
 //! How much more time than prose each tokenizer takes for texts that are hard on it, byte by byte:
 //!
 //! ```text
-//! cargo run --release --example hard_texts -- NAME|all [FILE OF PROSE] [MOST] [TEXT]
+//! cargo run --release --example hard_texts -- NAME|all|tiktoken-rs [FILE OF PROSE] [MOST] [TEXT]
 //! ```
 //!
 //! Every text has 1 MB (the file as much as it has), and is counted by a thread that has counted a few words before, so
@@ -15,7 +15,7 @@ use std::io::{self, Write};
 use std::time::Instant;
 use std::{env, fs, thread};
 
-use farebox::tokenizer::{Basis, TOKENIZERS, Tokenizer, load};
+use farebox::tokenizer::{Basis, TOKENIZERS, load};
 
 #[path = "../tests/support/hard_texts.rs"]
 mod hard_texts;
@@ -31,11 +31,11 @@ fn on_processor() -> Option<u64> {
 }
 
 /// Nanoseconds of a count by a thread that has counted nothing but a few words.
-fn time(tokenizer: &dyn Tokenizer, text: &str) -> u64 {
+fn time(counted: &(dyn Fn(&str) -> u64 + Sync), text: &str) -> u64 {
     let count = || {
-        tokenizer.count("ready by now");
+        counted("ready by now");
         let (clock, before) = (Instant::now(), on_processor());
-        std::hint::black_box(tokenizer.count(text));
+        std::hint::black_box(counted(text));
         let running = on_processor().zip(before).map(|(after, before)| after - before);
         running.unwrap_or_else(|| clock.elapsed().as_nanos() as u64)
     };
@@ -43,6 +43,27 @@ fn time(tokenizer: &dyn Tokenizer, text: &str) -> u64 {
         (0..3).map(|_| thread::scope(|scope| scope.spawn(count).join().expect("counting does not panic"))).collect();
     times.sort_unstable();
     times[1]
+}
+
+/// Something that counts, and its name.
+type Counter = (&'static str, Box<dyn Fn(&str) -> u64 + Sync>);
+
+/// What was asked for; the crate `tiktoken-rs` counts as o200k_base does, and is not one of all.
+fn counters(asked: &str) -> Result<Vec<Counter>, Box<dyn Error>> {
+    if asked == "tiktoken-rs" {
+        return Ok(vec![(
+            "tiktoken-rs",
+            Box::new(|text| tiktoken_rs::o200k_base_singleton().count_ordinary(text) as u64),
+        )]);
+    }
+    let mut counters: Vec<Counter> = Vec::new();
+    for known in TOKENIZERS.iter().filter(|known| known.basis() != Basis::Estimated) {
+        if asked == "all" || asked == known.name {
+            let tokenizer = load(known.name)?;
+            counters.push((known.name, Box::new(move |text| tokenizer.count(text).tokens)));
+        }
+    }
+    Ok(counters)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -60,18 +81,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut out = io::stdout().lock();
     let mut slow = Vec::new();
     writeln!(out, "tokenizer,text,ns_per_byte,times_prose")?;
-    for known in TOKENIZERS.iter().filter(|known| known.basis() != Basis::Estimated) {
-        if asked != "all" && asked != known.name {
-            continue;
-        }
-        let tokenizer = load(known.name)?;
+    for (name, count) in counters(asked)? {
         let mut prose = None;
         for (about, text) in &texts {
-            let per_byte = time(&*tokenizer, text) as f64 / text.len() as f64;
+            let per_byte = time(&*count, text) as f64 / text.len() as f64;
             let times = per_byte / *prose.get_or_insert(per_byte);
-            writeln!(out, "{},{about},{per_byte:.2},{times:.1}", known.name)?;
+            writeln!(out, "{name},{about},{per_byte:.2},{times:.1}")?;
             if most.is_some_and(|most| times > most) {
-                slow.push(format!("{}: {about}: {times:.1} times the time of prose", known.name));
+                slow.push(format!("{name}: {about}: {times:.1} times the time of prose"));
             }
         }
     }
