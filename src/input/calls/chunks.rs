@@ -52,7 +52,8 @@ impl<R: Read> Chunks<R> {
     pub fn next_into(&mut self, chunk: &mut Chunk) -> bool {
         chunk.bytes.clear();
         chunk.error = None;
-        std::mem::swap(&mut chunk.bytes, &mut self.rest);
+        // The piece of a record is copied rather than the memory swapped: a fresh page costs more than a few bytes.
+        chunk.bytes.append(&mut self.rest);
         let mut wanted = CHUNK;
         loop {
             self.fill(&mut chunk.bytes, wanted);
@@ -93,8 +94,10 @@ impl<R: Read> Chunks<R> {
         chunk.bytes.truncate(cut);
         chunk.first_line = self.line;
         chunk.kind = kind;
-        self.line += memchr::memchr_iter(b'\n', &chunk.bytes).count() as u64;
-        if kind == Kind::Elements && self.ended {
+        if !self.ended {
+            // Nobody asks for the line behind the end.
+            self.line += memchr::memchr_iter(b'\n', &chunk.bytes).count() as u64;
+        } else if kind == Kind::Elements {
             drop_closing(&mut chunk.bytes);
         }
         if self.ended && chunk.error.is_none() {
