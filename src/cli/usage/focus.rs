@@ -29,7 +29,7 @@ struct Key {
 }
 
 /// Quantities and costs by row.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Focus(FxHashMap<Key, (String, Decimal, Usd)>);
 
 const DAY: i64 = 86_400;

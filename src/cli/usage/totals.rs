@@ -91,7 +91,7 @@ impl Sum {
 }
 
 /// Sums over a run, by group, with every refusal counted by its status.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Totals {
     groups: FxHashMap<String, Sum>,
     pub all: Sum,

@@ -48,6 +48,11 @@ impl<R: Read> Chunks<R> {
         Chunks { reader, rest: Vec::new(), line: 1, ended: false, kind: None, failed: None }
     }
 
+    /// Begins with whole lines out of the middle of a text, the first of which has this number.
+    pub fn of_lines(reader: R, line: u64) -> Self {
+        Chunks { line, kind: Some(Kind::Lines), ..Chunks::new(reader) }
+    }
+
     /// Puts the next chunk into the place of another, whose memory it uses. Says whether there was one.
     pub fn next_into(&mut self, chunk: &mut Chunk) -> bool {
         chunk.bytes.clear();

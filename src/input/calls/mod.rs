@@ -13,6 +13,7 @@ use crate::input::text::{InputError, Source};
 pub mod chunks;
 pub mod open;
 pub mod sequence;
+pub mod tail;
 
 use chunks::{Chunk, Chunks, Kind};
 use open::{Part, open};
@@ -79,10 +80,14 @@ fn each_of_part(part: Part<'_>, reading: &Reading, sequence: &mut Sequence, take
 
 /// Whether a part is a table: the user says so, or it begins like one.
 pub fn is_table(part: &Part<'_>, reading: &Reading) -> bool {
+    begins_table(&part.start, reading)
+}
+
+fn begins_table(start: &[u8], reading: &Reading) -> bool {
     if !reading.columns.is_empty() || matches!(reading.from, Some(Dialect::Table | Dialect::DeepSeekExport)) {
         return true;
     }
-    looks_like_table(&part.start)
+    looks_like_table(start)
 }
 
 /// Reads every record of a chunk.
