@@ -9,6 +9,7 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::chunks::{Chunk, Chunks, LONGEST};
+use super::database::MAGIC;
 use super::{Reading, begins_table, read_chunk};
 use crate::input::dialect::Item;
 use crate::input::dialect::table::read_table;
@@ -196,6 +197,9 @@ fn form_of(file: &mut File, reading: &Reading) -> io::Result<Start> {
     let packed = [&[0x1f, 0x8b][..], &[0x28, 0xb5, 0x2f, 0xfd], b"PK\x03\x04", b"PK\x05\x06"];
     if packed.iter().any(|magic| start.starts_with(magic)) {
         return Ok(Start::Never("it is compressed"));
+    }
+    if start.starts_with(MAGIC) {
+        return Ok(Start::Never("it is a database"));
     }
     if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) {
         return Ok(Start::Never("it is UTF-16"));
