@@ -296,6 +296,30 @@ fn a_missing_file_is_said_and_the_others_count() {
     farebox(["usage", "nowhere.jsonl"]).run().code(5);
 }
 
+#[test]
+fn a_text_that_breaks_off_says_at_which_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    (0..100).for_each(|_| packed.write_all(record("gpt-4o", "2025-03-03", 1_000_000).as_bytes()).unwrap());
+    let whole = packed.finish().unwrap();
+    let path = dir.path().join("cut.jsonl.gz");
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    let run = farebox(["usage", path.to_str().unwrap()]).run().code(0);
+    // Stored without packing, half of the file is half of the lines.
+    assert!(run.stdout.contains("49 of 50 records priced, $122.50 in total"), "{}", run.stdout);
+    assert!(run.stderr.contains("cut.jsonl.gz:50: invalid-record: the text breaks off"), "{}", run.stderr);
+}
+
+#[test]
+fn a_folder_without_usage_is_an_error_and_the_others_count() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("readme.txt"), "hello").unwrap();
+    let folder = dir.path().to_str().unwrap();
+    let run = farebox(["usage", folder, "tests/data/usage/openai/response.json"]).run().code(2);
+    assert!(run.stdout.contains("1 of 1 records priced") && run.stderr.contains("*.jsonl"), "{}", run.stderr);
+    farebox(["usage", folder]).run().code(2);
+}
+
 // ---- FOCUS ------------------------------------------------------------------------------------------------------
 
 /// Columns and rules of FOCUS 1.2 (`tests/data/focus-1.2.csv`).

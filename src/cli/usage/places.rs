@@ -28,13 +28,22 @@ pub(super) fn sources(files: &[PathBuf], from: Option<Dialect>) -> Result<(Vec<S
         }
         match walk(path) {
             Ok(found) if path.is_dir() => {
+                let before = sources.len();
                 sources.extend(found.into_iter().filter(|file| is_usage(file)).map(Source::File));
+                if sources.len() == before {
+                    missing.push(nothing(path));
+                }
             }
             Ok(found) => sources.extend(found.into_iter().map(Source::File)),
             Err(error) => missing.push(error),
         }
     }
     Ok((sources, missing))
+}
+
+fn nothing(folder: &Path) -> InputError {
+    let wanted = ENDINGS.iter().map(|ending| format!("*.{ending}")).collect::<Vec<_>>().join(", ");
+    InputError::Nothing { path: folder.display().to_string(), wanted }
 }
 
 fn is_usage(file: &Path) -> bool {

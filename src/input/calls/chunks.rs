@@ -27,8 +27,8 @@ pub struct Chunk {
     pub first_line: u64,
     /// How its records follow one another.
     pub kind: Kind,
-    /// What went wrong before it, for people.
-    pub error: Option<String>,
+    /// What went wrong behind it: the line, and what, for people.
+    pub error: Option<(u64, String)>,
 }
 
 /// Cuts a text into chunks.
@@ -106,12 +106,12 @@ impl<R: Read> Chunks<R> {
             drop_closing(&mut chunk.bytes);
         }
         if self.ended && chunk.error.is_none() {
-            chunk.error = self.failed.take();
-            if chunk.error.is_some() {
+            chunk.error = self.failed.take().map(|what| {
                 // The last line broke off with the text: it is the error, and no record.
                 let whole = memchr::memrchr(b'\n', &chunk.bytes).map_or(0, |at| at + 1);
                 chunk.bytes.truncate(whole);
-            }
+                (self.line + memchr::memchr_iter(b'\n', &chunk.bytes).count() as u64, what)
+            });
         }
     }
 
@@ -119,7 +119,8 @@ impl<R: Read> Chunks<R> {
     fn skip_record(&mut self, chunk: &mut Chunk, kind: Kind) {
         chunk.first_line = self.line;
         chunk.kind = kind;
-        chunk.error = Some(format!("the record is longer than {} MB, more than farebox reads at once", LONGEST >> 20));
+        let what = format!("the record is longer than {} MB, more than farebox reads at once", LONGEST >> 20);
+        chunk.error = Some((self.line, what));
         let mut block = std::mem::take(&mut chunk.bytes);
         loop {
             if let Some(at) = memchr::memchr(b'\n', &block) {

@@ -94,9 +94,6 @@ fn begins_table(start: &[u8], reading: &Reading) -> bool {
 /// Reads every record of a chunk.
 pub fn read_chunk<'c>(chunk: &'c Chunk, reading: &Reading, take: &mut dyn FnMut(u64, Item<'c>)) {
     let mut items = Vec::new();
-    if let Some(error) = &chunk.error {
-        take(chunk.first_line, Item::Bad(RecordError::Form(error.clone())));
-    }
     let mut each_text = |line: u64, text: &'c [u8], has_nul: bool| {
         read_line(text, has_nul, reading.from, &mut items);
         items.drain(..).for_each(|item| take(line, item));
@@ -104,6 +101,9 @@ pub fn read_chunk<'c>(chunk: &'c Chunk, reading: &Reading, take: &mut dyn FnMut(
     match chunk.kind {
         Kind::Lines => lines(chunk, &mut each_text),
         Kind::Elements => elements(chunk, &mut each_text),
+    }
+    if let Some((line, what)) = &chunk.error {
+        take(*line, Item::Bad(RecordError::Form(what.clone())));
     }
 }
 
