@@ -43,6 +43,8 @@ fn views_group_by_time_in_the_zone_asked_for() {
     // 2025-03-03 is a Monday (`date -d 2025-03-03 +%A`).
     assert_eq!(column(&rows(&records, &["--by", "week"]), "week"), ["2025-02-24", "2025-03-03"]);
     assert_eq!(column(&rows(&records, &["--by", "month,model"]), "month"), ["2025-03"]);
+    let late = farebox(["usage", "--since", "2025-03-04"]).input(records.clone()).run().code(0);
+    assert!(late.stdout.contains("2 records of another time left out."), "{}", late.stdout);
     let since = rows(&records, &["--by", "day", "--since", "2025-03-03"]);
     assert_eq!(column(&since, "day"), ["2025-03-03"]);
     let until = rows(&records, &["--by", "day", "--until", "2025-03-02"]);

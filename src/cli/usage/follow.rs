@@ -33,8 +33,9 @@ const LOOK: Duration = Duration::from_secs(2);
 const QUIET: Duration = Duration::from_secs(2);
 
 /// Reads on until somebody ends it.
-pub(super) fn follow(args: &Args, sources: Vec<Source>, run: Run) -> Result<(), Error> {
+pub(super) fn follow(args: &Args, sources: Vec<Source>, missing: Vec<InputError>, run: Run) -> Result<(), Error> {
     refuse(args, &sources)?;
+    missing.iter().for_each(|error| say(&format!("warning: {error}")));
     let mut follower = Follower::new(run);
     let mut looked = Clock::now();
     let mut progress = Progress::on_terminal(&sources, args.output.quiet);
@@ -54,7 +55,7 @@ pub(super) fn follow(args: &Args, sources: Vec<Source>, run: Run) -> Result<(), 
         std::thread::sleep(EVERY);
         if looked.elapsed() >= LOOK {
             looked = Clock::now();
-            // What is missing was said in the beginning.
+            // What is missing was said at the beginning.
             if let Ok((sources, _)) = places::sources(&args.files, args.from) {
                 sources.into_iter().for_each(|source| follower.add(source));
             }

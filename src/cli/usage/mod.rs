@@ -48,7 +48,7 @@ pub(crate) struct Args {
     /// Read every line as this dialect; claude-code, codex and opencode find their own files when none are given
     #[arg(long, value_name = "DIALECT")]
     from: Option<Dialect>,
-    /// Columns of a table, as ours=theirs: model=Name,input_tokens=\"Prompt tokens\"; repeatable
+    /// Columns of a table, as ours=theirs: model=Name,input_tokens="Prompt tokens"; repeatable
     #[arg(long, value_name = "OURS=THEIRS", value_delimiter = ',', value_parser = column)]
     columns: Vec<(String, String)>,
     /// Who billed records that do not say
@@ -121,7 +121,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
         threads: args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1),
     };
     if args.follow {
-        return follow::follow(&args, sources, run);
+        return follow::follow(&args, sources, missing, run);
     }
     let (totals, failed) = once(&args, &sources, run, missing)?;
     finish(&args, &totals, failed)

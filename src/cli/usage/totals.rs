@@ -101,6 +101,8 @@ pub(super) struct Totals {
     charges: u64,
     without_time: u64,
     left_out: u64,
+    /// Records of another time than was asked for.
+    outside: u64,
     other_currencies: BTreeMap<String, Decimal>,
     differences: BTreeMap<&'static str, (u64, Usd)>,
     keys: Keys,
@@ -123,6 +125,7 @@ impl Totals {
         let at = outcome.entry.and_then(|entry| entry.at);
         if outcome.entry.is_some() && !view.includes(at) {
             self.left_out += u64::from(at.is_none());
+            self.outside += u64::from(at.is_some());
             return false;
         }
         let mut sum = Sum::default();
@@ -223,6 +226,7 @@ impl Totals {
         self.charges += other.charges;
         self.without_time += other.without_time;
         self.left_out += other.left_out;
+        self.outside += other.outside;
     }
 
     pub fn unpriced(&self) -> u64 {
@@ -361,6 +365,9 @@ impl Totals {
         if self.without_time > 0 {
             let at = setup.shown_at();
             note(format!("{} without a timestamp priced as of {at}.", counted(self.without_time, "record")));
+        }
+        if self.outside > 0 {
+            note(format!("{} of another time left out.", counted(self.outside, "record")));
         }
         if self.left_out > 0 {
             note(format!("{} without a timestamp left out of the span.", counted(self.left_out, "record")));
