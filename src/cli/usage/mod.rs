@@ -20,7 +20,7 @@ use crate::report::{Format, inert};
 
 mod focus;
 mod places;
-mod priced;
+pub(super) mod priced;
 mod rows;
 mod stream;
 mod totals;
