@@ -21,7 +21,7 @@ use crate::report::Format;
 mod focus;
 mod follow;
 mod places;
-mod priced;
+pub(super) mod priced;
 mod rows;
 mod stream;
 mod totals;
