@@ -187,6 +187,7 @@ fn focus_1_0_is_what_the_official_validator_takes() {
 /// states no condition (`"Condition": {}` in its model-1.2.0.1.json); these charges are on no invoice.
 #[test]
 #[ignore = "needs the validators of tests/validate/setup.sh"]
+#[expect(clippy::print_stderr, reason = "what is left out is said")]
 fn focus_1_2_is_what_the_official_validator_takes() {
     let (tools, dir) = (validators(), tempfile::tempdir().unwrap());
     if tools.join("focus-2.missing").is_file() {
