@@ -21,7 +21,7 @@ mod period;
 mod pricing {
     #[path = "../src/pricing/card.rs"]
     pub mod card;
-    #[path = "../src/pricing/compile.rs"]
+    #[path = "../src/pricing/compile/mod.rs"]
     pub mod compile;
     #[path = "../src/pricing/packed.rs"]
     pub mod packed;

@@ -26,14 +26,14 @@ impl Market for Stall {
     fn find(&mut self, model: &str, at: Instant) -> Result<Found, UnknownModel> {
         self.0.find(model, at)
     }
-    fn count(&mut self, _: &Found, text: &Arc<str>) -> TokenCount {
-        TokenCount::exact(text.len() as u64 / 4)
+    fn count(&mut self, _: &Found, text: &Arc<str>) -> Result<TokenCount, String> {
+        Ok(TokenCount::exact(text.len() as u64 / 4))
     }
-    fn wrapping(&mut self, _: &Found, _: Option<&Arc<str>>) -> Wrapping {
-        Wrapping::default()
+    fn wrapping(&mut self, _: &Found, _: Option<&Arc<str>>) -> Result<Wrapping, String> {
+        Ok(Wrapping::default())
     }
-    fn image(&mut self, _: &Found, width: u32, height: u32) -> TokenCount {
-        TokenCount::exact(u64::from(width) * u64::from(height) / 750)
+    fn image(&mut self, _: &Found, width: u32, height: u32) -> Result<TokenCount, String> {
+        Ok(TokenCount::exact(u64::from(width) * u64::from(height) / 750))
     }
     fn tokenizer(&self, _: &Found) -> String {
         "quarter".into()

@@ -153,14 +153,19 @@ fn attachments_are_read_from_files_flags_and_requests() {
     let gemini =
         json!({"contents": [{"parts": [{"inlineData": {"mimeType": "audio/wav", "data": base64("tone.wav")}}]}]});
     assert_eq!(billed("gemini-2.5-flash", "gemma3", gemini).tokens, 2 * 32);
-    match named(Kind::Document, &format!("{DATA}/two-pages.pdf")).expect("a PDF") {
-        Media::Document(document) => {
-            assert_eq!(document.pages, Some(2));
-            let text = document.text.expect("text");
-            assert!(text.contains("hello world") && text.contains("page two"), "{text:?}");
+    // One as anybody may read it, one that only its owner may change.
+    for name in ["two-pages.pdf", "two-pages-protected.pdf"] {
+        match named(Kind::Document, &format!("{DATA}/{name}")).expect(name) {
+            Media::Document(document) => {
+                assert_eq!(document.pages, Some(2), "{name}");
+                let text = document.text.expect("text");
+                assert!(text.contains("hello world") && text.contains("page two"), "{name}: {text:?}");
+            }
+            other => panic!("{other:?}"),
         }
-        other => panic!("{other:?}"),
     }
+    let locked = named(Kind::Document, &format!("{DATA}/two-pages-locked.pdf")).unwrap_err().to_string();
+    assert!(locked.contains("with a password"), "{locked}");
 }
 
 #[test]

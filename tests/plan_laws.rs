@@ -42,15 +42,16 @@ impl Market for Stall {
     fn find(&mut self, model: &str, at: Instant) -> Result<Found, UnknownModel> {
         self.table.find(model, at)
     }
-    fn count(&mut self, _: &Found, text: &Arc<str>) -> TokenCount {
+    fn count(&mut self, _: &Found, text: &Arc<str>) -> Result<TokenCount, String> {
         let n = text.len() as u64;
-        TokenCount { tokens: n, low: n * 9 / 10, high: n * 12 / 10, basis: farebox::tokenizer::Basis::Estimated }
+        let basis = farebox::tokenizer::Basis::Estimated;
+        Ok(TokenCount { tokens: n, low: n * 9 / 10, high: n * 12 / 10, basis })
     }
-    fn wrapping(&mut self, _: &Found, _: Option<&Arc<str>>) -> Wrapping {
-        Wrapping::default()
+    fn wrapping(&mut self, _: &Found, _: Option<&Arc<str>>) -> Result<Wrapping, String> {
+        Ok(Wrapping::default())
     }
-    fn image(&mut self, _: &Found, width: u32, height: u32) -> TokenCount {
-        TokenCount::exact(u64::from(width) * u64::from(height) / 750)
+    fn image(&mut self, _: &Found, width: u32, height: u32) -> Result<TokenCount, String> {
+        Ok(TokenCount::exact(u64::from(width) * u64::from(height) / 750))
     }
     fn tokenizer(&self, _: &Found) -> String {
         "bytes".into()

@@ -61,6 +61,34 @@ fn a_damaged_vocabulary_fails_and_never_counts() {
 }
 
 #[test]
+fn a_plan_counts_with_an_added_vocabulary_and_never_without_a_damaged_one() {
+    let (folder, file) = tiktoken_file();
+    in_folder(&folder, ["tokenizers", "add", &file, "--like", "r50k_base", "--name", "command_r"]).run().code(0);
+    let text = "Summarise the minutes of the meeting of the board in five lines.";
+    let workload = folder.path().join("farebox.yaml");
+    let feature =
+        format!("{{model: cohere/command-r-08-2024, prompt: {{text: \"{text}\"}}, output: 1, calls: 1 per month}}");
+    fs::write(&workload, format!("version: 1\nstart: 2026-12-01\nmonths: 1\nfeatures:\n  minutes: {feature}\n"))
+        .unwrap();
+    let planned = || {
+        let plan = ["plan", "-w", workload.to_str().unwrap(), "--format", "json", "--at", "2026-11-22"];
+        in_folder(&folder, plan).run()
+    };
+    let exact = planned().code(0).json();
+    // $0.15 in and $0.60 out per million (pricing/cohere.yaml): a total that the vocabulary's count decides.
+    let count = ["count", "--chat", "-m", "cohere/command-r-08-2024", "--format", "json"];
+    let messages = format!("[{{\"role\":\"user\",\"content\":\"{text}\"}}]");
+    let tokens = in_folder(&folder, count).input(messages).run().code(0).json()["rows"][0]["tokens"].as_u64().unwrap();
+    let want = rust_decimal::Decimal::from(tokens) * "0.00000015".parse::<rust_decimal::Decimal>().unwrap()
+        + "0.0000006".parse::<rust_decimal::Decimal>().unwrap();
+    assert_eq!(exact["total"]["expected_usd"].as_str().unwrap().parse::<rust_decimal::Decimal>(), Ok(want), "{exact}");
+
+    let stored = folder.path().join("tokenizers/command_r.vocabulary");
+    fs::write(&stored, b"damaged").unwrap();
+    planned().code(2).says("minutes: ").says("sha256");
+}
+
+#[test]
 fn a_second_count_confirms_the_first_or_says_that_there_is_none() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("mixed.txt");

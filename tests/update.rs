@@ -241,3 +241,23 @@ fn the_help_says_that_it_opens_a_connection() {
     let list = farebox(["prices", "--help"]).run().code(0).stdout;
     assert!(list.lines().any(|line| line.contains("update") && line.contains("over the network")), "{list}");
 }
+
+#[test]
+fn a_check_asks_the_database_and_ends_with_four_where_it_differs() {
+    let url = server(|stream, path| send(stream, "200 OK", "", &prices(if path == "/same" { "2.50" } else { "2.4" })));
+    let check = |path: &str, flags: &[&str]| {
+        let from = format!("{url}/{path}");
+        let run = farebox(["prices", "check", "--online", "--format", "json", "--at", "2026-11-22", "--from", &from]);
+        flags.iter().fold(run, |run, flag| run.arg(flag)).run()
+    };
+    let same = check("same", &[]).code(0).json();
+    assert_eq!((same["differing"].as_u64(), same["prices"]["same"].as_u64()), (Some(0), Some(3)), "{same:#}");
+    let off = check("off", &[]).code(4).says("1 prices of the table differ").json();
+    assert_eq!(off["rows"][0]["there"]["usd"], "2.4", "{off:#}");
+    // 0.1 of 2.5 is 4 %.
+    check("off", &["--tolerance", "4%"]).code(0);
+    check("off", &["--tolerance", "3.9%"]).code(4);
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    farebox(["prices", "check", "--online", "--from", &format!("http://{nobody}/x")]).run().code(5);
+    farebox(["prices", "check", "--from", &url]).run().code(2);
+}

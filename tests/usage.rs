@@ -3,8 +3,9 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -42,6 +43,8 @@ fn views_group_by_time_in_the_zone_asked_for() {
     // 2025-03-03 is a Monday (`date -d 2025-03-03 +%A`).
     assert_eq!(column(&rows(&records, &["--by", "week"]), "week"), ["2025-02-24", "2025-03-03"]);
     assert_eq!(column(&rows(&records, &["--by", "month,model"]), "month"), ["2025-03"]);
+    let late = farebox(["usage", "--since", "2025-03-04"]).input(records.clone()).run().code(0);
+    assert!(late.stdout.contains("2 records of another time left out."), "{}", late.stdout);
     let since = rows(&records, &["--by", "day", "--since", "2025-03-03"]);
     assert_eq!(column(&since, "day"), ["2025-03-03"]);
     let until = rows(&records, &["--by", "day", "--until", "2025-03-02"]);
@@ -148,24 +151,144 @@ fn agents_sessions_are_found_where_the_agent_keeps_them() {
     assert_eq!(usage("opencode", &[]), (0, Some(2)));
 }
 
+/// `farebox usage --follow` on some files, ended when it goes out of scope.
+struct Following {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Following {
+    fn start(args: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_farebox"));
+        command.args(["usage", "--follow"]).args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Following { child, lines }
+    }
+
+    fn line(&mut self) -> String {
+        self.lines.next().unwrap().unwrap()
+    }
+
+    fn row(&mut self) -> Value {
+        serde_json::from_str(&self.line()).unwrap()
+    }
+
+    /// Ends it and returns what it said beside its data.
+    fn said(mut self) -> String {
+        self.child.kill().unwrap();
+        let mut said = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        said
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn append(path: &Path, text: &str) {
+    let mut log = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+    log.write_all(text.as_bytes()).unwrap();
+}
+
 #[test]
-fn a_growing_log_is_followed() {
+fn a_growing_log_is_followed_from_where_it_ended() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log.jsonl");
-    std::fs::write(&path, record("gpt-4o", "2025-03-03", 1_000_000)).unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_farebox"))
-        .args(["usage", "--follow", "--format", "jsonl", path.to_str().unwrap()])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut next = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
-    assert_eq!(next()["total_usd"], "2.5");
-    let mut log = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
-    log.write_all(record("gpt-4o", "2025-03-03", 2_000_000).as_bytes()).unwrap();
-    assert_eq!((next()["total_usd"].clone(), 2), (Value::from("5"), 2));
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let line = |millions: u64| record("gpt-4o", "2025-03-03", millions * 1_000_000);
+    append(&path, &line(1));
+    let mut following = Following::start(&["--format", "jsonl", path.to_str().unwrap()]);
+    assert_eq!(following.row()["total_usd"], "2.5");
+    // Half a line waits for its other half; what is broken is said with its line.
+    let two = line(2);
+    append(&path, &format!("broken\n{}", &two[..40]));
+    assert_eq!((following.row()["status"].clone(), 2), ("invalid-record".into(), 2));
+    append(&path, &two[40..]);
+    let row = following.row();
+    assert_eq!((&row["total_usd"], &row["line"]), (&"5".into(), &3.into()));
+    // A document over several lines is one record.
+    append(&path, "{\"model\": \"gpt-4o\",\n");
+    append(&path, " \"timestamp\": \"2025-03-03\",\n \"input_tokens\": 4000000, \"output_tokens\": 0\n}\n");
+    let row = following.row();
+    assert_eq!((&row["total_usd"], &row["line"]), (&"10".into(), &4.into()));
+    // The log is cut short and begins anew.
+    std::fs::write(&path, "").unwrap();
+    append(&path, &line(3));
+    let row = following.row();
+    assert_eq!((&row["total_usd"], &row["line"]), (&"7.5".into(), &1.into()));
+    // Another file takes its place.
+    let other = dir.path().join("other.jsonl");
+    append(&other, &(line(1) + &line(2) + &line(3)));
+    std::fs::rename(&other, &path).unwrap();
+    let rows: Vec<String> = (0..3).map(|_| following.row()["total_usd"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(rows, ["2.5", "5", "7.5"]);
+    let said = following.said();
+    assert!(said.contains("it was cut short; reading it from its start"), "{said}");
+    assert!(said.contains("another file took its place"), "{said}");
+}
+
+/// A line of a Claude Code session: the same request on every line with its id.
+fn session_line(id: &str, output: u64) -> String {
+    format!(
+        "{{\"type\":\"assistant\",\"sessionId\":\"s\",\"uuid\":\"u\",\"timestamp\":\"2025-11-03T00:00:00Z\",\"requestId\":\"r\",\"message\":{{\"id\":\"{id}\",\"model\":\"claude-sonnet-4-5\",\"usage\":{{\"input_tokens\":0,\"output_tokens\":{output}}}}}}}\n"
+    )
+}
+
+// claude-sonnet-4-5 cost $15 for a million tokens of output in November 2025 (pricing/anthropic.yaml).
+
+#[test]
+fn a_request_that_is_followed_counts_as_its_last_line_and_once_in_all_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, resumed) = (dir.path().join("a.jsonl"), dir.path().join("b.jsonl"));
+    append(&first, &session_line("one", 1_000));
+    let mut following = Following::start(&[dir.path().to_str().unwrap()]);
+    assert!(following.line().contains("1 of 1 records priced, $0.015 "));
+    append(&first, &session_line("one", 2_000));
+    assert!(following.line().contains("1 of 1 records priced, $0.03 "));
+    // A session that is resumed begins as a copy, in a file that was not there before.
+    append(&resumed, &(session_line("one", 2_000) + &session_line("two", 4_000)));
+    assert!(following.line().contains("2 of 2 records priced, $0.09 "));
+}
+
+#[test]
+fn rows_of_a_followed_session_wait_until_it_is_quiet() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.jsonl");
+    append(&path, &session_line("one", 1_000));
+    let mut following = Following::start(&["--format", "jsonl", path.to_str().unwrap()]);
+    append(&path, &session_line("one", 2_000));
+    assert_eq!(following.row()["total_usd"], "0.03");
+    // It was handed out: what returns of it is no request of its own.
+    append(&path, &(session_line("one", 2_000) + &session_line("two", 4_000)));
+    assert_eq!(following.row()["total_usd"], "0.06");
+}
+
+#[test]
+fn a_table_is_followed_row_by_row() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log.csv");
+    append(&path, "model,timestamp,input_tokens,output_tokens,project\ngpt-4o,2025-03-03,1000000,0,a\n");
+    let mut following = Following::start(&["--format", "jsonl", path.to_str().unwrap()]);
+    assert_eq!(following.row()["total_usd"], "2.5");
+    append(&path, "gpt-4o,2025-03-03,2000000,0,\"two\n");
+    append(&path, "lines\"\ngpt-4o,2025-03-03,3000000,0,b\n");
+    let (second, third) = (following.row(), following.row());
+    assert_eq!(
+        (&second["total_usd"], &second["line"], &second["project"]),
+        (&"5".into(), &3.into(), &"two\nlines".into())
+    );
+    assert_eq!((&third["total_usd"], &third["line"]), (&"7.5".into(), &5.into()));
+}
+
+#[test]
+fn what_cannot_be_followed_is_said() {
+    farebox(["usage", "--follow", "-"]).input("").run().code(2);
+    let run = farebox(["usage", "--follow", "--format", "csv", "x.jsonl"]).run().code(2);
+    assert!(run.stderr.contains("--format jsonl"), "{}", run.stderr);
 }
 
 #[test]
@@ -173,6 +296,30 @@ fn a_missing_file_is_said_and_the_others_count() {
     let run = farebox(["usage", "tests/data/usage/openai/response.json", "nowhere.jsonl"]).run().code(5);
     assert!(run.stdout.contains("1 of 1 records priced") && run.stderr.contains("nowhere.jsonl"));
     farebox(["usage", "nowhere.jsonl"]).run().code(5);
+}
+
+#[test]
+fn a_text_that_breaks_off_says_at_which_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    (0..100).for_each(|_| packed.write_all(record("gpt-4o", "2025-03-03", 1_000_000).as_bytes()).unwrap());
+    let whole = packed.finish().unwrap();
+    let path = dir.path().join("cut.jsonl.gz");
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    let run = farebox(["usage", path.to_str().unwrap()]).run().code(0);
+    // Stored without packing, half of the file is half of the lines.
+    assert!(run.stdout.contains("49 of 50 records priced, $122.50 in total"), "{}", run.stdout);
+    assert!(run.stderr.contains("cut.jsonl.gz:50: invalid-record: the text breaks off"), "{}", run.stderr);
+}
+
+#[test]
+fn a_folder_without_usage_is_an_error_and_the_others_count() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("readme.txt"), "hello").unwrap();
+    let folder = dir.path().to_str().unwrap();
+    let run = farebox(["usage", folder, "tests/data/usage/openai/response.json"]).run().code(2);
+    assert!(run.stdout.contains("1 of 1 records priced") && run.stderr.contains("*.jsonl"), "{}", run.stderr);
+    farebox(["usage", folder]).run().code(2);
 }
 
 // ---- FOCUS ------------------------------------------------------------------------------------------------------

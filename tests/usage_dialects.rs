@@ -521,3 +521,100 @@ fn chunks_end_between_records_wherever_they_are_cut() {
         assert_eq!(kinds(&Source::Text(list(between))).len(), 20, "{between:?}");
     }
 }
+
+// Forms whose samples stand beside the oracle: an address of each in tests/data/usage/README.md.
+
+#[test]
+fn a_log_of_bedrock_counts_its_caches_and_its_errors() {
+    let all = entries_of(&Source::File(sample("bedrock/invocation_log.jsonl")));
+    assert_eq!(used(&all[0]), [("input", "1000".into()), ("output", "80".into())]);
+    assert_eq!(used(&all[1]), [("input", "12".into()), ("cache_read", "2048".into()), ("output", "4".into())]);
+    // The profile behind an ARN, the region that ran it, and what the caller marked it with.
+    assert_eq!(all[1].model.as_deref(), Some("us.amazon.nova-micro-v1:0"));
+    assert_eq!(all[1].context.get(Dimension::Region), Some("us-east-1"));
+    assert_eq!(all[1].labels.tags, ["team:search"]);
+    assert_eq!(all[2].state, State::Failed("ThrottlingException".into()));
+}
+
+#[test]
+fn thinking_of_deep_research_stands_beside_its_answer() {
+    // 92431 thinking tokens are more than the 4240 of the answer, and the answer's own cost has both.
+    let entry = &entries_of(&Source::File(sample("perplexity/chat_completion.json")))[0];
+    let mut found = used(entry);
+    found.sort();
+    let beside = [("citation_tokens", "8014"), ("input", "1188"), ("output", "4240"), ("reasoning", "92431")];
+    let calls = [("requests", "1"), ("web_search", "54")];
+    assert_eq!(found, [&beside[..], &calls].concat().into_iter().map(|(m, n)| (m, n.to_owned())).collect::<Vec<_>>());
+    assert_eq!(entry.reported.as_ref().unwrap().amount.to_string(), "0.59962");
+}
+
+#[test]
+fn llama_cpp_is_nobodys_bill_in_either_of_its_forms() {
+    for (file, expected) in [
+        ("llama-cpp/completion.json", vec![("input", "13".to_owned()), ("output", "128".into())]),
+        (
+            "llama-cpp/chat_completion.json",
+            vec![("input", "1".to_owned()), ("cache_read", "236".into()), ("output", "35".into())],
+        ),
+    ] {
+        let entry = &entries_of(&Source::File(sample(file)))[0];
+        assert_eq!((used(entry), &entry.state), (expected, &State::Local), "{file}");
+        assert_eq!((entry.provider.as_deref(), entry.model.as_deref()), (Some("llama.cpp"), Some("qwen3-8b")));
+    }
+}
+
+#[test]
+fn requests_of_helicone_have_caches_inside_and_cost_nothing_from_its_memory() {
+    let all = entries_of(&Source::File(sample("helicone/requests.jsonl")));
+    assert_eq!(used(&all[0]), [("input", "500".into()), ("cache_read", "1500".into()), ("output", "100".into())]);
+    assert_eq!(all[0].provider.as_deref(), Some("openai"));
+    assert_eq!((all[0].labels.session.as_deref(), all[0].labels.key.as_deref()), (Some("s1"), Some("anna")));
+    // 500 x 2.50 + 1500 x 1.25 + 100 x 10 dollars per million (pricing/openai/gpt.yaml).
+    assert_eq!(all[0].reported.as_ref().unwrap().amount.to_string(), "0.004125");
+    assert_eq!((&all[1].state, &all[2].state), (&State::Failed("status 429".into()), &State::Remembered));
+}
+
+/// The tables as versions 1.14 and 2.0 of opencode make them, with the columns that are read.
+#[test]
+fn messages_in_opencodes_database_count_once_in_both_of_its_tables() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("opencode.db");
+    let database = rusqlite::Connection::open(&path).unwrap();
+    database
+        .execute_batch(
+            r#"PRAGMA journal_mode = WAL;
+            CREATE TABLE message (id text PRIMARY KEY, session_id text NOT NULL, time_created integer NOT NULL,
+                time_updated integer NOT NULL, data text NOT NULL);
+            CREATE TABLE session_message (id text PRIMARY KEY, session_id text NOT NULL, type text NOT NULL,
+                seq integer NOT NULL, time_created integer NOT NULL, time_updated integer NOT NULL, data text NOT NULL);
+            INSERT INTO message VALUES ('msg_1', 'ses_1', 0, 0, '{"role":"user","time":{"created":1763640000000}}');
+            INSERT INTO message VALUES ('msg_2', 'ses_1', 0, 0, '{"role":"assistant","modelID":"claude-sonnet-4-5",
+                "providerID":"anthropic","cost":0,"time":{"created":1763640000000},"path":{"cwd":"/p","root":"/"},
+                "tokens":{"total":11540,"input":11387,"output":153,"reasoning":0,"cache":{"read":0,"write":0}}}');
+            INSERT INTO session_message VALUES ('msg_2', 'ses_1', 'assistant', 1, 0, 0, '{"model":{"id":"claude-sonnet-4-5",
+                "providerID":"anthropic"},"time":{"created":1763640000000},"content":[{"type":"text","text":"a
+b"}],
+                "tokens":{"input":11387,"output":160,"reasoning":0,"cache":{"read":0,"write":0}}}');
+            INSERT INTO session_message VALUES ('msg_3', 'ses_1', 'assistant', 2, 0, 0, '{"model":{"id":"claude-sonnet-4-5",
+                "providerID":"anthropic"},"time":{"created":1763640000000},
+                "tokens":{"input":10,"output":20,"reasoning":5,"cache":{"read":300,"write":40}}}');"#,
+        )
+        .unwrap();
+    let all = entries_of(&Source::File(path));
+    assert_eq!(all.len(), 2, "{all:?}");
+    assert_eq!(used(&all[0]), [("input", "11387".into()), ("output", "160".into())]);
+    let of_third =
+        [("input", "10"), ("cache_read", "300"), ("cache_write_5m", "40"), ("output", "20"), ("reasoning", "5")];
+    assert_eq!(used(&all[1]), of_third.map(|(name, count)| (name, count.to_owned())));
+    for entry in &all {
+        assert_eq!((entry.provider.as_deref(), entry.model.as_deref()), (Some("anthropic"), Some("claude-sonnet-4-5")));
+        assert_eq!(entry.labels.session.as_deref(), Some("ses_1"));
+        assert_eq!(entry.at.unwrap().unix(), 1_763_640_000);
+    }
+    drop(database);
+    // A database of something else is no log.
+    let other = dir.path().join("other.db");
+    rusqlite::Connection::open(&other).unwrap().execute_batch("CREATE TABLE x (y)").unwrap();
+    let error = each(&Source::File(other), &Reading::default(), &mut |_, _| ()).unwrap_err().to_string();
+    assert!(error.contains("opencode"), "{error}");
+}

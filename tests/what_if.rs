@@ -85,3 +85,22 @@ fn a_question_must_be_asked_and_understood() {
     what_if(&log, ["--cache-hits", "101"]).run().code(2);
     what_if(&log, ["--model", "gpt-4", "--text-class", "klingon"]).run().code(2).says("english");
 }
+
+#[test]
+fn a_row_of_many_requests_is_a_range_on_both_sides() {
+    // claude-sonnet-4-5 costs $3 a million in, and $6 for prompts over 200k tokens; claude-haiku-4-5 $1 for any
+    // (pricing/anthropic.yaml). 300,000 tokens of a day, half price in a batch.
+    let day = r#"{"data":[{"starting_at":"2025-11-01T00:00:00Z","ending_at":"2025-11-02T00:00:00Z","results":[{"uncached_input_tokens":300000,"output_tokens":0,"model":"claude-sonnet-4-5"}]}]}"#;
+    let run = what_if(day, ["--batch"]).run().code(0).json();
+    let usd = |name: &str| run[name].as_str().unwrap_or("none").to_owned();
+    assert_eq!(["was_usd", "was_low_usd", "was_high_usd"].map(usd), ["0.9", "0.9", "1.8"]);
+    assert_eq!(["low_usd", "expected_usd", "high_usd"].map(usd), ["0.45", "0.45", "0.9"]);
+    assert!(run["assumptions"].to_string().contains("sum up many requests"), "{run}");
+}
+
+#[test]
+fn a_body_that_does_not_say_which_host_answered_is_refused_as_by_usage() {
+    let body = r#"{"object":"chat.completion","created":1768478400,"model":"llama-3.3-70b-instruct","usage":{"prompt_tokens":1000,"completion_tokens":10}}"#;
+    farebox(["usage", "--format", "json", "--strict"]).input(body).run().code(3).says("many hosts");
+    what_if(body, ["--batch", "--strict"]).run().code(3).says("many hosts");
+}

@@ -508,7 +508,8 @@ impl Check<'_> {
         prompt_files(raw)
             .into_iter()
             .filter_map(|(name, _)| {
-                let count = shop.count(&stream.found, &self.head.file(&name)?.into());
+                // The plan has counted this very text for this model, or the feature would stand under `unpriced`.
+                let count = shop.count(&stream.found, &self.head.file(&name)?.into()).ok()?;
                 Some(PromptFact {
                     path: beside(self.head, &name),
                     tokens: count.high.max(count.tokens),

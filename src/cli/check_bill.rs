@@ -62,10 +62,8 @@ pub(crate) fn leave_out_unpriced(workload: &mut Workload, shop: &mut Shop) -> Ve
             Err(error) => error,
         };
         let index = workload.features.iter().position(|f| match &error {
-            PlanError::Refused { feature, .. } | PlanError::TooLarge(feature) => f.name == *feature,
-            PlanError::Model { line, .. } => {
-                f.routes.first().is_some_and(|r| r.line == *line) || f.routes.iter().any(|r| r.line == *line)
-            }
+            PlanError::Model { line, .. } => f.routes.iter().any(|r| r.line == *line),
+            other => other.feature() == Some(&f.name),
         });
         let Some(index) = index else { return unpriced };
         let feature = workload.features.remove(index);
@@ -349,34 +347,11 @@ mod tests {
     fn pairs() -> impl Strategy<Value = (Numbers, Numbers)> {
         (numbers(), numbers(), any::<[bool; 9]>()).prop_map(|(a, b, keep)| {
             let mut head = b;
-            let keep = |i: usize| keep[i];
-            if keep(0) {
-                head.prompt = a.prompt
+            let mut kept = keep.into_iter();
+            macro_rules! keep_some {
+                ($($field:ident),+) => { $(if kept.next() == Some(true) { head.$field = a.$field })+ };
             }
-            if keep(1) {
-                head.model = a.model
-            }
-            if keep(2) {
-                head.output = a.output
-            }
-            if keep(3) {
-                head.reasoning = a.reasoning
-            }
-            if keep(4) {
-                head.calls = a.calls
-            }
-            if keep(5) {
-                head.months = a.months
-            }
-            if keep(6) {
-                head.turns = a.turns
-            }
-            if keep(7) {
-                head.hit = a.hit
-            }
-            if keep(8) {
-                head.per_usd = a.per_usd
-            }
+            keep_some!(prompt, model, output, reasoning, calls, months, turns, hit, per_usd);
             (a, head)
         })
     }

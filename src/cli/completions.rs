@@ -2,10 +2,8 @@
 
 use std::io::Write;
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
-use super::Cli;
 use super::out::Out;
 use crate::error::Error;
 
@@ -22,7 +20,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     // The generator writes with `expect`, so it gets memory rather than a pipe that may close.
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "farebox", &mut script);
+    clap_complete::generate(args.shell, &mut super::command(), "farebox", &mut script);
     Out::open(None)?.write_with(|out| out.write_all(&script))?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `farebox count`: how many tokens a text is, for tokenizers or for models.
 
+use std::cell::OnceCell;
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
@@ -104,7 +105,8 @@ pub(crate) struct Counting {
 
 /// How a request is turned into a prompt.
 pub(crate) enum Requests {
-    Framed(Box<Framing>),
+    /// By the rules of its model, which are looked up at the first request.
+    Framed(Box<OnceCell<Framing>>),
     Template(Template),
 }
 
@@ -113,7 +115,7 @@ impl Counting {
         let is_file = name.ends_with(".json") || name.contains(['/', '\\']) || Path::new(name).is_file();
         let tokenizer = if is_file { from_file(name)? } else { load(name)? };
         let choice = Choice { name: tokenizer.name().to_owned(), assumed: false };
-        let requests = Requests::Framed(Box::new(Framing::of("", tokenizer.clone(), false)));
+        let requests = Requests::Framed(Box::default());
         Ok(Counting { tokenizer, choice, model: None, context_window: None, second: None, requests })
     }
 
@@ -123,7 +125,7 @@ impl Counting {
         let model = Some((found.provider.id.clone(), found.model.id.clone()));
         let context_window = found.model.info.context_window;
         let tokenizer = load(&choice.name)?;
-        let requests = Requests::Framed(Box::new(Framing::of(&found.full_id(), tokenizer.clone(), choice.assumed)));
+        let requests = Requests::Framed(Box::default());
         Ok(Counting { tokenizer, choice, model, context_window, second: None, requests })
     }
 
@@ -141,10 +143,16 @@ impl Counting {
         })
     }
 
+    /// How requests are framed for the model, or for none in particular.
+    pub fn framed<'f>(&self, framing: &'f OnceCell<Framing>) -> &'f Framing {
+        let model = || if self.model.is_some() { self.name() } else { String::new() };
+        framing.get_or_init(|| Framing::of(&model(), self.tokenizer.clone(), self.choice.assumed))
+    }
+
     /// The framing of a model: attachments have no rule without one.
     fn framing(&self) -> Result<&Framing, Error> {
         match &self.requests {
-            Requests::Framed(framing) if self.model.is_some() => Ok(framing),
+            Requests::Framed(framing) if self.model.is_some() => Ok(self.framed(framing)),
             _ => Err(Error::Usage(
                 "what an attachment costs depends on the model\n  help: give one, such as --model gpt-4o".into(),
             )),
@@ -316,7 +324,7 @@ impl Run<'_> {
     }
 
     fn count_text(&mut self, source: &Source) -> Result<Vec<Counted>, Error> {
-        let threads = self.threads();
+        let threads = self.args.threads.map(|threads| usize::from(threads.get()));
         let all = self.counting.iter();
         let mut counters: Vec<Counter> =
             all.map(|c| Counter::new(&c.tokenizer, &c.choice, self.args.budget, threads)).collect();
@@ -382,7 +390,7 @@ impl Run<'_> {
         let with: Vec<_> = counting.iter().map(|counting| (&counting.tokenizer, &counting.choice)).collect();
         let count = |(_, text): &(u64, String)| -> Vec<Counted> {
             let one = |(tokenizer, choice): &(&Arc<dyn Tokenizer>, &Choice)| {
-                let mut counter = Counter::new(tokenizer, choice, budget, 1);
+                let mut counter = Counter::new(tokenizer, choice, budget, Some(1));
                 counter.push(text);
                 counter.finish()
             };
@@ -416,7 +424,7 @@ struct Counter<'a> {
 }
 
 impl<'a> Counter<'a> {
-    fn new(tokenizer: &Arc<dyn Tokenizer>, choice: &'a Choice, budget: Option<u64>, threads: usize) -> Self {
+    fn new(tokenizer: &Arc<dyn Tokenizer>, choice: &'a Choice, budget: Option<u64>, threads: Option<usize>) -> Self {
         let limit = budget.map(|tokens| Limit::new(tokenizer.clone(), choice.certain(tokens)));
         Counter { choice, stream: StreamCounter::with_threads(tokenizer.clone(), threads), limit }
     }

@@ -11,7 +11,7 @@ use crate::tokenizer::chat::{Counted, Refused};
 impl Counting {
     fn count_request(&self, request: &Conversation) -> Result<Counted, Refused> {
         match &self.requests {
-            Requests::Framed(framing) => framing.count(request),
+            Requests::Framed(framing) => self.framed(framing).count(request),
             Requests::Template(template) => {
                 let notes = request.unread.iter().map(|what| format!("not counted: {what}")).collect();
                 Ok(Counted { count: template.count(request)?, notes })

@@ -4,10 +4,8 @@ use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 
-use clap::CommandFactory;
 use clap_mangen::Man;
 
-use super::Cli;
 use super::out::Out;
 use crate::error::Error;
 
@@ -21,7 +19,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Error> {
-    let mut command = Cli::command();
+    let mut command = super::command();
     command.build();
     let Some(dir) = args.dir else {
         let page = page(command)?;

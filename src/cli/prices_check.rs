@@ -37,6 +37,9 @@ pub(crate) struct Args {
     /// The database to ask
     #[arg(long, value_enum, value_name = "DATABASE", default_value_t = Format::GenaiPrices, requires = "online")]
     source: Format,
+    /// Ask this address in the place of the database's own, such as a mirror
+    #[arg(long, value_name = "URL", requires = "online")]
+    from: Option<String>,
     /// Only this provider; repeatable
     #[arg(long, short = 'p', value_name = "PROVIDER")]
     provider: Vec<String>,
@@ -81,7 +84,7 @@ fn text_of(args: &Args) -> Result<(String, String), Error> {
 #[cfg(feature = "update")]
 fn online(args: &Args) -> Result<(String, String), Error> {
     use crate::pricing::update::fetch::{Limits, fetch};
-    let url = args.source.file();
+    let url = args.from.as_deref().unwrap_or_else(|| args.source.file());
     if !args.output.quiet {
         super::say(&format!("asking {url}"));
     }

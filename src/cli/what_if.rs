@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::data::load;
 use super::shared::{OutputFlags, PriceFlags, Setup, table_json, table_line};
+use super::usage::priced::{Pricing, Verdict, cost};
 use super::work::Choice;
-use crate::calculator::price;
 use crate::calculator::switch::{Caching, Switch};
 use crate::error::Error;
 use crate::input::calls::open::open;
@@ -99,19 +99,21 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     if args.is_no_change() {
         return Err(Error::Usage("what if what?\n  help: give --switch FROM=TO, --model MODEL, --batch, --service-tier TIER, --cache-hits PERCENT, --no-cache, --answers LOW..HIGH or --at DATE".into()));
     }
-    for (_, to) in args.targets() {
-        setup.find(to)?;
-    }
+    let targets = args.targets().map(|(from, to)| Target::of(from, to, &setup)).collect::<Result<Vec<_>, _>>()?;
     let sources = args.sources()?;
-    let texts = sources.iter().flat_map(texts_of).take(MOST_TEXTS).collect();
+    // Only another tokenizer asks for texts.
+    let looked_at = if targets.is_empty() { &[] } else { sources.as_slice() };
+    let texts = looked_at.iter().flat_map(texts_of).take(MOST_TEXTS).collect();
     let mut run = Run {
         args: &args,
+        targets,
         lookup: Lookup::new(&setup.table),
         setup: &setup,
         ratios: Ratios { texts, classes, known: HashMap::new() },
         rows: BTreeMap::new(),
         refused: BTreeMap::new(),
         free: 0,
+        summed: false,
     };
     let reading = Reading { from: args.from, ..Reading::default() };
     for source in &sources {
@@ -179,6 +181,9 @@ impl Args {
 struct Sums {
     records: u64,
     was: Usd,
+    /// Beside `was`, the least and the most that rows of several requests can have been.
+    was_low: Usd,
+    was_high: Usd,
     low: Usd,
     expected: Usd,
     high: Usd,
@@ -188,6 +193,8 @@ impl std::ops::AddAssign for Sums {
     fn add_assign(&mut self, other: Sums) {
         self.records += other.records;
         self.was += other.was;
+        self.was_low += other.was_low;
+        self.was_high += other.was_high;
         self.low += other.low;
         self.expected += other.expected;
         self.high += other.high;
@@ -197,6 +204,7 @@ impl std::ops::AddAssign for Sums {
 struct Run<'a> {
     args: &'a Args,
     setup: &'a Setup,
+    targets: Vec<Target>,
     lookup: Lookup<'a>,
     ratios: Ratios,
     /// By what it was and what it would be.
@@ -205,6 +213,33 @@ struct Run<'a> {
     refused: BTreeMap<(&'static str, &'static str), u64>,
     /// Requests that cost nothing either way: errors, local machines.
     free: u64,
+    /// Whether a row summed up several requests.
+    summed: bool,
+}
+
+/// Which side has no price, its status and why.
+type Refused = (&'static str, &'static str, String);
+
+/// What one `--switch` or `--model` asks for.
+struct Target {
+    from: String,
+    /// The full id that `from` means; `None` where it is any model, or a name of the log that nobody sells.
+    from_id: Option<String>,
+    to: String,
+}
+
+impl Target {
+    fn of(from: &str, to: &str, setup: &Setup) -> Result<Target, Error> {
+        setup.find(to)?;
+        let from_id = setup.find(from).ok().map(|found| found.full_id());
+        Ok(Target { from: from.to_owned(), from_id, to: to.to_owned() })
+    }
+
+    fn is_for(&self, model: &str, past: &Found) -> bool {
+        let full_id = past.full_id();
+        let is_it = |name: &str| name == "*" || name == model || name == past.model.id || name == full_id;
+        is_it(&self.from) || self.from_id.as_ref() == Some(&full_id)
+    }
 }
 
 const PAST: &str = "as it was";
@@ -227,36 +262,34 @@ impl Run<'_> {
         }
     }
 
-    fn entry(&mut self, entry: &Entry) -> Result<(), (&'static str, &'static str, String)> {
-        let at = entry.at.unwrap_or(self.setup.at);
-        let model = entry.model.as_deref().ok_or((PAST, "unknown-model", "the record names no model".to_owned()))?;
-        let find = |lookup: &mut Lookup, provider: Option<&str>, model: &str, at, which| {
-            let found = lookup.find(provider, model, &entry.context, at);
-            found.map_err(|unknown| (which, "unknown-model", unknown.to_string()))
-        };
-        let past = find(&mut self.lookup, entry.provider.as_deref(), model, at, PAST)?;
-        let was = price(&past.provider, &past.model, &entry.usage, &past.settle(&entry.context), at);
-        let was = was.map_err(|refusal| (PAST, refusal.status(), refusal.to_string()))?.total;
-        let other_at = if self.args.prices.at.is_some() { self.setup.at } else { at };
-        let target = self.target(model, &past);
-        let other = match &target {
-            Some(target) => find(&mut self.lookup, None, target, other_at, OTHER)?,
-            None => past.clone(),
-        };
-        let sums = self.other(entry, (&past, at), (&other, other_at))?;
-        let key = (past.full_id(), other.full_id());
-        *self.rows.entry(key).or_default() += Sums { records: 1, was, ..sums };
-        Ok(())
-    }
-
-    /// The model that a request moves to.
-    fn target(&self, model: &str, past: &Found) -> Option<String> {
-        let is_it = |from: &str| {
-            from == "*" || from == model || from == past.model.id || from == past.full_id() || {
-                self.setup.find(from).is_ok_and(|found| found.full_id() == past.full_id())
+    fn entry(&mut self, entry: &Entry) -> Result<(), Refused> {
+        let pricing = Pricing { setup: self.setup, reprice: false, provider: None, model: None };
+        let outcome = pricing.outcome(entry, &mut self.lookup);
+        let at = outcome.at;
+        let was = match outcome.verdict {
+            Verdict::Priced(priced) => priced,
+            Verdict::Refused(refused) => return Err((PAST, refused.status, refused.reason)),
+            Verdict::Free(..) | Verdict::Charge(_) => {
+                self.free += 1;
+                return Ok(());
             }
         };
-        self.args.targets().find(|(from, _)| is_it(from)).map(|(_, to)| to.to_owned())
+        let past = &*was.found;
+        let other_at = if self.args.prices.at.is_some() { self.setup.at } else { at };
+        let model = entry.model.as_deref().unwrap_or_default();
+        let other = match self.targets.iter().find(|target| target.is_for(model, past)) {
+            Some(target) => {
+                let found = self.lookup.find(None, &target.to, &entry.context, other_at);
+                found.map_err(|unknown| (OTHER, "unknown-model", unknown.to_string()))?
+            }
+            None => Arc::clone(&was.found),
+        };
+        let (was_low, was_high) = was.range.unwrap_or((was.cost.total, was.cost.total));
+        let there = self.other(entry, (past, at), (&other, other_at))?;
+        let key = (past.full_id(), other.full_id());
+        self.summed |= entry.bucket.is_some();
+        *self.rows.entry(key).or_default() += Sums { records: 1, was: was.cost.total, was_low, was_high, ..there };
+        Ok(())
     }
 
     fn other(
@@ -264,11 +297,11 @@ impl Run<'_> {
         entry: &Entry,
         (past, at): (&Found, Instant),
         (other, other_at): (&Found, Instant),
-    ) -> Result<Sums, (&'static str, &'static str, String)> {
+    ) -> Result<Sums, Refused> {
         let is_other_model = past.full_id() != other.full_id();
         let ratio = if is_other_model {
-            let of = |found: &Found, at| choice(found, at);
-            self.ratios.between(&of(past, at), &of(other, other_at)).map_err(|what| (OTHER, "no-rate", what))?
+            let (from, to) = (Choice::at(past, at), Choice::at(other, other_at));
+            self.ratios.between(&from, &to).map_err(|what| (OTHER, "no-rate", what))?
         } else {
             Ratio::SAME
         };
@@ -286,16 +319,16 @@ impl Run<'_> {
         // Without a card in force the price itself says why.
         let range = card.map(|card| switch.usage(&entry.usage, card)).unwrap_or_default();
         let context = switch.context(&entry.context);
-        let total = |usage| {
-            let cost = price(&other.provider, &other.model, usage, &other.settle(&context), other_at);
-            cost.map(|cost| cost.total).map_err(|refusal| (OTHER, refusal.status(), refusal.to_string()))
+        let context = other.settle(&context);
+        let priced = |usage| {
+            let cost = cost(usage, entry.bucket.as_ref(), other, &context, other_at);
+            let (cost, range) = cost.map_err(|refusal| (OTHER, refusal.status(), refusal.to_string()))?;
+            let (low, high) = range.unwrap_or((cost.total, cost.total));
+            Ok((low, cost.total, high))
         };
-        Ok(Sums {
-            low: total(&range.low)?,
-            expected: total(&range.expected)?,
-            high: total(&range.high)?,
-            ..Sums::default()
-        })
+        let ((low, ..), (_, expected, _), (.., high)) =
+            (priced(&range.low)?, priced(&range.expected)?, priced(&range.high)?);
+        Ok(Sums { low, expected, high, ..Sums::default() })
     }
 
     fn report(&self) -> Report {
@@ -362,6 +395,9 @@ impl Run<'_> {
     /// What the range rests on, in sentences.
     fn assumptions(&self) -> Vec<String> {
         let mut said = self.ratios.said();
+        if self.summed {
+            said.push("Rows that sum up many requests do not say how long each prompt was or when it was sent: low and high are the cheapest and the dearest they can be, on both sides.".to_owned());
+        }
         if self.rows.keys().any(|(was, other)| was != other) || self.args.answers != (100..=100) {
             said.push(if self.args.answers == (100..=100) {
                 "Answers have the same text there; --answers 80..150 allows for shorter and longer ones.".to_owned()
@@ -392,22 +428,19 @@ fn share(sums: &Sums) -> Option<String> {
 
 fn fields(sums: &Sums) -> Vec<(String, Value)> {
     let difference = Usd::new(sums.expected.amount() - sums.was.amount());
-    vec![
+    let mut fields = vec![
         ("records".to_owned(), json!(sums.records)),
         ("was_usd".to_owned(), json!(sums.was)),
         ("low_usd".to_owned(), json!(sums.low)),
         ("expected_usd".to_owned(), json!(sums.expected)),
         ("high_usd".to_owned(), json!(sums.high)),
         ("difference_usd".to_owned(), json!(difference)),
-    ]
-}
-
-/// The tokenizer of a card at an instant.
-fn choice(found: &Found, at: Instant) -> Choice {
-    match found.model.tokenizer_at(at) {
-        Some(t) if crate::tokenizer::is_known(&t.name) => Choice { name: t.name.clone(), assumed: t.assumed },
-        _ => Choice { name: crate::tokenizer::UNKNOWN.to_owned(), assumed: false },
+    ];
+    if sums.was_low < sums.was_high {
+        fields.push(("was_low_usd".to_owned(), json!(sums.was_low)));
+        fields.push(("was_high_usd".to_owned(), json!(sums.was_high)));
     }
+    fields
 }
 
 /// Ratios between tokenizers, each measured once.

@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::data::load;
+use super::data::{is_added, load};
 use super::say;
 use super::shared::Setup;
 use crate::calculator::estimate::Span;
 use crate::error::Error;
 use crate::input::text::{ReadReport, Source, read_blocks};
+use crate::period::Instant;
 use crate::pricing::Found;
-use crate::tokenizer::{Basis, StreamCounter, TokenCount};
+use crate::tokenizer::{Basis, StreamCounter, TokenCount, is_known};
 
 /// Where text comes from.
 #[derive(Debug, Clone, Args)]
@@ -69,10 +70,15 @@ pub(crate) struct Choice {
 }
 
 impl Choice {
-    /// The tokenizer of a card at the instant of the command; a model whose tokenizer is not known gets an estimate.
+    /// The tokenizer of a card at the instant of the command.
     pub fn of(found: &Found, setup: &Setup) -> Choice {
-        match found.model.tokenizer_at(setup.at) {
-            Some(t) if crate::tokenizer::is_known(&t.name) => Choice { name: t.name.clone(), assumed: t.assumed },
+        Choice::at(found, setup.at)
+    }
+
+    /// The tokenizer of a card at an instant; a model whose tokenizer is not known gets an estimate.
+    pub fn at(found: &Found, at: Instant) -> Choice {
+        match found.model.tokenizer_at(at) {
+            Some(t) if is_known(&t.name) || is_added(&t.name) => Choice { name: t.name.clone(), assumed: t.assumed },
             _ => Choice { name: crate::tokenizer::UNKNOWN.to_owned(), assumed: false },
         }
     }

@@ -90,8 +90,7 @@ impl Loaded {
                 Err(error) => error,
             };
             say(&format!("warning: {error}"));
-            let (PlanError::Refused { feature, .. } | PlanError::TooLarge(feature)) = &error else { continue };
-            let name = feature.clone();
+            let Some(name) = error.feature().map(str::to_owned) else { return Err(error.into()) };
             let before = self.workload.features.len();
             self.workload.features.retain(|f| f.name != name);
             refused.push((name, error));
@@ -147,13 +146,13 @@ impl<'s> Shop<'s> {
         self.exchange = workload.exchange.clone();
     }
 
-    fn load(&mut self, name: &str) -> Option<Arc<dyn Tokenizer>> {
+    fn load(&mut self, name: &str) -> Result<Arc<dyn Tokenizer>, String> {
         if let Some(tokenizer) = self.tokenizers.get(name) {
-            return Some(tokenizer.clone());
+            return Ok(tokenizer.clone());
         }
-        let tokenizer = crate::tokenizer::load(name).ok()?;
+        let tokenizer = super::data::load(name).map_err(|error| error.to_string())?;
         self.tokenizers.insert(name.to_owned(), tokenizer.clone());
-        Some(tokenizer)
+        Ok(tokenizer)
     }
 }
 
@@ -176,39 +175,38 @@ impl Market for Shop<'_> {
         Ok(found)
     }
 
-    fn count(&mut self, found: &Found, text: &Arc<str>) -> TokenCount {
+    fn count(&mut self, found: &Found, text: &Arc<str>) -> Result<TokenCount, String> {
         let Choice { name, assumed } = Choice::of(found, self.setup);
         if let Some(count) = self.counts.get(&(name.clone(), assumed)).and_then(|counts| counts.get(text)) {
-            return *count;
+            return Ok(*count);
         }
-        let Some(tokenizer) = self.load(&name) else { return TokenCount::default() };
+        let tokenizer = self.load(&name)?;
         let mut counter = StreamCounter::new(tokenizer);
         counter.push(text);
         let count = counter.finish();
         let count = if assumed { count.assumed() } else { count };
         self.counts.entry((name, assumed)).or_default().insert(text.clone(), count);
-        count
+        Ok(count)
     }
 
-    fn wrapping(&mut self, found: &Found, tools: Option<&Arc<str>>) -> Wrapping {
+    fn wrapping(&mut self, found: &Found, tools: Option<&Arc<str>>) -> Result<Wrapping, String> {
         let key = (found.full_id(), tools.cloned());
         if let Some(wrapping) = self.wrappings.get(&key) {
-            return *wrapping;
+            return Ok(*wrapping);
         }
         let Choice { name, assumed } = Choice::of(found, self.setup);
         let tools = tools.map(|text| tools_of(text)).unwrap_or_default();
-        let framing = self.load(&name).map(|tokenizer| Framing::of(&key.0, tokenizer, assumed));
-        // A model that no conversation can be framed for is planned by its texts alone.
-        let wrapping = framing.and_then(|framing| framing.wrapping(&tools).ok()).unwrap_or_default();
+        let framing = Framing::of(&key.0, self.load(&name)?, assumed);
+        let wrapping = framing.wrapping(&tools).map_err(|refused| refused.to_string())?;
         self.wrappings.insert(key, wrapping);
-        wrapping
+        Ok(wrapping)
     }
 
-    fn image(&mut self, found: &Found, width: u32, height: u32) -> TokenCount {
+    fn image(&mut self, found: &Found, width: u32, height: u32) -> Result<TokenCount, String> {
         let image = Image { size: Some((width.into(), height.into())), detail: None };
-        let Some(tokenizer) = self.load(&Choice::of(found, self.setup).name) else { return TokenCount::default() };
+        let tokenizer = self.load(&Choice::of(found, self.setup).name)?;
         let weighed = MediaRules::of(&found.full_id()).count(&Media::Image(image), None, &*tokenizer);
-        weighed.map_or_else(|_| TokenCount::default(), |weighed| weighed.count)
+        weighed.map(|weighed| weighed.count).map_err(|refused| refused.to_string())
     }
 
     fn tokenizer(&self, found: &Found) -> String {

@@ -14,6 +14,9 @@ use wide::u8x16;
 /// Containers may stand in one another so deep; what is deeper is no log.
 const DEPTH: u32 = 127;
 
+/// So many fields of inner objects find place without asking for memory again.
+const INNER: usize = 16;
+
 /// What is wrong with a text that should be JSON, and at which byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not JSON: {what} at column {}", at + 1)]
@@ -35,7 +38,7 @@ pub struct Value<'a>(&'a [u8]);
 #[derive(Clone, Debug, Default)]
 pub struct Object<'a> {
     /// Names as they are written, without their quotation marks.
-    fields: SmallVec<[Field<'a>; 8]>,
+    fields: SmallVec<[Field<'a>; 16]>,
     /// Whether a name has escapes in it, which only then have to be resolved.
     escaped: bool,
     /// The fields of the objects in the fields, with the place of theirs: who asks for one of these objects, which hold most
@@ -135,7 +138,7 @@ impl<'a> Object<'a> {
             return Err(JsonError { what: "a record is an object, {…}, and this is another value", at: 0 });
         }
         let mut object = Object::default();
-        let mut inner = Vec::new();
+        let mut inner = Vec::with_capacity(INNER);
         walk.fields(&mut |walk, name, escaped| {
             object.escaped |= escaped;
             let place = object.fields.len();
@@ -311,31 +314,37 @@ impl<'a> Walk<'a> {
 
     /// Steps behind the closing quotation mark, from behind the opening one; says whether there were escapes.
     ///
-    /// Sixteen bytes at a time: text in logs is full of escapes, and a search that starts anew behind each of them takes
-    /// several times as long.
+    /// Names and short values end within sixteen bytes. What is longer is mostly text full of escapes, and goes by 64 bytes
+    /// at a time with bits for the escaped ones: a search that starts anew behind each escape takes several times as long.
     fn string(&mut self) -> Result<bool, JsonError> {
-        let (quote, backslash) = (u8x16::splat(b'"'), u8x16::splat(b'\\'));
-        let mut escaped = false;
-        while let Some(block) = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<16>()) {
-            let bytes = u8x16::new(*block);
-            let (quotes, mut escapes) = (bytes.simd_eq(quote).to_bitmask(), bytes.simd_eq(backslash).to_bitmask());
-            let mut ends = quotes;
-            let mut step = 16;
-            while escapes != 0 && escapes.trailing_zeros() < ends.trailing_zeros() {
-                escaped = true;
-                // What stands behind a backslash is neither an end nor another backslash.
-                let at = escapes.trailing_zeros();
-                step = step.max(at as usize + 2);
-                let passed = (1_u32 << 1 << at << 1) - 1;
-                ends &= !passed;
-                escapes &= !passed;
-            }
-            if ends != 0 {
-                self.at += ends.trailing_zeros() as usize + 1;
-                return Ok(escaped);
-            }
-            self.at += step;
+        let Some(block) = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<16>()) else {
+            return self.string_end(false);
+        };
+        let (quotes, escapes) = marks(block);
+        if quotes != 0 && escapes & (quotes ^ (quotes - 1)) == 0 {
+            self.at += quotes.trailing_zeros() as usize + 1;
+            return Ok(false);
         }
+        let mut escapes = Escapes::default();
+        let mut escaped = false;
+        while let Some(block) = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<64>()) {
+            let (mut quotes, mut backslashes) = (0, 0);
+            for (part, shift) in block.as_chunks::<16>().0.iter().zip([0, 16, 32, 48]) {
+                let (q, b) = marks(part);
+                quotes |= q << shift;
+                backslashes |= b << shift;
+            }
+            let ends = quotes & !escapes.escaped(backslashes);
+            if ends != 0 {
+                let before = ends ^ (ends - 1);
+                self.at += ends.trailing_zeros() as usize + 1;
+                return Ok(escaped || backslashes & before != 0);
+            }
+            escaped |= backslashes != 0;
+            self.at += 64;
+        }
+        // The first byte that is left may be behind a backslash.
+        self.at = (self.at + usize::from(escapes.pending)).min(self.bytes.len());
         self.string_end(escaped)
     }
 
@@ -436,6 +445,38 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// Where quotation marks and backslashes stand, the first byte in the lowest bit.
+fn marks(block: &[u8; 16]) -> (u64, u64) {
+    let bytes = u8x16::new(*block);
+    let at = |byte| u64::from(bytes.simd_eq(u8x16::splat(byte)).to_bitmask());
+    (at(b'"'), at(b'\\'))
+}
+
+/// Which bytes stand behind a backslash that is not behind one itself, 64 at a time.
+#[derive(Default)]
+struct Escapes {
+    /// Whether the first byte of the next 64 does.
+    pending: bool,
+}
+
+impl Escapes {
+    /// In a row of backslashes every other one escapes what follows. A subtraction carries through each row at once and so
+    /// tells rows of even length from those of odd length, as in Langdale and Lemire, "Parsing Gigabytes of JSON per
+    /// Second" (2019), section 3.1.1.
+    fn escaped(&mut self, backslashes: u64) -> u64 {
+        const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
+        let pending = u64::from(self.pending);
+        if backslashes == 0 {
+            self.pending = false;
+            return pending;
+        }
+        let starts = backslashes & !pending;
+        let codes = ((starts << 1 | ODD).wrapping_sub(starts)) ^ ODD;
+        self.pending = codes & backslashes & 1 << 63 != 0;
+        codes ^ (backslashes | pending)
+    }
+}
+
 /// Which containers are open, the innermost last: one bit each.
 #[derive(Default)]
 struct Open {
@@ -515,7 +556,32 @@ mod tests {
         assert!(Value::read(deep.as_bytes()).is_err());
     }
 
+    /// Where a text ends, byte by byte.
+    fn end_of_text(bytes: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        loop {
+            match bytes.get(at)? {
+                b'"' => return Some(at + 1),
+                b'\\' => at += 2,
+                _ => at += 1,
+            }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn texts_end_where_they_end_byte_by_byte(text in r#"[\\"a\n]{0,40}(\\{0,5}[a-z]{0,70}\\{0,66}"?){0,6}"#) {
+            let mut walk = Walk { bytes: text.as_bytes(), at: 0 };
+            let found = walk.string();
+            match end_of_text(text.as_bytes()) {
+                Some(end) => {
+                    prop_assert_eq!(walk.at, end);
+                    prop_assert_eq!(found, Ok(text[..end].contains('\\')));
+                }
+                None => prop_assert!(found.is_err()),
+            }
+        }
+
         /// What serde_json reads, this reads alike; what it refuses for its grammar, this never takes for an object.
         #[test]
         fn agrees_with_serde_json(text in r#"[\{\}\[\]",:a1\\ntrue\. -]{0,24}"#) {

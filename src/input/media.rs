@@ -122,10 +122,17 @@ fn audio_millis(bytes: &[u8]) -> Result<u64, String> {
 }
 
 /// Pages of a PDF and the text on them.
+const LOCKED: &str =
+    "a PDF with a password, which cannot be counted\n  help: save it without one, or give its pages, such as --pdf 12";
+
 fn pdf(bytes: &[u8]) -> Result<Document, String> {
-    let document = lopdf::Document::load_mem(bytes).map_err(|error| format!("a PDF that cannot be read: {error}"))?;
+    let document = lopdf::Document::load_mem(bytes).map_err(|error| match error {
+        lopdf::Error::InvalidPassword => LOCKED.to_owned(),
+        error => format!("a PDF that cannot be read: {error}"),
+    })?;
+    // One that only forbids changes was opened with its empty password, and is not encrypted any more.
     if document.is_encrypted() {
-        return Err("a PDF with a password, which cannot be counted".into());
+        return Err(LOCKED.into());
     }
     let pages: Vec<u32> = document.get_pages().into_keys().collect();
     if pages.is_empty() {

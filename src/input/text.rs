@@ -94,6 +94,14 @@ pub enum InputError {
         /// The pattern.
         pattern: String,
     },
+    /// A folder with nothing in it that is looked for.
+    #[error("{path}: no file in this folder is called like {wanted}\n  help: name the files themselves")]
+    Nothing {
+        /// The folder, as the user named it.
+        path: String,
+        /// What files are looked for, for people.
+        wanted: String,
+    },
     /// The system refuses.
     #[error("{path}: cannot be read: {error}")]
     Reading {
@@ -114,7 +122,13 @@ impl InputError {
     /// Whether the user named the wrong thing, rather than the system failing.
     #[must_use]
     pub const fn is_misuse(&self) -> bool {
-        matches!(self, InputError::Folder { .. } | InputError::Binary { .. } | InputError::NoMatch { .. })
+        matches!(
+            self,
+            InputError::Folder { .. }
+                | InputError::Binary { .. }
+                | InputError::NoMatch { .. }
+                | InputError::Nothing { .. }
+        )
     }
 }
 

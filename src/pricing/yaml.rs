@@ -648,16 +648,6 @@ fn explain(error: &serde_saphyr::Error) -> (&'static str, String, Option<String>
             );
             ("unknown-key", format!("no key is called {field:?} here"), Some(near))
         }
-        Error::SerdeUnknownVariant { variant, expected, .. } => {
-            let near = format!("did you mean `{}`?", nearest(variant, expected.iter().copied()));
-            ("unknown-value", format!("{variant:?} is none of {}", expected.join(", ")), Some(near))
-        }
-        Error::SerdeMissingField { field, .. } => ("missing-key", format!("the key `{field}` is missing"), None),
-        Error::DuplicateMappingKey { key, .. } => {
-            let help = "remove one of the two; farebox never lets a repeated key win silently";
-            let key = key.as_deref().unwrap_or("the same");
-            ("repeated-key", format!("the key `{key}` stands here a second time"), Some(help.into()))
-        }
         Error::NonFiniteFloat { .. } => {
             ("float-price", format!("a number has no quotes: {FLOAT_HELP}"), Some(QUOTES_HELP.into()))
         }
@@ -669,10 +659,29 @@ fn explain(error: &serde_saphyr::Error) -> (&'static str, String, Option<String>
             let help = "a price file holds no anchors beyond a few; split a very long one by model family";
             ("too-large", "the file is too large, or repeats itself too often".into(), Some(help.into()))
         }
-        Error::NullIntoString { .. } => ("invalid-yaml", "a text is missing here".into(), None),
-        Error::InvalidScalar { ty: "u64" | "u32", .. } => {
-            ("invalid-yaml", "this is no whole number in digits".into(), None)
+        other => explain_shape(other),
+    }
+}
+
+/// What a count that is none is called.
+pub(crate) const NO_WHOLE_NUMBER: &str = "this is no whole number in digits";
+
+/// The errors that mean the same in every file of ours.
+pub(crate) fn explain_shape(error: &serde_saphyr::Error) -> (&'static str, String, Option<String>) {
+    use serde_saphyr::Error;
+    match error {
+        Error::SerdeUnknownVariant { variant, expected, .. } => {
+            let near = format!("did you mean `{}`?", nearest(variant, expected.iter().copied()));
+            ("unknown-value", format!("{variant:?} is none of {}", expected.join(", ")), Some(near))
         }
+        Error::SerdeMissingField { field, .. } => ("missing-key", format!("the key `{field}` is missing"), None),
+        Error::DuplicateMappingKey { key, .. } => {
+            let help = "remove one of the two; farebox never lets a repeated key win silently";
+            let key = key.as_deref().unwrap_or("the same");
+            ("repeated-key", format!("the key `{key}` stands here a second time"), Some(help.into()))
+        }
+        Error::NullIntoString { .. } => ("invalid-yaml", "a text is missing here".into(), None),
+        Error::InvalidScalar { ty: "u64" | "u32", .. } => ("invalid-yaml", NO_WHOLE_NUMBER.into(), None),
         Error::Unexpected { expected, .. } => {
             let needed = match *expected {
                 "mapping start" => "a map of keys",

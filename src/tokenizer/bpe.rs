@@ -367,14 +367,11 @@ impl Tokenizer for ByteLevel {
 }
 
 #[cfg(test)]
-#[path = "../../tests/support/hard_texts.rs"]
-mod hard_texts;
-
-#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::super::fast::tests::any_text;
+    use super::super::hard_texts;
     use super::*;
 
     fn all() -> Vec<&'static Encoding> {

@@ -218,15 +218,12 @@ fn rank(vocabulary: &Vocabulary, piece: &[u8], start: u32, end: u32) -> u32 {
 }
 
 #[cfg(test)]
-#[path = "../../tests/support/hard_texts.rs"]
-mod hard_texts;
-
-#[cfg(test)]
 mod tests {
     use std::cell::Cell;
 
     use proptest::prelude::*;
 
+    use super::super::hard_texts;
     use super::super::vocab::{LOOKED_UP, frames};
     use super::*;
 

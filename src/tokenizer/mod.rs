@@ -35,6 +35,10 @@ pub mod spm;
 pub mod store;
 pub mod vocab;
 
+#[cfg(test)]
+#[path = "../../tests/support/hard_texts.rs"]
+mod hard_texts;
+
 use std::fmt;
 use std::ops::AddAssign;
 use std::path::{Path, PathBuf};
@@ -416,7 +420,7 @@ pub struct StreamCounter {
     total: TokenCount,
     /// Whether a part has been counted.
     started: bool,
-    threads: usize,
+    threads: Option<usize>,
     /// Bytes that were counted here: a short text needs no other thread.
     counted: usize,
     workers: Option<Workers>,
@@ -429,12 +433,13 @@ impl StreamCounter {
     /// Starts a count.
     #[must_use]
     pub fn new(tokenizer: Arc<dyn Tokenizer>) -> Self {
-        Self::with_threads(tokenizer, 1)
+        Self::with_threads(tokenizer, Some(1))
     }
 
-    /// Starts a count that uses so many threads once the text turns out to be long; the answer is the same.
+    /// Starts a count that uses so many threads once the text turns out to be long, or as many as the machine runs at once;
+    /// the answer is the same.
     #[must_use]
-    pub fn with_threads(tokenizer: Arc<dyn Tokenizer>, threads: usize) -> Self {
+    pub fn with_threads(tokenizer: Arc<dyn Tokenizer>, threads: Option<usize>) -> Self {
         StreamCounter {
             tokenizer,
             pending: String::new(),
@@ -485,8 +490,10 @@ impl StreamCounter {
             done += at;
         }
         self.counted = self.counted.saturating_add(done);
-        if self.threads > 1 && self.counted >= ALONE && self.workers.is_none() {
-            self.workers = Workers::start(&self.tokenizer, self.threads);
+        if self.threads != Some(1) && self.counted >= ALONE && self.workers.is_none() {
+            // To ask takes longer than to count a short text.
+            let threads = *self.threads.get_or_insert_with(parallel::available);
+            self.workers = (threads > 1).then(|| Workers::start(&self.tokenizer, threads)).flatten();
         }
         self.pending.drain(..done);
         // Where there is no border the same text is looked through again, so each time half as much more is awaited.

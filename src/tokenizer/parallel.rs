@@ -116,7 +116,7 @@ mod tests {
             let text = &text[..if name == "o200k_base" { text.len() } else { text.len() / 60_000 * 30_000 }];
             let one = tokenizer.count(text);
             for threads in [1, 2, 5] {
-                let mut counter = StreamCounter::with_threads(tokenizer.clone(), threads);
+                let mut counter = StreamCounter::with_threads(tokenizer.clone(), Some(threads));
                 counter.push(text);
                 assert_eq!(counter.finish(), one, "{name} {threads}");
             }

@@ -292,16 +292,13 @@ impl Tokenizer for SentencePiece {
 }
 
 #[cfg(test)]
-#[path = "../../tests/support/hard_texts.rs"]
-mod hard_texts;
-
-#[cfg(test)]
 mod tests {
     use std::sync::LazyLock;
 
     use proptest::prelude::*;
 
     use super::super::fast::tests::any_text;
+    use super::super::hard_texts;
     use super::*;
 
     const MODELS: [&Model; 3] = [&MISTRAL_V1, &GEMMA3, &GEMMA4];

@@ -73,6 +73,10 @@ impl<'w> FeatureBuilder<'w, '_> {
         market.find(model, at).map_err(|error| PlanError::Model { line, error })
     }
 
+    fn uncounted(&self, reason: String) -> PlanError {
+        PlanError::Uncounted { feature: self.feature.name.clone(), reason }
+    }
+
     fn month_of(&self, day: Date) -> usize {
         self.months.iter().position(|m| *m == Month::of(day)).unwrap_or(0)
     }
@@ -94,7 +98,7 @@ impl<'w> FeatureBuilder<'w, '_> {
             cache: feature.cache.map(|c| c.write),
             answers: feature.output.high > Decimal::ZERO && !is_embedding || has_steps(feature),
         };
-        let (counted, frame) = framed(feature, &found, market);
+        let (counted, frame) = framed(feature, &found, market).map_err(|why| self.uncounted(why))?;
         let also: Vec<Meter> = feature.also.iter().map(|(meter, _)| *meter).collect();
         let context = found.settle(&feature.context).into_owned();
         let epochs = self.epochs(&found, &context, uses, &also, feature.batch)?;
@@ -136,7 +140,7 @@ impl<'w> FeatureBuilder<'w, '_> {
         let models = [(&rag.embedding, Role::Embedding), (&rag.rerank, Role::Rerank)];
         for (model, role) in models.into_iter().filter_map(|(m, role)| Some((m.as_ref()?, role))) {
             let found = self.find(market, model, first, line)?;
-            let mut counted = Counted::of_prompts(feature, &found, market);
+            let mut counted = Counted::of_prompts(feature, &found, market).map_err(|why| self.uncounted(why))?;
             let card = found.model.rates_at(first);
             let by_unit = role == Role::Rerank && card.is_some_and(|card| card.lists(Meter::SearchUnits));
             let candidates = i64::try_from(rag.candidates).unwrap_or(i64::MAX);

@@ -61,10 +61,17 @@ fn of_count(count: TokenCount) -> Fixed {
 
 /// Counts every text of a feature for a model, and what stands around them: a message that is given as a number of tokens
 /// holds its frame already.
-pub(super) fn framed(feature: &Feature, found: &Found, market: &mut dyn Market) -> (Counted, Option<Frame>) {
-    let mut counted = Counted::of_prompts(feature, found, market);
-    let (mut system, mut tools) = (sum(&feature.system, found, market), sum(&feature.tools, found, market));
-    let frame = frame(feature, found, market);
+///
+/// # Errors
+/// Those of the [`Market`].
+pub(super) fn framed(
+    feature: &Feature,
+    found: &Found,
+    market: &mut dyn Market,
+) -> Result<(Counted, Option<Frame>), String> {
+    let mut counted = Counted::of_prompts(feature, found, market)?;
+    let (mut system, mut tools) = (sum(&feature.system, found, market)?, sum(&feature.tools, found, market)?);
+    let frame = frame(feature, found, market)?;
     if let Some((frame, around_system)) = &frame {
         system = system + of_count(*around_system);
         tools = frame.tools.map_or(tools, of_count);
@@ -78,15 +85,16 @@ pub(super) fn framed(feature: &Feature, found: &Found, market: &mut dyn Market) 
         cached(system, cache.system) + cached(tools, cache.tools)
     });
     counted.prefix = system + tools + opening;
-    counted.images = feature.attachments.iter().fold(Fixed::default(), |sum, a| match a {
-        Attachment::Image { width, height, count } => sum + images(market.image(found, *width, *height), *count),
-        Attachment::Tokens(_) => sum,
-    });
-    (counted, frame.map(|(frame, _)| frame))
+    for attachment in &feature.attachments {
+        if let Attachment::Image { width, height, count } = attachment {
+            counted.images = counted.images + images(market.image(found, *width, *height)?, *count);
+        }
+    }
+    Ok((counted, frame.map(|(frame, _)| frame)))
 }
 
 /// What stands around the texts, and how much of it around the instructions.
-fn frame(feature: &Feature, found: &Found, market: &mut dyn Market) -> Option<(Frame, TokenCount)> {
+fn frame(feature: &Feature, found: &Found, market: &mut dyn Market) -> Result<Option<(Frame, TokenCount)>, String> {
     let is_text = |parts: &Vec<Part>| parts.iter().any(|part| matches!(part, Part::Text(_)));
     let (tells, asks) = (is_text(&feature.system), feature.prompts.iter().any(is_text));
     let tools = match feature.tools.as_slice() {
@@ -94,13 +102,13 @@ fn frame(feature: &Feature, found: &Found, market: &mut dyn Market) -> Option<(F
         _ => None,
     };
     if !tells && !asks && tools.is_none() {
-        return None;
+        return Ok(None);
     }
-    let Wrapping { request, system, turn, tools } = market.wrapping(found, tools);
+    let Wrapping { request, system, turn, tools } = market.wrapping(found, tools)?;
     let only = |count: TokenCount, is: bool| if is { count } else { TokenCount::default() };
     let (system, mut opening) = (only(system, tells), only(request, asks));
     opening += system;
-    Some((Frame { opening, turn: only(turn, asks), tools }, system))
+    Ok(Some((Frame { opening, turn: only(turn, asks), tools }, system)))
 }
 
 /// A count without a part of it.
@@ -121,21 +129,25 @@ fn images(each: TokenCount, count: Range) -> Fixed {
     Fixed::of(range, MICRO)
 }
 
-fn sum(parts: &[Part], found: &Found, market: &mut dyn Market) -> Fixed {
-    parts.iter().fold(Fixed::default(), |sum, part| {
-        sum + match part {
-            Part::Text(text) => of_count(market.count(found, text)),
-            Part::Tokens(range) => Fixed::of(*range, MICRO),
-        }
+fn sum(parts: &[Part], found: &Found, market: &mut dyn Market) -> Result<Fixed, String> {
+    parts.iter().try_fold(Fixed::default(), |sum, part| {
+        Ok(sum
+            + match part {
+                Part::Text(text) => of_count(market.count(found, text)?),
+                Part::Tokens(range) => Fixed::of(*range, MICRO),
+            })
     })
 }
 
 impl Counted {
     /// The prompts alone.
-    pub fn of_prompts(feature: &Feature, found: &Found, market: &mut dyn Market) -> Counted {
+    ///
+    /// # Errors
+    /// Those of the [`Market`].
+    pub fn of_prompts(feature: &Feature, found: &Found, market: &mut dyn Market) -> Result<Counted, String> {
         let mut rows: Vec<(Fixed, u64)> = Vec::new();
         for prompt in &feature.prompts {
-            let tokens = sum(prompt, found, market);
+            let tokens = sum(prompt, found, market)?;
             match rows.iter_mut().find(|(same, _)| *same == tokens) {
                 Some((_, n)) => *n += 1,
                 None => rows.push((tokens, 1)),
@@ -145,6 +157,6 @@ impl Counted {
             rows.push((Fixed::default(), 1));
         }
         let row_count = rows.iter().map(|(_, n)| n).sum();
-        Counted { rows, row_count, ..Counted::default() }
+        Ok(Counted { rows, row_count, ..Counted::default() })
     }
 }

@@ -46,13 +46,22 @@ pub trait Market {
     fn find(&mut self, model: &str, at: Instant) -> Result<Found, UnknownModel>;
 
     /// Counts a text with the tokenizer of a model.
-    fn count(&mut self, found: &Found, text: &Arc<str>) -> TokenCount;
+    ///
+    /// # Errors
+    /// A text for people, where that tokenizer cannot be used.
+    fn count(&mut self, found: &Found, text: &Arc<str>) -> Result<TokenCount, String>;
 
     /// What the provider adds around texts that were counted alone, and what tools given as JSON take with it.
-    fn wrapping(&mut self, found: &Found, tools: Option<&Arc<str>>) -> Wrapping;
+    ///
+    /// # Errors
+    /// As for [`count`](Self::count).
+    fn wrapping(&mut self, found: &Found, tools: Option<&Arc<str>>) -> Result<Wrapping, String>;
 
     /// Tokens of an image of so many pixels.
-    fn image(&mut self, found: &Found, width: u32, height: u32) -> TokenCount;
+    ///
+    /// # Errors
+    /// A text for people, where the model cannot be sent such an image.
+    fn image(&mut self, found: &Found, width: u32, height: u32) -> Result<TokenCount, String>;
 
     /// The name of that tokenizer.
     fn tokenizer(&self, found: &Found) -> String;
@@ -60,6 +69,7 @@ pub trait Market {
     /// Units of a currency for one US dollar at a moment.
     fn per_usd(&self, currency: &str, at: Instant) -> Option<Decimal>;
 }
+
 /// The rates that hold on some days, and the calls of each month that fall on them.
 #[derive(Clone, Debug)]
 pub struct Epoch {
@@ -177,9 +187,29 @@ pub enum PlanError {
         /// Why.
         refusal: Refusal,
     },
+    /// Something whose tokens cannot be counted for the model.
+    #[error("{feature}: {reason}")]
+    Uncounted {
+        /// The feature.
+        feature: String,
+        /// Why.
+        reason: String,
+    },
     /// Money with more digits than it can carry.
     #[error("{0}: the cost has more digits than farebox carries\n  help: check the calls and the tokens")]
     TooLarge(String),
+}
+
+impl PlanError {
+    /// The feature that cannot be planned; `None` for an unknown model, which stands on a line.
+    #[must_use]
+    pub fn feature(&self) -> Option<&str> {
+        match self {
+            PlanError::Model { .. } => None,
+            PlanError::Refused { feature, .. } | PlanError::Uncounted { feature, .. } => Some(feature),
+            PlanError::TooLarge(feature) => Some(feature),
+        }
+    }
 }
 
 /// Plans a workload; `instead` answers in the place of every model that the workload names.

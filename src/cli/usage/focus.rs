@@ -29,7 +29,7 @@ struct Key {
 }
 
 /// Quantities and costs by row.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Focus(FxHashMap<Key, (String, Decimal, Usd)>);
 
 const DAY: i64 = 86_400;
@@ -176,6 +176,16 @@ fn unit(meter: Meter, per: u64) -> (String, String) {
     (counted, priced)
 }
 
+/// Text for people in the characters that the specification allows there: ASCII.
+fn ascii(text: &str) -> String {
+    let allowed = |c: char| match c {
+        '×' => 'x',
+        c if c.is_ascii() => c,
+        _ => '?',
+    };
+    text.chars().map(allowed).collect()
+}
+
 /// A number with its point, so that a reader which guesses types takes a column of whole numbers for decimals too.
 fn decimal(number: Decimal) -> String {
     let text = number.normalize().to_string();
@@ -200,7 +210,7 @@ fn row(key: &Key, provider: &str, quantity: Decimal, usd: Usd) -> Vec<(&'static 
         ("BillingPeriodStart", month_start),
         ("BillingPeriodEnd", month_end),
         ("ChargeCategory", "Usage".into()),
-        ("ChargeDescription", format!("{}: {}{applied}", key.model, key.meter.about())),
+        ("ChargeDescription", ascii(&format!("{}: {}{applied}", key.model, key.meter.about()))),
         ("ChargeFrequency", "Usage-Based".into()),
         ("ChargePeriodStart", moment(key.day * DAY)),
         ("ChargePeriodEnd", moment((key.day + 1) * DAY)),

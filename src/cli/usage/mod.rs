@@ -11,16 +11,17 @@ use self::stream::{Run, Sink};
 use self::totals::Totals;
 use self::view::{By, View};
 use super::out::Out;
-use super::shared::{OutputFlags, PriceFlags, Setup};
+use super::shared::{OutputFlags, PriceFlags};
 use crate::error::Error;
 use crate::input::calls::Reading;
 use crate::input::dialect::Dialect;
 use crate::input::text::{InputError, Source};
-use crate::report::{Format, inert};
+use crate::report::Format;
 
 mod focus;
+mod follow;
 mod places;
-mod priced;
+pub(super) mod priced;
 mod rows;
 mod stream;
 mod totals;
@@ -47,7 +48,7 @@ pub(crate) struct Args {
     /// Read every line as this dialect; claude-code, codex and opencode find their own files when none are given
     #[arg(long, value_name = "DIALECT")]
     from: Option<Dialect>,
-    /// Columns of a table, as ours=theirs: model=Name,input_tokens=\"Prompt tokens\"; repeatable
+    /// Columns of a table, as ours=theirs: model=Name,input_tokens="Prompt tokens"; repeatable
     #[arg(long, value_name = "OURS=THEIRS", value_delimiter = ',', value_parser = column)]
     columns: Vec<(String, String)>,
     /// Who billed records that do not say
@@ -71,7 +72,7 @@ pub(crate) struct Args {
     /// The time zone of days, weeks and months: a name such as Europe/Berlin, an offset, or local; UTC when left out
     #[arg(long, value_name = "ZONE")]
     timezone: Option<String>,
-    /// Go on reading as files grow, and say the new sums
+    /// Go on as files grow: say the new sums, or with --format jsonl every new record
     #[arg(long)]
     follow: bool,
     /// How many threads read; as many as there are processors when left out
@@ -120,7 +121,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
         threads: args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1),
     };
     if args.follow {
-        return follow(&args, &sources, run);
+        return follow::follow(&args, sources, missing, run);
     }
     let (totals, failed) = once(&args, &sources, run, missing)?;
     finish(&args, &totals, failed)
@@ -182,8 +183,7 @@ const WARNINGS: u64 = 20;
 
 impl Screen {
     fn new(out: Option<Out>, sources: &[Source], quiet: bool) -> Self {
-        let progress = (!quiet && std::io::stderr().is_terminal()).then(|| Progress::new(sources));
-        Screen { out, error: None, failed: None, warned: 0, progress }
+        Screen { out, error: None, failed: None, warned: 0, progress: Progress::on_terminal(sources, quiet) }
     }
 
     fn end(mut self) -> Result<(Option<Out>, Option<InputError>), Error> {
@@ -246,6 +246,11 @@ struct Progress {
 }
 
 impl Progress {
+    /// Where a person looks on.
+    fn on_terminal(sources: &[Source], quiet: bool) -> Option<Self> {
+        (!quiet && std::io::stderr().is_terminal()).then(|| Progress::new(sources))
+    }
+
     fn new(sources: &[Source]) -> Self {
         let size = |source: &Source| match source {
             Source::File(path) if path.extension().is_none_or(|e| e != "gz" && e != "zst" && e != "zip") => {
@@ -275,75 +280,4 @@ impl Progress {
     fn clear(&mut self) {
         let _ = std::io::stderr().write_all(b"\r\x1b[K");
     }
-}
-
-/// How often files are looked at.
-const EVERY: Duration = Duration::from_millis(500);
-
-/// Reads again whenever a file grew: sessions and running totals stay right, at the price of a second look.
-fn follow(args: &Args, sources: &[Source], run: Run) -> Result<(), Error> {
-    if sources.contains(&Source::Stdin) {
-        let help = "help: name the file, or pipe it into --format jsonl without --follow";
-        return Err(Error::Usage(format!("standard input cannot be followed: it has no size\n  {help}")));
-    }
-    let sizes = || -> Vec<u64> {
-        let size = |source: &Source| match source {
-            Source::File(path) => std::fs::metadata(path).map_or(0, |meta| meta.len()),
-            _ => 0,
-        };
-        sources.iter().map(size).collect()
-    };
-    let mut before: Option<Vec<u64>> = None;
-    let mut printed = 0_usize;
-    loop {
-        let now = sizes();
-        if before.as_ref() != Some(&now) {
-            let mut rows = Vec::new();
-            let mut sink = Follower { rows: &mut rows };
-            let totals = stream::run(sources, run, &mut sink);
-            let mut out = Out::open(None)?;
-            let written = if run.rows {
-                let mut fresh = rows.split_inclusive(|b| *b == b'\n').skip(printed);
-                let count = rows.split_inclusive(|b| *b == b'\n').count();
-                printed = printed.max(count);
-                fresh.try_for_each(|row| out.write_all(row))
-            } else {
-                writeln!(out, "{}", inert(&said(run.pricing.setup, &totals)))
-            };
-            match written.and_then(|()| out.flush()) {
-                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
-                other => other?,
-            }
-            if args.strict && totals.unpriced() > 0 {
-                return Err(Error::Strict(totals.unpriced()));
-            }
-            before = Some(now);
-        }
-        std::thread::sleep(EVERY);
-    }
-}
-
-fn said(setup: &Setup, totals: &Totals) -> String {
-    let now = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).unwrap_or_default();
-    format!("{now} {}", totals.sentence(setup))
-}
-
-/// Keeps rows until it is known which are new.
-struct Follower<'r> {
-    rows: &'r mut Vec<u8>,
-}
-
-impl Sink for Follower<'_> {
-    fn rows(&mut self, rows: &[u8]) -> bool {
-        self.rows.extend_from_slice(rows);
-        true
-    }
-
-    fn warn(&mut self, _: &str, _: u64, _: &Refused) {}
-
-    fn failed(&mut self, error: InputError) {
-        super::say(&format!("warning: {error}"));
-    }
-
-    fn progress(&mut self, _: u64) {}
 }

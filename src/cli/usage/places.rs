@@ -7,7 +7,7 @@ use crate::input::dialect::Dialect;
 use crate::input::text::{InputError, Source, walk};
 
 /// What files of usage are called; a folder may hold anything else.
-const ENDINGS: &[&str] = &["json", "jsonl", "ndjson", "csv", "tsv", "sse", "log", "gz", "zst", "zip"];
+const ENDINGS: &[&str] = &["json", "jsonl", "ndjson", "csv", "tsv", "sse", "log", "gz", "zst", "zip", "db"];
 
 /// The sources to read, and what could not be found.
 pub(super) fn sources(files: &[PathBuf], from: Option<Dialect>) -> Result<(Vec<Source>, Vec<InputError>), Error> {
@@ -28,13 +28,22 @@ pub(super) fn sources(files: &[PathBuf], from: Option<Dialect>) -> Result<(Vec<S
         }
         match walk(path) {
             Ok(found) if path.is_dir() => {
+                let before = sources.len();
                 sources.extend(found.into_iter().filter(|file| is_usage(file)).map(Source::File));
+                if sources.len() == before {
+                    missing.push(nothing(path));
+                }
             }
             Ok(found) => sources.extend(found.into_iter().map(Source::File)),
             Err(error) => missing.push(error),
         }
     }
     Ok((sources, missing))
+}
+
+fn nothing(folder: &Path) -> InputError {
+    let wanted = ENDINGS.iter().map(|ending| format!("*.{ending}")).collect::<Vec<_>>().join(", ");
+    InputError::Nothing { path: folder.display().to_string(), wanted }
 }
 
 fn is_usage(file: &Path) -> bool {
@@ -56,9 +65,9 @@ fn default_folders(dialect: Dialect) -> Result<Vec<PathBuf>, Error> {
             let root = set("CODEX_HOME").unwrap_or_else(|| home.join(".codex"));
             vec![root.join("sessions"), root.join("archived_sessions")]
         }
-        _ => vec![data().join("opencode/storage/message")],
+        _ => opencode(&data().join("opencode")),
     };
-    let present: Vec<PathBuf> = folders.iter().filter(|folder| folder.is_dir()).cloned().collect();
+    let present: Vec<PathBuf> = folders.iter().filter(|folder| folder.exists()).cloned().collect();
     if present.is_empty() {
         let looked: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
         let what = format!(
@@ -69,4 +78,17 @@ fn default_folders(dialect: Dialect) -> Result<Vec<PathBuf>, Error> {
         return Err(Error::Usage(what));
     }
     Ok(present)
+}
+
+/// Files before version 1.2 and a database since, one for each channel of releases. A message that stands in both counts once.
+fn opencode(home: &Path) -> Vec<PathBuf> {
+    let mut places = vec![home.join("storage/message")];
+    let files = std::fs::read_dir(home).into_iter().flatten().filter_map(Result::ok);
+    let is_ours = |name: &str| name.starts_with("opencode") && name.ends_with(".db");
+    places.extend(files.filter(|file| is_ours(&file.file_name().to_string_lossy())).map(|file| file.path()));
+    places.sort_by_key(|place| place.extension().is_none());
+    if places.len() == 1 {
+        places.push(home.join("opencode.db"));
+    }
+    places
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::calculator::{Cost, price, price_sized};
+use crate::calculator::{Cost, Refusal, price, price_sized};
 use crate::cli::shared::Setup;
 use crate::context::Context;
 use crate::input::dialect::{Bucket, Dialect, Entry, State};
@@ -17,7 +17,7 @@ use crate::pricing::{Found, UnknownModel};
 use crate::usage::Usage;
 
 /// The status for machines, the reason for people, and similar ids where the model is not known.
-pub(super) struct Refused {
+pub(in crate::cli) struct Refused {
     pub status: &'static str,
     pub reason: String,
     pub suggestions: Vec<String>,
@@ -30,7 +30,7 @@ impl Refused {
 }
 
 /// What a record costs.
-pub(super) struct Priced {
+pub(in crate::cli) struct Priced {
     pub cost: Cost,
     pub found: Arc<Found>,
     /// The least and the most that it can be, where the record sums up requests of unknown sizes or times.
@@ -38,7 +38,7 @@ pub(super) struct Priced {
 }
 
 /// What became of a record.
-pub(super) enum Verdict {
+pub(in crate::cli) enum Verdict {
     Priced(Priced),
     /// Nothing was billed: the status, and why.
     Free(&'static str, String),
@@ -48,7 +48,7 @@ pub(super) enum Verdict {
 }
 
 /// A record and what became of it.
-pub(super) struct Outcome<'r> {
+pub(in crate::cli) struct Outcome<'r> {
     /// `None` for a line that is no record.
     pub entry: Option<&'r Entry<'r>>,
     pub provider: Option<Cow<'r, str>>,
@@ -59,7 +59,7 @@ pub(super) struct Outcome<'r> {
 
 /// How records are priced.
 #[derive(Clone, Copy)]
-pub(super) struct Pricing<'s> {
+pub(in crate::cli) struct Pricing<'s> {
     pub setup: &'s Setup,
     /// Price everything at the instant of the command.
     pub reprice: bool,
@@ -115,10 +115,7 @@ impl<'s> Pricing<'s> {
             outcome.provider = Some(Cow::Owned(found.provider.id.clone()));
         }
         let context = found.settle(&entry.context);
-        let priced = match &entry.bucket {
-            Some(bucket) => summed(entry, bucket, &found, &context, at),
-            None => price(&found.provider, &found.model, &entry.usage, &context, at).map(|cost| (cost, None)),
-        };
+        let priced = cost(&entry.usage, entry.bucket.as_ref(), &found, &context, at);
         let (cost, range) = priced.map_err(|refusal| Refused::new(refusal.status(), refusal.to_string()))?;
         self.setup.exchange(at).map_err(|reason| Refused::new("no-rate", reason))?;
         Ok(Priced { cost, found, range })
@@ -159,7 +156,7 @@ impl<'s> Pricing<'s> {
 }
 
 /// Whether two amounts are the same but for the rounding of a float or of a bill.
-pub(super) fn near(a: Usd, b: Usd) -> bool {
+pub(in crate::cli) fn near(a: Usd, b: Usd) -> bool {
     let Some(difference) = a.amount().checked_sub(b.amount()) else { return false };
     let share = a.amount().abs().checked_mul(rust_decimal::Decimal::new(1, 5)).unwrap_or_default();
     difference.abs() <= share.max(rust_decimal::Decimal::new(1, 9))
@@ -175,21 +172,30 @@ fn not_found(entry: &Entry, model: &str, unknown: UnknownModel) -> Refused {
     Refused { status: "unknown-model", reason: unknown.to_string(), suggestions: unknown.suggestions }
 }
 
-type SummedCost = (Cost, Option<(Usd, Usd)>);
+/// A price, and the least and the most that it can be where requests were summed up.
+type Ranged = (Cost, Option<(Usd, Usd)>);
 
-/// The price of several requests in one row. Which tier each of them fell into, and at which hour, is not known: the price
-/// is that of requests of the average size at the beginning, and the range that of every size and time they can have had.
-fn summed(
-    entry: &Entry,
-    bucket: &Bucket,
+/// The price of a request, or of several in one row.
+pub(in crate::cli) fn cost(
+    usage: &Usage,
+    bucket: Option<&Bucket>,
     found: &Found,
     context: &Context,
     at: Instant,
-) -> Result<SummedCost, crate::calculator::Refusal> {
-    let total = entry.usage.prompt_tokens();
+) -> Result<Ranged, Refusal> {
+    match bucket {
+        Some(bucket) => summed(usage, bucket, found, context, at),
+        None => price(&found.provider, &found.model, usage, context, at).map(|cost| (cost, None)),
+    }
+}
+
+/// The price of several requests in one row. Which tier each of them fell into, and at which hour, is not known: the price
+/// is that of requests of the average size at the beginning, and the range that of every size and time they can have had.
+fn summed(usage: &Usage, bucket: &Bucket, found: &Found, context: &Context, at: Instant) -> Result<Ranged, Refusal> {
+    let total = usage.prompt_tokens();
     let (least, most) = bucket.prompt_tokens.map_or((0, total), |(least, most)| (least, most.min(total).max(least)));
     let average = bucket.requests.map_or(least, |n| total / n.max(1)).clamp(least, most);
-    let at_size = |at: Instant, size: u64| price_sized(&found.provider, &found.model, &entry.usage, context, at, size);
+    let at_size = |at: Instant, size: u64| price_sized(&found.provider, &found.model, usage, context, at, size);
     let cost = at_size(at, average)?;
     let (mut low, mut high) = (cost.total, cost.total);
     for time in times(at, bucket.until) {

@@ -15,8 +15,8 @@ use crate::input::calls::chunks::{Chunk, Chunks};
 use crate::input::calls::open::open;
 use crate::input::calls::sequence::Sequence;
 use crate::input::calls::{Reading, is_table, read_chunk};
-use crate::input::dialect::Item;
 use crate::input::dialect::table::read_table;
+use crate::input::dialect::{Entry, Item};
 use crate::input::record::RecordError;
 use crate::input::text::{InputError, Source};
 use crate::pricing::lookup::Lookup;
@@ -47,17 +47,17 @@ pub(super) trait Sink {
 }
 
 /// What one place makes of the items it is given.
-struct Desk<'s> {
+pub(super) struct Desk<'s> {
     run: Run<'s>,
     lookup: Lookup<'s>,
-    totals: Totals,
+    pub totals: Totals,
 }
 
 /// What came out of a chunk, in order.
 #[derive(Default)]
-struct Settled {
-    rows: Vec<u8>,
-    warnings: Vec<(u64, Refused)>,
+pub(super) struct Settled {
+    pub rows: Vec<u8>,
+    pub warnings: Vec<(u64, Refused)>,
     /// Records that wait for others; `rows` is empty where there are any and rows were asked for.
     open: Vec<(u64, Item<'static>)>,
 }
@@ -66,16 +66,24 @@ struct Settled {
 const WARNINGS: usize = 50;
 
 impl<'s> Desk<'s> {
-    fn new(run: Run<'s>) -> Self {
+    pub fn new(run: Run<'s>) -> Self {
         Desk { run, lookup: Lookup::new(&run.pricing.setup.table), totals: Totals::new(run.focus) }
     }
 
-    fn take(&mut self, source: &str, line: u64, item: &Item, settled: &mut Settled) {
-        let outcome = match item {
-            Item::Entry(entry) => self.run.pricing.outcome(entry, &mut self.lookup),
-            Item::Bad(error) => self.run.pricing.bad(error),
-            Item::Event(_) => return,
-        };
+    pub fn take(&mut self, source: &str, line: u64, item: &Item, settled: &mut Settled) {
+        match item {
+            Item::Entry(entry) => self.entry(source, line, entry, settled),
+            Item::Bad(error) => self.settle(source, line, self.run.pricing.bad(error), settled),
+            Item::Event(_) => {}
+        }
+    }
+
+    pub fn entry(&mut self, source: &str, line: u64, entry: &Entry, settled: &mut Settled) {
+        let outcome = self.run.pricing.outcome(entry, &mut self.lookup);
+        self.settle(source, line, outcome, settled);
+    }
+
+    fn settle(&mut self, source: &str, line: u64, outcome: Outcome, settled: &mut Settled) {
         if !self.totals.add(&outcome, self.run.view, &self.run.pricing) {
             return;
         }

@@ -91,7 +91,7 @@ impl Sum {
 }
 
 /// Sums over a run, by group, with every refusal counted by its status.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Totals {
     groups: FxHashMap<String, Sum>,
     pub all: Sum,
@@ -101,6 +101,8 @@ pub(super) struct Totals {
     charges: u64,
     without_time: u64,
     left_out: u64,
+    /// Records of another time than was asked for.
+    outside: u64,
     other_currencies: BTreeMap<String, Decimal>,
     differences: BTreeMap<&'static str, (u64, Usd)>,
     keys: Keys,
@@ -123,6 +125,7 @@ impl Totals {
         let at = outcome.entry.and_then(|entry| entry.at);
         if outcome.entry.is_some() && !view.includes(at) {
             self.left_out += u64::from(at.is_none());
+            self.outside += u64::from(at.is_some());
             return false;
         }
         let mut sum = Sum::default();
@@ -223,6 +226,7 @@ impl Totals {
         self.charges += other.charges;
         self.without_time += other.without_time;
         self.left_out += other.left_out;
+        self.outside += other.outside;
     }
 
     pub fn unpriced(&self) -> u64 {
@@ -295,7 +299,7 @@ impl Totals {
             report.push(parts.iter().map(|part| Cell::text(*part)).chain(cells_of(sum)), machine);
         }
         if let Some((count, usd)) = others {
-            report.notes.push(format!("{count} more rows: {}.", usd.for_people()));
+            report.notes.push(format!("{} not shown: {}.", counted(count as u64, "row"), usd.for_people()));
             report.machine.insert("other_rows".into(), json!({"rows": count, "total_usd": usd}));
         }
         self.add_total(&mut report, view, cells_of(&self.all));
@@ -360,10 +364,13 @@ impl Totals {
         note(format!("{}.", self.sentence(setup)));
         if self.without_time > 0 {
             let at = setup.shown_at();
-            note(format!("{} records without a timestamp were priced as of {at}.", self.without_time));
+            note(format!("{} without a timestamp priced as of {at}.", counted(self.without_time, "record")));
+        }
+        if self.outside > 0 {
+            note(format!("{} of another time left out.", counted(self.outside, "record")));
         }
         if self.left_out > 0 {
-            note(format!("{} records without a timestamp were left out of the span.", self.left_out));
+            note(format!("{} without a timestamp left out of the span.", counted(self.left_out, "record")));
         }
         if self.all.is_range() {
             note("Rows that sum up many requests do not say how long each prompt was or when it was sent: low and high are the cheapest and the dearest they can have been.".into());
@@ -428,4 +435,8 @@ type Rows<'t> = (Vec<(&'t String, &'t Sum)>, Option<(usize, Usd)>);
 /// Whether the view is the plain one, by model.
 fn is_only_model(view: &View) -> bool {
     view.by == [super::view::By::Model] && view.since.is_none() && view.until.is_none()
+}
+
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -102,7 +102,7 @@ pub(super) fn border(text: &str, zone: &TimeZone, after: bool) -> Result<Instant
 }
 
 /// Makes the key of a record's group, and remembers the day it made last: records come in the order of time.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Keys {
     last: Option<(i64, i64, Date)>,
     text: String,

@@ -27,8 +27,8 @@ pub struct Chunk {
     pub first_line: u64,
     /// How its records follow one another.
     pub kind: Kind,
-    /// What went wrong before it, for people.
-    pub error: Option<String>,
+    /// What went wrong behind it: the line, and what, for people.
+    pub error: Option<(u64, String)>,
 }
 
 /// Cuts a text into chunks.
@@ -48,11 +48,17 @@ impl<R: Read> Chunks<R> {
         Chunks { reader, rest: Vec::new(), line: 1, ended: false, kind: None, failed: None }
     }
 
+    /// Begins with whole lines out of the middle of a text, the first of which has this number.
+    pub fn of_lines(reader: R, line: u64) -> Self {
+        Chunks { line, kind: Some(Kind::Lines), ..Chunks::new(reader) }
+    }
+
     /// Puts the next chunk into the place of another, whose memory it uses. Says whether there was one.
     pub fn next_into(&mut self, chunk: &mut Chunk) -> bool {
         chunk.bytes.clear();
         chunk.error = None;
-        std::mem::swap(&mut chunk.bytes, &mut self.rest);
+        // The piece of a record is copied rather than the memory swapped: a fresh page costs more than a few bytes.
+        chunk.bytes.append(&mut self.rest);
         let mut wanted = CHUNK;
         loop {
             self.fill(&mut chunk.bytes, wanted);
@@ -93,17 +99,19 @@ impl<R: Read> Chunks<R> {
         chunk.bytes.truncate(cut);
         chunk.first_line = self.line;
         chunk.kind = kind;
-        self.line += memchr::memchr_iter(b'\n', &chunk.bytes).count() as u64;
-        if kind == Kind::Elements && self.ended {
+        if !self.ended {
+            // Nobody asks for the line behind the end.
+            self.line += memchr::memchr_iter(b'\n', &chunk.bytes).count() as u64;
+        } else if kind == Kind::Elements {
             drop_closing(&mut chunk.bytes);
         }
         if self.ended && chunk.error.is_none() {
-            chunk.error = self.failed.take();
-            if chunk.error.is_some() {
+            chunk.error = self.failed.take().map(|what| {
                 // The last line broke off with the text: it is the error, and no record.
                 let whole = memchr::memrchr(b'\n', &chunk.bytes).map_or(0, |at| at + 1);
                 chunk.bytes.truncate(whole);
-            }
+                (self.line + memchr::memchr_iter(b'\n', &chunk.bytes).count() as u64, what)
+            });
         }
     }
 
@@ -111,7 +119,8 @@ impl<R: Read> Chunks<R> {
     fn skip_record(&mut self, chunk: &mut Chunk, kind: Kind) {
         chunk.first_line = self.line;
         chunk.kind = kind;
-        chunk.error = Some(format!("the record is longer than {} MB, more than farebox reads at once", LONGEST >> 20));
+        let what = format!("the record is longer than {} MB, more than farebox reads at once", LONGEST >> 20);
+        chunk.error = Some((self.line, what));
         let mut block = std::mem::take(&mut chunk.bytes);
         loop {
             if let Some(at) = memchr::memchr(b'\n', &block) {

@@ -5,14 +5,16 @@
 //! running totals, streams and repeated lines only make sense in the order of the file.
 
 use crate::input::dialect::table::{looks_like_table, read_table};
-use crate::input::dialect::{Dialect, Item, read};
+use crate::input::dialect::{Dialect, Item, read_line};
 use crate::input::json::Walk;
 use crate::input::record::RecordError;
 use crate::input::text::{InputError, Source};
 
 pub mod chunks;
+mod database;
 pub mod open;
 pub mod sequence;
+pub mod tail;
 
 use chunks::{Chunk, Chunks, Kind};
 use open::{Part, open};
@@ -79,43 +81,60 @@ fn each_of_part(part: Part<'_>, reading: &Reading, sequence: &mut Sequence, take
 
 /// Whether a part is a table: the user says so, or it begins like one.
 pub fn is_table(part: &Part<'_>, reading: &Reading) -> bool {
+    begins_table(&part.start, reading)
+}
+
+fn begins_table(start: &[u8], reading: &Reading) -> bool {
     if !reading.columns.is_empty() || matches!(reading.from, Some(Dialect::Table | Dialect::DeepSeekExport)) {
         return true;
     }
-    looks_like_table(&part.start)
+    looks_like_table(start)
 }
 
 /// Reads every record of a chunk.
 pub fn read_chunk<'c>(chunk: &'c Chunk, reading: &Reading, take: &mut dyn FnMut(u64, Item<'c>)) {
     let mut items = Vec::new();
-    if let Some(error) = &chunk.error {
-        take(chunk.first_line, Item::Bad(RecordError::Form(error.clone())));
-    }
-    let mut each_text = |line: u64, text: &'c [u8]| {
-        read(text, reading.from, &mut items);
+    let mut each_text = |line: u64, text: &'c [u8], has_nul: bool| {
+        read_line(text, has_nul, reading.from, &mut items);
         items.drain(..).for_each(|item| take(line, item));
     };
     match chunk.kind {
         Kind::Lines => lines(chunk, &mut each_text),
         Kind::Elements => elements(chunk, &mut each_text),
     }
+    if let Some((line, what)) = &chunk.error {
+        take(*line, Item::Bad(RecordError::Form(what.clone())));
+    }
 }
 
+/// A text with the line it begins at, and whether a NUL byte may stand in it.
+type TakeText<'c, 't> = dyn FnMut(u64, &'c [u8], bool) + 't;
+
 /// The lines of a chunk; a document over several lines is one text, at the line it begins at.
-fn lines<'c>(chunk: &'c Chunk, take: &mut dyn FnMut(u64, &'c [u8])) {
+fn lines<'c>(chunk: &'c Chunk, take: &mut TakeText<'c, '_>) {
     let mut rest = chunk.bytes.as_slice();
     let mut number = chunk.first_line;
     while !rest.is_empty() {
-        let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+        let (end, has_nul) = end_of_line(rest);
         let line = rest.get(..end).unwrap_or(rest);
         let length = if opens_document(line) { document(rest).unwrap_or(end) } else { end };
         let text = rest.get(..length).unwrap_or(rest);
         if !text.trim_ascii().is_empty() {
-            take(number, text);
+            take(number, text, has_nul || length != end);
         }
         number += if length == end { 1 } else { memchr::memchr_iter(b'\n', text).count() as u64 };
         rest = rest.get(length..).unwrap_or_default();
     }
+}
+
+/// Where the first line of a text ends, its line break included, and whether a NUL byte stands in it: both in one pass.
+fn end_of_line(text: &[u8]) -> (usize, bool) {
+    let found = memchr::memchr2(b'\n', 0, text);
+    let has_nul = found.is_some_and(|at| text.get(at) == Some(&0));
+    let from = found.unwrap_or(text.len());
+    let end =
+        if has_nul { memchr::memchr(b'\n', text.get(from..).unwrap_or_default()).map(|at| from + at) } else { found };
+    (end.map_or(text.len(), |at| at + 1), has_nul)
 }
 
 /// Whether a line may be the first of several: it opens a bracket and does not end with the closing one.
@@ -138,7 +157,7 @@ fn document(text: &[u8]) -> Option<usize> {
 }
 
 /// The values of a chunk out of a long list.
-fn elements<'c>(chunk: &'c Chunk, take: &mut dyn FnMut(u64, &'c [u8])) {
+fn elements<'c>(chunk: &'c Chunk, take: &mut TakeText<'c, '_>) {
     let mut walk = Walk { bytes: &chunk.bytes, at: 0 };
     let (mut number, mut counted) = (chunk.first_line, 0);
     loop {
@@ -151,9 +170,9 @@ fn elements<'c>(chunk: &'c Chunk, take: &mut dyn FnMut(u64, &'c [u8])) {
             return;
         }
         match walk.value() {
-            Ok(value) => take(number, value.raw()),
+            Ok(value) => take(number, value.raw(), true),
             // What is left is no list: one bad record.
-            Err(_) => return take(number, chunk.bytes.get(counted..).unwrap_or_default()),
+            Err(_) => return take(number, chunk.bytes.get(counted..).unwrap_or_default(), true),
         }
     }
 }

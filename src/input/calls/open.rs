@@ -1,9 +1,11 @@
-//! Opens sources as the bytes of text they hold: unpacked (gzip, zstd, zip) and as UTF-8, whatever they were saved as.
+//! Opens sources as the bytes of text they hold: unpacked (gzip, zstd, zip), out of opencode's database, and as UTF-8, whatever
+//! they were saved as.
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
+use super::database;
 use crate::input::text::{InputError, Source};
 
 /// How much is looked at to tell what something is.
@@ -51,7 +53,11 @@ pub fn open(source: &Source) -> Result<Parts<'_>, InputError> {
     if magic.starts_with(b"PK\x03\x04") || magic.starts_with(b"PK\x05\x06") {
         return archive(raw, name);
     }
-    let reader = unpacked(raw, &name)?;
+    let is_database = magic.starts_with(database::MAGIC);
+    let reader = match source {
+        Source::File(path) if is_database => Box::new(database::Messages::open(path)?),
+        _ => unpacked(raw, &name)?,
+    };
     Ok(Box::new(std::iter::once(Ok(Part::new(name, reader)))))
 }
 

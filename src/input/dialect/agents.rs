@@ -98,8 +98,10 @@ pub(super) fn opencode<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Resu
     counted.set_tokens(Meter::CacheRead, count(&cache, "read")?);
     counted.set_tokens(Meter::CacheWrite5m, count(&cache, "write")?);
     let mut entry = Entry::new(Dialect::OpenCode, counted);
-    entry.provider = object.text("providerID");
-    entry.model = object.text("modelID");
+    // Since version 2 both stand in an object of their own.
+    let named = object.object("model").unwrap_or_default();
+    entry.provider = object.text("providerID").or_else(|| named.text("providerID"));
+    entry.model = object.text("modelID").or_else(|| named.text("id"));
     entry.at = object.object("time").and_then(|time| time.get("created").and_then(moment));
     // Zero means that opencode did not work it out.
     let cost = object.get("cost").and_then(Value::decimal);

@@ -327,6 +327,11 @@ fn id_of(parts: &[&str]) -> u64 {
 /// assert!(matches!(&items[..], [Item::Entry(entry)] if entry.usage.prompt_tokens() == 9));
 /// ```
 pub fn read<'a>(text: &'a [u8], from: Option<Dialect>, out: &mut Vec<Item<'a>>) {
+    read_line(text, true, from, out);
+}
+
+/// [`read`] for who knows that no NUL byte stands in the text.
+pub(crate) fn read_line<'a>(text: &'a [u8], may_have_nul: bool, from: Option<Dialect>, out: &mut Vec<Item<'a>>) {
     let text = text.trim_ascii();
     let text = match stream_line(text) {
         StreamLine::Data(data) => data,
@@ -336,7 +341,7 @@ pub fn read<'a>(text: &'a [u8], from: Option<Dialect>, out: &mut Vec<Item<'a>>) 
     if text.is_empty() {
         return;
     }
-    if let Some(place) = memchr::memchr(0, text) {
+    if may_have_nul && let Some(place) = memchr::memchr(0, text) {
         let place = place + 1;
         let what = format!("not text: a NUL byte stands at column {place}; the file was cut or is binary");
         return out.push(Item::Bad(RecordError::Form(what)));

@@ -67,8 +67,12 @@ fn body_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Result<Entry<'a>, 
         () if is_xai => Some("xai".into()),
         () if usage.has("prompt_cache_hit_tokens") && name.starts_with("deepseek") => Some("deepseek".into()),
         () if object.get("x_groq").is_some() => Some("groq".into()),
+        () if is_llama_cpp(object) => Some("llama.cpp".into()),
         () => None,
     };
+    if is_llama_cpp(object) {
+        entry.state = State::Local;
+    }
     entry.reported = entry.reported.or_else(|| reported(usage));
     finish(object, entry, model)
 }
@@ -77,6 +81,11 @@ fn body_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Result<Entry<'a>, 
 fn routed(object: &Object, usage: &Object) -> bool {
     let id = object.text("id");
     object.text("provider").is_some() && (usage.has("cost") || id.is_some_and(|id| id.starts_with("gen-")))
+}
+
+/// Whether llama.cpp's server answered: its timings count tokens. The model may have the name of one that is sold.
+fn is_llama_cpp(object: &Object) -> bool {
+    object.object("timings").is_some_and(|timings| timings.has("prompt_n") && timings.has("predicted_n"))
 }
 
 fn reported(usage: &Object) -> Option<Reported> {

@@ -21,6 +21,7 @@ use crate::calculator::workload::Workload;
 use crate::input::text::{InputError, read_bytes};
 use crate::pricing::compile::nearest;
 use crate::pricing::problem::{Place, Problem, Severity};
+use crate::pricing::yaml::{NO_WHOLE_NUMBER, explain_shape};
 pub use feature::mean_of;
 use raw::RawWorkload;
 
@@ -86,41 +87,15 @@ fn yaml_problem(path: &str, error: &serde_saphyr::Error) -> Problem {
 /// Code, message and help in the words of workload files: the parser speaks to programmers.
 fn explain(error: &serde_saphyr::Error) -> (&'static str, String, Option<String>) {
     use serde_saphyr::Error;
-    let did_you_mean =
-        |word: &str, expected: &[&'static str]| format!("did you mean `{}`?", nearest(word, expected.iter().copied()));
     match error {
         Error::AliasError { error, .. } => explain(error),
         Error::SerdeUnknownField { field, expected, .. } => {
-            let help = format!("{} The keys here are {}", did_you_mean(field, expected), expected.join(", "));
+            let near = nearest(field, expected.iter().copied());
+            let help = format!("did you mean `{near}`? The keys here are {}", expected.join(", "));
             ("unknown-key", format!("no key is called {field:?} here"), Some(help))
         }
-        Error::SerdeUnknownVariant { variant, expected, .. } => {
-            let message = format!("{variant:?} is none of {}", expected.join(", "));
-            ("unknown-value", message, Some(did_you_mean(variant, expected)))
-        }
-        Error::SerdeMissingField { field, .. } => ("missing-key", format!("the key `{field}` is missing"), None),
-        Error::DuplicateMappingKey { key, .. } => {
-            let key = key.as_deref().unwrap_or("the same");
-            let help = "remove one of the two; farebox never lets a repeated key win silently";
-            ("repeated-key", format!("the key `{key}` stands here a second time"), Some(help.into()))
-        }
         Error::Message { msg, .. } => ("invalid-value", msg.clone(), None),
-        Error::NullIntoString { .. } => ("invalid-yaml", "a text is missing here".into(), None),
-        Error::InvalidScalar { ty: "u64" | "u32", .. } => {
-            ("invalid-value", "this is no whole number in digits".into(), None)
-        }
-        Error::Unexpected { expected, .. } => {
-            let needed = match *expected {
-                "mapping start" => "a map of keys",
-                "sequence start" => "a list",
-                "string scalar" => "a text",
-                other => other,
-            };
-            ("invalid-yaml", format!("{needed} is needed here"), None)
-        }
-        other => {
-            let rendered = other.render_with_options(serde_saphyr::RenderOptions::default());
-            ("invalid-yaml", crate::pricing::yaml::first_line_without_place(&rendered), None)
-        }
+        Error::InvalidScalar { ty: "u64" | "u32", .. } => ("invalid-value", NO_WHOLE_NUMBER.into(), None),
+        other => explain_shape(other),
     }
 }

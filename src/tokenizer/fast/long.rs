@@ -97,9 +97,10 @@ impl Tail {
     /// * `piece`: what is merged; a character that the row has cut is no place to begin at.
     fn sure(&self, total: u64, piece: &[u8], chars: bool) -> Place {
         let mut starts = self.open() & !(1_u64 << (self.end() - self.base));
-        for at in self.end().saturating_sub(3).max(self.base)..self.end() {
-            if chars && piece[at] & 0xc0 == 0x80 {
-                starts &= !(1 << (at - self.base));
+        let last = self.end().saturating_sub(3).max(self.base);
+        for (byte, at) in piece[last..self.end()].iter().zip(last - self.base..) {
+            if chars && byte & 0xc0 == 0x80 {
+                starts &= !(1 << at);
             }
         }
         let early = starts & below((self.end() - self.base).saturating_sub(STEP / 4) as u32);
