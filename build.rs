@@ -60,7 +60,9 @@ fn main() {
         println!("cargo:rerun-if-changed={watched}");
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    lay_out_vocabularies(&out);
+    if env::var_os("CARGO_FEATURE_TABLES").is_some() {
+        lay_out_vocabularies(&out);
+    }
     fs::write(out.join("classes.bin"), classes()).expect("OUT_DIR can be written");
     let files = price_files();
     let (providers, problems) = compile(&files, Use::Table, &|_, _| None);

@@ -4,13 +4,16 @@
 //! line for people about it.
 
 use std::borrow::Cow;
+#[cfg(feature = "media")]
 use std::io::Cursor;
 use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::{DecodePaddingMode, general_purpose};
+#[cfg(feature = "media")]
 use lofty::file::AudioFile;
+#[cfg(feature = "media")]
 use lofty::probe::Probe;
 
 use super::text::read_bytes;
@@ -113,6 +116,7 @@ pub fn image_size(bytes: &[u8]) -> Result<(u64, u64), String> {
 }
 
 /// The length of a recording in milliseconds.
+#[cfg(feature = "media")]
 fn audio_millis(bytes: &[u8]) -> Result<u64, String> {
     let unknown = || "no recording whose length can be read: WAV, MP3, FLAC, OGG and MP4 can be".to_owned();
     let probe = Probe::new(Cursor::new(bytes)).guess_file_type().map_err(|_| unknown())?;
@@ -121,10 +125,12 @@ fn audio_millis(bytes: &[u8]) -> Result<u64, String> {
     if millis == 0 { Err(unknown()) } else { Ok(millis) }
 }
 
-/// Pages of a PDF and the text on them.
+#[cfg(feature = "media")]
 const LOCKED: &str =
     "a PDF with a password, which cannot be counted\n  help: save it without one, or give its pages, such as --pdf 12";
 
+/// Pages of a PDF and the text on them.
+#[cfg(feature = "media")]
 fn pdf(bytes: &[u8]) -> Result<Document, String> {
     let document = lopdf::Document::load_mem(bytes).map_err(|error| match error {
         lopdf::Error::InvalidPassword => LOCKED.to_owned(),
@@ -140,6 +146,16 @@ fn pdf(bytes: &[u8]) -> Result<Document, String> {
     }
     let text = document.extract_text(&pages).ok();
     Ok(Document { pages: Some(pages.len() as u64), text })
+}
+
+#[cfg(not(feature = "media"))]
+fn pdf(_: &[u8]) -> Result<Document, String> {
+    Err("this farebox was built without the feature media\n  help: give its pages, such as --pdf 12".into())
+}
+
+#[cfg(not(feature = "media"))]
+fn audio_millis(_: &[u8]) -> Result<u64, String> {
+    Err("this farebox was built without the feature media\n  help: give its length, such as --audio 30s".into())
 }
 
 /// The attachment that a flag names: a file, or what is known of it.

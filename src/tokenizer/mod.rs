@@ -243,6 +243,16 @@ const fn engine(
     Known { name, about, licence, how: How::Engine(make) }
 }
 
+/// One of the vocabularies that a small build leaves out.
+const fn open(
+    name: &'static str,
+    make: fn() -> Arc<dyn Tokenizer>,
+    about: &'static str,
+    licence: &'static str,
+) -> Known {
+    if cfg!(feature = "open-models") { engine(name, make, about, licence) } else { estimated(name, about, licence) }
+}
+
 const fn estimated(name: &'static str, about: &'static str, licence: &'static str) -> Known {
     Known { name, about, licence, how: How::Estimate }
 }
@@ -267,24 +277,24 @@ pub const TOKENIZERS: &[Known] = &[
     engine("llama4",         || ByteLevel::shared(&bpe::LLAMA4), "Meta: Llama 4", "Llama 4 Community License"),
     #[cfg(not(feature = "llama"))]
     estimated("llama4",         "Meta: Llama 4", "Llama 4 Community License"),
-    engine("mistral_v1_spm", || SentencePiece::shared(&spm::MISTRAL_V1), "Mistral: 7B v0.1, Mixtral 8x7B", "Apache-2.0"),
-    engine("mistral_v3_spm", || SentencePiece::shared(&spm::MISTRAL_V3), "Mistral: 7B v0.3, 8x22B, Large 2407, Codestral 2405", "Apache-2.0"),
-    engine("mistral_tekken", || ByteLevel::shared(&bpe::MISTRAL_TEKKEN), "Mistral: Nemo, Small 3, Pixtral, Magistral, Devstral, Medium 3", "Apache-2.0"),
+    open("mistral_v1_spm", || SentencePiece::shared(&spm::MISTRAL_V1), "Mistral: 7B v0.1, Mixtral 8x7B", "Apache-2.0"),
+    open("mistral_v3_spm", || SentencePiece::shared(&spm::MISTRAL_V3), "Mistral: 7B v0.3, 8x22B, Large 2407, Codestral 2405", "Apache-2.0"),
+    open("mistral_tekken", || ByteLevel::shared(&bpe::MISTRAL_TEKKEN), "Mistral: Nemo, Small 3, Pixtral, Magistral, Devstral, Medium 3", "Apache-2.0"),
     estimated("gemma2",         "Google: Gemma 2, Gemini 1", "Gemma Terms of Use"),
-    engine("gemma3",         || SentencePiece::shared(&spm::GEMMA3), "Google: Gemma 3, Gemini 2.0 to 3", "Gemma Terms of Use"),
-    engine("gemma4",         || SentencePiece::shared(&spm::GEMMA4), "Google: Gemma 4, Gemini 3.1 and 3.5", "Apache-2.0"),
-    engine("qwen2",          || ByteLevel::shared(&bpe::QWEN2), "Alibaba: Qwen 1 to 3, QwQ; Voyage 3", "Apache-2.0"),
-    engine("qwen3_5",        || ByteLevel::shared(&bpe::QWEN3_5), "Alibaba: Qwen 3.5 and 3.6", "Apache-2.0"),
-    engine("deepseek_v3",    || ByteLevel::shared(&bpe::DEEPSEEK_V3), "DeepSeek: V3, R1, V4", "MIT"),
-    engine("glm4",           || ByteLevel::shared(&bpe::GLM4), "Z.ai: GLM-4.5 to 4.7", "MIT"),
-    engine("glm5",           || ByteLevel::shared(&bpe::GLM5), "Z.ai: GLM-5", "MIT"),
-    engine("kimi_k2",        || ByteLevel::shared(&bpe::KIMI_K2), "Moonshot: Kimi K2, K3", "Modified MIT"),
-    engine("minimax_m2",     || ByteLevel::shared(&bpe::MINIMAX_M2), "MiniMax: M2", "Modified MIT"),
+    open("gemma3",         || SentencePiece::shared(&spm::GEMMA3), "Google: Gemma 3, Gemini 2.0 to 3", "Gemma Terms of Use"),
+    open("gemma4",         || SentencePiece::shared(&spm::GEMMA4), "Google: Gemma 4, Gemini 3.1 and 3.5", "Apache-2.0"),
+    open("qwen2",          || ByteLevel::shared(&bpe::QWEN2), "Alibaba: Qwen 1 to 3, QwQ; Voyage 3", "Apache-2.0"),
+    open("qwen3_5",        || ByteLevel::shared(&bpe::QWEN3_5), "Alibaba: Qwen 3.5 and 3.6", "Apache-2.0"),
+    open("deepseek_v3",    || ByteLevel::shared(&bpe::DEEPSEEK_V3), "DeepSeek: V3, R1, V4", "MIT"),
+    open("glm4",           || ByteLevel::shared(&bpe::GLM4), "Z.ai: GLM-4.5 to 4.7", "MIT"),
+    open("glm5",           || ByteLevel::shared(&bpe::GLM5), "Z.ai: GLM-5", "MIT"),
+    open("kimi_k2",        || ByteLevel::shared(&bpe::KIMI_K2), "Moonshot: Kimi K2, K3", "Modified MIT"),
+    open("minimax_m2",     || ByteLevel::shared(&bpe::MINIMAX_M2), "MiniMax: M2", "Modified MIT"),
     estimated("command_r",      "Cohere: Command R, R+", "CC-BY-NC-4.0 with the weights"),
-    engine("gpt_neox",       || ByteLevel::shared(&bpe::GPT_NEOX), "EleutherAI: GPT-NeoX, Pythia; MPT, StableLM", "Apache-2.0"),
+    open("gpt_neox",       || ByteLevel::shared(&bpe::GPT_NEOX), "EleutherAI: GPT-NeoX, Pythia; MPT, StableLM", "Apache-2.0"),
     estimated("bloom",          "BigScience: BLOOM", "RAIL"),
     estimated("grok1",          "xAI: Grok-1", "Apache-2.0"),
-    engine("claude_legacy",  || ByteLevel::shared(&bpe::CLAUDE_LEGACY), "Anthropic: Claude 1, 2, Instant", "Apache-2.0"),
+    open("claude_legacy",  || ByteLevel::shared(&bpe::CLAUDE_LEGACY), "Anthropic: Claude 1, 2, Instant", "Apache-2.0"),
     #[cfg(feature = "claude")]
     engine("claude_v3",     || Claude::shared(&claude::V3),  "Anthropic: Claude 3 to Opus and Sonnet 4.6, Haiku 4.5", "MIT (reconstructed by ctok)"),
     #[cfg(not(feature = "claude"))]

@@ -31,6 +31,14 @@ pub mod frames {
         };
     }
 
+    /// The frames of a build that leaves them out; the rules of their encodings stay, for vocabularies that a user adds.
+    #[allow(unused_macros)]
+    macro_rules! no_frames {
+        ($($(#[$about:meta])* $name:ident $file:literal;)+) => {
+            $($(#[$about])* pub static $name: &[u8] = &[];)+
+        };
+    }
+
     frames! {
         /// GPT-2 and GPT-3.
         R50K_BASE "r50k_base.fbv";
@@ -40,39 +48,51 @@ pub mod frames {
         CL100K_BASE "cl100k_base.fbv";
         /// GPT-4o to GPT-5.
         O200K_BASE "o200k_base.fbv";
-        /// Qwen 1 to 3.
-        QWEN2 "qwen2.fbv";
-        /// Strings that Qwen 3 finds before it merges, such as `<think>`.
-        QWEN2_SYMBOLS "qwen2.symbols.fbv";
-        /// Qwen 3.5.
-        QWEN3_5 "qwen3_5.fbv";
-        /// DeepSeek V3.
-        DEEPSEEK_V3 "deepseek_v3.fbv";
-        /// Strings that DeepSeek V3 finds before it merges.
-        DEEPSEEK_V3_SYMBOLS "deepseek_v3.symbols.fbv";
-        /// GLM-4.5.
-        GLM4 "glm4.fbv";
-        /// What GLM-5 has beyond [`GLM4`].
-        GLM5 "glm5.fbv";
-        /// Kimi K2.
-        KIMI_K2 "kimi_k2.fbv";
-        /// MiniMax M2.
-        MINIMAX_M2 "minimax_m2.fbv";
-        /// Mistral's Tekken.
-        MISTRAL_TEKKEN "mistral_tekken.fbv";
-        /// Mistral's first SentencePiece model; the third has other control tokens and the same pieces.
-        MISTRAL_SPM "mistral_v1_spm.fbv";
-        /// Gemma 4, and Gemma 3 but for its symbols.
-        GEMMA4 "gemma4.fbv";
-        /// The strings that Gemma 3 finds before it merges.
-        GEMMA3_SYMBOLS "gemma3.symbols.fbv";
-        /// GPT-NeoX.
-        GPT_NEOX "gpt_neox.fbv";
-        /// The runs of spaces that GPT-NeoX finds before it merges.
-        GPT_NEOX_SYMBOLS "gpt_neox.symbols.fbv";
-        /// Claude 1 and 2.
-        CLAUDE_LEGACY "claude_legacy.fbv";
     }
+
+    macro_rules! open_models {
+        ($frames:ident) => {
+            $frames! {
+            /// Qwen 1 to 3.
+            QWEN2 "qwen2.fbv";
+            /// Strings that Qwen 3 finds before it merges, such as `<think>`.
+            QWEN2_SYMBOLS "qwen2.symbols.fbv";
+            /// Qwen 3.5.
+            QWEN3_5 "qwen3_5.fbv";
+            /// DeepSeek V3.
+            DEEPSEEK_V3 "deepseek_v3.fbv";
+            /// Strings that DeepSeek V3 finds before it merges.
+            DEEPSEEK_V3_SYMBOLS "deepseek_v3.symbols.fbv";
+            /// GLM-4.5.
+            GLM4 "glm4.fbv";
+            /// What GLM-5 has beyond [`GLM4`].
+            GLM5 "glm5.fbv";
+            /// Kimi K2.
+            KIMI_K2 "kimi_k2.fbv";
+            /// MiniMax M2.
+            MINIMAX_M2 "minimax_m2.fbv";
+            /// Mistral's Tekken.
+            MISTRAL_TEKKEN "mistral_tekken.fbv";
+            /// Mistral's first SentencePiece model; the third has other control tokens and the same pieces.
+            MISTRAL_SPM "mistral_v1_spm.fbv";
+            /// Gemma 4, and Gemma 3 but for its symbols.
+            GEMMA4 "gemma4.fbv";
+            /// The strings that Gemma 3 finds before it merges.
+            GEMMA3_SYMBOLS "gemma3.symbols.fbv";
+            /// GPT-NeoX.
+            GPT_NEOX "gpt_neox.fbv";
+            /// The runs of spaces that GPT-NeoX finds before it merges.
+            GPT_NEOX_SYMBOLS "gpt_neox.symbols.fbv";
+            /// Claude 1 and 2.
+            CLAUDE_LEGACY "claude_legacy.fbv";
+                }
+        };
+    }
+
+    #[cfg(feature = "open-models")]
+    open_models!(frames);
+    #[cfg(not(feature = "open-models"))]
+    open_models!(no_frames);
 
     #[cfg(feature = "llama")]
     frames! {

@@ -11,9 +11,6 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::input::text::InputError;
 
-/// What a database of SQLite begins with.
-pub const MAGIC: &[u8] = b"SQLite format 3\0";
-
 /// So many rows are read at a time.
 const ROWS: usize = 1_000;
 

@@ -11,6 +11,7 @@ use crate::input::record::RecordError;
 use crate::input::text::{InputError, Source};
 
 pub mod chunks;
+#[cfg(feature = "sqlite")]
 mod database;
 pub mod open;
 pub mod sequence;

@@ -5,11 +5,15 @@ use std::io::{self, BufRead, BufReader, Cursor, Read};
 
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
+#[cfg(feature = "sqlite")]
 use super::database;
 use crate::input::text::{InputError, Source};
 
 /// How much is looked at to tell what something is.
 const PEEK: usize = 1 << 16;
+
+/// What a database of SQLite begins with.
+pub(super) const DATABASE: &[u8] = b"SQLite format 3\0";
 
 /// One text of a source: the whole, or a file of an archive.
 pub struct Part<'s> {
@@ -53,9 +57,15 @@ pub fn open(source: &Source) -> Result<Parts<'_>, InputError> {
     if magic.starts_with(b"PK\x03\x04") || magic.starts_with(b"PK\x05\x06") {
         return archive(raw, name);
     }
-    let is_database = magic.starts_with(database::MAGIC);
+    let is_database = magic.starts_with(DATABASE);
     let reader = match source {
+        #[cfg(feature = "sqlite")]
         Source::File(path) if is_database => Box::new(database::Messages::open(path)?),
+        #[cfg(not(feature = "sqlite"))]
+        Source::File(_) if is_database => {
+            let what = "a database: this farebox was built without the feature sqlite";
+            return Err(InputError::reading(&name, io::Error::new(io::ErrorKind::Unsupported, what)));
+        }
         _ => unpacked(raw, &name)?,
     };
     Ok(Box::new(std::iter::once(Ok(Part::new(name, reader)))))

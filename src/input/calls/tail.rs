@@ -9,7 +9,7 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::chunks::{Chunk, Chunks, LONGEST};
-use super::database::MAGIC;
+use super::open::DATABASE;
 use super::{Reading, begins_table, read_chunk};
 use crate::input::dialect::Item;
 use crate::input::dialect::table::read_table;
@@ -198,7 +198,7 @@ fn form_of(file: &mut File, reading: &Reading) -> io::Result<Start> {
     if packed.iter().any(|magic| start.starts_with(magic)) {
         return Ok(Start::Never("it is compressed"));
     }
-    if start.starts_with(MAGIC) {
+    if start.starts_with(DATABASE) {
         return Ok(Start::Never("it is a database"));
     }
     if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) {

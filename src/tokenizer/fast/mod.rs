@@ -28,22 +28,25 @@ use tables::Tables;
 
 use super::pretokenize::{self, Step};
 
-/// Bytes that begin at a multiple of a cache line.
-#[repr(C, align(64))]
-struct Aligned<T: ?Sized>(T);
+#[cfg(feature = "tables")]
+mod embedded {
+    /// Bytes that begin at a multiple of a cache line.
+    #[repr(C, align(64))]
+    pub struct Aligned<T: ?Sized>(pub T);
 
-macro_rules! embedded {
-    ($($(#[$about:meta])* $name:ident $file:literal;)+) => {
-        $($(#[$about])* static $name: &Aligned<[u8]> =
-            &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/", $file)));)+
-    };
-}
+    macro_rules! embedded {
+        ($($(#[$about:meta])* $name:ident $file:literal;)+) => {
+            $($(#[$about])* pub static $name: &Aligned<[u8]> =
+                &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/", $file)));)+
+        };
+    }
 
-embedded! {
-    /// GPT-4o to GPT-5.
-    O200K "o200k_base.tables";
-    /// GPT-4.
-    CL100K "cl100k_base.tables";
+    embedded! {
+        /// GPT-4o to GPT-5.
+        O200K "o200k_base.tables";
+        /// GPT-4.
+        CL100K "cl100k_base.tables";
+    }
 }
 
 macro_rules! rules {
@@ -102,8 +105,9 @@ rules! {
 /// # Examples
 /// ```
 /// use farebox::tokenizer::fast::Engine;
-/// let o200k = Engine::embedded("o200k_base").expect("it is inside the program");
-/// assert_eq!(o200k.count("hello world"), 2);
+/// if let Some(o200k) = Engine::embedded("o200k_base") {
+///     assert_eq!(o200k.count("hello world"), 2);
+/// }
 /// ```
 pub struct Engine {
     words: Words,
@@ -113,22 +117,31 @@ pub struct Engine {
 }
 
 enum Words {
+    #[cfg(feature = "tables")]
     Embedded(&'static [u64]),
     Made(Vec<u64>),
 }
 
 impl Engine {
-    /// The engine of an encoding whose tables are inside the program.
+    /// The engine of an encoding whose tables are inside the program; of none without the feature `tables`.
     #[must_use]
+    #[cfg(feature = "tables")]
     pub fn embedded(name: &str) -> Option<Engine> {
         let (bytes, rules) = match name {
-            "o200k_base" | "o200k_harmony" => (&O200K.0, Rules::O200k),
-            "cl100k_base" => (&CL100K.0, Rules::Cl100k),
+            "o200k_base" | "o200k_harmony" => (&embedded::O200K.0, Rules::O200k),
+            "cl100k_base" => (&embedded::CL100K.0, Rules::Cl100k),
             _ => return None,
         };
         let words = bytemuck::try_cast_slice(bytes).ok()?;
         Tables::view(words)?;
         Some(Engine::new(Words::Embedded(words), rules))
+    }
+
+    /// The engine of an encoding whose tables are inside the program; of none without the feature `tables`.
+    #[must_use]
+    #[cfg(not(feature = "tables"))]
+    pub fn embedded(_: &str) -> Option<Engine> {
+        None
     }
 
     /// Lays out tables for tokens in the order of their ranks, or `None` where they do not fit the layout.
@@ -150,6 +163,7 @@ impl Engine {
     #[must_use]
     pub fn words(&self) -> &[u64] {
         match &self.words {
+            #[cfg(feature = "tables")]
             Words::Embedded(words) => words,
             Words::Made(words) => words,
         }
