@@ -405,6 +405,19 @@ mod tests {
     }
 
     #[test]
+    fn runs_of_tokens_longer_than_a_window_count_as_the_slow_way_does() {
+        // Tokens of up to 512 and 1,024 bytes.
+        for encoding in [&GLM4, &CLAUDE_LEGACY] {
+            let slow = slow(encoding);
+            for unit in [" ", "=", "-", "\0", "*", "\t"] {
+                for text in [unit.repeat(40_001), format!("{}!", unit.repeat(20_000)), unit.repeat(16 << 10)] {
+                    assert_eq!(encoding.count(&text), slow.count(encoding, &text), "{}: {unit:?}", encoding.name);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_vocabulary_without_all_bytes_is_counted_all_the_same() {
         let tokens: Vec<Vec<u8>> = ["a", "b", "c", "ab", "abc"].map(|token| token.as_bytes().to_vec()).into();
         let own = OwnRanks::new("own", Vocabulary::of(&tokens).unwrap(), &CL100K);

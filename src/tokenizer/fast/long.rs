@@ -8,19 +8,23 @@
 //! Blocks of [`BLOCK`] bytes that overlap are merged each by itself, [`LANES`] of them side by side, and the rows are
 //! joined at a token that both have. Where two have none in common, which takes tokens as long as the overlap, one
 //! window of [`WINDOW`] bytes is merged from the last token that is sure; its first token has to stand the last before
-//! it, which is asked of the two alone. Where even that does not hold the whole piece is merged with a heap.
+//! it, which is asked of the two alone. Where even that does not hold, which takes tokens of hundreds of bytes, the
+//! piece is merged in windows of [`WIDE`] bytes, each with a heap.
 //!
 //! Blocks and windows that have been seen a moment ago are not merged again: a run of one thing takes hardly more time
 //! than comparing it with itself.
 
 use std::ops::Range;
 
-use super::merge::{LANES, Row, WINDOW, count_with_heap, merge_many};
+use super::merge::{LANES, Row, WINDOW, merge_many, starts_with_heap};
 use super::simd::{Job, Level};
 use super::tables::Tables;
 
 /// Bytes of a block.
 const BLOCK: usize = 63;
+
+/// Bytes of a window for the longest tokens.
+const WIDE: usize = 16 << 10;
 
 /// From one block to the next.
 const STEP: usize = 50;
@@ -45,7 +49,37 @@ pub fn count<L: Level>(level: L, tables: &Tables, piece: &[u8]) -> u64 {
         window: None,
         border: (0..0, 0..0),
     };
-    long.count().unwrap_or_else(|| count_with_heap(tables, piece))
+    long.count().or_else(|| wide(tables, piece)).unwrap_or_else(|| starts_with_heap(tables, piece).len() as u64)
+}
+
+/// Counts the tokens of a piece in wide windows; `None` where they do not come to an end of one row.
+fn wide(tables: &Tables, piece: &[u8]) -> Option<u64> {
+    let (mut from, mut total) = (0, 0);
+    let mut last: &[u8] = &[];
+    // The last window with its tokens, and the last two tokens that were found to stand side by side.
+    let (mut known, mut starts): (&[u8], Vec<usize>) = Default::default();
+    let mut border: (&[u8], &[u8]) = Default::default();
+    loop {
+        let window = &piece[from..piece.len().min(from + WIDE)];
+        if known != window {
+            (known, starts) = (window, starts_with_heap(tables, window));
+        }
+        let first = &window[..starts.get(1).copied().unwrap_or(window.len())];
+        if !last.is_empty() && border != (last, first) {
+            border = (last, first);
+            if starts_with_heap(tables, &[last, first].concat()) != [0, last.len()] {
+                return None;
+            }
+        }
+        if from + window.len() == piece.len() {
+            return Some(total + starts.len() as u64);
+        }
+        // What follows may change the last tokens; a character that the window has cut is one of them.
+        let sure = starts.partition_point(|start| start + WIDE / 4 < WIDE).checked_sub(1).filter(|sure| *sure > 0)?;
+        last = &window[starts[sure - 1]..starts[sure]];
+        total += sure as u64;
+        from += starts[sure];
+    }
 }
 
 /// A block that was merged: its bytes, with its length in the last, and the borders of its tokens.

@@ -231,12 +231,12 @@ fn numbered(rank: u32, at: usize) -> u32 {
     if rank == NONE { NONE } else { rank << PLACE | at as u32 }
 }
 
-/// Counts with the pairs in a heap: time n log n for any piece.
+/// Where the tokens of a piece begin, merged with the pairs in a heap: time n log n for any piece.
 #[cold]
-pub fn count_with_heap(tables: &Tables, piece: &[u8]) -> u64 {
+pub fn starts_with_heap(tables: &Tables, piece: &[u8]) -> Vec<usize> {
     let end = piece.len();
     let (mut ids, mut next, mut before) = (vec![NONE; end], vec![end; end], vec![0; end]);
-    let (mut count, mut last) = (0, 0);
+    let mut last = 0;
     let mut heap = BinaryHeap::new();
     each_unit(tables, piece, |at, id, _| {
         ids[at] = id;
@@ -247,7 +247,7 @@ pub fn count_with_heap(tables: &Tables, piece: &[u8]) -> u64 {
                 heap.push(Reverse((rank, last)));
             }
         }
-        (last, count) = (at, count + 1);
+        last = at;
     });
     while let Some(Reverse((rank, at))) = heap.pop() {
         // A pair that has changed since it was put down is passed over.
@@ -255,7 +255,6 @@ pub fn count_with_heap(tables: &Tables, piece: &[u8]) -> u64 {
         if ids[at] == NONE || joined == end || tables.pair(ids[at], ids[joined]) != rank {
             continue;
         }
-        count -= 1;
         (ids[at], ids[joined]) = (rank, NONE);
         let after = next[joined];
         next[at] = after;
@@ -273,5 +272,6 @@ pub fn count_with_heap(tables: &Tables, piece: &[u8]) -> u64 {
             put(before[at], at);
         }
     }
-    count
+    let within = |at: usize| (at < end).then_some(at);
+    std::iter::successors(within(0), |at| within(next[*at])).collect()
 }
