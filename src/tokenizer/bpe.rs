@@ -12,7 +12,7 @@
 use std::sync::{Arc, OnceLock};
 
 use aho_corasick::{AhoCorasick, MatchKind};
-use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick, is_nfkc_quick};
+use unicode_normalization_alignments::{IsNormalized, UnicodeNormalization, is_nfc_quick, is_nfkc_quick};
 
 use std::borrow::Cow;
 
@@ -22,7 +22,8 @@ use super::pretokenize::{self, Splitter, Step};
 use super::vocab::{Tokens, Vocabulary, frames};
 use super::{TokenCount, Tokenizer, fast, prepared};
 
-/// What is done to a text before it is split.
+/// What is done to a text before it is split, by the Unicode data that `tokenizers` composes with: it is of version 9, and
+/// leaves newer marks where they stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Normal {
     /// Nothing.
@@ -42,8 +43,8 @@ impl Normal {
         };
         match self {
             _ if done => Cow::Borrowed(text),
-            Normal::Nfkc => Cow::Owned(text.nfkc().collect()),
-            _ => Cow::Owned(text.nfc().collect()),
+            Normal::Nfkc => Cow::Owned(text.nfkc().map(|(c, _)| c).collect()),
+            _ => Cow::Owned(text.nfc().map(|(c, _)| c).collect()),
         }
     }
 }

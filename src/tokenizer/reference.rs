@@ -20,7 +20,7 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel as Letters;
 use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::tokenizer::{AddedToken, SplitDelimiterBehavior};
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization_alignments::UnicodeNormalization;
 
 use super::vocab::{Tokens, frames};
 
@@ -81,8 +81,8 @@ impl Reference {
         }
         .map_err(|reason| ReferenceError::Vocabulary { name: name.to_owned(), reason })?;
         let normal: fn(&str) -> String = match name {
-            "qwen3_5" => |text| text.nfc().collect(),
-            "claude_legacy" => |text| text.nfkc().collect(),
+            "qwen3_5" => |text| text.nfc().map(|(c, _)| c).collect(),
+            "claude_legacy" => |text| text.nfkc().map(|(c, _)| c).collect(),
             // SentencePiece looks for its own strings when spaces are marked already.
             "gemma3" | "gemma4" => |text| text.replace(' ', "\u{2581}"),
             "llama2" | "mistral_v1_spm" | "mistral_v3_spm" => marked_from_the_start,
