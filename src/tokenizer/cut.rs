@@ -83,12 +83,20 @@ pub struct Cut {
 /// bytes, else the first border after them, else [`STRETCH`].
 #[must_use]
 pub fn next_cut(text: &str, cuts: Cuts) -> Option<Cut> {
+    next_cut_beyond(text, cuts, 0)
+}
+
+/// [`next_cut`] of a text whose beginning had none.
+///
+/// * `seen`: length of that beginning, for which the answer was `None`.
+#[must_use]
+pub fn next_cut_beyond(text: &str, cuts: Cuts, seen: usize) -> Option<Cut> {
     if text.len() <= CHUNK {
         return None;
     }
-    let head = &text[..floor_char_boundary(text, CHUNK + 4)];
+    let last = || last_border(&text[..floor_char_boundary(text, CHUNK + 4)], cuts).filter(|_| seen < CHUNK + 4);
     if cuts != Cuts::Nowhere
-        && let Some(at) = last_border(head, cuts).or_else(|| first_border(text, cuts))
+        && let Some(at) = last().or_else(|| first_border(text, cuts, seen))
     {
         return Some(Cut { at, forced: false });
     }
@@ -106,8 +114,9 @@ fn last_border(head: &str, cuts: Cuts) -> Option<usize> {
     None
 }
 
-fn first_border(text: &str, cuts: Cuts) -> Option<usize> {
-    let start = floor_char_boundary(text, CHUNK);
+fn first_border(text: &str, cuts: Cuts, seen: usize) -> Option<usize> {
+    // From the last character that was seen on, which nothing was behind yet.
+    let start = floor_char_boundary(text, seen.saturating_sub(1).max(CHUNK));
     let end = floor_char_boundary(text, STRETCH + 4);
     let mut before = None;
     for (at, after) in text[start..end].char_indices() {
@@ -148,12 +157,26 @@ enum Kind {
     Unknown,
 }
 
+const ASCII: [Kind; 128] = {
+    let mut kinds = [Kind::Other; 128];
+    kinds[b'\'' as usize] = Kind::Unknown;
+    let mut c = 0;
+    while c < 128 {
+        if (c as u8).is_ascii_alphabetic() {
+            kinds[c] = Kind::Letter;
+        } else if (c as u8).is_ascii_digit() {
+            kinds[c] = Kind::Digit;
+        }
+        c += 1;
+    }
+    kinds
+};
+
 fn kind(c: char) -> Kind {
+    if let Some(kind) = ASCII.get(c as usize) {
+        return *kind;
+    }
     match c {
-        'a'..='z' | 'A'..='Z' => Kind::Letter,
-        '0'..='9' => Kind::Digit,
-        '\'' => Kind::Unknown,
-        '\0'..='\x7f' => Kind::Other,
         // Latin with accents, Greek, Cyrillic, Hebrew, Arabic, Devanagari, Thai
         '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{2b8}' | '\u{391}'..='\u{3a1}' => Kind::Letter,
         '\u{3a3}'..='\u{3e1}' | '\u{400}'..='\u{481}' | '\u{48a}'..='\u{52f}' | '\u{5d0}'..='\u{5ea}' => Kind::Letter,
@@ -172,6 +195,10 @@ fn kind(c: char) -> Kind {
 /// Whether a piece always ends between two neighbouring characters; the module's documentation proves it.
 #[must_use]
 pub fn is_border(before: char, after: char, cuts: Cuts) -> bool {
+    // The most of a long run.
+    if before == after {
+        return false;
+    }
     match cuts {
         Cuts::Borders => {}
         Cuts::Spaces => return after == ' ' && before.is_alphanumeric(),

@@ -425,8 +425,8 @@ pub fn from_file(path: impl AsRef<Path>) -> Result<Arc<dyn Tokenizer>, Tokenizer
 pub struct StreamCounter {
     tokenizer: Arc<dyn Tokenizer>,
     pending: String,
-    /// Length of `pending` below which looking for a cut again is a waste.
-    enough: usize,
+    /// Bytes of `pending` that were looked through and have no cut.
+    seen: usize,
     total: TokenCount,
     /// Whether a part has been counted.
     started: bool,
@@ -453,7 +453,7 @@ impl StreamCounter {
         StreamCounter {
             tokenizer,
             pending: String::new(),
-            enough: 0,
+            seen: 0,
             total: TokenCount::default(),
             started: false,
             threads,
@@ -477,9 +477,7 @@ impl StreamCounter {
     /// Ends the text and says its count.
     #[must_use]
     pub fn finish(mut self) -> TokenCount {
-        let pending = std::mem::take(&mut self.pending);
-        let cuts = self.tokenizer.cuts();
-        self.total += cut::count_parts(&pending, cuts, |part| count_next(&*self.tokenizer, &mut self.started, part));
+        self.total += count_next(&*self.tokenizer, &mut self.started, &self.pending);
         if let Some(workers) = self.workers.take() {
             self.total += workers.finish();
         }
@@ -487,11 +485,9 @@ impl StreamCounter {
     }
 
     fn count_what_is_certain(&mut self) {
-        if self.pending.len() < self.enough {
-            return;
-        }
-        let mut done = 0;
-        while let Some(Cut { at, forced }) = cut::next_cut(&self.pending[done..], self.tokenizer.cuts()) {
+        let (mut done, cuts) = (0, self.tokenizer.cuts());
+        while let Some(Cut { at, forced }) = cut::next_cut_beyond(&self.pending[done..], cuts, self.seen) {
+            self.seen = 0;
             let part = &self.pending[done..done + at];
             match &self.workers {
                 Some(workers) => workers.push(part, forced, std::mem::replace(&mut self.started, true)),
@@ -506,9 +502,7 @@ impl StreamCounter {
             self.workers = (threads > 1).then(|| Workers::start(&self.tokenizer, threads)).flatten();
         }
         self.pending.drain(..done);
-        // Where there is no border the same text is looked through again, so each time half as much more is awaited.
-        let held = self.pending.len();
-        self.enough = (held + (held / 2).max(cut::CHUNK / 2)).min(cut::STRETCH + cut::CHUNK / 2);
+        self.seen = self.pending.len();
     }
 }
 
