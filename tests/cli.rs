@@ -662,6 +662,14 @@ fn an_unknown_value_is_a_refusal_and_not_the_standard_price() {
 }
 
 #[test]
+fn help_is_a_command_too() {
+    let of = |args: &[&str]| farebox(args.iter().copied()).run().code(0).stdout;
+    assert_eq!(of(&["help"]), of(&["--help"]));
+    assert_eq!(of(&["help", "prices", "show"]), of(&["prices", "show", "--help"]));
+    farebox(["help", "cuont"]).run().code(2).says("'count'");
+}
+
+#[test]
 fn a_closed_pipe_ends_quietly() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_farebox"))
         .args(["models", "--retired", "--format", "jsonl"])

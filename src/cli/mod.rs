@@ -126,7 +126,12 @@ fn version() -> String {
 
 /// Runs a command line and returns the exit code of the program.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let args: Vec<OsString> = args.into_iter().collect();
+    let mut args: Vec<OsString> = args.into_iter().collect();
+    // `farebox help count` asks what `farebox count --help` does.
+    if args.get(1).is_some_and(|name| name == "help") {
+        args.remove(1);
+        args.push("--help".into());
+    }
     let named = args.get(1).and_then(|name| name.to_str());
     let line = named.and_then(Command::alone).unwrap_or_else(command);
     let parsed = line.try_get_matches_from(args).and_then(|matches| Command::from_arg_matches(&matches));

@@ -23,9 +23,7 @@ const NARROWEST_TEXT: u16 = 12;
 const MOST_LINES: usize = 4;
 
 pub(super) fn write(report: &Report, screen: Screen, out: &mut dyn io::Write) -> io::Result<()> {
-    for line in &report.head {
-        writeln!(out, "{}", inert(line))?;
-    }
+    report.head.iter().try_for_each(|line| write_words(line, "", screen, out))?;
     if !report.head.is_empty() {
         writeln!(out)?;
     }
@@ -41,7 +39,15 @@ pub(super) fn write(report: &Report, screen: Screen, out: &mut dyn io::Write) ->
     if !report.notes.is_empty() {
         writeln!(out)?;
     }
-    report.notes.iter().try_for_each(|note| writeln!(out, "{}", inert(note)))
+    report.notes.iter().try_for_each(|note| write_words(note, "", screen, out))
+}
+
+/// A line of words: on a screen it goes on below where a word would not fit, elsewhere it stays one line.
+fn write_words(line: &str, indent: &str, screen: Screen, out: &mut dyn io::Write) -> io::Result<()> {
+    let line = inert(line);
+    let width = screen.width.map_or(usize::MAX, usize::from).max(usize::from(NARROWEST_TEXT));
+    let options = textwrap::Options::new(width).break_words(false).initial_indent(indent).subsequent_indent(indent);
+    textwrap::wrap(&line, options).iter().try_for_each(|line| writeln!(out, "{line}"))
 }
 
 fn write_table(report: &Report, screen: Screen, out: &mut dyn io::Write) -> io::Result<()> {
@@ -194,6 +200,19 @@ mod tests {
 
         1 of 2 records has no price
         ");
+    }
+
+    #[test]
+    fn notes_go_on_below_between_words_on_a_screen_alone() {
+        let mut report = sample();
+        (report.rows, report.total) = (Vec::new(), None);
+        report.notes = vec!["one record has no price: https://example.org/a/long/address".into()];
+        let notes = |width| {
+            let shown = shown_on(&report, Format::Table, Screen { width, color: false });
+            shown.lines().skip_while(|line| !line.starts_with("one")).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(notes(Some(20)), ["one record has no", "price:", "https://example.org/a/long/address"]);
+        assert_eq!(notes(None), [report.notes[0].as_str()]);
     }
 
     #[test]
