@@ -2,8 +2,8 @@
 //!
 //! ```sh
 //! pip download --no-deps --only-binary=:all: --python-version 3.12 ctok==1.3.0
-//! unzip ctok-1.3.0-py3-none-any.whl -d /tmp/ctok
-//! cargo run --example pack_claude -- /tmp/ctok/ctok/data data/vocab/claude
+//! unzip ctok-1.3.0-py3-none-any.whl -d ctok
+//! cargo run --example pack_claude -- ctok/ctok/data data/vocab/claude
 //! ```
 //!
 //! The format is described in `src/tokenizer/claude/vocab.rs`. What the engine relies on is checked here: pieces end at
