@@ -629,6 +629,18 @@ fn options() -> serde_saphyr::Options {
 }
 
 fn yaml_problem(path: &str, error: &serde_saphyr::Error) -> Problem {
+    problem_of(path, error, explain)
+}
+
+/// Code, message and help: the parser speaks to programmers.
+pub(crate) type Explained = (&'static str, String, Option<String>);
+
+/// What the parser found, at its place, in the words of one kind of file.
+pub(crate) fn problem_of(
+    path: &str,
+    error: &serde_saphyr::Error,
+    explain: impl Fn(&serde_saphyr::Error) -> Explained,
+) -> Problem {
     let error = error.without_snippet();
     let at = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     let place = error.location().map_or(Place::default(), |l| Place { line: at(l.line()), column: at(l.column()) });
@@ -636,8 +648,8 @@ fn yaml_problem(path: &str, error: &serde_saphyr::Error) -> Problem {
     Problem { code, severity: Severity::Error, path: path.to_owned(), place, message, help }
 }
 
-/// Code, message and help in the words of price files: the parser speaks to programmers.
-fn explain(error: &serde_saphyr::Error) -> (&'static str, String, Option<String>) {
+/// The words of price files.
+fn explain(error: &serde_saphyr::Error) -> Explained {
     use serde_saphyr::Error;
     match error {
         Error::AliasError { error, .. } => explain(error),
@@ -667,7 +679,7 @@ fn explain(error: &serde_saphyr::Error) -> (&'static str, String, Option<String>
 pub(crate) const NO_WHOLE_NUMBER: &str = "this is no whole number in digits";
 
 /// The errors that mean the same in every file of ours.
-pub(crate) fn explain_shape(error: &serde_saphyr::Error) -> (&'static str, String, Option<String>) {
+pub(crate) fn explain_shape(error: &serde_saphyr::Error) -> Explained {
     use serde_saphyr::Error;
     match error {
         Error::SerdeUnknownVariant { variant, expected, .. } => {
@@ -729,7 +741,7 @@ pub(crate) fn first_line_without_place(rendered: &str) -> String {
 }
 
 #[cfg(test)]
-mod schema {
+pub(crate) mod schema {
     //! `pricing/schema.json`, generated from the types above. Values that are read by hand say here what they accept.
 
     use super::{
@@ -756,6 +768,7 @@ mod schema {
             }
         };
     }
+    pub(crate) use schema;
 
     schema!(At<T> where T, "At", |g| T::json_schema(g));
     schema!(Pairs<V> where V, "Pairs", |g| {

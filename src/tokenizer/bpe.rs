@@ -339,6 +339,10 @@ pub struct ByteLevel(&'static Encoding);
 
 impl ByteLevel {
     /// Counts with this encoding; cheap until the first count.
+    ///
+    /// # Panics
+    /// At the first count, where this build leaves the vocabulary out (feature `open-models`): [`load`](super::load) then
+    /// gives an estimate instead.
     #[must_use]
     pub const fn new(encoding: &'static Encoding) -> Self {
         ByteLevel(encoding)

@@ -119,12 +119,19 @@ fn first_border(text: &str, cuts: Cuts, seen: usize) -> Option<usize> {
     let start = floor_char_boundary(text, seen.saturating_sub(1).max(CHUNK));
     let end = floor_char_boundary(text, STRETCH + 4);
     let mut before = None;
-    for (at, after) in text[start..end].char_indices() {
-        let place = start + at;
+    let mut chars = text[start..end].char_indices();
+    let mut from = start;
+    while let Some((at, after)) = chars.next() {
+        let place = from + at;
         if before.is_some_and(|before| is_border(before, after, cuts)) && (CHUNK + 1..=STRETCH).contains(&place) {
             return Some(place);
         }
         before = Some(after);
+        // No rule has a border between two digits: a number without an end is stepped over.
+        if after.is_ascii_digit() {
+            from = place + 1 + chars.as_str().bytes().take_while(u8::is_ascii_digit).count();
+            chars = text[from..end].char_indices();
+        }
     }
     None
 }
@@ -244,6 +251,22 @@ mod tests {
     use crate::tokenizer::bpe::{ByteLevel, CL100K, O200K, P50K, R50K};
     use crate::tokenizer::{Basis, StreamCounter, Tokenizer, load};
     use proptest::prelude::*;
+
+    #[test]
+    fn the_first_border_is_the_first_whatever_was_stepped_over_and_seen() {
+        let run: String = (0..CHUNK + 40).map(|i| char::from(b'0' + (i % 7) as u8)).collect();
+        for (tail, cuts) in
+            [("a", Cuts::Borders), (" b", Cuts::Spaces), (",", Cuts::Words), ("\u{e9} x", Cuts::Borders)]
+        {
+            let text = format!("{run}{tail}{run}");
+            for seen in [0, CHUNK + 4, CHUNK + 39, CHUNK + 40] {
+                let slow = text.char_indices().zip(text.chars().skip(1)).find(|((_, a), b)| is_border(*a, *b, cuts));
+                let want = slow.map(|((at, a), _)| Cut { at: at + a.len_utf8(), forced: false });
+                assert_eq!(next_cut_beyond(&text, cuts, seen), want, "{tail:?} {cuts:?} {seen}");
+            }
+        }
+        assert_eq!(next_cut(&run, Cuts::Borders), None);
+    }
 
     /// Text of everything that the regexes treat apart, in all neighbourhoods.
     pub fn mixed_text(pieces: std::ops::Range<usize>) -> impl Strategy<Value = String> {

@@ -233,6 +233,10 @@ pub struct SentencePiece(&'static Model);
 
 impl SentencePiece {
     /// Counts with this model; cheap until the first count.
+    ///
+    /// # Panics
+    /// At the first count, where this build leaves the vocabulary out (feature `open-models`): [`load`](super::load) then
+    /// gives an estimate instead.
     #[must_use]
     pub const fn new(model: &'static Model) -> Self {
         SentencePiece(model)

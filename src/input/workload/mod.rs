@@ -20,8 +20,8 @@ use jiff::civil::Date;
 use crate::calculator::workload::Workload;
 use crate::input::text::{InputError, read_bytes};
 use crate::pricing::compile::nearest;
-use crate::pricing::problem::{Place, Problem, Severity};
-use crate::pricing::yaml::{NO_WHOLE_NUMBER, explain_shape};
+use crate::pricing::problem::Problem;
+use crate::pricing::yaml::{Explained, NO_WHOLE_NUMBER, explain_shape, problem_of};
 pub use feature::mean_of;
 use raw::RawWorkload;
 
@@ -43,7 +43,7 @@ pub fn parse(path: &str, text: &str) -> Result<RawWorkload, Box<Problem>> {
     let mut options = serde_saphyr::Options::default();
     options.strict_booleans = true;
     options.reject_unsupported_tags = true;
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| Box::new(yaml_problem(path, &error)))
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| Box::new(problem_of(path, &error, explain)))
 }
 
 /// Reads and checks a workload.
@@ -76,16 +76,8 @@ pub fn load_from(
     read::read(path, raw, today, files)
 }
 
-fn yaml_problem(path: &str, error: &serde_saphyr::Error) -> Problem {
-    let error = error.without_snippet();
-    let at = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-    let place = error.location().map_or(Place::default(), |l| Place { line: at(l.line()), column: at(l.column()) });
-    let (code, message, help) = explain(error);
-    Problem { code, severity: Severity::Error, path: path.to_owned(), place, message, help }
-}
-
-/// Code, message and help in the words of workload files: the parser speaks to programmers.
-fn explain(error: &serde_saphyr::Error) -> (&'static str, String, Option<String>) {
+/// The words of workload files.
+fn explain(error: &serde_saphyr::Error) -> Explained {
     use serde_saphyr::Error;
     match error {
         Error::AliasError { error, .. } => explain(error),

@@ -539,24 +539,9 @@ map: |map| Pairs::<At<Quantity>>::deserialize(map).map(|pairs| {
 mod schema {
     use super::super::quantity::{LongRange, Quantity, Scalar};
     use super::*;
+    use crate::pricing::yaml::schema::schema;
     use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
     use std::borrow::Cow;
-
-    macro_rules! schema {
-        ($type:ty, $name:literal, |$generator:ident| $body:expr) => {
-            impl JsonSchema for $type {
-                fn inline_schema() -> bool {
-                    true
-                }
-                fn schema_name() -> Cow<'static, str> {
-                    $name.into()
-                }
-                fn json_schema($generator: &mut SchemaGenerator) -> Schema {
-                    $body
-                }
-            }
-        };
-    }
 
     schema!(Tree, "Rule", |_g| json_schema!({"type": ["boolean", "number", "string", "array", "object"]}));
     schema!(Scalar, "Scalar", |_g| json_schema!({"type": ["number", "string"]}));

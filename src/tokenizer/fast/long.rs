@@ -303,14 +303,10 @@ impl<L: Level> Long<'_, L> {
         let same = |(at, row): &(usize, Row<WINDOW>)| {
             row.length() == bytes.len() && self.piece[*at..*at + bytes.len()] == *bytes
         };
-        match &self.window {
-            Some(known) if same(known) => {}
-            _ => self.window = Some((from, self.level.run(MergeWindow(self.tables, bytes)))),
-        }
-        match &self.window {
-            Some((_, row)) => row,
-            None => unreachable!("a window has just been kept"),
-        }
+        let known = self.window.take().filter(same);
+        let (_, row) =
+            self.window.insert(known.unwrap_or_else(|| (from, self.level.run(MergeWindow(self.tables, bytes)))));
+        row
     }
 
     /// Whether two tokens stay as they are side by side.
