@@ -4,9 +4,9 @@
 //! [`make`]; the parts are made one by one below.
 
 use super::tables::{
-    CHAR_BITS, FOLLOWS, HEADER, ID_BITS, LONG, NONE, PAGE, PAGES, PARTS, PILOT_BITS, Part, SHORT, VERSION, char_pair,
-    follow_bit, hash_long, hash_piece, hash_short, head_bit, line, long_key, pair_hash, pair_key, pair_place,
-    short_key, tail_bit,
+    CHAR_BITS, FOLLOWS, HEADER, ID_BITS, KEEPS_LAST, LONG, NONE, PAGE, PAGES, PARTS, PILOT_BITS, Part, SHORT, VERSION,
+    char_pair, follow_bit, hash_long, hash_piece, hash_short, head_bit, line, long_key, pair_hash, pair_key,
+    pair_place, short_key, tail_bit,
 };
 
 /// No pair: the key of no two tokens.
@@ -60,8 +60,10 @@ pub fn make(tokens: &[&[u8]], whole: bool, units: Units) -> Option<Vec<u64>> {
     layout.put(Part::ByteIds, &packed(&merges.byte_ids, 32, |id| u64::from(*id)));
     layout.put(Part::BytePairs, &packed(&merges.byte_pairs, 32, |id| u64::from(*id)));
     // Where a token is not made by merging, a part that was cut out of a piece must not be taken for it.
-    let all_made = merges.made.iter().all(|made| *made) || !whole;
-    let [chars, tails, heads] = reaches(tokens, all_made);
+    let unmade: Vec<&[u8]> =
+        tokens.iter().zip(&merges.made).filter(|(_, made)| whole && !**made).map(|(token, _)| *token).collect();
+    layout.words[KEEPS_LAST] = u64::from(!unmade.is_empty());
+    let [chars, tails, heads] = reaches(tokens, &unmade);
     layout.put(Part::Chars, &chars);
     layout.put(Part::Tails, &tails);
     layout.put(Part::Heads, &heads);
@@ -473,12 +475,17 @@ fn grouped(pairs: &[(u64, u32)], factor: u64) -> (Vec<(u64, u64)>, Vec<u32>) {
 ///
 /// For each such border inside a token, what the token has of both characters is put down: in `chars` when it has both
 /// whole, in `tails` when it ends inside the second, in `heads` when it begins inside the first.
-fn reaches(tokens: &[&[u8]], all_made: bool) -> [Vec<u64>; 3] {
-    if !all_made {
-        return [vec![u64::MAX; 1 << (CHAR_BITS - 6)], vec![u64::MAX; 1 << 10], vec![u64::MAX; 1 << 10]];
-    }
+///
+/// * `unmade`: tokens that are only taken where they are a whole piece; no piece is cut behind what looks like one.
+fn reaches(tokens: &[&[u8]], unmade: &[&[u8]]) -> [Vec<u64>; 3] {
     let [mut chars, mut tails, mut heads] = [vec![0; 1 << (CHAR_BITS - 6)], vec![0; 1 << 10], vec![0; 1 << 10]];
     let set = |words: &mut [u64], bit: usize| words[bit >> 6] |= 1 << (bit & 63);
+    for [_, b, c] in
+        unmade.iter().filter_map(|token| token.last_chunk().filter(|last: &&[u8; 3]| ends_three(&last[..])))
+    {
+        let last = u32::from(*b) << 8 | u32::from(*c);
+        (0..16).for_each(|lead| set(&mut heads, head_bit(last, 0xe0 | lead)));
+    }
     for (token, at) in tokens.iter().flat_map(|token| (1..token.len()).map(move |at| (*token, at))) {
         let (before, after) = token.split_at(at);
         let first = &before[before.len().saturating_sub(3)..];

@@ -275,6 +275,8 @@ impl<'a> Walker<'a> {
         if self.piece_end - self.at > 5 {
             let mut next = self.at + if piece[self.at] < 0x80 { 1 } else { 0 };
             let mut before = three(piece, next);
+            // The last place that was found: a place is used when there is one behind it.
+            let mut cut = None;
             while let Some(first) = before
                 && count < BATCH
             {
@@ -282,14 +284,19 @@ impl<'a> Walker<'a> {
                 before = three(piece, next);
                 if let Some(second) = before
                     && tables.parts(first, second)
+                    && let Some(cut) = cut.replace(next)
                 {
-                    self.at = next;
-                    ends[count] = (next - base) as u32;
+                    self.at = cut;
+                    ends[count] = (cut - base) as u32;
                     count += 1;
                 }
             }
             if count >= BATCH && before.is_some() {
                 return count;
+            }
+            if let Some(cut) = cut.filter(|_| !tables.keeps_last) {
+                ends[count] = (cut - base) as u32;
+                count += 1;
             }
         }
         self.at = self.piece_end;

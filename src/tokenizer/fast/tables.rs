@@ -22,7 +22,7 @@ pub const NONE: u32 = u32::MAX;
 pub const ID_BITS: u32 = 18;
 
 /// First word of a layout; another number means another layout.
-pub const VERSION: u64 = 0x4642_4641_5354_0002;
+pub const VERSION: u64 = 0x4642_4641_5354_0003;
 
 /// Longest piece that is looked up in `short`.
 pub const SHORT: usize = 15;
@@ -32,6 +32,9 @@ pub const LONG: usize = 30;
 
 /// Words before the first part: the version, what was asked for, and where each part begins and ends.
 pub const HEADER: usize = 32;
+
+/// The word of the header that says whether some token is only taken where it is a whole piece.
+pub const KEEPS_LAST: usize = HEADER - 1;
 
 /// Pilots of the perfect hash, as a power of two.
 pub const PILOT_BITS: u32 = 15;
@@ -91,6 +94,9 @@ pub struct Tables<'a> {
     unit_ids: &'a [u32],
     follows: &'a [u64; FOLLOWS],
     factor: u64,
+    /// Whether some token is only taken where it is a whole piece: the last part of a piece then stays with the one
+    /// before it, since it could look like one, and so be taken for it.
+    pub keeps_last: bool,
 }
 
 impl<'a> Tables<'a> {
@@ -122,6 +128,7 @@ impl<'a> Tables<'a> {
             unit_ids: bytemuck::cast_slice(part(Part::UnitIds)?),
             follows: part(Part::Follows)?.try_into().ok()?,
             factor: words[1],
+            keeps_last: words[KEEPS_LAST] != 0,
         };
         let hashed = [tables.short.len(), tables.long.len(), tables.rest_slots.len(), tables.pairs.len()];
         let fits =
