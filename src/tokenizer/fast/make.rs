@@ -4,9 +4,9 @@
 //! [`make`]; the parts are made one by one below.
 
 use super::tables::{
-    CHAR_BITS, FOLLOWS, HEADER, ID_BITS, KEEPS_LAST, LONG, NONE, PAGE, PAGES, PARTS, PILOT_BITS, Part, SHORT, VERSION,
-    char_pair, follow_bit, hash_long, hash_piece, hash_short, head_bit, line, long_key, pair_hash, pair_key,
-    pair_place, short_key, tail_bit,
+    CHAR_BITS, FOLLOWS, HAS_ALL_TINY, HEADER, ID_BITS, KEEPS_LAST, LONG, NONE, PAGE, PAGES, PARTS, PILOT_BITS, Part,
+    SHORT, TINY, VERSION, char_pair, follow_bit, hash_long, hash_piece, hash_short, head_bit, line, long_key,
+    pair_hash, pair_key, pair_place, short_key, tail_bit,
 };
 
 /// No pair: the key of no two tokens.
@@ -42,11 +42,15 @@ pub fn make(tokens: &[&[u8]], whole: bool, units: Units) -> Option<Vec<u64>> {
         return None;
     }
     let merges = Merges::of(tokens, units)?;
-    let known: Vec<&[u8]> =
+    let mut known: Vec<&[u8]> =
         tokens.iter().zip(&merges.made).filter(|(_, made)| whole || **made).map(|(token, _)| *token).collect();
+    // The shortest first, so that there is room for all of them.
+    known.sort_by_key(|token| token.len() > TINY);
     let mut layout = Layout { words: vec![0; HEADER] };
     layout.words[0] = VERSION;
     let (short, left) = lines_of_short(&known);
+    let all_tiny = units == Units::Bytes && left.iter().all(|token| token.len() > TINY);
+    layout.words[HAS_ALL_TINY] = u64::from(all_tiny);
     layout.put(Part::Short, &short);
     let (long, left) = lines_of_long(&left);
     layout.put(Part::Long, &long);
@@ -88,7 +92,7 @@ impl Layout {
     }
 }
 
-const _: () = assert!(2 + 2 * PARTS <= HEADER && HEADER.is_multiple_of(LINE));
+const _: () = assert!(2 + 2 * PARTS <= HAS_ALL_TINY && HEADER.is_multiple_of(LINE));
 
 /// Numbers of 8, 16 or 32 bits as words, the first lowest, as a little-endian machine reads them.
 fn packed<T>(numbers: &[T], bits: u32, number: impl Fn(&T) -> u64) -> Vec<u64> {

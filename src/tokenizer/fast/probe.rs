@@ -10,7 +10,7 @@ use super::cache::Cache;
 use super::merge;
 use super::simd::{Job, Level};
 use super::split::{BATCH, Pattern, ROOM, Walker};
-use super::tables::{KEYS, LONG, SHORT, Tables, hash_bytes, hash_long, hash_short, line};
+use super::tables::{KEYS, LONG, SHORT, TINY, Tables, hash_bytes, hash_long, hash_short, line};
 
 /// What one thread needs to count with one encoding. Like the cache, it costs nothing but what is used of it.
 pub struct Scratch {
@@ -145,7 +145,9 @@ impl Scratch {
         for at in 0..missing {
             let piece = self.batch.missing[at];
             let span = self.span(piece);
-            if span.len() <= SHORT {
+            if span.len() <= TINY && tables.has_all_tiny {
+                total += tables.tiny(self.keys[piece as usize % ROOM][0], span.len());
+            } else if span.len() <= SHORT {
                 level.prefetch(self.cache.short_line(self.hashes[piece as usize % ROOM]));
                 self.batch.short[short] = piece;
                 short += 1;
