@@ -64,7 +64,9 @@ fn main() {
     if env::var_os("CARGO_FEATURE_TABLES").is_some() {
         lay_out_vocabularies(&out);
     }
-    fs::write(out.join("classes.bin"), classes()).expect("OUT_DIR can be written");
+    let kinds = kinds();
+    fs::write(out.join("classes.bin"), classes(&kinds)).expect("OUT_DIR can be written");
+    fs::write(out.join("caseless.bin"), caseless(&kinds)).expect("OUT_DIR can be written");
     link_for_a_quick_start(&out);
     let files = price_files();
     let (providers, problems) = compile(&files, Use::Table, &|_, _| None);
@@ -164,8 +166,8 @@ fn lay_out_vocabularies(out: &Path) {
     }
 }
 
-/// The kinds of all characters, for `src/tokenizer/fast/class.rs`: which page each 256 code points have, and the pages.
-fn classes() -> Vec<u8> {
+/// The kinds and flags of all characters, for `src/tokenizer/fast/class.rs`.
+fn kinds() -> Vec<u8> {
     let mut kinds = vec![8; 0x11_0000];
     let kinds_of_regexes = [
         (r"[\p{Lu}\p{Lt}]", 0),
@@ -184,6 +186,17 @@ fn classes() -> Vec<u8> {
     for (regex, flag) in [(r"\p{Han}", 0x10), (cjk, 0x20), (r"[\p{P}\p{S}]", 0x40)] {
         each_of(regex, |code| kinds[code] |= flag);
     }
+    kinds
+}
+
+/// One bit for each character of up to three bytes: whether it is a letter without case.
+fn caseless(kinds: &[u8]) -> Vec<u8> {
+    let bits = |eight: &[u8]| eight.iter().rev().fold(0, |byte, kind| byte << 1 | u8::from(kind & 0xf == 2));
+    kinds[..1 << 16].chunks(8).map(bits).collect()
+}
+
+/// Which page each 256 code points have, and the pages.
+fn classes(kinds: &[u8]) -> Vec<u8> {
     let (mut index, mut pages) = (Vec::new(), Vec::new());
     for page in kinds.chunks(256) {
         let at = pages.iter().position(|other| *other == page).unwrap_or(pages.len());
