@@ -455,6 +455,11 @@ mod tests {
                     assert_eq!(encoding.count(&text), slow.count(encoding, &text), "{}: {text:?}", encoding.name);
                 }
             }
+            // More parts than are counted in one go, with the last of them in the next.
+            for (token, parts) in tokens.iter().zip(245..275) {
+                let text = format!("{}{}", "国的".repeat(parts / 2), token.trim_start());
+                assert_eq!(encoding.count(&text), slow.count(encoding, &text), "{}: {text:?}", encoding.name);
+            }
         }
     }
 
