@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Writes data/startup.order: the functions that common commands run, in the order in which they are first run, by the
-# names that this compiler gives them. The build hands the list to the linker (build.rs).
-# Needs valgrind and a linker with --symbol-ordering-file (lld, which rustc brings along for x86-64 Linux).
+# Writes data/startup.order: the functions that common commands run, by the names that this compiler gives them, those of
+# the shortest command first. The build hands the list to the linker (build.rs), which lays them beside each other.
+# Needs valgrind, Python 3 and a linker that can do so (lld, which rustc brings along for x86-64 Linux).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,7 +21,7 @@ run 1 count --text 'hello world' -m gpt-4o
 run 2 estimate --text 'hello world' -m gpt-4o-mini
 run 3 estimate --input-tokens 1000 --output-tokens 200 -m gpt-4o-mini --format json
 run 4 prices show gpt-4o
-run 5 usage data/samples/openai-chat.jsonl
+run 5 usage data/examples/usage.jsonl
 
 python3 - "$work"/map "$work"/run.* >data/startup.order <<'PYTHON'
 import bisect, sys

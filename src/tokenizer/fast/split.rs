@@ -31,8 +31,11 @@ pub const BLOCK: usize = 64;
 /// Pieces that are collected before they are looked up.
 pub const BATCH: usize = 256;
 
-/// Room for the pieces of a batch: one block more than a batch may come in.
-pub const ROOM: usize = BATCH + 2 * BLOCK;
+/// Room for the pieces of a batch: one block more than a batch may come in, and a power of two, so that a number is
+/// brought into it by its lowest bits.
+pub const ROOM: usize = 2 * BATCH;
+
+const _: () = assert!(ROOM.is_power_of_two() && ROOM >= BATCH + 2 * BLOCK);
 
 /// Bytes after which a batch ends in any case, so that places in it fit 32 bits.
 const REACH: usize = 1 << 28;
