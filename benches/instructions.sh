@@ -10,7 +10,7 @@
 # arguments, 5 something could not be run.
 #
 # Read them for what they are: no cache misses, no wrong guesses of branches, and the AVX2 level of the counting engine,
-# because valgrind knows no AVX-512. Another toolchain makes other numbers: compare binaries that the same one has built.
+# because valgrind knows no AVX-512. Another toolchain or profile makes other numbers: compare what is built alike.
 set -euo pipefail
 export LC_ALL=C
 
