@@ -6,11 +6,24 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use super::probe::{Count, Scratch};
-use super::simd::{Any, Job, Level};
-use super::tables::{Part, Tables};
+use super::simd::{Any, Job, Level, Masks};
+use super::tables::{Line, Part, Tables};
 use super::{Engine, Rules, class, simd, split};
 use crate::tokenizer::pretokenize::{self, Splitter};
 use crate::tokenizer::vocab::{Tokens, frames};
+
+/// What comes out on every level that this processor has: [`Any`] first.
+fn on_every_level<J: Job>(job: impl Fn() -> J) -> Vec<J::Out> {
+    let mut all = vec![Any.run(job())];
+    #[cfg(target_arch = "x86_64")]
+    {
+        all.extend(simd::x86::Avx2::detect().map(|level| level.run(job())));
+        all.extend(simd::x86::Avx512::detect().map(|level| level.run(job())));
+    }
+    #[cfg(target_arch = "aarch64")]
+    all.extend(simd::arm::Neon::detect().map(|level| level.run(job())));
+    all
+}
 
 /// Text of everything that the rules treat apart.
 pub fn any_text() -> impl Strategy<Value = String> {
@@ -143,12 +156,8 @@ impl Job for Once<'_> {
 
 /// The count on every level that this processor has.
 fn counts(rules: Rules, engine: &Engine, text: &str) -> Vec<u64> {
-    let mut counts = vec![engine.count(text), Once(rules, engine, text).run(Any)];
-    #[cfg(target_arch = "x86_64")]
-    {
-        counts.extend(simd::x86::Avx2::detect().map(|level| level.run(Once(rules, engine, text))));
-        counts.extend(simd::x86::Avx512::detect().map(|level| level.run(Once(rules, engine, text))));
-    }
+    let mut counts = on_every_level(|| Once(rules, engine, text));
+    counts.push(engine.count(text));
     counts
 }
 
@@ -189,14 +198,57 @@ fn uncut() -> &'static [u64] {
 
 fn ends_on_every_level<P: split::Pattern>(pattern: P, text: &str) -> Vec<Vec<usize>> {
     let tables = Tables::view(uncut()).unwrap();
-    let job = || Ends(pattern, &tables, text);
-    let mut all = vec![job().run(Any)];
-    #[cfg(target_arch = "x86_64")]
-    {
-        all.extend(simd::x86::Avx2::detect().map(|level| level.run(job())));
-        all.extend(simd::x86::Avx512::detect().map(|level| level.run(job())));
+    on_every_level(|| Ends(pattern, &tables, text))
+}
+
+/// The classes of a block.
+struct Classes<'a>(&'a [u8; 64]);
+
+impl Job for Classes<'_> {
+    type Out = Masks;
+
+    #[inline(always)]
+    fn run<L: Level>(self, level: L) -> Masks {
+        level.masks(self.0)
     }
-    all
+}
+
+/// The classes of a block by their definition, byte by byte.
+fn defined(block: &[u8; 64]) -> Masks {
+    let mut masks = Masks::default();
+    for (at, byte) in block.iter().enumerate() {
+        let bit = 1 << at;
+        match byte {
+            b'A'..=b'Z' => masks.upper |= bit,
+            b'a'..=b'z' => masks.lower |= bit,
+            b'0'..=b'9' => masks.digits |= bit,
+            b' ' => masks.space |= bit,
+            b'\t' | 0x0b | 0x0c => masks.blank |= bit,
+            b'\r' | b'\n' => masks.breaks |= bit,
+            b'\'' => masks.apostrophes |= bit,
+            b'/' => masks.slashes |= bit,
+            0..=0x1f | 0x7f => masks.controls |= bit,
+            0x80.. => masks.high |= bit,
+            _ => {}
+        }
+    }
+    let mut known = 0;
+    for at in 0..64 {
+        let (mask, marked, bytes) = match &block[at..] {
+            [0xc3, 0x97 | 0xb7, ..] => continue,
+            [0xc3, 0x80..=0x9e, ..] | [0xd0, 0x80..=0xaf, ..] => (&mut masks.upper, 0b11, 0b11),
+            [0xc3, 0x9f..=0xbf, ..] | [0xd0, 0xb0..=0xbf, ..] | [0xd1, 0x80..=0x9f, ..] => {
+                (&mut masks.lower, 0b11, 0b11)
+            }
+            [0xc2, 0xab | 0xbb, ..] => (&mut masks.doubles, 0b01, 0b11),
+            [0xe2, 0x80, 0x90..=0xa7, ..] => (&mut masks.triples, 0b001, 0b111),
+            _ => continue,
+        };
+        *mask |= marked << at;
+        known |= bytes << at;
+    }
+    masks.wide = masks.high & !known;
+    masks
 }
 
 fn pieces<P: split::Pattern>(_: P, text: &str) -> Vec<&str> {
@@ -242,6 +294,47 @@ proptest! {
         }
         check!(O200k O200K Cl100k CL100K Llama3 LLAMA3 Qwen2 QWEN2 Qwen3 QWEN3_5 Tekken TEKKEN);
         check!(Gpt2 GPT2 Kimi KIMI DeepSeek DEEPSEEK);
+    }
+}
+
+#[test]
+fn classes_are_as_defined_on_every_level() {
+    // Every byte behind every other, and all that may be the second or the third of a dash.
+    let pairs = (0..=u8::MAX).flat_map(|first| (0..=u8::MAX).flat_map(move |second| [first, second]));
+    let threes = (0..=u8::MAX).flat_map(|byte| [0xe2, byte, 0x90, 0xe2, 0x80, byte]);
+    let bytes: Vec<u8> = pairs.chain(threes).chain([0; 64]).collect();
+    for block in bytes.windows(64).step_by(61) {
+        let block = block.first_chunk().unwrap();
+        let (expected, all) = (defined(block), on_every_level(|| Classes(block)));
+        let Masks { upper, lower, high, .. } = expected;
+        // Without vectors, no character beyond ASCII is known.
+        let ascii =
+            Masks { upper: upper & !high, lower: lower & !high, wide: high, doubles: 0, triples: 0, ..expected };
+        assert_eq!(all[0], ascii, "{block:x?}");
+        assert!(all[1..].iter().all(|masks| *masks == expected), "{block:x?}: {expected:?}, not {:?}", &all[1..]);
+    }
+}
+
+struct Holds<'a>(&'a Line, [u64; 2]);
+
+impl Job for Holds<'_> {
+    type Out = bool;
+
+    #[inline(always)]
+    fn run<L: Level>(self, level: L) -> bool {
+        level.holds(self.0, self.1)
+    }
+}
+
+#[test]
+fn a_line_holds_its_four_keys_and_no_other_on_every_level() {
+    // All lines and keys of two numbers that differ in one half only.
+    let number = |bits: u32, at: usize| [1, 1 | 1 << 32][(bits >> at & 1) as usize];
+    for bits in 0..1 << 10 {
+        let line: Line = std::array::from_fn(|at| number(bits, at));
+        let key = [number(bits, 8), number(bits, 9)];
+        let expected = (0..8).step_by(2).any(|at| line[at..at + 2] == key);
+        assert!(on_every_level(|| Holds(&line, key)).iter().all(|held| *held == expected), "{line:?} {key:?}");
     }
 }
 
