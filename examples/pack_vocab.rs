@@ -1,7 +1,7 @@
 //! Packs a published vocabulary for this crate: `cargo run --example pack_vocab -- NAME SOURCE_FILE`.
 //!
-//! Reads the file in the form that the name's recipe says, writes `data/vocab/NAME.fbv` (see `src/tokenizer/vocab.rs`
-//! for its layout) and the line of `NAME` in `data/vocab/sources.csv`, with the sha256 of the file it was made from.
+//! Reads the file in the form that the name's recipe says, writes `data/vocab/NAME.fbv` (`src/tokenizer/merges.rs` and
+//! for symbols `src/tokenizer/vocab.rs` have its layout) and the line of `NAME` in `data/vocab/sources.csv`, with the sha256 of the file it was made from.
 //! `docs/vocabularies.md` says where each file is had. The same file gives the same frame.
 
 use std::collections::HashSet;
@@ -11,7 +11,10 @@ use std::{env, fs};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use farebox::tokenizer::vocab::{MAGIC, Tokens};
+use farebox::tokenizer::fast::find::Units;
+use farebox::tokenizer::fast::make::merges_of;
+use farebox::tokenizer::merges::Merges;
+use farebox::tokenizer::vocab::MAGIC;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -44,6 +47,17 @@ enum Form {
     Gguf,
     /// The added tokens of a GGUF (type "user defined").
     GgufSymbols,
+}
+
+impl Form {
+    /// What is merged, or `None` for strings that nothing merges.
+    fn units(self) -> Option<Units> {
+        match self {
+            Form::SpmSymbols | Form::AddedTokens | Form::GgufSymbols => None,
+            Form::SentencePiece | Form::Spm(_) | Form::Mbpe => Some(Units::Chars),
+            _ => Some(Units::Bytes),
+        }
+    }
 }
 
 /// Name, file in `data/vocab`, form, what it goes on from, licence.
@@ -81,22 +95,23 @@ fn main() -> Result<()> {
     let (_, file, form, base, licence) = *recipe;
     let folder = Path::new("data/vocab");
     let bytes = fs::read(source)?;
-    let mut tokens = read(form, &bytes)?;
-    if let Some(base) = base {
-        tokens = without(tokens, &Tokens::unpack(&fs::read(folder.join(base))?)?)?;
-    }
+    let tokens = read(form, &bytes)?;
     let distinct: HashSet<&Vec<u8>> = tokens.iter().collect();
     if distinct.len() != tokens.len() {
         return Err(format!("{} tokens are there twice", tokens.len() - distinct.len()).into());
     }
-    let frame = zstd::bulk::compress(&frame(&tokens), 22)?;
+    let base = base.map(|base| fs::read(folder.join(base))).transpose()?;
+    let (frame, count) = match form.units() {
+        Some(units) => merged(&tokens, units, base)?,
+        None => (zstd::bulk::compress(&frame(&tokens), 22)?, tokens.len()),
+    };
     fs::write(folder.join(file), &frame)?;
     let line = [
         name.clone(),
         format!("{:x}", Sha256::digest(&bytes)),
         bytes.len().to_string(),
         licence.to_owned(),
-        tokens.len().to_string(),
+        count.to_string(),
         frame.len().to_string(),
     ];
     note(&folder.join("sources.csv"), &line)
@@ -135,10 +150,19 @@ fn frame(tokens: &[Vec<u8>]) -> Vec<u8> {
     out
 }
 
-/// The tokens after those of `base`, which they have to begin with.
-fn without(tokens: Vec<Vec<u8>>, base: &Tokens) -> Result<Vec<Vec<u8>>> {
-    let same = base.len() <= tokens.len() && base.iter().zip(&tokens).all(|(a, b)| a == b.as_slice());
-    if same { Ok(tokens[base.len()..].to_vec()) } else { Err("it does not begin with its base".into()) }
+/// A frame of the tokens after those of `base`, which they have to begin with, and how many those are.
+fn merged(tokens: &[Vec<u8>], units: Units, base: Option<Vec<u8>>) -> Result<(Vec<u8>, usize)> {
+    let tokens: Vec<&[u8]> = tokens.iter().map(Vec::as_slice).collect();
+    let merges = merges_of(&tokens, units).ok_or("the tables do not take these tokens")?;
+    let base = base.map(|frame| Merges::unpack(&[&frame]).ok_or("the base is no frame")).transpose()?;
+    let from = base.as_ref().map_or(0, |base| base.parts().len());
+    if let Some(base) = base {
+        let before = base.tokens().ok_or("the base is no frame")?;
+        if !before.iter().eq(tokens.iter().copied().take(from)) || merges.parts().get(..from) != Some(base.parts()) {
+            return Err("it does not begin with its base".into());
+        }
+    }
+    Ok((merges.pack(from), tokens.len() - from))
 }
 
 fn read(form: Form, bytes: &[u8]) -> Result<Vec<Vec<u8>>> {

@@ -25,6 +25,7 @@ pub mod hf;
 pub mod limit;
 pub mod media;
 mod merger;
+pub mod merges;
 pub mod own;
 pub mod parallel;
 pub mod prepared;

@@ -16,6 +16,7 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use super::bpe::around_symbols;
 use super::cut::{self, Cuts};
 use super::merger::Merger;
+use super::merges::Merges;
 use super::vocab::{Tokens, Vocabulary, frames};
 use super::{TokenCount, Tokenizer, fast, prepared};
 
@@ -84,8 +85,13 @@ impl Model {
             let unpack = |frame| Tokens::unpack(frame).expect("the frames in this crate are whole: a test reads each");
             let symbols = self.symbols.map(unpack);
             let symbols: Vec<&[u8]> = symbols.iter().flat_map(Tokens::iter).collect();
-            let made = || engine(unpack(self.frame).iter());
-            match prepared::engine(self.name, &[self.frame], fast::Rules::Spaces, made) {
+            let frame = self.frame;
+            let lay_out = move || {
+                let merges = Merges::unpack(&[frame]).expect("the frames in this crate are whole: a test reads each");
+                // No token of these has a space of its own, and each has the mark.
+                fast::Rules::Spaces.lay_out(&merges.rewritten(spaced), false)
+            };
+            match prepared::engine(self.name, &[frame], fast::Rules::Spaces, Arc::new(lay_out)) {
                 Some(engine) => Loaded::fast(engine, &symbols),
                 None => Loaded::slow(Vocabulary::new(unpack(self.frame)), &symbols),
             }
@@ -301,7 +307,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::fast::tests::any_text;
+    use super::super::fast::tests::{any_text, kept};
     use super::super::hard_texts;
     use super::*;
 
@@ -356,6 +362,11 @@ mod tests {
             for (model, slow) in MODELS.iter().zip(SLOW.iter()) {
                 let count = model.loaded().count(&text, mark_first);
                 prop_assert_eq!(count, slow.count(&text, mark_first), "{}", model.name);
+                let Way::Fast(engine) = &model.loaded().way else { unreachable!("{}", model.name) };
+                let symbols = model.symbols.map(|frame| Tokens::unpack(frame).unwrap());
+                let symbols: Vec<&[u8]> = symbols.iter().flat_map(Tokens::iter).collect();
+                let kept = Loaded::fast(kept(engine), &symbols);
+                prop_assert_eq!(kept.count(&text, mark_first), count, "{}", model.name);
             }
         }
     }
