@@ -60,17 +60,13 @@ fn lay_out(tokens: &[&[u8]], parts: &[[u32; 2]], attempt: u32, whole: bool, unit
     let with_parts = || tokens.iter().copied().zip(parts);
     let all_made = with_parts().all(|both| is_made(&both));
     let mut layout = Layout::with_room_for(tokens.len());
-    if whole || all_made {
-        layout.put_tokens(tokens);
-    } else {
-        let made: Vec<&[u8]> = with_parts().filter(is_made).map(|(token, _)| token).collect();
-        layout.put_tokens(&made);
-    }
+    layout.put_tokens(with_parts().filter(|both| whole || is_made(both)).map(|(token, _)| token));
     layout.put_pairs(parts, attempt)?;
     layout.put(Part::ByteIds, &packed(&byte_ids, 32, |id| u64::from(*id)));
     layout.put(Part::BytePairs, &packed(&byte_pairs(tokens, parts, units), 32, |id| u64::from(*id)));
-    // No other token has a border between two characters of three bytes.
-    let wide: Vec<&[u8]> = tokens.iter().copied().filter(|token| !token.is_ascii()).collect();
+    // No other token has a border before a character of three bytes.
+    let is_wide = |token: &&[u8]| token.iter().skip(1).any(|byte| byte & 0xf0 == 0xe0);
+    let wide: Vec<&[u8]> = tokens.iter().copied().filter(is_wide).collect();
     // Where a token is not made by merging, a part that was cut out of a piece must not be taken for it.
     let [chars, tails, heads] = reaches(&wide, all_made || !whole);
     layout.put(Part::Chars, &chars);
@@ -79,7 +75,7 @@ fn lay_out(tokens: &[&[u8]], parts: &[[u32; 2]], attempt: u32, whole: bool, unit
     let (pages, ids) = if units == Units::Chars { pages(&char_ids(tokens)) } else { (Vec::new(), Vec::new()) };
     layout.put(Part::UnitPages, &packed(&pages, 16, |page| u64::from(*page)));
     layout.put(Part::UnitIds, &packed(&ids, 32, |id| u64::from(*id)));
-    layout.put(Part::Follows, &follows(if units == Units::Chars { tokens } else { &[] }));
+    layout.put(Part::Follows, &if units == Units::Chars { follows(tokens, parts) } else { vec![0; FOLLOWS] });
     Some(layout.finish())
 }
 
@@ -115,7 +111,7 @@ impl Layout {
     }
 
     /// Puts what answers whether a piece is one of the tokens.
-    fn put_tokens(&mut self, tokens: &[&[u8]]) {
+    fn put_tokens<'t>(&mut self, tokens: impl Iterator<Item = &'t [u8]> + Clone) {
         let left = lines_of_short(tokens, |words| self.part(Part::Short, words));
         let left = lines_of_long(&left, |words| self.part(Part::Long, words));
         let (slots, bytes) = rest(&left);
@@ -149,35 +145,48 @@ fn packed<T>(numbers: &[T], bits: u32, number: impl Fn(&T) -> u64) -> Vec<u64> {
 /// Puts the tokens that fit into their home lines in `short`, the lowest ranks first, and says which do not.
 ///
 /// * `room`: gives so many words of zeros.
-fn lines_of_short<'t, 'w>(tokens: &[&'t [u8]], room: impl FnOnce(usize) -> &'w mut [u64]) -> Vec<&'t [u8]> {
-    let fitting = tokens.iter().filter(|token| token.len() <= SHORT).count();
+fn lines_of_short<'t, 'w>(
+    tokens: impl Iterator<Item = &'t [u8]> + Clone,
+    room: impl FnOnce(usize) -> &'w mut [u64],
+) -> Vec<&'t [u8]> {
+    let fitting = tokens.clone().filter(|token| token.len() <= SHORT).count();
     let lines = (fitting / 3).next_power_of_two().max(2);
     let lines = if lines * 4 > fitting * 5 / 4 { lines } else { lines * 2 };
-    let words = room(lines * LINE);
-    let mut left = Vec::new();
-    for token in tokens {
-        let key = if token.len() <= SHORT { short_key(token) } else { [0; 2] };
-        let home = line(hash_short(key), lines) * LINE;
-        match (0..4).map(|way| home + way * 2).find(|at| key != [0; 2] && words[at + 1] == 0) {
-            Some(at) => words[at..at + 2].copy_from_slice(&key),
-            None => left.push(*token),
-        }
-    }
-    left
+    fill(tokens, room(lines * LINE), |token| (1..=SHORT).contains(&token.len()), short_key, hash_short)
 }
 
 /// The same for `long`.
 fn lines_of_long<'t, 'w>(tokens: &[&'t [u8]], room: impl FnOnce(usize) -> &'w mut [u64]) -> Vec<&'t [u8]> {
     let fits = |token: &[u8]| (SHORT + 1..=LONG).contains(&token.len());
     let lines = (tokens.iter().filter(|token| fits(token)).count() / 2).next_power_of_two().max(2);
-    let words = room(lines * LINE);
+    fill(tokens.iter().copied(), room(lines * LINE), fits, long_key, hash_long)
+}
+
+/// Puts the keys of tokens into lines, and says which do not fit.
+fn fill<'t, const N: usize>(
+    tokens: impl Iterator<Item = &'t [u8]>,
+    words: &mut [u64],
+    fits: impl Fn(&[u8]) -> bool,
+    key: impl Fn(&[u8]) -> [u64; N],
+    hash: impl Fn([u64; N]) -> u64,
+) -> Vec<&'t [u8]> {
+    let lines = words.as_chunks_mut::<LINE>().0;
+    // Small enough to stay at hand, so that no token waits for the memory of its line.
+    let mut filled = vec![0_u8; lines.len()];
     let mut left = Vec::new();
     for token in tokens {
-        let key = if fits(token) { long_key(token) } else { [0; 4] };
-        let home = line(hash_long(key), lines) * LINE;
-        match (0..2).map(|way| home + way * 4).find(|at| key != [0; 4] && words[at + 3] == 0) {
-            Some(at) => words[at..at + 4].copy_from_slice(&key),
-            None => left.push(*token),
+        if !fits(token) {
+            left.push(token);
+            continue;
+        }
+        let key = key(token);
+        let home = line(hash(key), lines.len());
+        match lines[home].as_chunks_mut::<N>().0.get_mut(usize::from(filled[home])) {
+            Some(place) => {
+                *place = key;
+                filled[home] += 1;
+            }
+            None => left.push(token),
         }
     }
     left
@@ -229,11 +238,20 @@ fn pages(char_ids: &[(char, u32)]) -> (Vec<u16>, Vec<u32>) {
 }
 
 /// Which ASCII characters some token has side by side.
-fn follows(tokens: &[&[u8]]) -> Vec<u64> {
+fn follows(tokens: &[&[u8]], parts: &[[u32; 2]]) -> Vec<u64> {
     let mut words = vec![0; FOLLOWS];
-    for two in tokens.iter().flat_map(|token| token.windows(2)) {
-        let at = follow_bit(two[0], two[1]);
+    let mut set = |first: u8, second: u8| {
+        let at = follow_bit(first, second);
         words[at >> 6] |= 1 << (at & 63);
+    };
+    for (token, part) in tokens.iter().zip(parts) {
+        // What stands side by side inside of the parts does so in tokens of their own.
+        let border =
+            |[first, second]: [u32; 2]| Some((*tokens[first as usize].last()?, *tokens[second as usize].first()?));
+        match part[0] {
+            merges::NONE => token.windows(2).for_each(|two| set(two[0], two[1])),
+            _ => border(*part).into_iter().for_each(|(first, second)| set(first, second)),
+        }
     }
     words
 }
