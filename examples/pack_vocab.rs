@@ -14,7 +14,7 @@ use base64::prelude::BASE64_STANDARD;
 use farebox::tokenizer::fast::find::Units;
 use farebox::tokenizer::fast::make::merges_of;
 use farebox::tokenizer::merges::Merges;
-use farebox::tokenizer::vocab::MAGIC;
+use farebox::tokenizer::vocab::{MAGIC, Tokens};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -27,6 +27,8 @@ enum Form {
     Tiktoken,
     /// A frame of the crate `tiktoken`.
     Tkv,
+    /// The same, with only the tokens after those of the base.
+    TkvMore,
     /// Mistral's `tekken.json`, and how many of its tokens the models use.
     Tekken(usize),
     /// The protocol buffer of SentencePiece.
@@ -80,7 +82,7 @@ const RECIPES: &[(&str, &str, Form, Option<&str>, &str)] = &[
     ("qwen2.symbols", "qwen2.symbols.fbv", Form::AddedTokens, None, "Apache-2.0"),
     ("deepseek_v3.symbols", "deepseek_v3.symbols.fbv", Form::AddedTokens, None, "MIT"),
     ("glm4", "glm4.fbv", Form::Tkv, None, "MIT"),
-    ("glm5", "glm5.fbv", Form::Tkv, None, "MIT"),
+    ("glm5", "glm5.fbv", Form::TkvMore, Some("glm4.fbv"), "MIT"),
     ("kimi_k2", "kimi_k2.fbv", Form::Tiktoken, None, "Modified MIT"),
     ("minimax_m2", "minimax_m2.fbv", Form::Tkv, None, "Modified MIT"),
     ("gpt_neox", "gpt_neox.fbv", Form::Gguf, None, "Apache-2.0"),
@@ -95,12 +97,16 @@ fn main() -> Result<()> {
     let (_, file, form, base, licence) = *recipe;
     let folder = Path::new("data/vocab");
     let bytes = fs::read(source)?;
-    let tokens = read(form, &bytes)?;
+    let base = base.map(|base| fs::read(folder.join(base))).transpose()?;
+    let mut tokens = read(form, &bytes)?;
+    if let (Form::TkvMore, Some(base)) = (form, &base) {
+        let before = Tokens::unpack(base)?;
+        tokens = before.iter().map(<[u8]>::to_vec).chain(tokens).collect();
+    }
     let distinct: HashSet<&Vec<u8>> = tokens.iter().collect();
     if distinct.len() != tokens.len() {
         return Err(format!("{} tokens are there twice", tokens.len() - distinct.len()).into());
     }
-    let base = base.map(|base| fs::read(folder.join(base))).transpose()?;
     let (frame, count) = match form.units() {
         Some(units) => merged(&tokens, units, base)?,
         None => (zstd::bulk::compress(&frame(&tokens), 22)?, tokens.len()),
@@ -168,7 +174,7 @@ fn merged(tokens: &[Vec<u8>], units: Units, base: Option<Vec<u8>>) -> Result<(Ve
 fn read(form: Form, bytes: &[u8]) -> Result<Vec<Vec<u8>>> {
     match form {
         Form::Tiktoken => ranked(std::str::from_utf8(bytes)?.lines()),
-        Form::Tkv => tkv(&zstd::decode_all(bytes)?),
+        Form::Tkv | Form::TkvMore => tkv(&zstd::decode_all(bytes)?),
         Form::Tekken(used) => tekken(&serde_json::from_slice(bytes)?, used),
         Form::SentencePiece => Ok(by_score(sentence_piece(bytes)?, 1)),
         Form::Spm(used) => Ok(by_score(spm(bytes, used)?, 1)),

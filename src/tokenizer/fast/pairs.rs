@@ -10,7 +10,7 @@ use super::tables::{ID_BITS, PILOT_BITS, pair_hash, pair_place};
 const FREE: u64 = u64::MAX;
 
 /// Factors that are tried.
-const ATTEMPTS: u32 = 1 << 12;
+const ATTEMPTS: u32 = 256;
 
 /// Pairs that a pilot moves at most.
 const GROUP: usize = 64;
