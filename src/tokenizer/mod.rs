@@ -34,6 +34,7 @@ pub mod ratio;
 pub mod reference;
 pub mod spm;
 pub mod store;
+mod symbols;
 pub mod vocab;
 
 #[cfg(test)]

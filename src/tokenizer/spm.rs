@@ -11,12 +11,10 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
-use aho_corasick::{AhoCorasick, MatchKind};
-
-use super::bpe::around_symbols;
 use super::cut::{self, Cuts};
 use super::merger::Merger;
 use super::merges::Merges;
+use super::symbols::Symbols;
 use super::vocab::{Tokens, Vocabulary, frames};
 use super::{TokenCount, Tokenizer, fast, prepared};
 
@@ -40,7 +38,7 @@ pub struct Model {
 /// What a [`Model`] counts with.
 pub struct Loaded {
     way: Way,
-    symbols: Option<AhoCorasick>,
+    symbols: Symbols,
 }
 
 enum Way {
@@ -110,12 +108,6 @@ fn spaced(token: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// What finds the strings, the longest where several begin; `None` where there are none, or too many.
-fn finder<S: AsRef<[u8]>>(symbols: impl ExactSizeIterator<Item = S>) -> Option<AhoCorasick> {
-    let any = symbols.len() > 0;
-    AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(symbols).ok().filter(|_| any)
-}
-
 /// The fast engine, where no token has a space of its own, and the mark is a token.
 fn engine<'t>(tokens: impl Iterator<Item = &'t [u8]>) -> Option<fast::Engine> {
     let tokens = Tokens::rewritten(tokens, |token, out| {
@@ -134,13 +126,15 @@ fn engine<'t>(tokens: impl Iterator<Item = &'t [u8]>) -> Option<fast::Engine> {
 impl Loaded {
     fn fast(engine: fast::Engine, symbols: &[&[u8]]) -> Self {
         let symbols = Tokens::rewritten(symbols.iter().copied(), spaced);
-        let symbols: Vec<&[u8]> = symbols.iter().collect();
-        Loaded { way: Way::Fast(engine), symbols: finder(symbols.iter()) }
+        Loaded { way: Way::Fast(engine), symbols: Symbols::new(symbols.iter().map(<[u8]>::to_vec)) }
     }
 
     fn slow(vocabulary: Vocabulary, symbols: &[&[u8]]) -> Self {
         let before_mark = vocabulary.tokens().flat_map(before_mark).collect();
-        Loaded { way: Way::Slow { vocabulary, before_mark }, symbols: finder(symbols.iter()) }
+        Loaded {
+            way: Way::Slow { vocabulary, before_mark },
+            symbols: Symbols::new(symbols.iter().map(|symbol| symbol.to_vec())),
+        }
     }
 
     fn count(&self, text: &str, mark_first: bool) -> u64 {
@@ -150,8 +144,7 @@ impl Loaded {
             Way::Fast(engine) => {
                 let text = if text.contains(MARK) { Cow::Owned(text.replace(MARK, " ")) } else { Cow::Borrowed(text) };
                 let text = if mark_first { Cow::Owned(format!(" {text}")) } else { text };
-                let symbols = self.symbols.as_ref();
-                around_symbols(symbols, &text, || found += 1, |between| merged += engine.count(between));
+                self.symbols.around(&text, || found += 1, |between| merged += engine.count(between));
             }
             Way::Slow { vocabulary, before_mark } => {
                 let mut marked = String::with_capacity(text.len() + text.len() / 2);
@@ -162,7 +155,7 @@ impl Loaded {
                 let mut merger = Merger::default();
                 let mut count_piece = |piece: &str| merged += count_piece(&mut merger, vocabulary, piece);
                 let split = |between: &str| split_before_marks(between, before_mark, &mut count_piece);
-                around_symbols(self.symbols.as_ref(), &marked, || found += 1, split);
+                self.symbols.around(&marked, || found += 1, split);
             }
         }
         found + merged
@@ -194,7 +187,7 @@ impl OwnPieces {
             Some(engine) => Loaded::fast(engine, &symbols),
             None => Loaded::slow(vocabulary, &symbols),
         };
-        if loaded.symbols.is_none() && !symbols.is_empty() {
+        if !loaded.symbols.can_be_found() {
             return Err("its strings that are tokens anywhere are too many to be looked for".to_owned());
         }
         let cuts = if crossed { Cuts::Nowhere } else { Cuts::Spaces };

@@ -138,7 +138,7 @@ impl Blocks {
                 let home = line(hash_short(key), lines) * 8;
                 self.get(Part::Short, home..home + 8)?.as_chunks().0.contains(&key)
             }
-            ..=LONG => {
+            16..=LONG => {
                 let key = long_key(piece);
                 let lines = self.part(Part::Long)?.len() / 8;
                 let home = line(hash_long(key), lines) * 8;

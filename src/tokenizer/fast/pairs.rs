@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn every_pair_is_at_its_place() {
         for count in [0, 1, 1_000, 26_000, 60_000] {
-            let pairs: Vec<u64> = (0..count).map(|n| entry(n << 18 | n * 7 % 1_000, n as u32)).collect();
+            let pairs: Vec<u64> = (0..count).map(|n| entry((n << 18) + n * 7 % 1_000, n as u32)).collect();
             let mut table = vec![0; places(pairs.len())];
             let Placed { factor, pilots, .. } = place(&pairs, 0, &mut table).unwrap();
             for pair in &pairs {
