@@ -35,9 +35,12 @@ mod pricing {
 #[allow(dead_code)]
 #[path = "src/tokenizer"]
 mod tokenizer {
+    pub mod merges;
     pub mod vocab;
     pub mod fast {
+        pub mod find;
         pub mod make;
+        pub mod pairs;
         pub mod tables;
     }
 }
@@ -54,8 +57,12 @@ fn main() {
         "src/period.rs",
         "src/pricing",
         "pricing",
+        "src/tokenizer/fast/find.rs",
         "src/tokenizer/fast/make.rs",
+        "src/tokenizer/fast/pairs.rs",
         "src/tokenizer/fast/tables.rs",
+        "src/tokenizer/merges.rs",
+        "src/tokenizer/vocab.rs",
         "data/vocab",
     ] {
         println!("cargo:rerun-if-changed={watched}");
@@ -155,12 +162,11 @@ fn table_version() -> String {
 
 /// Lays out the vocabularies that are counted without anything being built first.
 fn lay_out_vocabularies(out: &Path) {
-    use tokenizer::vocab::{Tokens, frames};
+    use tokenizer::fast::{find::Units, make};
+    use tokenizer::{merges::Merges, vocab::frames};
     for (name, frame) in [("o200k_base", frames::O200K_BASE), ("cl100k_base", frames::CL100K_BASE)] {
-        let tokens = Tokens::unpack(frame).unwrap_or_else(|e| panic!("{name}: {e}"));
-        let tokens: Vec<&[u8]> = tokens.iter().collect();
-        let words = tokenizer::fast::make::make(&tokens, true, tokenizer::fast::make::Units::Bytes)
-            .unwrap_or_else(|| panic!("{name}: not laid out"));
+        let merges = Merges::unpack(&[frame]).unwrap_or_else(|| panic!("{name}: no frame of merges"));
+        let words = make::make_of(&merges, true, Units::Bytes).unwrap_or_else(|| panic!("{name}: not laid out"));
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         fs::write(out.join(name).with_extension("tables"), bytes).expect("OUT_DIR can be written");
     }

@@ -1,7 +1,7 @@
 //! Packs a published vocabulary for this crate: `cargo run --example pack_vocab -- NAME SOURCE_FILE`.
 //!
-//! Reads the file in the form that the name's recipe says, writes `data/vocab/NAME.fbv` (see `src/tokenizer/vocab.rs`
-//! for its layout) and the line of `NAME` in `data/vocab/sources.csv`, with the sha256 of the file it was made from.
+//! Reads the file in the form that the name's recipe says, writes `data/vocab/NAME.fbv` (`src/tokenizer/merges.rs` and
+//! for symbols `src/tokenizer/vocab.rs` have its layout) and the line of `NAME` in `data/vocab/sources.csv`, with the sha256 of the file it was made from.
 //! `docs/vocabularies.md` says where each file is had. The same file gives the same frame.
 
 use std::collections::HashSet;
@@ -11,6 +11,9 @@ use std::{env, fs};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use farebox::tokenizer::fast::find::Units;
+use farebox::tokenizer::fast::make::merges_of;
+use farebox::tokenizer::merges::Merges;
 use farebox::tokenizer::vocab::{MAGIC, Tokens};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -24,6 +27,8 @@ enum Form {
     Tiktoken,
     /// A frame of the crate `tiktoken`.
     Tkv,
+    /// The same, with only the tokens after those of the base.
+    TkvMore,
     /// Mistral's `tekken.json`, and how many of its tokens the models use.
     Tekken(usize),
     /// The protocol buffer of SentencePiece.
@@ -46,6 +51,17 @@ enum Form {
     GgufSymbols,
 }
 
+impl Form {
+    /// What is merged, or `None` for strings that nothing merges.
+    fn units(self) -> Option<Units> {
+        match self {
+            Form::SpmSymbols | Form::AddedTokens | Form::GgufSymbols => None,
+            Form::SentencePiece | Form::Spm(_) | Form::Mbpe => Some(Units::Chars),
+            _ => Some(Units::Bytes),
+        }
+    }
+}
+
 /// Name, file in `data/vocab`, form, what it goes on from, licence.
 const RECIPES: &[(&str, &str, Form, Option<&str>, &str)] = &[
     ("r50k_base", "r50k_base.fbv", Form::Tiktoken, None, "MIT"),
@@ -66,7 +82,7 @@ const RECIPES: &[(&str, &str, Form, Option<&str>, &str)] = &[
     ("qwen2.symbols", "qwen2.symbols.fbv", Form::AddedTokens, None, "Apache-2.0"),
     ("deepseek_v3.symbols", "deepseek_v3.symbols.fbv", Form::AddedTokens, None, "MIT"),
     ("glm4", "glm4.fbv", Form::Tkv, None, "MIT"),
-    ("glm5", "glm5.fbv", Form::Tkv, None, "MIT"),
+    ("glm5", "glm5.fbv", Form::TkvMore, Some("glm4.fbv"), "MIT"),
     ("kimi_k2", "kimi_k2.fbv", Form::Tiktoken, None, "Modified MIT"),
     ("minimax_m2", "minimax_m2.fbv", Form::Tkv, None, "Modified MIT"),
     ("gpt_neox", "gpt_neox.fbv", Form::Gguf, None, "Apache-2.0"),
@@ -81,22 +97,27 @@ fn main() -> Result<()> {
     let (_, file, form, base, licence) = *recipe;
     let folder = Path::new("data/vocab");
     let bytes = fs::read(source)?;
+    let base = base.map(|base| fs::read(folder.join(base))).transpose()?;
     let mut tokens = read(form, &bytes)?;
-    if let Some(base) = base {
-        tokens = without(tokens, &Tokens::unpack(&fs::read(folder.join(base))?)?)?;
+    if let (Form::TkvMore, Some(base)) = (form, &base) {
+        let before = Tokens::unpack(base)?;
+        tokens = before.iter().map(<[u8]>::to_vec).chain(tokens).collect();
     }
     let distinct: HashSet<&Vec<u8>> = tokens.iter().collect();
     if distinct.len() != tokens.len() {
         return Err(format!("{} tokens are there twice", tokens.len() - distinct.len()).into());
     }
-    let frame = zstd::bulk::compress(&frame(&tokens), 22)?;
+    let (frame, count) = match form.units() {
+        Some(units) => merged(&tokens, units, base)?,
+        None => (zstd::bulk::compress(&frame(&tokens), 22)?, tokens.len()),
+    };
     fs::write(folder.join(file), &frame)?;
     let line = [
         name.clone(),
         format!("{:x}", Sha256::digest(&bytes)),
         bytes.len().to_string(),
         licence.to_owned(),
-        tokens.len().to_string(),
+        count.to_string(),
         frame.len().to_string(),
     ];
     note(&folder.join("sources.csv"), &line)
@@ -135,16 +156,25 @@ fn frame(tokens: &[Vec<u8>]) -> Vec<u8> {
     out
 }
 
-/// The tokens after those of `base`, which they have to begin with.
-fn without(tokens: Vec<Vec<u8>>, base: &Tokens) -> Result<Vec<Vec<u8>>> {
-    let same = base.len() <= tokens.len() && base.iter().zip(&tokens).all(|(a, b)| a == b.as_slice());
-    if same { Ok(tokens[base.len()..].to_vec()) } else { Err("it does not begin with its base".into()) }
+/// A frame of the tokens after those of `base`, which they have to begin with, and how many those are.
+fn merged(tokens: &[Vec<u8>], units: Units, base: Option<Vec<u8>>) -> Result<(Vec<u8>, usize)> {
+    let tokens: Vec<&[u8]> = tokens.iter().map(Vec::as_slice).collect();
+    let merges = merges_of(&tokens, units).ok_or("the tables do not take these tokens")?;
+    let base = base.map(|frame| Merges::unpack(&[&frame]).ok_or("the base is no frame")).transpose()?;
+    let from = base.as_ref().map_or(0, |base| base.parts().len());
+    if let Some(base) = base {
+        let before = base.tokens().ok_or("the base is no frame")?;
+        if !before.iter().eq(tokens.iter().copied().take(from)) || merges.parts().get(..from) != Some(base.parts()) {
+            return Err("it does not begin with its base".into());
+        }
+    }
+    Ok((merges.pack(from), tokens.len() - from))
 }
 
 fn read(form: Form, bytes: &[u8]) -> Result<Vec<Vec<u8>>> {
     match form {
         Form::Tiktoken => ranked(std::str::from_utf8(bytes)?.lines()),
-        Form::Tkv => tkv(&zstd::decode_all(bytes)?),
+        Form::Tkv | Form::TkvMore => tkv(&zstd::decode_all(bytes)?),
         Form::Tekken(used) => tekken(&serde_json::from_slice(bytes)?, used),
         Form::SentencePiece => Ok(by_score(sentence_piece(bytes)?, 1)),
         Form::Spm(used) => Ok(by_score(spm(bytes, used)?, 1)),

@@ -25,6 +25,7 @@ pub mod hf;
 pub mod limit;
 pub mod media;
 mod merger;
+pub mod merges;
 pub mod own;
 pub mod parallel;
 pub mod prepared;
@@ -33,6 +34,7 @@ pub mod ratio;
 pub mod reference;
 pub mod spm;
 pub mod store;
+mod symbols;
 pub mod vocab;
 
 #[cfg(test)]

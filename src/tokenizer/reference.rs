@@ -175,10 +175,8 @@ fn published_as_ranks(name: &str) -> Option<(Vec<&'static [u8]>, &'static str)> 
 
 fn ranks(frames: &[&[u8]], regex: &str) -> Result<CoreBPE, String> {
     let mut ranks = FxHashMap::default();
-    for frame in frames {
-        for token in Tokens::unpack(frame).map_err(|e| e.to_string())?.iter() {
-            ranks.insert(token.to_vec(), ranks.len() as u32);
-        }
+    for token in Tokens::unpack_all(frames).map_err(|e| e.to_string())?.iter() {
+        ranks.insert(token.to_vec(), ranks.len() as u32);
     }
     CoreBPE::new(ranks, FxHashMap::default(), regex).map_err(|e| e.to_string())
 }
@@ -324,8 +322,8 @@ mod tests {
         ];
         for (name, theirs, count) in published {
             let (frames, _) = published_as_ranks(name).unwrap();
-            let ours: Vec<Tokens> = frames.into_iter().map(|frame| Tokens::unpack(frame).unwrap()).collect();
-            let ours: Vec<&[u8]> = ours.iter().flat_map(Tokens::iter).collect();
+            let ours = Tokens::unpack_all(&frames).unwrap();
+            let ours: Vec<&[u8]> = ours.iter().collect();
             assert_eq!(ours.len(), count, "{name}");
             for (rank, token) in (0..).zip(&ours) {
                 // p50k_base leaves a rank out for the end of a text.

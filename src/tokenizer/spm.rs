@@ -11,11 +11,10 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
-use aho_corasick::{AhoCorasick, MatchKind};
-
-use super::bpe::around_symbols;
 use super::cut::{self, Cuts};
 use super::merger::Merger;
+use super::merges::Merges;
+use super::symbols::Symbols;
 use super::vocab::{Tokens, Vocabulary, frames};
 use super::{TokenCount, Tokenizer, fast, prepared};
 
@@ -39,7 +38,7 @@ pub struct Model {
 /// What a [`Model`] counts with.
 pub struct Loaded {
     way: Way,
-    symbols: Option<AhoCorasick>,
+    symbols: Symbols,
 }
 
 enum Way {
@@ -84,8 +83,13 @@ impl Model {
             let unpack = |frame| Tokens::unpack(frame).expect("the frames in this crate are whole: a test reads each");
             let symbols = self.symbols.map(unpack);
             let symbols: Vec<&[u8]> = symbols.iter().flat_map(Tokens::iter).collect();
-            let made = || engine(unpack(self.frame).iter());
-            match prepared::engine(self.name, &[self.frame], fast::Rules::Spaces, made) {
+            let frame = self.frame;
+            let lay_out = move || {
+                let merges = Merges::unpack(&[frame]).expect("the frames in this crate are whole: a test reads each");
+                // No token of these has a space of its own, and each has the mark.
+                fast::Rules::Spaces.lay_out(&merges.rewritten(spaced), false)
+            };
+            match prepared::engine(self.name, &[frame], fast::Rules::Spaces, Arc::new(lay_out)) {
                 Some(engine) => Loaded::fast(engine, &symbols),
                 None => Loaded::slow(Vocabulary::new(unpack(self.frame)), &symbols),
             }
@@ -102,12 +106,6 @@ fn spaced(token: &[u8], out: &mut Vec<u8>) {
         out.push(if is_mark { b' ' } else { *byte });
         rest = &rest[if is_mark { mark } else { 1 }..];
     }
-}
-
-/// What finds the strings, the longest where several begin; `None` where there are none, or too many.
-fn finder<S: AsRef<[u8]>>(symbols: impl ExactSizeIterator<Item = S>) -> Option<AhoCorasick> {
-    let any = symbols.len() > 0;
-    AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(symbols).ok().filter(|_| any)
 }
 
 /// The fast engine, where no token has a space of its own, and the mark is a token.
@@ -128,13 +126,15 @@ fn engine<'t>(tokens: impl Iterator<Item = &'t [u8]>) -> Option<fast::Engine> {
 impl Loaded {
     fn fast(engine: fast::Engine, symbols: &[&[u8]]) -> Self {
         let symbols = Tokens::rewritten(symbols.iter().copied(), spaced);
-        let symbols: Vec<&[u8]> = symbols.iter().collect();
-        Loaded { way: Way::Fast(engine), symbols: finder(symbols.iter()) }
+        Loaded { way: Way::Fast(engine), symbols: Symbols::new(symbols.iter().map(<[u8]>::to_vec)) }
     }
 
     fn slow(vocabulary: Vocabulary, symbols: &[&[u8]]) -> Self {
         let before_mark = vocabulary.tokens().flat_map(before_mark).collect();
-        Loaded { way: Way::Slow { vocabulary, before_mark }, symbols: finder(symbols.iter()) }
+        Loaded {
+            way: Way::Slow { vocabulary, before_mark },
+            symbols: Symbols::new(symbols.iter().map(|symbol| symbol.to_vec())),
+        }
     }
 
     fn count(&self, text: &str, mark_first: bool) -> u64 {
@@ -144,8 +144,7 @@ impl Loaded {
             Way::Fast(engine) => {
                 let text = if text.contains(MARK) { Cow::Owned(text.replace(MARK, " ")) } else { Cow::Borrowed(text) };
                 let text = if mark_first { Cow::Owned(format!(" {text}")) } else { text };
-                let symbols = self.symbols.as_ref();
-                around_symbols(symbols, &text, || found += 1, |between| merged += engine.count(between));
+                self.symbols.around(&text, || found += 1, |between| merged += engine.count(between));
             }
             Way::Slow { vocabulary, before_mark } => {
                 let mut marked = String::with_capacity(text.len() + text.len() / 2);
@@ -156,7 +155,7 @@ impl Loaded {
                 let mut merger = Merger::default();
                 let mut count_piece = |piece: &str| merged += count_piece(&mut merger, vocabulary, piece);
                 let split = |between: &str| split_before_marks(between, before_mark, &mut count_piece);
-                around_symbols(self.symbols.as_ref(), &marked, || found += 1, split);
+                self.symbols.around(&marked, || found += 1, split);
             }
         }
         found + merged
@@ -188,7 +187,7 @@ impl OwnPieces {
             Some(engine) => Loaded::fast(engine, &symbols),
             None => Loaded::slow(vocabulary, &symbols),
         };
-        if loaded.symbols.is_none() && !symbols.is_empty() {
+        if !loaded.symbols.can_be_found() {
             return Err("its strings that are tokens anywhere are too many to be looked for".to_owned());
         }
         let cuts = if crossed { Cuts::Nowhere } else { Cuts::Spaces };
@@ -301,7 +300,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::fast::tests::any_text;
+    use super::super::fast::tests::{any_text, kept};
     use super::super::hard_texts;
     use super::*;
 
@@ -356,6 +355,11 @@ mod tests {
             for (model, slow) in MODELS.iter().zip(SLOW.iter()) {
                 let count = model.loaded().count(&text, mark_first);
                 prop_assert_eq!(count, slow.count(&text, mark_first), "{}", model.name);
+                let Way::Fast(engine) = &model.loaded().way else { unreachable!("{}", model.name) };
+                let symbols = model.symbols.map(|frame| Tokens::unpack(frame).unwrap());
+                let symbols: Vec<&[u8]> = symbols.iter().flat_map(Tokens::iter).collect();
+                let kept = Loaded::fast(kept(engine), &symbols);
+                prop_assert_eq!(kept.count(&text, mark_first), count, "{}", model.name);
             }
         }
     }

@@ -1,8 +1,8 @@
-//! The vocabularies that are inside this crate: a packed frame becomes a table from token to rank, at its first use.
+//! The vocabularies that are inside this crate: a packed frame becomes a list of tokens, or a table from token to rank.
 //!
 //! A rank is the place of a token in the order of merging: of two merges that are possible, the one with the lower
 //! rank comes first. `examples/pack_vocab.rs` makes the frames; `docs/vocabularies.md` says from which files. A frame
-//! is one zstd frame, which `ruzstd` unpacks in safe-to-call Rust (1.1 MB in some 10 ms), around:
+//! tells what each token is [merged](super::merges) from; that of symbols, which nothing merges, is one zstd frame around:
 //!
 //! ```text
 //! magic    "FBV1"
@@ -19,7 +19,9 @@ use std::ops::Range;
 
 use ruzstd::decoding::StreamingDecoder;
 
-/// What a frame begins with, once unpacked.
+use super::merges::{self, Merges};
+
+/// What a frame of symbols begins with, once unpacked.
 pub const MAGIC: &[u8; 4] = b"FBV1";
 
 /// Frames that were packed into this crate.
@@ -112,7 +114,7 @@ pub enum FrameError {
     #[error("the frame cannot be unpacked: {0}")]
     Packed(String),
     /// It unpacks to something else.
-    #[error("the frame ends early, or does not begin with FBV1")]
+    #[error("the frame ends early, or does not begin with FBV1 or FBV2")]
     Shape,
 }
 
@@ -123,11 +125,19 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Unpacks a frame.
+    /// Tokens that lie at places of `bytes`, the places in the order of ranks.
+    pub(super) fn new(bytes: Vec<u8>, places: Vec<Range<u32>>) -> Self {
+        Tokens { bytes, places }
+    }
+
+    /// Unpacks a frame of symbols, or one that goes on from no other.
     ///
     /// # Errors
     /// [`FrameError`] when the bytes are no frame.
     pub fn unpack(frame: &[u8]) -> Result<Self, FrameError> {
+        if frame.starts_with(merges::MAGIC) {
+            return Tokens::unpack_all(&[frame]);
+        }
         let broken = |e: &dyn std::fmt::Display| FrameError::Packed(e.to_string());
         let mut bytes = Vec::new();
         let mut decoder = StreamingDecoder::new(frame).map_err(|e| broken(&e))?;
@@ -141,18 +151,7 @@ impl Tokens {
     /// # Errors
     /// [`FrameError`] when one is no frame.
     pub fn unpack_all(frames: &[&[u8]]) -> Result<Self, FrameError> {
-        let mut all = Tokens { bytes: Vec::new(), places: Vec::new() };
-        for frame in frames {
-            let more = Tokens::unpack(frame)?;
-            if all.places.is_empty() {
-                all = more;
-                continue;
-            }
-            let shift = all.bytes.len() as u32;
-            all.bytes.extend_from_slice(&more.bytes);
-            all.places.extend(more.places.iter().map(|place| place.start + shift..place.end + shift));
-        }
-        Ok(all)
+        Merges::unpack(frames).and_then(|merges| merges.tokens()).ok_or(FrameError::Shape)
     }
 
     /// The same tokens as `write` writes each.

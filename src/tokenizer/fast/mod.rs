@@ -3,16 +3,20 @@
 //! Only counts come out, no ids. A text goes through four steps, batch by batch, and each is a file:
 //! [`split`] finds the pieces without a regex engine, [`probe`] looks them all up in [`tables`], [`cache`] remembers
 //! what pieces that are no tokens came to, and [`merge`] merges those that were never seen. [`simd`] holds the few
-//! steps that a processor does for many bytes at once; [`make`] lays out the tables, at build time or at first use.
+//! steps that a processor does for many bytes at once; [`make`] lays out the tables, at build time or at first use, with
+//! [`pairs`] for a perfect hash and [`find`] for vocabularies of which is not known what their tokens are merged from.
 //!
 //! Start reading at [`Engine`]. Nothing here depends on how a text is cut into batches or who counted before: the
 //! caches hold whole pieces, so they only ever save time.
 
 pub mod cache;
 pub mod class;
+pub mod find;
+pub mod kept;
 pub mod long;
 pub mod make;
 pub mod merge;
+pub mod pairs;
 pub mod probe;
 pub mod simd;
 pub mod split;
@@ -21,11 +25,13 @@ pub mod tables;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use make::Units;
+use find::Units;
+use kept::{Kept, Source};
 use probe::{Count, Scratch};
 use split::Pattern;
 use tables::Tables;
 
+use super::merges::Merges;
 use super::pretokenize::{self, Step};
 
 #[cfg(feature = "tables")]
@@ -63,11 +69,24 @@ macro_rules! rules {
                 if matches!(self, Rules::Spaces) { Units::Chars } else { Units::Bytes }
             }
 
+            /// Lays out tables for tokens of which is known what they are merged from.
+            ///
+            /// * `whole`: as in [`Engine::made`].
+            #[must_use]
+            pub fn lay_out(self, merges: &Merges, whole: bool) -> Option<Vec<u64>> {
+                make::make_of(merges, whole, self.units())
+            }
+
             /// The rules that split as these regexes do, or `None` where there are none.
             #[must_use]
             pub fn of(steps: &[Step]) -> Option<Rules> {
                 $(if steps == pretokenize::$steps { return Some(Rules::$name); })+
                 None
+            }
+
+            /// Where the piece ends that begins at a place.
+            fn piece_end(self, tables: &Tables, text: &[u8], at: usize) -> usize {
+                match self { $(Rules::$name => <split::$name as Pattern>::piece_end(tables, text, at)),+ }
             }
 
             fn count(self, scratch: &mut Scratch, tables: &Tables, text: &str) -> u64 {
@@ -120,6 +139,7 @@ enum Words {
     #[cfg(feature = "tables")]
     Embedded(&'static [u64]),
     Made(Vec<u64>),
+    Kept(Box<Kept>),
 }
 
 impl Engine {
@@ -159,6 +179,14 @@ impl Engine {
         Some(Engine::new(Words::Made(words), rules))
     }
 
+    /// Takes tables that were laid out before and lie elsewhere, or `None` where they are something else.
+    ///
+    /// * `words`: how many words the layout has.
+    #[must_use]
+    pub fn kept(source: Box<dyn Source>, words: usize, rules: Rules) -> Option<Engine> {
+        Some(Engine::new(Words::Kept(Box::new(Kept::new(source, words)?)), rules))
+    }
+
     /// The layout.
     #[must_use]
     pub fn words(&self) -> &[u64] {
@@ -166,6 +194,7 @@ impl Engine {
             #[cfg(feature = "tables")]
             Words::Embedded(words) => words,
             Words::Made(words) => words,
+            Words::Kept(kept) => kept.all(),
         }
     }
 
@@ -180,6 +209,11 @@ impl Engine {
     /// Never: an engine exists only where its tables could be found.
     #[must_use]
     pub fn count(&self, text: &str) -> u64 {
+        if let Words::Kept(kept) = &self.words
+            && let Some(count) = kept.count(text, |tables, text, at| self.rules.piece_end(tables, text, at))
+        {
+            return count;
+        }
         let tables = self.tables();
         with_scratch(self.number, |scratch| self.rules.count(scratch, &tables, text))
     }

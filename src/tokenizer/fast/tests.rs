@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
+use super::kept::{BLOCK, Source};
 use super::probe::{Count, Scratch};
 use super::simd::{Any, Job, Level, Masks};
 use super::tables::{Line, Part, Tables};
@@ -138,6 +139,24 @@ pub fn any_text() -> impl Strategy<Value = String> {
         .prop_map(|parts| parts.concat())
 }
 
+/// An engine that reads the tables of another block by block.
+pub fn kept(engine: &'static Engine) -> Engine {
+    struct Memory(&'static [u64]);
+
+    impl Source for Memory {
+        fn read(&mut self, block: usize, to: &mut [u64]) -> bool {
+            to.copy_from_slice(&self.0[block * BLOCK..][..to.len()]);
+            true
+        }
+
+        fn all(&mut self) -> Vec<u64> {
+            self.0.to_vec()
+        }
+    }
+
+    Engine::kept(Box::new(Memory(engine.words())), engine.words().len(), engine.rules).unwrap()
+}
+
 struct Once<'a>(Rules, &'a Engine, &'a str);
 
 impl Job for Once<'_> {
@@ -187,7 +206,7 @@ fn uncut() -> &'static [u64] {
     static WORDS: LazyLock<Vec<u64>> = LazyLock::new(|| {
         let bytes: Vec<[u8; 1]> = (0..=255).map(|byte| [byte]).collect();
         let tokens: Vec<&[u8]> = bytes.iter().map(|byte| &byte[..]).collect();
-        let mut words = super::make::make(&tokens, true, super::make::Units::Bytes).unwrap();
+        let mut words = super::make::make(&tokens, true, super::find::Units::Bytes).unwrap();
         let at = 2 + 2 * Part::Chars as usize;
         let chars = words[at] as usize..words[at + 1] as usize;
         words[chars].fill(u64::MAX);
