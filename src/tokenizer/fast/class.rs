@@ -3,6 +3,9 @@
 
 static TABLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/classes.bin"));
 
+/// One bit for each character of up to three bytes: whether it is a letter without case.
+static CASELESS: &[u8; 1 << 13] = include_bytes!(concat!(env!("OUT_DIR"), "/caseless.bin"));
+
 /// Code points whose kinds stand together in the table.
 const PAGE: usize = 256;
 
@@ -63,4 +66,18 @@ pub fn at(text: &[u8], at: usize) -> (u8, usize) {
         [a, b, c, d, ..] => (of(u32::from(a & 0x07) << 18 | low(b) << 12 | low(c) << 6 | low(d)), 4),
         [..] => (kind::OTHER, rest.len()),
     }
+}
+
+/// The end of a run of letters without case that have three bytes each, as ideographs, kana and hangul have.
+#[inline(always)]
+#[must_use]
+pub fn caseless_end(text: &[u8], mut at: usize) -> usize {
+    while let Some([a @ 0xe0..=0xef, b, c]) = text.get(at..).and_then(<[u8]>::first_chunk) {
+        let code = usize::from(a & 0x0f) << 12 | usize::from(b & 0x3f) << 6 | usize::from(c & 0x3f);
+        if CASELESS[code >> 3] >> (code & 7) & 1 == 0 {
+            break;
+        }
+        at += 3;
+    }
+    at
 }

@@ -7,8 +7,9 @@ use super::super::merges::{self, Merges};
 use super::find::{self, Units, byte_ids, char_ids};
 use super::pairs;
 use super::tables::{
-    CHAR_BITS, FOLLOWS, HEADER, ID_BITS, LONG, NONE, PAGE, PAGES, PARTS, Part, SHORT, VERSION, char_pair, follow_bit,
-    hash_long, hash_piece, hash_short, head_bit, line, long_key, pair_key, short_key, tail_bit,
+    CHAR_BITS, FOLLOWS, HAS_ALL_TINY, HEADER, ID_BITS, KEEPS_LAST, LONG, NONE, PAGE, PAGES, PARTS, Part, SHORT, TINY,
+    VERSION, char_pair, follow_bit, hash_long, hash_piece, hash_short, head_bit, line, long_key, pair_key, short_key,
+    tail_bit,
 };
 
 /// Words of a cache line.
@@ -58,9 +59,12 @@ fn lay_out(tokens: &[&[u8]], parts: &[[u32; 2]], attempt: u32, whole: bool, unit
     }
     let is_made = |(token, part): &(&[u8], &[u32; 2])| part[0] != merges::NONE || units.is_one(token);
     let with_parts = || tokens.iter().copied().zip(parts);
-    let all_made = with_parts().all(|both| is_made(&both));
+    let known = || with_parts().filter(|both| whole || is_made(both)).map(|(token, _)| token);
+    let is_tiny = |token: &&[u8]| token.len() <= TINY;
     let mut layout = Layout::with_room_for(tokens.len());
-    layout.put_tokens(with_parts().filter(|both| whole || is_made(both)).map(|(token, _)| token));
+    // The shortest first, so that there is room for all of them.
+    let all_tiny = layout.put_tokens(known().filter(is_tiny).chain(known().filter(move |token| !is_tiny(token))));
+    layout.words[HAS_ALL_TINY] = u64::from(all_tiny && units == Units::Bytes);
     layout.put_pairs(parts, attempt)?;
     layout.put(Part::ByteIds, &packed(&byte_ids, 32, |id| u64::from(*id)));
     layout.put(Part::BytePairs, &packed(&byte_pairs(tokens, parts, units), 32, |id| u64::from(*id)));
@@ -68,7 +72,9 @@ fn lay_out(tokens: &[&[u8]], parts: &[[u32; 2]], attempt: u32, whole: bool, unit
     let is_wide = |token: &&[u8]| token.iter().skip(1).any(|byte| byte & 0xf0 == 0xe0);
     let wide: Vec<&[u8]> = tokens.iter().copied().filter(is_wide).collect();
     // Where a token is not made by merging, a part that was cut out of a piece must not be taken for it.
-    let [chars, tails, heads] = reaches(&wide, all_made || !whole);
+    let unmade: Vec<&[u8]> = with_parts().filter(|both| whole && !is_made(both)).map(|(token, _)| token).collect();
+    layout.words[KEEPS_LAST] = u64::from(!unmade.is_empty());
+    let [chars, tails, heads] = reaches(&wide, &unmade);
     layout.put(Part::Chars, &chars);
     layout.put(Part::Tails, &tails);
     layout.put(Part::Heads, &heads);
@@ -110,13 +116,15 @@ impl Layout {
         self.part(part, words.len()).copy_from_slice(words);
     }
 
-    /// Puts what answers whether a piece is one of the tokens.
-    fn put_tokens<'t>(&mut self, tokens: impl Iterator<Item = &'t [u8]> + Clone) {
+    /// Puts what answers whether a piece is one of the tokens, and says whether all tiny ones are in `short`.
+    fn put_tokens<'t>(&mut self, tokens: impl Iterator<Item = &'t [u8]> + Clone) -> bool {
         let left = lines_of_short(tokens, |words| self.part(Part::Short, words));
+        let all_tiny = left.iter().all(|token| token.len() > TINY);
         let left = lines_of_long(&left, |words| self.part(Part::Long, words));
         let (slots, bytes) = rest(&left);
         self.put(Part::RestSlots, &slots);
         self.put(Part::RestBytes, &packed(&bytes, 8, |byte| u64::from(*byte)));
+        all_tiny
     }
 
     /// Puts what two neighbouring tokens merge into.
@@ -134,7 +142,7 @@ impl Layout {
     }
 }
 
-const _: () = assert!(2 + 2 * PARTS <= HEADER && HEADER.is_multiple_of(LINE));
+const _: () = assert!(2 + 2 * PARTS <= HAS_ALL_TINY && HEADER.is_multiple_of(LINE));
 
 /// Numbers of 8, 16 or 32 bits as words, the first lowest, as a little-endian machine reads them.
 fn packed<T>(numbers: &[T], bits: u32, number: impl Fn(&T) -> u64) -> Vec<u64> {
@@ -260,12 +268,17 @@ fn follows(tokens: &[&[u8]], parts: &[[u32; 2]]) -> Vec<u64> {
 ///
 /// For each such border inside a token, what the token has of both characters is put down: in `chars` when it has both
 /// whole, in `tails` when it ends inside the second, in `heads` when it begins inside the first.
-fn reaches(tokens: &[&[u8]], all_made: bool) -> [Vec<u64>; 3] {
-    if !all_made {
-        return [vec![u64::MAX; 1 << (CHAR_BITS - 6)], vec![u64::MAX; 1 << 10], vec![u64::MAX; 1 << 10]];
-    }
+///
+/// * `unmade`: tokens that are only taken where they are a whole piece; no piece is cut behind what looks like one.
+fn reaches(tokens: &[&[u8]], unmade: &[&[u8]]) -> [Vec<u64>; 3] {
     let [mut chars, mut tails, mut heads] = [vec![0; 1 << (CHAR_BITS - 6)], vec![0; 1 << 10], vec![0; 1 << 10]];
     let set = |words: &mut [u64], bit: usize| words[bit >> 6] |= 1 << (bit & 63);
+    for [_, b, c] in
+        unmade.iter().filter_map(|token| token.last_chunk().filter(|last: &&[u8; 3]| ends_three(&last[..])))
+    {
+        let last = u32::from(*b) << 8 | u32::from(*c);
+        (0..16).for_each(|lead| set(&mut heads, head_bit(last, 0xe0 | lead)));
+    }
     for (token, at) in tokens.iter().flat_map(|token| (1..token.len()).map(move |at| (*token, at))) {
         let (before, after) = token.split_at(at);
         let first = &before[before.len().saturating_sub(3)..];

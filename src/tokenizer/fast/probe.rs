@@ -10,12 +10,15 @@ use super::cache::Cache;
 use super::merge;
 use super::simd::{Job, Level};
 use super::split::{BATCH, Pattern, ROOM, Walker};
-use super::tables::{KEYS, LONG, SHORT, Tables, hash_bytes, hash_long, hash_short, line};
+use super::tables::{KEYS, LONG, SHORT, TINY, Tables, hash_bytes, hash_long, hash_short, line};
 
 /// What one thread needs to count with one encoding. Like the cache, it costs nothing but what is used of it.
 pub struct Scratch {
     ends: Box<[u32; ROOM]>,
     keys: Box<[[u64; 2]; ROOM]>,
+    /// The line of `short` that holds a piece, if it is a token.
+    lines: Box<[u32; ROOM]>,
+    /// Hashes of the pieces that are looked for farther.
     hashes: Box<[u64; ROOM]>,
     batch: Lists,
     cache: Cache,
@@ -32,7 +35,14 @@ struct Lists {
 impl Default for Scratch {
     fn default() -> Self {
         let batch = Lists { missing: zeros(0), short: zeros(0), long: zeros(0), long_keys: zeros([0; 4]) };
-        Scratch { ends: zeros(0), keys: zeros([0; 2]), hashes: zeros(0), batch, cache: Cache::default() }
+        Scratch {
+            ends: zeros(0),
+            keys: zeros([0; 2]),
+            lines: zeros(0),
+            hashes: zeros(0),
+            batch,
+            cache: Cache::default(),
+        }
     }
 }
 
@@ -107,14 +117,15 @@ impl Scratch {
     fn find_keys<L: Level>(&mut self, level: L, tables: &Tables, batch: &[u8], pieces: usize) {
         let lines = tables.short;
         let mut start = 0;
-        let all = self.ends[..pieces].iter().zip(self.keys.iter_mut()).zip(self.hashes.iter_mut());
-        for ((end, key), hash) in all {
+        let all = self.ends[..pieces].iter().zip(self.keys.iter_mut()).zip(self.lines.iter_mut());
+        for ((end, key), home) in all {
             let end = *end as usize;
             let [low, high] = load16(batch, start);
             let [low_mask, high_mask, tag, _] = KEYS[(end - start).min(SHORT + 1)];
             *key = [low & low_mask, high & high_mask | tag];
-            *hash = hash_short(*key);
-            level.prefetch(&lines[line(*hash, lines.len())]);
+            let at = line(hash_short(*key), lines.len());
+            level.prefetch(&lines[at]);
+            *home = at as u32;
             start = end;
         }
     }
@@ -124,8 +135,8 @@ impl Scratch {
     fn look_up<L: Level>(&mut self, level: L, tables: &Tables, pieces: usize) -> usize {
         let lines = tables.short;
         let mut missing = 0;
-        for (piece, (key, hash)) in self.keys[..pieces].iter().zip(self.hashes.iter()).enumerate() {
-            let held = level.holds(&lines[line(*hash, lines.len())], *key);
+        for (piece, (key, home)) in self.keys[..pieces].iter().zip(self.lines.iter()).enumerate() {
+            let held = level.holds(&lines[*home as usize & (lines.len() - 1)], *key);
             self.batch.missing[missing % ROOM] = piece as u32;
             missing += usize::from(!held);
         }
@@ -145,8 +156,12 @@ impl Scratch {
         for at in 0..missing {
             let piece = self.batch.missing[at];
             let span = self.span(piece);
-            if span.len() <= SHORT {
-                level.prefetch(self.cache.short_line(self.hashes[piece as usize % ROOM]));
+            if span.len() <= TINY && tables.has_all_tiny {
+                total += tables.tiny(self.keys[piece as usize % ROOM][0], span.len());
+            } else if span.len() <= SHORT {
+                let hash = hash_short(self.keys[piece as usize % ROOM]);
+                self.hashes[piece as usize % ROOM] = hash;
+                level.prefetch(self.cache.short_line(hash));
                 self.batch.short[short] = piece;
                 short += 1;
             } else if span.len() <= LONG {
@@ -206,7 +221,7 @@ impl Scratch {
             self.batch.short[merging] = piece;
             merging += usize::from(!is_token);
         }
-        let Scratch { ends, keys, hashes, batch: lists, cache } = self;
+        let Scratch { ends, keys, hashes, batch: lists, cache, .. } = self;
         let bytes = |piece: &u32| (*piece, &batch[span(ends, *piece)]);
         merge::merge_many::<16, L>(level, tables, lists.short[..merging].iter().map(bytes), |piece, starts| {
             let count = u64::from(starts.count_ones()) + tables.unknown(bytes(&piece).1);
@@ -276,7 +291,7 @@ fn load16(text: &[u8], at: usize) -> [u64; 2] {
         let both = u128::from_le_bytes(*bytes);
         [both as u64, (both >> 64) as u64]
     };
-    match text.get(at..).and_then(<[u8]>::first_chunk) {
+    match text.get(at..at.wrapping_add(16)).and_then(<[u8]>::first_chunk) {
         Some(bytes) => words(bytes),
         None => load_end(text, at),
     }

@@ -31,8 +31,11 @@ pub const BLOCK: usize = 64;
 /// Pieces that are collected before they are looked up.
 pub const BATCH: usize = 256;
 
-/// Room for the pieces of a batch: one block more than a batch may come in.
-pub const ROOM: usize = BATCH + 2 * BLOCK;
+/// Room for the pieces of a batch: one block more than a batch may come in, and a power of two, so that a number is
+/// brought into it by its lowest bits.
+pub const ROOM: usize = 2 * BATCH;
+
+const _: () = assert!(ROOM.is_power_of_two() && ROOM >= BATCH + 2 * BLOCK);
 
 /// Bytes after which a batch ends in any case, so that places in it fit 32 bits.
 const REACH: usize = 1 << 28;
@@ -65,15 +68,6 @@ fn run_end(text: &[u8], mut at: usize, belongs: impl Fn(u8) -> bool) -> usize {
         }
         at += length;
     }
-}
-
-/// The end of a run of ideographs from U+5000 to U+9FFF, which are letters without case, all of them.
-#[inline(always)]
-fn han_end(text: &[u8], mut at: usize) -> usize {
-    while matches!(text.get(at), Some(0xe5..=0xe9)) {
-        at += 3;
-    }
-    at
 }
 
 #[inline]
@@ -274,21 +268,22 @@ impl<'a> Walker<'a> {
         let piece = &self.text[..self.piece_end];
         if self.piece_end - self.at > 5 {
             let mut next = self.at + if piece[self.at] < 0x80 { 1 } else { 0 };
-            let mut before = three(piece, next);
-            while let Some(first) = before
-                && count < BATCH
-            {
+            let mut first = three(piece, next);
+            let before = count;
+            // One more than a batch has, so that there is one left where the last is given back.
+            while first != 0 && count <= BATCH {
                 next += 3;
-                before = three(piece, next);
-                if let Some(second) = before
-                    && tables.parts(first, second)
-                {
-                    self.at = next;
-                    ends[count] = (next - base) as u32;
-                    count += 1;
-                }
+                let second = three(piece, next);
+                ends[count] = (next - base) as u32;
+                count += usize::from((second != 0) & tables.parts(first, second));
+                first = second;
             }
-            if count >= BATCH && before.is_some() {
+            let full = first != 0;
+            if tables.keeps_last && count > before {
+                count -= 1;
+            }
+            if full {
+                self.at = base + ends[count - 1] as usize;
                 return count;
             }
         }
@@ -304,9 +299,11 @@ fn is_awkward(byte: &u8) -> bool {
     !matches!(*byte, ..0x80 | 0xc3 | 0xd0 | 0xd1 | 0xe2)
 }
 
-/// The character of three bytes that begins at a byte, the first byte highest.
+/// The character of three bytes that begins at a byte, the first byte highest, or zero where none does.
 #[inline(always)]
-fn three(text: &[u8], at: usize) -> Option<u32> {
-    let [a, b, c] = *text.get(at..)?.first_chunk()?;
-    (a & 0xf0 == 0xe0).then(|| u32::from(a) << 16 | u32::from(b) << 8 | u32::from(c))
+fn three(text: &[u8], at: usize) -> u32 {
+    match text.get(at..).and_then(<[u8]>::first_chunk) {
+        Some([a @ 0xe0..=0xef, b, c]) => u32::from(*a) << 16 | u32::from(*b) << 8 | u32::from(*c),
+        _ => 0,
+    }
 }

@@ -22,7 +22,7 @@ pub const NONE: u32 = u32::MAX;
 pub const ID_BITS: u32 = 18;
 
 /// First word of a layout; another number means another layout.
-pub const VERSION: u64 = 0x4642_4641_5354_0003;
+pub const VERSION: u64 = 0x4642_4641_5354_0004;
 
 /// Longest piece that is looked up in `short`.
 pub const SHORT: usize = 15;
@@ -32,6 +32,15 @@ pub const LONG: usize = 30;
 
 /// Words before the first part: the version, what was asked for, and where each part begins and ends.
 pub const HEADER: usize = 32;
+
+/// The word of the header that says whether some token is only taken where it is a whole piece.
+pub const KEEPS_LAST: usize = HEADER - 1;
+
+/// The word of the header that says whether bytes are merged and `short` holds every token of up to [`TINY`] bytes.
+pub const HAS_ALL_TINY: usize = HEADER - 2;
+
+/// Longest piece whose tokens follow from what its bytes make in pairs.
+pub const TINY: usize = 3;
 
 /// Pilots of the perfect hash, as a power of two.
 pub const PILOT_BITS: u32 = 15;
@@ -91,6 +100,11 @@ pub struct Tables<'a> {
     unit_ids: &'a [u32],
     follows: &'a [u64; FOLLOWS],
     factor: u64,
+    /// Whether [`tiny`](Tables::tiny) may be asked.
+    pub has_all_tiny: bool,
+    /// Whether some token is only taken where it is a whole piece: the last part of a piece then stays with the one
+    /// before it, since it could look like one, and so be taken for it.
+    pub keeps_last: bool,
 }
 
 impl<'a> Tables<'a> {
@@ -122,6 +136,8 @@ impl<'a> Tables<'a> {
             unit_ids: bytemuck::cast_slice(part(Part::UnitIds)?),
             follows: part(Part::Follows)?.try_into().ok()?,
             factor: words[1],
+            has_all_tiny: words[HAS_ALL_TINY] != 0,
+            keeps_last: words[KEEPS_LAST] != 0,
         };
         let hashed = [tables.short.len(), tables.long.len(), tables.rest_slots.len(), tables.pairs.len()];
         let fits =
@@ -141,6 +157,18 @@ impl<'a> Tables<'a> {
     #[must_use]
     pub fn byte_pair(&self, first: u8, second: u8) -> u32 {
         self.byte_pairs[usize::from(first) << 8 | usize::from(second)]
+    }
+
+    /// The tokens of a piece of up to [`TINY`] bytes that `short` does not hold: if any two of its bytes make a token,
+    /// there is one less than there are bytes, since all of them are no token.
+    ///
+    /// * `key`: the piece, the first byte lowest.
+    #[inline(always)]
+    #[must_use]
+    pub fn tiny(&self, key: u64, length: usize) -> u64 {
+        let [a, b, c, ..] = key.to_le_bytes();
+        let apart = length == TINY && self.byte_pair(a, b) == NONE && self.byte_pair(b, c) == NONE;
+        2 + u64::from(apart)
     }
 
     /// Whether characters are merged, and not bytes.

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::kept::{BLOCK, Source};
 use super::probe::{Count, Scratch};
 use super::simd::{Any, Job, Level};
-use super::tables::Tables;
+use super::tables::{Part, Tables};
 use super::{Engine, Rules, class, simd, split};
 use crate::tokenizer::pretokenize::{self, Splitter};
 use crate::tokenizer::vocab::{Tokens, frames};
@@ -192,12 +192,16 @@ impl<P: split::Pattern> Job for Ends<'_, P> {
     }
 }
 
-/// A layout that no piece is cut by: it has a token that merging does not make.
+/// A layout that no piece is cut by: its filter says of any two characters that a token may have both.
 fn uncut() -> &'static [u64] {
     static WORDS: LazyLock<Vec<u64>> = LazyLock::new(|| {
         let bytes: Vec<[u8; 1]> = (0..=255).map(|byte| [byte]).collect();
-        let tokens: Vec<&[u8]> = bytes.iter().map(|byte| &byte[..]).chain([&b"abc"[..]]).collect();
-        super::make::make(&tokens, true, super::find::Units::Bytes).unwrap()
+        let tokens: Vec<&[u8]> = bytes.iter().map(|byte| &byte[..]).collect();
+        let mut words = super::make::make(&tokens, true, super::find::Units::Bytes).unwrap();
+        let at = 2 + 2 * Part::Chars as usize;
+        let chars = words[at] as usize..words[at + 1] as usize;
+        words[chars].fill(u64::MAX);
+        words
     });
     &WORDS
 }

@@ -1,10 +1,10 @@
 //! GPT-2's rules: a word, a number or a run of signs takes one space before it, and white space leaves its last character
 //! to what follows, line breaks like any other.
 
-use super::super::class::kind;
+use super::super::class::{caseless_end, kind};
 use super::super::simd::Masks;
 use super::super::tables::Tables;
-use super::{Pattern, Starts, below, han_end, kind_at, run_end};
+use super::{Pattern, Starts, below, kind_at, run_end};
 
 /// GPT-2, GPT-3, Claude 1 and 2, GPT-NeoX.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +24,7 @@ impl Pattern for Gpt2 {
         };
         match kind {
             kind::UPPER | kind::LOWER | kind::CASELESS => {
-                run_end(text, han_end(text, at), |kind| kind <= kind::CASELESS)
+                run_end(text, caseless_end(text, at), |kind| kind <= kind::CASELESS)
             }
             kind::NUMBER => run_end(text, at, |kind| kind == kind::NUMBER),
             kind::MARK | kind::OTHER => run_end(text, at, |kind| matches!(kind, kind::MARK | kind::OTHER)),

@@ -3,9 +3,7 @@
 use super::super::class::{self, kind};
 use super::super::simd::Masks;
 use super::super::tables::Tables;
-use super::{
-    Pattern, Starts, below, blank_end, blank_starts, han_end, kind_at, number_end, number_starts, run_end, tails,
-};
+use super::{Pattern, Starts, below, blank_end, blank_starts, kind_at, number_end, number_starts, run_end, tails};
 
 /// Where the endings of `it's` and `they'll` belong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +137,7 @@ patterns! {
 fn word_end<P: Variant>(text: &[u8], at: usize) -> Option<usize> {
     if !P::CASED {
         let letter = |kind: u8| kind <= kind::CASELESS || P::MARKS && kind == kind::MARK;
-        let end = run_end(text, word_han_end::<P>(text, at), letter);
+        let end = run_end(text, word_caseless_end::<P>(text, at), letter);
         return (end > at).then_some(end);
     }
     let (end, upper_end) = cased_end::<P>(text, at);
@@ -159,9 +157,9 @@ fn marked_word_end<P: Variant>(text: &[u8], at: usize) -> Option<usize> {
 fn cased_end<P: Variant>(text: &[u8], at: usize) -> (Option<usize>, usize) {
     let (mut upper_end, mut both_end) = (at, None);
     loop {
-        let han_end = word_han_end::<P>(text, upper_end);
-        if han_end > upper_end {
-            (upper_end, both_end) = (han_end, Some(han_end));
+        let caseless_end = word_caseless_end::<P>(text, upper_end);
+        if caseless_end > upper_end {
+            (upper_end, both_end) = (caseless_end, Some(caseless_end));
         }
         let (kind, length) = letter_at::<P>(text, upper_end);
         match kind {
@@ -214,15 +212,18 @@ fn letters_end<P: Variant>(text: &[u8], mut at: usize, belongs: impl Fn(u8) -> b
 }
 
 #[inline(always)]
-fn word_han_end<P: Variant>(text: &[u8], at: usize) -> usize {
-    if P::HAN { at } else { han_end(text, at) }
+fn word_caseless_end<P: Variant>(text: &[u8], at: usize) -> usize {
+    if P::HAN { at } else { class::caseless_end(text, at) }
 }
 
 /// The end of a run of Han characters, be they letters, numbers, marks or radicals.
 #[inline]
 fn all_han_end(text: &[u8], mut at: usize) -> usize {
     loop {
-        at = han_end(text, at);
+        // U+5000 to U+9FFF, all of them.
+        while matches!(text.get(at), Some(0xe5..=0xe9)) {
+            at += 3;
+        }
         let (flags, length) = class::at(text, at);
         if flags & kind::HAN == 0 {
             return at;
