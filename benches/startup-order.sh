@@ -7,8 +7,9 @@ cd "$(dirname "$0")/.."
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-FAREBOX_LINK_MAP="$work/map" cargo build --release --locked
-farebox="${CARGO_TARGET_DIR:-target}/release/farebox"
+built="${CARGO_TARGET_DIR:-$PWD/target}/release"
+FAREBOX_LINK_MAP="$built.map" cargo build --release --locked
+farebox="$built/farebox"
 
 run() {
     valgrind --tool=callgrind --dump-instr=yes --compress-pos=no --compress-strings=no \
@@ -23,16 +24,18 @@ run 3 estimate --input-tokens 1000 --output-tokens 200 -m gpt-4o-mini --format j
 run 4 prices show gpt-4o
 run 5 usage data/examples/usage.jsonl
 
-python3 - "$work"/map "$work"/run.* >data/startup.order <<'PYTHON'
-import bisect, sys
+python3 - "$built.map" "$work"/run.* >data/startup.order <<'PYTHON'
+import bisect, re, sys
 
+# Every function is a section of its own, which has its name.
 starts = {}
 for line in open(sys.argv[1], errors="replace"):
-    fields = line.split()
-    # Address, load address, size, alignment, name: a symbol is what is in no section or file line.
-    if len(fields) == 5 and fields[4][:2] in ("_Z", "_R"):
-        starts.setdefault(int(fields[0], 16), fields[4])
+    section = re.match(r" *([0-9a-f]+) .*:\(\.text\.(_[ZR][^)]*)\)$", line)
+    if section:
+        starts[int(section[1], 16)] = section[2]
 places = sorted(starts)
+if not places:
+    sys.exit(sys.argv[1] + " names no functions: is it a map of lld?")
 
 found = {}
 for path in sys.argv[2:]:

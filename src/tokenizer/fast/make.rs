@@ -63,7 +63,7 @@ fn lay_out(tokens: &[&[u8]], parts: &[[u32; 2]], attempt: u32, whole: bool, unit
     let is_tiny = |token: &&[u8]| token.len() <= TINY;
     let mut layout = Layout::with_room_for(tokens.len());
     // The shortest first, so that there is room for all of them.
-    let all_tiny = layout.put_tokens(known().filter(is_tiny).chain(known().filter(|token| !is_tiny(token))));
+    let all_tiny = layout.put_tokens(known().filter(is_tiny).chain(known().filter(move |token| !is_tiny(token))));
     layout.words[HAS_ALL_TINY] = u64::from(all_tiny && units == Units::Bytes);
     layout.put_pairs(parts, attempt)?;
     layout.put(Part::ByteIds, &packed(&byte_ids, 32, |id| u64::from(*id)));
@@ -116,7 +116,7 @@ impl Layout {
         self.part(part, words.len()).copy_from_slice(words);
     }
 
-    /// Puts what answers whether a piece is one of the tokens; says whether `short` holds all of the shortest.
+    /// Puts what answers whether a piece is one of the tokens, and says whether all tiny ones are in `short`.
     fn put_tokens<'t>(&mut self, tokens: impl Iterator<Item = &'t [u8]> + Clone) -> bool {
         let left = lines_of_short(tokens, |words| self.part(Part::Short, words));
         let all_tiny = left.iter().all(|token| token.len() > TINY);
@@ -150,7 +150,7 @@ fn packed<T>(numbers: &[T], bits: u32, number: impl Fn(&T) -> u64) -> Vec<u64> {
     numbers.chunks((64 / bits) as usize).map(pack).collect()
 }
 
-/// Puts the tokens that fit into their home lines in `short`, in their order, and says which do not.
+/// Puts the tokens that fit into their home lines in `short`, the lowest ranks first, and says which do not.
 ///
 /// * `room`: gives so many words of zeros.
 fn lines_of_short<'t, 'w>(

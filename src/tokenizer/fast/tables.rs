@@ -22,7 +22,7 @@ pub const NONE: u32 = u32::MAX;
 pub const ID_BITS: u32 = 18;
 
 /// First word of a layout; another number means another layout.
-pub const VERSION: u64 = 0x4642_4641_5354_0003;
+pub const VERSION: u64 = 0x4642_4641_5354_0004;
 
 /// Longest piece that is looked up in `short`.
 pub const SHORT: usize = 15;
