@@ -24,7 +24,7 @@ run 3 estimate --input-tokens 1000 --output-tokens 200 -m gpt-4o-mini --format j
 run 4 prices show gpt-4o
 run 5 usage data/examples/usage.jsonl
 
-python3 - "$built.map" "$work"/run.* >data/startup.order <<'PYTHON'
+python3 - "$built.map" "$work"/run.* >"$work/order" <<'PYTHON'
 import bisect, re, sys
 
 # Every function is a section of its own, which has its name.
@@ -49,4 +49,5 @@ for path in sys.argv[2:]:
                 found.setdefault(starts[places[at]])
 print("\n".join(found))
 PYTHON
+mv "$work/order" data/startup.order
 echo "$(wc -l <data/startup.order) functions" >&2
