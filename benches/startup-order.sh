@@ -30,7 +30,7 @@ import bisect, re, sys
 # Every function is a section of its own, which has its name.
 starts = {}
 for line in open(sys.argv[1], errors="replace"):
-    section = re.match(r" *([0-9a-f]+) .*:\(\.text\.(_[ZR][^)]*)\)$", line)
+    section = re.match(r" *([0-9a-f]+) .*:\(\.text\.(?:unlikely\.)?(_[ZR][^)]*)\)$", line)
     if section:
         starts[int(section[1], 16)] = section[2]
 places = sorted(starts)

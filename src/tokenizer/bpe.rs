@@ -36,18 +36,64 @@ pub enum Normal {
 }
 
 impl Normal {
+    /// Normalises what is not ASCII, with the character before it: nothing composes across the border before an ASCII
+    /// character, which is no mark and stays what it is.
     fn apply(self, text: &str) -> Cow<'_, str> {
-        let done = match self {
-            Normal::AsIs => true,
-            Normal::Nfc => text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes,
-            Normal::Nfkc => text.is_ascii() || is_nfkc_quick(text.chars()) == IsNormalized::Yes,
-        };
-        match self {
-            _ if done => Cow::Borrowed(text),
-            Normal::Nfkc => Cow::Owned(text.nfkc().map(|(c, _)| c).collect()),
-            _ => Cow::Owned(text.nfc().map(|(c, _)| c).collect()),
+        let (mut done, mut from, mut to) = (String::new(), 0, 0);
+        while self != Normal::AsIs
+            && let Some(wide) = first_wide(&text.as_bytes()[to..])
+        {
+            let start = (to + wide).saturating_sub(1).max(to);
+            let end = text[to + wide..].find(|c: char| c.is_ascii()).map_or(text.len(), |length| to + wide + length);
+            to = end;
+            let part = &text[start..end];
+            if !self.holds_for(part) {
+                done.push_str(&text[from..start]);
+                match self {
+                    Normal::Nfkc => done.extend(part.nfkc().map(|(c, _)| c)),
+                    _ => done.extend(part.nfc().map(|(c, _)| c)),
+                }
+                from = end;
+            }
         }
+        if from == 0 { Cow::Borrowed(text) } else { Cow::Owned(done + &text[from..]) }
     }
+
+    /// Whether a text is certain to be normal already.
+    fn holds_for(self, text: &str) -> bool {
+        text.chars().all(is_normal)
+            || match self {
+                Normal::AsIs => true,
+                Normal::Nfc => is_nfc_quick(text.chars()) == IsNormalized::Yes,
+                Normal::Nfkc => is_nfkc_quick(text.chars()) == IsNormalized::Yes,
+            }
+    }
+}
+
+/// Whether a character is among the most frequent of those that stay what they are in any text and form: the unified
+/// ideographs of Unicode 1.1, kana, hangul syllables, Russian letters, dashes and quotation marks.
+fn is_normal(c: char) -> bool {
+    matches!(
+        c,
+        '\0'..='\u{7f}'
+            | '\u{410}'..='\u{44f}'
+            | '\u{2013}'..='\u{2014}'
+            | '\u{2018}'..='\u{201d}'
+            | '\u{3001}'..='\u{3002}'
+            | '\u{3041}'..='\u{3094}'
+            | '\u{30a1}'..='\u{30fa}'
+            | '\u{30fc}'
+            | '\u{4e00}'..='\u{9fa5}'
+            | '\u{ac00}'..='\u{d7a3}'
+    )
+}
+
+/// Where the first byte is that is not ASCII.
+fn first_wide(bytes: &[u8]) -> Option<usize> {
+    // A block at once, since most are ASCII.
+    const BLOCK: usize = 64;
+    let from = bytes.chunks(BLOCK).position(|block| !block.is_ascii())? * BLOCK;
+    bytes[from..].iter().position(|byte| !byte.is_ascii()).map(|at| from + at)
 }
 
 /// A byte-level encoding: how its texts are split and where its tokens are.
@@ -483,6 +529,25 @@ mod tests {
             let Way::Fast(engine) = &encoding.counter().way else { unreachable!("{}", encoding.name) };
             let kept = Counter { way: Way::Fast(kept(engine)), symbols: encoding.symbols.map(find_symbols) };
             prop_assert_eq!(kept.count(encoding, &text), count, "{}", encoding.name);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_normalised_in_parts_is_the_whole_normalised(text in any_text(), marks in "[ae가は][\u{300}-\u{308}\u{11a8}\u{3099}x]{0,4}") {
+            let text = format!("{text}{marks}{text}");
+            let whole = [text.nfc().map(|(c, _)| c).collect::<String>(), text.nfkc().map(|(c, _)| c).collect()];
+            prop_assert_eq!(&*Normal::Nfc.apply(&text), &*whole[0]);
+            prop_assert_eq!(&*Normal::Nfkc.apply(&text), &*whole[1]);
+            prop_assert_eq!(&*Normal::AsIs.apply(&text), &*text);
+        }
+    }
+
+    #[test]
+    fn characters_that_are_passed_over_are_normal_in_both_forms() {
+        for c in ('\0'..=char::MAX).filter(|c| is_normal(*c)) {
+            assert_eq!(is_nfc_quick(std::iter::once(c)), IsNormalized::Yes, "{c:?}");
+            assert_eq!(is_nfkc_quick(std::iter::once(c)), IsNormalized::Yes, "{c:?}");
         }
     }
 
