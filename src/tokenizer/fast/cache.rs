@@ -15,6 +15,10 @@ const WIDE_ROOMS: usize = 1 << 11;
 /// Longest piece that is remembered.
 pub const WIDE: usize = 120;
 
+/// Longest piece that is remembered until the next one of more than [`WIDE`] bytes: runs of one length often follow each
+/// other, and take long to merge.
+const LAST: usize = 16 << 10;
+
 /// Where the second word of a short key has its count: the upper half of the last byte, whose lower half is the length.
 const SHORT_COUNT: u32 = 60;
 
@@ -29,11 +33,15 @@ pub struct Cache {
     short: Lines,
     long: Lines,
     wide: Vec<[u64; 16]>,
+    last: Vec<u8>,
+    last_count: u64,
 }
 
 impl Default for Cache {
     fn default() -> Self {
-        Cache { short: Lines::new(SHORT_LINES), long: Lines::new(LONG_LINES), wide: vec![[0; 16]; WIDE_ROOMS] }
+        let wide = vec![[0; 16]; WIDE_ROOMS];
+        let (short, long) = (Lines::new(SHORT_LINES), Lines::new(LONG_LINES));
+        Cache { short, long, wide, last: Vec::new(), last_count: 0 }
     }
 }
 
@@ -91,10 +99,15 @@ impl Cache {
         line[3] |= (count & 0xff) << LONG_COUNT;
     }
 
-    /// The count of a piece of up to [`WIDE`] bytes, or what `count` says, which is kept.
+    /// The count of a piece of more than [`LONG`] bytes, or what `count` says, which is kept.
     pub fn wide(&mut self, piece: &[u8], count: impl FnOnce() -> u64) -> u64 {
         if piece.len() > WIDE {
-            return count();
+            if self.last != piece {
+                self.last_count = count();
+                self.last.clear();
+                self.last.extend_from_slice(if piece.len() > LAST { &[] } else { piece });
+            }
+            return self.last_count;
         }
         let mut key = [0; 16];
         for (word, bytes) in key.iter_mut().zip(piece.chunks(8)) {
