@@ -70,6 +70,7 @@ impl Masks {
 }
 
 /// Bytes of a block that begin or go on the characters beyond ASCII that [`Masks`] knows.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[derive(Clone, Copy, Default)]
 struct Wide {
     /// 0x80 to 0x9e, 0x9f, 0xaf, 0xbf, each from 0x80 on.
@@ -90,6 +91,7 @@ struct Wide {
     e2: u64,
 }
 
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 impl Masks {
     /// Takes the characters beyond ASCII that are known out of `wide`.
     #[inline(always)]
