@@ -104,6 +104,9 @@ pub fn next_cut_beyond(text: &str, cuts: Cuts, seen: usize) -> Option<Cut> {
 }
 
 fn last_border(head: &str, cuts: Cuts) -> Option<usize> {
+    if cuts == Cuts::Spaces {
+        return memchr::memrchr_iter(b' ', head.as_bytes()).find(|place| *place <= CHUNK && follows_word(head, *place));
+    }
     let mut after = None;
     for (at, before) in head.char_indices().rev() {
         match after {
@@ -118,6 +121,10 @@ fn first_border(text: &str, cuts: Cuts, seen: usize) -> Option<usize> {
     // From the last character that was seen on, which nothing was behind yet.
     let start = floor_char_boundary(text, seen.saturating_sub(1).max(CHUNK));
     let end = floor_char_boundary(text, STRETCH + 4);
+    if cuts == Cuts::Spaces {
+        let mut spaces = memchr::memchr_iter(b' ', &text.as_bytes()[start..end]).map(|space| start + space);
+        return spaces.find(|place| (CHUNK + 1..=STRETCH).contains(place) && follows_word(text, *place));
+    }
     let mut before = None;
     let mut chars = text[start..end].char_indices();
     let mut from = start;
@@ -134,6 +141,11 @@ fn first_border(text: &str, cuts: Cuts, seen: usize) -> Option<usize> {
         }
     }
     None
+}
+
+/// Whether a letter or a digit stands before a space.
+fn follows_word(text: &str, space: usize) -> bool {
+    text[..space].chars().next_back().is_some_and(|before| is_border(before, ' ', Cuts::Spaces))
 }
 
 /// Counts a text part by part; the parts end as in [`next_cut`].
