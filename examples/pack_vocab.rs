@@ -1,8 +1,8 @@
 //! Packs a published vocabulary for this crate: `cargo run --example pack_vocab -- NAME SOURCE_FILE`.
 //!
 //! Reads the file in the form that the name's recipe says, writes `data/vocab/NAME.fbv` (`src/tokenizer/merges.rs` and
-//! for symbols `src/tokenizer/vocab.rs` have its layout) and the line of `NAME` in `data/vocab/sources.csv`, with the sha256 of the file it was made from.
-//! `docs/vocabularies.md` says where each file is had. The same file gives the same frame.
+//! for symbols `src/tokenizer/vocab.rs` have its layout) and the line of `NAME` in `data/vocab/sources.csv`, with the
+//! sha256 of the file it was made from. `docs/vocabularies.md` says where each file is had. The same file gives the same frame.
 
 use std::collections::HashSet;
 use std::error::Error;

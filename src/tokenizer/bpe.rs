@@ -11,7 +11,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::AhoCorasick;
 use unicode_normalization_alignments::char::canonical_combining_class;
 use unicode_normalization_alignments::{IsNormalized, UnicodeNormalization, is_nfc_quick, is_nfkc_quick};
 
@@ -21,6 +21,7 @@ use super::cut::{self, Cuts};
 use super::merger::Merger;
 use super::merges::Merges;
 use super::pretokenize::{self, Splitter, Step};
+use super::symbols::{around_symbols, find_symbols};
 use super::vocab::{Tokens, Vocabulary, frames};
 use super::{TokenCount, Tokenizer, fast, prepared};
 
@@ -398,35 +399,6 @@ impl Tokenizer for OwnRanks {
     }
 }
 
-/// What finds the strings of a frame in a text, the longest where several begin.
-pub(super) fn find_symbols(frame: &[u8]) -> AhoCorasick {
-    let symbols = Tokens::unpack(frame).expect("the frames in this crate are whole: a test reads each");
-    AhoCorasick::builder()
-        .match_kind(MatchKind::LeftmostLongest)
-        .build(symbols.iter())
-        .expect("a few thousand short strings fit")
-}
-
-/// Calls `symbol` for every symbol in the text and `other` with what stands between them.
-pub(super) fn around_symbols(
-    symbols: Option<&AhoCorasick>,
-    text: &str,
-    mut symbol: impl FnMut(),
-    mut other: impl FnMut(&str),
-) {
-    let mut done = 0;
-    for found in symbols.iter().flat_map(|symbols| symbols.find_iter(text)) {
-        if done < found.start() {
-            other(&text[done..found.start()]);
-        }
-        symbol();
-        done = found.end();
-    }
-    if done < text.len() {
-        other(&text[done..]);
-    }
-}
-
 /// Counts with an [`Encoding`].
 #[derive(Clone, Copy)]
 pub struct ByteLevel(&'static Encoding);
@@ -580,18 +552,21 @@ mod tests {
     }
 
     proptest! {
-            #[test]
-            fn a_text_normalised_in_parts_is_the_whole_normalised(
-                run in 0..200_usize, of in "[\u{300}\u{301}\u{316}\u{327}\u{344}\u{345}\u{5b0}\u{3099}]",
-    text in any_text(), marks in "[ae][\u{300}-\u{308}\u{11a8}\u{3099}x]{0,4}") {
-                let run = of.repeat(run);
+        #[test]
+        fn a_text_normalised_in_parts_is_the_whole_normalised(
+            text in any_text(),
+            marks in "[ae][\u{300}-\u{308}\u{11a8}\u{3099}x]{0,4}",
+            of in "[\u{300}\u{301}\u{316}\u{327}\u{344}\u{345}\u{5b0}\u{3099}]",
+            times in 0..200_usize,
+        ) {
+            let run = of.repeat(times);
             let text = format!("{text}{marks}{run}{marks}e{run}{}{run}{text}", &marks[..1]);
-                let whole = [text.nfc().map(|(c, _)| c).collect::<String>(), text.nfkc().map(|(c, _)| c).collect()];
-                prop_assert_eq!(&*Normal::Nfc.apply(&text), &*whole[0]);
-                prop_assert_eq!(&*Normal::Nfkc.apply(&text), &*whole[1]);
-                prop_assert_eq!(&*Normal::AsIs.apply(&text), &*text);
-            }
+            let whole = [text.nfc().map(|(c, _)| c).collect::<String>(), text.nfkc().map(|(c, _)| c).collect()];
+            prop_assert_eq!(&*Normal::Nfc.apply(&text), &*whole[0]);
+            prop_assert_eq!(&*Normal::Nfkc.apply(&text), &*whole[1]);
+            prop_assert_eq!(&*Normal::AsIs.apply(&text), &*text);
         }
+    }
 
     #[test]
     fn characters_that_are_passed_over_are_normal_in_both_forms() {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
-use super::bpe::around_symbols;
+use super::vocab::Tokens;
 
 /// Bytes of a text up to which only those symbols are looked for that may be in it.
 const TEXT: usize = 4 << 10;
@@ -68,6 +68,33 @@ impl Symbols {
 fn finder<S: AsRef<[u8]>>(strings: &[S]) -> Option<AhoCorasick> {
     let builder = || AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(strings);
     if strings.is_empty() { None } else { builder().ok() }
+}
+
+/// What finds the strings of a frame in a text.
+pub(super) fn find_symbols(frame: &[u8]) -> AhoCorasick {
+    let symbols = Tokens::unpack(frame).expect("the frames in this crate are whole: a test reads each");
+    let symbols: Vec<&[u8]> = symbols.iter().collect();
+    finder(&symbols).expect("a few thousand short strings fit")
+}
+
+/// Calls `symbol` for every symbol in the text and `other` with what stands between them.
+pub(super) fn around_symbols(
+    symbols: Option<&AhoCorasick>,
+    text: &str,
+    mut symbol: impl FnMut(),
+    mut other: impl FnMut(&str),
+) {
+    let mut done = 0;
+    for found in symbols.iter().flat_map(|symbols| symbols.find_iter(text)) {
+        if done < found.start() {
+            other(&text[done..found.start()]);
+        }
+        symbol();
+        done = found.end();
+    }
+    if done < text.len() {
+        other(&text[done..]);
+    }
 }
 
 #[cfg(test)]

@@ -150,7 +150,7 @@ fn packed<T>(numbers: &[T], bits: u32, number: impl Fn(&T) -> u64) -> Vec<u64> {
     numbers.chunks((64 / bits) as usize).map(pack).collect()
 }
 
-/// Puts the tokens that fit into their home lines in `short`, the lowest ranks first, and says which do not.
+/// Puts the tokens that fit into their home lines in `short`, in their order, and says which do not.
 ///
 /// * `room`: gives so many words of zeros.
 fn lines_of_short<'t, 'w>(
