@@ -5,12 +5,14 @@
 
 mod content;
 mod gemini;
+mod look;
 mod messages;
 mod tools;
 
 use serde_json::{Map, Value};
 
 use crate::conversation::{Conversation, Message, Role, ToolChoice};
+pub use look::{holds_requests, looks_like_request};
 
 /// A request, or why a value is none.
 pub type Read = Result<Conversation, String>;
@@ -47,36 +49,6 @@ pub fn requests(value: Value) -> Vec<Read> {
     }
 }
 
-/// Whether a value looks like a request at all, for files that may be anything.
-///
-/// # Examples
-/// ```
-/// use farebox::input::chat::looks_like_request;
-/// let looks = |json: &str| looks_like_request(&serde_json::from_str(json).unwrap());
-/// assert!(looks(r#"{"contents":[{"parts":[{"text":"Hi"}]}]}"#));
-/// assert!(!looks(r#"{"instruction":"Extract …","receipts":[]}"#));
-/// ```
-#[must_use]
-pub fn looks_like_request(value: &Value) -> bool {
-    let inner = |key: &str| value.get(key).is_some_and(looks_like_request);
-    match value {
-        Value::Array(items) => items.first().is_some_and(|item| {
-            item.get("role").is_some() && item.get("content").or(item.get("parts")).is_some()
-                || looks_like_request(item)
-        }),
-        Value::Object(map) => {
-            let list = |key: &str| map.get(key).is_some_and(Value::is_array);
-            list("messages")
-                || list("contents")
-                || map.contains_key("model") && (map.contains_key("input") || map.contains_key("prompt"))
-                || map.contains_key("custom_id") && map.contains_key("body")
-                || ["params", "request", "modelInput", "generateContentRequest"].iter().any(|key| inner(key))
-                || list("requests") && map["requests"].get(0).is_some_and(looks_like_request)
-        }
-        _ => false,
-    }
-}
-
 /// An item of the Responses form that is no message.
 fn is_item(item: &Value) -> bool {
     matches!(item["type"].as_str(), Some("message" | "function_call" | "function_call_output"))
@@ -86,7 +58,7 @@ fn one(value: &Value) -> Read {
     let Some(map) = value.as_object() else {
         return Err(format!("{} is no request; a request is an object such as {EXAMPLE}", shown(value)));
     };
-    for key in ["body", "params", "request", "modelInput", "generateContentRequest"] {
+    for key in look::WRAPPERS {
         if let Some(inner) = map.get(key).filter(|inner| inner.is_object()) {
             let mut conversation = one(inner).map_err(|what| format!("{key}: {what}"))?;
             if conversation.model.is_none() {
