@@ -145,7 +145,7 @@ fn report_flag(text: &str) -> Result<(CheckFormat, PathBuf), String> {
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Error> {
-    let setup = PriceFlags { currency: None, ..args.prices.clone() }.setup()?;
+    let setup = args.prices.table.setup()?;
     if let ([feature, reason], Some(until)) = (&args.accept[..], &args.until) {
         return super::check_accept::accept(args.workload.as_deref(), feature, reason, until, &setup);
     }
@@ -207,7 +207,7 @@ fn against(args: &Args, ci: &Ci, head: &Side, setup: &Setup) -> Result<Against, 
     }
     match args.base.clone().or_else(|| ci.base.clone()) {
         Some(name) if name == "none" => Ok(Against::none()),
-        Some(name) => Against::git(&name, head, &args.prices.overlays, setup),
+        Some(name) => Against::git(&name, head, &args.prices.table.overlays, setup),
         None => Ok(Against::none()),
     }
 }
@@ -313,7 +313,7 @@ impl Check<'_> {
         let Some(files) = &self.against.prices else { return Ok(None) };
         let mut table = PriceTable::bundled();
         table.lay_over(files).map_err(|problems| super::shared::price_error(&problems, files))?;
-        Ok(Some(Setup { table, at: self.setup.at, is_now: self.setup.is_now, currency: None }))
+        Ok(Some(Setup { table, at: self.setup.at, now: self.setup.now, currency: None }))
     }
 
     #[allow(clippy::too_many_arguments, reason = "the two sides of one comparison")]

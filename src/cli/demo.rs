@@ -61,7 +61,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     if args.output.format != Format::Table {
         return args.output.write(month);
     }
-    let then = Setup { at: LATE_2024.parse()?, is_now: false, currency: None, ..setup };
+    let then = Setup { at: LATE_2024.parse()?, now: None, currency: None, ..setup };
     let late_2024 = late_2024(&then)?;
     let out = Out::open(args.output.output.as_deref())?;
     let screen = out.screen(args.output.color);

@@ -252,7 +252,7 @@ fn side(text: &str, args: &DiffArgs) -> Result<DiffSide, Error> {
     }
     if path.is_file() {
         let mut flags = args.prices.clone();
-        flags.overlays.push(path.to_owned());
+        flags.table.overlays.push(path.to_owned());
         let setup = flags.setup()?;
         return Ok(DiffSide { label: text.to_owned(), table: setup.table, at: setup.at });
     }

@@ -6,6 +6,7 @@ use clap::{Args, ColorChoice};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
+use super::clock::{self, Now};
 use super::out::Out;
 use super::say;
 use crate::error::Error;
@@ -35,40 +36,56 @@ pub(crate) struct OutputFlags {
     pub color: ColorChoice,
 }
 
-/// Flags of every command that looks prices up.
+/// Which prices a command works with, and as of when.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Prices")]
-pub(crate) struct PriceFlags {
+pub(crate) struct TableFlags {
     /// Price as of this day or instant (UTC), such as 2024-11-15; now when left out
     #[arg(long, value_name = "DATE")]
     pub at: Option<String>,
     /// Lay a price file of your own over the table; repeatable, later files win
     #[arg(long = "prices", value_name = "FILE")]
     pub overlays: Vec<PathBuf>,
-    /// Show money in another currency, at the rates of an overlay (`exchange:` in a --prices file)
-    #[arg(long, value_name = "CODE")]
-    pub currency: Option<String>,
     /// Refuse to run with another price table: its version, its hash, or both as VERSION@HASH
     #[arg(long = "prices-version", value_name = "PIN")]
     pub pin: Option<String>,
+}
+
+/// Flags of every command that shows money.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Prices")]
+pub(crate) struct PriceFlags {
+    #[command(flatten)]
+    pub table: TableFlags,
+    /// Show money in another currency, at the rates of an overlay (`exchange:` in a --prices file)
+    #[arg(long, value_name = "CODE")]
+    pub currency: Option<String>,
 }
 
 /// The price table and the instant that a command works with.
 pub(crate) struct Setup {
     pub table: PriceTable,
     pub at: Instant,
-    /// Whether `at` is the clock's rather than the user's.
-    pub is_now: bool,
+    /// The reading of the clock that `at` is; `None` where the user named the date.
+    pub now: Option<Now>,
     /// The currency to show money in, where it is not the dollar.
     pub currency: Option<String>,
 }
 
-impl PriceFlags {
+impl TableFlags {
+    /// Whether any of the flags was given.
+    pub fn is_given(&self) -> bool {
+        self.at.is_some() || self.pin.is_some() || !self.overlays.is_empty()
+    }
+
     /// Reads the overlays and settles the instant.
     pub fn setup(&self) -> Result<Setup, Error> {
-        let at = match &self.at {
-            Some(text) => text.parse()?,
-            None => now(),
+        let (at, now) = match &self.at {
+            Some(text) => (text.parse()?, None),
+            None => {
+                let now = clock::now()?;
+                (now.at, Some(now))
+            }
         };
         let mut table = PriceTable::bundled();
         if !self.overlays.is_empty() {
@@ -83,9 +100,16 @@ impl PriceFlags {
         if let Some(pin) = &self.pin {
             check_pin(pin, table.id())?;
         }
+        Ok(Setup { table, at, now, currency: None })
+    }
+}
+
+impl PriceFlags {
+    /// Reads the overlays, settles the instant, and checks that the currency has a rate then.
+    pub fn setup(&self) -> Result<Setup, Error> {
         let currency = self.currency.as_ref().map(|code| code.to_uppercase()).filter(|code| code != "USD");
-        let setup = Setup { table, at, is_now: self.at.is_none(), currency };
-        setup.exchange(at).map_err(Error::Usage)?;
+        let setup = Setup { currency, ..self.table.setup()? };
+        setup.exchange(setup.at).map_err(Error::Usage)?;
         Ok(setup)
     }
 }
@@ -127,15 +151,19 @@ pub(crate) fn read_price_file(path: &Path) -> Result<PriceFile, Error> {
     Ok(PriceFile { path: shown, text: text.replace("\r\n", "\n") })
 }
 
-/// The clock, read once for each command.
-fn now() -> Instant {
-    Instant::from_unix(jiff::Timestamp::now().as_second())
-}
-
 impl Setup {
     /// The instant for people: the day alone where it is the clock's.
     pub fn shown_at(&self) -> String {
-        if self.is_now { self.at.date().to_string() } else { self.at.to_string() }
+        match self.now {
+            Some(now) if now.is_set => format!("{} (clock set by {})", self.at.date(), clock::VARIABLE),
+            Some(_) => self.at.date().to_string(),
+            None => self.at.to_string(),
+        }
+    }
+
+    /// The moment at which the environment stopped the clock, where this command reads the clock.
+    pub fn clock_set_to(&self) -> Option<String> {
+        self.now.filter(|now| now.is_set).map(Now::moment)
     }
 
     /// The exchange rate at a moment; `None` where money is shown in dollars.
@@ -233,9 +261,13 @@ pub(crate) fn matched_note(asked: &str, found: &Found) -> Option<String> {
     }
 }
 
-/// The fields that every machine form carries: which table, and as of when.
+/// What every machine-readable format carries: which table, and whether the clock was stopped.
 pub(crate) fn table_json(setup: &Setup) -> serde_json::Value {
-    serde_json::to_value(setup.table.id()).unwrap_or_default()
+    let mut table = serde_json::to_value(setup.table.id()).unwrap_or_default();
+    if let (Some(moment), Some(fields)) = (setup.clock_set_to(), table.as_object_mut()) {
+        fields.insert("clock_set_to".into(), json!(moment));
+    }
+    table
 }
 
 /// One line for people: which table, and as of when.

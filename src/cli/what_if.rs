@@ -143,7 +143,7 @@ impl Args {
     fn is_no_change(&self) -> bool {
         let other_use = self.batch || self.service_tier.is_some() || self.no_cache || self.cache_hits.is_some();
         let other_model = !self.switches.is_empty() || self.model.is_some();
-        !other_use && !other_model && self.prices.at.is_none() && self.answers == (100..=100)
+        !other_use && !other_model && self.prices.table.at.is_none() && self.answers == (100..=100)
     }
 
     /// Every `FROM=TO`; `*` is any model.
@@ -275,7 +275,7 @@ impl Run<'_> {
             }
         };
         let past = &*was.found;
-        let other_at = if self.args.prices.at.is_some() { self.setup.at } else { at };
+        let other_at = if self.args.prices.table.at.is_some() { self.setup.at } else { at };
         let model = entry.model.as_deref().unwrap_or_default();
         let other = match self.targets.iter().find(|target| target.is_for(model, past)) {
             Some(target) => {

@@ -51,7 +51,18 @@ impl Farebox {
         self
     }
 
-    pub fn run(mut self) -> Ran {
+    /// Runs it, leaving out the line that says that `FAREBOX_NOW` sets the clock: the suite passes under any clock.
+    pub fn run(self) -> Ran {
+        let mut ran = self.run_as_is();
+        if let Some((note, rest)) = ran.stderr.split_once('\n')
+            && note.starts_with("note: FAREBOX_NOW sets the clock to ")
+        {
+            ran.stderr = rest.to_owned();
+        }
+        ran
+    }
+
+    pub fn run_as_is(mut self) -> Ran {
         let pipes = self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = pipes.spawn().expect("the binary starts");
         let mut stdin = child.stdin.take().expect("stdin is piped");

@@ -13,6 +13,7 @@ use rustc_hash::FxHashMap;
 use super::stream::{Desk, Run, Settled};
 use super::totals::Totals;
 use super::{Args, Progress, WARNINGS, places};
+use crate::cli::clock;
 use crate::cli::out::Out;
 use crate::cli::say;
 use crate::error::Error;
@@ -225,7 +226,7 @@ impl<'s> Follower<'s> {
         let written = if self.run.rows {
             out.write_all(&std::mem::take(&mut self.rows))
         } else {
-            let now = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).unwrap_or_default();
+            let now = clock::now()?.moment();
             let sentence = self.totals().sentence(self.run.pricing.setup);
             writeln!(out, "{now} {}", inert(&sentence))
         };
