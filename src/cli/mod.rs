@@ -161,3 +161,9 @@ fn say(line: &str) {
     let line: Vec<String> = line.lines().map(|l| crate::report::inert(l).into_owned()).collect();
     let _ = writeln!(io::stderr().lock(), "{}", line.join("\n"));
 }
+
+/// A number of things: `1 error`, `2 errors`.
+fn plural(number: u64, noun: &str) -> String {
+    let number_shown = crate::report::Cell::quantity(number).people;
+    format!("{number_shown} {noun}{}", if number == 1 { "" } else { "s" })
+}

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use rust_decimal::Decimal;
 use serde_json::json;
 
+use super::compare_workload::known_needs;
 use super::out::Out;
 use super::prices_time::{ChangesArgs, DiffArgs, HistoryArgs, StaleArgs, changes, diff, history, stale};
 use super::shared::{OutputFlags, PriceFlags, Setup, matched_note, read_price_file, table_json, table_line};
@@ -112,6 +113,7 @@ fn list(args: &ListArgs) -> Result<(), Error> {
         Column::text("basis", "basis").optional(),
         Column::text("checked", "checked").optional(),
     ]);
+    known_needs(&args.need, &setup)?;
     let mut cards: Vec<_> = setup
         .table
         .cards()

@@ -1,6 +1,8 @@
 //! What a model must be able to do: [`Need`], such as `context=128k` or `vision`.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::card::ModelCard;
 
@@ -15,9 +17,9 @@ use super::card::ModelCard;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// A context window of at least so many tokens.
+    /// A context window of at least this many tokens.
     Context(u64),
-    /// Answers of at least so many tokens.
+    /// Answers of at least this many tokens.
     Output(u64),
     /// A capability, or something it reads.
     Can(String),
@@ -26,6 +28,20 @@ pub enum Need {
 }
 
 impl Need {
+    /// Every capability that some card has or reads, under each name that it is asked for by.
+    #[must_use]
+    pub fn capabilities(cards: impl Iterator<Item = Arc<ModelCard>>) -> BTreeSet<String> {
+        let mut known: BTreeSet<String> = BTreeSet::new();
+        for card in cards {
+            known.extend(card.info.capabilities.iter().chain(&card.info.input).cloned());
+        }
+        // `is_met_by` reads these as what the model reads.
+        let others = [("image", "vision"), ("audio", "audio_input")];
+        let others: Vec<_> = others.iter().filter(|(name, _)| known.contains(*name)).collect();
+        known.extend(others.into_iter().map(|(_, other)| (*other).to_owned()));
+        known
+    }
+
     /// Whether a model meets it; `None` where that is not known, which is not the same as no.
     #[must_use]
     pub fn is_met_by(&self, card: &ModelCard) -> Option<bool> {
@@ -48,9 +64,9 @@ impl Need {
     }
 }
 
-/// Why a text is no [`Need`].
+/// Why a text is not a [`Need`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no need: write context=128k, output=8k, open, or a capability such as tools, vision, reasoning")]
+#[error("{0:?} is not a need: write context=128k, output=8k, open, or a capability such as tools, vision, reasoning")]
 pub struct NeedTextError(String);
 
 impl FromStr for Need {
