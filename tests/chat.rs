@@ -313,7 +313,7 @@ fn a_batch_file_is_estimated_at_batch_prices_with_its_caps() {
         let args = ["estimate", "--at", "2025-06-01", "--format", "json"];
         farebox(args.into_iter().chain(more.iter().copied())).arg(&path).run()
     };
-    let own = run(&[]).code(0).says("3 lines of a batch, priced as batch requests").json();
+    let own = run(&[]).code(0).says("batch.jsonl: read as 3 batch requests, priced at batch rates").json();
     let rows = own["rows"].as_array().expect("rows");
     assert_eq!(rows.len(), 2);
     assert_eq!((&rows[0]["model"], &rows[0]["requests_in_file"]), (&json!("gpt-4o-mini"), &json!(2)));

@@ -48,7 +48,7 @@ impl Span {
 
 /// Why a text is not a [`Span`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no number of tokens: write 500, 200..800 (low..high) or 200..300..800 (low..expected..high)")]
+#[error("{0:?} is not a number of tokens: write 500, 200..800 (low..high) or 200..300..800 (low..expected..high)")]
 pub struct SpanTextError(String);
 
 impl std::str::FromStr for Span {

@@ -101,6 +101,8 @@ pub(crate) struct Input<'s> {
     pub reader: Box<dyn Read + 's>,
     /// Whether it holds requests; plain text otherwise.
     pub holds_requests: bool,
+    /// Whether it was named as a file.
+    pub is_file: bool,
 }
 
 impl<'s> Input<'s> {
@@ -128,7 +130,7 @@ impl<'s> Input<'s> {
                 holds
             }
         };
-        Ok(Input { name, reader, holds_requests })
+        Ok(Input { name, reader, holds_requests, is_file: matches!(source, Source::File(_)) })
     }
 
     /// The same input a second time, for what is counted both as requests and as text.
@@ -136,9 +138,9 @@ impl<'s> Input<'s> {
     /// # Errors
     /// [`InputError`] where it cannot be read, or a pipe holds more than fits into memory.
     pub fn again(&mut self, source: &'s Source) -> Result<Input<'s>, InputError> {
-        let (name, holds_requests) = (self.name.clone(), self.holds_requests);
+        let (name, holds_requests, is_file) = (self.name.clone(), self.holds_requests, self.is_file);
         if is_regular(source) {
-            return Ok(Input { name, reader: source.open()?, holds_requests });
+            return Ok(Input { name, reader: source.open()?, holds_requests, is_file });
         }
         let mut bytes = Vec::new();
         let most = LONGEST_DOCUMENT as u64 + 1;
@@ -152,7 +154,7 @@ impl<'s> Input<'s> {
             return Err(InputError::reading(&self.name, error));
         }
         self.reader = Box::new(Cursor::new(bytes.clone()));
-        Ok(Input { name, reader: Box::new(Cursor::new(bytes)), holds_requests })
+        Ok(Input { name, reader: Box::new(Cursor::new(bytes)), holds_requests, is_file })
     }
 }
 

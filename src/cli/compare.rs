@@ -38,8 +38,10 @@ use crate::report::{Cell, Column, Report, Tone};
   farebox compare -w farebox.yaml --need context=128k,tools
 
 Several inputs, and the requests of a file or a batch, are added up: a row is what all of them cost on one model. A note says
-what an input was taken for; --chat and --plain decide it. Models that cannot read the prompt or write the answer are left
-out and counted in a note; one that is named with --model is shown as refused.")]
+what an input was taken for; --chat and --plain decide it.
+
+Models that cannot read the prompt or write the answer are left out and counted in a note. One that is named with --model is
+refused where it cannot read the prompt, and priced with a warning where it cannot write such an answer in one request.")]
 pub(crate) struct Args {
     /// Model: provider/model, a model id, or an alias; repeatable [default: all live chat models at their makers]
     #[arg(long = "model", short = 'm', value_name = "MODEL")]
@@ -144,15 +146,9 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
 }
 
 /// Everything to read, priced on every model: a row for each model, over all inputs.
-fn price_all(
-    args: &Args,
-    work: &WorkFlags,
-    models: &[Found],
-    setup: &Setup,
-) -> Result<(Vec<Priced>, Requests), Error> {
+fn price_all(args: &Args, work: &WorkFlags, models: &[Found], setup: &Setup) -> Result<(Vec<Priced>, Requests), Error> {
     let reads = work.input_tokens.is_none();
-    let sources: Vec<Source> =
-        if reads { args.text.sources("--text TEXT or --input-tokens N")? } else { Vec::new() };
+    let sources: Vec<Source> = if reads { args.text.sources("--text TEXT or --input-tokens N")? } else { Vec::new() };
     let Inputs { texts, requests } = Inputs::open(&sources, &args.text)?;
     let counted: Vec<Counted> = match work.input_tokens {
         Some(tokens) => vec![typed_prompt(tokens, work, models.len())?],
@@ -211,7 +207,8 @@ impl LeftOut {
     fn take_impossible(&mut self, priced: &mut Vec<Priced>, needs_region: bool) {
         priced.retain(|row| {
             let reason = match &row.result {
-                Err(Refusal::TooLong { .. }) => "cannot read the prompt or write an answer of that length".to_owned(),
+                Ok(_) if row.warning.is_some() => "cannot write an answer of that length".to_owned(),
+                Err(Refusal::TooLong { .. }) => "cannot read a prompt of that length".to_owned(),
                 Err(Refusal::NoRate { what, .. }) if needs_region && what.contains("region") => {
                     "has no rates for the region".to_owned()
                 }
@@ -237,8 +234,7 @@ impl LeftOut {
         if !self.models.is_empty() {
             report.notes.push(format!("Left out: {}. --format json names each.", self.reasons()));
         }
-        let list: Vec<Value> =
-            self.models.iter().map(|(id, reason)| json!({"model": id, "reason": reason})).collect();
+        let list: Vec<Value> = self.models.iter().map(|(id, reason)| json!({"model": id, "reason": reason})).collect();
         report.machine.insert("not_compared".into(), Value::Array(list));
     }
 
@@ -277,9 +273,7 @@ fn candidates(args: &Args, setup: &Setup) -> Result<Vec<Found>, Error> {
     let providers = args.provider.iter().map(|p| known_provider(setup, p)).collect::<Result<Vec<_>, _>>()?;
     let is_meant = |head: &ProviderHead, card: &ModelCard| match &hosted {
         Some((name, kind)) => card.info.kind == *kind && core_name(&card.id) == *name,
-        None => {
-            card.info.kind == Kind::Chat && (args.all || !args.provider.is_empty() || head.is_maker_of(&card.id))
-        }
+        None => card.info.kind == Kind::Chat && (args.all || !args.provider.is_empty() || head.is_maker_of(&card.id)),
     };
     let cards = setup.table.cards().filter(|(head, card)| {
         (providers.is_empty() || providers.contains(&head.id))
@@ -335,13 +329,17 @@ fn table(priced: &[Priced], args: &Args, scores: Option<&HashMap<String, Decimal
             ],
             Value::Object(machine),
         );
+        shown.detail.extend(row.warning_line());
         if let Err(refusal) = &row.result {
             shown.detail.extend(refusal.to_string().lines().map(str::to_owned));
         }
     }
     let hidden = priced.len() - shown;
     if hidden > 0 {
-        report.notes.push(format!("{} not shown, more expensive or unpriced: --top 0 shows all.", plural(hidden as u64, "model")));
+        report.notes.push(format!(
+            "{} not shown, more expensive or unpriced: --top 0 shows all.",
+            plural(hidden as u64, "model")
+        ));
     }
     report.machine.insert("left_out".into(), json!(hidden));
     report
@@ -373,8 +371,7 @@ fn why_text(difference: &Difference) -> String {
     let parts = difference.parts();
     let size = |usd: Usd| usd.amount().abs();
     let largest = parts.iter().map(|(_, usd)| size(*usd)).max().unwrap_or_default();
-    let mut told: Vec<_> =
-        parts.into_iter().filter(|(_, usd)| size(*usd) * Decimal::TEN > largest).collect();
+    let mut told: Vec<_> = parts.into_iter().filter(|(_, usd)| size(*usd) * Decimal::TEN > largest).collect();
     told.sort_by_key(|(_, usd)| std::cmp::Reverse(size(*usd)));
     let text = |(name, usd): &(&str, Usd)| {
         let sign = if usd.amount().is_sign_negative() { "−" } else { "+" };
@@ -387,9 +384,7 @@ fn times_cell(row: &Priced, cheapest: Option<&Priced>) -> Cell {
     let total = |p: &Priced| p.result.as_ref().ok().map(|e| e.cost.total.amount());
     let (Some(own), Some(least)) = (total(row), cheapest.and_then(total)) else { return Cell::default() };
     match own.checked_div(least) {
-        Some(ratio) => {
-            Cell::text(ratio.round_dp(if ratio < Decimal::TEN { 1 } else { 0 }).normalize().to_string())
-        }
+        Some(ratio) => Cell::text(ratio.round_dp(if ratio < Decimal::TEN { 1 } else { 0 }).normalize().to_string()),
         None => Cell::default(),
     }
 }

@@ -130,7 +130,7 @@ pub(crate) fn unmet(need: &Need, card: &ModelCard) -> Option<String> {
     match need.is_met_by(card) {
         Some(true) => None,
         Some(false) => Some(format!("does not meet {name}")),
-        None => Some(format!("{name} is not known of it")),
+        None => Some(format!("not known to meet {name}")),
     }
 }
 

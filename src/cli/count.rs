@@ -305,8 +305,9 @@ pub(crate) struct Total {
     identity: Map<String, Value>,
     context_window: Option<u64>,
     count: TokenCount,
-    /// How many files, texts and attachments, and how many lines and requests.
+    /// How many files, texts and attachments, how many of them are files, and how many lines and requests.
     inputs: u64,
+    files: u64,
     requests: u64,
 }
 
@@ -324,11 +325,33 @@ impl Total {
 
     /// What the sum is over, for people.
     fn of_what(&self) -> String {
+        let inputs = plural(self.inputs, if self.files == self.inputs { "file" } else { "input" });
         match (self.inputs, self.requests) {
-            (inputs, 0) => plural(inputs, "input"),
+            (_, 0) => inputs,
             (0, requests) => plural(requests, "request"),
-            (inputs, requests) => format!("{} and {}", plural(inputs, "input"), plural(requests, "request")),
+            (_, requests) => format!("{inputs} and {}", plural(requests, "request")),
         }
+    }
+
+    /// `within the budget of 200,000`
+    fn verdict(&self, budget: Option<u64>) -> Option<String> {
+        let is = if self.is_over(budget) { "over" } else { "within" };
+        budget.map(|budget| format!("{is} the budget of {}", grouped(budget)))
+    }
+
+    /// `openai/gpt-4o: 2,345,678 tokens in 49 files, exact; context window: 1832.6 % of 128,000`
+    fn sum_text(&self) -> String {
+        let count = self.count;
+        let range = match count.basis {
+            Basis::Exact => String::new(),
+            _ => format!(" ({} to {})", grouped(count.low), grouped(count.high)),
+        };
+        let fit = self
+            .context_window
+            .filter(|_| self.requests == 0)
+            .map_or_else(String::new, |window| format!("; context window: {}", share_cell(count.high, window).people));
+        let (tokens, what) = (plural(count.tokens, "token"), self.of_what());
+        format!("{}: {tokens}{range} in {what}, {}{fit}", self.name, count.basis)
     }
 
     fn json(&self, budget: Option<u64>) -> Map<String, Value> {
@@ -355,7 +378,10 @@ impl Total {
 /// What a row is about: an input that is counted whole, or one of the lines or requests in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
+    File,
+    /// A text, standard input, or an attachment.
     Input,
+    /// A request, or a line of JSON Lines.
     Request,
 }
 
@@ -370,13 +396,16 @@ impl Run<'_> {
                 context_window: counting.context_window(),
                 count: TokenCount::default(),
                 inputs: 0,
+                files: 0,
                 requests: 0,
             });
             self.totals.len() - 1
         });
         let total = &mut self.totals[at];
         total.count += count;
-        *(if unit == Unit::Input { &mut total.inputs } else { &mut total.requests }) += 1;
+        total.inputs += u64::from(unit != Unit::Request);
+        total.files += u64::from(unit == Unit::File);
+        total.requests += u64::from(unit == Unit::Request);
     }
 
     /// Files, folders, standard input or `--text`: a row for each text, and for each request where an input holds some.
@@ -450,11 +479,11 @@ impl Run<'_> {
         if self.counting.is_empty() {
             return Err(nothing_to_count_with());
         }
-        let (name, held) = (input.name.clone(), input.holds_requests);
+        let (name, held, is_file) = (input.name.clone(), input.holds_requests, input.is_file);
         let budget = self.args.budget.filter(|_| is_single);
         let counts = self.count_text(input, budget)?;
         for (counting, counted) in texts_of(self.counting, held).zip(counts) {
-            self.add(counting, counted.0, Unit::Input);
+            self.add(counting, counted.0, if is_file { Unit::File } else { Unit::Input });
             if !from_folder {
                 self.warn_of_length(&name, counting, counted.0, 0);
             }
@@ -465,7 +494,9 @@ impl Run<'_> {
 
     /// Says where a prompt, with the longest answer that it allows, is longer than the context window.
     pub fn warn_of_length(&self, place: &str, counting: &Counting, count: TokenCount, answer: u64) {
-        let Some(window) = counting.context_window().filter(|_| counting.is_too_long(count.high, answer)) else { return };
+        let Some(window) = counting.context_window().filter(|_| counting.is_too_long(count.high, answer)) else {
+            return;
+        };
         if self.args.output.quiet {
             return;
         }
@@ -485,7 +516,7 @@ impl Run<'_> {
                 Ok(counts) => {
                     let counts: Vec<TokenCount> = counts.into_iter().map(|(count, _)| count).collect();
                     let with = self.counting;
-                    with.iter().zip(&counts).for_each(|(counting, count)| self.add(counting, *count, Unit::Input));
+                    with.iter().zip(&counts).for_each(|(counting, count)| self.add(counting, *count, Unit::File));
                     root.add(&source.name(), &counts);
                 }
                 Err(Error::Input(error)) if *from_folder || sources.len() > 1 => self.passed(error, *from_folder),
@@ -587,7 +618,8 @@ impl Run<'_> {
 
     fn count_text(&mut self, mut input: Input<'_>, budget: Option<u64>) -> Result<Vec<Counted>, Error> {
         let threads = self.args.threads.map(|threads| usize::from(threads.get()));
-        let all = texts_of(self.counting, input.holds_requests).map(|c| Counter::new(&c.tokenizer, &c.choice, budget, threads));
+        let all = texts_of(self.counting, input.holds_requests)
+            .map(|c| Counter::new(&c.tokenizer, &c.choice, budget, threads));
         let mut counters: Vec<Counter> = all.collect();
         let mut whole = String::new();
         let take = &mut |block: &str| {
@@ -821,25 +853,18 @@ impl Sink {
 
     /// What everything is together: rows of a summary, else notes where there is more than one row.
     fn totals(&mut self, totals: &[Total]) {
-        for total in totals.iter().filter(|total| !self.is_summary && total.inputs + total.requests > 1) {
-            let count = total.count;
-            let range = match count.basis {
-                Basis::Exact => String::new(),
-                _ => format!(" ({} to {})", grouped(count.low), grouped(count.high)),
-            };
-            let fit = total.context_window.filter(|_| total.requests == 0).map_or_else(String::new, |window| {
-                format!("; context window: {}", share_cell(count.high, window).people)
-            });
-            let (tokens, what) = (plural(count.tokens, "token"), total.of_what());
-            self.report.notes.push(format!("{}: {tokens}{range} in {what}, {}{fit}", total.name, count.basis));
+        for total in totals {
+            let is_sum = !self.is_summary && total.inputs + total.requests > 1;
+            if let Some(verdict) = total.verdict(self.budget) {
+                let tokens = if is_sum { total.sum_text() } else { total.over_text() };
+                self.report.notes.push(format!("{tokens}; {verdict}"));
+            } else if is_sum {
+                self.report.notes.push(total.sum_text());
+            }
         }
         if let Some(budget) = self.budget {
-            for total in totals {
-                let verdict = if total.is_over(Some(budget)) { "over" } else { "within" };
-                self.report.notes.push(format!("{}, {verdict} the budget of {}", total.over_text(), grouped(budget)));
-            }
-            self.report.machine.insert("budget".into(), json!(budget));
             let is_over = totals.iter().any(|total| total.is_over(Some(budget)));
+            self.report.machine.insert("budget".into(), json!(budget));
             self.report.machine.insert("over_budget".into(), json!(is_over));
         }
         let list: Vec<Value> = totals.iter().map(|total| Value::Object(total.json(self.budget))).collect();
@@ -928,13 +953,7 @@ fn place_cell(place: Place) -> Cell {
     Cell::pair(format!("line {line}, column {}", place.column), place.byte.to_string())
 }
 
-fn row_json(
-    source: &str,
-    spot: Spot,
-    counting: &Counting,
-    (count, place): Counted,
-    answer: u64,
-) -> Map<String, Value> {
+fn row_json(source: &str, spot: Spot, counting: &Counting, (count, place): Counted, answer: u64) -> Map<String, Value> {
     let mut row = Map::new();
     row.insert("source".into(), json!(source));
     if let Some(line) = spot.line {

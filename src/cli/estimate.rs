@@ -5,11 +5,12 @@ use serde_json::{Map, Value, json};
 use super::chat::{Input, MediaFlags, alone};
 use super::data::load;
 use super::estimate_requests::price_requests;
+use super::plural;
 use super::shared::{OutputFlags, PriceFlags, Setup, matched_note, table_json, table_line};
 use super::work::{Choice, TextFlags, count, span, typed};
 use crate::calculator::Refusal;
 use crate::calculator::estimate::{Estimate, Span, Work, estimate};
-use crate::calculator::limits::{grouped, longest_answer, may_be_too_long, refuse_impossible};
+use crate::calculator::limits::{grouped, impossible_answer, longest_answer, may_be_too_long, refuse_long_prompt};
 use crate::context::{Context, Dimension};
 use crate::conversation::Media;
 use crate::error::Error;
@@ -34,21 +35,23 @@ use crate::tokenizer::{Basis, TokenCount};
 
 An input that holds requests or a batch, whatever its name, is counted as the provider bills it: messages, tools and
 attachments with the frame around them, for the models that it names or those of --model. A note says what an input was
-taken for; --chat and --plain decide it. A request that a model refuses has no price: a prompt beyond its context window,
-or an answer beyond its longest. The exit code is 2 where nothing could be priced.")]
+taken for; --chat and --plain decide it.
+
+A prompt that is longer than a model's context window has no price; the exit code is 2 where nothing could be priced. An
+answer that is longer than the model gives in one request is priced with a warning.")]
 pub(crate) struct Args {
-    #[command(flatten)]
-    text: TextFlags,
-    #[command(flatten)]
-    work: WorkFlags,
-    #[command(flatten)]
-    media: MediaFlags,
     /// Model: provider/model, a model id, or an alias; repeatable. Requests that name theirs need none
     #[arg(long = "model", short = 'm', value_name = "MODEL")]
     models: Vec<String>,
     /// Exit with 3 when something could not be priced
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    text: TextFlags,
+    #[command(flatten)]
+    work: WorkFlags,
+    #[command(flatten)]
+    media: MediaFlags,
     #[command(flatten)]
     prices: PriceFlags,
     #[command(flatten)]
@@ -174,6 +177,8 @@ pub(crate) struct Priced {
     pub of_requests: Option<u64>,
     /// The work of each of them, where they are few enough to be told apart.
     pub parts: Vec<Work>,
+    /// Why no single request can get such an answer.
+    pub warning: Option<String>,
     /// Whether the longest prompt, or its answer, may be too long for the model although the shortest is not.
     pub may_be_too_long: bool,
 }
@@ -216,13 +221,14 @@ pub(crate) fn price_capped(
     // What the user typed has to hold to its end; what was counted has its bounds from the tokenizer, and may be less.
     let prompt = if flags.input_tokens.is_some() { work.input.high } else { work.input.low };
     let answer = if flags.output_tokens.is_some() { output.high } else { 0 };
-    let result = refuse_impossible(&found.provider, &found.model, prompt, answer)
+    let result = refuse_long_prompt(&found.provider, &found.model, prompt)
         .and_then(|()| refuse_more_cached(found, &work))
         .and_then(|()| estimate(&found.provider, &found.model, &work, setup.at));
-    let may_be_too_long = may_be_too_long(&found.model, work.input, answer);
+    let warning = impossible_answer(&found.model, prompt, answer);
+    let may_be_too_long = warning.is_none() && may_be_too_long(&found.model, work.input, answer);
     let answer_given = flags.output_tokens.is_some() || !writes;
     let (found, source, parts) = (found.clone(), source.map(str::to_owned), vec![work.clone()]);
-    Priced { found, source, tokens, work, result, answer_given, of_requests: None, parts, may_be_too_long }
+    Priced { found, source, tokens, work, result, answer_given, of_requests: None, parts, warning, may_be_too_long }
 }
 
 /// Cached tokens are a part of the prompt.
@@ -265,6 +271,9 @@ impl Priced {
                 row.insert("reason".into(), json!(refusal.to_string()));
             }
         }
+        if let Some(warning) = &self.warning {
+            row.insert("warning".into(), json!(warning));
+        }
         row.insert("tokens".into(), self.tokens_json());
         row.insert("table".into(), table_json(setup));
         row
@@ -301,6 +310,12 @@ impl Priced {
             (true, span) => json!({"tokens": span.expected, "basis": "given"}),
         };
         json!({"input": input, "output": output})
+    }
+
+    /// What a person has to know before they use the price.
+    pub fn warning_line(&self) -> Option<String> {
+        let warning = self.warning.as_ref().filter(|_| self.result.is_ok())?;
+        Some(format!("warning: {warning}; it takes more than one request"))
     }
 
     /// "1,234" or "1,200 (1,100–1,300)".
@@ -388,6 +403,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
         if let Some(n) = row.of_requests.filter(|n| *n > 1) {
             shown.detail.push(format!("{n} requests"));
         }
+        shown.detail.extend(row.warning_line());
         match &row.result {
             Err(refusal) => shown.detail.extend(refusal.to_string().lines().map(str::to_owned)),
             Ok(estimate) if !estimate.cost.applied.is_empty() => {
@@ -427,12 +443,7 @@ fn sources(args: &Args) -> Result<Vec<Source>, Error> {
     if reads { args.text.sources("--text TEXT or --input-tokens N") } else { Ok(Vec::new()) }
 }
 
-fn prompts<'s>(
-    args: &Args,
-    sources: &'s [Source],
-    models: &[Found],
-    setup: &Setup,
-) -> Result<Prompts<'s>, Error> {
+fn prompts<'s>(args: &Args, sources: &'s [Source], models: &[Found], setup: &Setup) -> Result<Prompts<'s>, Error> {
     let media = args.media.read()?;
     let Inputs { texts, requests } = Inputs::open(sources, &args.text)?;
     if models.is_empty() && (requests.is_empty() || !texts.is_empty()) {
@@ -513,6 +524,7 @@ pub(crate) fn finish(
     report.notes.extend(tight.map(|id| {
         format!("{id}: at the upper end of the estimated tokens, the request is longer than its context window.")
     }));
+    unknown_windows(report, priced);
     let retired = models.iter().filter(|f| f.model.is_retired(setup.at));
     report.notes.extend(retired.map(|f| format!("{} is {}.", f.full_id(), super::models::status(&f.model, setup.at))));
     report.notes.extend(asked.iter().zip(models).filter_map(|(asked, found)| matched_note(asked, found)));
@@ -524,11 +536,38 @@ pub(crate) fn finish(
     report.machine.insert("unpriced".into(), json!(refused));
 }
 
+/// A prompt that every model reads: no window that is sold today is smaller.
+const SMALL: u64 = 4_096;
+
+/// Says which prices hold only if the model can read the prompt, since its context window is not in the table.
+fn unknown_windows(report: &mut Report, priced: &[Priced]) {
+    let is_long = |p: &Priced| {
+        p.parts.is_empty() || p.parts.iter().any(|work| work.input.high.saturating_add(work.output.high) > SMALL)
+    };
+    let unknown = |p: &&Priced| p.result.is_ok() && p.found.model.info.context_window.is_none() && is_long(p);
+    let ids: Vec<String> = priced.iter().filter(unknown).map(|p| p.found.full_id()).collect();
+    match ids.as_slice() {
+        [] => {}
+        [id] => report
+            .notes
+            .push(format!("{id}: its context window is not known; whether the request fits was not checked.")),
+        [id, ..] => report.notes.push(format!(
+            "The context window of {} is not known ({id} …); whether the request fits was not checked.",
+            plural(ids.len() as u64, "model")
+        )),
+    }
+    report.machine.insert("context_window_unknown".into(), json!(ids));
+}
+
 /// The exit code that refusals ask for. Programs' formats get them on stderr too, where people will see them.
 pub(crate) fn verdict(priced: &[Priced], strict: bool, output: &OutputFlags) -> Result<(), Error> {
     let refused: Vec<&Refusal> = priced.iter().filter_map(|p| p.result.as_ref().err()).collect();
     if output.format.readers() == Readers::Programs {
         refused.iter().for_each(|refusal| super::say(&format!("warning: {refusal}")));
+        for row in priced {
+            let line = row.warning_line().map(|line| format!("{line} ({})", row.found.full_id()));
+            line.iter().for_each(|line| super::say(line));
+        }
     }
     match refused.len() {
         0 => Ok(()),

@@ -152,6 +152,7 @@ pub(crate) fn plus(mut sum: Priced, next: Priced) -> Priced {
     sum.work.output = sum_of(sum.work.output, next.work.output);
     let requests = sum.of_requests.unwrap_or(1) + next.of_requests.unwrap_or(1);
     sum.of_requests = Some(requests);
+    sum.warning = sum.warning.or(next.warning);
     sum.may_be_too_long |= next.may_be_too_long;
     sum.answer_given &= next.answer_given;
     if requests <= MOST_PARTS {

@@ -76,7 +76,7 @@ impl TextFlags {
     }
 }
 
-/// A tokenizer to count with, and the models that it stands for.
+/// A tokenizer to count with, and whether it is the model's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Choice {
     /// Name of the tokenizer.
@@ -99,7 +99,7 @@ impl Choice {
         }
     }
 
-    /// The most tokens by this tokenizer that are at most so many tokens of the model: less where it is only assumed.
+    /// The most tokens by this tokenizer that are at most `tokens` of the model: less where it is only assumed.
     pub fn certain(&self, tokens: u64) -> u64 {
         if !self.assumed {
             return tokens;
@@ -129,6 +129,9 @@ pub(crate) fn count(
     let take = &mut |block: &str| counters.iter_mut().for_each(|counter| counter.push(block));
     let read = read_blocks_of(&input.name, &mut *input.reader, binary, take)?;
     warn_of(&input.name, &read, quiet);
+    if read.bytes == 0 && !quiet {
+        say(&format!("warning: {}: is empty, so the prompt has no tokens", input.name));
+    }
     Ok(choices.iter().zip(counters).map(|(choice, counter)| choice.finish(counter)).collect())
 }
 

@@ -118,7 +118,10 @@ impl<R: Read> Keep<R> {
         let lines = self.kept.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty());
         Ok(lines.take(LINES_LOOKED_AT).any(|line| {
             let mut found = false;
-            drop(Look { found: &mut found, place: Place::Alone }.deserialize(&mut serde_json::Deserializer::from_slice(line)));
+            drop(
+                Look { found: &mut found, place: Place::Alone }
+                    .deserialize(&mut serde_json::Deserializer::from_slice(line)),
+            );
             found
         }))
     }
