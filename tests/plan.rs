@@ -199,6 +199,7 @@ fn the_same_seed_gives_the_same_plan_and_another_one_other_bounds() {
     assert_eq!(once, plan("data/examples/tutor.yaml", "json").code(0).stdout);
     let other =
         farebox(["plan", "-w", "data/examples/tutor.yaml", "--format", "json", "--seed", "2", "--at", "2026-11-22"])
+            .pinned()
             .run()
             .code(0);
     let (a, b): (Value, Value) = (serde_json::from_str(&once).unwrap(), other.json());
@@ -418,6 +419,7 @@ fn the_plan_is_compared_over_models_with_reasons_and_scores() {
         "--scores",
     ])
     .arg(&scores)
+    .pinned()
     .run()
     .code(0);
     let ran = ran.says("scores.csv:4").says("scores.csv:5");
