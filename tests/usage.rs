@@ -318,7 +318,11 @@ fn a_folder_without_usage_is_an_error_and_the_others_count() {
     std::fs::write(dir.path().join("readme.txt"), "hello").unwrap();
     let folder = dir.path().to_str().unwrap();
     let run = farebox(["usage", folder, "tests/data/usage/openai/response.json"]).run().code(2);
-    assert!(run.stdout.contains("1 of 1 records priced") && run.stderr.contains("*.jsonl"), "{}", run.stderr);
+    assert!(
+        run.stdout.contains("1 of 1 records priced") && run.stderr.contains("it has 1 file (1 .txt)"),
+        "{}",
+        run.stderr
+    );
     farebox(["usage", folder]).run().code(2);
 }
 

@@ -52,9 +52,19 @@ pub type Taken<'t> = dyn FnMut(u64, Item<'static>) + 't;
 /// # Ok::<(), farebox::input::text::InputError>(())
 /// ```
 pub fn each(source: &Source, reading: &Reading, take: &mut Taken) -> Result<(), InputError> {
+    each_of(std::slice::from_ref(source), reading, take)
+}
+
+/// [`each`] of several sources, in turn: a request that returns in another of them counts once.
+///
+/// # Errors
+/// As [`each`], at the first source that cannot be opened.
+pub fn each_of(sources: &[Source], reading: &Reading, take: &mut Taken) -> Result<(), InputError> {
     let mut sequence = Sequence::default();
-    for part in open(source)? {
-        each_of_part(part?, reading, &mut sequence, take);
+    for source in sources {
+        for part in open(source)? {
+            each_of_part(part?, reading, &mut sequence, take);
+        }
     }
     Ok(())
 }
