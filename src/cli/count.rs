@@ -13,7 +13,7 @@ use super::count_tree::{self, Node};
 use super::data::load;
 use super::out::Out;
 use super::say;
-use super::shared::{OutputFlags, PriceFlags, Setup};
+use super::shared::{OutputFlags, Setup, TableFlags};
 use super::verify::{self, Second};
 use super::work::{Choice, TextFlags, count_fields, warn_of};
 use crate::error::Error;
@@ -82,7 +82,7 @@ pub(crate) struct Args {
     #[arg(long)]
     verify: bool,
     #[command(flatten)]
-    pub prices: PriceFlags,
+    pub prices: TableFlags,
     #[command(flatten)]
     pub output: OutputFlags,
 }

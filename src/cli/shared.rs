@@ -56,18 +56,10 @@ impl TypedValueParser for ReportFormats {
             let what = "the format focus is for what was used and billed\n  help: `farebox usage --format focus` writes it; write --format csv here\n";
             return Err(clap::Error::raw(clap::error::ErrorKind::InvalidValue, what).with_cmd(command));
         }
-        let of_all = clap::builder::EnumValueParser::<Format>::new();
-        // A wrong value is told which are right, and here that is not all of them.
-        let is_known = self.possible_values().into_iter().flatten().any(|known| value == known.get_name());
-        match is_known {
-            true => of_all.parse_ref(command, arg, value),
-            false => {
-                let names = self.possible_values().into_iter().flatten().map(|known| known.get_name().to_owned());
-                clap::builder::PossibleValuesParser::new(names)
-                    .parse_ref(command, arg, value)
-                    .map(|_| Format::default())
-            }
-        }
+        let names = self.possible_values().into_iter().flatten().map(|known| known.get_name().to_owned());
+        let name = clap::builder::PossibleValuesParser::new(names).parse_ref(command, arg, value)?;
+        // Every possible value is the name of a format.
+        Ok(name.parse().unwrap_or_default())
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = clap::builder::PossibleValue> + '_>> {

@@ -122,6 +122,9 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
         return Err(Error::Usage("what if what?\n  help: give --switch FROM=TO, --model MODEL, --batch, --service-tier TIER, --cache-hits PERCENT, --no-cache, --answers LOW..HIGH or --at DATE".into()));
     }
     let targets = args.targets().map(|(from, to)| Target::of(from, to, &setup)).collect::<Result<Vec<_>, _>>()?;
+    if targets.is_empty() && !args.text_class.is_empty() {
+        return Err(Error::Usage("--text-class changes nothing here: only another model counts a text differently\n  help: leave it out, or name a model with --switch FROM=TO or --model MODEL".into()));
+    }
     let span = args.span.period(&zone_of(args.timezone.as_deref())?)?;
     let places = places(&args.files, args.from, true)?;
     // Only another tokenizer asks for texts.

@@ -66,8 +66,8 @@ pub(crate) struct Args {
     /// The model of records that do not name theirs
     #[arg(long, short = 'm', value_name = "MODEL")]
     model: Option<String>,
-    /// Group by; repeatable, or several with commas between them
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [By::Model], value_name = "WHAT")]
+    /// Group by; repeatable, or several with commas between them [default: model]
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT")]
     by: Vec<By>,
     /// Show only the N most expensive groups
     #[arg(long, value_name = "N")]
@@ -101,12 +101,39 @@ pub(super) fn column(text: &str) -> Result<(String, String), String> {
     Ok((ours.trim().to_owned(), theirs.trim().to_owned()))
 }
 
+impl Args {
+    /// Groups are in reports with sums only, and FOCUS rows are in dollars: a flag that changes nothing is a mistake.
+    fn refuse_what_does_nothing(&self) -> Result<(), Error> {
+        let without_groups = match self.output.format {
+            _ if self.follow => Some("--follow says one sum, or every record"),
+            Format::Jsonl => Some("--format jsonl writes every record"),
+            Format::Focus => Some("--format focus has its own rows"),
+            _ => None,
+        };
+        let flag = [("--by", !self.by.is_empty()), ("--top", self.top.is_some())].into_iter().find(|(_, given)| *given);
+        if let (Some(why), Some((flag, _))) = (without_groups, flag) {
+            return Err(Error::Usage(format!(
+                "{flag} changes nothing here: {why}\n  help: leave out {flag}, or write --format json"
+            )));
+        }
+        if self.output.format == Format::Focus && self.prices.currency.is_some() {
+            let help = "help: leave out --currency, or write --format csv";
+            return Err(Error::Usage(format!(
+                "--currency changes nothing here: FOCUS rows are in US dollars\n  {help}"
+            )));
+        }
+        Ok(())
+    }
+}
+
 pub(crate) fn run(args: Args) -> Result<(), Error> {
+    args.refuse_what_does_nothing()?;
     let setup = args.prices.setup()?;
     let zone = view::zone_of(args.timezone.as_deref())?;
     let span = args.span.period(&zone)?;
     let places = places(&args.files, args.from, !args.follow)?;
-    let view = View { by: args.by.clone(), since: span.from, until: span.to, zone };
+    let by = if args.by.is_empty() { vec![By::Model] } else { args.by.clone() };
+    let view = View { by, since: span.from, until: span.to, zone };
     let reading = Reading { from: args.from, columns: args.columns.clone() };
     let run = Run {
         reading: &reading,
