@@ -62,7 +62,7 @@ impl Repo {
     }
 
     fn run(&self, args: &[&str], env: &[(&str, &Path)]) -> Ran {
-        let mut run = quiet(farebox(["check", "--at", AT]).dir(self.path()));
+        let mut run = quiet(farebox(["check", "--at", AT]).pinned().dir(self.path()));
         for (name, value) in env {
             run = run.env(name, value);
         }

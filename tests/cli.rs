@@ -225,7 +225,7 @@ fn requests_multiply_and_a_range_stays_a_range() {
 
 #[test]
 fn an_answer_nobody_described_is_not_a_free_answer() {
-    let ran = farebox(["estimate", "--text", "hello", "-m", "gpt-4o-mini", "--format", "json"]).run().code(0);
+    let ran = farebox(["estimate", "--text", "hello", "-m", "gpt-4o-mini", "--format", "json"]).pinned().run().code(0);
     let row = &ran.json()["rows"][0];
     assert_eq!(row["tokens"]["output"]["tokens"], Value::Null);
     assert_eq!(row["tokens"]["output"]["high"], 16_384); // the model's longest answer

@@ -12,7 +12,7 @@ use support::{Ran, farebox};
 const AT: [&str; 2] = ["--at", "2026-11-22"];
 
 fn plan(file: &str, format: &str) -> Ran {
-    farebox(["plan", "-w", file, "--format", format]).arg(AT[0]).arg(AT[1]).run()
+    farebox(["plan", "-w", file, "--format", format]).arg(AT[0]).arg(AT[1]).pinned().run()
 }
 
 fn example(name: &str) -> Value {
@@ -373,7 +373,7 @@ fn inverse_questions_have_answers_that_hold() {
         "--at",
         "2026-11-22",
     ];
-    let json = farebox(args).run().code(0).json();
+    let json = farebox(args).pinned().run().code(0).json();
     let fits = json["fits"].as_array().unwrap();
     // A month costs 0.07905, so twice the calls fit; an answer of 500 tokens costs 500 × 0.15 + 500 × 0.60 = 375 millionths.
     assert_eq!((&fits[0]["factor"], &fits[0]["calls"]), (&Value::from("2"), &Value::from("620")));
@@ -474,7 +474,7 @@ fn a_machine_pays_from_the_calls_that_its_price_buys() {
         "--at",
         "2026-11-22",
     ];
-    let json = farebox(args).run().code(0).json();
+    let json = farebox(args).pinned().run().code(0).json();
     // 730.5 hours at $1 ÷ $0.000255 a call; a call takes 0.05 + 0.3 s of 730.5 × 3600 × 50% seconds.
     let near = |key: &str, want: &str| {
         let got = decimal(json[key].as_str().unwrap());
