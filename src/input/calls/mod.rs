@@ -99,7 +99,9 @@ fn begins_table(start: &[u8], reading: &Reading) -> bool {
     if !reading.columns.is_empty() || matches!(reading.from, Some(Dialect::Table | Dialect::DeepSeekExport)) {
         return true;
     }
-    looks_like_table(start)
+    // A first line with a comma may as well be what a service says as it starts, before it writes records.
+    let second = start.trim_ascii_start().splitn(2, |byte| *byte == b'\n').nth(1).unwrap_or_default();
+    looks_like_table(start) && !second.trim_ascii_start().starts_with(b"{")
 }
 
 /// Reads every record of a chunk.
