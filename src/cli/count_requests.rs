@@ -3,7 +3,7 @@
 use super::chat::{Input, ReadAs, Spot, Tally, each_request};
 use super::count::{Counting, Requests, Run, Sink, Unit};
 use super::say;
-use super::shared::{PriceFlags, Setup};
+use super::shared::{Setup, TableFlags};
 use crate::conversation::Conversation;
 use crate::error::Error;
 use crate::tokenizer::chat::{Counted, Refused};
@@ -89,7 +89,7 @@ pub(crate) struct OwnModels {
 }
 
 impl OwnModels {
-    fn of(&mut self, request: &Conversation, prices: &PriceFlags) -> Result<&Counting, Error> {
+    fn of(&mut self, request: &Conversation, prices: &TableFlags) -> Result<&Counting, Error> {
         let Some(model) = &request.model else {
             return Err(Error::Usage("the request names no model\n  help: give one, such as --model gpt-4o".into()));
         };

@@ -8,11 +8,11 @@ use rust_decimal::Decimal;
 
 use super::say;
 use super::shared::{Setup, TableFlags};
+use super::usage::places::places;
 use crate::context::Dimension;
 use crate::error::Error;
-use crate::input::calls::{Reading, each};
+use crate::input::calls::{Reading, each_of};
 use crate::input::dialect::{Entry, Item, State};
-use crate::input::text::{Source, walk};
 use crate::input::workload::{DEFAULT_FILE, load, mean_of};
 use crate::meter::Meter;
 use crate::period::Instant;
@@ -228,9 +228,12 @@ impl Measured {
 
 fn measured(path: &Path, setup: &Setup) -> Result<String, Error> {
     let mut measured = Measured::default();
-    for file in walk(path)? {
-        each(&Source::File(file), &Reading::default(), &mut |line, item| measured.take(line, item))?;
+    let places = places(&[path.to_owned()], None, true)?;
+    places.say(false);
+    if let Some(error) = places.failed.into_iter().next() {
+        return Err(error.into());
     }
+    each_of(&places.sources, &Reading::default(), &mut |line, item| measured.take(line, item))?;
     let Measured { models, bad, first_bad, others } = measured;
     let shown = path.display();
     if bad > 0 {
@@ -251,13 +254,11 @@ fn measured(path: &Path, setup: &Setup) -> Result<String, Error> {
         crate::report::inert(&shown.to_string())
     );
     for (index, (id, used)) in models.iter().enumerate() {
-        match setup.table.find(id, setup.at) {
-            Ok(found) => text += &feature(index, &found.full_id(), used),
-            Err(unknown) => {
-                say(&format!("warning: {shown}: {unknown}"));
-                text += &feature(index, id, used);
-            }
+        // The id stays as the log has it: an alias that moves later moves in the plan, too.
+        if let Err(unknown) = setup.table.find(id, setup.at) {
+            say(&format!("warning: {shown}: {unknown}"));
         }
+        text += &feature(index, id, used);
     }
     Ok(text)
 }

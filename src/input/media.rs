@@ -16,7 +16,7 @@ use lofty::file::AudioFile;
 #[cfg(feature = "media")]
 use lofty::probe::Probe;
 
-use super::text::read_bytes;
+use super::text::read_named;
 use crate::conversation::{Clip, Document, Image, Media};
 use crate::error::Error;
 
@@ -237,8 +237,11 @@ fn duration(text: &str) -> Option<u64> {
     Some(total)
 }
 
+/// The largest attachment that is read: 4 GiB, an hour of video in high quality.
+const LARGEST: u64 = 4 << 30;
+
 fn file(kind: Kind, name: &str) -> Result<Media, Error> {
-    let bytes = read_bytes(Path::new(name))?;
+    let bytes = read_named(Path::new(name), LARGEST)?;
     let help = match kind {
         Kind::Image => "name a PNG, JPEG, WebP or GIF file, or give its size: --image 1024x768",
         Kind::Audio => "name a WAV, MP3, FLAC or OGG file, or give its length: --audio 30s",
