@@ -9,7 +9,7 @@ use super::estimate::Work;
 use crate::context::Dimension;
 use crate::conversation::Modality;
 use crate::meter::{Meter, Side, Unit};
-use crate::pricing::card::{Kind, ModelCard, ProviderHead, RateCard, Variant, rate_of};
+use crate::pricing::card::{Kind, ModelCard, ProviderHead, RateCard, Variant, rate_of, states};
 
 /// The meters of what a request makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,22 +105,22 @@ impl Sold<'_> {
         }
     }
 
-    /// What has rates only by quality or size needs both said.
+    /// What has rates only by quality or size needs a combination that has one.
     fn refuse_unstated(self, work: &Work, piece: Meter) -> Result<(), Refusal> {
         let lists = |v: &&Variant| rate_of(&v.rates, piece).is_some();
         let mut variants = self.card.variants.iter().filter(lists);
-        let unstated = |v: &Variant| v.when.iter().any(|(dimension, _)| work.context.get(*dimension).is_none());
-        let (Some(first), None) = (variants.clone().next(), rate_of(&self.card.rates, piece)) else { return Ok(()) };
-        if !variants.all(unstated) {
+        let is_priced = rate_of(&self.card.rates, piece).is_some();
+        let Some(first) = variants.clone().next().filter(|_| !is_priced) else { return Ok(()) };
+        if variants.any(|v| states(&work.context, &v.when)) {
             return Ok(());
         }
-        let names: Vec<&str> = first.when.iter().map(|(dimension, _)| dimension.name()).collect();
         let flags: Vec<String> = first.when.iter().map(|(d, value)| format!("--with {d}={value}")).collect();
         let id = format!("{}/{}", self.head.id, self.model.id);
-        Err(self.refusal(
-            &format!("{piece} are billed by {}, and not all of it was said", names.join(" and ")),
-            &format!("say it, such as {}; `farebox prices show {id}` prints every combination", flags.join(" ")),
-        ))
+        let help = format!("say one that has, such as {}; `farebox prices show {id}` prints them all", flags.join(" "));
+        let value =
+            |d: Dimension| work.context.get(d).map_or_else(|| format!("no {d}"), |value| format!("{d}={value}"));
+        let stated: Vec<String> = first.when.iter().map(|(d, _)| value(*d)).collect();
+        Err(self.refusal(&format!("{piece} have no rate for {}", stated.join(" and ")), &help))
     }
 
     /// Text alone is never the whole of what a model bills by something else.
