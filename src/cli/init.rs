@@ -251,13 +251,11 @@ fn measured(path: &Path, setup: &Setup) -> Result<String, Error> {
         crate::report::inert(&shown.to_string())
     );
     for (index, (id, used)) in models.iter().enumerate() {
-        match setup.table.find(id, setup.at) {
-            Ok(found) => text += &feature(index, &found.full_id(), used),
-            Err(unknown) => {
-                say(&format!("warning: {shown}: {unknown}"));
-                text += &feature(index, id, used);
-            }
+        // The id stays as the log has it: an alias that moves later moves in the plan, too.
+        if let Err(unknown) = setup.table.find(id, setup.at) {
+            say(&format!("warning: {shown}: {unknown}"));
         }
+        text += &feature(index, id, used);
     }
     Ok(text)
 }

@@ -36,6 +36,16 @@ impl Farebox {
         self
     }
 
+    /// With the prices of `tests/data/prices`, which no later table changes.
+    pub fn pinned(mut self) -> Self {
+        for provider in ["openai", "anthropic", "cohere"] {
+            self.command
+                .arg("--prices")
+                .arg(format!("{}/tests/data/prices/{provider}.yaml", env!("CARGO_MANIFEST_DIR")));
+        }
+        self
+    }
+
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
         self
