@@ -250,7 +250,7 @@ fn broken_attachments_are_named() {
     };
     let count = |flag: &str, value: &str| farebox(["count", "-m", "gpt-4o"]).arg(flag).arg(value).run();
     count("--image", &file("a.png", b"no image")).code(2).says("no image: neither PNG, JPEG, WebP nor GIF");
-    count("--image", "0x10").code(2).says("0x10 is no size of an image");
+    count("--image", "0x10").code(2).says("0x10 is not the size of an image");
     count("--image", "4000000000x4000000000").code(0);
     count("--image", "1x4000000000:high").code(0);
     count("--image", "none.png").code(5).says("none.png: no such file");

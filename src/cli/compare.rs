@@ -6,8 +6,11 @@ use std::path::PathBuf;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
+use super::chat::MediaFlags;
 use super::compare_workload::{self, core_name, read_needs, read_scores, unmet};
-use super::estimate::{Counted, Inputs, Priced, WorkFlags, count_texts, finish, price_one, typed_prompt, verdict};
+use super::estimate::{
+    Counted, Inputs, Priced, WorkFlags, add_media, count_texts, finish, price_one, typed_prompt, verdict,
+};
 use super::estimate_requests::{Requests, plus, price_requests};
 use super::plan::per;
 use super::plural;
@@ -32,6 +35,7 @@ use crate::report::{Cell, Column, Report, Tone};
   farebox compare prompt.txt --output-tokens 500
   farebox compare batch.jsonl --output-tokens 200 -m gpt-4o-mini -m claude-haiku-4-5
   farebox compare --text 'Hello' --output-tokens 100..400 -m gpt-4o -m claude-sonnet-4-5 -m gemini-2.5-flash
+  farebox compare --text 'What is this?' --image 1024x768 --output-tokens 100 -m gpt-4o -m claude-sonnet-4-5
   farebox compare --input-tokens 10000 --output-tokens 10000 --at 2024-12-01 -m gpt-4-turbo -m command-r
   farebox compare prompt.txt --output-tokens 500 --need context=128k,tools
   farebox compare prompt.txt --output-tokens 500 --hosts llama-3.3-70b
@@ -75,6 +79,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     work: WorkFlags,
     #[command(flatten)]
+    media: MediaFlags,
+    #[command(flatten)]
     plan: PlanFlags,
     #[command(flatten)]
     prices: PriceFlags,
@@ -87,7 +93,7 @@ pub(crate) struct Args {
 #[command(next_help_heading = "Workload")]
 struct PlanFlags {
     /// Compare the plan of a workload file instead of prompts
-    #[arg(long, short = 'w', value_name = "FILE", conflicts_with_all = ["files", "text", "chat", "plain", "binary", "input_tokens", "output_tokens", "cached_tokens", "requests", "batch", "stated"])]
+    #[arg(long, short = 'w', value_name = "FILE", conflicts_with_all = ["files", "text", "chat", "plain", "binary", "input_tokens", "output_tokens", "cached_tokens", "requests", "batch", "stated", "images", "audio", "video", "pdf"])]
     workload: Option<PathBuf>,
 }
 
@@ -147,15 +153,20 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
 
 /// Everything to read, priced on every model: a row for each model, over all inputs.
 fn price_all(args: &Args, work: &WorkFlags, models: &[Found], setup: &Setup) -> Result<(Vec<Priced>, Requests), Error> {
-    let reads = work.input_tokens.is_none();
+    let media = args.media.read()?;
+    let reads = work.input_tokens.is_none() && (media.is_empty() || args.text.is_given());
     let sources: Vec<Source> = if reads { args.text.sources("--text TEXT or --input-tokens N")? } else { Vec::new() };
     let Inputs { texts, requests } = Inputs::open(&sources, &args.text)?;
-    let counted: Vec<Counted> = match work.input_tokens {
-        Some(tokens) => vec![typed_prompt(tokens, work, models.len())?],
+    let mut counted: Vec<Counted> = match work.input_tokens {
+        Some(tokens) => vec![typed_prompt(tokens, work, models.len(), media.is_empty())?],
         None => count_texts(texts, args.text.binary, models, setup, args.output.quiet)?,
     };
+    if counted.is_empty() && requests.is_empty() {
+        counted.push(Counted::nothing(models.len()));
+    }
     // A note for each of a hundred candidates would hide the others.
     let quiet = args.output.quiet || args.models.is_empty();
+    add_media(&mut counted, media, models, setup, quiet)?;
     let mut read = price_requests(requests, models, work, setup, quiet)?;
     if !args.output.quiet {
         read.say_what_was_read();
@@ -164,7 +175,7 @@ fn price_all(args: &Args, work: &WorkFlags, models: &[Found], setup: &Setup) -> 
     let place: HashMap<String, usize> = rows.iter().enumerate().map(|(i, (id, _))| (id.clone(), i)).collect();
     let of_texts = counted.iter().flat_map(|prompt| {
         let with_tokens = models.iter().zip(&prompt.tokens);
-        with_tokens.map(|(found, tokens)| price_one(found, prompt.source.as_deref(), *tokens, work, setup))
+        with_tokens.map(|(found, tokens)| price_one(found, prompt.source.as_deref(), tokens, work, setup))
     });
     let of_requests = std::mem::take(&mut read.priced);
     for priced in of_texts.chain(of_requests) {

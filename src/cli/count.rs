@@ -15,17 +15,19 @@ use super::data::load;
 use super::out::Out;
 use super::shared::{OutputFlags, Setup, TableFlags};
 use super::verify::{self, Second};
-use super::work::{Choice, TextFlags, count_fields, warn_of};
+use super::work::{Choice, TextFlags, attached, count_fields, warn_of};
 use super::{plural, say};
+use crate::calculator::attached::{Billing, billed_by};
 use crate::calculator::estimate::Span;
 use crate::calculator::limits::{grouped, may_be_too_long};
 use crate::error::Error;
 use crate::input::lines::{Lines, text_field};
 use crate::input::text::{InputError, Source, read_blocks_of};
 use crate::input::walk::{Walked, hidden_files, source_files};
-use crate::pricing::card::ModelCard;
+use crate::period::Instant;
+use crate::pricing::Found;
 use crate::report::{Cell, Column, Format, Report, Tone, write_json_line};
-use crate::tokenizer::chat::{Framing, Template};
+use crate::tokenizer::chat::{self, Framing, Template};
 use crate::tokenizer::limit::{Limit, Place};
 use crate::tokenizer::parallel;
 use crate::tokenizer::{Basis, StreamCounter, TokenCount, Tokenizer, from_file};
@@ -126,8 +128,8 @@ pub(crate) struct Counting {
     tokenizer: Arc<dyn Tokenizer>,
     choice: Choice,
     model: Option<(String, String)>,
-    /// The card of the model, for what it can read.
-    card: Option<Arc<ModelCard>>,
+    /// The card of that model, and the instant it is read at: what it can read, and which attachments have tokens at all.
+    card: Option<(Found, Instant)>,
     /// What counts a second time.
     second: Option<Second>,
     /// How its requests are counted.
@@ -160,9 +162,9 @@ impl Counting {
         let found = setup.find(asked)?;
         let choice = Choice::of(&found, setup);
         let model = Some((found.provider.id.clone(), found.model.id.clone()));
-        let card = Some(found.model.clone());
         let tokenizer = load(&choice.name)?;
         let requests = Requests::Framed(Box::default());
+        let card = Some((found, setup.at));
         Ok(Counting { tokenizer, choice, model, card, second: None, requests })
     }
 
@@ -196,6 +198,23 @@ impl Counting {
         }
     }
 
+    /// Refuses attachments that the model is not billed for in tokens: it cannot be sent them, or bills something else.
+    pub fn refuse_unbilled(&self, counted: &chat::Counted) -> Result<(), Error> {
+        let Some((found, at)) = &self.card else { return Ok(()) };
+        let Some(card) = found.model.rates_at(*at).or(found.model.rate_cards.last()) else { return Ok(()) };
+        for part in counted.attached.iter().map(attached) {
+            let billing = billed_by(&found.provider, &found.model, card, &part)
+                .map_err(|refusal| Error::Usage(refusal.to_string()))?;
+            if let Billing::Amount(meter) = billing {
+                let (id, name) = (found.full_id(), part.modality.name());
+                return Err(Error::Usage(format!(
+                    "{id} bills {name} by {meter}, not by tokens\n  help: `farebox estimate -m {id}` with the same attachment prices it"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// `provider/model`, or the tokenizer's name where no model was asked for.
     pub fn name(&self) -> String {
         self.model.as_ref().map_or_else(|| self.choice.name.clone(), |(provider, model)| format!("{provider}/{model}"))
@@ -207,12 +226,12 @@ impl Counting {
     }
 
     fn context_window(&self) -> Option<u64> {
-        self.card.as_ref()?.info.context_window
+        self.card.as_ref()?.0.model.info.context_window
     }
 
     /// Whether a prompt with its answer can be longer than the context window.
     pub fn is_too_long(&self, prompt: u64, answer: u64) -> bool {
-        self.card.as_ref().is_some_and(|card| may_be_too_long(card, Span::exactly(prompt), answer))
+        self.card.as_ref().is_some_and(|(found, _)| may_be_too_long(&found.model, Span::exactly(prompt), answer))
     }
 
     /// The fields of machine-readable formats that say what was counted with.
@@ -552,6 +571,7 @@ impl Run<'_> {
             let request = alone(media);
             for counting in with {
                 let counted = counting.framing()?.count(&request)?;
+                counting.refuse_unbilled(&counted)?;
                 self.note(&format!("{name}: {}", counting.name()), &counted.notes);
                 self.add(counting, counted.count, Unit::Input);
                 take(self, &name, counting, (counted.count, None))?;

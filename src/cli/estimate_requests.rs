@@ -3,17 +3,18 @@
 
 use super::chat::{Input, Tally, each_request};
 use super::data::load;
-use super::estimate::{Priced, WorkFlags, price_capped};
+use super::estimate::{Priced, Tokens, WorkFlags, price_capped};
 use super::say;
 use super::shared::Setup;
 use super::work::Choice;
 use crate::calculator::Refusal;
+use crate::calculator::attached::Attached;
 use crate::calculator::estimate::Span;
 use crate::calculator::limits::grouped;
 use crate::conversation::Conversation;
 use crate::error::Error;
 use crate::pricing::Found;
-use crate::tokenizer::chat::{Counted, Framing};
+use crate::tokenizer::chat::Framing;
 
 /// What became of the requests.
 #[derive(Default)]
@@ -112,13 +113,17 @@ impl File<'_> {
         };
         self.tally.add(request);
         let flags = WorkFlags { batch: self.flags.batch || request.is_batch, ..self.flags.clone() };
+        let setup = self.setup;
         let rows = self.rows.get_mut(rows).unwrap_or_default();
         // Counted for every model before it is priced for any: rows next to each other are for the same requests.
-        let counted: Vec<Counted> = rows
-            .iter()
-            .map(|row| row.framing.count(request).map_err(|refused| format!("{}: {refused}", row.found.full_id())))
-            .collect::<Result<_, _>>()?;
-        for (row, Counted { count, notes }) in rows.iter_mut().zip(counted) {
+        let count = |row: &Row| {
+            let mut counted =
+                row.framing.count(request).map_err(|refused| format!("{}: {refused}", row.found.full_id()))?;
+            let tokens = Tokens::billed(&row.found, &mut counted, setup);
+            Ok((tokens, counted.notes))
+        };
+        let counted = rows.iter().map(count).collect::<Result<Vec<_>, String>>()?;
+        for (row, (tokens, notes)) in rows.iter_mut().zip(counted) {
             let id = row.found.full_id();
             let longest = row.found.model.info.max_output;
             let cut = request.max_output.zip(longest).filter(|(asked, longest)| asked > longest);
@@ -132,7 +137,7 @@ impl File<'_> {
                     self.notes.push(note);
                 }
             }
-            let priced = price_capped(&row.found, Some(&self.source), count, &flags, request.max_output, self.setup);
+            let priced = price_capped(&row.found, Some(&self.source), &tokens, &flags, request.max_output, setup);
             row.sum = Some(match row.sum.take() {
                 None => Priced { of_requests: Some(1), ..priced },
                 Some(sum) => plus(sum, priced),
@@ -149,6 +154,7 @@ const MOST_PARTS: u64 = 1_000;
 pub(crate) fn plus(mut sum: Priced, next: Priced) -> Priced {
     sum.tokens += next.tokens;
     sum.work.input = sum_of(sum.work.input, next.work.input);
+    next.work.attached.into_iter().for_each(|part| attach(&mut sum.work.attached, part));
     sum.work.output = sum_of(sum.work.output, next.work.output);
     let requests = sum.of_requests.unwrap_or(1) + next.of_requests.unwrap_or(1);
     sum.of_requests = Some(requests);
@@ -165,6 +171,17 @@ pub(crate) fn plus(mut sum: Priced, next: Priced) -> Priced {
         (Err(refusal), _) | (_, Err(refusal)) => Err(refusal),
     };
     sum
+}
+
+/// Adds an attachment to those of the same modality.
+fn attach(attached: &mut Vec<Attached>, part: Attached) {
+    match attached.iter_mut().find(|sum| sum.modality == part.modality) {
+        Some(sum) => {
+            sum.tokens = sum_of(sum.tokens, part.tokens);
+            sum.amount = sum_of(sum.amount, part.amount);
+        }
+        None => attached.push(part),
+    }
 }
 
 fn too_many() -> Refusal {

@@ -135,7 +135,7 @@ pub enum InputError {
     },
     /// A named pipe, a socket or a device in a folder.
     #[error("{path}: skipped: it is not a regular file\n  help: to read a named pipe, name it itself")]
-    NotAFile {
+    NotRegular {
         /// The path.
         path: String,
     },
