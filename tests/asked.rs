@@ -306,7 +306,7 @@ fn names_that_a_variable_left_empty_are_errors() {
     assert_eq!((&empty["rows"][0]["tokens"], &empty["rows"][0]["basis"]), (&json!(0), &json!("exact")));
     farebox(["estimate", "--text", "", "-m", "gpt-4o"]).run().code(0).says("is empty, so the prompt has no tokens");
     let dir = tempfile::tempdir().expect("a folder");
-    farebox(["count", "-m", "gpt-4o"]).arg(dir.path()).run().code(2).says("holds no file to count");
+    farebox(["count", "-m", "gpt-4o"]).arg(dir.path()).run().code(2).says("no file to count in this folder");
 }
 
 #[test]
