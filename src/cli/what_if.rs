@@ -64,6 +64,15 @@ pub(crate) struct Args {
     /// What the text is like where the log holds none: english, technical, code, data or a language; repeatable
     #[arg(long, value_name = "CLASS")]
     text_class: Vec<String>,
+    /// Provider of records that do not name theirs
+    #[arg(long, value_name = "PROVIDER")]
+    provider: Option<String>,
+    /// Price every record, as it was, at this provider, whatever it names
+    #[arg(long, value_name = "PROVIDER")]
+    force_provider: Option<String>,
+    /// Price every record, as it was, as this model, whatever it names
+    #[arg(long, value_name = "MODEL")]
+    force_model: Option<String>,
     /// Read the files as this dialect
     #[arg(long, value_name = "DIALECT")]
     from: Option<Dialect>,
@@ -95,6 +104,9 @@ fn percents(text: &str) -> Result<RangeInclusive<u32>, String> {
 
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     let setup = args.prices.setup()?;
+    for provider in args.provider.iter().chain(&args.force_provider) {
+        super::prices::known_provider(&setup, provider)?;
+    }
     let classes = classes(&args)?;
     if args.is_no_change() {
         return Err(Error::Usage("what if what?\n  help: give --switch FROM=TO, --model MODEL, --batch, --service-tier TIER, --cache-hits PERCENT, --no-cache, --answers LOW..HIGH or --at DATE".into()));
@@ -231,7 +243,7 @@ struct Target {
 impl Target {
     fn of(from: &str, to: &str, setup: &Setup) -> Result<Target, Error> {
         setup.find(to)?;
-        let from_id = setup.find(from).ok().map(|found| found.full_id());
+        let from_id = setup.table.get(from, setup.at).map(|found| found.full_id());
         Ok(Target { from: from.to_owned(), from_id, to: to.to_owned() })
     }
 
@@ -263,12 +275,22 @@ impl Run<'_> {
     }
 
     fn entry(&mut self, entry: &Entry) -> Result<(), Refused> {
-        let pricing = Pricing { setup: self.setup, reprice: false, provider: None, model: None };
+        let pricing = Pricing {
+            setup: self.setup,
+            reprice: false,
+            provider: self.args.provider.as_deref(),
+            model: None,
+            force_provider: self.args.force_provider.as_deref(),
+            force_model: self.args.force_model.as_deref(),
+        };
         let outcome = pricing.outcome(entry, &mut self.lookup);
         let at = outcome.at;
         let was = match outcome.verdict {
             Verdict::Priced(priced) => priced,
-            Verdict::Refused(refused) => return Err((PAST, refused.status, refused.reason)),
+            Verdict::Refused(mut refused) => {
+                refused.explain(&mut self.lookup);
+                return Err((PAST, refused.status, refused.reason));
+            }
             Verdict::Free(..) | Verdict::Charge(_) => {
                 self.free += 1;
                 return Ok(());
@@ -276,7 +298,7 @@ impl Run<'_> {
         };
         let past = &*was.found;
         let other_at = if self.args.prices.at.is_some() { self.setup.at } else { at };
-        let model = entry.model.as_deref().unwrap_or_default();
+        let model = outcome.model.as_deref().unwrap_or_default();
         let other = match self.targets.iter().find(|target| target.is_for(model, past)) {
             Some(target) => {
                 let found = self.lookup.find(None, &target.to, &entry.context, other_at);

@@ -83,17 +83,21 @@ impl<'s> Desk<'s> {
         self.settle(source, line, outcome, settled);
     }
 
-    fn settle(&mut self, source: &str, line: u64, outcome: Outcome, settled: &mut Settled) {
+    fn settle(&mut self, source: &str, line: u64, mut outcome: Outcome, settled: &mut Settled) {
         if !self.totals.add(&outcome, self.run.view, &self.run.pricing) {
             return;
         }
         if self.run.rows {
+            if let Verdict::Refused(refused) = &mut outcome.verdict {
+                refused.explain(&mut self.lookup);
+            }
             let row = machine(source, line, &outcome, self.run.pricing.setup);
             // Writing to a vector does not fail.
             let _ = write_json_line(&row, &mut settled.rows);
-        } else if let Outcome { verdict: Verdict::Refused(refused), .. } = outcome
+        } else if let Outcome { verdict: Verdict::Refused(mut refused), .. } = outcome
             && settled.warnings.len() < WARNINGS
         {
+            refused.explain(&mut self.lookup);
             settled.warnings.push((line, refused));
         }
     }
