@@ -21,7 +21,7 @@ use super::json::Object;
 use crate::context::{Context, Dimension};
 use crate::meter::{Meter, Side};
 use crate::period::Instant;
-use crate::pricing::compile::nearest;
+use crate::similar::{did_you_mean, nearest};
 use crate::usage::Usage;
 
 /// One request as it was recorded.
@@ -257,8 +257,13 @@ impl Stated<'_> {
         let mut context = Context::default();
         for (key, value) in self.0 {
             let dimension: Dimension = key.parse().map_err(|_| {
-                let near = nearest(&key, Dimension::ALL.iter().map(|d| d.name()));
-                RecordError::Context(format!("no rate depends on {key:?} ({value:?}): did you mean {near:?}?"))
+                let known = || Dimension::ALL.iter().map(|d| d.name());
+                let near = did_you_mean(&key, known());
+                let known: Vec<&str> = known().collect();
+                RecordError::Context(format!(
+                    "no rate depends on {key:?} ({value:?}): {near}rates depend on {}",
+                    known.join(", ")
+                ))
             })?;
             context.set(dimension, &value);
         }
@@ -304,7 +309,8 @@ pub(crate) fn is_count(name: &str) -> bool {
 fn unknown_count(key: &str) -> String {
     let known = Meter::ALL.iter().map(|m| m.name()).chain(["input", "output"]);
     let near = nearest(key.strip_suffix("_tokens").unwrap_or(key), known);
-    format!("no count is called {key:?}: did you mean \"{near}_tokens\"? nothing of a record is left out silently")
+    let near = near.map_or_else(String::new, |near| format!("did you mean `{near}_tokens`? "));
+    format!("no count is called {key:?}: {near}nothing of a record is left out silently")
 }
 
 /// Takes the parts out of their whole.

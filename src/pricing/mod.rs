@@ -294,3 +294,42 @@ impl PriceTable {
             .map(|(_, card)| card)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_that_does_not_open_is_an_error_and_not_another_table() {
+        let whole = packed::pack("2030.01.01", &[]);
+        assert_eq!(PriceTable::of_packed(whole.clone(), "x").unwrap().id().version, "2030.01.01");
+        for broken in [Vec::new(), b"fbx1".to_vec(), whole[..whole.len() - 1].to_vec(), vec![0xff; 200]] {
+            let problems = PriceTable::of_packed(broken, "older/pricing").unwrap_err();
+            assert_eq!((problems[0].code, problems[0].path.as_str()), ("unreadable-table", "older/pricing"));
+        }
+    }
+
+    #[test]
+    fn a_table_of_files_is_of_those_files_alone() {
+        let text = "schema: 1\nprovider: acme\nsources: {docs: {url: \"https://acme.example\", checked: 2026-01-01, basis: documented}}\nmodels:\n  - {id: one, prices: [{from: 2026-01-01, source: docs, rates: {input: \"1\"}}]}\n";
+        let file = PriceFile { path: "acme.yaml".into(), text: text.into() };
+        let table = PriceTable::of_files(&[file], "older").unwrap_or_else(|problems| panic!("{problems:#?}"));
+        assert_eq!((table.id().version.as_str(), table.model_count()), ("older", 1));
+    }
+
+    /// `prices check` looks every model of a file up, and most may be unknown.
+    #[test]
+    fn a_look_up_that_needs_no_explanation_searches_nothing() {
+        let models: String = (0..3_000)
+            .map(|n| format!("  - {{id: m-{n}, prices: [{{from: 2026-01-01, rates: {{input: \"1\"}}}}]}}\n"))
+            .collect();
+        let mut table = PriceTable::bundled();
+        let text = format!("schema: 1\nprovider: acme\nmodels:\n{models}");
+        table.lay_over(&[PriceFile { path: "acme.yaml".into(), text }]).unwrap();
+        let at = "2026-06-15".parse().unwrap();
+        for n in 0..6_000 {
+            assert_eq!(table.get(&format!("acme/m-{n}"), at).is_some(), n < 3_000, "{n}");
+        }
+        assert_eq!(table.searches.load(std::sync::atomic::Ordering::Relaxed), 0);
+    }
+}

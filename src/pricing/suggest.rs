@@ -380,3 +380,96 @@ fn letters_of(id: &str) -> impl Iterator<Item = [u8; 3]> {
     let first = bytes.get(..2).map(|two| [0, two[0], two[1]]);
     first.into_iter().chain(bytes.windows(3).filter_map(|three| three.try_into().ok()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pricing::card::Alias;
+
+    /// A provider `acme` that makes `zephyr`, with made-up models: `id released..ended`, either left out where not known.
+    fn names() -> Names {
+        let models = [
+            "zephyr-3-haiku 2024-03-07..",
+            "zephyr-3-5-haiku 2024-11-04..2026-02-19",
+            "zephyr-haiku-4-5 2025-10-15..",
+            "zephyr-haiku-5-5 ..",
+            "zephyr-haiku-5-5-fast 2026-06-01..",
+            "zephyr-opus-4-8 2026-05-28..",
+            "zephyr-opus-5 ..",
+            "zephyr-4o 2024-05-13..",
+            "zephyr-4o-2024-11-20 2024-11-20..",
+        ];
+        let head = ProviderHead {
+            id: "acme".into(),
+            role: Role::Maker,
+            makes: vec!["zephyr".into()],
+            ..ProviderHead::default()
+        };
+        let host = ProviderHead { id: "basin".into(), ..ProviderHead::default() };
+        let cards = models.iter().map(|model| {
+            let (id, span) = model.split_once(' ').unwrap();
+            let (from, to) = span.split_once("..").unwrap();
+            let mut card = ModelCard { id: id.into(), ..ModelCard::default() };
+            card.info.released = from.parse().ok();
+            card.info.retired = to.parse().ok();
+            if id == "zephyr-haiku-4-5" {
+                card.aliases.push(Alias { id: "zephyr-haiku-4-5-20251001".into(), period: Period::default() });
+            }
+            card
+        });
+        let cards: Vec<ModelCard> = cards.collect();
+        let hosted = ModelCard { id: "acme/Zephyr-Haiku-5-5".into(), ..ModelCard::default() };
+        let all = cards.iter().map(|card| (&head, card)).chain([(&host, &hosted)]);
+        Names::of(all)
+    }
+
+    #[track_caller]
+    fn suggests(asked: &str, at: &str, want: &[&str]) {
+        let found = names().search(None, asked, at.parse().unwrap());
+        assert_eq!(found.ids, want, "{asked} at {at}");
+    }
+
+    #[test]
+    fn a_family_suggests_its_newest_living_model_first() {
+        let now = "2026-11-01";
+        for asked in ["zephyr-haiku", "Zephyr Haiku", "haiku zephyr", "haiku", "acme/zephyr_haiku", "zephyr-haikuu"] {
+            let found = names().search(None, asked, now.parse().unwrap());
+            assert_eq!(found.ids[..2], ["acme/zephyr-haiku-5-5", "acme/zephyr-haiku-4-5"], "{asked}");
+        }
+        suggests(
+            "zephyr-haiku",
+            "2025-06-01",
+            &["acme/zephyr-3-5-haiku", "acme/zephyr-3-haiku", "acme/zephyr-haiku-5-5"],
+        );
+        suggests("opus-4.8", now, &["acme/zephyr-opus-4-8"]);
+        suggests("opus", now, &["acme/zephyr-opus-5", "acme/zephyr-opus-4-8"]);
+        suggests("zephyr4o", now, &["acme/zephyr-4o", "acme/zephyr-4o-2024-11-20"]);
+    }
+
+    #[test]
+    fn an_id_with_a_typing_error_is_suggested_by_its_letters() {
+        suggests("zephir-opsu-4-8", "2026-11-01", &["acme/zephyr-opus-4-8"]);
+    }
+
+    #[test]
+    fn nothing_is_suggested_where_nothing_is_similar() {
+        for asked in ["zzzz", "x", "", "/", "4", "qqq-haikus-of-old", "模型", &"z".repeat(1 << 20)] {
+            suggests(asked, "2026-11-01", &[]);
+        }
+    }
+
+    /// The answer is the same at every moment of the span that it says.
+    #[test]
+    fn a_suggestion_says_how_long_it_holds() {
+        let names = names();
+        for day in ["2024-01-01", "2024-06-01", "2025-01-01", "2026-03-01", "2027-01-01"] {
+            let at: Instant = day.parse().unwrap();
+            let found = names.search(None, "zephyr-haiku", at);
+            for end in
+                [found.holds.from, found.holds.to.map(|to| Instant::from_unix(to.unix() - 1))].into_iter().flatten()
+            {
+                assert_eq!(names.search(None, "zephyr-haiku", end), found, "{day} and {end}");
+            }
+        }
+    }
+}

@@ -312,3 +312,32 @@ fn times(at: Instant, until: Option<Instant>) -> impl Iterator<Item = Instant> {
     let last = until.filter(|_| span > 0).map(|until| Instant::from_unix(until.unix() - 1));
     (0..=steps).map(move |step| Instant::from_unix(at.unix() + (step * HALF_HOUR).min((span - 1).max(0)))).chain(last)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::shared::PriceFlags;
+
+    /// A log may name a million models that nobody knows, and 20 warnings are shown.
+    #[test]
+    fn a_refusal_has_suggestions_only_once_it_is_explained() {
+        let setup = PriceFlags { at: Some("2026-03-01".into()), ..PriceFlags::default() }.setup().unwrap();
+        let pricing = Pricing {
+            setup: &setup,
+            reprice: false,
+            provider: None,
+            model: None,
+            force_provider: None,
+            force_model: None,
+        };
+        let entry = Entry { model: Some("gpt4o".into()), ..Entry::new(Dialect::Own, Usage::tokens_in_out(1, 1)) };
+        let mut lookup = Lookup::new(&setup.table);
+        let Verdict::Refused(mut refused) = pricing.outcome(&entry, &mut lookup).verdict else {
+            panic!("it is refused")
+        };
+        assert_eq!((refused.status, refused.suggestions.len()), ("unknown-model", 0));
+        refused.explain(&mut lookup);
+        assert_eq!(refused.suggestions[0], "openai/gpt-4o");
+        assert!(refused.reason.contains("did you mean openai/gpt-4o"), "{}", refused.reason);
+    }
+}

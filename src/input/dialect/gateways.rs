@@ -26,7 +26,7 @@ pub(super) fn litellm<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Resul
     };
     let mut entry = Entry::new(Dialect::LiteLlm, counted);
     entry.provider = object.text("custom_llm_provider").filter(|provider| !provider.is_empty());
-    entry.model = object.text("model");
+    entry.model = object.text("model").map(|model| without_provider(model, entry.provider.as_deref()));
     entry.at = object.get("startTime").or_else(|| object.get("start_time")).and_then(moment);
     entry.reported = object.get("spend").and_then(Value::decimal).map(Reported::usd);
     entry.labels = Labels {
@@ -46,6 +46,16 @@ pub(super) fn litellm<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Resul
     }
     out.push(Item::Entry(Box::new(entry)));
     Ok(())
+}
+
+/// `anthropic/claude-…` without the provider that the record names already.
+fn without_provider<'a>(model: Cow<'a, str>, provider: Option<&str>) -> Cow<'a, str> {
+    let rest = provider.and_then(|provider| model.strip_prefix(provider)?.strip_prefix('/'));
+    let Some(start) = rest.map(|rest| model.len() - rest.len()) else { return model };
+    match model {
+        Cow::Borrowed(text) => text.get(start..).unwrap_or(text).into(),
+        Cow::Owned(text) => text.get(start..).unwrap_or(&text).to_owned().into(),
+    }
 }
 
 /// An observation of Langfuse, or the message of one.
