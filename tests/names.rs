@@ -193,7 +193,7 @@ fn litellms_ids_mean_the_bundled_cards() {
         ("text-completion-openai/gpt-3.5-turbo-instruct", "openai/gpt-3.5-turbo-instruct"),
         ("anthropic/anthropic/claude-opus-4-5", "anthropic/claude-opus-4-5"),
         ("bedrock/us-east-1/anthropic.claude-3-haiku-20240307-v1:0", "bedrock/anthropic.claude-3-haiku-20240307-v1:0"),
-        ("bedrock/converse/us.amazon.nova-pro-v1:0", "bedrock/us.amazon.nova-pro-v1:0"),
+        ("bedrock/converse/amazon.nova-pro-v1:0", "bedrock/amazon.nova-pro-v1:0"),
         ("vertex_ai/claude-opus-4-5@20251101", "vertex/claude-opus-4-5"),
         ("vertex_ai/gemini-2.5-pro", "vertex/gemini-2.5-pro"),
         ("gemini/gemini-2.5-pro", "google/gemini-2.5-pro"),
