@@ -184,13 +184,8 @@ mod tests {
     ];
 
     /// Arguments under a heading whose struct flattens another, or that name it themselves.
-    const OTHERS: &[(&str, &str)] = &[
-        ("currency", "Prices"),
-        ("format", "Output"),
-        ("output", "Output"),
-        ("quiet", "Output"),
-        ("color", "Output"),
-    ];
+    const OTHERS: &[(&str, &str)] =
+        &[("currency", "Prices"), ("format", "Output"), ("output", "Output"), ("quiet", "Output"), ("color", "Output")];
 
     fn each_command(command: &clap::Command, take: &mut impl FnMut(&clap::Command)) {
         take(command);

@@ -17,9 +17,9 @@ use super::card::ModelCard;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// A context window of at least this many tokens.
+    /// A context window of at least N tokens.
     Context(u64),
-    /// Answers of at least this many tokens.
+    /// Answers of at least N tokens.
     Output(u64),
     /// A capability, or something it reads.
     Can(String),
