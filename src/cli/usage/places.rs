@@ -50,7 +50,7 @@ pub(in crate::cli) struct Places {
 /// What a run found in one source.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::cli) struct Found {
-    /// Records, with or without a price.
+    /// Records, with or without a price, and also those that contradict themselves.
     pub records: u64,
     /// Lines that are not in any known form, or broken.
     pub bad: u64,

@@ -78,7 +78,9 @@ impl Settled {
     fn note(&mut self, item: &Item) {
         match item {
             Item::Entry(_) | Item::Event(Event::Total(..) | Event::Begin(_)) => self.found.records += 1,
-            Item::Bad(_) => self.found.bad += 1,
+            Item::Bad(RecordError::Form(_)) => self.found.bad += 1,
+            // A record whose counts contradict each other is one all the same.
+            Item::Bad(_) => self.found.records += 1,
             Item::Event(_) => {}
         }
     }
