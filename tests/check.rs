@@ -261,7 +261,7 @@ fn ranges_that_bend_the_cost_still_add_up_to_what_plan_says() {
     let json = repo.json(0);
     assert!(factors(&json).contains(&"ranges"));
     assert!(json["parts"].as_array().unwrap().iter().all(|p| p["basis"] == "estimated"));
-    let plan = farebox(["plan", "--at", AT, "--format", "json"]).dir(repo.path()).run().code(0).json();
+    let plan = farebox(["plan", "--at", AT, "--format", "json"]).pinned().dir(repo.path()).run().code(0).json();
     assert_eq!(json["total_usd"], plan["total"]["expected_usd"]);
 }
 

@@ -328,7 +328,8 @@ fn each_record_is_priced_at_its_own_time() {
 
 #[test]
 fn the_machine_form_of_a_priced_record() {
-    let rows = usage_rows(&std::fs::read_to_string("data/examples/usage.jsonl").unwrap(), &[]);
+    let prices = ["--prices", "tests/data/prices/openai.yaml", "--prices", "tests/data/prices/anthropic.yaml"];
+    let rows = usage_rows(&std::fs::read_to_string("data/examples/usage.jsonl").unwrap(), &prices);
     let row = &rows[1];
     assert_eq!(
         (row["source"].as_str(), row["line"].as_u64(), row["status"].as_str()),

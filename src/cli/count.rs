@@ -15,13 +15,16 @@ use super::out::Out;
 use super::say;
 use super::shared::{OutputFlags, Setup, TableFlags};
 use super::verify::{self, Second};
-use super::work::{Choice, TextFlags, count_fields, warn_of};
+use super::work::{Choice, TextFlags, attached, count_fields, warn_of};
+use crate::calculator::attached::{Billing, billed_by};
 use crate::error::Error;
 use crate::input::lines::{Lines, text_field};
 use crate::input::text::{InputError, Source, read_blocks};
 use crate::input::walk::{Walked, hidden_files, source_files};
+use crate::period::Instant;
+use crate::pricing::Found;
 use crate::report::{Cell, Column, Format, Report, Tone, write_json_line};
-use crate::tokenizer::chat::{Framing, Template};
+use crate::tokenizer::chat::{self, Framing, Template};
 use crate::tokenizer::limit::{Limit, Place};
 use crate::tokenizer::parallel;
 use crate::tokenizer::{Basis, StreamCounter, TokenCount, Tokenizer, from_file};
@@ -97,6 +100,8 @@ pub(crate) struct Counting {
     tokenizer: Arc<dyn Tokenizer>,
     choice: Choice,
     model: Option<(String, String)>,
+    /// The card of that model, and the instant it is read at: which attachments have tokens at all.
+    card: Option<(Found, Instant)>,
     context_window: Option<u64>,
     /// What counts a second time.
     second: Option<Second>,
@@ -117,7 +122,7 @@ impl Counting {
         let tokenizer = if is_file { from_file(name)? } else { load(name)? };
         let choice = Choice { name: tokenizer.name().to_owned(), assumed: false };
         let requests = Requests::Framed(Box::default());
-        Ok(Counting { tokenizer, choice, model: None, context_window: None, second: None, requests })
+        Ok(Counting { tokenizer, choice, model: None, card: None, context_window: None, second: None, requests })
     }
 
     pub fn of_model(asked: &str, setup: &Setup) -> Result<Counting, Error> {
@@ -127,7 +132,8 @@ impl Counting {
         let context_window = found.model.info.context_window;
         let tokenizer = load(&choice.name)?;
         let requests = Requests::Framed(Box::default());
-        Ok(Counting { tokenizer, choice, model, context_window, second: None, requests })
+        let card = Some((found, setup.at));
+        Ok(Counting { tokenizer, choice, model, card, context_window, second: None, requests })
     }
 
     fn of_template(name: &str) -> Result<Counting, Error> {
@@ -138,6 +144,7 @@ impl Counting {
             tokenizer,
             choice,
             model: None,
+            card: None,
             context_window: None,
             second: None,
             requests: Requests::Template(template),
@@ -158,6 +165,23 @@ impl Counting {
                 "what an attachment costs depends on the model\n  help: give one, such as --model gpt-4o".into(),
             )),
         }
+    }
+
+    /// Refuses attachments that the model is not billed for in tokens: it cannot be sent them, or bills something else.
+    pub fn refuse_unbilled(&self, counted: &chat::Counted) -> Result<(), Error> {
+        let Some((found, at)) = &self.card else { return Ok(()) };
+        let Some(card) = found.model.rates_at(*at).or(found.model.rate_cards.last()) else { return Ok(()) };
+        for part in counted.attached.iter().map(attached) {
+            let billing = billed_by(&found.provider, &found.model, card, &part)
+                .map_err(|refusal| Error::Usage(refusal.to_string()))?;
+            if let Billing::Amount(meter) = billing {
+                let (id, name) = (found.full_id(), part.modality.name());
+                return Err(Error::Usage(format!(
+                    "{id} bills {name} by {meter}, not by tokens\n  help: `farebox estimate -m {id}` with the same attachment prices it"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// `provider/model`, or the tokenizer's name where no model was asked for.
@@ -295,6 +319,7 @@ impl Run<'_> {
             let mut counts = Vec::with_capacity(self.counting.len());
             for counting in self.counting {
                 let counted = counting.framing()?.count(&request)?;
+                counting.refuse_unbilled(&counted)?;
                 self.note(&format!("{name}: {}", counting.name()), &counted.notes);
                 counts.push((counted.count, None));
             }

@@ -10,7 +10,6 @@ use super::prices::known_provider;
 use super::shared::{OutputFlags, Setup, TableFlags, matched_note, table_json, table_line};
 use super::span::SpanFlags;
 use crate::calculator::estimate::{Span, Work, estimate};
-use crate::context::Context;
 use crate::error::Error;
 use crate::meter::Meter;
 use crate::money::Usd;
@@ -331,7 +330,7 @@ pub(crate) fn diff(args: &DiffArgs) -> Result<(), Error> {
 }
 
 fn workload_cost((head, card): &Card, input: Span, output: Span, requests: u64, at: Instant) -> Option<Usd> {
-    let work = Work { input, cache_read: 0, output, requests, context: Context::default() };
+    let work = Work { input, output, requests, ..Work::default() };
     estimate(head, card, &work, at).ok().map(|estimate| estimate.cost.total)
 }
 

@@ -109,7 +109,7 @@ fn below(folder: &Path) -> Walked {
             },
             Ok(meta) if meta.is_file() => walked.files.push(path),
             // Opening a named pipe would wait for a writer, and a device may never end.
-            Ok(_) => walked.skipped.push(InputError::NotAFile { path: path.display().to_string() }),
+            Ok(_) => walked.skipped.push(InputError::NotRegular { path: path.display().to_string() }),
             Err(error) => walked.skipped.extend(lost(&path, error)),
         }
     }

@@ -105,7 +105,7 @@ impl Places {
         let (mut met, mut others) = (false, BTreeMap::new());
         for error in walked.skipped {
             match error {
-                InputError::NotAFile { .. } | InputError::DeadLink { .. } => self.warnings.push(error.to_string()),
+                InputError::NotRegular { .. } | InputError::DeadLink { .. } => self.warnings.push(error.to_string()),
                 error => {
                     met = true;
                     self.failed.push(error);
