@@ -273,7 +273,7 @@ fn names_tokens(head: &[u8]) -> bool {
 }
 
 /// Whether standard input is a pipe, a socket or a file: something that was meant to be read. A terminal would wait for
-/// somebody to type, and a job without input has /dev/null.
+/// typing, and a job without input has /dev/null.
 #[cfg(unix)]
 fn something_is_piped() -> bool {
     use std::os::fd::AsFd;
