@@ -37,6 +37,7 @@ pub mod money;
 pub mod period;
 pub mod pricing;
 pub mod report;
+pub mod similar;
 pub mod tokenizer;
 pub mod usage;
 

@@ -46,10 +46,8 @@ pub(crate) fn accept(
     let known = raw.features.0.iter().any(|(name, _)| name.value == feature) || matches!(feature, "plan" | "*");
     if !known {
         let names = raw.features.0.iter().map(|(name, _)| name.value.as_str());
-        let near = crate::pricing::compile::nearest(feature, names.chain(["plan"]));
-        return Err(Error::Usage(format!(
-            "no feature is called {feature:?}\n  help: did you mean {near}? `plan` is the whole of it"
-        )));
+        let near = crate::similar::did_you_mean(feature, names.chain(["plan"]));
+        return Err(Error::Usage(format!("no feature is called {feature:?}\n  help: {near}`plan` is the whole of it")));
     }
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let entry = format!("{{feature: {}, reason: {}, until: {day}}}", quoted(feature), quoted(reason));

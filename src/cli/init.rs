@@ -145,7 +145,7 @@ fn asked(
             }
         }
     }
-    if let Some(found) = answers.0.get(1).and_then(|model| table.find(model, at).ok()) {
+    if let Some(found) = answers.0.get(1).and_then(|model| table.get(model, at)) {
         answers.0[1] = found.full_id();
     }
     Ok(answers.text())

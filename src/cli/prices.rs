@@ -164,10 +164,10 @@ fn list(args: &ListArgs) -> Result<(), Error> {
 /// The id of a provider that exists.
 pub(crate) fn known_provider(setup: &Setup, name: &str) -> Result<String, Error> {
     setup.table.provider(name).map(|head| head.id.clone()).ok_or_else(|| {
-        let near = crate::pricing::compile::nearest(name, setup.table.providers().iter().map(|h| h.id.as_str()));
-        Error::Usage(format!(
-            "no provider is called {name:?}\n  help: did you mean {near:?}? `farebox prices list` names them all"
-        ))
+        let known = setup.table.providers().iter();
+        let known = known.flat_map(|head| std::iter::once(&head.id).chain(&head.names)).map(String::as_str);
+        let near = crate::similar::did_you_mean(name, known);
+        Error::Usage(format!("no provider is called {name:?}\n  help: {near}`farebox prices list` names them all"))
     })
 }
 

@@ -131,7 +131,7 @@ fn with_price_file(args: &Args, setup: &Setup) -> Result<(Report, usize), Error>
     let providers = args.provider.iter().map(|p| known_provider(setup, p)).collect::<Result<Vec<_>, _>>()?;
     // A card of an overlay may build on the one of the table.
     let known = |provider: &str, id: &str| {
-        let found = setup.table.find(&format!("{provider}/{id}"), setup.at).ok()?;
+        let found = setup.table.get(&format!("{provider}/{id}"), setup.at)?;
         Some((*found.model).clone())
     };
     let (theirs, problems) = compile(&files, Use::Overlay, &known);
@@ -149,7 +149,7 @@ fn with_price_file(args: &Args, setup: &Setup) -> Result<(Report, usize), Error>
     let cards = theirs.iter().flat_map(|provider| provider.models.iter().map(|card| (&provider.head, card)));
     for (head, card) in cards.filter(|(head, _)| providers.is_empty() || providers.contains(&head.id)) {
         let id = format!("{}/{}", head.id, card.id);
-        let Ok(ours) = setup.table.find(&id, setup.at) else { continue };
+        let Some(ours) = setup.table.get(&id, setup.at) else { continue };
         let (Some(there), Some(here)) = (card.rates_at(setup.at), ours.model.rates_at(setup.at)) else { continue };
         compared += 1;
         for change in diff::changes_between(Some(here), Some(there)) {

@@ -72,15 +72,21 @@ pub(crate) struct Args {
     /// Kind of text where the log holds none: english, technical, code, data or a language; repeatable
     #[arg(long, value_name = "CLASS")]
     text_class: Vec<String>,
+    /// Provider of records that do not name theirs
+    #[arg(long, value_name = "PROVIDER")]
+    provider: Option<String>,
+    /// Price every record, as it was, at this provider, whatever it names
+    #[arg(long, value_name = "PROVIDER")]
+    force_provider: Option<String>,
+    /// Price every record, as it was, as this model, whatever it names
+    #[arg(long, value_name = "MODEL")]
+    force_model: Option<String>,
     /// Read every line as this dialect; claude-code, codex and opencode find their own files when none are given
     #[arg(long, value_name = "DIALECT")]
     from: Option<Dialect>,
     /// Columns of a table, as ours=theirs: model=Name,input_tokens="Prompt tokens"; repeatable
     #[arg(long, value_name = "OURS=THEIRS", value_delimiter = ',', value_parser = column)]
     columns: Vec<(String, String)>,
-    /// Who billed records that do not say
-    #[arg(long, value_name = "PROVIDER")]
-    provider: Option<String>,
     #[command(flatten)]
     span: SpanFlags,
     /// Time zone of the days of --since and --until: a name such as Europe/Berlin, an offset, or local [default: UTC]
@@ -117,6 +123,9 @@ fn percents(text: &str) -> Result<RangeInclusive<u32>, String> {
 
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     let setup = args.prices.setup()?;
+    for provider in args.provider.iter().chain(&args.force_provider) {
+        super::prices::known_provider(&setup, provider)?;
+    }
     let classes = classes(&args)?;
     if args.is_no_change() {
         return Err(Error::Usage("what if what?\n  help: give --switch FROM=TO, --model MODEL, --batch, --service-tier TIER, --cache-hits PERCENT, --no-cache, --answers LOW..HIGH or --at DATE".into()));
@@ -266,7 +275,7 @@ struct Target {
 impl Target {
     fn of(from: &str, to: &str, setup: &Setup) -> Result<Target, Error> {
         setup.find(to)?;
-        let from_id = setup.find(from).ok().map(|found| found.full_id());
+        let from_id = setup.table.get(from, setup.at).map(|found| found.full_id());
         Ok(Target { from: from.to_owned(), from_id, to: to.to_owned() })
     }
 
@@ -352,12 +361,22 @@ impl<'a> Run<'a> {
 
     fn entry(&mut self, entry: &Entry) -> Result<(), Refused> {
         let Question { args, setup, .. } = self.question;
-        let pricing = Pricing { setup, reprice: false, provider: args.provider.as_deref(), model: None };
+        let pricing = Pricing {
+            setup,
+            reprice: false,
+            provider: args.provider.as_deref(),
+            model: None,
+            force_provider: args.force_provider.as_deref(),
+            force_model: args.force_model.as_deref(),
+        };
         let outcome = pricing.outcome(entry, &mut self.lookup);
         let at = outcome.at;
         let was = match outcome.verdict {
             Verdict::Priced(priced) => priced,
-            Verdict::Refused(refused) => return Err((PAST, refused.status, refused.reason)),
+            Verdict::Refused(mut refused) => {
+                refused.explain(&mut self.lookup);
+                return Err((PAST, refused.status, refused.reason));
+            }
             Verdict::Free(..) | Verdict::Charge(_) => {
                 self.free += 1;
                 return Ok(());
@@ -366,7 +385,7 @@ impl<'a> Run<'a> {
         let past = &*was.found;
         *self.held.entry(past.full_id()).or_default() += 1;
         let other_at = if args.prices.table.at.is_some() { setup.at } else { at };
-        let model = entry.model.as_deref().unwrap_or_default();
+        let model = outcome.model.as_deref().unwrap_or_default();
         let other = match self.target(model, past) {
             Some(target) => {
                 let found = self.lookup.find(None, &target.to, &entry.context, other_at);

@@ -60,12 +60,18 @@ pub(crate) struct Args {
     /// Columns of a table, as ours=theirs: model=Name,input_tokens="Prompt tokens"; repeatable
     #[arg(long, value_name = "OURS=THEIRS", value_delimiter = ',', value_parser = column)]
     columns: Vec<(String, String)>,
-    /// Who billed records that do not say
+    /// Provider of records that do not name theirs
     #[arg(long, value_name = "PROVIDER")]
     provider: Option<String>,
-    /// The model of records that do not name theirs
+    /// Model of records that do not name theirs
     #[arg(long, short = 'm', value_name = "MODEL")]
     model: Option<String>,
+    /// Price every record at this provider, whatever it names
+    #[arg(long, value_name = "PROVIDER")]
+    force_provider: Option<String>,
+    /// Price every record as this model, whatever it names
+    #[arg(long, value_name = "MODEL")]
+    force_model: Option<String>,
     /// Group by; repeatable, or several with commas between them [default: model]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT")]
     by: Vec<By>,
@@ -129,6 +135,9 @@ impl Args {
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     args.refuse_what_does_nothing()?;
     let setup = args.prices.setup()?;
+    for provider in args.provider.iter().chain(&args.force_provider) {
+        super::prices::known_provider(&setup, provider)?;
+    }
     let zone = view::zone_of(args.timezone.as_deref())?;
     let span = args.span.period(&zone)?;
     let places = places(&args.files, args.from, !args.follow)?;
@@ -142,6 +151,8 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
             reprice: args.reprice,
             provider: args.provider.as_deref(),
             model: args.model.as_deref(),
+            force_provider: args.force_provider.as_deref(),
+            force_model: args.force_model.as_deref(),
         },
         view: &view,
         rows: args.output.format == Format::Jsonl,

@@ -115,16 +115,23 @@ impl<'s> Desk<'s> {
         self.settle(source, line, outcome, settled);
     }
 
-    fn settle(&mut self, source: &str, line: u64, outcome: Outcome, settled: &mut Settled) {
+    fn settle(&mut self, source: &str, line: u64, mut outcome: Outcome, settled: &mut Settled) {
         if !self.totals.add(&outcome, self.run.view, &self.run.pricing) {
             return;
         }
         if self.run.rows {
+            if let Verdict::Refused(refused) = &mut outcome.verdict {
+                refused.explain(&mut self.lookup);
+            }
             let row = machine(source, line, &outcome, self.run.pricing.setup);
             // Writing to a vector does not fail.
             let _ = write_json_line(&row, &mut settled.rows);
-        } else if let Outcome { verdict: Verdict::Refused(refused), .. } = outcome {
-            settled.warn(line, || format!("{}: {}", refused.status, refused.reason));
+        } else if let Outcome { verdict: Verdict::Refused(mut refused), .. } = outcome {
+            let lookup = &mut self.lookup;
+            settled.warn(line, || {
+                refused.explain(lookup);
+                format!("{}: {}", refused.status, refused.reason)
+            });
         }
     }
 }
