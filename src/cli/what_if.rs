@@ -60,16 +60,16 @@ pub(crate) struct Args {
     /// Send everything through this queue, such as flex or priority
     #[arg(long, value_name = "TIER")]
     service_tier: Option<String>,
-    /// Read so many percent of each prompt from the cache
+    /// Share of each prompt that is read from the cache, in percent
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     cache_hits: Option<u8>,
     /// Cache nothing
     #[arg(long, conflicts_with = "cache_hits")]
     no_cache: bool,
-    /// How long answers are there, in percent of what they were: 80..150
+    /// Length of answers on the other model, in percent of what they were: 80..150
     #[arg(long, value_name = "LOW..HIGH", value_parser = percents, default_value = "100..100")]
     answers: RangeInclusive<u32>,
-    /// What the text is like where the log holds none: english, technical, code, data or a language; repeatable
+    /// Kind of text where the log holds none: english, technical, code, data or a language; repeatable
     #[arg(long, value_name = "CLASS")]
     text_class: Vec<String>,
     /// Provider of records that do not name theirs
@@ -175,7 +175,7 @@ fn classes(args: &Args) -> Result<Vec<String>, Error> {
             let mut known = known.clone();
             known.dedup();
             let known = known.join(", ");
-            return Err(Error::Usage(format!("no class of text is called {class:?}\n  help: it is one of {known}")));
+            return Err(Error::Usage(format!("no class of text is called {class:?}\n  help: write one of {known}")));
         }
     }
     Ok(if args.text_class.is_empty() { USUAL.map(str::to_owned).to_vec() } else { args.text_class.clone() })
@@ -449,7 +449,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// What the log holds, for somebody who asked for something else.
+    /// The models that the log holds, and which of them a switch may have meant.
     fn holds(&self, from: &str, to: &str) -> String {
         const SHOWN: usize = 5;
         let mut held: Vec<_> = self.held.iter().collect();
@@ -719,7 +719,7 @@ fn counter(choice: &Choice) -> Result<impl Fn(&str) -> TokenCount, String> {
     })
 }
 
-/// Texts that a ratio is measured on, at most; each has at least so many bytes, since short ones say little.
+/// Maximum number of texts that a ratio is measured on, and the bytes that each has at least: short ones say little.
 const MOST_TEXTS: usize = 200;
 const LEAST_BYTES: usize = 400;
 /// How much of each file is looked at for them.
