@@ -30,6 +30,8 @@ pub mod context;
 pub mod conversation;
 pub mod error;
 pub mod input;
+#[cfg(test)]
+mod laws;
 pub mod meter;
 pub mod money;
 pub mod period;

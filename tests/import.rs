@@ -38,8 +38,20 @@ fn a_file_for_one_provider_prices_a_request() {
     std::fs::write(&file, &yaml.stdout).unwrap();
     let model = "openrouter/bytedance-seed/seed-2.0-code";
     let run = |tokens: &str| {
-        let args =
-            ["estimate", "--input-tokens", tokens, "--output-tokens", "0", "-m", model, "--format", "json", "--prices"];
+        let args = [
+            "estimate",
+            "--input-tokens",
+            tokens,
+            "--output-tokens",
+            "0",
+            "-m",
+            model,
+            "--format",
+            "json",
+            "--at",
+            "2026-11-22",
+            "--prices",
+        ];
         farebox(args).arg(&file).run().code(0).json()["rows"][0]["total_usd"].as_str().map(str::to_owned)
     };
     // "0.0000005" a token up to 128,000 tokens, "0.000001" beyond.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::out::Out;
 use super::prices_time::{ChangesArgs, DiffArgs, HistoryArgs, StaleArgs, changes, diff, history, stale};
-use super::shared::{OutputFlags, PriceFlags, Setup, matched_note, read_price_file, table_json, table_line};
+use super::shared::{OutputFlags, Setup, TableFlags, matched_note, read_price_file, table_json, table_line};
 use super::{say, shared};
 use crate::error::Error;
 use crate::meter::{Meter, Unit};
@@ -78,7 +78,7 @@ struct ListArgs {
     #[arg(long)]
     retired: bool,
     #[command(flatten)]
-    prices: PriceFlags,
+    prices: TableFlags,
     #[command(flatten)]
     output: OutputFlags,
 }
@@ -244,7 +244,7 @@ struct ShowArgs {
     #[arg(long)]
     all: bool,
     #[command(flatten)]
-    prices: PriceFlags,
+    prices: TableFlags,
     #[command(flatten)]
     output: OutputFlags,
 }
@@ -367,7 +367,7 @@ struct LintArgs {
     #[arg(long, value_name = "DAYS", default_value_t = 90)]
     max_age: u32,
     #[command(flatten)]
-    prices: PriceFlags,
+    prices: TableFlags,
     #[command(flatten)]
     output: OutputFlags,
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::prices::known_provider;
 use super::prices_import::{comparison_report, database_notes, unreadable};
-use super::shared::{OutputFlags, PriceFlags, Setup, price_error, read_price_file, table_json, table_line};
+use super::shared::{OutputFlags, Setup, TableFlags, price_error, read_price_file, table_json, table_line};
 use crate::error::Error;
 use crate::pricing::card::{Price, Rate};
 use crate::pricing::compile::{Use, compile};
@@ -47,7 +47,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PERCENT", default_value = "0%", value_parser = tolerance)]
     tolerance: Decimal,
     #[command(flatten)]
-    prices: PriceFlags,
+    prices: TableFlags,
     #[command(flatten)]
     output: OutputFlags,
 }

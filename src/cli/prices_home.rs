@@ -49,7 +49,7 @@ fn is_plain(id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::shared::PriceFlags;
+    use crate::cli::shared::TableFlags;
 
     /// Made-up models; the dates alone matter.
     #[test]
@@ -63,7 +63,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("acme.yaml");
         std::fs::write(&path, text).unwrap();
-        let flags = PriceFlags { at: Some("2026-07-01".into()), overlays: vec![path], ..PriceFlags::default() };
+        let flags = TableFlags { at: Some("2026-07-01".into()), overlays: vec![path], ..TableFlags::default() };
         let setup = flags.setup().unwrap();
         let own = setup.find("acme/own").unwrap();
         let mut found: Vec<String> = sisters(&setup, &own, 0).iter().map(|found| found.model.id.clone()).collect();

@@ -674,7 +674,9 @@ fn explain(error: &serde_saphyr::Error) -> Explained {
 }
 
 /// What a count that is none is called.
-pub(crate) const NO_WHOLE_NUMBER: &str = "this is no whole number in digits";
+pub(crate) const NO_WHOLE_NUMBER: &str = "this is not a whole number";
+/// How a whole number is written.
+pub(crate) const WHOLE_NUMBER_HELP: &str = "write digits only, such as 12";
 
 /// The errors that mean the same in every file of ours.
 pub(crate) fn explain_shape(error: &serde_saphyr::Error) -> Explained {
@@ -692,7 +694,9 @@ pub(crate) fn explain_shape(error: &serde_saphyr::Error) -> Explained {
             ("repeated-key", format!("the key `{key}` stands here a second time"), Some(help.into()))
         }
         Error::NullIntoString { .. } => ("invalid-yaml", "a text is missing here".into(), None),
-        Error::InvalidScalar { ty: "u64" | "u32", .. } => ("invalid-yaml", NO_WHOLE_NUMBER.into(), None),
+        Error::InvalidScalar { ty: "u64" | "u32", .. } => {
+            ("invalid-yaml", NO_WHOLE_NUMBER.into(), Some(WHOLE_NUMBER_HELP.into()))
+        }
         Error::Unexpected { expected, .. } => {
             let needed = match *expected {
                 "mapping start" => "a map of keys",

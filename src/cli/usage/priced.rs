@@ -316,12 +316,12 @@ fn times(at: Instant, until: Option<Instant>) -> impl Iterator<Item = Instant> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::shared::PriceFlags;
+    use crate::cli::shared::TableFlags;
 
     /// A log may name a million models that nobody knows, and 20 warnings are shown.
     #[test]
     fn a_refusal_has_suggestions_only_once_it_is_explained() {
-        let setup = PriceFlags { at: Some("2026-03-01".into()), ..PriceFlags::default() }.setup().unwrap();
+        let setup = TableFlags { at: Some("2026-03-01".into()), ..TableFlags::default() }.setup().unwrap();
         let pricing = Pricing {
             setup: &setup,
             reprice: false,

@@ -135,7 +135,7 @@ impl FeatureReader<'_> {
     /// Instructions, tools, and one prompt for each row of the dataset.
     fn texts(&mut self, raw: &RawFeature) -> (Vec<Part>, Vec<Part>, Vec<Vec<Part>>) {
         let reader = &mut *self.reader;
-        let constants: Row = raw.variables.0.iter().map(|(name, v)| (name.value.clone(), v.clone())).collect();
+        let constants: Row = raw.variables.0.iter().map(|(name, v)| (name.value.as_str().into(), v.clone())).collect();
         let mut pieces = |text: &Option<At<_>>| text.as_ref().map(|t| reader.pieces(t)).unwrap_or_default();
         let (system, tools, prompt) = (pieces(&raw.system), pieces(&raw.tools), pieces(&raw.prompt));
         let dataset = raw.dataset.as_ref().map(|d| reader.dataset(d));
