@@ -10,10 +10,12 @@ use super::work::Choice;
 use crate::calculator::Refusal;
 use crate::calculator::attached::Attached;
 use crate::calculator::estimate::Span;
+use crate::context::Context;
 use crate::conversation::Conversation;
 use crate::error::Error;
 use crate::input::text::Source;
 use crate::pricing::Found;
+use crate::pricing::lookup::Lookup;
 use crate::tokenizer::chat::Framing;
 
 /// What became of the requests.
@@ -35,7 +37,16 @@ pub(crate) fn price_requests(
 ) -> Result<Requests, Error> {
     let mut requests = Requests::default();
     for source in sources {
-        let mut file = File { rows: Vec::new(), source, flags, setup, quiet, batch: 0, notes: Vec::new() };
+        let mut file = File {
+            rows: Vec::new(),
+            source,
+            flags,
+            setup,
+            quiet,
+            batch: 0,
+            notes: Vec::new(),
+            lookup: Lookup::new(&setup.table),
+        };
         for found in models {
             file.row(found)?;
         }
@@ -66,6 +77,8 @@ struct File<'f> {
     batch: u64,
     /// What was said already.
     notes: Vec<String>,
+    /// What the ids of the requests mean: most name the same few.
+    lookup: Lookup<'f>,
 }
 
 /// A model and the sum of its requests.
@@ -91,7 +104,8 @@ impl File<'_> {
         let rows = if by_own_name {
             let model = request.model.as_deref();
             let model = model.ok_or("the request names no model\n  help: give one, such as --model gpt-4o")?;
-            let found = self.setup.find(model).map_err(|error| error.to_string())?;
+            let found = self.lookup.find(None, model, &Context::default(), self.setup.at);
+            let found = found.map_err(|error| error.to_string())?;
             let at = self.row(&found).map_err(|error| error.to_string())?;
             at..at + 1
         } else {
