@@ -11,9 +11,11 @@ use crate::calculator::Refusal;
 use crate::calculator::attached::Attached;
 use crate::calculator::estimate::Span;
 use crate::calculator::limits::grouped;
+use crate::context::Context;
 use crate::conversation::Conversation;
 use crate::error::Error;
 use crate::pricing::Found;
+use crate::pricing::lookup::Lookup;
 use crate::tokenizer::chat::Framing;
 
 /// What became of the requests.
@@ -48,8 +50,16 @@ pub(crate) fn price_requests(
     let mut requests = Requests::default();
     for input in inputs {
         let source = input.name.clone();
-        let tally = Tally::default();
-        let mut file = File { rows: Vec::new(), source: source.clone(), flags, setup, quiet, tally, notes: Vec::new() };
+        let mut file = File {
+            rows: Vec::new(),
+            source: source.clone(),
+            flags,
+            setup,
+            quiet,
+            tally: Tally::default(),
+            notes: Vec::new(),
+            lookup: Lookup::new(&setup.table),
+        };
         for found in models {
             file.row(found)?;
         }
@@ -80,6 +90,8 @@ struct File<'f> {
     tally: Tally,
     /// What was said already.
     notes: Vec<String>,
+    /// What the ids of the requests mean: most name the same few.
+    lookup: Lookup<'f>,
 }
 
 /// A model and the sum of its requests.
@@ -105,7 +117,8 @@ impl File<'_> {
         let rows = if by_own_name {
             let model = request.model.as_deref();
             let model = model.ok_or("the request names no model\n  help: give one, such as --model gpt-4o")?;
-            let found = self.setup.find(model).map_err(|error| error.to_string())?;
+            let found = self.lookup.find(None, model, &Context::default(), self.setup.at);
+            let found = found.map_err(|error| error.to_string())?;
             let at = self.row(&found).map_err(|error| error.to_string())?;
             at..at + 1
         } else {
