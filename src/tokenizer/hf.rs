@@ -28,7 +28,7 @@ use crate::files;
 const SPACE_RUN: usize = 500_000;
 
 /// The largest `tokenizer.json` that is read: 128 MiB. The largest that was published has 65 MB.
-const LARGEST: u64 = 128 << 20;
+pub(super) const LARGEST: u64 = 128 << 20;
 
 /// Characters of a word up to which WordPiece may look for its pieces, in the square of them; published files say 100.
 const LONGEST_WORD: u64 = 1_000;

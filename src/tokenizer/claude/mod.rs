@@ -226,6 +226,39 @@ mod tests {
     }
 
     #[test]
+    fn monotonous_text_takes_no_more_work_than_prose() {
+        let work = |generation, text: &str| {
+            vocab::WORK.set(0);
+            assert!(Claude::shared(generation).count(text).tokens > 0);
+            vocab::WORK.get()
+        };
+        let long = |unit: &str| unit.repeat((1 << 17) / unit.len());
+        let prose = long(include_str!("../../../data/prompts/tutor.txt"));
+        for generation in [&V3, &V4_7] {
+            // At most six times the steps of prose; in the square of the text it would be thousands.
+            let limit = 10 * work(generation, &prose);
+            for unit in [
+                "a",
+                "A",
+                " ",
+                "\n",
+                ".",
+                "-",
+                "\u{5b57}",
+                "7",
+                "\u{301}",
+                "e\u{301}",
+                "0123456789",
+                " \n",
+                "\u{1f44d}",
+            ] {
+                let took = work(generation, &long(unit));
+                assert!(took <= limit, "{} {unit:?}: {took} steps, {limit} at most", generation.name);
+            }
+        }
+    }
+
+    #[test]
     fn what_a_space_follows_at_a_border_is_a_word() {
         let letters = (0..=0xffff).filter_map(char::from_u32);
         for c in letters.filter(|c| cut::is_border(*c, ' ', Cuts::Words)) {
