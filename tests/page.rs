@@ -126,7 +126,7 @@ fn a_browser_shows_the_numbers_of_the_json_in_light_dark_and_print() {
         let charts = seen["charts"].as_array().unwrap();
         assert_eq!(charts.len(), 4);
         for chart in charts {
-            assert!(number(&chart["box"]["height"]) > 40.0 && number(&chart["marks"]) >= 2.0, "{chart}");
+            assert!(number(&chart["box"]["height"]) > 20.0 && number(&chart["marks"]) >= 2.0, "{chart}");
             for text in chart["texts"].as_array().unwrap() {
                 let room = (number(&chart["box"]["left"]) - 1.0, number(&chart["box"]["right"]) + 1.0);
                 assert!(room.0 <= number(&text["left"]) && number(&text["right"]) <= room.1, "{text} is cut off");
