@@ -31,11 +31,14 @@ pub mod conversation;
 pub mod error;
 mod files;
 pub mod input;
+#[cfg(test)]
+mod laws;
 pub mod meter;
 pub mod money;
 pub mod period;
 pub mod pricing;
 pub mod report;
+pub mod similar;
 pub mod tokenizer;
 pub mod usage;
 

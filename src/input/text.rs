@@ -2,7 +2,7 @@
 //!
 //! Bytes that are not UTF-8 become U+FFFD exactly as [`String::from_utf8_lossy`] of the whole would have it, wherever
 //! the blocks happen to end, and the reader says how many and where. A byte-order mark is text like any other. Begin at
-//! [`read_blocks`]; [`walk`] turns what a user named into files.
+//! [`read_blocks`]; [`walk`](super::walk) turns what a user named into files.
 
 use std::fs::File;
 use std::io::{self, Cursor, Read};
@@ -116,12 +116,36 @@ pub enum InputError {
         pattern: String,
     },
     /// A folder with nothing in it that is looked for.
-    #[error("{path}: no file in this folder is called like {wanted}\n  help: name the files themselves")]
+    #[error("{path}: {what}\n  help: {help}")]
     Nothing {
         /// The folder, as the user named it.
         path: String,
-        /// What files are looked for, for people.
-        wanted: String,
+        /// What the folder holds instead, for people.
+        what: String,
+        /// The next step.
+        help: String,
+    },
+    /// A file without usage.
+    #[error("{path}: {what}\n  help: {help}")]
+    NoUsage {
+        /// The file, as the user named it.
+        path: String,
+        /// What it holds instead, for people.
+        what: String,
+        /// The next step.
+        help: String,
+    },
+    /// A named pipe, a socket or a device in a folder.
+    #[error("{path}: skipped: it is not a regular file\n  help: to read a named pipe, name it itself")]
+    NotRegular {
+        /// The path.
+        path: String,
+    },
+    /// A link in a folder that leads to nothing.
+    #[error("{path}: skipped: the link leads nowhere")]
+    DeadLink {
+        /// The link.
+        path: String,
     },
     /// The system refuses.
     #[error("{path}: cannot be read: {error}")]
@@ -151,6 +175,7 @@ impl InputError {
                 | InputError::Binary { .. }
                 | InputError::NoMatch { .. }
                 | InputError::Nothing { .. }
+                | InputError::NoUsage { .. }
         )
     }
 }
@@ -349,33 +374,6 @@ impl Decoder {
     }
 }
 
-/// The files that a path means: itself, every file below a folder (ignore rules respected, hidden files left out), or
-/// every file that a pattern matches. In one order on every machine.
-///
-/// # Errors
-/// [`InputError`] where there is nothing of that name.
-pub fn walk(path: &Path) -> Result<Vec<PathBuf>, InputError> {
-    let shown = path.to_string_lossy();
-    if path.exists() || !shown.contains(['*', '?', '[']) {
-        return if path.is_dir() { Ok(below(path)) } else { Ok(vec![path.to_owned()]) };
-    }
-    let no_match = || InputError::NoMatch { pattern: shown.clone().into_owned() };
-    let pattern =
-        globset::GlobBuilder::new(&shown).literal_separator(true).build().map_err(|_| no_match())?.compile_matcher();
-    let fixed: PathBuf =
-        path.components().take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '['])).collect();
-    let start = if fixed.as_os_str().is_empty() { Path::new(".") } else { &fixed };
-    let named = |file: &PathBuf| pattern.is_match(file.strip_prefix("./").unwrap_or(file));
-    let files: Vec<PathBuf> = below(start).into_iter().filter(named).collect();
-    if files.is_empty() { Err(no_match()) } else { Ok(files) }
-}
-
-fn below(folder: &Path) -> Vec<PathBuf> {
-    let walk = ignore::WalkBuilder::new(folder).require_git(false).sort_by_file_path(Path::cmp).build();
-    let is_file = |entry: &ignore::DirEntry| entry.file_type().is_some_and(|kind| kind.is_file());
-    walk.filter_map(Result::ok).filter(is_file).map(ignore::DirEntry::into_path).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -419,23 +417,5 @@ mod tests {
         let (text, report) = decoded(b"caf\xe9 cr\xe8me", &[4]);
         assert_eq!(text, "caf\u{FFFD} cr\u{FFFD}me");
         assert_eq!(report.note().unwrap(), "not UTF-8 in 2 places, the first at byte 3: counted as U+FFFD");
-    }
-
-    #[test]
-    fn a_folder_gives_its_files_without_the_ignored_ones() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = |name: &str| {
-            let path = dir.path().join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(&path, "x").unwrap();
-        };
-        ["b.txt", "a/c.txt", "a/d.log", ".hidden"].into_iter().for_each(file);
-        std::fs::write(dir.path().join(".gitignore"), "*.log\n").unwrap();
-        let names = |files: Vec<PathBuf>| -> Vec<String> {
-            files.iter().map(|f| f.strip_prefix(dir.path()).unwrap().to_string_lossy().replace('\\', "/")).collect()
-        };
-        assert_eq!(names(walk(dir.path()).unwrap()), ["a/c.txt", "b.txt"]);
-        assert_eq!(names(walk(&dir.path().join("*/*.txt")).unwrap()), ["a/c.txt"]);
-        assert!(matches!(walk(&dir.path().join("*.md")), Err(InputError::NoMatch { .. })));
     }
 }

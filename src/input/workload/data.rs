@@ -10,9 +10,9 @@ use super::raw::{RawDataset, RawSamples, RawSource, RawText};
 use super::read::Reader;
 use crate::calculator::workload::Part;
 use crate::input::text::InputError;
-use crate::pricing::compile::nearest;
 use crate::pricing::problem::Place;
 use crate::pricing::yaml::At;
+use crate::similar::did_you_mean;
 
 /// The most text that the files of one workload and its filled prompts may have together: 1 GiB.
 ///
@@ -146,8 +146,8 @@ impl Reader {
         if names.contains(&column.value.as_str()) {
             return Some(());
         }
-        let near = nearest(&column.value, names.iter().copied());
-        let help = format!("did you mean {near:?}? The columns are {}", names.join(", "));
+        let near = did_you_mean(&column.value, names.iter().copied());
+        let help = format!("{near}The columns are {}", names.join(", "));
         self.object("column", column.place, format!("the file has no column {:?}", column.value), help);
         None
     }
@@ -188,8 +188,8 @@ impl Reader {
                                     "give it a value: variables: {name: …}, or a dataset with that column".to_owned()
                                 }
                                 false => format!(
-                                    "did you mean {:?}? give it under variables, or as a column of the dataset",
-                                    nearest(&missing, known.into_iter())
+                                    "{}give it under variables, or as a column of the dataset",
+                                    did_you_mean(&missing, known)
                                 ),
                             };
                             if !self.problems.iter().any(|p| p.place == *place && p.code == "variable") {

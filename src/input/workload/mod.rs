@@ -19,9 +19,9 @@ use jiff::civil::Date;
 
 use crate::calculator::workload::Workload;
 use crate::input::text::{InputError, read_regular};
-use crate::pricing::compile::nearest;
 use crate::pricing::problem::Problem;
 use crate::pricing::yaml::{Explained, NO_WHOLE_NUMBER, WHOLE_NUMBER_HELP, explain_shape, problem_of};
+use crate::similar::did_you_mean;
 pub use feature::mean_of;
 use raw::RawWorkload;
 
@@ -96,8 +96,8 @@ fn explain(error: &serde_saphyr::Error) -> Explained {
             ("unknown-key", message, Some(quantity::NUMBERS_HELP.into()))
         }
         Error::SerdeUnknownField { field, expected, .. } => {
-            let near = nearest(field, expected.iter().copied());
-            let help = format!("did you mean `{near}`? The keys here are {}", expected.join(", "));
+            let near = did_you_mean(field, expected.iter().copied());
+            let help = format!("{near}The keys here are {}", expected.join(", "));
             ("unknown-key", format!("no key is called {field:?} here"), Some(help))
         }
         Error::Message { msg, .. } => match msg.split_once("\n  help: ") {
