@@ -1,8 +1,8 @@
 //! Counts with byte-pair encoding: of all neighbouring tokens that together are a token, the pair of the lowest rank
 //! is joined, the leftmost first, until no pair is left.
 //!
-//! [`ByteLevel`] is a [`Tokenizer`] that normalises a text, splits it ([`pretokenize`](super::pretokenize)) and merges
-//! the bytes of every piece, which [`fast`](super::fast) does for all vocabularies that it can lay out. Only counts come
+//! [`ByteLevel`] is a [`Tokenizer`] that normalises a text, splits it ([`pretokenize`]) and merges
+//! the bytes of every piece, which [`fast`] does for all vocabularies that it can lay out. Only counts come
 //! out: no ids are kept anywhere.
 //!
 //! Joining by the rank of the *joined* token is what tiktoken does. A list of merges, as Hugging Face has it, gives the
