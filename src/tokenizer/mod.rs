@@ -14,6 +14,7 @@
 //! * no input makes it panic, and a stream of any length is counted in flat memory: at most [`cut::STRETCH`] bytes of
 //!   it are held at a time.
 
+mod bounded;
 pub mod bpe;
 pub mod chat;
 #[cfg(feature = "claude")]
