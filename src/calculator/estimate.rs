@@ -184,8 +184,8 @@ impl<'a> Bill<'a> {
         let parts = parts.collect::<Result<Vec<_>, Refusal>>()?;
         let sold = Sold { head, model, card };
         let made = sold.made(work)?;
-        if work.text(|span| span.high) > 0 && parts.is_empty() {
-            sold.refuse_text_alone(&made)?;
+        if work.text(|span| span.high) > 0 {
+            sold.refuse_text(&made, parts.is_empty())?;
         }
         Ok(Bill { head, model, work, at, card, parts, made })
     }

@@ -20,11 +20,11 @@ pub enum Caching {
     AsItWas,
     /// Nothing is cached: every prompt token is plain input.
     Never,
-    /// So many percent of each prompt are read from the cache, and nothing is written: what writes cost is not known.
+    /// This percentage of each prompt is read from the cache, and nothing is written: what writes cost is not known.
     Hits(u8),
 }
 
-/// What is other than it was.
+/// What differs from what was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Switch {
     /// Whether the answers are another model's.
@@ -39,7 +39,7 @@ pub struct Switch {
     pub caching: Caching,
     /// The request is sent in a batch.
     pub batch: bool,
-    /// The queue that it stands in.
+    /// The queue that it is sent to.
     pub service_tier: Option<String>,
 }
 

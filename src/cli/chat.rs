@@ -12,7 +12,7 @@ use crate::input::lines::Lines;
 use crate::input::media::{Kind, named};
 use crate::input::text::Source;
 
-/// Attachments beside the text.
+/// Attachments next to the text.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Attachments")]
 pub(crate) struct MediaFlags {
