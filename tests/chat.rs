@@ -1,6 +1,8 @@
 //! Requests: their counts against references, their forms, their attachments, and what is wrong with bad ones.
 //! `tests/data/chat/README.md` says where each file is from.
 
+#[path = "support/laws.rs"]
+mod laws;
 mod support;
 
 use farebox::conversation::{Conversation, Media};
@@ -261,7 +263,7 @@ fn broken_attachments_are_named() {
 }
 
 proptest::proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(300))]
+    #![proptest_config(laws::cases(300))]
     #[test]
     fn damaged_attachments_are_errors_or_sizes(
         damage in proptest::collection::vec((proptest::prelude::any::<proptest::sample::Index>(), 0_u8..), 1..12),

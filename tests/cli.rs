@@ -533,7 +533,7 @@ fn an_unknown_model_is_named_with_suggestions_and_never_priced() {
         assert_eq!(ran.stdout, "", "{command}");
     }
     farebox(["prices", "show", "anthropic/claude-sonet-4-6"]).run().code(2).says("anthropic/claude-sonnet-4-6");
-    farebox(["prices", "list", "--provider", "antropic"]).run().code(2).says("did you mean \"anthropic\"");
+    farebox(["prices", "list", "--provider", "antropic"]).run().code(2).says("did you mean `anthropic`?");
 }
 
 #[test]

@@ -118,7 +118,7 @@ fn what_has_no_place_in_a_price_file_is_listed() {
 fn mistakes_say_the_next_step() {
     let import = |more: &[&str]| farebox(["prices", "import"].into_iter().chain(more.iter().copied()));
     import(&[&path("openrouter"), "--provider", "openai"]).run().code(2).says("help: it lists openrouter");
-    import(&[&path("litellm"), "--provider", "opnai"]).run().code(2).says("did you mean \"openai\"?");
+    import(&[&path("litellm"), "--provider", "opnai"]).run().code(2).says("did you mean `openai`?");
     import(&[&path("litellm"), "--from", "openrouter"]).run().code(2).says("not of the form of openrouter");
     import(&["-"]).input("<html>").run().code(2).says("it looks like a web page");
     import(&["-"]).input("{\"a\": 1}").run().code(2).says("litellm, genai-prices, models-dev, openrouter, llm-prices");

@@ -258,7 +258,7 @@ fn a_bad_workload_names_the_line_and_the_way_out() {
         ),
         ("negative", with("    reasoning: -5\n"), ":10:", &["negative"]),
         ("unknown weekday", with("calendar: {weekdays: mon-frei}\n"), ":10:", &["names no days", "mon-fri"]),
-        ("no date", with("").replace("2027-01-01", "2027-13-01"), ":2:", &["is no day"]),
+        ("no date", with("").replace("2027-01-01", "2027-13-01"), ":2:", &["is not a date"]),
         ("hit rate above one", with("    cache: {hit_rate: 120%}\n"), ":10:", &["more than 100%"]),
         ("no features", "version: 1\n".into(), ":1:", &["no features"]),
         ("another version", with("").replace("version: 1", "version: 2"), ":1:", &["version 1"]),

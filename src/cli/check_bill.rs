@@ -380,12 +380,8 @@ mod tests {
         )
     }
 
-    fn cases() -> u32 {
-        std::env::var("FAREBOX_LAW_CASES").map_or(150, |n| n.parse().expect("FAREBOX_LAW_CASES is a number"))
-    }
-
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases()) })]
+        #![proptest_config(crate::laws::cases(150))]
 
         #[test]
         fn the_parts_of_any_pair_add_up_to_the_last_digit((a, b) in pairs()) {

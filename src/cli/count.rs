@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 use std::num::NonZero;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
@@ -13,13 +13,14 @@ use super::count_tree::{self, Node};
 use super::data::load;
 use super::out::Out;
 use super::say;
-use super::shared::{OutputFlags, PriceFlags, Setup};
+use super::shared::{OutputFlags, Setup, TableFlags};
 use super::verify::{self, Second};
 use super::work::{Choice, TextFlags, attached, count_fields, warn_of};
 use crate::calculator::attached::{Billing, billed_by};
 use crate::error::Error;
 use crate::input::lines::{Lines, text_field};
-use crate::input::text::{Source, read_blocks, walk};
+use crate::input::text::{InputError, Source, read_blocks};
+use crate::input::walk::{Walked, hidden_files, source_files};
 use crate::period::Instant;
 use crate::pricing::Found;
 use crate::report::{Cell, Column, Format, Report, Tone, write_json_line};
@@ -74,8 +75,8 @@ pub(crate) struct Args {
     /// Say where a text has to end to be at most so many tokens; exit with 1 when one is longer
     #[arg(long, value_name = "TOKENS", conflicts_with = "tree")]
     pub budget: Option<u64>,
-    /// Count on at most so many threads; all processors where it is not given
-    #[arg(long, value_name = "N")]
+    /// Maximum number of threads [default: all CPUs]
+    #[arg(long, value_name = "N", value_parser = super::shared::threads)]
     threads: Option<NonZero<u16>>,
     /// Exit with 3 when a line or file could not be counted
     #[arg(long)]
@@ -84,7 +85,7 @@ pub(crate) struct Args {
     #[arg(long)]
     verify: bool,
     #[command(flatten)]
-    pub prices: PriceFlags,
+    pub prices: TableFlags,
     #[command(flatten)]
     pub output: OutputFlags,
 }
@@ -335,17 +336,39 @@ impl Run<'_> {
     }
 
     /// Everything to read, and whether it is from a folder.
-    fn sources(&self) -> Result<Vec<(Source, bool)>, Error> {
+    fn sources(&mut self) -> Result<Vec<(Source, bool)>, Error> {
         let mut sources = Vec::new();
         for source in self.args.text.sources("--text TEXT")? {
             match source {
                 Source::File(path) => {
-                    sources.extend(walk(&path)?.into_iter().map(|file| (Source::File(file), path.is_dir())))
+                    let files = self.files(&path)?;
+                    sources.extend(files.into_iter().map(|file| (Source::File(file), path.is_dir())));
                 }
                 other => sources.push((other, false)),
             }
         }
         Ok(sources)
+    }
+
+    /// The files that a path means, with what is passed over said.
+    fn files(&mut self, path: &Path) -> Result<Vec<PathBuf>, Error> {
+        let Walked { files, skipped } = source_files(path)?;
+        for error in &skipped {
+            say(&format!("warning: {error}"));
+            self.failed += 1;
+        }
+        let hidden = if path.is_dir() { hidden_files(path, files.len(), MOST_HIDDEN) } else { 0 };
+        let about = match hidden {
+            0 => return if files.is_empty() && skipped.is_empty() { Err(no_files(path, "")) } else { Ok(files) },
+            1 => "1 file is hidden or ignored".to_owned(),
+            n if n < MOST_HIDDEN => format!("{n} files are hidden or ignored"),
+            _ => format!("at least {MOST_HIDDEN} files are hidden or ignored"),
+        };
+        if files.is_empty() && skipped.is_empty() {
+            return Err(no_files(path, &format!(": {about}")));
+        }
+        self.note(&path.display().to_string(), &[format!("{about}, as .gitignore says; name one to count it")]);
+        Ok(files)
     }
 
     fn count_text(&mut self, source: &Source) -> Result<Vec<Counted>, Error> {
@@ -435,6 +458,17 @@ impl Run<'_> {
     fn threads(&self) -> usize {
         self.args.threads.map_or_else(parallel::available, |threads| usize::from(threads.get()))
     }
+}
+
+/// Hidden and ignored files are counted up to this number: a folder of dependencies may hold millions.
+const MOST_HIDDEN: usize = 100_000;
+
+fn no_files(folder: &Path, why: &str) -> Error {
+    Error::Input(InputError::Nothing {
+        path: folder.display().to_string(),
+        what: format!("no file to count in this folder{why}"),
+        help: "name the files themselves".to_owned(),
+    })
 }
 
 /// Lines, and bytes in them, that are counted together.
@@ -539,8 +573,7 @@ impl Sink {
             self.out.finish()?;
             return Ok(());
         }
-        drop(self.out);
-        self.flags.write(self.report)
+        self.flags.write_to(self.report, self.out)
     }
 }
 

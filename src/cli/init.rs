@@ -8,11 +8,11 @@ use rust_decimal::Decimal;
 
 use super::say;
 use super::shared::{Setup, TableFlags};
+use super::usage::places::places;
 use crate::context::Dimension;
 use crate::error::Error;
-use crate::input::calls::{Reading, each};
+use crate::input::calls::{Reading, each_of};
 use crate::input::dialect::{Entry, Item, State};
-use crate::input::text::{Source, walk};
 use crate::input::workload::{DEFAULT_FILE, load, mean_of};
 use crate::meter::Meter;
 use crate::period::Instant;
@@ -145,7 +145,7 @@ fn asked(
             }
         }
     }
-    if let Some(found) = answers.0.get(1).and_then(|model| table.find(model, at).ok()) {
+    if let Some(found) = answers.0.get(1).and_then(|model| table.get(model, at)) {
         answers.0[1] = found.full_id();
     }
     Ok(answers.text())
@@ -228,9 +228,12 @@ impl Measured {
 
 fn measured(path: &Path, setup: &Setup) -> Result<String, Error> {
     let mut measured = Measured::default();
-    for file in walk(path)? {
-        each(&Source::File(file), &Reading::default(), &mut |line, item| measured.take(line, item))?;
+    let places = places(&[path.to_owned()], None, true)?;
+    places.say(false);
+    if let Some(error) = places.failed.into_iter().next() {
+        return Err(error.into());
     }
+    each_of(&places.sources, &Reading::default(), &mut |line, item| measured.take(line, item))?;
     let Measured { models, bad, first_bad, others } = measured;
     let shown = path.display();
     if bad > 0 {

@@ -39,6 +39,7 @@ mod prices_time;
 mod prices_update;
 mod scan;
 mod shared;
+mod span;
 mod tokenizers;
 mod usage;
 mod verify;

@@ -123,7 +123,7 @@ impl Scan {
         if let Some(known) = self.known.get(word) {
             return known.clone();
         }
-        let found = self.table.find(word, self.at).ok();
+        let found = self.table.get(word, self.at);
         let id = found.filter(|f| !matches!(f.matched, Matched::Without(_))).map(|f| f.full_id());
         self.known.insert(word.to_owned(), id.clone());
         id

@@ -16,7 +16,7 @@ use lofty::file::AudioFile;
 #[cfg(feature = "media")]
 use lofty::probe::Probe;
 
-use super::text::read_bytes;
+use super::text::read_named;
 use crate::conversation::{Clip, Document, Image, Media};
 use crate::error::Error;
 
@@ -322,8 +322,11 @@ fn duration(text: &str) -> Option<u64> {
     Some(total)
 }
 
+/// The largest attachment that is read: 4 GiB, an hour of video in high quality.
+const LARGEST: u64 = 4 << 30;
+
 fn file(kind: Kind, name: &str) -> Result<Media, Error> {
-    let bytes = read_bytes(Path::new(name))?;
+    let bytes = read_named(Path::new(name), LARGEST)?;
     let help = kind.help();
     let media = read(kind, &bytes).map_err(|what| Error::Usage(format!("{name}: {what}\n  help: {help}")))?;
     match media {
