@@ -16,6 +16,7 @@ const PRICES: &str = r#"
 schema: 1
 provider: lab
 fallbacks: {reasoning: output, input_image: input}
+neutral: {service_tier: [default, standard]}
 models:
   - id: gemini-2.5-ears
     tokenizer: o200k_base
@@ -31,6 +32,13 @@ models:
   - id: gpt-4o-deaf
     tokenizer: o200k_base
     prices: [{rates: {input: "2.5", cache_read: "1.25", output: "10"}}]
+  - id: queued
+    tokenizer: o200k_base
+    prices:
+      - rates: {input: "2", output: "10"}
+        variants:
+          - {when: {service_tier: flex}, rates: {input: "1", output: "5"}}
+          - {when: {service_tier: priority}, rates: {input: "4", output: "20"}}
   - id: text-alone
     tokenizer: o200k_base
     input: [text]
@@ -325,6 +333,51 @@ fn an_image_that_is_made_has_the_price_of_an_image() {
         &[["images", "3", "0.12"]],
         "0.12",
     );
+}
+
+#[test]
+fn a_request_says_how_many_answers_it_asks_for_and_of_what_quality() {
+    let lab = Lab::new();
+    let of = |body: &Value, more: &[&str]| {
+        let file = lab.file("request.json", &body.to_string()).display().to_string();
+        lab.json(&[&["estimate", file.as_str()], more].concat())
+    };
+    let image = json!({"model": "lab/paint", "prompt": "a cat", "n": 4, "quality": "high", "size": "1024x1024"});
+    let (lines, _) = bill(&of(&image, &[]).code(0).json()["rows"][0]);
+    assert_eq!(lines.last().unwrap(), &["images", "4", "0.532"].map(str::to_owned)); // 4 × $0.133
+    // What the user says goes before it.
+    let (lines, _) = bill(&of(&image, &["--with", "quality=low"]).code(0).json()["rows"][0]);
+    assert_eq!(lines.last().unwrap(), &["images", "4", "0.036"].map(str::to_owned)); // 4 × $0.009
+    // A provider that chooses itself leaves open what it costs.
+    let auto = json!({"model": "lab/paint", "prompt": "a cat", "quality": "auto", "size": "1024x1024"});
+    let row = &of(&auto, &[]).code(2).json()["rows"][0];
+    assert!(row["reason"].as_str().unwrap().contains("quality, which was not said"), "{row}");
+    // Three answers of 100 tokens at $10 a million.
+    let chat = json!({"model": "lab/gpt-4o-deaf", "n": 3, "messages": [{"role": "user", "content": "Hi"}]});
+    let (lines, _) = bill(&of(&chat, &["--output-tokens", "100"]).code(0).json()["rows"][0]);
+    assert_eq!(lines.last().unwrap(), &["output", "300", "0.003"].map(str::to_owned));
+    let gemini = json!({"model": "lab/gpt-4o-deaf", "contents": [{"parts": [{"text": "Hi"}]}], "generationConfig": {"candidateCount": 2}});
+    let (lines, _) = bill(&of(&gemini, &["--output-tokens", "100"]).code(0).json()["rows"][0]);
+    assert_eq!(lines.last().unwrap(), &["output", "200", "0.002"].map(str::to_owned));
+}
+
+#[test]
+fn a_request_is_priced_in_the_queue_that_it_asks_for() {
+    let lab = Lab::new();
+    let of = |tier: &str, more: &[&str]| {
+        let body =
+            json!({"model": "lab/queued", "service_tier": tier, "messages": [{"role": "user", "content": "Hi"}]});
+        let file = lab.file("request.json", &body.to_string()).display().to_string();
+        lab.json(&[&["estimate", file.as_str(), "--output-tokens", "1000"], more].concat())
+    };
+    let output = |ran: Ran| bill(&ran.code(0).json()["rows"][0]).0.pop().unwrap();
+    assert_eq!(output(of("auto", &[])), ["output", "1000", "0.01"].map(str::to_owned));
+    assert_eq!(output(of("default", &[])), ["output", "1000", "0.01"].map(str::to_owned));
+    assert_eq!(output(of("flex", &[])), ["output", "1000", "0.005"].map(str::to_owned));
+    assert_eq!(output(of("flex", &["--with", "service_tier=priority"])), ["output", "1000", "0.02"].map(str::to_owned));
+    // On another model it counts where that one has such a queue.
+    assert_eq!(output(of("flex", &["-m", "lab/gpt-4o-deaf"])), ["output", "1000", "0.01"].map(str::to_owned));
+    assert_eq!(of("scale", &[]).code(2).json()["rows"][0]["status"], "no-rate");
 }
 
 #[test]

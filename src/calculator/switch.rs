@@ -90,8 +90,7 @@ impl Switch {
                 continue;
             }
             let Some(target) = self.meter(meter, card) else { continue };
-            let mut tokens =
-                if self.scales(meter) { self.ratio.scaled(usage.tokens(meter)) } else { same(usage, meter) };
+            let mut tokens = if meter.is_text() { self.ratio.scaled(usage.tokens(meter)) } else { same(usage, meter) };
             if meter.side() == Side::Answer {
                 tokens.low = percent(tokens.low, *self.answer_percent.start());
                 tokens.high = percent(tokens.high, *self.answer_percent.end());
@@ -127,38 +126,12 @@ impl Switch {
 
     /// The meter that tokens count as there; `None` where nothing is billed.
     fn meter(&self, meter: Meter, card: &RateCard) -> Option<Meter> {
-        match (meter, uncached(meter)) {
+        match (meter, meter.uncached()) {
             (Meter::Reasoning, _) if !self.reasons => None,
             (_, Some(plain)) if self.caching != Caching::AsItWas => Some(plain),
             (_, Some(plain)) if !card.lists(meter) => Some(missing_in_cache(meter, plain, card)),
             _ => Some(meter),
         }
-    }
-
-    /// Text scales; seconds of sound and pixels are counted by other rules, which a ratio of text says nothing about.
-    fn scales(&self, meter: Meter) -> bool {
-        !matches!(
-            meter,
-            Meter::InputAudio
-                | Meter::InputImage
-                | Meter::InputVideo
-                | Meter::CacheReadAudio
-                | Meter::CacheReadImage
-                | Meter::CacheWriteAudio
-                | Meter::OutputAudio
-                | Meter::OutputImage
-                | Meter::OutputVideo
-        )
-    }
-}
-
-/// What tokens of the cache are without one; `None` for tokens that are not of the cache.
-const fn uncached(meter: Meter) -> Option<Meter> {
-    match meter {
-        Meter::CacheRead | Meter::CacheWrite5m | Meter::CacheWrite1h | Meter::CacheWrite12h => Some(Meter::Input),
-        Meter::CacheReadAudio | Meter::CacheWriteAudio => Some(Meter::InputAudio),
-        Meter::CacheReadImage => Some(Meter::InputImage),
-        _ => None,
     }
 }
 

@@ -10,6 +10,7 @@ use super::work::Choice;
 use crate::calculator::Refusal;
 use crate::calculator::attached::Attached;
 use crate::calculator::estimate::Span;
+use crate::context::Dimension;
 use crate::conversation::Conversation;
 use crate::error::Error;
 use crate::input::text::Source;
@@ -98,7 +99,8 @@ impl File<'_> {
             0..self.rows.len()
         };
         self.batch += u64::from(request.is_batch);
-        let flags = WorkFlags { batch: self.flags.batch || request.is_batch, ..self.flags.clone() };
+        let batch = self.flags.batch || request.is_batch;
+        let flags = WorkFlags { batch, answers: request.answers, ..self.flags.clone() };
         let source = self.source.name();
         for row in self.rows.get_mut(rows).unwrap_or_default() {
             let mut counted = row.framing.count(request).map_err(|refused| refused.to_string())?;
@@ -109,6 +111,7 @@ impl File<'_> {
                     self.notes.push(note);
                 }
             }
+            let flags = with_stated(&flags, request, &row.found, by_own_name);
             let cap = request.max_output;
             let priced = price_capped(&row.found, Some(&source), &tokens, &flags, cap, self.setup);
             row.sum = Some(match row.sum.take() {
@@ -125,6 +128,26 @@ impl File<'_> {
         }
         self.rows.into_iter().filter_map(|row| row.sum).collect()
     }
+}
+
+/// The flags with what a request states itself, which what the user says of all of them goes before.
+///
+/// A queue of one provider means nothing to another: on a model that the request does not name it counts where that model
+/// has rates for it, and nowhere in a batch.
+fn with_stated(flags: &WorkFlags, request: &Conversation, found: &Found, by_own_name: bool) -> WorkFlags {
+    let has_rates = |dimension: Dimension, value: &str| {
+        let variants = found.model.rate_cards.iter().flat_map(|card| &card.variants);
+        variants.flat_map(|variant| &variant.when).any(|(d, v)| *d == dimension && v == value)
+    };
+    let counts = |dimension: Dimension, value: &str| match dimension {
+        Dimension::ServiceTier => !flags.batch && (by_own_name || has_rates(dimension, value)),
+        _ => true,
+    };
+    let is_new = |dimension: Dimension| flags.stated.iter().all(|(given, _)| *given != dimension);
+    let own = request.stated.iter().filter(|(dimension, value)| is_new(*dimension) && counts(*dimension, value));
+    let own = own.map(|(dimension, value)| (dimension, value.to_owned()));
+    let stated = flags.stated.iter().cloned().chain(own).collect();
+    WorkFlags { stated, ..flags.clone() }
 }
 
 /// Two requests together; a refusal of one is the refusal of both.
