@@ -90,6 +90,7 @@ impl Switch {
                 continue;
             }
             let Some(target) = self.meter(meter, card) else { continue };
+            // Seconds of audio and pixels are counted by other rules, which a ratio of text says nothing about.
             let mut tokens = if meter.is_text() { self.ratio.scaled(usage.tokens(meter)) } else { same(usage, meter) };
             if meter.side() == Side::Answer {
                 tokens.low = percent(tokens.low, *self.answer_percent.start());
