@@ -11,7 +11,7 @@ use crate::calculator::Refusal;
 use crate::calculator::attached::Attached;
 use crate::calculator::estimate::Span;
 use crate::calculator::limits::grouped;
-use crate::context::Context;
+use crate::context::{Context, Dimension};
 use crate::conversation::Conversation;
 use crate::error::Error;
 use crate::pricing::Found;
@@ -125,7 +125,8 @@ impl File<'_> {
             0..self.rows.len()
         };
         self.tally.add(request);
-        let flags = WorkFlags { batch: self.flags.batch || request.is_batch, ..self.flags.clone() };
+        let batch = self.flags.batch || request.is_batch;
+        let flags = WorkFlags { batch, answers: request.answers, ..self.flags.clone() };
         let setup = self.setup;
         let rows = self.rows.get_mut(rows).unwrap_or_default();
         // Counted for every model before it is priced for any: rows next to each other are for the same requests.
@@ -150,6 +151,7 @@ impl File<'_> {
                     self.notes.push(note);
                 }
             }
+            let flags = with_stated(&flags, request, &row.found, by_own_name);
             let priced = price_capped(&row.found, Some(&self.source), &tokens, &flags, request.max_output, setup);
             row.sum = Some(match row.sum.take() {
                 None => Priced { of_requests: Some(1), ..priced },
@@ -162,6 +164,26 @@ impl File<'_> {
 
 /// How many pieces of work a sum keeps apart: enough to say exactly why one model costs more than another.
 const MOST_PARTS: u64 = 1_000;
+
+/// The flags with what a request states itself, which what the user says of all of them goes before.
+///
+/// A queue of one provider means nothing to another: on a model that the request does not name it counts where that model
+/// has rates for it, and nowhere in a batch.
+fn with_stated(flags: &WorkFlags, request: &Conversation, found: &Found, by_own_name: bool) -> WorkFlags {
+    let has_rates = |dimension: Dimension, value: &str| {
+        let variants = found.model.rate_cards.iter().flat_map(|card| &card.variants);
+        variants.flat_map(|variant| &variant.when).any(|(d, v)| *d == dimension && v == value)
+    };
+    let counts = |dimension: Dimension, value: &str| match dimension {
+        Dimension::ServiceTier => !flags.batch && (by_own_name || has_rates(dimension, value)),
+        _ => true,
+    };
+    let is_new = |dimension: Dimension| flags.stated.iter().all(|(given, _)| *given != dimension);
+    let own = request.stated.iter().filter(|(dimension, value)| is_new(*dimension) && counts(*dimension, value));
+    let own = own.map(|(dimension, value)| (dimension, value.to_owned()));
+    let stated = flags.stated.iter().cloned().chain(own).collect();
+    WorkFlags { stated, ..flags.clone() }
+}
 
 /// Two pieces of work together; a refusal of one is the refusal of both.
 pub(crate) fn plus(mut sum: Priced, next: Priced) -> Priced {
