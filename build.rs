@@ -19,6 +19,9 @@ mod money;
 #[path = "src/period.rs"]
 mod period;
 #[allow(dead_code)]
+#[path = "src/similar.rs"]
+mod similar;
+#[allow(dead_code)]
 mod pricing {
     #[path = "../src/pricing/card.rs"]
     pub mod card;
@@ -56,6 +59,7 @@ fn main() {
         "src/money.rs",
         "src/period.rs",
         "src/pricing",
+        "src/similar.rs",
         "pricing",
         "src/tokenizer/fast/find.rs",
         "src/tokenizer/fast/make.rs",

@@ -178,6 +178,35 @@ pub enum Media {
     Document(Document),
 }
 
+/// What an attachment is, as far as providers bill it differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Modality {
+    /// An image.
+    Image,
+    /// The image of a document's page.
+    Page,
+    /// A recording.
+    Audio,
+    /// The frames of a video.
+    Video,
+    /// The sound of a video.
+    Soundtrack,
+}
+
+impl Modality {
+    /// The name for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Modality::Image => "images",
+            Modality::Page => "documents",
+            Modality::Audio => "audio",
+            Modality::Video => "video",
+            Modality::Soundtrack => "the sound of a video",
+        }
+    }
+}
+
 /// A picture.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Image {

@@ -30,11 +30,14 @@ pub mod context;
 pub mod conversation;
 pub mod error;
 pub mod input;
+#[cfg(test)]
+mod laws;
 pub mod meter;
 pub mod money;
 pub mod period;
 pub mod pricing;
 pub mod report;
+pub mod similar;
 pub mod tokenizer;
 pub mod usage;
 

@@ -24,8 +24,27 @@ pub struct Instant(i64);
 
 /// Why a text is not an [`Instant`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a date: write 2026-02-05, or a moment with its offset such as 2026-02-05T16:00:00Z")]
+#[error("{:?} is not a date: {}", .0, explain(.0))]
 pub struct InstantTextError(pub String);
+
+/// Why a text is not a date: a day that its month does not have, or another form.
+fn explain(text: &str) -> String {
+    let form = "write 2026-02-05, or a moment with its offset such as 2026-02-05T16:00:00Z";
+    let number = |part: Option<&str>| part.and_then(|part| part.parse::<i16>().ok());
+    let mut parts = text.get(..10).unwrap_or_default().splitn(3, '-');
+    let (Some(year), Some(month), Some(day)) = (number(parts.next()), number(parts.next()), number(parts.next()))
+    else {
+        return form.to_owned();
+    };
+    let first = i8::try_from(month).ok().and_then(|month| Date::new(year, month, 1).ok());
+    match first {
+        Some(first) if day > i16::from(first.days_in_month()) => {
+            format!("{} has {} days", first.strftime("%B %Y"), first.days_in_month())
+        }
+        None if !(1..=12).contains(&month) => "a year has the months 01 to 12".to_owned(),
+        _ => form.to_owned(),
+    }
+}
 
 impl Instant {
     /// The moment that is `seconds` after 1970-01-01T00:00:00Z.
@@ -168,6 +187,23 @@ impl fmt::Display for Period {
             (Some(from), None) => write!(f, "since {from}"),
             (None, Some(to)) => write!(f, "until {to}"),
             (None, None) => f.write_str("start not known"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_that_does_not_exist_is_explained() {
+        let error = |text: &str| text.parse::<Instant>().unwrap_err().to_string();
+        assert_eq!(error("2026-02-30"), "\"2026-02-30\" is not a date: February 2026 has 28 days");
+        // 2028 is a leap year.
+        assert!(error("2028-02-30T00:00:00Z").ends_with("February 2028 has 29 days"));
+        assert!(error("2026-13-01").ends_with("the months 01 to 12"));
+        for text in ["", "tomorrow", "2026-2-3", "30.11.2026", "2026-02-00", "2026-02-05 25:00"] {
+            assert!(error(text).contains("write 2026-02-05"), "{}", error(text));
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Requests: their counts against references, their forms, their attachments, and what is wrong with bad ones.
 //! `tests/data/chat/README.md` says where each file is from.
 
+#[path = "support/laws.rs"]
+mod laws;
 mod support;
 
 use farebox::conversation::{Conversation, Media};
@@ -248,7 +250,7 @@ fn broken_attachments_are_named() {
     };
     let count = |flag: &str, value: &str| farebox(["count", "-m", "gpt-4o"]).arg(flag).arg(value).run();
     count("--image", &file("a.png", b"no image")).code(2).says("no image: neither PNG, JPEG, WebP nor GIF");
-    count("--image", "0x10").code(2).says("0x10 is no size of an image");
+    count("--image", "0x10").code(2).says("0x10 is not the size of an image");
     count("--image", "4000000000x4000000000").code(0);
     count("--image", "1x4000000000:high").code(0);
     count("--image", "none.png").code(5).says("none.png: no such file");
@@ -261,7 +263,7 @@ fn broken_attachments_are_named() {
 }
 
 proptest::proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(300))]
+    #![proptest_config(laws::cases(300))]
     #[test]
     fn damaged_attachments_are_errors_or_sizes(
         damage in proptest::collection::vec((proptest::prelude::any::<proptest::sample::Index>(), 0_u8..), 1..12),

@@ -62,7 +62,7 @@ impl Repo {
     }
 
     fn run(&self, args: &[&str], env: &[(&str, &Path)]) -> Ran {
-        let mut run = quiet(farebox(["check", "--at", AT]).dir(self.path()));
+        let mut run = quiet(farebox(["check", "--at", AT]).pinned().dir(self.path()));
         for (name, value) in env {
             run = run.env(name, value);
         }
@@ -261,7 +261,7 @@ fn ranges_that_bend_the_cost_still_add_up_to_what_plan_says() {
     let json = repo.json(0);
     assert!(factors(&json).contains(&"ranges"));
     assert!(json["parts"].as_array().unwrap().iter().all(|p| p["basis"] == "estimated"));
-    let plan = farebox(["plan", "--at", AT, "--format", "json"]).dir(repo.path()).run().code(0).json();
+    let plan = farebox(["plan", "--at", AT, "--format", "json"]).pinned().dir(repo.path()).run().code(0).json();
     assert_eq!(json["total_usd"], plan["total"]["expected_usd"]);
 }
 
@@ -478,15 +478,17 @@ fn an_accepted_feature_passes_until_its_day() {
     let repo = Repo::new(&[("farebox.yaml", &rules)]);
     repo.json(1);
     repo.check(&["--accept", "serch", "why", "--until", "2027-01-31"]).code(2).says("search");
-    repo.check(&["--accept", "search", "why", "--until", "2026-11-22"]).code(2).says("to come");
+    repo.check(&["--accept", "search", "why", "--until", "2026-11-21"]).code(2).says("--until: 2026-11-21 is over");
+    repo.check(&["--accept", "search", "why", "--until", "2027-02-29"]).code(2).says("February 2027 has 28 days");
     repo.check(&["--accept", "search", "a \"launch\" week: # 1", "--until", "2027-01-31"]).code(0);
     let text = fs::read_to_string(repo.path().join("farebox.yaml")).unwrap();
     assert!(text.contains("# small") && text.contains("2027-01-31"), "{text}");
     let json = repo.json(0);
     assert_eq!(json["findings"][0]["exempted"]["reason"], "a \"launch\" week: # 1");
-    let later =
-        quiet(farebox(["check", "--at", "2027-01-31", "--format", "json"]).dir(repo.path())).run().code(1).json();
-    assert_eq!(rules_of(&later), ["max-feature", "expired-exemption"]);
+    // It holds on its last day, and no longer on the next.
+    let at = |day: &str| quiet(farebox(["check", "--at", day, "--format", "json"]).dir(repo.path())).run();
+    at("2027-01-31").code(0);
+    assert_eq!(rules_of(&at("2027-02-01").code(1).json()), ["max-feature", "expired-exemption"]);
 }
 
 #[test]

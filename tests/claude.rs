@@ -1,6 +1,9 @@
 //! Claude counts that the vendor's API gave, met exactly. `tests/data/claude/README.md` says where they are from.
 #![cfg(feature = "claude")]
 
+#[path = "support/laws.rs"]
+mod laws;
+
 use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -121,7 +124,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(laws::cases(16))]
 
     #[test]
     fn a_stream_counts_as_the_whole(text in text(), end in "[a-z0-9字я]", start in "[ \n\t,;字0a]", after in text(), block in 1usize..70_000) {

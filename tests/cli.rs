@@ -225,7 +225,7 @@ fn requests_multiply_and_a_range_stays_a_range() {
 
 #[test]
 fn an_answer_nobody_described_is_not_a_free_answer() {
-    let ran = farebox(["estimate", "--text", "hello", "-m", "gpt-4o-mini", "--format", "json"]).run().code(0);
+    let ran = farebox(["estimate", "--text", "hello", "-m", "gpt-4o-mini", "--format", "json"]).pinned().run().code(0);
     let row = &ran.json()["rows"][0];
     assert_eq!(row["tokens"]["output"]["tokens"], Value::Null);
     assert_eq!(row["tokens"]["output"]["high"], 16_384); // the model's longest answer
@@ -328,7 +328,8 @@ fn each_record_is_priced_at_its_own_time() {
 
 #[test]
 fn the_machine_form_of_a_priced_record() {
-    let rows = usage_rows(&std::fs::read_to_string("data/examples/usage.jsonl").unwrap(), &[]);
+    let prices = ["--prices", "tests/data/prices/openai.yaml", "--prices", "tests/data/prices/anthropic.yaml"];
+    let rows = usage_rows(&std::fs::read_to_string("data/examples/usage.jsonl").unwrap(), &prices);
     let row = &rows[1];
     assert_eq!(
         (row["source"].as_str(), row["line"].as_u64(), row["status"].as_str()),
@@ -532,7 +533,7 @@ fn an_unknown_model_is_named_with_suggestions_and_never_priced() {
         assert_eq!(ran.stdout, "", "{command}");
     }
     farebox(["prices", "show", "anthropic/claude-sonet-4-6"]).run().code(2).says("anthropic/claude-sonnet-4-6");
-    farebox(["prices", "list", "--provider", "antropic"]).run().code(2).says("did you mean \"anthropic\"");
+    farebox(["prices", "list", "--provider", "antropic"]).run().code(2).says("did you mean `anthropic`?");
 }
 
 #[test]

@@ -38,8 +38,20 @@ fn a_file_for_one_provider_prices_a_request() {
     std::fs::write(&file, &yaml.stdout).unwrap();
     let model = "openrouter/bytedance-seed/seed-2.0-code";
     let run = |tokens: &str| {
-        let args =
-            ["estimate", "--input-tokens", tokens, "--output-tokens", "0", "-m", model, "--format", "json", "--prices"];
+        let args = [
+            "estimate",
+            "--input-tokens",
+            tokens,
+            "--output-tokens",
+            "0",
+            "-m",
+            model,
+            "--format",
+            "json",
+            "--at",
+            "2026-11-22",
+            "--prices",
+        ];
         farebox(args).arg(&file).run().code(0).json()["rows"][0]["total_usd"].as_str().map(str::to_owned)
     };
     // "0.0000005" a token up to 128,000 tokens, "0.000001" beyond.
@@ -106,7 +118,7 @@ fn what_has_no_place_in_a_price_file_is_listed() {
 fn mistakes_say_the_next_step() {
     let import = |more: &[&str]| farebox(["prices", "import"].into_iter().chain(more.iter().copied()));
     import(&[&path("openrouter"), "--provider", "openai"]).run().code(2).says("help: it lists openrouter");
-    import(&[&path("litellm"), "--provider", "opnai"]).run().code(2).says("did you mean \"openai\"?");
+    import(&[&path("litellm"), "--provider", "opnai"]).run().code(2).says("did you mean `openai`?");
     import(&[&path("litellm"), "--from", "openrouter"]).run().code(2).says("not of the form of openrouter");
     import(&["-"]).input("<html>").run().code(2).says("it looks like a web page");
     import(&["-"]).input("{\"a\": 1}").run().code(2).says("litellm, genai-prices, models-dev, openrouter, llm-prices");

@@ -1,5 +1,8 @@
 //! Laws that every plan keeps, on workloads and prices made up by chance.
 
+#[path = "support/laws.rs"]
+mod laws;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -121,7 +124,7 @@ fn cost(yaml: &str, stall: &mut Stall, draws: usize) -> Outcome {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(32) })]
+    #![proptest_config(laws::cases(32))]
 
     #[test]
     fn linear_in_calls(made in made(), times in 2..5_u32, tiered: bool) {

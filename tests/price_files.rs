@@ -654,7 +654,7 @@ fn problems_as_people_see_them() {
     9 |           - {when: {service_teir: flex}, rates: {input: "1"}}
       |                     ^^^^^^^^^^^^
       |
-      = help: did you mean "service_tier"? pricing/README.md lists them all
+      = help: did you mean `service_tier`? pricing/README.md lists them all
     "#);
     insta::assert_snapshot!(
         rendered(&period("        to: 2026-02-02\n      - {from: 2026-02-01, rates: {input: \"1\"}}")), @r#"

@@ -72,7 +72,7 @@ fn a_plan_counts_with_an_added_vocabulary_and_never_without_a_damaged_one() {
         .unwrap();
     let planned = || {
         let plan = ["plan", "-w", workload.to_str().unwrap(), "--format", "json", "--at", "2026-11-22"];
-        in_folder(&folder, plan).run()
+        in_folder(&folder, plan).pinned().run()
     };
     let exact = planned().code(0).json();
     // $0.15 in and $0.60 out per million (pricing/cohere.yaml): a total that the vocabulary's count decides.

@@ -50,7 +50,9 @@ fn prices(gpt_4o: &str) -> String {
 }
 
 fn update(url: &str, data: &TempDir) -> Farebox {
-    farebox(["prices", "update", "--from", url, "--format", "json"]).env("FAREBOX_DATA_DIR", data.path())
+    farebox(["prices", "update", "--from", url, "--format", "json"])
+        .env("FAREBOX_DATA_DIR", data.path())
+        .env("FAREBOX_NOW", "2026-11-22T12:00:00Z")
 }
 
 fn files(folder: &Path) -> Vec<String> {
@@ -84,11 +86,11 @@ fn a_good_answer_becomes_an_overlay() {
         let rows = show.run().code(0).json();
         rows["rows"].as_array().unwrap().iter().find(|r| r["meter"] == "input").unwrap()["rate"].clone()
     };
-    assert!(input("2099-01-01").to_string().contains("\"2.4\""), "{}", input("2099-01-01"));
+    assert!(input("2026-11-22T13:00:00Z").to_string().contains("\"2.4\""), "{}", input("2026-11-22T13:00:00Z"));
     assert!(input("2024-11-15").to_string().contains("\"2.5\""), "the past stays as it was: {}", input("2024-11-15"));
     // What is not named is not used.
-    let without =
-        farebox(["prices", "show", "openai/gpt-4o", "--at", "2099-01-01"]).env("FAREBOX_DATA_DIR", data.path());
+    let without = farebox(["prices", "show", "openai/gpt-4o", "--at", "2026-11-22T13:00:00Z"])
+        .env("FAREBOX_DATA_DIR", data.path());
     assert!(without.run().code(0).stdout.contains("$2.5 / M tokens"));
 }
 

@@ -3,9 +3,11 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -154,27 +156,32 @@ fn agents_sessions_are_found_where_the_agent_keeps_them() {
 /// `farebox usage --follow` on some files, ended when it goes out of scope.
 struct Following {
     child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
+    lines: Receiver<String>,
 }
+
+/// How long a line is waited for: far longer than it takes, so that a test which waits in vain fails instead of hanging.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Following {
     fn start(args: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_farebox"));
         command.args(["usage", "--follow"]).args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = channel();
+        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
         Following { child, lines }
     }
 
     fn line(&mut self) -> String {
-        self.lines.next().unwrap().unwrap()
+        self.lines.recv_timeout(PATIENCE).expect("a line within a minute")
     }
 
     fn row(&mut self) -> Value {
         serde_json::from_str(&self.line()).unwrap()
     }
 
-    /// Ends it and returns what it said beside its data.
+    /// Ends it and returns what it said next to its data.
     fn said(mut self) -> String {
         self.child.kill().unwrap();
         let mut said = String::new();
@@ -318,7 +325,11 @@ fn a_folder_without_usage_is_an_error_and_the_others_count() {
     std::fs::write(dir.path().join("readme.txt"), "hello").unwrap();
     let folder = dir.path().to_str().unwrap();
     let run = farebox(["usage", folder, "tests/data/usage/openai/response.json"]).run().code(2);
-    assert!(run.stdout.contains("1 of 1 records priced") && run.stderr.contains("*.jsonl"), "{}", run.stderr);
+    assert!(
+        run.stdout.contains("1 of 1 records priced") && run.stderr.contains("it has 1 file (1 .txt)"),
+        "{}",
+        run.stderr
+    );
     farebox(["usage", folder]).run().code(2);
 }
 
@@ -363,6 +374,4 @@ fn focus_rows_keep_the_rules_of_the_specification() {
         assert_eq!(number("ListUnitPrice") * number("PricingQuantity"), number("ListCost"), "{row:?}");
         assert_eq!(number("ContractedUnitPrice") * number("PricingQuantity"), number("ContractedCost"));
     }
-    let run = farebox(["models", "--format", "focus"]).run();
-    run.code(2);
 }

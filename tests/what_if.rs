@@ -33,7 +33,7 @@ fn each_change_is_worked_out_by_hand() {
         ("half of it cached", &cached, "--cache-hits 50", "3.25", "2.875"), // 1.25 + 0.625 + 1
         ("the same tokenizer", &cached, "--switch gpt-4o=gpt-4o-mini", "3.25", "0.195"), // 0.12 + 0.015 + 0.06
         ("any model", &cached, "--model openai/gpt-4o-mini", "3.25", "0.195"),
-        ("another model's switch", &cached, "--switch gpt-4=gpt-4o-mini", "3.25", "3.25"),
+        ("the first that fits", &cached, "--switch gpt-4=gpt-4-turbo --switch *=gpt-4o-mini", "3.25", "0.195"),
     ];
     for (name, log, flags, was, is) in cases {
         assert_eq!(totals(log, flags), [was, is, is, is].map(str::to_owned), "{name}");
@@ -103,4 +103,111 @@ fn a_body_that_does_not_say_which_host_answered_is_refused_as_by_usage() {
     let body = r#"{"object":"chat.completion","created":1768478400,"model":"llama-3.3-70b-instruct","usage":{"prompt_tokens":1000,"completion_tokens":10}}"#;
     farebox(["usage", "--format", "json", "--strict"]).input(body).run().code(3).says("many hosts");
     what_if(body, ["--batch", "--strict"]).run().code(3).says("many hosts");
+}
+
+/// A price file of one provider, so that numbers here rest on nothing else: `acme/alpha` and `acme/beta` at $8 and $2 a million
+/// tokens of input.
+const ACME: &str = "schema: 1
+provider: acme
+role: maker
+name: Acme
+models:
+  - {id: alpha, kind: chat, tokenizer: o200k_base, prices: [{from: 2025-01-01, source: {url: https://acme.example/prices, checked: 2025-01-01, basis: own}, rates: {input: '8', output: '8'}}]}
+  - {id: beta, kind: chat, tokenizer: o200k_base, prices: [{from: 2025-01-01, source: {url: https://acme.example/prices, checked: 2025-01-01, basis: own}, rates: {input: '2', output: '2'}}]}
+";
+
+/// A folder with `ACME` and a log of one million tokens of each model on two days.
+fn acme() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let line = |model: &str, time: &str| {
+        let usage = json!({"input_tokens": 1_000_000, "output_tokens": 0});
+        format!("{}\n", json!({"provider": "acme", "model": model, "timestamp": time, "usage": usage}))
+    };
+    let log = line("alpha", "2025-03-02T12:00:00Z")
+        + &line("beta", "2025-03-03T12:00:00Z")
+        + &line("alpha", "2025-03-03T23:30:00Z");
+    std::fs::write(dir.path().join("acme.yaml"), ACME).unwrap();
+    std::fs::write(dir.path().join("log.jsonl"), log).unwrap();
+    dir
+}
+
+fn asked(dir: &tempfile::TempDir, flags: &str) -> Farebox {
+    let all = ["what-if", "log.jsonl", "--prices", "acme.yaml"];
+    farebox(all).args(flags.split(' ').filter(|flag| !flag.is_empty())).dir(dir.path())
+}
+
+#[test]
+fn the_difference_is_in_percent_of_what_it_was() {
+    // Two millions at $8 and one at $2 are $18; all three at $2 are $6, which is 66.7 % less.
+    let ran = asked(&acme(), "--model acme/beta").run().code(0);
+    let total = ran.stdout.lines().find(|line| line.contains("total")).unwrap();
+    assert!(total.contains("(-66.7 %)"), "{}", ran.stdout);
+    let row = ran.stdout.lines().find(|line| line.contains("acme/alpha")).unwrap();
+    assert!(row.contains("(-75 %)"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_switch_that_fits_nothing_is_an_error_that_says_what_the_log_holds() {
+    let dir = acme();
+    let said = asked(&dir, "--switch alfa=acme/beta").run().code(2).stderr;
+    assert!(said.contains("--switch alfa=acme/beta fits no record: the log holds acme/alpha, acme/beta"), "{said}");
+    assert!(said.contains("help: name a model of the log, such as --switch acme/alpha=acme/beta"), "{said}");
+    let ran = asked(&dir, "--switch alph=acme/beta").run().code(2);
+    ran.says("help: did you mean --switch acme/alpha=acme/beta?");
+    // Next to one that fits it is a warning, and so is one that comes too late.
+    let ran = asked(&dir, "--switch opus=beta --switch alpha=acme/beta --format json").run().code(0);
+    assert_eq!(ran.says("warning: --switch opus=beta fits no record").json()["expected_usd"], "6");
+    let ran = asked(&dir, "--switch *=acme/beta --switch alpha=acme/alpha --format json").run().code(0);
+    assert_eq!(ran.says("earlier switches take every record").json()["expected_usd"], "6");
+}
+
+#[test]
+fn spans_threads_and_columns_are_those_of_usage() {
+    let dir = acme();
+    let was = |flags: &str| {
+        let of = |command: &str, what: &str, key: &str| {
+            let args = [command, "log.jsonl", "--prices", "acme.yaml", "--format", "json"];
+            let run = farebox(args).args(flags.split(' ')).args(what.split(' ').filter(|w| !w.is_empty()));
+            run.dir(dir.path()).run().code(0).json()[key].as_str().unwrap().to_owned()
+        };
+        let all = of("what-if", "--answers 50..50", "was_usd");
+        assert_eq!(all, of("usage", "", "total_usd"), "{flags}");
+        all
+    };
+    assert_eq!(was("--threads 1"), "18");
+    assert_eq!(was("--threads 3"), "18");
+    assert_eq!(was("--until 2025-03-02"), "8");
+    assert_eq!(was("--since 2025-03-03"), "10");
+    // Half past eleven in the evening is the next day in Berlin.
+    assert_eq!(was("--since 2025-03-03 --until 2025-03-03 --timezone Europe/Berlin"), "2");
+    let ran = asked(&dir, "--answers 50..50 --since 2025-03-03").run().code(0);
+    assert!(ran.stdout.contains("1 record of another time left out."), "{}", ran.stdout);
+
+    std::fs::write(dir.path().join("table.csv"), "Name,When,Prompt,Answer\nalpha,2025-03-03,1000000,0\n").unwrap();
+    let columns = "model=Name,timestamp=When,input_tokens=Prompt,output_tokens=Answer";
+    let run = farebox(["what-if", "table.csv", "--prices", "acme.yaml", "--model", "beta", "--format", "json"])
+        .args(["--columns", columns, "--provider", "acme"])
+        .dir(dir.path());
+    let json = run.run().code(0).json();
+    assert_eq!((&json["was_usd"], &json["expected_usd"]), (&json!("8"), &json!("2")));
+}
+
+#[test]
+fn a_request_that_returns_in_another_file_counts_once_as_in_usage() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = std::fs::read_to_string("tests/data/usage/claude-code/session.jsonl").unwrap();
+    std::fs::write(dir.path().join("a.jsonl"), &session).unwrap();
+    std::fs::write(dir.path().join("resumed.jsonl"), &session).unwrap();
+    let of = |args: &[&str], key: &str| {
+        farebox(args.iter().copied()).pinned().arg(dir.path()).run().code(0).json()[key].clone()
+    };
+    let was = of(&["what-if", "--batch", "--format", "json"], "was_usd");
+    assert_eq!(was, of(&["usage", "--format", "json"], "total_usd"));
+}
+
+#[test]
+fn flags_that_change_nothing_are_refused() {
+    let dir = acme();
+    asked(&dir, "--batch --text-class code").run().code(2).says("--text-class changes nothing here");
+    asked(&dir, "--batch --format focus").run().code(2).says("farebox usage --format focus");
 }

@@ -25,13 +25,13 @@ impl Month {
         Date::new(self.year, self.month, 1).unwrap_or(Date::MIN)
     }
 
-    /// The month after.
+    /// The month after; the last month of the calendar, 9999-12, is followed by itself.
     #[must_use]
     pub fn next(self) -> Self {
-        if self.month == 12 {
-            Month { year: self.year.saturating_add(1), month: 1 }
-        } else {
-            Month { year: self.year, month: self.month + 1 }
+        match self.month {
+            12 if self.year >= Date::MAX.year() => self,
+            12 => Month { year: self.year + 1, month: 1 },
+            month => Month { year: self.year, month: month + 1 },
         }
     }
 
@@ -44,7 +44,8 @@ impl Month {
 
     /// Its days, in order.
     pub fn days(self) -> impl Iterator<Item = Date> {
-        days(self.first(), self.next().first())
+        let last = self.first().last_of_month();
+        std::iter::successors(Some(self.first()), |day| day.tomorrow().ok()).take_while(move |day| *day <= last)
     }
 }
 
@@ -69,10 +70,11 @@ pub fn days(from: Date, to: Date) -> impl Iterator<Item = Date> {
 #[must_use]
 pub fn months(start: Date, end: Date) -> Vec<Month> {
     let first = Month::of(start);
-    std::iter::successors(Some(first), |m| Some(m.next())).take_while(|m| m.first() < end).collect()
+    let later = |month: &Month| Some(month.next()).filter(|next| next > month);
+    std::iter::successors(Some(first), later).take_while(|month| month.first() < end).collect()
 }
 
-/// The day so many months later, or the last day that the calendar knows.
+/// The day that many months later, or the last day of the calendar.
 #[must_use]
 pub fn months_after(day: Date, months: u32) -> Date {
     day.checked_add(i64::from(months).months()).unwrap_or(Date::MAX)
@@ -206,5 +208,13 @@ mod tests {
         assert_eq!(months_after(day("2026-12-01"), 3), day("2027-03-01"));
         assert_eq!(Month::of(day("2027-02-14")).days().count(), 28);
         assert_eq!(Month::of(day("2027-02-14")).since(Month::of(day("2026-11-15"))), 3);
+    }
+
+    #[test]
+    fn the_calendar_ends() {
+        let names: Vec<String> = months(day("9999-10-20"), Date::MAX).iter().map(Month::to_string).collect();
+        assert_eq!(names, ["9999-10", "9999-11", "9999-12"]);
+        assert_eq!(Month::of(Date::MAX).days().count(), 31);
+        assert_eq!(Month::of(Date::MAX).next(), Month::of(Date::MAX));
     }
 }

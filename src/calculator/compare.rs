@@ -61,6 +61,7 @@ pub fn difference(this: Candidate, other: Candidate, at: Instant) -> Result<Diff
     let (own, reference) = (priced(this)?, priced(other)?);
     let mut same_tokens = this.work.clone();
     same_tokens.input = other.work.input;
+    same_tokens.attached.clone_from(&other.work.attached);
     let at_their_tokens = priced(Candidate { work: &same_tokens, ..this })?;
     let side = |e: &Estimate, side| e.cost.of_side(side).amount();
     let minus = |a, b| Usd::new(a - b);

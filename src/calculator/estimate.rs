@@ -3,12 +3,14 @@
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::{Cost, Refusal, price};
+use super::attached::{Attached, Billing, billed_by, cached, quantity};
+use super::made::{Made, Sold};
+use super::{Cost, Refusal, price, rates_at};
 use crate::context::Context;
 use crate::meter::Meter;
 use crate::money::Usd;
 use crate::period::Instant;
-use crate::pricing::card::{ModelCard, ProviderHead};
+use crate::pricing::card::{ModelCard, ProviderHead, RateCard};
 use crate::usage::Usage;
 
 /// A quantity that is known, or assumed between two bounds: `low ≤ expected ≤ high`.
@@ -48,7 +50,7 @@ impl Span {
 
 /// Why a text is not a [`Span`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no number of tokens: write 500, 200..800 (low..high) or 200..300..800 (low..expected..high)")]
+#[error("{0:?} is not a number of tokens: write 500, 200..800 (low..high) or 200..300..800 (low..expected..high)")]
 pub struct SpanTextError(String);
 
 impl std::str::FromStr for Span {
@@ -68,11 +70,13 @@ impl std::str::FromStr for Span {
 }
 
 /// One kind of request, and how often it is sent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Work {
-    /// Prompt tokens of one request, cached ones included.
+    /// Prompt tokens of one request, cached and attached ones included.
     pub input: Span,
-    /// How many of them are read from the cache.
+    /// What of the prompt is not text: a card may bill it at a rate of its own.
+    pub attached: Vec<Attached>,
+    /// How many of the prompt's tokens are read from the cache: text first.
     pub cache_read: u64,
     /// Answer tokens of one request.
     pub output: Span,
@@ -128,42 +132,106 @@ impl Estimate {
     }
 }
 
+/// One of the three numbers of a [`Span`].
+type Bound = fn(&Span) -> u64;
+
 impl Work {
-    /// The usage of one request at chosen numbers of prompt and answer tokens.
-    fn usage(&self, input: u64, output: u64) -> Usage {
-        let cached = self.cache_read.min(input);
-        let mut usage = Usage::tokens_in_out(input - cached, output);
-        usage.set_tokens(Meter::CacheRead, cached);
-        usage.set(Meter::Requests, Decimal::ONE);
-        usage
+    /// Prompt tokens that are not of attachments.
+    fn text(&self, bound: Bound) -> u64 {
+        let attached = self.attached.iter().fold(0_u64, |sum, part| sum.saturating_add(bound(&part.tokens)));
+        bound(&self.input).saturating_sub(attached)
     }
 
-    fn cost(
-        &self,
-        head: &ProviderHead,
-        model: &ModelCard,
-        at: Instant,
-        input: u64,
-        output: u64,
-    ) -> Result<Cost, Refusal> {
-        let too_many = || Refusal::InvalidUsage {
-            what: format!("{} requests cost more digits than farebox carries", self.requests),
-        };
-        price(head, model, &self.usage(input, output), &self.context, at)?.times(self.requests).ok_or_else(too_many)
+    /// Whether any of its quantities is a range.
+    fn is_range(&self) -> bool {
+        let uncertain = |part: &Attached| part.tokens.is_range() || part.amount.is_range();
+        self.input.is_range() || self.output.is_range() || self.attached.iter().any(uncertain)
     }
 }
 
 /// Prices work at its low, expected and high quantities.
 ///
 /// # Errors
-/// The [`Refusal`] of whichever of the three has no price; a tier above the expected length that has none refuses too.
+/// The [`Refusal`] of whichever of the three has no price; a tier above the expected length that has none refuses too. So
+/// does work that the model bills by something other than tokens, where the work does not say how much of it there is.
 pub fn estimate(head: &ProviderHead, model: &ModelCard, work: &Work, at: Instant) -> Result<Estimate, Refusal> {
-    let cost = work.cost(head, model, at, work.input.expected, work.output.expected)?;
-    if !work.input.is_range() && !work.output.is_range() {
+    let bill = Bill::of(head, model, work, at)?;
+    let cost = bill.cost(|span| span.expected)?;
+    if !work.is_range() {
         return Ok(Estimate { low: cost.total, high: cost.total, cost });
     }
     // A longer prompt never costs less on any card with rising tiers; a card with falling ones still gets honest bounds.
-    let low = work.cost(head, model, at, work.input.low, work.output.low)?.total;
-    let high = work.cost(head, model, at, work.input.high, work.output.high)?.total;
+    let low = bill.cost(|span| span.low)?.total;
+    let high = bill.cost(|span| span.high)?.total;
     Ok(Estimate { low: low.min(cost.total).min(high), high: high.max(cost.total).max(low), cost })
+}
+
+/// Work with the meters of the card that bill each part of it.
+struct Bill<'a> {
+    head: &'a ProviderHead,
+    model: &'a ModelCard,
+    work: &'a Work,
+    at: Instant,
+    card: &'a RateCard,
+    parts: Vec<(Billing, &'a Attached)>,
+    made: Made,
+}
+
+impl<'a> Bill<'a> {
+    fn of(head: &'a ProviderHead, model: &'a ModelCard, work: &'a Work, at: Instant) -> Result<Self, Refusal> {
+        let card = rates_at(head, model, at)?;
+        let parts = work.attached.iter().map(|part| Ok((billed_by(head, model, card, part)?, part)));
+        let parts = parts.collect::<Result<Vec<_>, Refusal>>()?;
+        let sold = Sold { head, model, card };
+        let made = sold.made(work)?;
+        if work.text(|span| span.high) > 0 && parts.is_empty() {
+            sold.refuse_text_alone(&made)?;
+        }
+        Ok(Bill { head, model, work, at, card, parts, made })
+    }
+
+    fn cost(&self, bound: Bound) -> Result<Cost, Refusal> {
+        let Bill { head, model, work, at, .. } = self;
+        let too_many = || Refusal::InvalidUsage {
+            what: format!("{} requests cost more digits than farebox carries", work.requests),
+        };
+        price(head, model, &self.usage(bound), &work.context, *at)?.times(work.requests).ok_or_else(too_many)
+    }
+
+    /// The usage of one request.
+    fn usage(&self, bound: Bound) -> Usage {
+        let mut usage = Usage::default();
+        usage.set(Meter::Requests, Decimal::ONE);
+        let mut left = self.work.cache_read;
+        // A model that is billed by pieces or seconds alone bills no text: its card has no rate for it.
+        let text = if self.made.bills_text { self.work.text(bound) } else { 0 };
+        add(&mut usage, (Meter::Input, Meter::CacheRead), text, &mut left);
+        for (billing, part) in &self.parts {
+            match *billing {
+                Billing::Tokens(meter) => {
+                    add(&mut usage, (meter, cached(self.card, meter)), bound(&part.tokens), &mut left);
+                }
+                Billing::Amount(meter) => {
+                    usage.set(meter, usage.quantity(meter) + quantity(part.modality, bound(&part.amount)));
+                }
+                Billing::Included => {}
+            }
+        }
+        if let Some(meter) = self.made.tokens {
+            usage.set_tokens(meter, bound(&self.work.output));
+        }
+        if let Some(meter) = self.made.piece {
+            usage.set(meter, Decimal::ONE);
+        }
+        usage
+    }
+}
+
+/// Adds tokens to a meter, as far as they are in what is left of the cache to the meter of cached ones.
+fn add(usage: &mut Usage, (meter, cached): (Meter, Meter), tokens: u64, left: &mut u64) {
+    let hit = tokens.min(*left);
+    *left -= hit;
+    for (meter, tokens) in [(meter, tokens - hit), (cached, hit)] {
+        usage.set_tokens(meter, usage.tokens(meter).saturating_add(tokens));
+    }
 }

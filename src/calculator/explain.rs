@@ -236,12 +236,8 @@ mod tests {
         sums.into_iter().map(|sum| sum / Decimal::from(orders)).collect()
     }
 
-    fn cases() -> u32 {
-        std::env::var("FAREBOX_LAW_CASES").map_or(10_000, |n| n.parse().expect("FAREBOX_LAW_CASES is a number"))
-    }
-
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases()) })]
+        #![proptest_config(crate::laws::cases(10_000))]
 
         #[test]
         fn parts_add_up_to_the_last_digit_and_follow_the_definition(

@@ -2,7 +2,7 @@
 
 use rust_decimal::{Decimal, dec};
 
-use super::projection::{Market, Plan, Point, plan};
+use super::projection::{FeaturePlan, Market, Plan, Point, plan};
 use super::shape::At;
 use super::simulate::float;
 use super::workload::{Cache, Feature, History, Range, Route, Workload};
@@ -27,11 +27,16 @@ pub struct Lever {
 
 /// Tries every lever on every feature, the largest saving first.
 ///
-/// * `smaller`: models to try in the place of one: of the same provider, at home in the table.
+/// * `smaller`: models to try instead of one: of the same provider, at home in the table.
 #[must_use]
 pub fn levers(base: &Plan, market: &mut dyn Market, smaller: &dyn Fn(&Found, u64) -> Vec<Found>) -> Vec<Lever> {
-    let Ok(cost) = base.usage_at(&Point::all(At::Expected)) else { return Vec::new() };
-    let mut bench = Bench { base: base.workload, cost, market, found: Vec::new() };
+    let own = |feature: &FeaturePlan| {
+        let costs = feature.costs(&base.months, &Point::all(At::Expected)).ok()?;
+        Some(costs.iter().flatten().copied().sum())
+    };
+    let Some(costs) = base.features.iter().map(own).collect::<Option<Vec<Usd>>>() else { return Vec::new() };
+    let cost = costs.iter().copied().sum();
+    let mut bench = Bench { base: base.workload, costs, cost, market, found: Vec::new() };
     for (index, feature) in base.features.iter().enumerate() {
         let plain = &base.workload.features[index];
         bench.cache(index, plain, feature.streams.first().map(|s| &s.found));
@@ -48,6 +53,9 @@ pub fn levers(base: &Plan, market: &mut dyn Market, smaller: &dyn Fn(&Found, u64
 
 struct Bench<'b> {
     base: &'b Workload,
+    /// What each feature costs.
+    costs: Vec<Usd>,
+    /// What all of them cost.
     cost: Usd,
     market: &'b mut dyn Market,
     found: Vec<Lever>,
@@ -125,20 +133,22 @@ impl Bench<'_> {
     }
 
     fn smaller(&mut self, index: usize, own: &Found, candidates: &[Found]) {
-        let half = self.base.features.get(index).map(|f| f.name.clone()).unwrap_or_default();
-        let own_cost = self.cost;
+        let (Some(feature), Some(own_cost)) = (self.base.features.get(index), self.costs.get(index).copied()) else {
+            return;
+        };
+        let name = feature.name.clone();
         let mut best: Option<(Usd, String)> = None;
         for found in candidates {
             let route = Route { model: found.full_id(), share: Decimal::ONE, line: 0 };
             let saving = self.saving(index, |f| f.routes = vec![route]);
-            // The least change that saves a third of the plan or more: the next smaller sister, not the smallest.
+            // The least change that saves a third of what the feature costs: the next smaller sister, not the smallest.
             let enough = saving.filter(|s| s.amount() * dec!(3) >= own_cost.amount());
             if let Some(saving) = enough.filter(|s| best.as_ref().is_none_or(|(least, _)| s < least)) {
                 best = Some((saving, found.full_id()));
             }
         }
         if let Some((saving, id)) = best {
-            let provided = format!("it answers {half} as well as {} does: try it on your own questions", own.full_id());
+            let provided = format!("it answers {name} as well as {} does: try it on your own questions", own.full_id());
             self.take(index, "smaller-model", format!("use {id}"), provided, Some(saving));
         }
     }

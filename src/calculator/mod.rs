@@ -8,6 +8,7 @@
 //! * a rate that the card lacks is a [`Refusal`], never a zero;
 //! * something that the request states and the card does not know is a refusal, never the standard price.
 
+pub mod attached;
 pub mod breakeven;
 pub mod budget;
 pub mod calendar;
@@ -15,6 +16,7 @@ pub mod compare;
 pub mod estimate;
 pub mod explain;
 pub mod levers;
+pub mod made;
 pub mod outcome;
 pub mod projection;
 pub mod rules;

@@ -183,7 +183,7 @@ pub struct Exemption {
     pub rule: Option<String>,
     /// Why.
     pub reason: String,
-    /// First day that it does not hold.
+    /// The last day on which it holds.
     pub until: jiff::civil::Date,
     /// Line of the file.
     pub line: usize,
@@ -337,7 +337,7 @@ pub fn judge(facts: &Facts, rules: &[Rule], exemptions: &[Exemption]) -> Vec<Fin
 fn exempt(found: &mut Vec<Finding>, facts: &Facts, exemptions: &[Exemption]) {
     let today = facts.now.date();
     for exemption in exemptions {
-        let (is_over, feature) = (exemption.until <= today, exemption.feature.as_str());
+        let (is_over, feature) = (exemption.until < today, exemption.feature.as_str());
         let covers = |f: &Finding| {
             f.code.is_rule()
                 && (feature == "*" || f.feature.as_deref().unwrap_or("plan") == feature)
@@ -356,7 +356,7 @@ fn exempt(found: &mut Vec<Finding>, facts: &Facts, exemptions: &[Exemption]) {
         };
         let known = feature == "plan" || feature == "*" || facts.features.iter().any(|f| f.name == feature);
         let note = if !known {
-            Some(own(Code::UnusedExemption, format!("an exemption names {feature}, which the plan has not")))
+            Some(own(Code::UnusedExemption, format!("an exemption names {feature}, which is not in the plan")))
         } else if is_over && !covered.is_empty() {
             let message = format!("the exemption of {feature} ended on {}: {}", exemption.until, exemption.reason);
             Some(own(Code::ExpiredExemption, message))

@@ -127,6 +127,8 @@ pub struct Shape {
     pub passages: i64,
     /// Images of a turn.
     pub images: i64,
+    /// Whether images have a rate of their own: those of earlier turns are then images as well, and are not cached.
+    pub images_apart: bool,
     /// An answer.
     pub output: i64,
     /// What is thought before an answer or a call of a tool.
@@ -158,7 +160,7 @@ impl Shape {
         let wide = i128::from;
         let step_adds = wide(self.call) + wide(self.result);
         let turn_adds = wide(self.user)
-            + wide(self.images)
+            + if self.images_apart { 0 } else { wide(self.images) }
             + wide(self.output)
             + wide(self.around)
             + (wide(self.steps) - 1).max(0) * step_adds;
@@ -170,11 +172,13 @@ impl Shape {
         };
         for turn in 0..self.turns {
             let history = wide(turn.min(self.kept)) * turn_adds;
+            let earlier_images = if self.images_apart { wide(turn.min(self.kept)) * wide(self.images) } else { 0 };
+            let images = wide(self.images) + earlier_images;
             let slides = turn > self.kept;
             for step in 0..self.steps {
                 let before = wide(step) * step_adds;
                 let text = wide(self.prefix) + history + wide(self.user) + wide(self.passages) + before;
-                let prompt = text + wide(self.images);
+                let prompt = text + images;
                 let is_last = step + 1 == self.steps;
                 let writes = if is_last { wide(self.output) } else { wide(self.call) };
                 let (read, written) = self.cache(turn, step, text, history, slides, step_adds, turn_adds);
@@ -182,7 +186,7 @@ impl Shape {
                     scaled(text * WHOLE - read - written, prompts),
                     scaled(read, prompts),
                     scaled(written, prompts),
-                    wide(self.images) * prompts,
+                    images * prompts,
                     writes * answers,
                     wide(self.reasoning) * answers,
                     MICRO * prompts,

@@ -321,6 +321,18 @@ mod tests {
         assert!(tenths.iter().all(|t| t.abs_diff(10_000) < 400), "{tenths:?}");
     }
 
+    /// The draws 0 to 100 dollars: one in twenty is below 5 and one in twenty above 95, whatever order they come in.
+    #[test]
+    fn bounds_hold_nine_draws_in_ten() {
+        let dollars = |spread: Spread| [spread.low, spread.mean, spread.high].map(|usd| usd.to_string());
+        let mut draws: Vec<i64> = (0..=100).map(|n| (n * 37 % 101) * NANO).collect();
+        assert_eq!(dollars(spread(&mut draws)), ["5", "50", "95"]);
+        // Of few draws, the bounds lie outside rather than inside: at ⌊0.05 × 9⌋ and ⌈0.95 × 9⌉.
+        let mut few: Vec<i64> = (1..=10).map(|n| n * NANO).collect();
+        assert_eq!(dollars(spread(&mut few)), ["1", "5.5", "10"]);
+        assert_eq!(spread(&mut []), Spread::default());
+    }
+
     #[test]
     fn the_mean_of_a_range_is_its_expected_value() {
         for (low, expected, high) in [(0.0, 1.0, 2.0), (100.0, 120.0, 900.0), (5.0, 5.0, 9.0), (5.0, 9.0, 9.0)] {

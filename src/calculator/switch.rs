@@ -5,6 +5,7 @@
 
 use std::ops::RangeInclusive;
 
+use super::attached::cached;
 use crate::context::{Context, Dimension};
 use crate::meter::{Meter, Side};
 use crate::pricing::card::RateCard;
@@ -99,7 +100,7 @@ impl Switch {
             range.add(target, tokens);
         }
         if let Caching::Hits(percent) = self.caching {
-            range.each(|one| split(one, percent));
+            range.each(|one| split(one, percent, card));
         }
         range
     }
@@ -126,19 +127,47 @@ impl Switch {
 
     /// The meter that tokens count as there; `None` where nothing is billed.
     fn meter(&self, meter: Meter, card: &RateCard) -> Option<Meter> {
-        let is_cache =
-            matches!(meter, Meter::CacheRead | Meter::CacheWrite5m | Meter::CacheWrite1h | Meter::CacheWrite12h);
-        match meter {
-            Meter::Reasoning if !self.reasons => None,
-            _ if is_cache && (self.caching != Caching::AsItWas || !card.lists(meter)) => Some(Meter::Input),
+        match (meter, uncached(meter)) {
+            (Meter::Reasoning, _) if !self.reasons => None,
+            (_, Some(plain)) if self.caching != Caching::AsItWas => Some(plain),
+            (_, Some(plain)) if !card.lists(meter) => Some(missing_in_cache(meter, plain, card)),
             _ => Some(meter),
         }
     }
 
     /// Text scales; seconds of sound and pixels are counted by other rules, which a ratio of text says nothing about.
     fn scales(&self, meter: Meter) -> bool {
-        !matches!(meter, Meter::InputAudio | Meter::OutputAudio | Meter::InputImage | Meter::OutputImage)
+        !matches!(
+            meter,
+            Meter::InputAudio
+                | Meter::InputImage
+                | Meter::InputVideo
+                | Meter::CacheReadAudio
+                | Meter::CacheReadImage
+                | Meter::CacheWriteAudio
+                | Meter::OutputAudio
+                | Meter::OutputImage
+                | Meter::OutputVideo
+        )
     }
+}
+
+/// What tokens of the cache are without one; `None` for tokens that are not of the cache.
+const fn uncached(meter: Meter) -> Option<Meter> {
+    match meter {
+        Meter::CacheRead | Meter::CacheWrite5m | Meter::CacheWrite1h | Meter::CacheWrite12h => Some(Meter::Input),
+        Meter::CacheReadAudio | Meter::CacheWriteAudio => Some(Meter::InputAudio),
+        Meter::CacheReadImage => Some(Meter::InputImage),
+        _ => None,
+    }
+}
+
+/// What cached tokens are on a card without their meter: text of the cache where the card bills audio or images as text,
+/// otherwise not cached at all.
+fn missing_in_cache(meter: Meter, plain: Meter, card: &RateCard) -> Meter {
+    let reads = matches!(meter, Meter::CacheReadAudio | Meter::CacheReadImage);
+    let as_text = reads && card.lists(plain) && cached(card, plain) == Meter::CacheRead;
+    if as_text && card.lists(Meter::CacheRead) { Meter::CacheRead } else { plain }
 }
 
 fn same(usage: &Usage, meter: Meter) -> Scaled {
@@ -151,11 +180,18 @@ fn percent(tokens: u64, percent: u32) -> u64 {
     u64::try_from(product.div_ceil(100)).unwrap_or(u64::MAX)
 }
 
-fn split(usage: &mut Usage, hits: u8) {
-    let prompt = usage.tokens(Meter::Input);
-    let cached = u64::try_from(u128::from(prompt) * u128::from(hits.min(100)) / 100).unwrap_or(prompt);
-    usage.set_tokens(Meter::CacheRead, usage.tokens(Meter::CacheRead).saturating_add(cached));
-    usage.set_tokens(Meter::Input, prompt - cached);
+/// Moves a share of the prompt into the cache: of text, and of what the card has a meter for there.
+fn split(usage: &mut Usage, hits: u8, card: &RateCard) {
+    for meter in [Meter::Input, Meter::InputAudio, Meter::InputImage, Meter::InputVideo] {
+        let target = cached(card, meter);
+        let prompt = usage.tokens(meter);
+        if meter != Meter::Input && !card.lists(target) {
+            continue;
+        }
+        let hit = u64::try_from(u128::from(prompt) * u128::from(hits.min(100)) / 100).unwrap_or(prompt);
+        usage.set_tokens(target, usage.tokens(target).saturating_add(hit));
+        usage.set_tokens(meter, prompt - hit);
+    }
 }
 
 impl UsageRange {
@@ -176,6 +212,8 @@ impl UsageRange {
 mod tests {
     use super::*;
     use crate::pricing::PriceTable;
+    use crate::pricing::compile::PriceFile;
+    use crate::tokenizer::TokenCount;
 
     fn usage(parts: &[(Meter, u64)]) -> Usage {
         parts.iter().fold(Usage::default(), |mut usage, (meter, tokens)| {
@@ -210,8 +248,83 @@ mod tests {
         assert_eq!(there(&no_thoughts, "openai/gpt-4o", &parts).expected, usage(&[(Meter::Output, 10)]));
     }
 
+    /// A card with every combination that matters: audio at a price of its own with its cache, images as input, no
+    /// cache of images, no video.
+    const CARD: &str = "
+schema: 1
+provider: lab
+fallbacks: {input_image: input}
+models:
+  - id: ears
+    prices:
+      - rates: {input: \"1\", cache_read: \"0.1\", input_audio: \"8\", cache_read_audio: \"0.8\", output: \"2\", output_audio: \"16\"}
+  - id: plain
+    prices:
+      - rates: {input: \"1\", input_audio: \"8\", input_video: \"3\", output: \"2\"}
+";
+
+    fn on(switch: &Switch, model: &str, parts: &[(Meter, u64)]) -> UsageRange {
+        let at = "2026-11-01".parse().unwrap();
+        let mut table = PriceTable::bundled();
+        table.lay_over(&[PriceFile { path: "lab.yaml".into(), text: CARD.into() }]).unwrap();
+        let found = table.find(model, at).unwrap();
+        switch.usage(&usage(parts), found.model.rates_at(at).unwrap())
+    }
+
     #[test]
-    fn answers_may_be_longer_and_sound_is_not_text() {
+    fn sound_and_images_are_not_text() {
+        let there = TokenCount { low: 11, high: 13, ..TokenCount::exact(12) };
+        let ratio = Ratio::measured(["a text"], |_| TokenCount::exact(10), |_| there).unwrap();
+        let switch = Switch { is_other_model: true, ratio, ..Switch::none() };
+        let media = [
+            Meter::InputAudio,
+            Meter::InputImage,
+            Meter::InputVideo,
+            Meter::CacheReadAudio,
+            Meter::OutputAudio,
+            Meter::OutputImage,
+            Meter::OutputVideo,
+        ];
+        let parts: Vec<(Meter, u64)> = media.iter().map(|meter| (*meter, 1_000)).collect();
+        let range = on(&switch, "lab/ears", &[&parts[..], &[(Meter::Input, 1_000)]].concat());
+        for meter in media {
+            let all = [&range.low, &range.expected, &range.high].map(|usage| usage.tokens(meter));
+            assert_eq!(all, [1_000; 3], "{meter}");
+        }
+        // Text does: 1,000 tokens here are 1,100 to 1,300 there.
+        let text = [&range.low, &range.expected, &range.high].map(|usage| usage.tokens(Meter::Input));
+        assert_eq!(text, [1_100, 1_200, 1_300]);
+    }
+
+    #[test]
+    fn cached_sound_and_images_stay_what_they_are() {
+        let cached = [(Meter::CacheReadAudio, 10), (Meter::CacheReadImage, 20), (Meter::CacheWriteAudio, 40)];
+        let as_it_was = on(&Switch::none(), "lab/ears", &cached).expected;
+        // Its cache bills audio apart and images as text; writing audio costs what audio does.
+        let want = [(Meter::CacheReadAudio, 10), (Meter::CacheRead, 20), (Meter::InputAudio, 40)];
+        assert_eq!(as_it_was, usage(&want));
+        let never = Switch { caching: Caching::Never, ..Switch::none() };
+        assert_eq!(
+            on(&never, "lab/ears", &cached).expected,
+            usage(&[(Meter::InputAudio, 50), (Meter::InputImage, 20)])
+        );
+        // A card without a cache.
+        let plain = on(&Switch::none(), "lab/plain", &cached).expected;
+        assert_eq!(plain, usage(&[(Meter::InputAudio, 50), (Meter::InputImage, 20)]));
+        let hits = Switch { caching: Caching::Hits(50), ..Switch::none() };
+        let prompt = [(Meter::Input, 100), (Meter::InputAudio, 60), (Meter::InputImage, 40)];
+        let want = [
+            (Meter::Input, 50),
+            (Meter::CacheRead, 50 + 20),
+            (Meter::InputAudio, 30),
+            (Meter::CacheReadAudio, 30),
+            (Meter::InputImage, 20),
+        ];
+        assert_eq!(on(&hits, "lab/ears", &prompt).expected, usage(&want));
+    }
+
+    #[test]
+    fn answers_may_be_longer_and_tiers_stay_behind() {
         let switch = Switch { answer_percent: 80..=150, ..Switch::none() };
         let range = there(&switch, "openai/gpt-4o", &[(Meter::Output, 100)]);
         let of = |usage: &Usage| usage.tokens(Meter::Output);

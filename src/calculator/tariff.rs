@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
-use super::{Refusal, price};
+use super::attached::{Billing, billing};
+use super::{Refusal, price, rates_at};
 use crate::context::Context;
+use crate::conversation::Modality;
 use crate::meter::{Meter, Side};
 use crate::period::{Instant, Period};
 use crate::pricing::Found;
@@ -93,21 +95,27 @@ pub struct Uses {
     pub images: bool,
     /// The cache, and the meter that writing to it is billed by.
     pub cache: Option<Meter>,
-    /// An answer at all.
-    pub answers: bool,
+    /// The meter of its answers; none where there are no answers, or their tokens are not billed.
+    pub answer: Option<Meter>,
+    /// Whether the model bills no text: one that is billed by the image, the page or the second alone.
+    pub no_text: bool,
 }
 
 impl Meters {
-    /// The meters of a feature on a rate card: what the card does not bill apart is plain input.
+    /// The meters of a feature on a rate card: cached tokens that the card does not bill apart are plain input, images are
+    /// what the card says and nothing else.
     #[must_use]
     pub fn on(card: &RateCard, uses: Uses) -> Self {
         let or_input = |meter: Meter| if card.lists(meter) { meter } else { Meter::Input };
         let of = ALL_SLOTS.map(|slot| match slot {
-            Slot::Input => Some(Meter::Input),
+            Slot::Input => (!uses.no_text).then_some(Meter::Input),
             Slot::Read => uses.cache.map(|_| or_input(Meter::CacheRead)),
             Slot::Write => uses.cache.map(or_input),
-            Slot::Image => uses.images.then(|| or_input(Meter::InputImage)),
-            Slot::Output => uses.answers.then_some(Meter::Output),
+            Slot::Image => uses.images.then(|| match billing(card, Modality::Image) {
+                Some(Billing::Tokens(meter)) => meter,
+                _ => Meter::InputImage,
+            }),
+            Slot::Output => uses.answer,
             Slot::Reasoning => uses.reasoning.then_some(Meter::Reasoning),
             Slot::Request => Some(Meter::Requests),
         });
@@ -121,14 +129,8 @@ impl Meters {
 /// The [`Refusal`] of the first kind that has no price.
 pub fn tariff(found: &Found, context: &Context, uses: Uses, beside: &[Meter], at: Instant) -> Result<Tariff, Refusal> {
     let ask = |usage: &Usage| price(&found.provider, &found.model, usage, context, at);
-    let (period, source) = {
-        let cost = ask(&Usage::tokens_in_out(1, 0))?;
-        (cost.period, cost.source)
-    };
-    let Some(card) = found.model.rates_at(at) else {
-        let what = format!("no price holds on {at}");
-        return Err(Refusal::NotSold { model: found.full_id(), what });
-    };
+    let card = rates_at(&found.provider, &found.model, at)?;
+    let (period, source) = (card.period, card.source.clone());
     let meters = Meters::on(card, uses);
     let mut bands = Vec::with_capacity(1);
     for first in borders(card) {
@@ -139,7 +141,7 @@ pub fn tariff(found: &Found, context: &Context, uses: Uses, beside: &[Meter], at
             if meter.side() == Side::Prompt {
                 usage.set_tokens(meter, first.max(1));
             } else {
-                usage.set_tokens(Meter::Input, first);
+                usage.set_tokens(Meter::Input, if uses.no_text { 0 } else { first });
                 usage.set(meter, Decimal::ONE);
             }
             let cost = ask(&usage)?;

@@ -78,7 +78,7 @@ fn percent(text: &str) -> Result<Decimal, String> {
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Error> {
-    let setup = PriceFlags { currency: None, ..args.prices.clone() }.setup()?;
+    let setup = args.prices.table.setup()?;
     let mut loaded = Loaded::open(args.workload.as_deref(), &setup, args.output.quiet)?;
     let mut shop = Shop::new(&setup, &loaded.workload);
     let refused = loaded.leave_out_unpriced(&mut shop)?;

@@ -14,7 +14,7 @@ use super::check_places::{beside, name_of, prompt_files, raw_feature};
 use super::check_sides::{Against, Side};
 use super::out::Out;
 use super::say;
-use super::shared::{PriceFlags, Setup};
+use super::shared::{self, PriceFlags, Setup};
 use super::workload::{Shop, Shown};
 use crate::calculator::budget::{Verdict, judge as judge_budgets};
 use crate::calculator::outcome::{Settled, in_usd};
@@ -53,13 +53,13 @@ pub(crate) struct Args {
     /// Write what a later check compares with; it holds the workload and the text of its prompts
     #[arg(long, value_name = "FILE")]
     write_baseline: Option<PathBuf>,
-    /// Write a report to a file as well, such as sarif=farebox.sarif; repeatable
-    #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = report_flag)]
+    /// Write a report to a file as well, such as sarif=farebox.sarif, or page.html where the ending says the format; repeatable
+    #[arg(long = "report", value_name = "[FORMAT=]FILE", value_parser = report_flag)]
     reports: Vec<(CheckFormat, PathBuf)>,
-    /// Accept what a feature breaks (`plan` for the whole), with the reason, until a day: writes an exemption and ends
+    /// Accept what a feature breaks (`plan` for the whole), with the reason, up to the end of a day: writes an exemption
     #[arg(long, num_args = 2, value_names = ["FEATURE", "REASON"], requires = "until", allow_hyphen_values = true)]
     accept: Vec<String>,
-    /// First day that the exemption does not hold any more
+    /// Last day on which the exemption holds
     #[arg(long, value_name = "DATE", requires = "accept")]
     until: Option<String>,
     /// Whose build machine this is: where annotations, summaries and outputs go, and the base when none is given
@@ -70,9 +70,9 @@ pub(crate) struct Args {
     strict: bool,
     #[command(flatten)]
     prices: PriceFlags,
-    /// Form of the output
-    #[arg(long, value_enum, default_value_t = CheckFormat::Shared(Format::Table), value_name = "FORMAT", help_heading = "Output")]
-    format: CheckFormat,
+    /// Format of the output [default: what the ending of --output says, or table]
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Output")]
+    format: Option<CheckFormat>,
     /// Write to a file, which appears only when it is whole
     #[arg(long, short = 'o', value_name = "FILE", help_heading = "Output")]
     output: Option<PathBuf>,
@@ -135,8 +135,11 @@ impl clap::ValueEnum for CheckFormat {
 
 fn report_flag(text: &str) -> Result<(CheckFormat, PathBuf), String> {
     let names = || FORMATS.iter().map(|f| f.name()).collect::<Vec<_>>().join(", ");
+    if let Some(format) = format_of_ending(Path::new(text)).filter(|_| !text.contains('=')) {
+        return Ok((format, text.into()));
+    }
     let Some((name, file)) = text.split_once('=').filter(|(_, file)| !file.is_empty()) else {
-        return Err(format!("{text:?} is no FORMAT=FILE: write sarif=farebox.sarif; the formats are {}", names()));
+        return Err(format!("{text:?} is not FORMAT=FILE: write sarif=farebox.sarif; the formats are {}", names()));
     };
     let format = FORMATS.iter().copied().find(|f| f.name() == name);
     format
@@ -144,8 +147,26 @@ fn report_flag(text: &str) -> Result<(CheckFormat, PathBuf), String> {
         .ok_or_else(|| format!("{name:?} is not a format: write one of {}", names()))
 }
 
+/// The format that the ending of a file asks for.
+fn format_of_ending(path: &Path) -> Option<CheckFormat> {
+    match path.extension()?.to_str()?.to_lowercase().as_str() {
+        "sarif" => Some(CheckFormat::Sarif),
+        // JUnit is the only format here that is XML.
+        "xml" => Some(CheckFormat::Junit),
+        _ => shared::format_of_ending(path).map(CheckFormat::Shared),
+    }
+}
+
+impl Args {
+    /// The format asked for, or that of the ending of the file.
+    fn format(&self) -> CheckFormat {
+        let of_ending = || self.output.as_deref().and_then(format_of_ending);
+        self.format.or_else(of_ending).unwrap_or(CheckFormat::Shared(Format::Table))
+    }
+}
+
 pub(crate) fn run(args: Args) -> Result<(), Error> {
-    let setup = PriceFlags { currency: None, ..args.prices.clone() }.setup()?;
+    let setup = args.prices.table.setup()?;
     if let ([feature, reason], Some(until)) = (&args.accept[..], &args.until) {
         return super::check_accept::accept(args.workload.as_deref(), feature, reason, until, &setup);
     }
@@ -165,10 +186,11 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     for (format, path) in &args.reports {
         write(gate, *format, Some(path), args.color)?;
     }
-    write(gate, args.format, args.output.as_deref(), args.color)?;
+    let format = args.format();
+    write(gate, format, args.output.as_deref(), args.color)?;
     ci.publish(
         gate,
-        args.format == CheckFormat::Github && args.output.is_none(),
+        format == CheckFormat::Github && args.output.is_none(),
         &args.reports.iter().map(|(_, p)| p.as_path()).collect::<Vec<_>>(),
     )?;
     result
@@ -207,7 +229,7 @@ fn against(args: &Args, ci: &Ci, head: &Side, setup: &Setup) -> Result<Against, 
     }
     match args.base.clone().or_else(|| ci.base.clone()) {
         Some(name) if name == "none" => Ok(Against::none()),
-        Some(name) => Against::git(&name, head, &args.prices.overlays, setup),
+        Some(name) => Against::git(&name, head, &args.prices.table.overlays, setup),
         None => Ok(Against::none()),
     }
 }
@@ -313,7 +335,7 @@ impl Check<'_> {
         let Some(files) = &self.against.prices else { return Ok(None) };
         let mut table = PriceTable::bundled();
         table.lay_over(files).map_err(|problems| super::shared::price_error(&problems, files))?;
-        Ok(Some(Setup { table, at: self.setup.at, is_now: self.setup.is_now, currency: None }))
+        Ok(Some(Setup { table, at: self.setup.at, now: self.setup.now, currency: None }))
     }
 
     #[allow(clippy::too_many_arguments, reason = "the two sides of one comparison")]

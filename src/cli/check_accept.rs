@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::input::text::read_bytes;
 use crate::input::workload::rules::read_rules;
 use crate::input::workload::{DEFAULT_FILE, parse};
+use crate::period::Instant;
 
 pub(crate) fn accept(
     path: Option<&Path>,
@@ -22,9 +23,16 @@ pub(crate) fn accept(
 ) -> Result<(), Error> {
     let path = path.unwrap_or(Path::new(DEFAULT_FILE));
     let day = until.parse::<Date>().ok().filter(|_| until.len() == 10);
-    let day = day.ok_or_else(|| Error::Usage(format!("{until:?} is no day\n  help: write it as 2027-01-31")))?;
-    if day <= setup.at.date() {
-        return Err(Error::Usage(format!("{day} is not after {}\n  help: name a day to come", setup.at.date())));
+    let day = day.ok_or_else(|| {
+        // A moment is a date elsewhere; an exemption holds for whole days.
+        let why = until.parse::<Instant>().err().map_or_else(|| format!("{until:?} is not a day"), |e| e.to_string());
+        Error::Usage(format!("--until: {why}\n  help: write the last day on which it holds, such as 2027-01-31"))
+    })?;
+    if day < setup.at.date() {
+        return Err(Error::Usage(format!(
+            "--until: {day} is over: today is {}\n  help: name the last day on which it holds",
+            setup.at.date()
+        )));
     }
     if reason.trim().is_empty() {
         return Err(Error::Usage(
@@ -38,10 +46,8 @@ pub(crate) fn accept(
     let known = raw.features.0.iter().any(|(name, _)| name.value == feature) || matches!(feature, "plan" | "*");
     if !known {
         let names = raw.features.0.iter().map(|(name, _)| name.value.as_str());
-        let near = crate::pricing::compile::nearest(feature, names.chain(["plan"]));
-        return Err(Error::Usage(format!(
-            "no feature is called {feature:?}\n  help: did you mean {near}? `plan` is the whole of it"
-        )));
+        let near = crate::similar::did_you_mean(feature, names.chain(["plan"]));
+        return Err(Error::Usage(format!("no feature is called {feature:?}\n  help: {near}`plan` is the whole of it")));
     }
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let entry = format!("{{feature: {}, reason: {}, until: {day}}}", quoted(feature), quoted(reason));
@@ -62,7 +68,7 @@ pub(crate) fn accept(
         return Err(refuse());
     }
     Out::open(Some(path))?.write_with(|out| out.write_all(changed.as_bytes()))?;
-    say(&format!("{shown}: {feature} is accepted until {day}"));
+    say(&format!("{shown}: {feature} is accepted up to the end of {day}"));
     Ok(())
 }
 

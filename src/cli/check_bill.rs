@@ -300,7 +300,7 @@ pub(crate) fn width(low: Usd, mean: Usd, high: Usd) -> Option<Decimal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::shared::PriceFlags;
+    use crate::cli::shared::TableFlags;
     use proptest::prelude::*;
 
     /// One side: an index or a number for everything that a factor is about.
@@ -380,16 +380,12 @@ mod tests {
         )
     }
 
-    fn cases() -> u32 {
-        std::env::var("FAREBOX_LAW_CASES").map_or(150, |n| n.parse().expect("FAREBOX_LAW_CASES is a number"))
-    }
-
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases()) })]
+        #![proptest_config(crate::laws::cases(150))]
 
         #[test]
         fn the_parts_of_any_pair_add_up_to_the_last_digit((a, b) in pairs()) {
-            let setup = PriceFlags { at: Some("2026-11-22".into()), ..PriceFlags::default() }.setup().unwrap();
+            let setup = TableFlags { at: Some("2026-11-22".into()), ..TableFlags::default() }.setup().unwrap();
             let (base, head) = (Side::of_text(&yaml(&a), &setup), Side::of_text(&yaml(&b), &setup));
             let mut shop = Shop::new(&setup, &head.workload);
             let (base_plan, head_plan) = (plan(&base.workload, &mut shop, None).unwrap(), plan(&head.workload, &mut shop, None).unwrap());

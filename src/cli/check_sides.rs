@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::input::git::{Base, GitError, Repository};
 use crate::input::text::{InputError, read_bytes};
 use crate::input::workload::raw::RawWorkload;
-use crate::input::workload::{DEFAULT_FILE, ReadFile, load_from, parse};
+use crate::input::workload::{DEFAULT_FILE, ReadFile, from_disk, load_from, parse};
 use crate::pricing::compile::PriceFile;
 use crate::pricing::problem::{Problem, render_all};
 use crate::report::gate::BaseShown;
@@ -64,10 +64,11 @@ impl Side {
             return Err(Error::Usage(format!("there is no {DEFAULT_FILE} here\n  {help}")));
         }
         let text = String::from_utf8_lossy(&read_bytes(path)?).replace("\r\n", "\n");
-        let (side, warnings) =
-            Side::read(path, text.clone(), setup.at.date(), Box::new(|path: &Path| read_bytes(path))).map_err(
-                |problems| Error::Usage(format!("the workload cannot be used\n\n{}", rendered(&problems, &text))),
-            )?;
+        let disk = from_disk();
+        let (side, warnings) = Side::read(path, text.clone(), setup.at.date(), Box::new(move |path: &Path| disk(path)))
+            .map_err(|problems| {
+                Error::Usage(format!("the workload cannot be used\n\n{}", rendered(&problems, &text)))
+            })?;
         if !warnings.is_empty() && !quiet {
             say(&rendered(&warnings, &text));
         }
@@ -185,6 +186,9 @@ impl Against {
         let files = base.clone();
         let read = move |path: &Path| match files.read(path) {
             Ok(Some(bytes)) => Ok(bytes),
+            Err(GitError::TooLarge { limit, .. }) => {
+                Err(InputError::TooLarge { path: path.display().to_string(), limit })
+            }
             _ => Err(InputError::Missing { path: path.display().to_string(), similar: None }),
         };
         let side = match Side::read(&path, text.clone(), setup.at.date(), Box::new(read)) {

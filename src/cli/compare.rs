@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::chat::MediaFlags;
 use super::compare_workload;
-use super::estimate::{Priced, WorkFlags, count_all, finish, price_one, verdict};
+use super::estimate::{Counted, Priced, WorkFlags, add_media, count_all, finish, price_one, verdict};
 use super::prices::known_provider;
 use super::shared::{OutputFlags, PriceFlags, Setup};
 use super::work::TextFlags;
@@ -21,6 +22,7 @@ use crate::report::{Cell, Column, Report, Tone};
 #[command(after_help = "Examples:
   farebox compare prompt.txt --output-tokens 500
   farebox compare --text 'Hello' --output-tokens 100..400 -m gpt-4o -m claude-sonnet-4-5 -m gemini-2.5-flash
+  farebox compare --text 'What is this?' --image 1024x768 --output-tokens 100 -m gpt-4o -m claude-sonnet-4-5
   farebox compare --input-tokens 10000 --output-tokens 10000 --at 2024-12-01 -m gpt-4-turbo -m command-r
   farebox compare -w farebox.yaml --need context=128k,tools")]
 pub(crate) struct Args {
@@ -28,6 +30,8 @@ pub(crate) struct Args {
     text: TextFlags,
     #[command(flatten)]
     work: WorkFlags,
+    #[command(flatten)]
+    media: MediaFlags,
     /// Model: provider/model, a model id, or an alias; repeatable. All live chat models at their makers when left out
     #[arg(long = "model", short = 'm', value_name = "MODEL")]
     models: Vec<String>,
@@ -59,7 +63,7 @@ pub(crate) struct Args {
 #[command(next_help_heading = "Workload")]
 struct PlanFlags {
     /// Compare the plan of a workload file rather than one prompt
-    #[arg(long, short = 'w', value_name = "FILE", conflicts_with_all = ["files", "text", "input_tokens", "output_tokens", "cached_tokens", "requests", "batch", "stated"])]
+    #[arg(long, short = 'w', value_name = "FILE", conflicts_with_all = ["files", "text", "input_tokens", "output_tokens", "cached_tokens", "requests", "batch", "stated", "images", "audio", "video", "pdf"])]
     workload: Option<PathBuf>,
     /// Only models that meet this: context=128k, output=8k, tools, vision, region=eu, licence=open; comma-separated
     #[arg(long, value_name = "NEED", value_delimiter = ',', requires = "workload")]
@@ -90,14 +94,21 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     }
     let setup = args.prices.setup()?;
     let models = candidates(&args, &setup)?;
-    let counted = count_all(&args.text, &args.work, &models, &setup, args.output.quiet)?;
+    let media = args.media.read()?;
+    let mut counted = if media.is_empty() || args.text.is_given() || args.work.input_tokens.is_some() {
+        count_all(&args.text, &args.work, &models, &setup, args.output.quiet)?
+    } else {
+        vec![Counted::nothing(models.len())]
+    };
+    // Notes for every model of the table would bury the comparison.
+    add_media(&mut counted, media, &models, &setup, args.output.quiet || args.models.is_empty())?;
     let [prompt] = counted.as_slice() else {
         let help = "help: join the files (cat a b | farebox compare …), or `farebox estimate` them all";
         return Err(Error::Usage(format!("compare takes one prompt at a time\n  {help}")));
     };
     let with_tokens = models.iter().zip(&prompt.tokens);
     let mut priced: Vec<Priced> = with_tokens
-        .map(|(found, tokens)| price_one(found, prompt.source.as_deref(), *tokens, &args.work, &setup))
+        .map(|(found, tokens)| price_one(found, prompt.source.as_deref(), tokens, &args.work, &setup))
         .collect();
     priced.sort_by_cached_key(key);
     let free = if args.models.is_empty() && !args.free { take_free(&mut priced) } else { 0 };

@@ -258,7 +258,7 @@ pub(crate) struct Asked {
 }
 
 pub(crate) fn run(asked: &Asked) -> Result<(), Error> {
-    let setup = PriceFlags { currency: None, ..asked.prices.clone() }.setup()?;
+    let setup = asked.prices.table.setup()?;
     let mut loaded = Loaded::open(Some(&asked.workload), &setup, asked.output.quiet)?;
     let mut shop = Shop::new(&setup, &loaded.workload);
     let refused = loaded.leave_out_unpriced(&mut shop)?;

@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 use std::num::NonZero;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
@@ -13,14 +13,18 @@ use super::count_tree::{self, Node};
 use super::data::load;
 use super::out::Out;
 use super::say;
-use super::shared::{OutputFlags, PriceFlags, Setup};
+use super::shared::{OutputFlags, Setup, TableFlags};
 use super::verify::{self, Second};
-use super::work::{Choice, TextFlags, count_fields, warn_of};
+use super::work::{Choice, TextFlags, attached, count_fields, warn_of};
+use crate::calculator::attached::{Billing, billed_by};
 use crate::error::Error;
 use crate::input::lines::{Lines, text_field};
-use crate::input::text::{Source, read_blocks, walk};
+use crate::input::text::{InputError, Source, read_blocks};
+use crate::input::walk::{Walked, hidden_files, source_files};
+use crate::period::Instant;
+use crate::pricing::Found;
 use crate::report::{Cell, Column, Format, Report, Tone, write_json_line};
-use crate::tokenizer::chat::{Framing, Template};
+use crate::tokenizer::chat::{self, Framing, Template};
 use crate::tokenizer::limit::{Limit, Place};
 use crate::tokenizer::parallel;
 use crate::tokenizer::{Basis, StreamCounter, TokenCount, Tokenizer, from_file};
@@ -71,8 +75,8 @@ pub(crate) struct Args {
     /// Say where a text has to end to be at most so many tokens; exit with 1 when one is longer
     #[arg(long, value_name = "TOKENS", conflicts_with = "tree")]
     pub budget: Option<u64>,
-    /// Count on at most so many threads; all processors where it is not given
-    #[arg(long, value_name = "N")]
+    /// Maximum number of threads [default: all CPUs]
+    #[arg(long, value_name = "N", value_parser = super::shared::threads)]
     threads: Option<NonZero<u16>>,
     /// Exit with 3 when a line or file could not be counted
     #[arg(long)]
@@ -81,7 +85,7 @@ pub(crate) struct Args {
     #[arg(long)]
     verify: bool,
     #[command(flatten)]
-    pub prices: PriceFlags,
+    pub prices: TableFlags,
     #[command(flatten)]
     pub output: OutputFlags,
 }
@@ -96,6 +100,8 @@ pub(crate) struct Counting {
     tokenizer: Arc<dyn Tokenizer>,
     choice: Choice,
     model: Option<(String, String)>,
+    /// The card of that model, and the instant it is read at: which attachments have tokens at all.
+    card: Option<(Found, Instant)>,
     context_window: Option<u64>,
     /// What counts a second time.
     second: Option<Second>,
@@ -116,7 +122,7 @@ impl Counting {
         let tokenizer = if is_file { from_file(name)? } else { load(name)? };
         let choice = Choice { name: tokenizer.name().to_owned(), assumed: false };
         let requests = Requests::Framed(Box::default());
-        Ok(Counting { tokenizer, choice, model: None, context_window: None, second: None, requests })
+        Ok(Counting { tokenizer, choice, model: None, card: None, context_window: None, second: None, requests })
     }
 
     pub fn of_model(asked: &str, setup: &Setup) -> Result<Counting, Error> {
@@ -126,7 +132,8 @@ impl Counting {
         let context_window = found.model.info.context_window;
         let tokenizer = load(&choice.name)?;
         let requests = Requests::Framed(Box::default());
-        Ok(Counting { tokenizer, choice, model, context_window, second: None, requests })
+        let card = Some((found, setup.at));
+        Ok(Counting { tokenizer, choice, model, card, context_window, second: None, requests })
     }
 
     fn of_template(name: &str) -> Result<Counting, Error> {
@@ -137,6 +144,7 @@ impl Counting {
             tokenizer,
             choice,
             model: None,
+            card: None,
             context_window: None,
             second: None,
             requests: Requests::Template(template),
@@ -157,6 +165,23 @@ impl Counting {
                 "what an attachment costs depends on the model\n  help: give one, such as --model gpt-4o".into(),
             )),
         }
+    }
+
+    /// Refuses attachments that the model is not billed for in tokens: it cannot be sent them, or bills something else.
+    pub fn refuse_unbilled(&self, counted: &chat::Counted) -> Result<(), Error> {
+        let Some((found, at)) = &self.card else { return Ok(()) };
+        let Some(card) = found.model.rates_at(*at).or(found.model.rate_cards.last()) else { return Ok(()) };
+        for part in counted.attached.iter().map(attached) {
+            let billing = billed_by(&found.provider, &found.model, card, &part)
+                .map_err(|refusal| Error::Usage(refusal.to_string()))?;
+            if let Billing::Amount(meter) = billing {
+                let (id, name) = (found.full_id(), part.modality.name());
+                return Err(Error::Usage(format!(
+                    "{id} bills {name} by {meter}, not by tokens\n  help: `farebox estimate -m {id}` with the same attachment prices it"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// `provider/model`, or the tokenizer's name where no model was asked for.
@@ -294,6 +319,7 @@ impl Run<'_> {
             let mut counts = Vec::with_capacity(self.counting.len());
             for counting in self.counting {
                 let counted = counting.framing()?.count(&request)?;
+                counting.refuse_unbilled(&counted)?;
                 self.note(&format!("{name}: {}", counting.name()), &counted.notes);
                 counts.push((counted.count, None));
             }
@@ -310,17 +336,39 @@ impl Run<'_> {
     }
 
     /// Everything to read, and whether it is from a folder.
-    fn sources(&self) -> Result<Vec<(Source, bool)>, Error> {
+    fn sources(&mut self) -> Result<Vec<(Source, bool)>, Error> {
         let mut sources = Vec::new();
         for source in self.args.text.sources("--text TEXT")? {
             match source {
                 Source::File(path) => {
-                    sources.extend(walk(&path)?.into_iter().map(|file| (Source::File(file), path.is_dir())))
+                    let files = self.files(&path)?;
+                    sources.extend(files.into_iter().map(|file| (Source::File(file), path.is_dir())));
                 }
                 other => sources.push((other, false)),
             }
         }
         Ok(sources)
+    }
+
+    /// The files that a path means, with what is passed over said.
+    fn files(&mut self, path: &Path) -> Result<Vec<PathBuf>, Error> {
+        let Walked { files, skipped } = source_files(path)?;
+        for error in &skipped {
+            say(&format!("warning: {error}"));
+            self.failed += 1;
+        }
+        let hidden = if path.is_dir() { hidden_files(path, files.len(), MOST_HIDDEN) } else { 0 };
+        let about = match hidden {
+            0 => return if files.is_empty() && skipped.is_empty() { Err(no_files(path, "")) } else { Ok(files) },
+            1 => "1 file is hidden or ignored".to_owned(),
+            n if n < MOST_HIDDEN => format!("{n} files are hidden or ignored"),
+            _ => format!("at least {MOST_HIDDEN} files are hidden or ignored"),
+        };
+        if files.is_empty() && skipped.is_empty() {
+            return Err(no_files(path, &format!(": {about}")));
+        }
+        self.note(&path.display().to_string(), &[format!("{about}, as .gitignore says; name one to count it")]);
+        Ok(files)
     }
 
     fn count_text(&mut self, source: &Source) -> Result<Vec<Counted>, Error> {
@@ -410,6 +458,17 @@ impl Run<'_> {
     fn threads(&self) -> usize {
         self.args.threads.map_or_else(parallel::available, |threads| usize::from(threads.get()))
     }
+}
+
+/// Hidden and ignored files are counted up to this number: a folder of dependencies may hold millions.
+const MOST_HIDDEN: usize = 100_000;
+
+fn no_files(folder: &Path, why: &str) -> Error {
+    Error::Input(InputError::Nothing {
+        path: folder.display().to_string(),
+        what: format!("no file to count in this folder{why}"),
+        help: "name the files themselves".to_owned(),
+    })
 }
 
 /// Lines, and bytes in them, that are counted together.
@@ -514,8 +573,7 @@ impl Sink {
             self.out.finish()?;
             return Ok(());
         }
-        drop(self.out);
-        self.flags.write(self.report)
+        self.flags.write_to(self.report, self.out)
     }
 }
 

@@ -14,7 +14,8 @@ impl Counting {
             Requests::Framed(framing) => self.framed(framing).count(request),
             Requests::Template(template) => {
                 let notes = request.unread.iter().map(|what| format!("not counted: {what}")).collect();
-                Ok(Counted { count: template.count(request)?, notes })
+                let count = template.count(request)?;
+                Ok(Counted { count, text: count, notes, ..Counted::default() })
             }
         }
     }
@@ -55,10 +56,14 @@ impl Run<'_> {
         request: &Conversation,
         sink: &mut Sink,
     ) -> Result<(), Error> {
-        let Counted { count, notes } = match counting.count_request(request) {
+        let counted = match counting.count_request(request) {
             Ok(counted) => counted,
             Err(refused) => return self.passed_over(source, spot, &refused.to_string()),
         };
+        if let Err(error) = counting.refuse_unbilled(&counted) {
+            return self.passed_over(source, spot, &error.to_string());
+        }
+        let Counted { count, notes, .. } = counted;
         self.note(&format!("{source}:{spot}: {}", counting.name()), &notes);
         self.over_budget += u64::from(self.args.budget.is_some_and(|budget| count.high > budget));
         sink.row(source, spot, counting, (count, None))

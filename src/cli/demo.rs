@@ -61,7 +61,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     if args.output.format != Format::Table {
         return args.output.write(month);
     }
-    let then = Setup { at: LATE_2024.parse()?, is_now: false, currency: None, ..setup };
+    let then = Setup { at: LATE_2024.parse()?, now: None, currency: None, ..setup };
     let late_2024 = late_2024(&then)?;
     let out = Out::open(args.output.output.as_deref())?;
     let screen = out.screen(args.output.color);
@@ -90,7 +90,7 @@ fn month(setup: &Setup) -> Result<Report, Error> {
     let mut rows: Vec<Sum> = Vec::new();
     for (found, choice) in models.iter().zip(&choices) {
         let Some(at) = distinct.iter().position(|d| d == choice) else { continue };
-        let priced = counts.iter().map(|prompt| price_one(found, None, prompt[at], &flags, setup));
+        let priced = counts.iter().map(|prompt| price_one(found, None, &prompt[at].into(), &flags, setup));
         rows.extend(Sum::of(found, priced));
     }
     rows.sort_by_cached_key(|row| (row.total, row.found.full_id()));
@@ -180,7 +180,7 @@ fn late_2024(setup: &Setup) -> Result<Report, Error> {
     let flags = WorkFlags { output_tokens: Some(Span::exactly(10_000)), requests: 1, ..WorkFlags::default() };
     for asked in LATE_2024_MODELS {
         let found = setup.find(asked)?;
-        let priced = price_one(&found, None, TokenCount::exact(10_000), &flags, setup);
+        let priced = price_one(&found, None, &TokenCount::exact(10_000).into(), &flags, setup);
         let machine = serde_json::Value::Object(priced.machine(setup));
         let cells = [
             Cell::text(asked),

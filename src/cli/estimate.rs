@@ -6,18 +6,21 @@ use super::chat::{MediaFlags, alone, holds_requests};
 use super::data::load;
 use super::estimate_requests::price_requests;
 use super::shared::{OutputFlags, PriceFlags, Setup, matched_note, table_json, table_line};
-use super::work::{Choice, TextFlags, count, span, typed};
+use super::work::{Choice, TextFlags, attached, count, span, typed};
 use crate::calculator::Refusal;
+use crate::calculator::attached::{Attached, Billing, billing};
 use crate::calculator::estimate::{Estimate, Span, Work, estimate};
+use crate::calculator::made::answers_in_text;
 use crate::context::{Context, Dimension};
 use crate::conversation::Media;
 use crate::error::Error;
 use crate::input::text::Source;
-use crate::meter::Side;
+use crate::meter::{Meter, Side};
 use crate::money::Usd;
 use crate::pricing::Found;
 use crate::report::{Cell, Column, Readers, Report, Tone};
-use crate::tokenizer::chat::Framing;
+use crate::tokenizer::chat::{self, Framing};
+use crate::tokenizer::media::TEXT_NOT_READ;
 use crate::tokenizer::{Basis, TokenCount};
 
 /// Say what prompts would cost before they are sent
@@ -100,7 +103,64 @@ impl WorkFlags {
 /// One prompt with its tokens for each model, in the order of the models.
 pub(crate) struct Counted {
     pub source: Option<String>,
-    pub tokens: Vec<TokenCount>,
+    pub tokens: Vec<Tokens>,
+}
+
+impl Counted {
+    /// A prompt of nothing but what is attached to it.
+    pub fn nothing(models: usize) -> Counted {
+        Counted { source: None, tokens: vec![Tokens::default(); models] }
+    }
+}
+
+/// The tokens of a prompt, and what of them is attached rather than text.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tokens {
+    /// All of them.
+    pub count: TokenCount,
+    /// What a card may bill at a rate of its own.
+    pub attached: Vec<Attached>,
+}
+
+impl From<TokenCount> for Tokens {
+    fn from(count: TokenCount) -> Self {
+        Tokens { count, attached: Vec::new() }
+    }
+}
+
+impl Tokens {
+    /// What a request is billed for on a model: what the card counts by the second or by the piece has no tokens.
+    ///
+    /// Takes the notes about tokens that are not billed out of `counted`.
+    pub fn billed(found: &Found, counted: &mut chat::Counted, setup: &Setup) -> Tokens {
+        let mut tokens = Tokens::from(counted.text);
+        for weight in &counted.attached {
+            let mut part = attached(weight);
+            let billing = found.model.rates_at(setup.at).and_then(|card| billing(card, part.modality));
+            if !matches!(billing, Some(Billing::Tokens(_))) {
+                counted.notes.retain(|note| Some(note) != weight.rule_note().as_ref());
+            }
+            match billing {
+                Some(Billing::Amount(meter)) => {
+                    part.tokens = Span::default();
+                    if meter == Meter::Pages {
+                        // The page has its price with all that is on it.
+                        tokens.count = TokenCount::default();
+                        counted.notes.retain(|note| note != TEXT_NOT_READ);
+                    }
+                }
+                Some(Billing::Included) => part.tokens = Span::default(),
+                Some(Billing::Tokens(_)) | None => tokens.count += weight.count,
+            }
+            tokens.attached.push(part);
+        }
+        tokens
+    }
+
+    fn add(&mut self, other: &Tokens) {
+        self.count += other.count;
+        self.attached.extend_from_slice(&other.attached);
+    }
 }
 
 /// Counts every prompt for every model, reading each once and loading each tokenizer once.
@@ -112,7 +172,7 @@ pub(crate) fn count_all(
     quiet: bool,
 ) -> Result<Vec<Counted>, Error> {
     if let Some(tokens) = work.input_tokens {
-        return Ok(vec![Counted { source: None, tokens: vec![typed(tokens); models.len()] }]);
+        return Ok(vec![Counted { source: None, tokens: vec![typed(tokens).into(); models.len()] }]);
     }
     count_sources(&text.sources("--text TEXT or --input-tokens N")?, text.binary, models, setup, quiet)
 }
@@ -132,7 +192,7 @@ fn count_sources(
     for source in sources {
         let counts = count(source, &distinct, binary, quiet)?;
         let of = |choice: &Choice| {
-            distinct.iter().zip(&counts).find(|(d, _)| *d == choice).map_or_else(TokenCount::default, |(_, c)| *c)
+            distinct.iter().zip(&counts).find(|(d, _)| *d == choice).map_or_else(Tokens::default, |(_, c)| (*c).into())
         };
         counted.push(Counted { source: Some(source.name()), tokens: wanted.iter().map(of).collect() });
     }
@@ -156,7 +216,7 @@ pub(crate) struct Priced {
 pub(crate) fn price_one(
     found: &Found,
     source: Option<&str>,
-    tokens: TokenCount,
+    tokens: &Tokens,
     flags: &WorkFlags,
     setup: &Setup,
 ) -> Priced {
@@ -167,13 +227,12 @@ pub(crate) fn price_one(
 pub(crate) fn price_capped(
     found: &Found,
     source: Option<&str>,
-    tokens: TokenCount,
+    tokens: &Tokens,
     flags: &WorkFlags,
     cap: Option<u64>,
     setup: &Setup,
 ) -> Priced {
-    let writes =
-        !matches!(found.model.info.kind, crate::pricing::card::Kind::Embedding | crate::pricing::card::Kind::Rerank);
+    let writes = answers_in_text(&found.model, found.model.rates_at(setup.at));
     let limit = found.model.info.max_output;
     let longest = if writes { cap.map_or(limit, |cap| Some(limit.map_or(cap, |limit| limit.min(cap)))) } else { None };
     let output = match flags.output_tokens {
@@ -181,7 +240,8 @@ pub(crate) fn price_capped(
         None => Span { low: 0, expected: 0, high: longest.unwrap_or(0) },
     };
     let work = Work {
-        input: span(tokens),
+        input: span(tokens.count),
+        attached: tokens.attached.clone(),
         cache_read: flags.cached_tokens,
         output,
         requests: flags.requests,
@@ -190,7 +250,7 @@ pub(crate) fn price_capped(
     let result = estimate(&found.provider, &found.model, &work, setup.at);
     let answer_given = flags.output_tokens.is_some() || !writes;
     let (found, source) = (found.clone(), source.map(str::to_owned));
-    Priced { found, source, tokens, work, result, answer_given, of_requests: None }
+    Priced { found, source, tokens: tokens.count, work, result, answer_given, of_requests: None }
 }
 
 fn capped(span: Span, cap: Option<u64>) -> Span {
@@ -306,7 +366,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
         .iter()
         .flat_map(|prompt| {
             let with_tokens = models.iter().zip(&prompt.tokens);
-            with_tokens.map(|(found, tokens)| price_one(found, prompt.source.as_deref(), *tokens, &args.work, &setup))
+            with_tokens.map(|(found, tokens)| price_one(found, prompt.source.as_deref(), tokens, &args.work, &setup))
         })
         .collect();
     let read = price_requests(&prompts.requests, &models, &args.work, &setup, args.output.quiet)?;
@@ -390,32 +450,30 @@ fn prompts(args: &Args, models: &[Found], setup: &Setup) -> Result<Prompts, Erro
         None => count_sources(&texts, args.text.binary, models, setup, args.output.quiet)?,
     };
     if counted.is_empty() && requests.is_empty() {
-        counted.push(Counted { source: None, tokens: vec![TokenCount::default(); models.len()] });
+        counted.push(Counted::nothing(models.len()));
     }
-    for (name, media) in media {
-        add_media(&mut counted, &name, media, models, setup, args.output.quiet)?;
-    }
+    add_media(&mut counted, media, models, setup, args.output.quiet)?;
     Ok(Prompts { counted, requests })
 }
 
-/// Adds an attachment to every prompt, as each model counts it.
-fn add_media(
+/// Adds attachments to every prompt, as each model counts and bills them.
+pub(crate) fn add_media(
     counted: &mut [Counted],
-    name: &str,
-    media: Media,
+    media: Vec<(String, Media)>,
     models: &[Found],
     setup: &Setup,
     quiet: bool,
 ) -> Result<(), Error> {
-    let request = alone(media);
-    for (at, found) in models.iter().enumerate() {
-        let choice = Choice::of(found, setup);
-        let weighed = Framing::of(&found.full_id(), load(&choice.name)?, false).count(&request)?;
-        if !quiet {
-            weighed.notes.iter().for_each(|note| super::say(&format!("note: {}: {name}: {note}", found.full_id())));
-        }
-        for tokens in counted.iter_mut().filter_map(|prompt| prompt.tokens.get_mut(at)) {
-            *tokens += weighed.count;
+    for (name, media) in media {
+        let request = alone(media);
+        for (at, found) in models.iter().enumerate() {
+            let choice = Choice::of(found, setup);
+            let mut weighed = Framing::of(&found.full_id(), load(&choice.name)?, false).count(&request)?;
+            let billed = Tokens::billed(found, &mut weighed, setup);
+            if !quiet {
+                weighed.notes.iter().for_each(|note| super::say(&format!("note: {}: {name}: {note}", found.full_id())));
+            }
+            counted.iter_mut().filter_map(|prompt| prompt.tokens.get_mut(at)).for_each(|tokens| tokens.add(&billed));
         }
     }
     Ok(())

@@ -3,17 +3,18 @@
 
 use super::chat::each_request;
 use super::data::load;
-use super::estimate::{Priced, WorkFlags, price_capped};
+use super::estimate::{Priced, Tokens, WorkFlags, price_capped};
 use super::say;
 use super::shared::Setup;
 use super::work::Choice;
 use crate::calculator::Refusal;
+use crate::calculator::attached::Attached;
 use crate::calculator::estimate::Span;
 use crate::conversation::Conversation;
 use crate::error::Error;
 use crate::input::text::Source;
 use crate::pricing::Found;
-use crate::tokenizer::chat::{Counted, Framing};
+use crate::tokenizer::chat::Framing;
 
 /// What became of the requests.
 #[derive(Default)]
@@ -100,15 +101,16 @@ impl File<'_> {
         let flags = WorkFlags { batch: self.flags.batch || request.is_batch, ..self.flags.clone() };
         let source = self.source.name();
         for row in self.rows.get_mut(rows).unwrap_or_default() {
-            let Counted { count, notes } = row.framing.count(request).map_err(|refused| refused.to_string())?;
-            for note in notes.into_iter().map(|note| format!("{}: {note}", row.found.full_id())) {
+            let mut counted = row.framing.count(request).map_err(|refused| refused.to_string())?;
+            let tokens = Tokens::billed(&row.found, &mut counted, self.setup);
+            for note in counted.notes.into_iter().map(|note| format!("{}: {note}", row.found.full_id())) {
                 if !self.quiet && !self.notes.contains(&note) && self.notes.len() < 20 {
                     say(&format!("note: {source}: {note}"));
                     self.notes.push(note);
                 }
             }
             let cap = request.max_output;
-            let priced = price_capped(&row.found, Some(&source), count, &flags, cap, self.setup);
+            let priced = price_capped(&row.found, Some(&source), &tokens, &flags, cap, self.setup);
             row.sum = Some(match row.sum.take() {
                 None => Priced { of_requests: Some(1), ..priced },
                 Some(sum) => plus(sum, priced),
@@ -129,6 +131,7 @@ impl File<'_> {
 fn plus(mut sum: Priced, next: Priced) -> Priced {
     sum.tokens += next.tokens;
     sum.work.input = sum_of(sum.work.input, next.work.input);
+    next.work.attached.into_iter().for_each(|part| attach(&mut sum.work.attached, part));
     sum.work.output = sum_of(sum.work.output, next.work.output);
     sum.of_requests = sum.of_requests.map(|n| n + 1);
     sum.result = match (sum.result, next.result) {
@@ -136,6 +139,17 @@ fn plus(mut sum: Priced, next: Priced) -> Priced {
         (Err(refusal), _) | (_, Err(refusal)) => Err(refusal),
     };
     sum
+}
+
+/// Adds an attachment to those of the same modality.
+fn attach(attached: &mut Vec<Attached>, part: Attached) {
+    match attached.iter_mut().find(|sum| sum.modality == part.modality) {
+        Some(sum) => {
+            sum.tokens = sum_of(sum.tokens, part.tokens);
+            sum.amount = sum_of(sum.amount, part.amount);
+        }
+        None => attached.push(part),
+    }
 }
 
 fn too_many() -> Refusal {

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use rust_decimal::Decimal;
 
 use super::say;
+use super::shared::{Setup, TableFlags};
+use super::usage::places::places;
 use crate::context::Dimension;
 use crate::error::Error;
-use crate::input::calls::{Reading, each};
+use crate::input::calls::{Reading, each_of};
 use crate::input::dialect::{Entry, Item, State};
-use crate::input::text::{Source, walk};
 use crate::input::workload::{DEFAULT_FILE, load, mean_of};
 use crate::meter::Meter;
 use crate::period::Instant;
@@ -33,17 +34,25 @@ pub(crate) struct Args {
     /// Write the commented example without asking
     #[arg(long, conflicts_with = "from")]
     example: bool,
+    #[command(flatten)]
+    table: TableFlags,
 }
 
 const EXAMPLE: &str = include_str!("../../data/examples/farebox.yaml");
 
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     refuse_existing(&args.file)?;
+    let setup = args.table.setup()?;
     let text = match &args.from {
-        Some(path) => measured(path)?,
+        Some(path) => measured(path, &setup)?,
         None if !args.example && io::stdin().is_terminal() && io::stderr().is_terminal() => {
-            let at = Instant::from_unix(jiff::Timestamp::now().as_second());
-            asked(&args.file, &PriceTable::bundled(), at, &mut io::stdin().lock(), &mut io::stderr())?
+            asked(&args.file, &setup.table, setup.at, &mut io::stdin().lock(), &mut io::stderr())?
+        }
+        None if args.table.is_given() => {
+            let help = "help: leave them out, measure a log with --from FILE, or answer the questions on a terminal";
+            return Err(Error::Usage(format!(
+                "--at, --prices and --prices-version change nothing in the example\n  {help}"
+            )));
         }
         None => EXAMPLE.to_owned(),
     };
@@ -136,7 +145,7 @@ fn asked(
             }
         }
     }
-    if let Some(found) = answers.0.get(1).and_then(|model| table.find(model, at).ok()) {
+    if let Some(found) = answers.0.get(1).and_then(|model| table.get(model, at)) {
         answers.0[1] = found.full_id();
     }
     Ok(answers.text())
@@ -217,11 +226,14 @@ impl Measured {
     }
 }
 
-fn measured(path: &Path) -> Result<String, Error> {
+fn measured(path: &Path, setup: &Setup) -> Result<String, Error> {
     let mut measured = Measured::default();
-    for file in walk(path)? {
-        each(&Source::File(file), &Reading::default(), &mut |line, item| measured.take(line, item))?;
+    let places = places(&[path.to_owned()], None, true)?;
+    places.say(false);
+    if let Some(error) = places.failed.into_iter().next() {
+        return Err(error.into());
     }
+    each_of(&places.sources, &Reading::default(), &mut |line, item| measured.take(line, item))?;
     let Measured { models, bad, first_bad, others } = measured;
     let shown = path.display();
     if bad > 0 {
@@ -242,6 +254,10 @@ fn measured(path: &Path) -> Result<String, Error> {
         crate::report::inert(&shown.to_string())
     );
     for (index, (id, used)) in models.iter().enumerate() {
+        // The id stays as the log has it: an alias that moves later moves in the plan, too.
+        if let Err(unknown) = setup.table.find(id, setup.at) {
+            say(&format!("warning: {shown}: {unknown}"));
+        }
         text += &feature(index, id, used);
     }
     Ok(text)

@@ -13,6 +13,7 @@ mod check_bill;
 mod check_ci;
 mod check_places;
 mod check_sides;
+mod clock;
 mod compare;
 mod compare_workload;
 mod completions;
@@ -38,6 +39,7 @@ mod prices_time;
 mod prices_update;
 mod scan;
 mod shared;
+mod span;
 mod tokenizers;
 mod usage;
 mod verify;
@@ -65,7 +67,8 @@ fn program() -> clap::Command {
             "Exit codes: 0 fine · 1 a budget or rule failed · 2 bad arguments or configuration · 3 something \
 could not be priced and --strict was given · 4 only staleness or retirement failed · 5 I/O.\n\n\
 Everything is computed on this machine: vocabularies and prices are inside the program. Tables of vocabularies are kept in the \
-cache folder of the system or in FAREBOX_CACHE_DIR; FAREBOX_NO_CACHE=1 keeps none.",
+cache folder of the system or in FAREBOX_CACHE_DIR; FAREBOX_NO_CACHE=1 keeps none.\n\n\
+FAREBOX_NOW=2026-11-22T12:00:00Z sets the clock, for tests and reports that must come out the same on any day; a run under it says so.",
         )
 }
 
@@ -144,7 +147,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     data::keep_tables();
-    match command.run() {
+    match clock::announce().and_then(|()| command.run()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {

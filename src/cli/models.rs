@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::shared::{OutputFlags, PriceFlags, table_json, table_line};
+use super::shared::{OutputFlags, TableFlags, table_json, table_line};
 use crate::error::Error;
 use crate::meter::Meter;
 use crate::pricing::card::{ModelCard, ProviderHead, Rate, rate_of};
@@ -23,7 +23,7 @@ pub(crate) struct Args {
     #[arg(long)]
     retired: bool,
     #[command(flatten)]
-    prices: PriceFlags,
+    prices: TableFlags,
     #[command(flatten)]
     output: OutputFlags,
 }

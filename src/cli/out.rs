@@ -48,7 +48,7 @@ pub struct Out {
 impl Out {
     /// Opens the file that `--output` names, or standard output where it names none or `-`.
     ///
-    /// A regular file is written beside its place and renamed when it is finished, so that nobody ever reads half of
+    /// A regular file is written next to its place and renamed when it is finished, so that no reader ever sees half of
     /// it and a failed run leaves the old one, whose permissions the new one takes over. Anything else that has a name
     /// (a device, a named pipe) is written to directly.
     ///
@@ -173,13 +173,16 @@ impl Write for Out {
 fn naming(path: &Path, error: &io::Error) -> io::Error {
     let missing = path.parent().filter(|folder| *folder != Path::new("") && !folder.exists());
     let reason = match missing {
-        Some(folder) => format!("the folder {} does not exist", folder.display()),
+        Some(folder) => {
+            format!("the folder {0} does not exist\n  help: create it first: mkdir -p {0}", folder.display())
+        }
+        None if path.is_dir() => "it is a folder\n  help: name a file in it".to_owned(),
         None => error.to_string(),
     };
     io::Error::new(error.kind(), format!("cannot write {}: {reason}", path.display()))
 }
 
-/// A file under a passing name beside its place; removed unless it is renamed.
+/// A file under a passing name next to its place; removed unless it is renamed.
 struct Unfinished {
     /// Where it is now; nothing once it has been renamed.
     temporary: Option<PathBuf>,
@@ -299,12 +302,10 @@ mod tests {
         let error = Out::open(Some(&path)).err().unwrap();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
         let folder = path.parent().unwrap();
-        assert_eq!(
-            error.to_string(),
-            format!("cannot write {}: the folder {} does not exist", path.display(), folder.display())
-        );
+        let starts = format!("cannot write {}: the folder {} does not exist", path.display(), folder.display());
+        assert!(error.to_string().starts_with(&starts), "{error}");
         let error = Out::open(Some(dir.path())).err().unwrap().to_string();
-        assert!(error.starts_with(&format!("cannot write {}: ", dir.path().display())), "{error}");
+        assert!(error.starts_with(&format!("cannot write {}: it is a folder", dir.path().display())), "{error}");
     }
 
     #[test]

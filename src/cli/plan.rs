@@ -50,7 +50,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Error> {
-    let setup = PriceFlags { currency: None, ..args.prices.clone() }.setup()?;
+    let setup = args.prices.table.setup()?;
     let mut loaded = Loaded::open(args.workload.as_deref(), &setup, args.output.quiet)?;
     let workload = &mut loaded.workload;
     workload.seed = args.seed.unwrap_or(workload.seed);

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::out::Out;
 use super::prices_time::{ChangesArgs, DiffArgs, HistoryArgs, StaleArgs, changes, diff, history, stale};
-use super::shared::{OutputFlags, PriceFlags, Setup, matched_note, read_price_file, table_json, table_line};
+use super::shared::{OutputFlags, Setup, TableFlags, matched_note, read_price_file, table_json, table_line};
 use super::{say, shared};
 use crate::error::Error;
 use crate::meter::{Meter, Unit};
@@ -78,7 +78,7 @@ struct ListArgs {
     #[arg(long)]
     retired: bool,
     #[command(flatten)]
-    prices: PriceFlags,
+    prices: TableFlags,
     #[command(flatten)]
     output: OutputFlags,
 }
@@ -164,10 +164,10 @@ fn list(args: &ListArgs) -> Result<(), Error> {
 /// The id of a provider that exists.
 pub(crate) fn known_provider(setup: &Setup, name: &str) -> Result<String, Error> {
     setup.table.provider(name).map(|head| head.id.clone()).ok_or_else(|| {
-        let near = crate::pricing::compile::nearest(name, setup.table.providers().iter().map(|h| h.id.as_str()));
-        Error::Usage(format!(
-            "no provider is called {name:?}\n  help: did you mean {near:?}? `farebox prices list` names them all"
-        ))
+        let known = setup.table.providers().iter();
+        let known = known.flat_map(|head| std::iter::once(&head.id).chain(&head.names)).map(String::as_str);
+        let near = crate::similar::did_you_mean(name, known);
+        Error::Usage(format!("no provider is called {name:?}\n  help: {near}`farebox prices list` names them all"))
     })
 }
 
@@ -244,7 +244,7 @@ struct ShowArgs {
     #[arg(long)]
     all: bool,
     #[command(flatten)]
-    prices: PriceFlags,
+    prices: TableFlags,
     #[command(flatten)]
     output: OutputFlags,
 }
@@ -367,7 +367,7 @@ struct LintArgs {
     #[arg(long, value_name = "DAYS", default_value_t = 90)]
     max_age: u32,
     #[command(flatten)]
-    prices: PriceFlags,
+    prices: TableFlags,
     #[command(flatten)]
     output: OutputFlags,
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::prices::known_provider;
 use super::prices_import::{comparison_report, database_notes, unreadable};
-use super::shared::{OutputFlags, PriceFlags, Setup, price_error, read_price_file, table_json, table_line};
+use super::shared::{OutputFlags, Setup, TableFlags, price_error, read_price_file, table_json, table_line};
 use crate::error::Error;
 use crate::pricing::card::{Price, Rate};
 use crate::pricing::compile::{Use, compile};
@@ -47,7 +47,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PERCENT", default_value = "0%", value_parser = tolerance)]
     tolerance: Decimal,
     #[command(flatten)]
-    prices: PriceFlags,
+    prices: TableFlags,
     #[command(flatten)]
     output: OutputFlags,
 }
@@ -131,7 +131,7 @@ fn with_price_file(args: &Args, setup: &Setup) -> Result<(Report, usize), Error>
     let providers = args.provider.iter().map(|p| known_provider(setup, p)).collect::<Result<Vec<_>, _>>()?;
     // A card of an overlay may build on the one of the table.
     let known = |provider: &str, id: &str| {
-        let found = setup.table.find(&format!("{provider}/{id}"), setup.at).ok()?;
+        let found = setup.table.get(&format!("{provider}/{id}"), setup.at)?;
         Some((*found.model).clone())
     };
     let (theirs, problems) = compile(&files, Use::Overlay, &known);
@@ -149,7 +149,7 @@ fn with_price_file(args: &Args, setup: &Setup) -> Result<(Report, usize), Error>
     let cards = theirs.iter().flat_map(|provider| provider.models.iter().map(|card| (&provider.head, card)));
     for (head, card) in cards.filter(|(head, _)| providers.is_empty() || providers.contains(&head.id)) {
         let id = format!("{}/{}", head.id, card.id);
-        let Ok(ours) = setup.table.find(&id, setup.at) else { continue };
+        let Some(ours) = setup.table.get(&id, setup.at) else { continue };
         let (Some(there), Some(here)) = (card.rates_at(setup.at), ours.model.rates_at(setup.at)) else { continue };
         compared += 1;
         for change in diff::changes_between(Some(here), Some(there)) {

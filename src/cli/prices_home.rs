@@ -1,10 +1,11 @@
 //! Models that a plan may be moved to: what is live in the table, and meets what the plan needs.
 
 use super::shared::Setup;
+use crate::period::Instant;
 use crate::pricing::Found;
 use crate::pricing::card::{Kind, ModelCard, ProviderHead};
 
-/// Whether a model answers, has a price, and is not about to be forgotten.
+/// Whether a model answers, has a price, and is still listed by public sources.
 pub(crate) fn is_live(card: &ModelCard, setup: &Setup) -> bool {
     card.info.kind == Kind::Chat
         && !card.is_retired(setup.at)
@@ -12,14 +13,10 @@ pub(crate) fn is_live(card: &ModelCard, setup: &Setup) -> bool {
         && card.rates_at(setup.at).is_some()
 }
 
-/// Live models of the same provider that read prompts of that length and were made in the two years around it.
+/// Live models of the same provider that read prompts of that length and are less than two years older, or newer.
 pub(crate) fn sisters(setup: &Setup, own: &Found, longest_prompt: u64) -> Vec<Found> {
-    const TWO_YEARS: i64 = 2 * 366 * 86_400;
     let fits = |head: &ProviderHead, card: &ModelCard| {
-        let near = match (card.info.released, own.model.info.released) {
-            (Some(a), Some(b)) => b.unix() - a.unix() < TWO_YEARS,
-            _ => true,
-        };
+        let near = is_as_new(card.info.released, own.model.info.released);
         let reads = own.model.info.input.iter().all(|input| input == "text" || card.info.input.contains(input));
         head.id == own.provider.id
             && card.id != own.model.id
@@ -35,7 +32,42 @@ pub(crate) fn sisters(setup: &Setup, own: &Found, longest_prompt: u64) -> Vec<Fo
     cards.map(|(head, card)| Found::of_card(head, card)).collect()
 }
 
+/// Whether a model was released less than two years before another, or after it; so is one of an unknown date.
+fn is_as_new(model: Option<Instant>, other: Option<Instant>) -> bool {
+    const TWO_YEARS: i64 = 2 * 366 * 86_400;
+    match (model, other) {
+        (Some(model), Some(other)) => other.unix().saturating_sub(model.unix()) < TWO_YEARS,
+        _ => true,
+    }
+}
+
 /// Whether a model is there for any question, rather than for searching, speaking or a trade.
 fn is_plain(id: &str) -> bool {
     ["search", "audio", "realtime", "cyber", "codex", "research", "live", "tts"].iter().all(|word| !id.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::shared::TableFlags;
+
+    /// Made-up models; the dates alone matter.
+    #[test]
+    fn sisters_are_less_than_two_years_older_or_newer() {
+        let models = ["own 2025-06-01", "older 2024-01-01", "ancient 2023-01-01", "newer 2026-06-01"].map(|model| {
+            let (id, released) = model.split_once(' ').unwrap();
+            format!("  - {{id: {id}, released: {released}, prices: [{{from: {released}, rates: {{input: \"1\"}}}}]}}\n")
+        });
+        let undated = "  - {id: undated, prices: [{rates: {input: \"1\"}}]}\n";
+        let text = format!("schema: 1\nprovider: acme\nmodels:\n{}{undated}", models.concat());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("acme.yaml");
+        std::fs::write(&path, text).unwrap();
+        let flags = TableFlags { at: Some("2026-07-01".into()), overlays: vec![path], ..TableFlags::default() };
+        let setup = flags.setup().unwrap();
+        let own = setup.find("acme/own").unwrap();
+        let mut found: Vec<String> = sisters(&setup, &own, 0).iter().map(|found| found.model.id.clone()).collect();
+        found.sort();
+        assert_eq!(found, ["newer", "older", "undated"]);
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::out::Out;
 use super::prices::known_provider;
-use super::shared::{OutputFlags, PriceFlags, Setup, table_json, table_line};
+use super::shared::{OutputFlags, Setup, TableFlags, table_json, table_line};
 use crate::error::Error;
 use crate::meter::{Meter, Unit};
 use crate::pricing::card::Price;
@@ -45,7 +45,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "compare")]
     unread: bool,
     #[command(flatten)]
-    prices: PriceFlags,
+    prices: TableFlags,
     #[command(flatten)]
     output: OutputFlags,
 }

@@ -7,9 +7,9 @@ use rust_decimal::Decimal;
 use serde_json::json;
 
 use super::prices::known_provider;
-use super::shared::{OutputFlags, PriceFlags, Setup, matched_note, table_json, table_line};
+use super::shared::{OutputFlags, Setup, TableFlags, matched_note, table_json, table_line};
+use super::span::SpanFlags;
 use crate::calculator::estimate::{Span, Work, estimate};
-use crate::context::Context;
 use crate::error::Error;
 use crate::meter::Meter;
 use crate::money::Usd;
@@ -27,7 +27,7 @@ pub(crate) struct HistoryArgs {
     /// The model: provider/model, a model id, or an alias
     model: String,
     #[command(flatten)]
-    prices: PriceFlags,
+    prices: TableFlags,
     #[command(flatten)]
     output: OutputFlags,
 }
@@ -115,35 +115,30 @@ fn more(card: &RateCard, in_force: bool, future: bool) -> String {
 /// List price changes by date: the changelog of the table, made from its data
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  farebox prices changes --since 2026-10-01\n  farebox prices changes --provider openai --format markdown"
+    after_help = "Examples:\n  farebox prices changes --since 2026-10-01 --until 2026-10-31\n  farebox prices changes --provider openai --format markdown"
 )]
 pub(crate) struct ChangesArgs {
-    /// First day
-    #[arg(long, value_name = "DATE")]
-    since: Option<String>,
-    /// Day after the last
-    #[arg(long, value_name = "DATE")]
-    until: Option<String>,
+    #[command(flatten)]
+    span: SpanFlags,
     /// Only this provider; repeatable
     #[arg(long, short = 'p', value_name = "PROVIDER")]
     provider: Vec<String>,
     #[command(flatten)]
-    prices: PriceFlags,
+    prices: TableFlags,
     #[command(flatten)]
     output: OutputFlags,
 }
 
 pub(crate) fn changes(args: &ChangesArgs) -> Result<(), Error> {
     let setup = args.prices.setup()?;
-    let day = |text: &Option<String>| text.as_ref().map(|t| t.parse::<Instant>()).transpose();
-    let (since, until) = (day(&args.since)?, day(&args.until)?);
+    let span = args.span.period(&jiff::tz::TimeZone::UTC)?;
     let providers = args.provider.iter().map(|p| known_provider(&setup, p)).collect::<Result<Vec<_>, _>>()?;
     let mut changes: Vec<(Instant, String, diff::Change)> = Vec::new();
     for (head, card) in setup.table.cards().filter(|(head, _)| providers.is_empty() || providers.contains(&head.id)) {
         for pair in card.rate_cards.windows(2) {
             let [before, after] = pair else { continue };
             let Some(at) = after.period.from else { continue };
-            if since.is_none_or(|s| s <= at) && until.is_none_or(|u| at < u) {
+            if span.contains(at) {
                 let id = format!("{}/{}", head.id, card.id);
                 changes.extend(diff::changes(before, after).into_iter().map(|change| (at, id.clone(), change)));
             }
@@ -226,10 +221,10 @@ pub(crate) struct DiffArgs {
     #[arg(long, value_name = "N", requires = "input_tokens")]
     output_tokens: Option<Span>,
     /// How many requests the workload has
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 1)]
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 1, requires = "input_tokens")]
     requests: u64,
     #[command(flatten)]
-    prices: PriceFlags,
+    prices: TableFlags,
     #[command(flatten)]
     output: OutputFlags,
 }
@@ -335,7 +330,7 @@ pub(crate) fn diff(args: &DiffArgs) -> Result<(), Error> {
 }
 
 fn workload_cost((head, card): &Card, input: Span, output: Span, requests: u64, at: Instant) -> Option<Usd> {
-    let work = Work { input, cache_read: 0, output, requests, context: Context::default() };
+    let work = Work { input, output, requests, ..Work::default() };
     estimate(head, card, &work, at).ok().map(|estimate| estimate.cost.total)
 }
 
@@ -358,7 +353,7 @@ pub(crate) struct StaleArgs {
     #[arg(long, short = 'p', value_name = "PROVIDER", conflicts_with = "models")]
     provider: Vec<String>,
     #[command(flatten)]
-    prices: PriceFlags,
+    prices: TableFlags,
     #[command(flatten)]
     output: OutputFlags,
 }

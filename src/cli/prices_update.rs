@@ -8,7 +8,7 @@ use super::data::data_folder;
 use super::out::Out;
 use super::prices_import::{comparison_report, database_notes, unreadable};
 use super::say;
-use super::shared::{OutputFlags, PriceFlags};
+use super::shared::{OutputFlags, TableFlags};
 use crate::error::Error;
 use crate::pricing::import::compare::{Row, Verdict};
 use crate::pricing::import::{Format, read};
@@ -54,7 +54,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Error> {
-    let setup = PriceFlags::default().setup()?;
+    let setup = TableFlags::default().setup()?;
     let url = args.from.as_deref().unwrap_or(args.source.file());
     let format = args.from.is_none().then_some(args.source);
     if !args.output.quiet {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::out::Out;
 use super::say;
+use super::shared::{Setup, TableFlags};
 use crate::error::Error;
 use crate::input::text::read_bytes;
 use crate::period::Instant;
@@ -24,6 +25,8 @@ pub(crate) struct Args {
     /// Write to a file, which appears only when it is whole
     #[arg(long, short = 'o', value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    table: TableFlags,
 }
 
 /// A file larger than this is data rather than code.
@@ -46,8 +49,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     if !args.path.exists() {
         return Err(Error::Usage(format!("{} does not exist\n  help: name a folder", args.path.display())));
     }
-    let table = PriceTable::bundled();
-    let at = Instant::from_unix(jiff::Timestamp::now().as_second());
+    let Setup { table, at, .. } = args.table.setup()?;
     let mut scan = Scan { table, at, known: BTreeMap::new(), found: Found::default() };
     let files = scan.files(&args.path);
     files.iter().for_each(|path| scan.file(&args.path, path));
@@ -121,7 +123,7 @@ impl Scan {
         if let Some(known) = self.known.get(word) {
             return known.clone();
         }
-        let found = self.table.find(word, self.at).ok();
+        let found = self.table.get(word, self.at);
         let id = found.filter(|f| !matches!(f.matched, Matched::Without(_))).map(|f| f.full_id());
         self.known.insert(word.to_owned(), id.clone());
         id

@@ -1,11 +1,14 @@
 //! Flags that most commands share, and the [`Setup`] they turn into: nothing below a command looks at flags.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ColorChoice};
+use clap::builder::TypedValueParser;
+use clap::{Args, ColorChoice, ValueEnum};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
+use super::clock::{self, Now};
 use super::out::Out;
 use super::say;
 use crate::error::Error;
@@ -17,58 +20,178 @@ use crate::pricing::problem::{Problem, render_all};
 use crate::pricing::{Found, Matched, PriceTable, TableId};
 use crate::report::{self, Cell, Format, Report};
 
-/// Flags of every command that prints a report.
+/// Flags of every command that prints a report, as they were typed.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
-pub(crate) struct OutputFlags {
-    /// Form of the output
-    #[arg(long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
-    pub format: Format,
+struct TypedOutputFlags {
+    /// Format of the output [default: what the ending of --output says, or table]
+    #[arg(long, value_parser = ReportFormats, value_name = "FORMAT")]
+    format: Option<Format>,
     /// Write to a file, which appears only when it is whole
     #[arg(long, short = 'o', value_name = "FILE")]
-    pub output: Option<PathBuf>,
+    output: Option<PathBuf>,
     /// Print no notes on stderr
     #[arg(long, short = 'q')]
-    pub quiet: bool,
+    quiet: bool,
     /// When to use colour
     #[arg(long, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
+    color: ColorChoice,
+}
+
+/// Reads a format that any report can be written in. FOCUS is only for what was billed: other commands refuse it before
+/// they do any work.
+#[derive(Clone)]
+struct ReportFormats;
+
+impl TypedValueParser for ReportFormats {
+    type Value = Format;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<Format, clap::Error> {
+        if value == Format::Focus.name() {
+            let what = "the format focus is for what was used and billed\n  help: `farebox usage --format focus` writes it; write --format csv here\n";
+            return Err(clap::Error::raw(clap::error::ErrorKind::InvalidValue, what).with_cmd(command));
+        }
+        let names = self.possible_values().into_iter().flatten().map(|known| known.get_name().to_owned());
+        let name = clap::builder::PossibleValuesParser::new(names).parse_ref(command, arg, value)?;
+        // Every possible value is the name of a format.
+        Ok(name.parse().unwrap_or_default())
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = clap::builder::PossibleValue> + '_>> {
+        let all = Format::value_variants().iter().filter(|format| **format != Format::Focus);
+        Some(Box::new(all.filter_map(clap::ValueEnum::to_possible_value)))
+    }
+}
+
+/// Where a report goes, and in which format: `--format` says, or the ending of the file.
+#[derive(Debug, Clone)]
+pub(crate) struct OutputFlags {
+    pub format: Format,
+    pub output: Option<PathBuf>,
+    pub quiet: bool,
     pub color: ColorChoice,
 }
 
-/// Flags of every command that looks prices up.
+impl From<TypedOutputFlags> for OutputFlags {
+    fn from(typed: TypedOutputFlags) -> Self {
+        let TypedOutputFlags { format, output, quiet, color } = typed;
+        let of_ending = || output.as_deref().and_then(format_of_ending);
+        OutputFlags { format: format.or_else(of_ending).unwrap_or_default(), output, quiet, color }
+    }
+}
+
+impl clap::FromArgMatches for OutputFlags {
+    fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        TypedOutputFlags::from_arg_matches(matches).map(Self::from)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for OutputFlags {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        TypedOutputFlags::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        TypedOutputFlags::augment_args_for_update(command)
+    }
+}
+
+/// The format that the ending of a file asks for; an ending without one is left to the default.
+pub(crate) fn format_of_ending(path: &Path) -> Option<Format> {
+    let ending = path.extension()?.to_str()?.to_lowercase();
+    match ending.as_str() {
+        "json" => Some(Format::Json),
+        "jsonl" | "ndjson" => Some(Format::Jsonl),
+        "csv" => Some(Format::Csv),
+        "md" | "markdown" => Some(Format::Markdown),
+        "html" | "htm" => Some(Format::Html),
+        _ => None,
+    }
+}
+
+/// The most threads that are of use on any machine.
+const MOST_THREADS: usize = 256;
+
+/// Reads `--threads`: at least one; what is more than this machine can use is that much.
+pub(crate) fn threads(text: &str) -> Result<NonZero<u16>, String> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("write a whole number such as 4".to_owned());
+    }
+    let most = (4 * available_threads()).min(MOST_THREADS);
+    let number = text.parse::<usize>().unwrap_or(usize::MAX).min(most);
+    let number = u16::try_from(number).ok().and_then(NonZero::new);
+    number.ok_or_else(|| "at least 1 thread is needed; leave --threads out to use every CPU".to_owned())
+}
+
+/// How many threads a run uses.
+pub(crate) fn number_of(threads: Option<NonZero<u16>>) -> usize {
+    threads.map_or_else(|| available_threads().min(MOST_THREADS), |threads| usize::from(threads.get()))
+}
+
+fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+/// Which prices a command works with, and as of when.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Prices")]
-pub(crate) struct PriceFlags {
+pub(crate) struct TableFlags {
     /// Price as of this day or instant (UTC), such as 2024-11-15; now when left out
     #[arg(long, value_name = "DATE")]
     pub at: Option<String>,
     /// Lay a price file of your own over the table; repeatable, later files win
     #[arg(long = "prices", value_name = "FILE")]
     pub overlays: Vec<PathBuf>,
-    /// Show money in another currency, at the rates of an overlay (`exchange:` in a --prices file)
-    #[arg(long, value_name = "CODE")]
-    pub currency: Option<String>,
     /// Refuse to run with another price table: its version, its hash, or both as VERSION@HASH
     #[arg(long = "prices-version", value_name = "PIN")]
     pub pin: Option<String>,
+}
+
+/// Flags of every command that shows money.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Prices")]
+pub(crate) struct PriceFlags {
+    #[command(flatten)]
+    pub table: TableFlags,
+    /// Show money in another currency, at the rates of an overlay (`exchange:` in a --prices file)
+    #[arg(long, value_name = "CODE")]
+    pub currency: Option<String>,
 }
 
 /// The price table and the instant that a command works with.
 pub(crate) struct Setup {
     pub table: PriceTable,
     pub at: Instant,
-    /// Whether `at` is the clock's rather than the user's.
-    pub is_now: bool,
+    /// The reading of the clock that `at` is; `None` where the user named the date.
+    pub now: Option<Now>,
     /// The currency to show money in, where it is not the dollar.
     pub currency: Option<String>,
 }
 
-impl PriceFlags {
+impl TableFlags {
+    /// Whether any of the flags was given.
+    pub fn is_given(&self) -> bool {
+        self.at.is_some() || self.pin.is_some() || !self.overlays.is_empty()
+    }
+
     /// Reads the overlays and settles the instant.
     pub fn setup(&self) -> Result<Setup, Error> {
-        let at = match &self.at {
-            Some(text) => text.parse()?,
-            None => now(),
+        let (at, now) = match &self.at {
+            Some(text) => (text.parse()?, None),
+            None => {
+                let now = clock::now()?;
+                (now.at, Some(now))
+            }
         };
         let mut table = PriceTable::bundled();
         if !self.overlays.is_empty() {
@@ -83,9 +206,16 @@ impl PriceFlags {
         if let Some(pin) = &self.pin {
             check_pin(pin, table.id())?;
         }
+        Ok(Setup { table, at, now, currency: None })
+    }
+}
+
+impl PriceFlags {
+    /// Reads the overlays, settles the instant, and checks that the currency has a rate then.
+    pub fn setup(&self) -> Result<Setup, Error> {
         let currency = self.currency.as_ref().map(|code| code.to_uppercase()).filter(|code| code != "USD");
-        let setup = Setup { table, at, is_now: self.at.is_none(), currency };
-        setup.exchange(at).map_err(Error::Usage)?;
+        let setup = Setup { currency, ..self.table.setup()? };
+        setup.exchange(setup.at).map_err(Error::Usage)?;
         Ok(setup)
     }
 }
@@ -127,15 +257,19 @@ pub(crate) fn read_price_file(path: &Path) -> Result<PriceFile, Error> {
     Ok(PriceFile { path: shown, text: text.replace("\r\n", "\n") })
 }
 
-/// The clock, read once for each command.
-fn now() -> Instant {
-    Instant::from_unix(jiff::Timestamp::now().as_second())
-}
-
 impl Setup {
     /// The instant for people: the day alone where it is the clock's.
     pub fn shown_at(&self) -> String {
-        if self.is_now { self.at.date().to_string() } else { self.at.to_string() }
+        match self.now {
+            Some(now) if now.is_set => format!("{} (clock set by {})", self.at.date(), clock::VARIABLE),
+            Some(_) => self.at.date().to_string(),
+            None => self.at.to_string(),
+        }
+    }
+
+    /// The moment at which the environment stopped the clock, where this command reads the clock.
+    pub fn clock_set_to(&self) -> Option<String> {
+        self.now.filter(|now| now.is_set).map(Now::moment)
     }
 
     /// The exchange rate at a moment; `None` where money is shown in dollars.
@@ -189,16 +323,16 @@ impl Setup {
 impl OutputFlags {
     /// Writes a report where the flags say.
     ///
-    /// Notes stand in the report where people read it, and on stderr where a program does.
-    pub fn write(&self, mut report: Report) -> Result<(), Error> {
-        if self.format == Format::Focus && !report.columns.iter().any(|column| column.key == "BilledCost") {
-            let what = "FOCUS is a form of what was used and billed\n  help: `farebox usage --format focus` writes it; here, --format csv";
-            return Err(Error::Usage(what.into()));
-        }
+    /// Notes are in the report where people read it, and on stderr where a program does.
+    pub fn write(&self, report: Report) -> Result<(), Error> {
+        self.write_to(report, Out::open(self.output.as_deref())?)
+    }
+
+    /// Writes a report to an output that was opened before the work began.
+    pub fn write_to(&self, mut report: Report, out: Out) -> Result<(), Error> {
         if self.format.readers() == report::Readers::People {
             report.drop_empty_columns();
         }
-        let out = Out::open(self.output.as_deref())?;
         let screen = out.screen(self.color);
         if let (Format::Table, Some(width)) = (self.format, screen.width) {
             report.fit(width);
@@ -234,9 +368,13 @@ pub(crate) fn matched_note(asked: &str, found: &Found) -> Option<String> {
     }
 }
 
-/// The fields that every machine form carries: which table, and as of when.
+/// What every machine-readable format carries: which table, and whether the clock was stopped.
 pub(crate) fn table_json(setup: &Setup) -> serde_json::Value {
-    serde_json::to_value(setup.table.id()).unwrap_or_default()
+    let mut table = serde_json::to_value(setup.table.id()).unwrap_or_default();
+    if let (Some(moment), Some(fields)) = (setup.clock_set_to(), table.as_object_mut()) {
+        fields.insert("clock_set_to".into(), json!(moment));
+    }
+    table
 }
 
 /// One line for people: which table, and as of when.

@@ -2,24 +2,31 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
+use std::num::NonZero;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
 use super::data::load;
-use super::shared::{OutputFlags, PriceFlags, Setup, table_json, table_line};
+use super::out::Out;
+use super::shared::{self, OutputFlags, PriceFlags, Setup, table_json, table_line};
+use super::span::SpanFlags;
+use super::usage::places::{Places, places};
 use super::usage::priced::{Pricing, Verdict, cost};
+use super::usage::stream::{self, Plan, Settled, Take};
+use super::usage::view::zone_of;
+use super::usage::{Screen, column};
 use super::work::Choice;
 use crate::calculator::switch::{Caching, Switch};
 use crate::error::Error;
+use crate::input::calls::Reading;
 use crate::input::calls::open::open;
-use crate::input::calls::{Reading, each};
 use crate::input::dialect::{Dialect, Entry, Item, State};
-use crate::input::text::{Source, walk};
+use crate::input::text::{InputError, Source};
 use crate::money::Usd;
-use crate::period::Instant;
+use crate::period::{Instant, Period};
 use crate::pricing::Found;
 use crate::pricing::lookup::Lookup;
 use crate::report::{Cell, Column, Report, Tone};
@@ -38,9 +45,10 @@ What it was is priced at the time of each call; so is what it would have been, u
 tokenizer counts the same text differently: where the log holds text, its own ratio is measured, and otherwise that of
 samples (--text-class), as a range.")]
 pub(crate) struct Args {
-    /// Files of usage in any form that `farebox usage` reads; - is standard input, which is also read when nothing is given
+    /// Files, folders and patterns, as `farebox usage` reads them; - is standard input [default: what is piped in, or the
+    /// sessions of coding agents]
     files: Vec<PathBuf>,
-    /// Move the requests of one model to another; repeatable, the first that fits wins
+    /// Move the requests of one model to another; repeatable, the first that fits wins; `*` is any model
     #[arg(long = "switch", value_name = "FROM=TO", value_parser = mapping)]
     switches: Vec<(String, String)>,
     /// Move every request to this model
@@ -64,9 +72,29 @@ pub(crate) struct Args {
     /// What the text is like where the log holds none: english, technical, code, data or a language; repeatable
     #[arg(long, value_name = "CLASS")]
     text_class: Vec<String>,
-    /// Read the files as this dialect
+    /// Provider of records that do not name theirs
+    #[arg(long, value_name = "PROVIDER")]
+    provider: Option<String>,
+    /// Price every record, as it was, at this provider, whatever it names
+    #[arg(long, value_name = "PROVIDER")]
+    force_provider: Option<String>,
+    /// Price every record, as it was, as this model, whatever it names
+    #[arg(long, value_name = "MODEL")]
+    force_model: Option<String>,
+    /// Read every line as this dialect; claude-code, codex and opencode find their own files when none are given
     #[arg(long, value_name = "DIALECT")]
     from: Option<Dialect>,
+    /// Columns of a table, as ours=theirs: model=Name,input_tokens="Prompt tokens"; repeatable
+    #[arg(long, value_name = "OURS=THEIRS", value_delimiter = ',', value_parser = column)]
+    columns: Vec<(String, String)>,
+    #[command(flatten)]
+    span: SpanFlags,
+    /// Time zone of the days of --since and --until: a name such as Europe/Berlin, an offset, or local [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    timezone: Option<String>,
+    /// Maximum number of threads [default: all CPUs]
+    #[arg(long, value_name = "N", value_parser = shared::threads)]
+    threads: Option<NonZero<u16>>,
     /// Exit with 3 when a record could not be priced
     #[arg(long)]
     strict: bool,
@@ -95,34 +123,48 @@ fn percents(text: &str) -> Result<RangeInclusive<u32>, String> {
 
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     let setup = args.prices.setup()?;
+    for provider in args.provider.iter().chain(&args.force_provider) {
+        super::prices::known_provider(&setup, provider)?;
+    }
     let classes = classes(&args)?;
     if args.is_no_change() {
         return Err(Error::Usage("what if what?\n  help: give --switch FROM=TO, --model MODEL, --batch, --service-tier TIER, --cache-hits PERCENT, --no-cache, --answers LOW..HIGH or --at DATE".into()));
     }
     let targets = args.targets().map(|(from, to)| Target::of(from, to, &setup)).collect::<Result<Vec<_>, _>>()?;
-    let sources = args.sources()?;
-    // Only another tokenizer asks for texts.
-    let looked_at = if targets.is_empty() { &[] } else { sources.as_slice() };
-    let texts = looked_at.iter().flat_map(texts_of).take(MOST_TEXTS).collect();
-    let mut run = Run {
-        args: &args,
-        targets,
-        lookup: Lookup::new(&setup.table),
-        setup: &setup,
-        ratios: Ratios { texts, classes, known: HashMap::new() },
-        rows: BTreeMap::new(),
-        refused: BTreeMap::new(),
-        free: 0,
-        summed: false,
-    };
-    let reading = Reading { from: args.from, ..Reading::default() };
-    for source in &sources {
-        each(source, &reading, &mut |line, item| run.take(source, line, item))?;
+    if targets.is_empty() && !args.text_class.is_empty() {
+        return Err(Error::Usage("--text-class changes nothing here: only another model counts a text differently\n  help: leave it out, or name a model with --switch FROM=TO or --model MODEL".into()));
     }
-    let refused: u64 = run.refused.values().sum();
-    let report = run.report();
-    args.output.write(report)?;
-    if args.strict && refused > 0 { Err(Error::Strict(refused)) } else { Ok(()) }
+    let span = args.span.period(&zone_of(args.timezone.as_deref())?)?;
+    let places = places(&args.files, args.from, true)?;
+    // Only another tokenizer asks for texts.
+    let looked_at = if targets.is_empty() { &[] } else { places.sources.as_slice() };
+    let texts = looked_at.iter().flat_map(texts_of).take(MOST_TEXTS).collect();
+    let ratios = Mutex::new(Ratios { texts, classes, known: HashMap::new() });
+    let question = Question { args: &args, setup: &setup, targets: &targets, span, ratios: &ratios };
+    answer(question, places)
+}
+
+/// Reads everything once and writes the answer.
+fn answer(question: Question, mut places: Places) -> Result<(), Error> {
+    let args = question.args;
+    let out = Out::open(args.output.output.as_deref())?;
+    places.say(args.output.quiet);
+    let mut screen = Screen::new(None, &places.sources, args.output.quiet);
+    std::mem::take(&mut places.failed).into_iter().for_each(|error| stream::Sink::failed(&mut screen, error));
+    let reading = Reading { from: args.from, columns: args.columns.clone() };
+    let threads = shared::number_of(args.threads);
+    let plan = Plan { sources: &places.sources, reading: &reading, threads, rows: false };
+    let run = stream::run(plan, &|| Run::new(question), &mut screen)?;
+    screen.judge(&places);
+    let (_, failed) = screen.end()?;
+    if run.is_empty()
+        && let Some(failed) = failed
+    {
+        return Err(failed.into());
+    }
+    run.judge_switches()?;
+    args.output.write_to(run.report(), out)?;
+    run.finish(failed)
 }
 
 /// The kinds of text that stand for the log's.
@@ -143,28 +185,13 @@ impl Args {
     fn is_no_change(&self) -> bool {
         let other_use = self.batch || self.service_tier.is_some() || self.no_cache || self.cache_hits.is_some();
         let other_model = !self.switches.is_empty() || self.model.is_some();
-        !other_use && !other_model && self.prices.at.is_none() && self.answers == (100..=100)
+        !other_use && !other_model && self.prices.table.at.is_none() && self.answers == (100..=100)
     }
 
     /// Every `FROM=TO`; `*` is any model.
     fn targets(&self) -> impl Iterator<Item = (&str, &str)> {
         let all = self.model.as_deref().map(|model| ("*", model));
         self.switches.iter().map(|(from, to)| (from.as_str(), to.as_str())).chain(all)
-    }
-
-    fn sources(&self) -> Result<Vec<Source>, Error> {
-        if self.files.is_empty() {
-            return Ok(vec![Source::Stdin]);
-        }
-        let mut sources = Vec::new();
-        for path in &self.files {
-            if path.as_os_str() == "-" {
-                sources.push(Source::Stdin);
-            } else {
-                sources.extend(walk(path)?.into_iter().map(Source::File));
-            }
-        }
-        Ok(sources)
     }
 
     fn caching(&self) -> Caching {
@@ -181,7 +208,7 @@ impl Args {
 struct Sums {
     records: u64,
     was: Usd,
-    /// Beside `was`, the least and the most that rows of several requests can have been.
+    /// Next to `was`, the least and the most that rows of several requests can have been.
     was_low: Usd,
     was_high: Usd,
     low: Usd,
@@ -201,18 +228,35 @@ impl std::ops::AddAssign for Sums {
     }
 }
 
-struct Run<'a> {
+/// What is asked, the same for every thread.
+#[derive(Clone, Copy)]
+struct Question<'a> {
     args: &'a Args,
     setup: &'a Setup,
-    targets: Vec<Target>,
+    targets: &'a [Target],
+    span: Period,
+    ratios: &'a Mutex<Ratios>,
+}
+
+/// What one thread has worked out.
+struct Run<'a> {
+    question: Question<'a>,
     lookup: Lookup<'a>,
-    ratios: Ratios,
+    /// Ratios that this thread has asked for.
+    ratios: HashMap<Pair, Ratio>,
     /// By what it was and what it would be.
     rows: BTreeMap<(String, String), Sums>,
     /// By status and whether it is the past or the other that has no price.
     refused: BTreeMap<(&'static str, &'static str), u64>,
+    /// For each target, how many records it would fit, and how many it moved.
+    fitted: Vec<[u64; 2]>,
+    /// Models of the log that have a price, with their records.
+    held: BTreeMap<String, u64>,
     /// Requests that cost nothing either way: errors, local machines.
     free: u64,
+    /// Records of another time than was asked for, and without a time.
+    outside: u64,
+    left_out: u64,
     /// Whether a row summed up several requests.
     summed: bool,
 }
@@ -223,7 +267,7 @@ type Refused = (&'static str, &'static str, String);
 /// What one `--switch` or `--model` asks for.
 struct Target {
     from: String,
-    /// The full id that `from` means; `None` where it is any model, or a name of the log that nobody sells.
+    /// The full id that `from` means; `None` where it is any model, or a name of the log that is not sold.
     from_id: Option<String>,
     to: String,
 }
@@ -231,7 +275,7 @@ struct Target {
 impl Target {
     fn of(from: &str, to: &str, setup: &Setup) -> Result<Target, Error> {
         setup.find(to)?;
-        let from_id = setup.find(from).ok().map(|found| found.full_id());
+        let from_id = setup.table.get(from, setup.at).map(|found| found.full_id());
         Ok(Target { from: from.to_owned(), from_id, to: to.to_owned() })
     }
 
@@ -245,10 +289,11 @@ impl Target {
 const PAST: &str = "as it was";
 const OTHER: &str = "as it would be";
 
-impl Run<'_> {
-    fn take(&mut self, source: &Source, line: u64, item: Item<'static>) {
+impl Take for Run<'_> {
+    fn take(&mut self, _: &str, line: u64, item: &Item, settled: &mut Settled) {
         let result = match item {
-            Item::Entry(entry) if entry.state == State::Done => self.entry(&entry),
+            Item::Entry(entry) if !self.includes(entry) => return,
+            Item::Entry(entry) if entry.state == State::Done => self.entry(entry),
             Item::Entry(_) => {
                 self.free += 1;
                 return;
@@ -258,26 +303,90 @@ impl Run<'_> {
         };
         if let Err((which, status, reason)) = result {
             *self.refused.entry((status, which)).or_default() += 1;
-            super::say(&format!("warning: {}:{line}: {which}: {status}: {reason}", source.name()));
+            settled.warn(line, || format!("{which}: {status}: {reason}"));
         }
     }
 
+    fn merge(&mut self, other: Self) {
+        for (key, sums) in other.rows {
+            *self.rows.entry(key).or_default() += sums;
+        }
+        for (key, count) in other.refused {
+            *self.refused.entry(key).or_default() += count;
+        }
+        for (model, count) in other.held {
+            *self.held.entry(model).or_default() += count;
+        }
+        for (mine, theirs) in self.fitted.iter_mut().flatten().zip(other.fitted.into_iter().flatten()) {
+            *mine += theirs;
+        }
+        self.free += other.free;
+        self.outside += other.outside;
+        self.left_out += other.left_out;
+        self.summed |= other.summed;
+    }
+}
+
+impl<'a> Run<'a> {
+    fn new(question: Question<'a>) -> Self {
+        Run {
+            question,
+            lookup: Lookup::new(&question.setup.table),
+            ratios: HashMap::new(),
+            rows: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            fitted: vec![[0; 2]; question.targets.len()],
+            held: BTreeMap::new(),
+            free: 0,
+            outside: 0,
+            left_out: 0,
+            summed: false,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.refused.is_empty() && self.free + self.outside + self.left_out == 0
+    }
+
+    /// Whether a record is inside of the span that was asked for.
+    fn includes(&mut self, entry: &Entry) -> bool {
+        let span = self.question.span;
+        if span == Period::default() || entry.at.is_some_and(|at| span.contains(at)) {
+            return true;
+        }
+        self.outside += u64::from(entry.at.is_some());
+        self.left_out += u64::from(entry.at.is_none());
+        false
+    }
+
     fn entry(&mut self, entry: &Entry) -> Result<(), Refused> {
-        let pricing = Pricing { setup: self.setup, reprice: false, provider: None, model: None };
+        let Question { args, setup, .. } = self.question;
+        let pricing = Pricing {
+            setup,
+            reprice: false,
+            provider: args.provider.as_deref(),
+            model: None,
+            force_provider: args.force_provider.as_deref(),
+            force_model: args.force_model.as_deref(),
+        };
         let outcome = pricing.outcome(entry, &mut self.lookup);
         let at = outcome.at;
         let was = match outcome.verdict {
             Verdict::Priced(priced) => priced,
-            Verdict::Refused(refused) => return Err((PAST, refused.status, refused.reason)),
+            Verdict::Refused(mut refused) => {
+                refused.explain(&mut self.lookup);
+                return Err((PAST, refused.status, refused.reason));
+            }
             Verdict::Free(..) | Verdict::Charge(_) => {
                 self.free += 1;
                 return Ok(());
             }
         };
         let past = &*was.found;
-        let other_at = if self.args.prices.at.is_some() { self.setup.at } else { at };
-        let model = entry.model.as_deref().unwrap_or_default();
-        let other = match self.targets.iter().find(|target| target.is_for(model, past)) {
+        *self.held.entry(past.full_id()).or_default() += 1;
+        let other_at = if args.prices.table.at.is_some() { setup.at } else { at };
+        let model = outcome.model.as_deref().unwrap_or_default();
+        let other = match self.target(model, past) {
             Some(target) => {
                 let found = self.lookup.find(None, &target.to, &entry.context, other_at);
                 found.map_err(|unknown| (OTHER, "unknown-model", unknown.to_string()))?
@@ -292,16 +401,95 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// The first target that fits a record, if any.
+    fn target(&mut self, model: &str, past: &Found) -> Option<&'a Target> {
+        let mut first = None;
+        for (target, [fits, moved]) in self.question.targets.iter().zip(&mut self.fitted) {
+            if target.is_for(model, past) {
+                *fits += 1;
+                *moved += u64::from(first.is_none());
+                first = first.or(Some(target));
+            }
+        }
+        first
+    }
+
+    /// The ratio between two tokenizers, measured once for all threads.
+    fn ratio(&mut self, from: &Choice, to: &Choice) -> Result<Ratio, Refused> {
+        let pair = pair(from, to);
+        if let Some(ratio) = self.ratios.get(&pair) {
+            return Ok(*ratio);
+        }
+        // A thread that panicked while it measured left the others as they were.
+        let mut all = self.question.ratios.lock().unwrap_or_else(PoisonError::into_inner);
+        let ratio = all.between(from, to).map_err(|what| (OTHER, "no-rate", what))?;
+        self.ratios.insert(pair, ratio);
+        Ok(ratio)
+    }
+
+    /// A switch that moved nothing: an error where it was all that was asked to move, and a warning next to others.
+    fn judge_switches(&self) -> Result<(), Error> {
+        let targets = self.question.targets;
+        for (target, [fits, moved]) in targets.iter().zip(&self.fitted) {
+            let Target { from, to, .. } = target;
+            // `--model` and `*` fit whatever there is.
+            if *moved > 0 || from == "*" || self.is_empty() {
+                continue;
+            }
+            let what = if *fits > 0 {
+                format!("--switch {from}={to} moved nothing: earlier switches take every record that it fits")
+            } else {
+                format!("--switch {from}={to} fits no record: {}", self.holds(from, to))
+            };
+            if targets.len() == 1 {
+                return Err(Error::Usage(what));
+            }
+            super::say(&format!("warning: {what}"));
+        }
+        Ok(())
+    }
+
+    /// What the log holds, for somebody who asked for something else.
+    fn holds(&self, from: &str, to: &str) -> String {
+        const SHOWN: usize = 5;
+        let mut held: Vec<_> = self.held.iter().collect();
+        held.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
+        let Some((most, _)) = held.first() else { return "the log holds nothing that has a price".to_owned() };
+        let names: Vec<&str> = held.iter().take(SHOWN).map(|(name, _)| name.as_str()).collect();
+        let more = if held.len() > SHOWN { format!(" and {} more", held.len() - SHOWN) } else { String::new() };
+        let like = held.iter().map(|(name, _)| name.as_str()).filter(|name| is_like(from, name)).collect::<Vec<_>>();
+        let near = match &like[..] {
+            [] => format!("name a model of the log, such as --switch {most}={to}"),
+            [first, ..] => format!("did you mean --switch {first}={to}?"),
+        };
+        format!("the log holds {}{more}\n  help: {near}", names.join(", "))
+    }
+
+    fn finish(&self, failed: Option<InputError>) -> Result<(), Error> {
+        let refused: u64 = self.refused.values().sum();
+        if self.rows.is_empty() && refused > 0 {
+            let statuses = self.refused.iter().map(|((status, which), n)| format!("{n} {status}, {which}"));
+            let what = statuses.collect::<Vec<_>>().join("; ");
+            super::say(&format!("warning: no record could be compared: {what}"));
+        }
+        match failed {
+            Some(error) => Err(error.into()),
+            None if self.question.args.strict && refused > 0 => Err(Error::Strict(refused)),
+            None => Ok(()),
+        }
+    }
+
     fn other(
         &mut self,
         entry: &Entry,
         (past, at): (&Found, Instant),
         (other, other_at): (&Found, Instant),
     ) -> Result<Sums, Refused> {
+        let args = self.question.args;
         let is_other_model = past.full_id() != other.full_id();
         let ratio = if is_other_model {
             let (from, to) = (Choice::at(past, at), Choice::at(other, other_at));
-            self.ratios.between(&from, &to).map_err(|what| (OTHER, "no-rate", what))?
+            self.ratio(&from, &to)?
         } else {
             Ratio::SAME
         };
@@ -309,11 +497,11 @@ impl Run<'_> {
         let switch = Switch {
             is_other_model,
             ratio,
-            answer_percent: self.args.answers.clone(),
+            answer_percent: args.answers.clone(),
             reasons: capabilities.is_empty() || capabilities.iter().any(|c| c == "reasoning"),
-            caching: self.args.caching(),
-            batch: self.args.batch,
-            service_tier: self.args.service_tier.clone(),
+            caching: args.caching(),
+            batch: args.batch,
+            service_tier: args.service_tier.clone(),
         };
         let card = other.model.rates_at(other_at);
         // Without a card in force the price itself says why.
@@ -332,7 +520,7 @@ impl Run<'_> {
     }
 
     fn report(&self) -> Report {
-        let setup = self.setup;
+        let setup = self.question.setup;
         let mut report = Report::new([
             Column::text("model", "it was"),
             Column::text("other_model", "it would be"),
@@ -372,13 +560,19 @@ impl Run<'_> {
                 .notes
                 .push(format!("Left out of both sides: {n} {}, {reason}.", if *n == 1 { "record" } else { "records" }));
         }
+        for (count, why) in
+            [(self.outside, "of another time left out"), (self.left_out, "without a timestamp left out of the span")]
+        {
+            let records = if count == 1 { "record" } else { "records" };
+            report.notes.extend((count > 0).then(|| format!("{count} {records} {why}.")));
+        }
         report.notes.extend(assumptions);
         report.notes.push(table_line(setup));
         report
     }
 
     fn cells(&self, sums: &Sums) -> [Cell; 6] {
-        let money = |usd| self.setup.money(usd);
+        let money = |usd| self.question.setup.money(usd);
         let difference = Usd::new(sums.expected.amount() - sums.was.amount());
         let tone = match difference.cmp(&Usd::ZERO) {
             std::cmp::Ordering::Less => Tone::Good,
@@ -394,21 +588,22 @@ impl Run<'_> {
 
     /// What the range rests on, in sentences.
     fn assumptions(&self) -> Vec<String> {
-        let mut said = self.ratios.said();
+        let args = self.question.args;
+        let mut said = self.question.ratios.lock().unwrap_or_else(PoisonError::into_inner).said();
         if self.summed {
-            said.push("Rows that sum up many requests do not say how long each prompt was or when it was sent: low and high are the cheapest and the dearest they can be, on both sides.".to_owned());
+            said.push("Rows that sum up many requests do not say how long each prompt was or when it was sent: low and high are the least and the most that they can have cost, on both sides.".to_owned());
         }
-        if self.rows.keys().any(|(was, other)| was != other) || self.args.answers != (100..=100) {
-            said.push(if self.args.answers == (100..=100) {
+        if self.rows.keys().any(|(was, other)| was != other) || args.answers != (100..=100) {
+            said.push(if args.answers == (100..=100) {
                 "Answers have the same text there; --answers 80..150 allows for shorter and longer ones.".to_owned()
             } else {
-                format!("Answers are {} to {} % as long there.", self.args.answers.start(), self.args.answers.end())
+                format!("Answers are {} to {} % as long there.", args.answers.start(), args.answers.end())
             });
         }
         if self.rows.keys().any(|(was, other)| was != other) {
             said.push("Cached tokens are cached there too where the model has a price for it, and are plain input where it has none.".to_owned());
         }
-        match self.args.caching() {
+        match args.caching() {
             Caching::Hits(percent) => said.push(format!(
                 "{percent} % of each prompt is read from the cache; what writing to it costs is not in here."
             )),
@@ -443,16 +638,31 @@ fn fields(sums: &Sums) -> Vec<(String, Value)> {
     fields
 }
 
+/// Whether a model of the log may be what a name that fits none was meant for: one contains the other, or they are alike.
+fn is_like(asked: &str, id: &str) -> bool {
+    let (asked, id) = (asked.to_lowercase(), id.to_lowercase());
+    let name = id.rsplit('/').next().unwrap_or(&id);
+    let bare = asked.rsplit('/').next().unwrap_or(&asked);
+    name.contains(bare) || bare.contains(name) || strsim::jaro_winkler(bare, name) > 0.9
+}
+
+/// The tokenizers of a ratio, and whether each is only assumed.
+type Pair = (String, bool, String, bool);
+
+fn pair(from: &Choice, to: &Choice) -> Pair {
+    (from.name.clone(), from.assumed, to.name.clone(), to.assumed)
+}
+
 /// Ratios between tokenizers, each measured once.
 struct Ratios {
     texts: Vec<String>,
     classes: Vec<String>,
-    known: HashMap<(String, bool, String, bool), Ratio>,
+    known: HashMap<Pair, Ratio>,
 }
 
 impl Ratios {
     fn between(&mut self, from: &Choice, to: &Choice) -> Result<Ratio, String> {
-        let key = (from.name.clone(), from.assumed, to.name.clone(), to.assumed);
+        let key = pair(from, to);
         if let Some(ratio) = self.known.get(&key) {
             return Ok(*ratio);
         }
@@ -519,7 +729,8 @@ const LOOKED_AT: u64 = 1 << 20;
 /// priced.
 fn texts_of(source: &Source) -> Vec<String> {
     let mut found = Vec::new();
-    if *source == Source::Stdin {
+    // What can be read once only, standard input or a named pipe, is kept for the records.
+    if !matches!(source, Source::File(path) if path.is_file()) {
         return found;
     }
     for part in open(source).into_iter().flatten().filter_map(Result::ok) {

@@ -8,11 +8,13 @@ use serde_json::{Map, Value, json};
 use super::data::{is_added, load};
 use super::say;
 use super::shared::Setup;
+use crate::calculator::attached::Attached;
 use crate::calculator::estimate::Span;
 use crate::error::Error;
 use crate::input::text::{ReadReport, Source, read_blocks};
 use crate::period::Instant;
 use crate::pricing::Found;
+use crate::tokenizer::media::{Rate, Weight};
 use crate::tokenizer::{Basis, StreamCounter, TokenCount, is_known};
 
 /// Where text comes from.
@@ -130,6 +132,17 @@ pub(crate) fn count_fields(row: &mut Map<String, Value>, count: TokenCount) {
 /// A count as the expected value of a span.
 pub(crate) fn span(count: TokenCount) -> Span {
     Span { low: count.low, expected: count.tokens, high: count.high }
+}
+
+/// A part of a request that is not text, as the calculator prices it.
+pub(crate) fn attached(weight: &Weight) -> Attached {
+    let Rate { low, expected, high } = weight.amount;
+    Attached {
+        modality: weight.modality,
+        tokens: span(weight.count),
+        amount: Span { low, expected, high },
+        has_rule: weight.has_rule,
+    }
 }
 
 /// A span the user typed is exact, or a range of their own.

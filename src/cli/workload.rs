@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::say;
 use super::shared::{Setup, in_currency};
-use super::work::Choice;
+use super::work::{Choice, attached};
+use crate::calculator::attached::billed_by;
 use crate::calculator::outcome::NoExchange;
 use crate::calculator::projection::{Market, Plan, PlanError, plan};
 use crate::calculator::workload::{Amount, Workload};
@@ -206,7 +207,13 @@ impl Market for Shop<'_> {
         let image = Image { size: Some((width.into(), height.into())), detail: None };
         let tokenizer = self.load(&Choice::of(found, self.setup).name)?;
         let weighed = MediaRules::of(&found.full_id()).count(&Media::Image(image), None, &*tokenizer);
-        weighed.map(|weighed| weighed.count).map_err(|refused| refused.to_string())
+        let weighed = weighed.map_err(|refused| refused.to_string())?;
+        if let Some(card) = found.model.rates_at(self.setup.at).or(found.model.rate_cards.last()) {
+            for part in weighed.parts.iter().map(attached) {
+                billed_by(&found.provider, &found.model, card, &part).map_err(|refusal| refusal.to_string())?;
+            }
+        }
+        Ok(weighed.count)
     }
 
     fn tokenizer(&self, found: &Found) -> String {

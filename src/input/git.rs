@@ -10,6 +10,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Component, Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
+use super::text::LARGEST_WHOLE;
+
 /// Why the base of a change cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -45,6 +47,14 @@ pub enum GitError {
     Unrelated {
         /// What the user named.
         base: String,
+    },
+    /// A file of the base is too large to be read whole.
+    #[error("{name} is larger than {limit_mib} MiB at the base\n  help: name a base in which it is smaller", limit_mib = limit >> 20)]
+    TooLarge {
+        /// The name of the file in the repository.
+        name: String,
+        /// The most bytes that are read.
+        limit: u64,
     },
     /// Git itself failed.
     #[error("git failed: {0}")]
@@ -202,6 +212,20 @@ fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or("").trim_start_matches("fatal: ").to_owned()
 }
 
+/// The content of one object and the line feed behind it; `None` where it is larger than `limit`, and then it is passed
+/// over, so that the next object can be read.
+fn content(out: &mut impl Read, size: u64, limit: u64) -> std::io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    let kept = if size > limit { 0 } else { size };
+    out.take(kept).read_to_end(&mut bytes)?;
+    let rest = size - kept + 1;
+    let passed = std::io::copy(&mut out.take(rest), &mut std::io::sink())?;
+    if passed < rest || bytes.len() as u64 != kept {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok((size <= limit).then_some(bytes))
+}
+
 impl Base {
     /// A file of the base by its path on the disk; `None` where the base does not have it.
     ///
@@ -217,13 +241,16 @@ impl Base {
     /// A file of the base by its name in the repository.
     ///
     /// # Errors
-    /// [`GitError::Failed`].
+    /// [`GitError::Failed`], and [`GitError::TooLarge`] beyond [`LARGEST_WHOLE`].
     pub fn read_named(&self, name: &str) -> Result<Option<Vec<u8>>, GitError> {
-        let object = format!("{}:{name}", self.commit);
+        let mut object = format!("{}:{name}", self.commit);
         if name.contains('\n') {
-            // The process reads a name a line.
-            let output = self.repository.git(&["show", "--end-of-options", &object])?;
-            return Ok(output.status.success().then_some(output.stdout));
+            // The process reads one name from each line, so it gets the id instead.
+            let output = self.repository.git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &object])?;
+            if !output.status.success() {
+                return Ok(None);
+            }
+            object = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         }
         let failed = |error: std::io::Error| GitError::Failed(error.to_string());
         let mut slot = self.reader.borrow_mut();
@@ -240,13 +267,14 @@ impl Base {
         // `<id> blob <size>`, or `<name> missing`; a folder is a tree.
         let mut words = head.trim_end().rsplitn(3, ' ');
         let (size, kind) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
-        let Ok(size) = size.parse::<usize>() else {
+        let Ok(size) = size.parse::<u64>() else {
             return if head.is_empty() { Err(GitError::Failed("it ended early".into())) } else { Ok(None) };
         };
-        let mut bytes = Vec::new();
-        reader.out.by_ref().take(size as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
-        bytes.truncate(size);
-        Ok((kind == "blob").then_some(bytes))
+        let content = content(&mut reader.out, size, LARGEST_WHOLE).map_err(failed)?;
+        match content {
+            None => Err(GitError::TooLarge { name: name.to_owned(), limit: LARGEST_WHOLE }),
+            Some(bytes) => Ok((kind == "blob").then_some(bytes)),
+        }
     }
 
     fn start(&self) -> Result<Reader, GitError> {
@@ -279,5 +307,19 @@ impl Base {
     #[must_use]
     pub fn path_of(&self, name: &str) -> PathBuf {
         self.repository.root.join(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_large_is_passed_over_and_the_next_is_read() {
+        let mut out = &b"12345\nabc\n\nde"[..];
+        assert_eq!(content(&mut out, 5, 4).unwrap(), None);
+        assert_eq!(content(&mut out, 3, 4).unwrap().unwrap(), b"abc");
+        assert_eq!(content(&mut out, 0, 4).unwrap().unwrap(), b"");
+        assert!(content(&mut out, 2, 4).is_err(), "git ended in the middle of an object");
     }
 }

@@ -16,7 +16,7 @@ use lofty::file::AudioFile;
 #[cfg(feature = "media")]
 use lofty::probe::Probe;
 
-use super::text::read_bytes;
+use super::text::read_named;
 use crate::conversation::{Clip, Document, Image, Media};
 use crate::error::Error;
 
@@ -164,19 +164,55 @@ fn audio_millis(_: &[u8]) -> Result<u64, String> {
 /// * `--audio 30s`, `--audio talk.mp3`, `--video 1m30s`, `--pdf 12` (pages), `--pdf paper.pdf`
 ///
 /// # Errors
-/// [`Error::Usage`] where it is neither, [`Error::Input`] where a file cannot be read.
+/// [`Error::Usage`] where it is neither, or a size, length or number of pages that nothing has; [`Error::Input`] where a
+/// file cannot be read.
 pub fn named(kind: Kind, text: &str) -> Result<Media, Error> {
+    if text.trim().is_empty() {
+        let (flag, help) = (kind.flag(), kind.help());
+        return Err(Error::Usage(format!("{flag} names nothing: {text:?}\n  help: {help}; a variable may be unset")));
+    }
     if kind == Kind::Image {
         return image(text);
     }
-    let known = match kind {
-        Kind::Document => text.parse().ok().map(|pages| Media::Document(Document { pages: Some(pages), text: None })),
-        _ => duration(text).map(|millis| {
-            let clip = Clip { millis: Some(millis) };
-            if kind == Kind::Audio { Media::Audio(clip) } else { Media::Video(clip) }
-        }),
-    };
-    known.map_or_else(|| file(kind, text), Ok)
+    match kind {
+        Kind::Document => pages(text).map(|pages| Media::Document(Document { pages, text: None })),
+        Kind::Audio => length(kind, text).map(|millis| Media::Audio(Clip { millis })),
+        _ => length(kind, text).map(|millis| Media::Video(Clip { millis })),
+    }
+    .or_else(|named| match named {
+        Named::Wrong(what) => Err(Error::Usage(format!("{} {text}: {what}\n  help: {}", kind.flag(), kind.help()))),
+        Named::File => file(kind, text),
+    })
+}
+
+/// Why a text is not a length or a number of pages.
+enum Named {
+    /// It is the name of a file.
+    File,
+    /// It is one that nothing has.
+    Wrong(&'static str),
+}
+
+impl Kind {
+    /// The flag that names an attachment of this kind.
+    const fn flag(self) -> &'static str {
+        match self {
+            Kind::Image => "--image",
+            Kind::Audio => "--audio",
+            Kind::Video => "--video",
+            Kind::Document => "--pdf",
+        }
+    }
+
+    /// What to name instead.
+    const fn help(self) -> &'static str {
+        match self {
+            Kind::Image => "name a PNG, JPEG, WebP or GIF file, or give its size: --image 1024x768",
+            Kind::Audio => "name a WAV, MP3, FLAC or OGG file, or give its length: --audio 30s",
+            Kind::Video => "name a video file, or give its length: --video 60s",
+            Kind::Document => "name a PDF without a password, or give its pages: --pdf 12",
+        }
+    }
 }
 
 fn image(text: &str) -> Result<Media, Error> {
@@ -190,32 +226,80 @@ fn image(text: &str) -> Result<Media, Error> {
     if let Some(size) = size(name) {
         return Ok(Media::Image(Image { size: Some(size?), detail }));
     }
+    if name.trim().is_empty() {
+        return Err(Error::Usage(format!("--image {text} names no image\n  help: {}", Kind::Image.help())));
+    }
     match file(Kind::Image, name)? {
         Media::Image(image) => Ok(Media::Image(Image { detail, ..image })),
         other => Ok(other),
     }
 }
 
-/// `1024x768`; `None` where the text is no size but a file's name.
+/// `1024x768`; `None` where the text is not a size but the name of a file.
 fn size(text: &str) -> Option<Result<(u64, u64), Error>> {
     let (width, height) = text.split_once(['x', 'X', '×'])?;
-    let digits = |side: &str| !side.is_empty() && side.bytes().all(|b| b.is_ascii_digit());
-    if !digits(width) || !digits(height) {
+    let number = |side: &str| side.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | '+' | '.' | '_' | ' '));
+    let digits = |side: &str| side.contains(|c: char| c.is_ascii_digit());
+    if !number(width) || !number(height) || !(digits(width) || digits(height)) || Path::new(text).is_file() {
         return None;
     }
     let bad = || {
         Error::Usage(format!(
-            "{text} is no size of an image\n  help: write width and height in pixels, such as 1024x768"
+            "{text} is not the size of an image\n  help: write width and height in pixels, such as 1024x768"
         ))
     };
     let side = |side: &str| side.parse::<u64>().ok().filter(|side| (1..=u64::from(u32::MAX)).contains(side));
     Some(side(width).zip(side(height)).ok_or_else(bad))
 }
 
+/// No document has more pages.
+const MOST_PAGES: u64 = 1_000_000;
+
+fn pages(text: &str) -> Result<Option<u64>, Named> {
+    if !is_number(text, "") || Path::new(text).is_file() {
+        return Err(Named::File);
+    }
+    match text.parse() {
+        Ok(0) => Err(Named::Wrong("a document has at least one page")),
+        Ok(pages) if pages <= MOST_PAGES => Ok(Some(pages)),
+        Ok(_) => Err(Named::Wrong("more than a million pages")),
+        Err(_) => Err(Named::Wrong("not a whole number of pages")),
+    }
+}
+
+/// No recording lasts longer: 10,000 hours.
+const LONGEST: u64 = 10_000 * 3_600_000;
+
+fn length(kind: Kind, text: &str) -> Result<Option<u64>, Named> {
+    if !is_number(text, "smhin") || Path::new(text).is_file() {
+        return Err(Named::File);
+    }
+    match duration(text) {
+        Some(0) => Err(Named::Wrong("no time at all; a length is at least a millisecond")),
+        Some(millis) if millis <= LONGEST => Ok(Some(millis)),
+        Some(_) => Err(Named::Wrong("longer than 10,000 hours")),
+        None if kind == Kind::Audio => Err(Named::Wrong("not the length of a recording")),
+        None => Err(Named::Wrong("not the length of a video")),
+    }
+}
+
+/// Whether a text is meant as a number: digits with a sign, a point and the letters of a unit, or a number's other names.
+fn is_number(text: &str, units: &str) -> bool {
+    let text = text.trim();
+    let bare = text.trim_start_matches(['-', '+', '.']);
+    let named = ["nan", "inf", "infinity"].iter().any(|name| bare.eq_ignore_ascii_case(name));
+    let part =
+        |c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | '_' | '-' | '+' | ' ' | 'e') || units.contains(c);
+    named || (bare.starts_with(|c: char| c.is_ascii_digit()) && bare.chars().all(part))
+}
+
 /// `30`, `30s`, `1.5s`, `2m`, `1m30s`, `1h`, `500ms`, in milliseconds.
 fn duration(text: &str) -> Option<u64> {
     if let Ok(seconds) = text.parse::<u64>() {
         return seconds.checked_mul(1_000);
+    }
+    if text.is_empty() {
+        return None;
     }
     let (mut rest, mut total) = (text, 0_u64);
     while !rest.is_empty() {
@@ -237,14 +321,12 @@ fn duration(text: &str) -> Option<u64> {
     Some(total)
 }
 
+/// The largest attachment that is read: 4 GiB, an hour of video in high quality.
+const LARGEST: u64 = 4 << 30;
+
 fn file(kind: Kind, name: &str) -> Result<Media, Error> {
-    let bytes = read_bytes(Path::new(name))?;
-    let help = match kind {
-        Kind::Image => "name a PNG, JPEG, WebP or GIF file, or give its size: --image 1024x768",
-        Kind::Audio => "name a WAV, MP3, FLAC or OGG file, or give its length: --audio 30s",
-        Kind::Video => "give its length: --video 60s",
-        Kind::Document => "name a PDF without a password, or give its pages: --pdf 12",
-    };
+    let bytes = read_named(Path::new(name), LARGEST)?;
+    let help = kind.help();
     let media = read(kind, &bytes).map_err(|what| Error::Usage(format!("{name}: {what}\n  help: {help}")))?;
     match media {
         Media::Video(Clip { millis: None }) => {
@@ -265,9 +347,39 @@ mod tests {
         {
             assert_eq!(duration(text), Some(millis), "{text}");
         }
-        for text in ["", "s", "1x", "1..2s", "99999999999999999999s", "talk.mp3"] {
-            assert_eq!(duration(text).filter(|_| !text.is_empty()), None, "{text}");
+        for text in ["", "s", "1x", "1..2s", "-5s", "1e3", "99999999999999999999s", "talk.mp3"] {
+            assert_eq!(duration(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn what_nothing_has_is_not_an_attachment() {
+        let wrong = |kind: Kind, text: &str| named(kind, text).map_err(|error| error.to_string());
+        for kind in [Kind::Image, Kind::Audio, Kind::Video, Kind::Document] {
+            for text in ["", " ", "\t"] {
+                let error = wrong(kind, text).unwrap_err();
+                assert!(error.starts_with(kind.flag()) && error.contains("names nothing"), "{error}");
+            }
+        }
+        for text in
+            ["0", "0s", "0.0001s", "-5s", "+-5s", "nan", "inf", "1..2s", "1,5s", "36000001s", "99999999999999999999h"]
+        {
+            for kind in [Kind::Audio, Kind::Video] {
+                let error = wrong(kind, text).unwrap_err();
+                assert!(error.contains(text) && error.contains("help: name a "), "{error}");
+                assert!(!error.contains("no such file"), "{error}");
+            }
+        }
+        assert_eq!(wrong(Kind::Audio, "10000h"), Ok(Media::Audio(Clip { millis: Some(LONGEST) })));
+        for text in ["0", "-3", "1.5", "NaN", "1000001", "99999999999999999999"] {
+            let error = wrong(Kind::Document, text).unwrap_err();
+            assert!(
+                error.contains(text) && error.contains("help: name a PDF") && !error.contains("no such file"),
+                "{error}"
+            );
+        }
+        assert!(wrong(Kind::Audio, "none.mp3").unwrap_err().contains("none.mp3: no such file"));
+        assert!(wrong(Kind::Image, ":high").unwrap_err().contains("--image :high names no image"));
     }
 
     #[test]
@@ -278,8 +390,8 @@ mod tests {
             Media::Image(Image { size: Some((1_024, 768)), detail: Some("low".into()) })
         );
         assert!(of("4000000000x4000000000").is_ok());
-        for text in ["0x10", "10x0", "99999999999x5"] {
-            assert!(of(text).unwrap_err().to_string().contains("is no size of an image"), "{text}");
+        for text in ["0x0", "0x10", "10x0", "-5x5", "1.5x2", "1024x", "x768", "99999999999x5"] {
+            assert!(of(text).unwrap_err().to_string().contains("is not the size of an image"), "{text}");
         }
         assert!(of("none-such.png:high").unwrap_err().to_string().contains("none-such.png: no such file"));
     }

@@ -9,4 +9,5 @@ pub mod lines;
 pub mod media;
 pub mod record;
 pub mod text;
+pub mod walk;
 pub mod workload;

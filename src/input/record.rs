@@ -21,7 +21,7 @@ use super::json::Object;
 use crate::context::{Context, Dimension};
 use crate::meter::{Meter, Side};
 use crate::period::Instant;
-use crate::pricing::compile::nearest;
+use crate::similar::{did_you_mean, nearest};
 use crate::usage::Usage;
 
 /// One request as it was recorded.
@@ -29,8 +29,8 @@ use crate::usage::Usage;
 pub struct Record<'a> {
     /// The provider, where the record names one.
     pub provider: Option<Cow<'a, str>>,
-    /// The model, as it was recorded.
-    pub model: Cow<'a, str>,
+    /// The model, where the record names one.
+    pub model: Option<Cow<'a, str>>,
     /// When it happened, where the record says.
     pub at: Option<Instant>,
     /// What was used.
@@ -81,7 +81,6 @@ impl RecordError {
 /// ```
 pub fn parse(line: &str) -> Result<Record<'_>, RecordError> {
     let raw: RawRecord = serde_json::from_str(line).map_err(|error| RecordError::Form(form(&error)))?;
-    let model = raw.model.ok_or_else(|| RecordError::Form("the record names no model: add \"model\"".into()))?;
     let at = match raw.timestamp {
         Some(text) => Some(text.parse().map_err(|error| RecordError::Form(format!("timestamp {error}")))?),
         None => None,
@@ -93,7 +92,7 @@ pub fn parse(line: &str) -> Result<Record<'_>, RecordError> {
     }
     let context = raw.context.into_context()?;
     let counts = counts.0.iter().map(|(key, text)| (key.as_ref(), *text));
-    Ok(Record { provider: raw.provider, model, at, usage: disjoint(counts)?, context })
+    Ok(Record { provider: raw.provider, model: raw.model, at, usage: disjoint(counts)?, context })
 }
 
 /// [`parse`] for an object that was looked into already.
@@ -103,7 +102,6 @@ pub(crate) fn of_object<'a>(object: &Object<'a>) -> Result<Record<'a>, RecordErr
         None => Ok(None),
         Some(value) => value.text().map(Some).ok_or_else(|| RecordError::Form(format!("{name} is no text"))),
     };
-    let model = text("model")?.ok_or_else(|| form("the record names no model: add \"model\""))?;
     let at = match text("timestamp")? {
         Some(text) => Some(text.parse().map_err(|error| RecordError::Form(format!("timestamp {error}")))?),
         None => None,
@@ -127,7 +125,7 @@ pub(crate) fn of_object<'a>(object: &Object<'a>) -> Result<Record<'a>, RecordErr
         let stated = pairs.collect::<Option<Vec<_>>>().ok_or_else(|| form("a value of the context is no text"))?;
         context = Stated(stated).into_context()?;
     }
-    Ok(Record { provider: text("provider")?, model, at, usage, context })
+    Ok(Record { provider: text("provider")?, model: text("model")?, at, usage, context })
 }
 
 /// Names and numbers as they are written; a name that is not UTF-8 is none that is known.
@@ -259,8 +257,13 @@ impl Stated<'_> {
         let mut context = Context::default();
         for (key, value) in self.0 {
             let dimension: Dimension = key.parse().map_err(|_| {
-                let near = nearest(&key, Dimension::ALL.iter().map(|d| d.name()));
-                RecordError::Context(format!("no rate depends on {key:?} ({value:?}): did you mean {near:?}?"))
+                let known = || Dimension::ALL.iter().map(|d| d.name());
+                let near = did_you_mean(&key, known());
+                let known: Vec<&str> = known().collect();
+                RecordError::Context(format!(
+                    "no rate depends on {key:?} ({value:?}): {near}rates depend on {}",
+                    known.join(", ")
+                ))
             })?;
             context.set(dimension, &value);
         }
@@ -306,7 +309,8 @@ pub(crate) fn is_count(name: &str) -> bool {
 fn unknown_count(key: &str) -> String {
     let known = Meter::ALL.iter().map(|m| m.name()).chain(["input", "output"]);
     let near = nearest(key.strip_suffix("_tokens").unwrap_or(key), known);
-    format!("no count is called {key:?}: did you mean \"{near}_tokens\"? nothing of a record is left out silently")
+    let near = near.map_or_else(String::new, |near| format!("did you mean `{near}_tokens`? "));
+    format!("no count is called {key:?}: {near}nothing of a record is left out silently")
 }
 
 /// Takes the parts out of their whole.
@@ -402,12 +406,19 @@ mod tests {
         assert_eq!(record.at.unwrap().to_string(), "2024-11-15T12:00:00Z");
     }
 
+    /// `usage --model` names it for all of a file.
+    #[test]
+    fn a_record_need_not_name_its_model() {
+        for line in [r#"{"input_tokens":1}"#, r#"{"model":null,"usage":{"input_tokens":1}}"#] {
+            assert_eq!(parse(line).unwrap().model, None, "{line}");
+        }
+    }
+
     #[test]
     fn what_is_no_record_says_why() {
         let cases = [
             (r#"{"model":"m","input_tokens":950,"#, "invalid-record", "not JSON"),
             (r#"{"model":"m"}"#, "invalid-record", "no counts"),
-            (r#"{"input_tokens":1}"#, "invalid-record", "names no model"),
             (r#"{"model":"m","input_tokens":-5,"output_tokens":1}"#, "invalid-usage", "negative"),
             (r#"{"model":"m","input_tokens":1.5}"#, "invalid-usage", "no parts of a token"),
             (r#"{"model":"m","input_tokens":1e30}"#, "invalid-usage", "digits"),

@@ -2,7 +2,7 @@
 //!
 //! Bytes that are not UTF-8 become U+FFFD exactly as [`String::from_utf8_lossy`] of the whole would have it, wherever
 //! the blocks happen to end, and the reader says how many and where. A byte-order mark is text like any other. Begin at
-//! [`read_blocks`]; [`walk`] turns what a user named into files.
+//! [`read_blocks`]; [`walk`](super::walk) turns what a user named into files.
 
 use std::fs::File;
 use std::io::{self, Cursor, Read};
@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 
 /// How much is read at a time.
 pub const BLOCK: usize = 1 << 18;
+
+/// The largest file that is read whole: 256 MiB. Prompts, tables of rows, price files and vocabularies are far smaller.
+pub const LARGEST_WHOLE: u64 = 256 << 20;
 
 /// A NUL byte within so many bytes of the start makes a file binary.
 const LOOKS_BINARY_WITHIN: usize = 8 << 10;
@@ -76,6 +79,22 @@ pub enum InputError {
         /// The path, as the user named it.
         path: String,
     },
+    /// It is a pipe, a device or a socket where a file is needed.
+    #[error("{path}: is {kind}, not a file\n  help: write its content to a file, and name that file")]
+    NotAFile {
+        /// The path, as the user named it.
+        path: String,
+        /// What it is, with its article.
+        kind: &'static str,
+    },
+    /// It is too large to be read whole.
+    #[error("{path}: is larger than {limit_mib} MiB, the most that is read of it\n  help: check that it is the right file, or split it", limit_mib = limit >> 20)]
+    TooLarge {
+        /// The path, as the user named it.
+        path: String,
+        /// The most bytes that are read.
+        limit: u64,
+    },
     /// It is not text.
     #[error(
         "{path}: is not text: a NUL byte stands at offset {offset}\n  help: pass --binary to count its bytes as text anyway"
@@ -95,12 +114,36 @@ pub enum InputError {
         pattern: String,
     },
     /// A folder with nothing in it that is looked for.
-    #[error("{path}: no file in this folder is called like {wanted}\n  help: name the files themselves")]
+    #[error("{path}: {what}\n  help: {help}")]
     Nothing {
         /// The folder, as the user named it.
         path: String,
-        /// What files are looked for, for people.
-        wanted: String,
+        /// What the folder holds instead, for people.
+        what: String,
+        /// The next step.
+        help: String,
+    },
+    /// A file without usage.
+    #[error("{path}: {what}\n  help: {help}")]
+    NoUsage {
+        /// The file, as the user named it.
+        path: String,
+        /// What it holds instead, for people.
+        what: String,
+        /// The next step.
+        help: String,
+    },
+    /// A named pipe, a socket or a device in a folder.
+    #[error("{path}: skipped: it is not a regular file\n  help: to read a named pipe, name it itself")]
+    NotRegular {
+        /// The path.
+        path: String,
+    },
+    /// A link in a folder that leads to nothing.
+    #[error("{path}: skipped: the link leads nowhere")]
+    DeadLink {
+        /// The link.
+        path: String,
     },
     /// An archive that is not read, or not to its end.
     #[error("{path}: {what}\n  help: {help}")]
@@ -135,9 +178,12 @@ impl InputError {
         matches!(
             self,
             InputError::Folder { .. }
+                | InputError::NotAFile { .. }
+                | InputError::TooLarge { .. }
                 | InputError::Binary { .. }
                 | InputError::NoMatch { .. }
                 | InputError::Nothing { .. }
+                | InputError::NoUsage { .. }
         )
     }
 }
@@ -189,16 +235,79 @@ fn similar(path: &Path) -> Option<String> {
     (score > 0.88).then(|| near.display().to_string())
 }
 
-/// All bytes of a small file, such as a price file.
+/// All bytes of a file that a person named on the command line, such as a price file: at most [`LARGEST_WHOLE`].
+///
+/// A pipe that the shell opened (`--prices <(…)`, `/dev/stdin`) is read to its end; a named pipe, which may never have a
+/// writer, and a device, which may never end, are refused.
 ///
 /// # Errors
-/// [`InputError`] where there is no such file, it is a folder, or the system refuses.
+/// [`InputError`] where there is no such file, it is not a file or too large, or the system refuses.
 pub fn read_bytes(path: &Path) -> Result<Vec<u8>, InputError> {
+    read_named(path, LARGEST_WHOLE)
+}
+
+/// The same with another limit, for what may be larger or has to be smaller.
+pub(crate) fn read_named(path: &Path, limit: u64) -> Result<Vec<u8>, InputError> {
+    if is_inherited_pipe(path) { read_up_to(path, limit) } else { read_regular(path, limit) }
+}
+
+/// All bytes of a file that another file names, such as a prompt of a workload: regular files only, of at most `limit`
+/// bytes, so that a file from a stranger cannot make a build machine wait or run out of memory.
+///
+/// # Errors
+/// [`InputError`] where there is no such file, it is not a file or too large, or the system refuses.
+pub fn read_regular(path: &Path, limit: u64) -> Result<Vec<u8>, InputError> {
+    check_regular(path)?;
+    read_up_to(path, limit)
+}
+
+fn read_up_to(path: &Path, limit: u64) -> Result<Vec<u8>, InputError> {
     let mut bytes = Vec::new();
-    open_file(path)?
-        .read_to_end(&mut bytes)
-        .map_err(|error| InputError::reading(&path.display().to_string(), error))?;
-    Ok(bytes)
+    let shown = || path.display().to_string();
+    // One byte more tells a file of just that size from a larger one; its stated size may be wrong, as below /proc.
+    let read = open_file(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(|error| InputError::reading(&shown(), error))?;
+    if bytes.len() as u64 > limit { Err(InputError::TooLarge { path: shown(), limit }) } else { Ok(bytes) }
+}
+
+/// Refuses what is there and is neither a file nor a folder, before it is opened: opening a pipe waits for its writer.
+fn check_regular(path: &Path) -> Result<(), InputError> {
+    match std::fs::metadata(path) {
+        Ok(about) if !about.is_file() && !about.is_dir() => {
+            Err(InputError::NotAFile { path: path.display().to_string(), kind: kind_of(about.file_type()) })
+        }
+        // Whatever else is wrong, opening it says.
+        _ => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+fn kind_of(file_type: std::fs::FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    match file_type {
+        kind if kind.is_fifo() => "a named pipe",
+        kind if kind.is_socket() => "a socket",
+        _ => "a device",
+    }
+}
+
+#[cfg(not(unix))]
+fn kind_of(_: std::fs::FileType) -> &'static str {
+    "a device"
+}
+
+/// Whether a path is a pipe that this process was started with, which has or had a writer.
+#[cfg(unix)]
+fn is_inherited_pipe(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    let inherited = path == Path::new("/dev/stdin")
+        || ["/dev/fd", "/proc/self/fd"].iter().any(|folder| path.parent() == Some(Path::new(folder)));
+    inherited && std::fs::metadata(path).is_ok_and(|about| about.file_type().is_fifo())
+}
+
+#[cfg(not(unix))]
+fn is_inherited_pipe(_: &Path) -> bool {
+    false
 }
 
 /// Reads a source to its end and hands it over in blocks of valid text, in order.
@@ -311,33 +420,6 @@ impl Decoder {
     }
 }
 
-/// The files that a path means: itself, every file below a folder (ignore rules respected, hidden files left out), or
-/// every file that a pattern matches. In one order on every machine.
-///
-/// # Errors
-/// [`InputError`] where there is nothing of that name.
-pub fn walk(path: &Path) -> Result<Vec<PathBuf>, InputError> {
-    let shown = path.to_string_lossy();
-    if path.exists() || !shown.contains(['*', '?', '[']) {
-        return if path.is_dir() { Ok(below(path)) } else { Ok(vec![path.to_owned()]) };
-    }
-    let no_match = || InputError::NoMatch { pattern: shown.clone().into_owned() };
-    let pattern =
-        globset::GlobBuilder::new(&shown).literal_separator(true).build().map_err(|_| no_match())?.compile_matcher();
-    let fixed: PathBuf =
-        path.components().take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '['])).collect();
-    let start = if fixed.as_os_str().is_empty() { Path::new(".") } else { &fixed };
-    let named = |file: &PathBuf| pattern.is_match(file.strip_prefix("./").unwrap_or(file));
-    let files: Vec<PathBuf> = below(start).into_iter().filter(named).collect();
-    if files.is_empty() { Err(no_match()) } else { Ok(files) }
-}
-
-fn below(folder: &Path) -> Vec<PathBuf> {
-    let walk = ignore::WalkBuilder::new(folder).require_git(false).sort_by_file_path(Path::cmp).build();
-    let is_file = |entry: &ignore::DirEntry| entry.file_type().is_some_and(|kind| kind.is_file());
-    walk.filter_map(Result::ok).filter(is_file).map(ignore::DirEntry::into_path).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -381,23 +463,5 @@ mod tests {
         let (text, report) = decoded(b"caf\xe9 cr\xe8me", &[4]);
         assert_eq!(text, "caf\u{FFFD} cr\u{FFFD}me");
         assert_eq!(report.note().unwrap(), "not UTF-8 in 2 places, the first at byte 3: counted as U+FFFD");
-    }
-
-    #[test]
-    fn a_folder_gives_its_files_without_the_ignored_ones() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = |name: &str| {
-            let path = dir.path().join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(&path, "x").unwrap();
-        };
-        ["b.txt", "a/c.txt", "a/d.log", ".hidden"].into_iter().for_each(file);
-        std::fs::write(dir.path().join(".gitignore"), "*.log\n").unwrap();
-        let names = |files: Vec<PathBuf>| -> Vec<String> {
-            files.iter().map(|f| f.strip_prefix(dir.path()).unwrap().to_string_lossy().replace('\\', "/")).collect()
-        };
-        assert_eq!(names(walk(dir.path()).unwrap()), ["a/c.txt", "b.txt"]);
-        assert_eq!(names(walk(&dir.path().join("*/*.txt")).unwrap()), ["a/c.txt"]);
-        assert!(matches!(walk(&dir.path().join("*.md")), Err(InputError::NoMatch { .. })));
     }
 }

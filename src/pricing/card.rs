@@ -287,11 +287,27 @@ impl RateCard {
     /// Whether any of its rates is one of this meter: outside and inside of tiers, variants and schedules.
     #[must_use]
     pub fn lists(&self, meter: Meter) -> bool {
+        self.sets().any(|rates| rate_of(rates, meter).is_some())
+    }
+
+    /// Whether it has a price of its own for this meter anywhere: not one that is another meter's.
+    #[must_use]
+    pub fn prices(&self, meter: Meter) -> bool {
+        self.sets().any(|rates| matches!(rate_of(rates, meter), Some(Rate::Price(_))))
+    }
+
+    /// The meters that cost something, in the order of [`Meter::ALL`].
+    pub fn priced_meters(&self) -> impl Iterator<Item = Meter> + '_ {
+        let costs = |rate: Option<&Rate>| matches!(rate, Some(Rate::Price(price)) if !price.usd.0.is_zero());
+        Meter::ALL.iter().copied().filter(move |meter| self.sets().any(|rates| costs(rate_of(rates, *meter))))
+    }
+
+    /// Every set of rates: outside and inside of tiers, variants and schedules.
+    fn sets(&self) -> impl Iterator<Item = &Rates> {
         let tiers = self.tiers.iter().chain(self.variants.iter().flat_map(|v| &v.tiers)).map(|t| &t.rates);
         let variants = self.variants.iter().map(|v| &v.rates);
         let schedules = self.schedule.iter().map(|s| &s.rates);
-        let mut all = std::iter::once(&self.rates).chain(tiers).chain(variants).chain(schedules);
-        all.any(|rates| rate_of(rates, meter).is_some())
+        std::iter::once(&self.rates).chain(tiers).chain(variants).chain(schedules)
     }
 }
 

@@ -4,12 +4,15 @@
 //! ([`spellings`]). A name that is only similar is a suggestion in the error, never an answer.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use super::PriceTable;
-use super::card::{ModelCard, ProviderHead};
+use super::card::{ModelCard, ProviderHead, Role};
+use super::suggest::{Names, Suggestions};
 use crate::context::{Context, Dimension};
 use crate::period::{Instant, Period};
+use crate::similar::beginning;
 
 /// A card, and how the id led to it.
 #[derive(Clone, Debug)]
@@ -73,53 +76,111 @@ pub enum Matched {
 }
 
 /// No card is meant by an id.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no model is called {asked:?}{}{}", other_times(meant), hint(suggestions))]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownModel {
     /// What was asked for.
     pub asked: String,
+    /// The provider that was asked for, where none is called so.
+    pub unknown_provider: Option<String>,
     /// The cards that it meant at other times.
     pub meant: Vec<(String, Period)>,
     /// Ids that are similar, best first.
     pub suggestions: Vec<String>,
 }
 
-fn other_times(meant: &[(String, Period)]) -> String {
-    let listed: Vec<String> = meant.iter().map(|(id, period)| format!("{id} ({period})")).collect();
-    if listed.is_empty() { String::new() } else { format!(" at that time: it meant {}", listed.join(", ")) }
+impl std::error::Error for UnknownModel {}
+
+impl fmt::Display for UnknownModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.unknown_provider {
+            Some(provider) => {
+                write!(f, "no provider is called {:?} (asked for {:?})", shortened(provider), shortened(&self.asked))?;
+            }
+            None => write!(f, "no model is called {:?}", shortened(&self.asked))?,
+        }
+        if !self.meant.is_empty() {
+            let listed: Vec<String> = self.meant.iter().map(|(id, period)| format!("{id} ({period})")).collect();
+            write!(f, " at that time: it meant {}", listed.join(", "))?;
+        }
+        match (self.suggestions.as_slice(), &self.unknown_provider) {
+            ([], None) => {
+                f.write_str("\n  help: `farebox models` lists the models; --prices FILE adds one of your own")
+            }
+            ([], Some(_)) => f.write_str("\n  help: `farebox prices list` lists the providers"),
+            (similar, _) => write!(
+                f,
+                "\n  help: did you mean {}? `farebox models QUERY` searches; --prices FILE adds one of your own",
+                similar.join(", ")
+            ),
+        }
+    }
 }
 
-fn hint(suggestions: &[String]) -> String {
-    if suggestions.is_empty() {
-        return "\n  help: `farebox models` lists the models; --prices FILE adds one of your own".into();
+/// A name as it appears in a message: the whole where it is of a usual length.
+fn shortened(name: &str) -> Cow<'_, str> {
+    match beginning(name) {
+        whole if whole.len() == name.len() => Cow::Borrowed(whole),
+        start => Cow::Owned(format!("{start}…")),
     }
-    format!(
-        "\n  help: did you mean {}? `farebox models QUERY` searches; --prices FILE adds one of your own",
-        suggestions.join(", ")
-    )
 }
+
+/// Where a card is looked for.
+#[derive(Clone, Copy)]
+enum Scope<'a> {
+    Anywhere,
+    At(&'a ProviderHead),
+    /// At the provider that made the model and sells it itself.
+    Maker,
+}
+
+impl Scope<'_> {
+    fn includes(self, head: &ProviderHead, card: &ModelCard) -> bool {
+        match self {
+            Scope::Anywhere => true,
+            Scope::At(wanted) => wanted.id == head.id,
+            Scope::Maker => {
+                let base = card.id.strip_prefix("ft:").unwrap_or(&card.id);
+                head.role == Role::Maker && head.is_maker_of(base)
+            }
+        }
+    }
+}
+
+/// A card, or the span around the instant of the question over which there is none.
+pub(super) type Sought = Result<Found, Period>;
 
 impl PriceTable {
     /// The card that an id means at a moment: `provider/model`, a model id or an alias.
     ///
-    /// An id that several providers sell means its maker's, or else that of the closest [role](super::card::Role): makers of
+    /// An id that several providers sell means its maker's, or else that of the closest [role](Role): makers of
     /// other models, hosts, clouds, routers, each in the order of the alphabet; one that still answers comes before one that is
     /// retired;
     /// [`Found::also_at`] names the others.
     ///
+    /// Behind a provider, what only repeats who is asked is left out: the provider's name again (`openai/openai/gpt-4o`),
+    /// the model's maker (`vertex/anthropic/claude-opus-4-5`), a route (`bedrock/converse/…`); a cloud's region
+    /// (`bedrock/us-east-1/…`) becomes a part of [`Found::context`].
+    ///
     /// # Errors
     /// [`UnknownModel`] with similar ids.
+    ///
+    /// # Examples
+    /// ```
+    /// use farebox::pricing::PriceTable;
+    /// let (table, at) = (PriceTable::bundled(), "2024-11-15".parse().unwrap());
+    /// for asked in ["gpt-4o", "openai/gpt-4o", "openai/openai/gpt-4o", "openai.responses/gpt-4o"] {
+    ///     assert_eq!(table.find(asked, at)?.full_id(), "openai/gpt-4o");
+    /// }
+    /// # Ok::<(), farebox::pricing::UnknownModel>(())
+    /// ```
     pub fn find(&self, asked: &str, at: Instant) -> Result<Found, UnknownModel> {
-        let asked = asked.trim();
-        if let Some((provider, model)) = self.split_provider(asked)
-            && let Some(found) =
-                self.deployment(&[provider], model, at).or_else(|| self.find_at(&[provider], model, at))
-        {
-            return Ok(found);
-        }
-        let everywhere: Vec<&Arc<ProviderHead>> = self.providers().iter().collect();
-        let found = self.deployment(&everywhere, asked, at).or_else(|| self.find_at(&everywhere, asked, at));
-        found.ok_or_else(|| self.unknown(asked))
+        self.get(asked, at).ok_or_else(|| self.unknown(None, asked, at))
+    }
+
+    /// As [`PriceTable::find`], without looking for similar ids where no card is meant.
+    #[must_use]
+    pub fn get(&self, asked: &str, at: Instant) -> Option<Found> {
+        self.seek_anywhere(asked, at).ok()
     }
 
     /// The card of a request: as [`PriceTable::find`], and where the provider gives regions ids of their own, the card
@@ -134,20 +195,8 @@ impl PriceTable {
         context: &Context,
         at: Instant,
     ) -> Result<Found, UnknownModel> {
-        let found = match provider {
-            Some(provider) => self.find_in(provider, model, at)?,
-            None => self.find(model, at)?,
-        };
-        let region = context.get(Dimension::Region).or_else(|| found.context.get(Dimension::Region));
-        let (Some(pattern), Some(region)) = (&found.provider.region_id, region) else { return Ok(found) };
-        let id = pattern.replace("{region}", region).replace("{id}", &found.model.id);
-        let regional = self.find_at(&[&found.provider], &id, at);
-        Ok(match regional {
-            Some(regional) => {
-                Found { regional: true, context: found.context, holds: found.holds.and(regional.holds), ..regional }
-            }
-            None => found,
-        })
+        let whose = provider.map_or(Whose::Anyone, Whose::Provider);
+        self.seek(whose, model, context, at).map_err(|_| self.unknown(provider, model, at))
     }
 
     /// The card that an id means for a provider that is known.
@@ -155,19 +204,131 @@ impl PriceTable {
     /// # Errors
     /// [`UnknownModel`] with similar ids.
     pub fn find_in(&self, provider: &str, model: &str, at: Instant) -> Result<Found, UnknownModel> {
-        let asked = format!("{provider}/{model}");
-        let found = self.find(&asked, at)?;
-        // A router's own ids have slashes too, and its price is not the one of the provider that was asked for.
-        let is_same = self.provider(provider).is_some_and(|head| head.id == found.provider.id);
-        if is_same { Ok(found) } else { Err(self.unknown(&asked)) }
+        let head = self.provider(provider);
+        let found = head.and_then(|head| self.seek_at(head, model, at).ok());
+        found.ok_or_else(|| self.unknown(Some(provider), model, at))
     }
 
-    /// The provider that a name or id means.
+    /// [`PriceTable::find_for`] without an explanation where there is no card, but with the time for which that holds.
+    pub(super) fn seek(&self, whose: Whose, model: &str, context: &Context, at: Instant) -> Sought {
+        let found = match whose {
+            Whose::Anyone => self.seek_anywhere(model, at)?,
+            Whose::Maker => self.seek_maker(model, at)?,
+            Whose::Provider(name) => self.seek_at(self.provider(name).ok_or_else(Period::default)?, model, at)?,
+        };
+        let region = context.get(Dimension::Region).or_else(|| found.context.get(Dimension::Region));
+        let (Some(pattern), Some(region)) = (&found.provider.region_id, region) else { return Ok(found) };
+        let id = pattern.replace("{region}", region).replace("{id}", &found.model.id);
+        Ok(match self.find_at(Scope::At(&found.provider), &id, at) {
+            Ok(regional) => {
+                Found { regional: true, context: found.context, holds: found.holds.and(regional.holds), ..regional }
+            }
+            Err(holds) => Found { holds: found.holds.and(holds), ..found },
+        })
+    }
+
+    fn seek_anywhere(&self, asked: &str, at: Instant) -> Sought {
+        let asked = asked.trim();
+        let mut holds = Period::default();
+        if let Some((head, model)) = self.split_provider(asked) {
+            match self.seek_at(head, model, at) {
+                Ok(found) => return Ok(found),
+                Err(period) => holds = period,
+            }
+        }
+        let everywhere: Vec<&Arc<ProviderHead>> = self.providers().iter().collect();
+        let found = match self.deployment(&everywhere, asked, at) {
+            Some(found) => Ok(found),
+            None => self.find_at(Scope::Anywhere, asked, at),
+        };
+        found.map(|found| Found { holds: found.holds.and(holds), ..found }).map_err(|period| period.and(holds))
+    }
+
+    /// The card of the provider that made the model, retired or not; none where no maker of it sells it itself.
+    fn seek_maker(&self, asked: &str, at: Instant) -> Sought {
+        let asked = asked.trim();
+        let mut holds = Period::default();
+        if let Some((head, model)) = self.split_provider(asked) {
+            match self.seek_at(head, model, at) {
+                Ok(found) if Scope::Maker.includes(&found.provider, &found.model) => return Ok(found),
+                Ok(found) => holds = found.holds,
+                Err(period) => holds = period,
+            }
+        }
+        let found = self.find_at(Scope::Maker, asked, at);
+        found.map(|found| Found { holds: found.holds.and(holds), ..found }).map_err(|period| period.and(holds))
+    }
+
+    /// The card of one provider, whatever its id repeats of who is asked.
+    fn seek_at(&self, head: &Arc<ProviderHead>, model: &str, at: Instant) -> Sought {
+        let mut holds = Period::default();
+        let (mut rest, mut without, mut region) = (model.trim(), None, None);
+        loop {
+            let found = match self.deployment(&[head], rest, at) {
+                Some(found) => Ok(found),
+                None => self.find_at(Scope::At(head), rest, at),
+            };
+            let missing = match found {
+                Ok(found) => return Ok(found.behind(without, region).within(holds)),
+                Err(missing) => missing,
+            };
+            holds = holds.and(missing);
+            let Some((segment, after)) = rest.split_once('/') else { return Err(holds) };
+            match self.repeated(head, segment, after) {
+                Some(Repeated::Region) => region = Some(segment),
+                Some(Repeated::Name(what)) => without = Some(what),
+                None => return Err(holds),
+            }
+            rest = after;
+        }
+    }
+
+    /// What the first part of an id says where it does not name the model.
+    fn repeated(&self, head: &ProviderHead, segment: &str, model: &str) -> Option<Repeated> {
+        let named = self.provider(segment);
+        if named.is_some_and(|named| named.id == head.id) {
+            return Some(Repeated::Name("repeated provider"));
+        }
+        if head.role == Role::Cloud && is_region(segment) {
+            return Some(Repeated::Region);
+        }
+        if head.role == Role::Cloud && ROUTES.iter().any(|route| route.eq_ignore_ascii_case(segment)) {
+            return Some(Repeated::Name("route"));
+        }
+        let is_maker = named.is_some_and(|named| named.is_maker_of(model));
+        // A router's own ids begin with the maker, so that one without it is another model's.
+        (is_maker && head.role != Role::Router).then_some(Repeated::Name("maker's name"))
+    }
+
+    /// The provider that a name or id means: one of the table's, in any letter case, with `-`, `_`, `.` or a space between
+    /// its words, and with or without the endpoint that client libraries write behind it (`openai.responses`).
+    ///
+    /// # Examples
+    /// ```
+    /// use farebox::pricing::PriceTable;
+    /// let table = PriceTable::bundled();
+    /// let id = |name| table.provider(name).map(|head| head.id.as_str());
+    /// assert_eq!(id("Mistral AI"), Some("mistral"));
+    /// assert_eq!(id("google.generative-ai"), Some("google"));
+    /// assert_eq!(id("azure-openai.chat"), Some("azure"));
+    /// assert_eq!(id("acme.chat"), None);
+    /// ```
     #[must_use]
     pub fn provider(&self, name: &str) -> Option<&Arc<ProviderHead>> {
-        let name = name.to_lowercase();
         let heads = self.providers();
-        heads.iter().find(|h| h.id == name).or_else(|| heads.iter().find(|h| h.names.contains(&name)))
+        let mut name = name.trim();
+        loop {
+            let is_id = |head: &&Arc<ProviderHead>| is_same_name(&head.id, name);
+            let is_name = |head: &&Arc<ProviderHead>| head.names.iter().any(|other| is_same_name(other, name));
+            if let Some(head) = heads.iter().find(is_id).or_else(|| heads.iter().find(is_name)) {
+                return Some(head);
+            }
+            let (rest, endpoint) = name.rsplit_once('.')?;
+            if !ENDPOINTS.iter().any(|known| is_same_name(known, endpoint)) {
+                return None;
+            }
+            name = rest;
+        }
     }
 
     fn split_provider<'a>(&self, asked: &'a str) -> Option<(&Arc<ProviderHead>, &'a str)> {
@@ -175,24 +336,25 @@ impl PriceTable {
         Some((self.provider(provider)?, model))
     }
 
-    fn find_at(&self, providers: &[&Arc<ProviderHead>], model: &str, at: Instant) -> Option<Found> {
+    fn find_at(&self, scope: Scope, model: &str, at: Instant) -> Sought {
         let id = model.to_lowercase();
         let mut holds = Period::default();
-        spellings(&id).into_iter().find_map(|(spelling, without)| {
-            let mut hits = self.hits(providers, &spelling, at, &mut holds);
+        for (spelling, without) in spellings(&id) {
+            let mut hits = self.hits(scope, &spelling, at, &mut holds);
             hits.sort_by_cached_key(|(head, card)| {
                 (card.is_retired(at), !head.is_maker_of(&card.id), head.role, head.id.clone())
             });
             let also_at = hits.iter().skip(1).map(|(head, _)| head.id.clone()).collect();
-            let (provider, model) = hits.into_iter().next()?;
+            let Some((provider, model)) = hits.into_iter().next() else { continue };
             let matched = match without {
                 Some(what) => Matched::Without(what),
                 None if model.id.to_lowercase() == spelling => Matched::Id,
                 None => Matched::Alias,
             };
             let context = Context::default();
-            Some(Found { provider, model, matched, context, regional: false, holds, also_at })
-        })
+            return Ok(Found { provider, model, matched, context, regional: false, holds, also_at });
+        }
+        Err(holds)
     }
 
     /// The card behind a deployment of the user's. Deployments win over ids, since the user named them.
@@ -200,7 +362,7 @@ impl PriceTable {
         let name = name.to_lowercase();
         let mut named = providers.iter().flat_map(|head| head.deployments.iter().map(move |d| (*head, d)));
         let (head, deployment) = named.find(|(_, d)| d.name == name)?;
-        let found = self.find_at(&[head], &deployment.model, at)?;
+        let found = self.find_at(Scope::At(head), &deployment.model, at).ok()?;
         let context = deployment.with.iter().fold(Context::default(), |c, (d, v)| c.with(*d, v));
         Some(Found { matched: Matched::Deployment, context, ..found })
     }
@@ -208,19 +370,21 @@ impl PriceTable {
     /// Cards that a name means exactly, at most one for each provider.
     fn hits(
         &self,
-        providers: &[&Arc<ProviderHead>],
+        scope: Scope,
         name: &str,
         at: Instant,
         holds: &mut Period,
     ) -> Vec<(Arc<ProviderHead>, Arc<ModelCard>)> {
-        let wanted = |head: &ProviderHead| providers.iter().any(|p| p.id == head.id);
         let mut hits: Vec<(Meaning, Arc<ProviderHead>, Arc<ModelCard>)> = Vec::new();
         let mut add = |head: Arc<ProviderHead>, card: Arc<ModelCard>| {
-            let Some(meaning) = meaning(&card, name, at).filter(|_| wanted(&head)) else { return };
+            if !scope.includes(&head, &card) {
+                return;
+            }
             *holds = holds.around(at, Period { from: card.info.retired, to: None });
             for alias in card.aliases.iter().filter(|a| a.id.to_lowercase() == name) {
                 *holds = holds.around(at, alias.period);
             }
+            let Some(meaning) = meaning(&card, name, at) else { return };
             match hits.iter_mut().find(|(_, h, _)| h.id == head.id) {
                 Some(hit) if meaning > hit.0 => *hit = (meaning, head, card),
                 Some(_) => {}
@@ -229,7 +393,7 @@ impl PriceTable {
         };
         for overlay in self.overlays.iter().rev() {
             let Some(head) = self.head(&overlay.head.id) else { continue };
-            overlay.models.iter().for_each(|card| add(head.clone(), card.clone()));
+            overlay.named(name).for_each(|card| add(head.clone(), card.clone()));
         }
         for (head, card) in self.packed.find(name).filter_map(|i| self.bundled_card(i)) {
             if !self.is_replaced(&head.id, &card.id) {
@@ -239,58 +403,135 @@ impl PriceTable {
         hits.into_iter().map(|(_, head, card)| (head, card)).collect()
     }
 
-    fn unknown(&self, asked: &str) -> UnknownModel {
-        let meant = self.meant(asked);
-        let mut suggestions: Vec<String> = meant.iter().map(|(id, _)| id.clone()).collect();
-        suggestions.extend(self.suggest(asked).into_iter().filter(|_| meant.is_empty()));
-        UnknownModel { asked: asked.to_owned(), meant, suggestions }
+    /// Why no card is meant, with similar ids.
+    pub(super) fn unknown(&self, provider: Option<&str>, model: &str, at: Instant) -> UnknownModel {
+        self.unknown_while(provider, model, at).0
     }
 
-    /// The cards that an alias stands on whatever the time, each with the time it meant it.
-    fn meant(&self, asked: &str) -> Vec<(String, Period)> {
-        let (provider, model) = match self.split_provider(asked) {
-            Some((head, model)) => (Some(&head.id), model),
-            None => (None, asked),
+    /// The same, and the span around the instant over which it is.
+    pub(super) fn unknown_while(&self, provider: Option<&str>, model: &str, at: Instant) -> (UnknownModel, Period) {
+        let model = model.trim();
+        let asked = provider.map_or_else(|| model.to_owned(), |provider| format!("{provider}/{model}"));
+        let (head, model) = match provider {
+            Some(name) => (self.provider(name), model),
+            None => self.split_provider(model).map_or((None, model), |(head, model)| (Some(head), model)),
         };
+        let unknown_provider = provider.filter(|_| head.is_none()).map(str::to_owned);
+        let wanted = head.map(|head| head.id.as_str());
+        let meant = self.meant(wanted, model);
+        if !meant.is_empty() {
+            let suggestions = meant.iter().map(|(id, _)| id.clone()).collect();
+            return (UnknownModel { asked, unknown_provider, meant, suggestions }, Period::default());
+        }
+        let mut similar = self.similar(wanted, model, at);
+        if similar.ids.is_empty() && wanted.is_some() {
+            let elsewhere = self.similar(None, model, at);
+            similar = Suggestions { holds: similar.holds.and(elsewhere.holds), ..elsewhere };
+        }
+        (UnknownModel { asked, unknown_provider, meant, suggestions: similar.ids }, similar.holds)
+    }
+
+    fn similar(&self, provider: Option<&str>, model: &str, at: Instant) -> Suggestions {
+        #[cfg(test)]
+        self.searches.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.names.get_or_init(|| Names::of(self.cards())).search(provider, model, at)
+    }
+
+    /// The cards that have an alias whatever the time, each with the time it meant it.
+    fn meant(&self, provider: Option<&str>, model: &str) -> Vec<(String, Period)> {
         let name = model.to_lowercase();
-        let own = self.overlays.iter().flat_map(|o| o.models.iter().map(|m| (Arc::new(o.head.clone()), m.clone())));
+        let own = self.overlays.iter().flat_map(|o| o.named(&name).map(|card| (o.head.id.as_str(), card.clone())));
         let bundled = self.packed.find(&name).filter_map(|i| self.bundled_card(i));
-        let cards = own.chain(bundled).filter(|(head, _)| provider.is_none_or(|id| *id == head.id));
+        let bundled: Vec<_> = bundled.collect();
+        let bundled = bundled.iter().map(|(head, card)| (head.id.as_str(), card.clone()));
+        let cards = own.chain(bundled).filter(|(head, _)| provider.is_none_or(|id| id == *head));
         let meant = cards.flat_map(|(head, card)| {
             let dated = card.aliases.iter().filter(|a| a.id.to_lowercase() == name);
-            dated.map(|a| (format!("{}/{}", head.id, card.id), a.period)).collect::<Vec<_>>()
+            dated.map(|a| (format!("{head}/{}", card.id), a.period)).collect::<Vec<_>>()
         });
         meant.collect()
     }
+}
 
-    fn suggest(&self, asked: &str) -> Vec<String> {
-        let (provider, model) = match self.split_provider(asked) {
-            Some((head, model)) => (Some(head.id.clone()), model),
-            None => (None, asked.rsplit('/').next().unwrap_or(asked)),
-        };
-        let model = model.to_lowercase();
-        let own = self.overlays.iter().flat_map(|o| o.models.iter().map(|m| (o.head.id.clone(), m.id.clone())));
-        let bundled = self.packed.names().filter_map(|(name, i)| {
-            let head = self.providers().get(self.packed.provider_of(i)?)?;
-            Some((head.id.clone(), name.to_owned()))
-        });
-        let mut scored: Vec<(f64, String)> = own
-            .chain(bundled)
-            .filter(|(p, _)| provider.as_ref().is_none_or(|wanted| wanted == p))
-            .map(|(p, name)| (likeness(&model, &name), format!("{p}/{name}")))
-            .filter(|(score, _)| *score > 0.82)
-            .collect();
-        scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.len().cmp(&b.1.len())).then_with(|| a.1.cmp(&b.1)));
-        scored.truncate(3);
-        scored.into_iter().map(|(_, id)| id).collect()
+/// Whose card is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose<'a> {
+    /// That of the provider closest to the model: see [`PriceTable::find`].
+    Anyone,
+    /// That of the provider that made the model, retired or not.
+    Maker,
+    /// That of one provider, by any of its names.
+    Provider(&'a str),
+}
+
+/// What the first part of an id says where it does not name the model.
+enum Repeated {
+    Name(&'static str),
+    Region,
+}
+
+impl Found {
+    /// The same card, found behind something that the id repeated.
+    fn behind(mut self, without: Option<&'static str>, region: Option<&str>) -> Self {
+        if let Some(what) = without
+            && self.matched != Matched::Deployment
+        {
+            self.matched = Matched::Without(what);
+        }
+        if let Some(region) = region {
+            self.context.set(Dimension::Region, &region.to_lowercase());
+        }
+        self
+    }
+
+    fn within(self, holds: Period) -> Self {
+        Found { holds: self.holds.and(holds), ..self }
     }
 }
 
-/// How like two ids are, from 0 to 1; a shared beginning and few edits both count.
-fn likeness(asked: &str, name: &str) -> f64 {
-    let name = name.rsplit('/').next().unwrap_or(name);
-    f64::midpoint(strsim::jaro_winkler(asked, name), strsim::normalized_damerau_levenshtein(asked, name))
-        .max(if name.starts_with(asked) && asked.len() > 3 { 0.9 } else { 0.0 })
+/// What LiteLLM writes between a cloud and its model to say how it calls it.
+const ROUTES: &[&str] = &["converse", "converse_like", "invoke"];
+
+/// What client libraries write behind a provider to say which of its endpoints they call.
+const ENDPOINTS: &[&str] = &[
+    "chat",
+    "completion",
+    "completions",
+    "embedding",
+    "embeddings",
+    "image",
+    "language-model",
+    "messages",
+    "rerank",
+    "reranking",
+    "responses",
+    "speech",
+    "text-embedding",
+    "textEmbedding",
+    "transcription",
+    "video",
+];
+
+/// Whether two names of a provider differ only in letter case and in what is between their words.
+fn is_same_name(a: &str, b: &str) -> bool {
+    let folded = |byte: u8| match byte {
+        b'_' | b'.' | b' ' => b'-',
+        other => other.to_ascii_lowercase(),
+    };
+    a.len() == b.len() && a.bytes().zip(b.bytes()).all(|(a, b)| folded(a) == folded(b))
+}
+
+/// Whether a part of an id is a region of a cloud: `us-east-1`, `us-gov-west-1`, `europe-west4`.
+fn is_region(segment: &str) -> bool {
+    let words: Vec<&str> = segment.split('-').collect();
+    let letters = |word: &&str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphabetic());
+    let [area @ .., last] = words.as_slice() else { return false };
+    let number = last.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+    (1..=2).contains(&number.len())
+        && number.bytes().all(|b| b.is_ascii_digit())
+        && !area.is_empty()
+        && area.iter().all(letters)
+        && words.len() - usize::from(number.len() == last.len()) >= 2
 }
 
 /// How well a name means a card at a moment: in force beats out of force.
@@ -335,6 +576,7 @@ type Strip = fn(&str) -> Option<&str>;
 const DECORATIONS: &[(&str, Strip)] = &[
     ("fine-tune's name", fine_tune),
     ("resource path", |id| id.rsplit_once("models/").map(|(_, rest)| rest)),
+    ("resource name", |id| id.strip_prefix("arn:").and_then(|arn| arn.rsplit_once('/')).map(|(_, rest)| rest)),
     ("context marker", |id| id.strip_suffix("[1m]")),
     ("version marker", |id| id.strip_suffix("@default").or_else(|| id.strip_suffix("@latest"))),
     ("date", without_date),
@@ -347,7 +589,7 @@ fn fine_tune(id: &str) -> Option<&str> {
 }
 
 /// `-20250929`, `@20250929` or `-2025-09-29` at the end.
-fn without_date(id: &str) -> Option<&str> {
+pub(super) fn without_date(id: &str) -> Option<&str> {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let compact = |sep: char| {
         id.rsplit_once(sep).filter(|(_, d)| d.len() == 8 && d.starts_with("20") && digits(d)).map(|(rest, _)| rest)

@@ -2,10 +2,11 @@
 
 use super::PriceTable;
 use super::card::{ModelCard, ProviderHead, Rate, RateCard, Rates};
-use super::compile::{PriceFile, Use, compile, nearest};
+use super::compile::{PriceFile, Use, compile};
 use super::problem::{Place, Problem, Severity};
 use crate::meter::Meter;
 use crate::period::Instant;
+use crate::similar::did_you_mean;
 use rust_decimal::Decimal;
 
 /// What was looked at, and what was found.
@@ -72,11 +73,11 @@ impl Findings {
         let full_id = format!("{}/{}", head.id, card.id);
         for tokenizer in &card.tokenizers {
             if !crate::tokenizer::is_known(&tokenizer.name) {
-                let near = nearest(&tokenizer.name, crate::tokenizer::names());
+                let near = did_you_mean(&tokenizer.name, crate::tokenizer::names());
                 warn(
                     "unknown-tokenizer",
                     format!("{full_id}: no tokenizer is called {:?}", tokenizer.name),
-                    &format!("did you mean {near:?}?"),
+                    &format!("{near}`farebox tokenizers` lists them all"),
                 );
             }
         }

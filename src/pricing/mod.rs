@@ -19,19 +19,23 @@ pub mod update;
 pub mod yaml;
 
 mod find;
+mod suggest;
 
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use self::card::{ExchangeRate, ModelCard, ProviderHead};
 use self::compile::{PriceFile, Provider, Use, compile};
 use self::packed::{Packed, hex};
-use self::problem::{Problem, Severity};
+use self::problem::{Place, Problem, Severity};
+use self::suggest::Names;
 use crate::period::Instant;
 
-pub use self::find::{Found, Matched, UnknownModel};
+pub use self::find::{Found, Matched, UnknownModel, Whose};
 
 static BUNDLED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/prices.bin"));
 
@@ -61,6 +65,11 @@ pub struct PriceTable {
     overlays: Vec<Overlay>,
     id: TableId,
     heads: OnceLock<Vec<Arc<ProviderHead>>>,
+    /// For similar ids; made when the first unknown id asks for them.
+    names: OnceLock<Names>,
+    /// How often similar ids were searched for.
+    #[cfg(test)]
+    searches: std::sync::atomic::AtomicU64,
 }
 
 #[derive(Debug)]
@@ -68,6 +77,28 @@ struct Overlay {
     head: ProviderHead,
     models: Vec<Arc<ModelCard>>,
     exchange: Vec<ExchangeRate>,
+    /// The models that each id and alias may mean, in lower case.
+    names: FxHashMap<String, Vec<usize>>,
+}
+
+impl Overlay {
+    fn new(head: ProviderHead, models: Vec<Arc<ModelCard>>, exchange: Vec<ExchangeRate>) -> Self {
+        let mut names: FxHashMap<String, Vec<usize>> = FxHashMap::default();
+        for (i, model) in models.iter().enumerate() {
+            for id in std::iter::once(&model.id).chain(model.aliases.iter().map(|alias| &alias.id)) {
+                let cards = names.entry(id.to_lowercase()).or_default();
+                if cards.last() != Some(&i) {
+                    cards.push(i);
+                }
+            }
+        }
+        Overlay { head, models, exchange, names }
+    }
+
+    /// The cards that a name may mean. The name must be in lower case.
+    fn named<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Arc<ModelCard>> + use<'a> {
+        self.names.get(name).into_iter().flatten().filter_map(|i| self.models.get(*i))
+    }
 }
 
 impl PriceTable {
@@ -77,9 +108,7 @@ impl PriceTable {
     /// Never in a program that was built whole: the build makes the block that this opens.
     #[must_use]
     pub fn bundled() -> Self {
-        let packed = Packed::open(BUNDLED).expect("the build embeds a packed table");
-        let id = TableId { version: packed.version().to_owned(), sha256: packed.sha256() };
-        PriceTable { packed, overlays: Vec::new(), id, heads: OnceLock::new() }
+        Self::of_packed(BUNDLED, "the bundled table").expect("the build embeds a packed table")
     }
 
     /// A table of its own out of price files, such as an older checkout's `pricing/`.
@@ -94,11 +123,31 @@ impl PriceTable {
         }
         let stated = files.iter().find(|f| f.path.ends_with("table.yaml"));
         let stated = stated.and_then(|f| f.text.lines().find_map(|line| line.strip_prefix("version: ")));
-        let bytes = packed::pack(stated.map_or(version, str::trim), &providers);
-        // A table lives as long as the program that compares it.
-        let packed = Packed::open(Box::leak(bytes.into_boxed_slice())).unwrap_or_else(|| Self::bundled().packed);
+        Self::of_packed(packed::pack(stated.map_or(version, str::trim), &providers), version)
+    }
+
+    /// A table out of a packed block; a block that does not open is an error, never another table.
+    fn of_packed(bytes: impl Into<Cow<'static, [u8]>>, named: &str) -> Result<Self, Vec<Problem>> {
+        let packed = Packed::open(bytes).ok_or_else(|| {
+            vec![Problem {
+                code: "unreadable-table",
+                severity: Severity::Error,
+                path: named.to_owned(),
+                place: Place::default(),
+                message: "the packed price table cannot be read back".into(),
+                help: Some("check the files with `farebox prices lint FOLDER`".into()),
+            }]
+        })?;
         let id = TableId { version: packed.version().to_owned(), sha256: packed.sha256() };
-        Ok(PriceTable { packed, overlays: Vec::new(), id, heads: OnceLock::new() })
+        Ok(PriceTable {
+            packed,
+            overlays: Vec::new(),
+            id,
+            heads: OnceLock::new(),
+            names: OnceLock::new(),
+            #[cfg(test)]
+            searches: std::sync::atomic::AtomicU64::default(),
+        })
     }
 
     /// Lays price files over the table: a card in a file replaces the bundled card of the same provider and id as a
@@ -131,6 +180,7 @@ impl PriceTable {
             }
         }
         self.heads = OnceLock::new();
+        self.names = OnceLock::new();
         Ok(warnings)
     }
 
@@ -151,7 +201,7 @@ impl PriceTable {
             Arc::new(card)
         };
         let models = provider.models.into_iter().map(enrich).collect();
-        Overlay { head: provider.head, models, exchange: provider.exchange }
+        Overlay::new(provider.head, models, provider.exchange)
     }
 
     /// Version and hash.
@@ -228,7 +278,12 @@ impl PriceTable {
     }
 
     fn is_replaced(&self, provider: &str, id: &str) -> bool {
-        self.overlays.iter().any(|o| o.head.id == provider && o.models.iter().any(|m| m.id == id))
+        let mut overlays = self.overlays.iter().filter(|o| o.head.id == provider).peekable();
+        if overlays.peek().is_none() {
+            return false;
+        }
+        let name = id.to_lowercase();
+        overlays.any(|o| o.named(&name).any(|m| m.id == id))
     }
 
     fn card_by_id(&self, provider: &str, id: &str) -> Option<ModelCard> {
@@ -237,5 +292,44 @@ impl PriceTable {
         candidates
             .find(|(p, card)| card.id == id && self.packed.provider(*p).is_some_and(|head| head.id == provider))
             .map(|(_, card)| card)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_that_does_not_open_is_an_error_and_not_another_table() {
+        let whole = packed::pack("2030.01.01", &[]);
+        assert_eq!(PriceTable::of_packed(whole.clone(), "x").unwrap().id().version, "2030.01.01");
+        for broken in [Vec::new(), b"fbx1".to_vec(), whole[..whole.len() - 1].to_vec(), vec![0xff; 200]] {
+            let problems = PriceTable::of_packed(broken, "older/pricing").unwrap_err();
+            assert_eq!((problems[0].code, problems[0].path.as_str()), ("unreadable-table", "older/pricing"));
+        }
+    }
+
+    #[test]
+    fn a_table_of_files_is_of_those_files_alone() {
+        let text = "schema: 1\nprovider: acme\nsources: {docs: {url: \"https://acme.example\", checked: 2026-01-01, basis: documented}}\nmodels:\n  - {id: one, prices: [{from: 2026-01-01, source: docs, rates: {input: \"1\"}}]}\n";
+        let file = PriceFile { path: "acme.yaml".into(), text: text.into() };
+        let table = PriceTable::of_files(&[file], "older").unwrap_or_else(|problems| panic!("{problems:#?}"));
+        assert_eq!((table.id().version.as_str(), table.model_count()), ("older", 1));
+    }
+
+    /// `prices check` looks every model of a file up, and most may be unknown.
+    #[test]
+    fn a_look_up_that_needs_no_explanation_searches_nothing() {
+        let models: String = (0..3_000)
+            .map(|n| format!("  - {{id: m-{n}, prices: [{{from: 2026-01-01, rates: {{input: \"1\"}}}}]}}\n"))
+            .collect();
+        let mut table = PriceTable::bundled();
+        let text = format!("schema: 1\nprovider: acme\nmodels:\n{models}");
+        table.lay_over(&[PriceFile { path: "acme.yaml".into(), text }]).unwrap();
+        let at = "2026-06-15".parse().unwrap();
+        for n in 0..6_000 {
+            assert_eq!(table.get(&format!("acme/m-{n}"), at).is_some(), n < 3_000, "{n}");
+        }
+        assert_eq!(table.searches.load(std::sync::atomic::Ordering::Relaxed), 0);
     }
 }

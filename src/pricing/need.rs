@@ -15,9 +15,9 @@ use super::card::ModelCard;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// A context window of at least so many tokens.
+    /// A context window of at least N tokens.
     Context(u64),
-    /// Answers of at least so many tokens.
+    /// Answers of at least N tokens.
     Output(u64),
     /// A capability, or something it reads.
     Can(String),
@@ -48,9 +48,9 @@ impl Need {
     }
 }
 
-/// Why a text is no [`Need`].
+/// Why a text is not a [`Need`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no need: write context=128k, output=8k, open, or a capability such as tools, vision, reasoning")]
+#[error("{0:?} is not a need: write context=128k, output=8k, open, or a capability such as tools, vision, reasoning")]
 pub struct NeedTextError(String);
 
 impl FromStr for Need {

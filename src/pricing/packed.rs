@@ -12,6 +12,8 @@
 //!
 //! Offsets count from the start of the heap. Heads and cards are `postcard`. [`pack`] runs in the build, the rest at run time.
 
+use std::borrow::Cow;
+
 use sha2::{Digest, Sha256};
 
 use super::card::{ModelCard, ProviderHead};
@@ -19,6 +21,8 @@ use super::compile::Provider;
 
 const MAGIC: &[u8; 4] = b"fbx1";
 const HASH_END: usize = 36;
+/// Where the version begins: behind the hash and four numbers.
+const VERSION: usize = HASH_END + 16;
 
 /// Packs providers into the embedded form.
 #[must_use]
@@ -70,14 +74,14 @@ fn encode<T: serde::Serialize>(value: &T) -> Vec<u8> {
     postcard::to_allocvec(value).expect("cards hold nothing that postcard cannot write")
 }
 
-/// A packed table, read in place.
-#[derive(Clone, Copy, Debug)]
+/// A packed table, read in place: the one inside of the program, or one that was packed at run time.
+#[derive(Clone, Debug)]
 pub struct Packed {
-    bytes: &'static [u8],
+    bytes: Cow<'static, [u8]>,
     providers: usize,
     models: usize,
     names: usize,
-    version: &'static str,
+    /// Where the version ends, which begins at [`VERSION`]; the tables follow.
     tables: usize,
     heap: usize,
 }
@@ -85,23 +89,24 @@ pub struct Packed {
 impl Packed {
     /// Opens a block made by [`pack`]; `None` where the bytes are something else.
     #[must_use]
-    pub fn open(bytes: &'static [u8]) -> Option<Self> {
+    pub fn open(bytes: impl Into<Cow<'static, [u8]>>) -> Option<Self> {
+        let bytes = bytes.into();
         if bytes.get(..4)? != MAGIC {
             return None;
         }
-        let count = |i: usize| read_word(bytes, HASH_END + 4 * i);
+        let count = |i: usize| read_word(&bytes, HASH_END + 4 * i);
         let (providers, models, names, length) = (count(0)?, count(1)?, count(2)?, count(3)?);
-        let start = HASH_END + 16;
-        let version = std::str::from_utf8(bytes.get(start..start + length)?).ok()?;
-        let tables = start + length;
-        let heap = tables + 8 * providers + 12 * (models + names);
-        Some(Packed { bytes, providers, models, names, version, tables, heap })
+        let tables = VERSION.checked_add(length)?;
+        std::str::from_utf8(bytes.get(VERSION..tables)?).ok()?;
+        let rows = models.checked_add(names)?.checked_mul(12)?.checked_add(providers.checked_mul(8)?)?;
+        let heap = tables.checked_add(rows).filter(|heap| *heap <= bytes.len())?;
+        Some(Packed { bytes, providers, models, names, tables, heap })
     }
 
     /// The calendar version of the table.
     #[must_use]
-    pub fn version(&self) -> &'static str {
-        self.version
+    pub fn version(&self) -> &str {
+        self.bytes.get(VERSION..self.tables).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
     }
 
     /// SHA-256 of the content, in hexadecimal.
@@ -126,7 +131,7 @@ impl Packed {
     #[must_use]
     pub fn provider(&self, index: usize) -> Option<ProviderHead> {
         let at = self.tables + 8 * index;
-        self.decode(read_word(self.bytes, at)?, read_word(self.bytes, at + 4)?)
+        self.decode(read_word(&self.bytes, at)?, read_word(&self.bytes, at + 4)?)
     }
 
     /// A model, with the index of its provider.
@@ -142,9 +147,9 @@ impl Packed {
         self.triple(8 * self.providers, model).map(|t| t[2])
     }
 
-    /// A name and the model that it may mean; sorted, and one name may stand several times.
+    /// A name and the model that it may mean; sorted, and one name may appear several times.
     #[must_use]
-    pub fn name(&self, index: usize) -> Option<(&'static str, usize)> {
+    pub fn name(&self, index: usize) -> Option<(&str, usize)> {
         let [offset, length, model] = self.triple(8 * self.providers + 12 * self.models, index)?;
         let start = self.heap + offset;
         let name = std::str::from_utf8(self.bytes.get(start..start + length)?).ok()?;
@@ -152,7 +157,7 @@ impl Packed {
     }
 
     /// All names, sorted.
-    pub fn names(&self) -> impl Iterator<Item = (&'static str, usize)> + '_ {
+    pub fn names(&self) -> impl Iterator<Item = (&str, usize)> {
         (0..self.names).filter_map(|i| self.name(i))
     }
 
@@ -168,7 +173,7 @@ impl Packed {
 
     fn triple(&self, table: usize, index: usize) -> Option<[usize; 3]> {
         let at = self.tables + table + 12 * index;
-        Some([read_word(self.bytes, at)?, read_word(self.bytes, at + 4)?, read_word(self.bytes, at + 8)?])
+        Some([read_word(&self.bytes, at)?, read_word(&self.bytes, at + 4)?, read_word(&self.bytes, at + 8)?])
     }
 
     fn decode<T: serde::de::DeserializeOwned>(&self, offset: usize, length: usize) -> Option<T> {

@@ -11,9 +11,9 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::card::{Api, Kind, Role, SourceBasis};
-use super::compile::nearest;
 use super::problem::{Place, Problem, Severity};
 use crate::money::{DecimalTextError, parse_decimal};
+use crate::similar::did_you_mean;
 
 /// A value, and where it stands.
 #[derive(Clone, Debug, Default)]
@@ -654,10 +654,8 @@ fn explain(error: &serde_saphyr::Error) -> Explained {
     match error {
         Error::AliasError { error, .. } => explain(error),
         Error::SerdeUnknownField { field, expected, .. } => {
-            let near = format!(
-                "did you mean `{}`? pricing/README.md lists every key",
-                nearest(field, expected.iter().copied())
-            );
+            let near = did_you_mean(field, expected.iter().copied());
+            let near = format!("{near}pricing/README.md lists every key");
             ("unknown-key", format!("no key is called {field:?} here"), Some(near))
         }
         Error::NonFiniteFloat { .. } => {
@@ -676,15 +674,18 @@ fn explain(error: &serde_saphyr::Error) -> Explained {
 }
 
 /// What a count that is none is called.
-pub(crate) const NO_WHOLE_NUMBER: &str = "this is no whole number in digits";
+pub(crate) const NO_WHOLE_NUMBER: &str = "this is not a whole number";
+/// How a whole number is written.
+pub(crate) const WHOLE_NUMBER_HELP: &str = "write digits only, such as 12";
 
 /// The errors that mean the same in every file of ours.
 pub(crate) fn explain_shape(error: &serde_saphyr::Error) -> Explained {
     use serde_saphyr::Error;
     match error {
         Error::SerdeUnknownVariant { variant, expected, .. } => {
-            let near = format!("did you mean `{}`?", nearest(variant, expected.iter().copied()));
-            ("unknown-value", format!("{variant:?} is none of {}", expected.join(", ")), Some(near))
+            let near = did_you_mean(variant, expected.iter().copied());
+            let help = if near.is_empty() { None } else { Some(near.trim_end().to_owned()) };
+            ("unknown-value", format!("{variant:?} is none of {}", expected.join(", ")), help)
         }
         Error::SerdeMissingField { field, .. } => ("missing-key", format!("the key `{field}` is missing"), None),
         Error::DuplicateMappingKey { key, .. } => {
@@ -693,7 +694,9 @@ pub(crate) fn explain_shape(error: &serde_saphyr::Error) -> Explained {
             ("repeated-key", format!("the key `{key}` stands here a second time"), Some(help.into()))
         }
         Error::NullIntoString { .. } => ("invalid-yaml", "a text is missing here".into(), None),
-        Error::InvalidScalar { ty: "u64" | "u32", .. } => ("invalid-yaml", NO_WHOLE_NUMBER.into(), None),
+        Error::InvalidScalar { ty: "u64" | "u32", .. } => {
+            ("invalid-yaml", NO_WHOLE_NUMBER.into(), Some(WHOLE_NUMBER_HELP.into()))
+        }
         Error::Unexpected { expected, .. } => {
             let needed = match *expected {
                 "mapping start" => "a map of keys",

@@ -538,7 +538,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(100))]
+        #![proptest_config(crate::laws::cases(100))]
         #[test]
         fn any_text_counts_as_the_slow_way_does(text in any_text(), at in 0..17_usize) {
             let encodings = all();

@@ -352,7 +352,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(400))]
+        #![proptest_config(crate::laws::cases(400))]
 
         #[test]
         fn parts_add_up_to_the_whole(text in mixed_text(0..60)) {
@@ -375,7 +375,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(4))]
+        #![proptest_config(crate::laws::cases(4))]
 
         #[test]
         fn streaming_counts_what_the_whole_counts(text in mixed_text(60_000..70_000), sizes in prop::collection::vec(1usize..100_000, 1..9)) {

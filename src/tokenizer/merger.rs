@@ -265,7 +265,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
+        #![proptest_config(crate::laws::cases(24))]
         #[test]
         fn windows_give_the_tokens_of_the_whole(
             units in prop::collection::vec(prop::sample::select(vec!["a", "ab", " ", "=", "0", "th", "\n", "\u{301}", "\u{4e2d}", "A"]), 1..6),

@@ -349,7 +349,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(100))]
+        #![proptest_config(crate::laws::cases(100))]
         #[test]
         fn any_text_counts_as_the_slow_way_does(text in any_text(), mark_first: bool) {
             for (model, slow) in MODELS.iter().zip(SLOW.iter()) {

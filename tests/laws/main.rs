@@ -3,9 +3,11 @@
 //! [`file`] makes up price files and requests, [`oracle`] prices them slowly in rational numbers, straight from what
 //! `pricing/README.md` says; the tests here compare that with the engine, and check what must hold for any card.
 //!
-//! `FAREBOX_LAW_CASES` is how many price files each test tries; each is asked about several requests.
+//! Each price file that a test tries is asked about several requests; `FAREBOX_LAW_TIMES` multiplies how many files there are.
 
 mod file;
+#[path = "../support/laws.rs"]
+mod laws;
 mod oracle;
 
 use std::cell::RefCell;
@@ -25,16 +27,13 @@ use rust_decimal::Decimal;
 use file::{File, Request, files, requests};
 use oracle::{Answer, Q, exact};
 
-/// Without a wish from outside, as many files as a debug build tries in a second or two for each test.
-fn cases() -> u32 {
-    std::env::var("FAREBOX_LAW_CASES").map_or(60, |n| n.parse().expect("FAREBOX_LAW_CASES is a number"))
-}
+/// As many files as a debug build tries in a second or two for each test.
+const FILES: u32 = 60;
 
 /// Runs a law over made-up files, each with some requests.
 fn law(requests_each: usize, check: impl Fn(&File, &Provider, &Request) -> TestCaseResult) {
-    let config = ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() };
     let strategy = (files(), prop::collection::vec(requests(), requests_each));
-    let outcome = TestRunner::new(config).run(&strategy, |(file, mut requests)| {
+    let outcome = TestRunner::new(laws::cases(FILES)).run(&strategy, |(file, mut requests)| {
         let text = file.to_yaml();
         let provider = compiled(&text);
         requests.iter_mut().for_each(|request| request.fit(&file));
@@ -241,7 +240,7 @@ fn a_neutral_value_changes_nothing() {
 #[test]
 fn a_packed_card_is_the_card() {
     law(1, |_, provider, _| {
-        let bytes: &'static [u8] = pack("2026.11.22", std::slice::from_ref(provider)).leak();
+        let bytes = pack("2026.11.22", std::slice::from_ref(provider));
         let packed = Packed::open(bytes).expect("what was packed opens");
         prop_assert_eq!(packed.provider(0), Some(provider.head.clone()));
         prop_assert_eq!(packed.model(0), Some((0, provider.models[0].clone())));

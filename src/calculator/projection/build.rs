@@ -7,16 +7,20 @@ use super::counted::{Counted, framed};
 use super::epochs::{CallDay, Schedule, events, priced_at};
 use super::ranges::ranges;
 use super::{Event, FeaturePlan, Market, OneOff, PlanError, Role, Stream};
+use crate::calculator::attached::{Attached, Billing, billing};
 use crate::calculator::calendar::Month;
+use crate::calculator::estimate::{Span, Work};
+use crate::calculator::made::{Made, Sold};
 use crate::calculator::shape::{Fixed, MICRO};
 use crate::calculator::tariff::Uses;
-use crate::calculator::workload::{Attachment, Feature, instant_of};
-use crate::calculator::{Refusal, price};
+use crate::calculator::workload::{Attachment, Feature, Range, instant_of};
+use crate::calculator::{Refusal, price, rates_at};
 use crate::context::Context;
+use crate::conversation::Modality;
 use crate::meter::Meter;
 use crate::period::Instant;
 use crate::pricing::Found;
-use crate::pricing::card::Kind;
+use crate::pricing::card::{Kind, RateCard};
 use crate::usage::Usage;
 
 /// A feature on its way into a plan.
@@ -91,29 +95,27 @@ impl<'w> FeatureBuilder<'w, '_> {
         days: &[CallDay],
     ) -> Result<(), PlanError> {
         let feature = self.feature;
-        let is_embedding = matches!(found.model.info.kind, Kind::Embedding | Kind::Rerank);
-        let uses = Uses {
-            reasoning: feature.reasoning.high > Decimal::ZERO,
-            images: feature.attachments.iter().any(|a| matches!(a, Attachment::Image { .. })),
-            cache: feature.cache.map(|c| c.write),
-            answers: feature.output.high > Decimal::ZERO && !is_embedding || has_steps(feature),
-        };
-        let (counted, frame) = framed(feature, &found, market).map_err(|why| self.uncounted(why))?;
-        let also: Vec<Meter> = feature.also.iter().map(|(meter, _)| *meter).collect();
+        let first = days.first().map_or_else(|| instant_of(self.start, feature.minute), |day| day.at);
+        let card = rates_at(&found.provider, &found.model, priced_at(&found.model, first));
+        let card = card.map_err(|refusal| self.refused(refusal))?;
+        let made = self.made(&found, card)?;
+        let uses = self.uses(&found, &made);
+        let (mut counted, frame) = framed(feature, &found, market).map_err(|why| self.uncounted(why))?;
+        counted.images_apart = uses.images && card.prices(Meter::InputImage);
+        // What each request makes one of, where the file does not say how many.
+        let piece = made.piece.filter(|piece| feature.also.iter().all(|(meter, _)| meter != piece));
+        let piece = piece.map(|meter| (meter, Range::exactly(Decimal::ONE)));
+        let beside: Vec<(Meter, Range)> = feature.also.iter().copied().chain(piece).collect();
+        let also: Vec<Meter> = beside.iter().map(|(meter, _)| *meter).collect();
         let context = found.settle(&feature.context).into_owned();
         let epochs = self.epochs(&found, &context, uses, &also, feature.batch)?;
         plan.events.extend(events(&found, &epochs, days));
-        if uses.cache.is_some()
-            && found
-                .model
-                .rates_at(days.first().map_or(Instant::from_unix(0), |d| d.at))
-                .is_some_and(|card| !card.lists(Meter::CacheRead))
-        {
+        if uses.cache.is_some() && !card.lists(Meter::CacheRead) {
             let text = format!("{} has no rate for cached tokens: they are planned as plain input", found.full_id());
             plan.events.push(Event { kind: "no-cache", model: found.full_id(), at: None, text });
         }
         let tokenizer = feature.texts().next().map(|_| market.tokenizer(&found));
-        let also = feature.also.iter().map(|(_, range)| Fixed::of(*range, MICRO)).collect();
+        let also = beside.iter().map(|(_, range)| Fixed::of(*range, MICRO)).collect();
         let (role, batch) = (Role::Answer, feature.batch);
         let stream = Stream { found, role, share, epochs, tokenizer, frame, counted, also, batch };
         let longest = plan.longest_prompt(&stream);
@@ -124,6 +126,46 @@ impl<'w> FeatureBuilder<'w, '_> {
         }
         plan.streams.push(stream);
         Ok(())
+    }
+
+    /// The meters of what a request of the feature makes.
+    fn made(&self, found: &Found, card: &RateCard) -> Result<Made, PlanError> {
+        let feature = self.feature;
+        let whole = |n: Decimal| u64::try_from(n.ceil()).unwrap_or(u64::MAX);
+        let (low, expected, high) = (feature.output.low, feature.output.expected, feature.output.high);
+        let output = Span { low: whole(low), expected: whole(expected), high: whole(high) };
+        let has_images = feature.attachments.iter().any(|a| matches!(a, Attachment::Image { .. }));
+        let attached = if has_images { vec![Attached::some(Modality::Image)] } else { Vec::new() };
+        if has_images && let Some(Billing::Amount(meter)) = billing(card, Modality::Image) {
+            return Err(self.refused(Refusal::NoRate {
+                model: found.full_id(),
+                what: format!("images are billed by {meter}, not by tokens"),
+                help: format!("say how many a turn has instead of their size: `also: {{{meter}: 1}}`"),
+            }));
+        }
+        let context = found.settle(&feature.context).into_owned();
+        let work = Work { output, attached, context, ..Work::default() };
+        let sold = Sold { head: &found.provider, model: &found.model, card };
+        let made = match sold.made(&work) {
+            // The file says itself how much of it there is.
+            Err(_) if !feature.also.is_empty() => Ok(sold.by_the_file()),
+            Ok(made) if feature.also.is_empty() => sold.refuse_text_alone(&made).map(|()| made),
+            other => other,
+        };
+        made.map_err(|refusal| self.refused(refusal))
+    }
+
+    fn uses(&self, found: &Found, made: &Made) -> Uses {
+        let feature = self.feature;
+        let is_embedding = matches!(found.model.info.kind, Kind::Embedding | Kind::Rerank);
+        let answers = feature.output.high > Decimal::ZERO && !is_embedding || has_steps(feature);
+        Uses {
+            reasoning: feature.reasoning.high > Decimal::ZERO,
+            images: feature.attachments.iter().any(|a| matches!(a, Attachment::Image { .. })),
+            cache: feature.cache.map(|c| c.write),
+            answer: made.tokens.filter(|_| answers),
+            no_text: !made.bills_text,
+        }
     }
 
     /// The streams that look passages up.

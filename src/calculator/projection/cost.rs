@@ -28,6 +28,7 @@ impl<'w> FeaturePlan<'w> {
             user: row.at(tokens),
             passages: 0,
             images: 0,
+            images_apart: stream.counted.images_apart,
             output: 0,
             reasoning: 0,
             turns,
@@ -284,4 +285,22 @@ pub fn times(usd: Usd, factor: Decimal) -> Option<Usd> {
         let (usd, factor) = (usd.amount().round_dp(15).normalize(), factor.round_dp(9).normalize());
         Usd::new(usd).checked_mul(factor).or_else(|| usd.checked_mul(factor).map(Usd::new))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rust_decimal::dec;
+
+    /// Both factors have more digits than their product can carry: 15 of the money and 9 of the number are kept.
+    #[test]
+    fn a_product_that_is_too_long_keeps_its_leading_digits() {
+        let product = times(Usd::new(dec!(0.123456789012345678)), dec!(0.1234567890123456)).unwrap();
+        // 0.123456789012346 × 0.123456789, worked out with Python's decimal; the exact product is 0.01524157875323882….
+        assert_eq!(product.amount(), dec!(0.015241578751714718516994));
+        // Where the digits suffice, nothing is rounded.
+        let exact = times(Usd::new(dec!(0.000000000000000001)), dec!(0.0000000001)).unwrap();
+        assert_eq!(exact.amount(), dec!(0.0000000000000000000000000001));
+        assert_eq!(times(Usd::new(Decimal::MAX), dec!(10)), None);
+    }
 }

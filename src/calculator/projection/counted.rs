@@ -23,6 +23,8 @@ pub(super) struct Counted {
     pub rows: Vec<(Fixed, u64)>,
     pub row_count: u64,
     pub images: Fixed,
+    /// Whether the card has a rate of its own for images.
+    pub images_apart: bool,
 }
 
 /// What the provider of a model adds around the texts of a feature.

@@ -8,11 +8,13 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant as Clock};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::stream::{Desk, Run, Settled};
+use super::places::{Places, places};
+use super::stream::{Desk, Run, Settled, Take};
 use super::totals::Totals;
-use super::{Args, Progress, WARNINGS, places};
+use super::{Args, Progress, WARNINGS};
+use crate::cli::clock;
 use crate::cli::out::Out;
 use crate::cli::say;
 use crate::error::Error;
@@ -21,6 +23,7 @@ use crate::input::calls::tail::{Grown, Tail};
 use crate::input::calls::{Reading, each};
 use crate::input::dialect::Item;
 use crate::input::text::{InputError, Source};
+use crate::input::walk::Seen;
 use crate::report::{Format, inert};
 
 /// How often files are looked at.
@@ -33,9 +36,8 @@ const LOOK: Duration = Duration::from_secs(2);
 const QUIET: Duration = Duration::from_secs(2);
 
 /// Reads on until somebody ends it.
-pub(super) fn follow(args: &Args, sources: Vec<Source>, missing: Vec<InputError>, run: Run) -> Result<(), Error> {
-    refuse(args, &sources)?;
-    missing.iter().for_each(|error| say(&format!("warning: {error}")));
+pub(super) fn follow(args: &Args, begun_with: Places, run: Run) -> Result<(), Error> {
+    let sources = refuse(args, begun_with)?;
     let mut follower = Follower::new(run);
     let mut looked = Clock::now();
     let mut progress = Progress::on_terminal(&sources, args.output.quiet);
@@ -56,15 +58,16 @@ pub(super) fn follow(args: &Args, sources: Vec<Source>, missing: Vec<InputError>
         if looked.elapsed() >= LOOK {
             looked = Clock::now();
             // What is missing was said at the beginning.
-            if let Ok((sources, _)) = places::sources(&args.files, args.from) {
-                sources.into_iter().for_each(|source| follower.add(source));
+            if let Ok(found) = places(&args.files, args.from, false) {
+                found.sources.into_iter().for_each(|source| follower.add(source));
             }
         }
     }
 }
 
-fn refuse(args: &Args, sources: &[Source]) -> Result<(), Error> {
-    if sources.contains(&Source::Stdin) {
+/// The files to follow, with what was passed over said.
+fn refuse(args: &Args, places: Places) -> Result<Vec<Source>, Error> {
+    if places.sources.contains(&Source::Stdin) {
         let help = "help: name the file, or pipe it into --format jsonl without --follow";
         return Err(Error::Usage(format!("standard input cannot be followed: it has no size\n  {help}")));
     }
@@ -74,7 +77,9 @@ fn refuse(args: &Args, sources: &[Source]) -> Result<(), Error> {
             "--follow says sums, or with --format jsonl records, as they come\n  {help}"
         )));
     }
-    Ok(())
+    places.say(args.output.quiet);
+    places.failed.iter().for_each(|error| say(&format!("warning: {error}")));
+    Ok(places.sources)
 }
 
 /// A file with what waits in it.
@@ -95,7 +100,8 @@ struct Follower<'s> {
     /// What waits, priced anew each time.
     open: Desk<'s>,
     files: Vec<Followed>,
-    known: FxHashMap<PathBuf, usize>,
+    known: FxHashSet<PathBuf>,
+    seen: Seen,
     /// The file that a request was found in first: it may stand in others too.
     owners: FxHashMap<u64, usize>,
     rows: Vec<u8>,
@@ -109,7 +115,8 @@ impl<'s> Follower<'s> {
             desk: Desk::new(run),
             open: Desk::new(run),
             files: Vec::new(),
-            known: FxHashMap::default(),
+            known: FxHashSet::default(),
+            seen: Seen::default(),
             owners: FxHashMap::default(),
             rows: Vec::new(),
             warned: 0,
@@ -118,8 +125,8 @@ impl<'s> Follower<'s> {
 
     fn add(&mut self, source: Source) {
         let Source::File(path) = source else { return };
-        let next = self.files.len();
-        if *self.known.entry(path.clone()).or_insert(next) != next {
+        // A file that is not there yet has no real path: its name is looked at first.
+        if !self.known.insert(path.clone()) || path.exists() && self.seen.before(&path).is_some() {
             return;
         }
         self.files.push(Followed {
@@ -182,10 +189,10 @@ impl<'s> Follower<'s> {
     fn keep(&mut self, place: usize, settled: Settled) {
         self.rows.extend_from_slice(&settled.rows);
         let name = self.files.get(place).map_or("", |file| file.name.as_str());
-        for (line, refused) in &settled.warnings {
+        for (line, what) in &settled.warnings {
             self.warned += 1;
             match self.warned {
-                ..=WARNINGS => say(&format!("warning: {name}:{line}: {}: {}", refused.status, refused.reason)),
+                ..=WARNINGS => say(&format!("warning: {name}:{line}: {what}")),
                 n if n == WARNINGS + 1 => say("warning: more refusals are not listed; the sums count them"),
                 _ => {}
             }
@@ -225,7 +232,7 @@ impl<'s> Follower<'s> {
         let written = if self.run.rows {
             out.write_all(&std::mem::take(&mut self.rows))
         } else {
-            let now = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).unwrap_or_default();
+            let now = clock::now()?.moment();
             let sentence = self.totals().sentence(self.run.pricing.setup);
             writeln!(out, "{now} {}", inert(&sentence))
         };

@@ -6,26 +6,66 @@ use std::sync::Arc;
 use crate::calculator::{Cost, Refusal, price, price_sized};
 use crate::cli::shared::{Setup, converted};
 use crate::context::Context;
-use crate::input::dialect::{Bucket, Dialect, Entry, State};
+use crate::input::dialect::{Bucket, Dialect, Entry, Naming, State};
 use crate::input::record::RecordError;
 use crate::meter::Meter;
 use crate::money::Usd;
 use crate::period::Instant;
-use crate::pricing::card::Role;
 use crate::pricing::lookup::Lookup;
-use crate::pricing::{Found, UnknownModel};
+use crate::pricing::{Found, Whose};
 use crate::usage::Usage;
 
-/// The status for machines, the reason for people, and similar ids where the model is not known.
+/// Why a record has no price: the status for programs, the reason for people, and similar ids where the model is not known.
 pub(in crate::cli) struct Refused {
     pub status: &'static str,
     pub reason: String,
     pub suggestions: Vec<String>,
+    /// What no card was found for, until [`Refused::explain`] says why.
+    asked: Option<(Option<String>, String, Instant)>,
 }
 
 impl Refused {
     fn new(status: &'static str, reason: impl Into<String>) -> Self {
-        Refused { status, reason: reason.into(), suggestions: Vec::new() }
+        Refused { status, reason: reason.into(), suggestions: Vec::new(), asked: None }
+    }
+
+    /// A model that is not known. Similar ids are looked for only where somebody reads them.
+    fn unknown(provider: Option<&str>, model: &str, at: Instant) -> Self {
+        let asked = Some((provider.map(str::to_owned), model.to_owned(), at));
+        Refused { asked, ..Refused::new("unknown-model", "") }
+    }
+
+    /// Completes a refusal that is shown.
+    pub fn explain(&mut self, lookup: &mut Lookup) {
+        let Some((provider, model, at)) = self.asked.take() else { return };
+        let why = lookup.why(provider.as_deref(), &model, at);
+        self.reason = why.to_string();
+        if why.unknown_provider.is_some() {
+            self.reason
+                .push_str("\n  help: --force-provider PROVIDER prices these records at the rates of another provider");
+        }
+        self.suggestions.clone_from(&why.suggestions);
+    }
+}
+
+/// Why a record was priced at a provider that it does not name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::cli) enum Assumed {
+    /// It names none: the maker of the model is the likeliest.
+    Unnamed,
+    /// Its form is usually one provider's, which does not sell the model.
+    NotSold,
+}
+
+impl Assumed {
+    /// One clause for people, of one record.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Assumed::Unnamed => "the record does not name its provider: priced at the maker of the model",
+            Assumed::NotSold => {
+                "the provider of this form of usage does not sell the model: priced at the maker of the model"
+            }
+        }
     }
 }
 
@@ -35,6 +75,8 @@ pub(in crate::cli) struct Priced {
     pub found: Arc<Found>,
     /// The least and the most that it can be, where the record sums up requests of unknown sizes or times.
     pub range: Option<(Usd, Usd)>,
+    /// Whether the provider is not the one that the record names.
+    pub assumed: Option<Assumed>,
 }
 
 /// What became of a record.
@@ -66,6 +108,9 @@ pub(in crate::cli) struct Pricing<'s> {
     /// For records that do not name theirs.
     pub provider: Option<&'s str>,
     pub model: Option<&'s str>,
+    /// For every record, whatever it names.
+    pub force_provider: Option<&'s str>,
+    pub force_model: Option<&'s str>,
 }
 
 impl<'s> Pricing<'s> {
@@ -80,8 +125,9 @@ impl<'s> Pricing<'s> {
         's: 'r,
     {
         let at = entry.at.filter(|_| !self.reprice).unwrap_or(self.setup.at);
-        let provider = entry.provider.as_deref().or(self.provider).map(Cow::Borrowed);
-        let model = entry.model.as_deref().or(self.model).map(Cow::Borrowed);
+        let provider = self.force_provider.or(entry.provider.as_deref()).or(self.provider).map(Cow::Borrowed);
+        let named = entry.model.as_deref().filter(|model| !model.is_empty());
+        let model = self.force_model.or(named).or(self.model).map(Cow::Borrowed);
         let mut outcome = Outcome { entry: Some(entry), provider, model, at, verdict: Verdict::Charge(String::new()) };
         outcome.verdict = match &entry.state {
             State::Failed(why) => Verdict::Free("failed", why.clone()),
@@ -99,21 +145,11 @@ impl<'s> Pricing<'s> {
     fn price(&self, entry: &Entry, outcome: &mut Outcome, lookup: &mut Lookup) -> Result<Priced, Refused> {
         let at = outcome.at;
         let Some(model) = outcome.model.as_deref() else {
-            let what = "the record does not name its model\n  help: say which it was with --model";
+            let what = "the record does not name its model\n  help: name it: `farebox usage --model MODEL` or `farebox what-if --force-model MODEL`";
             return Err(Refused::new("invalid-record", what));
         };
-        let found = lookup.find(outcome.provider.as_deref(), model, &entry.context, at);
-        let found = found.map_err(|unknown| not_found(entry, model, unknown))?;
-        if outcome.provider.is_none() && entry.dialect == Dialect::OpenAiChat && found.provider.role != Role::Maker {
-            let what = format!(
-                "{model} runs on many hosts, and the body does not say on which\n  help: name it with --provider, such as --provider {}",
-                found.provider.id
-            );
-            return Err(Refused::new("no-rate", what));
-        }
-        if outcome.provider.is_none() {
-            outcome.provider = Some(Cow::Owned(found.provider.id.clone()));
-        }
+        let (found, assumed) = self.card(entry, model, at, lookup)?;
+        outcome.provider = Some(Cow::Owned(found.provider.id.clone()));
         let context = found.settle(&entry.context);
         let priced = cost(&entry.usage, entry.bucket.as_ref(), &found, &context, at);
         let (cost, range) = priced.map_err(|refusal| Refused::new(refusal.status(), refusal.to_string()))?;
@@ -124,7 +160,63 @@ impl<'s> Pricing<'s> {
                 Refused::new("no-rate", format!("{what}\n  help: leave out --currency"))
             })?;
         }
-        Ok(Priced { cost, found, range })
+        Ok(Priced { cost, found, range, assumed })
+    }
+
+    /// The card of a record, and whether it is one of a provider that the record does not name.
+    ///
+    /// Providers are asked in the order in which they are likely: the one that the user forces, the one that the record
+    /// names, the one that the user gives for records that name none, the one whose form the record has, and the maker of
+    /// the model where that form is only a habit.
+    fn card(&self, entry: &Entry, model: &str, at: Instant, lookup: &mut Lookup) -> Result<ForRecord, Refused> {
+        if let Some(forced) = self.force_provider {
+            let found = lookup.get(Whose::Provider(forced), model, &entry.context, at).map(|found| (found, None));
+            return found.ok_or_else(|| Refused::unknown(Some(forced), model, at));
+        }
+        // `-m groq/llama-3.3-70b` says both.
+        let is_users = self.force_model.is_some() || entry.model.as_deref().is_none_or(str::is_empty);
+        let whole = model.split_once('/').filter(|(name, _)| is_users && self.setup.table.provider(name).is_some());
+        if whole.is_some() {
+            let found = lookup.get(Whose::Anyone, model, &entry.context, at).map(|found| (found, None));
+            return found.ok_or_else(|| Refused::unknown(None, model, at));
+        }
+        let mut at_provider = |name: &str| lookup.get(Whose::Provider(name), model, &entry.context, at);
+        let named = entry.provider.as_deref().filter(|name| !name.is_empty());
+        let is_habit = self.force_model.is_some() || entry.naming != Naming::Stated;
+        let order = match (entry.naming, named) {
+            (Naming::Assumed, _) => [self.provider, named],
+            (_, Some(_)) if !is_habit => [named, None],
+            _ => [named, self.provider],
+        };
+        if let Some(found) = order.into_iter().flatten().find_map(&mut at_provider) {
+            return Ok((found, None));
+        }
+        let Some(first) = order.into_iter().flatten().next() else { return self.unnamed(entry, model, at, lookup) };
+        // A provider that the table does not have may sell it all the same.
+        let is_known = named.is_some_and(|name| self.setup.table.provider(name).is_some());
+        let maker = if is_habit && is_known { lookup.get(Whose::Maker, model, &entry.context, at) } else { None };
+        let found = maker.map(|found| (found, Some(Assumed::NotSold)));
+        found.ok_or_else(|| not_found(entry, Some(first), model, at))
+    }
+
+    /// The card of a record that nobody named a provider for.
+    fn unnamed(&self, entry: &Entry, model: &str, at: Instant, lookup: &mut Lookup) -> Result<ForRecord, Refused> {
+        let is_body = matches!(entry.dialect, Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::OpenAiBatch);
+        if is_body && let Some(found) = lookup.get(Whose::Maker, model, &entry.context, at) {
+            return Ok((found, Some(Assumed::Unnamed)));
+        }
+        let Some(found) = lookup.get(Whose::Anyone, model, &entry.context, at) else {
+            return Err(not_found(entry, None, model, at));
+        };
+        // Most hosts answer in OpenAI's form, so that the form says nothing of who billed.
+        if is_body {
+            let what = format!(
+                "{model} runs on many hosts, and the body does not name the one that answered\n  help: name it with --provider, such as --provider {}",
+                found.provider.id
+            );
+            return Err(Refused::new("no-rate", what));
+        }
+        Ok((found, None))
     }
 
     /// Why a file's own figure differs from ours: the one assumption that gives it exactly, if there is one.
@@ -168,14 +260,17 @@ pub(in crate::cli) fn near(a: Usd, b: Usd) -> bool {
     difference.abs() <= share.max(rust_decimal::Decimal::new(1, 9))
 }
 
-fn not_found(entry: &Entry, model: &str, unknown: UnknownModel) -> Refused {
+/// A card, and why it is that of a provider that the record does not name.
+type ForRecord = (Arc<Found>, Option<Assumed>);
+
+fn not_found(entry: &Entry, provider: Option<&str>, model: &str, at: Instant) -> Refused {
     if entry.state == State::Local {
         let what = format!(
-            "{model} ran on a machine of your own: nobody bills its tokens\n  help: `farebox break-even` weighs the machine against an API; a --prices FILE gives it a price"
+            "{model} ran on your own machine: no provider bills its tokens\n  help: `farebox break-even` compares the machine with an API; a --prices FILE gives it a price"
         );
         return Refused::new("not-sold", what);
     }
-    Refused { status: "unknown-model", reason: unknown.to_string(), suggestions: unknown.suggestions }
+    Refused::unknown(provider, model, at)
 }
 
 /// A price, and the least and the most that it can be where requests were summed up.
@@ -227,7 +322,7 @@ fn times(at: Instant, until: Option<Instant>) -> impl Iterator<Item = Instant> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::shared::PriceFlags;
+    use crate::cli::shared::TableFlags;
     use crate::context::Dimension;
     use rust_decimal::{Decimal, dec};
 
@@ -257,8 +352,12 @@ models:
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("prices.yaml");
         std::fs::write(&path, PRICES).unwrap();
-        let flags = PriceFlags { at: Some("2025-06-01".into()), overlays: vec![path], ..PriceFlags::default() };
+        let flags = TableFlags { at: Some("2025-06-01".into()), overlays: vec![path], ..TableFlags::default() };
         run(&flags.setup().unwrap());
+    }
+
+    fn plain(setup: &Setup) -> Pricing<'_> {
+        Pricing { setup, reprice: false, provider: None, model: None, force_provider: None, force_model: None }
     }
 
     fn million(meters: &[Meter]) -> Usage {
@@ -275,7 +374,7 @@ models:
     }
 
     fn explained(setup: &Setup, entry: &Entry, reported: Decimal) -> (Usd, &'static str) {
-        let pricing = Pricing { setup, reprice: false, provider: None, model: None };
+        let pricing = plain(setup);
         let outcome = pricing.outcome(entry, &mut Lookup::new(&setup.table));
         let Verdict::Priced(priced) = &outcome.verdict else { panic!("{entry:?} has a price") };
         (priced.cost.total, pricing.explain(entry, priced, Usd::new(reported), outcome.at))
@@ -340,7 +439,7 @@ models:
                 let mut entry = entry("by-the-hour", million(&[Meter::Input]));
                 entry.at = Some(from.parse().unwrap());
                 entry.bucket = Some(Bucket { until: Some(until.parse().unwrap()), ..Bucket::default() });
-                let pricing = Pricing { setup, reprice: false, provider: None, model: None };
+                let pricing = plain(setup);
                 let outcome = pricing.outcome(&entry, &mut Lookup::new(&setup.table));
                 let Verdict::Priced(priced) = outcome.verdict else { panic!("{from} has a price") };
                 priced.range
@@ -350,5 +449,21 @@ models:
             assert_eq!(range("2025-01-01", "2025-01-03"), doubled, "34 hours after it began");
             assert_eq!(range("2025-01-03", "2025-01-05"), None);
         });
+    }
+
+    /// A log may name a million models that nobody knows, and 20 warnings are shown.
+    #[test]
+    fn a_refusal_has_suggestions_only_once_it_is_explained() {
+        let setup = TableFlags { at: Some("2026-03-01".into()), ..TableFlags::default() }.setup().unwrap();
+        let pricing = plain(&setup);
+        let entry = Entry { model: Some("gpt4o".into()), ..Entry::new(Dialect::Own, Usage::tokens_in_out(1, 1)) };
+        let mut lookup = Lookup::new(&setup.table);
+        let Verdict::Refused(mut refused) = pricing.outcome(&entry, &mut lookup).verdict else {
+            panic!("it is refused")
+        };
+        assert_eq!((refused.status, refused.suggestions.len()), ("unknown-model", 0));
+        refused.explain(&mut lookup);
+        assert_eq!(refused.suggestions[0], "openai/gpt-4o");
+        assert!(refused.reason.contains("did you mean openai/gpt-4o"), "{}", refused.reason);
     }
 }

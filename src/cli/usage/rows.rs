@@ -58,6 +58,9 @@ fn add_price(row: &mut Map<String, Value>, priced: &Priced, outcome: &Outcome, s
     }
     setup.add_currency(row, cost.total, outcome.at);
     row.insert("card".into(), json!(priced.found.full_id()));
+    if let Some(assumed) = priced.assumed {
+        row.insert("assumed".into(), json!(assumed.about()));
+    }
     row.insert("priced_at".into(), json!(outcome.at));
     row.insert(
         "rates".into(),

@@ -4,25 +4,87 @@
 //! and records that wait for others. What needs no order is summed where it was priced.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 
-use super::priced::{Outcome, Pricing, Refused, Verdict};
+use super::places::Found;
+use super::priced::{Outcome, Pricing, Verdict};
 use super::rows::machine;
 use super::totals::Totals;
 use super::view::View;
+use crate::error::Error;
 use crate::input::calls::chunks::{Chunk, Chunks};
 use crate::input::calls::open::open;
 use crate::input::calls::sequence::Sequence;
 use crate::input::calls::{Reading, is_table, read_chunk};
 use crate::input::dialect::table::read_table;
-use crate::input::dialect::{Entry, Item};
+use crate::input::dialect::{Entry, Event, Item};
 use crate::input::record::RecordError;
 use crate::input::text::{InputError, Source};
 use crate::pricing::lookup::Lookup;
 use crate::report::write_json_line;
 
-/// How a run reads.
+/// How sources are read: not what is made of them.
+#[derive(Clone, Copy)]
+pub(in crate::cli) struct Plan<'s> {
+    pub sources: &'s [Source],
+    pub reading: &'s Reading,
+    pub threads: usize,
+    /// Whether every record becomes a row, so that all of a chunk waits as soon as one record does.
+    pub rows: bool,
+}
+
+/// What a run hands out as it goes on, in order.
+pub(in crate::cli) trait Sink {
+    /// Rows as lines of JSON. Says whether somebody still reads them.
+    fn rows(&mut self, rows: &[u8]) -> bool;
+    /// Why a record has no price, for people.
+    fn warn(&mut self, source: &str, line: u64, what: &str);
+    /// A source could not be read.
+    fn failed(&mut self, error: InputError);
+    /// Something was read: how many bytes of text, and what was in them. `source` is the place in the list of sources.
+    fn read(&mut self, source: usize, bytes: u64, found: Found);
+}
+
+/// What is made of the items that one thread is given.
+pub(in crate::cli) trait Take: Send {
+    fn take(&mut self, source: &str, line: u64, item: &Item, settled: &mut Settled);
+    /// Adds what another thread made.
+    fn merge(&mut self, other: Self);
+}
+
+/// What came out of a chunk, in order.
+#[derive(Default)]
+pub(in crate::cli) struct Settled {
+    pub rows: Vec<u8>,
+    pub warnings: Vec<(u64, String)>,
+    /// Records that wait for others; `rows` is empty where there are any and rows were asked for.
+    open: Vec<(u64, Item<'static>)>,
+    found: Found,
+}
+
+/// How many warnings of a chunk are kept.
+const WARNINGS: usize = 50;
+
+impl Settled {
+    pub fn warn(&mut self, line: u64, what: impl FnOnce() -> String) {
+        if self.warnings.len() < WARNINGS {
+            self.warnings.push((line, what()));
+        }
+    }
+
+    /// Counts what an item is: some records only come to light behind others.
+    fn note(&mut self, item: &Item) {
+        match item {
+            Item::Entry(_) | Item::Event(Event::Total(..) | Event::Begin(_)) => self.found.records += 1,
+            Item::Bad(_) => self.found.bad += 1,
+            Item::Event(_) => {}
+        }
+    }
+}
+
+/// How `usage` prices what is read.
 #[derive(Clone, Copy)]
 pub(super) struct Run<'s> {
     pub reading: &'s Reading,
@@ -32,50 +94,18 @@ pub(super) struct Run<'s> {
     pub rows: bool,
     /// Whether rows for FinOps tools are gathered.
     pub focus: bool,
-    pub threads: usize,
 }
 
-/// What a run hands out as it goes on, in order.
-pub(super) trait Sink {
-    /// Rows as lines of JSON. Says whether somebody still reads them.
-    fn rows(&mut self, rows: &[u8]) -> bool;
-    fn warn(&mut self, source: &str, line: u64, refused: &Refused);
-    /// A source could not be read.
-    fn failed(&mut self, error: InputError);
-    /// So many bytes of text have been read.
-    fn progress(&mut self, bytes: u64);
-}
-
-/// What one place makes of the items it is given.
+/// Prices and sums what it is given.
 pub(super) struct Desk<'s> {
     run: Run<'s>,
     lookup: Lookup<'s>,
     pub totals: Totals,
 }
 
-/// What came out of a chunk, in order.
-#[derive(Default)]
-pub(super) struct Settled {
-    pub rows: Vec<u8>,
-    pub warnings: Vec<(u64, Refused)>,
-    /// Records that wait for others; `rows` is empty where there are any and rows were asked for.
-    open: Vec<(u64, Item<'static>)>,
-}
-
-/// So many warnings of a chunk are kept: who reads more?
-const WARNINGS: usize = 50;
-
 impl<'s> Desk<'s> {
     pub fn new(run: Run<'s>) -> Self {
         Desk { run, lookup: Lookup::new(&run.pricing.setup.table), totals: Totals::new(run.focus) }
-    }
-
-    pub fn take(&mut self, source: &str, line: u64, item: &Item, settled: &mut Settled) {
-        match item {
-            Item::Entry(entry) => self.entry(source, line, entry, settled),
-            Item::Bad(error) => self.settle(source, line, self.run.pricing.bad(error), settled),
-            Item::Event(_) => {}
-        }
     }
 
     pub fn entry(&mut self, source: &str, line: u64, entry: &Entry, settled: &mut Settled) {
@@ -83,42 +113,45 @@ impl<'s> Desk<'s> {
         self.settle(source, line, outcome, settled);
     }
 
-    fn settle(&mut self, source: &str, line: u64, outcome: Outcome, settled: &mut Settled) {
+    fn settle(&mut self, source: &str, line: u64, mut outcome: Outcome, settled: &mut Settled) {
         if !self.totals.add(&outcome, self.run.view, &self.run.pricing) {
             return;
         }
         if self.run.rows {
+            if let Verdict::Refused(refused) = &mut outcome.verdict {
+                refused.explain(&mut self.lookup);
+            }
             let row = machine(source, line, &outcome, self.run.pricing.setup);
             // Writing to a vector does not fail.
             let _ = write_json_line(&row, &mut settled.rows);
-        } else if let Outcome { verdict: Verdict::Refused(refused), .. } = outcome
-            && settled.warnings.len() < WARNINGS
-        {
-            settled.warnings.push((line, refused));
+        } else if let Outcome { verdict: Verdict::Refused(mut refused), .. } = outcome {
+            let lookup = &mut self.lookup;
+            settled.warn(line, || {
+                refused.explain(lookup);
+                format!("{}: {}", refused.status, refused.reason)
+            });
+        }
+    }
+}
+
+impl Take for Desk<'_> {
+    fn take(&mut self, source: &str, line: u64, item: &Item, settled: &mut Settled) {
+        match item {
+            Item::Entry(entry) => self.entry(source, line, entry, settled),
+            Item::Bad(error) => self.settle(source, line, self.run.pricing.bad(error), settled),
+            Item::Event(_) => {}
         }
     }
 
-    /// Prices what can be priced at once, and keeps the rest. Rows stay in order only if all of a chunk waits as soon as
-    /// one does.
-    fn chunk(&mut self, source: &str, chunk: &Chunk) -> Settled {
-        let mut settled = Settled::default();
-        let run = self.run;
-        let mut waits = false;
-        read_chunk(chunk, run.reading, &mut |line, item| {
-            waits |= Sequence::concerns(&item);
-            if waits && (run.rows || Sequence::concerns(&item)) {
-                settled.open.push((line, item.into_owned()));
-            } else {
-                self.take(source, line, &item, &mut settled);
-            }
-        });
-        settled
+    fn merge(&mut self, other: Self) {
+        self.totals.merge(other.totals);
     }
 }
 
 /// A piece of work: which chunk of which source.
 struct Task {
     number: u64,
+    place: usize,
     source: Arc<str>,
     work: Work,
 }
@@ -133,65 +166,117 @@ enum Work {
 /// Work that was done, to be put in order.
 struct Done {
     number: u64,
+    place: usize,
     source: Arc<str>,
     settled: Settled,
     buffer: Option<Vec<u8>>,
     bytes: u64,
     end: bool,
     failed: Option<InputError>,
+    /// The work panicked: what it held is lost.
+    is_lost: bool,
 }
 
-/// Reads and prices everything. The totals are of what was read until somebody stopped reading.
-pub(super) fn run(sources: &[Source], run: Run<'_>, sink: &mut dyn Sink) -> Totals {
-    if run.threads <= 1 { alone(sources, run, sink) } else { together(sources, run, sink) }
+impl Done {
+    fn of(number: u64, place: usize, source: Arc<str>) -> Self {
+        Done {
+            number,
+            place,
+            source,
+            settled: Settled::default(),
+            buffer: None,
+            bytes: 0,
+            end: false,
+            failed: None,
+            is_lost: false,
+        }
+    }
 }
 
-fn alone(sources: &[Source], run: Run<'_>, sink: &mut dyn Sink) -> Totals {
-    let mut worker = Desk::new(run);
-    let mut merger = Merger { desk: Desk::new(run), sequence: Sequence::default(), sink };
-    each_task(sources, run.reading, &mut |task| {
-        let mut done = worker_step(&mut worker, task);
+/// A thread of ours panicked: sums without its part would be too low.
+#[derive(Debug)]
+pub(in crate::cli) struct Lost;
+
+impl From<Lost> for Error {
+    fn from(Lost: Lost) -> Self {
+        let what = "a thread of farebox failed, so the sums would be incomplete and are not shown\n  help: this is a defect of farebox: please report it with the message above";
+        Error::Io(std::io::Error::other(what))
+    }
+}
+
+/// Reads everything and hands it to as many takers as there are threads. What comes back has taken all that was read until
+/// somebody stopped reading.
+///
+/// # Errors
+/// [`Lost`] where a thread panicked.
+pub(in crate::cli) fn run<T: Take>(plan: Plan, new: &(dyn Fn() -> T + Sync), sink: &mut dyn Sink) -> Result<T, Lost> {
+    if plan.threads <= 1 { Ok(alone(plan, new, sink)) } else { together(plan, new, sink) }
+}
+
+fn alone<T: Take>(plan: Plan, new: &dyn Fn() -> T, sink: &mut dyn Sink) -> T {
+    let mut worker = new();
+    let mut merger = Merger { taker: new(), sequence: Sequence::default(), sink };
+    each_task(plan, &mut |task| {
+        let mut done = step(plan, &mut worker, task);
         let go_on = merger.merge(&mut done);
         (go_on, done.buffer.take())
     });
-    let mut totals = merger.desk.totals;
-    totals.merge(worker.totals);
-    totals
+    let mut all = merger.taker;
+    all.merge(worker);
+    all
 }
 
-fn worker_step(desk: &mut Desk, task: Task) -> Done {
-    let Task { number, source, work } = task;
-    let mut done =
-        Done { number, source, settled: Settled::default(), buffer: None, bytes: 0, end: false, failed: None };
-    match work {
+fn step<T: Take>(plan: Plan, taker: &mut T, task: Task) -> Done {
+    let mut done = Done::of(task.number, task.place, task.source);
+    match task.work {
         Work::Chunk(chunk) => {
-            done.settled = desk.chunk(&done.source, &chunk);
+            done.settled = read(plan, taker, &done.source, &chunk);
             done.bytes = chunk.bytes.len() as u64;
             done.buffer = Some(chunk.bytes);
         }
-        Work::Items(items) => done.settled.open = items,
+        Work::Items(items) => {
+            items.iter().for_each(|(_, item)| done.settled.note(item));
+            done.settled.open = items;
+        }
         Work::Failed(error) => done.failed = Some(error),
         Work::End => done.end = true,
     }
     done
 }
 
+/// Takes what can be taken at once, and keeps the rest. Rows stay in order only if all of a chunk waits as soon as one does.
+fn read<T: Take>(plan: Plan, taker: &mut T, source: &str, chunk: &Chunk) -> Settled {
+    let mut settled = Settled::default();
+    let mut waits = false;
+    read_chunk(chunk, plan.reading, &mut |line, item| {
+        settled.note(&item);
+        waits |= Sequence::concerns(&item);
+        if waits && (plan.rows || Sequence::concerns(&item)) {
+            settled.open.push((line, item.into_owned()));
+        } else {
+            taker.take(source, line, &item, &mut settled);
+        }
+    });
+    settled
+}
+
 /// Cuts all sources into tasks. `take` says whether to go on, and may give a buffer back.
-fn each_task(sources: &[Source], reading: &Reading, take: &mut dyn FnMut(Task) -> (bool, Option<Vec<u8>>)) {
+fn each_task(plan: Plan, take: &mut dyn FnMut(Task) -> (bool, Option<Vec<u8>>)) {
+    let reading = plan.reading;
     let mut number = 0;
     let mut spare: Option<Vec<u8>> = None;
-    let mut give = |source: &Arc<str>, work: Work, spare: &mut Option<Vec<u8>>| {
-        let (go_on, back) = take(Task { number, source: source.clone(), work });
+    let mut give = |place: usize, source: &Arc<str>, work: Work, spare: &mut Option<Vec<u8>>| {
+        let (go_on, back) = take(Task { number, place, source: source.clone(), work });
         number += 1;
         *spare = back.or(spare.take());
         go_on
     };
-    for source in sources {
+    for (place, source) in plan.sources.iter().enumerate() {
         let name: Arc<str> = source.name().into();
         let parts = match open(source) {
             Ok(parts) => parts,
             Err(error) => {
-                if !give(&name, Work::Failed(error), &mut spare) {
+                if !give(place, &name, Work::Failed(error), &mut spare) {
                     return;
                 }
                 continue;
@@ -201,13 +286,13 @@ fn each_task(sources: &[Source], reading: &Reading, take: &mut dyn FnMut(Task) -
             let part = match part {
                 Ok(part) => part,
                 Err(error) => {
-                    give(&name, Work::Failed(error), &mut spare);
+                    give(place, &name, Work::Failed(error), &mut spare);
                     continue;
                 }
             };
             let name: Arc<str> = part.name.as_str().into();
             let go_on = if is_table(&part, reading) {
-                table(part.reader, reading, &mut |items| give(&name, Work::Items(items), &mut spare))
+                table(part.reader, reading, &mut |items| give(place, &name, Work::Items(items), &mut spare))
             } else {
                 let mut chunks = Chunks::new(part.reader);
                 let mut go_on = true;
@@ -217,11 +302,11 @@ fn each_task(sources: &[Source], reading: &Reading, take: &mut dyn FnMut(Task) -
                         spare = Some(chunk.bytes);
                         break;
                     }
-                    go_on = give(&name, Work::Chunk(chunk), &mut spare);
+                    go_on = give(place, &name, Work::Chunk(chunk), &mut spare);
                 }
                 go_on
             };
-            if !go_on || !give(&name, Work::End, &mut spare) {
+            if !go_on || !give(place, &name, Work::End, &mut spare) {
                 return;
             }
         }
@@ -251,100 +336,163 @@ fn table(
 }
 
 /// Puts in order what came out of chunks.
-struct Merger<'s, 'k> {
-    desk: Desk<'s>,
+struct Merger<'k, T> {
+    taker: T,
     sequence: Sequence,
     sink: &'k mut dyn Sink,
 }
 
-impl Merger<'_, '_> {
+impl<T: Take> Merger<'_, T> {
     /// Says whether to go on.
     fn merge(&mut self, done: &mut Done) -> bool {
         if let Some(error) = done.failed.take() {
             self.sink.failed(error);
+            self.sink.read(done.place, 0, Found { is_unreadable: true, ..Found::default() });
             return true;
         }
         let mut settled = std::mem::take(&mut done.settled);
         let open = std::mem::take(&mut settled.open);
-        let (desk, source) = (&mut self.desk, &*done.source);
+        let (taker, source) = (&mut self.taker, &*done.source);
         for (line, item) in open {
-            self.sequence.take(line, item, &mut |line, item| desk.take(source, line, &item, &mut settled));
+            self.sequence.take(line, item, &mut |line, item| taker.take(source, line, &item, &mut settled));
         }
         if done.end {
-            self.sequence.end(&mut |line, item| desk.take(source, line, &item, &mut settled));
+            self.sequence.end(&mut |line, item| taker.take(source, line, &item, &mut settled));
         }
-        for (line, refused) in &settled.warnings {
-            self.sink.warn(source, *line, refused);
+        for (line, what) in &settled.warnings {
+            self.sink.warn(source, *line, what);
         }
-        self.sink.progress(done.bytes);
+        self.sink.read(done.place, done.bytes, settled.found);
         settled.rows.is_empty() || self.sink.rows(&settled.rows)
     }
 }
 
-fn together(sources: &[Source], run: Run<'_>, sink: &mut dyn Sink) -> Totals {
-    let in_flight = run.threads * 2 + 2;
+fn together<T: Take>(plan: Plan, new: &(dyn Fn() -> T + Sync), sink: &mut dyn Sink) -> Result<T, Lost> {
+    let in_flight = plan.threads * 2 + 2;
     let (free, buffers) = sync_channel::<Vec<u8>>(in_flight);
     let (tasks, todo) = sync_channel::<Task>(in_flight);
     let todo = Mutex::new(todo);
     let (results, done) = sync_channel::<Done>(in_flight);
     (0..in_flight).for_each(|_| drop(free.send(Vec::new())));
     std::thread::scope(|scope| {
-        scope.spawn(move || cut(sources, run.reading, buffers, &tasks));
-        let workers: Vec<_> = (0..run.threads)
+        let cutter = scope.spawn(move || cut(plan, buffers, &tasks));
+        let workers: Vec<_> = (0..plan.threads)
             .map(|_| {
                 let (results, todo) = (results.clone(), &todo);
-                scope.spawn(move || work(run, todo, &results))
+                scope.spawn(move || work(plan, new(), todo, &results))
             })
             .collect();
         drop(results);
-        let mut totals = put_in_order(run, &done, &free, sink);
+        let all = put_in_order(new(), &done, &free, sink);
         // Whoever still works finds nobody listening and ends.
         drop((done, free));
-        for worker in workers {
-            if let Ok(of_worker) = worker.join() {
-                totals.merge(of_worker);
-            }
+        let made: Vec<_> = workers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+        let was_cut = cutter.join();
+        let mut all = all?;
+        was_cut.map_err(|_| Lost)?;
+        for one in made {
+            all.merge(one.map_err(|_| Lost)?);
         }
-        totals
+        Ok(all)
     })
 }
 
-/// Each task takes a buffer that somebody gave back, so that only so many are under way.
-fn cut(sources: &[Source], reading: &Reading, buffers: Receiver<Vec<u8>>, tasks: &SyncSender<Task>) {
-    each_task(sources, reading, &mut |task| {
+/// Each task takes a buffer that was given back, so that only so many are under way.
+fn cut(plan: Plan, buffers: Receiver<Vec<u8>>, tasks: &SyncSender<Task>) {
+    each_task(plan, &mut |task| {
         let Ok(buffer) = buffers.recv() else { return (false, None) };
         (tasks.send(task).is_ok(), Some(buffer))
     });
 }
 
-fn work(run: Run<'_>, todo: &Mutex<Receiver<Task>>, results: &SyncSender<Done>) -> Totals {
-    let mut desk = Desk::new(run);
+fn work<T: Take>(plan: Plan, mut taker: T, todo: &Mutex<Receiver<Task>>, results: &SyncSender<Done>) -> T {
     loop {
         let task = match todo.lock() {
             Ok(todo) => todo.recv(),
             Err(_) => break,
         };
         let Ok(task) = task else { break };
-        if results.send(worker_step(&mut desk, task)).is_err() {
+        let lost = Done { is_lost: true, ..Done::of(task.number, task.place, task.source.clone()) };
+        // Whoever puts the results in order waits for this one, and would wait forever.
+        let done = catch_unwind(AssertUnwindSafe(|| step(plan, &mut taker, task)));
+        let is_lost = done.is_err();
+        if results.send(done.unwrap_or(lost)).is_err() || is_lost {
             break;
         }
     }
-    desk.totals
+    taker
 }
 
-fn put_in_order(run: Run<'_>, done: &Receiver<Done>, free: &SyncSender<Vec<u8>>, sink: &mut dyn Sink) -> Totals {
-    let mut merger = Merger { desk: Desk::new(run), sequence: Sequence::default(), sink };
+fn put_in_order<T: Take>(
+    taker: T,
+    done: &Receiver<Done>,
+    free: &SyncSender<Vec<u8>>,
+    sink: &mut dyn Sink,
+) -> Result<T, Lost> {
+    let mut merger = Merger { taker, sequence: Sequence::default(), sink };
     let mut early: BTreeMap<u64, Done> = BTreeMap::new();
     let mut next = 0;
     while let Ok(one) = done.recv() {
         early.insert(one.number, one);
         while let Some(mut one) = early.remove(&next) {
             next += 1;
+            if one.is_lost {
+                return Err(Lost);
+            }
             if !merger.merge(&mut one) {
-                return merger.desk.totals;
+                return Ok(merger.taker);
             }
             let _ = free.try_send(one.buffer.take().unwrap_or_default());
         }
     }
-    merger.desk.totals
+    Ok(merger.taker)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counts records, and panics at a model called so.
+    struct Counter(u64);
+
+    impl Take for Counter {
+        fn take(&mut self, _: &str, _: u64, item: &Item, _: &mut Settled) {
+            if let Item::Entry(entry) = item {
+                assert_ne!(entry.model.as_deref(), Some("panic"), "as the test asked");
+                self.0 += 1;
+            }
+        }
+
+        fn merge(&mut self, other: Self) {
+            self.0 += other.0;
+        }
+    }
+
+    struct Nowhere;
+
+    impl Sink for Nowhere {
+        fn rows(&mut self, _: &[u8]) -> bool {
+            true
+        }
+        fn warn(&mut self, _: &str, _: u64, _: &str) {}
+        fn failed(&mut self, _: InputError) {}
+        fn read(&mut self, _: usize, _: u64, _: Found) {}
+    }
+
+    fn counted(text: &str) -> Result<u64, Lost> {
+        let (sources, reading) = ([Source::Text(text.to_owned())], Reading::default());
+        let plan = Plan { sources: &sources, reading: &reading, threads: 3, rows: false };
+        run(plan, &|| Counter(0), &mut Nowhere).map(|counter| counter.0)
+    }
+
+    #[test]
+    fn a_thread_that_panics_is_an_error_and_no_deadlock() {
+        let line = |model: &str| format!("{{\"model\":\"{model}\",\"input_tokens\":1,\"output_tokens\":1}}\n");
+        // Enough for many chunks, so that buffers are waited for.
+        let many = line("m").repeat(200_000);
+        assert!(matches!(counted(&many), Ok(200_000)));
+        for text in [line("panic") + &many, many.clone() + &line("panic") + &many] {
+            assert!(matches!(counted(&text), Err(Lost)));
+        }
+    }
 }

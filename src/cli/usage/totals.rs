@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use serde_json::{Map, Value, json};
 
 use super::focus::Focus;
-use super::priced::{Outcome, Pricing, Verdict, near};
+use super::priced::{Assumed, Outcome, Pricing, Verdict, near};
 use super::view::{Key, Keys, View};
 use crate::cli::shared::{Setup, converted, in_currency, table_json, table_line};
 use crate::input::dialect::Entry;
@@ -98,6 +98,8 @@ pub(super) struct Totals {
     free: BTreeMap<&'static str, u64>,
     charges: u64,
     without_time: u64,
+    /// Records priced at a provider that they do not name, by why and by card.
+    assumed: BTreeMap<(Assumed, String), u64>,
     left_out: u64,
     /// Records of another time than was asked for.
     outside: u64,
@@ -152,6 +154,9 @@ impl Totals {
                     priced.range.map_or((Usd::ZERO, Usd::ZERO), |(low, high)| (between(usd, low), between(high, usd)));
                 sum = Sum { records: 1, usd, shown, less, more, ..Sum::default() };
                 self.without_time += u64::from(at.is_none());
+                if let Some(assumed) = priced.assumed {
+                    *self.assumed.entry((assumed, priced.found.full_id())).or_default() += 1;
+                }
                 if let Some(focus) = &mut self.focus {
                     focus.add(outcome, priced);
                 }
@@ -221,6 +226,9 @@ impl Totals {
         }
         if let (Some(mine), Some(theirs)) = (&mut self.focus, other.focus) {
             mine.merge(theirs);
+        }
+        for (which, count) in other.assumed {
+            *self.assumed.entry(which).or_default() += count;
         }
         self.charges += other.charges;
         self.without_time += other.without_time;
@@ -365,6 +373,9 @@ impl Totals {
             let at = setup.shown_at();
             note(format!("{} without a timestamp priced as of {at}.", counted(self.without_time, "record")));
         }
+        for assumed in [Assumed::Unnamed, Assumed::NotSold] {
+            self.assumed_note(assumed).into_iter().for_each(&mut note);
+        }
         if self.outside > 0 {
             note(format!("{} of another time left out.", counted(self.outside, "record")));
         }
@@ -414,6 +425,28 @@ impl Totals {
             ("table", table_json(setup)),
         ];
         report.machine.extend(fields.map(|(key, value)| (key.to_owned(), value)));
+    }
+
+    /// Which records were priced at a provider that they do not name.
+    fn assumed_note(&self, assumed: Assumed) -> Option<String> {
+        const LISTED: usize = 3;
+        let cards = || self.assumed.iter().filter(|((why, _), _)| *why == assumed);
+        let records: u64 = cards().map(|(_, count)| count).sum();
+        let ids: Vec<&str> = cards().take(LISTED).map(|((_, id), _)| id.as_str()).collect();
+        let more = cards().count().saturating_sub(ids.len());
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        let what = match (assumed, records) {
+            (_, 0) => return None,
+            (Assumed::Unnamed, 1) => "does not name its provider",
+            (Assumed::Unnamed, _) => "do not name their provider",
+            (Assumed::NotSold, 1) => "is of a model that the usual provider of its form does not sell",
+            (Assumed::NotSold, _) => "are of models that the usual provider of their form does not sell",
+        };
+        Some(format!(
+            "{} {what}: priced at the maker of the model ({}{more}); --provider names another.",
+            counted(records, "record"),
+            ids.join(", ")
+        ))
     }
 
     fn reconciliation(&self) -> Value {

@@ -64,7 +64,7 @@ pub(super) struct View {
 }
 
 /// The time zone that a flag names.
-pub(super) fn zone_of(name: Option<&str>) -> Result<TimeZone, Error> {
+pub(in crate::cli) fn zone_of(name: Option<&str>) -> Result<TimeZone, Error> {
     let Some(name) = name else { return Ok(TimeZone::UTC) };
     if name.eq_ignore_ascii_case("local") {
         return Ok(TimeZone::system());
@@ -88,18 +88,6 @@ pub(super) fn zone_of(name: Option<&str>) -> Result<TimeZone, Error> {
             "no time zone is called {name:?}\n  help: write a name such as Europe/Berlin, an offset such as +02:00, UTC or local"
         ))
     })
-}
-
-/// The first moment of a day in a zone, or a moment; `after` asks for the end of the day.
-pub(super) fn border(text: &str, zone: &TimeZone, after: bool) -> Result<Instant, Error> {
-    if let Ok(date) = text.parse::<Date>()
-        && text.len() == 10
-    {
-        let date = if after { date.tomorrow().unwrap_or(date) } else { date };
-        let start = date.to_zoned(zone.clone()).map_err(|e| Error::Usage(format!("{text}: {e}")))?;
-        return Ok(Instant::from_unix(start.timestamp().as_second()));
-    }
-    Ok(text.parse()?)
 }
 
 /// The key of a group: one part for each thing that is grouped by. Labels hold any character, so that no character can

@@ -47,8 +47,11 @@ impl Messages {
             }
         }
         if tables.is_empty() {
-            let what = "a database without the tables of opencode (message, session_message)";
-            return Err(InputError::reading(&shown, io::Error::new(io::ErrorKind::InvalidData, what)));
+            return Err(InputError::NoUsage {
+                path: shown,
+                what: "a database without the tables of opencode (message, session_message)".into(),
+                help: "export its records as JSON Lines or CSV".into(),
+            });
         }
         Ok(Messages { connection, tables, row: i64::MIN, text: Vec::new(), read: 0 })
     }

@@ -55,9 +55,19 @@ pub type Taken<'t> = dyn FnMut(u64, Item<'static>) + 't;
 /// # Ok::<(), farebox::input::text::InputError>(())
 /// ```
 pub fn each(source: &Source, reading: &Reading, take: &mut Taken) -> Result<(), InputError> {
+    each_of(std::slice::from_ref(source), reading, take)
+}
+
+/// [`each`] of several sources, in turn: a request that returns in another of them counts once.
+///
+/// # Errors
+/// As [`each`], at the first source that cannot be opened.
+pub fn each_of(sources: &[Source], reading: &Reading, take: &mut Taken) -> Result<(), InputError> {
     let mut sequence = Sequence::default();
-    for part in open(source)? {
-        each_of_part(part?, reading, &mut sequence, take);
+    for source in sources {
+        for part in open(source)? {
+            each_of_part(part?, reading, &mut sequence, take);
+        }
     }
     Ok(())
 }
@@ -92,7 +102,9 @@ fn begins_table(start: &[u8], reading: &Reading) -> bool {
     if !reading.columns.is_empty() || matches!(reading.from, Some(Dialect::Table | Dialect::DeepSeekExport)) {
         return true;
     }
-    looks_like_table(start)
+    // A first line with a comma may as well be what a service says as it starts, before it writes records.
+    let second = start.trim_ascii_start().splitn(2, |byte| *byte == b'\n').nth(1).unwrap_or_default();
+    looks_like_table(start) && !second.trim_ascii_start().starts_with(b"{")
 }
 
 /// Reads every record of a chunk.

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Taken;
-use crate::input::dialect::{Dialect, Entry, Event, Item, Labels};
+use crate::input::dialect::{Dialect, Entry, Event, Item, Labels, Naming};
 use crate::input::record::RecordError;
 use crate::meter::Meter;
 use crate::usage::Usage;
@@ -197,6 +197,8 @@ impl Session {
         usage.set_tokens(Meter::Reasoning, thinking);
         let mut entry = Entry::new(Dialect::Codex, usage);
         entry.provider = self.provider.clone();
+        // The name of a section of Codex's settings, which is `openai` for whatever imitates OpenAI.
+        entry.naming = Naming::ByHabit;
         entry.model = self.model.clone();
         entry.labels = self.labels.clone();
         Ok(entry)

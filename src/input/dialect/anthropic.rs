@@ -58,11 +58,11 @@ pub(super) fn message_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Resu
     let mut entry = Entry::new(Dialect::Anthropic, counted(usage)?);
     let id = object.text("id");
     // The clouds that sell Claude mark its messages.
-    entry.provider = Some(match id.as_deref() {
-        Some(id) if id.starts_with("msg_bdrk_") => "bedrock".into(),
-        Some(id) if id.starts_with("msg_vrtx_") => "vertex".into(),
-        _ => "anthropic".into(),
-    });
+    match id.as_deref() {
+        Some(id) if id.starts_with("msg_bdrk_") => entry.provider = Some("bedrock".into()),
+        Some(id) if id.starts_with("msg_vrtx_") => entry.provider = Some("vertex".into()),
+        _ => entry.assume("anthropic"),
+    }
     entry.model = object.text("model");
     entry.at = ["created_at", "timestamp"].iter().find_map(|name| object.get(name).and_then(moment));
     let context = &mut entry.context;

@@ -21,7 +21,7 @@ pub(super) fn body<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(
         return Err(RecordError::Context("classifications: no price is known for them".into()));
     }
     let mut entry = Entry::new(Dialect::Cohere, counted);
-    entry.provider = Some("cohere".into());
+    entry.assume("cohere");
     entry.model = object.text("model");
     out.push(Item::Entry(Box::new(entry)));
     Ok(())

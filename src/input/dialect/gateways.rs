@@ -25,9 +25,8 @@ pub(super) fn litellm<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Resul
         _ => chat_usage(object, false)?,
     };
     let mut entry = Entry::new(Dialect::LiteLlm, counted);
-    let provider = object.text("custom_llm_provider");
-    entry.model = object.text("model").map(|model| without_provider(model, provider.as_deref()));
-    entry.provider = provider.map(provider_of);
+    entry.provider = object.text("custom_llm_provider").filter(|provider| !provider.is_empty());
+    entry.model = object.text("model").map(|model| without_provider(model, entry.provider.as_deref()));
     entry.at = object.get("startTime").or_else(|| object.get("start_time")).and_then(moment);
     entry.reported = object.get("spend").and_then(Value::decimal).map(Reported::usd);
     entry.labels = Labels {
@@ -49,24 +48,10 @@ pub(super) fn litellm<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Resul
     Ok(())
 }
 
-/// What LiteLLM calls a provider, in our words.
-fn provider_of(name: Cow<'_, str>) -> Cow<'_, str> {
-    match &*name {
-        "gemini" => "google".into(),
-        "azure_ai" => "azure-foundry".into(),
-        "bedrock_converse" => "bedrock".into(),
-        other if other.starts_with("vertex_ai") => "vertex".into(),
-        _ => name,
-    }
-}
-
-/// `anthropic/claude-…` without the provider that stands beside it already.
+/// `anthropic/claude-…` without the provider that the record names already.
 fn without_provider<'a>(model: Cow<'a, str>, provider: Option<&str>) -> Cow<'a, str> {
-    let Some(provider) = provider else { return model };
-    let start = match model.split_once('/') {
-        Some((first, _)) if first == provider => first.len() + 1,
-        _ => return model,
-    };
+    let rest = provider.and_then(|provider| model.strip_prefix(provider)?.strip_prefix('/'));
+    let Some(start) = rest.map(|rest| model.len() - rest.len()) else { return model };
     match model {
         Cow::Borrowed(text) => text.get(start..).unwrap_or(text).into(),
         Cow::Owned(text) => text.get(start..).unwrap_or(&text).to_owned().into(),

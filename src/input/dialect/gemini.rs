@@ -4,7 +4,7 @@
 //! prompt and answer. A count that is zero is left out.
 
 use super::counts::{count, count_of, moment, rest, state_tier};
-use super::{Dialect, Entry, Item, error_text, failed, id_of};
+use super::{Dialect, Entry, Item, Naming, error_text, failed, id_of};
 use crate::context::Dimension;
 use crate::input::json::{Object, Value};
 use crate::input::record::RecordError;
@@ -21,7 +21,11 @@ pub(super) fn body<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(
     let model = object.text("modelVersion").or_else(|| object.text("model"));
     let traffic = usage.text("trafficType");
     let is_vertex = traffic.is_some() || model.as_deref().is_some_and(|model| model.contains('@'));
-    entry.provider = Some(if is_vertex { "vertex" } else { "google" }.into());
+    if is_vertex {
+        entry.provider = Some("vertex".into());
+    } else {
+        entry.assume("google");
+    }
     entry.model = model.map(bare);
     entry.at = ["createTime", "timestamp"].iter().find_map(|name| object.get(name).and_then(moment));
     match traffic.as_deref() {
@@ -138,6 +142,7 @@ pub(super) fn batch_line<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Re
             entry.id = None;
             if is_vertex {
                 entry.provider = Some("vertex".into());
+                entry.naming = Naming::Stated;
             }
             entry.at = object.get("processed_time").and_then(moment).or(entry.at);
             entry.context.remove(Dimension::ServiceTier);

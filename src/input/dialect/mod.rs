@@ -110,8 +110,10 @@ impl std::str::FromStr for Dialect {
 pub struct Entry<'a> {
     /// The form it was written in.
     pub dialect: Dialect,
-    /// Who billed it, where the form says.
+    /// Who billed it, where the form says: in its own words.
     pub provider: Option<Cow<'a, str>>,
+    /// How far the provider can be trusted.
+    pub naming: Naming,
     /// The model, as it was recorded; some bodies do not name it.
     pub model: Option<Cow<'a, str>>,
     /// When it happened, or the span of the bucket began.
@@ -130,6 +132,18 @@ pub struct Entry<'a> {
     pub reported: Option<Reported>,
     /// How it ended.
     pub state: State,
+}
+
+/// How a record came to its provider.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Naming {
+    /// The record names it.
+    #[default]
+    Stated,
+    /// The record names the library or the protocol that was used, which other providers take too.
+    ByHabit,
+    /// The record does not name it: its form is that of one provider, which others imitate.
+    Assumed,
 }
 
 /// Several requests in one row.
@@ -227,6 +241,7 @@ impl<'a> Entry<'a> {
         Entry {
             dialect,
             provider: None,
+            naming: Naming::Stated,
             model: None,
             at: None,
             usage,
@@ -250,6 +265,7 @@ impl<'a> Entry<'a> {
         let own = |text: Option<Cow<'a, str>>| text.map(|t| Cow::Owned(t.into_owned()));
         Entry {
             provider: own(self.provider),
+            naming: self.naming,
             model: own(self.model),
             labels: self.labels.into_owned(),
             dialect: self.dialect,
@@ -261,6 +277,14 @@ impl<'a> Entry<'a> {
             reported: self.reported,
             state: self.state,
         }
+    }
+}
+
+impl<'a> Entry<'a> {
+    /// Names the provider that a form is usually one of.
+    fn assume(&mut self, provider: &'static str) {
+        self.provider = Some(provider.into());
+        self.naming = Naming::Assumed;
     }
 }
 
@@ -634,5 +658,5 @@ fn table_only<'a>(_: &Object<'a>, _: &mut Vec<Item<'a>>) -> Result<(), RecordErr
 /// An entry of farebox's own record.
 pub(crate) fn of_record(record: Record<'_>) -> Entry<'_> {
     let Record { provider, model, at, usage, context } = record;
-    Entry { provider, model: Some(model), at, context, ..Entry::new(Dialect::Own, usage) }
+    Entry { provider, model, at, context, ..Entry::new(Dialect::Own, usage) }
 }

@@ -61,15 +61,15 @@ fn body_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Result<Entry<'a>, 
         calls(&mut counted, Meter::WebSearches, &tools, "web_search_requests")?;
     }
     entry.usage = counted;
-    entry.provider = match () {
-        () if routed => Some("openrouter".into()),
-        () if is_perplexity => Some("perplexity".into()),
-        () if is_xai => Some("xai".into()),
-        () if usage.has("prompt_cache_hit_tokens") && name.starts_with("deepseek") => Some("deepseek".into()),
-        () if object.get("x_groq").is_some() => Some("groq".into()),
-        () if is_llama_cpp(object) => Some("llama.cpp".into()),
-        () => None,
-    };
+    match () {
+        () if routed => entry.provider = Some("openrouter".into()),
+        () if is_perplexity => entry.assume("perplexity"),
+        () if is_xai => entry.assume("xai"),
+        () if usage.has("prompt_cache_hit_tokens") && name.starts_with("deepseek") => entry.assume("deepseek"),
+        () if object.get("x_groq").is_some() => entry.provider = Some("groq".into()),
+        () if is_llama_cpp(object) => entry.provider = Some("llama.cpp".into()),
+        () => {}
+    }
     if is_llama_cpp(object) {
         entry.state = State::Local;
     }
@@ -217,7 +217,9 @@ pub(super) fn response<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Resu
     let mut counted = chat_usage(&usage, false)?;
     tool_calls(object, &mut counted);
     let mut entry = Entry::new(Dialect::OpenAiResponses, counted);
-    entry.provider = is_xai.then(|| "xai".into());
+    if is_xai {
+        entry.assume("xai");
+    }
     out.push(Item::Entry(Box::new(finish(object, entry, model)?)));
     Ok(())
 }

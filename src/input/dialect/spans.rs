@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::counts::{moment, rest, state_tier};
-use super::{Dialect, Entry, Item, Labels, Reported};
+use super::{Dialect, Entry, Item, Labels, Naming, Reported};
 use crate::input::json::{Object, Value};
 use crate::input::record::{RecordError, whole};
 use crate::meter::Meter;
@@ -108,8 +108,9 @@ fn span<'a>(object: &Object<'a>, resource: &Attributes<'a>, out: &mut Vec<Item<'
         return Ok(());
     }
     let mut entry = Entry::new(Dialect::Spans, counted(&attributes)?);
-    entry.provider =
-        attributes.text(&["gen_ai.provider.name", "llm.provider", "gen_ai.system", "llm.system"]).map(provider);
+    entry.provider = attributes.text(&["gen_ai.provider.name", "llm.provider", "gen_ai.system", "llm.system"]);
+    // A client library writes its own name, whoever answers at the address that it was given.
+    entry.naming = Naming::ByHabit;
     entry.model = model;
     let times = ["startTimeUnixNano", "start_time", "startTime"];
     entry.at = times.iter().find_map(|name| object.get(name).and_then(moment));
@@ -150,19 +151,4 @@ fn counted(attributes: &Attributes) -> Result<Usage, RecordError> {
     counted.set_tokens(Meter::Reasoning, thinking);
     counted.set_tokens(Meter::OutputAudio, spoken);
     Ok(counted)
-}
-
-/// What the conventions call a provider, in our words.
-fn provider(name: Cow<'_, str>) -> Cow<'_, str> {
-    match name.to_lowercase().as_str() {
-        "aws.bedrock" | "aws" | "bedrock" | "aws_bedrock" => "bedrock".into(),
-        "azure.ai.openai" | "az.ai.openai" | "azure" => "azure".into(),
-        "azure.ai.inference" | "az.ai.inference" => "azure-foundry".into(),
-        "gcp.vertex_ai" | "vertex_ai" | "vertexai" => "vertex".into(),
-        "gcp.gemini" | "gcp.gen_ai" | "google" | "gemini" => "google".into(),
-        "x_ai" | "xai" => "xai".into(),
-        "mistral_ai" | "mistralai" => "mistral".into(),
-        "moonshot_ai" => "moonshot".into(),
-        _ => name,
-    }
 }

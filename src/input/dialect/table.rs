@@ -121,7 +121,9 @@ impl Head {
                 ours.clone_into(name);
             }
         }
-        if self.names.iter().any(|name| name == "model") {
+        // A table of one model's usage need not name it: that can be said for all rows.
+        let is_usage = |name: &String| name == "model" || crate::input::record::is_count(name);
+        if self.names.iter().any(is_usage) {
             return Ok(());
         }
         Err("the table has no column \"model\": say which columns hold what, such as --columns model=Name,input_tokens=Prompt,output_tokens=Answer".into())

@@ -5,17 +5,26 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::quantity::Quantity;
+use super::quantity::{NUMBERS_HELP, Quantity};
 use super::raw::{RawDataset, RawSamples, RawSource, RawText};
 use super::read::Reader;
 use crate::calculator::workload::Part;
 use crate::input::text::InputError;
-use crate::pricing::compile::nearest;
 use crate::pricing::problem::Place;
 use crate::pricing::yaml::At;
+use crate::similar::did_you_mean;
+
+/// The most text that the files of one workload and its filled prompts may have together: 1 GiB.
+///
+/// A template is repeated for every row of a dataset and a variable for every place it is used in, so that small files
+/// could otherwise make more text than fits into memory.
+pub(super) const MOST_TEXT: u64 = 1 << 30;
+
+/// The most values that a dataset may have: a hundred columns of 100,000 rows.
+const MOST_VALUES: usize = 10_000_000;
 
 /// A row of a dataset: values by column.
-pub(super) type Row = Vec<(String, String)>;
+pub(super) type Row = Vec<(Arc<str>, String)>;
 
 /// Text before its variables are filled in, or a number of tokens.
 #[derive(Clone)]
@@ -55,21 +64,40 @@ impl Reader {
     fn file(&mut self, name: &str, place: Place) -> Option<String> {
         let path = self.folder.join(name);
         match (self.files)(&path) {
-            Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+            Ok(bytes) => {
+                self.take_text(bytes.len(), place)?;
+                Some(String::from_utf8_lossy(&bytes).into_owned())
+            }
             Err(error) => {
-                self.unreadable(&error, place);
+                self.unreadable(name, &error, place);
                 None
             }
         }
     }
 
-    fn unreadable(&mut self, error: &InputError, place: Place) {
+    /// Counts text against [`MOST_TEXT`]; the line that goes beyond it is named, once.
+    fn take_text(&mut self, bytes: usize, place: Place) -> Option<()> {
+        let was_within = self.text_bytes <= MOST_TEXT;
+        self.text_bytes = self.text_bytes.saturating_add(bytes as u64);
+        if self.text_bytes <= MOST_TEXT {
+            return Some(());
+        }
+        if was_within {
+            let message =
+                format!("the prompts and files of this workload have more than {} MiB of text", MOST_TEXT >> 20);
+            let help = "give fewer rows or shorter texts; a number of tokens takes the place of a text";
+            self.object("too-large", place, message, help);
+        }
+        None
+    }
+
+    fn unreadable(&mut self, name: &str, error: &InputError, place: Place) {
         let text = error.to_string();
         let (message, help) = text.split_once("\n  help: ").unwrap_or((&text, ""));
-        let help = if help.is_empty() {
-            "files are looked for beside the workload file; text in place is {text: …}"
-        } else {
-            help
+        let help = match help {
+            _ if name.chars().all(|c| c.is_ascii_digit() || " ,.'_".contains(c)) => NUMBERS_HELP,
+            "" => "files are looked for next to the workload file; text in place is {text: …}",
+            help => help,
         };
         self.object("missing-file", place, message.to_owned(), help.to_owned());
     }
@@ -83,6 +111,11 @@ impl Reader {
         let text = self.file(&file.value, file.place)?;
         let is_json = PathBuf::from(&file.value).extension().is_some_and(|e| e == "jsonl" || e == "ndjson");
         let (rows, bad) = if is_json { json_rows(&text) } else { csv_rows(&text) };
+        if rows.iter().map(Vec::len).sum::<usize>() > MOST_VALUES {
+            let message = format!("{} has more than {MOST_VALUES} values", file.value);
+            self.object("too-large", file.place, message, "keep only the columns and rows that the prompt needs");
+            return None;
+        }
         if let Some(first) = bad.first() {
             let message = format!("{}: {} rows cannot be read, the first because {first}", file.value, bad.len());
             self.warn("dataset", file.place, message, "they are left out");
@@ -109,12 +142,12 @@ impl Reader {
     }
 
     fn column(&mut self, rows: &[Row], column: &At<String>) -> Option<()> {
-        let names: Vec<&str> = rows.iter().take(1).flatten().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<&str> = rows.iter().take(1).flatten().map(|(name, _)| &**name).collect();
         if names.contains(&column.value.as_str()) {
             return Some(());
         }
-        let near = nearest(&column.value, names.iter().copied());
-        let help = format!("did you mean {near:?}? The columns are {}", names.join(", "));
+        let near = did_you_mean(&column.value, names.iter().copied());
+        let help = format!("{near}The columns are {}", names.join(", "));
         self.object("column", column.place, format!("the file has no column {:?}", column.value), help);
         None
     }
@@ -125,7 +158,7 @@ impl Reader {
         let column = match &raw.column {
             Some(column) => column.clone(),
             None => match rows.first().map(Vec::as_slice) {
-                Some([(only, _)]) => At { value: only.clone(), place },
+                Some([(only, _)]) => At { value: only.to_string(), place },
                 _ => {
                     self.object("column", place, "the file has several columns", "say which with column: …");
                     return None;
@@ -142,23 +175,30 @@ impl Reader {
         for piece in pieces {
             parts.push(match piece {
                 Piece::Tokens(range) => Part::Tokens(*range),
-                Piece::Text { template, place } => match fill(template, values) {
-                    Ok(text) => Part::Text(Arc::from(text)),
-                    Err(missing) => {
-                        let known: Vec<&str> = values.iter().map(|(name, _)| name.as_str()).collect();
-                        let help = match known.is_empty() {
-                            true => "give it a value: variables: {name: …}, or a dataset with that column".to_owned(),
-                            false => format!(
-                                "did you mean {:?}? give it under variables, or as a column of the dataset",
-                                nearest(&missing, known.into_iter())
-                            ),
-                        };
-                        if !self.problems.iter().any(|p| p.place == *place && p.code == "variable") {
-                            self.object("variable", *place, format!("{{{{{missing}}}}} has no value"), help);
+                Piece::Text { template, place } => {
+                    match fill(template, values, MOST_TEXT - self.text_bytes.min(MOST_TEXT)) {
+                        Ok(text) => match self.take_text(text.len(), *place) {
+                            Some(()) => Part::Text(Arc::from(text)),
+                            None => break,
+                        },
+                        Err(missing) => {
+                            let known: Vec<&str> = values.iter().map(|(name, _)| &**name).collect();
+                            let help = match known.is_empty() {
+                                true => {
+                                    "give it a value: variables: {name: …}, or a dataset with that column".to_owned()
+                                }
+                                false => format!(
+                                    "{}give it under variables, or as a column of the dataset",
+                                    did_you_mean(&missing, known)
+                                ),
+                            };
+                            if !self.problems.iter().any(|p| p.place == *place && p.code == "variable") {
+                                self.object("variable", *place, format!("{{{{{missing}}}}} has no value"), help);
+                            }
+                            continue;
                         }
-                        continue;
                     }
-                },
+                }
             });
         }
         parts
@@ -170,14 +210,16 @@ fn template(template: String, place: Place) -> Piece {
 }
 
 pub(super) fn value<'r>(row: &'r Row, name: &str) -> Option<&'r str> {
-    row.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    row.iter().find(|(n, _)| **n == *name).map(|(_, v)| v.as_str())
 }
 
-/// Puts values in the place of `{{names}}`; braces around anything that is no name are text.
-fn fill(template: &str, values: &Row) -> Result<String, String> {
+/// Replaces each `{{name}}` by its value; braces around anything that is not a name are text.
+///
+/// Stops once the text is longer than `most` bytes, which the caller refuses.
+fn fill(template: &str, values: &Row, most: u64) -> Result<String, String> {
     let mut text = String::with_capacity(template.len());
     let mut rest = template;
-    while let Some(start) = rest.find("{{") {
+    while let Some(start) = rest.find("{{").filter(|_| text.len() as u64 <= most) {
         let (before, from) = rest.split_at(start);
         text.push_str(before);
         let name = from[2..].find("}}").map(|end| &from[2..2 + end]);
@@ -197,16 +239,18 @@ fn fill(template: &str, values: &Row) -> Result<String, String> {
     Ok(text)
 }
 
+/// Stops after more values than [`MOST_VALUES`], which the caller refuses.
 fn csv_rows(text: &str) -> (Vec<Row>, Vec<String>) {
     let mut reader = csv::ReaderBuilder::new().from_reader(text.trim_start_matches('\u{feff}').as_bytes());
-    let header = reader.headers().cloned().unwrap_or_default();
+    let header: Vec<Arc<str>> = reader.headers().map_or_else(|_| Vec::new(), |h| h.iter().map(Arc::from).collect());
     let (mut rows, mut bad) = (Vec::new(), Vec::new());
-    for record in reader.records() {
+    let most_rows = MOST_VALUES / header.len().max(1) + 1;
+    for record in reader.records().take(most_rows) {
         match record {
-            Ok(record) => rows.push(header.iter().zip(&record).map(|(n, v)| (n.to_owned(), v.to_owned())).collect()),
+            Ok(record) => rows.push(header.iter().cloned().zip(record.iter().map(str::to_owned)).collect()),
             Err(error) => {
                 let line = error.position().map_or(0, csv::Position::line);
-                bad.push(format!("line {line} has not as many values as the header"));
+                bad.push(format!("line {line} does not have as many values as the header"));
             }
         }
     }
@@ -217,8 +261,8 @@ fn json_rows(text: &str) -> (Vec<Row>, Vec<String>) {
     let (mut rows, mut bad) = (Vec::new(), Vec::new());
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         match serde_json::from_str::<Value>(line) {
-            Ok(Value::Object(map)) => rows.push(map.into_iter().map(|(k, v)| (k, plain(v))).collect()),
-            _ => bad.push(format!("line {} is no JSON object", number + 1)),
+            Ok(Value::Object(map)) => rows.push(map.into_iter().map(|(k, v)| (k.into(), plain(v))).collect()),
+            _ => bad.push(format!("line {} is not a JSON object", number + 1)),
         }
     }
     (rows, bad)
@@ -246,17 +290,24 @@ mod tests {
             ("{{{name}}}", Ok("{{{name}}}")),
         ];
         for (template, want) in cases {
-            let got = fill(template, &values);
+            let got = fill(template, &values, MOST_TEXT);
             assert_eq!(got.as_deref().map_err(String::as_str), want, "{template}");
         }
     }
 
     #[test]
+    fn a_text_that_grows_beyond_its_limit_is_not_filled_to_the_end() {
+        let values: Row = vec![("x".into(), "y".repeat(1_000))];
+        let text = fill(&"{{x}}".repeat(1_000_000), &values, 10_000).unwrap();
+        assert!((10_001..6_000_000).contains(&text.len()), "{}", text.len());
+    }
+
+    #[test]
     fn bad_rows_are_named_and_good_ones_count() {
         let (rows, bad) = csv_rows("q,a\n1,2\n3\n4,5\n");
-        assert_eq!((rows.len(), bad), (2, vec!["line 3 has not as many values as the header".into()]));
+        assert_eq!((rows.len(), bad), (2, vec!["line 3 does not have as many values as the header".into()]));
         let (rows, bad) = json_rows("{\"q\":1}\n\nnope\n{\"q\":\"x\"}\n");
-        assert_eq!((rows.len(), bad), (2, vec!["line 3 is no JSON object".into()]));
+        assert_eq!((rows.len(), bad), (2, vec!["line 3 is not a JSON object".into()]));
         assert_eq!(value(&rows[1], "q"), Some("x"));
     }
 }

@@ -18,10 +18,10 @@ use std::rc::Rc;
 use jiff::civil::Date;
 
 use crate::calculator::workload::Workload;
-use crate::input::text::{InputError, read_bytes};
-use crate::pricing::compile::nearest;
+use crate::input::text::{InputError, read_regular};
 use crate::pricing::problem::Problem;
-use crate::pricing::yaml::{Explained, NO_WHOLE_NUMBER, explain_shape, problem_of};
+use crate::pricing::yaml::{Explained, NO_WHOLE_NUMBER, WHOLE_NUMBER_HELP, explain_shape, problem_of};
+use crate::similar::did_you_mean;
 pub use feature::mean_of;
 use raw::RawWorkload;
 
@@ -48,7 +48,7 @@ pub fn parse(path: &str, text: &str) -> Result<RawWorkload, Box<Problem>> {
 
 /// Reads and checks a workload.
 ///
-/// * `path`: the file as the user named it; prompts are looked for beside it.
+/// * `path`: the file as the user named it; prompts are looked for next to it.
 /// * `today`: the day that a plan without a start is made on.
 /// * returns: the workload and what a person should look at.
 ///
@@ -57,7 +57,16 @@ pub fn parse(path: &str, text: &str) -> Result<RawWorkload, Box<Problem>> {
 pub fn load(path: &Path, text: &str, today: Date) -> Result<(Workload, Vec<Problem>), Vec<Problem>> {
     let shown = path.display().to_string();
     let raw = parse(&shown, text).map_err(|problem| vec![*problem])?;
-    load_from(path, &raw, today, Rc::new(|path: &Path| read_bytes(path)))
+    load_from(path, &raw, today, from_disk())
+}
+
+/// The largest file that a workload may name: 128 MiB, far more than any model reads or a dataset needs.
+const LARGEST_FILE: u64 = 128 << 20;
+
+/// Files as they are on the disk: only files, and none that is too large for a prompt or a dataset.
+#[must_use]
+pub fn from_disk() -> ReadFile {
+    Rc::new(|path: &Path| read_regular(path, LARGEST_FILE))
 }
 
 /// How the files that a workload names are read: from the disk, or out of an earlier version of them.
@@ -81,13 +90,23 @@ fn explain(error: &serde_saphyr::Error) -> Explained {
     use serde_saphyr::Error;
     match error {
         Error::AliasError { error, .. } => explain(error),
+        // `{total: 1,5 EUR}`: inside braces YAML ends a value at a comma.
+        Error::SerdeUnknownField { field, .. } if field.starts_with(|c: char| c.is_ascii_digit()) => {
+            let message = format!("the comma before {field:?} ends the value");
+            ("unknown-key", message, Some(quantity::NUMBERS_HELP.into()))
+        }
         Error::SerdeUnknownField { field, expected, .. } => {
-            let near = nearest(field, expected.iter().copied());
-            let help = format!("did you mean `{near}`? The keys here are {}", expected.join(", "));
+            let near = did_you_mean(field, expected.iter().copied());
+            let help = format!("{near}The keys here are {}", expected.join(", "));
             ("unknown-key", format!("no key is called {field:?} here"), Some(help))
         }
-        Error::Message { msg, .. } => ("invalid-value", msg.clone(), None),
-        Error::InvalidScalar { ty: "u64" | "u32", .. } => ("invalid-value", NO_WHOLE_NUMBER.into(), None),
+        Error::Message { msg, .. } => match msg.split_once("\n  help: ") {
+            Some((message, help)) => ("invalid-value", message.to_owned(), Some(help.to_owned())),
+            None => ("invalid-value", msg.clone(), None),
+        },
+        Error::InvalidScalar { ty: "u64" | "u32", .. } => {
+            ("invalid-value", NO_WHOLE_NUMBER.into(), Some(WHOLE_NUMBER_HELP.into()))
+        }
         other => explain_shape(other),
     }
 }

@@ -36,21 +36,34 @@ pub(super) struct LongRange {
 #[derive(Clone)]
 pub(super) struct Scalar(Decimal, String);
 
+/// How numbers are written, whatever the locale.
+pub(super) const NUMBERS_HELP: &str =
+    "write decimals with a point, such as 1.5, and thousands as 1000 or 1_000, whatever the locale";
+
+/// Whether what follows the digits continues the number in the way of some locale: `1,5`, `1 000`, `1'000`.
+fn continues_number(unit: &str) -> bool {
+    let rest = unit.trim_start_matches([',', '\'', '\u{2019}', '\u{a0}', '\u{202f}', '.', ' ']);
+    rest.starts_with(|c: char| c.is_ascii_digit())
+}
+
 /// Splits `1_000 per day` into number and words.
 fn scalar(text: &str) -> Result<(Decimal, &str), String> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_').unwrap_or(text.len());
     let (digits, unit) = text.split_at(end);
+    let shown: String = text.chars().take(40).collect();
+    if digits.matches('.').count() > 1 || continues_number(unit) || unit.starts_with(',') {
+        return Err(format!("{shown:?} is not a number with a unit\n  help: {NUMBERS_HELP}"));
+    }
     let number = crate::money::parse_decimal(&digits.replace('_', "")).map_err(|_| {
-        let shown: String = text.chars().take(40).collect();
         if text.starts_with('-') {
-            format!("{shown:?} is negative: a quantity is zero or more")
+            format!("{shown:?} is negative\n  help: a quantity is zero or more")
         } else {
-            format!("{shown:?} is no number: write 300, a range 150..300..600, or a number with its unit")
+            format!("{shown:?} is not a number\n  help: write 300, a range 150..300..600, or a number with its unit")
         }
     })?;
     if number > Decimal::from(1_000_000_000_000_000_u64) {
-        return Err(format!("{number} is too large: farebox plans with at most 1,000,000,000,000,000"));
+        return Err(format!("{number} is too large\n  help: farebox plans with at most 1_000_000_000_000_000"));
     }
     Ok((number, unit.trim()))
 }
@@ -178,7 +191,16 @@ mod tests {
         let cases = [
             ("600..300..150", "contradicts itself"),
             ("-5", "negative"),
-            ("many", "no number"),
+            ("many", "not a number"),
+            ("1,5 EUR", "decimals with a point"),
+            ("10,5%", "decimals with a point"),
+            ("1,000 per day", "decimals with a point"),
+            ("1.000.000", "decimals with a point"),
+            ("1.000,50 EUR", "decimals with a point"),
+            ("1 000 per day", "decimals with a point"),
+            ("1\u{202f}000", "decimals with a point"),
+            ("1'000..2'000", "decimals with a point"),
+            ("5, EUR", "decimals with a point"),
             ("1..2..3..4", "no range"),
             ("1%..2 per day", "mixes the units"),
             ("99999999999999999999", "too large"),

@@ -80,7 +80,7 @@ raw! {
         rule: Word,
         /// Why.
         reason: Word,
-        /// First day that it does not hold any more.
+        /// The last day on which it holds.
         until: Word,
     }
 }

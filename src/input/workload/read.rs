@@ -16,7 +16,9 @@ use crate::pricing::card::ExchangeRate;
 use crate::pricing::problem::{Place, Problem, Severity};
 use crate::pricing::yaml::{At, Pairs, RawExchange};
 
-/// How long a plan may be, in months.
+/// How long a plan may be, and how far ahead it may start, in months.
+///
+/// A mistyped year would otherwise be planned day by day; within ten years every price that is known has changed anyway.
 const LONGEST_PLAN: u32 = 120;
 /// How many draws a simulation may take.
 const MOST_DRAWS: u32 = 1_000_000;
@@ -33,6 +35,8 @@ pub(super) struct Reader {
     pub currency: String,
     pub start: Date,
     pub end: Date,
+    /// Bytes that were read from files and filled into prompts, up to [`MOST_TEXT`](super::data::MOST_TEXT).
+    pub text_bytes: u64,
 }
 
 pub(super) fn read(
@@ -50,6 +54,7 @@ pub(super) fn read(
         currency: "USD".into(),
         start: today,
         end: today,
+        text_bytes: 0,
     };
     let workload = reader.workload(raw, today);
     match reader.problems.iter().any(|p| p.severity == Severity::Error) {
@@ -155,7 +160,7 @@ impl Reader {
     fn horizon(&mut self, raw: &RawWorkload, today: Date) {
         let next_month = calendar::Month::of(today).next().first();
         self.start = match &raw.start {
-            Some(day) => self.day(day).unwrap_or(next_month),
+            Some(day) => self.start(day, today).unwrap_or(next_month),
             None => {
                 self.assume("plan", "start", next_month, "the first day of next month");
                 next_month
@@ -163,7 +168,8 @@ impl Reader {
         };
         let months = raw.months.as_ref().map_or(12, |m| m.value);
         if let Some(m) = raw.months.as_ref().filter(|m| !(1..=LONGEST_PLAN).contains(&m.value)) {
-            self.object("months", m.place, format!("{} months: it is 1 to {LONGEST_PLAN}", m.value), "");
+            let message = format!("a plan of {} months, and farebox plans 1 to {LONGEST_PLAN} months", m.value);
+            self.object("months", m.place, message, "write months: 12, and move `start` for later years");
         }
         self.end = months_after(self.start, months.min(LONGEST_PLAN));
         match (&raw.end, &raw.months) {
@@ -176,13 +182,27 @@ impl Reader {
                     let message = format!("the plan ends on {} and starts on {}", self.end, self.start);
                     self.object("no-days", end.place, message, "the end is the first day after the plan");
                 } else if self.end > months_after(self.start, LONGEST_PLAN) {
-                    self.object("months", end.place, format!("the plan is longer than {LONGEST_PLAN} months"), "");
-                    self.end = months_after(self.start, LONGEST_PLAN);
+                    let latest = months_after(self.start, LONGEST_PLAN);
+                    let message = format!("the plan is longer than {LONGEST_PLAN} months");
+                    self.object("months", end.place, message, format!("write a day up to {latest}"));
+                    self.end = latest;
                 }
             }
             (None, None) => self.assume("plan", "months", 12, "a year when nothing is said"),
             (None, Some(_)) => {}
         }
+    }
+
+    /// The first day of the plan.
+    fn start(&mut self, word: &At<String>, today: Date) -> Option<Date> {
+        let start = self.day(word)?;
+        let latest = months_after(today, LONGEST_PLAN);
+        if start > latest {
+            let message = format!("the plan starts on {start}, more than {LONGEST_PLAN} months after {today}");
+            self.object("start", word.place, message, format!("write a day up to {latest}"));
+            return None;
+        }
+        Some(start)
     }
 
     fn exchange(&mut self, raw: &Pairs<Vec<RawExchange>>) -> Vec<ExchangeRate> {
@@ -328,7 +348,8 @@ impl Reader {
         match full.parse::<Date>().ok().filter(|_| full.len() == 10 && full.parse::<Instant>().is_ok()) {
             Some(day) => Some(day),
             None => {
-                self.object("date", word.place, format!("{text:?} is no day"), "write it as 2026-12-01");
+                let help = "write a day of the calendar as year, month, day: 2026-12-01";
+                self.object("date", word.place, format!("{text:?} is not a date"), help);
                 None
             }
         }

@@ -9,9 +9,9 @@ use super::tree::Tree;
 use crate::calculator::rules::{Code, Exemption, Kind, Level, Limit, Rule};
 use crate::calculator::workload::Amount;
 use crate::money::Exact;
-use crate::pricing::compile::nearest;
 use crate::pricing::problem::{Place, Problem, Severity};
 use crate::pricing::yaml::At;
+use crate::similar::did_you_mean;
 
 /// What a file insists on.
 #[derive(Debug, Default)]
@@ -92,7 +92,7 @@ fn read_exemption(raw: &RawExemption) -> Result<Exemption, (Place, String, Strin
 
 fn near(name: &str) -> String {
     let names = || Code::ALL.iter().filter(|c| c.is_rule()).map(|c| c.name());
-    format!("did you mean {}? The rules are {}", nearest(name, names()), names().collect::<Vec<_>>().join(", "))
+    format!("{}The rules are {}", did_you_mean(name, names()), names().collect::<Vec<_>>().join(", "))
 }
 
 struct RuleReader<'r> {
@@ -165,8 +165,7 @@ impl RuleReader<'_> {
                 return false;
             }
             (other, _) => {
-                let help =
-                    format!("did you mean {}? The keys are {}", nearest(other, KEYS.into_iter()), KEYS.join(", "));
+                let help = format!("{}The keys are {}", did_you_mean(other, KEYS), KEYS.join(", "));
                 self.object(key.place, format!("no rule has a key {other:?}"), &help);
                 return false;
             }

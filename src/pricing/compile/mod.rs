@@ -18,6 +18,7 @@ use crate::context::Dimension;
 use crate::meter::Meter;
 use crate::money::{Exact, exact_product};
 use crate::period::{Instant, Period};
+use crate::similar::did_you_mean;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, HashMap};
@@ -533,8 +534,8 @@ impl Checker<'_> {
         if let Ok(meter) = name.value.parse() {
             return Some(meter);
         }
-        let near = nearest(&name.value, Meter::ALL.iter().map(|m| m.name()));
-        let help = format!("did you mean {near:?}? `farebox prices meters` lists them all");
+        let near = did_you_mean(&name.value, Meter::ALL.iter().map(|m| m.name()));
+        let help = format!("{near}`farebox prices meters` lists them all");
         self.error("unknown-meter", name.place, format!("no meter is called {:?}", name.value), &help);
         None
     }
@@ -543,8 +544,8 @@ impl Checker<'_> {
         if let Ok(dimension) = name.value.parse() {
             return Some(dimension);
         }
-        let near = nearest(&name.value, Dimension::ALL.iter().map(|d| d.name()));
-        let help = format!("did you mean {near:?}? pricing/README.md lists them all");
+        let near = did_you_mean(&name.value, Dimension::ALL.iter().map(|d| d.name()));
+        let help = format!("{near}pricing/README.md lists them all");
         self.error("unknown-dimension", name.place, format!("no dimension is called {:?}", name.value), &help);
         None
     }
@@ -578,13 +579,6 @@ impl Checker<'_> {
         };
         list.iter().map(|raw| one(self, raw)).collect()
     }
-}
-
-/// The candidate most like a text, for "did you mean".
-#[must_use]
-pub fn nearest<'a>(text: &str, candidates: impl Iterator<Item = &'a str>) -> &'a str {
-    let score = |candidate: &str| strsim::jaro_winkler(candidate, text);
-    candidates.max_by(|a, b| score(a).total_cmp(&score(b))).unwrap_or("")
 }
 
 /// A whole number in digits alone: Rust's own reading takes a plus sign too.

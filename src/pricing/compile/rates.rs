@@ -3,7 +3,7 @@
 use super::super::card::{Price, Rate, RateCard, Rates, Source, SourceBasis, Tier, Variant, rate_of};
 use super::super::problem::Place;
 use super::super::yaml::{At, Quoted, RawPeriod, RawPrice, RawRate, RawRates, RawSourceRef, RawTier, RawVariant};
-use super::{Checker, Use, digits, nearest};
+use super::{Checker, Use, did_you_mean, digits};
 use crate::meter::{Meter, Unit};
 use crate::money::{Exact, exact_product};
 use crate::period::{Instant, Period};
@@ -145,8 +145,8 @@ impl Checker<'_> {
             RawSourceRef::Named(name) => match self.shared.sources.get(name) {
                 Some(source) => source.clone(),
                 None => {
-                    let near = nearest(name, self.shared.sources.keys().map(String::as_str));
-                    let help = format!("did you mean {near:?}? sources are named at the top of the file");
+                    let near = did_you_mean(name, self.shared.sources.keys().map(String::as_str));
+                    let help = format!("{near}sources are named at the top of the file");
                     self.error("unknown-source", raw.place, format!("no source is called {name:?}"), &help);
                     own
                 }

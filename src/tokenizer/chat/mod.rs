@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::media::MediaRules;
+use super::media::{MediaRules, Weight};
 use super::{TokenCount, Tokenizer, TokenizerError, load};
 use crate::conversation::{Answer, Conversation, Message, Part};
 use frame::Rule;
@@ -134,6 +134,10 @@ pub struct Framing {
 pub struct Counted {
     /// Text, frame, tools and attachments.
     pub count: TokenCount,
+    /// The same without attachments, but with the text of documents.
+    pub text: TokenCount,
+    /// What of it are attachments, which may be billed at rates of their own.
+    pub attached: Vec<Weight>,
     /// What was guessed or left out.
     pub notes: Vec<String>,
 }
@@ -158,7 +162,7 @@ impl Framing {
         } else {
             frame::count(self.rule, conversation, &*self.tokenizer, &self.model)?
         };
-        let mut counted = Counted { count, notes: Vec::new() };
+        let mut counted = Counted { count, ..Counted::default() };
         if let Some(schema) = &conversation.answer_schema {
             // No provider publishes how the schema of the answer is written into the prompt; some do not bill it.
             let schema = self.tokenizer.count(&schema.to_string());
@@ -167,12 +171,14 @@ impl Framing {
         if self.assumed {
             counted.count = counted.count.assumed();
         }
+        counted.text = counted.count;
         for message in &conversation.messages {
             self.add_media(message.parts(), conversation, &mut counted)?;
         }
         counted.notes.extend(conversation.unread.iter().map(|what| format!("not counted: {what}")));
         if !conversation.unread.is_empty() {
             counted.count = counted.count.widened(0);
+            counted.text = counted.text.widened(0);
         }
         Ok(counted)
     }
@@ -185,6 +191,8 @@ impl Framing {
                 Part::Media(media) => {
                     let weighed = self.media.count(media, of.resolution.as_deref(), &*self.tokenizer)?;
                     counted.count += weighed.count;
+                    counted.text += weighed.text;
+                    counted.attached.extend(weighed.parts);
                     counted.notes.extend(weighed.notes);
                 }
             }

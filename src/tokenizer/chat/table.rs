@@ -46,12 +46,32 @@ fn fits(pattern: &str, id: &str) -> bool {
         let (before, after) = (&id[..at], &id[at + words.len()..]);
         let starts = before.is_empty() || before.ends_with('-') || words.is_empty();
         let fits = match (open, ends) {
-            (_, true) => after.is_empty() || after.starts_with("-20"),
+            (_, true) => after.is_empty() || after.strip_prefix('-').is_some_and(is_date),
             (true, _) => true,
             (false, _) => after.is_empty() || after.starts_with('-'),
         };
         starts && fits
     })
+}
+
+/// Whether the end of an id is a date as providers write them: `2024-06-13`, `2024-06`, `20240613`, `202406`, `240613`, `0613`
+/// or `2406`. The `20` of `grok-4.20` is a version, not a date.
+fn is_date(text: &str) -> bool {
+    if !text.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
+        return false;
+    }
+    let lengths: Vec<usize> = text.split('-').map(str::len).collect();
+    let digits = text.replace('-', "");
+    let two = |at: usize| digits.get(at..at + 2).and_then(|two| two.parse::<u32>().ok()).unwrap_or(0);
+    let (month, day) = (|at| (1..=12).contains(&two(at)), |at| (1..=31).contains(&two(at)));
+    let this_century = digits.starts_with("20");
+    match lengths[..] {
+        [4, 2, 2] | [8] => this_century && month(4) && day(6),
+        [4, 2] => this_century && month(4),
+        [6] => (month(2) && day(4)) || (this_century && month(4)),
+        [4] => (month(0) && day(2)) || month(2),
+        _ => false,
+    }
 }
 
 /// Reads a table whole and says what is wrong with it.
@@ -63,6 +83,27 @@ pub fn check<L: Line>(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_date_may_follow_an_end() {
+        let fits = |model: &str| super::fits("grok-4$", &written_with_dashes(model));
+        // grok-4.20 is a version of its own, not grok-4 of some day.
+        for other in ["xai/grok-4.20", "grok-4-20-0309", "grok-4.2", "grok-4-2024-13-01", "grok-4-200", "grok-4-fast"] {
+            assert!(!fits(other), "{other}");
+        }
+        for dated in [
+            "grok-4",
+            "grok-4-0709",
+            "grok-4-2507",
+            "grok-4-250709",
+            "grok-4-202507",
+            "grok-4-20250709",
+            "x-ai/grok-4-2025-07-09",
+            "grok-4-2025-07",
+        ] {
+            assert!(fits(dated), "{dated}");
+        }
+    }
 
     #[test]
     fn a_pattern_is_whole_words() {

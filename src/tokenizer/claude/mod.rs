@@ -207,7 +207,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(128))]
+        #![proptest_config(crate::laws::cases(128))]
         #[test]
         fn parts_add_up_to_the_whole(text in text()) {
             for frame in FRAMES {

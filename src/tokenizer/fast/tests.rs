@@ -282,7 +282,7 @@ fn pieces<P: split::Pattern>(_: P, text: &str) -> Vec<&str> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(crate::laws::cases(500))]
 
     #[test]
     fn counts_as_tiktoken_does_on_every_level(text in any_text()) {

@@ -14,7 +14,7 @@ use self::images::ImageRule;
 use super::chat::Refused;
 use super::chat::table::{self, Line};
 use super::{TokenCount, Tokenizer};
-use crate::conversation::{Clip, Document, Image, Media};
+use crate::conversation::{Clip, Document, Image, Media, Modality};
 
 const TABLE: &str = include_str!("../../../data/chat/media.csv");
 
@@ -26,6 +26,7 @@ struct MediaLine {
     images: String,
     audio: String,
     video: String,
+    sound: String,
     page: String,
     text: String,
 }
@@ -42,16 +43,21 @@ pub struct MediaRules {
     images: Option<ImageRule>,
     audio: Option<Rate>,
     video: Option<Rate>,
+    /// Of the sound of a video, which is billed as audio.
+    sound: Option<Rate>,
     page: Option<Page>,
     text_on_pages: bool,
 }
 
 /// A quantity between two bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Rate {
-    low: u64,
-    expected: u64,
-    high: u64,
+pub struct Rate {
+    /// At least this.
+    pub low: u64,
+    /// The best guess.
+    pub expected: u64,
+    /// At most this.
+    pub high: u64,
 }
 
 /// What the picture of a page costs.
@@ -63,24 +69,52 @@ enum Page {
     Image,
 }
 
+/// A part of an attachment that a provider may bill at a rate of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weight {
+    /// What it is.
+    pub modality: Modality,
+    /// Its tokens.
+    pub count: TokenCount,
+    /// What it is counted by where no tokens are billed: images and pages in pieces, audio and video in milliseconds.
+    pub amount: Rate,
+    /// Whether the model has a published rule for it; the tokens are a guess otherwise.
+    pub has_rule: bool,
+}
+
 /// The tokens of an attachment, with what a person should know about them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Weighed {
-    /// Tokens.
+    /// All tokens.
     pub count: TokenCount,
+    /// Those of the text of a document.
+    pub text: TokenCount,
+    /// The rest.
+    pub parts: Vec<Weight>,
     /// What was not known.
     pub notes: Vec<String>,
 }
 
 impl Weighed {
-    fn noted(count: TokenCount, note: &str) -> Self {
-        Weighed { count, notes: vec![note.to_owned()] }
+    fn of(parts: Vec<Weight>, notes: Vec<String>) -> Self {
+        let mut count = TokenCount::default();
+        parts.iter().for_each(|part| count += part.count);
+        Weighed { count, text: TokenCount::default(), parts, notes }
     }
 }
 
-impl From<TokenCount> for Weighed {
-    fn from(count: TokenCount) -> Self {
-        Weighed { count, notes: Vec::new() }
+impl Weight {
+    /// What a person should know about tokens that follow no published rule.
+    #[must_use]
+    pub fn rule_note(&self) -> Option<String> {
+        let what = match self.modality {
+            Modality::Image => "an image",
+            Modality::Audio => "audio",
+            Modality::Video => "video",
+            Modality::Page | Modality::Soundtrack => return None,
+        };
+        let note = format!("{what}: the rule of this model is not published, so its tokens are a range");
+        (!self.has_rule).then_some(note)
     }
 }
 
@@ -95,6 +129,8 @@ const UNKNOWN_PAGES: Rate = Rate { low: 1, expected: 10, high: 100 };
 /// # Source
 /// "1,500-3,000 tokens per page depending on content density": Anthropic's documentation of PDF support.
 const TEXT_ON_A_PAGE: Rate = Rate { low: 1_500, expected: 2_000, high: 3_000 };
+/// What a person should know of a document that is given by its pages alone.
+pub const TEXT_NOT_READ: &str = "a document whose text was not read: 1,500 to 3,000 tokens a page are assumed";
 /// A page of A4 or Letter, as a picture.
 const PAGE_SIZE: (u64, u64) = (1_075, 1_520);
 
@@ -107,6 +143,7 @@ impl MediaRules {
             images: ImageRule::read(&line.images),
             audio: Rate::read(&line.audio),
             video: Rate::read(&line.video),
+            sound: Rate::read(&line.sound),
             page: if line.page == "image" { Some(Page::Image) } else { Rate::read(&line.page).map(Page::Tokens) },
             text_on_pages: line.text != "no",
         }
@@ -127,8 +164,8 @@ impl MediaRules {
     ) -> Result<Weighed, Refused> {
         match media {
             Media::Image(image) => self.image(image, resolution),
-            Media::Audio(clip) => Ok(timed(clip, self.audio, "audio")),
-            Media::Video(clip) => Ok(timed(clip, self.video, "video")),
+            Media::Audio(clip) => Ok(self.audio(clip)),
+            Media::Video(clip) => Ok(self.video(clip)),
             Media::Document(document) => self.document(document, resolution, tokenizer),
         }
     }
@@ -139,21 +176,35 @@ impl MediaRules {
                 "an image of {width}x{height} has no pixels\n  help: give its width and height, such as --image 1024x768"
             )));
         }
-        let Some(rule) = &self.images else {
-            let most = TokenCount { low: 64, high: 5_000, ..TokenCount::exact(1_000) }.widened(0);
-            return Ok(Weighed::noted(
-                most,
-                "an image: the rule of this model is not published, so its tokens are a range",
-            ));
-        };
+        let has_rule = self.images.is_some();
         let detail = image.detail.as_deref().or(resolution);
-        Ok(match image.size {
-            Some((width, height)) => rule.count(width, height, detail).into(),
-            None => Weighed::noted(
-                rule.unknown(detail),
-                "an image of unknown size: its tokens are the range from the least to the most that the model's rule allows",
-            ),
-        })
+        let mut notes = Vec::new();
+        let count = match (&self.images, image.size) {
+            (None, _) => TokenCount { low: 64, high: 5_000, ..TokenCount::exact(1_000) }.widened(0),
+            (Some(rule), Some((width, height))) => rule.count(width, height, detail),
+            (Some(rule), None) => {
+                notes.push("an image of unknown size: its tokens are the range from the least to the most that the model's rule allows".into());
+                rule.unknown(detail)
+            }
+        };
+        let part = Weight { modality: Modality::Image, count, amount: Rate::exactly(1), has_rule };
+        notes.extend(part.rule_note());
+        Ok(Weighed::of(vec![part], notes))
+    }
+
+    fn audio(&self, clip: &Clip) -> Weighed {
+        let length = length_of(clip);
+        let part = timed(Modality::Audio, length, self.audio.unwrap_or(ANY_RATE), self.audio.is_some());
+        Weighed::of(vec![part], clip_notes(clip, "audio", &part))
+    }
+
+    /// The frames of a video, and its sound where the model counts that by itself.
+    fn video(&self, clip: &Clip) -> Weighed {
+        let (length, has_rule) = (length_of(clip), self.video.is_some());
+        let mut parts = vec![timed(Modality::Video, length, self.video.unwrap_or(ANY_RATE), has_rule)];
+        parts.extend(self.sound.map(|rate| timed(Modality::Soundtrack, length, rate, has_rule)));
+        let notes = clip_notes(clip, "video", &parts[0]);
+        Weighed::of(parts, notes)
     }
 
     fn document(
@@ -163,7 +214,9 @@ impl MediaRules {
         tokenizer: &dyn Tokenizer,
     ) -> Result<Weighed, Refused> {
         let pages = document.pages.map_or(UNKNOWN_PAGES, Rate::exactly);
-        let mut weighed = Weighed::from(self.pages(pages, resolution)?);
+        let count = self.pages(pages, resolution)?;
+        let part = Weight { modality: Modality::Page, count, amount: pages, has_rule: self.page.is_some() };
+        let mut weighed = Weighed::of(vec![part], Vec::new());
         let text = match &document.text {
             Some(text) => {
                 let count = tokenizer.count(text);
@@ -172,11 +225,12 @@ impl MediaRules {
             }
             None => pages.times(TEXT_ON_A_PAGE),
         };
-        weighed.count += if self.text_on_pages { text } else { TokenCount { tokens: 0, low: 0, ..text } };
+        weighed.text = if self.text_on_pages { text } else { TokenCount { tokens: 0, low: 0, ..text } };
+        weighed.count += weighed.text;
         if document.pages.is_none() {
             weighed.notes.push("a document of unknown length: 1 to 100 pages are assumed".into());
         } else if document.text.is_none() && self.text_on_pages {
-            weighed.notes.push("a document whose text was not read: 1,500 to 3,000 tokens a page are assumed".into());
+            weighed.notes.push(TEXT_NOT_READ.into());
         }
         Ok(weighed)
     }
@@ -228,18 +282,22 @@ impl Rate {
     }
 }
 
-/// Something that lasts: its time at the model's rate, which the table gives in tokens for 10 seconds.
-fn timed(clip: &Clip, rate: Option<Rate>, what: &str) -> Weighed {
-    let length = clip.millis.map_or(UNKNOWN_LENGTH, Rate::exactly);
-    let count = length.product(rate.unwrap_or(ANY_RATE), 10_000);
-    let mut notes = Vec::new();
-    if rate.is_none() {
-        notes.push(format!("{what}: the rule of this model is not published, so its tokens are a range"));
-    }
+fn length_of(clip: &Clip) -> Rate {
+    clip.millis.map_or(UNKNOWN_LENGTH, Rate::exactly)
+}
+
+/// A length at the model's rate, which the table gives in tokens for 10 seconds.
+fn timed(modality: Modality, length: Rate, rate: Rate, has_rule: bool) -> Weight {
+    Weight { modality, count: length.product(rate, 10_000), amount: length, has_rule }
+}
+
+/// What was not known of a recording.
+fn clip_notes(clip: &Clip, what: &str, part: &Weight) -> Vec<String> {
+    let mut notes = Vec::from_iter(part.rule_note());
     if clip.millis.is_none() {
         notes.push(format!("{what} of unknown length: a second to an hour is assumed"));
     }
-    Weighed { count, notes }
+    notes
 }
 
 #[cfg(test)]
@@ -256,22 +314,24 @@ mod tests {
         assert_eq!(table::check::<MediaLine>(TABLE), LINES.len());
         for line in LINES.iter() {
             assert!(line.images.is_empty() || ImageRule::read(&line.images).is_some(), "{}", line.model);
-            for rate in [&line.audio, &line.video] {
+            for rate in [&line.audio, &line.video, &line.sound] {
                 assert!(rate.is_empty() || Rate::read(rate).is_some(), "{}", line.model);
             }
             assert!(matches!(line.page.as_str(), "" | "image") || Rate::read(&line.page).is_some(), "{}", line.model);
         }
     }
 
-    /// Gemini: 32 tokens a second of audio, 263 a second of video (ai.google.dev, tokens); Gemini 3: 70 a frame and
-    /// second (media resolution), sound besides. OpenAI: 10 a second (measured by developers on its forum).
+    /// Gemini: 32 tokens a second of audio, 263 a second of video (ai.google.dev, tokens), and the sound of a video on top
+    /// ("approximately 300 tokens per second of video", ai.google.dev, video understanding); Gemini 3: 70 a frame and
+    /// second (media resolution). OpenAI: 10 a second (measured by developers on its forum).
     #[test]
     fn sound_and_film_cost_by_the_second() {
         let audio = |model: &str, millis: u64| weigh(model, &Media::Audio(Clip { millis: Some(millis) })).count;
         let video = |model: &str, millis: u64| weigh(model, &Media::Video(Clip { millis: Some(millis) })).count;
         assert_eq!(audio("gemini-2.5-flash", 60_000), TokenCount::exact(1_920));
         assert_eq!(audio("gpt-4o-audio-preview", 30_000).tokens, 300);
-        assert_eq!(video("gemini-2.0-flash", 10_000).tokens, 2_630);
+        let gemini2 = video("gemini-2.0-flash", 10_000);
+        assert_eq!((gemini2.low, gemini2.tokens, gemini2.high), (2_580, 2_630 + 320, 2_630 + 320)); // silent, with sound
         let gemini3 = video("gemini-3.5-flash", 60_000);
         assert!(gemini3.low == 4_200 && gemini3.tokens == 6_120 && gemini3.basis == Basis::Estimated);
         assert_eq!(audio("gemini-2.5-flash", u64::MAX).tokens, 590_295_810_358_705_652); // (2⁶⁴ − 1) ms × 32 ÷ 1000, rounded up
@@ -286,7 +346,7 @@ mod tests {
             Media::Document(Document::default()),
         ] {
             for model in ["gpt-4o", "claude-opus-4-8", "gemini-3.5-flash", "somebody/else", "grok-4", "qwen3-vl-plus"] {
-                let Weighed { count, notes } = weigh(model, &media);
+                let Weighed { count, notes, .. } = weigh(model, &media);
                 let fixed = model.starts_with("gemini-3") && matches!(media, Media::Image(_));
                 assert!(count.high > 0 && (fixed || count.low < count.high), "{model} {media:?} {count:?}");
                 assert!(!notes.is_empty(), "{model} {media:?}");

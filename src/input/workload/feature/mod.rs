@@ -13,9 +13,9 @@ use crate::calculator::calendar::Calendar;
 use crate::calculator::workload::{Feature, Part, Range, Route};
 use crate::context::{Context, Dimension};
 use crate::meter::Meter;
-use crate::pricing::compile::nearest;
 use crate::pricing::problem::Place;
 use crate::pricing::yaml::At;
+use crate::similar::did_you_mean;
 
 /// More turns or steps than this are a mistake rather than a plan.
 const MOST_TURNS: u32 = 1_000;
@@ -135,7 +135,7 @@ impl FeatureReader<'_> {
     /// Instructions, tools, and one prompt for each row of the dataset.
     fn texts(&mut self, raw: &RawFeature) -> (Vec<Part>, Vec<Part>, Vec<Vec<Part>>) {
         let reader = &mut *self.reader;
-        let constants: Row = raw.variables.0.iter().map(|(name, v)| (name.value.clone(), v.clone())).collect();
+        let constants: Row = raw.variables.0.iter().map(|(name, v)| (name.value.as_str().into(), v.clone())).collect();
         let mut pieces = |text: &Option<At<_>>| text.as_ref().map(|t| reader.pieces(t)).unwrap_or_default();
         let (system, tools, prompt) = (pieces(&raw.system), pieces(&raw.tools), pieces(&raw.prompt));
         let dataset = raw.dataset.as_ref().map(|d| reader.dataset(d));
@@ -229,8 +229,10 @@ impl FeatureReader<'_> {
             match key.value.parse::<Dimension>() {
                 Ok(dimension) => context.set(dimension, &value.value),
                 Err(error) => {
-                    let near = nearest(&key.value, Dimension::ALL.iter().map(|d| d.name()));
-                    self.reader.object("with", key.place, error.to_string(), format!("did you mean {near}?"));
+                    let known: Vec<&str> = Dimension::ALL.iter().map(|d| d.name()).collect();
+                    let near = did_you_mean(&key.value, known.iter().copied());
+                    let help = format!("{near}The keys of `with` are {}", known.join(", "));
+                    self.reader.object("with", key.place, error.to_string(), help);
                 }
             }
         }
@@ -254,12 +256,12 @@ impl FeatureReader<'_> {
                     );
                 }
                 Err(error) => {
-                    let near = nearest(&key.value, Meter::ALL.iter().filter(|m| !m.is_tokens()).map(|m| m.name()));
+                    let near = did_you_mean(&key.value, Meter::ALL.iter().filter(|m| !m.is_tokens()).map(|m| m.name()));
                     self.reader.object(
                         "also",
                         key.place,
                         error.to_string(),
-                        format!("did you mean {near}? `farebox prices meters` lists them"),
+                        format!("{near}`farebox prices meters` lists them"),
                     );
                 }
             }

@@ -7,8 +7,8 @@ use super::{FeatureReader, MOST_ATTEMPTS, MOST_TURNS};
 use crate::calculator::workload::{Attachment, Billed, History, Rag, Range, Retries, Route, Steps, Tuning};
 use crate::input::workload::quantity::Quantity;
 use crate::input::workload::raw::{RawAttachment, RawBilled, RawFeature, RawRag, RawRetries, RawSteps, RawTuning};
-use crate::pricing::compile::nearest;
 use crate::pricing::yaml::At;
+use crate::similar::did_you_mean;
 
 impl FeatureReader<'_> {
     pub(super) fn turns(&mut self, raw: &RawFeature) -> Range {
@@ -189,12 +189,12 @@ impl FeatureReader<'_> {
             "medium" => range(dec!(400), dec!(2000), dec!(8000)),
             "high" => range(dec!(1500), dec!(8000), dec!(30000)),
             other => {
-                let near = nearest(other, ["none", "low", "medium", "high"].into_iter());
+                let efforts = ["none", "low", "medium", "high"];
                 self.reader.object(
                     "reasoning",
                     effort.place,
-                    format!("{other:?} is no effort"),
-                    format!("did you mean {near}?"),
+                    format!("{other:?} is not an effort"),
+                    format!("{}The efforts are {}", did_you_mean(other, efforts), efforts.join(", ")),
                 );
                 return Range::default();
             }

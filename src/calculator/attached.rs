@@ -1,0 +1,129 @@
+//! Which meter of a card bills what is attached to a request, and the refusal where it has none.
+//!
+//! A card bills audio by the token or by the second, images by the token or by the piece, pages by the token or by the page;
+//! what it does not bill at all cannot be sent. Nothing is ever billed as text unless the card says so.
+
+use rust_decimal::Decimal;
+
+use super::Refusal;
+use super::estimate::Span;
+use crate::conversation::Modality;
+use crate::meter::Meter;
+use crate::pricing::card::{ModelCard, ProviderHead, RateCard, SourceBasis};
+
+/// A part of a request that is not text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attached {
+    /// What it is.
+    pub modality: Modality,
+    /// Its tokens.
+    pub tokens: Span,
+    /// What it is counted by where no tokens are billed: images and pages in pieces, audio and video in milliseconds.
+    pub amount: Span,
+    /// Whether the model is known to take such a thing, apart from its card: its tokens follow a published rule.
+    pub has_rule: bool,
+}
+
+impl Attached {
+    /// One of a modality, of unknown size.
+    pub(super) const fn some(modality: Modality) -> Attached {
+        Attached { modality, tokens: Span::exactly(0), amount: Span::exactly(1), has_rule: true }
+    }
+}
+
+/// How a card bills a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Billing {
+    /// By its tokens.
+    Tokens(Meter),
+    /// By its pieces or seconds.
+    Amount(Meter),
+    /// With another part of the same attachment.
+    Included,
+}
+
+/// How a card bills a modality; `None` where it has no meter for it.
+#[must_use]
+pub fn billing(card: &RateCard, modality: Modality) -> Option<Billing> {
+    let tokens = |meter| card.lists(meter).then_some(Billing::Tokens(meter));
+    let amount = |meter| card.lists(meter).then_some(Billing::Amount(meter));
+    // Cards that read documents by the page have no rate for tokens.
+    let by_page = if card.lists(Meter::Input) { None } else { amount(Meter::Pages) };
+    match modality {
+        // A price by the piece is the card's own; tokens may be billed as input by a habit of the provider alone.
+        Modality::Image if card.prices(Meter::InputImages) && !card.prices(Meter::InputImage) => {
+            amount(Meter::InputImages)
+        }
+        Modality::Image => tokens(Meter::InputImage).or(by_page),
+        // A provider takes a page apart itself: where pictures have no rate of their own it is part of the prompt.
+        Modality::Page => by_page.or_else(|| tokens(Meter::InputImage)).or_else(|| tokens(Meter::Input)),
+        Modality::Audio => tokens(Meter::InputAudio).or_else(|| amount(Meter::AudioSeconds)),
+        Modality::Video => tokens(Meter::InputVideo).or_else(|| amount(Meter::InputVideoSeconds)),
+        Modality::Soundtrack => match billing(card, Modality::Video)? {
+            Billing::Tokens(video) => tokens(Meter::InputAudio).or(Some(Billing::Tokens(video))),
+            _ => Some(Billing::Included),
+        },
+    }
+}
+
+/// How a card bills a part of a request.
+///
+/// # Errors
+/// [`Refusal::NoRate`] where the card has no meter for it, or the model reads text alone.
+pub fn billed_by(head: &ProviderHead, model: &ModelCard, card: &RateCard, part: &Attached) -> Result<Billing, Refusal> {
+    let refusal = |what: String| Refusal::NoRate {
+        model: format!("{}/{}", head.id, model.id),
+        what,
+        help: help_for(head, model, card, part.modality),
+    };
+    if matches!(part.modality, Modality::Image) && reads_text_alone(model) && !part.has_rule {
+        return Err(refusal(format!("images have no rate: the model reads {}", model.info.input.join(", "))));
+    }
+    let name = part.modality.name();
+    billing(card, part.modality).ok_or_else(|| refusal(format!("the price table has no rate for {name} on this model")))
+}
+
+/// Whether everything known of a model says that it takes no images.
+fn reads_text_alone(model: &ModelCard) -> bool {
+    let info = &model.info;
+    !info.input.is_empty()
+        && !info.input.iter().any(|i| i == "image")
+        && !info.capabilities.iter().any(|c| c == "vision")
+}
+
+fn help_for(head: &ProviderHead, model: &ModelCard, card: &RateCard, modality: Modality) -> String {
+    let (example, meter) = match modality {
+        Modality::Image | Modality::Page => ("gpt-4o", Meter::InputImage),
+        Modality::Audio => ("gemini-2.5-flash or whisper-1", Meter::InputAudio),
+        Modality::Video | Modality::Soundtrack => ("gemini-2.5-flash", Meter::InputVideo),
+    };
+    if card.source.basis == SourceBasis::Own {
+        return format!(
+            "say in your price file what the provider bills for it: `{meter}: =input` where it is billed as text"
+        );
+    }
+    format!(
+        "take a model that is sold with it, such as {example}; `farebox prices show {}/{}` prints what this one bills",
+        head.id, model.id
+    )
+}
+
+/// The quantity of a part in the unit of its meter.
+#[must_use]
+pub fn quantity(modality: Modality, amount: u64) -> Decimal {
+    match modality {
+        Modality::Audio | Modality::Video | Modality::Soundtrack => Decimal::from(amount) / Decimal::ONE_THOUSAND,
+        Modality::Image | Modality::Page => Decimal::from(amount),
+    }
+}
+
+/// The meter of attached tokens that the cache has: the card's own, or that of text where the card bills both alike.
+#[must_use]
+pub fn cached(card: &RateCard, meter: Meter) -> Meter {
+    let own = match meter {
+        Meter::InputAudio => Meter::CacheReadAudio,
+        Meter::InputImage => Meter::CacheReadImage,
+        _ => Meter::CacheRead,
+    };
+    if card.lists(own) || card.prices(meter) { own } else { Meter::CacheRead }
+}
