@@ -41,7 +41,11 @@ impl Folder {
     }
 
     fn usage_of(&self, name: &str, bytes: impl AsRef<[u8]>) -> Sum {
-        Sum::of(&self.usage(&self.file(name, bytes), &["--format", "json"]).code(0))
+        let run = self.usage(&self.file(name, bytes), &["--format", "json"]);
+        let sum = Sum::of(&run);
+        // A file that was named and in which nothing was recognised is an error.
+        run.code(if sum.priced > 0 { 0 } else { 2 });
+        sum
     }
 }
 
@@ -171,21 +175,19 @@ fn many(before: &str, record: &str, between: &str, after: &str) -> (String, u64)
 #[test]
 fn large_texts_are_read_in_any_form() {
     let folder = Folder::new();
-    let padded = format!("{},\"pad\":\"{}\"}}", DOLLAR.strip_suffix('}').unwrap(), "x".repeat(20_000));
-    // JSON Lines that begin with a space, and one object with a list of records.
-    for (before, between, after) in
-        [(" ", "\n ", "\n"), ("{\"object\":\"page\",\"data\":[", ",", "],\"has_more\":false,\"next_page\":null}\n")]
-    {
-        let (text, count) = many(before, &padded, between, after);
-        let text = format!("{text}\n{DOLLAR}\n");
-        assert_eq!(folder.usage_of("large.json", text), sum(count + 1, 0), "{before:?}");
-    }
+    let padded = format!("{},\"pad\":\"{}\"}}", DOLLAR.strip_suffix('}').unwrap(), "x".repeat(50_000));
+    let (text, count) = many(" ", &padded, "\n ", "\n");
+    assert_eq!(folder.usage_of("lines.jsonl", text), sum(count, 0), "lines that begin with a space");
+    // One object with a list of records, and another record behind it.
+    let paging = "],\"has_more\":false,\"next_page\":null}\n";
+    let (text, count) = many("{\"object\":\"page\",\"data\":[", &padded, ",", paging);
+    assert_eq!(folder.usage_of("page.json", format!("{text}{DOLLAR}\n")), sum(count + 1, 0));
 }
 
 #[test]
 fn a_time_that_is_told_too_late_is_said() {
     let folder = Folder::new();
-    let padded = format!("{},\"pad\":\"{}\"}}", DOLLAR.strip_suffix('}').unwrap(), "x".repeat(200_000));
+    let padded = format!("{},\"pad\":\"{}\"}}", DOLLAR.strip_suffix('}').unwrap(), "x".repeat(2_000_000));
     let (text, count) = many("{\"data\":[", &padded, ",", "],\"timestamp\":\"2024-01-01\"}");
     let run = folder.usage(&folder.file("late.json", text), &["--format", "json"]).code(0);
     assert_eq!(Sum::of(&run), sum(count, 1));
@@ -223,10 +225,10 @@ fn a_bucket_of_a_report_is_read_by_itself() {
     assert_eq!(run.json()["rows"][0]["charged_usd"], "0.06");
     let other = r#"{"results":[{"foo":1},{"foo":2}]}"#;
     assert_eq!(folder.usage_of("other.json", other), sum(0, 2), "what is not known is said");
-    assert_eq!(folder.usage_of("empty.json", r#"{"data":[],"has_more":false}"#), sum(0, 0));
-    let forced =
-        folder.usage(&folder.file("forced.json", r#"{"foo":1}"#), &["--from", "openai-usage", "--format", "json"]);
-    assert_eq!(Sum::of(&forced), sum(0, 1));
+    let empty = folder.usage(&folder.file("empty.json", r#"{"data":[],"has_more":false}"#), &[]);
+    drop(empty.code(2).says("it holds no usage"));
+    let forced = folder.usage(&folder.file("forced.json", r#"{"foo":1}"#), &["--from", "openai-usage"]);
+    drop(forced.code(2).says("neither a page of a report"));
 }
 
 #[test]
@@ -282,9 +284,7 @@ fn a_table_with_too_many_columns_is_an_error() {
         format!("provider,model,input_tokens{names}\nacme,small,1000000{}\n", ",".repeat(columns))
     };
     assert_eq!(folder.usage_of("wide.csv", wide(16_000)), sum(1, 0));
-    let run = folder.usage(&folder.file("wider.csv", wide(300_000)), &["--format", "json"]).code(0);
-    assert_eq!(Sum::of(&run), sum(0, 1));
-    let run = folder.usage(&folder.file("wider.csv", wide(300_000)), &[]).code(0);
+    let run = folder.usage(&folder.file("wider.csv", wide(300_000)), &[]).code(2);
     assert!(run.stderr.contains("more than 16384 cells"), "{}", run.stderr);
 }
 
@@ -305,7 +305,7 @@ fn numbers_that_read_differently_elsewhere_are_refused() {
         assert_eq!(folder.usage_of("a.csv", text), want, "{number}");
     }
     let doubled = "provider,model,input_tokens,input_tokens\nacme,small,5,1000000\n";
-    let run = folder.usage(&folder.file("a.csv", doubled), &[]).code(0);
+    let run = folder.usage(&folder.file("a.csv", doubled), &[]).code(2);
     assert!(run.stderr.contains("two columns are called \"input_tokens\""), "{}", run.stderr);
 }
 

@@ -455,7 +455,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Checks `u` and four digits. Surrogates come in pairs: a single one is no character.
+    /// Checks `u` and four digits. Surrogates come in pairs: a single one is not a character.
     fn check_code_unit(&self, at: usize, seen: &mut Seen) -> Result<(), JsonError> {
         const LONE: &str = "half of a surrogate pair is not a character";
         let unit = self.code_unit(at + 1)?;
@@ -498,7 +498,7 @@ impl<'a> Walk<'a> {
         Err(JsonError { what: "a byte that is not UTF-8", at: start + valid })
     }
 
-    /// A number as RFC 8259 writes it: `01`, `+1`, `1.`, `.5` and `1e` are none.
+    /// A number as RFC 8259 writes it: `01`, `+1`, `1.`, `.5` and `1e` are not numbers.
     fn number(&mut self) -> Result<(), JsonError> {
         const BROKEN: &str = "a number is broken";
         self.take(b'-');

@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn offsets_have_the_sign_of_their_hours_in_their_minutes() {
-        // -03:30 is St John's, +05:45 Kathmandu, -00:30 nowhere, but its sign stands before a zero.
+        // -03:30 is St John's, +05:45 Kathmandu, -00:30 nowhere, but its sign is that of a zero.
         for (name, seconds) in [
             ("-03:30", -12_600),
             ("+05:45", 20_700),

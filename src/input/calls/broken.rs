@@ -76,7 +76,7 @@ impl Brackets {
             b'"' if !matches!(last, b'{' | b'[' | b',' | b':') => return false,
             b'"' => self.in_text = true,
             b'{' | b'[' => {
-                // In an object every value has a name, and a line that begins a record is no part of the one before.
+                // In an object every value has a name, and a line that begins a record does not belong to the one before.
                 let in_object = self.awaited.last() == Some(&b'}');
                 let misplaced = in_object && last != b':' || new_line && matches!(last, b'}' | b']');
                 if misplaced || self.awaited.len() >= DEPTH {

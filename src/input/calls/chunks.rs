@@ -13,7 +13,7 @@ use crate::input::json::{CUT_OFF, Walk};
 /// How much a chunk holds where its records are short.
 const CHUNK: usize = 1 << 20;
 
-/// A record may be so long. What is longer is skipped and said.
+/// The longest record in bytes. What is longer is skipped and reported.
 pub const LONGEST: usize = 32 << 20;
 
 /// How the records of a chunk follow one another.
@@ -193,7 +193,7 @@ impl<R: Read> Chunks<R> {
         chunk.kind = Kind::Lines;
         let is_last = self.ended && self.rest.is_empty();
         if !is_last {
-            // Nobody asks for the line behind the end.
+            // The line behind the end is not needed.
             self.line += newlines(&chunk.bytes);
         }
         match std::mem::replace(&mut self.place, next) {
@@ -255,7 +255,7 @@ impl<R: Read> Chunks<R> {
     }
 }
 
-/// What follows the list of a long object is no record, and what it says about the records comes too late.
+/// What follows the list of a long object holds no records, and what it says about them comes too late.
 fn read_tail(chunk: &mut Chunk) {
     let what = match tail(&chunk.bytes) {
         Tail::Whole(_, false) => None,
@@ -290,8 +290,8 @@ fn cut_documents(bytes: &[u8]) -> Cut {
     }
 }
 
-/// Where the last document begins: at a `{` that begins a line and that is no value of a list or an object, which is as
-/// far as a look at few bytes can tell.
+/// Where the last document begins: at a `{` that begins a line and is not a value in a list or an object, as far as a
+/// look at few bytes can tell.
 fn last_begin(bytes: &[u8]) -> Option<usize> {
     let begins = |at: &usize| {
         let before = || bytes.get(..*at).unwrap_or_default().trim_ascii_end().last();
@@ -318,7 +318,7 @@ pub(super) enum Length {
     Unfinished,
 }
 
-/// How long the first document of a text is, with the rest of its last line. What is no document ends with its line, and
+/// How long the first document of a text is, with the rest of its last line. Anything else ends with its line, and
 /// so does one whose brackets are wrong.
 pub(super) fn first_document(text: &[u8]) -> Length {
     let Some(line) = memchr::memchr(b'\n', text).map(|at| at + 1) else { return Length::Unfinished };

@@ -558,7 +558,7 @@ fn buckets<'a>(object: &Object<'a>) -> Result<Vec<Object<'a>>, RecordError> {
     }
 }
 
-/// The rows of a bucket; what is none is a bad record and not left out.
+/// The rows of a bucket; anything that is not one is a bad record, not left out.
 fn rows_of<'a>(bucket: &Object<'a>) -> impl Iterator<Item = Result<Object<'a>, RecordError>> {
     let rows = bucket.get("results").into_iter().flat_map(Value::items);
     rows.map(|row| row.object().ok_or_else(|| RecordError::Form("a row of \"results\" is not an object".into())))
@@ -596,7 +596,7 @@ fn inside<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), Record
         out.push(failed(Dialect::OpenAiChat, error_text(object)));
         return Ok(());
     }
-    // An empty page is none the worse for it.
+    // An empty page is not an error.
     let is_empty = |name: &str| {
         object.get(name).is_some_and(|list| list.raw().first() == Some(&b'[') && list.items().next().is_none())
     };

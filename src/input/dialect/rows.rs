@@ -6,10 +6,10 @@
 
 use std::io::{self, Read};
 
-/// A row may be so long, as any record.
+/// The longest row in bytes, like any record.
 const LONGEST: usize = 32 << 20;
 
-/// A row may have so many cells, which is as many columns as a spreadsheet has.
+/// The most cells of a row: as many as a spreadsheet has columns.
 pub(super) const MOST_CELLS: usize = 16_384;
 
 /// How much is read at a time.
