@@ -88,6 +88,13 @@ impl Meter {
         n
     };
 
+    /// Tokens read from a cache, whatever they are of.
+    pub const CACHE_READS: &[Meter] = &[Meter::CacheRead, Meter::CacheReadAudio, Meter::CacheReadImage];
+
+    /// Tokens written to a cache, however long they stay.
+    pub const CACHE_WRITES: &[Meter] =
+        &[Meter::CacheWrite5m, Meter::CacheWrite1h, Meter::CacheWrite12h, Meter::CacheWriteAudio];
+
     /// Position in [`Meter::ALL`].
     #[must_use]
     pub const fn index(self) -> usize {
@@ -225,6 +232,11 @@ mod tests {
             assert_eq!(meter.index(), i);
             assert_eq!(meter.name().parse::<Meter>().unwrap(), *meter);
         }
+        let named = |start: &str| {
+            Meter::ALL.iter().filter(|m| m.is_tokens() && m.name().starts_with(start)).collect::<Vec<_>>()
+        };
+        assert_eq!(Meter::CACHE_READS.iter().collect::<Vec<_>>(), named("cache_read"));
+        assert_eq!(Meter::CACHE_WRITES.iter().collect::<Vec<_>>(), named("cache_write"));
         assert_eq!(Meter::TOKEN_METERS, Meter::ALL.iter().filter(|m| m.unit() == Unit::Tokens).count());
     }
 }

@@ -160,6 +160,16 @@ pub enum InputError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// An archive that is not read, or not to its end.
+    #[error("{path}: {what}\n  help: {help}")]
+    Archive {
+        /// The path, as the user named it, and the file inside of it.
+        path: String,
+        /// What is wrong with it.
+        what: String,
+        /// The next step.
+        help: String,
+    },
     /// The system refuses.
     #[error("{path}: cannot be read: {error}")]
     Reading {
