@@ -13,6 +13,7 @@
 //! Offsets count from the start of the heap. Heads and cards are `postcard`. [`pack`] runs in the build, the rest at run time.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use sha2::{Digest, Sha256};
 
@@ -75,7 +76,7 @@ fn encode<T: serde::Serialize>(value: &T) -> Vec<u8> {
 }
 
 /// A packed table, read in place: the one inside of the program, or one that was packed at run time.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Packed {
     bytes: Cow<'static, [u8]>,
     providers: usize,
@@ -84,6 +85,13 @@ pub struct Packed {
     /// Where the version ends, which begins at [`VERSION`]; the tables follow.
     tables: usize,
     heap: usize,
+}
+
+impl fmt::Debug for Packed {
+    /// Without its bytes, which are millions.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Packed").field("version", &self.version()).field("models", &self.models).finish_non_exhaustive()
+    }
 }
 
 impl Packed {
