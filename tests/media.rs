@@ -293,6 +293,8 @@ fn requests_are_billed_as_flags_are() {
         &lab.json(&["estimate", &heard, "-m", "lab/gemini-2.5-ears", "--output-tokens", "0"]).code(0).json()["rows"][0];
     let audio = row["lines"].as_array().unwrap().iter().find(|line| line["meter"] == "input_audio").unwrap();
     assert_eq!((&audio["quantity"], &audio["usd"]), (&json!("1920"), &json!("0.00192")));
+    let compared = lab.json(&["compare", &heard, "-m", "lab/gemini-2.5-ears", "--output-tokens", "0"]).code(0).json();
+    assert_eq!(compared["rows"][0]["lines"], row["lines"], "{compared}");
     let bound = |key: &str| row[key].as_str().unwrap().parse::<Decimal>().unwrap();
     let text = bound("total_usd") - Decimal::new(192, 5);
     assert_eq!(bound("high_usd") - text, Decimal::new(1152, 4)); // 3,600 × 32 at $1 a million
@@ -427,6 +429,33 @@ fn the_record_that_a_refusal_suggests_is_priced() {
         let ran = lab.ask(&["usage", "--at", "2026-11-22", "--format", "jsonl"]).input(record).run().code(0);
         assert_eq!(ran.json_lines()[0]["total_usd"], usd, "{record}");
     }
+}
+
+/// The bundled cards of a past day; each rate as `farebox prices show MODEL --at 2026-08-22` prints it.
+#[test]
+fn the_bundled_cards_bill_each_thing_as_they_say() {
+    let ask = |args: &[&str]| {
+        let ran =
+            farebox(args.iter().copied()).args(["--at", "2026-08-22", "--output-tokens", "0", "--format", "json"]);
+        ran.run().json()["rows"][0].clone()
+    };
+    for (model, flag, value, line, total) in [
+        // 1,920 tokens at $1 a million; 600 at $32; 60 s at $0.36 an hour; 765 tokens at $2.50.
+        ("google/gemini-2.5-flash", "--audio", "60s", ["input_audio", "1920", "0.00192"], "0.00192"),
+        ("openai/gpt-realtime", "--audio", "60s", ["input_audio", "600", "0.0192"], "0.0192"),
+        ("openai/whisper-1", "--audio", "60s", ["audio_seconds", "60", "0.006"], "0.006"),
+        ("openai/gpt-4o", "--image", "1024x1024:high", ["input", "765", "0.0019125"], "0.0019125"),
+    ] {
+        assert_bill(bill(&ask(&["estimate", flag, value, "-m", model])), &[line], total);
+    }
+    for model in ["openai/gpt-4o-audio-preview", "anthropic/claude-opus-4-8", "openai/gpt-4o"] {
+        let row = ask(&["estimate", "--audio", "60s", "-m", model]);
+        assert_eq!((&row["status"], &row["total_usd"]), (&json!("no-rate"), &Value::Null), "{row}");
+    }
+    // 500 images of high quality at $0.133, and 500 × 2 tokens at $5 a million.
+    let stated = ["--with", "quality=high", "--with", "size=1024x1024"];
+    let image = ["estimate", "--input-tokens", "2", "-m", "openai/gpt-image-1.5", "-n", "500"];
+    assert_eq!(ask(&[&image[..], &stated].concat())["total_usd"], "66.505");
 }
 
 #[test]
