@@ -2,7 +2,8 @@
 //!
 //! Nothing here is ever a float. Amounts are exact wherever the decimal expansion ends; where a division does not
 //! end (a price per 3 600 seconds, say) the amount is rounded half to even at [`ROUNDED_SCALE`] digits behind the
-//! point, once per line item, and a total is the sum of its line items, so that a receipt always re-adds.
+//! point, once per line item, and a total is the sum of its line items, so that a receipt always re-adds. Line items
+//! are rounded here and nowhere else; shares, ratios and converted amounts are rounded where they are made.
 
 use std::fmt;
 use std::iter::Sum;
@@ -61,7 +62,7 @@ impl Usd {
 
     /// Text for people: cents where cents say it all, otherwise the first four significant digits.
     ///
-    /// Machine forms use [`fmt::Display`], which never rounds.
+    /// Machine-readable formats use [`fmt::Display`], which never rounds.
     #[must_use]
     pub fn for_people(self) -> String {
         let digits = digits_for_people(self.0);

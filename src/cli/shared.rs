@@ -316,6 +316,11 @@ impl Setup {
 
     /// The card of a model asked for.
     pub fn find(&self, model: &str) -> Result<Found, Error> {
+        if model.trim().is_empty() {
+            return Err(Error::Usage(
+                "--model: the name is empty\n  help: give a model such as gpt-4o; a variable that is not set gives an empty name".into(),
+            ));
+        }
         Ok(self.table.find(model, self.at)?)
     }
 }

@@ -25,7 +25,7 @@ pub(in crate::cli) struct Refused {
 }
 
 impl Refused {
-    fn new(status: &'static str, reason: impl Into<String>) -> Self {
+    pub fn new(status: &'static str, reason: impl Into<String>) -> Self {
         Refused { status, reason: reason.into(), suggestions: Vec::new(), asked: None }
     }
 

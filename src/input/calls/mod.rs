@@ -1,7 +1,7 @@
 //! Sources of any dialect as a stream of records: opened, unpacked, cut into chunks of whole records, read, put in order.
 //!
 //! [`each`] does all of it in turn. Who reads on several threads takes the steps apart: [`open`](open::open) and
-//! [`Chunks`](chunks::Chunks) on one, [`read_chunk`] on many, [`Sequence`](sequence::Sequence) on one again, because
+//! [`Chunks`] on one, [`read_chunk`] on many, [`Sequence`] on one again, because
 //! running totals, streams and repeated lines only make sense in the order of the file.
 
 use crate::input::dialect::table::{looks_like_table, read_table};
