@@ -220,7 +220,11 @@ fn an_empty_folder_is_an_error_with_a_next_step() {
         #[cfg(unix)]
         run("dead").says("dead: nothing in this folder can be read");
     }
-    farebox(["count", "-m", "gpt-4o", "empty"]).dir(folder.0.path()).run().code(2).says("no file to count");
+    farebox(["count", "--tokenizer", "o200k_base", "empty"])
+        .dir(folder.0.path())
+        .run()
+        .code(2)
+        .says("no file to count");
 }
 
 #[test]
