@@ -14,7 +14,7 @@ use super::out::Out;
 use super::shared::{self, OutputFlags, PriceFlags, Setup, table_json, table_line};
 use super::span::SpanFlags;
 use super::usage::places::{Places, places};
-use super::usage::priced::{Pricing, Verdict, cost};
+use super::usage::priced::{Pricing, Refused as Unpriced, Verdict, cost};
 use super::usage::stream::{self, Plan, Settled, Take};
 use super::usage::view::zone_of;
 use super::usage::{Screen, column};
@@ -261,8 +261,13 @@ struct Run<'a> {
     summed: bool,
 }
 
-/// Which side has no price, its status and why.
-type Refused = (&'static str, &'static str, String);
+/// Which side has no price, and why.
+type Refused = (&'static str, Unpriced);
+
+/// What the other side is refused for.
+fn other(status: &'static str, reason: impl Into<String>) -> Refused {
+    (OTHER, Unpriced::new(status, reason))
+}
 
 /// What one `--switch` or `--model` asks for.
 struct Target {
@@ -298,12 +303,15 @@ impl Take for Run<'_> {
                 self.free += 1;
                 return;
             }
-            Item::Bad(error) => Err((PAST, error.status(), error.to_string())),
+            Item::Bad(error) => Err((PAST, Unpriced::new(error.status(), error.to_string()))),
             Item::Event(_) => return,
         };
-        if let Err((which, status, reason)) = result {
-            *self.refused.entry((status, which)).or_default() += 1;
-            settled.warn(line, || format!("{which}: {status}: {reason}"));
+        if let Err((which, mut refused)) = result {
+            *self.refused.entry((refused.status, which)).or_default() += 1;
+            settled.warn(line, || {
+                refused.explain(&mut self.lookup);
+                format!("{which}: {}: {}", refused.status, refused.reason)
+            });
         }
     }
 
@@ -373,10 +381,7 @@ impl<'a> Run<'a> {
         let at = outcome.at;
         let was = match outcome.verdict {
             Verdict::Priced(priced) => priced,
-            Verdict::Refused(mut refused) => {
-                refused.explain(&mut self.lookup);
-                return Err((PAST, refused.status, refused.reason));
-            }
+            Verdict::Refused(refused) => return Err((PAST, refused)),
             Verdict::Free(..) | Verdict::Charge(_) => {
                 self.free += 1;
                 return Ok(());
@@ -389,7 +394,7 @@ impl<'a> Run<'a> {
         let other = match self.target(model, past) {
             Some(target) => {
                 let found = self.lookup.find(None, &target.to, &entry.context, other_at);
-                found.map_err(|unknown| (OTHER, "unknown-model", unknown.to_string()))?
+                found.map_err(|unknown| other("unknown-model", unknown.to_string()))?
             }
             None => Arc::clone(&was.found),
         };
@@ -422,7 +427,7 @@ impl<'a> Run<'a> {
         }
         // A thread that panicked while it measured left the others as they were.
         let mut all = self.question.ratios.lock().unwrap_or_else(PoisonError::into_inner);
-        let ratio = all.between(from, to).map_err(|what| (OTHER, "no-rate", what))?;
+        let ratio = all.between(from, to).map_err(|what| other("no-rate", what))?;
         self.ratios.insert(pair, ratio);
         Ok(ratio)
     }
@@ -510,7 +515,7 @@ impl<'a> Run<'a> {
         let context = other.settle(&context);
         let priced = |usage| {
             let cost = cost(usage, entry.bucket.as_ref(), other, &context, other_at);
-            let (cost, range) = cost.map_err(|refusal| (OTHER, refusal.status(), refusal.to_string()))?;
+            let (cost, range) = cost.map_err(|refusal| self::other(refusal.status(), refusal.to_string()))?;
             let (low, high) = range.unwrap_or((cost.total, cost.total));
             Ok((low, cost.total, high))
         };
