@@ -641,14 +641,17 @@ impl Run<'_> {
         let hidden = if path.is_dir() { hidden_files(path, files.len(), MOST_HIDDEN) } else { 0 };
         let about = match hidden {
             0 => return if files.is_empty() && skipped.is_empty() { Err(no_files(path, "")) } else { Ok(files) },
-            1 => "1 file is hidden or ignored".to_owned(),
-            n if n < MOST_HIDDEN => format!("{n} files are hidden or ignored"),
-            _ => format!("at least {MOST_HIDDEN} files are hidden or ignored"),
+            1 => "1 hidden or ignored file".to_owned(),
+            n if n < MOST_HIDDEN => format!("{n} hidden or ignored files"),
+            _ => format!("at least {MOST_HIDDEN} hidden or ignored files"),
         };
         if files.is_empty() && skipped.is_empty() {
-            return Err(no_files(path, &format!(": {about}")));
+            return Err(no_files(path, &format!(" but {about}")));
         }
-        self.note(&path.display().to_string(), &[format!("{about}, as .gitignore says; name one to count it")]);
+        self.note(
+            &path.display().to_string(),
+            &[format!("{about} left out (names with a dot, .gitignore and the like); name one to count it")],
+        );
         Ok(files)
     }
 
