@@ -29,6 +29,7 @@ pub mod cli;
 pub mod context;
 pub mod conversation;
 pub mod error;
+mod files;
 pub mod input;
 #[cfg(test)]
 mod laws;

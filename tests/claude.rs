@@ -6,7 +6,6 @@ mod laws;
 
 use std::io::Read;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use farebox::tokenizer::claude::{Frame, message_tokens};
 use farebox::tokenizer::{Basis, StreamCounter, TokenCount, Tokenizer, load};
@@ -81,30 +80,6 @@ fn lookalikes_of_marks_are_ordinary_text() {
     for tokenizer in tokenizers() {
         assert!(tokenizer.count("\u{fdd0}the\u{fdd1}").tokens > 5);
         assert_eq!(tokenizer.count("\u{1}the\u{2}").tokens, tokenizer.count("the").tokens);
-    }
-}
-
-/// Time for one count: the best of three.
-fn time(tokenizer: &Arc<dyn Tokenizer>, text: &str) -> Duration {
-    let run = |_| {
-        let start = Instant::now();
-        assert!(tokenizer.count(text).tokens > 0);
-        start.elapsed()
-    };
-    (0..3).map(run).min().unwrap_or_default()
-}
-
-#[test]
-fn monotonous_text_takes_no_longer_than_prose() {
-    let prose = include_str!("../data/prompts/tutor.txt");
-    let long = |unit: &str| unit.repeat((1 << 17) / unit.len());
-    for tokenizer in tokenizers() {
-        // At most 2 times the time of prose was measured; here others run beside it, and quadratic would be 1000 times.
-        let limit = 10 * time(&tokenizer, &long(prose));
-        for unit in ["a", "A", " ", "\n", ".", "-", "字", "7", "\u{301}", "e\u{301}", "0123456789", " \n", "👍"] {
-            let took = time(&tokenizer, &long(unit));
-            assert!(took <= limit, "{} {unit:?}: {took:?}, limit {limit:?}", tokenizer.name());
-        }
     }
 }
 

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use support::{Ran, farebox};
 
-/// A run that is given up after two minutes, so that a program that hangs fails its test.
+/// A run that is given up after a while, so that a program that hangs fails its test.
 fn run<'a>(args: impl IntoIterator<Item = &'a str>) -> Ran {
     let args: Vec<String> = args.into_iter().map(str::to_owned).collect();
     let shown = args.join(" ");
     let (send, receive) = mpsc::channel();
     std::thread::spawn(move || send.send(farebox(args.iter().map(String::as_str)).run()));
-    receive.recv_timeout(Duration::from_secs(120)).unwrap_or_else(|_| panic!("does not end: farebox {shown}"))
+    receive.recv_timeout(Duration::from_secs(100)).unwrap_or_else(|_| panic!("does not end: farebox {shown}"))
 }
 
 /// A price of our own, so that no test here depends on the bundled ones.
@@ -218,4 +218,83 @@ fn a_pipe_that_the_shell_opened_is_read() {
     let binary = env!("CARGO_BIN_EXE_farebox");
     let output = std::process::Command::new("sh").args(["-c", shell, binary, &prices]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A `tokenizer.json` of bytes with these steps, as JSON.
+fn tokenizer_json(normalizer: &str, pre_tokenizer: &str) -> String {
+    // The letter that GPT-2's byte level writes for each byte: printable ones as they are, the rest from U+0100 on.
+    let printable = |byte: &u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
+    let mut letters: Vec<char> = (0..=255u8).filter(printable).map(char::from).collect();
+    letters.extend((0..256 - letters.len() as u32).filter_map(|n| char::from_u32(0x100 + n)));
+    let vocab: serde_json::Map<String, serde_json::Value> =
+        letters.iter().enumerate().map(|(id, letter)| (letter.to_string(), id.into())).collect();
+    format!(
+        r#"{{"version": "1.0", "normalizer": {normalizer}, "pre_tokenizer": {pre_tokenizer},
+            "model": {{"type": "BPE", "vocab": {}, "merges": []}}}}"#,
+        serde_json::to_string(&vocab).unwrap()
+    )
+}
+
+const BYTES: &str = r#"{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false}"#;
+
+#[test]
+fn a_tokenizer_json_from_a_stranger_ends_in_a_count_or_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let count = |file: &str, text: &str| run(["count", "--tokenizer", file, "--text", text, "--format", "json"]);
+    let plain = written(folder.path(), "plain.json", &tokenizer_json("null", BYTES));
+    assert_eq!(count(&plain, "hello").code(0).json()["rows"][0]["tokens"], 5);
+
+    // A table of replacements that says that it has 4 GiB, which the crate believes.
+    let charsmap = r#"{"type": "Precompiled", "precompiled_charsmap": "/////2FiYw=="}"#;
+    let file = written(folder.path(), "charsmap.json", &tokenizer_json(charsmap, BYTES));
+    count(&file, "a").code(2).says("precompiled_charsmap is damaged").says("charsmap.json").says("help: ");
+
+    let split = |regex: &str| {
+        format!(
+            r#"{{"type": "Sequence", "pretokenizers": [{{"type": "Split", "pattern": {{"Regex": "{regex}"}},
+                "behavior": "Isolated", "invert": false}}, {BYTES}]}}"#
+        )
+    };
+    let file = written(folder.path(), "regex.json", &tokenizer_json("null", &split("(a+)+(?!b)$")));
+    count(&file, &"a".repeat(5_000)).code(2).says("regex \"(a+)+(?!b)$\" does not get through").says("help: ");
+    let file = written(folder.path(), "program.json", &tokenizer_json("null", &split("(?:\\\\w{1,500}){1,500}")));
+    count(&file, "a").code(2).says("help: ");
+
+    let double = r#"{"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}"#;
+    let bomb = format!(r#"{{"type": "Sequence", "normalizers": [{}]}}"#, [double; 60].join(", "));
+    let file = written(folder.path(), "bomb.json", &tokenizer_json(&bomb, BYTES));
+    assert_eq!(count(&file, "aaaa").code(0).json()["rows"][0]["basis"], "estimated");
+    assert_eq!(count(&file, "bbbb").code(0).json()["rows"][0]["basis"], "exact");
+}
+
+#[test]
+fn a_vocabulary_of_an_absurd_size_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("data");
+    let add = |file: &str, form: &[&str]| {
+        let args = ["tokenizers", "add", file, "--name", "mine"];
+        farebox(args).args(form.iter().copied()).env("FAREBOX_DATA_DIR", &store).run()
+    };
+    let huge = sparse(folder.path(), "tokenizer.json", 1 << 40);
+    run(["count", "--tokenizer", &huge, "--text", "a"]).code(2).says("larger than 128 MiB").says("help: ");
+    add(&huge, &[]).code(2).says("larger than 128 MiB").says("help: ");
+    let bytes = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    // A GGUF with 2^64 - 1 pairs, and one whose first key has 2^63 bytes.
+    let head = |pairs: u64| [&b"GGUF"[..], &3_u32.to_le_bytes(), &[0; 8], &pairs.to_le_bytes()].concat();
+    add(&bytes("pairs.gguf", &head(u64::MAX)), &[]).code(2).says("help: ");
+    let key = [head(1), (1_u64 << 63).to_le_bytes().to_vec()].concat();
+    add(&bytes("key.gguf", &key), &[]).code(2).says("help: ");
+    // A SentencePiece model whose first piece has 2^63 bytes.
+    let piece = [&[0x0a][..], &[0xff; 9], &[0x7f, b'a']].concat();
+    add(&bytes("piece.model", &piece), &[]).code(2);
+    // A token for each length up to 3,000: working their merges out would take minutes.
+    let lines = (0..=255_u8).map(|byte| vec![byte]).chain((2..3_000).map(|length| vec![b'a'; length]));
+    let base64 = |token: &[u8]| base64::Engine::encode(&base64::prelude::BASE64_STANDARD, token);
+    let ladder: String = lines.enumerate().map(|(rank, token)| format!("{} {rank}\n", base64(&token))).collect();
+    let ladder = written(folder.path(), "ladder.tiktoken", &ladder);
+    add(&ladder, &["--like", "cl100k_base"]).code(2).says("the longest has 2999 bytes");
 }

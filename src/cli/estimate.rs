@@ -83,6 +83,9 @@ pub(crate) struct WorkFlags {
     /// What else the request states, such as service_tier=flex or inference_geo=us; repeatable
     #[arg(long = "with", value_name = "KEY=VALUE", value_parser = stated)]
     pub stated: Vec<(Dimension, String)>,
+    /// How many answers a request asks for, where it says so.
+    #[arg(skip)]
+    pub answers: Option<u64>,
 }
 
 fn stated(text: &str) -> Result<(Dimension, String), String> {
@@ -274,7 +277,8 @@ pub(crate) fn price_capped(
         input: span(tokens.count),
         attached: tokens.attached.clone(),
         cache_read: flags.cached_tokens,
-        output,
+        output: output.times(flags.answers.unwrap_or(1)),
+        answers: flags.answers.unwrap_or(1),
         requests: flags.requests,
         context: flags.context_for(found),
     };

@@ -11,9 +11,11 @@ use crate::calculator::Refusal;
 use crate::calculator::attached::Attached;
 use crate::calculator::estimate::Span;
 use crate::calculator::limits::grouped;
+use crate::context::{Context, Dimension};
 use crate::conversation::Conversation;
 use crate::error::Error;
 use crate::pricing::Found;
+use crate::pricing::lookup::Lookup;
 use crate::tokenizer::chat::Framing;
 
 /// What became of the requests.
@@ -48,8 +50,16 @@ pub(crate) fn price_requests(
     let mut requests = Requests::default();
     for input in inputs {
         let source = input.name.clone();
-        let tally = Tally::default();
-        let mut file = File { rows: Vec::new(), source: source.clone(), flags, setup, quiet, tally, notes: Vec::new() };
+        let mut file = File {
+            rows: Vec::new(),
+            source: source.clone(),
+            flags,
+            setup,
+            quiet,
+            tally: Tally::default(),
+            notes: Vec::new(),
+            lookup: Lookup::new(&setup.table),
+        };
         for found in models {
             file.row(found)?;
         }
@@ -80,6 +90,8 @@ struct File<'f> {
     tally: Tally,
     /// What was said already.
     notes: Vec<String>,
+    /// What the ids of the requests mean: most name the same few.
+    lookup: Lookup<'f>,
 }
 
 /// A model and the sum of its requests.
@@ -105,14 +117,16 @@ impl File<'_> {
         let rows = if by_own_name {
             let model = request.model.as_deref();
             let model = model.ok_or("the request names no model\n  help: give one, such as --model gpt-4o")?;
-            let found = self.setup.find(model).map_err(|error| error.to_string())?;
+            let found = self.lookup.find(None, model, &Context::default(), self.setup.at);
+            let found = found.map_err(|error| error.to_string())?;
             let at = self.row(&found).map_err(|error| error.to_string())?;
             at..at + 1
         } else {
             0..self.rows.len()
         };
         self.tally.add(request);
-        let flags = WorkFlags { batch: self.flags.batch || request.is_batch, ..self.flags.clone() };
+        let batch = self.flags.batch || request.is_batch;
+        let flags = WorkFlags { batch, answers: request.answers, ..self.flags.clone() };
         let setup = self.setup;
         let rows = self.rows.get_mut(rows).unwrap_or_default();
         // Counted for every model before it is priced for any: rows next to each other are for the same requests.
@@ -137,6 +151,7 @@ impl File<'_> {
                     self.notes.push(note);
                 }
             }
+            let flags = with_stated(&flags, request, &row.found, by_own_name);
             let priced = price_capped(&row.found, Some(&self.source), &tokens, &flags, request.max_output, setup);
             row.sum = Some(match row.sum.take() {
                 None => Priced { of_requests: Some(1), ..priced },
@@ -149,6 +164,26 @@ impl File<'_> {
 
 /// How many pieces of work a sum keeps apart: enough to say exactly why one model costs more than another.
 const MOST_PARTS: u64 = 1_000;
+
+/// The flags with what a request states itself, which what the user says of all of them goes before.
+///
+/// A queue of one provider means nothing to another: on a model that the request does not name it counts where that model
+/// has rates for it, and nowhere in a batch.
+fn with_stated(flags: &WorkFlags, request: &Conversation, found: &Found, by_own_name: bool) -> WorkFlags {
+    let has_rates = |dimension: Dimension, value: &str| {
+        let variants = found.model.rate_cards.iter().flat_map(|card| &card.variants);
+        variants.flat_map(|variant| &variant.when).any(|(d, v)| *d == dimension && v == value)
+    };
+    let counts = |dimension: Dimension, value: &str| match dimension {
+        Dimension::ServiceTier => !flags.batch && (by_own_name || has_rates(dimension, value)),
+        _ => true,
+    };
+    let is_new = |dimension: Dimension| flags.stated.iter().all(|(given, _)| *given != dimension);
+    let own = request.stated.iter().filter(|(dimension, value)| is_new(*dimension) && counts(*dimension, value));
+    let own = own.map(|(dimension, value)| (dimension, value.to_owned()));
+    let stated = flags.stated.iter().cloned().chain(own).collect();
+    WorkFlags { stated, ..flags.clone() }
+}
 
 /// Two pieces of work together; a refusal of one is the refusal of both.
 pub(crate) fn plus(mut sum: Priced, next: Priced) -> Priced {

@@ -1,7 +1,7 @@
 //! The command line: the only place that meets the terminal, the environment, the clock and standard output.
 //!
 //! Each subcommand is one file: its arguments, and a `run` that turns them into a [`Report`](crate::report::Report).
-//! A new command is a new file and one line in [`commands`]. What several commands share is in [`shared`].
+//! A new command is a new file and one line in `commands`. What several commands share is in `shared`.
 
 pub mod out;
 

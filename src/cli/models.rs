@@ -20,7 +20,7 @@ pub(crate) struct Args {
     /// Only this provider
     #[arg(long, short = 'p', value_name = "PROVIDER")]
     provider: Option<String>,
-    /// Also models that do not answer any more
+    /// Also models that no longer answer
     #[arg(long)]
     retired: bool,
     #[command(flatten)]

@@ -350,9 +350,10 @@ impl OutputFlags {
     }
 }
 
-/// Dollars in another currency, exact.
+/// Dollars in another currency, rounded once to [`CONVERTED_SCALE`](crate::money::CONVERTED_SCALE) digits behind the point;
+/// `None` where even so the amount has more digits than a decimal holds.
 pub(crate) fn converted(usd: Usd, rate: &ExchangeRate) -> Option<Decimal> {
-    crate::money::amount(usd.amount(), rate.per_usd.0, 1).map(|amount| amount.amount().normalize())
+    crate::money::converted(usd, rate.per_usd.0)
 }
 
 /// Dollars that people see as an amount in another currency: `0.06622 EUR`.

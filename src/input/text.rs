@@ -8,6 +8,8 @@ use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 
+use crate::files;
+
 /// How much is read at a time.
 pub const BLOCK: usize = 1 << 18;
 
@@ -158,6 +160,16 @@ pub enum InputError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// An archive that is not read, or not to its end.
+    #[error("{path}: {what}\n  help: {help}")]
+    Archive {
+        /// The path, as the user named it, and the file inside of it.
+        path: String,
+        /// What is wrong with it.
+        what: String,
+        /// The next step.
+        help: String,
+    },
     /// The system refuses.
     #[error("{path}: cannot be read: {error}")]
     Reading {
@@ -252,7 +264,7 @@ pub fn read_bytes(path: &Path) -> Result<Vec<u8>, InputError> {
 
 /// The same with another limit, for what may be larger or has to be smaller.
 pub(crate) fn read_named(path: &Path, limit: u64) -> Result<Vec<u8>, InputError> {
-    if is_inherited_pipe(path) { read_up_to(path, limit) } else { read_regular(path, limit) }
+    if files::is_inherited_pipe(path) { read_up_to(path, limit) } else { read_regular(path, limit) }
 }
 
 /// All bytes of a file that another file names, such as a prompt of a workload: regular files only, of at most `limit`
@@ -261,57 +273,19 @@ pub(crate) fn read_named(path: &Path, limit: u64) -> Result<Vec<u8>, InputError>
 /// # Errors
 /// [`InputError`] where there is no such file, it is not a file or too large, or the system refuses.
 pub fn read_regular(path: &Path, limit: u64) -> Result<Vec<u8>, InputError> {
-    check_regular(path)?;
-    read_up_to(path, limit)
+    match files::not_a_file(path) {
+        Some(kind) => Err(InputError::NotAFile { path: path.display().to_string(), kind }),
+        None => read_up_to(path, limit),
+    }
 }
 
 fn read_up_to(path: &Path, limit: u64) -> Result<Vec<u8>, InputError> {
-    let mut bytes = Vec::new();
     let shown = || path.display().to_string();
-    // One byte more tells a file of just that size from a larger one; its stated size may be wrong, as below /proc.
-    let read = open_file(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes);
-    read.map_err(|error| InputError::reading(&shown(), error))?;
-    if bytes.len() as u64 > limit { Err(InputError::TooLarge { path: shown(), limit }) } else { Ok(bytes) }
-}
-
-/// Refuses what is there and is neither a file nor a folder, before it is opened: opening a pipe waits for its writer.
-fn check_regular(path: &Path) -> Result<(), InputError> {
-    match std::fs::metadata(path) {
-        Ok(about) if !about.is_file() && !about.is_dir() => {
-            Err(InputError::NotAFile { path: path.display().to_string(), kind: kind_of(about.file_type()) })
-        }
-        // Whatever else is wrong, opening it says.
-        _ => Ok(()),
+    match files::read_up_to(open_file(path)?, limit) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(InputError::TooLarge { path: shown(), limit }),
+        Err(error) => Err(InputError::reading(&shown(), error)),
     }
-}
-
-#[cfg(unix)]
-fn kind_of(file_type: std::fs::FileType) -> &'static str {
-    use std::os::unix::fs::FileTypeExt;
-    match file_type {
-        kind if kind.is_fifo() => "a named pipe",
-        kind if kind.is_socket() => "a socket",
-        _ => "a device",
-    }
-}
-
-#[cfg(not(unix))]
-fn kind_of(_: std::fs::FileType) -> &'static str {
-    "a device"
-}
-
-/// Whether a path is a pipe that this process was started with, which has or had a writer.
-#[cfg(unix)]
-fn is_inherited_pipe(path: &Path) -> bool {
-    use std::os::unix::fs::FileTypeExt;
-    let inherited = path == Path::new("/dev/stdin")
-        || ["/dev/fd", "/proc/self/fd"].iter().any(|folder| path.parent() == Some(Path::new(folder)));
-    inherited && std::fs::metadata(path).is_ok_and(|about| about.file_type().is_fifo())
-}
-
-#[cfg(not(unix))]
-fn is_inherited_pipe(_: &Path) -> bool {
-    false
 }
 
 /// Reads a source to its end and hands it over in blocks of valid text, in order.

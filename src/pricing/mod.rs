@@ -4,7 +4,7 @@
 //! turning usage into money is [`crate::calculator`]. Begin with [`PriceTable`].
 //!
 //! The bundled table is packed by the build and read in place ([`packed`]); overlays are read from files at run time
-//! by the same code ([`yaml`], then [`compile`]).
+//! by the same code ([`yaml`], then [`mod@compile`]).
 
 pub mod card;
 pub mod compile;

@@ -1,7 +1,7 @@
 //! Reads price files: YAML text in, [`RawFile`] out, every value with its place for the errors of a later step.
 //!
 //! What a field means is in `pricing/README.md`. Nothing here decides whether the values make sense together; that is
-//! [`super::compile`]. The types are also where `pricing/schema.json` comes from.
+//! [`super::compile()`]. The types are also where `pricing/schema.json` comes from.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -721,7 +721,10 @@ fn explain_own(message: &str) -> (&'static str, String, Option<String>) {
     } else if ends_with(DecimalTextError::Negative) {
         let help = "a discount is a lower price or a factor below one, never a negative rate";
         ("negative-price", Some(help.into()))
-    } else if ends_with(DecimalTextError::NotDecimal) || ends_with(DecimalTextError::TooLong) {
+    } else if ends_with(DecimalTextError::NotDecimal) {
+        let help = "write US dollars as digits with a point, such as \"2.50\", whatever the locale";
+        ("bad-price", Some(help.into()))
+    } else if ends_with(DecimalTextError::TooLong) {
         ("bad-price", None)
     } else {
         ("invalid-yaml", None)

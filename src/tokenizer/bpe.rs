@@ -1,8 +1,8 @@
 //! Counts with byte-pair encoding: of all neighbouring tokens that together are a token, the pair of the lowest rank
 //! is joined, the leftmost first, until no pair is left.
 //!
-//! [`ByteLevel`] is a [`Tokenizer`] that normalises a text, splits it ([`pretokenize`](super::pretokenize)) and merges
-//! the bytes of every piece, which [`fast`](super::fast) does for all vocabularies that it can lay out. Only counts come
+//! [`ByteLevel`] is a [`Tokenizer`] that normalises a text, splits it ([`pretokenize`]) and merges
+//! the bytes of every piece, which [`fast`] does for all vocabularies that it can lay out. Only counts come
 //! out: no ids are kept anywhere.
 //!
 //! Joining by the rank of the *joined* token is what tiktoken does. A list of merges, as Hugging Face has it, gives the
@@ -12,8 +12,8 @@
 use std::sync::{Arc, OnceLock};
 
 use aho_corasick::AhoCorasick;
-use unicode_normalization_alignments::char::canonical_combining_class;
-use unicode_normalization_alignments::{IsNormalized, UnicodeNormalization, is_nfc_quick, is_nfkc_quick};
+use unicode_normalization as current;
+use unicode_normalization_alignments as unicode_9;
 
 use std::borrow::Cow;
 
@@ -25,15 +25,14 @@ use super::symbols::{around_symbols, find_symbols};
 use super::vocab::{Tokens, Vocabulary, frames};
 use super::{TokenCount, Tokenizer, fast, prepared};
 
-/// What is done to a text before it is split, by the Unicode data that `tokenizers` composes with: it is of version 9, and
-/// leaves newer marks where they stand.
+/// What is done to a text before it is split, each by the Unicode data of what the vocabulary was published with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Normal {
     /// Nothing.
     AsIs,
-    /// Unicode's canonical composition.
+    /// Unicode's canonical composition, of version 9: the data of the crate `tokenizers`, which leaves newer marks as they are.
     Nfc,
-    /// Unicode's compatibility composition.
+    /// Unicode's compatibility composition, of the newest version: what JavaScript's `normalize('NFKC')` does.
     Nfkc,
 }
 
@@ -71,8 +70,17 @@ impl Normal {
     fn put_short(self, text: &str, to: &mut String) {
         match self {
             Normal::AsIs => to.push_str(text),
-            Normal::Nfc => to.extend(text.nfc().map(|(c, _)| c)),
-            Normal::Nfkc => to.extend(text.nfkc().map(|(c, _)| c)),
+            Normal::Nfc => to.extend(unicode_9::UnicodeNormalization::nfc(text).map(|(c, _)| c)),
+            Normal::Nfkc => to.extend(current::UnicodeNormalization::nfkc(text)),
+        }
+    }
+
+    /// Whether a character is one that others may be put in front of.
+    fn is_mark(self, c: char) -> bool {
+        match self {
+            Normal::AsIs => false,
+            Normal::Nfc => unicode_9::char::canonical_combining_class(c) != 0,
+            Normal::Nfkc => current::char::canonical_combining_class(c) != 0,
         }
     }
 
@@ -84,9 +92,9 @@ impl Normal {
             let length = rest.len() - rest.trim_start_matches(mark).len();
             let after = rest[length..].chars().next();
             if length > 2 * REPEATED * mark.len_utf8()
-                && canonical_combining_class(mark) != 0
+                && self.is_mark(mark)
                 && before.is_none_or(|before: char| before.is_ascii())
-                && after.is_none_or(|after| canonical_combining_class(after) == 0)
+                && after.is_none_or(|after| !self.is_mark(after))
                 && self.stays(mark)
             {
                 let start = text.len() - rest.len();
@@ -108,8 +116,8 @@ impl Normal {
         // Of a text that is not, the beginning mostly says so.
         let quick = |chars: usize| match self {
             Normal::AsIs => true,
-            Normal::Nfc => is_nfc_quick(text.chars().take(chars)) == IsNormalized::Yes,
-            Normal::Nfkc => is_nfkc_quick(text.chars().take(chars)) == IsNormalized::Yes,
+            Normal::Nfc => unicode_9::is_nfc_quick(text.chars().take(chars)) == unicode_9::IsNormalized::Yes,
+            Normal::Nfkc => current::is_nfkc_quick(text.chars().take(chars)) == current::IsNormalized::Yes,
         };
         text.chars().all(is_normal) || quick(32) && quick(usize::MAX)
     }
@@ -561,7 +569,8 @@ mod tests {
         ) {
             let run = of.repeat(times);
             let text = format!("{text}{marks}{run}{marks}e{run}{}{run}{text}", &marks[..1]);
-            let whole = [text.nfc().map(|(c, _)| c).collect::<String>(), text.nfkc().map(|(c, _)| c).collect()];
+            let old = unicode_9::UnicodeNormalization::nfc(text.as_str()).map(|(c, _)| c).collect::<String>();
+            let whole = [old, current::UnicodeNormalization::nfkc(text.as_str()).collect()];
             prop_assert_eq!(&*Normal::Nfc.apply(&text), &*whole[0]);
             prop_assert_eq!(&*Normal::Nfkc.apply(&text), &*whole[1]);
             prop_assert_eq!(&*Normal::AsIs.apply(&text), &*text);
@@ -571,9 +580,41 @@ mod tests {
     #[test]
     fn characters_that_are_passed_over_are_normal_in_both_forms() {
         for c in ('\0'..=char::MAX).filter(|c| is_normal(*c)) {
-            assert_eq!(is_nfc_quick(std::iter::once(c)), IsNormalized::Yes, "{c:?}");
-            assert_eq!(is_nfkc_quick(std::iter::once(c)), IsNormalized::Yes, "{c:?}");
+            assert_eq!(unicode_9::is_nfc_quick(std::iter::once(c)), unicode_9::IsNormalized::Yes, "{c:?}");
+            assert_eq!(current::is_nfkc_quick(std::iter::once(c)), current::IsNormalized::Yes, "{c:?}");
         }
+    }
+
+    /// Anthropic's package for Claude 1 and 2 calls JavaScript's `normalize('NFKC')`.
+    #[test]
+    #[cfg(feature = "open-models")]
+    fn characters_added_since_unicode_9_are_normalised_for_claude_legacy() {
+        // UnicodeData.txt: the era name Reiwa (12.1), RAISED MR SIGN (13), SEGMENTED DIGIT SEVEN (13), MODIFIER LETTER CAPITAL C
+        // (14), MODIFIER LETTER CYRILLIC SMALL A (15), and what each decomposes to.
+        let known = [
+            ('\u{32ff}', "\u{4ee4}\u{548c}"),
+            ('\u{1f16c}', "MR"),
+            ('\u{1fbf7}', "7"),
+            ('\u{a7f2}', "C"),
+            ('\u{1e030}', "\u{430}"),
+        ];
+        for (c, want) in known {
+            assert_eq!(Normal::Nfkc.apply(&c.to_string()), want, "{c:?}");
+            assert_eq!(CLAUDE_LEGACY.count(&format!("x {c}")), CLAUDE_LEGACY.count(&format!("x {want}")), "{c:?}");
+        }
+        assert_eq!(CLAUDE_LEGACY.count("\u{32ff}"), CLAUDE_LEGACY.count("\u{4ee4}\u{548c}"));
+        let mut newer = 0;
+        for c in ('\0'..=char::MAX).filter(|c| *c != '\u{32ff}') {
+            let old: String = unicode_9::UnicodeNormalization::nfkc(c.to_string().as_str()).map(|(c, _)| c).collect();
+            let new: String = current::UnicodeNormalization::nfkc(c.to_string().as_str()).collect();
+            if old != new {
+                newer += 1;
+                assert_eq!(Normal::Nfkc.apply(&c.to_string()), new, "{c:?}");
+                assert_eq!(CLAUDE_LEGACY.count(&c.to_string()), CLAUDE_LEGACY.count(&new), "{c:?}");
+            }
+        }
+        // UnicodeData.txt gained 188 and more compatibility decompositions from version 10 to 17.
+        assert!(newer >= 188, "{newer}");
     }
 
     /// [`slow`], made once for each encoding.

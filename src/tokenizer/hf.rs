@@ -13,15 +13,30 @@
 
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
-use tokenizers::Tokenizer as Engine;
+use tokenizers::{DecoderWrapper, ModelWrapper, PostProcessorWrapper, TokenizerImpl};
 
+use super::bounded::{Normalization, Splits, check_charsmap, encoded};
 use super::cut::{self, Cuts, FORCED_MARGIN, floor_char_boundary, is_border};
 use super::estimate::Estimator;
 use super::{TokenCount, Tokenizer, TokenizerError};
+use crate::files;
 
 /// Whitespace characters in a row that the crate's regexes get through: they stop at a million without an error.
 const SPACE_RUN: usize = 500_000;
+
+/// The largest `tokenizer.json` that is read: 128 MiB. The largest that was published has 65 MB.
+pub(super) const LARGEST: u64 = 128 << 20;
+
+/// Characters of a word up to which WordPiece may look for its pieces, in the square of them; published files say 100.
+const LONGEST_WORD: u64 = 1_000;
+
+/// Bytes of the longest piece of a unigram model, each of which is looked for at every place; published ones have some dozens.
+const LONGEST_PIECE: usize = 1 << 10;
+
+type Engine = TokenizerImpl<ModelWrapper, Normalization, Splits, PostProcessorWrapper, DecoderWrapper>;
 
 /// A tokenizer read from a Hugging Face `tokenizer.json`.
 pub struct HuggingFace {
@@ -36,8 +51,8 @@ impl HuggingFace {
     /// # Errors
     /// [`TokenizerError::Unreadable`] and [`TokenizerError::Broken`], which name the file and what is wrong with it.
     pub fn open(path: &Path) -> Result<Self, TokenizerError> {
-        let bytes =
-            std::fs::read(path).map_err(|reason| TokenizerError::Unreadable { path: path.to_owned(), reason })?;
+        let bytes = files::read_whole(path, LARGEST)
+            .map_err(|reason| TokenizerError::Unreadable { path: path.to_owned(), reason })?;
         HuggingFace::parse(&path.display().to_string(), &bytes)
             .map_err(|reason| TokenizerError::Broken { path: path.to_owned(), reason })
     }
@@ -54,7 +69,7 @@ impl HuggingFace {
         refuse_what_panics(&file)?;
         let cuts = cuts(&file);
         let engine: Engine = serde_json::from_value(file).map_err(|e| e.to_string())?;
-        engine.encode_fast(PROBE, false).map_err(|e| format!("it cannot encode every text: {e}"))?;
+        encoded(|| engine.encode_fast(PROBE, false)).map_err(|e| format!("it cannot encode every text: {e}"))?;
         Ok(HuggingFace { name: name.to_owned(), engine, cuts })
     }
 
@@ -65,7 +80,7 @@ impl HuggingFace {
             count += self.count_part(tail);
             return count.widened(FORCED_MARGIN);
         }
-        match self.engine.encode_fast(text, false) {
+        match encoded(|| self.engine.encode_fast(text, false)) {
             Ok(encoding) => TokenCount::exact(encoding.len() as u64),
             Err(_) => Estimator::of("unknown").count(text),
         }
@@ -109,11 +124,10 @@ fn keep_to_the_text(file: &mut Value) {
     }
 }
 
-/// Refuses the values that the crate 0.23 trusts and panics over; found by damaging files at random.
+/// Refuses the values that the crate 0.23 trusts, and panics or takes without an end over; found by damaging files at random.
 fn refuse_what_panics(file: &Value) -> Result<(), String> {
-    if steps(&file["pre_tokenizer"], "pretokenizers").iter().any(|step| step["length"] == 0) {
-        return Err("its pre_tokenizer cuts the text into pieces of length 0".to_owned());
-    }
+    check_charsmaps(&file["normalizer"])?;
+    check_model(&file["model"])?;
     let Some(prefix) = file["model"]["continuing_subword_prefix"].as_str().filter(|prefix| !prefix.is_empty()) else {
         return Ok(());
     };
@@ -128,8 +142,33 @@ fn refuse_what_panics(file: &Value) -> Result<(), String> {
     }
 }
 
+/// Looks at the tables of replacements in a normaliser, however deep in it they are.
+fn check_charsmaps(normalizer: &Value) -> Result<(), String> {
+    let inner: Vec<&Value> = match normalizer {
+        Value::Array(list) => list.iter().collect(),
+        Value::Object(map) => map.values().collect(),
+        _ => return Ok(()),
+    };
+    if let Some(text) = normalizer["precompiled_charsmap"].as_str() {
+        let bytes = BASE64_STANDARD.decode(text).map_err(|_| "its precompiled_charsmap is not base64".to_owned())?;
+        check_charsmap(&bytes)?;
+    }
+    inner.into_iter().try_for_each(check_charsmaps)
+}
+
+fn check_model(model: &Value) -> Result<(), String> {
+    if let Some(longest) = model["max_input_chars_per_word"].as_u64().filter(|longest| *longest > LONGEST_WORD) {
+        return Err(format!("its model takes words of {longest} characters, and farebox at most {LONGEST_WORD}"));
+    }
+    let pieces = model["vocab"].as_array().into_iter().flatten();
+    match pieces.filter_map(|piece| piece[0].as_str()).find(|piece| piece.len() > LONGEST_PIECE) {
+        Some(piece) => Err(format!("one of its pieces has {} bytes, and farebox takes {LONGEST_PIECE}", piece.len())),
+        None => Ok(()),
+    }
+}
+
 /// Regexes for which the proof in [`cut`] holds word for word: no alternative matches a text across a border.
-const KNOWN_SPLITS: &[&str] = &[
+pub(super) const KNOWN_SPLITS: &[&str] = &[
     // cl100k_base as in Llama 3; with single digits: Qwen 2
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
@@ -223,7 +262,7 @@ fn steps<'a>(step: &'a Value, list: &str) -> Vec<&'a Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tokenizer::from_file;
+    use crate::tokenizer::{Basis, from_file};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -291,6 +330,45 @@ mod tests {
         assert_eq!(cuts(&file), Cuts::Spaces);
         file["model"]["vocab"]["e\u{2581}"] = json!(301);
         assert_eq!(cuts(&file), Cuts::Nowhere);
+    }
+
+    #[test]
+    fn replacements_that_make_a_text_huge_end_in_an_estimate() {
+        let mut file = byte_level();
+        let replace = |from: &str, to: &str| json!({"type": "Replace", "pattern": {"String": from}, "content": to});
+        let sequence = |steps: Vec<Value>| json!({"type": "Sequence", "normalizers": steps});
+        file["normalizer"] = sequence(vec![replace("z", "zz"); 3]);
+        assert_eq!(parse(&file).unwrap().count("z"), TokenCount::exact(8));
+        // Twice as long with each step: 2^40 in the end; and two million times as long at once.
+        for steps in [vec![replace("z", "zz"); 40], vec![replace("z", &"y".repeat(2_000_000)); 2]] {
+            // However deep it is, and with or without the names of the steps.
+            file["normalizer"] = sequence(vec![sequence(steps.clone()), json!({"normalizers": steps})]);
+            assert_eq!(parse(&file).unwrap().count("zzzz").basis, Basis::Estimated);
+            assert_eq!(parse(&file).unwrap().count("the"), TokenCount::exact(1));
+        }
+        file["normalizer"] = sequence(vec![replace("z", "y"); 101]);
+        assert!(parse(&file).err().unwrap().contains("more than 100 steps"));
+        file["normalizer"] = Value::Null;
+        file["pre_tokenizer"] = json!({"type": "Sequence", "pretokenizers": vec![file["pre_tokenizer"].clone(); 4]});
+        assert!(parse(&file).err().unwrap().contains("more than 3 times"));
+    }
+
+    #[test]
+    fn what_the_crate_would_take_forever_over_is_refused() {
+        let mut file = byte_level();
+        file["normalizer"] = json!({"type": "Sequence", "normalizers": [{"precompiled_charsmap": "/////wAA"}]});
+        assert!(parse(&file).err().unwrap().contains("precompiled_charsmap is damaged"));
+        file["normalizer"] = json!({"type": "Replace", "pattern": {"Regex": "(a+)+(?!b)$"}, "content": ""});
+        assert!(parse(&file).err().unwrap().contains("(a+)+(?!b)$"));
+        file["normalizer"] = Value::Null;
+        file["pre_tokenizer"] = json!({"type": "FixedLength", "length": 0});
+        assert!(parse(&file).err().unwrap().contains("length 0"));
+        file["pre_tokenizer"] = Value::Null;
+        file["model"] = json!({"type": "WordPiece", "unk_token": "a", "continuing_subword_prefix": "##",
+                               "max_input_chars_per_word": 1_000_000_000_u64, "vocab": {"a": 0}});
+        assert!(parse(&file).err().unwrap().contains("words of 1000000000 characters"));
+        file["model"] = json!({"type": "Unigram", "unk_id": 0, "vocab": [["a", 0.0], ["a".repeat(2_000), -1.0]]});
+        assert!(parse(&file).err().unwrap().contains("2000 bytes"));
     }
 
     #[test]

@@ -16,7 +16,7 @@
 //! parts    bits, the lowest first: for each token the code of its first part, and of its second
 //! ```
 //!
-//! A part is a code for how many bits its id has, and then these bits without the highest. The code [`SPELLED`] as a
+//! A part is a code for how many bits its id has, and then these bits without the highest. The code `SPELLED` as a
 //! first part says that the token is spelled out, and has no second.
 //!
 //! Start reading at [`Merges::unpack`]; [`Merges::pack`] is what the packer of the vocabularies calls.

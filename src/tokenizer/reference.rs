@@ -82,7 +82,7 @@ impl Reference {
         .map_err(|reason| ReferenceError::Vocabulary { name: name.to_owned(), reason })?;
         let normal: fn(&str) -> String = match name {
             "qwen3_5" => |text| text.nfc().map(|(c, _)| c).collect(),
-            "claude_legacy" => |text| text.nfkc().map(|(c, _)| c).collect(),
+            "claude_legacy" => |text| unicode_normalization::UnicodeNormalization::nfkc(text).collect(),
             // SentencePiece looks for its own strings when spaces are marked already.
             "gemma3" | "gemma4" => |text| text.replace(' ', "\u{2581}"),
             "llama2" | "mistral_v1_spm" | "mistral_v3_spm" => marked_from_the_start,

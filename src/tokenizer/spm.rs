@@ -5,7 +5,7 @@
 //! bytes. Strings that the vocabulary calls user-defined are tokens wherever they stand, and nothing merges with them.
 //!
 //! A text is merged in pieces all the same: no token goes on with a `▁` after a letter, so the text ends a piece there.
-//! What `fast` does not take is merged by [`Merger`].
+//! What `fast` does not take is merged by `Merger`.
 
 use std::borrow::Cow;
 use std::collections::HashSet;

@@ -15,10 +15,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::hf::LARGEST;
 use super::own::{self, Form};
 use super::{Known, TOKENIZERS, Tokenizer, TokenizerError, UNKNOWN, load};
+use crate::files;
 
-/// The most that is read of a file: the largest known vocabulary has 33 MB, and a GGUF is needed up to its tensors.
+/// The most that is read of a file: a GGUF, which may have any size, is needed up to its tensors.
 const LIMIT: u64 = 256 << 20;
 
 /// What is known of a stored vocabulary.
@@ -114,13 +116,20 @@ impl Store {
                 "a tokenizer called {name} was added before\n  help: remove it first, or give another --name"
             )));
         }
+        let refused = |reason: String| StoreError::Refused(format!("{shown}: {reason}"));
+        if let Some(kind) = files::not_a_file(file).filter(|_| !files::is_inherited_pipe(file)) {
+            return Err(refused(format!("is {kind}, not a file\n  help: give the path of the vocabulary's file")));
+        }
         let mut bytes = Vec::new();
         let open = File::open(file).map_err(at(file))?;
         open.take(LIMIT).read_to_end(&mut bytes).map_err(at(file))?;
-        let refused = |reason: String| StoreError::Refused(format!("{shown}: {reason}"));
         bytes.truncate(own::needed(&bytes).map_err(refused)?);
-        if bytes.len() as u64 == LIMIT {
-            return Err(refused("is larger than any vocabulary".to_owned()));
+        if bytes.len() as u64 > LARGEST {
+            let help = "give the file of the vocabulary alone, such as tokenizer.json";
+            return Err(refused(format!(
+                "is larger than {} MiB, which no vocabulary is\n  help: {help}",
+                LARGEST >> 20
+            )));
         }
         let (form, _) = own::read(&name, &bytes, like).map_err(refused)?;
         let entry = Entry {

@@ -250,6 +250,10 @@ struct Slot {
 
 const FREE: Slot = Slot { rank: u32::MAX, tag: 0 };
 
+/// The most that the squares of the lengths of a user's tokens may add up to, a second of work; those of o200k_base do to
+/// 16 million.
+const MOST_SQUARES: u64 = 1 << 30;
+
 impl Vocabulary {
     /// Unpacks frames of which each goes on where the one before ended.
     ///
@@ -262,8 +266,14 @@ impl Vocabulary {
     /// Of tokens that a file of the user's has, in the order of their ranks.
     ///
     /// # Errors
-    /// A text for people where a token is there twice or empty, or all of them are longer than 4 GiB.
+    /// A text for people where a token is there twice or empty, or they are so long that working out their merges, in the
+    /// square of each, would take minutes.
     pub fn of(tokens: &[Vec<u8>]) -> Result<Self, String> {
+        let squares = tokens.iter().map(|token| (token.len() as u64).saturating_pow(2)).fold(0, u64::saturating_add);
+        if squares > MOST_SQUARES {
+            let longest = tokens.iter().map(Vec::len).max().unwrap_or(0);
+            return Err(format!("its tokens are too long to be those of a model: the longest has {longest} bytes"));
+        }
         let mut all = Tokens { bytes: Vec::new(), places: Vec::new() };
         let mut seen = HashSet::new();
         for token in tokens {

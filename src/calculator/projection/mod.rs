@@ -1,9 +1,11 @@
 //! Turns a [`Workload`] into a [`Plan`]: counted, with the rates of every day, ready to be priced at any [`Point`].
 //!
-//! Nothing here reads files or vocabularies: a [`Market`] finds cards and counts text. Begin at [`plan`]; [`Plan::costs`]
+//! Nothing here reads files or vocabularies: a [`Market`] finds cards and counts text. Begin at [`plan`]; [`FeaturePlan::costs`]
 //! prices a point exactly, [`super::simulate`] draws many of them.
 //!
 //! Calls of a month are the rate times the days with calls, each with its factor, times the growth, which compounds from
+//! the first month in which the feature runs.
+
 mod build;
 mod cost;
 mod counted;

@@ -11,6 +11,7 @@ mod tools;
 
 use serde_json::{Map, Value};
 
+use crate::context::{Context, Dimension};
 use crate::conversation::{Conversation, Message, Role, ToolChoice};
 pub use look::{holds_requests, looks_like_request};
 
@@ -100,6 +101,8 @@ fn request(map: &Map<String, Value>) -> Read {
     }
     conversation.tool_choice = tools::choice(map);
     conversation.answer_schema = answer_schema(map);
+    conversation.answers = conversation.answers.or_else(|| answers(map));
+    conversation.stated = stated(map);
     for key in ["previous_response_id", "conversation", "cachedContent", "cached_content", "container"] {
         if map.get(key).is_some_and(|value| !value.is_null()) {
             conversation.unread.push(format!("what {key} brings along"));
@@ -179,6 +182,20 @@ fn longest(map: &Map<String, Value>) -> Option<u64> {
     let nested = [("inferenceConfig", "maxTokens"), ("inferenceConfig", "max_new_tokens"), ("options", "num_predict")];
     let direct = direct.iter().find_map(|key| map.get(*key)?.as_u64());
     direct.or_else(|| nested.iter().find_map(|(outer, key)| map.get(*outer)?.get(*key)?.as_u64()))
+}
+
+/// How many answers the request asks for, under each provider's name for it.
+fn answers(map: &Map<String, Value>) -> Option<u64> {
+    let direct = ["n", "num_images", "num_generations"].iter().find_map(|key| map.get(*key)?.as_u64());
+    direct.or_else(|| map.get("parameters")?.get("sampleCount")?.as_u64())
+}
+
+/// What the request states that a price may depend on. `auto` leaves the choice to the provider, and so says nothing.
+fn stated(map: &Map<String, Value>) -> Context {
+    let dimensions = [Dimension::Quality, Dimension::Size, Dimension::ServiceTier];
+    let value = |dimension: &Dimension| Some((*dimension, map.get(dimension.name())?.as_str()?));
+    let values = dimensions.iter().filter_map(value).filter(|(_, value)| *value != "auto");
+    values.fold(Context::default(), |context, (dimension, value)| context.with(dimension, value))
 }
 
 fn answer_schema(map: &Map<String, Value>) -> Option<Value> {

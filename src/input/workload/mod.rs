@@ -1,6 +1,6 @@
 //! Reads workload files: `farebox.yaml` in, a checked [`Workload`] out, every objection with its line.
 //!
-//! [`parse`] turns text into [`raw::RawWorkload`]; [`read`] checks it, reads the prompts it names and fills in what was
+//! [`parse`] turns text into [`raw::RawWorkload`]; `read` checks it, reads the prompts it names and fills in what was
 //! not said, each of which is an [`Assumption`](crate::calculator::workload::Assumption).
 
 pub mod quantity;

@@ -5,8 +5,8 @@
 //! met every recorded one that we could check, and are labelled [`Basis::Reconstructed`] with a range of 1 % and at
 //! least two tokens, because a model may change without notice.
 //!
-//! There are no merges: a text is written with marks for words and capitals ([`marks`]), and costs the least number of
-//! pieces that write the same ([`vocab`]). Both take time that grows with the length of the text and no faster.
+//! There are no merges: a text is written with marks for words and capitals (`marks`), and costs the least number of
+//! pieces that write the same (`vocab`). Both take time that grows with the length of the text and no faster.
 //!
 //! [`Claude`] counts what a text adds to a message; [`message_tokens`] counts a whole message of one user.
 
@@ -221,6 +221,39 @@ mod tests {
                     let sum = cost(frame, frame.before(), head) + cost(frame, Before::Part, tail);
                     prop_assert_eq!(sum, whole, "{:?} {:?} | {:?}", frame, head, tail);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn monotonous_text_takes_no_more_work_than_prose() {
+        let work = |generation, text: &str| {
+            vocab::WORK.set(0);
+            assert!(Claude::shared(generation).count(text).tokens > 0);
+            vocab::WORK.get()
+        };
+        let long = |unit: &str| unit.repeat((1 << 17) / unit.len());
+        let prose = long(include_str!("../../../data/prompts/tutor.txt"));
+        for generation in [&V3, &V4_7] {
+            // At most six times the steps of prose; in the square of the text it would be thousands.
+            let limit = 10 * work(generation, &prose);
+            for unit in [
+                "a",
+                "A",
+                " ",
+                "\n",
+                ".",
+                "-",
+                "\u{5b57}",
+                "7",
+                "\u{301}",
+                "e\u{301}",
+                "0123456789",
+                " \n",
+                "\u{1f44d}",
+            ] {
+                let took = work(generation, &long(unit));
+                assert!(took <= limit, "{} {unit:?}: {took} steps, {limit} at most", generation.name);
             }
         }
     }

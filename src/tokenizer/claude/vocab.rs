@@ -124,6 +124,8 @@ impl Vocabulary {
     /// It is the shortest path over the places of the text, where a piece is a step of cost 1, and a character that is
     /// no piece costs what its bytes cost. `text` has to be less than 4 GiB long.
     pub(super) fn cost(&self, head: Head, text: &str, close: bool) -> u64 {
+        #[cfg(test)]
+        WORK.with(|work| work.set(work.get() + text.len() as u64));
         if text.is_empty() {
             return u64::from(head.marks()) + u64::from(close);
         }
@@ -204,6 +206,12 @@ impl Vocabulary {
         let saved = (bytes.len() - enough) / longest;
         (&text[..bytes.len() - saved * longest], saved as u64)
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Bytes that were looked for a cheapest way of, and steps that this took: what a count costs, on any machine.
+    pub(super) static WORK: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
 fn is_run(bytes: &[u8]) -> bool {
@@ -307,6 +315,8 @@ impl Trie {
         for (i, byte) in bytes.iter().enumerate() {
             let Some(child) = self.child(node, *byte) else { return };
             node = child;
+            #[cfg(test)]
+            WORK.with(|work| work.set(work.get() + 1));
             let forms = self.cells[node].forms;
             if forms != 0 {
                 see(i + 1, forms);

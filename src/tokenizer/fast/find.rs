@@ -1,7 +1,7 @@
 //! Finds which two tokens each token of a vocabulary is merged from.
 //!
 //! Only vocabularies that a user adds need this when they are counted with: the packer of those in this crate writes
-//! down what is found here, and [`merges`](super::super::merges) reads it. Begin at [`parts`].
+//! down what is found here, and [`merges`] reads it. Begin at [`parts`].
 
 use super::super::merges;
 use super::tables::{NONE, pair_key};

@@ -5,11 +5,11 @@
 //! in common, at the same place, make one: what the first has up to that token and the second has from it on, because
 //! every two neighbours of the new row are neighbours in one of the old.
 //!
-//! Blocks of [`BLOCK`] bytes that overlap are merged each by itself, [`LANES`] of them side by side, and the rows are
+//! Blocks of `BLOCK` bytes that overlap are merged each by itself, [`LANES`] of them side by side, and the rows are
 //! joined at a token that both have. Where two have none in common, which takes tokens as long as the overlap, one
 //! window of [`WINDOW`] bytes is merged from the last token that is sure; its first token has to stand the last before
 //! it, which is asked of the two alone. Where even that does not hold, which takes tokens of hundreds of bytes, the
-//! piece is merged in windows of [`WIDE`] bytes, each with a heap.
+//! piece is merged in windows of `WIDE` bytes, each with a heap.
 //!
 //! Blocks and windows that have been seen a moment ago are not merged again: a run of one thing takes hardly more time
 //! than comparing it with itself.
@@ -35,7 +35,7 @@ const BATCH: usize = 2 * LANES;
 /// Blocks that are remembered.
 const MEMO: usize = 64;
 
-/// Counts the tokens of a piece of more than [`BLOCK`] bytes.
+/// Counts the tokens of a piece of more than `BLOCK` bytes.
 #[cold]
 pub fn count<L: Level>(level: L, tables: &Tables, piece: &[u8]) -> u64 {
     let memo = [Block::NONE; MEMO];

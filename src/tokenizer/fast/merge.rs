@@ -2,7 +2,7 @@
 //! joined, the leftmost first, until no pair is left.
 //!
 //! A piece of up to 64 bytes is merged in an array: each round looks for the lowest pair in it. Several such pieces are
-//! merged side by side ([`merge_many`]), and a longer piece block by block ([`long`](super::long)).
+//! merged side by side ([`merge_many`]), and a longer piece block by block ([`long`]).
 //!
 //! What is merged are bytes, or the characters of a vocabulary that has no bytes; either lies at the place of its first
 //! byte. The time grows no faster than n log n.

@@ -3,7 +3,7 @@
 //! Two ways lead to the same pieces. [`Pattern::piece_end`] reads one piece character by character and knows all of
 //! Unicode. [`Pattern::starts`] does up to 64 bytes of ASCII at once: every byte is put into a class, a class is one bit
 //! for each byte, and the places where pieces start come out of shifts and additions of such words. Four families of
-//! patterns are all there are: [`gpt4`] with its variants, [`gpt2`], [`deepseek`], and [`spaces`] for SentencePiece.
+//! patterns are all there are: `gpt4` with its variants, `gpt2`, `deepseek`, and `spaces` for SentencePiece.
 //!
 //! `starts` is anchored: its first byte is the start of a piece, so nothing before it matters. It answers for as many
 //! bytes as it can be sure of, and [`Walker`] goes on at the last start that is certain. What no block can decide (a

@@ -193,6 +193,19 @@ mod tests {
     }
 
     #[test]
+    fn tokens_of_absurd_lengths_are_refused() {
+        let tokens = |frame| -> Vec<Vec<u8>> { Tokens::unpack(frame).unwrap().iter().map(<[u8]>::to_vec).collect() };
+        for frame in [frames::O200K_BASE, frames::CL100K_BASE] {
+            // A tenth of the bound, which is 2^30, at most.
+            assert!(tokens(frame).iter().map(|token| token.len().pow(2)).sum::<usize>() < 100_000_000);
+            assert!(Vocabulary::of(&tokens(frame)).is_ok());
+        }
+        // One token for every length: 9 billion.
+        let ladder: Vec<Vec<u8>> = (1..=3_000).map(|length| vec![b'a'; length]).collect();
+        assert!(Vocabulary::of(&ladder).err().unwrap().contains("the longest has 3000 bytes"));
+    }
+
+    #[test]
     fn what_is_no_vocabulary_is_refused() {
         for bytes in
             [&b""[..], b"hello", b"{\"a\": 1}", b"GGUF", b"\x0a\xff", b"\x0a\x00", b"GGUF\x03\0\0\0\xff\xff\xff\xff"]

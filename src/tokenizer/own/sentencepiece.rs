@@ -18,6 +18,9 @@ const USER_DEFINED: u64 = 4;
 const UNUSED: u64 = 5;
 const BYTE: u64 = 6;
 
+/// Fields of a message, of which each piece is one: the largest known model has a million.
+const MOST_FIELDS: usize = 4_000_000;
+
 /// What a refused model should be given as.
 const INSTEAD: &str = "\n  help: add the model's tokenizer.json instead";
 
@@ -140,6 +143,9 @@ fn fields(bytes: &[u8]) -> Result<Vec<(u64, Wire<'_>)>, String> {
             _ => return Err("it is no protocol buffer of SentencePiece".to_owned()),
         };
         found.push((key >> 3, value));
+        if found.len() > MOST_FIELDS {
+            return Err(format!("it has more than {MOST_FIELDS} fields"));
+        }
     }
     Ok(found)
 }
