@@ -267,7 +267,7 @@ pub(crate) fn price_one(
     price_capped(found, source, tokens, flags, None, setup)
 }
 
-/// The same for a request that allows an answer of so many tokens and no more.
+/// The same for a request that allows an answer of at most `cap` tokens.
 pub(crate) fn price_capped(
     found: &Found,
     source: Option<&str>,
