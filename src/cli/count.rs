@@ -123,7 +123,7 @@ fn percent(text: &str) -> Result<f64, String> {
     if (0.0..=100.0).contains(&number) { Ok(number) } else { Err("a share is between 0 and 100 percent".to_owned()) }
 }
 
-/// One thing to count with: a tokenizer, and the model it stands for where one was asked for.
+/// One thing to count with: a tokenizer, and the model that it is for where one was asked for.
 pub(crate) struct Counting {
     tokenizer: Arc<dyn Tokenizer>,
     choice: Choice,
@@ -984,7 +984,7 @@ fn total_cells(total: &Total) -> [Cell; 12] {
     ]
 }
 
-/// The share of a context window; what does not fit stands out.
+/// The share of a context window; what does not fit is marked.
 fn share_cell(tokens: u64, window: u64) -> Cell {
     let percent = Decimal::from(tokens).checked_mul(Decimal::ONE_HUNDRED).and_then(|n| n.checked_div(window.into()));
     let Some(percent) = percent else { return Cell::default() };
