@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::context::Context;
+
 /// One request to a model: what it is told, what it may call, and how long it may answer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Conversation {
@@ -20,6 +22,10 @@ pub struct Conversation {
     pub tool_choice: ToolChoice,
     /// The longest answer in tokens that the request allows.
     pub max_output: Option<u64>,
+    /// How many answers the request asks for, where it says so: each is billed, the prompt once.
+    pub answers: Option<u64>,
+    /// What it states that a price may depend on: quality and size of an image, the service tier.
+    pub stated: Context,
     /// How closely images are looked at, where the request says so for all of them: `low`, `medium` …
     pub resolution: Option<String>,
     /// JSON Schema that the answer must follow.

@@ -88,6 +88,13 @@ impl Meter {
         n
     };
 
+    /// Tokens read from a cache, whatever they are of.
+    pub const CACHE_READS: &[Meter] = &[Meter::CacheRead, Meter::CacheReadAudio, Meter::CacheReadImage];
+
+    /// Tokens written to a cache, however long they stay.
+    pub const CACHE_WRITES: &[Meter] =
+        &[Meter::CacheWrite5m, Meter::CacheWrite1h, Meter::CacheWrite12h, Meter::CacheWriteAudio];
+
     /// Position in [`Meter::ALL`].
     #[must_use]
     pub const fn index(self) -> usize {
@@ -98,6 +105,39 @@ impl Meter {
     #[must_use]
     pub const fn is_tokens(self) -> bool {
         self.index() < Self::TOKEN_METERS
+    }
+}
+
+impl Meter {
+    /// Whether its tokens are of text. Those of audio, images and video follow rules of their own, not a vocabulary.
+    ///
+    /// A test holds this list against the names, so that a new meter cannot be forgotten here.
+    #[must_use]
+    pub const fn is_text(self) -> bool {
+        self.is_tokens()
+            && !matches!(
+                self,
+                Meter::InputAudio
+                    | Meter::InputImage
+                    | Meter::InputVideo
+                    | Meter::CacheReadAudio
+                    | Meter::CacheReadImage
+                    | Meter::CacheWriteAudio
+                    | Meter::OutputAudio
+                    | Meter::OutputImage
+                    | Meter::OutputVideo
+            )
+    }
+
+    /// What its tokens are without a cache; `None` for tokens that are not of one.
+    #[must_use]
+    pub const fn uncached(self) -> Option<Meter> {
+        match self {
+            Meter::CacheRead | Meter::CacheWrite5m | Meter::CacheWrite1h | Meter::CacheWrite12h => Some(Meter::Input),
+            Meter::CacheReadAudio | Meter::CacheWriteAudio => Some(Meter::InputAudio),
+            Meter::CacheReadImage => Some(Meter::InputImage),
+            _ => None,
+        }
     }
 }
 
@@ -173,11 +213,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_meter_of_tokens_says_what_it_is_of() {
+        let tokens = || Meter::ALL.iter().filter(|meter| meter.is_tokens());
+        for meter in tokens() {
+            let (name, is_named) = (meter.name(), |word: &str| meter.name().contains(word));
+            assert_eq!(meter.is_text(), !["audio", "image", "video"].into_iter().any(is_named), "{name}");
+            let kind = ["audio", "image", "video"].into_iter().find(|word| is_named(word));
+            let plain = kind.map_or("input".to_owned(), |kind| format!("input_{kind}"));
+            assert_eq!(meter.uncached().map(Meter::name), is_named("cache").then_some(plain.as_str()), "{name}");
+        }
+        assert!(tokens().count() > 15);
+        assert!(!Meter::AudioSeconds.is_text() && Meter::CacheTokenHours.uncached().is_none());
+    }
+
+    #[test]
     fn names_are_unique_and_read_back() {
         for (i, meter) in Meter::ALL.iter().enumerate() {
             assert_eq!(meter.index(), i);
             assert_eq!(meter.name().parse::<Meter>().unwrap(), *meter);
         }
+        let named = |start: &str| {
+            Meter::ALL.iter().filter(|m| m.is_tokens() && m.name().starts_with(start)).collect::<Vec<_>>()
+        };
+        assert_eq!(Meter::CACHE_READS.iter().collect::<Vec<_>>(), named("cache_read"));
+        assert_eq!(Meter::CACHE_WRITES.iter().collect::<Vec<_>>(), named("cache_write"));
         assert_eq!(Meter::TOKEN_METERS, Meter::ALL.iter().filter(|m| m.unit() == Unit::Tokens).count());
     }
 }

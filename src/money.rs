@@ -15,6 +15,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Digits behind the point that an amount keeps when its exact value has no end.
 pub const ROUNDED_SCALE: u32 = 18;
 
+/// Digits behind the point that an amount keeps in another currency. The exact product of an amount and an exchange rate
+/// can have more digits than a decimal holds; a billionth of a cent is less than any bill knows.
+pub const CONVERTED_SCALE: u32 = 12;
+
 /// An amount in US dollars.
 ///
 /// Serialises as a decimal string without trailing zeros, never as a number.
@@ -212,6 +216,74 @@ pub fn amount(quantity: Decimal, price: Decimal, per: u64) -> Option<Usd> {
     quotient.map(Usd)
 }
 
+/// Dollars × units of a currency per dollar, rounded once, half to even, at [`CONVERTED_SCALE`] digits behind the point.
+///
+/// # Errors
+/// `None` where the rounded amount has more digits than a decimal holds.
+///
+/// # Examples
+/// ```
+/// use farebox::money::{Usd, converted};
+/// let usd: Usd = "0.2591".parse().unwrap();
+/// assert_eq!(converted(usd, "0.9".parse().unwrap()).unwrap().to_string(), "0.23319");
+/// // 1 ÷ 3 of a dollar and more digits: 0.333333333333333333 × 0.8631 = 0.2876999999999999997…
+/// let usd: Usd = "0.333333333333333333".parse().unwrap();
+/// assert_eq!(converted(usd, "0.8631".parse().unwrap()).unwrap().to_string(), "0.2877");
+/// ```
+#[must_use]
+pub fn converted(usd: Usd, per_usd: Decimal) -> Option<Decimal> {
+    let (usd, per_usd) = (usd.0.normalize(), per_usd.normalize());
+    let sign = usd.mantissa().signum() * per_usd.mantissa().signum();
+    let mut digits = Wide::product(usd.mantissa().unsigned_abs(), per_usd.mantissa().unsigned_abs());
+    let mut scale = usd.scale() + per_usd.scale();
+    // The last digit that was dropped, and whether any before it was more than zero.
+    let (mut last, mut more) = (0, false);
+    while scale > CONVERTED_SCALE {
+        more |= last > 0;
+        last = digits.divide_by_ten();
+        scale -= 1;
+    }
+    let mut size = digits.to_u128()?;
+    if last > 5 || last == 5 && (more || size % 2 == 1) {
+        size = size.checked_add(1)?;
+    }
+    decimal(i128::try_from(size).ok()? * sign, scale).map(|amount| amount.normalize())
+}
+
+/// A product of two mantissas, which have 96 bits each: limbs of 64 bits, the lowest first.
+struct Wide([u64; 4]);
+
+impl Wide {
+    fn product(a: u128, b: u128) -> Self {
+        let limbs = |n: u128| [n as u64, (n >> 64) as u64];
+        let mut product = [0; 4];
+        for (i, a) in limbs(a).into_iter().enumerate() {
+            let mut carry = 0;
+            for (j, b) in limbs(b).into_iter().enumerate() {
+                let sum = u128::from(a) * u128::from(b) + u128::from(product[i + j]) + carry;
+                (product[i + j], carry) = (sum as u64, sum >> 64);
+            }
+            product[i + 2] = carry as u64;
+        }
+        Wide(product)
+    }
+
+    /// Says the digit that falls off.
+    fn divide_by_ten(&mut self) -> u64 {
+        let mut rest = 0;
+        for limb in self.0.iter_mut().rev() {
+            let digits = u128::from(rest) << 64 | u128::from(*limb);
+            (*limb, rest) = ((digits / 10) as u64, (digits % 10) as u64);
+        }
+        rest
+    }
+
+    fn to_u128(&self) -> Option<u128> {
+        let [low, high, 0, 0] = self.0 else { return None };
+        Some(u128::from(high) << 64 | u128::from(low))
+    }
+}
+
 /// The least multiple of `step` that is not below `quantity`; `None` where it has more digits than a decimal holds.
 ///
 /// # Examples
@@ -345,6 +417,28 @@ mod tests {
         for (quantity, price, per, usd) in cases {
             assert_eq!(amount(quantity, price, per).map(|u| u.to_string()).as_deref(), usd, "{quantity} {price} {per}");
         }
+    }
+
+    /// Expected values by exact integers, rounded by hand: `python3 -c "from fractions import Fraction; …"`.
+    #[test]
+    fn a_conversion_is_rounded_once() {
+        let cases = [
+            ("1.5", "0.9", Some("1.35")),
+            ("0", "0.9", Some("0")),
+            ("0.0000000000005", "1", Some("0")),
+            ("0.0000000000015", "1", Some("0.000000000002")),
+            ("0.00000000000050000001", "1", Some("0.000000000001")),
+            // Half way only at the twelfth digit of what was rounded before: once is not twice.
+            ("0.00000000000049999999", "1.0000000000000001", Some("0")),
+            ("0.08636666666666666666666666", "0.86312345678912345", Some("0.074545095885")),
+            ("12345678901234567890123456.78", "0.000000000000000000000000001", Some("0.012345678901")),
+            ("79228162514264337593543950335", "1000", None),
+        ];
+        for (usd, rate, want) in cases {
+            let found = converted(usd.parse().unwrap(), parse_decimal(rate).unwrap());
+            assert_eq!(found.map(|amount| amount.to_string()).as_deref(), want, "{usd} × {rate}");
+        }
+        assert_eq!(converted(Usd::new(dec!(-0.0000000000015)), dec!(1)).unwrap().to_string(), "-0.000000000002");
     }
 
     #[test]

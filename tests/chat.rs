@@ -249,14 +249,14 @@ fn broken_attachments_are_named() {
         path.display().to_string()
     };
     let count = |flag: &str, value: &str| farebox(["count", "-m", "gpt-4o"]).arg(flag).arg(value).run();
-    count("--image", &file("a.png", b"no image")).code(2).says("no image: neither PNG, JPEG, WebP nor GIF");
+    count("--image", &file("a.png", b"no image")).code(2).says("not an image: PNG, JPEG, WebP and GIF can be read");
     count("--image", "0x10").code(2).says("0x10 is not the size of an image");
     count("--image", "4000000000x4000000000").code(0);
     count("--image", "1x4000000000:high").code(0);
     count("--image", "none.png").code(5).says("none.png: no such file");
     count("--pdf", &file("b.pdf", b"%PDF-1.4\nbroken")).code(2).says("a PDF that cannot be read");
     count("--pdf", &file("c.pdf", b"\xff\xfe")).code(2).says("neither PDF nor text");
-    count("--audio", &file("d.wav", b"RIFF")).code(2).says("no recording whose length can be read");
+    count("--audio", &file("d.wav", b"RIFF")).code(2).says("the length of this recording cannot be read");
     count("--video", "soon").code(5).says("soon: no such file");
     farebox(["count", "--tokenizer", "o200k_base", "--image", "10x10"]).run().code(2).says("depends on the model");
     assert!(read(Kind::Image, &[]).is_err() && read(Kind::Document, b"%PDF").is_err());
@@ -315,7 +315,7 @@ fn a_batch_file_is_estimated_at_batch_prices_with_its_caps() {
         let args = ["estimate", "--at", "2025-06-01", "--format", "json"];
         farebox(args.into_iter().chain(more.iter().copied())).arg(&path).run()
     };
-    let own = run(&[]).code(0).says("3 lines of a batch, priced as batch requests").json();
+    let own = run(&[]).code(0).says("batch.jsonl: read as 3 batch requests, priced at batch rates").json();
     let rows = own["rows"].as_array().expect("rows");
     assert_eq!(rows.len(), 2);
     assert_eq!((&rows[0]["model"], &rows[0]["requests_in_file"]), (&json!("gpt-4o-mini"), &json!(2)));

@@ -365,13 +365,18 @@ fn every_refusal_has_its_status() {
             r#"{"provider":"openai","model":"gpt-4o","usage":{"input_tokens":10},"context":{"service_teir":"flex"}}"#,
             "no-rate",
         ),
-        (r#"{"model":"gpt-4o-mini","input_tokens":950,"#, "invalid-record"),
     ];
     for (record, status) in cases {
         let rows = usage_rows(record, &[]);
         assert_eq!(rows[0]["status"], status, "{record}: {}", rows[0]);
         assert!(rows[0]["total_usd"].is_null() && rows[0]["reason"].is_string(), "{}", rows[0]);
     }
+    // A line in which no record is recognised is an error too where there is no other.
+    let broken = r#"{"model":"gpt-4o-mini","input_tokens":950,"#;
+    let rows = farebox(["usage", "--format", "jsonl"]).input(broken).run().code(2).json_lines();
+    assert_eq!(rows[0]["status"], "invalid-record");
+    let good = r#"{"model":"gpt-4o-mini","timestamp":"2026-01-01","input_tokens":950}"#;
+    assert_eq!(usage_rows(&format!("{good}\n{broken}"), &[])[1]["status"], "invalid-record");
     let unknown = usage_rows(cases[0].0, &[]);
     assert!(unknown[0]["suggestions"].as_array().unwrap().iter().any(|s| s == "openai/gpt-4o"), "{}", unknown[0]);
     farebox(["usage", "--strict"]).input(cases[0].0).run().code(3);

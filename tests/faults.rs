@@ -264,7 +264,7 @@ fn absent_zero_and_not_sold_are_three_things() {
     let refusal = prices.ask("m").uses("cache_write_5m", "40").cost().unwrap_err();
     insta::assert_snapshot!(refusal, @r#"
     acme/m: 40 of cache_write_5m have no rate
-      help: add `cache_write_5m` to the model's rates in an overlay (--prices FILE)
+      help: `farebox prices show acme/m` prints what the model bills; a price from your contract or invoice can be given in a price file (--prices FILE)
     "#);
 }
 
@@ -418,7 +418,7 @@ fn a_misspelt_or_unknown_value_is_not_the_standard_price() {
     let refusal = prices.ask("chat").says("service_tier", "superfast").reads_a_million().cost().unwrap_err();
     insta::assert_snapshot!(refusal, @r#"
     acme/chat: no rate for service_tier "superfast"
-      help: its service_tier is one of auto, default, flex, priority; or add a variant in an overlay (--prices FILE)
+      help: its service_tier is one of auto, default, flex, priority; `farebox prices show acme/chat` prints the rates of each
     "#);
 }
 

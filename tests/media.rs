@@ -16,6 +16,7 @@ const PRICES: &str = r#"
 schema: 1
 provider: lab
 fallbacks: {reasoning: output, input_image: input}
+neutral: {service_tier: [default, standard]}
 models:
   - id: gemini-2.5-ears
     tokenizer: o200k_base
@@ -31,13 +32,22 @@ models:
   - id: gpt-4o-deaf
     tokenizer: o200k_base
     prices: [{rates: {input: "2.5", cache_read: "1.25", output: "10"}}]
+  - id: queued
+    tokenizer: o200k_base
+    prices:
+      - rates: {input: "2", output: "10"}
+        variants:
+          - {when: {service_tier: flex}, rates: {input: "1", output: "5"}}
+          - {when: {service_tier: priority}, rates: {input: "4", output: "20"}}
   - id: text-alone
     tokenizer: o200k_base
     input: [text]
     prices: [{rates: {input: "1", output: "2"}}]
+  - {id: some-vl-text, tokenizer: o200k_base, input: [text], prices: [{rates: {input: "1", output: "2"}}]}
   - id: seconds-and-text
     tokenizer: o200k_base
     prices: [{rates: {input: "0.1", output: "0.4", audio_seconds: {price: "0.36", per: 3600}}}]
+  - {id: live, prices: [{rates: {audio_seconds: {price: "3", per: 3600}}}]}
   - {id: whisper, kind: transcription, prices: [{rates: {audio_seconds: {price: "0.72", per: 3600, minimum: "10"}}}]}
   - {id: transcribe, kind: transcription, tokenizer: o200k_base, prices: [{rates: {input: "2", input_audio: "6", output: "10"}}]}
   - {id: speak, kind: speech, prices: [{rates: {characters: {price: "15", per: 1000000}}}]}
@@ -217,6 +227,11 @@ fn recordings_are_billed_by_the_second_where_the_card_says_so() {
     assert_bill(lab.bill(&args("1m30s", "lab/whisper")), &[["audio_seconds", "90", "0.018"]], "0.018");
     assert_bill(lab.bill(&args("2500ms", "lab/whisper")), &[["audio_seconds", "10", "0.002"]], "0.002"); // at least 10 s
     assert_bill(lab.bill(&args("1.5s", "lab/seconds-and-text")), &[["audio_seconds", "1.5", "0.00015"]], "0.00015");
+    // An hour of listening and speaking, whatever is said in it.
+    let spoken = ["estimate", "--audio", "1h", "-m", "lab/live", "--output-tokens", "500"];
+    assert_bill(lab.bill(&spoken), &[["audio_seconds", "3600", "3"]], "3");
+    let told = lab.json(&[&spoken[..], &["-t", "Be brief"]].concat()).code(2).json();
+    assert!(told["rows"][0]["reason"].as_str().unwrap().contains("bills audio_seconds"), "{told}");
     let ran = lab.ask(&["count", "--audio", "60s", "-m", "lab/whisper"]).run().code(2);
     ran.says("lab/whisper bills audio by audio_seconds, not by tokens").says("farebox estimate -m lab/whisper");
     // A transcription by the token answers in text, whose length is not known.
@@ -258,6 +273,9 @@ fn what_a_card_has_no_meter_for_is_refused() {
     assert_eq!(row["status"], "no-rate", "{row}");
     let ran = lab.ask(&["count", "--chat", &heard, "-m", "lab/gpt-4o-deaf", "--strict"]).run().code(3);
     ran.says("no rate for audio");
+    // A name may say more than the table does.
+    let args = ["estimate", "--image", "512x512", "-m", "lab/some-vl-text", "--output-tokens", "9"];
+    assert_eq!(lab.json(&args).code(0).json()["rows"][0]["status"], "priced");
     // Everything that is known of the model says that it reads text.
     for command in ["estimate", "compare"] {
         let args = [command, "--image", "512x512", "-m", "lab/text-alone", "--output-tokens", "9"];
@@ -302,8 +320,8 @@ fn an_image_that_is_made_has_the_price_of_an_image() {
     assert_bill(lab.bill(&paint(&["--output-tokens", "1000"])), &lines, "16.005");
     // What was not said is asked for, never left out.
     for (more, missing) in [
-        (&[][..], "no quality and no size"),
-        (&["--with", "quality=high"][..], "quality=high and no size"),
+        (&[][..], "quality and size, which was not said"),
+        (&["--with", "quality=high"][..], "their size, which was not said"),
         (&["--with", "quality=high", "--with", "size=9x9"], "quality=high and size=9x9"),
     ] {
         let row = &lab.json(&paint(more)).code(2).json()["rows"][0];
@@ -315,6 +333,51 @@ fn an_image_that_is_made_has_the_price_of_an_image() {
         &[["images", "3", "0.12"]],
         "0.12",
     );
+}
+
+#[test]
+fn a_request_says_how_many_answers_it_asks_for_and_of_what_quality() {
+    let lab = Lab::new();
+    let of = |body: &Value, more: &[&str]| {
+        let file = lab.file("request.json", &body.to_string()).display().to_string();
+        lab.json(&[&["estimate", file.as_str()], more].concat())
+    };
+    let image = json!({"model": "lab/paint", "prompt": "a cat", "n": 4, "quality": "high", "size": "1024x1024"});
+    let (lines, _) = bill(&of(&image, &[]).code(0).json()["rows"][0]);
+    assert_eq!(lines.last().unwrap(), &["images", "4", "0.532"].map(str::to_owned)); // 4 × $0.133
+    // What the user says goes before it.
+    let (lines, _) = bill(&of(&image, &["--with", "quality=low"]).code(0).json()["rows"][0]);
+    assert_eq!(lines.last().unwrap(), &["images", "4", "0.036"].map(str::to_owned)); // 4 × $0.009
+    // A provider that chooses itself leaves open what it costs.
+    let auto = json!({"model": "lab/paint", "prompt": "a cat", "quality": "auto", "size": "1024x1024"});
+    let row = &of(&auto, &[]).code(2).json()["rows"][0];
+    assert!(row["reason"].as_str().unwrap().contains("quality, which was not said"), "{row}");
+    // Three answers of 100 tokens at $10 a million.
+    let chat = json!({"model": "lab/gpt-4o-deaf", "n": 3, "messages": [{"role": "user", "content": "Hi"}]});
+    let (lines, _) = bill(&of(&chat, &["--output-tokens", "100"]).code(0).json()["rows"][0]);
+    assert_eq!(lines.last().unwrap(), &["output", "300", "0.003"].map(str::to_owned));
+    let gemini = json!({"model": "lab/gpt-4o-deaf", "contents": [{"parts": [{"text": "Hi"}]}], "generationConfig": {"candidateCount": 2}});
+    let (lines, _) = bill(&of(&gemini, &["--output-tokens", "100"]).code(0).json()["rows"][0]);
+    assert_eq!(lines.last().unwrap(), &["output", "200", "0.002"].map(str::to_owned));
+}
+
+#[test]
+fn a_request_is_priced_in_the_queue_that_it_asks_for() {
+    let lab = Lab::new();
+    let of = |tier: &str, more: &[&str]| {
+        let body =
+            json!({"model": "lab/queued", "service_tier": tier, "messages": [{"role": "user", "content": "Hi"}]});
+        let file = lab.file("request.json", &body.to_string()).display().to_string();
+        lab.json(&[&["estimate", file.as_str(), "--output-tokens", "1000"], more].concat())
+    };
+    let output = |ran: Ran| bill(&ran.code(0).json()["rows"][0]).0.pop().unwrap();
+    assert_eq!(output(of("auto", &[])), ["output", "1000", "0.01"].map(str::to_owned));
+    assert_eq!(output(of("default", &[])), ["output", "1000", "0.01"].map(str::to_owned));
+    assert_eq!(output(of("flex", &[])), ["output", "1000", "0.005"].map(str::to_owned));
+    assert_eq!(output(of("flex", &["--with", "service_tier=priority"])), ["output", "1000", "0.02"].map(str::to_owned));
+    // On another model it counts where that one has such a queue.
+    assert_eq!(output(of("flex", &["-m", "lab/gpt-4o-deaf"])), ["output", "1000", "0.01"].map(str::to_owned));
+    assert_eq!(of("scale", &[]).code(2).json()["rows"][0]["status"], "no-rate");
 }
 
 #[test]
@@ -336,6 +399,7 @@ fn text_alone_is_never_the_price_of_something_else() {
         ("speak", "bills characters", "{\"provider\":\"lab\",\"model\":\"speak\",\"usage\":{\"characters\":1000}}"),
         ("film", "bills video_seconds", "\"context\":{\"resolution\":\"720p\"}"),
         ("machine", "bills replica_minutes", "replica_minutes"),
+        ("live", "bills audio_seconds", "--audio 60s"),
         ("letters", "bills characters, output_characters", "characters"),
         ("whisper", "billed by its recording", "--audio 60s"),
         ("transcribe", "billed by its recording", "--audio 60s"),
@@ -434,7 +498,8 @@ fn a_plan_bills_what_an_estimate_does() {
         ("embed", images, "images are billed by input_images"),
         ("whisper", "    output: 0\n", "billed by its recording"),
         ("speak", "    output: 100\n", "bills characters"),
-        ("paint", "    output: 0\n", "no quality and no size"),
+        ("letters", "    output: 0\n    also: {characters: 200}\n", "bills characters"),
+        ("paint", "    output: 0\n", "quality and size, which was not said"),
     ] {
         let ran = plan(&lab, &feature(model, more));
         assert!(ran.code != 0 || ran.json()["total"]["expected_usd"] == "0", "{model}: {}", ran.stdout);

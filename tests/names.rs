@@ -200,7 +200,7 @@ fn litellms_ids_mean_the_bundled_cards() {
         ("azure/azure/gpt-4o", "azure/gpt-4o"),
         ("azure_ai/azure_ai/grok-4", "azure-foundry/grok-4"),
         ("cohere_chat/command-a-03-2025", "cohere/command-a"),
-        ("mistral/mistral/mistral-large-latest", "mistral/mistral-large"),
+        ("mistral/mistral/mistral-large-latest", "mistral/mistral-large-latest"),
         ("openrouter/openai/gpt-4o", "openrouter/openai/gpt-4o"),
         (
             "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-3-haiku-20240307-v1:0",

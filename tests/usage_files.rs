@@ -228,6 +228,13 @@ fn what_is_recognised_but_has_no_price_is_a_warning_unless_strict() {
 }
 
 #[test]
+fn a_record_that_contradicts_itself_is_recognised() {
+    let wrong = "{\"model\":\"gpt-4o\",\"usage\":{\"input_tokens\":10,\"cache_read_tokens\":11}}\n";
+    farebox(["usage"]).input(wrong).run().code(0).says("invalid-usage");
+    farebox(["usage", "--strict"]).input(wrong).run().code(3);
+}
+
+#[test]
 fn without_files_the_sessions_of_agents_are_read_unless_something_is_piped_in() {
     let home = Folder::new(&[]);
     let session = fs::read_to_string("tests/data/usage/claude-code/session.jsonl").unwrap();

@@ -76,19 +76,27 @@ pub fn billed_by(head: &ProviderHead, model: &ModelCard, card: &RateCard, part: 
         what,
         help: help_for(head, model, card, part.modality),
     };
-    if matches!(part.modality, Modality::Image) && reads_text_alone(model) && !part.has_rule {
-        return Err(refusal(format!("images have no rate: the model reads {}", model.info.input.join(", "))));
+    if part.modality == Modality::Image && !part.has_rule && reads_no_images(model, card) {
+        let reads = model.info.input.join(" and ");
+        return Err(refusal(format!("images have no rate: by the price table the model reads {reads}")));
     }
     let name = part.modality.name();
     billing(card, part.modality).ok_or_else(|| refusal(format!("the price table has no rate for {name} on this model")))
 }
 
-/// Whether everything known of a model says that it takes no images.
-fn reads_text_alone(model: &ModelCard) -> bool {
+/// Whether everything known of a model says that it takes no images: what it reads, its capabilities, its rates, its name.
+fn reads_no_images(model: &ModelCard, card: &RateCard) -> bool {
     let info = &model.info;
-    !info.input.is_empty()
-        && !info.input.iter().any(|i| i == "image")
-        && !info.capabilities.iter().any(|c| c == "vision")
+    let sees = info.input.iter().any(|input| input == "image") || info.capabilities.iter().any(|can| can == "vision");
+    !info.input.is_empty() && !sees && !card.prices(Meter::InputImage) && !is_named_for_images(&model.id)
+}
+
+/// Whether an id says that its model reads images; tables that list what hosts run are often silent about it.
+fn is_named_for_images(id: &str) -> bool {
+    let id = id.to_lowercase();
+    let mut words = id.split(|c: char| !c.is_ascii_alphanumeric());
+    let is_sight = |word: &str| matches!(word, "vision" | "vl" | "multimodal" | "omni" | "ocr");
+    words.any(is_sight) || ["llava", "internvl"].iter().any(|family| id.contains(family))
 }
 
 fn help_for(head: &ProviderHead, model: &ModelCard, card: &RateCard, modality: Modality) -> String {

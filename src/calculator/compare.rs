@@ -1,4 +1,4 @@
-//! Why one model is dearer than another for the same work: the difference, split exactly.
+//! Why one model is more expensive than another for the same work: the difference, split exactly.
 
 use serde::Serialize;
 
@@ -27,6 +27,17 @@ impl Difference {
     #[must_use]
     pub fn total(&self) -> Usd {
         self.input_rate + self.tokenizer + self.output_rate + self.fees
+    }
+
+    /// Adds the difference for another piece of work; `None` where a sum has more digits than farebox carries.
+    #[must_use]
+    pub fn checked_add(&self, other: &Difference) -> Option<Difference> {
+        Some(Difference {
+            input_rate: self.input_rate.checked_add(other.input_rate)?,
+            tokenizer: self.tokenizer.checked_add(other.tokenizer)?,
+            output_rate: self.output_rate.checked_add(other.output_rate)?,
+            fees: self.fees.checked_add(other.fees)?,
+        })
     }
 
     /// The parts with their names for people.

@@ -46,6 +46,13 @@ impl Span {
     pub const fn is_range(self) -> bool {
         self.low != self.high
     }
+
+    /// Each number that many times.
+    #[must_use]
+    pub const fn times(self, n: u64) -> Self {
+        let (low, expected, high) = (self.low, self.expected, self.high);
+        Span { low: low.saturating_mul(n), expected: expected.saturating_mul(n), high: high.saturating_mul(n) }
+    }
 }
 
 /// Why a text is not a [`Span`].
@@ -78,8 +85,10 @@ pub struct Work {
     pub attached: Vec<Attached>,
     /// How many of the prompt's tokens are read from the cache: text first.
     pub cache_read: u64,
-    /// Answer tokens of one request.
+    /// Answer tokens of one request, all its answers together.
     pub output: Span,
+    /// How many answers a request asks for; 0 is one too. Images that it makes are billed by the piece.
+    pub answers: u64,
     /// How many requests.
     pub requests: u64,
     /// What each of them states.
@@ -184,8 +193,8 @@ impl<'a> Bill<'a> {
         let parts = parts.collect::<Result<Vec<_>, Refusal>>()?;
         let sold = Sold { head, model, card };
         let made = sold.made(work)?;
-        if work.text(|span| span.high) > 0 && parts.is_empty() {
-            sold.refuse_text_alone(&made)?;
+        if work.text(|span| span.high) > 0 {
+            sold.refuse_text(&made, parts.is_empty())?;
         }
         Ok(Bill { head, model, work, at, card, parts, made })
     }
@@ -221,7 +230,7 @@ impl<'a> Bill<'a> {
             usage.set_tokens(meter, bound(&self.work.output));
         }
         if let Some(meter) = self.made.piece {
-            usage.set(meter, Decimal::ONE);
+            usage.set(meter, Decimal::from(self.work.answers.max(1)));
         }
         usage
     }

@@ -65,6 +65,8 @@ impl Sold<'_> {
             Kind::Search if !self.card.lists(Meter::Input) => only(None, listed(Meter::WebSearches)),
             Kind::Rerank if self.card.prices(Meter::SearchUnits) => only(None, listed(Meter::SearchUnits)),
             Kind::Endpoint => Err(self.billed_otherwise()),
+            // Billed by the time that it listens and speaks, or by the character.
+            _ if !self.card.lists(Meter::Input) && !self.card.lists(Meter::Output) => only(None, None),
             _ => Ok(made),
         }
     }
@@ -116,21 +118,26 @@ impl Sold<'_> {
         }
         let flags: Vec<String> = first.when.iter().map(|(d, value)| format!("--with {d}={value}")).collect();
         let id = format!("{}/{}", self.head.id, self.model.id);
-        let help = format!("say one that has, such as {}; `farebox prices show {id}` prints them all", flags.join(" "));
-        let value =
-            |d: Dimension| work.context.get(d).map_or_else(|| format!("no {d}"), |value| format!("{d}={value}"));
-        let stated: Vec<String> = first.when.iter().map(|(d, _)| value(*d)).collect();
-        Err(self.refusal(&format!("{piece} have no rate for {}", stated.join(" and ")), &help))
+        let help = format!("say it, such as {}; `farebox prices show {id}` prints what has a rate", flags.join(" "));
+        let dimensions = || first.when.iter().map(|(dimension, _)| *dimension);
+        let missing: Vec<&str> = dimensions().filter(|d| work.context.get(*d).is_none()).map(Dimension::name).collect();
+        let value = |d: Dimension| format!("{d}={}", work.context.get(d).unwrap_or_default());
+        let what = match missing.as_slice() {
+            [] => format!("{piece} have no rate for {}", dimensions().map(value).collect::<Vec<_>>().join(" and ")),
+            missing => format!("the rate of {piece} depends on their {}, which was not said", missing.join(" and ")),
+        };
+        Err(self.refusal(&what, &help))
     }
 
-    /// Text alone is never the whole of what a model bills by something else.
+    /// Text that the card has no rate for, and text alone where the model bills something else.
     ///
     /// # Errors
     /// [`Refusal::NoRate`] with what it bills.
-    pub fn refuse_text_alone(self, made: &Made) -> Result<(), Refusal> {
-        let bills_something =
-            self.card.lists(Meter::Input) || made.piece.is_some() || self.card.prices(Meter::Requests);
-        if bills_something { Ok(()) } else { Err(self.billed_otherwise()) }
+    pub fn refuse_text(self, made: &Made, is_alone: bool) -> Result<(), Refusal> {
+        let reads = self.card.lists(Meter::Input);
+        let bills_something = reads || made.piece.is_some() || self.card.prices(Meter::Requests);
+        let is_unbilled = made.bills_text && !reads;
+        if is_unbilled || (is_alone && !bills_something) { Err(self.billed_otherwise()) } else { Ok(()) }
     }
 
     /// The refusal that says what a model bills, with the record that prices it.

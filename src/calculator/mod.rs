@@ -16,6 +16,7 @@ pub mod compare;
 pub mod estimate;
 pub mod explain;
 pub mod levers;
+pub mod limits;
 pub mod made;
 pub mod outcome;
 pub mod projection;
@@ -111,6 +112,16 @@ pub enum Refusal {
         /// Start of the first period.
         first: Instant,
     },
+    /// The model cannot read a prompt, or cannot write an answer, of that length.
+    #[error("{model}: {what}\n  help: {help}")]
+    TooLong {
+        /// `provider/model`.
+        model: String,
+        /// What is longer than what.
+        what: String,
+        /// The next step.
+        help: String,
+    },
     /// The counts contradict each other, or are larger than money can be counted.
     #[error("{what}\n  help: check the counts; a part is never larger than its whole and nothing is negative")]
     InvalidUsage {
@@ -150,6 +161,7 @@ impl Refusal {
             Refusal::NoRate { .. } => "no-rate",
             Refusal::NotSold { .. } => "not-sold",
             Refusal::BeforeFirstPrice { .. } => "before-first-price",
+            Refusal::TooLong { .. } => "too-long",
             Refusal::InvalidUsage { .. } => "invalid-usage",
         }
     }
@@ -291,6 +303,11 @@ impl<'a> Request<'a> {
         format!("{}/{}", self.head.id, self.model.id)
     }
 
+    /// The command that prints something about the card.
+    fn shows(&self, what: &str) -> String {
+        format!("`farebox prices show {}` prints {what}", self.full_id())
+    }
+
     fn no_rate(&self, what: String, help: &str) -> Refusal {
         Refusal::NoRate { model: self.full_id(), what, help: help.to_owned() }
     }
@@ -308,14 +325,9 @@ impl<'a> Request<'a> {
             if matters && !self.knows(dimension, value) {
                 let known = self.known_values(dimension);
                 let help = if known.is_empty() {
-                    format!(
-                        "this model has no rates by {dimension}; leave it out for the standard rates, or add a variant in an overlay (--prices FILE)"
-                    )
+                    format!("this model has no rates by {dimension}; {}", self.shows("the conditions that it has"))
                 } else {
-                    format!(
-                        "its {dimension} is one of {}; or add a variant in an overlay (--prices FILE)",
-                        known.join(", ")
-                    )
+                    format!("its {dimension} is one of {}; {}", known.join(", "), self.shows("the rates of each"))
                 };
                 return Err(self.no_rate(format!("no rate for {dimension} {value:?}"), &help));
             }
@@ -394,15 +406,15 @@ impl<'a> Request<'a> {
         }
         if let (Some((.., when)), Some(rival)) = (best, rival) {
             let (one, two) = (conditions(when), conditions(rival));
-            let help = "price the two apart, or add a variant that names both in an overlay (--prices FILE)";
-            return Err(self.no_rate(format!("no rate of {meter} for {one} together with {two}"), help));
+            let help = format!("{}; {OWN_PRICE}", self.shows("what is published for each alone"));
+            return Err(self.no_rate(format!("no rate of {meter} for {one} together with {two}"), &help));
         }
         if let (Some((_, None, when)), Some((_, Some(tier), _))) = (best, base)
             && !when.is_empty()
         {
             let what = format!("no rate of {meter} for {} at {}", conditions(when), tier.condition());
-            return Err(self
-                .no_rate(what, "send shorter prompts, or add the tier to the variant in an overlay (--prices FILE)"));
+            let help = format!("send shorter prompts; {}", self.shows("the tiers that are published"));
+            return Err(self.no_rate(what, &help));
         }
         Ok(best)
     }
@@ -449,7 +461,8 @@ impl<'a> Request<'a> {
             let elsewhere: Vec<String> = elsewhere.collect();
             if !elsewhere.is_empty() {
                 let what = format!("no rate of {meter} for {} at this time of the day", elsewhere.join(" and "));
-                return Err(self.no_rate(what, "add the combination in an overlay (--prices FILE)"));
+                let help = format!("{}; {OWN_PRICE}", self.shows("the rates by time of day"));
+                return Err(self.no_rate(what, &help));
             }
             notes.add(schedule, label);
             return Ok(*own);
@@ -496,13 +509,16 @@ impl<'a> Request<'a> {
             .map(|v| conditions(&v.when))
             .collect();
         let help = if needs.is_empty() {
-            format!("add `{meter}` to the model's rates in an overlay (--prices FILE)")
+            format!("{}; {OWN_PRICE}", self.shows("what the model bills"))
         } else {
             format!("{meter} has rates for {}: say which in the context", needs.join("; "))
         };
         self.no_rate(format!("{} of {meter} have no rate", quantity.normalize()), &help)
     }
 }
+
+/// Where a price that nothing publishes may come from: a guess would be worse than none.
+const OWN_PRICE: &str = "a price from your contract or invoice can be given in a price file (--prices FILE)";
 
 /// What moved the rates of a request, in words.
 #[derive(Default)]

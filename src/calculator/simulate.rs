@@ -169,7 +169,7 @@ impl Drawing<'_, '_> {
         Ready { stream, group: settled.group_of(stream), rows: self.feature.typical_rows(stream), weights, batch }
     }
 
-    /// Where every uncertain number stands in a draw. Counts by one tokenizer err together in all features.
+    /// The place of every uncertain number in its range, in one draw. Counts by one tokenizer err together in all features.
     fn point(&self, uncertain: &[Input], draw: usize) -> Point {
         let mut point = Point::all(At::Expected);
         for input in uncertain {

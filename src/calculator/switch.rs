@@ -20,11 +20,11 @@ pub enum Caching {
     AsItWas,
     /// Nothing is cached: every prompt token is plain input.
     Never,
-    /// So many percent of each prompt are read from the cache, and nothing is written: what writes cost is not known.
+    /// This percentage of each prompt is read from the cache, and nothing is written: what writes cost is not known.
     Hits(u8),
 }
 
-/// What is other than it was.
+/// What differs from what was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Switch {
     /// Whether the answers are another model's.
@@ -39,7 +39,7 @@ pub struct Switch {
     pub caching: Caching,
     /// The request is sent in a batch.
     pub batch: bool,
-    /// The queue that it stands in.
+    /// The queue that it is sent to.
     pub service_tier: Option<String>,
 }
 
@@ -90,8 +90,8 @@ impl Switch {
                 continue;
             }
             let Some(target) = self.meter(meter, card) else { continue };
-            let mut tokens =
-                if self.scales(meter) { self.ratio.scaled(usage.tokens(meter)) } else { same(usage, meter) };
+            // Seconds of audio and pixels are counted by other rules, which a ratio of text says nothing about.
+            let mut tokens = if meter.is_text() { self.ratio.scaled(usage.tokens(meter)) } else { same(usage, meter) };
             if meter.side() == Side::Answer {
                 tokens.low = percent(tokens.low, *self.answer_percent.start());
                 tokens.high = percent(tokens.high, *self.answer_percent.end());
@@ -127,38 +127,12 @@ impl Switch {
 
     /// The meter that tokens count as there; `None` where nothing is billed.
     fn meter(&self, meter: Meter, card: &RateCard) -> Option<Meter> {
-        match (meter, uncached(meter)) {
+        match (meter, meter.uncached()) {
             (Meter::Reasoning, _) if !self.reasons => None,
             (_, Some(plain)) if self.caching != Caching::AsItWas => Some(plain),
             (_, Some(plain)) if !card.lists(meter) => Some(missing_in_cache(meter, plain, card)),
             _ => Some(meter),
         }
-    }
-
-    /// Text scales; seconds of sound and pixels are counted by other rules, which a ratio of text says nothing about.
-    fn scales(&self, meter: Meter) -> bool {
-        !matches!(
-            meter,
-            Meter::InputAudio
-                | Meter::InputImage
-                | Meter::InputVideo
-                | Meter::CacheReadAudio
-                | Meter::CacheReadImage
-                | Meter::CacheWriteAudio
-                | Meter::OutputAudio
-                | Meter::OutputImage
-                | Meter::OutputVideo
-        )
-    }
-}
-
-/// What tokens of the cache are without one; `None` for tokens that are not of the cache.
-const fn uncached(meter: Meter) -> Option<Meter> {
-    match meter {
-        Meter::CacheRead | Meter::CacheWrite5m | Meter::CacheWrite1h | Meter::CacheWrite12h => Some(Meter::Input),
-        Meter::CacheReadAudio | Meter::CacheWriteAudio => Some(Meter::InputAudio),
-        Meter::CacheReadImage => Some(Meter::InputImage),
-        _ => None,
     }
 }
 

@@ -71,7 +71,7 @@ pub struct Band {
 pub struct Tariff {
     /// By prompt length, shortest first; the first band begins at 0.
     pub bands: Vec<Band>,
-    /// What stands beside the tokens, in the order that was asked for.
+    /// What is billed besides tokens, in the order that was asked for.
     pub beside: Vec<UnitRate>,
     /// When the rates hold.
     pub period: Period,
@@ -86,7 +86,7 @@ pub struct Meters {
     pub of: [Option<Meter>; SLOTS],
 }
 
-/// What a feature uses beside plain tokens in and out.
+/// What a feature uses besides plain tokens in and out.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Uses {
     /// Thinking.
@@ -181,7 +181,7 @@ fn unit_rate(cost: &super::Cost, side: Side, found: &Found, meter: Meter) -> Res
 }
 
 impl Tariff {
-    /// The rates of a prompt of so many millionths of a token.
+    /// The rates of a prompt, whose length is in millionths of a token.
     #[must_use]
     pub fn band(&self, prompt: i128) -> (usize, &Band) {
         let holds = |band: &&Band| i128::from(band.first) * super::shape::MICRO <= prompt;

@@ -120,7 +120,7 @@ pub(crate) fn compare_all(
     Ok(compared)
 }
 
-fn unmet(need: &Need, card: &ModelCard) -> Option<String> {
+pub(crate) fn unmet(need: &Need, card: &ModelCard) -> Option<String> {
     let name = match need {
         Need::Context(tokens) => format!("context={tokens}"),
         Need::Output(tokens) => format!("output={tokens}"),
@@ -130,7 +130,7 @@ fn unmet(need: &Need, card: &ModelCard) -> Option<String> {
     match need.is_met_by(card) {
         Some(true) => None,
         Some(false) => Some(format!("does not meet {name}")),
-        None => Some(format!("{name} is not known of it")),
+        None => Some(format!("not known to meet {name}")),
     }
 }
 
@@ -155,7 +155,7 @@ fn list(candidates: &Candidates, setup: &Setup, left_out: &mut Vec<(String, Stri
 }
 
 /// What is left of an id when makers, regions and the words that hosts add are taken off.
-fn core_name(id: &str) -> String {
+pub(crate) fn core_name(id: &str) -> String {
     let last = id.to_lowercase();
     let last = last.rsplit('/').next().unwrap_or("");
     let is_part = |part: &&str| !part.is_empty();
@@ -264,7 +264,7 @@ pub(crate) fn run(asked: &Asked) -> Result<(), Error> {
     let refused = loaded.leave_out_unpriced(&mut shop)?;
     let base = replan(&loaded.workload, &mut shop)?;
     let shown = Shown::of(asked.prices.currency.as_deref(), base.workload, &shop)?;
-    let (needs, region) = read_needs(&asked.needs)?;
+    let (needs, region) = read_needs(&asked.needs, &setup)?;
     let providers = asked.providers.iter().map(|p| known_provider(&setup, p)).collect::<Result<Vec<_>, _>>()?;
     let candidates = Candidates {
         needs,
@@ -287,25 +287,53 @@ pub(crate) fn run(asked: &Asked) -> Result<(), Error> {
     if compared.rows.is_empty() { Err(Error::NothingPriced) } else { Ok(()) }
 }
 
-fn read_needs(texts: &[String]) -> Result<(Vec<Need>, Option<String>), Error> {
+/// What the models have to meet, and the region that requests are sent to.
+///
+/// # Errors
+/// [`Error::Usage`] where a need is not known: no model would meet it, and none would be missed.
+pub(crate) fn read_needs(texts: &[String], setup: &Setup) -> Result<(Vec<Need>, Option<String>), Error> {
     let (mut needs, mut region) = (Vec::new(), None);
     for text in texts {
         match text.split_once('=') {
+            Some(("region", "")) => {
+                return Err(Error::Usage("--need region= names no region\n  help: give one, such as region=eu".into()));
+            }
             Some(("region", name)) => region = Some(name.to_owned()),
             Some(("licence" | "license", "open")) => needs.push(Need::Open),
             Some(("licence" | "license", other)) => {
                 return Err(Error::Usage(format!(
-                    "licence={other} is no need\n  help: licence=open asks for published weights"
+                    "--need licence={other} is not known\n  help: licence=open asks for published weights"
                 )));
             }
             _ => needs.push(text.parse().map_err(|error| Error::Usage(format!("{error}, region=eu or licence=open")))?),
         }
     }
+    known_needs(&needs, setup)?;
     Ok((needs, region))
 }
 
+/// # Errors
+/// [`Error::Usage`] where a capability is one that no card of the table has.
+pub(crate) fn known_needs(needs: &[Need], setup: &Setup) -> Result<(), Error> {
+    if !needs.iter().any(|need| matches!(need, Need::Can(_))) {
+        return Ok(());
+    }
+    let known = Need::capabilities(setup.table.cards().map(|(_, card)| card));
+    for need in needs {
+        if let Need::Can(what) = need
+            && !known.contains(what)
+        {
+            let list = known.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            return Err(Error::Usage(format!(
+                "--need {what}: no model is known for that\n  help: it is context=128k, output=8k, region=eu, licence=open, or one of {list}"
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// The scores of a user by model: a CSV file with the columns `model` and `score`.
-fn read_scores(path: &Path, setup: &Setup) -> Result<HashMap<String, Decimal>, Error> {
+pub(crate) fn read_scores(path: &Path, setup: &Setup) -> Result<HashMap<String, Decimal>, Error> {
     let bytes = read_bytes(path)?;
     let shown = path.display();
     let mut reader = csv::Reader::from_reader(bytes.as_slice());

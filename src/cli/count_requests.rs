@@ -1,9 +1,9 @@
-//! `farebox count --chat` and `--chat-template`: requests, each as its provider or a template counts it.
+//! `farebox count` on requests: each as its provider, or the template of `--chat-template`, counts it.
 
-use super::chat::{Spot, each_request};
-use super::count::{Counting, Requests, Run, Sink};
+use super::chat::{Input, ReadAs, Spot, Tally, each_request};
+use super::count::{Counting, Requests, Run, Sink, Unit};
 use super::say;
-use super::shared::Setup;
+use super::shared::{Setup, TableFlags};
 use crate::conversation::Conversation;
 use crate::error::Error;
 use crate::tokenizer::chat::{Counted, Refused};
@@ -23,27 +23,33 @@ impl Counting {
 
 impl Run<'_> {
     /// A row for each request, in order, for each model; for the request's own where none was asked for.
-    pub fn count_requests(&mut self, sink: &mut Sink) -> Result<(), Error> {
-        let mut own = match self.counting {
-            [] => Some(OwnModels { setup: self.args.prices.setup()?, known: Vec::new() }),
-            _ => None,
-        };
-        for source in self.args.text.sources("--text REQUEST")? {
-            let name = source.name();
-            each_request(&source, &mut |spot, read| {
-                let request = match read {
-                    Ok(request) => request,
-                    Err(what) => return self.passed_over(&name, spot, &what),
-                };
-                let counting = match &mut own {
-                    None => self.counting,
-                    Some(own) => match own.of(&request) {
-                        Ok(counting) => std::slice::from_ref(counting),
-                        Err(error) => return self.passed_over(&name, spot, &error.to_string()),
-                    },
-                };
-                counting.iter().try_for_each(|counting| self.count_one(&name, spot, counting, &request, sink))
-            })?;
+    pub fn count_requests(
+        &mut self,
+        input: Input<'_>,
+        read_as: ReadAs,
+        own: &mut OwnModels,
+        sink: &mut Sink,
+    ) -> Result<(), Error> {
+        let name = input.name.clone();
+        let mut tally = Tally::default();
+        let with: Vec<&Counting> =
+            self.counting.iter().filter(|c| read_as == ReadAs::Requests || c.bills_requests()).collect();
+        each_request(input, &mut |spot, read| {
+            let request = match read {
+                Ok(request) => request,
+                Err(what) => return self.passed_over(&name, spot, &what),
+            };
+            tally.add(&request);
+            if !with.is_empty() {
+                return with.iter().try_for_each(|counting| self.count_one(&name, spot, counting, &request, sink));
+            }
+            match own.of(&request, &self.args.prices) {
+                Ok(counting) => self.count_one(&name, spot, counting, &request, sink),
+                Err(error) => self.passed_over(&name, spot, &error.to_string()),
+            }
+        })?;
+        if read_as == ReadAs::Detected && tally.requests > 0 {
+            self.note(&name, &[format!("read as {} (--plain counts it as text)", tally.shown())]);
         }
         Ok(())
     }
@@ -60,13 +66,15 @@ impl Run<'_> {
             Ok(counted) => counted,
             Err(refused) => return self.passed_over(source, spot, &refused.to_string()),
         };
+        let answer = request.max_output.unwrap_or(0);
         if let Err(error) = counting.refuse_unbilled(&counted) {
             return self.passed_over(source, spot, &error.to_string());
         }
         let Counted { count, notes, .. } = counted;
         self.note(&format!("{source}:{spot}: {}", counting.name()), &notes);
-        self.over_budget += u64::from(self.args.budget.is_some_and(|budget| count.high > budget));
-        sink.row(source, spot, counting, (count, None))
+        self.add(counting, count, Unit::Request);
+        self.warn_of_length(&format!("{source}:{spot}"), counting, count, answer);
+        sink.row(source, spot, counting, (count, None), answer)
     }
 
     /// A bad request costs only itself.
@@ -78,20 +86,26 @@ impl Run<'_> {
 }
 
 /// What counts for the models that requests name.
-struct OwnModels {
-    setup: Setup,
+#[derive(Default)]
+pub(crate) struct OwnModels {
+    /// The price table, read at the first request.
+    setup: Option<Setup>,
     known: Vec<(String, Counting)>,
 }
 
 impl OwnModels {
-    fn of(&mut self, request: &Conversation) -> Result<&Counting, Error> {
+    fn of(&mut self, request: &Conversation, prices: &TableFlags) -> Result<&Counting, Error> {
         let Some(model) = &request.model else {
             return Err(Error::Usage("the request names no model\n  help: give one, such as --model gpt-4o".into()));
         };
         let at = match self.known.iter().position(|(name, _)| name == model) {
             Some(at) => at,
             None => {
-                self.known.push((model.clone(), Counting::of_model(model, &self.setup)?));
+                let setup = match &mut self.setup {
+                    Some(setup) => setup,
+                    unread => unread.insert(prices.setup()?),
+                };
+                self.known.push((model.clone(), Counting::of_model(model, setup)?));
                 self.known.len() - 1
             }
         };

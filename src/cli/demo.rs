@@ -4,6 +4,7 @@ use std::io::Write;
 
 use rust_decimal::Decimal;
 
+use super::chat::{Input, ReadAs};
 use super::estimate::{Priced, WorkFlags, price_one};
 use super::out::Out;
 use super::shared::{OutputFlags, PriceFlags, Setup, matched_note, table_json, table_line};
@@ -84,7 +85,8 @@ fn month(setup: &Setup) -> Result<Report, Error> {
     distinct.dedup();
     let mut counts = Vec::new();
     for (_, text) in PROMPTS {
-        counts.push(count(&Source::Text(text.to_owned()), &distinct, false, true)?);
+        let source = Source::Text(text.to_owned());
+        counts.push(count(Input::open(&source, ReadAs::Text)?, &distinct, false, true)?);
     }
     let flags = WorkFlags { output_tokens: Some(ANSWER), requests: REQUESTS, ..WorkFlags::default() };
     let mut rows: Vec<Sum> = Vec::new();

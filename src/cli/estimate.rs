@@ -2,14 +2,16 @@
 
 use serde_json::{Map, Value, json};
 
-use super::chat::{MediaFlags, alone, holds_requests};
+use super::chat::{Input, MediaFlags, alone};
 use super::data::load;
 use super::estimate_requests::price_requests;
+use super::plural;
 use super::shared::{OutputFlags, PriceFlags, Setup, matched_note, table_json, table_line};
 use super::work::{Choice, TextFlags, attached, count, span, typed};
 use crate::calculator::Refusal;
 use crate::calculator::attached::{Attached, Billing, billing};
 use crate::calculator::estimate::{Estimate, Span, Work, estimate};
+use crate::calculator::limits::{grouped, impossible_answer, longest_answer, may_be_too_long, refuse_long_prompt};
 use crate::calculator::made::answers_in_text;
 use crate::context::{Context, Dimension};
 use crate::conversation::Media;
@@ -34,24 +36,25 @@ use crate::tokenizer::{Basis, TokenCount};
   farebox estimate batch.jsonl --output-tokens 200..400
   farebox estimate --text 'What is this?' --image photo.jpg -m gpt-4o
 
-A .json or .jsonl file of requests, or of batch requests, is counted as the provider bills it: messages, tools and
-attachments with the frame around them, for the models that it names or those of --model.")]
+An input that holds requests or a batch, whatever its name, is counted as the provider bills it: messages, tools and
+attachments with the frame around them, for the models that it names or those of --model. A note says what an input was
+taken for; --chat and --plain decide it.
+
+A prompt that is longer than a model's context window has no price; the exit code is 2 where nothing could be priced. An
+answer that is longer than the model gives in one request is priced with a warning.")]
 pub(crate) struct Args {
-    #[command(flatten)]
-    text: TextFlags,
-    #[command(flatten)]
-    work: WorkFlags,
-    #[command(flatten)]
-    media: MediaFlags,
-    /// Read every input as requests (messages, tools …), whatever its name
-    #[arg(long)]
-    chat: bool,
     /// Model: provider/model, a model id, or an alias; repeatable. Requests that name theirs need none
     #[arg(long = "model", short = 'm', value_name = "MODEL")]
     models: Vec<String>,
     /// Exit with 3 when something could not be priced
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    text: TextFlags,
+    #[command(flatten)]
+    work: WorkFlags,
+    #[command(flatten)]
+    media: MediaFlags,
     #[command(flatten)]
     prices: PriceFlags,
     #[command(flatten)]
@@ -62,7 +65,7 @@ pub(crate) struct Args {
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Work")]
 pub(crate) struct WorkFlags {
-    /// Prompt tokens, in the place of text: 10000, or a range LOW..HIGH
+    /// Prompt tokens, instead of text: 10000, or a range LOW..HIGH
     #[arg(long, value_name = "N", conflicts_with_all = ["text", "files"])]
     pub input_tokens: Option<Span>,
     /// Answer tokens: 500, a range LOW..HIGH, or LOW..EXPECTED..HIGH
@@ -80,6 +83,9 @@ pub(crate) struct WorkFlags {
     /// What else the request states, such as service_tier=flex or inference_geo=us; repeatable
     #[arg(long = "with", value_name = "KEY=VALUE", value_parser = stated)]
     pub stated: Vec<(Dimension, String)>,
+    /// How many answers a request asks for, where it says so.
+    #[arg(skip)]
+    pub answers: Option<u64>,
 }
 
 fn stated(text: &str) -> Result<(Dimension, String), String> {
@@ -163,22 +169,42 @@ impl Tokens {
     }
 }
 
-/// Counts every prompt for every model, reading each once and loading each tokenizer once.
-pub(crate) fn count_all(
-    text: &TextFlags,
-    work: &WorkFlags,
-    models: &[Found],
-    setup: &Setup,
-    quiet: bool,
-) -> Result<Vec<Counted>, Error> {
-    if let Some(tokens) = work.input_tokens {
-        return Ok(vec![Counted { source: None, tokens: vec![typed(tokens).into(); models.len()] }]);
-    }
-    count_sources(&text.sources("--text TEXT or --input-tokens N")?, text.binary, models, setup, quiet)
+/// Inputs that are open: plain texts, and those that hold requests.
+#[derive(Default)]
+pub(crate) struct Inputs<'s> {
+    pub texts: Vec<Input<'s>>,
+    pub requests: Vec<Input<'s>>,
 }
 
-fn count_sources(
-    sources: &[Source],
+impl<'s> Inputs<'s> {
+    /// Opens every source and decides what it is.
+    pub fn open(sources: &'s [Source], text: &TextFlags) -> Result<Inputs<'s>, Error> {
+        let mut inputs = Inputs::default();
+        for source in sources {
+            let input = Input::open(source, text.read_as())?;
+            if input.holds_requests { inputs.requests.push(input) } else { inputs.texts.push(input) }
+        }
+        Ok(inputs)
+    }
+}
+
+/// Tokens that the user typed, as the one prompt of every model; `is_whole` where nothing is attached to it.
+///
+/// # Errors
+/// [`Error::Usage`] where more tokens are said to be cached than the prompt has.
+pub(crate) fn typed_prompt(tokens: Span, work: &WorkFlags, models: usize, is_whole: bool) -> Result<Counted, Error> {
+    if is_whole && work.cached_tokens > tokens.low {
+        let (cached, prompt) = (grouped(work.cached_tokens), grouped(tokens.low));
+        return Err(Error::Usage(format!(
+            "--cached-tokens: {cached} tokens are more than the prompt's {prompt}\n  help: cached tokens are a part of --input-tokens, which is the whole prompt"
+        )));
+    }
+    Ok(Counted { source: None, tokens: vec![typed(tokens).into(); models] })
+}
+
+/// Counts every text for every model, reading each once and loading each tokenizer once.
+pub(crate) fn count_texts(
+    texts: Vec<Input<'_>>,
     binary: bool,
     models: &[Found],
     setup: &Setup,
@@ -189,17 +215,19 @@ fn count_sources(
     distinct.sort_by(|a, b| (&a.name, a.assumed).cmp(&(&b.name, b.assumed)));
     distinct.dedup();
     let mut counted = Vec::new();
-    for source in sources {
-        let counts = count(source, &distinct, binary, quiet)?;
+    for text in texts {
+        let name = text.name.clone();
+        let counts = count(text, &distinct, binary, quiet)?;
         let of = |choice: &Choice| {
             distinct.iter().zip(&counts).find(|(d, _)| *d == choice).map_or_else(Tokens::default, |(_, c)| (*c).into())
         };
-        counted.push(Counted { source: Some(source.name()), tokens: wanted.iter().map(of).collect() });
+        counted.push(Counted { source: Some(name), tokens: wanted.iter().map(of).collect() });
     }
     Ok(counted)
 }
 
 /// A model with one prompt's work and what it would cost.
+#[derive(Clone)]
 pub(crate) struct Priced {
     pub found: Found,
     pub source: Option<String>,
@@ -210,6 +238,12 @@ pub(crate) struct Priced {
     pub answer_given: bool,
     /// How many requests of a file these are together.
     pub of_requests: Option<u64>,
+    /// The work of each of them, where they are few enough to be told apart.
+    pub parts: Vec<Work>,
+    /// Why no single request can get such an answer.
+    pub warning: Option<String>,
+    /// Whether the longest prompt, or its answer, may be too long for the model although the shortest is not.
+    pub may_be_too_long: bool,
 }
 
 /// Prices a prompt for a model. An answer whose length nobody gave is priced as the range from none to the longest.
@@ -233,7 +267,7 @@ pub(crate) fn price_capped(
     setup: &Setup,
 ) -> Priced {
     let writes = answers_in_text(&found.model, found.model.rates_at(setup.at));
-    let limit = found.model.info.max_output;
+    let limit = longest_answer(&found.model, tokens.count.low);
     let longest = if writes { cap.map_or(limit, |cap| Some(limit.map_or(cap, |limit| limit.min(cap)))) } else { None };
     let output = match flags.output_tokens {
         Some(given) => capped(given, cap),
@@ -243,14 +277,44 @@ pub(crate) fn price_capped(
         input: span(tokens.count),
         attached: tokens.attached.clone(),
         cache_read: flags.cached_tokens,
-        output,
+        output: output.times(flags.answers.unwrap_or(1)),
+        answers: flags.answers.unwrap_or(1),
         requests: flags.requests,
         context: flags.context_for(found),
     };
-    let result = estimate(&found.provider, &found.model, &work, setup.at);
+    // What the user typed has to hold to its end; what was counted has its bounds from the tokenizer, and may be less.
+    let prompt = if flags.input_tokens.is_some() { work.input.high } else { work.input.low };
+    let answer = if flags.output_tokens.is_some() { output.high } else { 0 };
+    let result = refuse_long_prompt(&found.provider, &found.model, prompt)
+        .and_then(|()| refuse_more_cached(found, &work))
+        .and_then(|()| estimate(&found.provider, &found.model, &work, setup.at));
+    let warning = impossible_answer(&found.model, prompt, answer);
+    let may_be_too_long = warning.is_none() && may_be_too_long(&found.model, work.input, answer);
     let answer_given = flags.output_tokens.is_some() || !writes;
-    let (found, source) = (found.clone(), source.map(str::to_owned));
-    Priced { found, source, tokens: tokens.count, work, result, answer_given, of_requests: None }
+    let (found, source, parts) = (found.clone(), source.map(str::to_owned), vec![work.clone()]);
+    Priced {
+        found,
+        source,
+        tokens: tokens.count,
+        work,
+        result,
+        answer_given,
+        of_requests: None,
+        parts,
+        warning,
+        may_be_too_long,
+    }
+}
+
+/// Cached tokens are a part of the prompt.
+fn refuse_more_cached(found: &Found, work: &Work) -> Result<(), Refusal> {
+    if work.cache_read <= work.input.expected {
+        return Ok(());
+    }
+    let (cached, prompt) = (grouped(work.cache_read), grouped(work.input.expected));
+    Err(Refusal::InvalidUsage {
+        what: format!("{}: {cached} cached tokens are more than the prompt's {prompt}", found.full_id()),
+    })
 }
 
 fn capped(span: Span, cap: Option<u64>) -> Span {
@@ -259,7 +323,7 @@ fn capped(span: Span, cap: Option<u64>) -> Span {
 }
 
 impl Priced {
-    /// The row in machine forms.
+    /// The row in machine-readable formats.
     pub fn machine(&self, setup: &Setup) -> Map<String, Value> {
         let mut row = Map::new();
         if let Some(source) = &self.source {
@@ -281,6 +345,9 @@ impl Priced {
                 row.insert("total_usd".into(), Value::Null);
                 row.insert("reason".into(), json!(refusal.to_string()));
             }
+        }
+        if let Some(warning) = &self.warning {
+            row.insert("warning".into(), json!(warning));
         }
         row.insert("tokens".into(), self.tokens_json());
         row.insert("table".into(), table_json(setup));
@@ -318,6 +385,12 @@ impl Priced {
             (true, span) => json!({"tokens": span.expected, "basis": "given"}),
         };
         json!({"input": input, "output": output})
+    }
+
+    /// What a person has to know before they use the price.
+    pub fn warning_line(&self) -> Option<String> {
+        let warning = self.warning.as_ref().filter(|_| self.result.is_ok())?;
+        Some(format!("warning: {warning}; it takes more than one request"))
     }
 
     /// "1,234" or "1,200 (1,100–1,300)".
@@ -360,7 +433,8 @@ impl Priced {
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     let setup = args.prices.setup()?;
     let models = setup.find_all(&args.models)?;
-    let prompts = prompts(&args, &models, &setup)?;
+    let sources = sources(&args)?;
+    let prompts = prompts(&args, &sources, &models, &setup)?;
     let counted = &prompts.counted;
     let mut priced: Vec<Priced> = counted
         .iter()
@@ -369,7 +443,10 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
             with_tokens.map(|(found, tokens)| price_one(found, prompt.source.as_deref(), tokens, &args.work, &setup))
         })
         .collect();
-    let read = price_requests(&prompts.requests, &models, &args.work, &setup, args.output.quiet)?;
+    let read = price_requests(prompts.requests, &models, &args.work, &setup, args.output.quiet)?;
+    if !args.output.quiet {
+        read.say_what_was_read();
+    }
     priced.extend(read.priced);
     let several = priced.len() > models.len().max(1);
     let mut report = Report::new([
@@ -401,6 +478,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
         if let Some(n) = row.of_requests.filter(|n| *n > 1) {
             shown.detail.push(format!("{n} requests"));
         }
+        shown.detail.extend(row.warning_line());
         match &row.result {
             Err(refusal) => shown.detail.extend(refusal.to_string().lines().map(str::to_owned)),
             Ok(estimate) if !estimate.cost.applied.is_empty() => {
@@ -428,26 +506,29 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     }
 }
 
-/// What there is to price: texts and attachments that were counted, and sources of requests, which name their own models.
-struct Prompts {
+/// What there is to price: texts and attachments that were counted, and inputs of requests, which name their own models.
+struct Prompts<'s> {
     counted: Vec<Counted>,
-    requests: Vec<Source>,
+    requests: Vec<Input<'s>>,
 }
 
-fn prompts(args: &Args, models: &[Found], setup: &Setup) -> Result<Prompts, Error> {
+/// What is read: nothing where tokens or attachments alone were named.
+fn sources(args: &Args) -> Result<Vec<Source>, Error> {
+    let reads = args.work.input_tokens.is_none() && (args.media.is_empty() || args.text.is_given());
+    if reads { args.text.sources("--text TEXT or --input-tokens N") } else { Ok(Vec::new()) }
+}
+
+fn prompts<'s>(args: &Args, sources: &'s [Source], models: &[Found], setup: &Setup) -> Result<Prompts<'s>, Error> {
     let media = args.media.read()?;
-    let reads = args.work.input_tokens.is_none() && (media.is_empty() || args.text.is_given());
-    let sources = if reads { args.text.sources("--text TEXT or --input-tokens N")? } else { Vec::new() };
-    let (requests, texts): (Vec<_>, Vec<_>) = sources.into_iter().partition(|s| args.chat || holds_requests(s));
+    let Inputs { texts, requests } = Inputs::open(sources, &args.text)?;
     if models.is_empty() && (requests.is_empty() || !texts.is_empty()) {
         return Err(Error::Usage(
-            "estimate for which model?\n  help: give --model gpt-4o, which repeats; `farebox models` lists the models"
-                .into(),
+            "no model given\n  help: give --model gpt-4o, which repeats; `farebox models` lists the models".into(),
         ));
     }
     let mut counted = match args.work.input_tokens {
-        Some(_) => count_all(&args.text, &args.work, models, setup, args.output.quiet)?,
-        None => count_sources(&texts, args.text.binary, models, setup, args.output.quiet)?,
+        Some(tokens) => vec![typed_prompt(tokens, &args.work, models.len(), media.is_empty())?],
+        None => count_texts(texts, args.text.binary, models, setup, args.output.quiet)?,
     };
     if counted.is_empty() && requests.is_empty() {
         counted.push(Counted::nothing(models.len()));
@@ -494,7 +575,7 @@ fn totals(priced: &[Priced]) -> Vec<(String, Usd)> {
     models.iter().filter_map(|id| total(id).map(|usd| (id.clone(), usd))).collect()
 }
 
-/// Notes and machine fields that `estimate` and `compare` share.
+/// Notes and machine-readable fields that `estimate` and `compare` share.
 pub(crate) fn finish(
     report: &mut Report,
     priced: &[Priced],
@@ -512,6 +593,11 @@ pub(crate) fn finish(
     if priced.iter().any(|p| p.tokens.basis == Basis::Estimated && p.work.input.is_range()) {
         report.notes.push("Estimated tokens come with their range, and so do the totals.".into());
     }
+    let tight = priced.iter().filter(|p| p.may_be_too_long && p.result.is_ok()).map(|p| p.found.full_id());
+    report.notes.extend(tight.map(|id| {
+        format!("{id}: at the upper end of the estimated tokens, the request is longer than its context window.")
+    }));
+    unknown_windows(report, priced);
     let retired = models.iter().filter(|f| f.model.is_retired(setup.at));
     report.notes.extend(retired.map(|f| format!("{} is {}.", f.full_id(), super::models::status(&f.model, setup.at))));
     report.notes.extend(asked.iter().zip(models).filter_map(|(asked, found)| matched_note(asked, found)));
@@ -523,11 +609,38 @@ pub(crate) fn finish(
     report.machine.insert("unpriced".into(), json!(refused));
 }
 
+/// A prompt that every model reads: no window that is sold today is smaller.
+const SMALL: u64 = 4_096;
+
+/// Says which prices hold only if the model can read the prompt, since its context window is not in the table.
+fn unknown_windows(report: &mut Report, priced: &[Priced]) {
+    let is_long = |p: &Priced| {
+        p.parts.is_empty() || p.parts.iter().any(|work| work.input.high.saturating_add(work.output.high) > SMALL)
+    };
+    let unknown = |p: &&Priced| p.result.is_ok() && p.found.model.info.context_window.is_none() && is_long(p);
+    let ids: Vec<String> = priced.iter().filter(unknown).map(|p| p.found.full_id()).collect();
+    match ids.as_slice() {
+        [] => {}
+        [id] => report
+            .notes
+            .push(format!("{id}: its context window is not known; whether the request fits was not checked.")),
+        [id, ..] => report.notes.push(format!(
+            "The context window of {} is not known ({id} …); whether the request fits was not checked.",
+            plural(ids.len() as u64, "model")
+        )),
+    }
+    report.machine.insert("context_window_unknown".into(), json!(ids));
+}
+
 /// The exit code that refusals ask for. Programs' formats get them on stderr too, where people will see them.
 pub(crate) fn verdict(priced: &[Priced], strict: bool, output: &OutputFlags) -> Result<(), Error> {
     let refused: Vec<&Refusal> = priced.iter().filter_map(|p| p.result.as_ref().err()).collect();
     if output.format.readers() == Readers::Programs {
         refused.iter().for_each(|refusal| super::say(&format!("warning: {refusal}")));
+        for row in priced {
+            let line = row.warning_line().map(|line| format!("{line} ({})", row.found.full_id()));
+            line.iter().for_each(|line| super::say(line));
+        }
     }
     match refused.len() {
         0 => Ok(()),

@@ -162,3 +162,71 @@ fn say(line: &str) {
     let line: Vec<String> = line.lines().map(|l| crate::report::inert(l).into_owned()).collect();
     let _ = writeln!(io::stderr().lock(), "{}", line.join("\n"));
 }
+
+/// A number of things: `1 error`, `2 errors`.
+fn plural(number: u64, noun: &str) -> String {
+    let number_shown = crate::report::Cell::quantity(number).people;
+    format!("{number_shown} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The heading that each flattened group of flags gives its arguments, by the name of its struct.
+    const HEADINGS: &[(&str, &str)] = &[
+        ("TextFlags", "Input"),
+        ("WorkFlags", "Work"),
+        ("MediaFlags", "Attachments"),
+        ("PlanFlags", "Workload"),
+        ("TableFlags", "Prices"),
+        ("TypedOutputFlags", "Output"),
+    ];
+
+    /// Arguments under a heading whose struct flattens another, or that name it themselves.
+    const OTHERS: &[(&str, &str)] =
+        &[("currency", "Prices"), ("format", "Output"), ("output", "Output"), ("quiet", "Output"), ("color", "Output")];
+
+    fn each_command(command: &clap::Command, take: &mut impl FnMut(&clap::Command)) {
+        take(command);
+        command.get_subcommands().for_each(|sub| each_command(sub, take));
+    }
+
+    /// clap gives an argument without a heading that of the group flattened before it, so a struct has to flatten last.
+    #[test]
+    fn an_argument_is_under_the_heading_of_the_struct_that_declares_it() {
+        let mut wrong = Vec::new();
+        let mut seen = std::collections::BTreeSet::new();
+        let mut line = command();
+        line.build();
+        each_command(&line, &mut |command| {
+            for arg in command.get_arguments() {
+                // clap derives a group for each struct of arguments, of the same name; that of a struct which flattens
+                // others is empty, so an argument of no group is the command's own.
+                let holds = |group: &&clap::ArgGroup| group.get_args().any(|id| id == arg.get_id());
+                let group = command.get_groups().find(holds).map_or("", |group| group.get_id().as_str());
+                let is_it = |name: &str| name == group || name == arg.get_id().as_str();
+                let mut known = HEADINGS.iter().chain(OTHERS);
+                let want = known.find(|(name, _)| is_it(name)).map(|(_, heading)| *heading);
+                seen.extend(HEADINGS.iter().filter(|(name, _)| *name == group).map(|(name, _)| *name));
+                if arg.get_help_heading() != want {
+                    wrong.push(format!(
+                        "{} {}: under {:?}, not {want:?}",
+                        command.get_name(),
+                        arg,
+                        arg.get_help_heading()
+                    ));
+                }
+            }
+        });
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        assert_eq!(seen.len(), HEADINGS.len(), "only {seen:?} were found");
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!(plural(1, "error"), "1 error");
+        assert_eq!(plural(0, "error"), "0 errors");
+        assert_eq!(plural(1_200, "error"), "1,200 errors");
+    }
+}

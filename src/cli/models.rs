@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::plural;
 use super::shared::{OutputFlags, TableFlags, table_json, table_line};
 use crate::error::Error;
 use crate::meter::Meter;
@@ -19,7 +20,7 @@ pub(crate) struct Args {
     /// Only this provider
     #[arg(long, short = 'p', value_name = "PROVIDER")]
     provider: Option<String>,
-    /// Also models that do not answer any more
+    /// Also models that no longer answer
     #[arg(long)]
     retired: bool,
     #[command(flatten)]
@@ -87,7 +88,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     }
     report.machine.insert("table".into(), table_json(&setup));
     report.machine.insert("retired_left_out".into(), json!(left_out));
-    report.notes.push(format!("{} models. {}", report.rows.len(), table_line(&setup)));
+    report.notes.push(format!("{}. {}", plural(report.rows.len() as u64, "model"), table_line(&setup)));
     if left_out > 0 {
         report.notes.push(format!("{left_out} retired models left out: --retired shows them."));
     }

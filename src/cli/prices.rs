@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use rust_decimal::Decimal;
 use serde_json::json;
 
+use super::compare_workload::known_needs;
 use super::out::Out;
 use super::prices_time::{ChangesArgs, DiffArgs, HistoryArgs, StaleArgs, changes, diff, history, stale};
 use super::shared::{OutputFlags, Setup, TableFlags, matched_note, read_price_file, table_json, table_line};
-use super::{say, shared};
+use super::{plural, say, shared};
 use crate::error::Error;
 use crate::meter::{Meter, Unit};
 use crate::pricing::Found;
@@ -112,6 +113,7 @@ fn list(args: &ListArgs) -> Result<(), Error> {
         Column::text("basis", "basis").optional(),
         Column::text("checked", "checked").optional(),
     ]);
+    known_needs(&args.need, &setup)?;
     let mut cards: Vec<_> = setup
         .table
         .cards()
@@ -157,7 +159,11 @@ fn list(args: &ListArgs) -> Result<(), Error> {
     }
     report.machine.insert("not_known".into(), json!(unknown));
     report.machine.insert("table".into(), table_json(&setup));
-    report.notes.push(format!("USD per million tokens; {} models. {}", report.rows.len(), table_line(&setup)));
+    report.notes.push(format!(
+        "USD per million tokens; {}. {}",
+        plural(report.rows.len() as u64, "model"),
+        table_line(&setup)
+    ));
     args.output.write(report)
 }
 
@@ -407,8 +413,13 @@ fn lint_files(args: &LintArgs) -> Result<(), Error> {
     }
     let errors = findings.problems.iter().filter(|p| p.severity == Severity::Error).count();
     let warnings = findings.problems.len() - errors;
-    let summary =
-        format!("{} models, {} prices checked: {errors} errors, {warnings} warnings", findings.models, findings.prices);
+    let summary = format!(
+        "{} models, {} prices checked: {}, {}",
+        findings.models,
+        findings.prices,
+        plural(errors as u64, "error"),
+        plural(warnings as u64, "warning")
+    );
     report.machine.extend([
         ("models".into(), json!(findings.models)),
         ("prices".into(), json!(findings.prices)),
@@ -429,7 +440,7 @@ fn lint_files(args: &LintArgs) -> Result<(), Error> {
     }
     match errors {
         0 => Ok(()),
-        _ => Err(Error::Failed(format!("{errors} errors in price files"))),
+        _ => Err(Error::Failed(format!("{} in price files", plural(errors as u64, "error")))),
     }
 }
 

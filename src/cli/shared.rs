@@ -316,6 +316,11 @@ impl Setup {
 
     /// The card of a model asked for.
     pub fn find(&self, model: &str) -> Result<Found, Error> {
+        if model.trim().is_empty() {
+            return Err(Error::Usage(
+                "--model: the name is empty\n  help: give a model such as gpt-4o; a variable that is not set gives an empty name".into(),
+            ));
+        }
         Ok(self.table.find(model, self.at)?)
     }
 }
@@ -345,9 +350,10 @@ impl OutputFlags {
     }
 }
 
-/// Dollars in another currency, exact.
+/// Dollars in another currency, rounded once to [`CONVERTED_SCALE`](crate::money::CONVERTED_SCALE) digits behind the point;
+/// `None` where even so the amount has more digits than a decimal holds.
 pub(crate) fn converted(usd: Usd, rate: &ExchangeRate) -> Option<Decimal> {
-    crate::money::amount(usd.amount(), rate.per_usd.0, 1).map(|amount| amount.amount().normalize())
+    crate::money::converted(usd, rate.per_usd.0)
 }
 
 /// Dollars that people see as an amount in another currency: `0.06622 EUR`.

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::say;
+use super::{plural, say};
 use crate::error::Error;
 use crate::tokenizer::Tokenizer;
 use crate::tokenizer::reference::{Reference, ReferenceError};
@@ -55,14 +55,15 @@ pub(crate) fn judge<'a>(seconds: impl Iterator<Item = &'a Second>, quiet: bool) 
     for second in seconds {
         failed += second.failed.get();
         if second.failed.get() == 0 && !quiet {
-            let (name, by, texts) = (&second.name, second.reference.crate_name(), second.texts.get());
-            say(&format!("note: {name} was counted again with {by}: {texts} texts, no difference"));
+            let (name, by, texts) = (&second.name, second.reference.crate_name(), plural(second.texts.get(), "text"));
+            say(&format!("note: {name} was counted again with {by}: {texts}, no difference"));
         }
     }
     if failed == 0 {
         Ok(())
     } else {
-        Err(Error::Failed(format!("{failed} counts were not confirmed by the reference")))
+        let were = if failed == 1 { "was" } else { "were" };
+        Err(Error::Failed(format!("{} {were} not confirmed by the reference", plural(failed, "count"))))
     }
 }
 

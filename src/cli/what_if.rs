@@ -14,7 +14,7 @@ use super::out::Out;
 use super::shared::{self, OutputFlags, PriceFlags, Setup, table_json, table_line};
 use super::span::SpanFlags;
 use super::usage::places::{Places, places};
-use super::usage::priced::{Pricing, Verdict, cost};
+use super::usage::priced::{Pricing, Refused as Unpriced, Verdict, cost};
 use super::usage::stream::{self, Plan, Settled, Take};
 use super::usage::view::zone_of;
 use super::usage::{Screen, column};
@@ -60,16 +60,16 @@ pub(crate) struct Args {
     /// Send everything through this queue, such as flex or priority
     #[arg(long, value_name = "TIER")]
     service_tier: Option<String>,
-    /// Read so many percent of each prompt from the cache
+    /// Share of each prompt that is read from the cache, in percent
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     cache_hits: Option<u8>,
     /// Cache nothing
     #[arg(long, conflicts_with = "cache_hits")]
     no_cache: bool,
-    /// How long answers are there, in percent of what they were: 80..150
+    /// Length of answers on the other model, in percent of what they were: 80..150
     #[arg(long, value_name = "LOW..HIGH", value_parser = percents, default_value = "100..100")]
     answers: RangeInclusive<u32>,
-    /// What the text is like where the log holds none: english, technical, code, data or a language; repeatable
+    /// Kind of text where the log holds none: english, technical, code, data or a language; repeatable
     #[arg(long, value_name = "CLASS")]
     text_class: Vec<String>,
     /// Provider of records that do not name theirs
@@ -175,7 +175,7 @@ fn classes(args: &Args) -> Result<Vec<String>, Error> {
             let mut known = known.clone();
             known.dedup();
             let known = known.join(", ");
-            return Err(Error::Usage(format!("no class of text is called {class:?}\n  help: it is one of {known}")));
+            return Err(Error::Usage(format!("no class of text is called {class:?}\n  help: write one of {known}")));
         }
     }
     Ok(if args.text_class.is_empty() { USUAL.map(str::to_owned).to_vec() } else { args.text_class.clone() })
@@ -261,8 +261,13 @@ struct Run<'a> {
     summed: bool,
 }
 
-/// Which side has no price, its status and why.
-type Refused = (&'static str, &'static str, String);
+/// Which side has no price, and why.
+type Refused = (&'static str, Unpriced);
+
+/// What the other side is refused for.
+fn other(status: &'static str, reason: impl Into<String>) -> Refused {
+    (OTHER, Unpriced::new(status, reason))
+}
 
 /// What one `--switch` or `--model` asks for.
 struct Target {
@@ -298,12 +303,15 @@ impl Take for Run<'_> {
                 self.free += 1;
                 return;
             }
-            Item::Bad(error) => Err((PAST, error.status(), error.to_string())),
+            Item::Bad(error) => Err((PAST, Unpriced::new(error.status(), error.to_string()))),
             Item::Event(_) => return,
         };
-        if let Err((which, status, reason)) = result {
-            *self.refused.entry((status, which)).or_default() += 1;
-            settled.warn(line, || format!("{which}: {status}: {reason}"));
+        if let Err((which, mut refused)) = result {
+            *self.refused.entry((refused.status, which)).or_default() += 1;
+            settled.warn(line, || {
+                refused.explain(&mut self.lookup);
+                format!("{which}: {}: {}", refused.status, refused.reason)
+            });
         }
     }
 
@@ -373,10 +381,7 @@ impl<'a> Run<'a> {
         let at = outcome.at;
         let was = match outcome.verdict {
             Verdict::Priced(priced) => priced,
-            Verdict::Refused(mut refused) => {
-                refused.explain(&mut self.lookup);
-                return Err((PAST, refused.status, refused.reason));
-            }
+            Verdict::Refused(refused) => return Err((PAST, refused)),
             Verdict::Free(..) | Verdict::Charge(_) => {
                 self.free += 1;
                 return Ok(());
@@ -389,7 +394,7 @@ impl<'a> Run<'a> {
         let other = match self.target(model, past) {
             Some(target) => {
                 let found = self.lookup.find(None, &target.to, &entry.context, other_at);
-                found.map_err(|unknown| (OTHER, "unknown-model", unknown.to_string()))?
+                found.map_err(|unknown| other("unknown-model", unknown.to_string()))?
             }
             None => Arc::clone(&was.found),
         };
@@ -422,7 +427,7 @@ impl<'a> Run<'a> {
         }
         // A thread that panicked while it measured left the others as they were.
         let mut all = self.question.ratios.lock().unwrap_or_else(PoisonError::into_inner);
-        let ratio = all.between(from, to).map_err(|what| (OTHER, "no-rate", what))?;
+        let ratio = all.between(from, to).map_err(|what| other("no-rate", what))?;
         self.ratios.insert(pair, ratio);
         Ok(ratio)
     }
@@ -449,7 +454,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// What the log holds, for somebody who asked for something else.
+    /// The models that the log holds, and which of them a switch may have meant.
     fn holds(&self, from: &str, to: &str) -> String {
         const SHOWN: usize = 5;
         let mut held: Vec<_> = self.held.iter().collect();
@@ -510,7 +515,7 @@ impl<'a> Run<'a> {
         let context = other.settle(&context);
         let priced = |usage| {
             let cost = cost(usage, entry.bucket.as_ref(), other, &context, other_at);
-            let (cost, range) = cost.map_err(|refusal| (OTHER, refusal.status(), refusal.to_string()))?;
+            let (cost, range) = cost.map_err(|refusal| self::other(refusal.status(), refusal.to_string()))?;
             let (low, high) = range.unwrap_or((cost.total, cost.total));
             Ok((low, cost.total, high))
         };
@@ -719,7 +724,7 @@ fn counter(choice: &Choice) -> Result<impl Fn(&str) -> TokenCount, String> {
     })
 }
 
-/// Texts that a ratio is measured on, at most; each has at least so many bytes, since short ones say little.
+/// Maximum number of texts that a ratio is measured on, and the bytes that each has at least: short ones say little.
 const MOST_TEXTS: usize = 200;
 const LEAST_BYTES: usize = 400;
 /// How much of each file is looked at for them.

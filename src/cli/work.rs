@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::chat::{Input, ReadAs};
 use super::data::{is_added, load};
 use super::say;
 use super::shared::Setup;
 use crate::calculator::attached::Attached;
 use crate::calculator::estimate::Span;
 use crate::error::Error;
-use crate::input::text::{ReadReport, Source, read_blocks};
+use crate::input::text::{ReadReport, Source, read_blocks_of};
 use crate::period::Instant;
 use crate::pricing::Found;
 use crate::tokenizer::media::{Rate, Weight};
@@ -23,9 +24,15 @@ use crate::tokenizer::{Basis, StreamCounter, TokenCount, is_known};
 pub(crate) struct TextFlags {
     /// Files to read; - is standard input, which is also read when nothing else is given
     pub files: Vec<PathBuf>,
-    /// Text to count in the place of files
+    /// Text to count instead of files
     #[arg(long, short = 't', value_name = "TEXT", conflicts_with = "files")]
     pub text: Option<String>,
+    /// Read every input as requests (messages, tools …) in any provider's form, whatever it looks like
+    #[arg(long)]
+    pub chat: bool,
+    /// Read every input as plain text, even JSON that holds requests or a batch
+    #[arg(long, conflicts_with = "chat")]
+    pub plain: bool,
     /// Count the bytes of a binary file as text
     #[arg(long)]
     pub binary: bool,
@@ -37,10 +44,19 @@ impl TextFlags {
         self.text.is_some() || !self.files.is_empty()
     }
 
+    /// What the inputs are to be taken for.
+    pub const fn read_as(&self) -> ReadAs {
+        match (self.chat, self.plain || self.binary) {
+            (true, _) => ReadAs::Requests,
+            (_, true) => ReadAs::Text,
+            _ => ReadAs::Detected,
+        }
+    }
+
     /// Everything to read, in order.
     ///
     /// # Errors
-    /// [`Error::Usage`] where nothing is given and standard input is a terminal that nobody types at.
+    /// [`Error::Usage`] where nothing is given and standard input is a terminal.
     pub fn sources(&self, or_give: &str) -> Result<Vec<Source>, Error> {
         use std::io::IsTerminal;
         if let Some(text) = &self.text {
@@ -62,7 +78,7 @@ impl TextFlags {
     }
 }
 
-/// A tokenizer to count with, and the models that it stands for.
+/// A tokenizer to count with, and whether it is the model's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Choice {
     /// Name of the tokenizer.
@@ -85,7 +101,7 @@ impl Choice {
         }
     }
 
-    /// The most tokens by this tokenizer that are at most so many tokens of the model: less where it is only assumed.
+    /// The most tokens by this tokenizer that are at most `tokens` of the model: less where it is only assumed.
     pub fn certain(&self, tokens: u64) -> u64 {
         if !self.assumed {
             return tokens;
@@ -102,24 +118,33 @@ impl Choice {
 }
 
 /// Counts a source once with each tokenizer, reading it once.
-pub(crate) fn count(source: &Source, choices: &[Choice], binary: bool, quiet: bool) -> Result<Vec<TokenCount>, Error> {
+pub(crate) fn count(
+    mut input: Input<'_>,
+    choices: &[Choice],
+    binary: bool,
+    quiet: bool,
+) -> Result<Vec<TokenCount>, Error> {
     let mut counters = Vec::with_capacity(choices.len());
     for choice in choices {
         counters.push(StreamCounter::new(load(&choice.name)?));
     }
-    let read = read_blocks(source, binary, &mut |block| counters.iter_mut().for_each(|counter| counter.push(block)))?;
-    warn_of(source, &read, quiet);
+    let take = &mut |block: &str| counters.iter_mut().for_each(|counter| counter.push(block));
+    let read = read_blocks_of(&input.name, &mut *input.reader, binary, take)?;
+    warn_of(&input.name, &read, quiet);
+    if read.bytes == 0 && !quiet {
+        say(&format!("warning: {}: is empty, so the prompt has no tokens", input.name));
+    }
     Ok(choices.iter().zip(counters).map(|(choice, counter)| choice.finish(counter)).collect())
 }
 
 /// Says on stderr what of a text was not text.
-pub(crate) fn warn_of(source: &Source, read: &ReadReport, quiet: bool) {
+pub(crate) fn warn_of(name: &str, read: &ReadReport, quiet: bool) {
     if let (Some(note), false) = (read.note(), quiet) {
-        say(&format!("warning: {}: {note}", source.name()));
+        say(&format!("warning: {name}: {note}"));
     }
 }
 
-/// The fields of a count in machine forms.
+/// The fields of a count in machine-readable formats.
 pub(crate) fn count_fields(row: &mut Map<String, Value>, count: TokenCount) {
     row.insert("tokens".into(), json!(count.tokens));
     row.insert("basis".into(), json!(count.basis));

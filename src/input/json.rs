@@ -2,19 +2,20 @@
 //!
 //! A [`Value`] is a slice of the line. [`Object::read`] finds the fields of one object and steps over what they hold, so
 //! that a body of kilobytes costs little more than the search for its quotation marks; what is asked for is then read
-//! from its slice. Grammar is checked on the way (a line that was cut off is an error, never half a record); the inside
-//! of a text that nobody asks for is not.
+//! from its slice. The whole grammar of RFC 8259 is checked on the way, escapes and UTF-8 included: a line that was cut
+//! off or damaged is an error, never a record with a wrong number. What is accepted is what `serde_json` accepts, except
+//! that a number may have any size, because it stays text.
 
 use std::borrow::Cow;
 
 use rust_decimal::Decimal;
 use smallvec::SmallVec;
-use wide::u8x16;
+use wide::{i8x16, u8x16};
 
-/// Containers may stand in one another so deep; what is deeper is no log.
+/// How deep containers may be nested, as in `serde_json`.
 const DEPTH: u32 = 127;
 
-/// So many fields of inner objects find place without asking for memory again.
+/// Fields of inner objects that fit without a second allocation.
 const INNER: usize = 16;
 
 /// What is wrong with a text that should be JSON, and at which byte.
@@ -29,6 +30,10 @@ pub struct JsonError {
 
 /// Text that ends before its value does.
 pub(crate) const CUT_OFF: &str = "the text ends in the middle of a value";
+
+const CONTROL: &str = "a line break or control character inside of a text: write it as an escape";
+
+const TOO_DEEP: &str = "values are nested too deeply";
 
 /// One value, as it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +59,7 @@ impl<'a> Value<'a> {
     /// # Errors
     /// [`JsonError`] where it holds something else.
     pub fn read(text: &'a [u8]) -> Result<Self, JsonError> {
-        let mut walk = Walk { bytes: text, at: 0 };
+        let mut walk = Walk::new(text);
         walk.space();
         let value = walk.value()?;
         walk.end()?;
@@ -108,7 +113,7 @@ impl<'a> Value<'a> {
 
     /// The values of a list; nothing where it is none.
     pub fn items(self) -> impl Iterator<Item = Value<'a>> {
-        let mut walk = Walk { bytes: self.0, at: 0 };
+        let mut walk = Walk::new(self.0);
         let mut open = walk.take(b'[');
         std::iter::from_fn(move || {
             walk.space();
@@ -129,14 +134,15 @@ impl<'a> Object<'a> {
     /// # Errors
     /// [`JsonError`] where it holds something else.
     pub fn read(text: &'a [u8]) -> Result<Self, JsonError> {
-        let mut walk = Walk { bytes: text, at: 0 };
+        let mut walk = Walk::new(text);
         walk.space();
         if !walk.take(b'{') {
-            // A text that is JSON but no object is told apart from one that is no JSON.
+            // JSON of another kind gets another message than a text that is not JSON.
             walk.value()?;
             walk.end()?;
             return Err(JsonError { what: "a record is an object, {…}, and this is another value", at: 0 });
         }
+        walk.depth = 1;
         let mut object = Object::default();
         let mut inner = Vec::with_capacity(INNER);
         walk.fields(&mut |walk, name, escaped| {
@@ -236,9 +242,16 @@ fn unescaped(inner: &[u8]) -> Cow<'_, str> {
 pub(crate) struct Walk<'a> {
     pub bytes: &'a [u8],
     pub at: usize,
+    /// How many containers are open around this place, those of [`Walk::value`] aside.
+    depth: u32,
 }
 
 impl<'a> Walk<'a> {
+    /// At the beginning of a text.
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Walk { bytes, at: 0, depth: 0 }
+    }
+
     pub fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
@@ -256,7 +269,13 @@ impl<'a> Walk<'a> {
     }
 
     fn error(&self, what: &'static str) -> JsonError {
-        JsonError { what: if self.at >= self.bytes.len() { CUT_OFF } else { what }, at: self.at }
+        self.error_at(self.at, what)
+    }
+
+    /// An error at a place; the end of the text is always [`CUT_OFF`].
+    fn error_at(&self, at: usize, what: &'static str) -> JsonError {
+        let at = at.min(self.bytes.len());
+        JsonError { what: if at == self.bytes.len() { CUT_OFF } else { what }, at }
     }
 
     fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), JsonError> {
@@ -265,7 +284,7 @@ impl<'a> Walk<'a> {
 
     fn end(&mut self) -> Result<(), JsonError> {
         self.space();
-        if self.at < self.bytes.len() { Err(self.error("something stands behind the value")) } else { Ok(()) }
+        if self.at < self.bytes.len() { Err(self.error("something follows the value")) } else { Ok(()) }
     }
 
     /// The fields of an object, from behind its opening bracket to behind its closing one. `take` steps over the value.
@@ -294,14 +313,17 @@ impl<'a> Walk<'a> {
     fn object(&mut self, field: &mut dyn FnMut(Field<'a>, bool)) -> Result<Value<'a>, JsonError> {
         let start = self.at;
         self.expect(b'{', "an object is missing")?;
+        self.depth += 1;
         self.fields(&mut |walk, name, escaped| {
             field((name, walk.value()?), escaped);
             Ok(())
         })?;
+        self.depth -= 1;
         Ok(Value(self.bytes.get(start..self.at).unwrap_or_default()))
     }
 
     /// A name, whether it has escapes, and the colon behind it.
+    #[inline(always)]
     fn name(&mut self) -> Result<(&'a [u8], bool), JsonError> {
         let start = self.at;
         self.expect(b'"', "a name in quotation marks is missing")?;
@@ -314,82 +336,215 @@ impl<'a> Walk<'a> {
 
     /// Steps behind the closing quotation mark, from behind the opening one; says whether there were escapes.
     ///
-    /// Names and short values end within sixteen bytes. What is longer is mostly text full of escapes, and goes by 64 bytes
-    /// at a time with bits for the escaped ones: a search that starts anew behind each escape takes several times as long.
+    /// Names and short values end within sixteen bytes of plain ASCII.
+    #[inline(always)]
     fn string(&mut self) -> Result<bool, JsonError> {
-        let Some(block) = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<16>()) else {
-            return self.string_end(false);
-        };
-        let (quotes, escapes) = marks(block);
-        if quotes != 0 && escapes & (quotes ^ (quotes - 1)) == 0 {
-            self.at += quotes.trailing_zeros() as usize + 1;
-            return Ok(false);
+        if let Some(block) = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<16>()) {
+            let (quotes, escapes) = marks(block);
+            let inside = quotes ^ quotes.wrapping_sub(1);
+            if quotes != 0 && (escapes | u64::from(unusual(block).to_bitmask())) & inside == 0 {
+                self.at += quotes.trailing_zeros() as usize + 1;
+                return Ok(false);
+            }
         }
+        self.checked_string()
+    }
+
+    /// [`Walk::string`] of any length, with whatever is in it.
+    #[inline(never)]
+    fn checked_string(&mut self) -> Result<bool, JsonError> {
+        let start = self.at;
+        let mut seen = Seen::default();
+        self.long_string(&mut seen)?;
+        if seen.wide {
+            self.check_utf8(start, self.at - 1)?;
+        }
+        Ok(seen.escaped)
+    }
+
+    /// What is longer than a name is mostly text full of escapes, and goes by 64 bytes at a time with bits for the escaped
+    /// ones: a search that restarts behind each escape takes several times as long.
+    fn long_string(&mut self, seen: &mut Seen) -> Result<(), JsonError> {
         let mut escapes = Escapes::default();
-        let mut escaped = false;
         while let Some(block) = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<64>()) {
-            let (mut quotes, mut backslashes) = (0, 0);
+            let (mut quotes, mut backslashes, mut odd) = (0, 0, i8x16::ZERO);
             for (part, shift) in block.as_chunks::<16>().0.iter().zip([0, 16, 32, 48]) {
                 let (q, b) = marks(part);
                 quotes |= q << shift;
                 backslashes |= b << shift;
+                odd |= unusual(part);
             }
-            let ends = quotes & !escapes.escaped(backslashes);
+            let behind = escapes.escaped(backslashes);
+            let ends = quotes & !behind;
+            // All bits where no quotation mark ends the text.
+            let inside = ends ^ ends.wrapping_sub(1);
+            if odd.to_bitmask() != 0 {
+                self.check_unusual(block, inside, seen)?;
+            }
+            if behind & inside != 0 {
+                seen.escaped = true;
+                self.check_escapes(block, behind & inside & !(quotes | backslashes), seen)?;
+            }
             if ends != 0 {
-                let before = ends ^ (ends - 1);
                 self.at += ends.trailing_zeros() as usize + 1;
-                return Ok(escaped || backslashes & before != 0);
+                return Ok(());
             }
-            escaped |= backslashes != 0;
+            seen.escaped |= backslashes != 0;
             self.at += 64;
         }
-        // The first byte that is left may be behind a backslash.
-        self.at = (self.at + usize::from(escapes.pending)).min(self.bytes.len());
-        self.string_end(escaped)
+        self.string_end(escapes.pending, seen)
     }
 
-    /// [`Walk::string`] in the last few bytes.
-    fn string_end(&mut self, mut escaped: bool) -> Result<bool, JsonError> {
-        loop {
-            match self.peek() {
-                Some(b'"') => {
+    /// [`Walk::long_string`] in the last few bytes; `pending` says that the first of them is behind a backslash.
+    fn string_end(&mut self, mut pending: bool, seen: &mut Seen) -> Result<(), JsonError> {
+        while let Some(byte) = self.peek() {
+            match byte {
+                _ if pending => {
+                    self.check_escape(self.at, byte, seen)?;
+                    pending = false;
+                }
+                b'"' => {
                     self.at += 1;
-                    return Ok(escaped);
+                    return Ok(());
                 }
-                Some(b'\\') => {
-                    self.at += 2;
-                    escaped = true;
-                }
-                Some(_) => self.at += 1,
-                None => return Err(JsonError { what: CUT_OFF, at: self.bytes.len() }),
+                b'\\' => (pending, seen.escaped) = (true, true),
+                0..0x20 => return Err(self.error(CONTROL)),
+                _ => seen.wide |= !byte.is_ascii(),
             }
-        }
-    }
-
-    fn number(&mut self) -> Result<(), JsonError> {
-        let start = self.at;
-        while let Some(b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E') = self.peek() {
             self.at += 1;
         }
-        let written = self.bytes.get(start..self.at).unwrap_or_default();
-        if written.last().is_some_and(u8::is_ascii_digit) { Ok(()) } else { Err(self.error("a number is broken")) }
+        Err(self.error(CUT_OFF))
+    }
+
+    /// Control characters are errors; whether other bytes are UTF-8 is asked once, for the whole text.
+    #[cold]
+    fn check_unusual(&self, block: &[u8; 64], inside: u64, seen: &mut Seen) -> Result<(), JsonError> {
+        let (mut odd, mut wide) = (0, 0);
+        for (part, shift) in block.as_chunks::<16>().0.iter().zip([0, 16, 32, 48]) {
+            odd |= u64::from(unusual(part).to_bitmask()) << shift;
+            // The highest bit of a byte is the one that a mask is made of.
+            wide |= u64::from(u8x16::new(*part).to_bitmask()) << shift;
+        }
+        seen.wide |= wide & inside != 0;
+        match odd & !wide & inside {
+            0 => Ok(()),
+            control => Err(self.error_at(self.at + control.trailing_zeros() as usize, CONTROL)),
+        }
+    }
+
+    /// Checks the escaped bytes of a block whose bits are set: all of them other than quotation marks and backslashes.
+    fn check_escapes(&self, block: &[u8; 64], mut bits: u64, seen: &mut Seen) -> Result<(), JsonError> {
+        while bits != 0 {
+            let place = bits.trailing_zeros() as usize;
+            bits &= bits - 1;
+            let byte = block.get(place).copied().unwrap_or_default();
+            // Most escapes of a log are line breaks.
+            if byte != b'n' {
+                self.check_escape(self.at + place, byte, seen)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the byte behind a backslash and what belongs to it.
+    fn check_escape(&self, at: usize, byte: u8, seen: &mut Seen) -> Result<(), JsonError> {
+        match byte {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(()),
+            b'u' => self.check_code_unit(at, seen),
+            _ => Err(self.error_at(at, "no escape begins with this character")),
+        }
+    }
+
+    /// Checks `u` and four digits. Surrogates come in pairs: a single one is not a character.
+    fn check_code_unit(&self, at: usize, seen: &mut Seen) -> Result<(), JsonError> {
+        const LONE: &str = "half of a surrogate pair is not a character";
+        let unit = self.code_unit(at + 1)?;
+        if seen.low_at.take() == Some(at) {
+            return Ok(());
+        }
+        match unit {
+            0xd800..0xdc00 => {
+                for (place, byte) in [(at + 5, b'\\'), (at + 6, b'u')] {
+                    if self.bytes.get(place) != Some(&byte) {
+                        return Err(self.error_at(place, LONE));
+                    }
+                }
+                let low = self.code_unit(at + 7)?;
+                seen.low_at = Some(at + 6);
+                if (0xdc00..0xe000).contains(&low) { Ok(()) } else { Err(self.error_at(at + 7, LONE)) }
+            }
+            0xdc00..0xe000 => Err(self.error_at(at, LONE)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Four hexadecimal digits.
+    fn code_unit(&self, at: usize) -> Result<u32, JsonError> {
+        (at..at + 4).try_fold(0, |unit, place| {
+            let digit = self.bytes.get(place).and_then(|byte| char::from(*byte).to_digit(16));
+            digit
+                .map(|digit| unit << 4 | digit)
+                .ok_or_else(|| self.error_at(place, "\\u needs four hexadecimal digits"))
+        })
+    }
+
+    fn check_utf8(&self, start: usize, end: usize) -> Result<(), JsonError> {
+        let text = self.bytes.get(start..end).unwrap_or_default();
+        // The standard library goes byte by byte wherever a text is not ASCII, which took as long as all the rest.
+        if simdutf8::basic::from_utf8(text).is_ok() {
+            return Ok(());
+        }
+        let valid = std::str::from_utf8(text).err().map_or(text.len(), |error| error.valid_up_to());
+        Err(JsonError { what: "a byte that is not UTF-8", at: start + valid })
+    }
+
+    /// A number as RFC 8259 writes it: `01`, `+1`, `1.`, `.5` and `1e` are not numbers.
+    fn number(&mut self) -> Result<(), JsonError> {
+        const BROKEN: &str = "a number is broken";
+        self.take(b'-');
+        if self.take(b'0') {
+            if self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+                return Err(self.error("a number begins with a needless 0"));
+            }
+        } else if !self.digits() {
+            return Err(self.error(BROKEN));
+        }
+        if self.take(b'.') && !self.digits() {
+            return Err(self.error(BROKEN));
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            self.at += usize::from(matches!(self.peek(), Some(b'+' | b'-')));
+            if !self.digits() {
+                return Err(self.error(BROKEN));
+            }
+        }
+        Ok(())
+    }
+
+    /// Steps over digits; says whether there were any.
+    fn digits(&mut self) -> bool {
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
+        }
+        self.at > start
     }
 
     fn literal(&mut self, word: &'static [u8]) -> Result<(), JsonError> {
-        if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        if rest.starts_with(word) {
             self.at += word.len();
-            Ok(())
-        } else {
-            let rest = self.bytes.len() - self.at;
-            let what = if rest < word.len() { CUT_OFF } else { "neither a text in quotation marks nor a number" };
-            Err(JsonError { what, at: self.at })
+            return Ok(());
         }
+        let what = if word.starts_with(rest) { CUT_OFF } else { "neither a text in quotation marks nor a number" };
+        Err(JsonError { what, at: self.at })
     }
 
     /// Steps over one value and returns it.
     pub fn value(&mut self) -> Result<Value<'a>, JsonError> {
         let start = self.at;
-        let mut open = Open::default();
+        let mut open = Open { bits: 0, depth: self.depth, around: self.depth };
         loop {
             match self.peek() {
                 Some(b'"') => {
@@ -397,22 +552,24 @@ impl<'a> Walk<'a> {
                     self.string()?;
                 }
                 Some(b'{') => {
+                    open.push(true).ok_or_else(|| self.error(TOO_DEEP))?;
                     self.at += 1;
                     self.space();
                     if !self.take(b'}') {
-                        open.push(true).ok_or_else(|| self.error("values stand in one another too deep"))?;
                         self.name()?;
                         self.space();
                         continue;
                     }
+                    open.pop();
                 }
                 Some(b'[') => {
+                    open.push(false).ok_or_else(|| self.error(TOO_DEEP))?;
                     self.at += 1;
                     self.space();
                     if !self.take(b']') {
-                        open.push(false).ok_or_else(|| self.error("values stand in one another too deep"))?;
                         continue;
                     }
+                    open.pop();
                 }
                 Some(b'-' | b'0'..=b'9') => self.number()?,
                 Some(b't') => self.literal(b"true")?,
@@ -445,11 +602,27 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Where quotation marks and backslashes stand, the first byte in the lowest bit.
+/// What a text was found to hold.
+#[derive(Default)]
+struct Seen {
+    escaped: bool,
+    /// Bytes other than ASCII.
+    wide: bool,
+    /// Where the `u` of the second half of a surrogate pair is, of which the first half was read.
+    low_at: Option<usize>,
+}
+
+/// Where quotation marks and backslashes are, the first byte in the lowest bit.
 fn marks(block: &[u8; 16]) -> (u64, u64) {
     let bytes = u8x16::new(*block);
     let at = |byte| u64::from(bytes.simd_eq(u8x16::splat(byte)).to_bitmask());
     (at(b'"'), at(b'\\'))
+}
+
+/// Which bytes are control characters or not ASCII: as signed numbers, both are less than a space, so that one comparison
+/// finds them.
+fn unusual(block: &[u8; 16]) -> i8x16 {
+    i8x16::new(block.map(u8::cast_signed)).simd_lt(i8x16::splat(0x20))
 }
 
 /// Which bytes stand behind a backslash that is not behind one itself, 64 at a time.
@@ -478,10 +651,11 @@ impl Escapes {
 }
 
 /// Which containers are open, the innermost last: one bit each.
-#[derive(Default)]
 struct Open {
     bits: u128,
     depth: u32,
+    /// How many are open around the value that is read.
+    around: u32,
 }
 
 impl Open {
@@ -500,7 +674,7 @@ impl Open {
     }
 
     fn innermost(&self) -> Option<bool> {
-        (self.depth > 0).then_some(self.bits & 1 == 1)
+        (self.depth > self.around).then_some(self.bits & 1 == 1)
     }
 }
 
@@ -536,7 +710,7 @@ mod tests {
         assert!(Object::read(whole.as_bytes()).is_ok());
         for end in 0..whole.len() {
             let error = Object::read(&whole.as_bytes()[..end]).expect_err(&whole[..end]);
-            assert!(error.what == CUT_OFF || error.what == "a number is broken", "{}: {error}", &whole[..end]);
+            assert_eq!(error.what, CUT_OFF, "{}: {error}", &whole[..end]);
         }
         for broken in [
             r#"{"a":1,}"#,
@@ -568,28 +742,199 @@ mod tests {
         }
     }
 
+    /// Text as it is written, with rows of escapes that are longer than the blocks it is read by.
+    fn written_text() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            4 => "[ a-z0-9,:{}\\[\\]]{0,40}",
+            2 => r#"(\\\\|\\"|\\n|\\/|\\u0041|\\ud83d\\ude00|\\u00E9){0,70}"#,
+            1 => "[é漢😀]{0,30}",
+        ];
+        prop::collection::vec(piece, 0..5).prop_map(|pieces| pieces.concat())
+    }
+
+    /// A value as it is written, valid.
+    fn written_value() -> impl Strategy<Value = String> {
+        let number = r"-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,6})?([eE][+-]?[0-9]{1,2})?";
+        let leaf = prop_oneof![
+            Just("null".to_owned()),
+            Just("true".to_owned()),
+            Just("false".to_owned()),
+            number,
+            written_text().prop_map(|text| format!("\"{text}\"")),
+        ];
+        leaf.prop_recursive(3, 16, 4, |inner| {
+            let items = prop::collection::vec(("[ \t\n\r]{0,2}", inner.clone(), "[ \t]{0,1}"), 0..5);
+            let items = items.prop_map(|items| items.into_iter().map(|(a, v, b)| a + &v + &b).collect::<Vec<_>>());
+            prop_oneof![items.prop_map(|items| format!("[{}]", items.join(","))), written_object(inner)]
+        })
+    }
+
+    fn written_object(value: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
+        let name = prop_oneof![3 => "[a-c]{1,2}", 1 => written_text()];
+        let fields = prop::collection::vec(("[ \n]{0,2}", name, "[ ]{0,1}", value), 0..6);
+        fields.prop_map(|fields| {
+            let fields: Vec<String> = fields.into_iter().map(|(a, n, b, v)| format!("{a}\"{n}\"{b}:{b}{v}")).collect();
+            format!("{{{}}}", fields.join(","))
+        })
+    }
+
+    /// What serde_json says. It stops at numbers that a float cannot hold, which are JSON all the same: `None`.
+    fn judged(text: &[u8]) -> Option<bool> {
+        match serde_json::from_slice::<serde_json::Value>(text) {
+            Ok(_) => Some(true),
+            Err(error) if error.to_string().contains("number out of range") => None,
+            Err(_) => Some(false),
+        }
+    }
+
+    fn is_json(text: &[u8]) -> bool {
+        judged(text).expect("no number is out of range")
+    }
+
     proptest! {
         #[test]
-        fn texts_end_where_they_end_byte_by_byte(text in r#"[\\"a\n]{0,40}(\\{0,5}[a-z]{0,70}\\{0,66}"?){0,6}"#) {
-            let mut walk = Walk { bytes: text.as_bytes(), at: 0 };
+        fn texts_end_where_they_end_byte_by_byte(text in written_text(), quote in "\"?", more in written_text()) {
+            let text = format!("{text}{quote}{more}");
+            let mut walk = Walk::new(text.as_bytes());
             let found = walk.string();
             match end_of_text(text.as_bytes()) {
                 Some(end) => {
                     prop_assert_eq!(walk.at, end);
                     prop_assert_eq!(found, Ok(text[..end].contains('\\')));
                 }
-                None => prop_assert!(found.is_err()),
+                None => prop_assert_eq!(found.unwrap_err().what, CUT_OFF),
             }
         }
 
-        /// What serde_json reads, this reads alike; what it refuses for its grammar, this never takes for an object.
+        /// What serde_json reads, this reads alike. A name that is written twice counts as its last in both.
         #[test]
-        fn agrees_with_serde_json(text in r#"[\{\}\[\]",:a1\\ntrue\. -]{0,24}"#) {
-            if let Ok(serde_json::Value::Object(map)) = serde_json::from_str(&text) {
-                let object = Object::read(text.as_bytes()).unwrap();
-                for (name, value) in &map {
-                    let found = object.fields.iter().rev().find(|(n, _)| *n == name.as_bytes()).unwrap().1;
-                    prop_assert_eq!(&serde_json::from_slice::<serde_json::Value>(found.raw()).unwrap(), value);
+        fn agrees_with_serde_json(text in written_object(written_value())) {
+            prop_assert!(is_json(text.as_bytes()), "the generator makes JSON: {}", text);
+            let object = Object::read(text.as_bytes()).unwrap();
+            let Ok(serde_json::Value::Object(map)) = serde_json::from_str(&text) else { return Ok(()) };
+            for (name, value) in &map {
+                let found = object.fields.iter().rev().find(|(written, _)| object.means(written, name)).unwrap().1;
+                prop_assert_eq!(&serde_json::from_slice::<serde_json::Value>(found.raw()).unwrap(), value);
+            }
+        }
+
+        /// A changed byte makes of most JSON what is none, and both see it alike.
+        #[test]
+        fn one_wrong_byte_is_seen_as_serde_json_sees_it(
+            text in written_object(written_value()),
+            place in any::<prop::sample::Index>(),
+            byte in prop_oneof![any::<u8>(), prop::sample::select(b"\"\\{}[],:0123456789-+.eEuntd \n".to_vec())],
+            how in 0..3,
+        ) {
+            let mut bytes = text.into_bytes();
+            let at = place.index(bytes.len());
+            match how {
+                0 => bytes[at] = byte,
+                1 => bytes.insert(at, byte),
+                _ => drop(bytes.remove(at)),
+            }
+            let Some(is_json) = judged(&bytes) else { return Ok(()) };
+            prop_assert_eq!(Value::read(&bytes).is_ok(), is_json, "{}", String::from_utf8_lossy(&bytes));
+            let is_object = is_json && bytes.trim_ascii_start().first() == Some(&b'{');
+            prop_assert_eq!(Object::read(&bytes).is_ok(), is_object, "{}", String::from_utf8_lossy(&bytes));
+        }
+    }
+
+    #[test]
+    fn broken_json_is_refused_as_serde_json_refuses_it() {
+        // Behind each text of the list once as the value of a field, once deeper, once behind more than a block of text.
+        let long = "x".repeat(70);
+        let values: &[&[u8]] = &[
+            b"1-1",
+            b"01",
+            b"-01",
+            b"1.",
+            b"1e",
+            b"1e+",
+            b".5",
+            b"+1",
+            b"-",
+            b"0x1",
+            b"1_0",
+            b"1,5",
+            b"nul",
+            b"nulll",
+            b"True",
+            b"\"\\q\"",
+            b"\"\\u12\"",
+            b"\"\\u12g4\"",
+            b"\"\\ud800\"",
+            b"\"\\udc00\"",
+            b"\"\\ud800\\ud800\"",
+            b"\"\\ud800x\"",
+            b"\"\\\\ud800\\udc00\"",
+            b"\"a\x01b\"",
+            b"\"a\nb\"",
+            b"\"\xff\"",
+            b"\"\xc3\"",
+            b"\"\xed\xa0\x80\"",
+            b"[1,]",
+            b"[,1]",
+            b"[1 2]",
+            b"[1,,2]",
+            b"{\"a\":1,}",
+            b"{\"a\" 1}",
+            b"{a:1}",
+            b"{,}",
+            b"'a'",
+            b"[1}",
+            b"",
+            b"1 2",
+            b"\"\x00\"",
+            // These are JSON.
+            b"0",
+            b"-0",
+            b"0.50",
+            b"1E-7",
+            b"\"\\ud83d\\ude00\"",
+            b"\"\\\\\\ud83d\\ude00\"",
+            b"\"\x7f\"",
+            b"[[],{}]",
+            b" null ",
+            b"\"\\/\\b\\f\"",
+        ];
+        for value in values {
+            let shown = String::from_utf8_lossy(value);
+            for (before, after) in [
+                ("{\"x\":", "}"),
+                ("{\"a\":{\"b\":[{\"x\":", "}]}}"),
+                (&format!("{{\"t\":\"{long}\",\"x\":"), ",\"y\":\"é\"}"),
+            ] {
+                let text = [before.as_bytes(), value, after.as_bytes()].concat();
+                assert_eq!(Object::read(&text).is_ok(), is_json(&text), "{before}{shown}{after}");
+            }
+            // The same at the end of a long text, where it is read by blocks.
+            if let Some(inside) = value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")) {
+                for length in [0, 40, 60, 62, 63, 64, 65, 130] {
+                    let text = [b"[\"", &vec![b'x'; length][..], inside, &vec![b'y'; 70], b"\"]"].concat();
+                    assert_eq!(Value::read(&text).is_ok(), is_json(&text), "{length} {shown}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_may_have_any_size() {
+        let object = Object::read(b"{\"x\":1e999,\"y\":123456789012345678901234567890}").unwrap();
+        assert_eq!(object.get("x").unwrap().word(), Some("1e999"));
+        assert_eq!(object.get("y").unwrap().word(), Some("123456789012345678901234567890"));
+    }
+
+    #[test]
+    fn nesting_ends_where_it_does_in_serde_json() {
+        for depth in 120..135 {
+            for (open, inside, close) in
+                [("[", "", "]"), ("[", "1", "]"), ("{\"a\":", "{}", "}"), ("{\"a\":", "1", "}"), ("{\"a\":[", "", "]}")]
+            {
+                let text = format!("{}{inside}{}", open.repeat(depth), close.repeat(depth));
+                assert_eq!(Value::read(text.as_bytes()).is_ok(), is_json(text.as_bytes()), "{depth} {open}");
+                if open.starts_with('{') {
+                    assert_eq!(Object::read(text.as_bytes()).is_ok(), is_json(text.as_bytes()), "{depth} {open}");
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! JSON Lines, one line at a time: memory holds the longest line and no more.
+//! JSON Lines, one line at a time: memory holds the longest line and no more, and no line beyond a limit.
 
 use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Read};
@@ -27,7 +27,11 @@ pub struct Lines<'s> {
     name: String,
     line: Vec<u8>,
     number: u64,
+    limit: usize,
 }
+
+/// The longest line that is read, in bytes: more than any provider takes as one request.
+pub const LONGEST_LINE: usize = 64 << 20;
 
 impl<'s> Lines<'s> {
     /// Opens a source.
@@ -35,27 +39,39 @@ impl<'s> Lines<'s> {
     /// # Errors
     /// [`InputError`] where it cannot be opened.
     pub fn open(source: &'s Source) -> Result<Self, InputError> {
-        let reader: Box<dyn Read + 's> = source.open()?;
-        Ok(Lines {
-            reader: Box::new(BufReader::with_capacity(1 << 18, reader)),
-            name: source.name(),
-            line: Vec::new(),
-            number: 0,
-        })
+        Ok(Lines::of(source.name(), source.open()?, LONGEST_LINE))
+    }
+
+    /// The lines of a source that is open already.
+    ///
+    /// * `name`: what errors call it.
+    /// * `limit`: the longest line that is read, in bytes.
+    #[must_use]
+    pub fn of(name: String, reader: Box<dyn Read + 's>, limit: usize) -> Self {
+        let reader = Box::new(BufReader::with_capacity(1 << 18, reader));
+        Lines { reader, name, line: Vec::new(), number: 0, limit }
     }
 
     /// The next line without its end, and its number.
     ///
     /// # Errors
+    /// [`InputError::LongLine`] where a line is over the limit: the call after it goes on with the next line. Any other
     /// [`InputError`] where reading fails.
     pub fn next_line(&mut self) -> Result<Option<(u64, &[u8])>, InputError> {
         self.line.clear();
-        let read =
-            self.reader.read_until(b'\n', &mut self.line).map_err(|error| InputError::reading(&self.name, error))?;
+        let failed = |error| InputError::reading(&self.name, error);
+        // The line itself, its end, and one byte more that shows that it goes on.
+        let most = self.limit as u64 + 2;
+        let read = (&mut self.reader).take(most).read_until(b'\n', &mut self.line).map_err(failed)?;
         if read == 0 {
             return Ok(None);
         }
         self.number += 1;
+        if read as u64 == most && !self.line.ends_with(b"\n") {
+            self.line = Vec::new();
+            self.reader.skip_until(b'\n').map_err(failed)?;
+            return Err(InputError::LongLine { path: self.name.clone(), line: self.number, limit: self.limit });
+        }
         let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let line = if self.number == 1 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
@@ -160,6 +176,23 @@ impl<'de> Deserialize<'de> for Text<'de> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_over_the_limit_costs_only_itself() {
+        let text = "12345678\n1234567890123\n\n123456789\r\nend";
+        let mut lines = Lines::of("x".into(), Box::new(text.as_bytes()), 10);
+        let mut read = Vec::new();
+        loop {
+            match lines.next_line() {
+                Ok(Some((number, line))) => read.push((number, String::from_utf8(line.to_vec()).unwrap())),
+                Ok(None) => break,
+                Err(InputError::LongLine { line, .. }) => read.push((line, "too long".into())),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        let want = [(1, "12345678"), (2, "too long"), (3, ""), (4, "123456789"), (5, "end")];
+        assert_eq!(read, want.map(|(number, line)| (number, line.to_owned())));
+    }
 
     #[test]
     fn a_field_is_found_wherever_it_stands() {

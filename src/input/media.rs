@@ -38,7 +38,7 @@ pub enum Kind {
     Image,
     /// A sound.
     Audio,
-    /// A film.
+    /// A video.
     Video,
     /// A document of pages.
     Document,
@@ -108,7 +108,8 @@ pub fn read(kind: Kind, bytes: &[u8]) -> Result<Media, String> {
 /// # Errors
 /// A text for people.
 pub fn image_size(bytes: &[u8]) -> Result<(u64, u64), String> {
-    let size = imagesize::blob_size(bytes).map_err(|_| "no image: neither PNG, JPEG, WebP nor GIF".to_owned())?;
+    let size =
+        imagesize::blob_size(bytes).map_err(|_| "not an image: PNG, JPEG, WebP and GIF can be read".to_owned())?;
     match (size.width as u64, size.height as u64) {
         (0, _) | (_, 0) => Err(format!("an image of {}x{} pixels", size.width, size.height)),
         size => Ok(size),
@@ -118,7 +119,7 @@ pub fn image_size(bytes: &[u8]) -> Result<(u64, u64), String> {
 /// The length of a recording in milliseconds.
 #[cfg(feature = "media")]
 fn audio_millis(bytes: &[u8]) -> Result<u64, String> {
-    let unknown = || "no recording whose length can be read: WAV, MP3, FLAC, OGG and MP4 can be".to_owned();
+    let unknown = || "the length of this recording cannot be read: that of WAV, MP3, FLAC, OGG and MP4 can".to_owned();
     let probe = Probe::new(Cursor::new(bytes)).guess_file_type().map_err(|_| unknown())?;
     let file = probe.read().map_err(|_| unknown())?;
     let millis = u64::try_from(file.properties().duration().as_millis()).map_err(|_| unknown())?;
@@ -136,7 +137,7 @@ fn pdf(bytes: &[u8]) -> Result<Document, String> {
         lopdf::Error::InvalidPassword => LOCKED.to_owned(),
         error => format!("a PDF that cannot be read: {error}"),
     })?;
-    // One that only forbids changes was opened with its empty password, and is not encrypted any more.
+    // One that only forbids changes was opened with its empty password, and is no longer encrypted.
     if document.is_encrypted() {
         return Err(LOCKED.into());
     }
@@ -399,8 +400,8 @@ mod tests {
     #[test]
     #[cfg_attr(not(feature = "media"), ignore = "needs the feature media")]
     fn bytes_that_are_something_else_are_named() {
-        assert_eq!(read(Kind::Image, b"hello").unwrap_err(), "no image: neither PNG, JPEG, WebP nor GIF");
-        assert!(read(Kind::Audio, b"hello").unwrap_err().starts_with("no recording"));
+        assert_eq!(read(Kind::Image, b"hello").unwrap_err(), "not an image: PNG, JPEG, WebP and GIF can be read");
+        assert!(read(Kind::Audio, b"hello").unwrap_err().starts_with("the length of this recording"));
         assert!(read(Kind::Document, b"%PDF-1.7 broken").unwrap_err().starts_with("a PDF that cannot be read"));
         assert_eq!(decode("data:image/png;base64,aGk").unwrap(), b"hi");
         assert!(decode("%%%").unwrap_err().starts_with("not base64"));

@@ -147,6 +147,29 @@ pub enum InputError {
         /// The link.
         path: String,
     },
+    /// A line that is longer than what is read into memory at once.
+    #[error(
+        "{path}:{line}: the line is longer than {} MiB\n  help: put one JSON value on each line, or count the file as plain text",
+        limit >> 20
+    )]
+    LongLine {
+        /// The path, as the user named it.
+        path: String,
+        /// The line, from 1.
+        line: u64,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// An archive that is not read, or not to its end.
+    #[error("{path}: {what}\n  help: {help}")]
+    Archive {
+        /// The path, as the user named it, and the file inside of it.
+        path: String,
+        /// What is wrong with it.
+        what: String,
+        /// The next step.
+        help: String,
+    },
     /// The system refuses.
     #[error("{path}: cannot be read: {error}")]
     Reading {
@@ -175,6 +198,7 @@ impl InputError {
                 | InputError::Binary { .. }
                 | InputError::NoMatch { .. }
                 | InputError::Nothing { .. }
+                | InputError::LongLine { .. }
                 | InputError::NoUsage { .. }
         )
     }
@@ -271,17 +295,29 @@ fn read_up_to(path: &Path, limit: u64) -> Result<Vec<u8>, InputError> {
 /// # Errors
 /// [`InputError`]; blocks before a failure in the middle have been handed over by then.
 pub fn read_blocks(source: &Source, binary: bool, take: &mut dyn FnMut(&str)) -> Result<ReadReport, InputError> {
-    let mut reader = source.open()?;
+    read_blocks_of(&source.name(), &mut *source.open()?, binary, take)
+}
+
+/// [`read_blocks`] of a source that is open already; `name` is what errors call it.
+///
+/// # Errors
+/// [`InputError`]; blocks before a failure in the middle have been handed over by then.
+pub fn read_blocks_of(
+    name: &str,
+    reader: &mut dyn Read,
+    binary: bool,
+    take: &mut dyn FnMut(&str),
+) -> Result<ReadReport, InputError> {
     let mut decoder = Decoder::default();
     let mut block = vec![0; BLOCK];
     loop {
-        let read = fill(&mut *reader, &mut block).map_err(|error| InputError::reading(&source.name(), error))?;
+        let read = fill(reader, &mut block).map_err(|error| InputError::reading(name, error))?;
         let first = decoder.report.bytes == 0;
         if first
             && !binary
             && let Some(offset) = block[..read.min(LOOKS_BINARY_WITHIN)].iter().position(|b| *b == 0)
         {
-            return Err(InputError::Binary { path: source.name(), offset });
+            return Err(InputError::Binary { path: name.to_owned(), offset });
         }
         decoder.take(&block[..read], take);
         if read < block.len() {

@@ -1,6 +1,8 @@
 //! What a model must be able to do: [`Need`], such as `context=128k` or `vision`.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::card::ModelCard;
 
@@ -26,6 +28,20 @@ pub enum Need {
 }
 
 impl Need {
+    /// Every capability that some card has or reads, under each name that it is asked for by.
+    #[must_use]
+    pub fn capabilities(cards: impl Iterator<Item = Arc<ModelCard>>) -> BTreeSet<String> {
+        let mut known: BTreeSet<String> = BTreeSet::new();
+        for card in cards {
+            known.extend(card.info.capabilities.iter().chain(&card.info.input).cloned());
+        }
+        // `is_met_by` reads these as what the model reads.
+        let others = [("image", "vision"), ("audio", "audio_input")];
+        let others: Vec<_> = others.iter().filter(|(name, _)| known.contains(*name)).collect();
+        known.extend(others.into_iter().map(|(_, other)| (*other).to_owned()));
+        known
+    }
+
     /// Whether a model meets it; `None` where that is not known, which is not the same as no.
     #[must_use]
     pub fn is_met_by(&self, card: &ModelCard) -> Option<bool> {

@@ -394,8 +394,8 @@ fn nearest(name: &str) -> Vec<&'static str> {
     let asked = name.to_lowercase().replace(['-', '.', ' ', '/'], "_");
     let mut near: Vec<_> = TOKENIZERS
         .iter()
-        .map(|known| (crate::similar::likeness(&asked, known.name), known.name))
-        .filter(|(likeness, _)| *likeness >= crate::similar::CLOSE)
+        .map(|known| (strsim::jaro_winkler(&asked, known.name), known.name))
+        .filter(|(likeness, _)| *likeness >= 0.85)
         .collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0));
     near.into_iter().take(3).map(|(_, name)| name).collect()

@@ -149,8 +149,8 @@ impl<'w> FeatureBuilder<'w, '_> {
         let made = match sold.made(&work) {
             // The file says itself how much of it there is.
             Err(_) if !feature.also.is_empty() => Ok(sold.by_the_file()),
-            Ok(made) if feature.also.is_empty() => sold.refuse_text_alone(&made).map(|()| made),
-            other => other,
+            Ok(made) => sold.refuse_text(&made, feature.also.is_empty() && !has_images).map(|()| made),
+            Err(refusal) => Err(refusal),
         };
         made.map_err(|refusal| self.refused(refusal))
     }

@@ -253,7 +253,7 @@ impl<'w> FeaturePlan<'w> {
         stream.batch
     }
 
-    /// What stands beside the tokens of a turn, in millionths.
+    /// What is billed besides the tokens of a turn, in millionths.
     pub fn beside(stream: &Stream) -> impl Iterator<Item = i64> + '_ {
         stream.also.iter().map(|fixed| fixed.expected)
     }

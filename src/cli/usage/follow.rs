@@ -1,7 +1,7 @@
 //! `farebox usage --follow`: goes on as files grow, from where it stopped.
 //!
 //! A request may stand on several lines, and its last one counts: until its file has been quiet for [`QUIET`], what it
-//! costs is added to the sums anew each time they are said, and its row waits. Folders are looked through again, so that
+//! costs is added to the sums again each time they are printed, and its row waits. Folders are looked through again, so that
 //! a session that begins later is found.
 
 use std::io::Write;
@@ -32,10 +32,10 @@ const EVERY: Duration = Duration::from_millis(500);
 /// How often folders are looked through for new files.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// When a file did not grow for so long, its requests have been written to their ends.
+/// A file that did not grow for this long has written its requests to their ends.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// Reads on until somebody ends it.
+/// Reads on until it is interrupted.
 pub(super) fn follow(args: &Args, begun_with: Places, run: Run) -> Result<(), Error> {
     let sources = refuse(args, begun_with)?;
     let mut follower = Follower::new(run);
@@ -97,7 +97,7 @@ struct Follower<'s> {
     run: Run<'s>,
     /// What is settled.
     desk: Desk<'s>,
-    /// What waits, priced anew each time.
+    /// What waits, priced again each time.
     open: Desk<'s>,
     files: Vec<Followed>,
     known: FxHashSet<PathBuf>,
@@ -226,7 +226,7 @@ impl<'s> Follower<'s> {
         totals
     }
 
-    /// Says whether somebody still reads.
+    /// Prints what is new. Says whether the output is still read.
     fn say(&mut self) -> Result<bool, Error> {
         let mut out = Out::open(None)?;
         let written = if self.run.rows {

@@ -83,7 +83,7 @@ pub(crate) struct Args {
     /// Time zone of days, weeks and months: a name such as Europe/Berlin, an offset, or local [default: UTC]
     #[arg(long, value_name = "ZONE")]
     timezone: Option<String>,
-    /// Go on as files grow: say the new sums, or with --format jsonl every new record
+    /// Keep reading as files grow: print new sums, or with --format jsonl every new record
     #[arg(long)]
     follow: bool,
     /// Maximum number of threads [default: all CPUs]

@@ -50,7 +50,7 @@ pub(in crate::cli) struct Places {
 /// What a run found in one source.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::cli) struct Found {
-    /// Records, with or without a price.
+    /// Records, with or without a price, and also those that contradict themselves.
     pub records: u64,
     /// Lines that are not in any known form, or broken.
     pub bad: u64,
@@ -273,7 +273,7 @@ fn names_tokens(head: &[u8]) -> bool {
 }
 
 /// Whether standard input is a pipe, a socket or a file: something that was meant to be read. A terminal would wait for
-/// somebody to type, and a job without input has /dev/null.
+/// typing, and a job without input has /dev/null.
 #[cfg(unix)]
 fn something_is_piped() -> bool {
     use std::os::fd::AsFd;

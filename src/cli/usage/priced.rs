@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::calculator::{Cost, Refusal, price, price_sized};
-use crate::cli::shared::Setup;
+use crate::cli::shared::{Setup, converted};
 use crate::context::Context;
 use crate::input::dialect::{Bucket, Dialect, Entry, Naming, State};
 use crate::input::record::RecordError;
@@ -25,7 +25,7 @@ pub(in crate::cli) struct Refused {
 }
 
 impl Refused {
-    fn new(status: &'static str, reason: impl Into<String>) -> Self {
+    pub fn new(status: &'static str, reason: impl Into<String>) -> Self {
         Refused { status, reason: reason.into(), suggestions: Vec::new(), asked: None }
     }
 
@@ -153,7 +153,13 @@ impl<'s> Pricing<'s> {
         let context = found.settle(&entry.context);
         let priced = cost(&entry.usage, entry.bucket.as_ref(), &found, &context, at);
         let (cost, range) = priced.map_err(|refusal| Refused::new(refusal.status(), refusal.to_string()))?;
-        self.setup.exchange(at).map_err(|reason| Refused::new("no-rate", reason))?;
+        if let Some(rate) = self.setup.exchange(at).map_err(|reason| Refused::new("no-rate", reason))? {
+            // A sum that left this amount out would be too low without a word.
+            converted(cost.total, rate).ok_or_else(|| {
+                let what = format!("{} in {} has more digits than farebox carries", cost.total, rate.currency);
+                Refused::new("no-rate", format!("{what}\n  help: leave out --currency"))
+            })?;
+        }
         Ok(Priced { cost, found, range, assumed })
     }
 
@@ -231,7 +237,7 @@ impl<'s> Pricing<'s> {
             }
             usage
         };
-        let caches = [Meter::CacheRead, Meter::CacheWrite5m, Meter::CacheWrite1h];
+        let caches = [Meter::CACHE_READS, Meter::CACHE_WRITES].concat();
         match () {
             () if gives(&entry.usage, &Context::default(), at) => "it leaves out tier, batch or region",
             () if gives(&entry.usage, &context, self.setup.at) => "it uses today's prices, not those of the time",
@@ -317,19 +323,139 @@ fn times(at: Instant, until: Option<Instant>) -> impl Iterator<Item = Instant> {
 mod tests {
     use super::*;
     use crate::cli::shared::TableFlags;
+    use crate::context::Dimension;
+    use rust_decimal::{Decimal, dec};
+
+    /// A model of the test's own, in dollars per million tokens, which cost seven times as much from 2025 on.
+    const PRICES: &str = "schema: 1
+provider: acme
+fallbacks: {reasoning: output}
+models:
+  - id: m
+    prices:
+      - from: 2020-01-01
+        to: 2025-01-01
+        rates: {input: \"1\", cache_read: \"0.1\", cache_write_5m: \"1.25\", cache_write_1h: \"2\", cache_write_12h: \"3\", output: \"4\", web_search: {price: \"10\", per: 1000}}
+        variants:
+          - {when: {processing: batch}, rates: {input: \"0.5\", output: \"2\"}}
+      - from: 2025-01-01
+        rates: {input: \"7\", output: \"28\"}
+  - id: by-the-hour
+    prices:
+      - from: 2020-01-01
+        rates: {input: \"1\", output: \"1\"}
+        schedule:
+          - {windows: [\"10:00-10:30\"], zone: UTC, weekdays: thu, factor: \"2\"}
+";
+
+    fn with_setup(run: impl FnOnce(&Setup)) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("prices.yaml");
+        std::fs::write(&path, PRICES).unwrap();
+        let flags = TableFlags { at: Some("2025-06-01".into()), overlays: vec![path], ..TableFlags::default() };
+        run(&flags.setup().unwrap());
+    }
+
+    fn plain(setup: &Setup) -> Pricing<'_> {
+        Pricing { setup, reprice: false, provider: None, model: None, force_provider: None, force_model: None }
+    }
+
+    fn million(meters: &[Meter]) -> Usage {
+        let mut usage = Usage::default();
+        meters.iter().for_each(|meter| usage.set_tokens(*meter, 1_000_000));
+        usage
+    }
+
+    fn entry(model: &'static str, usage: Usage) -> Entry<'static> {
+        let mut entry = Entry::new(Dialect::LiteLlm, usage);
+        (entry.provider, entry.model) = (Some("acme".into()), Some(model.into()));
+        entry.at = Some("2024-06-01".parse().unwrap());
+        entry
+    }
+
+    fn explained(setup: &Setup, entry: &Entry, reported: Decimal) -> (Usd, &'static str) {
+        let pricing = plain(setup);
+        let outcome = pricing.outcome(entry, &mut Lookup::new(&setup.table));
+        let Verdict::Priced(priced) = &outcome.verdict else { panic!("{entry:?} has a price") };
+        (priced.cost.total, pricing.explain(entry, priced, Usd::new(reported), outcome.at))
+    }
+
+    #[test]
+    fn each_cause_of_a_difference_is_found() {
+        use Meter::{CacheRead, CacheWrite1h, CacheWrite5m, CacheWrite12h, Input, Output, Reasoning};
+        let caches = [CacheRead, CacheWrite5m, CacheWrite1h, CacheWrite12h];
+        let as_fresh = "it prices cached tokens as fresh ones";
+        let without = "it leaves out cached tokens";
+        // Our price is the sum of the rates above; theirs is what the cause makes of it.
+        let cases: &[(&[Meter], Decimal, Decimal, &str)] = &[
+            (&[Input], dec!(1), dec!(7), "it uses today's prices, not those of the time"),
+            (&[CacheWrite1h], dec!(2), dec!(1.25), "it prices one-hour cache writes as five-minute ones"),
+            (&[CacheRead], dec!(0.1), dec!(1), as_fresh),
+            (&[CacheWrite5m], dec!(1.25), dec!(1), as_fresh),
+            (&[CacheWrite1h], dec!(2), dec!(1), as_fresh),
+            (&[CacheWrite12h], dec!(3), dec!(1), as_fresh),
+            (&caches, dec!(6.35), dec!(4), as_fresh),
+            (&[Output, CacheRead], dec!(4.1), dec!(4), without),
+            (&[Output, CacheWrite5m], dec!(5.25), dec!(4), without),
+            (&[Output, CacheWrite1h], dec!(6), dec!(4), without),
+            (&[Output, CacheWrite12h], dec!(7), dec!(4), without),
+            (&[Output, Reasoning], dec!(8), dec!(4), "it leaves out thinking"),
+            (&[Input], dec!(1), dec!(0.3), "of another cause"),
+        ];
+        with_setup(|setup| {
+            for (meters, ours, theirs, why) in cases {
+                let found = explained(setup, &entry("m", million(meters)), *theirs);
+                assert_eq!(found, (Usd::new(*ours), *why), "{meters:?} for {theirs}");
+            }
+            let mut batch = entry("m", million(&[Input]));
+            batch.context.set(Dimension::Processing, "batch");
+            let found = explained(setup, &batch, dec!(1));
+            assert_eq!(found, (Usd::new(dec!(0.5)), "it leaves out tier, batch or region"));
+            let mut searched = million(&[Input]);
+            searched.set(Meter::WebSearches, dec!(1000));
+            let found = explained(setup, &entry("m", searched), dec!(1));
+            assert_eq!(found, (Usd::new(dec!(11)), "it leaves out web searches"));
+        });
+    }
+
+    #[test]
+    fn amounts_are_near_within_a_hundred_thousandth() {
+        for (a, b, want) in [
+            (dec!(100), dec!(100.0009), true),
+            (dec!(100), dec!(100.002), false),
+            (dec!(100), dec!(99.998), false),
+            (dec!(0), dec!(0.000000001), true),
+            (dec!(0), dec!(0.000000002), false),
+        ] {
+            assert_eq!(near(Usd::new(a), Usd::new(b)), want, "{a} {b}");
+        }
+    }
+
+    /// 2025-01-02 is a Thursday (`date -d 2025-01-02 +%A`); only half an hour of it costs twice as much.
+    #[test]
+    fn every_half_hour_of_the_first_two_days_is_in_the_range() {
+        with_setup(|setup| {
+            let range = |from: &str, until: &str| {
+                let mut entry = entry("by-the-hour", million(&[Meter::Input]));
+                entry.at = Some(from.parse().unwrap());
+                entry.bucket = Some(Bucket { until: Some(until.parse().unwrap()), ..Bucket::default() });
+                let pricing = plain(setup);
+                let outcome = pricing.outcome(&entry, &mut Lookup::new(&setup.table));
+                let Verdict::Priced(priced) = outcome.verdict else { panic!("{from} has a price") };
+                priced.range
+            };
+            let doubled = Some((Usd::new(dec!(1)), Usd::new(dec!(2))));
+            assert_eq!(range("2025-01-02", "2025-01-03"), doubled);
+            assert_eq!(range("2025-01-01", "2025-01-03"), doubled, "34 hours after it began");
+            assert_eq!(range("2025-01-03", "2025-01-05"), None);
+        });
+    }
 
     /// A log may name a million models that nobody knows, and 20 warnings are shown.
     #[test]
     fn a_refusal_has_suggestions_only_once_it_is_explained() {
         let setup = TableFlags { at: Some("2026-03-01".into()), ..TableFlags::default() }.setup().unwrap();
-        let pricing = Pricing {
-            setup: &setup,
-            reprice: false,
-            provider: None,
-            model: None,
-            force_provider: None,
-            force_model: None,
-        };
+        let pricing = plain(&setup);
         let entry = Entry { model: Some("gpt4o".into()), ..Entry::new(Dialect::Own, Usage::tokens_in_out(1, 1)) };
         let mut lookup = Lookup::new(&setup.table);
         let Verdict::Refused(mut refused) = pricing.outcome(&entry, &mut lookup).verdict else {

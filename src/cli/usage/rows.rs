@@ -1,4 +1,4 @@
-//! The row of a record in machine forms.
+//! The row of a record in machine-readable formats.
 
 use serde_json::{Map, Value, json};
 

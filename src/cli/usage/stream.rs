@@ -37,7 +37,7 @@ pub(in crate::cli) struct Plan<'s> {
 
 /// What a run hands out as it goes on, in order.
 pub(in crate::cli) trait Sink {
-    /// Rows as lines of JSON. Says whether somebody still reads them.
+    /// Rows as lines of JSON. Says whether the output is still read.
     fn rows(&mut self, rows: &[u8]) -> bool;
     /// Why a record has no price, for people.
     fn warn(&mut self, source: &str, line: u64, what: &str);
@@ -78,7 +78,9 @@ impl Settled {
     fn note(&mut self, item: &Item) {
         match item {
             Item::Entry(_) | Item::Event(Event::Total(..) | Event::Begin(_)) => self.found.records += 1,
-            Item::Bad(_) => self.found.bad += 1,
+            Item::Bad(RecordError::Form(_)) => self.found.bad += 1,
+            // A record whose counts contradict each other is one all the same.
+            Item::Bad(_) => self.found.records += 1,
             Item::Event(_) => {}
         }
     }
@@ -205,7 +207,7 @@ impl From<Lost> for Error {
 }
 
 /// Reads everything and hands it to as many takers as there are threads. What comes back has taken all that was read until
-/// somebody stopped reading.
+/// the output was closed.
 ///
 /// # Errors
 /// [`Lost`] where a thread panicked.
@@ -384,7 +386,7 @@ fn together<T: Take>(plan: Plan, new: &(dyn Fn() -> T + Sync), sink: &mut dyn Si
             .collect();
         drop(results);
         let all = put_in_order(new(), &done, &free, sink);
-        // Whoever still works finds nobody listening and ends.
+        // Threads that still work find the channels closed and end.
         drop((done, free));
         let made: Vec<_> = workers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
         let was_cut = cutter.join();
@@ -397,7 +399,7 @@ fn together<T: Take>(plan: Plan, new: &(dyn Fn() -> T + Sync), sink: &mut dyn Si
     })
 }
 
-/// Each task takes a buffer that was given back, so that only so many are under way.
+/// Each task takes a buffer that was given back, so that their number is limited.
 fn cut(plan: Plan, buffers: Receiver<Vec<u8>>, tasks: &SyncSender<Task>) {
     each_task(plan, &mut |task| {
         let Ok(buffer) = buffers.recv() else { return (false, None) };

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::focus::Focus;
 use super::priced::{Assumed, Outcome, Pricing, Verdict, near};
-use super::view::{BETWEEN, Keys, View};
+use super::view::{Key, Keys, View};
 use crate::cli::shared::{Setup, converted, in_currency, table_json, table_line};
 use crate::input::dialect::Entry;
 use crate::meter::Meter;
@@ -78,10 +78,8 @@ impl Sum {
     }
 
     fn add_tokens(&mut self, entry: &Entry) {
-        let tokens = |meter| entry.usage.tokens(meter);
-        let read = tokens(Meter::CacheRead) + tokens(Meter::CacheReadAudio) + tokens(Meter::CacheReadImage);
-        let writes = [Meter::CacheWrite5m, Meter::CacheWrite1h, Meter::CacheWrite12h, Meter::CacheWriteAudio];
-        let written = writes.iter().fold(0_u64, |sum, meter| sum.saturating_add(tokens(*meter)));
+        let sum = |meters: &[Meter]| meters.iter().fold(0_u64, |n, meter| n.saturating_add(entry.usage.tokens(*meter)));
+        let (read, written) = (sum(Meter::CACHE_READS), sum(Meter::CACHE_WRITES));
         self.cache_read = self.cache_read.saturating_add(read);
         self.cache_write = self.cache_write.saturating_add(written);
         let prompt = entry.usage.prompt_tokens().saturating_sub(read.saturating_add(written));
@@ -93,7 +91,7 @@ impl Sum {
 /// Sums over a run, by group, with every refusal counted by its status.
 #[derive(Clone, Default)]
 pub(super) struct Totals {
-    groups: FxHashMap<String, Sum>,
+    groups: FxHashMap<Key, Sum>,
     pub all: Sum,
     pub reasons: BTreeMap<String, u64>,
     /// Requests that failed, were cancelled or came out of a gateway's memory.
@@ -148,6 +146,7 @@ impl Totals {
                 let usd = priced.cost.total;
                 // Each record at the exchange rate of its own time: one rate for all would move history.
                 let rate = pricing.setup.exchange(outcome.at).ok().flatten();
+                // `Pricing` refused what cannot be shown.
                 let shown = rate.and_then(|rate| converted(usd, rate)).unwrap_or_default();
                 let between =
                     |more: Usd, less: Usd| Usd::new(more.amount().checked_sub(less.amount()).unwrap_or_default());
@@ -172,7 +171,7 @@ impl Totals {
         if sum.records > 0 || sum.charged != Usd::ZERO || !is_only_model(view) {
             view.each_key(outcome, &mut self.keys, &mut |key| match groups.get_mut(key) {
                 Some(group) => *group += &sum,
-                None => drop(groups.insert(key.to_owned(), sum.clone())),
+                None => drop(groups.insert(key.clone(), sum.clone())),
             });
         }
         true
@@ -302,7 +301,7 @@ impl Totals {
         let mut report = Report::new(columns);
         let (rows, others) = self.rows(top);
         for (key, sum) in &rows {
-            let parts: Vec<&str> = key.split(BETWEEN).collect();
+            let parts: Vec<&str> = key.parts().collect();
             let machine = self.machine_row(&parts, sum, view, setup);
             report.push(parts.iter().map(|part| Cell::text(*part)).chain(cells_of(sum)), machine);
         }
@@ -317,7 +316,7 @@ impl Totals {
 
     /// The groups in the order of their keys, or the dearest ones and what the others come to.
     fn rows(&self, top: Option<usize>) -> Rows<'_> {
-        let mut rows: Vec<(&String, &Sum)> = self.groups.iter().collect();
+        let mut rows: Vec<(&Key, &Sum)> = self.groups.iter().collect();
         rows.sort_by(|a, b| a.0.cmp(b.0));
         let Some(top) = top else { return (rows, None) };
         rows.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.usd));
@@ -463,7 +462,7 @@ impl Totals {
 }
 
 /// Groups in order, and how many others there are with what they come to.
-type Rows<'t> = (Vec<(&'t String, &'t Sum)>, Option<(usize, Usd)>);
+type Rows<'t> = (Vec<(&'t Key, &'t Sum)>, Option<(usize, Usd)>);
 
 /// Whether the view is the plain one, by model.
 fn is_only_model(view: &View) -> bool {
@@ -472,4 +471,30 @@ fn is_only_model(view: &View) -> bool {
 
 fn counted(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::dialect::Dialect;
+    use crate::usage::Usage;
+
+    #[test]
+    fn every_token_of_a_record_is_in_one_column() {
+        let mut usage = Usage::default();
+        // Each meter has a power of two, so that a sum shows which meters are in it.
+        for meter in Meter::ALL.iter().filter(|meter| meter.is_tokens()) {
+            usage.set_tokens(*meter, 1 << meter.index());
+        }
+        let mut sum = Sum::default();
+        sum.add_tokens(&Entry::new(Dialect::Own, usage.clone()));
+        let of = |start: &str| {
+            let named = Meter::ALL.iter().filter(|meter| meter.is_tokens() && meter.name().starts_with(start));
+            named.map(|meter| 1 << meter.index()).sum::<u64>()
+        };
+        assert_eq!((sum.cache_read, sum.cache_write), (of("cache_read"), of("cache_write")));
+        assert_eq!(sum.input + sum.cache_read + sum.cache_write, usage.prompt_tokens());
+        assert_eq!(sum.output, usage.answer_tokens());
+        assert_eq!(of("cache_write_12h") & sum.cache_write, of("cache_write_12h"));
+    }
 }

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use clap::ValueEnum;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use smallvec::SmallVec;
 
 use super::priced::{Outcome, Verdict};
 use crate::error::Error;
@@ -89,15 +90,49 @@ pub(in crate::cli) fn zone_of(name: Option<&str>) -> Result<TimeZone, Error> {
     })
 }
 
+/// The key of a group: one part for each thing that is grouped by. Labels hold any character, so that no character can
+/// separate the parts; where each ends is kept instead.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    text: String,
+    ends: SmallVec<[usize; 4]>,
+}
+
+impl Key {
+    /// The parts, in the order in which they are grouped by.
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| self.text.get(start..*end).unwrap_or_default())
+    }
+
+    fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+    }
+
+    fn end_part(&mut self) {
+        self.ends.push(self.text.len());
+    }
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.parts().cmp(other.parts())
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 /// Makes the key of a record's group, and remembers the day it made last: records come in the order of time.
 #[derive(Clone, Default)]
 pub(super) struct Keys {
     last: Option<(i64, i64, Date)>,
-    text: String,
+    key: Key,
 }
-
-/// Between the parts of a key.
-pub(super) const BETWEEN: char = '\u{1f}';
 
 impl View {
     /// Whether a record's time is inside of what was asked for.
@@ -109,25 +144,23 @@ impl View {
     }
 
     /// Calls `take` with the key of each group that a record belongs to.
-    pub fn each_key(&self, outcome: &Outcome, keys: &mut Keys, take: &mut dyn FnMut(&str)) {
+    pub fn each_key(&self, outcome: &Outcome, keys: &mut Keys, take: &mut dyn FnMut(&Key)) {
         let tags: &[Cow<str>] = outcome.entry.map_or(&[], |entry| &entry.labels.tags);
         if !self.by.contains(&By::Tag) || tags.is_empty() {
             self.write_key(outcome, None, keys);
-            return take(&keys.text);
+            return take(&keys.key);
         }
         for tag in tags {
             self.write_key(outcome, Some(tag), keys);
-            take(&keys.text);
+            take(&keys.key);
         }
     }
 
     fn write_key(&self, outcome: &Outcome, tag: Option<&str>, keys: &mut Keys) {
-        keys.text.clear();
-        for (i, by) in self.by.iter().enumerate() {
-            if i > 0 {
-                keys.text.push(BETWEEN);
-            }
+        keys.key.clear();
+        for by in &self.by {
             self.write_part(*by, outcome, tag, keys);
+            keys.key.end_part();
         }
     }
 
@@ -137,27 +170,27 @@ impl View {
         match by {
             By::Day | By::Week | By::Month => {
                 let Some(date) = outcome.entry.and_then(|entry| entry.at).and_then(|at| self.date(at, keys)) else {
-                    return keys.text.push_str("(no time)");
+                    return keys.key.text.push_str("(no time)");
                 };
-                write_date(by, date, &mut keys.text);
+                write_date(by, date, &mut keys.key.text);
             }
             By::Model => match &outcome.verdict {
                 Verdict::Priced(priced) => {
-                    keys.text.push_str(&priced.found.provider.id);
-                    keys.text.push('/');
-                    keys.text.push_str(&priced.found.model.id);
+                    keys.key.text.push_str(&priced.found.provider.id);
+                    keys.key.text.push('/');
+                    keys.key.text.push_str(&priced.found.model.id);
                 }
-                _ => keys.text.push_str(outcome.model.as_deref().unwrap_or("(none)")),
+                _ => keys.key.text.push_str(outcome.model.as_deref().unwrap_or("(none)")),
             },
             By::Provider => match &outcome.verdict {
-                Verdict::Priced(priced) => keys.text.push_str(&priced.found.provider.id),
-                _ => keys.text.push_str(outcome.provider.as_deref().unwrap_or("(none)")),
+                Verdict::Priced(priced) => keys.key.text.push_str(&priced.found.provider.id),
+                _ => keys.key.text.push_str(outcome.provider.as_deref().unwrap_or("(none)")),
             },
-            By::Project => keys.text.push_str(&label(labels.and_then(|l| l.project.as_ref()))),
-            By::Session => keys.text.push_str(&label(labels.and_then(|l| l.session.as_ref()))),
-            By::Key => keys.text.push_str(&label(labels.and_then(|l| l.key.as_ref()))),
-            By::Tag => keys.text.push_str(tag.unwrap_or("(none)")),
-            By::Dialect => keys.text.push_str(outcome.entry.map_or("(none)", |entry| entry.dialect.name())),
+            By::Project => keys.key.text.push_str(&label(labels.and_then(|l| l.project.as_ref()))),
+            By::Session => keys.key.text.push_str(&label(labels.and_then(|l| l.session.as_ref()))),
+            By::Key => keys.key.text.push_str(&label(labels.and_then(|l| l.key.as_ref()))),
+            By::Tag => keys.key.text.push_str(tag.unwrap_or("(none)")),
+            By::Dialect => keys.key.text.push_str(outcome.entry.map_or("(none)", |entry| entry.dialect.name())),
         }
     }
 
@@ -188,4 +221,46 @@ fn write_date(by: By, date: Date, text: &mut String) {
         }
         _ => write!(text, "{date}"),
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_have_the_sign_of_their_hours_in_their_minutes() {
+        // -03:30 is St John's, +05:45 Kathmandu, -00:30 nowhere, but its sign is that of a zero.
+        for (name, seconds) in [
+            ("-03:30", -12_600),
+            ("+05:45", 20_700),
+            ("-00:30", -1_800),
+            ("+00:30", 1_800),
+            ("-5", -18_000),
+            ("+14:00", 50_400),
+        ] {
+            let zone = zone_of(Some(name)).unwrap();
+            let offset = zone.to_offset(jiff::Timestamp::UNIX_EPOCH);
+            assert_eq!(offset.seconds(), seconds, "{name}");
+        }
+        for name in ["+05:60", "+15", "-14:-30", "+1:2:3", "+", "Europe/Berlim", ""] {
+            assert!(zone_of(Some(name)).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_key_keeps_its_parts_apart_whatever_is_in_them() {
+        let key = |parts: &[&str]| {
+            let mut key = Key::default();
+            for part in parts {
+                key.text.push_str(part);
+                key.end_part();
+            }
+            key
+        };
+        for parts in [["a\u{1f}b", "c"], ["a", "b\u{1f}c"], ["", "abc"], ["abc", ""], ["\u{0}\n", "\u{1f}\u{1f}"]] {
+            assert!(key(&parts).parts().eq(parts), "{parts:?}");
+        }
+        assert_ne!(key(&["ab", "c"]), key(&["a", "bc"]));
+        assert!(key(&["a", "z"]) < key(&["aa", "b"]), "by the first part, then by the second");
+    }
 }

@@ -5,11 +5,13 @@
 //! running totals, streams and repeated lines only make sense in the order of the file.
 
 use crate::input::dialect::table::{looks_like_table, read_table};
-use crate::input::dialect::{Dialect, Item, read_line};
-use crate::input::json::Walk;
+use crate::input::dialect::{Dialect, Item, no_json, read, read_text};
+use crate::input::json::{CUT_OFF, JsonError};
 use crate::input::record::RecordError;
 use crate::input::text::{InputError, Source};
 
+mod archive;
+mod broken;
 pub mod chunks;
 #[cfg(feature = "sqlite")]
 mod database;
@@ -17,7 +19,8 @@ pub mod open;
 pub mod sequence;
 pub mod tail;
 
-use chunks::{Chunk, Chunks, Kind};
+use broken::{Element, Stop, Tail, each_element, open_list, tail};
+use chunks::{Chunk, Chunks, Kind, Length, begins_list, first_document};
 use open::{Part, open};
 use sequence::Sequence;
 
@@ -106,48 +109,133 @@ fn begins_table(start: &[u8], reading: &Reading) -> bool {
 
 /// Reads every record of a chunk.
 pub fn read_chunk<'c>(chunk: &'c Chunk, reading: &Reading, take: &mut dyn FnMut(u64, Item<'c>)) {
-    let mut items = Vec::new();
-    let mut each_text = |line: u64, text: &'c [u8], has_nul: bool| {
-        read_line(text, has_nul, reading.from, &mut items);
-        items.drain(..).for_each(|item| take(line, item));
-    };
-    match chunk.kind {
-        Kind::Lines => lines(chunk, &mut each_text),
-        Kind::Elements => elements(chunk, &mut each_text),
+    let mut records = Records { from: reading.from, items: Vec::new(), take };
+    match &chunk.kind {
+        Kind::Lines => records.lines(chunk),
+        Kind::Elements(head) => {
+            let around = head.as_ref().map(|head| (&**head, b"]}".as_slice()));
+            records.elements(&chunk.bytes, chunk.first_line, around);
+        }
     }
     if let Some((line, what)) = &chunk.error {
         take(*line, Item::Bad(RecordError::Form(what.clone())));
     }
 }
 
-/// A text with the line it begins at, and whether a NUL byte may stand in it.
-type TakeText<'c, 't> = dyn FnMut(u64, &'c [u8], bool) + 't;
+/// Hands out the records of texts with the lines they begin at.
+struct Records<'c, 't> {
+    from: Option<Dialect>,
+    items: Vec<Item<'c>>,
+    take: &'t mut dyn FnMut(u64, Item<'c>),
+}
 
-/// The lines of a chunk; a document over several lines is one text, at the line it begins at.
-fn lines<'c>(chunk: &'c Chunk, take: &mut TakeText<'c, '_>) {
-    let mut rest = chunk.bytes.as_slice();
-    let mut number = chunk.first_line;
-    while !rest.is_empty() {
-        let (end, has_nul) = end_of_line(rest);
-        let line = rest.get(..end).unwrap_or(rest);
-        let length = if opens_document(line) { document(rest).unwrap_or(end) } else { end };
-        let text = rest.get(..length).unwrap_or(rest);
-        if !text.trim_ascii().is_empty() {
-            take(number, text, has_nul || length != end);
+/// What is written before and behind an element of a list that is read by itself.
+type Around<'h> = Option<(&'h [u8], &'h [u8])>;
+
+impl<'c> Records<'c, '_> {
+    /// The lines of a chunk; a document over several lines is one text, at the line it begins at.
+    fn lines(&mut self, chunk: &'c Chunk) {
+        let mut rest = chunk.bytes.as_slice();
+        let mut number = chunk.first_line;
+        while !rest.is_empty() {
+            let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+            let line = rest.get(..end).unwrap_or(rest);
+            let mut text = if opens_document(line) { document(rest) } else { line };
+            let mut result = self.text(text, number);
+            if result.is_err_and(|error| error.what == CUT_OFF) && text.len() == end {
+                // A line can end with a bracket and yet be the first of several.
+                text = document(rest);
+                result = self.text(text, number);
+            }
+            if let Err(error) = result {
+                self.broken(text, number, error);
+            }
+            number += if text.len() == end { 1 } else { newlines(text) };
+            rest = rest.get(text.len()..).unwrap_or_default();
         }
-        number += if length == end { 1 } else { memchr::memchr_iter(b'\n', text).count() as u64 };
-        rest = rest.get(length..).unwrap_or_default();
+    }
+
+    /// One document.
+    fn text(&mut self, text: &'c [u8], line: u64) -> Result<(), JsonError> {
+        if let Some(at) = begins_list(text) {
+            self.list(text, at, line);
+            return Ok(());
+        }
+        let result = read_text(text, self.from, &mut self.items);
+        self.items.drain(..).for_each(|item| (self.take)(line, item));
+        result
+    }
+
+    /// A list of records.
+    fn list(&mut self, text: &'c [u8], at: usize, line: u64) {
+        let line = line + newlines(text.get(..at).unwrap_or_default());
+        let inside = text.get(at..).unwrap_or_default();
+        let (end, what) = match self.elements(inside, line, None) {
+            Stop::Inside(..) => return,
+            Stop::Between(end) => (end, CUT_OFF),
+            Stop::Closed(end) if inside.get(end..).is_some_and(|rest| rest.trim_ascii().is_empty()) => return,
+            Stop::Closed(end) => (end, "something follows the list"),
+        };
+        let line = line + newlines(inside.get(..end).unwrap_or_default());
+        (self.take)(line, no_json(inside, JsonError { what, at: end }));
+    }
+
+    /// The elements of a list, or of a piece of one.
+    fn elements(&mut self, text: &'c [u8], first_line: u64, around: Around) -> Stop {
+        let (mut line, mut counted) = (first_line, 0);
+        let mut line_of = |at: usize| {
+            line += newlines(text.get(counted..at).unwrap_or_default());
+            counted = at;
+            line
+        };
+        let stop = each_element(text, &mut |at, element| {
+            let line = line_of(at);
+            match (element, around) {
+                (Element::Bad(error), _) => (self.take)(line, no_json(text.get(at..).unwrap_or_default(), error)),
+                (Element::Good(value), None) => {
+                    read(value, self.from, &mut self.items);
+                    self.items.drain(..).for_each(|item| (self.take)(line, item));
+                }
+                (Element::Good(value), Some((before, behind))) => {
+                    let whole = [before, value, behind].concat();
+                    let mut items = Vec::new();
+                    read(&whole, self.from, &mut items);
+                    items.into_iter().for_each(|item| (self.take)(line, item.into_owned()));
+                }
+            }
+        });
+        if let Stop::Inside(at, error) = stop {
+            let error = JsonError { at: error.at.saturating_sub(at), ..error };
+            (self.take)(line_of(at), no_json(text.get(at..).unwrap_or_default(), error));
+        }
+        stop
+    }
+
+    /// A document that is broken. Where only elements of its list are, the others count.
+    fn broken(&mut self, text: &'c [u8], line: u64, error: JsonError) {
+        let Some(at) = open_list(text) else { return (self.take)(line, no_json(text, error)) };
+        let (head, inside) = text.split_at(at);
+        let line = line + newlines(head);
+        let behind = match each_element(inside, &mut |_, _| {}) {
+            Stop::Closed(end) => inside.get(end..).unwrap_or_default(),
+            // The text was cut off inside of the list.
+            Stop::Between(_) | Stop::Inside(..) => &[],
+        };
+        let rest = [b"]", behind].concat();
+        let is_whole =
+            matches!(tail(behind), Tail::Whole(end, _) if behind.get(end..).is_some_and(|b| b.trim_ascii().is_empty()));
+        let stop = self.elements(inside, line, Some((head, if is_whole { &rest } else { b"]}" })));
+        if !is_whole && !matches!(stop, Stop::Inside(..)) {
+            let at = inside.len() - behind.len();
+            let line = line + newlines(inside.get(..at).unwrap_or_default());
+            let what = if behind.is_empty() { CUT_OFF } else { "what follows the list is broken" };
+            (self.take)(line, no_json(inside, JsonError { what, at }));
+        }
     }
 }
 
-/// Where the first line of a text ends, its line break included, and whether a NUL byte stands in it: both in one pass.
-fn end_of_line(text: &[u8]) -> (usize, bool) {
-    let found = memchr::memchr2(b'\n', 0, text);
-    let has_nul = found.is_some_and(|at| text.get(at) == Some(&0));
-    let from = found.unwrap_or(text.len());
-    let end =
-        if has_nul { memchr::memchr(b'\n', text.get(from..).unwrap_or_default()).map(|at| from + at) } else { found };
-    (end.map_or(text.len(), |at| at + 1), has_nul)
+fn newlines(text: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', text).count() as u64
 }
 
 /// Whether a line may be the first of several: it opens a bracket and does not end with the closing one.
@@ -160,32 +248,13 @@ fn opens_document(line: &[u8]) -> bool {
     }
 }
 
-/// The length of the document that a text begins with, with the end of its last line; `None` where it is none.
-fn document(text: &[u8]) -> Option<usize> {
-    let mut walk = Walk { bytes: text, at: 0 };
-    walk.space();
-    walk.value().ok()?;
-    let end = memchr::memchr(b'\n', text.get(walk.at..)?).map_or(text.len(), |at| walk.at + at + 1);
-    text.get(walk.at..end)?.trim_ascii().is_empty().then_some(end)
-}
-
-/// The values of a chunk out of a long list.
-fn elements<'c>(chunk: &'c Chunk, take: &mut TakeText<'c, '_>) {
-    let mut walk = Walk { bytes: &chunk.bytes, at: 0 };
-    let (mut number, mut counted) = (chunk.first_line, 0);
-    loop {
-        while matches!(walk.peek(), Some(b',' | b' ' | b'\n' | b'\r' | b'\t')) {
-            walk.at += 1;
-        }
-        number += memchr::memchr_iter(b'\n', chunk.bytes.get(counted..walk.at).unwrap_or_default()).count() as u64;
-        counted = walk.at;
-        if walk.peek().is_none() {
-            return;
-        }
-        match walk.value() {
-            Ok(value) => take(number, value.raw(), true),
-            // What is left is no list: one bad record.
-            Err(_) => return take(number, chunk.bytes.get(counted..).unwrap_or_default(), true),
-        }
-    }
+/// The document that a text begins with, to the end of its last line. One that the end of the text cuts off is all that
+/// is left where it is a list, and otherwise its first line: what follows may be records again.
+fn document(text: &[u8]) -> &[u8] {
+    let length = match first_document(text) {
+        Length::Whole(length) => length,
+        Length::Unfinished if begins_list(text).or_else(|| open_list(text)).is_some() => text.len(),
+        Length::Unfinished => memchr::memchr(b'\n', text).map_or(text.len(), |at| at + 1),
+    };
+    text.get(..length).unwrap_or(text)
 }

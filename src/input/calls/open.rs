@@ -5,15 +5,19 @@ use std::io::{self, BufRead, BufReader, Cursor, Read};
 
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
+use super::archive::{Bytes, Members};
 #[cfg(feature = "sqlite")]
 use super::database;
 use crate::input::text::{InputError, Source};
 
 /// How much is looked at to tell what something is.
-const PEEK: usize = 1 << 16;
+pub(super) const PEEK: usize = 1 << 16;
 
 /// What a database of SQLite begins with.
 pub(super) const DATABASE: &[u8] = b"SQLite format 3\0";
+
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
 /// One text of a source: the whole, or a file of an archive.
 pub struct Part<'s> {
@@ -26,7 +30,7 @@ pub struct Part<'s> {
 }
 
 impl<'s> Part<'s> {
-    fn new(name: String, raw: Box<dyn Read + Send + 's>) -> Self {
+    pub(super) fn new(name: String, raw: Box<dyn Read + Send + 's>) -> Self {
         let mut reader = as_utf8(raw);
         let mut start = Vec::new();
         let mut block = [0; 4096];
@@ -54,8 +58,13 @@ pub fn open(source: &Source) -> Result<Parts<'_>, InputError> {
     let name = source.name();
     let mut raw = BufReader::with_capacity(PEEK, raw);
     let magic = raw.fill_buf().map_err(|error| InputError::reading(&name, error))?;
-    if magic.starts_with(b"PK\x03\x04") || magic.starts_with(b"PK\x05\x06") {
-        return archive(raw, name);
+    if is_zip(magic) {
+        // A pipe cannot be read from its end, where an archive has its table of contents.
+        let bytes = match source {
+            Source::File(path) if path.is_file() => Bytes::File(path.clone()),
+            _ => Bytes::of_pipe(raw, &name)?,
+        };
+        return Ok(Members::open(bytes, name)?.into_parts());
     }
     let is_database = magic.starts_with(DATABASE);
     let reader = match source {
@@ -74,15 +83,26 @@ pub fn open(source: &Source) -> Result<Parts<'_>, InputError> {
 /// The parts of a source, one after the other.
 pub type Parts<'s> = Box<dyn Iterator<Item = Result<Part<'s>, InputError>> + Send + 's>;
 
-fn unpacked<'s>(
+/// Whether bytes begin a file that is compressed by itself.
+pub(super) fn is_packed(magic: &[u8]) -> bool {
+    magic.starts_with(GZIP) || magic.starts_with(ZSTD)
+}
+
+/// Whether bytes begin a zip archive.
+pub(super) fn is_zip(magic: &[u8]) -> bool {
+    magic.starts_with(b"PK\x03\x04") || magic.starts_with(b"PK\x05\x06")
+}
+
+/// The text of a file that may be compressed.
+pub(super) fn unpacked<'s>(
     mut raw: BufReader<Box<dyn Read + Send + 's>>,
     name: &str,
 ) -> Result<Box<dyn Read + Send + 's>, InputError> {
     let magic = raw.fill_buf().map_err(|error| InputError::reading(name, error))?;
-    if magic.starts_with(&[0x1f, 0x8b]) {
+    if magic.starts_with(GZIP) {
         return Ok(Box::new(flate2::bufread::MultiGzDecoder::new(raw)));
     }
-    if magic.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+    if magic.starts_with(ZSTD) {
         return Ok(Box::new(Frames { raw, frame: None }));
     }
     Ok(Box::new(raw))
@@ -133,32 +153,4 @@ fn as_utf8<'s>(mut reader: Box<dyn Read + Send + 's>) -> Box<dyn Read + Send + '
     let start = if marked { start.split_off(3) } else { start };
     let whole = Cursor::new(start).chain(reader);
     if is_utf16 { Box::new(DecodeReaderBytesBuilder::new().build(whole)) } else { Box::new(whole) }
-}
-
-/// The texts of a zip archive, such as the one that DeepSeek's platform gives out.
-fn archive<'s>(mut raw: BufReader<Box<dyn Read + Send + 's>>, name: String) -> Result<Parts<'s>, InputError> {
-    let broken = |error: String| InputError::reading(&name, io::Error::new(io::ErrorKind::InvalidData, error));
-    let mut bytes = Vec::new();
-    raw.read_to_end(&mut bytes).map_err(|error| InputError::reading(&name, error))?;
-    let mut zip = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|error| broken(error.to_string()))?;
-    let indices: Vec<usize> = (0..zip.len()).collect();
-    let parts = indices.into_iter().filter_map(move |index| {
-        let mut file = match zip.by_index(index) {
-            Ok(file) => file,
-            Err(error) => {
-                let error = io::Error::new(io::ErrorKind::InvalidData, error.to_string());
-                return Some(Err(InputError::reading(&name, error)));
-            }
-        };
-        if file.is_dir() {
-            return None;
-        }
-        let shown = file.name().map_or_else(|_| name.clone(), |inside| format!("{name}:{inside}"));
-        let mut text = Vec::new();
-        Some(match file.read_to_end(&mut text) {
-            Ok(_) => Ok(Part::new(shown, Box::new(Cursor::new(text)))),
-            Err(error) => Err(InputError::reading(&shown, error)),
-        })
-    });
-    Ok(Box::new(parts))
 }

@@ -204,3 +204,31 @@ impl Session {
         Ok(entry)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lines that are handed out of records with these ids, each on a line of its own.
+    fn lines(ids: impl Iterator<Item = u64>) -> Vec<u64> {
+        let (mut sequence, mut lines) = (Sequence::default(), Vec::new());
+        let mut out = |line: u64, _: Item<'static>| lines.push(line);
+        for (line, id) in ids.enumerate() {
+            let mut entry = Entry::new(Dialect::OpenAiResponses, Usage::tokens_in_out(1, 1));
+            entry.id = Some(id);
+            sequence.take(line as u64 + 1, Item::Entry(Box::new(entry)), &mut out);
+        }
+        sequence.end(&mut out);
+        lines
+    }
+
+    /// What the documentation of [`Sequence`] says: a request waits for its last line until 16,384 others have come.
+    #[test]
+    fn a_request_counts_as_its_last_line_within_16_384_others() {
+        let with_others = |others: u64| [0].into_iter().chain(1..=others).chain([0]);
+        let within = lines(with_others(16_383));
+        assert_eq!((within.len(), within.first(), within.last()), (16_384, Some(&2), Some(&16_385)));
+        let beyond = lines(with_others(16_384));
+        assert_eq!((beyond.len(), beyond.first(), beyond.last()), (16_386, Some(&1), Some(&16_386)));
+    }
+}

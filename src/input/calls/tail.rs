@@ -262,7 +262,7 @@ fn end_of_lines(file: &mut File, from: u64, length: u64) -> io::Result<u64> {
 
 /// Whether a text begins with a value that ends in it, or with none that more text could end.
 fn is_whole(text: &[u8]) -> bool {
-    let mut walk = Walk { bytes: text, at: 0 };
+    let mut walk = Walk::new(text);
     walk.value().err().is_none_or(|error| error.what != CUT_OFF)
 }
 

@@ -30,6 +30,7 @@ pub(super) fn request(map: &Map<String, Value>) -> Read {
     if let Some(config) = field("generationConfig", "generation_config") {
         let get = |camel: &str, snake: &str| config.get(camel).or_else(|| config.get(snake));
         conversation.max_output = get("maxOutputTokens", "max_output_tokens").and_then(Value::as_u64);
+        conversation.answers = get("candidateCount", "candidate_count").and_then(Value::as_u64);
         conversation.resolution =
             get("mediaResolution", "media_resolution").and_then(Value::as_str).map(str::to_lowercase);
         conversation.answer_schema = get("responseSchema", "response_schema").cloned();

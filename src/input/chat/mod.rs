@@ -5,12 +5,15 @@
 
 mod content;
 mod gemini;
+mod look;
 mod messages;
 mod tools;
 
 use serde_json::{Map, Value};
 
+use crate::context::{Context, Dimension};
 use crate::conversation::{Conversation, Message, Role, ToolChoice};
+pub use look::{holds_requests, looks_like_request};
 
 /// A request, or why a value is none.
 pub type Read = Result<Conversation, String>;
@@ -47,36 +50,6 @@ pub fn requests(value: Value) -> Vec<Read> {
     }
 }
 
-/// Whether a value looks like a request at all, for files that may be anything.
-///
-/// # Examples
-/// ```
-/// use farebox::input::chat::looks_like_request;
-/// let looks = |json: &str| looks_like_request(&serde_json::from_str(json).unwrap());
-/// assert!(looks(r#"{"contents":[{"parts":[{"text":"Hi"}]}]}"#));
-/// assert!(!looks(r#"{"instruction":"Extract …","receipts":[]}"#));
-/// ```
-#[must_use]
-pub fn looks_like_request(value: &Value) -> bool {
-    let inner = |key: &str| value.get(key).is_some_and(looks_like_request);
-    match value {
-        Value::Array(items) => items.first().is_some_and(|item| {
-            item.get("role").is_some() && item.get("content").or(item.get("parts")).is_some()
-                || looks_like_request(item)
-        }),
-        Value::Object(map) => {
-            let list = |key: &str| map.get(key).is_some_and(Value::is_array);
-            list("messages")
-                || list("contents")
-                || map.contains_key("model") && (map.contains_key("input") || map.contains_key("prompt"))
-                || map.contains_key("custom_id") && map.contains_key("body")
-                || ["params", "request", "modelInput", "generateContentRequest"].iter().any(|key| inner(key))
-                || list("requests") && map["requests"].get(0).is_some_and(looks_like_request)
-        }
-        _ => false,
-    }
-}
-
 /// An item of the Responses form that is no message.
 fn is_item(item: &Value) -> bool {
     matches!(item["type"].as_str(), Some("message" | "function_call" | "function_call_output"))
@@ -86,7 +59,7 @@ fn one(value: &Value) -> Read {
     let Some(map) = value.as_object() else {
         return Err(format!("{} is no request; a request is an object such as {EXAMPLE}", shown(value)));
     };
-    for key in ["body", "params", "request", "modelInput", "generateContentRequest"] {
+    for key in look::WRAPPERS {
         if let Some(inner) = map.get(key).filter(|inner| inner.is_object()) {
             let mut conversation = one(inner).map_err(|what| format!("{key}: {what}"))?;
             if conversation.model.is_none() {
@@ -128,6 +101,8 @@ fn request(map: &Map<String, Value>) -> Read {
     }
     conversation.tool_choice = tools::choice(map);
     conversation.answer_schema = answer_schema(map);
+    conversation.answers = conversation.answers.or_else(|| answers(map));
+    conversation.stated = stated(map);
     for key in ["previous_response_id", "conversation", "cachedContent", "cached_content", "container"] {
         if map.get(key).is_some_and(|value| !value.is_null()) {
             conversation.unread.push(format!("what {key} brings along"));
@@ -207,6 +182,20 @@ fn longest(map: &Map<String, Value>) -> Option<u64> {
     let nested = [("inferenceConfig", "maxTokens"), ("inferenceConfig", "max_new_tokens"), ("options", "num_predict")];
     let direct = direct.iter().find_map(|key| map.get(*key)?.as_u64());
     direct.or_else(|| nested.iter().find_map(|(outer, key)| map.get(*outer)?.get(*key)?.as_u64()))
+}
+
+/// How many answers the request asks for, under each provider's name for it.
+fn answers(map: &Map<String, Value>) -> Option<u64> {
+    let direct = ["n", "num_images", "num_generations"].iter().find_map(|key| map.get(*key)?.as_u64());
+    direct.or_else(|| map.get("parameters")?.get("sampleCount")?.as_u64())
+}
+
+/// What the request states that a price may depend on. `auto` leaves the choice to the provider, and so says nothing.
+fn stated(map: &Map<String, Value>) -> Context {
+    let dimensions = [Dimension::Quality, Dimension::Size, Dimension::ServiceTier];
+    let value = |dimension: &Dimension| Some((*dimension, map.get(dimension.name())?.as_str()?));
+    let values = dimensions.iter().filter_map(value).filter(|(_, value)| *value != "auto");
+    values.fold(Context::default(), |context, (dimension, value)| context.with(dimension, value))
 }
 
 fn answer_schema(map: &Map<String, Value>) -> Option<Value> {

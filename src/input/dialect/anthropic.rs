@@ -4,7 +4,9 @@
 //! thinking is a part of `output_tokens`. What goes into the cache is split by how long it stays.
 
 use super::counts::{calls, count, moment, rest, state, state_tier};
-use super::{Bucket, Counts, Dialect, Entry, Event, Item, Labels, Reported, State, error_text, failed};
+use super::{
+    Bucket, Counts, Dialect, Entry, Event, Item, Labels, Reported, State, buckets, error_text, failed, rows_of,
+};
 use crate::context::Dimension;
 use crate::input::json::{Object, Value};
 use crate::input::record::RecordError;
@@ -155,14 +157,14 @@ pub(super) fn batch_line<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Re
     Ok(())
 }
 
-/// A page of the Admin API's usage or cost report.
+/// A page of the Admin API's usage or cost report, or one bucket of it.
 pub(super) fn report<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    for bucket in object.get("data").into_iter().flat_map(Value::items).filter_map(Value::object) {
+    for bucket in buckets(object)? {
         let at = bucket.get("starting_at").and_then(moment);
         let until = bucket.get("ending_at").and_then(moment);
-        for row in bucket.get("results").into_iter().flat_map(Value::items).filter_map(Value::object) {
-            let read = if row.has("amount") { cost_row(&row) } else { usage_row(&row, until) };
-            match read {
+        for row in rows_of(&bucket) {
+            let read = |row: Object<'a>| if row.has("amount") { cost_row(&row) } else { usage_row(&row, until) };
+            match row.and_then(read) {
                 Ok(mut entry) => {
                     entry.at = at;
                     out.push(Item::Entry(Box::new(entry)));

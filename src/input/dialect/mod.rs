@@ -28,6 +28,7 @@ mod gateways;
 mod gemini;
 mod openai;
 mod openai_reports;
+mod rows;
 mod spans;
 pub mod table;
 
@@ -351,35 +352,39 @@ fn id_of(parts: &[&str]) -> u64 {
 /// assert!(matches!(&items[..], [Item::Entry(entry)] if entry.usage.prompt_tokens() == 9));
 /// ```
 pub fn read<'a>(text: &'a [u8], from: Option<Dialect>, out: &mut Vec<Item<'a>>) {
-    read_line(text, true, from, out);
+    if let Err(error) = read_text(text, from, out) {
+        out.push(no_json(text, error));
+    }
 }
 
-/// [`read`] for who knows that no NUL byte stands in the text.
-pub(crate) fn read_line<'a>(text: &'a [u8], may_have_nul: bool, from: Option<Dialect>, out: &mut Vec<Item<'a>>) {
+/// [`read`] that leaves it to the caller what to make of a text that is not JSON.
+pub(crate) fn read_text<'a>(text: &'a [u8], from: Option<Dialect>, out: &mut Vec<Item<'a>>) -> Result<(), JsonError> {
     let text = text.trim_ascii();
     let text = match stream_line(text) {
         StreamLine::Data(data) => data,
-        StreamLine::Other => return,
+        StreamLine::Other => return Ok(()),
         StreamLine::None => text,
     };
     if text.is_empty() {
-        return;
-    }
-    if may_have_nul && let Some(place) = memchr::memchr(0, text) {
-        let place = place + 1;
-        let what = format!("not text: a NUL byte stands at column {place}; the file was cut or is binary");
-        return out.push(Item::Bad(RecordError::Form(what)));
+        return Ok(());
     }
     if text.first() == Some(&b'[') {
-        return match Value::read(text) {
-            Ok(list) => list.items().for_each(|item| read(item.raw(), from, out)),
-            Err(error) => out.push(Item::Bad(error.into())),
-        };
+        Value::read(text)?.items().for_each(|item| read(item.raw(), from, out));
+    } else {
+        read_object(&Object::read(text)?, from, out);
     }
-    match Object::read(text) {
-        Ok(object) => read_object(&object, from, out),
-        Err(error) => out.push(Item::Bad(error.into())),
+    Ok(())
+}
+
+/// What is said about a text that is not JSON.
+pub(crate) fn no_json<'a>(text: &[u8], error: JsonError) -> Item<'a> {
+    let text = text.trim_ascii();
+    if let Some(place) = memchr::memchr(0, text.get(..=error.at).unwrap_or(text)) {
+        let place = place + 1;
+        let what = format!("not text: a NUL byte is at column {place}; the file was cut or is binary");
+        return Item::Bad(RecordError::Form(what));
     }
+    Item::Bad(error.into())
 }
 
 fn read_object<'a>(object: &Object<'a>, from: Option<Dialect>, out: &mut Vec<Item<'a>>) {
@@ -437,6 +442,7 @@ marks! {
     OpenCodeModel "modelID"; OpenCodeProvider "providerID"; OpenCodeSession "sessionID"; Role "role"; Info "info";
     Messages "messages"; Data "data"; Meta "meta"; Metadata "metadata"; Model "model"; TraceId "trace_id";
     StartingAt "startTimeUnixNano" | "start_time"; Delta "delta";
+    Results "results";
 }
 
 /// Which form an object is, by the fields that only this form has.
@@ -495,6 +501,7 @@ pub fn detect(object: &Object) -> Option<Dialect> {
         }
         () if has(M::Usage) => by_counts(object),
         () if has(M::Data) => report_of(object),
+        () if has(M::Results) => bucket_of(object),
         () if has(M::Meta) => object.object("meta").filter(|m| m.has("billed_units")).map(|_| Dialect::Cohere),
         () if has(M::Metadata) && !has(M::Model) => {
             let usage = object.object("metadata").and_then(|m| m.object("usage"));
@@ -526,13 +533,35 @@ fn by_kind(object: &Object) -> Option<Dialect> {
 
 /// Pages of an organization's reports.
 fn report_of(object: &Object) -> Option<Dialect> {
-    let first = object.get("data")?.items().find_map(Value::object)?;
-    if first.has("starting_at") {
-        let mut rows = first.get("results").into_iter().flat_map(Value::items).filter_map(Value::object);
+    object.get("data")?.items().filter_map(Value::object).find_map(|bucket| bucket_of(&bucket))
+}
+
+/// One bucket of such a page, which is also what `jq -c '.data[]'` makes of one.
+fn bucket_of(bucket: &Object) -> Option<Dialect> {
+    let mut rows = bucket.get("results")?.items().filter_map(Value::object);
+    if bucket.has("starting_at") {
         let costs = rows.next().is_some_and(|row| row.has("amount"));
         return Some(if costs { Dialect::AnthropicCosts } else { Dialect::AnthropicUsage });
     }
-    (first.has("start_time") && first.has("results")).then_some(Dialect::OpenAiUsage)
+    bucket.has("start_time").then_some(Dialect::OpenAiUsage)
+}
+
+/// The buckets of a page, or the object itself where it is one; the rows of each are for [`rows_of`].
+fn buckets<'a>(object: &Object<'a>) -> Result<Vec<Object<'a>>, RecordError> {
+    let not_one = |what: &str| RecordError::Form(what.into());
+    match object.get("data") {
+        Some(data) => {
+            data.items().map(|b| b.object().ok_or_else(|| not_one("a bucket of \"data\" is not an object"))).collect()
+        }
+        None if object.has("results") => Ok(vec![object.clone()]),
+        None => Err(not_one("neither a page of a report with \"data\" nor a bucket of one with \"results\"")),
+    }
+}
+
+/// The rows of a bucket; anything that is not one is a bad record, not left out.
+fn rows_of<'a>(bucket: &Object<'a>) -> impl Iterator<Item = Result<Object<'a>, RecordError>> {
+    let rows = bucket.get("results").into_iter().flat_map(Value::items);
+    rows.map(|row| row.object().ok_or_else(|| RecordError::Form("a row of \"results\" is not an object".into())))
 }
 
 /// By the names of the counts, where nothing around them tells.
@@ -551,7 +580,7 @@ fn by_counts(object: &Object) -> Option<Dialect> {
 
 /// An object of no form: what it holds may be one.
 fn inside<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    for name in ["response", "body", "data", "result", "observations", "spans"] {
+    for name in ["response", "body", "data", "results", "result", "observations", "spans"] {
         let Some(value) = object.get(name) else { continue };
         let inner = value.object();
         let fits = inner.as_ref().is_some_and(|inner| detect(inner).is_some())
@@ -567,7 +596,11 @@ fn inside<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), Record
         out.push(failed(Dialect::OpenAiChat, error_text(object)));
         return Ok(());
     }
-    if object.has("data") || object.has("results") {
+    // An empty page is not an error.
+    let is_empty = |name: &str| {
+        object.get(name).is_some_and(|list| list.raw().first() == Some(&b'[') && list.items().next().is_none())
+    };
+    if is_empty("data") || is_empty("results") {
         return Ok(());
     }
     let request = ["messages", "contents", "requests", "body", "params", "request"].iter().any(|name| object.has(name));

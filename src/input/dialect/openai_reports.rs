@@ -1,7 +1,7 @@
 //! What OpenAI reports about a whole organization: usage and costs by the day, and the batch object.
 
 use super::counts::{count, moment, rest, state_tier};
-use super::{Bucket, Dialect, Entry, Item, Labels, Reported, State};
+use super::{Bucket, Dialect, Entry, Item, Labels, Reported, State, buckets, rows_of};
 use crate::context::Dimension;
 use crate::input::json::{Object, Value};
 use crate::input::record::RecordError;
@@ -9,12 +9,13 @@ use crate::meter::Meter;
 use crate::period::Instant;
 use crate::usage::Usage;
 
-/// A page of the usage API or the costs API.
+/// A page of the usage API or the costs API, or one bucket of it.
 pub(super) fn page<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    for bucket in object.get("data").into_iter().flat_map(Value::items).filter_map(Value::object) {
+    for bucket in buckets(object)? {
         let span = (bucket.get("start_time").and_then(moment), bucket.get("end_time").and_then(moment));
-        for row in bucket.get("results").into_iter().flat_map(Value::items).filter_map(Value::object) {
-            let read = if row.has("amount") { cost_row(&row, span) } else { usage_row(&row, span) };
+        for row in rows_of(&bucket) {
+            let read = |row: Object<'a>| if row.has("amount") { cost_row(&row, span) } else { usage_row(&row, span) };
+            let read = row.and_then(read);
             out.push(read.map_or_else(Item::Bad, |entry| Item::Entry(Box::new(entry))));
         }
     }

@@ -6,10 +6,11 @@
 use std::borrow::Cow;
 use std::io::Read;
 
-use csv::ByteRecord;
+use rustc_hash::FxHashSet;
 use serde_json::{Map, Value as Json};
 
 use super::counts::moment_in;
+use super::rows::{Next, Row, Rows};
 use super::{Bucket, Dialect, Entry, Item, Labels, Reported, State, anthropic, openai_reports};
 use crate::input::json::{Object, Value};
 use crate::input::record::{RecordError, number, parse, whole};
@@ -66,7 +67,7 @@ fn separator(line: &[u8]) -> Option<u8> {
 }
 
 impl Head {
-    fn of(row: &ByteRecord, columns: &[(String, String)], from: Option<Dialect>) -> Result<Self, String> {
+    fn of(row: &Row, columns: &[(String, String)], from: Option<Dialect>) -> Result<Self, String> {
         let names: Vec<String> = row.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
         let has = |name: &str| names.iter().any(|n| n == name);
         let form = match () {
@@ -82,7 +83,25 @@ impl Head {
         if form == Form::Generic {
             head.rename(columns)?;
         }
+        head.refuse_doubles()?;
         Ok(head)
+    }
+
+    /// Two columns of one name would make one of them vanish.
+    fn refuse_doubles(&self) -> Result<(), String> {
+        let mut seen = FxHashSet::default();
+        let counts = |name: &str| {
+            self.form != Form::Generic
+                || crate::input::record::is_count(name)
+                || matches!(name, "model" | "timestamp" | "provider")
+        };
+        match self.names.iter().filter(|name| !name.is_empty() && counts(name)).find(|name| !seen.insert(name.as_str()))
+        {
+            None => Ok(()),
+            Some(name) => Err(format!(
+                "two columns are called {name:?}\n  help: remove one of them, or give them different names and say which counts with --columns {name}=NAME"
+            )),
+        }
     }
 
     /// Gives the columns our names: as the user says, then as others call them.
@@ -94,11 +113,12 @@ impl Head {
                 None => return Err(format!("no column is called {theirs:?}: the columns are {known}")),
             }
         }
-        for i in 0..self.names.len() {
-            let lower = self.names[i].to_lowercase().replace([' ', '-'], "_");
+        let mut taken: FxHashSet<String> = self.names.iter().cloned().collect();
+        for name in &mut self.names {
+            let lower = name.to_lowercase().replace([' ', '-'], "_");
             let ours = SYNONYMS.iter().find(|(theirs, _)| *theirs == lower).map_or(lower.as_str(), |(_, ours)| ours);
-            if !self.names.iter().any(|name| name == ours) {
-                self.names[i] = ours.to_owned();
+            if taken.insert(ours.to_owned()) {
+                ours.clone_into(name);
             }
         }
         // A table of one model's usage need not name it: that can be said for all rows.
@@ -126,35 +146,36 @@ pub fn read_table(
     reader.by_ref().take(1 << 16).read_to_end(&mut start).map_err(|error| error.to_string())?;
     let first = start.split(|b| *b == b'\n').next().unwrap_or_default();
     let delimiter = separator(first).unwrap_or(b',');
-    let mut builder = csv::ReaderBuilder::new();
-    builder.delimiter(delimiter).flexible(true).has_headers(false);
-    let mut rows = builder.from_reader(std::io::Cursor::new(start).chain(reader));
-    let mut row = ByteRecord::new();
+    let mut rows = Rows::new(std::io::Cursor::new(start).chain(reader), delimiter);
+    let mut row = Row::default();
     let mut head = None;
     let mut pending = Amounts::default();
     loop {
-        match rows.read_byte_record(&mut row) {
-            Ok(false) => break,
-            Ok(true) => {}
-            Err(error) if error.is_io_error() => {
-                pending.flush(take);
-                return Err(error.to_string());
-            }
+        let next = match rows.next_into(&mut row) {
+            Ok(next) => next,
             Err(error) => {
-                take(rows.position().line(), Item::Bad(RecordError::Form(error.to_string())));
-                continue;
+                pending.flush(take);
+                return Err(format!("the text breaks off: {error}"));
             }
-        }
-        let line = row.position().map_or(0, csv::Position::line);
-        let Some(head) = &head else {
-            head = Some(Head::of(&row, columns, from)?);
-            continue;
         };
-        let go_on = if row.len() == head.names.len() {
-            take_row(head, &row, line, &mut pending, take)
-        } else {
-            let what = format!("the row has {} fields and the head {}", row.len(), head.names.len());
-            take(line, Item::Bad(RecordError::Form(what)))
+        let go_on = match (next, &head) {
+            (Next::End, _) => break,
+            (Next::Broken(_, what), None) => return Err(what),
+            (Next::Broken(line, what), Some(_)) => take(line, Item::Bad(RecordError::Form(what))),
+            (Next::Row, None) => {
+                head = Some(Head::of(&row, columns, from)?);
+                true
+            }
+            (Next::Row, Some(head)) if row.len() == head.names.len() => {
+                take_row(head, &row, row.line, &mut pending, take)
+            }
+            (Next::Row, Some(head)) => {
+                let what = format!("the row has {} cells and the head {}{}", row.len(), head.names.len(), over(&row));
+                if row.breaks > 0 {
+                    rows.read_inside_again(&row);
+                }
+                take(row.line, Item::Bad(RecordError::Form(what)))
+            }
         };
         if !go_on {
             return Ok(());
@@ -164,16 +185,27 @@ pub fn read_table(
     Ok(())
 }
 
+/// A quotation mark that is missing or too much joins rows. What is in such a row is read once more, line by line.
+fn over(row: &Row) -> String {
+    match row.breaks {
+        0 => String::new(),
+        breaks => format!(
+            ", from this line to line {}: a quotation mark may be missing\n  help: its other lines were read as rows of their own",
+            row.line + breaks
+        ),
+    }
+}
+
 /// A row with only times in it is an empty bucket, and nothing.
-fn is_empty_bucket(names: &[String], row: &ByteRecord) -> bool {
+fn is_empty_bucket(names: &[String], row: &Row) -> bool {
     let times = ["start_time", "end_time", "start_time_iso", "end_time_iso", "organization_id", "organization_name"];
     let filled = names.iter().zip(row.iter()).filter(|(_, value)| !value.is_empty());
-    filled.clone().all(|(name, _)| times.contains(&name.as_str()))
+    filled.into_iter().all(|(name, _)| times.contains(&name.as_str()))
 }
 
 fn take_row(
     head: &Head,
-    row: &ByteRecord,
+    row: &Row,
     line: u64,
     pending: &mut Amounts,
     take: &mut dyn FnMut(u64, Item<'static>) -> bool,
@@ -258,6 +290,30 @@ fn generic(fields: &Map<String, Json>) -> Item<'static> {
     }
 }
 
+/// Refuses numbers that mean different things in different countries: `1.000` and `1,5` of a spreadsheet.
+fn plain(name: &str, cell: &str) -> Result<(), RecordError> {
+    let groups: Vec<&str> = cell.split('.').collect();
+    let is_digits = |group: &&str| !group.is_empty() && group.bytes().all(|b| b.is_ascii_digit());
+    let is_grouped = groups.len() > 1
+        && groups.iter().all(is_digits)
+        && groups.first().is_some_and(|first| first.len() <= 3 && *first != "0")
+        && groups.iter().skip(1).all(|group| group.len() == 3);
+    let meter_is_whole = !matches!(name.parse::<Meter>().map(Meter::unit), Ok(crate::meter::Unit::Measure));
+    let what = if is_grouped && meter_is_whole {
+        let joined = groups.concat();
+        format!(
+            "{name} is {cell}: the point may group digits or begin a fraction\n  help: write {joined}, or the number without its point"
+        )
+    } else if cell.contains([',', '\'', '\u{a0}', '\u{202f}', ' ']) {
+        format!(
+            "{name} is {cell:?}: a number is written with digits and at most one point\n  help: export it without separators, such as 1000 or 1.5"
+        )
+    } else {
+        return Ok(());
+    };
+    Err(RecordError::Usage(what))
+}
+
 fn generic_entry(fields: &Map<String, Json>) -> Result<Entry<'static>, RecordError> {
     let text = |name: &str| fields.get(name).and_then(Json::as_str);
     let mut record = Map::new();
@@ -269,6 +325,7 @@ fn generic_entry(fields: &Map<String, Json>) -> Result<Entry<'static>, RecordErr
             record.insert(name.clone(), value.clone());
         } else if is_count {
             // Digits are checked here so that they can be written into JSON as they are.
+            plain(name, cell)?;
             number(name, cell)?;
             usage.insert(name.clone(), serde_json::from_str(cell).unwrap_or_else(|_| value.clone()));
         }

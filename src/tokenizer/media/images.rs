@@ -51,7 +51,7 @@ pub enum ImageRule {
         /// The longest side.
         edge: u64,
     },
-    /// Qwen-VL's: patches, no fewer and no more than so many.
+    /// Qwen-VL's: patches, within a least and a most.
     Grid {
         /// Side of a patch.
         patch: u64,

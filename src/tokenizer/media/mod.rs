@@ -1,4 +1,4 @@
-//! Turns pictures, sounds, films and documents into tokens, by the rule of each model: `data/chat/media.csv`.
+//! Turns images, audio, video and documents into tokens, by the rule of each model: `data/chat/media.csv`.
 //!
 //! Only sizes, lengths and text come in: `input::media` reads them. What is not known (a picture behind an address, a
 //! recording of unknown length) is counted as the range between the least and the most that the rule allows, never as
@@ -118,11 +118,11 @@ impl Weight {
     }
 }
 
-/// The length of a recording that nobody states: from a second to an hour.
+/// The length of a recording where it is not stated: from a second to an hour.
 const UNKNOWN_LENGTH: Rate = Rate { low: 1_000, expected: 60_000, high: 3_600_000 };
 /// Tokens for 10 seconds of a recording where a model's rule is not published.
 const ANY_RATE: Rate = Rate { low: 50, expected: 300, high: 3_000 };
-/// The pages of a document that nobody states.
+/// The pages of a document where they are not stated.
 const UNKNOWN_PAGES: Rate = Rate { low: 1, expected: 10, high: 100 };
 /// Tokens of text on a page.
 ///
@@ -235,7 +235,7 @@ impl MediaRules {
         Ok(weighed)
     }
 
-    /// Pages as pictures, whose size nobody states.
+    /// Pages as images, whose size is not stated.
     fn pages(&self, pages: Rate, resolution: Option<&str>) -> Result<TokenCount, Refused> {
         let page = match (self.page, &self.images) {
             (Some(Page::Tokens(rate)), _) => rate,
@@ -266,7 +266,7 @@ impl Rate {
         }
     }
 
-    /// Each bound with its own: so many pages of so many tokens.
+    /// Each bound times its own: pages times tokens of a page.
     fn times(self, other: Rate) -> TokenCount {
         self.product(other, 1)
     }
@@ -325,7 +325,7 @@ mod tests {
     /// ("approximately 300 tokens per second of video", ai.google.dev, video understanding); Gemini 3: 70 a frame and
     /// second (media resolution). OpenAI: 10 a second (measured by developers on its forum).
     #[test]
-    fn sound_and_film_cost_by_the_second() {
+    fn audio_and_video_cost_by_the_second() {
         let audio = |model: &str, millis: u64| weigh(model, &Media::Audio(Clip { millis: Some(millis) })).count;
         let video = |model: &str, millis: u64| weigh(model, &Media::Video(Clip { millis: Some(millis) })).count;
         assert_eq!(audio("gemini-2.5-flash", 60_000), TokenCount::exact(1_920));
