@@ -151,6 +151,11 @@ fn the_user_can_say_what_an_input_is() {
     assert_eq!(both(count(&args)), [billed.clone(), as_text.clone()]);
     let piped = desk.run(["count", "-"]).args(args).args(["--format", "json"]).input(text.as_str()).run().code(0);
     assert_eq!(both(piped), [billed, as_text.clone()]);
+    // An attachment cannot be added to a request, so it is not passed over.
+    for command in ["estimate", "compare"] {
+        let ran = desk.run([command, "request.txt", "-m", "openai/gpt-4o", "--image", "10x10"]).run().code(2);
+        drop(ran.says("--image 10x10: request.txt holds requests"));
+    }
     // Text of the command line is text, and so are the files of a folder.
     let row = desk.json(["estimate", "-m", "acme/small", "--text", &text])["rows"][0].clone();
     assert_eq!(row["tokens"]["input"]["tokens"], as_text);

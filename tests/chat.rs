@@ -31,6 +31,7 @@ fn billed(model: &str, tokenizer: &str, value: Value) -> TokenCount {
 }
 
 #[test]
+#[cfg_attr(not(feature = "open-models"), ignore = "needs the feature open-models")]
 fn every_answer_of_a_reference_is_met() {
     let rows = lines("references.jsonl");
     assert_eq!(rows.len(), 93);
@@ -74,6 +75,7 @@ fn every_form_of_a_request_says_the_same() {
 
 /// OpenAI: 3 for the answer, 3 and the role for each message (cookbook). Gemini: the text alone (google-genai 3.4.0).
 #[test]
+#[cfg_attr(not(feature = "open-models"), ignore = "needs the feature open-models")]
 fn a_frame_is_the_models_own() {
     let row = |form: &str| {
         lines("forms.jsonl").into_iter().find(|row| row["form"] == form).expect("a form")["request"].clone()
@@ -140,6 +142,7 @@ fn tools_cost_their_text_and_the_providers_instruction() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "media"), ignore = "needs the feature media")]
 fn attachments_are_read_from_files_flags_and_requests() {
     let base64 = |file: &str| {
         use base64::Engine as _;
@@ -241,6 +244,7 @@ fn one_document_over_many_lines_is_one_request() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "media"), ignore = "needs the feature media")]
 fn broken_attachments_are_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str, bytes: &[u8]| {

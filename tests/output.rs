@@ -209,6 +209,8 @@ fn flags_that_change_nothing_are_refused() {
     ] {
         usage(args).code(2).says(&format!("{flag} changes nothing here"));
     }
+    let import = ["prices", "import", "tests/data/import/litellm.json", "--format", "csv"];
+    farebox(import).run().code(2).says("writes price files, which are YAML, and not csv");
     // Nothing is converted where nothing is a price of something: the flag is not there.
     for args in ["models", "prices list", "prices changes", "prices stale", "prices show gpt-4o", "count x -m gpt-4o"] {
         farebox(args.split(' ')).args(["--currency", "EUR"]).run().code(2).says("--currency");

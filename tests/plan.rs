@@ -232,7 +232,7 @@ fn a_bad_workload_names_the_line_and_the_way_out() {
             &["contradicts itself", "low 5, expected 3, high 9"],
         ),
         ("range as a map", with("    reasoning: {low: 9, expected: 5, high: 20}\n"), ":10:", &["contradicts itself"]),
-        ("missing file", with("    system: prompts/system.txt\n"), ":10:", &["no such file", "beside the workload"]),
+        ("missing file", with("    system: prompts/system.txt\n"), ":10:", &["no such file", "next to the workload"]),
         (
             "unknown model",
             with("").replace("gpt-4o-mini", "gpt-4o-minni"),

@@ -1,20 +1,14 @@
 //! Counts that a reference tokenizer gave, met exactly. `tests/data/README.md` says where each file is from.
 
-use farebox::tokenizer::{Basis, StreamCounter, load};
+use farebox::tokenizer::{Basis, StreamCounter, TOKENIZERS, load};
 use serde_json::Value;
 
-/// Encodings that this build counts with the provider's own vocabulary.
-const EXACT: &[&str] = &[
-    "r50k_base",
-    "p50k_base",
-    "cl100k_base",
-    "o200k_base",
-    #[cfg(feature = "llama")]
-    "llama2",
-    #[cfg(feature = "llama")]
-    "llama3",
-    #[cfg(feature = "llama")]
-    "llama4",
+/// Encodings that every build counts with the provider's own vocabulary.
+const ALWAYS: &[&str] = &["r50k_base", "p50k_base", "cl100k_base", "o200k_base"];
+/// Those of the feature `llama`.
+const LLAMA: &[&str] = &["llama2", "llama3", "llama4"];
+/// Those of the feature `open-models`.
+const OPEN_MODELS: &[&str] = &[
     "mistral_v1_spm",
     "mistral_v3_spm",
     "mistral_tekken",
@@ -31,6 +25,23 @@ const EXACT: &[&str] = &[
     "claude_legacy",
 ];
 
+/// The encodings that this build has to count exactly.
+fn exact() -> Vec<&'static str> {
+    let of = |is_built_in, names: &'static [&str]| if is_built_in { names } else { &[] };
+    [ALWAYS, of(cfg!(feature = "llama"), LLAMA), of(cfg!(feature = "open-models"), OPEN_MODELS)].concat()
+}
+
+#[test]
+fn a_build_is_exact_for_what_its_features_bring_and_for_nothing_else() {
+    // The cases have no counts of its own for o200k_harmony, which is o200k_base with other special tokens.
+    let built_in = TOKENIZERS.iter().filter(|known| known.basis() == Basis::Exact && known.name != "o200k_harmony");
+    let mut built_in: Vec<&str> = built_in.map(|known| known.name).collect();
+    let mut expected = exact();
+    built_in.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(built_in, expected);
+}
+
 fn cases() -> Vec<Value> {
     let text = include_str!("data/token-cases.jsonl");
     text.lines().map(|line| serde_json::from_str(line).expect("a case is JSON")).collect()
@@ -40,7 +51,7 @@ fn cases() -> Vec<Value> {
 fn every_case_is_exact_in_every_built_in_encoding() {
     let cases = cases();
     assert_eq!(cases.len(), 44);
-    for &name in EXACT {
+    for name in exact() {
         let tokenizer = load(name).expect("built in");
         for case in &cases {
             let text = case["text"].as_str().expect("text");
@@ -53,7 +64,7 @@ fn every_case_is_exact_in_every_built_in_encoding() {
 
 #[test]
 fn blocks_of_any_size_count_as_the_whole() {
-    for &name in EXACT {
+    for name in exact() {
         for case in &cases() {
             let text = case["text"].as_str().expect("text");
             let mut counter = StreamCounter::new(load(name).expect("built in"));
@@ -82,7 +93,7 @@ fn estimates_hold_their_range_and_never_claim_to_be_exact() {
 fn a_long_text_before_changes_no_count() {
     let long = "The quick brown fox jumps over 13 lazy dogs; später, größer. 漢字 и так далее.\n".repeat(26_000);
     let cases = cases();
-    for &name in EXACT {
+    for name in exact() {
         let tokenizer = load(name).expect("built in");
         let before = tokenizer.count(&long[..199_950]);
         tokenizer.count(&long);

@@ -261,6 +261,20 @@ fn a_request_that_is_followed_counts_as_its_last_line_and_once_in_all_files() {
     assert!(following.line().contains("2 of 2 records priced, $0.09 "));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_followed_counts_once_under_all_its_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("b.jsonl");
+    append(&path, &record("gpt-4o", "2025-03-03", 1_000_000));
+    let mut following = Following::start(&[dir.path().to_str().unwrap(), path.to_str().unwrap()]);
+    assert!(following.line().contains("1 of 1 records priced, $2.50 "));
+    // A link that sorts before it is found by a later look into the folder.
+    std::os::unix::fs::symlink(&path, dir.path().join("a.jsonl")).unwrap();
+    append(&dir.path().join("c.jsonl"), &record("gpt-4o", "2025-03-03", 2_000_000));
+    assert!(following.line().contains("2 of 2 records priced, $7.50 "));
+}
+
 #[test]
 fn rows_of_a_followed_session_wait_until_it_is_quiet() {
     let dir = tempfile::tempdir().unwrap();

@@ -580,6 +580,7 @@ fn requests_of_helicone_have_caches_inside_and_cost_nothing_from_its_memory() {
 
 /// The tables as versions 1.14 and 2.0 of opencode make them, with the columns that are read.
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "needs the feature sqlite")]
 fn messages_in_opencodes_database_count_once_in_both_of_its_tables() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("opencode.db");

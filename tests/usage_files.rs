@@ -202,18 +202,29 @@ fn a_file_without_usage_is_an_error_where_it_is_named_and_a_warning_in_a_folder(
     ran.says("warning: no usage was recognised in 5 files, such as ./begun.jsonl, ./empty.jsonl, ./head.csv");
     farebox(["usage"]).input("").run().code(2).says("standard input holds no usage");
     farebox(["usage", "-"]).input("hello\n").run().code(2).says("-: no usage was recognised");
+    #[cfg(unix)]
+    farebox(["usage", "/dev/null"]).run().code(2).says("/dev/null: it holds no usage");
 }
 
 #[test]
 fn an_empty_folder_is_an_error_with_a_next_step() {
     let folder = Folder::new(&[("prose/a.md", "# a"), ("prose/b.md", "# b"), ("prose/c", "c")]);
     fs::create_dir(folder.at("empty")).unwrap();
+    fs::create_dir(folder.at("dead")).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(folder.at("gone"), folder.at("dead/link.jsonl")).unwrap();
     for command in [vec!["usage"], vec!["what-if", "--batch"], vec!["init", "w.yaml", "--from"]] {
         let run = |name: &str| farebox(command.clone()).arg(name).dir(folder.0.path()).run().code(2);
         run("empty").says("empty: this folder is empty").says("help: name the files");
         run("prose").says("prose: no file in this folder holds usage: it has 3 files (2 .md, 1 without an ending)");
+        #[cfg(unix)]
+        run("dead").says("dead: nothing in this folder can be read");
     }
-    farebox(["count", "-m", "gpt-4o", "empty"]).dir(folder.0.path()).run().code(2).says("no file to count");
+    farebox(["count", "--tokenizer", "o200k_base", "empty"])
+        .dir(folder.0.path())
+        .run()
+        .code(2)
+        .says("no file to count");
 }
 
 #[test]
@@ -271,7 +282,7 @@ fn count_keeps_ignore_rules_and_says_how_many_files_they_hid() {
     let ran = count(&["."]);
     assert_eq!(ran.json_lines().len(), 1);
     // b.log, .env and .gitignore; what is in .git is Git's own.
-    ran.says("note: .: 3 files are hidden or ignored");
+    ran.says("note: .: 3 hidden or ignored files left out");
     assert_eq!(count(&["b.log", ".env"]).json_lines().len(), 2);
     assert_eq!(count(&["-q", "."]).stderr, "");
 }

@@ -156,7 +156,9 @@ fn price_all(args: &Args, work: &WorkFlags, models: &[Found], setup: &Setup) -> 
     let media = args.media.read()?;
     let reads = work.input_tokens.is_none() && (media.is_empty() || args.text.is_given());
     let sources: Vec<Source> = if reads { args.text.sources("--text TEXT or --input-tokens N")? } else { Vec::new() };
-    let Inputs { texts, requests } = Inputs::open(&sources, &args.text)?;
+    let inputs = Inputs::open(&sources, &args.text)?;
+    inputs.refuse_attachments(&media)?;
+    let Inputs { texts, requests } = inputs;
     let mut counted: Vec<Counted> = match work.input_tokens {
         Some(tokens) => vec![typed_prompt(tokens, work, models.len(), media.is_empty())?],
         None => count_texts(texts, args.text.binary, models, setup, args.output.quiet)?,

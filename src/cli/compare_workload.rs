@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::plan::per;
 use super::prices::known_provider;
 use super::prices_home::is_live;
-use super::say;
 use super::shared::{OutputFlags, PriceFlags, Setup, table_json, table_line};
 use super::workload::{Loaded, Shop, Shown, replan};
+use super::{plural, say};
 use crate::calculator::outcome::{Settled, minus, outcome};
 use crate::calculator::projection::{FeaturePlan, Plan, PlanError, Planner, Point, Role};
 use crate::calculator::shape::At;
@@ -427,7 +427,8 @@ fn table(compared: &Compared, asked: &Asked, scores: Option<&HashMap<String, Dec
         });
     }
     if compared.rows.len() > count {
-        report.notes.push(format!("{} dearer models not shown: --top 0 shows all.", compared.rows.len() - count));
+        let hidden = plural((compared.rows.len() - count) as u64, "more expensive model");
+        report.notes.push(format!("Not shown: {hidden}. --top 0 shows all."));
     }
     report
 }

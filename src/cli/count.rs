@@ -123,7 +123,7 @@ fn percent(text: &str) -> Result<f64, String> {
     if (0.0..=100.0).contains(&number) { Ok(number) } else { Err("a share is between 0 and 100 percent".to_owned()) }
 }
 
-/// One thing to count with: a tokenizer, and the model it stands for where one was asked for.
+/// One thing to count with: a tokenizer, and the model that it is for where one was asked for.
 pub(crate) struct Counting {
     tokenizer: Arc<dyn Tokenizer>,
     choice: Choice,
@@ -641,14 +641,17 @@ impl Run<'_> {
         let hidden = if path.is_dir() { hidden_files(path, files.len(), MOST_HIDDEN) } else { 0 };
         let about = match hidden {
             0 => return if files.is_empty() && skipped.is_empty() { Err(no_files(path, "")) } else { Ok(files) },
-            1 => "1 file is hidden or ignored".to_owned(),
-            n if n < MOST_HIDDEN => format!("{n} files are hidden or ignored"),
-            _ => format!("at least {MOST_HIDDEN} files are hidden or ignored"),
+            1 => "1 hidden or ignored file".to_owned(),
+            n if n < MOST_HIDDEN => format!("{n} hidden or ignored files"),
+            _ => format!("at least {MOST_HIDDEN} hidden or ignored files"),
         };
         if files.is_empty() && skipped.is_empty() {
-            return Err(no_files(path, &format!(": {about}")));
+            return Err(no_files(path, &format!(" but {about}")));
         }
-        self.note(&path.display().to_string(), &[format!("{about}, as .gitignore says; name one to count it")]);
+        self.note(
+            &path.display().to_string(),
+            &[format!("{about} left out (names with a dot, .gitignore and the like); name one to count it")],
+        );
         Ok(files)
     }
 
@@ -981,7 +984,7 @@ fn total_cells(total: &Total) -> [Cell; 12] {
     ]
 }
 
-/// The share of a context window; what does not fit stands out.
+/// The share of a context window; what does not fit is marked.
 fn share_cell(tokens: u64, window: u64) -> Cell {
     let percent = Decimal::from(tokens).checked_mul(Decimal::ONE_HUNDRED).and_then(|n| n.checked_div(window.into()));
     let Some(percent) = percent else { return Cell::default() };

@@ -186,6 +186,16 @@ impl<'s> Inputs<'s> {
         }
         Ok(inputs)
     }
+
+    /// # Errors
+    /// [`Error::Usage`] where attachments are named next to requests, which carry their own.
+    pub fn refuse_attachments(&self, media: &[(String, Media)]) -> Result<(), Error> {
+        let (Some((name, _)), Some(input)) = (media.first(), self.requests.first()) else { return Ok(()) };
+        Err(Error::Usage(format!(
+            "--{name}: {} holds requests, which carry their own attachments\n  help: put it into the request, or read the file as text with --plain",
+            input.name
+        )))
+    }
 }
 
 /// Tokens that the user typed, as the one prompt of every model; `is_whole` where nothing is attached to it.
@@ -257,7 +267,7 @@ pub(crate) fn price_one(
     price_capped(found, source, tokens, flags, None, setup)
 }
 
-/// The same for a request that allows an answer of so many tokens and no more.
+/// The same for a request that allows an answer of at most `cap` tokens.
 pub(crate) fn price_capped(
     found: &Found,
     source: Option<&str>,
@@ -520,7 +530,9 @@ fn sources(args: &Args) -> Result<Vec<Source>, Error> {
 
 fn prompts<'s>(args: &Args, sources: &'s [Source], models: &[Found], setup: &Setup) -> Result<Prompts<'s>, Error> {
     let media = args.media.read()?;
-    let Inputs { texts, requests } = Inputs::open(sources, &args.text)?;
+    let inputs = Inputs::open(sources, &args.text)?;
+    inputs.refuse_attachments(&media)?;
+    let Inputs { texts, requests } = inputs;
     if models.is_empty() && (requests.is_empty() || !texts.is_empty()) {
         return Err(Error::Usage(
             "no model given\n  help: give --model gpt-4o, which repeats; `farebox models` lists the models".into(),

@@ -205,7 +205,8 @@ mod tests {
                 // others is empty, so an argument of no group is the command's own.
                 let holds = |group: &&clap::ArgGroup| group.get_args().any(|id| id == arg.get_id());
                 let group = command.get_groups().find(holds).map_or("", |group| group.get_id().as_str());
-                let is_it = |name: &str| name == group || name == arg.get_id().as_str();
+                let other = format!("{} {}", command.get_name(), arg.get_id());
+                let is_it = |name: &str| name == group || name == other || name == arg.get_id().as_str();
                 let mut known = HEADINGS.iter().chain(OTHERS);
                 let want = known.find(|(name, _)| is_it(name)).map(|(_, heading)| *heading);
                 seen.extend(HEADINGS.iter().filter(|(name, _)| *name == group).map(|(name, _)| *name));

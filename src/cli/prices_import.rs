@@ -14,7 +14,7 @@ use crate::meter::{Meter, Unit};
 use crate::pricing::card::Price;
 use crate::pricing::import::compare::{About, Comparison, Row, Verdict, compare};
 use crate::pricing::import::{Condition, Database, Fact, Format, Unread, by_kind, read, write};
-use crate::report::{Cell, Column, Report, Tone};
+use crate::report::{self, Cell, Column, Report, Tone};
 
 /// Read a public price database: print it as a price file, or compare it with the table
 ///
@@ -68,6 +68,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Error> {
         let mut report = comparison_report(&setup, &database, &comparison, is_shown);
         report.notes.extend(database_notes(&database));
         return args.output.write(report);
+    }
+    if args.output.format != report::Format::Table {
+        return Err(Error::Usage(format!(
+            "prices import writes price files, which are YAML, and not {}\n  help: leave out --format and name a .yaml file, or add --compare for a report",
+            args.output.format
+        )));
     }
     print_files(args, &setup, &database, &providers)
 }

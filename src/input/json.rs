@@ -911,7 +911,7 @@ mod tests {
             // The same at the end of a long text, where it is read by blocks.
             if let Some(inside) = value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")) {
                 for length in [0, 40, 60, 62, 63, 64, 65, 130] {
-                    let text = [b"[\"", &vec![b'x'; length][..], inside, &vec![b'y'; 70], b"\"]"].concat();
+                    let text = [b"[\"", &vec![b'x'; length][..], inside, &[b'y'; 70], b"\"]"].concat();
                     assert_eq!(Value::read(&text).is_ok(), is_json(&text), "{length} {shown}");
                 }
             }

@@ -472,6 +472,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(not(feature = "open-models"), ignore = "needs the feature open-models")]
     fn hard_texts_count_as_the_slow_way_does() {
         let texts = hard_texts::texts(12_000);
         for encoding in all() {
@@ -484,6 +485,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(not(feature = "open-models"), ignore = "needs the feature open-models")]
     fn runs_of_tokens_longer_than_a_window_count_as_the_slow_way_does() {
         // Tokens of up to 512 and 1,024 bytes.
         for encoding in [&GLM4, &CLAUDE_LEGACY] {
@@ -497,6 +499,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(not(feature = "open-models"), ignore = "needs the feature open-models")]
     fn tokens_that_no_merge_makes_are_only_taken_as_whole_pieces() {
         for encoding in all() {
             let slow = slow_of(encoding);
@@ -548,6 +551,7 @@ mod tests {
     proptest! {
         #![proptest_config(crate::laws::cases(100))]
         #[test]
+        #[cfg_attr(not(feature = "open-models"), ignore = "needs the feature open-models")]
         fn any_text_counts_as_the_slow_way_does(text in any_text(), at in 0..17_usize) {
             let encodings = all();
             let encoding = encodings[at % encodings.len()];

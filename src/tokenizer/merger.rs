@@ -250,6 +250,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(not(feature = "open-models"), ignore = "needs the feature open-models")]
     fn no_piece_makes_more_work_than_its_length() {
         let lengths = [1 << 15, 1 << 17];
         let texts = lengths.map(hard_texts::texts);
@@ -267,6 +268,7 @@ mod tests {
     proptest! {
         #![proptest_config(crate::laws::cases(24))]
         #[test]
+        #[cfg_attr(not(feature = "open-models"), ignore = "needs the feature open-models")]
         fn windows_give_the_tokens_of_the_whole(
             units in prop::collection::vec(prop::sample::select(vec!["a", "ab", " ", "=", "0", "th", "\n", "\u{301}", "\u{4e2d}", "A"]), 1..6),
             times in 1usize..400,

@@ -22,6 +22,7 @@ use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::tokenizer::{AddedToken, SplitDelimiterBehavior};
 use unicode_normalization_alignments::UnicodeNormalization;
 
+use super::TOKENIZERS;
 use super::vocab::{Tokens, frames};
 
 /// Why there is no second count.
@@ -74,7 +75,9 @@ impl Reference {
     /// # Errors
     /// [`ReferenceError::None`] where nothing else in this build counts with it.
     pub fn of(name: &str) -> Result<Reference, ReferenceError> {
-        let by = match (published_as_ranks(name), published_as_merges(name)) {
+        let is_built_in = TOKENIZERS.iter().any(|known| known.name == name && known.is_built_in());
+        let published = (published_as_ranks(name), published_as_merges(name));
+        let by = match if is_built_in { published } else { (None, None) } {
             (Some((frames, regex)), _) => ranks(&frames, regex).map(|bpe| By::Ranks(Box::new(bpe))),
             (None, Some(form)) => form.build().map(|engine| By::Merges(Box::new(engine))),
             (None, None) => return Err(ReferenceError::None { name: name.to_owned() }),
@@ -310,7 +313,7 @@ fn of_characters(tokens: &[Vec<u8>]) -> Result<BPE, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tokenizer::{Basis, TOKENIZERS, load};
+    use crate::tokenizer::{Basis, load};
 
     #[test]
     fn openais_tokens_and_their_ranks_are_those_of_tiktoken_rs() {

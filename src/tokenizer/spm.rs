@@ -317,6 +317,7 @@ mod tests {
     });
 
     #[test]
+    #[cfg_attr(not(feature = "open-models"), ignore = "needs the feature open-models")]
     fn no_token_has_a_space_after_a_letter_or_a_digit() {
         for (model, slow) in MODELS.iter().zip(SLOW.iter()) {
             let Way::Slow { before_mark, .. } = &slow.way else { panic!("{} is not slow", model.name) };
@@ -325,6 +326,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(not(feature = "open-models"), ignore = "needs the feature open-models")]
     fn hard_texts_count_as_the_slow_way_does() {
         let texts = hard_texts::texts(12_000);
         for (model, slow) in MODELS.iter().zip(SLOW.iter()) {
@@ -336,6 +338,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(not(feature = "open-models"), ignore = "needs the feature open-models")]
     fn blocks_that_cut_a_character_count_as_the_slow_way_does() {
         for letters in 440..570 {
             for lines in [19, 20, 33] {
@@ -351,6 +354,7 @@ mod tests {
     proptest! {
         #![proptest_config(crate::laws::cases(100))]
         #[test]
+        #[cfg_attr(not(feature = "open-models"), ignore = "needs the feature open-models")]
         fn any_text_counts_as_the_slow_way_does(text in any_text(), mark_first: bool) {
             for (model, slow) in MODELS.iter().zip(SLOW.iter()) {
                 let count = model.loaded().count(&text, mark_first);

@@ -102,7 +102,7 @@ impl Places {
         };
         let is_folder = path.is_dir();
         let named = walked.files.len() == 1 && walked.files.first().is_some_and(|file| file == path);
-        let (mut met, mut others) = (false, BTreeMap::new());
+        let (mut met, mut others, anything_skipped) = (false, BTreeMap::new(), !walked.skipped.is_empty());
         for error in walked.skipped {
             match error {
                 InputError::NotRegular { .. } | InputError::DeadLink { .. } => self.warnings.push(error.to_string()),
@@ -122,6 +122,7 @@ impl Places {
         }
         if is_folder && !met {
             let what = match counts(&others) {
+                None if anything_skipped => "nothing in this folder can be read".to_owned(),
                 None => "this folder is empty".to_owned(),
                 Some(others) => format!("no file in this folder holds usage: it has {others}"),
             };
@@ -193,6 +194,7 @@ fn no_usage(source: &Source, bad: u64) -> InputError {
             "name the files or their folder, such as `farebox usage logs/`; --from claude-code finds its own",
         ),
         _ if is_empty => ("the file is empty", "name the file that the records are in"),
+        (Source::File(path), _) if !path.is_file() => ("it holds no usage", "name the file that the records are in"),
         _ => (
             "it holds no usage: its form is known, but nothing in it was billed yet",
             "name the file that the answers are in",

@@ -258,3 +258,48 @@ fn document(text: &[u8]) -> &[u8] {
     };
     text.get(..length).unwrap_or(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const RECORD: &str = r#"{"model":"m","input_tokens":1,"output_tokens":1}"#;
+
+    /// Entries and bad records, with their lines.
+    fn read_all(text: &str) -> (Vec<u64>, Vec<u64>) {
+        let (mut good, mut bad) = (Vec::new(), Vec::new());
+        let source = Source::Text(text.to_owned());
+        each(&source, &Reading::default(), &mut |line, item| match item {
+            Item::Entry(_) => good.push(line),
+            _ => bad.push(line),
+        })
+        .unwrap();
+        (good, bad)
+    }
+
+    proptest! {
+        /// However brackets, commas and quotation marks are thrown together, no record counts twice, and records that are
+        /// alone on their lines in front of it all count.
+        #[test]
+        fn nothing_counts_twice_whatever_is_broken(
+            pieces in prop::collection::vec(
+                prop_oneof![
+                    4 => Just(RECORD),
+                    4 => prop::sample::select(vec!["[", "]", "{", "}", ",", "\n", "\"", ":", " ", "\\", "1-1", "NaN"]),
+                    1 => prop::sample::select(vec!["{\"data\":[", "{\"x\":", "]}", "\"data\":", ",\n", "[{\"x\":01},", "\n\n"]),
+                ],
+                0..30,
+            ),
+            before in 0_usize..3,
+        ) {
+            let text = format!("{}{}", format!("{RECORD}\n").repeat(before), pieces.concat());
+            let (good, bad) = read_all(&text);
+            prop_assert!(good.len() <= text.matches(RECORD).count(), "{}", text);
+            prop_assert!(good.len() >= before, "{}", text);
+            let lines = newlines(text.as_bytes()) + 1;
+            let mut all = good.iter().chain(&bad);
+            prop_assert!(all.all(|line| (1..=lines).contains(line)), "{}: {:?} {:?}", text, good, bad);
+        }
+    }
+}

@@ -501,7 +501,7 @@ pub fn detect(object: &Object) -> Option<Dialect> {
         }
         () if has(M::Usage) => by_counts(object),
         () if has(M::Data) => report_of(object),
-        () if has(M::Results) => bucket_of(object),
+        () if has(M::Results) && (has(M::StartingAt) || object.has("starting_at")) => bucket_of(object),
         () if has(M::Meta) => object.object("meta").filter(|m| m.has("billed_units")).map(|_| Dialect::Cohere),
         () if has(M::Metadata) && !has(M::Model) => {
             let usage = object.object("metadata").and_then(|m| m.object("usage"));

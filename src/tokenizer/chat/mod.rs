@@ -96,6 +96,7 @@ impl Template {
     /// use farebox::tokenizer::chat::Template;
     /// let messages = vec![Message::text(Role::User, "Hi there")];
     /// let conversation = Conversation { messages, ..Conversation::default() };
+    /// # #[cfg(feature = "open-models")]
     /// assert_eq!(Template::MistralV3.count(&conversation)?.tokens, 5); // <s> [INST] Hi there [/INST]
     /// # Ok::<(), farebox::tokenizer::chat::Refused>(())
     /// ```

@@ -175,6 +175,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(not(feature = "open-models"), ignore = "needs the feature open-models")]
     fn a_tekken_file_counts_by_the_tokens_that_models_use() {
         let tokens = Tokens::unpack(frames::MISTRAL_TEKKEN).unwrap();
         let vocab: Vec<Value> =

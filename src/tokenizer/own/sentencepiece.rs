@@ -200,6 +200,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(not(feature = "open-models"), ignore = "needs the feature open-models")]
     fn a_byte_pair_model_counts_as_it_was_published() {
         let own = read("mine", &model(2, 0)).unwrap();
         let text = "Bonjour  \u{e0} tous,\n\u{1f600} <s> \u{2581}x ".repeat(9_000);
@@ -208,6 +209,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(not(feature = "open-models"), ignore = "needs the feature open-models")]
     fn what_is_not_exact_here_is_refused_with_the_way_out() {
         let error = |bytes: &[u8]| read("mine", bytes).err().unwrap();
         assert!(error(&model(1, 0)).contains("unigram") && error(&model(1, 0)).contains("tokenizer.json"));
