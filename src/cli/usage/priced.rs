@@ -21,7 +21,7 @@ pub(in crate::cli) struct Refused {
     pub reason: String,
     pub suggestions: Vec<String>,
     /// What no card was found for, until [`Refused::explain`] says why.
-    asked: Option<(Option<String>, String, Instant)>,
+    asked: Option<Box<(Option<String>, String, Instant)>>,
 }
 
 impl Refused {
@@ -31,13 +31,14 @@ impl Refused {
 
     /// A model that is not known. Similar ids are looked for only where somebody reads them.
     fn unknown(provider: Option<&str>, model: &str, at: Instant) -> Self {
-        let asked = Some((provider.map(str::to_owned), model.to_owned(), at));
+        let asked = Some(Box::new((provider.map(str::to_owned), model.to_owned(), at)));
         Refused { asked, ..Refused::new("unknown-model", "") }
     }
 
     /// Completes a refusal that is shown.
     pub fn explain(&mut self, lookup: &mut Lookup) {
-        let Some((provider, model, at)) = self.asked.take() else { return };
+        let Some(asked) = self.asked.take() else { return };
+        let (provider, model, at) = *asked;
         let why = lookup.why(provider.as_deref(), &model, at);
         self.reason = why.to_string();
         if why.unknown_provider.is_some() {
