@@ -262,11 +262,11 @@ struct Run<'a> {
 }
 
 /// Which side has no price, and why.
-type Refused = (&'static str, Unpriced);
+type Refused = (&'static str, Box<Unpriced>);
 
 /// What the other side is refused for.
 fn other(status: &'static str, reason: impl Into<String>) -> Refused {
-    (OTHER, Unpriced::new(status, reason))
+    (OTHER, Box::new(Unpriced::new(status, reason)))
 }
 
 /// What one `--switch` or `--model` asks for.
@@ -303,7 +303,7 @@ impl Take for Run<'_> {
                 self.free += 1;
                 return;
             }
-            Item::Bad(error) => Err((PAST, Unpriced::new(error.status(), error.to_string()))),
+            Item::Bad(error) => Err((PAST, Box::new(Unpriced::new(error.status(), error.to_string())))),
             Item::Event(_) => return,
         };
         if let Err((which, mut refused)) = result {
@@ -381,7 +381,7 @@ impl<'a> Run<'a> {
         let at = outcome.at;
         let was = match outcome.verdict {
             Verdict::Priced(priced) => priced,
-            Verdict::Refused(refused) => return Err((PAST, refused)),
+            Verdict::Refused(refused) => return Err((PAST, Box::new(refused))),
             Verdict::Free(..) | Verdict::Charge(_) => {
                 self.free += 1;
                 return Ok(());
