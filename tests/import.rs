@@ -100,7 +100,7 @@ fn a_comparison_for_people_ends_in_counts() {
         farebox(["prices", "import", &path("openrouter"), "--compare", "--show", "differs", "--at", "2026-11-22"])
             .run();
     let ran = ran.code(0);
-    assert!(ran.stdout.contains("models are in both: "), "{}", ran.stdout);
+    assert!(ran.stdout.contains("Models in both: "), "{}", ran.stdout);
     let header = ran.stdout.lines().next().unwrap();
     assert!(header.contains("openrouter") && header.contains("table"), "{header}");
 }

@@ -546,7 +546,14 @@ fn init_measures_what_was_used() {
     ]
     .concat();
     std::fs::write(&log, text).unwrap();
-    farebox(["init"]).arg(&out).arg("--from").arg(&log).run().code(0).says("1 lines are no records").says("line 3");
+    farebox(["init"])
+        .arg(&out)
+        .arg("--from")
+        .arg(&log)
+        .run()
+        .code(0)
+        .says("left out 1 line that could not be read")
+        .says("line 3");
     let json = plan(&out.display().to_string(), "json").code(0).json();
     // 4 calls in 4 days; half of them read 1,500 of 2,000 tokens from the cache; answers of 200 on average.
     let feature = &json["features"][0];

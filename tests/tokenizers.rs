@@ -99,7 +99,7 @@ fn a_second_count_confirms_the_first_or_says_that_there_is_none() {
         in_folder(&folder, ["count", "--verify", "--tokenizer", name, &file])
             .run()
             .code(0)
-            .says("1 texts, no difference");
+            .says("1 text, no difference");
     }
     for name in ["claude_v3", "bloom"] {
         in_folder(&folder, ["count", "--verify", "--tokenizer", name, &file]).run().code(2).says("cannot be verified");

@@ -76,7 +76,7 @@ fn a_good_answer_becomes_an_overlay() {
         (&"2.4".into(), &"2.5".into(), &"-4".into())
     );
     let file = data.path().join("prices-update.yaml");
-    let ran = ran.says(&format!("wrote {}: 1 models with other prices, 12 new ones", file.display()));
+    let ran = ran.says(&format!("wrote {}: 1 model with other prices, 12 new", file.display()));
     ran.says(&format!("use it with --prices {}", file.display()));
     assert_eq!(files(data.path()), ["prices-update.yaml"]);
 
@@ -210,7 +210,7 @@ fn a_redirect_is_followed_so_far_as_it_is_safe() {
         "/file" => send(stream, "302 Found", "Location: file:///etc/passwd\r\n", ""),
         _ => send(stream, "302 Found", "Location: /round-and-round\r\n", ""),
     });
-    update(&format!("{url}/old"), &data).arg("--yes").run().code(0).says("1 models with other prices");
+    update(&format!("{url}/old"), &data).arg("--yes").run().code(0).says("1 model with other prices");
     update(&format!("{url}/away"), &data).run().code(2).says("http://prices.example/x is not over HTTPS");
     update(&format!("{url}/file"), &data).run().code(2).says("is no address");
     update(&format!("{url}/round"), &data).run().code(5).says("more than 5 times");
@@ -254,7 +254,7 @@ fn a_check_asks_the_database_and_ends_with_four_where_it_differs() {
     };
     let same = check("same", &[]).code(0).json();
     assert_eq!((same["differing"].as_u64(), same["prices"]["same"].as_u64()), (Some(0), Some(3)), "{same:#}");
-    let off = check("off", &[]).code(4).says("1 prices of the table differ").json();
+    let off = check("off", &[]).code(4).says("1 price of the table differs").json();
     assert_eq!(off["rows"][0]["there"]["usd"], "2.4", "{off:#}");
     // 0.1 of 2.5 is 4 %.
     check("off", &["--tolerance", "4%"]).code(0);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rust_decimal::Decimal;
 
+use super::plural;
 use super::say;
 use super::shared::{Setup, TableFlags};
 use super::usage::places::places;
@@ -238,12 +239,13 @@ fn measured(path: &Path, setup: &Setup) -> Result<String, Error> {
     let shown = path.display();
     if bad > 0 {
         say(&format!(
-            "warning: {shown}: {bad} lines are no records and were left out; {}",
+            "warning: {shown}: left out {} that could not be read as records; {}",
+            plural(bad, "line"),
             first_bad.unwrap_or_default()
         ));
     }
     if others > 0 {
-        say(&format!("note: {shown}: {others} records are no paid requests and were left out"));
+        say(&format!("note: {shown}: left out {} of requests that were not paid for", plural(others, "record")));
     }
     if models.is_empty() {
         let help = "help: each line is a record such as {\"model\": \"gpt-4o\", \"usage\": {\"input_tokens\": 10, \"output_tokens\": 5}}";

@@ -155,7 +155,7 @@ fn list(args: &ListArgs) -> Result<(), Error> {
         );
     }
     if unknown > 0 {
-        report.notes.push(format!("{unknown} more models left out: whether they meet the needs is not known."));
+        report.notes.push(format!("Left out: {} not known to meet the needs.", plural(unknown as u64, "more model")));
     }
     report.machine.insert("not_known".into(), json!(unknown));
     report.machine.insert("table".into(), table_json(&setup));
@@ -414,9 +414,9 @@ fn lint_files(args: &LintArgs) -> Result<(), Error> {
     let errors = findings.problems.iter().filter(|p| p.severity == Severity::Error).count();
     let warnings = findings.problems.len() - errors;
     let summary = format!(
-        "{} models, {} prices checked: {}, {}",
-        findings.models,
-        findings.prices,
+        "{}, {} checked: {}, {}",
+        plural(findings.models as u64, "model"),
+        plural(findings.prices as u64, "price"),
         plural(errors as u64, "error"),
         plural(warnings as u64, "warning")
     );

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use rust_decimal::Decimal;
 use serde_json::json;
 
+use super::plural;
 use super::prices::known_provider;
 use super::prices_import::{comparison_report, database_notes, unreadable};
 use super::shared::{OutputFlags, Setup, TableFlags, price_error, read_price_file, table_json, table_line};
@@ -68,7 +69,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Error> {
     args.output.write(report)?;
     match differing {
         0 => Ok(()),
-        n => Err(Error::Stale(format!("{n} prices of the table differ"))),
+        n => Err(Error::Stale(format!(
+            "{} of the table {}",
+            plural(n as u64, "price"),
+            if n == 1 { "differs" } else { "differ" }
+        ))),
     }
 }
 
@@ -173,7 +178,7 @@ fn with_price_file(args: &Args, setup: &Setup) -> Result<(Report, usize), Error>
         }
     }
     let count = report.rows.len();
-    report.notes.push(format!("{compared} models are in both; {count} prices differ."));
+    report.notes.push(format!("Models in both: {compared}; prices that differ: {count}."));
     report.notes.push(table_line(setup));
     report.machine.extend([
         ("models".to_owned(), json!(compared)),

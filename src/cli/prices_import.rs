@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use serde_json::json;
 
 use super::out::Out;
+use super::plural;
 use super::prices::known_provider;
 use super::shared::{OutputFlags, Setup, TableFlags, table_json, table_line};
 use crate::error::Error;
@@ -127,15 +128,17 @@ fn provider_of(setup: &Setup, database: &Database, name: &str) -> Result<String,
 pub(super) fn database_notes(database: &Database) -> Vec<String> {
     let (models, prices) = (database.model_count(), database.fact_count());
     let mut notes = vec![format!(
-        "Read as {}: {prices} prices of {models} models at {} providers.",
+        "Read as {}: {} of {} at {}.",
         database.format,
-        database.providers.len()
+        plural(prices as u64, "price"),
+        plural(models as u64, "model"),
+        plural(database.providers.len() as u64, "provider")
     )];
     if !database.mended.is_empty() {
         let example = &database.mended[0].place;
         notes.push(format!(
-            "{} prices carried the noise of binary arithmetic and were read as the short decimal, such as {example}.",
-            database.mended.len()
+            "{} carried the noise of binary arithmetic, such as {example}: read as the short decimal.",
+            plural(database.mended.len() as u64, "price")
         ));
     }
     if !database.unread.is_empty() {
@@ -227,7 +230,7 @@ fn summary(comparison: &Comparison) -> String {
     let slight =
         if slight > 0 { format!(" ({slight} by a token at a boundary or by rounding alone)") } else { String::new() };
     format!(
-        "{} models are in both: {} prices are the same, {} differ{slight}, {} are only there, {} only here; {} more models are only there, {} only here.",
+        "Models in both: {}, with prices that are the same: {}, that differ: {}{slight}, only there: {}, only here: {}. Other models only there: {}, only here: {}.",
         comparison.models_in_both,
         comparison.prices(Verdict::Same),
         comparison.prices(Verdict::Differs),

@@ -319,7 +319,7 @@ pub(crate) fn diff(args: &DiffArgs) -> Result<(), Error> {
             );
         }
     }
-    report.notes.push(format!("{models} models differ, {} rates.", report.rows.len()));
+    report.notes.push(format!("Models that differ: {models}; rates: {}.", report.rows.len()));
     let id = |side: &DiffSide| json!({"label": side.label, "at": side.at, "table": side.table.id()});
     report.machine.extend([
         ("old".to_owned(), id(&old)),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::data::data_folder;
 use super::out::Out;
+use super::plural;
 use super::prices_import::{comparison_report, database_notes, unreadable};
 use super::say;
 use super::shared::{OutputFlags, TableFlags};
@@ -93,7 +94,7 @@ fn keep(args: &Args, plan: &Plan) -> Result<(), Error> {
     if plan.concerns.len() > 10 {
         say(&format!("concern: {} more like these", plan.concerns.len() - 10));
     }
-    let what = format!("{} models with other prices, {} new ones", plan.changed.len(), plan.added.len());
+    let what = format!("{} with other prices, {} new", plural(plan.changed.len() as u64, "model"), plan.added.len());
     if args.dry_run {
         say(&format!("nothing was written: --dry-run ({what})"));
         return Ok(());

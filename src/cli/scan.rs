@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::out::Out;
+use super::plural;
 use super::say;
 use super::shared::{Setup, TableFlags};
 use crate::error::Error;
@@ -23,7 +24,7 @@ pub(crate) struct Args {
     #[arg(default_value = ".")]
     path: PathBuf,
     /// Write to a file, which appears only when it is whole
-    #[arg(long, short = 'o', value_name = "FILE")]
+    #[arg(long, short = 'o', value_name = "FILE", help_heading = "Output")]
     output: Option<PathBuf>,
     #[command(flatten)]
     table: TableFlags,
@@ -65,9 +66,9 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     let text = draft(&args.path, &scan.found);
     Out::open(args.output.as_deref())?.write_with(|out| out.write_all(text.as_bytes()))?;
     say(&format!(
-        "note: {} models and {} prompt files were found; everything in the draft is a guess to edit",
-        scan.found.models.len(),
-        scan.found.prompts.len()
+        "note: found {} and {}; everything in the draft is a guess to edit",
+        plural(scan.found.models.len() as u64, "model"),
+        plural(scan.found.prompts.len() as u64, "prompt file")
     ));
     Ok(())
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::focus::Focus;
 use super::priced::{Assumed, Outcome, Pricing, Verdict, near};
 use super::view::{Key, Keys, View};
+use crate::cli::plural;
 use crate::cli::shared::{Setup, converted, in_currency, table_json, table_line};
 use crate::input::dialect::Entry;
 use crate::meter::Meter;
@@ -383,7 +384,7 @@ impl Totals {
             note(format!("{} without a timestamp left out of the span.", counted(self.left_out, "record")));
         }
         if self.all.is_range() {
-            note("Rows that sum up many requests do not say how long each prompt was or when it was sent: low and high are the cheapest and the dearest they can have been.".into());
+            note("Rows that sum up many requests do not say how long each prompt was or when it was sent: low and high are the least and the most they can have cost.".into());
         }
         if view.by.contains(&super::view::By::Tag) {
             note("A record with several tags counts under each of them.".into());
@@ -391,7 +392,9 @@ impl Totals {
         if self.all.reported_records > 0 {
             let Sum { reported, reported_ours, reported_records, .. } = &self.all;
             note(format!(
-                "{reported_records} records carry a cost of their own: {} against our {}.",
+                "{} with a cost of {} own: {} in the file, {} by this table.",
+                plural(*reported_records, "record"),
+                if *reported_records == 1 { "its" } else { "their" },
                 reported.for_people(),
                 reported_ours.for_people()
             ));
@@ -401,8 +404,8 @@ impl Totals {
         }
         if self.charges > 0 {
             note(format!(
-                "{} rows are charges on a bill, {}: they are shown, not added.",
-                self.charges,
+                "{} on a bill, {} in total, shown but not added.",
+                plural(self.charges, "charge"),
                 self.all.charged.for_people()
             ));
         }

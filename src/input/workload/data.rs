@@ -117,7 +117,7 @@ impl Reader {
             return None;
         }
         if let Some(first) = bad.first() {
-            let message = format!("{}: {} rows cannot be read, the first because {first}", file.value, bad.len());
+            let message = format!("{}: rows that cannot be read: {}, the first because {first}", file.value, bad.len());
             self.warn("dataset", file.place, message, "they are left out");
         }
         if rows.is_empty() {

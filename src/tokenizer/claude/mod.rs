@@ -226,17 +226,16 @@ mod tests {
     }
 
     #[test]
-    fn monotonous_text_takes_no_more_work_than_prose() {
+    fn monotonous_text_takes_a_few_steps_a_byte() {
         let work = |generation, text: &str| {
             vocab::WORK.set(0);
             assert!(Claude::shared(generation).count(text).tokens > 0);
             vocab::WORK.get()
         };
         let long = |unit: &str| unit.repeat((1 << 17) / unit.len());
-        let prose = long(include_str!("../../../data/prompts/tutor.txt"));
+        // Line ends take the most, 17 steps a byte; work in the square of the text would take thousands.
+        let limit = 40 << 17;
         for generation in [&V3, &V4_7] {
-            // At most six times the steps of prose; in the square of the text it would be thousands.
-            let limit = 10 * work(generation, &prose);
             for unit in [
                 "a",
                 "A",
