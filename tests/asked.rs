@@ -107,7 +107,7 @@ fn estimate_compare_and_count_take_an_input_for_the_same() {
             (estimated.json(), compared.says("3 answers").json(), piped.says(said).json());
         let row = &estimated["rows"][0];
         let tokens = row["tokens"]["input"]["tokens"].as_u64().expect("a number");
-        // "hello world" is two tokens of o200k_base; what the frame of a model that nobody has measured adds is not the subject.
+        // "hello world" is two tokens of o200k_base; what the frame of an unmeasured model adds is not the subject.
         assert!(tokens >= 6, "{name}: {tokens}");
         for other in [&compared["rows"][0], &piped["rows"][0]] {
             for key in ["total_usd", "tokens", "requests_in_file"] {
@@ -255,7 +255,7 @@ fn a_request_that_a_model_cannot_take_is_not_priced_in_silence() {
             .says("3 cached tokens are more than the prompt's 2");
         ask(command, &["-m", "acme/small", "--text", "hello world", "--cached-tokens", "2"]).code(0);
     }
-    // Candidates that nobody named are left out and counted; what has no known window is said.
+    // Candidates that were not named are left out and counted; what has no known window is said.
     let ran = ask("compare", &["-p", "acme", "--input-tokens", "5000", "--output-tokens", "500"]).code(0);
     let ran = ran
         .says("Left out: 1 × cannot read a prompt of that length")
@@ -264,7 +264,7 @@ fn a_request_that_a_model_cannot_take_is_not_priced_in_silence() {
     assert_eq!(ran.json()["not_compared"][0]["model"], "acme/small");
     let ran = ask("compare", &["-p", "acme", "--input-tokens", "5", "--output-tokens", "500"]).code(0);
     drop(ran.says("1 × cannot write an answer of that length"));
-    // The longest answer that nobody described is what the prompt leaves room for.
+    // The longest answer without a description is what the prompt leaves room for.
     let row = ask("estimate", &["-m", "acme/small", "--input-tokens", "900"]).code(0).json()["rows"][0].clone();
     assert_eq!(row["tokens"]["output"]["high"], 100);
 }

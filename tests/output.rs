@@ -31,7 +31,7 @@ fn commands(dir: &Path) -> Vec<(&'static str, Farebox)> {
     ]
 }
 
-/// What a reader finds in a named pipe; an error where nobody writes into it for a minute.
+/// What a reader finds in a named pipe; an error if nothing is written into it for a minute.
 #[cfg(unix)]
 fn read_pipe(pipe: &Path) -> std::sync::mpsc::Receiver<String> {
     let (sender, receiver) = std::sync::mpsc::channel();

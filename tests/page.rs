@@ -22,7 +22,7 @@ fn chromium(profile: &Path) -> Command {
     command
 }
 
-/// What a page looks like, measured inside of a frame of that width by a script beside the frame: the page itself has
+/// What a page looks like, measured inside of a frame of that width by a script outside of the frame: the page itself has
 /// none, and forbids any.
 const MEASURE: &str = r#"
 addEventListener('load', () => {

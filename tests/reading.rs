@@ -128,7 +128,7 @@ fn one_bad_element_costs_one_record_and_not_its_list() {
         ] {
             let list = |items: &[&str]| format!("{open}{}{close}", items.join(between));
             let found = folder.usage_of("list.json", list(&[DOLLAR, bad, DOLLAR, DOLLAR]));
-            // Of a missing quotation mark nobody can say how far it reaches: one more record may be lost, and is said.
+            // How far a missing quotation mark reaches cannot be known: one more record may be lost, and is said.
             let is_unclosed = bad == unclosed && !between.contains('\n');
             assert!(found == sum(3, 1) || is_unclosed && found == sum(2, 1), "{bad}\n{open}: {found:?}");
             // The same twice, and a record behind them.

@@ -146,7 +146,7 @@ fn a_folder_that_may_not_be_read_is_an_error_and_the_rest_counts() {
     mode("logs/secret", 0o000);
     mode("logs/own.jsonl", 0o000);
     mode("", 0o755);
-    // Nothing is hidden from root: the binary runs as nobody, from where nobody can reach it.
+    // Nothing is hidden from root: the binary runs as another user, from a place which that user can reach.
     let binary = folder.at("farebox");
     fs::copy(env!("CARGO_BIN_EXE_farebox"), &binary).unwrap();
     let mut command = std::process::Command::new(binary);

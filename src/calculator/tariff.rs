@@ -95,7 +95,7 @@ pub struct Uses {
     pub images: bool,
     /// The cache, and the meter that writing to it is billed by.
     pub cache: Option<Meter>,
-    /// The meter of its answers; none where there are no answers, or their tokens are not billed.
+    /// The meter of its answers; `None` without answers, or where their tokens are not billed.
     pub answer: Option<Meter>,
     /// Whether the model bills no text: one that is billed by the image, the page or the second alone.
     pub no_text: bool,

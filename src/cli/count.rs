@@ -220,7 +220,7 @@ impl Counting {
         self.model.as_ref().map_or_else(|| self.choice.name.clone(), |(provider, model)| format!("{provider}/{model}"))
     }
 
-    /// Whether it counts requests as requests where nobody said how to read them: a tokenizer alone counts their text.
+    /// Whether it counts requests as requests unless the user said how to read them: a tokenizer alone counts their text.
     pub const fn bills_requests(&self) -> bool {
         self.model.is_some() || matches!(self.requests, Requests::Template(_))
     }
@@ -484,7 +484,7 @@ impl Run<'_> {
         read_as == ReadAs::Requests || self.counting.is_empty() || self.counting.iter().any(Counting::bills_requests)
     }
 
-    /// Whether their text is counted too: for a tokenizer without a model, where nobody asked for requests.
+    /// Whether their text is counted too: for a tokenizer without a model, unless the user asked for requests.
     fn reads_as_text(&self, read_as: ReadAs) -> bool {
         read_as != ReadAs::Requests && self.counting.iter().any(|counting| !counting.bills_requests())
     }

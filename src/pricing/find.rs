@@ -209,7 +209,7 @@ impl PriceTable {
         found.ok_or_else(|| self.unknown(Some(provider), model, at))
     }
 
-    /// [`PriceTable::find_for`] without an explanation where there is no card, but with the time for which that holds.
+    /// [`PriceTable::find_for`] without an explanation where none is found, but with the time for which that holds.
     pub(super) fn seek(&self, whose: Whose, model: &str, context: &Context, at: Instant) -> Sought {
         let found = match whose {
             Whose::Anyone => self.seek_anywhere(model, at)?,

@@ -105,8 +105,8 @@ impl<'w> FeatureBuilder<'w, '_> {
         // What each request makes one of, where the file does not say how many.
         let piece = made.piece.filter(|piece| feature.also.iter().all(|(meter, _)| meter != piece));
         let piece = piece.map(|meter| (meter, Range::exactly(Decimal::ONE)));
-        let beside: Vec<(Meter, Range)> = feature.also.iter().copied().chain(piece).collect();
-        let also: Vec<Meter> = beside.iter().map(|(meter, _)| *meter).collect();
+        let others: Vec<(Meter, Range)> = feature.also.iter().copied().chain(piece).collect();
+        let also: Vec<Meter> = others.iter().map(|(meter, _)| *meter).collect();
         let context = found.settle(&feature.context).into_owned();
         let epochs = self.epochs(&found, &context, uses, &also, feature.batch)?;
         plan.events.extend(events(&found, &epochs, days));
@@ -115,7 +115,7 @@ impl<'w> FeatureBuilder<'w, '_> {
             plan.events.push(Event { kind: "no-cache", model: found.full_id(), at: None, text });
         }
         let tokenizer = feature.texts().next().map(|_| market.tokenizer(&found));
-        let also = beside.iter().map(|(_, range)| Fixed::of(*range, MICRO)).collect();
+        let also = others.iter().map(|(_, range)| Fixed::of(*range, MICRO)).collect();
         let (role, batch) = (Role::Answer, feature.batch);
         let stream = Stream { found, role, share, epochs, tokenizer, frame, counted, also, batch };
         let longest = plan.longest_prompt(&stream);

@@ -200,7 +200,7 @@ impl<'s> Pricing<'s> {
         found.ok_or_else(|| not_found(entry, Some(first), model, at))
     }
 
-    /// The card of a record that nobody named a provider for.
+    /// The card of a record without a provider.
     fn unnamed(&self, entry: &Entry, model: &str, at: Instant, lookup: &mut Lookup) -> Result<ForRecord, Refused> {
         let is_body = matches!(entry.dialect, Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::OpenAiBatch);
         if is_body && let Some(found) = lookup.get(Whose::Maker, model, &entry.context, at) {
@@ -452,7 +452,7 @@ models:
         });
     }
 
-    /// A log may name a million models that nobody knows, and 20 warnings are shown.
+    /// A log may name a million unknown models, and 20 warnings are shown.
     #[test]
     fn a_refusal_has_suggestions_only_once_it_is_explained() {
         let setup = TableFlags { at: Some("2026-03-01".into()), ..TableFlags::default() }.setup().unwrap();

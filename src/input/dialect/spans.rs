@@ -109,7 +109,7 @@ fn span<'a>(object: &Object<'a>, resource: &Attributes<'a>, out: &mut Vec<Item<'
     }
     let mut entry = Entry::new(Dialect::Spans, counted(&attributes)?);
     entry.provider = attributes.text(&["gen_ai.provider.name", "llm.provider", "gen_ai.system", "llm.system"]);
-    // A client library writes its own name, whoever answers at the address that it was given.
+    // A client library writes its own name, even if another provider answers at the address that it was given.
     entry.naming = Naming::ByHabit;
     entry.model = model;
     let times = ["startTimeUnixNano", "start_time", "startTime"];

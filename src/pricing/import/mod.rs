@@ -2,7 +2,7 @@
 //!
 //! Every price is taken from the digits in the file, never through a float. What a file says and farebox has no place
 //! for is listed by reason in [`Database::unread`]: nothing is dropped in silence. From the neutral form go three ways:
-//! [`mod@write`] makes a price file of it, [`compare`] lays it beside the table, and
+//! [`mod@write`] makes a price file of it, [`compare`] compares it with the table, and
 //! [`super::update`] makes an overlay of what changed.
 //!
 //! A new format is a new file beside this one with `fits` and `read`, its `mod` line and one row in the table of

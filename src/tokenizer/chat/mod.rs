@@ -6,7 +6,7 @@
 //!   fitted to measured counts, or assumed, is an estimate with its range.
 //!
 //! Which rule holds for which model is data: `data/chat/rules.csv`, `tool_prompts.csv` and `media.csv`. To add a template,
-//! write one file beside this one and one line in `templates`. What a user writes is text throughout: a special token in
+//! write one file in this folder and one line in `templates`. What a user writes is text throughout: a special token in
 //! it is counted as its letters.
 
 mod claude;

@@ -5,7 +5,7 @@
 //! met every recorded one that we could check, and are labelled [`Basis::Reconstructed`] with a range of 1 % and at
 //! least two tokens, because a model may change without notice.
 //!
-//! There are no merges: a text is written with marks for words and capitals (`marks`), and costs the least number of
+//! Nothing is merged: a text is written with marks for words and capitals (`marks`), and costs the least number of
 //! pieces that write the same (`vocab`). Both take time that grows with the length of the text and no faster.
 //!
 //! [`Claude`] counts what a text adds to a message; [`message_tokens`] counts a whole message of one user.
