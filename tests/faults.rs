@@ -96,7 +96,7 @@ fn an_unknown_id_in_the_shape_of_a_known_one_is_not_free() {
     let error = prices.find("acme/opus-4-9", "2026-06-15").unwrap_err();
     insta::assert_snapshot!(error, @r#"
     no model is called "acme/opus-4-9"
-      help: did you mean acme/opus-4-8? `farebox models QUERY` searches; --prices FILE adds one of your own
+      help: did you mean acme/opus-4-8? `farebox models QUERY` searches; --prices FILE adds a model at the prices of your contract
     "#);
 }
 
@@ -892,7 +892,7 @@ fn an_alias_outside_of_its_dates_is_not_priced_as_the_card_it_meant() {
         insta::allow_duplicates! {
             insta::assert_snapshot!(model(at).unwrap_err(), @r#"
             no model is called "acme/big-latest" at that time: it meant acme/big-4 (2026-02-05 to 2026-04-16)
-              help: did you mean acme/big-4? `farebox models QUERY` searches; --prices FILE adds one of your own
+              help: did you mean acme/big-4? `farebox models QUERY` searches; --prices FILE adds a model at the prices of your contract
             "#);
         }
     }

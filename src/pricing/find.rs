@@ -104,12 +104,12 @@ impl fmt::Display for UnknownModel {
         }
         match (self.suggestions.as_slice(), &self.unknown_provider) {
             ([], None) => {
-                f.write_str("\n  help: `farebox models` lists the models; --prices FILE adds one of your own")
+                f.write_str("\n  help: `farebox models` lists the models; --prices FILE adds a model at the prices of your contract")
             }
             ([], Some(_)) => f.write_str("\n  help: `farebox prices list` lists the providers"),
             (similar, _) => write!(
                 f,
-                "\n  help: did you mean {}? `farebox models QUERY` searches; --prices FILE adds one of your own",
+                "\n  help: did you mean {}? `farebox models QUERY` searches; --prices FILE adds a model at the prices of your contract",
                 similar.join(", ")
             ),
         }

@@ -267,7 +267,7 @@ type ForRecord = (Arc<Found>, Option<Assumed>);
 fn not_found(entry: &Entry, provider: Option<&str>, model: &str, at: Instant) -> Refused {
     if entry.state == State::Local {
         let what = format!(
-            "{model} ran on your own machine: no provider bills its tokens\n  help: `farebox break-even` compares the machine with an API; a --prices FILE gives it a price"
+            "{model} ran on your own machine: no provider bills its tokens\n  help: `farebox break-even` compares the machine with an API"
         );
         return Refused::new("not-sold", what);
     }
