@@ -99,12 +99,23 @@ fn scan_and_init_use_the_clock_the_date_and_the_prices() {
         let run = init.dir(dir.path()).env(variable, &moment).run().code(0);
         assert!(!run.stderr.contains("warning"), "{moment} {flags:?}: {}", run.stderr);
     }
-    // Without the price file nothing is called that, and the example takes no flags that would change nothing.
+    // Without the price file nothing is called that.
     farebox(["scan", "."]).dir(dir.path()).run().code(2).says("no model that the price table knows");
     farebox(["init", "x.yaml", "--from", "log.jsonl"]).dir(dir.path()).run().code(0).says("no model is called");
-    let refused = farebox(["init", "y.yaml", "--at", "2026-06-01"]).dir(dir.path()).run().code(2);
-    refused.says("change nothing in the example");
-    assert!(!dir.path().join("y.yaml").exists());
+    // `--at` is the day on which the plan is made: it starts in the month after, on any day that the test runs.
+    let example = farebox(["init", "y.yaml", "--at", "2026-12-15"]).dir(dir.path()).run().code(0);
+    assert!(!example.stderr.contains("warning"), "{}", example.stderr);
+    let text = std::fs::read_to_string(dir.path().join("y.yaml")).unwrap();
+    assert!(text.contains("\nstart: 2027-01-01 "), "{text}");
+    let early = farebox(["init", "z.yaml", "--from", "log.jsonl", "--prices", "prices.yaml", "--at", "2025-01-31"]);
+    early.dir(dir.path()).run().code(0);
+    assert!(std::fs::read_to_string(dir.path().join("z.yaml")).unwrap().contains("\nstart: 2025-02-01 "));
+    // A model that had stopped answering by then is said.
+    let gone = PRICES.replace("kind: chat", "kind: chat\n    retired: 2026-06-01");
+    std::fs::write(dir.path().join("gone.yaml"), gone).unwrap();
+    let gone =
+        farebox(["init", "gone-plan.yaml", "--from", "log.jsonl", "--prices", "gone.yaml", "--at", "2026-06-02"]);
+    gone.dir(dir.path()).run().code(0).says("warning: acme/acme-one is retired at that time");
 }
 
 #[test]

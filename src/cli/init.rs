@@ -1,6 +1,6 @@
 //! `farebox init`: writes a workload file to edit, from a few questions, from what was used, or as a commented example.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -45,18 +45,14 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     refuse_existing(&args.file)?;
     let setup = args.table.setup()?;
     let text = match &args.from {
-        Some(path) => measured(path, &setup)?,
+        Some(path) => measured(path)?,
         None if !args.example && io::stdin().is_terminal() && io::stderr().is_terminal() => {
             asked(&args.file, &setup.table, setup.at, &mut io::stdin().lock(), &mut io::stderr())?
         }
-        None if args.table.is_given() => {
-            let help = "help: leave them out, measure a log with --from FILE, or answer the questions on a terminal";
-            return Err(Error::Usage(format!(
-                "--at, --prices and --prices-version change nothing in the example\n  {help}"
-            )));
-        }
         None => EXAMPLE.to_owned(),
     };
+    let text = starting(text, &setup);
+    warn_of_models(&args.file, &text, &setup);
     // Between the look above and here somebody may have made it: creating anew refuses that too.
     let file = std::fs::File::create_new(&args.file);
     let mut file = match file {
@@ -70,6 +66,41 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     let w = if args.file == Path::new(DEFAULT_FILE) { String::new() } else { format!(" -w {}", args.file.display()) };
     say(&format!("{} is written: edit it, then run `farebox plan{w}`", args.file.display()));
     Ok(())
+}
+
+/// The workload with its start in the month after `--at`, where that was given: without a start a plan begins in the month
+/// after the day on which it is made.
+fn starting(text: String, setup: &Setup) -> String {
+    if setup.now.is_some() {
+        return text;
+    }
+    let month = setup.at.date().first_of_month();
+    let Ok(start) = month.checked_add(jiff::Span::new().months(1)) else { return text };
+    let start = format!("start: {start}                      # the first of the month after --at\n");
+    let is_start = |line: &str| line.starts_with("# start:");
+    if text.lines().any(is_start) {
+        let lines = text.split_inclusive('\n').map(|line| if is_start(line) { start.as_str() } else { line });
+        return lines.collect();
+    }
+    text.replacen("\nfeatures:\n", &format!("\n{start}features:\n"), 1)
+}
+
+/// Says which models of the workload the table does not have at the command's instant, or no longer.
+fn warn_of_models(path: &Path, text: &str, setup: &Setup) {
+    let Ok((workload, _)) = load(path, text, setup.at.date()) else { return };
+    let mut seen = BTreeSet::new();
+    for route in workload.features.iter().flat_map(|feature| &feature.routes) {
+        if !seen.insert(&route.model) {
+            continue;
+        }
+        match setup.table.find(&route.model, setup.at) {
+            Err(unknown) => say(&format!("warning: {unknown}")),
+            Ok(found) if found.model.is_retired(setup.at) => {
+                say(&format!("warning: {} is retired at that time: plan with another model", found.full_id()));
+            }
+            Ok(_) => {}
+        }
+    }
 }
 
 fn refuse_existing(path: &Path) -> Result<(), Error> {
@@ -227,7 +258,7 @@ impl Measured {
     }
 }
 
-fn measured(path: &Path, setup: &Setup) -> Result<String, Error> {
+fn measured(path: &Path) -> Result<String, Error> {
     let mut measured = Measured::default();
     let places = places(&[path.to_owned()], None, true)?;
     places.say(false);
@@ -257,9 +288,6 @@ fn measured(path: &Path, setup: &Setup) -> Result<String, Error> {
     );
     for (index, (id, used)) in models.iter().enumerate() {
         // The id stays as the log has it: an alias that moves later moves in the plan, too.
-        if let Err(unknown) = setup.table.find(id, setup.at) {
-            say(&format!("warning: {shown}: {unknown}"));
-        }
         text += &feature(index, id, used);
     }
     Ok(text)

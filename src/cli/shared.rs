@@ -179,11 +179,6 @@ pub(crate) struct Setup {
 }
 
 impl TableFlags {
-    /// Whether any of the flags was given.
-    pub fn is_given(&self) -> bool {
-        self.at.is_some() || self.pin.is_some() || !self.overlays.is_empty()
-    }
-
     /// Reads the overlays and settles the instant.
     pub fn setup(&self) -> Result<Setup, Error> {
         let (at, now) = match &self.at {
