@@ -39,7 +39,8 @@ fn explain(text: &str) -> String {
     let first = i8::try_from(month).ok().and_then(|month| Date::new(year, month, 1).ok());
     match first {
         Some(first) if day > i16::from(first.days_in_month()) => {
-            format!("{} has {} days", first.strftime("%B %Y"), first.days_in_month())
+            let (month, days, last) = (first.strftime("%B %Y"), first.days_in_month(), first.last_of_month());
+            format!("{month} has {days} days; write {last} for its last one")
         }
         None if !(1..=12).contains(&month) => "a year has the months 01 to 12".to_owned(),
         _ => form.to_owned(),
@@ -198,9 +199,12 @@ mod tests {
     #[test]
     fn a_day_that_does_not_exist_is_explained() {
         let error = |text: &str| text.parse::<Instant>().unwrap_err().to_string();
-        assert_eq!(error("2026-02-30"), "\"2026-02-30\" is not a date: February 2026 has 28 days");
+        assert_eq!(
+            error("2026-02-30"),
+            "\"2026-02-30\" is not a date: February 2026 has 28 days; write 2026-02-28 for its last one"
+        );
         // 2028 is a leap year.
-        assert!(error("2028-02-30T00:00:00Z").ends_with("February 2028 has 29 days"));
+        assert!(error("2028-02-30T00:00:00Z").contains("February 2028 has 29 days; write 2028-02-29 "));
         assert!(error("2026-13-01").ends_with("the months 01 to 12"));
         for text in ["", "tomorrow", "2026-2-3", "30.11.2026", "2026-02-00", "2026-02-05 25:00"] {
             assert!(error(text).contains("write 2026-02-05"), "{}", error(text));
