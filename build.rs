@@ -3,7 +3,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{self, Command, Stdio};
+use std::process;
 use std::{env, fs, io};
 
 #[allow(dead_code)]
@@ -78,7 +78,6 @@ fn main() {
     let kinds = kinds();
     fs::write(out.join("classes.bin"), classes(&kinds)).expect("OUT_DIR can be written");
     fs::write(out.join("caseless.bin"), caseless(&kinds)).expect("OUT_DIR can be written");
-    link_for_a_quick_start(&out);
     let files = price_files();
     let (providers, problems) = compile(&files, Use::Table, &|_, _| None);
     if problems.iter().any(|p| p.severity == Severity::Error) {
@@ -89,50 +88,6 @@ fn main() {
     }
     let version = table_version();
     fs::write(out.join("prices.bin"), pricing::packed::pack(&version, &providers)).expect("OUT_DIR can be written");
-}
-
-/// Asks the linker for a program of which less is read at every start, where it can do so: addresses to relocate in a
-/// tenth of the room, and the functions that a start runs beside each other, as `data/startup.order` lists them.
-///
-/// What the linker or the system does not know is left out; so is all of it for another system than this one. Names in
-/// the list that the program does not have, as with another compiler, change nothing. `FAREBOX_LINK_MAP` names a file
-/// for the linker's map, which `benches/startup-order.sh` makes the list from.
-fn link_for_a_quick_start(out: &Path) {
-    println!("cargo:rerun-if-env-changed=FAREBOX_LINK_MAP");
-    println!("cargo:rerun-if-changed=data/startup.order");
-    let is = |name, value| env::var(name).is_ok_and(|held| held == value);
-    let native = env::var_os("HOST") == env::var_os("TARGET");
-    if !(native && is("PROFILE", "release") && is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ENV", "gnu"))
-    {
-        return;
-    }
-    let order = Path::new("data/startup.order").canonicalize().expect("data/startup.order is part of the package");
-    let ordering = format!("-Wl,--symbol-ordering-file={}", order.display());
-    for wish in [vec!["-Wl,-z,pack-relative-relocs"], vec![&ordering[..], "-Wl,--no-warn-symbol-ordering"]] {
-        if links_and_runs(out, &wish) {
-            wish.iter().for_each(|arg| println!("cargo:rustc-link-arg-bins={arg}"));
-        }
-    }
-    if let Ok(map) = env::var("FAREBOX_LINK_MAP") {
-        println!("cargo:rustc-link-arg-bins=-Wl,-Map={map}");
-    }
-}
-
-/// Whether a program that does nothing can be linked with some arguments, and then runs here.
-fn links_and_runs(out: &Path, link_args: &[&str]) -> bool {
-    let (source, program) = (out.join("nothing.rs"), out.join("nothing"));
-    fs::write(&source, "fn main() {}").expect("OUT_DIR can be written");
-    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
-    let mut rustc = Command::new(env::var_os("RUSTC").expect("cargo sets RUSTC"));
-    rustc.args(flags.split('\x1f').filter(|flag| !flag.is_empty()));
-    if let Ok(linker) = env::var("RUSTC_LINKER") {
-        rustc.arg(format!("-Clinker={linker}"));
-    }
-    rustc.args(link_args.iter().map(|arg| format!("-Clink-arg={arg}"))).arg("-o").arg(&program).arg(&source);
-    let succeeds = |command: &mut Command| {
-        command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-    };
-    succeeds(&mut rustc) && succeeds(&mut Command::new(&program))
 }
 
 /// Every price file, in one order on every machine.
