@@ -152,7 +152,7 @@ fn a_switch_that_fits_nothing_is_an_error_that_says_what_the_log_holds() {
     let said = asked(&dir, "--switch alfa=acme/beta").run().code(2).stderr;
     assert!(said.contains("--switch alfa=acme/beta fits no record: the log holds acme/alpha, acme/beta"), "{said}");
     assert!(said.contains("help: name a model of the log, such as --switch acme/alpha=acme/beta"), "{said}");
-    let ran = asked(&dir, "--switch alph=acme/beta").run().code(2);
+    let ran = asked(&dir, "--switch alpho=acme/beta").run().code(2);
     ran.says("help: did you mean --switch acme/alpha=acme/beta?");
     // Next to one that fits it is a warning, and so is one that comes too late.
     let ran = asked(&dir, "--switch opus=beta --switch alpha=acme/beta --format json").run().code(0);

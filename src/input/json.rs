@@ -858,7 +858,7 @@ mod tests {
             b"1_0",
             b"1,5",
             b"nul",
-            b"nulll",
+            b"null0",
             b"True",
             b"\"\\q\"",
             b"\"\\u12\"",
