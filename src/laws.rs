@@ -1,4 +1,4 @@
-//! How often the tests of laws try, in unit tests: as often as suits every change, and more at night.
+//! How often the tests of laws try: as often as suits every change, and more at night. Integration tests include this file.
 
 use proptest::test_runner::Config;
 

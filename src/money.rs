@@ -373,9 +373,41 @@ fn strip(mut number: u128, factor: u128) -> (u32, u128) {
     (times, number)
 }
 
+/// A number for people, with a comma between the thousands of its whole part.
+pub(crate) fn grouped(number: impl fmt::Display) -> String {
+    let number = number.to_string();
+    let (whole, fraction) = number.find('.').map_or((number.as_str(), ""), |point| number.split_at(point));
+    let (sign, digits) = whole.strip_prefix('-').map_or(("", whole), |digits| ("-", digits));
+    let mut text = String::from(sign);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text + fraction
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn thousands_are_grouped() {
+        let cases = [
+            ("0", "0"),
+            ("999", "999"),
+            ("1000", "1,000"),
+            ("-1000", "-1,000"),
+            ("-100", "-100"),
+            ("1234567.8901", "1,234,567.8901"),
+            ("0.0001", "0.0001"),
+        ];
+        for (exact, people) in cases {
+            assert_eq!(grouped(exact), people);
+        }
+        assert_eq!(grouped(1_234_567_u64), "1,234,567");
+    }
     use rust_decimal::dec;
 
     #[test]

@@ -1,7 +1,7 @@
 //! Claude counts that the vendor's API gave, met exactly. `tests/data/claude/README.md` says where they are from.
 #![cfg(feature = "claude")]
 
-#[path = "support/laws.rs"]
+#[path = "../src/laws.rs"]
 mod laws;
 
 use std::io::Read;

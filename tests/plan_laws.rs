@@ -1,6 +1,6 @@
 //! Laws that every plan keeps, on workloads and prices made up by chance.
 
-#[path = "support/laws.rs"]
+#[path = "../src/laws.rs"]
 mod laws;
 
 use std::path::Path;

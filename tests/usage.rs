@@ -222,7 +222,7 @@ fn a_growing_log_is_followed_from_where_it_ended() {
     append(&path, " \"timestamp\": \"2025-03-03\",\n \"input_tokens\": 4000000, \"output_tokens\": 0\n}\n");
     let row = following.row();
     assert_eq!((&row["total_usd"], &row["line"]), (&"10".into(), &4.into()));
-    // The log is cut short and begins anew.
+    // The log is cut short and starts again.
     std::fs::write(&path, "").unwrap();
     append(&path, &line(3));
     let row = following.row();
@@ -283,7 +283,7 @@ fn rows_of_a_followed_session_wait_until_it_is_quiet() {
     let mut following = Following::start(&["--format", "jsonl", path.to_str().unwrap()]);
     append(&path, &session_line("one", 2_000));
     assert_eq!(following.row()["total_usd"], "0.03");
-    // It was handed out: what returns of it is no request of its own.
+    // It was handed out already: what returns of it is not another request.
     append(&path, &(session_line("one", 2_000) + &session_line("two", 4_000)));
     assert_eq!(following.row()["total_usd"], "0.06");
 }

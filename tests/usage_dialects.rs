@@ -171,10 +171,10 @@ fn written_cache_is_split_by_its_lifetime_and_never_counted_twice() {
 
 #[test]
 fn thinking_is_counted_once_wherever_it_stands() {
-    // Gemini: beside candidatesTokenCount; both are output. Lost, it would be 210; in the whole, it would be negative.
+    // Gemini: next to candidatesTokenCount; both are output. Lost, it would be 210; in the whole, it would be negative.
     let gemini = &entries_of(&Source::File(sample("gemini/generate_content.json")))[0];
     assert_eq!((gemini.usage.tokens(Meter::Output), gemini.usage.tokens(Meter::Reasoning)), (210, 980));
-    // xAI: beside completion_tokens (616 + 9 + 94 = 719).
+    // xAI: next to completion_tokens (616 + 9 + 94 = 719).
     let xai = &entries_of(&Source::File(sample("xai/chat_completion.json")))[0];
     assert_eq!((xai.usage.tokens(Meter::Output), xai.usage.tokens(Meter::Reasoning)), (9, 94));
     // A grok model behind a host that counts it inside says so by its total.
@@ -526,7 +526,7 @@ fn chunks_end_between_records_wherever_they_are_cut() {
     }
 }
 
-// Forms whose samples stand beside the oracle: an address of each in tests/data/usage/README.md.
+// Forms whose samples are next to the oracle: an address of each in tests/data/usage/README.md.
 
 #[test]
 fn a_log_of_bedrock_counts_its_caches_and_its_errors() {
@@ -546,9 +546,9 @@ fn thinking_of_deep_research_stands_beside_its_answer() {
     let entry = &entries_of(&Source::File(sample("perplexity/chat_completion.json")))[0];
     let mut found = used(entry);
     found.sort();
-    let beside = [("citation_tokens", "8014"), ("input", "1188"), ("output", "4240"), ("reasoning", "92431")];
+    let others = [("citation_tokens", "8014"), ("input", "1188"), ("output", "4240"), ("reasoning", "92431")];
     let calls = [("requests", "1"), ("web_search", "54")];
-    assert_eq!(found, [&beside[..], &calls].concat().into_iter().map(|(m, n)| (m, n.to_owned())).collect::<Vec<_>>());
+    assert_eq!(found, [&others[..], &calls].concat().into_iter().map(|(m, n)| (m, n.to_owned())).collect::<Vec<_>>());
     assert_eq!(entry.reported.as_ref().unwrap().amount.to_string(), "0.59962");
 }
 
@@ -617,7 +617,7 @@ b"}],
         assert_eq!(entry.at.unwrap().unix(), 1_763_640_000);
     }
     drop(database);
-    // A database of something else is no log.
+    // A database of something else is not a log.
     let other = dir.path().join("other.db");
     rusqlite::Connection::open(&other).unwrap().execute_batch("CREATE TABLE x (y)").unwrap();
     let error = each(&Source::File(other), &Reading::default(), &mut |_, _| ()).unwrap_err().to_string();

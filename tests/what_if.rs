@@ -70,7 +70,7 @@ fn what_has_no_price_is_left_out_of_both_sides_and_named() {
     let run: Value = ran.json();
     assert_eq!((&run["records"], &run["unpriced"], &run["was_usd"]), (&json!(1), &json!(2), &json!("3.5")));
     what_if(&log, ["--batch", "--strict"]).run().code(3);
-    // Released after the record: no price then, and the way out is named.
+    // Released after the record: no price then, and the error says how to fix it.
     let ran = what_if(&record("gpt-4o", 0), ["--model", "anthropic/claude-opus-4-6"]).run().code(0);
     assert_eq!(ran.says("before-first-price").json()["reasons"], json!({"before-first-price, as it would be": 1}));
 }

@@ -4,6 +4,7 @@
 
 use super::Refusal;
 use super::estimate::Span;
+use crate::money::grouped;
 use crate::pricing::card::{ModelCard, ProviderHead};
 
 /// Whether the context window of a card holds the prompt alone, rather than prompt and answer together.
@@ -76,19 +77,6 @@ pub fn may_be_too_long(card: &ModelCard, prompt: Span, answer: u64) -> bool {
     card.info.context_window.is_some_and(|window| prompt.high.saturating_add(answer) > window)
 }
 
-/// A number with commas between its thousands.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.char_indices() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,10 +119,5 @@ mod tests {
         let refusal = refuse_long_prompt(&head, &card("m", Some(1_000), None), 1_001).unwrap_err();
         assert!(refusal.to_string().contains("a prompt of 1,001 tokens is longer than its context window, 1,000"));
         assert_eq!(refusal.status(), "too-long");
-    }
-
-    #[test]
-    fn thousands_are_grouped() {
-        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
     }
 }

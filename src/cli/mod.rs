@@ -165,8 +165,7 @@ fn say(line: &str) {
 
 /// A number of things: `1 error`, `2 errors`.
 fn plural(number: u64, noun: &str) -> String {
-    let number_shown = crate::report::Cell::quantity(number).people;
-    format!("{number_shown} {noun}{}", if number == 1 { "" } else { "s" })
+    format!("{} {noun}{}", crate::money::grouped(number), if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -258,7 +258,7 @@ impl Cell {
     #[must_use]
     pub fn quantity(quantity: impl Into<Decimal>) -> Self {
         let exact = quantity.into().normalize().to_string();
-        Cell::pair(thousands_apart(&exact), exact)
+        Cell::pair(crate::money::grouped(&exact), exact)
     }
 
     /// A value that does not exist or is not known: `reason` for people, empty for programs, never a zero.
@@ -273,20 +273,6 @@ impl Cell {
         self.tone = tone;
         self
     }
-}
-
-/// Puts a comma between the thousands of a decimal number's whole part.
-fn thousands_apart(number: &str) -> String {
-    let (whole, fraction) = number.find('.').map_or((number, ""), |point| number.split_at(point));
-    let (sign, digits) = whole.strip_prefix('-').map_or(("", whole), |digits| ("-", digits));
-    let mut text = String::from(sign);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text + fraction
 }
 
 /// How a cell strikes the eye where there is colour.
@@ -489,22 +475,6 @@ mod tests {
             assert_eq!(<Format as clap::ValueEnum>::from_str(format.name(), false), Ok(*format));
         }
         assert_eq!(Format::default(), Format::Table);
-    }
-
-    #[test]
-    fn thousands_stand_apart() {
-        let cases = [
-            ("0", "0"),
-            ("999", "999"),
-            ("1000", "1,000"),
-            ("-1000", "-1,000"),
-            ("-100", "-100"),
-            ("1234567.8901", "1,234,567.8901"),
-            ("0.0001", "0.0001"),
-        ];
-        for (exact, people) in cases {
-            assert_eq!(thousands_apart(exact), people);
-        }
     }
 
     #[test]

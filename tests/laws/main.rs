@@ -6,7 +6,7 @@
 //! Each price file that a test tries is asked about several requests; `FAREBOX_LAW_TIMES` multiplies how many files there are.
 
 mod file;
-#[path = "../support/laws.rs"]
+#[path = "../../src/laws.rs"]
 mod laws;
 mod oracle;
 

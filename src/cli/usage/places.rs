@@ -45,6 +45,8 @@ pub(in crate::cli) struct Places {
     again: Option<(u64, String)>,
     /// Files that do not begin like usage, by ending.
     others: BTreeMap<String, u64>,
+    /// The first of them.
+    first_others: Vec<String>,
 }
 
 /// What a run found in one source.
@@ -103,6 +105,7 @@ impl Places {
         let is_folder = path.is_dir();
         let named = walked.files.len() == 1 && walked.files.first().is_some_and(|file| file == path);
         let (mut met, mut others, anything_skipped) = (false, BTreeMap::new(), !walked.skipped.is_empty());
+        let mut names = Vec::new();
         for error in walked.skipped {
             match error {
                 InputError::NotRegular { .. } | InputError::DeadLink { .. } => self.warnings.push(error.to_string()),
@@ -115,6 +118,9 @@ impl Places {
         for file in walked.files {
             if is_folder && !is_usage(&file) {
                 *others.entry(ending(&file)).or_default() += 1;
+                if names.len() < NAMES {
+                    names.push(file.display().to_string());
+                }
             } else {
                 met = true;
                 self.add_file(file, named);
@@ -129,6 +135,8 @@ impl Places {
             let help = "name the files of usage themselves, or the folder that holds them".to_owned();
             self.failed.push(InputError::Nothing { path: path.display().to_string(), what, help });
         } else {
+            let room = NAMES.saturating_sub(self.first_others.len());
+            self.first_others.extend(names.into_iter().take(room));
             others.into_iter().for_each(|(ending, count)| *self.others.entry(ending).or_default() += count);
         }
     }
@@ -149,7 +157,10 @@ impl Places {
             self.notes.push(format!("{count} {files} {are} met twice and read once: {first}"));
         }
         if let Some(others) = counts(&self.others) {
-            self.notes.push(format!("skipped what does not begin like usage: {others}; name a file itself to read it"));
+            let first = self.first_others.join(", ");
+            self.notes.push(format!(
+                "skipped what does not begin like usage: {others}, such as {first}; name a file itself to read it"
+            ));
         }
     }
 
