@@ -24,22 +24,11 @@
 //! ```
 
 pub mod calculator;
-#[doc(hidden)]
-pub mod cli;
-pub mod context;
-pub mod conversation;
-pub mod error;
-mod files;
 pub mod input;
-#[cfg(test)]
-mod laws;
-pub mod meter;
-pub mod money;
-pub mod period;
 pub mod pricing;
 pub mod report;
-pub mod similar;
-pub mod tokenizer;
-pub mod usage;
 
-pub use error::Error;
+pub use farebox_prices::{context, meter, money, period, similar, usage};
+pub use farebox_tokenizer::{self as tokenizer, conversation};
+pub(crate) use farebox_tokenizer::files;
+

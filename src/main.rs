@@ -1,7 +1,9 @@
-//! The `farebox` command: everything it does is in the library's `cli` module.
+//! The `farebox` command.
+
+mod cli;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    farebox::cli::run(std::env::args_os())
+    cli::run(std::env::args_os())
 }

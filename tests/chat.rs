@@ -1,8 +1,7 @@
 //! Requests: their counts against references, their forms, their attachments, and what is wrong with bad ones.
 //! `tests/data/chat/README.md` says where each file is from.
 
-#[path = "../src/laws.rs"]
-mod laws;
+use farebox_testing::laws;
 mod support;
 
 use farebox::conversation::{Conversation, Media};

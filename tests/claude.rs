@@ -1,8 +1,7 @@
 //! Claude counts that the vendor's API gave, met exactly. `tests/data/claude/README.md` says where they are from.
 #![cfg(feature = "claude")]
 
-#[path = "../src/laws.rs"]
-mod laws;
+use farebox_testing::laws;
 
 use std::io::Read;
 use std::sync::Arc;

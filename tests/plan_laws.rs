@@ -1,7 +1,6 @@
 //! Laws that every plan keeps, on workloads and prices made up by chance.
 
-#[path = "../src/laws.rs"]
-mod laws;
+use farebox_testing::laws;
 
 use std::path::Path;
 use std::sync::Arc;

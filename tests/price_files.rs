@@ -526,10 +526,10 @@ fn an_empty_file_is_no_price_file() {
 #[test]
 fn each_code_has_a_row() {
     let sources = [
-        include_str!("../src/pricing/yaml.rs"),
-        include_str!("../src/pricing/compile/mod.rs"),
-        include_str!("../src/pricing/compile/rates.rs"),
-        include_str!("../src/pricing/compile/schedule.rs"),
+        include_str!("../crates/prices/src/yaml.rs"),
+        include_str!("../crates/prices/src/compile/mod.rs"),
+        include_str!("../crates/prices/src/compile/rates.rs"),
+        include_str!("../crates/prices/src/compile/schedule.rs"),
     ];
     let one_word = ["gap", "currency"];
     let is_code = |text: &&str| {

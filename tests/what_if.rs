@@ -52,7 +52,7 @@ fn another_tokenizer_is_a_range_that_says_what_it_was_measured_on() {
     assert!(run["assumptions"][0].as_str().unwrap().contains("sample texts (english, technical, code, data"), "{run}");
 
     let dir = tempfile::tempdir().unwrap();
-    let text = include_str!("../src/money.rs");
+    let text = include_str!("../data/samples/money.rs.txt");
     let body = json!({"object": "chat.completion", "created": 1_768_478_400, "model": "gpt-4o",
         "choices": [{"message": {"role": "assistant", "content": text}}],
         "usage": {"prompt_tokens": 1_000, "completion_tokens": 1_000}});

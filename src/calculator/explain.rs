@@ -237,7 +237,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::laws::cases(10_000))]
+        #![proptest_config(farebox_testing::laws::cases(10_000))]
 
         #[test]
         fn parts_add_up_to_the_last_digit_and_follow_the_definition(

@@ -1,6 +1,6 @@
 //! What would make a plan cheaper: [`levers`], each of them planned again and compared, none guessed.
 
-use rust_decimal::{Decimal, dec};
+use rust_decimal::Decimal;
 
 use super::projection::{FeaturePlan, Market, Plan, Point, plan};
 use super::shape::At;
@@ -94,7 +94,7 @@ impl Bench<'_> {
         };
         let saving = self.saving(index, |f| f.cache = Some(cache));
         let parts = if talks { "the instructions and the conversation" } else { "the instructions" };
-        let percent = (hit.expected * dec!(100)).round_dp(1).normalize();
+        let percent = (hit.expected * Decimal::from(100)).round_dp(1).normalize();
         let provided =
             format!("found in the cache {percent}% of the time, as calls that come at random within five minutes are");
         self.take(index, "cache", format!("cache {parts}"), provided, saving);
@@ -110,7 +110,7 @@ impl Bench<'_> {
     }
 
     fn history(&mut self, index: usize, feature: &Feature) {
-        if feature.turns.expected < dec!(4) || feature.history.turns() <= 2 {
+        if feature.turns.expected < Decimal::from(4) || feature.history.turns() <= 2 {
             return;
         }
         let saving = self.saving(index, |f| f.history = History::Last(2));
@@ -125,7 +125,7 @@ impl Bench<'_> {
         }
         // The mean of the answers where all above the old mean are cut off there: the left ramp stays as it is.
         let left = (output.high - output.expected) / (output.high - output.low);
-        let capped = output.expected - left * (output.expected - output.low) / dec!(3);
+        let capped = output.expected - left * (output.expected - output.low) / Decimal::from(3);
         let range = Range { low: output.low, expected: capped.round_dp(6), high: output.expected };
         let saving = self.saving(index, |f| f.output = range);
         let what = format!("cap answers at {} tokens", output.expected.round_dp(0).normalize());
@@ -142,7 +142,7 @@ impl Bench<'_> {
             let route = Route { model: found.full_id(), share: Decimal::ONE, line: 0 };
             let saving = self.saving(index, |f| f.routes = vec![route]);
             // The least change that saves a third of what the feature costs: the next smaller sister, not the smallest.
-            let enough = saving.filter(|s| s.amount() * dec!(3) >= own_cost.amount());
+            let enough = saving.filter(|s| s.amount() * Decimal::from(3) >= own_cost.amount());
             if let Some(saving) = enough.filter(|s| best.as_ref().is_none_or(|(least, _)| s < least)) {
                 best = Some((saving, found.full_id()));
             }
@@ -161,7 +161,7 @@ fn hit_rate(feature: &Feature) -> Decimal {
         super::workload::Per::Week => {
             feature.calls.rate.expected / Decimal::from(feature.calendar.days_a_week().max(1))
         }
-        super::workload::Per::Month => feature.calls.rate.expected / dec!(30),
+        super::workload::Per::Month => feature.calls.rate.expected / Decimal::from(30),
     };
     let requests = per_day * feature.turns.expected * feature.steps.count.expected;
     let in_five_minutes = float(requests) * 5.0 / 1440.0;

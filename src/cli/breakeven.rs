@@ -7,15 +7,15 @@ use serde_json::json;
 
 use super::shared::{OutputFlags, PriceFlags, Setup, table_json, table_line};
 use super::workload::{Loaded, Shop, Shown, amount, replan};
-use crate::calculator::breakeven::{BreakEven, HOURS_A_MONTH, Machine, break_even};
-use crate::calculator::outcome::in_usd;
-use crate::calculator::workload::Amount;
-use crate::context::Context;
-use crate::error::Error;
-use crate::meter::Meter;
-use crate::money::{Usd, parse_decimal};
-use crate::report::{Cell, Column, Report, Tone};
-use crate::usage::Usage;
+use farebox::calculator::breakeven::{BreakEven, HOURS_A_MONTH, Machine, break_even};
+use farebox::calculator::outcome::in_usd;
+use farebox::calculator::workload::Amount;
+use farebox::context::Context;
+use crate::cli::error::Error;
+use farebox::meter::Meter;
+use farebox::money::{Usd, parse_decimal};
+use farebox::report::{Cell, Column, Report, Tone};
+use farebox::usage::Usage;
 
 /// Find out from how many calls on hosting a model yourself is cheaper than the API
 #[derive(Debug, clap::Args)]
@@ -109,7 +109,7 @@ fn machine_month(args: &Args, setup: &Setup, shop: &Shop, day: jiff::civil::Date
     let too_long = || Error::Usage("the cost of the machine has more digits than farebox carries".into());
     if let Some(hour) = &args.gpu_hour {
         let month =
-            crate::calculator::projection::times(usd(hour, "--gpu-hour")?, HOURS_A_MONTH).ok_or_else(too_long)?;
+            farebox::calculator::projection::times(usd(hour, "--gpu-hour")?, HOURS_A_MONTH).ok_or_else(too_long)?;
         return Ok((month, format!("a machine at {hour} an hour")));
     }
     if let (Some(price), Some(years), Some(watts), Some(kwh)) = (&args.buy, args.years, args.watts, &args.kwh) {
@@ -119,13 +119,13 @@ fn machine_month(args: &Args, setup: &Setup, shop: &Shop, day: jiff::civil::Date
     let found = setup.find(args.endpoint.as_deref().unwrap_or_default())?;
     let mut usage = Usage::default();
     usage.set(Meter::ReplicaMinutes, HOURS_A_MONTH * Decimal::from(60));
-    let cost = crate::calculator::price(&found.provider, &found.model, &usage, &Context::default(), setup.at);
+    let cost = farebox::calculator::price(&found.provider, &found.model, &usage, &Context::default(), setup.at);
     let cost = cost.map_err(|refusal| Error::Usage(refusal.to_string()))?;
     let id = found.full_id();
     Ok((cost.total, format!("{id} (price checked on {})", cost.source.checked)))
 }
 
-fn table(months: &[crate::calculator::calendar::Month], even: &BreakEven, shown: &Shown) -> Report {
+fn table(months: &[farebox::calculator::calendar::Month], even: &BreakEven, shown: &Shown) -> Report {
     let mut report = Report::new([
         Column::text("month", "month"),
         Column::number("api_usd", "API"),

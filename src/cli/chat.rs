@@ -8,12 +8,12 @@ use clap::Args;
 use serde_json::Value;
 
 use super::plural;
-use crate::conversation::{Conversation, Media, Message, Part, Role};
-use crate::error::Error;
-use crate::input::chat::{Read as Asked, holds_requests, requests};
-use crate::input::lines::Lines;
-use crate::input::media::{Kind, named};
-use crate::input::text::{InputError, Source};
+use farebox::conversation::{Conversation, Media, Message, Part, Role};
+use crate::cli::error::Error;
+use farebox::input::chat::{Read as Asked, holds_requests, requests};
+use farebox::input::lines::Lines;
+use farebox::input::media::{Kind, named};
+use farebox::input::text::{InputError, Source};
 
 /// Attachments next to the text.
 #[derive(Debug, Clone, Default, Args)]

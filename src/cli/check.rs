@@ -16,17 +16,17 @@ use super::out::Out;
 use super::say;
 use super::shared::{self, PriceFlags, Setup};
 use super::workload::{Shop, Shown};
-use crate::calculator::budget::{Verdict, judge as judge_budgets};
-use crate::calculator::outcome::{Settled, in_usd};
-use crate::calculator::projection::{Market, Plan, Point, plan};
-use crate::calculator::rules::{BudgetFact, Code, Facts, FeatureFacts, Finding, Level, ModelFact, PromptFact, judge};
-use crate::calculator::shape::At;
-use crate::error::Error;
-use crate::input::workload::rules::{Rules, read_rules};
-use crate::money::Usd;
-use crate::pricing::PriceTable;
-use crate::report::gate::{Gate, GateFeature, Money, Part};
-use crate::report::{self, Format};
+use farebox::calculator::budget::{Verdict, judge as judge_budgets};
+use farebox::calculator::outcome::{Settled, in_usd};
+use farebox::calculator::projection::{Market, Plan, Point, plan};
+use farebox::calculator::rules::{BudgetFact, Code, Facts, FeatureFacts, Finding, Level, ModelFact, PromptFact, judge};
+use farebox::calculator::shape::At;
+use crate::cli::error::Error;
+use farebox::input::workload::rules::{Rules, read_rules};
+use farebox::money::Usd;
+use farebox::pricing::PriceTable;
+use farebox::report::gate::{Gate, GateFeature, Money, Part};
+use farebox::report::{self, Format};
 
 /// Check what a change does to the bill, and why; fails when a rule of the workload file says so
 #[derive(Debug, clap::Args)]
@@ -288,8 +288,8 @@ struct Check<'c> {
 /// Both sides priced, where there are two.
 struct Priced {
     base: Monthly,
-    base_bill: crate::calculator::rules::Bill,
-    base_features: BTreeMap<String, crate::calculator::rules::Bill>,
+    base_bill: farebox::calculator::rules::Bill,
+    base_features: BTreeMap<String, farebox::calculator::rules::Bill>,
     budgets: Vec<Verdict>,
     /// The base at the prices of the head.
     repriced: Decimal,
@@ -487,7 +487,7 @@ impl Check<'_> {
                     });
                     let info = &stream.found.model.info;
                     let rates = stream.found.model.rates_at(self.setup.at);
-                    let is_own = rates.is_some_and(|r| r.source.basis == crate::pricing::card::SourceBasis::Own);
+                    let is_own = rates.is_some_and(|r| r.source.basis == farebox::pricing::card::SourceBasis::Own);
                     ModelFact {
                         id: stream.found.full_id(),
                         asked: route.map_or_else(|| stream.found.full_id(), |r| r.model.clone()),
@@ -522,7 +522,7 @@ impl Check<'_> {
         list
     }
 
-    fn prompt_facts(&self, feature: &crate::calculator::projection::FeaturePlan, shop: &mut Shop) -> Vec<PromptFact> {
+    fn prompt_facts(&self, feature: &farebox::calculator::projection::FeaturePlan, shop: &mut Shop) -> Vec<PromptFact> {
         let (Some(stream), Some((_, raw))) = (feature.streams.first(), raw_feature(self.head, &feature.feature.name))
         else {
             return Vec::new();
@@ -552,7 +552,7 @@ impl Check<'_> {
     ) -> Vec<Finding> {
         let id = self.setup.table.id();
         let start = self.head.workload.start;
-        let usd = |amount: &crate::calculator::workload::Amount| {
+        let usd = |amount: &farebox::calculator::workload::Amount| {
             in_usd(amount, "the rule", start, shop).map_err(|e| e.to_string().replace("\n  help: ", "; "))
         };
         let money = |usd: Usd| shown.text(usd);
@@ -723,13 +723,13 @@ fn budget_facts(head: &[Verdict], base: Option<&Vec<Verdict>>) -> Vec<BudgetFact
 }
 
 /// What one call of a feature costs at the means in the first days of the plan.
-fn call_usd(feature: &crate::calculator::projection::FeaturePlan) -> Option<Usd> {
+fn call_usd(feature: &farebox::calculator::projection::FeaturePlan) -> Option<Usd> {
     let point = Point::all(At::Expected);
     let mut sum = Usd::ZERO;
     for stream in &feature.streams {
         let epoch = stream.epochs.first()?;
         let usd = feature.per_call(stream, epoch, &point)?;
-        sum = sum.checked_add(crate::calculator::projection::times(usd, stream.share)?)?;
+        sum = sum.checked_add(farebox::calculator::projection::times(usd, stream.share)?)?;
     }
     Some(sum)
 }

@@ -8,11 +8,11 @@ use jiff::civil::Date;
 use super::out::Out;
 use super::say;
 use super::shared::Setup;
-use crate::error::Error;
-use crate::input::text::read_bytes;
-use crate::input::workload::rules::read_rules;
-use crate::input::workload::{DEFAULT_FILE, parse};
-use crate::period::Instant;
+use crate::cli::error::Error;
+use farebox::input::text::read_bytes;
+use farebox::input::workload::rules::read_rules;
+use farebox::input::workload::{DEFAULT_FILE, parse};
+use farebox::period::Instant;
 
 pub(crate) fn accept(
     path: Option<&Path>,
@@ -46,7 +46,7 @@ pub(crate) fn accept(
     let known = raw.features.0.iter().any(|(name, _)| name.value == feature) || matches!(feature, "plan" | "*");
     if !known {
         let names = raw.features.0.iter().map(|(name, _)| name.value.as_str());
-        let near = crate::similar::did_you_mean(feature, names.chain(["plan"]));
+        let near = farebox::similar::did_you_mean(feature, names.chain(["plan"]));
         return Err(Error::Usage(format!("no feature is called {feature:?}\n  help: {near}`plan` is the whole of it")));
     }
     let quoted = |text: &str| serde_json::Value::from(text).to_string();

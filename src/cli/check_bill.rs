@@ -7,19 +7,19 @@ use rust_decimal::Decimal;
 use super::check_places::{places, what};
 use super::check_sides::Side;
 use super::workload::Shop;
-use crate::calculator::explain::{Factor, bit, differences, mixed, shapley};
-use crate::calculator::outcome::{Outcome, Settled, minus, outcome};
-use crate::calculator::projection::{FeaturePlan, Market, Plan, PlanError, Point, plan};
-use crate::calculator::rules::Bill;
-use crate::calculator::shape::At;
-use crate::calculator::workload::{Feature, Workload};
-use crate::error::Error;
-use crate::money::Usd;
-use crate::pricing::card::ExchangeRate;
-use crate::report::gate::Part;
+use farebox::calculator::explain::{Factor, bit, differences, mixed, shapley};
+use farebox::calculator::outcome::{Outcome, Settled, minus, outcome};
+use farebox::calculator::projection::{FeaturePlan, Market, Plan, PlanError, Point, plan};
+use farebox::calculator::rules::Bill;
+use farebox::calculator::shape::At;
+use farebox::calculator::workload::{Feature, Workload};
+use crate::cli::error::Error;
+use farebox::money::Usd;
+use farebox::pricing::card::ExchangeRate;
+use farebox::report::gate::Part;
 
 /// Digits behind the point that an amount of the average month keeps.
-const SCALE: u32 = crate::calculator::explain::SCALE;
+const SCALE: u32 = farebox::calculator::explain::SCALE;
 
 /// A feature that has no price.
 pub(crate) struct Unpriced {
@@ -263,11 +263,11 @@ fn cost_of(feature: &Feature, span: &Workload, shop: &mut Shop) -> Result<Usd, E
 }
 
 /// What one dollar is in a currency at the start of a plan: by the workload, else by the table.
-pub(crate) fn per_usd(workload: &Workload, table: &crate::pricing::PriceTable, currency: &str) -> Option<Decimal> {
+pub(crate) fn per_usd(workload: &Workload, table: &farebox::pricing::PriceTable, currency: &str) -> Option<Decimal> {
     if currency == "USD" {
         return Some(Decimal::ONE);
     }
-    let at = crate::calculator::workload::instant_of(workload.start, 0);
+    let at = farebox::calculator::workload::instant_of(workload.start, 0);
     let own: Option<&ExchangeRate> =
         workload.exchange.iter().rev().find(|r| r.currency == currency && r.period.contains(at));
     own.or_else(|| table.exchange(currency, at)).map(|rate| rate.per_usd.0)
@@ -381,7 +381,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::laws::cases(150))]
+        #![proptest_config(farebox_testing::laws::cases(150))]
 
         #[test]
         fn the_parts_of_any_pair_add_up_to_the_last_digit((a, b) in pairs()) {

@@ -4,9 +4,9 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::error::Error;
-use crate::report::gate::Gate;
-use crate::report::{comment, github};
+use crate::cli::error::Error;
+use farebox::report::gate::Gate;
+use farebox::report::{comment, github};
 
 /// Whose build machine this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -80,7 +80,7 @@ impl Ci {
 
 /// The outputs of a step. None of the values can hold a line break.
 fn outputs(gate: &Gate, reports: &[&Path], out: &mut dyn Write) -> io::Result<()> {
-    let line = |text: &str| crate::report::inert(text).into_owned();
+    let line = |text: &str| farebox::report::inert(text).into_owned();
     let delta = gate.money.delta().unwrap_or_default();
     writeln!(out, "verdict={}", gate.verdict())?;
     writeln!(out, "total={}", gate.money.head.normalize())?;

@@ -1,10 +1,10 @@
 //! Where a feature changed: the file and the line behind each factor, and what it was and is.
 
 use super::check_sides::Side;
-use crate::calculator::explain::Factor;
-use crate::calculator::workload::Feature;
-use crate::input::workload::raw::{RawFeature, RawOutput, RawText};
-use crate::pricing::yaml::At;
+use farebox::calculator::explain::Factor;
+use farebox::calculator::workload::Feature;
+use farebox::input::workload::raw::{RawFeature, RawOutput, RawText};
+use farebox::pricing::yaml::At;
 
 /// The file, as findings name it.
 pub(crate) fn name_of(side: &Side) -> String {
@@ -128,7 +128,7 @@ pub(crate) fn what(base: &Feature, head: &Feature, factor: Factor, tokens: Optio
         Factor::Prompt => tokens.map_or_else(String::new, |(a, b)| arrow(format!("{a} tokens"), format!("{b} tokens"))),
         Factor::Model => {
             let models = |f: &Feature| {
-                let name = |r: &crate::calculator::workload::Route| match f.routes.len() {
+                let name = |r: &farebox::calculator::workload::Route| match f.routes.len() {
                     1 => r.model.clone(),
                     _ => format!("{} {}%", r.model, (r.share * rust_decimal::Decimal::ONE_HUNDRED).normalize()),
                 };

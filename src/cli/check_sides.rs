@@ -11,15 +11,15 @@ use serde_json::{Map, Value, json};
 
 use super::say;
 use super::shared::Setup;
-use crate::calculator::workload::Workload;
-use crate::error::Error;
-use crate::input::git::{Base, GitError, Repository};
-use crate::input::text::{InputError, read_bytes};
-use crate::input::workload::raw::RawWorkload;
-use crate::input::workload::{DEFAULT_FILE, ReadFile, from_disk, load_from, parse};
-use crate::pricing::compile::PriceFile;
-use crate::pricing::problem::{Problem, render_all};
-use crate::report::gate::BaseShown;
+use farebox::calculator::workload::Workload;
+use crate::cli::error::Error;
+use farebox::input::git::{Base, GitError, Repository};
+use farebox::input::text::{InputError, read_bytes};
+use farebox::input::workload::raw::RawWorkload;
+use farebox::input::workload::{DEFAULT_FILE, ReadFile, from_disk, load_from, parse};
+use farebox::pricing::compile::PriceFile;
+use farebox::pricing::problem::{Problem, render_all};
+use farebox::report::gate::BaseShown;
 
 /// One side: what was written, what it means, and every file that it names.
 pub(crate) struct Side {
@@ -138,9 +138,9 @@ fn conflict(path: &str, text: &str) -> Option<Problem> {
     let line = text.lines().position(is_marker)?;
     Some(Problem {
         code: "merge-conflict",
-        severity: crate::pricing::problem::Severity::Error,
+        severity: farebox::pricing::problem::Severity::Error,
         path: path.to_owned(),
-        place: crate::pricing::problem::Place { line: line + 1, column: 1 },
+        place: farebox::pricing::problem::Place { line: line + 1, column: 1 },
         message: "an unfinished merge left its markers here".into(),
         help: Some("choose a side, and remove the lines with <<<<<<<, ======= and >>>>>>>".into()),
     })

@@ -9,8 +9,8 @@ use std::ffi::OsStr;
 use jiff::Timestamp;
 
 use super::say;
-use crate::error::Error;
-use crate::period::Instant;
+use crate::cli::error::Error;
+use farebox::period::Instant;
 
 /// The variable that stops the clock.
 pub(crate) const VARIABLE: &str = "FAREBOX_NOW";

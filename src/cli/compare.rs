@@ -17,17 +17,17 @@ use super::plural;
 use super::prices::known_provider;
 use super::shared::{OutputFlags, PriceFlags, Setup};
 use super::work::TextFlags;
-use crate::calculator::Refusal;
-use crate::calculator::compare::{Candidate, Difference, difference};
-use crate::context::Dimension;
-use crate::error::Error;
-use crate::input::text::Source;
-use crate::meter::Side;
-use crate::money::Usd;
-use crate::pricing::Found;
-use crate::pricing::card::{Kind, ModelCard, ProviderHead};
-use crate::pricing::need::Need;
-use crate::report::{Cell, Column, Report, Tone};
+use farebox::calculator::Refusal;
+use farebox::calculator::compare::{Candidate, Difference, difference};
+use farebox::context::Dimension;
+use crate::cli::error::Error;
+use farebox::input::text::Source;
+use farebox::meter::Side;
+use farebox::money::Usd;
+use farebox::pricing::Found;
+use farebox::pricing::card::{Kind, ModelCard, ProviderHead};
+use farebox::pricing::need::Need;
+use farebox::report::{Cell, Column, Report, Tone};
 
 /// Compare what the same work costs on many models
 #[derive(Debug, clap::Args)]

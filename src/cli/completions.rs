@@ -5,7 +5,7 @@ use std::io::Write;
 use clap_complete::Shell;
 
 use super::out::Out;
-use crate::error::Error;
+use crate::cli::error::Error;
 
 /// Print a completion script for a shell
 #[derive(Debug, clap::Args)]

@@ -17,21 +17,21 @@ use super::shared::{OutputFlags, Setup, TableFlags};
 use super::verify::{self, Second};
 use super::work::{Choice, TextFlags, attached, count_fields, warn_of};
 use super::{plural, say};
-use crate::calculator::attached::{Billing, billed_by};
-use crate::calculator::estimate::Span;
-use crate::calculator::limits::may_be_too_long;
-use crate::error::Error;
-use crate::input::lines::{Lines, text_field};
-use crate::input::text::{InputError, Source, read_blocks_of};
-use crate::input::walk::{Walked, hidden_files, source_files};
-use crate::money::grouped;
-use crate::period::Instant;
-use crate::pricing::Found;
-use crate::report::{Cell, Column, Format, Report, Tone, write_json_line};
-use crate::tokenizer::chat::{self, Framing, Template};
-use crate::tokenizer::limit::{Limit, Place};
-use crate::tokenizer::parallel;
-use crate::tokenizer::{Basis, StreamCounter, TokenCount, Tokenizer, from_file};
+use farebox::calculator::attached::{Billing, billed_by};
+use farebox::calculator::estimate::Span;
+use farebox::calculator::limits::may_be_too_long;
+use crate::cli::error::Error;
+use farebox::input::lines::{Lines, text_field};
+use farebox::input::text::{InputError, Source, read_blocks_of};
+use farebox::input::walk::{Walked, hidden_files, source_files};
+use farebox::money::grouped;
+use farebox::period::Instant;
+use farebox::pricing::Found;
+use farebox::report::{Cell, Column, Format, Report, Tone, write_json_line};
+use farebox::tokenizer::chat::{self, Framing, Template};
+use farebox::tokenizer::limit::{Limit, Place};
+use farebox::tokenizer::parallel;
+use farebox::tokenizer::{Basis, StreamCounter, TokenCount, Tokenizer, from_file};
 
 /// Count the tokens of text: files, folders, standard input or --text
 #[derive(Debug, clap::Args)]

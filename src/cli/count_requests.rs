@@ -4,9 +4,9 @@ use super::chat::{Input, ReadAs, Spot, Tally, each_request};
 use super::count::{Counting, Requests, Run, Sink, Unit};
 use super::say;
 use super::shared::{Setup, TableFlags};
-use crate::conversation::Conversation;
-use crate::error::Error;
-use crate::tokenizer::chat::{Counted, Refused};
+use farebox::conversation::Conversation;
+use crate::cli::error::Error;
+use farebox::tokenizer::chat::{Counted, Refused};
 
 impl Counting {
     fn count_request(&self, request: &Conversation) -> Result<Counted, Refused> {

@@ -6,8 +6,8 @@ use std::path::{Component, Path};
 use serde_json::{Map, Value, json};
 
 use super::work::count_fields;
-use crate::report::{Cell, Column, Report};
-use crate::tokenizer::{Basis, TokenCount};
+use farebox::report::{Cell, Column, Report};
+use farebox::tokenizer::{Basis, TokenCount};
 
 /// A folder or a file, with one count for each tokenizer or model.
 #[derive(Default)]

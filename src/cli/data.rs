@@ -5,9 +5,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::error::Error;
-use crate::tokenizer::store::Store;
-use crate::tokenizer::{Tokenizer, TokenizerError};
+use crate::cli::error::Error;
+use farebox::tokenizer::store::Store;
+use farebox::tokenizer::{Tokenizer, TokenizerError};
 
 /// The vocabularies that the user added.
 ///
@@ -25,14 +25,14 @@ pub(crate) fn load(name: &str) -> Result<Arc<dyn Tokenizer>, TokenizerError> {
     match tokenizers() {
         Ok(store) => store.load(name),
         // Without a folder nothing was added.
-        Err(_) => crate::tokenizer::load(name),
+        Err(_) => farebox::tokenizer::load(name),
     }
 }
 
 /// Lets tokenizers keep their tables in the cache folder, where there is one and the user did not turn it off.
 pub(crate) fn keep_tables() {
     if let Some(folder) = cache_folder(|name| std::env::var_os(name)) {
-        crate::tokenizer::prepared::keep_in(folder);
+        farebox::tokenizer::prepared::keep_in(folder);
     }
 }
 

@@ -9,13 +9,14 @@ use super::estimate::{Priced, WorkFlags, price_one};
 use super::out::Out;
 use super::shared::{OutputFlags, PriceFlags, Setup, matched_note, table_json, table_line};
 use super::work::{Choice, count};
-use crate::calculator::estimate::Span;
-use crate::error::Error;
-use crate::input::text::Source;
-use crate::money::Usd;
-use crate::pricing::Found;
-use crate::report::{Cell, Column, Format, Report, Tone};
-use crate::tokenizer::TokenCount;
+use farebox_data::PROMPTS;
+use farebox::calculator::estimate::Span;
+use crate::cli::error::Error;
+use farebox::input::text::Source;
+use farebox::money::Usd;
+use farebox::pricing::Found;
+use farebox::report::{Cell, Column, Format, Report, Tone};
+use farebox::tokenizer::TokenCount;
 
 /// A tour with data inside: what a small student project costs on many providers
 #[derive(Debug, clap::Args)]
@@ -29,14 +30,6 @@ pub(crate) struct Args {
     output: OutputFlags,
 }
 
-/// The prompts of the project: a name, and the text.
-const PROMPTS: [(&str, &str); 4] = [
-    ("tutor.txt", include_str!("../../data/prompts/tutor.txt")),
-    ("code-review.txt", include_str!("../../data/prompts/code-review.txt")),
-    ("extract.json", include_str!("../../data/prompts/extract.json")),
-    ("zusammenfassung.txt", include_str!("../../data/prompts/zusammenfassung.txt")),
-];
-
 /// How often each prompt is sent in a month.
 const REQUESTS: u64 = 250;
 
@@ -44,7 +37,7 @@ const REQUESTS: u64 = 250;
 const ANSWER: Span = Span { low: 150, expected: 300, high: 600 };
 
 /// What the first table compares: small and large models of every provider with text models in the table.
-const MODELS: &str = include_str!("../../data/examples/demo-models.txt");
+const MODELS: &str = farebox_data::DEMO_MODELS;
 
 /// The second table: 10,000 tokens in and out at the prices of this day.
 const LATE_2024: &str = "2024-12-15";
@@ -67,9 +60,9 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     let out = Out::open(args.output.output.as_deref())?;
     let screen = out.screen(args.output.color);
     out.write_with(|out| {
-        crate::report::write(&month, Format::Table, screen, out)?;
+        farebox::report::write(&month, Format::Table, screen, out)?;
         writeln!(out)?;
-        crate::report::write(&late_2024, Format::Table, screen, out)
+        farebox::report::write(&late_2024, Format::Table, screen, out)
     })?;
     Ok(())
 }
@@ -186,8 +179,8 @@ fn late_2024(setup: &Setup) -> Result<Report, Error> {
         let machine = serde_json::Value::Object(priced.machine(setup));
         let cells = [
             Cell::text(asked),
-            priced.side_cell(crate::meter::Side::Prompt, setup),
-            priced.side_cell(crate::meter::Side::Answer, setup),
+            priced.side_cell(farebox::meter::Side::Prompt, setup),
+            priced.side_cell(farebox::meter::Side::Answer, setup),
             priced.total_cell(setup),
         ];
         report.push(cells, machine);

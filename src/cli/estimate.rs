@@ -8,22 +8,22 @@ use super::estimate_requests::price_requests;
 use super::plural;
 use super::shared::{OutputFlags, PriceFlags, Setup, matched_note, table_json, table_line};
 use super::work::{Choice, TextFlags, attached, count, span, typed};
-use crate::calculator::Refusal;
-use crate::calculator::attached::{Attached, Billing, billing};
-use crate::calculator::estimate::{Estimate, Span, Work, estimate};
-use crate::calculator::limits::{impossible_answer, longest_answer, may_be_too_long, refuse_long_prompt};
-use crate::calculator::made::answers_in_text;
-use crate::context::{Context, Dimension};
-use crate::conversation::Media;
-use crate::error::Error;
-use crate::input::text::Source;
-use crate::meter::{Meter, Side};
-use crate::money::{Usd, grouped};
-use crate::pricing::Found;
-use crate::report::{Cell, Column, Readers, Report, Tone};
-use crate::tokenizer::chat::{self, Framing};
-use crate::tokenizer::media::TEXT_NOT_READ;
-use crate::tokenizer::{Basis, TokenCount};
+use farebox::calculator::Refusal;
+use farebox::calculator::attached::{Attached, Billing, billing};
+use farebox::calculator::estimate::{Estimate, Span, Work, estimate};
+use farebox::calculator::limits::{impossible_answer, longest_answer, may_be_too_long, refuse_long_prompt};
+use farebox::calculator::made::answers_in_text;
+use farebox::context::{Context, Dimension};
+use farebox::conversation::Media;
+use crate::cli::error::Error;
+use farebox::input::text::Source;
+use farebox::meter::{Meter, Side};
+use farebox::money::{Usd, grouped};
+use farebox::pricing::Found;
+use farebox::report::{Cell, Column, Readers, Report, Tone};
+use farebox::tokenizer::chat::{self, Framing};
+use farebox::tokenizer::media::TEXT_NOT_READ;
+use farebox::tokenizer::{Basis, TokenCount};
 
 /// Say what prompts would cost before they are sent
 #[derive(Debug, clap::Args)]

@@ -7,16 +7,16 @@ use super::estimate::{Priced, Tokens, WorkFlags, price_capped};
 use super::say;
 use super::shared::Setup;
 use super::work::Choice;
-use crate::calculator::Refusal;
-use crate::calculator::attached::Attached;
-use crate::calculator::estimate::Span;
-use crate::context::{Context, Dimension};
-use crate::conversation::Conversation;
-use crate::error::Error;
-use crate::money::grouped;
-use crate::pricing::Found;
-use crate::pricing::lookup::Lookup;
-use crate::tokenizer::chat::Framing;
+use farebox::calculator::Refusal;
+use farebox::calculator::attached::Attached;
+use farebox::calculator::estimate::Span;
+use farebox::context::{Context, Dimension};
+use farebox::conversation::Conversation;
+use crate::cli::error::Error;
+use farebox::money::grouped;
+use farebox::pricing::Found;
+use farebox::pricing::lookup::Lookup;
+use farebox::tokenizer::chat::Framing;
 
 /// What became of the requests.
 #[derive(Default)]
@@ -179,8 +179,8 @@ fn with_stated(flags: &WorkFlags, request: &Conversation, found: &Found, by_own_
         _ => true,
     };
     let is_new = |dimension: Dimension| flags.stated.iter().all(|(given, _)| *given != dimension);
-    let own = request.stated.iter().filter(|(dimension, value)| is_new(*dimension) && counts(*dimension, value));
-    let own = own.map(|(dimension, value)| (dimension, value.to_owned()));
+    let own = request.stated.iter().filter_map(|(name, value)| Some((name.parse::<Dimension>().ok()?, value.clone())));
+    let own = own.filter(|(dimension, value)| is_new(*dimension) && counts(*dimension, value));
     let stated = flags.stated.iter().cloned().chain(own).collect();
     WorkFlags { stated, ..flags.clone() }
 }

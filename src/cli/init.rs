@@ -10,14 +10,14 @@ use super::plural;
 use super::say;
 use super::shared::{Setup, TableFlags};
 use super::usage::places::places;
-use crate::context::Dimension;
-use crate::error::Error;
-use crate::input::calls::{Reading, each_of};
-use crate::input::dialect::{Entry, Item, State};
-use crate::input::workload::{DEFAULT_FILE, load, mean_of};
-use crate::meter::Meter;
-use crate::period::Instant;
-use crate::pricing::PriceTable;
+use farebox::context::Dimension;
+use crate::cli::error::Error;
+use farebox::input::calls::{Reading, each_of};
+use farebox::input::dialect::{Entry, Item, State};
+use farebox::input::workload::{DEFAULT_FILE, load, mean_of};
+use farebox::meter::Meter;
+use farebox::period::Instant;
+use farebox::pricing::PriceTable;
 
 /// Write a workload file to edit; asks on a terminal, and never overwrites
 #[derive(Debug, clap::Args)]
@@ -39,7 +39,7 @@ pub(crate) struct Args {
     table: TableFlags,
 }
 
-const EXAMPLE: &str = include_str!("../../data/examples/farebox.yaml");
+const EXAMPLE: &str = farebox_data::WORKLOAD;
 
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     refuse_existing(&args.file)?;
@@ -284,7 +284,7 @@ fn measured(path: &Path) -> Result<String, Error> {
     }
     let mut text = format!(
         "# Measured by `farebox init --from {}`: every number is an average of what was used.\nversion: 1\nmonths: 12\nfeatures:\n",
-        crate::report::inert(&shown.to_string())
+        farebox::report::inert(&shown.to_string())
     );
     for (index, (id, used)) in models.iter().enumerate() {
         // The id stays as the log has it: an alias that moves later moves in the plan, too.

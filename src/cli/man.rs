@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap_mangen::Man;
 
 use super::out::Out;
-use crate::error::Error;
+use crate::cli::error::Error;
 
 /// Print the manual page, or write one page for each command to a folder
 #[derive(Debug, clap::Args)]

@@ -1,6 +1,6 @@
 //! The command line: the only place that meets the terminal, the environment, the clock and standard output.
 //!
-//! Each subcommand is one file: its arguments, and a `run` that turns them into a [`Report`](crate::report::Report).
+//! Each subcommand is one file: its arguments, and a `run` that turns them into a [`Report`](farebox::report::Report).
 //! A new command is a new file and one line in `commands`. What several commands share is in `shared`.
 
 pub mod out;
@@ -13,6 +13,7 @@ mod check_bill;
 mod check_ci;
 mod check_places;
 mod check_sides;
+mod choice;
 mod clock;
 mod compare;
 mod compare_workload;
@@ -22,6 +23,7 @@ mod count_requests;
 mod count_tree;
 mod data;
 mod demo;
+mod error;
 mod estimate;
 mod estimate_requests;
 mod init;
@@ -53,7 +55,7 @@ use std::process::ExitCode;
 
 use clap::{Args as _, FromArgMatches, Subcommand};
 
-use crate::error::Error;
+use crate::cli::error::Error;
 
 /// What every form of the command line has in common.
 fn program() -> clap::Command {
@@ -122,7 +124,7 @@ commands! {
 
 /// The version with that of the price table, so that a pasted `--version` says which prices it was.
 fn version() -> String {
-    let table = crate::pricing::PriceTable::bundled();
+    let table = farebox::pricing::PriceTable::bundled();
     let id = table.id();
     format!("{} (prices {}, sha256 {:.12})", env!("CARGO_PKG_VERSION"), id.version, id.sha256)
 }
@@ -159,13 +161,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Writes a line to stderr. A stderr that is gone is no reason to fail.
 fn say(line: &str) {
-    let line: Vec<String> = line.lines().map(|l| crate::report::inert(l).into_owned()).collect();
+    let line: Vec<String> = line.lines().map(|l| farebox::report::inert(l).into_owned()).collect();
     let _ = writeln!(io::stderr().lock(), "{}", line.join("\n"));
 }
 
 /// A number of things: `1 error`, `2 errors`.
 fn plural(number: u64, noun: &str) -> String {
-    format!("{} {noun}{}", crate::money::grouped(number), if number == 1 { "" } else { "s" })
+    format!("{} {noun}{}", farebox::money::grouped(number), if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

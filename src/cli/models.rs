@@ -4,10 +4,10 @@ use serde_json::json;
 
 use super::plural;
 use super::shared::{OutputFlags, TableFlags, table_json, table_line};
-use crate::error::Error;
-use crate::meter::Meter;
-use crate::pricing::card::{ModelCard, ProviderHead, Rate, rate_of};
-use crate::report::{Cell, Column, Report, Tone};
+use crate::cli::error::Error;
+use farebox::meter::Meter;
+use farebox::pricing::card::{ModelCard, ProviderHead, Rate, rate_of};
+use farebox::report::{Cell, Column, Report, Tone};
 
 /// List the models that are known, with what is known of each
 #[derive(Debug, clap::Args)]
@@ -104,7 +104,7 @@ fn matches(head: &ProviderHead, card: &ModelCard, words: &[String], provider: Op
 }
 
 /// "live", "retires 2026-12-01", "retired 2025-07-21 → replacement".
-pub(crate) fn status(card: &ModelCard, at: crate::period::Instant) -> String {
+pub(crate) fn status(card: &ModelCard, at: farebox::period::Instant) -> String {
     let Some(day) = card.info.retired else {
         return card.info.last_listed.map_or_else(|| "live".into(), |day| format!("last listed {day}"));
     };

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anstream::AutoStream;
 use clap::ColorChoice;
 
-use crate::report::Screen;
+use farebox::report::Screen;
 
 /// The output of a command, buffered; standard output stays locked as long as it lives.
 ///

@@ -8,11 +8,11 @@ use super::plan_report::{Planned, report};
 use super::prices_home::sisters;
 use super::shared::{OutputFlags, PriceFlags};
 use super::workload::{Loaded, Shop, Shown, amount, replan};
-use crate::calculator::budget::judge;
-use crate::calculator::levers::levers;
-use crate::calculator::outcome::{Settled, drivers, outcome};
-use crate::calculator::workload::Amount;
-use crate::error::Error;
+use farebox::calculator::budget::judge;
+use farebox::calculator::levers::levers;
+use farebox::calculator::outcome::{Settled, drivers, outcome};
+use farebox::calculator::workload::Amount;
+use crate::cli::error::Error;
 
 /// Plan a workload over months: low, expected and high, when the budget ends, what drives it, the cheapest lever
 #[derive(Debug, clap::Args)]
@@ -93,6 +93,6 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
 }
 
 /// A quotient for people and programs, where there is anything to divide by.
-pub(crate) fn per(usd: crate::money::Usd, by: Decimal) -> Option<crate::money::Usd> {
-    usd.amount().checked_div(by).map(|n| crate::money::Usd::new(n.round_dp(18)))
+pub(crate) fn per(usd: farebox::money::Usd, by: Decimal) -> Option<farebox::money::Usd> {
+    usd.amount().checked_div(by).map(|n| farebox::money::Usd::new(n.round_dp(18)))
 }

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use super::compare_workload::{Bounds, Candidates, compare_all};
 use super::shared::Setup;
 use super::workload::Shop;
-use crate::calculator::budget::{affordable, longest_answer};
-use crate::calculator::outcome::{Settled, in_usd, outcome};
-use crate::calculator::projection::{Plan, PlanError, Point};
-use crate::calculator::shape::At;
-use crate::calculator::workload::Amount;
-use crate::error::Error;
-use crate::money::Usd;
+use farebox::calculator::budget::{affordable, longest_answer};
+use farebox::calculator::outcome::{Settled, in_usd, outcome};
+use farebox::calculator::projection::{Plan, PlanError, Point};
+use farebox::calculator::shape::At;
+use farebox::calculator::workload::Amount;
+use crate::cli::error::Error;
+use farebox::money::Usd;
 
 /// One answer: what was asked, and what fits.
 pub(crate) struct Fit {
@@ -55,7 +55,7 @@ fn calls(plan: &Plan, settled: &Settled, amount: &Amount, usd: Usd) -> Result<Fi
     };
     let planned: Decimal = plan.features.iter().flat_map(|f| f.calls(&plan.months, &Point::all(At::Expected))).sum();
     let fit = planned.saturating_mul(factor).trunc();
-    let people = crate::report::Cell::quantity(fit).people;
+    let people = farebox::report::Cell::quantity(fit).people;
     let answer = format!("{people} over the plan, {} × what is planned", factor.round_dp(2).normalize());
     let machine =
         json!({"kind": "calls", "factor": factor.normalize().to_string(), "calls": fit.normalize().to_string()});
@@ -77,7 +77,7 @@ fn models(plan: &Plan, shop: &mut Shop, setup: &Setup, amount: &Amount, usd: Usd
 
 fn answer(
     plan: &Plan,
-    feature: &crate::calculator::projection::FeaturePlan,
+    feature: &farebox::calculator::projection::FeaturePlan,
     amount: &Amount,
     usd: Usd,
 ) -> Result<Fit, Error> {
@@ -92,7 +92,7 @@ fn answer(
     };
     let longest = longest_answer(all, &cost)?;
     let answer = match longest {
-        Some(tokens) => format!("{} tokens", crate::report::Cell::quantity(tokens).people),
+        Some(tokens) => format!("{} tokens", farebox::report::Cell::quantity(tokens).people),
         None => "none: the prompt alone costs more".into(),
     };
     let machine = json!({"kind": "output", "feature": feature.feature.name, "tokens": longest});

@@ -9,17 +9,17 @@ use super::plan::per;
 use super::plan_fit::Fit;
 use super::shared::{Setup, table_json, table_line};
 use super::workload::Shown;
-use crate::calculator::budget::Verdict;
-use crate::calculator::levers::Lever;
-use crate::calculator::outcome::{Driver, Outcome, Settled};
-use crate::calculator::projection::{FeaturePlan, Frame, Plan, PlanError, Point, Role};
-use crate::calculator::shape::At;
-use crate::calculator::simulate::Spread;
-use crate::calculator::workload::Assumption;
-use crate::money::Usd;
-use crate::report::chart::{Chart, Kind, Value as Mark};
-use crate::report::{Cell, Column, Format, Readers, Report, Tone};
-use crate::tokenizer::TokenCount;
+use farebox::calculator::budget::Verdict;
+use farebox::calculator::levers::Lever;
+use farebox::calculator::outcome::{Driver, Outcome, Settled};
+use farebox::calculator::projection::{FeaturePlan, Frame, Plan, PlanError, Point, Role};
+use farebox::calculator::shape::At;
+use farebox::calculator::simulate::Spread;
+use farebox::calculator::workload::Assumption;
+use farebox::money::Usd;
+use farebox::report::chart::{Chart, Kind, Value as Mark};
+use farebox::report::{Cell, Column, Format, Readers, Report, Tone};
+use farebox::tokenizer::TokenCount;
 
 /// Everything that a plan has to say.
 pub(crate) struct Planned<'p> {
@@ -515,7 +515,7 @@ fn month_json(planned: &Planned, index: usize) -> Value {
     Value::Object(row)
 }
 
-fn feature_json(feature: &FeaturePlan, plan: &Plan, costs: &crate::calculator::outcome::FeatureOutcome) -> Value {
+fn feature_json(feature: &FeaturePlan, plan: &Plan, costs: &farebox::calculator::outcome::FeatureOutcome) -> Value {
     let units = units(feature, plan, costs.total.mean);
     let mut map = Map::new();
     map.insert("name".into(), json!(feature.feature.name));

@@ -10,15 +10,15 @@ use super::out::Out;
 use super::prices_time::{ChangesArgs, DiffArgs, HistoryArgs, StaleArgs, changes, diff, history, stale};
 use super::shared::{OutputFlags, Setup, TableFlags, matched_note, read_price_file, table_json, table_line};
 use super::{plural, say, shared};
-use crate::error::Error;
-use crate::meter::{Meter, Unit};
-use crate::pricing::Found;
-use crate::pricing::card::{ModelCard, Price, Rate, RateCard, Rates, Tier, rate_of};
-use crate::pricing::compile::PriceFile;
-use crate::pricing::lint;
-use crate::pricing::need::Need;
-use crate::pricing::problem::{Severity, render_all};
-use crate::report::{Cell, Column, Report, Tone};
+use crate::cli::error::Error;
+use farebox::meter::{Meter, Unit};
+use farebox::pricing::Found;
+use farebox::pricing::card::{ModelCard, Price, Rate, RateCard, Rates, Tier, rate_of};
+use farebox::pricing::compile::PriceFile;
+use farebox::pricing::lint;
+use farebox::pricing::need::Need;
+use farebox::pricing::problem::{Severity, render_all};
+use farebox::report::{Cell, Column, Report, Tone};
 
 /// Look up, check and explain prices
 #[derive(Debug, clap::Args)]
@@ -172,7 +172,7 @@ pub(crate) fn known_provider(setup: &Setup, name: &str) -> Result<String, Error>
     setup.table.provider(name).map(|head| head.id.clone()).ok_or_else(|| {
         let known = setup.table.providers().iter();
         let known = known.flat_map(|head| std::iter::once(&head.id).chain(&head.names)).map(String::as_str);
-        let near = crate::similar::did_you_mean(name, known);
+        let near = farebox::similar::did_you_mean(name, known);
         Error::Usage(format!("no provider is called {name:?}\n  help: {near}`farebox prices list` names them all"))
     })
 }
@@ -311,7 +311,7 @@ fn card_head(setup: &Setup, found: &Found) -> Vec<String> {
         head.push(format!("can: {}", info.capabilities.join(", ")));
     }
     if !card.aliases.is_empty() {
-        let alias = |a: &crate::pricing::card::Alias| match (a.period.from, a.period.to) {
+        let alias = |a: &farebox::pricing::card::Alias| match (a.period.from, a.period.to) {
             (None, None) => a.id.clone(),
             _ => format!("{} ({})", a.id, a.period),
         };
@@ -345,7 +345,7 @@ fn show_card(report: &mut Report, card: &RateCard) {
     push(report, String::new(), &card.rates);
     card.tiers.iter().for_each(|t| push(report, tier("", t), &t.rates));
     for variant in &card.variants {
-        let when = crate::context::conditions(&variant.when);
+        let when = farebox::context::conditions(&variant.when);
         push(report, when.clone(), &variant.rates);
         variant.tiers.iter().for_each(|t| push(report, tier(&when, t), &t.rates));
     }
@@ -427,7 +427,7 @@ fn lint_files(args: &LintArgs) -> Result<(), Error> {
         ("warnings".into(), json!(warnings)),
         ("table".into(), table_json(&setup)),
     ]);
-    if args.output.format == crate::report::Format::Table && !report.rows.is_empty() {
+    if args.output.format == farebox::report::Format::Table && !report.rows.is_empty() {
         let text_of = |path: &str| files.iter().find(|f| f.path == path).map(|f| f.text.as_str());
         let text = render_all(&findings.problems, text_of);
         Out::open(args.output.output.as_deref())?.write_with(|out| {

@@ -9,14 +9,15 @@ use super::plural;
 use super::prices::known_provider;
 use super::prices_import::{comparison_report, database_notes, unreadable};
 use super::shared::{OutputFlags, Setup, TableFlags, price_error, read_price_file, table_json, table_line};
-use crate::error::Error;
-use crate::pricing::card::{Price, Rate};
-use crate::pricing::compile::{Use, compile};
-use crate::pricing::diff;
-use crate::pricing::import::compare::{About, Row, Verdict, compare};
-use crate::pricing::import::{Format, read};
-use crate::pricing::problem::Severity;
-use crate::report::{Cell, Column, Report, Tone};
+use crate::cli::error::Error;
+use farebox::pricing::card::{Price, Rate};
+use farebox::pricing::compile::{Use, compile};
+use farebox::pricing::diff;
+use crate::cli::choice::choice;
+use farebox::pricing::import::compare::{About, Row, Verdict, compare};
+use farebox::pricing::import::{Format, read};
+use farebox::pricing::problem::Severity;
+use farebox::report::{Cell, Column, Report, Tone};
 
 /// Check that the table still agrees with a price file or a public price database; ends with 4 where it does not
 ///
@@ -36,7 +37,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "file")]
     online: bool,
     /// The database to ask
-    #[arg(long, value_enum, value_name = "DATABASE", default_value_t = Format::GenaiPrices, requires = "online")]
+    #[arg(long, value_parser = choice(Format::ALL, Format::name, Format::about), value_name = "DATABASE", default_value_t = Format::GenaiPrices, requires = "online")]
     source: Format,
     /// Ask this address in the place of the database's own, such as a mirror
     #[arg(long, value_name = "URL", requires = "online")]
@@ -55,7 +56,7 @@ pub(crate) struct Args {
 
 fn tolerance(text: &str) -> Result<Decimal, String> {
     let digits = text.trim().trim_end_matches('%');
-    let number = crate::money::parse_decimal(digits).map_err(|_| format!("{text:?} is no percentage: write 1%"))?;
+    let number = farebox::money::parse_decimal(digits).map_err(|_| format!("{text:?} is no percentage: write 1%"))?;
     if number.is_sign_negative() { Err(format!("{text:?} is negative")) } else { Ok(number / Decimal::ONE_HUNDRED) }
 }
 
@@ -80,7 +81,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Error> {
 /// The text of the database: from the file, or over the network.
 fn text_of(args: &Args) -> Result<(String, String), Error> {
     if let Some(path) = &args.file {
-        let bytes = crate::input::text::read_bytes(path)?;
+        let bytes = farebox::input::text::read_bytes(path)?;
         return Ok((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()));
     }
     online(args)
@@ -88,7 +89,7 @@ fn text_of(args: &Args) -> Result<(String, String), Error> {
 
 #[cfg(feature = "update")]
 fn online(args: &Args) -> Result<(String, String), Error> {
-    use crate::pricing::update::fetch::{Limits, fetch};
+    use farebox::pricing::update::fetch::{Limits, fetch};
     let url = args.from.as_deref().unwrap_or_else(|| args.source.file());
     if !args.output.quiet {
         super::say(&format!("asking {url}"));

@@ -1,9 +1,9 @@
 //! Models that a plan may be moved to: what is live in the table, and meets what the plan needs.
 
 use super::shared::Setup;
-use crate::period::Instant;
-use crate::pricing::Found;
-use crate::pricing::card::{Kind, ModelCard, ProviderHead};
+use farebox::period::Instant;
+use farebox::pricing::Found;
+use farebox::pricing::card::{Kind, ModelCard, ProviderHead};
 
 /// Whether a model answers, has a price, and is still listed by public sources.
 pub(crate) fn is_live(card: &ModelCard, setup: &Setup) -> bool {

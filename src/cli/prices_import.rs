@@ -10,12 +10,13 @@ use super::out::Out;
 use super::plural;
 use super::prices::known_provider;
 use super::shared::{OutputFlags, Setup, TableFlags, table_json, table_line};
-use crate::error::Error;
-use crate::meter::{Meter, Unit};
-use crate::pricing::card::Price;
-use crate::pricing::import::compare::{About, Comparison, Row, Verdict, compare};
-use crate::pricing::import::{Condition, Database, Fact, Format, Unread, by_kind, read, write};
-use crate::report::{self, Cell, Column, Report, Tone};
+use crate::cli::error::Error;
+use farebox::meter::{Meter, Unit};
+use farebox::pricing::card::Price;
+use crate::cli::choice::choice;
+use farebox::pricing::import::compare::{About, Comparison, Row, Verdict, compare};
+use farebox::pricing::import::{Condition, Database, Fact, Format, Unread, by_kind, read, write};
+use farebox::report::{self, Cell, Column, Report, Tone};
 
 /// Read a public price database: print it as a price file, or compare it with the table
 ///
@@ -31,7 +32,7 @@ pub(crate) struct Args {
     /// The database's file; - for standard input
     file: PathBuf,
     /// Whose format it is; the content decides when left out
-    #[arg(long, value_enum, value_name = "DATABASE")]
+    #[arg(long, value_parser = choice(Format::ALL, Format::name, Format::about), value_name = "DATABASE")]
     from: Option<Format>,
     /// Only this provider, by its id in the table or in the file; repeatable
     #[arg(long, short = 'p', value_name = "PROVIDER")]
@@ -40,7 +41,7 @@ pub(crate) struct Args {
     #[arg(long)]
     compare: bool,
     /// With --compare: the rows to show; all but the same when left out; repeatable
-    #[arg(long, value_enum, requires = "compare", value_name = "VERDICT")]
+    #[arg(long, value_parser = choice(Verdict::ALL, Verdict::key, Verdict::about), requires = "compare", value_name = "VERDICT")]
     show: Vec<Verdict>,
     /// List what the file says and a price file cannot hold
     #[arg(long, conflicts_with = "compare")]
@@ -97,7 +98,7 @@ fn read_text(path: &Path) -> Result<String, Error> {
         std::io::stdin().lock().read_to_end(&mut bytes)?;
         bytes
     } else {
-        crate::input::text::read_bytes(path)?
+        farebox::input::text::read_bytes(path)?
     };
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
@@ -106,7 +107,7 @@ fn read_text(path: &Path) -> Result<String, Error> {
 }
 
 /// The error of a file that is no database.
-pub(super) fn unreadable(name: &str, error: &crate::pricing::import::ImportError) -> Error {
+pub(super) fn unreadable(name: &str, error: &farebox::pricing::import::ImportError) -> Error {
     Error::Prices(format!("{name}: {error}"))
 }
 

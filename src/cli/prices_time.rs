@@ -9,14 +9,14 @@ use serde_json::json;
 use super::prices::known_provider;
 use super::shared::{OutputFlags, Setup, TableFlags, matched_note, table_json, table_line};
 use super::span::SpanFlags;
-use crate::calculator::estimate::{Span, Work, estimate};
-use crate::error::Error;
-use crate::meter::Meter;
-use crate::money::Usd;
-use crate::period::Instant;
-use crate::pricing::card::{ModelCard, Price, ProviderHead, Rate, RateCard, Rates, rate_of};
-use crate::pricing::{PriceTable, diff};
-use crate::report::{Cell, Column, Report, Tone};
+use farebox::calculator::estimate::{Span, Work, estimate};
+use crate::cli::error::Error;
+use farebox::meter::Meter;
+use farebox::money::Usd;
+use farebox::period::Instant;
+use farebox::pricing::card::{ModelCard, Price, ProviderHead, Rate, RateCard, Rates, rate_of};
+use farebox::pricing::{PriceTable, diff};
+use farebox::report::{Cell, Column, Report, Tone};
 
 /// Show every price a model has had, and will have, as a timeline
 #[derive(Debug, clap::Args)]
@@ -412,7 +412,7 @@ fn findings(
     let mut findings = Vec::new();
     if let Some(rates) = card.rates_at(setup.at) {
         let (checked, age) = (rates.source.checked, days(rates.source.checked, setup.at));
-        if age > u64::from(args.max_age) && rates.source.basis != crate::pricing::card::SourceBasis::Own {
+        if age > u64::from(args.max_age) && rates.source.basis != farebox::pricing::card::SourceBasis::Own {
             findings.push(("unchecked", checked, age, format!("look at {}", rates.source.url)));
         }
     }

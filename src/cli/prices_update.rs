@@ -10,11 +10,12 @@ use super::plural;
 use super::prices_import::{comparison_report, database_notes, unreadable};
 use super::say;
 use super::shared::{OutputFlags, TableFlags};
-use crate::error::Error;
-use crate::pricing::import::compare::{Row, Verdict};
-use crate::pricing::import::{Format, read};
-use crate::pricing::update::fetch::{FetchError, Limits, fetch};
-use crate::pricing::update::{Plan, plan};
+use crate::cli::error::Error;
+use crate::cli::choice::choice;
+use farebox::pricing::import::compare::{Row, Verdict};
+use farebox::pricing::import::{Format, read};
+use farebox::pricing::update::fetch::{FetchError, Limits, fetch};
+use farebox::pricing::update::{Plan, plan};
 
 /// The file that an update writes.
 const FILE: &str = "prices-update.yaml";
@@ -36,7 +37,7 @@ The file is prices-update.yaml in FAREBOX_DATA_DIR, else in the data folder of t
 ~/.local/share/farebox, ~/Library/Application Support/farebox, %APPDATA%\\farebox.")]
 pub(crate) struct Args {
     /// The database to ask
-    #[arg(long, value_enum, value_name = "DATABASE", default_value_t = Format::GenaiPrices)]
+    #[arg(long, value_parser = choice(Format::ALL, Format::name, Format::about), value_name = "DATABASE", default_value_t = Format::GenaiPrices)]
     source: Format,
     /// Ask this address in place of the database's own; the content says whose format it is
     #[arg(long, value_name = "URL", conflicts_with = "source")]

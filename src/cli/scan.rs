@@ -8,11 +8,11 @@ use super::out::Out;
 use super::plural;
 use super::say;
 use super::shared::{Setup, TableFlags};
-use crate::error::Error;
-use crate::input::text::read_bytes;
-use crate::period::Instant;
-use crate::pricing::{Matched, PriceTable};
-use crate::report::inert;
+use crate::cli::error::Error;
+use farebox::input::text::read_bytes;
+use farebox::period::Instant;
+use farebox::pricing::{Matched, PriceTable};
+use farebox::report::inert;
 
 /// Draft a workload file from the model names and prompt files of a code base; every guess is marked as one
 #[derive(Debug, clap::Args)]

@@ -3,22 +3,22 @@
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use clap::builder::TypedValueParser;
-use clap::{Args, ColorChoice, ValueEnum};
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Args, ColorChoice};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
 use super::clock::{self, Now};
 use super::out::Out;
 use super::say;
-use crate::error::Error;
-use crate::money::{Usd, digits_for_people};
-use crate::period::Instant;
-use crate::pricing::card::ExchangeRate;
-use crate::pricing::compile::PriceFile;
-use crate::pricing::problem::{Problem, render_all};
-use crate::pricing::{Found, Matched, PriceTable, TableId};
-use crate::report::{self, Cell, Format, Report};
+use crate::cli::error::Error;
+use farebox::money::{Usd, digits_for_people};
+use farebox::period::Instant;
+use farebox::pricing::card::ExchangeRate;
+use farebox::pricing::compile::PriceFile;
+use farebox::pricing::problem::{Problem, render_all};
+use farebox::pricing::{Found, Matched, PriceTable, TableId};
+use farebox::report::{self, Cell, Format, Report};
 
 /// Flags of every command that prints a report, as they were typed.
 #[derive(Debug, Clone, Args)]
@@ -62,9 +62,9 @@ impl TypedValueParser for ReportFormats {
         Ok(name.parse().unwrap_or_default())
     }
 
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = clap::builder::PossibleValue> + '_>> {
-        let all = Format::value_variants().iter().filter(|format| **format != Format::Focus);
-        Some(Box::new(all.filter_map(clap::ValueEnum::to_possible_value)))
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let all = Format::ALL.iter().filter(|format| **format != Format::Focus);
+        Some(Box::new(all.map(|format| PossibleValue::new(format.name()).help(format.about()))))
     }
 }
 
@@ -244,7 +244,7 @@ pub(crate) fn price_error(problems: &[Problem], files: &[PriceFile]) -> Error {
 
 pub(crate) fn read_price_file(path: &Path) -> Result<PriceFile, Error> {
     let shown = path.display().to_string();
-    let bytes = crate::input::text::read_bytes(path)?;
+    let bytes = farebox::input::text::read_bytes(path)?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         Error::Prices(format!("{shown} is not UTF-8 text: byte {at} is broken\n  help: save the file as UTF-8"))
@@ -345,10 +345,10 @@ impl OutputFlags {
     }
 }
 
-/// Dollars in another currency, rounded once to [`CONVERTED_SCALE`](crate::money::CONVERTED_SCALE) digits behind the point;
+/// Dollars in another currency, rounded once to [`CONVERTED_SCALE`](farebox::money::CONVERTED_SCALE) digits behind the point;
 /// `None` where even so the amount has more digits than a decimal holds.
 pub(crate) fn converted(usd: Usd, rate: &ExchangeRate) -> Option<Decimal> {
-    crate::money::converted(usd, rate.per_usd.0)
+    farebox::money::converted(usd, rate.per_usd.0)
 }
 
 /// Dollars that people see as an amount in another currency: `0.06622 EUR`.

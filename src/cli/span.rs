@@ -4,8 +4,8 @@ use clap::Args;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::error::Error;
-use crate::period::{Instant, Period};
+use crate::cli::error::Error;
+use farebox::period::{Instant, Period};
 
 /// Flags that leave out what happened at another time.
 #[derive(Debug, Clone, Default, Args)]

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use super::data::tokenizers as store;
 use super::say;
 use super::shared::OutputFlags;
-use crate::error::Error;
-use crate::report::{Cell, Column, Report, Tone};
-use crate::tokenizer::reference::Reference;
-use crate::tokenizer::store::{Entry, StoreError};
-use crate::tokenizer::{Basis, Known, TOKENIZERS, TokenizerError, load};
+use crate::cli::error::Error;
+use farebox::report::{Cell, Column, Report, Tone};
+use farebox::tokenizer::reference::Reference;
+use farebox::tokenizer::store::{Entry, StoreError};
+use farebox::tokenizer::{Basis, Known, TOKENIZERS, TokenizerError, load};
 
 /// List the tokenizers that are known and how each is counted, or add a vocabulary
 ///
@@ -151,7 +151,7 @@ fn source_hash(name: &str) -> Option<String> {
         "o200k_harmony" => "o200k_base",
         name => name,
     };
-    let lines = include_str!("../../data/vocab/sources.csv").lines();
+    let lines = farebox_data::SOURCES.lines();
     let mut fields = lines.map(|line| line.split(',')).find(|fields| fields.clone().next() == Some(name))?;
     fields.nth(1).map(str::to_owned)
 }

@@ -3,9 +3,9 @@
 use std::cell::Cell;
 
 use super::{plural, say};
-use crate::error::Error;
-use crate::tokenizer::Tokenizer;
-use crate::tokenizer::reference::{Reference, ReferenceError};
+use crate::cli::error::Error;
+use farebox::tokenizer::Tokenizer;
+use farebox::tokenizer::reference::{Reference, ReferenceError};
 
 /// A reference, and what came of it.
 pub(crate) struct Second {
@@ -88,7 +88,7 @@ fn first_difference(
     // Up to `same` the counts agree and up to `other` they do not; the two close in on one character.
     let (mut same, mut other) = (0, text.len());
     while let Some((at, _)) = text[same..other].char_indices().nth(1) {
-        let middle = crate::tokenizer::cut::floor_char_boundary(text, same + (other - same) / 2).max(same + at);
+        let middle = farebox::tokenizer::cut::floor_char_boundary(text, same + (other - same) / 2).max(same + at);
         if ours(&text[..middle]) == theirs(&text[..middle])? {
             same = middle;
         } else {

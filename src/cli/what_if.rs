@@ -19,19 +19,19 @@ use super::usage::stream::{self, Plan, Settled, Take};
 use super::usage::view::zone_of;
 use super::usage::{Screen, column};
 use super::work::Choice;
-use crate::calculator::switch::{Caching, Switch};
-use crate::error::Error;
-use crate::input::calls::Reading;
-use crate::input::calls::open::open;
-use crate::input::dialect::{Dialect, Entry, Item, State};
-use crate::input::text::{InputError, Source};
-use crate::money::Usd;
-use crate::period::{Instant, Period};
-use crate::pricing::Found;
-use crate::pricing::lookup::Lookup;
-use crate::report::{Cell, Column, Report, Tone};
-use crate::tokenizer::ratio::{Ratio, USUAL, samples};
-use crate::tokenizer::{StreamCounter, TokenCount};
+use farebox::calculator::switch::{Caching, Switch};
+use crate::cli::error::Error;
+use farebox::input::calls::Reading;
+use farebox::input::calls::open::open;
+use farebox::input::dialect::{Dialect, Entry, Item, State};
+use farebox::input::text::{InputError, Source};
+use farebox::money::Usd;
+use farebox::period::{Instant, Period};
+use farebox::pricing::Found;
+use farebox::pricing::lookup::Lookup;
+use farebox::report::{Cell, Column, Report, Tone};
+use farebox::tokenizer::ratio::{Ratio, USUAL, samples};
+use farebox::tokenizer::{StreamCounter, TokenCount};
 
 /// Say what past usage would have cost on another model, tier or date, or with another use of the cache
 #[derive(Debug, clap::Args)]

@@ -9,14 +9,14 @@ use super::chat::{Input, ReadAs};
 use super::data::{is_added, load};
 use super::say;
 use super::shared::Setup;
-use crate::calculator::attached::Attached;
-use crate::calculator::estimate::Span;
-use crate::error::Error;
-use crate::input::text::{ReadReport, Source, read_blocks_of};
-use crate::period::Instant;
-use crate::pricing::Found;
-use crate::tokenizer::media::{Rate, Weight};
-use crate::tokenizer::{Basis, StreamCounter, TokenCount, is_known};
+use farebox::calculator::attached::Attached;
+use farebox::calculator::estimate::Span;
+use crate::cli::error::Error;
+use farebox::input::text::{ReadReport, Source, read_blocks_of};
+use farebox::period::Instant;
+use farebox::pricing::Found;
+use farebox::tokenizer::media::{Rate, Weight};
+use farebox::tokenizer::{Basis, StreamCounter, TokenCount, is_known};
 
 /// Where text comes from.
 #[derive(Debug, Clone, Args)]
@@ -97,7 +97,7 @@ impl Choice {
     pub fn at(found: &Found, at: Instant) -> Choice {
         match found.model.tokenizer_at(at) {
             Some(t) if is_known(&t.name) || is_added(&t.name) => Choice { name: t.name.clone(), assumed: t.assumed },
-            _ => Choice { name: crate::tokenizer::UNKNOWN.to_owned(), assumed: false },
+            _ => Choice { name: farebox::tokenizer::UNKNOWN.to_owned(), assumed: false },
         }
     }
 

@@ -10,24 +10,24 @@ use serde_json::{Value, json};
 use super::say;
 use super::shared::{Setup, in_currency};
 use super::work::{Choice, attached};
-use crate::calculator::attached::billed_by;
-use crate::calculator::outcome::NoExchange;
-use crate::calculator::projection::{Market, Plan, PlanError, plan};
-use crate::calculator::workload::{Amount, Workload};
-use crate::conversation::{Image, Media, Tool};
-use crate::error::Error;
-use crate::input::chat::requests;
-use crate::input::text::read_bytes;
-use crate::input::workload::{DEFAULT_FILE, load};
-use crate::money::{Exact, Usd, exact_product};
-use crate::period::Instant;
-use crate::pricing::card::ExchangeRate;
-use crate::pricing::problem::{Place, Problem, Severity, render_all};
-use crate::pricing::{Found, UnknownModel};
-use crate::report::Cell;
-use crate::tokenizer::chat::{Framing, Wrapping};
-use crate::tokenizer::media::MediaRules;
-use crate::tokenizer::{StreamCounter, TokenCount, Tokenizer};
+use farebox::calculator::attached::billed_by;
+use farebox::calculator::outcome::NoExchange;
+use farebox::calculator::projection::{Market, Plan, PlanError, plan};
+use farebox::calculator::workload::{Amount, Workload};
+use farebox::conversation::{Image, Media, Tool};
+use crate::cli::error::Error;
+use farebox::input::chat::requests;
+use farebox::input::text::read_bytes;
+use farebox::input::workload::{DEFAULT_FILE, load};
+use farebox::money::{Exact, Usd, exact_product};
+use farebox::period::Instant;
+use farebox::pricing::card::ExchangeRate;
+use farebox::pricing::problem::{Place, Problem, Severity, render_all};
+use farebox::pricing::{Found, UnknownModel};
+use farebox::report::Cell;
+use farebox::tokenizer::chat::{Framing, Wrapping};
+use farebox::tokenizer::media::MediaRules;
+use farebox::tokenizer::{StreamCounter, TokenCount, Tokenizer};
 
 /// A workload with the file it came from.
 pub(crate) struct Loaded {
@@ -238,12 +238,12 @@ impl Shown {
     /// The currency that the flag names, or else the workload, at the rate of the plan's first day.
     pub fn of(flag: Option<&str>, workload: &Workload, shop: &Shop) -> Result<Shown, Error> {
         let currency = flag.map_or_else(|| workload.currency.clone(), str::to_uppercase);
-        let at = crate::calculator::workload::instant_of(workload.start, 0);
+        let at = farebox::calculator::workload::instant_of(workload.start, 0);
         if currency == "USD" {
             return Ok(Shown { currency, per_usd: Decimal::ONE, at });
         }
         let amount = Amount { amount: Exact(Decimal::ONE), currency: currency.clone() };
-        crate::calculator::outcome::in_usd(&amount, "the plan", workload.start, shop)?;
+        farebox::calculator::outcome::in_usd(&amount, "the plan", workload.start, shop)?;
         let per_usd = shop.per_usd(&currency, at).unwrap_or(Decimal::ONE);
         Ok(Shown { currency, per_usd, at })
     }
@@ -275,7 +275,7 @@ impl Shown {
 
 /// An amount on the command line, such as 60EUR.
 pub(crate) fn amount(text: &str) -> Result<Amount, String> {
-    let quantity = text.parse::<crate::input::workload::quantity::Quantity>()?;
+    let quantity = text.parse::<farebox::input::workload::quantity::Quantity>()?;
     let currency = if quantity.unit.is_empty() { "USD".to_owned() } else { quantity.unit.to_uppercase() };
     if quantity.range.is_range() || currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {
         return Err(format!("{text:?} is no amount: write 60EUR, or 60 for dollars"));

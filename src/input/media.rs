@@ -16,9 +16,8 @@ use lofty::file::AudioFile;
 #[cfg(feature = "media")]
 use lofty::probe::Probe;
 
-use super::text::read_named;
+use super::text::{InputError, read_named};
 use crate::conversation::{Clip, Document, Image, Media};
-use crate::error::Error;
 
 /// Base64 as people have it: either alphabet, padded or not.
 const STANDARD: GeneralPurpose = lenient(&base64::alphabet::STANDARD);
@@ -165,12 +164,13 @@ fn audio_millis(_: &[u8]) -> Result<u64, String> {
 /// * `--audio 30s`, `--audio talk.mp3`, `--video 1m30s`, `--pdf 12` (pages), `--pdf paper.pdf`
 ///
 /// # Errors
-/// [`Error::Usage`] where it is neither, or a size, length or number of pages that nothing has; [`Error::Input`] where a
-/// file cannot be read.
-pub fn named(kind: Kind, text: &str) -> Result<Media, Error> {
+/// [`AttachmentError::Wrong`] where it is neither, or a size, length or number of pages that nothing has;
+/// [`AttachmentError::File`] where a file cannot be read.
+pub fn named(kind: Kind, text: &str) -> Result<Media, AttachmentError> {
     if text.trim().is_empty() {
         let (flag, help) = (kind.flag(), kind.help());
-        return Err(Error::Usage(format!("{flag} names nothing: {text:?}\n  help: {help}; a variable may be unset")));
+        let help = format!("{help}; a variable may be unset");
+        return Err(AttachmentError::wrong(format!("{flag} names nothing: {text:?}"), help));
     }
     if kind == Kind::Image {
         return image(text);
@@ -181,9 +181,32 @@ pub fn named(kind: Kind, text: &str) -> Result<Media, Error> {
         _ => length(kind, text).map(|millis| Media::Video(Clip { millis })),
     }
     .or_else(|named| match named {
-        Named::Wrong(what) => Err(Error::Usage(format!("{} {text}: {what}\n  help: {}", kind.flag(), kind.help()))),
+        Named::Wrong(what) => Err(AttachmentError::wrong(format!("{} {text}: {what}", kind.flag()), kind.help())),
         Named::File => file(kind, text),
     })
+}
+
+/// Why an attachment cannot be taken as it was named.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AttachmentError {
+    /// It is neither a file of that kind nor a size, a length or a number of pages.
+    #[error("{message}")]
+    Wrong {
+        /// What is wrong with it.
+        message: String,
+        /// What to name instead.
+        help: String,
+    },
+    /// Its file cannot be read.
+    #[error(transparent)]
+    File(#[from] InputError),
+}
+
+impl AttachmentError {
+    fn wrong(message: impl Into<String>, help: impl Into<String>) -> Self {
+        AttachmentError::Wrong { message: message.into(), help: help.into() }
+    }
 }
 
 /// Why a text is not a length or a number of pages.
@@ -216,7 +239,7 @@ impl Kind {
     }
 }
 
-fn image(text: &str) -> Result<Media, Error> {
+fn image(text: &str) -> Result<Media, AttachmentError> {
     let (name, detail) = match text.rsplit_once(':') {
         // Not the colon of C:\photo.png, nor of an address.
         Some((name, detail)) if !detail.is_empty() && detail.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') => {
@@ -228,7 +251,7 @@ fn image(text: &str) -> Result<Media, Error> {
         return Ok(Media::Image(Image { size: Some(size?), detail }));
     }
     if name.trim().is_empty() {
-        return Err(Error::Usage(format!("--image {text} names no image\n  help: {}", Kind::Image.help())));
+        return Err(AttachmentError::wrong(format!("--image {text} names no image"), Kind::Image.help()));
     }
     match file(Kind::Image, name)? {
         Media::Image(image) => Ok(Media::Image(Image { detail, ..image })),
@@ -237,7 +260,7 @@ fn image(text: &str) -> Result<Media, Error> {
 }
 
 /// `1024x768`; `None` where the text is not a size but the name of a file.
-fn size(text: &str) -> Option<Result<(u64, u64), Error>> {
+fn size(text: &str) -> Option<Result<(u64, u64), AttachmentError>> {
     let (width, height) = text.split_once(['x', 'X', '×'])?;
     let number = |side: &str| side.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | '+' | '.' | '_' | ' '));
     let digits = |side: &str| side.contains(|c: char| c.is_ascii_digit());
@@ -245,9 +268,8 @@ fn size(text: &str) -> Option<Result<(u64, u64), Error>> {
         return None;
     }
     let bad = || {
-        Error::Usage(format!(
-            "{text} is not the size of an image\n  help: write width and height in pixels, such as 1024x768"
-        ))
+        let help = "write width and height in pixels, such as 1024x768";
+        AttachmentError::wrong(format!("{text} is not the size of an image"), help)
     };
     let side = |side: &str| side.parse::<u64>().ok().filter(|side| (1..=u64::from(u32::MAX)).contains(side));
     Some(side(width).zip(side(height)).ok_or_else(bad))
@@ -325,13 +347,13 @@ fn duration(text: &str) -> Option<u64> {
 /// The largest attachment that is read: 4 GiB, an hour of video in high quality.
 const LARGEST: u64 = 4 << 30;
 
-fn file(kind: Kind, name: &str) -> Result<Media, Error> {
+fn file(kind: Kind, name: &str) -> Result<Media, AttachmentError> {
     let bytes = read_named(Path::new(name), LARGEST)?;
     let help = kind.help();
-    let media = read(kind, &bytes).map_err(|what| Error::Usage(format!("{name}: {what}\n  help: {help}")))?;
+    let media = read(kind, &bytes).map_err(|what| AttachmentError::wrong(format!("{name}: {what}"), help))?;
     match media {
         Media::Video(Clip { millis: None }) => {
-            Err(Error::Usage(format!("{name}: its length cannot be read\n  help: {help}")))
+            Err(AttachmentError::wrong(format!("{name}: its length cannot be read"), help))
         }
         media => Ok(media),
     }
@@ -355,7 +377,12 @@ mod tests {
 
     #[test]
     fn what_nothing_has_is_not_an_attachment() {
-        let wrong = |kind: Kind, text: &str| named(kind, text).map_err(|error| error.to_string());
+        let wrong = |kind: Kind, text: &str| {
+            named(kind, text).map_err(|error| match error {
+                AttachmentError::Wrong { message, help } => format!("{message}; help: {help}"),
+                other => other.to_string(),
+            })
+        };
         for kind in [Kind::Image, Kind::Audio, Kind::Video, Kind::Document] {
             for text in ["", " ", "\t"] {
                 let error = wrong(kind, text).unwrap_err();

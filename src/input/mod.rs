@@ -9,5 +9,6 @@ pub mod lines;
 pub mod media;
 pub mod record;
 pub mod text;
+#[cfg(feature = "folders")]
 pub mod walk;
 pub mod workload;

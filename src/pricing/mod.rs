@@ -6,17 +6,12 @@
 //! The bundled table is packed by the build and read in place ([`packed`]); overlays are read from files at run time
 //! by the same code ([`yaml`], then [`mod@compile`]).
 
-pub mod card;
-pub mod compile;
 pub mod diff;
 pub mod import;
 pub mod lint;
 pub mod lookup;
 pub mod need;
-pub mod packed;
-pub mod problem;
 pub mod update;
-pub mod yaml;
 
 mod find;
 mod suggest;
@@ -34,6 +29,8 @@ use self::packed::{Packed, hex};
 use self::problem::{Place, Problem, Severity};
 use self::suggest::Names;
 use crate::period::Instant;
+
+pub use farebox_prices::{card, compile, packed, problem, yaml};
 
 pub use self::find::{Found, Matched, UnknownModel, Whose};
 

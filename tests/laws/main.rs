@@ -6,8 +6,7 @@
 //! Each price file that a test tries is asked about several requests; `FAREBOX_LAW_TIMES` multiplies how many files there are.
 
 mod file;
-#[path = "../../src/laws.rs"]
-mod laws;
+use farebox_testing::laws;
 mod oracle;
 
 use std::cell::RefCell;

@@ -9,11 +9,11 @@ use rustc_hash::FxHashMap;
 use serde_json::{Map, Value, json};
 
 use super::priced::{Outcome, Priced};
-use crate::calculator::LineItem;
-use crate::meter::{Meter, Unit};
-use crate::money::Usd;
-use crate::period::Instant;
-use crate::report::{Cell, Column, Report};
+use farebox::calculator::LineItem;
+use farebox::meter::{Meter, Unit};
+use farebox::money::Usd;
+use farebox::period::Instant;
+use farebox::report::{Cell, Column, Report};
 
 /// What tells one row from another.
 #[derive(Clone, PartialEq, Eq, Hash)]

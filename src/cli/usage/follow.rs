@@ -17,14 +17,14 @@ use super::{Args, Progress, WARNINGS};
 use crate::cli::clock;
 use crate::cli::out::Out;
 use crate::cli::say;
-use crate::error::Error;
-use crate::input::calls::sequence::{Sequence, returns};
-use crate::input::calls::tail::{Grown, Tail};
-use crate::input::calls::{Reading, each};
-use crate::input::dialect::Item;
-use crate::input::text::{InputError, Source};
-use crate::input::walk::Seen;
-use crate::report::{Format, inert};
+use crate::cli::error::Error;
+use farebox::input::calls::sequence::{Sequence, returns};
+use farebox::input::calls::tail::{Grown, Tail};
+use farebox::input::calls::{Reading, each};
+use farebox::input::dialect::Item;
+use farebox::input::text::{InputError, Source};
+use farebox::input::walk::Seen;
+use farebox::report::{Format, inert};
 
 /// How often files are looked at.
 const EVERY: Duration = Duration::from_millis(500);

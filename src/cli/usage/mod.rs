@@ -15,11 +15,12 @@ use self::view::{By, View};
 use super::out::Out;
 use super::shared::{self, OutputFlags, PriceFlags};
 use super::span::SpanFlags;
-use crate::error::Error;
-use crate::input::calls::Reading;
-use crate::input::dialect::Dialect;
-use crate::input::text::{InputError, Source};
-use crate::report::Format;
+use crate::cli::error::Error;
+use farebox::input::calls::Reading;
+use farebox::input::dialect::Dialect;
+use farebox::input::text::{InputError, Source};
+use crate::cli::choice::choice;
+use farebox::report::Format;
 
 mod focus;
 mod follow;
@@ -32,7 +33,7 @@ pub(super) mod view;
 
 /// Say what recorded usage cost, each record at the prices of its own time
 #[derive(Debug, clap::Args)]
-#[command(mut_arg("format", |arg| arg.value_parser(clap::builder::EnumValueParser::<Format>::new())))]
+#[command(mut_arg("format", |arg| arg.value_parser(choice(Format::ALL, Format::name, Format::about))))]
 #[command(after_help = "Examples:
   farebox usage
   farebox usage usage.jsonl

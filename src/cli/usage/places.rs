@@ -8,12 +8,12 @@ use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use crate::cli::say;
-use crate::error::Error;
-use crate::input::calls::open::{Part, open};
-use crate::input::dialect::Dialect;
-use crate::input::dialect::table::looks_like_table;
-use crate::input::text::{InputError, Source};
-use crate::input::walk::{Seen, every_file};
+use crate::cli::error::Error;
+use farebox::input::calls::open::{Part, open};
+use farebox::input::dialect::Dialect;
+use farebox::input::dialect::table::looks_like_table;
+use farebox::input::text::{InputError, Source};
+use farebox::input::walk::{Seen, every_file};
 
 /// What files of usage are usually called. These are read whatever they begin with; others, if they begin like usage.
 const ENDINGS: &[&str] = &["json", "jsonl", "ndjson", "csv", "tsv", "sse"];

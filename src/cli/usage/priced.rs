@@ -3,17 +3,17 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::calculator::{Cost, Refusal, price, price_sized};
+use farebox::calculator::{Cost, Refusal, price, price_sized};
 use crate::cli::shared::{Setup, converted};
-use crate::context::Context;
-use crate::input::dialect::{Bucket, Dialect, Entry, Naming, State};
-use crate::input::record::RecordError;
-use crate::meter::Meter;
-use crate::money::Usd;
-use crate::period::Instant;
-use crate::pricing::lookup::Lookup;
-use crate::pricing::{Found, Whose};
-use crate::usage::Usage;
+use farebox::context::Context;
+use farebox::input::dialect::{Bucket, Dialect, Entry, Naming, State};
+use farebox::input::record::RecordError;
+use farebox::meter::Meter;
+use farebox::money::Usd;
+use farebox::period::Instant;
+use farebox::pricing::lookup::Lookup;
+use farebox::pricing::{Found, Whose};
+use farebox::usage::Usage;
 
 /// Why a record has no price: the status for programs, the reason for people, and similar ids where the model is not known.
 pub(in crate::cli) struct Refused {
@@ -324,7 +324,7 @@ fn times(at: Instant, until: Option<Instant>) -> impl Iterator<Item = Instant> {
 mod tests {
     use super::*;
     use crate::cli::shared::TableFlags;
-    use crate::context::Dimension;
+    use farebox::context::Dimension;
     use rust_decimal::{Decimal, dec};
 
     /// A model of the test's own, in dollars per million tokens, which cost seven times as much from 2025 on.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::priced::{Outcome, Priced, Verdict};
 use crate::cli::shared::{Setup, table_json};
-use crate::input::dialect::Entry;
+use farebox::input::dialect::Entry;
 
 pub(super) fn machine(source: &str, line: u64, outcome: &Outcome, setup: &Setup) -> Map<String, Value> {
     let mut row = Map::new();

@@ -13,17 +13,17 @@ use super::priced::{Outcome, Pricing, Verdict};
 use super::rows::machine;
 use super::totals::Totals;
 use super::view::View;
-use crate::error::Error;
-use crate::input::calls::chunks::{Chunk, Chunks};
-use crate::input::calls::open::open;
-use crate::input::calls::sequence::Sequence;
-use crate::input::calls::{Reading, is_table, read_chunk};
-use crate::input::dialect::table::read_table;
-use crate::input::dialect::{Entry, Event, Item};
-use crate::input::record::RecordError;
-use crate::input::text::{InputError, Source};
-use crate::pricing::lookup::Lookup;
-use crate::report::write_json_line;
+use crate::cli::error::Error;
+use farebox::input::calls::chunks::{Chunk, Chunks};
+use farebox::input::calls::open::open;
+use farebox::input::calls::sequence::Sequence;
+use farebox::input::calls::{Reading, is_table, read_chunk};
+use farebox::input::dialect::table::read_table;
+use farebox::input::dialect::{Entry, Event, Item};
+use farebox::input::record::RecordError;
+use farebox::input::text::{InputError, Source};
+use farebox::pricing::lookup::Lookup;
+use farebox::report::write_json_line;
 
 /// How sources are read: not what is made of them.
 #[derive(Clone, Copy)]

@@ -12,10 +12,10 @@ use super::priced::{Assumed, Outcome, Pricing, Verdict, near};
 use super::view::{Key, Keys, View};
 use crate::cli::plural;
 use crate::cli::shared::{Setup, converted, in_currency, table_json, table_line};
-use crate::input::dialect::Entry;
-use crate::meter::Meter;
-use crate::money::Usd;
-use crate::report::{Cell, Column, Report, Tone};
+use farebox::input::dialect::Entry;
+use farebox::meter::Meter;
+use farebox::money::Usd;
+use farebox::report::{Cell, Column, Report, Tone};
 
 /// The sum of one group: in dollars, and in the currency that is shown.
 #[derive(Clone, Default)]
@@ -479,8 +479,8 @@ fn counted(count: u64, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::dialect::Dialect;
-    use crate::usage::Usage;
+    use farebox::input::dialect::Dialect;
+    use farebox::usage::Usage;
 
     #[test]
     fn every_token_of_a_record_is_in_one_column() {

@@ -9,8 +9,8 @@ use jiff::tz::TimeZone;
 use smallvec::SmallVec;
 
 use super::priced::{Outcome, Verdict};
-use crate::error::Error;
-use crate::period::Instant;
+use crate::cli::error::Error;
+use farebox::period::Instant;
 
 /// What to group by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -10,6 +10,10 @@ use crate::input::json::{CUT_OFF, JsonError};
 use crate::input::record::RecordError;
 use crate::input::text::{InputError, Source};
 
+#[cfg(feature = "archives")]
+mod archive;
+#[cfg(not(feature = "archives"))]
+#[path = "archive_left_out.rs"]
 mod archive;
 mod broken;
 pub mod chunks;

@@ -84,6 +84,7 @@ pub fn open(source: &Source) -> Result<Parts<'_>, InputError> {
 pub type Parts<'s> = Box<dyn Iterator<Item = Result<Part<'s>, InputError>> + Send + 's>;
 
 /// Whether bytes begin a file that is compressed by itself.
+#[cfg(feature = "archives")]
 pub(super) fn is_packed(magic: &[u8]) -> bool {
     magic.starts_with(GZIP) || magic.starts_with(ZSTD)
 }

@@ -11,7 +11,7 @@ mod tools;
 
 use serde_json::{Map, Value};
 
-use crate::context::{Context, Dimension};
+use crate::context::Dimension;
 use crate::conversation::{Conversation, Message, Role, ToolChoice};
 pub use look::{holds_requests, looks_like_request};
 
@@ -191,11 +191,10 @@ fn answers(map: &Map<String, Value>) -> Option<u64> {
 }
 
 /// What the request states that a price may depend on. `auto` leaves the choice to the provider, and so says nothing.
-fn stated(map: &Map<String, Value>) -> Context {
-    let dimensions = [Dimension::Quality, Dimension::Size, Dimension::ServiceTier];
-    let value = |dimension: &Dimension| Some((*dimension, map.get(dimension.name())?.as_str()?));
-    let values = dimensions.iter().filter_map(value).filter(|(_, value)| *value != "auto");
-    values.fold(Context::default(), |context, (dimension, value)| context.with(dimension, value))
+fn stated(map: &Map<String, Value>) -> Vec<(&'static str, String)> {
+    let dimensions = [Dimension::Quality, Dimension::Size, Dimension::ServiceTier].map(Dimension::name);
+    let value = |name: &'static str| Some((name, map.get(name)?.as_str()?.to_lowercase()));
+    dimensions.into_iter().filter_map(value).filter(|(_, value)| value != "auto").collect()
 }
 
 fn answer_schema(map: &Map<String, Value>) -> Option<Value> {

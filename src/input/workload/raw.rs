@@ -539,9 +539,8 @@ map: |map| Pairs::<At<Quantity>>::deserialize(map).map(|pairs| {
 mod schema {
     use super::super::quantity::{LongRange, Quantity, Scalar};
     use super::*;
-    use crate::pricing::yaml::schema::schema;
-    use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-    use std::borrow::Cow;
+    use farebox_prices::schema;
+    use schemars::json_schema;
 
     schema!(Tree, "Rule", |_g| json_schema!({"type": ["boolean", "number", "string", "array", "object"]}));
     schema!(Scalar, "Scalar", |_g| json_schema!({"type": ["number", "string"]}));

@@ -58,19 +58,44 @@ pub enum About {
 }
 
 /// What the comparison says of a row, what deserves a look first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
-    /// Both have a price, and the prices or the boundary differ
+    /// Both have a price, and the prices or the boundary differ.
     Differs,
-    /// Only the file has it
+    /// Only the file has it.
     OnlyThere,
-    /// Only the table has it
+    /// Only the table has it.
     OnlyHere,
-    /// Both have the same price
+    /// Both have the same price.
     Same,
 }
 
 impl Verdict {
+    /// Every one, what deserves a look first.
+    pub const ALL: &[Verdict] = &[Verdict::Differs, Verdict::OnlyThere, Verdict::OnlyHere, Verdict::Same];
+
+    /// The name in one word, as `--show` takes it.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Verdict::Differs => "differs",
+            Verdict::OnlyThere => "only-there",
+            Verdict::OnlyHere => "only-here",
+            Verdict::Same => "same",
+        }
+    }
+
+    /// What it says.
+    #[must_use]
+    pub const fn about(self) -> &'static str {
+        match self {
+            Verdict::Differs => "Both have a price, and the prices or the boundary differ",
+            Verdict::OnlyThere => "Only the file has it",
+            Verdict::OnlyHere => "Only the table has it",
+            Verdict::Same => "Both have the same price",
+        }
+    }
+
     /// The name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {

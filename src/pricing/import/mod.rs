@@ -371,16 +371,6 @@ impl FromStr for Format {
     }
 }
 
-impl clap::ValueEnum for Format {
-    fn value_variants<'a>() -> &'a [Self] {
-        Format::ALL
-    }
-
-    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
-        Some(clap::builder::PossibleValue::new(self.name()).help(self.about()))
-    }
-}
-
 formats! {
     Litellm litellm "litellm"
         "https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json"

@@ -1,6 +1,6 @@
 //! What a feature reads from the cache, and how often it finds it there.
 
-use rust_decimal::{Decimal, dec};
+use rust_decimal::Decimal;
 
 use super::FeatureReader;
 use crate::calculator::workload::{Cache, Range};
@@ -16,7 +16,7 @@ impl FeatureReader<'_> {
             Some((minutes, _)) => minutes?,
             None => {
                 self.assume("cache.ttl", "5m", "the usual lifetime");
-                dec!(5)
+                Decimal::from(5)
             }
         };
         let write = match u32::try_from(minutes.round()).unwrap_or(u32::MAX) {
@@ -80,10 +80,10 @@ impl FeatureReader<'_> {
 
     pub(super) fn reader_minutes(&self, n: Decimal, unit: &str) -> Option<Decimal> {
         match unit {
-            "s" | "seconds" => Some(n / dec!(60)),
+            "s" | "seconds" => Some(n / Decimal::from(60)),
             "m" | "min" | "minutes" => Some(n),
-            "h" | "hours" => n.checked_mul(dec!(60)),
-            "d" | "days" => n.checked_mul(dec!(1440)),
+            "h" | "hours" => n.checked_mul(Decimal::from(60)),
+            "d" | "days" => n.checked_mul(Decimal::from(1440)),
             _ => None,
         }
     }
@@ -109,6 +109,7 @@ fn share_within(lifetime: Decimal, gap: Decimal) -> Decimal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rust_decimal::dec;
 
     #[test]
     fn random_gaps_meet_the_cache_by_the_exponential_law() {

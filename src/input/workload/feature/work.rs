@@ -1,7 +1,7 @@
 //! What a call of a feature takes: turns, steps, passages, attachments, thinking, failures, a tuned model.
 
 use jiff::civil::Date;
-use rust_decimal::{Decimal, dec};
+use rust_decimal::Decimal;
 
 use super::{FeatureReader, MOST_ATTEMPTS, MOST_TURNS};
 use crate::calculator::workload::{Attachment, Billed, History, Rag, Range, Retries, Route, Steps, Tuning};
@@ -69,7 +69,7 @@ impl FeatureReader<'_> {
                 default
             }
         };
-        let call = tokens(&raw.call, "steps.call", Range { low: dec!(30), expected: dec!(80), high: dec!(200) });
+        let call = tokens(&raw.call, "steps.call", Range { low: Decimal::from(30), expected: Decimal::from(80), high: Decimal::from(200) });
         let result = match &raw.result {
             Some(_) => tokens(&raw.result, "", Range::default()),
             None => {
@@ -102,7 +102,7 @@ impl FeatureReader<'_> {
         };
         self.assume("rag.history", "none", "passages stand in the turn that looked them up, and are not sent again");
         let whole = |q: Option<Range>| q.and_then(|r| u64::try_from(r.expected.round()).ok());
-        let four_times = u64::try_from((chunks.expected * dec!(4)).round()).unwrap_or(0);
+        let four_times = u64::try_from((chunks.expected * Decimal::from(4)).round()).unwrap_or(0);
         let candidates = match &raw.candidates {
             Some(q) => whole(self.reader.plain(q))?,
             None => {
@@ -185,9 +185,9 @@ impl FeatureReader<'_> {
         let range = |low, expected, high| Range { low, expected, high };
         let tokens = match effort.value.as_str() {
             "none" => return Range::default(),
-            "low" => range(dec!(100), dec!(500), dec!(2000)),
-            "medium" => range(dec!(400), dec!(2000), dec!(8000)),
-            "high" => range(dec!(1500), dec!(8000), dec!(30000)),
+            "low" => range(Decimal::from(100), Decimal::from(500), Decimal::from(2000)),
+            "medium" => range(Decimal::from(400), Decimal::from(2000), Decimal::from(8000)),
+            "high" => range(Decimal::from(1500), Decimal::from(8000), Decimal::from(30000)),
             other => {
                 let efforts = ["none", "low", "medium", "high"];
                 self.reader.object(

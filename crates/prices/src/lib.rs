@@ -1,0 +1,18 @@
+//! What providers of language models bill, under which conditions, and the files that say at which price.
+//!
+//! The words that every step of farebox shares are here: [`meter`]s, the [`context`] of a request, [`usage`], exact
+//! [`money`] and [`period`]s. So is the price file: [`yaml`] reads it as it is written, [`mod@compile`] judges it and turns
+//! it into [`card`]s, and [`packed`] keeps cards as bytes that are read in place. Nothing here knows which models there
+//! are; the crate `farebox` carries the table.
+
+pub mod card;
+pub mod compile;
+pub mod context;
+pub mod meter;
+pub mod money;
+pub mod packed;
+pub mod period;
+pub mod problem;
+pub mod similar;
+pub mod usage;
+pub mod yaml;

@@ -1,0 +1,246 @@
+//! Turns a [`Conversation`] into the number of tokens that a provider bills for it: text, frame, tools and attachments.
+//!
+//! There are two questions, and a function for each:
+//! * [`Template::count`]: how long is the prompt that a published template writes? Exact.
+//! * [`Framing::count`]: what would this model's provider bill? As exact as what the provider has published; what was
+//!   fitted to measured counts, or assumed, is an estimate with its range.
+//!
+//! Which rule holds for which model is data: `data/chat/rules.csv`, `tool_prompts.csv` and `media.csv`. To add a template,
+//! write one file in this folder and one line in `templates`. What a user writes is text throughout: a special token in
+//! it is counted as its letters.
+
+mod claude;
+mod deepseek;
+mod frame;
+mod gemini;
+mod gemma;
+mod llama;
+mod mistral;
+mod openai;
+mod prompt;
+mod python_json;
+mod qwen;
+pub(super) mod table;
+mod wrapping;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::media::{MediaRules, Weight};
+use super::{TokenCount, Tokenizer, TokenizerError, load};
+use crate::conversation::{Answer, Conversation, Message, Part};
+use frame::Rule;
+pub use wrapping::Wrapping;
+
+macro_rules! templates {
+    ($($variant:ident $name:literal $tokenizer:literal $count:expr;)+) => {
+        /// A published chat template.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Template {
+            $(#[doc = $name] $variant,)+
+        }
+
+        impl Template {
+            /// Every template, in the order of the documentation.
+            pub const ALL: &[Template] = &[$(Template::$variant),+];
+
+            /// The name it is asked for by.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Template::$variant => $name),+ }
+            }
+
+            /// The tokenizer that its models have.
+            #[must_use]
+            pub const fn tokenizer(self) -> &'static str {
+                match self { $(Template::$variant => $tokenizer),+ }
+            }
+
+            /// The length of the prompt with a tokenizer, generation prompt included.
+            fn count_with(self, conversation: &Conversation, tokenizer: &dyn Tokenizer) -> Result<TokenCount, Refused> {
+                match self { $(Template::$variant => $count(conversation, tokenizer)),+ }
+            }
+        }
+    };
+}
+
+templates! {
+    Llama3 "llama3" "llama3" llama::count;
+    Llama4 "llama4" "llama4" llama::count;
+    MistralV1 "mistral-v1" "mistral_v1_spm" |c, t| mistral::count(c, mistral::Version::V1, t);
+    MistralV3 "mistral-v3" "mistral_v3_spm" |c, t| mistral::count(c, mistral::Version::V3, t);
+    MistralV3Tekken "mistral-v3-tekken" "mistral_tekken" |c, t| mistral::count(c, mistral::Version::V3, t);
+    MistralV7 "mistral-v7" "mistral_v3_spm" |c, t| mistral::count(c, mistral::Version::V7, t);
+    Qwen3 "qwen3" "qwen2" qwen::count;
+    Gemma3 "gemma3" "gemma3" gemma::count;
+    DeepseekV3 "deepseek-v3" "deepseek_v3" deepseek::count;
+}
+
+impl Template {
+    /// The template of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Template> {
+        Template::ALL.iter().copied().find(|template| template.name() == name)
+    }
+
+    /// The length of the prompt that this template writes, special tokens and generation prompt included.
+    ///
+    /// # Errors
+    /// [`Refused`] where the template has no place for something in the conversation.
+    ///
+    /// # Examples
+    /// ```
+    /// use farebox_tokenizer::conversation::{Conversation, Message, Role};
+    /// use farebox_tokenizer::chat::Template;
+    /// let messages = vec![Message::text(Role::User, "Hi there")];
+    /// let conversation = Conversation { messages, ..Conversation::default() };
+    /// # #[cfg(feature = "open-models")]
+    /// assert_eq!(Template::MistralV3.count(&conversation)?.tokens, 5); // <s> [INST] Hi there [/INST]
+    /// # Ok::<(), farebox_tokenizer::chat::Refused>(())
+    /// ```
+    pub fn count(self, conversation: &Conversation) -> Result<TokenCount, Refused> {
+        self.count_with(conversation, &*load(self.tokenizer())?)
+    }
+}
+
+/// Why a conversation has no count.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// The template has no place for attachments.
+    #[error(
+        "the template {0} has no images, audio or documents\n  help: count for a model that has, such as --model gpt-4o"
+    )]
+    Media(&'static str),
+    /// A picture that is none.
+    #[error("{0}")]
+    Size(String),
+    /// A tokenizer that is not there.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+}
+
+/// What a model's provider does to a request before it counts it.
+pub struct Framing {
+    rule: Rule,
+    tokenizer: Arc<dyn Tokenizer>,
+    assumed: bool,
+    model: String,
+    media: MediaRules,
+}
+
+/// A count with what a person should know about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Text, frame, tools and attachments.
+    pub count: TokenCount,
+    /// The same without attachments, but with the text of documents.
+    pub text: TokenCount,
+    /// What of it are attachments, which may be billed at rates of their own.
+    pub attached: Vec<Weight>,
+    /// What was guessed or left out.
+    pub notes: Vec<String>,
+}
+
+impl Framing {
+    /// The framing of a model.
+    ///
+    /// * `model`: its id, in any provider's spelling.
+    /// * `tokenizer`: what counts its text, and whether it is only assumed to be the model's.
+    #[must_use]
+    pub fn of(model: &str, tokenizer: Arc<dyn Tokenizer>, assumed: bool) -> Self {
+        Framing { rule: Rule::of(model), tokenizer, assumed, model: model.to_owned(), media: MediaRules::of(model) }
+    }
+
+    /// What the provider would bill for a request.
+    ///
+    /// # Errors
+    /// [`Refused`] where the model cannot be sent something in the conversation.
+    pub fn count(&self, conversation: &Conversation) -> Result<Counted, Refused> {
+        let count = if conversation.is_plain {
+            self.texts(conversation)
+        } else {
+            frame::count(self.rule, conversation, &*self.tokenizer, &self.model)?
+        };
+        let mut counted = Counted { count, ..Counted::default() };
+        if let Some(schema) = &conversation.answer_schema {
+            // No provider publishes how the schema of the answer is written into the prompt; some do not bill it.
+            let schema = self.tokenizer.count(&schema.to_string());
+            counted.count += TokenCount { low: 0, ..schema.widened(schema.tokens / 2 + 20) };
+        }
+        if self.assumed {
+            counted.count = counted.count.assumed();
+        }
+        counted.text = counted.count;
+        for message in &conversation.messages {
+            self.add_media(message.parts(), conversation, &mut counted)?;
+        }
+        counted.notes.extend(conversation.unread.iter().map(|what| format!("not counted: {what}")));
+        if !conversation.unread.is_empty() {
+            counted.count = counted.count.widened(0);
+            counted.text = counted.text.widened(0);
+        }
+        Ok(counted)
+    }
+
+    fn add_media(&self, parts: &[Part], of: &Conversation, counted: &mut Counted) -> Result<(), Refused> {
+        for part in parts {
+            match part {
+                Part::Text(_) => {}
+                Part::Result(answer) => self.add_media(&answer.parts, of, counted)?,
+                Part::Media(media) => {
+                    let weighed = self.media.count(media, of.resolution.as_deref(), &*self.tokenizer)?;
+                    counted.count += weighed.count;
+                    counted.text += weighed.text;
+                    counted.attached.extend(weighed.parts);
+                    counted.notes.extend(weighed.notes);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn texts(&self, conversation: &Conversation) -> TokenCount {
+        let mut count = TokenCount::default();
+        conversation.messages.iter().flat_map(Message::texts).for_each(|text| count += self.tokenizer.count(text));
+        count
+    }
+}
+
+/// Text without the white space that Python's `strip` takes away.
+pub(super) fn trim(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}'))
+}
+
+/// The content as one text, for templates that know no other.
+fn plain_content<'m>(message: &'m Message, template: &'static str) -> Result<Cow<'m, str>, Refused> {
+    match message.parts() {
+        [] => Ok(Cow::Borrowed("")),
+        [Part::Text(text)] => Ok(Cow::Borrowed(text)),
+        parts => {
+            let text = |part: &Part| match part {
+                Part::Text(text) => Ok(text.clone()),
+                Part::Result(answer) => Ok(answer_text(answer)),
+                Part::Media(_) => Err(Refused::Media(template)),
+            };
+            parts.iter().map(text).collect::<Result<String, _>>().map(Cow::Owned)
+        }
+    }
+}
+
+fn answer_text(answer: &Answer) -> String {
+    let text = |part: &Part| match part {
+        Part::Text(text) => text.clone(),
+        _ => String::new(),
+    };
+    answer.parts.iter().map(text).collect()
+}
+
+/// Arguments as JSON: the JSON that a string holds, or the string itself where it holds none.
+fn arguments_value(arguments: &Value) -> Value {
+    match arguments {
+        Value::String(text) => serde_json::from_str(text).unwrap_or_else(|_| arguments.clone()),
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,87 @@
+//! Everything that ends a command early: [`Error`], with the exit code of each kind.
+
+use std::io;
+
+use farebox::calculator::estimate::SpanTextError;
+use farebox::input::media::AttachmentError;
+use farebox::input::text::InputError;
+use farebox::period::InstantTextError;
+use farebox::pricing::UnknownModel;
+use farebox::tokenizer::TokenizerError;
+
+/// Why a command ended early. The text says the next step.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Arguments that do not go together, or a value that is none.
+    #[error("{0}")]
+    Usage(String),
+    /// A model that nobody sells.
+    #[error(transparent)]
+    Model(#[from] UnknownModel),
+    /// A date that is none.
+    #[error(transparent)]
+    Date(#[from] InstantTextError),
+    /// A number of tokens that is none.
+    #[error(transparent)]
+    Span(#[from] SpanTextError),
+    /// A tokenizer that is not known, or a file that is none.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// Price files with errors; the text shows each with its line.
+    #[error("{0}")]
+    Prices(String),
+    /// Something that a model cannot be sent, or that has no count.
+    #[error(transparent)]
+    Uncountable(#[from] farebox::tokenizer::chat::Refused),
+    /// Input that cannot be read.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// Output that cannot be written, or another failure of the system.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// Nothing of what was asked for has a price, for reasons that were printed.
+    #[error("nothing could be priced; the reasons stand above")]
+    NothingPriced,
+    /// Something has no price, and `--strict` asked for a failure then.
+    #[error("{0} of what was asked for could not be counted or priced, and --strict was given")]
+    Strict(u64),
+    /// Something is stale or retires soon, and nothing else failed.
+    #[error("{0}")]
+    Stale(String),
+    /// A rule failed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<AttachmentError> for Error {
+    fn from(error: AttachmentError) -> Self {
+        match error {
+            AttachmentError::File(error) => Error::Input(error),
+            AttachmentError::Wrong { message, help } => Error::Usage(format!("{message}\n  help: {help}")),
+            other => Error::Usage(other.to_string()),
+        }
+    }
+}
+
+impl Error {
+    /// The exit code of the program.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Error::Failed(_) => 1,
+            Error::Usage(_)
+            | Error::Model(_)
+            | Error::Date(_)
+            | Error::Span(_)
+            | Error::Tokenizer(_)
+            | Error::Uncountable(_)
+            | Error::Prices(_)
+            | Error::NothingPriced => 2,
+            Error::Strict(_) => 3,
+            Error::Stale(_) => 4,
+            Error::Input(error) if error.is_misuse() => 2,
+            Error::Input(_) | Error::Io(_) => 5,
+        }
+    }
+}

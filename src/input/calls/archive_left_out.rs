@@ -1,0 +1,37 @@
+//! What stands for zip archives in a build without the feature `archives`: each is named, and none is read.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use super::open::Parts;
+use crate::input::text::InputError;
+
+/// The bytes of an archive, which nothing here reads.
+#[derive(Clone)]
+pub(super) enum Bytes {
+    File(#[allow(dead_code, reason = "nothing reads it in this build")] PathBuf),
+    Memory,
+}
+
+impl Bytes {
+    pub(super) fn of_pipe(_: impl Read, _: &str) -> Result<Self, InputError> {
+        Ok(Bytes::Memory)
+    }
+}
+
+/// There are none in this build.
+pub(super) enum Members {}
+
+impl Members {
+    pub(super) fn open(_: Bytes, name: String) -> Result<Self, InputError> {
+        Err(InputError::Archive {
+            path: name,
+            what: "a zip archive, which this build does not read".to_owned(),
+            help: "build with the feature \"archives\", or unpack it and name its files".to_owned(),
+        })
+    }
+
+    pub(super) fn into_parts<'s>(self) -> Parts<'s> {
+        match self {}
+    }
+}
