@@ -26,7 +26,8 @@ pub fn texts(bytes: usize) -> Vec<(&'static str, String)> {
     let han: Vec<char> = ('\u{4e00}'..='\u{9fa5}').collect();
     let capitals: Vec<char> = ('A'..='Z').collect();
     let spaces = [' ', '\t', '\n', '\r', '\u{a0}', '\u{3000}'];
-    let prose = crate::UDHR.lines().find(|line| line.contains("\"English\""));
+    let declaration = crate::file("tests/data/udhr.jsonl");
+    let prose = declaration.lines().find(|line| line.contains("\"English\""));
     let prose: serde_json::Value = serde_json::from_str(prose.expect("English is there")).expect("JSON");
     let prose = prose["text"].as_str().expect("text");
     let zalgo: Vec<String> = "He comes ".chars().map(|c| format!("{c}{}", drawn(&marks, 60))).collect();

@@ -3,7 +3,15 @@
 pub mod hard_texts;
 pub mod laws;
 
-/// Texts in over fifty languages, one JSON object a line: the Universal Declaration of Human Rights.
-pub const UDHR: &str = include_str!("../../../tests/data/udhr.jsonl");
-/// Texts with their tokens, one JSON object a line.
-pub const TOKEN_CASES: &str = include_str!("../../../tests/data/token-cases.jsonl");
+use std::fs;
+use std::path::Path;
+
+/// A file of this repository's, such as `tests/data/udhr.jsonl`.
+///
+/// # Panics
+/// Where there is no such file: this crate serves the tests of a checkout.
+#[must_use]
+pub fn file(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
+    fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}

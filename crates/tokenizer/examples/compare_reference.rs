@@ -174,8 +174,8 @@ fn compare(name: &str, time: Duration, by: &[String]) -> Result<u64> {
     let ours = load(name)?;
     let (by, reference) = reference(name, by)?;
     let sources: Vec<Vec<char>> = [
-        farebox_testing::TOKEN_CASES,
-        farebox_testing::UDHR,
+        &farebox_testing::file("tests/data/token-cases.jsonl"),
+        &farebox_testing::file("tests/data/udhr.jsonl"),
         include_str!("../src/lib.rs"),
     ]
     .iter()
