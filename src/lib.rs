@@ -25,10 +25,10 @@
 
 pub mod calculator;
 pub mod input;
+pub mod jobs;
 pub mod pricing;
 pub mod report;
 
 pub use farebox_prices::{context, meter, money, period, similar, usage};
-pub use farebox_tokenizer::{self as tokenizer, conversation};
 pub(crate) use farebox_tokenizer::files;
-
+pub use farebox_tokenizer::{self as tokenizer, conversation};

@@ -7,6 +7,10 @@ pub mod layout;
 pub mod merges;
 pub mod vocab;
 
+mod schemas;
+
+pub use schemas::schemas;
+
 /// Which model frames its requests how, with sources.
 pub const CHAT_RULES: &str = include_str!("../chat/rules.csv");
 /// What attachments cost in tokens, with sources.

@@ -7,11 +7,11 @@ use serde_json::json;
 
 use super::shared::{OutputFlags, PriceFlags, Setup, table_json, table_line};
 use super::workload::{Loaded, Shop, Shown, amount, replan};
+use crate::cli::error::Error;
 use farebox::calculator::breakeven::{BreakEven, HOURS_A_MONTH, Machine, break_even};
 use farebox::calculator::outcome::in_usd;
 use farebox::calculator::workload::Amount;
 use farebox::context::Context;
-use crate::cli::error::Error;
 use farebox::meter::Meter;
 use farebox::money::{Usd, parse_decimal};
 use farebox::report::{Cell, Column, Report, Tone};

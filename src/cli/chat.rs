@@ -8,8 +8,8 @@ use clap::Args;
 use serde_json::Value;
 
 use super::plural;
-use farebox::conversation::{Conversation, Media, Message, Part, Role};
 use crate::cli::error::Error;
+use farebox::conversation::{Conversation, Media, Message, Part, Role};
 use farebox::input::chat::{Read as Asked, holds_requests, requests};
 use farebox::input::lines::Lines;
 use farebox::input::media::{Kind, named};

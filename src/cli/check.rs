@@ -16,12 +16,12 @@ use super::out::Out;
 use super::say;
 use super::shared::{self, PriceFlags, Setup};
 use super::workload::{Shop, Shown};
+use crate::cli::error::Error;
 use farebox::calculator::budget::{Verdict, judge as judge_budgets};
 use farebox::calculator::outcome::{Settled, in_usd};
 use farebox::calculator::projection::{Market, Plan, Point, plan};
 use farebox::calculator::rules::{BudgetFact, Code, Facts, FeatureFacts, Finding, Level, ModelFact, PromptFact, judge};
 use farebox::calculator::shape::At;
-use crate::cli::error::Error;
 use farebox::input::workload::rules::{Rules, read_rules};
 use farebox::money::Usd;
 use farebox::pricing::PriceTable;
@@ -335,7 +335,7 @@ impl Check<'_> {
         let Some(files) = &self.against.prices else { return Ok(None) };
         let mut table = PriceTable::bundled();
         table.lay_over(files).map_err(|problems| super::shared::price_error(&problems, files))?;
-        Ok(Some(Setup { table, at: self.setup.at, now: self.setup.now, currency: None }))
+        Ok(Some(Setup { table, at: self.setup.at, as_of: self.setup.as_of.clone(), currency: None }))
     }
 
     #[allow(clippy::too_many_arguments, reason = "the two sides of one comparison")]

@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 
 use super::say;
 use super::shared::Setup;
-use farebox::calculator::workload::Workload;
 use crate::cli::error::Error;
+use farebox::calculator::workload::Workload;
 use farebox::input::git::{Base, GitError, Repository};
 use farebox::input::text::{InputError, read_bytes};
 use farebox::input::workload::raw::RawWorkload;

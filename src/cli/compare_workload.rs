@@ -12,12 +12,12 @@ use super::prices_home::is_live;
 use super::shared::{OutputFlags, PriceFlags, Setup, table_json, table_line};
 use super::workload::{Loaded, Shop, Shown, replan};
 use super::{plural, say};
+use crate::cli::error::Error;
 use farebox::calculator::outcome::{Settled, minus, outcome};
 use farebox::calculator::projection::{FeaturePlan, Plan, PlanError, Planner, Point, Role};
 use farebox::calculator::shape::At;
 use farebox::calculator::simulate::Spread;
 use farebox::context::Dimension;
-use crate::cli::error::Error;
 use farebox::input::text::read_bytes;
 use farebox::money::{Usd, parse_decimal};
 use farebox::pricing::Found;
@@ -137,7 +137,7 @@ pub(crate) fn unmet(need: &Need, card: &ModelCard) -> Option<String> {
 /// The cards to try.
 fn list(candidates: &Candidates, setup: &Setup, left_out: &mut Vec<(String, String)>) -> Result<Vec<Found>, Error> {
     if !candidates.models.is_empty() {
-        return setup.find_all(&candidates.models);
+        return Ok(setup.find_all(&candidates.models)?);
     }
     let wanted = candidates.hosts_of.as_deref().map(|asked| setup.find(asked)).transpose()?;
     let wanted = wanted.map(|found| core_name(&found.model.id));

@@ -9,14 +9,15 @@ use super::estimate::{Priced, WorkFlags, price_one};
 use super::out::Out;
 use super::shared::{OutputFlags, PriceFlags, Setup, matched_note, table_json, table_line};
 use super::work::{Choice, count};
-use farebox_data::PROMPTS;
-use farebox::calculator::estimate::Span;
 use crate::cli::error::Error;
+use farebox::calculator::estimate::Span;
 use farebox::input::text::Source;
+use farebox::jobs::AsOf;
 use farebox::money::Usd;
 use farebox::pricing::Found;
 use farebox::report::{Cell, Column, Format, Report, Tone};
 use farebox::tokenizer::TokenCount;
+use farebox_data::PROMPTS;
 
 /// A tour with data inside: what a small student project costs on many providers
 #[derive(Debug, clap::Args)]
@@ -55,7 +56,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     if args.output.format != Format::Table {
         return args.output.write(month);
     }
-    let then = Setup { at: LATE_2024.parse()?, now: None, currency: None, ..setup };
+    let then = Setup { at: LATE_2024.parse()?, as_of: AsOf::Named, currency: None, ..setup };
     let late_2024 = late_2024(&then)?;
     let out = Out::open(args.output.output.as_deref())?;
     let screen = out.screen(args.output.color);

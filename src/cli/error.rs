@@ -5,6 +5,7 @@ use std::io;
 use farebox::calculator::estimate::SpanTextError;
 use farebox::input::media::AttachmentError;
 use farebox::input::text::InputError;
+use farebox::jobs::JobError;
 use farebox::period::InstantTextError;
 use farebox::pricing::UnknownModel;
 use farebox::tokenizer::TokenizerError;
@@ -52,6 +53,23 @@ pub enum Error {
     /// A rule failed.
     #[error("{0}")]
     Failed(String),
+}
+
+impl From<JobError> for Error {
+    fn from(error: JobError) -> Self {
+        match error {
+            JobError::Model(error) => Error::Model(error),
+            JobError::Date(error) => Error::Date(error),
+            JobError::Span(error) => Error::Span(error),
+            JobError::Tokenizer(error) => Error::Tokenizer(error),
+            JobError::Prices(text) => Error::Prices(text),
+            JobError::Uncountable(error) => Error::Uncountable(error),
+            JobError::Input(error) => Error::Input(error),
+            JobError::Io(error) => Error::Io(error),
+            JobError::Attachment(error) => error.into(),
+            other => Error::Usage(other.with_help()),
+        }
+    }
 }
 
 impl From<AttachmentError> for Error {

@@ -8,6 +8,7 @@ use super::estimate_requests::price_requests;
 use super::plural;
 use super::shared::{OutputFlags, PriceFlags, Setup, matched_note, table_json, table_line};
 use super::work::{Choice, TextFlags, attached, count, span, typed};
+use crate::cli::error::Error;
 use farebox::calculator::Refusal;
 use farebox::calculator::attached::{Attached, Billing, billing};
 use farebox::calculator::estimate::{Estimate, Span, Work, estimate};
@@ -15,7 +16,6 @@ use farebox::calculator::limits::{impossible_answer, longest_answer, may_be_too_
 use farebox::calculator::made::answers_in_text;
 use farebox::context::{Context, Dimension};
 use farebox::conversation::Media;
-use crate::cli::error::Error;
 use farebox::input::text::Source;
 use farebox::meter::{Meter, Side};
 use farebox::money::{Usd, grouped};
@@ -611,7 +611,9 @@ pub(crate) fn finish(
     }));
     unknown_windows(report, priced);
     let retired = models.iter().filter(|f| f.model.is_retired(setup.at));
-    report.notes.extend(retired.map(|f| format!("{} is {}.", f.full_id(), super::models::status(&f.model, setup.at))));
+    report
+        .notes
+        .extend(retired.map(|f| format!("{} is {}.", f.full_id(), farebox::jobs::models::status(&f.model, setup.at))));
     report.notes.extend(asked.iter().zip(models).filter_map(|(asked, found)| matched_note(asked, found)));
     report.notes.push(table_line(setup));
     let refused = priced.iter().filter(|p| p.result.is_err()).count();

@@ -10,11 +10,12 @@ use super::plural;
 use super::say;
 use super::shared::{Setup, TableFlags};
 use super::usage::places::places;
-use farebox::context::Dimension;
 use crate::cli::error::Error;
+use farebox::context::Dimension;
 use farebox::input::calls::{Reading, each_of};
 use farebox::input::dialect::{Entry, Item, State};
 use farebox::input::workload::{DEFAULT_FILE, load, mean_of};
+use farebox::jobs::AsOf;
 use farebox::meter::Meter;
 use farebox::period::Instant;
 use farebox::pricing::PriceTable;
@@ -71,7 +72,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
 /// The workload with its start in the month after `--at`, where that was given: without a start a plan begins in the month
 /// after the day on which it is made.
 fn starting(text: String, setup: &Setup) -> String {
-    if setup.now.is_some() {
+    if setup.as_of != AsOf::Named {
         return text;
     }
     let month = setup.at.date().first_of_month();

@@ -18,9 +18,9 @@
 mod bounded;
 pub mod bpe;
 pub mod chat;
-pub mod conversation;
 #[cfg(feature = "claude")]
 pub mod claude;
+pub mod conversation;
 pub mod cut;
 pub mod estimate;
 pub mod fast;

@@ -71,7 +71,11 @@ impl Vocabulary {
             let end = u32::try_from(bytes.len()).map_err(|_| "its tokens are longer than 4 GiB")?;
             places.push(start..end);
         }
-        if tokens.is_empty() { Err("it has no tokens".to_owned()) } else { Ok(Vocabulary::new(Tokens::new(bytes, places))) }
+        if tokens.is_empty() {
+            Err("it has no tokens".to_owned())
+        } else {
+            Ok(Vocabulary::new(Tokens::new(bytes, places)))
+        }
     }
 
     /// Of tokens in the order of their ranks, none of them there twice.

@@ -69,7 +69,11 @@ impl FeatureReader<'_> {
                 default
             }
         };
-        let call = tokens(&raw.call, "steps.call", Range { low: Decimal::from(30), expected: Decimal::from(80), high: Decimal::from(200) });
+        let call = tokens(
+            &raw.call,
+            "steps.call",
+            Range { low: Decimal::from(30), expected: Decimal::from(80), high: Decimal::from(200) },
+        );
         let result = match &raw.result {
             Some(_) => tokens(&raw.result, "", Range::default()),
             None => {

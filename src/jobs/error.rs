@@ -1,0 +1,78 @@
+//! Why a job ended early: [`JobError`].
+
+use std::io;
+
+use crate::calculator::estimate::SpanTextError;
+use crate::input::media::AttachmentError;
+use crate::input::text::InputError;
+use crate::period::InstantTextError;
+use crate::pricing::UnknownModel;
+use crate::tokenizer::TokenizerError;
+use crate::tokenizer::chat::Refused;
+
+/// Why a job ended early. The text says what is wrong; [`JobError::help`] is the next step.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JobError {
+    /// What was asked for does not go together, or a value is not one.
+    #[error("{message}")]
+    Asked {
+        /// What is wrong.
+        message: String,
+        /// The next step.
+        help: Option<String>,
+    },
+    /// A model that nobody sells.
+    #[error(transparent)]
+    Model(#[from] UnknownModel),
+    /// A text that is not a date.
+    #[error(transparent)]
+    Date(#[from] InstantTextError),
+    /// A text that is not a number of tokens.
+    #[error(transparent)]
+    Span(#[from] SpanTextError),
+    /// A tokenizer that is not known, or a file that holds none.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// Price files with errors; the text shows each with its line.
+    #[error("{0}")]
+    Prices(String),
+    /// Something that a model cannot be sent, or that has no count.
+    #[error(transparent)]
+    Uncountable(#[from] Refused),
+    /// Input that cannot be read.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// An attachment that cannot be taken as it was named.
+    #[error(transparent)]
+    Attachment(#[from] AttachmentError),
+    /// A failure of the system.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl JobError {
+    /// Something that cannot be asked for, with the next step.
+    pub fn asked(message: impl Into<String>, help: impl Into<String>) -> Self {
+        JobError::Asked { message: message.into(), help: Some(help.into()) }
+    }
+
+    /// The text and the next step below it, as the program prints them.
+    #[must_use]
+    pub fn with_help(&self) -> String {
+        match self.help() {
+            Some(help) => format!("{self}\n  help: {help}"),
+            None => self.to_string(),
+        }
+    }
+
+    /// The next step, where it stands apart from the text.
+    #[must_use]
+    pub fn help(&self) -> Option<&str> {
+        match self {
+            JobError::Asked { help, .. } => help.as_deref(),
+            JobError::Attachment(AttachmentError::Wrong { help, .. }) => Some(help),
+            _ => None,
+        }
+    }
+}
