@@ -29,6 +29,6 @@ pub mod pricing;
 pub mod report;
 
 pub use farebox_prices::{context, meter, money, period, similar, usage};
+#[doc(hidden)]
+pub use farebox_tokenizer::files;
 pub use farebox_tokenizer::{self as tokenizer, conversation};
-pub(crate) use farebox_tokenizer::files;
-
