@@ -31,5 +31,6 @@ pub mod range;
 pub mod report;
 
 pub use farebox_prices::{context, meter, money, period, similar, usage};
-pub(crate) use farebox_tokenizer::files;
+#[doc(hidden)]
+pub use farebox_tokenizer::files;
 pub use farebox_tokenizer::{self as tokenizer, conversation};
