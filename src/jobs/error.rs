@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::calculator::estimate::SpanTextError;
+use crate::input::calls::stream::LostThread;
 use crate::input::media::AttachmentError;
 use crate::input::text::InputError;
 use crate::period::InstantTextError;
@@ -74,5 +75,11 @@ impl JobError {
             JobError::Attachment(AttachmentError::Wrong { help, .. }) => Some(help),
             _ => None,
         }
+    }
+}
+
+impl From<LostThread> for JobError {
+    fn from(error: LostThread) -> Self {
+        JobError::Io(io::Error::other(error))
     }
 }

@@ -10,6 +10,7 @@ pub mod models;
 #[cfg(test)]
 mod schemas;
 pub mod setup;
+pub mod usage;
 
 pub use error::JobError;
 pub use setup::{AsOf, Setup};
