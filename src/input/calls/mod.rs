@@ -25,6 +25,7 @@ pub mod places;
 pub mod sequence;
 pub mod stream;
 pub mod tail;
+pub(crate) mod texts;
 
 use broken::{Element, Stop, Tail, each_element, open_list, tail};
 use chunks::{Chunk, Chunks, Kind, Length, begins_list, first_document};

@@ -386,7 +386,7 @@ models:
 ";
 
     fn setup_at(at: &str, table: PriceTable) -> Setup {
-        Setup { table, at: at.parse().unwrap(), as_of: AsOf::Named, currency: None }
+        Setup { table, at: at.parse().unwrap(), as_of: AsOf::Named, currency: None, vocabularies: None }
     }
 
     fn with_setup(run: impl FnOnce(&Setup)) {
