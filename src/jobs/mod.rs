@@ -11,6 +11,8 @@ pub mod models;
 mod schemas;
 pub mod setup;
 pub mod tokenizers;
+pub mod usage;
+pub mod what_if;
 pub mod workload;
 
 pub use error::JobError;
