@@ -12,4 +12,6 @@ macro_rules! schemas {
 
 schemas! {
     "models"
+    "usage"
+    "what-if"
 }

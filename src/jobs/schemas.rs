@@ -5,7 +5,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
-use super::models;
+use super::{models, usage, what_if};
 
 /// The whole output of a command: what is stated before the rows, and the rows.
 #[derive(Serialize, JsonSchema)]
@@ -15,13 +15,26 @@ struct Document<H, R> {
     rows: Vec<R>,
 }
 
+/// `usage` writes groups of records, or with `--format jsonl` each record.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is of use")]
+enum UsageDocument {
+    Groups(Document<usage::UsageHead, usage::UsageGroupRow>),
+    Record(usage::UsageRecordRow<'static>),
+}
+
 fn document<H: JsonSchema, R: JsonSchema>() -> Schema {
     SchemaGenerator::default().into_root_schema_for::<Document<H, R>>()
 }
 
 /// Every schema by its name, which is also the name of the command.
 fn all() -> Vec<(&'static str, Schema)> {
-    vec![("models", document::<models::ModelsHead, models::ModelRow>())]
+    vec![
+        ("models", document::<models::ModelsHead, models::ModelRow>()),
+        ("usage", SchemaGenerator::default().into_root_schema_for::<UsageDocument>()),
+        ("what-if", document::<what_if::WhatIfHead, what_if::WhatIfRow>()),
+    ]
 }
 
 #[test]
