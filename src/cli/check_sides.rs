@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 
 use super::say;
 use super::shared::Setup;
-use farebox::calculator::workload::Workload;
 use crate::cli::error::Error;
+use farebox::calculator::workload::Workload;
 use farebox::input::git::{Base, GitError, Repository};
 use farebox::input::text::{InputError, read_bytes};
 use farebox::input::workload::raw::RawWorkload;
@@ -92,7 +92,7 @@ impl Side {
         let raw = parse(&shown, &text).map_err(|problem| vec![*problem])?;
         let files = Files::default();
         let seen = files.clone();
-        let recording: ReadFile = Rc::new(move |path: &Path| {
+        let recording: ReadFile = Box::new(move |path: &Path| {
             let result = read(path);
             seen.borrow_mut().insert(path.to_owned(), result.as_ref().ok().cloned());
             result

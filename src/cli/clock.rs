@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::say;
 use crate::cli::error::Error;
+use farebox::jobs::AsOf;
 use farebox::period::Instant;
 
 /// The variable that stops the clock.
@@ -61,6 +62,11 @@ pub(crate) fn announce() -> Result<(), Error> {
 }
 
 impl Now {
+    /// Where the instant of a command came from that reads the clock.
+    pub fn as_of(self) -> AsOf {
+        if self.is_set { AsOf::Stopped { by: VARIABLE, moment: self.moment() } } else { AsOf::Clock }
+    }
+
     /// RFC 3339 to the second, also at midnight.
     pub fn moment(self) -> String {
         Timestamp::from_second(self.at.unix()).unwrap_or_default().to_string()

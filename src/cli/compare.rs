@@ -17,10 +17,10 @@ use super::plural;
 use super::prices::known_provider;
 use super::shared::{OutputFlags, PriceFlags, Setup};
 use super::work::TextFlags;
+use crate::cli::error::Error;
 use farebox::calculator::Refusal;
 use farebox::calculator::compare::{Candidate, Difference, difference};
 use farebox::context::Dimension;
-use crate::cli::error::Error;
 use farebox::input::text::Source;
 use farebox::meter::Side;
 use farebox::money::Usd;
@@ -279,7 +279,7 @@ fn meeting(models: &[Found], needs: &[Need], left_out: &mut LeftOut) -> Result<V
 /// The models named, the hosts of one, or every chat model that answers and has a price for tokens in and out.
 fn candidates(args: &Args, setup: &Setup) -> Result<Vec<Found>, Error> {
     if !args.models.is_empty() {
-        return setup.find_all(&args.models);
+        return Ok(setup.find_all(&args.models)?);
     }
     let hosted = args.hosts.as_deref().map(|asked| setup.find(asked)).transpose()?;
     let hosted = hosted.map(|found| (core_name(&found.model.id), found.model.info.kind));

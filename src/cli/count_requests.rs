@@ -4,8 +4,8 @@ use super::chat::{Input, ReadAs, Spot, Tally, each_request};
 use super::count::{Counting, Requests, Run, Sink, Unit};
 use super::say;
 use super::shared::{Setup, TableFlags};
-use farebox::conversation::Conversation;
 use crate::cli::error::Error;
+use farebox::conversation::Conversation;
 use farebox::tokenizer::chat::{Counted, Refused};
 
 impl Counting {

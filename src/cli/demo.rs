@@ -9,14 +9,15 @@ use super::estimate::{Priced, WorkFlags, price_one};
 use super::out::Out;
 use super::shared::{OutputFlags, PriceFlags, Setup, matched_note, table_json, table_line};
 use super::work::{Choice, count};
-use farebox_data::PROMPTS;
-use farebox::calculator::estimate::Span;
 use crate::cli::error::Error;
 use farebox::input::text::Source;
+use farebox::jobs::AsOf;
 use farebox::money::Usd;
 use farebox::pricing::Found;
+use farebox::range::Range;
 use farebox::report::{Cell, Column, Format, Report, Tone};
 use farebox::tokenizer::TokenCount;
+use farebox_data::PROMPTS;
 
 /// A tour with data inside: what a small student project costs on many providers
 #[derive(Debug, clap::Args)]
@@ -34,7 +35,7 @@ pub(crate) struct Args {
 const REQUESTS: u64 = 250;
 
 /// Tokens of an answer: the shortest, the usual and the longest.
-const ANSWER: Span = Span { low: 150, expected: 300, high: 600 };
+const ANSWER: Range<u64> = Range { low: 150, expected: 300, high: 600 };
 
 /// What the first table compares: small and large models of every provider with text models in the table.
 const MODELS: &str = farebox_data::DEMO_MODELS;
@@ -55,7 +56,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     if args.output.format != Format::Table {
         return args.output.write(month);
     }
-    let then = Setup { at: LATE_2024.parse()?, now: None, currency: None, ..setup };
+    let then = Setup { at: LATE_2024.parse()?, as_of: AsOf::Named, currency: None, ..setup };
     let late_2024 = late_2024(&then)?;
     let out = Out::open(args.output.output.as_deref())?;
     let screen = out.screen(args.output.color);
@@ -172,7 +173,7 @@ fn late_2024(setup: &Setup) -> Result<Report, Error> {
         Column::number("total_usd", "total"),
     ]);
     report.head.push(format!("The same question at the prices of {LATE_2024}, which the table keeps for ever:"));
-    let flags = WorkFlags { output_tokens: Some(Span::exactly(10_000)), requests: 1, ..WorkFlags::default() };
+    let flags = WorkFlags { output_tokens: Some(Range::exactly(10_000)), requests: 1, ..WorkFlags::default() };
     for asked in LATE_2024_MODELS {
         let found = setup.find(asked)?;
         let priced = price_one(&found, None, &TokenCount::exact(10_000).into(), &flags, setup);

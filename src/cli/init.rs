@@ -16,6 +16,7 @@ use farebox::files::{self, NewFile};
 use farebox::input::calls::{Reading, each_of};
 use farebox::input::dialect::{Entry, Item, State};
 use farebox::input::workload::{DEFAULT_FILE, load, mean_of};
+use farebox::jobs::AsOf;
 use farebox::meter::Meter;
 use farebox::period::Instant;
 use farebox::pricing::PriceTable;
@@ -75,7 +76,7 @@ fn write_new(path: &Path, text: &str) -> Result<(), Error> {
 /// The workload with its start in the month after `--at`, where that was given: without a start a plan begins in the month
 /// after the day on which it is made.
 fn starting(text: String, setup: &Setup) -> String {
-    if setup.now.is_some() {
+    if setup.as_of != AsOf::Named {
         return text;
     }
     let month = setup.at.date().first_of_month();

@@ -40,6 +40,7 @@ mod prices_time;
 #[cfg(feature = "update")]
 mod prices_update;
 mod scan;
+mod schema;
 mod shared;
 mod signals;
 mod span;
@@ -53,6 +54,8 @@ mod workload;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
+
+use farebox::jobs::plural;
 
 use clap::{Args as _, FromArgMatches, Subcommand};
 
@@ -81,10 +84,10 @@ fn command() -> clap::Command {
 }
 
 macro_rules! commands {
-    ($($variant:ident $name:literal $module:ident;)+) => {
+    ($($variant:ident $name:literal $module:ident $args:ident;)+) => {
         #[derive(Debug, Subcommand)]
         enum Command {
-            $(#[command(name = $name)] $variant($module::Args),)+
+            $(#[command(name = $name)] $variant($module::$args),)+
         }
 
         impl Command {
@@ -96,7 +99,7 @@ macro_rules! commands {
             /// the time.
             fn alone(name: &str) -> Option<clap::Command> {
                 match name {
-                    $($name => Some(program().subcommand($module::Args::augment_args(clap::Command::new($name)))),)+
+                    $($name => Some(program().subcommand($module::$args::augment_args(clap::Command::new($name)))),)+
                     _ => None,
                 }
             }
@@ -105,22 +108,23 @@ macro_rules! commands {
 }
 
 commands! {
-    Count "count" count;
-    Estimate "estimate" estimate;
-    Usage "usage" usage;
-    WhatIf "what-if" what_if;
-    Compare "compare" compare;
-    Plan "plan" plan;
-    Check "check" check;
-    BreakEven "break-even" breakeven;
-    Init "init" init;
-    Scan "scan" scan;
-    Prices "prices" prices;
-    Models "models" models;
-    Tokenizers "tokenizers" tokenizers;
-    Demo "demo" demo;
-    Completions "completions" completions;
-    Man "man" man;
+    Count "count" count Args;
+    Estimate "estimate" estimate Args;
+    Usage "usage" usage Args;
+    WhatIf "what-if" what_if Args;
+    Compare "compare" compare Args;
+    Plan "plan" plan Args;
+    Check "check" check Args;
+    BreakEven "break-even" breakeven Args;
+    Init "init" init Args;
+    Scan "scan" scan Args;
+    Prices "prices" prices Args;
+    Models "models" models ModelsArgs;
+    Schema "schema" schema SchemaArgs;
+    Tokenizers "tokenizers" tokenizers Args;
+    Demo "demo" demo Args;
+    Completions "completions" completions Args;
+    Man "man" man Args;
 }
 
 /// The version with that of the price table, so that a pasted `--version` says which prices it was.
@@ -165,11 +169,6 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn say(line: &str) {
     let line: Vec<String> = line.lines().map(|l| farebox::report::inert(l).into_owned()).collect();
     let _ = writeln!(io::stderr().lock(), "{}", line.join("\n"));
-}
-
-/// A number of things: `1 error`, `2 errors`.
-fn plural(number: u64, noun: &str) -> String {
-    format!("{} {noun}{}", farebox::money::grouped(number), if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

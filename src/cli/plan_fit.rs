@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use super::compare_workload::{Bounds, Candidates, compare_all};
 use super::shared::Setup;
 use super::workload::Shop;
+use crate::cli::error::Error;
 use farebox::calculator::budget::{affordable, longest_answer};
 use farebox::calculator::outcome::{Settled, in_usd, outcome};
 use farebox::calculator::projection::{Plan, PlanError, Point};
 use farebox::calculator::shape::At;
 use farebox::calculator::workload::Amount;
-use crate::cli::error::Error;
 use farebox::money::Usd;
 
 /// One answer: what was asked, and what fits.
@@ -47,7 +47,7 @@ pub(crate) fn fits(
 }
 
 fn calls(plan: &Plan, settled: &Settled, amount: &Amount, usd: Usd) -> Result<Fit, Error> {
-    let cost = |factor: Decimal| outcome(&plan.with_calls(factor), settled, false, 0).map(|o| o.total.mean);
+    let cost = |factor: Decimal| outcome(&plan.with_calls(factor), settled, false, 0).map(|o| o.total.expected);
     let question = format!("calls for {amount}");
     let Some(factor) = affordable(usd, &cost)? else {
         let answer = "none: what is fixed costs more".to_owned();

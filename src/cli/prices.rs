@@ -295,7 +295,7 @@ fn card_head(setup: &Setup, found: &Found) -> Vec<String> {
         found.full_id(),
         found.provider.name,
         info.kind.name(),
-        super::models::status(card, setup.at)
+        farebox::jobs::models::status(card, setup.at)
     )];
     let mut facts = Vec::new();
     facts.extend(info.context_window.map(|n| format!("context {n} tokens")));

@@ -5,20 +5,17 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Args, ColorChoice};
-use rust_decimal::Decimal;
-use serde_json::{Map, Value, json};
 
-use super::clock::{self, Now};
+use super::clock;
 use super::out::Out;
 use super::say;
 use crate::cli::error::Error;
-use farebox::money::{Usd, digits_for_people};
-use farebox::period::Instant;
-use farebox::pricing::card::ExchangeRate;
+use farebox::jobs::AsOf;
+pub(crate) use farebox::jobs::setup::{Setup, converted, in_currency, matched_note, table_json, table_line};
 use farebox::pricing::compile::PriceFile;
 use farebox::pricing::problem::{Problem, render_all};
-use farebox::pricing::{Found, Matched, PriceTable, TableId};
-use farebox::report::{self, Cell, Format, Report};
+use farebox::pricing::{PriceTable, TableId};
+use farebox::report::{self, Format, Report};
 
 /// Flags of every command that prints a report, as they were typed.
 #[derive(Debug, Clone, Args)]
@@ -168,24 +165,14 @@ pub(crate) struct PriceFlags {
     pub currency: Option<String>,
 }
 
-/// The price table and the instant that a command works with.
-pub(crate) struct Setup {
-    pub table: PriceTable,
-    pub at: Instant,
-    /// The reading of the clock that `at` is; `None` where the user named the date.
-    pub now: Option<Now>,
-    /// The currency to show money in, where it is not the dollar.
-    pub currency: Option<String>,
-}
-
 impl TableFlags {
     /// Reads the overlays and settles the instant.
     pub fn setup(&self) -> Result<Setup, Error> {
-        let (at, now) = match &self.at {
-            Some(text) => (text.parse()?, None),
+        let (at, as_of) = match &self.at {
+            Some(text) => (text.parse()?, AsOf::Named),
             None => {
                 let now = clock::now()?;
-                (now.at, Some(now))
+                (now.at, now.as_of())
             }
         };
         let mut table = PriceTable::bundled();
@@ -201,7 +188,7 @@ impl TableFlags {
         if let Some(pin) = &self.pin {
             check_pin(pin, table.id())?;
         }
-        Ok(Setup { table, at, now, currency: None })
+        Ok(Setup { table, at, as_of, currency: None, vocabularies: super::data::tokenizers().ok() })
     }
 }
 
@@ -210,7 +197,7 @@ impl PriceFlags {
     pub fn setup(&self) -> Result<Setup, Error> {
         let currency = self.currency.as_ref().map(|code| code.to_uppercase()).filter(|code| code != "USD");
         let setup = Setup { currency, ..self.table.setup()? };
-        setup.exchange(setup.at).map_err(Error::Usage)?;
+        setup.exchange(setup.at)?;
         Ok(setup)
     }
 }
@@ -252,74 +239,6 @@ pub(crate) fn read_price_file(path: &Path) -> Result<PriceFile, Error> {
     Ok(PriceFile { path: shown, text: text.replace("\r\n", "\n") })
 }
 
-impl Setup {
-    /// The instant for people: the day alone where it is the clock's.
-    pub fn shown_at(&self) -> String {
-        match self.now {
-            Some(now) if now.is_set => format!("{} (clock set by {})", self.at.date(), clock::VARIABLE),
-            Some(_) => self.at.date().to_string(),
-            None => self.at.to_string(),
-        }
-    }
-
-    /// The moment at which the environment stopped the clock, where this command reads the clock.
-    pub fn clock_set_to(&self) -> Option<String> {
-        self.now.filter(|now| now.is_set).map(Now::moment)
-    }
-
-    /// The exchange rate at a moment; `None` where money is shown in dollars.
-    ///
-    /// # Errors
-    /// A text for people where the currency has no rate in force then: an old or guessed rate is never used.
-    pub fn exchange(&self, at: Instant) -> Result<Option<&ExchangeRate>, String> {
-        let Some(code) = &self.currency else { return Ok(None) };
-        self.table.exchange(code, at).map(Some).ok_or_else(|| {
-            let known = self.table.currencies();
-            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            format!(
-                "no exchange rate of {code} holds on {at} (currencies with a rate at some time: {known})\n  help: add `exchange: {{{code}: [{{from: …, per_usd: \"…\"}}]}}` to a file and lay it over: --prices FILE"
-            )
-        })
-    }
-
-    /// An amount: for people in the currency asked for, at the rate of the command's instant; for programs in dollars, as
-    /// the names of the columns say.
-    pub fn money(&self, usd: Usd) -> Cell {
-        match self.exchange(self.at) {
-            Ok(Some(rate)) => converted(usd, rate)
-                .map_or_else(|| Cell::absent("too long"), |amount| in_currency(usd, amount, &rate.currency)),
-            _ => Cell::usd(usd),
-        }
-    }
-
-    /// Adds the amount in the currency asked for to a row of a machine form.
-    pub fn add_currency(&self, row: &mut Map<String, Value>, usd: Usd, at: Instant) {
-        if let Ok(Some(rate)) = self.exchange(at) {
-            row.insert("currency".into(), json!(rate.currency));
-            row.insert("total".into(), json!(converted(usd, rate).map(|amount| amount.to_string())));
-            row.insert(
-                "exchange".into(),
-                json!({"per_usd": rate.per_usd, "from": rate.period.from, "to": rate.period.to, "source": rate.source}),
-            );
-        }
-    }
-
-    /// The card of every model asked for.
-    pub fn find_all(&self, models: &[String]) -> Result<Vec<Found>, Error> {
-        models.iter().map(|model| self.find(model)).collect()
-    }
-
-    /// The card of a model asked for.
-    pub fn find(&self, model: &str) -> Result<Found, Error> {
-        if model.trim().is_empty() {
-            return Err(Error::Usage(
-                "--model: the name is empty\n  help: give a model such as gpt-4o; a variable that is not set gives an empty name".into(),
-            ));
-        }
-        Ok(self.table.find(model, self.at)?)
-    }
-}
-
 impl OutputFlags {
     /// Writes a report where the flags say.
     ///
@@ -343,44 +262,6 @@ impl OutputFlags {
         }
         Ok(())
     }
-}
-
-/// Dollars in another currency, rounded once to [`CONVERTED_SCALE`](farebox::money::CONVERTED_SCALE) digits behind the point;
-/// `None` where even so the amount has more digits than a decimal holds.
-pub(crate) fn converted(usd: Usd, rate: &ExchangeRate) -> Option<Decimal> {
-    farebox::money::converted(usd, rate.per_usd.0)
-}
-
-/// Dollars that people see as an amount in another currency: `0.06622 EUR`.
-pub(crate) fn in_currency(usd: Usd, amount: Decimal, currency: &str) -> Cell {
-    Cell::pair(format!("{} {currency}", digits_for_people(amount)), usd.to_string())
-}
-
-/// What a person should know about how an id was read; `None` where it was exact and the only one.
-pub(crate) fn matched_note(asked: &str, found: &Found) -> Option<String> {
-    let id = found.full_id();
-    match (&found.matched, found.also_at.is_empty()) {
-        (Matched::Without(what), _) => Some(format!("{asked} was read as {id}, without its {what}")),
-        (_, false) if !asked.contains('/') => {
-            Some(format!("{asked} was read as {id}; also sold by {}", found.also_at.join(", ")))
-        }
-        _ => None,
-    }
-}
-
-/// What every machine-readable format carries: which table, and whether the clock was stopped.
-pub(crate) fn table_json(setup: &Setup) -> serde_json::Value {
-    let mut table = serde_json::to_value(setup.table.id()).unwrap_or_default();
-    if let (Some(moment), Some(fields)) = (setup.clock_set_to(), table.as_object_mut()) {
-        fields.insert("clock_set_to".into(), json!(moment));
-    }
-    table
-}
-
-/// One line for people: which table, and as of when.
-pub(crate) fn table_line(setup: &Setup) -> String {
-    let id = setup.table.id();
-    format!("Prices as of {}, table {} (sha256 {:.12}).", setup.shown_at(), id.version, id.sha256)
 }
 
 /// Every YAML file below a folder.

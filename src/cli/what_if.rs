@@ -19,8 +19,8 @@ use super::usage::stream::{self, Plan, Settled, Take};
 use super::usage::view::zone_of;
 use super::usage::{Screen, column};
 use super::work::Choice;
-use farebox::calculator::switch::{Caching, Switch};
 use crate::cli::error::Error;
+use farebox::calculator::switch::{Caching, Switch};
 use farebox::input::calls::Reading;
 use farebox::input::calls::open::open;
 use farebox::input::dialect::{Dialect, Entry, Item, State};
@@ -493,7 +493,8 @@ impl<'a> Run<'a> {
         let args = self.question.args;
         let is_other_model = past.full_id() != other.full_id();
         let ratio = if is_other_model {
-            let (from, to) = (Choice::at(past, at), Choice::at(other, other_at));
+            let setup = self.question.setup;
+            let (from, to) = (Choice::at(past, at, setup), Choice::at(other, other_at, setup));
             self.ratio(&from, &to)?
         } else {
             Ratio::SAME

@@ -39,6 +39,7 @@ mod jsonl;
 mod markdown;
 #[cfg(feature = "cli")]
 mod table;
+mod typed;
 /// Without a terminal to lay out for, a table is written as Markdown.
 #[cfg(not(feature = "cli"))]
 mod table {
@@ -48,6 +49,7 @@ mod table {
 pub use self::csv::defused;
 pub use self::inert::inert;
 pub use self::jsonl::write_json_line;
+pub use self::typed::TypedTable;
 
 /// Rows under named columns, with what stands above and below them.
 ///
@@ -107,6 +109,18 @@ impl Report {
     pub fn push(&mut self, cells: impl IntoIterator<Item = Cell>, machine: Value) -> &mut Row {
         self.rows.push(Row { cells: cells.into_iter().collect(), machine, detail: Vec::new() });
         self.rows.last_mut().expect("the row was just pushed")
+    }
+
+    /// Puts a field before `rows` of the `json` form.
+    pub fn state(&mut self, key: &str, value: impl serde::Serialize) {
+        self.machine.insert(key.to_owned(), serde_json::to_value(value).unwrap_or_default());
+    }
+
+    /// Puts the fields of a value before `rows` of the `json` form.
+    pub fn state_all(&mut self, head: &impl serde::Serialize) {
+        if let Ok(Value::Object(fields)) = serde_json::to_value(head) {
+            self.machine.extend(fields);
+        }
     }
 
     /// Takes out the columns that are empty in every row: for people they say nothing.

@@ -777,6 +777,16 @@ mod schema {
         };
     }
 
+    schema!(
+        crate::period::Instant,
+        "Instant",
+        |_g| json_schema!({"type": "string", "description": "a day such as 2026-11-22, or a moment in RFC 3339, UTC"})
+    );
+    schema!(
+        crate::money::Usd,
+        "Usd",
+        |_g| json_schema!({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "description": "US dollars as a decimal"})
+    );
     schema!(At<T> where T, "At", |g| T::json_schema(g));
     schema!(Pairs<V> where V, "Pairs", |g| {
         let value = g.subschema_for::<V>();

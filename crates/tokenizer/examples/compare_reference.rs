@@ -20,8 +20,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{cell::RefCell, env};
 
-use farebox_tokenizer::reference::Reference;
 use farebox_data::vocab::{Tokens, frames};
+use farebox_tokenizer::reference::Reference;
 use farebox_tokenizer::{Basis, StreamCounter, TOKENIZERS, from_file, load};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;

@@ -450,8 +450,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::fast::tests::{any_text, kept};
-    use farebox_testing::hard_texts;
     use super::*;
+    use farebox_testing::hard_texts;
 
     fn all() -> Vec<&'static Encoding> {
         let more = [&P50K, &HARMONY, &DEEPSEEK_V3, &GLM5, &GPT_NEOX, &CLAUDE_LEGACY];

@@ -223,9 +223,9 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use farebox_testing::hard_texts;
     use super::super::vocab::{LOOKED_UP, frames};
     use super::*;
+    use farebox_testing::hard_texts;
 
     /// Merging as its definition has it: the lowest pair of the whole, the leftmost of equals, again and again.
     fn defined(vocabulary: &Vocabulary, piece: &[u8]) -> Vec<u32> {

@@ -301,8 +301,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::fast::tests::{any_text, kept};
-    use farebox_testing::hard_texts;
     use super::*;
+    use farebox_testing::hard_texts;
 
     const MODELS: [&Model; 3] = [&MISTRAL_V1, &GEMMA3, &GEMMA4];
 

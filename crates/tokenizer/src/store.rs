@@ -15,8 +15,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::own::LARGEST;
 use super::own::{self, Form};
+use super::vocab::LARGEST;
 use super::{Known, TOKENIZERS, Tokenizer, TokenizerError, UNKNOWN, load};
 use crate::files;
 

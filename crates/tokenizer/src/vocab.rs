@@ -8,6 +8,9 @@ use std::ops::Range;
 
 pub use farebox_data::vocab::{FrameError, Tokens, frames};
 
+/// The largest file of a vocabulary that is read: 128 MiB. The largest `tokenizer.json` that was published has 65 MB.
+pub(crate) const LARGEST: u64 = 128 << 20;
+
 /// A table from token to rank.
 ///
 /// Open addressing over a power of two of slots, at most half of them taken. A slot holds the rank and half of the
@@ -71,7 +74,11 @@ impl Vocabulary {
             let end = u32::try_from(bytes.len()).map_err(|_| "its tokens are longer than 4 GiB")?;
             places.push(start..end);
         }
-        if tokens.is_empty() { Err("it has no tokens".to_owned()) } else { Ok(Vocabulary::new(Tokens::new(bytes, places))) }
+        if tokens.is_empty() {
+            Err("it has no tokens".to_owned())
+        } else {
+            Ok(Vocabulary::new(Tokens::new(bytes, places)))
+        }
     }
 
     /// Of tokens in the order of their ranks, none of them there twice.

@@ -3,8 +3,8 @@
 //! Only vocabularies that a user adds need this when they are counted with: the packer of those in this crate writes
 //! down what is found here, and [`merges`] reads it. Begin at [`parts`].
 
-use crate::merges;
 use super::tables::{NONE, pair_key};
+use crate::merges;
 
 /// What is merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,6 @@
 //! The build does this for the encodings that are embedded, and the program at first use for the others. Begin at
 //! [`make`] and [`make_of`]; the parts are made one by one below.
 
-use crate::merges::{self, Merges};
 use super::find::{self, Units, byte_ids, char_ids};
 use super::pairs;
 use super::tables::{
@@ -11,6 +10,7 @@ use super::tables::{
     VERSION, char_pair, follow_bit, hash_long, hash_piece, hash_short, head_bit, line, long_key, pair_key, short_key,
     tail_bit,
 };
+use crate::merges::{self, Merges};
 
 /// Words of a cache line.
 const LINE: usize = 8;

@@ -15,11 +15,11 @@ use self::view::{By, View};
 use super::out::Out;
 use super::shared::{self, OutputFlags, PriceFlags};
 use super::span::SpanFlags;
+use crate::cli::choice::choice;
 use crate::cli::error::Error;
 use farebox::input::calls::Reading;
 use farebox::input::dialect::Dialect;
 use farebox::input::text::{InputError, Source};
-use crate::cli::choice::choice;
 use farebox::report::Format;
 
 mod focus;

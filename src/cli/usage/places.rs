@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
-use crate::cli::say;
 use crate::cli::error::Error;
+use crate::cli::say;
 use farebox::input::calls::open::{Part, open};
 use farebox::input::dialect::Dialect;
 use farebox::input::dialect::table::looks_like_table;

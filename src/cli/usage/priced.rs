@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use farebox::calculator::{Cost, Refusal, price, price_sized};
 use crate::cli::shared::{Setup, converted};
+use farebox::calculator::{Cost, Refusal, price, price_sized};
 use farebox::context::Context;
 use farebox::input::dialect::{Bucket, Dialect, Entry, Naming, State};
 use farebox::input::record::RecordError;
@@ -154,7 +154,7 @@ impl<'s> Pricing<'s> {
         let context = found.settle(&entry.context);
         let priced = cost(&entry.usage, entry.bucket.as_ref(), &found, &context, at);
         let (cost, range) = priced.map_err(|refusal| Refused::new(refusal.status(), refusal.to_string()))?;
-        if let Some(rate) = self.setup.exchange(at).map_err(|reason| Refused::new("no-rate", reason))? {
+        if let Some(rate) = self.setup.exchange(at).map_err(|error| Refused::new("no-rate", error.with_help()))? {
             // A sum that left this amount out would be too low without a word.
             converted(cost.total, rate).ok_or_else(|| {
                 let what = format!("{} in {} has more digits than farebox carries", cost.total, rate.currency);

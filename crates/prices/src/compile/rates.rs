@@ -1,12 +1,12 @@
 //! Judges the rates of a model: periods, prices, tiers and variants.
 
-use crate::card::{Price, Rate, RateCard, Rates, Source, SourceBasis, Tier, Variant, rate_of};
-use crate::problem::Place;
-use crate::yaml::{At, Quoted, RawPeriod, RawPrice, RawRate, RawRates, RawSourceRef, RawTier, RawVariant};
 use super::{Checker, Use, did_you_mean, digits};
+use crate::card::{Price, Rate, RateCard, Rates, Source, SourceBasis, Tier, Variant, rate_of};
 use crate::meter::{Meter, Unit};
 use crate::money::{Exact, exact_product};
 use crate::period::{Instant, Period};
+use crate::problem::Place;
+use crate::yaml::{At, Quoted, RawPeriod, RawPrice, RawRate, RawRates, RawSourceRef, RawTier, RawVariant};
 use rust_decimal::Decimal;
 use std::sync::Arc;
 

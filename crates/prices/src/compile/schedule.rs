@@ -1,11 +1,11 @@
 //! Judges the hours at which rates are other ones.
 
-use crate::card::Schedule;
-use crate::problem::Place;
-use crate::yaml::{Quoted, RawSchedule};
 use super::{Checker, digits};
+use crate::card::Schedule;
 use crate::money::Exact;
 use crate::period::Period;
+use crate::problem::Place;
+use crate::yaml::{Quoted, RawSchedule};
 
 impl Checker<'_> {
     pub(super) fn schedule(&mut self, raw: &RawSchedule, within: Period) -> Schedule {

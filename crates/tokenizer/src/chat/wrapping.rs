@@ -1,8 +1,8 @@
 //! What a model's provider adds around texts that are counted alone: [`Framing::wrapping`].
 
 use super::{Framing, Refused};
-use crate::conversation::{Conversation, Message, Role, Tool};
 use crate::TokenCount;
+use crate::conversation::{Conversation, Message, Role, Tool};
 
 /// Tokens around the texts of a conversation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

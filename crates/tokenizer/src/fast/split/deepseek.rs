@@ -1,10 +1,10 @@
 //! DeepSeek's rules, which are three steps: numbers are set apart, then runs of ideographs and kana, and each such run
 //! and each text between is split into words as if it stood alone.
 
+use super::{Pattern, Starts, below, blank_end, blank_starts, number_end, number_starts, tails};
 use crate::fast::class::{self, kind};
 use crate::fast::simd::Masks;
 use crate::fast::tables::Tables;
-use super::{Pattern, Starts, below, blank_end, blank_starts, number_end, number_starts, tails};
 
 /// DeepSeek.
 #[derive(Clone, Copy, Debug)]

@@ -1,10 +1,10 @@
 //! GPT-2's rules: a word, a number or a run of signs takes one space before it, and white space leaves its last character
 //! to what follows, line breaks like any other.
 
+use super::{Pattern, Starts, below, kind_at, run_end};
 use crate::fast::class::{caseless_end, kind};
 use crate::fast::simd::Masks;
 use crate::fast::tables::Tables;
-use super::{Pattern, Starts, below, kind_at, run_end};
 
 /// GPT-2, GPT-3, Claude 1 and 2, GPT-NeoX.
 #[derive(Clone, Copy, Debug)]

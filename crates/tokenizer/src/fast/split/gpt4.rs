@@ -1,9 +1,9 @@
 //! GPT-4's rules and those that vary them: GPT-4o, Llama, Qwen, GLM, MiniMax, Mistral's Tekken, Kimi.
 
+use super::{Pattern, Starts, below, blank_end, blank_starts, kind_at, number_end, number_starts, run_end, tails};
 use crate::fast::class::{self, kind};
 use crate::fast::simd::Masks;
 use crate::fast::tables::Tables;
-use super::{Pattern, Starts, below, blank_end, blank_starts, kind_at, number_end, number_starts, run_end, tails};
 
 /// Where the endings of `it's` and `they'll` belong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! The rule of vocabularies that merge a text as a whole: a piece ends where no token has the two ASCII characters side by
 //! side, such as a letter and a space after it.
 
+use super::{Pattern, Starts};
 use crate::fast::simd::Masks;
 use crate::fast::tables::Tables;
-use super::{Pattern, Starts};
 
 /// SentencePiece vocabularies: Gemma, Llama 2, Mistral before Tekken.
 #[derive(Clone, Copy, Debug)]

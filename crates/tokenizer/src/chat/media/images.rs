@@ -3,8 +3,8 @@
 //! Sizes are whole numbers throughout; where a vendor's documentation computes with fractions (the shrinking of
 //! [`ImageRule::Patches`]) so does this, and rounds down where it does.
 
-use crate::conversation::{Image, Media};
 use crate::TokenCount;
+use crate::conversation::{Image, Media};
 
 /// How a model counts pictures. Lengths are pixels.
 #[derive(Clone, Debug, PartialEq)]
@@ -341,7 +341,7 @@ fn grid(width: u64, height: u64, patch: u64, least: u64, most: u64) -> u64 {
 }
 
 /// Pixtral's pictures, for templates that hold them.
-pub(in crate) fn pixtral(media: &Media) -> TokenCount {
+pub(crate) fn pixtral(media: &Media) -> TokenCount {
     let rule = ImageRule::Rows { patch: 16, edge: 1_024 };
     match media {
         Media::Image(Image { size: Some((width, height)), .. }) => rule.count(*width, *height, None),

@@ -1,0 +1,96 @@
+//! Why a job ended early: [`JobError`].
+
+use std::fmt;
+use std::io;
+
+use crate::input::media::AttachmentError;
+use crate::input::text::InputError;
+use crate::period::InstantTextError;
+use crate::pricing::UnknownModel;
+use crate::range::RangeTextError;
+use crate::tokenizer::TokenizerError;
+use crate::tokenizer::chat::Refused;
+
+/// Why a job ended early. The text says what is wrong; [`JobError::help`] is the next step.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JobError {
+    /// What was asked for does not go together, or a value is not one.
+    #[error("{message}")]
+    Asked {
+        /// What is wrong.
+        message: String,
+        /// The next step.
+        help: Option<String>,
+    },
+    /// A model that nobody sells.
+    #[error(transparent)]
+    Model(#[from] UnknownModel),
+    /// A text that is not a date.
+    #[error(transparent)]
+    Date(#[from] InstantTextError),
+    /// A text that is not a number of tokens.
+    #[error(transparent)]
+    Range(#[from] RangeTextError),
+    /// A tokenizer that is not known, or a file that holds none.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// Price files with errors; the text shows each with its line.
+    #[error("{0}")]
+    Prices(String),
+    /// Something that a model cannot be sent, or that has no count.
+    #[error(transparent)]
+    Uncountable(#[from] Refused),
+    /// Input that cannot be read.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// An attachment that cannot be taken as it was named.
+    #[error(transparent)]
+    Attachment(#[from] AttachmentError),
+    /// Nothing of what was asked for has a price; the reasons.
+    #[error("nothing could be priced: {}", .0.join("; "))]
+    NothingPriced(Vec<String>),
+    /// A failure of the system.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl JobError {
+    /// Something that cannot be asked for, with the next step.
+    pub fn asked(message: impl Into<String>, help: impl Into<String>) -> Self {
+        JobError::Asked { message: message.into(), help: Some(help.into()) }
+    }
+
+    /// An error whose text may name its next step after `help: ` on a line of its own.
+    pub(crate) fn of_text(text: &str) -> Self {
+        match text.split_once("\n  help: ") {
+            Some((message, help)) => JobError::asked(message, help),
+            None => JobError::Asked { message: text.to_owned(), help: None },
+        }
+    }
+
+    /// The text and the next step below it, as the program prints them.
+    #[must_use]
+    pub fn with_help(&self) -> String {
+        with_help(self, self.help())
+    }
+
+    /// The next step, where it stands apart from the text.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            JobError::Asked { help, .. } => help.clone(),
+            JobError::Attachment(AttachmentError::Wrong { help, .. }) => Some(help.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// What is wrong and the next step below it, where there is one: how the program prints both.
+#[must_use]
+pub fn with_help(what: &dyn fmt::Display, help: Option<String>) -> String {
+    match help {
+        Some(help) => format!("{what}\n  help: {help}"),
+        None => what.to_string(),
+    }
+}

@@ -1,0 +1,188 @@
+//! Which models are known, and what is known of each: [`list`].
+
+use serde::Serialize;
+
+use super::plural;
+use super::setup::{Setup, TableStamp, table_line, table_stamp};
+use crate::meter::Meter;
+use crate::period::Instant;
+use crate::pricing::card::{Kind, ModelCard, ProviderHead, Rate, rate_of};
+use crate::report::{Cell, Report, Tone, TypedTable};
+
+/// Which models to list.
+#[derive(Clone, Debug, Default)]
+pub struct ModelsQuery {
+    /// Words that the id, an alias or the provider must contain, in any case.
+    pub words: Vec<String>,
+    /// The id of the one provider to list.
+    pub provider: Option<String>,
+    /// Also models that no longer answer.
+    pub retired: bool,
+}
+
+/// One model, as the list shows it.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ModelRow {
+    /// The provider's id.
+    pub provider: String,
+    /// The model's id at the provider.
+    pub model: String,
+    /// What it is made for: `chat`, `embedding` …
+    pub kind: Kind,
+    /// Other ids of it, with the time in which they mean it.
+    pub aliases: Vec<AliasRow>,
+    /// Tokens that prompt and answer may have together.
+    pub context_window: Option<u64>,
+    /// Tokens that an answer may have.
+    pub max_output: Option<u64>,
+    /// What it reads.
+    pub input: Vec<String>,
+    /// What it writes.
+    pub output: Vec<String>,
+    /// What it can do.
+    pub capabilities: Vec<String>,
+    /// Whether its weights are published; null where that is not known.
+    pub open_weights: Option<bool>,
+    /// The day it was released.
+    pub released: Option<Instant>,
+    /// The day it stops or stopped to answer.
+    pub retired: Option<Instant>,
+    /// The day it was last seen in its provider's list.
+    pub last_listed: Option<Instant>,
+    /// What its provider recommends instead.
+    pub replacement: Option<String>,
+    /// Anything else worth knowing.
+    pub note: Option<String>,
+    /// The tokenizer it counts with.
+    pub tokenizer: Option<TokenizerRow>,
+    /// `live`, `retires 2026-12-01`, `retired 2025-07-21 → replacement`.
+    pub status: String,
+    #[serde(skip)]
+    rates: [Option<String>; 2],
+    #[serde(skip)]
+    is_retired: bool,
+}
+
+/// Another id of a model.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct AliasRow {
+    /// The id.
+    pub id: String,
+    /// From when on it means the model.
+    pub from: Option<Instant>,
+    /// Until when, exclusive.
+    pub to: Option<Instant>,
+}
+
+/// The tokenizer of a model.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct TokenizerRow {
+    /// Its name, as `farebox tokenizers` lists it.
+    pub name: String,
+    /// `known`, or `assumed` where it is a predecessor's.
+    pub basis: &'static str,
+}
+
+/// What stands before the rows of the `json` form.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ModelsHead {
+    /// The price table.
+    pub table: TableStamp,
+    /// How many models were left out because they no longer answer.
+    pub retired_left_out: u64,
+}
+
+/// Lists the models that a query asks for, by provider and id.
+#[must_use]
+pub fn list(query: &ModelsQuery, setup: &Setup) -> Report {
+    let words: Vec<String> = query.words.iter().map(|word| word.to_lowercase()).collect();
+    let mut found: Vec<_> =
+        setup.table.cards().filter(|(head, card)| matches(head, card, &words, query.provider.as_deref())).collect();
+    found.sort_by(|(h1, c1), (h2, c2)| (&h1.id, &c1.id).cmp(&(&h2.id, &c2.id)));
+    let (rows, left_out): (Vec<_>, Vec<_>) = found
+        .iter()
+        .map(|(head, card)| row(head, card, setup.at))
+        .partition(|row| !row.is_retired || query.retired || !words.is_empty());
+    let mut report = table().report(rows);
+    let head = ModelsHead { table: table_stamp(setup), retired_left_out: left_out.len() as u64 };
+    report.state_all(&head);
+    report.notes.push(format!("{}. {}", plural(report.rows.len() as u64, "model"), table_line(setup)));
+    if !left_out.is_empty() {
+        report.notes.push(format!("{} retired models left out: --retired shows them.", left_out.len()));
+    }
+    report
+}
+
+fn table() -> TypedTable<'static, ModelRow> {
+    let rate = |i: usize| move |row: &ModelRow| row.rates[i].as_ref().map_or_else(|| Cell::absent("–"), Cell::text);
+    let tone = |row: &ModelRow| if row.is_retired { Tone::Dim } else { Tone::Plain };
+    TypedTable::<ModelRow>::new()
+        .text("provider", "provider", |row| Cell::text(&row.provider))
+        .text("model", "model", |row| Cell::text(&row.model))
+        .text("kind", "kind", |row| Cell::text(row.kind.name()))
+        .optional()
+        .number("context_window", "context", |row| row.context_window.map_or_else(|| Cell::absent("–"), Cell::quantity))
+        .text("tokenizer", "tokenizer", |row| {
+            row.tokenizer.as_ref().map_or_else(|| Cell::absent("unknown"), |t| Cell::text(&t.name))
+        })
+        .optional()
+        .number("input", "input $/M", rate(0))
+        .number("output", "output $/M", rate(1))
+        .text("status", "status", move |row| Cell::text(&row.status).tone(tone(row)))
+}
+
+fn row(head: &ProviderHead, card: &ModelCard, at: Instant) -> ModelRow {
+    let info = &card.info;
+    let rates = card.rates_at(at).map(|r| &r.rates);
+    let rate = |meter| match rates.and_then(|rates| rate_of(rates, meter)) {
+        Some(Rate::Price(price)) if price.per == 1_000_000 => Some(price.usd.to_string()),
+        _ => None,
+    };
+    let alias = |a: &crate::pricing::card::Alias| AliasRow { id: a.id.clone(), from: a.period.from, to: a.period.to };
+    ModelRow {
+        provider: head.id.clone(),
+        model: card.id.clone(),
+        kind: info.kind,
+        aliases: card.aliases.iter().map(alias).collect(),
+        context_window: info.context_window,
+        max_output: info.max_output,
+        input: info.input.clone(),
+        output: info.output.clone(),
+        capabilities: info.capabilities.clone(),
+        open_weights: info.open_weights,
+        released: info.released,
+        retired: info.retired,
+        last_listed: info.last_listed,
+        replacement: info.replacement.clone(),
+        note: info.note.clone(),
+        tokenizer: card
+            .tokenizer_at(at)
+            .map(|t| TokenizerRow { name: t.name.clone(), basis: if t.assumed { "assumed" } else { "known" } }),
+        status: status(card, at),
+        rates: [rate(Meter::Input), rate(Meter::Output)],
+        is_retired: card.is_retired(at),
+    }
+}
+
+fn matches(head: &ProviderHead, card: &ModelCard, words: &[String], provider: Option<&str>) -> bool {
+    let has = |word: &String| {
+        let id = format!("{}/{}", head.id, card.id).to_lowercase();
+        id.contains(word.as_str()) || card.aliases.iter().any(|a| a.id.to_lowercase().contains(word.as_str()))
+    };
+    provider.is_none_or(|p| p == head.id) && words.iter().all(has)
+}
+
+/// `live`, `retires 2026-12-01`, `retired 2025-07-21 → replacement`.
+#[must_use]
+pub fn status(card: &ModelCard, at: Instant) -> String {
+    let Some(day) = card.info.retired else {
+        return card.info.last_listed.map_or_else(|| "live".into(), |day| format!("last listed {day}"));
+    };
+    let word = if day <= at { "retired" } else { "retires" };
+    let arrow = card.info.replacement.as_ref().map(|r| format!(" → {r}")).unwrap_or_default();
+    format!("{word} {day}{arrow}")
+}

@@ -1,0 +1,174 @@
+//! The prices that a job works with, and as of when: [`Setup`].
+
+use rust_decimal::Decimal;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::JobError;
+use crate::money::{Usd, digits_for_people};
+use crate::period::Instant;
+use crate::pricing::card::ExchangeRate;
+use crate::pricing::{Found, Matched, PriceTable};
+use crate::report::Cell;
+use crate::tokenizer::store::Store;
+
+/// The price table and the instant that a job works with.
+#[derive(Debug)]
+pub struct Setup {
+    /// The bundled prices with overlays.
+    pub table: PriceTable,
+    /// The instant whose prices hold.
+    pub at: Instant,
+    /// Where the instant came from.
+    pub as_of: AsOf,
+    /// The currency to show money in, where it is not the dollar.
+    pub currency: Option<String>,
+    /// The folder of vocabularies that the user added, where there is one.
+    pub vocabularies: Option<Store>,
+}
+
+/// Where the instant of a [`Setup`] came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AsOf {
+    /// The user named it.
+    Named,
+    /// The clock of the machine.
+    Clock,
+    /// A clock that something stopped at a moment, so that a report can be made again.
+    Stopped {
+        /// What stopped it, such as a variable of the environment.
+        by: &'static str,
+        /// The moment, in RFC 3339.
+        moment: String,
+    },
+}
+
+/// Which table, as every machine-readable format carries it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct TableStamp {
+    /// Calendar version, with `+overlay` where files of the user's were laid over it.
+    pub version: String,
+    /// SHA-256 of the content, in hexadecimal.
+    pub sha256: String,
+    /// The moment at which the clock was stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_set_to: Option<String>,
+}
+
+impl Setup {
+    /// The instant for people: the day alone where it is the clock's.
+    pub fn shown_at(&self) -> String {
+        match &self.as_of {
+            AsOf::Stopped { by, .. } => format!("{} (clock set by {by})", self.at.date()),
+            AsOf::Clock => self.at.date().to_string(),
+            AsOf::Named => self.at.to_string(),
+        }
+    }
+
+    /// The moment at which the environment stopped the clock, where this command reads the clock.
+    pub fn clock_set_to(&self) -> Option<String> {
+        match &self.as_of {
+            AsOf::Stopped { moment, .. } => Some(moment.clone()),
+            AsOf::Named | AsOf::Clock => None,
+        }
+    }
+
+    /// The exchange rate at a moment; `None` where money is shown in dollars.
+    ///
+    /// # Errors
+    /// [`JobError::Asked`] where the currency has no rate in force then: an old or guessed rate is never used.
+    pub fn exchange(&self, at: Instant) -> Result<Option<&ExchangeRate>, JobError> {
+        let Some(code) = &self.currency else { return Ok(None) };
+        self.table.exchange(code, at).map(Some).ok_or_else(|| {
+            let known = self.table.currencies();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            JobError::asked(
+                format!("no exchange rate of {code} holds on {at} (currencies with a rate at some time: {known})"),
+                format!(
+                    "add `exchange: {{{code}: [{{from: …, per_usd: \"…\"}}]}}` to a file and lay it over: --prices FILE"
+                ),
+            )
+        })
+    }
+
+    /// An amount: for people in the currency asked for, at the rate of the command's instant; for programs in dollars, as
+    /// the names of the columns say.
+    pub fn money(&self, usd: Usd) -> Cell {
+        match self.exchange(self.at) {
+            Ok(Some(rate)) => converted(usd, rate)
+                .map_or_else(|| Cell::absent("too long"), |amount| in_currency(usd, amount, &rate.currency)),
+            _ => Cell::usd(usd),
+        }
+    }
+
+    /// Adds the amount in the currency asked for to a row of a machine form.
+    pub fn add_currency(&self, row: &mut Map<String, Value>, usd: Usd, at: Instant) {
+        if let Ok(Some(rate)) = self.exchange(at) {
+            row.insert("currency".into(), json!(rate.currency));
+            row.insert("total".into(), json!(converted(usd, rate).map(|amount| amount.to_string())));
+            row.insert(
+                "exchange".into(),
+                json!({"per_usd": rate.per_usd, "from": rate.period.from, "to": rate.period.to, "source": rate.source}),
+            );
+        }
+    }
+
+    /// The card of every model asked for.
+    pub fn find_all(&self, models: &[String]) -> Result<Vec<Found>, JobError> {
+        models.iter().map(|model| self.find(model)).collect()
+    }
+
+    /// The card of a model asked for.
+    pub fn find(&self, model: &str) -> Result<Found, JobError> {
+        if model.trim().is_empty() {
+            return Err(JobError::asked(
+                "--model: the name is empty",
+                "give a model such as gpt-4o; a variable that is not set gives an empty name",
+            ));
+        }
+        Ok(self.table.find(model, self.at)?)
+    }
+}
+
+/// Dollars in another currency, rounded once to [`CONVERTED_SCALE`](crate::money::CONVERTED_SCALE) digits behind the point;
+/// `None` where even so the amount has more digits than a decimal holds.
+pub fn converted(usd: Usd, rate: &ExchangeRate) -> Option<Decimal> {
+    crate::money::converted(usd, rate.per_usd.0)
+}
+
+/// Dollars that people see as an amount in another currency: `0.06622 EUR`.
+pub fn in_currency(usd: Usd, amount: Decimal, currency: &str) -> Cell {
+    Cell::pair(format!("{} {currency}", digits_for_people(amount)), usd.to_string())
+}
+
+/// What a person should know about how an id was read; `None` where it was exact and the only one.
+pub fn matched_note(asked: &str, found: &Found) -> Option<String> {
+    let id = found.full_id();
+    match (&found.matched, found.also_at.is_empty()) {
+        (Matched::Without(what), _) => Some(format!("{asked} was read as {id}, without its {what}")),
+        (_, false) if !asked.contains('/') => {
+            Some(format!("{asked} was read as {id}; also sold by {}", found.also_at.join(", ")))
+        }
+        _ => None,
+    }
+}
+
+/// What every machine-readable format carries: which table, and whether the clock was stopped.
+#[must_use]
+pub fn table_stamp(setup: &Setup) -> TableStamp {
+    let id = setup.table.id().clone();
+    TableStamp { version: id.version, sha256: id.sha256, clock_set_to: setup.clock_set_to() }
+}
+
+/// The same as a value of JSON.
+#[must_use]
+pub fn table_json(setup: &Setup) -> Value {
+    serde_json::to_value(table_stamp(setup)).unwrap_or_default()
+}
+
+/// One line for people: which table, and as of when.
+pub fn table_line(setup: &Setup) -> String {
+    let id = setup.table.id();
+    format!("Prices as of {}, table {} (sha256 {:.12}).", setup.shown_at(), id.version, id.sha256)
+}
