@@ -5,6 +5,10 @@
 
 pub mod layout;
 pub mod merges;
+#[doc(hidden)]
+pub mod names;
+#[doc(hidden)]
+pub mod similar;
 pub mod vocab;
 
 mod schemas;

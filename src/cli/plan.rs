@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use rust_decimal::Decimal;
 
 use super::plan_report::{Planned, report};
-use super::prices_home::sisters;
 use super::shared::{OutputFlags, PriceFlags};
 use super::workload::{Loaded, Shop, Shown, amount, replan};
 use crate::cli::error::Error;
@@ -13,6 +12,7 @@ use farebox::calculator::budget::judge;
 use farebox::calculator::levers::levers;
 use farebox::calculator::outcome::{Settled, drivers, outcome};
 use farebox::calculator::workload::Amount;
+use farebox::jobs::prices::sisters::sisters;
 
 /// Plan a workload over months: low, expected and high, when the budget ends, what drives it, the cheapest lever
 #[derive(Debug, clap::Args)]

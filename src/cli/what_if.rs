@@ -124,7 +124,7 @@ fn percents(text: &str) -> Result<RangeInclusive<u32>, String> {
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     let setup = args.prices.setup()?;
     for provider in args.provider.iter().chain(&args.force_provider) {
-        super::prices::known_provider(&setup, provider)?;
+        farebox::jobs::prices::known_provider(&setup, provider)?;
     }
     let classes = classes(&args)?;
     if args.is_no_change() {

@@ -137,7 +137,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     args.refuse_what_does_nothing()?;
     let setup = args.prices.setup()?;
     for provider in args.provider.iter().chain(&args.force_provider) {
-        super::prices::known_provider(&setup, provider)?;
+        farebox::jobs::prices::known_provider(&setup, provider)?;
     }
     let zone = view::zone_of(args.timezone.as_deref())?;
     let span = args.span.period(&zone)?;
