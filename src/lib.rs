@@ -27,8 +27,10 @@ pub mod calculator;
 pub mod input;
 pub mod jobs;
 pub mod pricing;
+pub mod range;
 pub mod report;
 
 pub use farebox_prices::{context, meter, money, period, similar, usage};
-pub(crate) use farebox_tokenizer::files;
+#[doc(hidden)]
+pub use farebox_tokenizer::files;
 pub use farebox_tokenizer::{self as tokenizer, conversation};

@@ -12,4 +12,15 @@ macro_rules! schemas {
 
 schemas! {
     "models"
+    "prices-changes"
+    "prices-check"
+    "prices-diff"
+    "prices-history"
+    "prices-import"
+    "prices-lint"
+    "prices-list"
+    "prices-meters"
+    "prices-show"
+    "prices-stale"
+    "prices-update"
 }

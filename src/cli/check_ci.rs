@@ -1,10 +1,10 @@
 //! What a build machine says about itself, and what it wants to be told: GitHub and GitLab.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::cli::error::Error;
+use farebox::files;
 use farebox::report::gate::Gate;
 use farebox::report::{comment, github};
 
@@ -92,12 +92,10 @@ fn outputs(gate: &Gate, reports: &[&Path], out: &mut dyn Write) -> io::Result<()
 }
 
 fn append(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
-    let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display()));
     let mut bytes = Vec::new();
     write(&mut bytes)?;
     bytes.push(b'\n');
-    let file = OpenOptions::new().append(true).create(true).open(path);
-    Ok(file.and_then(|mut file| file.write_all(&bytes)).map_err(named)?)
+    Ok(files::append_to(path, &bytes).map_err(|error| files::cannot_write(path, &error))?)
 }
 
 #[cfg(test)]

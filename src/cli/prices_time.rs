@@ -6,11 +6,11 @@ use super::price_files::price_files;
 use super::shared::{OutputFlags, TableFlags, price_error};
 use super::span::SpanFlags;
 use crate::cli::error::Error;
-use farebox::calculator::estimate::Span;
 use farebox::jobs::prices;
 use farebox::jobs::prices::diff::{DiffQuery, DiffSide};
 use farebox::jobs::prices::stale::StaleQuery;
 use farebox::pricing::PriceTable;
+use farebox::range::Range;
 
 /// Show every price a model has had, and will have, as a timeline
 #[derive(Debug, clap::Args)]
@@ -71,10 +71,10 @@ pub(crate) struct DiffArgs {
     provider: Vec<String>,
     /// Prompt tokens of one request of the workload
     #[arg(long, value_name = "N", requires = "output_tokens")]
-    input_tokens: Option<Span>,
+    input_tokens: Option<Range<u64>>,
     /// Answer tokens of one request of the workload
     #[arg(long, value_name = "N", requires = "input_tokens")]
-    output_tokens: Option<Span>,
+    output_tokens: Option<Range<u64>>,
     /// How many requests the workload has
     #[arg(long, short = 'n', value_name = "N", default_value_t = 1, requires = "input_tokens")]
     requests: u64,

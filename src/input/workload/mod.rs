@@ -13,7 +13,6 @@ mod feature;
 mod read;
 
 use std::path::Path;
-use std::rc::Rc;
 
 use jiff::civil::Date;
 
@@ -66,11 +65,11 @@ const LARGEST_FILE: u64 = 128 << 20;
 /// Files as they are on the disk: only files, and none that is too large for a prompt or a dataset.
 #[must_use]
 pub fn from_disk() -> ReadFile {
-    Rc::new(|path: &Path| read_regular(path, LARGEST_FILE))
+    Box::new(|path: &Path| read_regular(path, LARGEST_FILE))
 }
 
 /// How the files that a workload names are read: from the disk, or out of an earlier version of them.
-pub type ReadFile = Rc<dyn Fn(&Path) -> Result<Vec<u8>, InputError>>;
+pub type ReadFile = Box<dyn Fn(&Path) -> Result<Vec<u8>, InputError>>;
 
 /// Checks a workload that was parsed, with files that come from wherever the caller says.
 ///

@@ -7,13 +7,14 @@ use serde::Serialize;
 use super::changes::percent_cell;
 use super::rates::{change_text, or_dash};
 use super::{HeadAndCard, full_id};
-use crate::calculator::estimate::{Span, Work, estimate};
+use crate::calculator::estimate::{Work, estimate};
 use crate::meter::Meter;
 use crate::money::Usd;
 use crate::period::Instant;
 use crate::pricing::card::ProviderHead;
 use crate::pricing::diff::{Change, changes_between};
 use crate::pricing::{PriceTable, TableId};
+use crate::range::Range;
 use crate::report::{Cell, Report, TypedTable};
 
 /// One side of a comparison: a table and an instant.
@@ -33,7 +34,7 @@ pub struct DiffQuery {
     /// The providers by any of their names; all where none is named.
     pub providers: Vec<String>,
     /// Prompt and answer tokens of one request of a workload, where money is wanted.
-    pub tokens: Option<(Span, Span)>,
+    pub tokens: Option<(Range<u64>, Range<u64>)>,
     /// How many requests the workload has.
     pub requests: u64,
 }

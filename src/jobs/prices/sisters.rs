@@ -66,7 +66,8 @@ mod tests {
         let text = format!("schema: 1\nprovider: acme\nmodels:\n{}{undated}", models.concat());
         let mut table = PriceTable::bundled();
         table.lay_over(&[PriceFile { path: "acme.yaml".into(), text }]).unwrap();
-        let setup = Setup { table, at: "2026-07-01".parse().unwrap(), as_of: AsOf::Named, currency: None };
+        let setup =
+            Setup { table, at: "2026-07-01".parse().unwrap(), as_of: AsOf::Named, currency: None, vocabularies: None };
         let own = setup.find("acme/own").unwrap();
         let mut found: Vec<String> = sisters(&setup, &own, 0).iter().map(|found| found.model.id.clone()).collect();
         found.sort();
