@@ -32,9 +32,9 @@ mod models;
 mod plan;
 mod plan_fit;
 mod plan_report;
+mod price_files;
 mod prices;
 mod prices_check;
-mod prices_home;
 mod prices_import;
 mod prices_time;
 #[cfg(feature = "update")]
@@ -118,7 +118,7 @@ commands! {
     BreakEven "break-even" breakeven Args;
     Init "init" init Args;
     Scan "scan" scan Args;
-    Prices "prices" prices Args;
+    Prices "prices" prices PricesArgs;
     Models "models" models ModelsArgs;
     Schema "schema" schema SchemaArgs;
     Tokenizers "tokenizers" tokenizers Args;

@@ -7,6 +7,7 @@
 
 pub mod error;
 pub mod models;
+pub mod prices;
 #[cfg(test)]
 mod schemas;
 pub mod setup;
