@@ -33,7 +33,7 @@ pub(super) enum Piece {
     Tokens(crate::calculator::workload::Range),
 }
 
-impl Reader {
+impl Reader<'_> {
     /// The pieces of a text: files are read, numbers are kept.
     pub(super) fn pieces(&mut self, text: &At<RawText>) -> Vec<Piece> {
         match &text.value {

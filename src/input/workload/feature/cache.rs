@@ -9,7 +9,7 @@ use crate::input::workload::raw::{RawCache, RawPart};
 use crate::meter::Meter;
 use crate::pricing::yaml::At;
 
-impl FeatureReader<'_> {
+impl FeatureReader<'_, '_> {
     pub(super) fn cache(&mut self, raw: &RawCache) -> Option<Cache> {
         let ttl = raw.ttl.as_ref().map(|q| (self.minutes(q), q.place));
         let minutes = match ttl {

@@ -8,7 +8,7 @@ use crate::input::workload::raw::{RawCalls, RawFeature, RawFree, RawGrowth, RawU
 use crate::pricing::problem::Place;
 use crate::pricing::yaml::At;
 
-impl FeatureReader<'_> {
+impl FeatureReader<'_, '_> {
     pub(super) fn calls(&mut self, raw: &RawFeature) -> Option<Calls> {
         match &raw.calls {
             None => {

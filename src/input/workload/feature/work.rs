@@ -10,7 +10,7 @@ use crate::input::workload::raw::{RawAttachment, RawBilled, RawFeature, RawRag, 
 use crate::pricing::yaml::At;
 use crate::similar::did_you_mean;
 
-impl FeatureReader<'_> {
+impl FeatureReader<'_, '_> {
     pub(super) fn turns(&mut self, raw: &RawFeature) -> Range {
         match &raw.turns {
             Some(turns) => self.reader.count(turns, MOST_TURNS).unwrap_or(Range::exactly(Decimal::ONE)),
