@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use divan::{Bencher, black_box};
 use farebox::calculator::outcome::{Settled, outcome};
-use farebox::calculator::projection::{Market, Plan, Planner, plan};
+use farebox::calculator::projection::{Resolver, Plan, Planner, plan};
 use farebox::calculator::workload::Workload;
 use farebox::input::workload::load;
 use farebox::period::Instant;
@@ -20,9 +20,9 @@ fn main() {
     divan::main();
 }
 
-struct Stall(PriceTable);
+struct Quarters(PriceTable);
 
-impl Market for Stall {
+impl Resolver for Quarters {
     fn find(&mut self, model: &str, at: Instant) -> Result<Found, UnknownModel> {
         self.0.find(model, at)
     }
@@ -57,37 +57,37 @@ fn workload(features: usize) -> Workload {
 
 #[divan::bench(sample_count = 5, sample_size = 1)]
 fn twenty_features_two_years_ten_thousand_draws(bencher: Bencher) {
-    let (workload, mut stall) = (workload(20), Stall(PriceTable::bundled()));
-    let plan = plan(&workload, &mut stall, None).expect("a plan");
-    let settled = Settled::of(&plan, &stall).expect("no currency");
+    let (workload, mut resolver) = (workload(20), Quarters(PriceTable::bundled()));
+    let plan = plan(&workload, &mut resolver, None).expect("a plan");
+    let settled = Settled::of(&plan, &resolver).expect("no currency");
     bencher.bench_local(|| black_box(outcome(&plan, &settled, true, 10_000).expect("an outcome")));
 }
 
 /// As `compare -w` does it: all models in order by their expected costs, the first twenty with bounds.
 #[divan::bench(sample_count = 5, sample_size = 1)]
 fn twenty_features_on_five_hundred_models(bencher: Bencher) {
-    let (workload, mut stall) = (workload(20), Stall(PriceTable::bundled()));
+    let (workload, mut resolver) = (workload(20), Quarters(PriceTable::bundled()));
     let at: Instant = "2026-11-22".parse().expect("a day");
     let live = |card: &farebox::pricing::card::ModelCard| card.info.kind == Kind::Chat && card.rates_at(at).is_some();
-    let cards = stall.0.cards().filter(|(_, card)| live(card)).take(500);
+    let cards = resolver.0.cards().filter(|(_, card)| live(card)).take(500);
     let models: Vec<Found> = cards.map(|(head, card)| Found::of_card(head, card)).collect();
     assert_eq!(models.len(), 500);
     bencher.bench_local(|| {
-        let planner = Planner::new(&workload);
-        let price = |plan: &Plan, stall: &Stall, draws| {
-            let settled = Settled::of(plan, stall).expect("no currency");
+        let planner = Planner::new(workload.clone());
+        let price = |plan: &Plan, resolver: &Quarters, draws| {
+            let settled = Settled::of(plan, resolver).expect("no currency");
             outcome(plan, &settled, false, draws).expect("an outcome").total
         };
         let mut rows = Vec::new();
         for found in &models {
-            if let Ok(plan) = planner.plan(&mut stall, Some(found)) {
-                rows.push((price(&plan, &stall, 0).mean, found));
+            if let Ok(plan) = planner.plan(&mut resolver, Some(found)) {
+                rows.push((price(&plan, &resolver, 0).expected, found));
             }
         }
         rows.sort_by_key(|(usd, _)| *usd);
         for (_, found) in rows.iter().take(20) {
-            let plan = planner.plan(&mut stall, Some(found)).expect("planned before");
-            black_box(price(&plan, &stall, 500));
+            let plan = planner.plan(&mut resolver, Some(found)).expect("planned before");
+            black_box(price(&plan, &resolver, 500));
         }
     });
 }

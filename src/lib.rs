@@ -27,6 +27,7 @@ pub mod calculator;
 pub mod input;
 pub mod jobs;
 pub mod pricing;
+pub mod range;
 pub mod report;
 
 pub use farebox_prices::{context, meter, money, period, similar, usage};

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use farebox::calculator::outcome::{Outcome, Settled, in_usd, outcome};
-use farebox::calculator::projection::{Market, plan};
+use farebox::calculator::projection::{Resolver, plan};
 use farebox::calculator::workload::{Amount, Workload};
 use farebox::input::workload::load;
 use farebox::money::{Exact, Usd};
@@ -19,12 +19,12 @@ use proptest::prelude::*;
 use rust_decimal::{Decimal, dec};
 
 /// A table with one made-up model; text has one token a byte.
-struct Stall {
+struct ByteTokens {
     table: PriceTable,
     per_usd: Decimal,
 }
 
-impl Stall {
+impl ByteTokens {
     fn new(input: u32, output: u32, tiered: bool) -> Self {
         let tier = if tiered {
             "        tiers: [{when: {prompt_tokens: \">3000\"}, rates: {input: \"70\", output: \"90\"}}]\n"
@@ -36,11 +36,11 @@ impl Stall {
         );
         let mut table = PriceTable::bundled();
         table.lay_over(&[PriceFile { path: "acme.yaml".into(), text }]).unwrap();
-        Stall { table, per_usd: dec!(0.86) }
+        ByteTokens { table, per_usd: dec!(0.86) }
     }
 }
 
-impl Market for Stall {
+impl Resolver for ByteTokens {
     fn find(&mut self, model: &str, at: Instant) -> Result<Found, UnknownModel> {
         self.table.find(model, at)
     }
@@ -115,10 +115,10 @@ fn read(yaml: &str) -> Workload {
     load(Path::new("farebox.yaml"), yaml, "2026-11-22".parse().unwrap()).expect("a good workload").0
 }
 
-fn cost(yaml: &str, stall: &mut Stall, draws: usize) -> Outcome {
+fn cost(yaml: &str, tokens: &mut ByteTokens, draws: usize) -> Outcome {
     let workload = read(yaml);
-    let plan = plan(&workload, stall, None).expect("a plan");
-    let settled = Settled::of(&plan, stall).unwrap();
+    let plan = plan(&workload, tokens, None).expect("a plan");
+    let settled = Settled::of(&plan, tokens).unwrap();
     outcome(&plan, &settled, true, draws).expect("an outcome")
 }
 
@@ -127,32 +127,32 @@ proptest! {
 
     #[test]
     fn linear_in_calls(made in made(), times in 2..5_u32, tiered: bool) {
-        let mut stall = Stall::new(3, 15, tiered);
+        let mut tokens = ByteTokens::new(3, 15, tiered);
         let made = Made { free: 0, ..made };
-        let once = cost(&made.yaml(1), &mut stall, 0).total.mean;
-        let more = cost(&Made { calls: made.calls * times, ..made }.yaml(1), &mut stall, 0).total.mean;
+        let once = cost(&made.yaml(1), &mut tokens, 0).total.expected;
+        let more = cost(&Made { calls: made.calls * times, ..made }.yaml(1), &mut tokens, 0).total.expected;
         prop_assert_eq!(more.amount(), once.amount() * Decimal::from(times));
     }
 
     #[test]
     fn additive_over_features_and_months(made in made(), tiered: bool) {
-        let mut stall = Stall::new(3, 15, tiered);
-        let one = cost(&made.yaml(1), &mut stall, 0);
-        let three = cost(&made.yaml(3), &mut stall, 0);
-        prop_assert_eq!(three.total.mean.amount(), one.total.mean.amount() * dec!(3));
-        let months: Usd = one.months.iter().map(|m| m.mean).sum();
-        prop_assert_eq!(months, one.total.mean);
+        let mut tokens = ByteTokens::new(3, 15, tiered);
+        let one = cost(&made.yaml(1), &mut tokens, 0);
+        let three = cost(&made.yaml(3), &mut tokens, 0);
+        prop_assert_eq!(three.total.expected.amount(), one.total.expected.amount() * dec!(3));
+        let months: Usd = one.months.iter().map(|m| m.expected).sum();
+        prop_assert_eq!(months, one.total.expected);
         // A plan that ends earlier is the beginning of the longer one.
-        let shorter = cost(&Made { months: 1, ..made }.yaml(1), &mut stall, 0);
-        prop_assert_eq!(shorter.months[0].mean, one.months[0].mean);
+        let shorter = cost(&Made { months: 1, ..made }.yaml(1), &mut tokens, 0);
+        prop_assert_eq!(shorter.months[0].expected, one.months[0].expected);
     }
 
     #[test]
     fn monotone_in_every_count_and_price(made in made(), tiered: bool) {
         // Reading costs less than writing, so that a longer prompt costs more and a higher hit rate does not.
-        let total = |made: &Made, stall: &mut Stall| cost(&made.yaml(1), stall, 0).total.mean;
-        let mut stall = Stall::new(3, 15, tiered);
-        let base = total(&made, &mut stall);
+        let total = |made: &Made, tokens: &mut ByteTokens| cost(&made.yaml(1), tokens, 0).total.expected;
+        let mut tokens = ByteTokens::new(3, 15, tiered);
+        let base = total(&made, &mut tokens);
         let (a, b, c) = made.output;
         let more = [
             Made { calls: made.calls + 1, ..made.clone() },
@@ -166,31 +166,31 @@ proptest! {
             Made { free: made.free.saturating_sub(1), ..made.clone() },
         ];
         for changed in more {
-            prop_assert!(total(&changed, &mut stall) >= base, "{changed:?}");
+            prop_assert!(total(&changed, &mut tokens) >= base, "{changed:?}");
         }
         for (input, output) in [(4, 15), (3, 16)] {
-            prop_assert!(total(&made, &mut Stall::new(input, output, tiered)) >= base);
+            prop_assert!(total(&made, &mut ByteTokens::new(input, output, tiered)) >= base);
         }
     }
 
     #[test]
     fn bounds_enclose_the_expected_cost_and_nothing_is_negative(made in made(), tiered: bool) {
-        let mut stall = Stall::new(3, 15, tiered);
-        let outcome = cost(&made.yaml(2), &mut stall, 400);
+        let mut tokens = ByteTokens::new(3, 15, tiered);
+        let outcome = cost(&made.yaml(2), &mut tokens, 400);
         let cells = outcome.features.iter().flat_map(|f| f.spreads.iter().chain([&f.total]));
         for spread in outcome.months.iter().chain(&outcome.cumulative).chain([&outcome.total]).chain(cells) {
-            prop_assert!(Usd::ZERO <= spread.low && spread.low <= spread.mean && spread.mean <= spread.high, "{spread:?}");
+            prop_assert!(Usd::ZERO <= spread.low && spread.low <= spread.expected && spread.expected <= spread.high, "{spread:?}");
         }
     }
 
     #[test]
     fn draws_agree_with_the_closed_form(made in made()) {
-        let mut stall = Stall::new(3, 15, false);
-        let outcome = cost(&Made { free: 0, ..made }.yaml(2), &mut stall, 4_000);
+        let mut tokens = ByteTokens::new(3, 15, false);
+        let outcome = cost(&Made { free: 0, ..made }.yaml(2), &mut tokens, 4_000);
         prop_assert!(outcome.features.iter().all(|f| f.is_closed_form));
         if let Some(simulation) = &outcome.simulation {
             let float = |usd: Usd| f64::try_from(usd.amount()).unwrap();
-            let (mean, expected) = (float(simulation.total.mean), float(outcome.total.mean));
+            let (mean, expected) = (float(simulation.total.expected), float(outcome.total.expected));
             // Five standard errors, and what rounding to nano-dollars and 1/1,024 of a call may add up to.
             let margin = 5.0 * simulation.standard_error + expected * 1e-4 + 1e-6;
             prop_assert!((mean - expected).abs() <= margin, "{mean} {expected} {margin}");
@@ -199,11 +199,11 @@ proptest! {
 
     #[test]
     fn currencies_round_trip(cents in 0..1_000_000_000_u64, rate in 1..2_000_000_u64) {
-        let mut stall = Stall::new(1, 1, false);
-        stall.per_usd = Decimal::new(i64::try_from(rate).unwrap(), 4);
+        let mut tokens = ByteTokens::new(1, 1, false);
+        tokens.per_usd = Decimal::new(i64::try_from(rate).unwrap(), 4);
         let amount = Amount { amount: Exact(Decimal::new(i64::try_from(cents).unwrap(), 2)), currency: "EUR".into() };
-        let usd = in_usd(&amount, "x", "2027-01-01".parse().unwrap(), &stall).unwrap();
-        let back = usd.amount() * stall.per_usd;
+        let usd = in_usd(&amount, "x", "2027-01-01".parse().unwrap(), &tokens).unwrap();
+        let back = usd.amount() * tokens.per_usd;
         prop_assert_eq!(back.round_dp(10), amount.amount.0.round_dp(10));
     }
 }
@@ -215,16 +215,16 @@ fn a_request_costs_what_the_engine_says() {
     use farebox::context::Context;
     use farebox::meter::Meter;
     use farebox::usage::Usage;
-    let mut stall = Stall::new(3, 15, true);
+    let mut tokens = ByteTokens::new(3, 15, true);
     for prompt in [1_u64, 2_999, 3_000, 3_001, 9_000] {
         let yaml = format!(
             "version: 1\nstart: 2027-01-01\nmonths: 1\nfeatures:\n  f: {{model: acme/one, prompt: {prompt}, output: 77, calls: 3 per day}}\n"
         );
-        let found = stall.table.find("acme/one", "2027-01-15".parse().unwrap()).unwrap();
+        let found = tokens.table.find("acme/one", "2027-01-15".parse().unwrap()).unwrap();
         let mut usage = Usage::tokens_in_out(prompt, 77);
         usage.set(Meter::Requests, Decimal::ONE);
         let one =
             price(&found.provider, &found.model, &usage, &Context::default(), "2027-01-15".parse().unwrap()).unwrap();
-        assert_eq!(cost(&yaml, &mut stall, 0).total.mean.amount(), one.total.amount() * dec!(93), "{prompt}");
+        assert_eq!(cost(&yaml, &mut tokens, 0).total.expected.amount(), one.total.amount() * dec!(93), "{prompt}");
     }
 }

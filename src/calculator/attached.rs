@@ -6,10 +6,11 @@
 use rust_decimal::Decimal;
 
 use super::Refusal;
-use super::estimate::Span;
 use crate::conversation::Modality;
 use crate::meter::Meter;
 use crate::pricing::card::{ModelCard, ProviderHead, RateCard, SourceBasis};
+use crate::range::Range;
+use crate::tokenizer::media::{Rate, Weight};
 
 /// A part of a request that is not text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,9 +18,9 @@ pub struct Attached {
     /// What it is.
     pub modality: Modality,
     /// Its tokens.
-    pub tokens: Span,
+    pub tokens: Range<u64>,
     /// What it is counted by where no tokens are billed: images and pages in pieces, audio and video in milliseconds.
-    pub amount: Span,
+    pub amount: Range<u64>,
     /// Whether the model is known to take such a thing, apart from its card: its tokens follow a published rule.
     pub has_rule: bool,
 }
@@ -27,7 +28,20 @@ pub struct Attached {
 impl Attached {
     /// One of a modality, of unknown size.
     pub(super) const fn some(modality: Modality) -> Attached {
-        Attached { modality, tokens: Span::exactly(0), amount: Span::exactly(1), has_rule: true }
+        Attached { modality, tokens: Range::exactly(0), amount: Range::exactly(1), has_rule: true }
+    }
+}
+
+/// A part of a request, as a tokenizer's rules weigh it.
+impl From<&Weight> for Attached {
+    fn from(weight: &Weight) -> Self {
+        let Rate { low, expected, high } = weight.amount;
+        Attached {
+            modality: weight.modality,
+            tokens: weight.count.into(),
+            amount: Range { low, expected, high },
+            has_rule: weight.has_rule,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 
 use super::calendar::{Month, days};
 use super::outcome::{NoExchange, Outcome, in_usd, minus};
-use super::projection::{Market, Plan, PlanError};
+use super::projection::{Plan, PlanError, Resolver};
 use super::workload::Amount;
 use crate::money::Usd;
 
@@ -46,13 +46,13 @@ impl Verdict {
 ///
 /// # Errors
 /// [`NoExchange`] where a budget is in a currency without a rate.
-pub fn judge(plan: &Plan, outcome: &Outcome, market: &dyn Market) -> Result<Vec<Verdict>, NoExchange> {
-    let workload = plan.workload;
+pub fn judge(plan: &Plan, outcome: &Outcome, resolver: &dyn Resolver) -> Result<Vec<Verdict>, NoExchange> {
+    let workload = &plan.workload;
     let budget = &workload.budget;
     let mut verdicts = Vec::new();
     if let Some(amount) = &budget.total {
         let (from, to) = (budget.from.unwrap_or(workload.start), budget.to.unwrap_or(workload.end));
-        let usd = in_usd(amount, "the budget", from.max(workload.start), market)?;
+        let usd = in_usd(amount, "the budget", from.max(workload.start), resolver)?;
         let whole = from <= workload.start && to >= workload.end;
         let inside: Vec<usize> = plan
             .months
@@ -65,7 +65,7 @@ pub fn judge(plan: &Plan, outcome: &Outcome, market: &dyn Market) -> Result<Vec<
     }
     if let Some(amount) = &budget.monthly {
         for (index, month) in plan.months.iter().enumerate() {
-            let usd = in_usd(amount, "the monthly budget", month.first().max(workload.start), market)?;
+            let usd = in_usd(amount, "the monthly budget", month.first().max(workload.start), resolver)?;
             verdicts.push(verdict(plan, outcome, amount, usd, &[index], false, Some(*month)));
         }
     }
@@ -82,7 +82,7 @@ fn verdict(
     month: Option<Month>,
 ) -> Verdict {
     let of = |get: &dyn Fn(usize) -> Usd| months.iter().map(|m| get(*m)).sum::<Usd>();
-    let expected = |m: usize| outcome.months[m].mean;
+    let expected = |m: usize| outcome.months[m].expected;
     let (mut low, mut high) = (|m: usize| outcome.months[m].low, |m: usize| outcome.months[m].high);
     let ends = |get: &dyn Fn(usize) -> Usd| day_used_up(plan, outcome, months, usd, get);
     // Over the whole plan, bounds of the sum are closer together than sums of the bounds.

@@ -1,7 +1,6 @@
 //! What work would cost before it is done: a [`Cost`] where everything is known, a range where something is not.
 
 use rust_decimal::Decimal;
-use serde::Serialize;
 
 use super::attached::{Attached, Billing, billed_by, cached, quantity};
 use super::made::{Made, Sold};
@@ -11,82 +10,20 @@ use crate::meter::Meter;
 use crate::money::Usd;
 use crate::period::Instant;
 use crate::pricing::card::{ModelCard, ProviderHead, RateCard};
+use crate::range::Range;
 use crate::usage::Usage;
-
-/// A quantity that is known, or assumed between two bounds: `low ≤ expected ≤ high`.
-///
-/// # Examples
-/// ```
-/// use farebox::calculator::estimate::Span;
-/// assert_eq!("500".parse::<Span>().unwrap(), Span::exactly(500));
-/// let span: Span = "200..800".parse().unwrap();
-/// assert_eq!((span.low, span.expected, span.high), (200, 500, 800));
-/// assert_eq!("200..300..800".parse::<Span>().unwrap().expected, 300);
-/// assert!("800..200".parse::<Span>().is_err());
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Span {
-    /// At least this.
-    pub low: u64,
-    /// The best guess.
-    pub expected: u64,
-    /// At most this.
-    pub high: u64,
-}
-
-impl Span {
-    /// A quantity that is known.
-    #[must_use]
-    pub const fn exactly(n: u64) -> Self {
-        Span { low: n, expected: n, high: n }
-    }
-
-    /// Whether the bounds differ.
-    #[must_use]
-    pub const fn is_range(self) -> bool {
-        self.low != self.high
-    }
-
-    /// Each number that many times.
-    #[must_use]
-    pub const fn times(self, n: u64) -> Self {
-        let (low, expected, high) = (self.low, self.expected, self.high);
-        Span { low: low.saturating_mul(n), expected: expected.saturating_mul(n), high: high.saturating_mul(n) }
-    }
-}
-
-/// Why a text is not a [`Span`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a number of tokens: write 500, 200..800 (low..high) or 200..300..800 (low..expected..high)")]
-pub struct SpanTextError(String);
-
-impl std::str::FromStr for Span {
-    type Err = SpanTextError;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let error = || SpanTextError(text.to_owned());
-        let number = |part: &str| part.trim().replace('_', "").parse::<u64>().map_err(|_| error());
-        let parts = text.split("..").map(number).collect::<Result<Vec<u64>, _>>()?;
-        let span = match parts[..] {
-            [n] => Span::exactly(n),
-            [low, high] => Span { low, expected: u64::midpoint(low, high), high },
-            [low, expected, high] => Span { low, expected, high },
-            _ => return Err(error()),
-        };
-        if span.low <= span.expected && span.expected <= span.high { Ok(span) } else { Err(error()) }
-    }
-}
 
 /// One kind of request, and how often it is sent.
 #[derive(Clone, Debug, Default)]
 pub struct Work {
     /// Prompt tokens of one request, cached and attached ones included.
-    pub input: Span,
+    pub input: Range<u64>,
     /// What of the prompt is not text: a card may bill it at a rate of its own.
     pub attached: Vec<Attached>,
     /// How many of the prompt's tokens are read from the cache: text first.
     pub cache_read: u64,
     /// Answer tokens of one request, all its answers together.
-    pub output: Span,
+    pub output: Range<u64>,
     /// How many answers a request asks for; 0 is one too. Images that it makes are billed by the piece.
     pub answers: u64,
     /// How many requests.
@@ -141,8 +78,8 @@ impl Estimate {
     }
 }
 
-/// One of the three numbers of a [`Span`].
-type Bound = fn(&Span) -> u64;
+/// One of the three numbers of a [`Range`].
+type Bound = fn(&Range<u64>) -> u64;
 
 impl Work {
     /// Prompt tokens that are not of attachments.

@@ -1,14 +1,17 @@
 //! What would make a plan cheaper: [`levers`], each of them planned again and compared, none guessed.
 
+use std::sync::Arc;
+
 use rust_decimal::Decimal;
 
-use super::projection::{FeaturePlan, Market, Plan, Point, plan};
+use super::projection::{FeaturePlan, Plan, Point, Resolver, plan};
 use super::shape::At;
 use super::simulate::float;
-use super::workload::{Cache, Feature, History, Range, Route, Workload};
+use super::workload::{Cache, Feature, History, Route, Workload};
 use crate::meter::Meter;
 use crate::money::Usd;
 use crate::pricing::Found;
+use crate::range::Range;
 
 /// One change, and what it saves over the whole plan.
 #[derive(Clone, Debug)]
@@ -29,14 +32,14 @@ pub struct Lever {
 ///
 /// * `smaller`: models to try instead of one: of the same provider, at home in the table.
 #[must_use]
-pub fn levers(base: &Plan, market: &mut dyn Market, smaller: &dyn Fn(&Found, u64) -> Vec<Found>) -> Vec<Lever> {
+pub fn levers(base: &Plan, resolver: &mut dyn Resolver, smaller: &dyn Fn(&Found, u64) -> Vec<Found>) -> Vec<Lever> {
     let own = |feature: &FeaturePlan| {
         let costs = feature.costs(&base.months, &Point::all(At::Expected)).ok()?;
         Some(costs.iter().flatten().copied().sum())
     };
     let Some(costs) = base.features.iter().map(own).collect::<Option<Vec<Usd>>>() else { return Vec::new() };
     let cost = costs.iter().copied().sum();
-    let mut bench = Bench { base: base.workload, costs, cost, market, found: Vec::new() };
+    let mut bench = Bench { base: &base.workload, costs, cost, resolver, found: Vec::new() };
     for (index, feature) in base.features.iter().enumerate() {
         let plain = &base.workload.features[index];
         bench.cache(index, plain, feature.streams.first().map(|s| &s.found));
@@ -57,7 +60,7 @@ struct Bench<'b> {
     costs: Vec<Usd>,
     /// What all of them cost.
     cost: Usd,
-    market: &'b mut dyn Market,
+    resolver: &'b mut dyn Resolver,
     found: Vec<Lever>,
 }
 
@@ -65,8 +68,8 @@ impl Bench<'_> {
     /// What the plan costs with one feature changed; nothing where it then has no price.
     fn saving(&mut self, index: usize, change: impl FnOnce(&mut Feature)) -> Option<Usd> {
         let mut changed = self.base.clone();
-        change(changed.features.get_mut(index)?);
-        let cost = plan(&changed, self.market, None).ok()?.usage_at(&Point::all(At::Expected)).ok()?;
+        change(Arc::make_mut(changed.features.get_mut(index)?));
+        let cost = plan(&changed, self.resolver, None).ok()?.usage_at(&Point::all(At::Expected)).ok()?;
         (cost < self.cost).then(|| super::outcome::minus(self.cost, cost))
     }
 

@@ -3,9 +3,9 @@
 //! Begin at [`refuse_long_prompt`] and [`impossible_answer`]. What a card does not say is not a limit.
 
 use super::Refusal;
-use super::estimate::Span;
 use crate::money::grouped;
 use crate::pricing::card::{ModelCard, ProviderHead};
+use crate::range::Range;
 
 /// Whether the context window of a card holds the prompt alone, rather than prompt and answer together.
 ///
@@ -72,7 +72,7 @@ pub fn impossible_answer(card: &ModelCard, prompt: u64, answer: u64) -> Option<S
 
 /// Whether a request that may be allowed may also be too long: its lower end fits and its upper end does not.
 #[must_use]
-pub fn may_be_too_long(card: &ModelCard, prompt: Span, answer: u64) -> bool {
+pub fn may_be_too_long(card: &ModelCard, prompt: Range<u64>, answer: u64) -> bool {
     let answer = if holds_prompt_alone(card) { 0 } else { answer };
     card.info.context_window.is_some_and(|window| prompt.high.saturating_add(answer) > window)
 }
@@ -105,8 +105,8 @@ mod tests {
             assert_eq!(impossible_answer(card, prompt, answer).is_none(), possible, "{} {prompt} {answer}", card.id);
             assert_eq!(longest_answer(card, prompt), Some(longest), "{} {prompt}", card.id);
         }
-        assert!(may_be_too_long(&shared, Span { low: 500, expected: 550, high: 601 }, 400));
-        assert!(!may_be_too_long(&gemini, Span { low: 500, expected: 550, high: 601 }, 400));
+        assert!(may_be_too_long(&shared, Range { low: 500, expected: 550, high: 601 }, 400));
+        assert!(!may_be_too_long(&gemini, Range { low: 500, expected: 550, high: 601 }, 400));
     }
 
     #[test]

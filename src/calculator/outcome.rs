@@ -4,11 +4,12 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::calendar::Month;
-use super::projection::{Input, Market, Plan, PlanError, Point, Stream, times};
+use super::projection::{Input, Plan, PlanError, Point, Resolver, Stream, times};
 use super::shape::At;
-use super::simulate::{Simulation, Spread, simulate};
+use super::simulate::{Simulation, simulate};
 use super::workload::{Amount, instant_of};
 use crate::money::{Usd, exact_sum};
+use crate::range::Range;
 
 /// Why an amount of another currency has no value in dollars.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,12 +29,12 @@ pub struct NoExchange {
 ///
 /// # Errors
 /// [`NoExchange`]: an old or guessed rate is never used.
-pub fn in_usd(amount: &Amount, what: &str, day: Date, market: &dyn Market) -> Result<Usd, NoExchange> {
+pub fn in_usd(amount: &Amount, what: &str, day: Date, resolver: &dyn Resolver) -> Result<Usd, NoExchange> {
     if amount.currency == "USD" {
         return Ok(Usd::new(amount.amount.0));
     }
     let missing = || NoExchange { what: what.to_owned(), currency: amount.currency.clone(), day };
-    let per_usd = market.per_usd(&amount.currency, instant_of(day, 0)).ok_or_else(missing)?;
+    let per_usd = resolver.per_usd(&amount.currency, instant_of(day, 0)).ok_or_else(missing)?;
     amount.amount.0.checked_div(per_usd).map(|usd| Usd::new(usd.round_dp(18))).ok_or_else(missing)
 }
 
@@ -65,8 +66,8 @@ impl Settled {
     ///
     /// # Errors
     /// [`NoExchange`].
-    pub fn of(plan: &Plan, market: &dyn Market) -> Result<Settled, NoExchange> {
-        let workload = plan.workload;
+    pub fn of(plan: &Plan, resolver: &dyn Resolver) -> Result<Settled, NoExchange> {
+        let workload = &plan.workload;
         let mut items = Vec::new();
         for fixed in &workload.fixed {
             for (index, month) in plan.months.iter().enumerate() {
@@ -74,7 +75,7 @@ impl Settled {
                 let runs = fixed.from < month.next().first() && fixed.to.is_none_or(|to| day < to);
                 let once = Month::of(fixed.from) == *month && workload.start <= fixed.from;
                 if if fixed.monthly { runs } else { once } {
-                    items.push((fixed.name.clone(), index, in_usd(&fixed.cost, &fixed.name, day, market)?));
+                    items.push((fixed.name.clone(), index, in_usd(&fixed.cost, &fixed.name, day, resolver)?));
                 }
             }
         }
@@ -88,7 +89,7 @@ impl Settled {
         groups.dedup();
         let mut credits = Vec::new();
         for credit in &workload.credits {
-            let usd = in_usd(&credit.amount, "a credit", workload.start, market)?;
+            let usd = in_usd(&credit.amount, "a credit", workload.start, resolver)?;
             let group = credit.provider.as_ref().and_then(|p| groups.iter().position(|g| g == p)).map(|g| g + 1);
             let until = credit
                 .expires
@@ -175,11 +176,11 @@ pub struct FeatureOutcome {
     /// Expected cost by month, before credits and tax.
     pub months: Vec<Usd>,
     /// With bounds, by month, where the plan was drawn.
-    pub spreads: Vec<Spread>,
+    pub spreads: Vec<Range<Usd>>,
     /// Calls by month.
     pub calls: Vec<Decimal>,
     /// Over the whole plan.
-    pub total: Spread,
+    pub total: Range<Usd>,
     /// Whether the expected cost is a sum rather than the mean of the draws.
     pub is_closed_form: bool,
 }
@@ -196,11 +197,11 @@ pub struct Outcome {
     /// Tax by month, at the expected cost.
     pub tax: Vec<Usd>,
     /// By month, with everything.
-    pub months: Vec<Spread>,
+    pub months: Vec<Range<Usd>>,
     /// From the start to the end of each month.
-    pub cumulative: Vec<Spread>,
+    pub cumulative: Vec<Range<Usd>>,
     /// Over the whole plan, with everything.
-    pub total: Spread,
+    pub total: Range<Usd>,
     /// The draws, where anything is uncertain.
     pub simulation: Option<Simulation>,
 }
@@ -233,10 +234,10 @@ pub fn outcome(plan: &Plan, settled: &Settled, detail: bool, draws: usize) -> Re
         if let (false, Some(cells)) = (is_closed_form, drawn) {
             // The mean of the draws in the place of the cost at the means, spread over the groups as that is.
             for month in 0..months {
-                let change = minus(cells[month].mean, by_month[month]);
+                let change = minus(cells[month].expected, by_month[month]);
                 let group = feature.streams.first().map_or(0, |s| settled.group_of(s));
                 groups[group][month] += change;
-                by_month[month] = cells[month].mean;
+                by_month[month] = cells[month].expected;
             }
         }
         let sum: Usd = by_month.iter().copied().sum();
@@ -256,7 +257,7 @@ pub fn outcome(plan: &Plan, settled: &Settled, detail: bool, draws: usize) -> Re
     let tax = tax.ok_or_else(|| PlanError::TooLarge("tax".into()))?;
     let gross: Vec<Usd> = net.iter().zip(&tax).map(|(usd, tax)| *usd + *tax).collect();
     let drawn =
-        |list: fn(&Simulation) -> &Vec<Spread>, month: usize| simulation.as_ref().and_then(|s| list(s).get(month));
+        |list: fn(&Simulation) -> &Vec<Range<Usd>>, month: usize| simulation.as_ref().and_then(|s| list(s).get(month));
     let mut running = Usd::ZERO;
     let mut cumulative = Vec::with_capacity(months);
     for (month, usd) in gross.iter().enumerate() {
@@ -280,9 +281,9 @@ fn needs_mean(plan: &Plan) -> bool {
 }
 
 /// Bounds around an expected cost, which they always enclose.
-fn around(expected: Usd, drawn: Option<&Spread>) -> Spread {
+fn around(expected: Usd, drawn: Option<&Range<Usd>>) -> Range<Usd> {
     let (low, high) = drawn.map_or((expected, expected), |s| (s.low.min(expected), s.high.max(expected)));
-    Spread { low, mean: expected, high }
+    Range { low, expected, high }
 }
 
 /// How far the total moves when one number goes from its low to its high end, the others at their means.
@@ -342,10 +343,9 @@ pub fn drivers(plan: &Plan) -> Result<Vec<Driver>, PlanError> {
 }
 
 fn range_text(plan: &super::projection::FeaturePlan, input: Input) -> String {
-    let f = plan.feature;
-    let percent = |range: super::workload::Range| {
-        format!("{}%", range.times(Decimal::ONE_HUNDRED).to_string().replace("..", "%.."))
-    };
+    let f = &plan.feature;
+    let percent =
+        |range: Range<Decimal>| format!("{}%", range.times(Decimal::ONE_HUNDRED).to_string().replace("..", "%.."));
     match input {
         Input::Calls => format!("{} per {}", f.calls.rate, f.calls.per.name()),
         Input::Growth => match &f.growth {

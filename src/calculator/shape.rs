@@ -4,10 +4,9 @@
 //! their products, which [`Shape::requests`] hands out, in 10⁻¹⁵ tokens. The same code serves the exact plan, which
 //! multiplies them with decimal rates, and the simulation, which multiplies them with integer ones.
 
-use rust_decimal::Decimal;
-
 use super::tariff::SLOTS;
-use super::workload::{Billed, Range};
+use super::workload::Billed;
+use crate::range::Range;
 
 /// Millionths of a token in a token.
 pub const MICRO: i128 = 1_000_000;
@@ -29,38 +28,7 @@ pub enum At {
     Share(f64),
 }
 
-/// A range in fixed-point integers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Fixed {
-    /// At least this.
-    pub low: i64,
-    /// The mean.
-    pub expected: i64,
-    /// At most this.
-    pub high: i64,
-}
-
-impl Fixed {
-    /// A number that is known.
-    #[must_use]
-    pub const fn exactly(n: i64) -> Self {
-        Fixed { low: n, expected: n, high: n }
-    }
-
-    /// A range with so many units in one.
-    #[must_use]
-    pub fn of(range: Range, unit: i128) -> Self {
-        let unit = Decimal::from(u64::try_from(unit).unwrap_or(1));
-        let fixed = |n: Decimal| i64::try_from(n.saturating_mul(unit).round()).unwrap_or(i64::MAX);
-        Fixed { low: fixed(range.low), expected: fixed(range.expected), high: fixed(range.high) }
-    }
-
-    /// Whether the bounds differ.
-    #[must_use]
-    pub const fn is_range(&self) -> bool {
-        self.low != self.high
-    }
-
+impl Range<i64> {
     /// The number at a place of the range.
     ///
     /// A draw follows two ramps that meet at `expected`, which is also the mean: the left one holds the share
@@ -73,17 +41,6 @@ impl Fixed {
             At::High => self.high,
             At::Share(_) if !self.is_range() => self.expected,
             At::Share(share) => ramp(self.low as f64, self.expected as f64, self.high as f64, share).round() as i64,
-        }
-    }
-}
-
-impl std::ops::Add for Fixed {
-    type Output = Fixed;
-    fn add(self, other: Fixed) -> Fixed {
-        Fixed {
-            low: self.low.saturating_add(other.low),
-            expected: self.expected.saturating_add(other.expected),
-            high: self.high.saturating_add(other.high),
         }
     }
 }

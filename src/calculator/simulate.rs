@@ -11,10 +11,11 @@ use rust_decimal::Decimal;
 
 use super::outcome::Settled;
 use super::projection::{FeaturePlan, INPUTS, Input, Plan, Point, Stream};
-use super::shape::{At, Fixed, WHOLE};
+use super::shape::{At, WHOLE};
 use super::tariff::Tariff;
 use super::workload::Growth;
 use crate::money::Usd;
+use crate::range::Range;
 
 /// Binary digits behind the point that a call's cost keeps below a nano-dollar.
 const COST_BITS: u32 = 30;
@@ -23,30 +24,19 @@ const CALL_BITS: u32 = 10;
 /// Nano-dollars in a dollar.
 const NANO: i64 = 1_000_000_000;
 
-/// What lies between two bounds, nine times out of ten.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spread {
-    /// One draw in twenty is below.
-    pub low: Usd,
-    /// The mean of all draws.
-    pub mean: Usd,
-    /// One draw in twenty is above.
-    pub high: Usd,
-}
-
 /// What the draws of a plan say.
 #[derive(Clone, Debug, Default)]
 pub struct Simulation {
     /// By feature and month, before credits and tax.
-    pub cells: Vec<Vec<Spread>>,
+    pub cells: Vec<Vec<Range<Usd>>>,
     /// By feature over the whole plan, before credits and tax.
-    pub features: Vec<Spread>,
+    pub features: Vec<Range<Usd>>,
     /// By month, credits and tax applied.
-    pub months: Vec<Spread>,
+    pub months: Vec<Range<Usd>>,
     /// From the start to the end of each month, credits and tax applied.
-    pub cumulative: Vec<Spread>,
+    pub cumulative: Vec<Range<Usd>>,
     /// Over the whole plan, credits and tax applied.
-    pub total: Spread,
+    pub total: Range<Usd>,
     /// Standard error of the mean over the whole plan, in dollars: a statistic, not money.
     pub standard_error: f64,
     /// Totals of all draws in nano-dollars, in rising order.
@@ -108,9 +98,9 @@ pub fn simulate(plan: &Plan, settled: &Settled, cells: bool, draws: usize) -> Si
     simulation
 }
 
-struct Drawing<'p, 'w> {
-    plan: &'p Plan<'w>,
-    feature: &'p FeaturePlan<'w>,
+struct Drawing<'p> {
+    plan: &'p Plan,
+    feature: &'p FeaturePlan,
     index: u64,
     seed: u64,
     draws: usize,
@@ -121,13 +111,13 @@ struct Drawing<'p, 'w> {
 struct Ready<'p> {
     stream: &'p Stream,
     group: usize,
-    rows: Vec<Fixed>,
+    rows: Vec<Range<i64>>,
     /// Units of the calls' time by epoch and month, the share of the stream included.
     weights: Vec<Vec<f64>>,
     batch: i128,
 }
 
-impl Drawing<'_, '_> {
+impl Drawing<'_> {
     fn run(&self, settled: &Settled, own: &mut [i64], groups: &mut [Vec<i64>]) {
         let uncertain = self.feature.uncertain();
         let ready: Vec<Ready> = self.feature.streams.iter().map(|s| self.ready(s, settled)).collect();
@@ -242,7 +232,7 @@ impl Drawing<'_, '_> {
         let fine = sum / (1_000_000_000_000 * ready.rows.len().max(1) as i128);
         let mut cost = (fine << COST_BITS) / 1_000_000_000;
         if !tariff.beside.is_empty() {
-            let turns = self.feature.shape(ready.stream, Fixed::default(), point).turns;
+            let turns = self.feature.shape(ready.stream, Range::default(), point).turns;
             for (rate, quantity) in tariff.beside.iter().zip(FeaturePlan::beside(ready.stream)) {
                 let femto =
                     rate.femto.saturating_mul(i128::from(quantity)).saturating_mul(i128::from(turns)) / 1_000_000;
@@ -252,7 +242,7 @@ impl Drawing<'_, '_> {
         cost
     }
 
-    fn total(&self, own: &[i64]) -> Spread {
+    fn total(&self, own: &[i64]) -> Range<Usd> {
         let mut sums = vec![0_i64; self.draws];
         for month in own.chunks(self.draws) {
             sums.iter_mut().zip(month).for_each(|(sum, n)| *sum = sum.saturating_add(*n));
@@ -270,17 +260,17 @@ pub(super) fn float(n: Decimal) -> f64 {
 }
 
 /// Bounds and mean of draws in nano-dollars; puts them into another order.
-fn spread(draws: &mut [i64]) -> Spread {
+fn spread(draws: &mut [i64]) -> Range<Usd> {
     let n = draws.len();
     if n == 0 {
-        return Spread::default();
+        return Range::default();
     }
     let sum: i128 = draws.iter().map(|d| i128::from(*d)).sum();
     let low = (n - 1) * 5 / 100;
     let high = ((n - 1) * 95).div_ceil(100);
     let low = *draws.select_nth_unstable(low).1;
     let high = *draws.select_nth_unstable(high).1;
-    Spread { low: usd(i128::from(low), 1), mean: usd(sum, n as u64), high: usd(i128::from(high), 1) }
+    Range { low: usd(i128::from(low), 1), expected: usd(sum, n as u64), high: usd(i128::from(high), 1) }
 }
 
 /// Nano-dollars divided by a count.
@@ -324,13 +314,13 @@ mod tests {
     /// The draws 0 to 100 dollars: one in twenty is below 5 and one in twenty above 95, whatever order they come in.
     #[test]
     fn bounds_hold_nine_draws_in_ten() {
-        let dollars = |spread: Spread| [spread.low, spread.mean, spread.high].map(|usd| usd.to_string());
+        let dollars = |spread: Range<Usd>| [spread.low, spread.expected, spread.high].map(|usd| usd.to_string());
         let mut draws: Vec<i64> = (0..=100).map(|n| (n * 37 % 101) * NANO).collect();
         assert_eq!(dollars(spread(&mut draws)), ["5", "50", "95"]);
         // Of few draws, the bounds lie outside rather than inside: at ⌊0.05 × 9⌋ and ⌈0.95 × 9⌉.
         let mut few: Vec<i64> = (1..=10).map(|n| n * NANO).collect();
         assert_eq!(dollars(spread(&mut few)), ["1", "5.5", "10"]);
-        assert_eq!(spread(&mut []), Spread::default());
+        assert_eq!(spread(&mut []), Range::default());
     }
 
     #[test]

@@ -15,55 +15,7 @@ use crate::meter::Meter;
 use crate::money::Exact;
 use crate::period::Instant;
 use crate::pricing::card::ExchangeRate;
-
-/// A number that is known, or assumed between two bounds: `low ≤ expected ≤ high`, where `expected` is the mean.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Range {
-    /// At least this.
-    pub low: Decimal,
-    /// The mean.
-    pub expected: Decimal,
-    /// At most this.
-    pub high: Decimal,
-}
-
-impl Range {
-    /// A number that is known.
-    #[must_use]
-    pub const fn exactly(n: Decimal) -> Self {
-        Range { low: n, expected: n, high: n }
-    }
-
-    /// Whether the bounds differ.
-    #[must_use]
-    pub fn is_range(&self) -> bool {
-        self.low != self.high
-    }
-
-    /// The range with every value changed by the same rising function.
-    #[must_use]
-    pub fn map(self, f: impl Fn(Decimal) -> Decimal) -> Self {
-        Range { low: f(self.low), expected: f(self.expected), high: f(self.high) }
-    }
-
-    /// The product with a number.
-    #[must_use]
-    pub fn times(self, factor: Decimal) -> Self {
-        self.map(|n| n.saturating_mul(factor))
-    }
-}
-
-/// `300`, or `150..300..600`.
-impl std::fmt::Display for Range {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.is_range() {
-            false => write!(f, "{}", self.expected.normalize()),
-            true => {
-                write!(f, "{}..{}..{}", self.low.normalize(), self.expected.normalize(), self.high.normalize())
-            }
-        }
-    }
-}
+use crate::range::Range;
 
 /// A piece of a prompt.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,7 +23,7 @@ pub enum Part {
     /// Text that is counted with the tokenizer of each model.
     Text(Arc<str>),
     /// A number of tokens that somebody knows.
-    Tokens(Range),
+    Tokens(Range<Decimal>),
 }
 
 /// What of earlier turns is sent again.
@@ -97,18 +49,18 @@ impl History {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Steps {
     /// How many requests a turn takes, the last of which answers.
-    pub count: Range,
+    pub count: Range<Decimal>,
     /// Tokens that the model writes to call a tool.
-    pub call: Range,
+    pub call: Range<Decimal>,
     /// Tokens that come back.
-    pub result: Range,
+    pub result: Range<Decimal>,
 }
 
 /// Passages that are looked up for each turn.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rag {
     /// Tokens of all passages of a turn.
-    pub tokens: Range,
+    pub tokens: Range<Decimal>,
     /// Model that embeds the question.
     pub embedding: Option<String>,
     /// Model that orders the candidates.
@@ -116,7 +68,7 @@ pub struct Rag {
     /// How many candidates are ordered.
     pub candidates: u64,
     /// Tokens of one candidate.
-    pub chunk_tokens: Range,
+    pub chunk_tokens: Range<Decimal>,
     /// Tokens that are embedded once, at the start.
     pub index_tokens: u64,
 }
@@ -131,17 +83,17 @@ pub enum Attachment {
         /// Pixels from top to bottom.
         height: u32,
         /// How many.
-        count: Range,
+        count: Range<Decimal>,
     },
     /// Tokens that are known, all of them together.
-    Tokens(Range),
+    Tokens(Range<Decimal>),
 }
 
 /// Failed attempts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Retries {
     /// Share of the attempts that fail.
-    pub failure_rate: Range,
+    pub failure_rate: Range<Decimal>,
     /// How often a request is tried at most.
     pub attempts: u32,
     /// What a failed attempt costs.
@@ -169,7 +121,7 @@ pub struct Cache {
     /// Earlier turns and steps.
     pub history: bool,
     /// How often the cache has it, from 0 to 1.
-    pub hit_rate: Range,
+    pub hit_rate: Range<Decimal>,
     /// The meter that writing is billed by, where the model bills it.
     pub write: Meter,
     /// Shortest cacheable beginning in tokens.
@@ -180,11 +132,11 @@ pub struct Cache {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Calls {
     /// Conversations in a unit of time.
-    pub rate: Range,
+    pub rate: Range<Decimal>,
     /// The unit of time.
     pub per: Per,
     /// How many people these are, where the file says.
-    pub users: Option<Range>,
+    pub users: Option<Range<Decimal>>,
 }
 
 /// A unit of time.
@@ -215,7 +167,7 @@ impl Per {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Growth {
     /// A share a month, compounding from the second month on.
-    Monthly(Range),
+    Monthly(Range<Decimal>),
     /// Factors that hold from the first of a month on.
     Steps(Vec<(Date, Decimal)>),
 }
@@ -269,7 +221,7 @@ pub struct Feature {
     /// What the user sends: one entry for each row of the dataset.
     pub prompts: Vec<Vec<Part>>,
     /// Turns of a conversation.
-    pub turns: Range,
+    pub turns: Range<Decimal>,
     /// What of earlier turns is sent again.
     pub history: History,
     /// Requests of an agent for each turn.
@@ -279,9 +231,9 @@ pub struct Feature {
     /// Images and files.
     pub attachments: Vec<Attachment>,
     /// Tokens of an answer.
-    pub output: Range,
+    pub output: Range<Decimal>,
     /// Tokens that are thought before an answer.
-    pub reasoning: Range,
+    pub reasoning: Range<Decimal>,
     /// Failed attempts.
     pub retries: Retries,
     /// What is cached.
@@ -291,7 +243,7 @@ pub struct Feature {
     /// What every request states.
     pub context: Context,
     /// What else an answer uses.
-    pub also: Vec<(Meter, Range)>,
+    pub also: Vec<(Meter, Range<Decimal>)>,
     /// How often it runs.
     pub calls: Calls,
     /// How the calls grow.
@@ -391,7 +343,7 @@ pub struct Workload {
     /// First day after.
     pub end: Date,
     /// What runs.
-    pub features: Vec<Feature>,
+    pub features: Vec<Arc<Feature>>,
     /// Costs that no token causes.
     pub fixed: Vec<Fixed>,
     /// Money that is used up first.

@@ -6,12 +6,14 @@ use rust_decimal::Decimal;
 use serde_json::json;
 
 use super::shared::{OutputFlags, PriceFlags, Setup, table_json, table_line};
-use super::workload::{Loaded, Shop, Shown, amount, replan};
+use super::workload::{Shop, Shown, priced};
 use crate::cli::error::Error;
 use farebox::calculator::breakeven::{BreakEven, HOURS_A_MONTH, Machine, break_even};
 use farebox::calculator::outcome::in_usd;
 use farebox::calculator::workload::Amount;
 use farebox::context::Context;
+use farebox::input::workload::quantity::amount;
+use farebox::jobs::workload::PricedWorkload;
 use farebox::meter::Meter;
 use farebox::money::{Usd, parse_decimal};
 use farebox::report::{Cell, Column, Report, Tone};
@@ -79,11 +81,9 @@ fn percent(text: &str) -> Result<Decimal, String> {
 
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     let setup = args.prices.table.setup()?;
-    let mut loaded = Loaded::open(args.workload.as_deref(), &setup, args.output.quiet)?;
-    let mut shop = Shop::new(&setup, &loaded.workload);
-    let refused = loaded.leave_out_unpriced(&mut shop)?;
-    let plan = replan(&loaded.workload, &mut shop)?;
-    let shown = Shown::of(args.prices.currency.as_deref(), plan.workload, &shop)?;
+    let priced = priced(args.workload.as_deref(), &setup, args.output.quiet, |_| {})?;
+    let PricedWorkload { plan, resolver: shop, unpriced: refused, .. } = priced;
+    let shown = Shown::of(args.prices.currency.as_deref(), &plan.workload, &shop)?;
     let (month, what) = machine_month(&args, &setup, &shop, plan.workload.start)?;
     let prompt = args.prompt_tokens_per_second.unwrap_or(args.tokens_per_second * Decimal::TEN);
     let machine =

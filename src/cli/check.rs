@@ -19,7 +19,7 @@ use super::workload::{Shop, Shown};
 use crate::cli::error::Error;
 use farebox::calculator::budget::{Verdict, judge as judge_budgets};
 use farebox::calculator::outcome::{Settled, in_usd};
-use farebox::calculator::projection::{Market, Plan, Point, plan};
+use farebox::calculator::projection::{Plan, Point, Resolver, plan};
 use farebox::calculator::rules::{BudgetFact, Code, Facts, FeatureFacts, Finding, Level, ModelFact, PromptFact, judge};
 use farebox::calculator::shape::At;
 use farebox::input::workload::rules::{Rules, read_rules};
@@ -335,7 +335,8 @@ impl Check<'_> {
         let Some(files) = &self.against.prices else { return Ok(None) };
         let mut table = PriceTable::bundled();
         table.lay_over(files).map_err(|problems| super::shared::price_error(&problems, files))?;
-        Ok(Some(Setup { table, at: self.setup.at, as_of: self.setup.as_of.clone(), currency: None }))
+        let (at, as_of, vocabularies) = (self.setup.at, self.setup.as_of.clone(), self.setup.vocabularies.clone());
+        Ok(Some(Setup { table, at, as_of, currency: None, vocabularies }))
     }
 
     #[allow(clippy::too_many_arguments, reason = "the two sides of one comparison")]
@@ -509,7 +510,7 @@ impl Check<'_> {
                 call: call_usd(feature),
                 models,
                 prompts,
-                range: outcome.and_then(|o| bill::width(o.total.low, o.total.mean, o.total.high)),
+                range: outcome.and_then(|o| bill::width(o.total.low, o.total.expected, o.total.high)),
                 unpriced: None,
             });
         }
@@ -566,7 +567,7 @@ impl Check<'_> {
             base: priced.map(|p| p.base_bill),
             budgets,
             budget_line: budget.and_then(|b| b.total.as_ref().or(b.monthly.as_ref())).map_or(0, |q| q.place.line),
-            range: bill::width(total.low, total.mean, total.high),
+            range: bill::width(total.low, total.expected, total.high),
             table: (&id.version, &id.sha256),
             recorded: self.against.recorded.as_ref().map(|r| (r.version.clone(), priced.and_then(|p| p.drift))),
             now: self.setup.at,
@@ -625,7 +626,7 @@ impl Check<'_> {
                 } else {
                     "same"
                 };
-                let usd = costs.outcome.features.get(i).map_or(Usd::ZERO, |f| f.total.mean);
+                let usd = costs.outcome.features.get(i).map_or(Usd::ZERO, |f| f.total.expected);
                 let fact = facts.iter().find(|f| f.name == *name);
                 GateFeature {
                     name: name.clone(),
@@ -682,8 +683,8 @@ impl Check<'_> {
             money: Money {
                 base: base.map(|b| b.total().normalize()),
                 head: monthly.total().normalize(),
-                total: in_shown(costs.outcome.total.mean),
-                total_usd: costs.outcome.total.mean.amount(),
+                total: in_shown(costs.outcome.total.expected),
+                total_usd: costs.outcome.total.expected.amount(),
             },
             repriced: priced.as_ref().map(|p| p.repriced.normalize()),
             months: costs.months,

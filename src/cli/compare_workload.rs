@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -10,19 +11,21 @@ use super::plan::per;
 use super::prices::known_provider;
 use super::prices_home::is_live;
 use super::shared::{OutputFlags, PriceFlags, Setup, table_json, table_line};
-use super::workload::{Loaded, Shop, Shown, replan};
+use super::workload::{Shop, Shown, priced};
 use super::{plural, say};
 use crate::cli::error::Error;
 use farebox::calculator::outcome::{Settled, minus, outcome};
 use farebox::calculator::projection::{FeaturePlan, Plan, PlanError, Planner, Point, Role};
 use farebox::calculator::shape::At;
-use farebox::calculator::simulate::Spread;
+use farebox::calculator::workload::Workload;
 use farebox::context::Dimension;
 use farebox::input::text::read_bytes;
+use farebox::jobs::workload::PricedWorkload;
 use farebox::money::{Usd, parse_decimal};
 use farebox::pricing::Found;
 use farebox::pricing::card::{ModelCard, ProviderHead};
 use farebox::pricing::need::Need;
+use farebox::range::Range;
 use farebox::report::chart::{Chart, Kind, Value as Mark};
 use farebox::report::{Cell, Column, Format, Report, Tone};
 
@@ -53,7 +56,7 @@ pub(crate) enum Bounds {
 /// A model with the plan on it.
 pub(crate) struct Row {
     pub found: Found,
-    total: Spread,
+    total: Range<Usd>,
     /// Whether the bounds of the total are known: an expected cost without a closed form comes from draws too.
     is_drawn: bool,
     per_answer: Option<Usd>,
@@ -68,7 +71,7 @@ pub(crate) struct Row {
 
 impl Row {
     pub fn expected(&self) -> Usd {
-        self.total.mean
+        self.total.expected
     }
 }
 
@@ -89,15 +92,15 @@ pub(crate) fn compare_all(
     candidates: &Candidates,
     bounds: Bounds,
 ) -> Result<Compared, Error> {
-    let mut workload = base.workload.clone();
-    for feature in &mut workload.features {
+    let mut workload = Workload::clone(&base.workload);
+    for feature in workload.features.iter_mut().map(Arc::make_mut) {
         feature.tuning = None;
         if let Some(region) = &candidates.region {
             feature.context.set(Dimension::Region, region);
         }
     }
     let mut compared = Compared { rows: Vec::new(), left_out: Vec::new() };
-    let planner = Planner::new(&workload);
+    let planner = Planner::new(workload);
     for found in list(candidates, setup, &mut compared.left_out)? {
         let unmet = candidates.needs.iter().find_map(|need| unmet(need, &found.model));
         match unmet.map_or_else(|| try_on(&planner, &found, shop, bounds), |reason| Ok(Err(reason)))? {
@@ -109,7 +112,7 @@ pub(crate) fn compare_all(
         let free = |row: Row| (row.found.full_id(), "costs nothing under this table; --free shows it".to_owned());
         compared.left_out.extend(compared.rows.extract_if(.., |row| row.is_free).map(free));
     }
-    compared.rows.sort_by_cached_key(|row| (row.total.mean, row.found.full_id()));
+    compared.rows.sort_by_cached_key(|row| (row.total.expected, row.found.full_id()));
     if let Bounds::OfTheFirst(rows) = bounds {
         for row in compared.rows.iter_mut().take(rows).filter(|row| !row.is_drawn) {
             if let Ok(plan) = planner.plan(shop, Some(&row.found)) {
@@ -218,7 +221,7 @@ fn try_on(planner: &Planner, found: &Found, shop: &mut Shop, bounds: Bounds) -> 
             found: found.clone(),
             total: outcome.total,
             is_drawn,
-            per_answer: per(outcome.total.mean, answers),
+            per_answer: per(outcome.total.expected, answers),
             prompt: plan.features.iter().map(answering).sum(),
             is_estimated: plan.features.iter().any(|f| f.streams.first().is_some_and(FeaturePlan::is_estimated)),
             slope: minus(longer, usage),
@@ -259,11 +262,9 @@ pub(crate) struct Asked {
 
 pub(crate) fn run(asked: &Asked) -> Result<(), Error> {
     let setup = asked.prices.table.setup()?;
-    let mut loaded = Loaded::open(Some(&asked.workload), &setup, asked.output.quiet)?;
-    let mut shop = Shop::new(&setup, &loaded.workload);
-    let refused = loaded.leave_out_unpriced(&mut shop)?;
-    let base = replan(&loaded.workload, &mut shop)?;
-    let shown = Shown::of(asked.prices.currency.as_deref(), base.workload, &shop)?;
+    let priced = priced(Some(&asked.workload), &setup, asked.output.quiet, |_| {})?;
+    let PricedWorkload { file: loaded, plan: base, resolver: mut shop, unpriced: refused } = priced;
+    let shown = Shown::of(asked.prices.currency.as_deref(), &base.workload, &shop)?;
     let (needs, region) = read_needs(&asked.needs, &setup)?;
     let providers = asked.providers.iter().map(|p| known_provider(&setup, p)).collect::<Result<Vec<_>, _>>()?;
     let candidates = Candidates {
@@ -375,12 +376,12 @@ fn table(compared: &Compared, asked: &Asked, scores: Option<&HashMap<String, Dec
         Column::number("usd_per_point", "cost per point"),
         Column::text("holds", "ranking holds").optional(),
     ]);
-    let cheapest = compared.rows.first().map(|row| row.total.mean);
+    let cheapest = compared.rows.first().map(|row| row.total.expected);
     for row in compared.rows.iter().take(count) {
         let id = row.found.full_id();
         let score = scores.and_then(|scores| scores.get(&id)).copied();
-        let per_point = score.and_then(|score| per(row.total.mean, score));
-        let times = cheapest.and_then(|least| row.total.mean.amount().checked_div(least.amount()));
+        let per_point = score.and_then(|score| per(row.total.expected, score));
+        let times = cheapest.and_then(|least| row.total.expected.amount().checked_div(least.amount()));
         let holds = holds_while(row, &compared.rows);
         let holds_text = holds
             .as_ref()
@@ -389,8 +390,8 @@ fn table(compared: &Compared, asked: &Asked, scores: Option<&HashMap<String, Dec
         let tokens = if row.is_estimated { Cell::pair(format!("~{}", tokens.people), tokens.exact) } else { tokens };
         let machine = json!({
             "provider": row.found.provider.id, "model": row.found.model.id,
-            "low_usd": row.total.low, "total_usd": row.total.mean, "high_usd": row.total.high,
-            "total": shown.amount(row.total.mean).to_string(), "currency": shown.currency,
+            "low_usd": row.total.low, "total_usd": row.total.expected, "high_usd": row.total.high,
+            "total": shown.amount(row.total.expected).to_string(), "currency": shown.currency,
             "per_answer_usd": row.per_answer, "tokens": {"first_prompt": row.prompt, "is_exact": !row.is_estimated},
             "times_cheapest": times.map(|t| t.round_dp(4).normalize().to_string()),
             "score": score.map(|s| s.normalize().to_string()), "usd_per_point": per_point,
@@ -402,7 +403,7 @@ fn table(compared: &Compared, asked: &Asked, scores: Option<&HashMap<String, Dec
                 Cell::text(id),
                 tokens,
                 shown.cell(row.total.low).tone(Tone::Dim),
-                shown.cell(row.total.mean),
+                shown.cell(row.total.expected),
                 shown.cell(row.total.high).tone(Tone::Dim),
                 row.per_answer.map_or_else(Cell::default, |usd| shown.cell(usd)),
                 times.map_or_else(Cell::default, |t| {
@@ -418,7 +419,7 @@ fn table(compared: &Compared, asked: &Asked, scores: Option<&HashMap<String, Dec
     if asked.output.format == Format::Html {
         let bar = |row: &Row| {
             let mark = |usd: Usd| Mark::new(shown.amount(usd), shown.text(usd));
-            (row.found.full_id(), mark(row.total.mean), Some((mark(row.total.low), mark(row.total.high))))
+            (row.found.full_id(), mark(row.total.expected), Some((mark(row.total.low), mark(row.total.high))))
         };
         let bars = compared.rows.iter().take(count.min(20)).map(bar).collect();
         report.charts.push(Chart {
@@ -434,7 +435,7 @@ fn table(compared: &Compared, asked: &Asked, scores: Option<&HashMap<String, Dec
 }
 
 fn finish(report: &mut Report, compared: &Compared, base: &Plan, path: &Path, setup: &Setup, shown: &Shown) {
-    let workload = base.workload;
+    let workload = &base.workload;
     report.head.push(format!(
         "{} on every model, {} to {}",
         workload.name,
@@ -442,7 +443,7 @@ fn finish(report: &mut Report, compared: &Compared, base: &Plan, path: &Path, se
         workload.end.yesterday().unwrap_or(workload.end)
     ));
     if let Some(first) = compared.rows.first() {
-        report.head.push(format!("Cheapest: {} at {}", first.found.full_id(), shown.text(first.total.mean)));
+        report.head.push(format!("Cheapest: {} at {}", first.found.full_id(), shown.text(first.total.expected)));
         if let Some((times, other)) = holds_while(first, &compared.rows) {
             report.notes.push(format!(
                 "The cheapest stays so while answers are under {} × as long; then {other} is.",
@@ -475,7 +476,7 @@ fn finish(report: &mut Report, compared: &Compared, base: &Plan, path: &Path, se
     let machine = &mut report.machine;
     machine.insert("workload".into(), json!(path.display().to_string()));
     machine.insert("table".into(), table_json(setup));
-    machine.insert("exchange".into(), shown.json());
+    machine.insert("exchange".into(), json!(shown.rate()));
     machine.insert("priced".into(), json!(compared.rows.len()));
     machine.insert("left_out".into(), Value::Array(left_out));
 }

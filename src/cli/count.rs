@@ -15,11 +15,11 @@ use super::data::load;
 use super::out::Out;
 use super::shared::{OutputFlags, Setup, TableFlags};
 use super::verify::{self, Second};
-use super::work::{Choice, TextFlags, attached, count_fields, warn_of};
+use super::work::{Choice, TextFlags, count_fields, warn_of};
 use super::{plural, say};
 use crate::cli::error::Error;
+use farebox::calculator::attached::Attached;
 use farebox::calculator::attached::{Billing, billed_by};
-use farebox::calculator::estimate::Span;
 use farebox::calculator::limits::may_be_too_long;
 use farebox::input::lines::{Lines, text_field};
 use farebox::input::text::{InputError, Source, read_blocks_of};
@@ -27,6 +27,7 @@ use farebox::input::walk::{Walked, hidden_files, source_files};
 use farebox::money::grouped;
 use farebox::period::Instant;
 use farebox::pricing::Found;
+use farebox::range::Range;
 use farebox::report::{Cell, Column, Format, Report, Tone, write_json_line};
 use farebox::tokenizer::chat::{self, Framing, Template};
 use farebox::tokenizer::limit::{Limit, Place};
@@ -203,7 +204,7 @@ impl Counting {
     pub fn refuse_unbilled(&self, counted: &chat::Counted) -> Result<(), Error> {
         let Some((found, at)) = &self.card else { return Ok(()) };
         let Some(card) = found.model.rates_at(*at).or(found.model.rate_cards.last()) else { return Ok(()) };
-        for part in counted.attached.iter().map(attached) {
+        for part in counted.attached.iter().map(Attached::from) {
             let billing = billed_by(&found.provider, &found.model, card, &part)
                 .map_err(|refusal| Error::Usage(refusal.to_string()))?;
             if let Billing::Amount(meter) = billing {
@@ -232,7 +233,7 @@ impl Counting {
 
     /// Whether a prompt with its answer can be longer than the context window.
     pub fn is_too_long(&self, prompt: u64, answer: u64) -> bool {
-        self.card.as_ref().is_some_and(|(found, _)| may_be_too_long(&found.model, Span::exactly(prompt), answer))
+        self.card.as_ref().is_some_and(|(found, _)| may_be_too_long(&found.model, Range::exactly(prompt), answer))
     }
 
     /// The fields of machine-readable formats that say what was counted with.

@@ -57,11 +57,6 @@ fn cache_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> 
     system.map(|folder| folder.join("tables"))
 }
 
-/// Whether the user added a vocabulary of this name.
-pub(crate) fn is_added(name: &str) -> bool {
-    tokenizers().is_ok_and(|store| matches!(store.entry(name), Ok(Some(_))))
-}
-
 /// The folder for farebox's files, by the environment and the customs of the system.
 pub(crate) fn data_folder(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, Error> {
     let folder = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);

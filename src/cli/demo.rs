@@ -10,11 +10,11 @@ use super::out::Out;
 use super::shared::{OutputFlags, PriceFlags, Setup, matched_note, table_json, table_line};
 use super::work::{Choice, count};
 use crate::cli::error::Error;
-use farebox::calculator::estimate::Span;
 use farebox::input::text::Source;
 use farebox::jobs::AsOf;
 use farebox::money::Usd;
 use farebox::pricing::Found;
+use farebox::range::Range;
 use farebox::report::{Cell, Column, Format, Report, Tone};
 use farebox::tokenizer::TokenCount;
 use farebox_data::PROMPTS;
@@ -35,7 +35,7 @@ pub(crate) struct Args {
 const REQUESTS: u64 = 250;
 
 /// Tokens of an answer: the shortest, the usual and the longest.
-const ANSWER: Span = Span { low: 150, expected: 300, high: 600 };
+const ANSWER: Range<u64> = Range { low: 150, expected: 300, high: 600 };
 
 /// What the first table compares: small and large models of every provider with text models in the table.
 const MODELS: &str = farebox_data::DEMO_MODELS;
@@ -173,7 +173,7 @@ fn late_2024(setup: &Setup) -> Result<Report, Error> {
         Column::number("total_usd", "total"),
     ]);
     report.head.push(format!("The same question at the prices of {LATE_2024}, which the table keeps for ever:"));
-    let flags = WorkFlags { output_tokens: Some(Span::exactly(10_000)), requests: 1, ..WorkFlags::default() };
+    let flags = WorkFlags { output_tokens: Some(Range::exactly(10_000)), requests: 1, ..WorkFlags::default() };
     for asked in LATE_2024_MODELS {
         let found = setup.find(asked)?;
         let priced = price_one(&found, None, &TokenCount::exact(10_000).into(), &flags, setup);

@@ -2,12 +2,14 @@
 
 use std::io;
 
-use farebox::calculator::estimate::SpanTextError;
+use farebox::calculator::outcome::NoExchange;
+use farebox::calculator::projection::PlanError;
 use farebox::input::media::AttachmentError;
 use farebox::input::text::InputError;
 use farebox::jobs::JobError;
 use farebox::period::InstantTextError;
 use farebox::pricing::UnknownModel;
+use farebox::range::RangeTextError;
 use farebox::tokenizer::TokenizerError;
 
 /// Why a command ended early. The text says the next step.
@@ -25,7 +27,7 @@ pub enum Error {
     Date(#[from] InstantTextError),
     /// A number of tokens that is none.
     #[error(transparent)]
-    Span(#[from] SpanTextError),
+    Range(#[from] RangeTextError),
     /// A tokenizer that is not known, or a file that is none.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
@@ -60,15 +62,28 @@ impl From<JobError> for Error {
         match error {
             JobError::Model(error) => Error::Model(error),
             JobError::Date(error) => Error::Date(error),
-            JobError::Span(error) => Error::Span(error),
+            JobError::Range(error) => Error::Range(error),
             JobError::Tokenizer(error) => Error::Tokenizer(error),
             JobError::Prices(text) => Error::Prices(text),
             JobError::Uncountable(error) => Error::Uncountable(error),
             JobError::Input(error) => Error::Input(error),
             JobError::Io(error) => Error::Io(error),
             JobError::Attachment(error) => error.into(),
+            JobError::NothingPriced(_) => Error::NothingPriced,
             other => Error::Usage(other.with_help()),
         }
+    }
+}
+
+impl From<NoExchange> for Error {
+    fn from(error: NoExchange) -> Self {
+        JobError::from(error).into()
+    }
+}
+
+impl From<PlanError> for Error {
+    fn from(error: PlanError) -> Self {
+        JobError::from(error).into()
     }
 }
 
@@ -91,7 +106,7 @@ impl Error {
             Error::Usage(_)
             | Error::Model(_)
             | Error::Date(_)
-            | Error::Span(_)
+            | Error::Range(_)
             | Error::Tokenizer(_)
             | Error::Uncountable(_)
             | Error::Prices(_)

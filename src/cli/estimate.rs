@@ -7,11 +7,11 @@ use super::data::load;
 use super::estimate_requests::price_requests;
 use super::plural;
 use super::shared::{OutputFlags, PriceFlags, Setup, matched_note, table_json, table_line};
-use super::work::{Choice, TextFlags, attached, count, span, typed};
+use super::work::{Choice, TextFlags, count, typed};
 use crate::cli::error::Error;
 use farebox::calculator::Refusal;
 use farebox::calculator::attached::{Attached, Billing, billing};
-use farebox::calculator::estimate::{Estimate, Span, Work, estimate};
+use farebox::calculator::estimate::{Estimate, Work, estimate};
 use farebox::calculator::limits::{impossible_answer, longest_answer, may_be_too_long, refuse_long_prompt};
 use farebox::calculator::made::answers_in_text;
 use farebox::context::{Context, Dimension};
@@ -20,6 +20,7 @@ use farebox::input::text::Source;
 use farebox::meter::{Meter, Side};
 use farebox::money::{Usd, grouped};
 use farebox::pricing::Found;
+use farebox::range::Range;
 use farebox::report::{Cell, Column, Readers, Report, Tone};
 use farebox::tokenizer::chat::{self, Framing};
 use farebox::tokenizer::media::TEXT_NOT_READ;
@@ -67,10 +68,10 @@ pub(crate) struct Args {
 pub(crate) struct WorkFlags {
     /// Prompt tokens, instead of text: 10000, or a range LOW..HIGH
     #[arg(long, value_name = "N", conflicts_with_all = ["text", "files"])]
-    pub input_tokens: Option<Span>,
+    pub input_tokens: Option<Range<u64>>,
     /// Answer tokens: 500, a range LOW..HIGH, or LOW..EXPECTED..HIGH
     #[arg(long, value_name = "N")]
-    pub output_tokens: Option<Span>,
+    pub output_tokens: Option<Range<u64>>,
     /// How many of the prompt's tokens are read from the provider's cache
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub cached_tokens: u64,
@@ -141,21 +142,21 @@ impl Tokens {
     pub fn billed(found: &Found, counted: &mut chat::Counted, setup: &Setup) -> Tokens {
         let mut tokens = Tokens::from(counted.text);
         for weight in &counted.attached {
-            let mut part = attached(weight);
+            let mut part = Attached::from(weight);
             let billing = found.model.rates_at(setup.at).and_then(|card| billing(card, part.modality));
             if !matches!(billing, Some(Billing::Tokens(_))) {
                 counted.notes.retain(|note| Some(note) != weight.rule_note().as_ref());
             }
             match billing {
                 Some(Billing::Amount(meter)) => {
-                    part.tokens = Span::default();
+                    part.tokens = Range::default();
                     if meter == Meter::Pages {
                         // The page has its price with all that is on it.
                         tokens.count = TokenCount::default();
                         counted.notes.retain(|note| note != TEXT_NOT_READ);
                     }
                 }
-                Some(Billing::Included) => part.tokens = Span::default(),
+                Some(Billing::Included) => part.tokens = Range::default(),
                 Some(Billing::Tokens(_)) | None => tokens.count += weight.count,
             }
             tokens.attached.push(part);
@@ -202,7 +203,12 @@ impl<'s> Inputs<'s> {
 ///
 /// # Errors
 /// [`Error::Usage`] where more tokens are said to be cached than the prompt has.
-pub(crate) fn typed_prompt(tokens: Span, work: &WorkFlags, models: usize, is_whole: bool) -> Result<Counted, Error> {
+pub(crate) fn typed_prompt(
+    tokens: Range<u64>,
+    work: &WorkFlags,
+    models: usize,
+    is_whole: bool,
+) -> Result<Counted, Error> {
     if is_whole && work.cached_tokens > tokens.low {
         let (cached, prompt) = (grouped(work.cached_tokens), grouped(tokens.low));
         return Err(Error::Usage(format!(
@@ -281,10 +287,10 @@ pub(crate) fn price_capped(
     let longest = if writes { cap.map_or(limit, |cap| Some(limit.map_or(cap, |limit| limit.min(cap)))) } else { None };
     let output = match flags.output_tokens {
         Some(given) => capped(given, cap),
-        None => Span { low: 0, expected: 0, high: longest.unwrap_or(0) },
+        None => Range { low: 0, expected: 0, high: longest.unwrap_or(0) },
     };
     let work = Work {
-        input: span(tokens.count),
+        input: tokens.count.into(),
         attached: tokens.attached.clone(),
         cache_read: flags.cached_tokens,
         output: output.times(flags.answers.unwrap_or(1)),
@@ -327,9 +333,9 @@ fn refuse_more_cached(found: &Found, work: &Work) -> Result<(), Refusal> {
     })
 }
 
-fn capped(span: Span, cap: Option<u64>) -> Span {
+fn capped(span: Range<u64>, cap: Option<u64>) -> Range<u64> {
     let cap = cap.unwrap_or(u64::MAX);
-    Span { low: span.low.min(cap), expected: span.expected.min(cap), high: span.high.min(cap) }
+    Range { low: span.low.min(cap), expected: span.expected.min(cap), high: span.high.min(cap) }
 }
 
 impl Priced {

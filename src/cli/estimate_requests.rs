@@ -10,12 +10,12 @@ use super::work::Choice;
 use crate::cli::error::Error;
 use farebox::calculator::Refusal;
 use farebox::calculator::attached::Attached;
-use farebox::calculator::estimate::Span;
 use farebox::context::{Context, Dimension};
 use farebox::conversation::Conversation;
 use farebox::money::grouped;
 use farebox::pricing::Found;
 use farebox::pricing::lookup::Lookup;
+use farebox::range::Range;
 use farebox::tokenizer::chat::Framing;
 
 /// What became of the requests.
@@ -223,8 +223,8 @@ fn too_many() -> Refusal {
     Refusal::InvalidUsage { what: "the requests cost more digits than farebox carries".into() }
 }
 
-fn sum_of(a: Span, b: Span) -> Span {
-    Span {
+fn sum_of(a: Range<u64>, b: Range<u64>) -> Range<u64> {
+    Range {
         low: a.low.saturating_add(b.low),
         expected: a.expected.saturating_add(b.expected),
         high: a.high.saturating_add(b.high),

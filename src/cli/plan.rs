@@ -7,12 +7,14 @@ use rust_decimal::Decimal;
 use super::plan_report::{Planned, report};
 use super::prices_home::sisters;
 use super::shared::{OutputFlags, PriceFlags};
-use super::workload::{Loaded, Shop, Shown, amount, replan};
+use super::workload::{Shown, priced};
 use crate::cli::error::Error;
 use farebox::calculator::budget::judge;
 use farebox::calculator::levers::levers;
 use farebox::calculator::outcome::{Settled, drivers, outcome};
-use farebox::calculator::workload::Amount;
+use farebox::calculator::workload::{Amount, Workload};
+use farebox::input::workload::quantity::amount;
+use farebox::jobs::workload::PricedWorkload;
 
 /// Plan a workload over months: low, expected and high, when the budget ends, what drives it, the cheapest lever
 #[derive(Debug, clap::Args)]
@@ -51,21 +53,20 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     let setup = args.prices.table.setup()?;
-    let mut loaded = Loaded::open(args.workload.as_deref(), &setup, args.output.quiet)?;
-    let workload = &mut loaded.workload;
-    workload.seed = args.seed.unwrap_or(workload.seed);
-    workload.draws = args.draws.unwrap_or(workload.draws);
-    if let Some(budget) = &args.budget {
-        workload.budget.total = Some(budget.clone());
-        (workload.budget.from, workload.budget.to) = (None, None);
-    }
-    let mut shop = Shop::new(&setup, &loaded.workload);
-    let refused = loaded.leave_out_unpriced(&mut shop)?;
-    let plan = replan(&loaded.workload, &mut shop)?;
+    let change = |workload: &mut Workload| {
+        workload.seed = args.seed.unwrap_or(workload.seed);
+        workload.draws = args.draws.unwrap_or(workload.draws);
+        if let Some(budget) = &args.budget {
+            workload.budget.total = Some(budget.clone());
+            (workload.budget.from, workload.budget.to) = (None, None);
+        }
+    };
+    let priced = priced(args.workload.as_deref(), &setup, args.output.quiet, change)?;
+    let PricedWorkload { file: loaded, plan, resolver: mut shop, unpriced: refused } = priced;
     let settled = Settled::of(&plan, &shop)?;
     let draws = usize::try_from(plan.workload.draws).unwrap_or(10_000);
     let outcome = outcome(&plan, &settled, true, draws)?;
-    let shown = Shown::of(args.prices.currency.as_deref(), plan.workload, &shop)?;
+    let shown = Shown::of(args.prices.currency.as_deref(), &plan.workload, &shop)?;
     let verdicts = judge(&plan, &outcome, &shop)?;
     let drivers = drivers(&plan)?;
     let levers = levers(&plan, &mut shop, &|own, longest| sisters(&setup, own, longest));

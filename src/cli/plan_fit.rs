@@ -47,7 +47,7 @@ pub(crate) fn fits(
 }
 
 fn calls(plan: &Plan, settled: &Settled, amount: &Amount, usd: Usd) -> Result<Fit, Error> {
-    let cost = |factor: Decimal| outcome(&plan.with_calls(factor), settled, false, 0).map(|o| o.total.mean);
+    let cost = |factor: Decimal| outcome(&plan.with_calls(factor), settled, false, 0).map(|o| o.total.expected);
     let question = format!("calls for {amount}");
     let Some(factor) = affordable(usd, &cost)? else {
         let answer = "none: what is fixed costs more".to_owned();

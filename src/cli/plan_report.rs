@@ -14,9 +14,9 @@ use farebox::calculator::levers::Lever;
 use farebox::calculator::outcome::{Driver, Outcome, Settled};
 use farebox::calculator::projection::{FeaturePlan, Frame, Plan, PlanError, Point, Role};
 use farebox::calculator::shape::At;
-use farebox::calculator::simulate::Spread;
 use farebox::calculator::workload::Assumption;
 use farebox::money::Usd;
+use farebox::range::Range;
 use farebox::report::chart::{Chart, Kind, Value as Mark};
 use farebox::report::{Cell, Column, Format, Readers, Report, Tone};
 use farebox::tokenizer::TokenCount;
@@ -24,7 +24,7 @@ use farebox::tokenizer::TokenCount;
 /// Everything that a plan has to say.
 pub(crate) struct Planned<'p> {
     pub path: &'p Path,
-    pub plan: &'p Plan<'p>,
+    pub plan: &'p Plan,
     pub settled: &'p Settled,
     pub outcome: &'p Outcome,
     pub verdicts: &'p [Verdict],
@@ -102,7 +102,7 @@ fn months(planned: &Planned, format: Format) -> Report {
     }
     if plan.months.len() > 1 {
         let mut total = vec![Cell::text("total")];
-        total.extend(outcome.features.iter().map(|f| shown.cell(f.total.mean)));
+        total.extend(outcome.features.iter().map(|f| shown.cell(f.total.expected)));
         total.extend(extras.iter().map(|(_, _, list)| shown.cell(list.iter().copied().sum())));
         total.extend(bounds(outcome.total, shown));
         report.total = Some(total);
@@ -110,33 +110,33 @@ fn months(planned: &Planned, format: Format) -> Report {
     report
 }
 
-fn bounds(spread: Spread, shown: &Shown) -> [Cell; 3] {
+fn bounds(spread: Range<Usd>, shown: &Shown) -> [Cell; 3] {
     if spread.low == spread.high {
         return [
             Cell::pair("", spread.low.to_string()),
-            shown.cell(spread.mean),
+            shown.cell(spread.expected),
             Cell::pair("", spread.high.to_string()),
         ];
     }
-    [shown.cell(spread.low).tone(Tone::Dim), shown.cell(spread.mean), shown.cell(spread.high).tone(Tone::Dim)]
+    [shown.cell(spread.low).tone(Tone::Dim), shown.cell(spread.expected), shown.cell(spread.high).tone(Tone::Dim)]
 }
 
 /// `█████▒▒▒░░`: up to the low bound, to the expected cost, to the high bound.
-fn bar(spread: Spread, most: Decimal) -> String {
+fn bar(spread: Range<Usd>, most: Decimal) -> String {
     let length = |usd: Usd| {
         let share = usd.amount().checked_div(most).unwrap_or_default().max(Decimal::ZERO);
         usize::try_from((share * Decimal::from(BAR as u64)).round()).unwrap_or(0).min(BAR)
     };
-    let (low, mean, high) = (length(spread.low), length(spread.mean), length(spread.high));
+    let (low, mean, high) = (length(spread.low), length(spread.expected), length(spread.high));
     ["█".repeat(low), "▓".repeat(mean.saturating_sub(low)), "░".repeat(high.saturating_sub(mean.max(low)))].concat()
 }
 
 fn head(report: &mut Report, planned: &Planned) {
-    let (workload, outcome, shown) = (planned.plan.workload, planned.outcome, planned.shown);
+    let (workload, outcome, shown) = (&planned.plan.workload, planned.outcome, planned.shown);
     let last = workload.end.yesterday().unwrap_or(workload.end);
     report.head.push(format!("{}, {} to {last}", workload.name, workload.start));
     let total = outcome.total;
-    let mut answer = format!("{} expected", shown.text(total.mean));
+    let mut answer = format!("{} expected", shown.text(total.expected));
     if total.low != total.high {
         answer += &format!(", {} to {} in nine of ten draws", shown.text(total.low), shown.text(total.high));
     }
@@ -253,7 +253,7 @@ fn features(planned: &Planned) -> Report {
         Column::number("user", "per user a month"),
     ]);
     for (feature, costs) in plan.features.iter().zip(&planned.outcome.features) {
-        let units = units(feature, plan, costs.total.mean);
+        let units = units(feature, plan, costs.total.expected);
         let unit = |usd: Option<Usd>| usd.map_or_else(|| Cell::absent("–"), |usd| shown.cell(usd));
         let calls: Decimal = costs.calls.iter().sum();
         let models: Vec<String> = feature.streams.iter().map(|s| s.found.full_id()).collect();
@@ -335,7 +335,7 @@ fn lever_table(planned: &Planned) -> Report {
         Column::number("share", "of usage"),
         Column::text("if", "if"),
     ]);
-    let all: Usd = planned.outcome.features.iter().map(|f| f.total.mean).sum();
+    let all: Usd = planned.outcome.features.iter().map(|f| f.total.expected).sum();
     for lever in planned.levers.iter().take(SHOWN) {
         let share = lever.saving.amount().checked_div(all.amount()).unwrap_or_default() * Decimal::ONE_HUNDRED;
         table.push(
@@ -435,7 +435,7 @@ fn sources(planned: &Planned) -> Vec<Value> {
 fn charts(planned: &Planned) -> Vec<Chart> {
     let (plan, outcome, shown) = (planned.plan, planned.outcome, planned.shown);
     let mark = |usd: Usd| Mark::new(shown.amount(usd), shown.text(usd));
-    let triple = |s: &Spread| [mark(s.low), mark(s.mean), mark(s.high)];
+    let triple = |s: &Range<Usd>| [mark(s.low), mark(s.expected), mark(s.high)];
     let labels: Vec<String> = plan.months.iter().map(ToString::to_string).collect();
     let mut series: Vec<(String, Vec<Mark>)> = plan
         .features
@@ -470,7 +470,7 @@ fn charts(planned: &Planned) -> Vec<Chart> {
     if !planned.drivers.is_empty() {
         let bar = |d: &Driver| (format!("{}: {}", d.feature, d.input.label()), mark(d.low), mark(d.high));
         let bars = planned.drivers.iter().take(SHOWN).map(bar).collect();
-        let middle: Usd = outcome.features.iter().map(|f| f.total.mean).sum();
+        let middle: Usd = outcome.features.iter().map(|f| f.total.expected).sum();
         charts.push(Chart {
             title: "What drives the range: usage with one number at its low and its high end".into(),
             kind: Kind::Tornado { bars, middle: mark(middle) },
@@ -485,10 +485,10 @@ fn charts(planned: &Planned) -> Vec<Chart> {
     charts
 }
 
-fn spread_json(spread: &Spread) -> Map<String, Value> {
+fn spread_json(spread: &Range<Usd>) -> Map<String, Value> {
     let mut map = Map::new();
     map.insert("low_usd".into(), json!(spread.low));
-    map.insert("expected_usd".into(), json!(spread.mean));
+    map.insert("expected_usd".into(), json!(spread.expected));
     map.insert("high_usd".into(), json!(spread.high));
     map
 }
@@ -498,8 +498,8 @@ fn month_json(planned: &Planned, index: usize) -> Value {
     let mut row = Map::new();
     row.insert("month".into(), json!(plan.months[index]));
     row.extend(spread_json(&outcome.months[index]));
-    row.insert("total_usd".into(), json!(outcome.months[index].mean));
-    row.insert("total".into(), json!(shown.amount(outcome.months[index].mean).to_string()));
+    row.insert("total_usd".into(), json!(outcome.months[index].expected));
+    row.insert("total".into(), json!(shown.amount(outcome.months[index].expected).to_string()));
     let features = plan.features.iter().zip(&outcome.features).map(|(f, costs)| {
         let mut cell = Map::new();
         cell.insert("name".into(), json!(f.feature.name));
@@ -516,7 +516,7 @@ fn month_json(planned: &Planned, index: usize) -> Value {
 }
 
 fn feature_json(feature: &FeaturePlan, plan: &Plan, costs: &farebox::calculator::outcome::FeatureOutcome) -> Value {
-    let units = units(feature, plan, costs.total.mean);
+    let units = units(feature, plan, costs.total.expected);
     let mut map = Map::new();
     map.insert("name".into(), json!(feature.feature.name));
     let models = feature.streams.iter().map(|s| {
@@ -545,19 +545,19 @@ fn verdict_json(v: &Verdict) -> Value {
 
 fn machine(map: &mut Map<String, Value>, planned: &Planned) {
     let (plan, outcome) = (planned.plan, planned.outcome);
-    let workload = plan.workload;
+    let workload = &plan.workload;
     map.insert("workload".into(), json!({"name": workload.name, "path": planned.path.display().to_string()}));
     map.insert("start".into(), json!(workload.start.to_string()));
     map.insert("end".into(), json!(workload.end.to_string()));
-    map.insert("exchange".into(), planned.shown.json());
+    map.insert("exchange".into(), json!(planned.shown.rate()));
     let mut total = spread_json(&outcome.total);
-    total.insert("expected".into(), json!(planned.shown.amount(outcome.total.mean).to_string()));
+    total.insert("expected".into(), json!(planned.shown.amount(outcome.total.expected).to_string()));
     map.insert("total".into(), Value::Object(total));
     if let Some(simulation) = &outcome.simulation {
         map.insert(
             "simulation".into(),
             json!({
-                "seed": workload.seed, "draws": workload.draws, "mean_usd": simulation.total.mean,
+                "seed": workload.seed, "draws": workload.draws, "mean_usd": simulation.total.expected,
                 "standard_error_usd": format!("{:.9}", simulation.standard_error), "low": "5%", "high": "95%",
             }),
         );

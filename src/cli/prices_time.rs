@@ -10,12 +10,13 @@ use super::prices::known_provider;
 use super::shared::{OutputFlags, Setup, TableFlags, matched_note, table_json, table_line};
 use super::span::SpanFlags;
 use crate::cli::error::Error;
-use farebox::calculator::estimate::{Span, Work, estimate};
+use farebox::calculator::estimate::{Work, estimate};
 use farebox::meter::Meter;
 use farebox::money::Usd;
 use farebox::period::Instant;
 use farebox::pricing::card::{ModelCard, Price, ProviderHead, Rate, RateCard, Rates, rate_of};
 use farebox::pricing::{PriceTable, diff};
+use farebox::range::Range;
 use farebox::report::{Cell, Column, Report, Tone};
 
 /// Show every price a model has had, and will have, as a timeline
@@ -216,10 +217,10 @@ pub(crate) struct DiffArgs {
     provider: Vec<String>,
     /// Prompt tokens of one request of the workload
     #[arg(long, value_name = "N", requires = "output_tokens")]
-    input_tokens: Option<Span>,
+    input_tokens: Option<Range<u64>>,
     /// Answer tokens of one request of the workload
     #[arg(long, value_name = "N", requires = "input_tokens")]
-    output_tokens: Option<Span>,
+    output_tokens: Option<Range<u64>>,
     /// How many requests the workload has
     #[arg(long, short = 'n', value_name = "N", default_value_t = 1, requires = "input_tokens")]
     requests: u64,
@@ -329,7 +330,13 @@ pub(crate) fn diff(args: &DiffArgs) -> Result<(), Error> {
     args.output.write(report)
 }
 
-fn workload_cost((head, card): &Card, input: Span, output: Span, requests: u64, at: Instant) -> Option<Usd> {
+fn workload_cost(
+    (head, card): &Card,
+    input: Range<u64>,
+    output: Range<u64>,
+    requests: u64,
+    at: Instant,
+) -> Option<Usd> {
     let work = Work { input, output, requests, ..Work::default() };
     estimate(head, card, &work, at).ok().map(|estimate| estimate.cost.total)
 }

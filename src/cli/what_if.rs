@@ -493,7 +493,8 @@ impl<'a> Run<'a> {
         let args = self.question.args;
         let is_other_model = past.full_id() != other.full_id();
         let ratio = if is_other_model {
-            let (from, to) = (Choice::at(past, at), Choice::at(other, other_at));
+            let setup = self.question.setup;
+            let (from, to) = (Choice::at(past, at, setup), Choice::at(other, other_at, setup));
             self.ratio(&from, &to)?
         } else {
             Ratio::SAME

@@ -6,17 +6,13 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::chat::{Input, ReadAs};
-use super::data::{is_added, load};
+use super::data::load;
 use super::say;
-use super::shared::Setup;
 use crate::cli::error::Error;
-use farebox::calculator::attached::Attached;
-use farebox::calculator::estimate::Span;
 use farebox::input::text::{ReadReport, Source, read_blocks_of};
-use farebox::period::Instant;
-use farebox::pricing::Found;
-use farebox::tokenizer::media::{Rate, Weight};
-use farebox::tokenizer::{Basis, StreamCounter, TokenCount, is_known};
+pub(crate) use farebox::jobs::tokenizers::TokenizerChoice as Choice;
+use farebox::range::Range;
+use farebox::tokenizer::{Basis, StreamCounter, TokenCount};
 
 /// Where text comes from.
 #[derive(Debug, Clone, Args)]
@@ -78,45 +74,6 @@ impl TextFlags {
     }
 }
 
-/// A tokenizer to count with, and whether it is the model's own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Choice {
-    /// Name of the tokenizer.
-    pub name: String,
-    /// Whether it is only assumed to be the model's.
-    pub assumed: bool,
-}
-
-impl Choice {
-    /// The tokenizer of a card at the instant of the command.
-    pub fn of(found: &Found, setup: &Setup) -> Choice {
-        Choice::at(found, setup.at)
-    }
-
-    /// The tokenizer of a card at an instant; a model whose tokenizer is not known gets an estimate.
-    pub fn at(found: &Found, at: Instant) -> Choice {
-        match found.model.tokenizer_at(at) {
-            Some(t) if is_known(&t.name) || is_added(&t.name) => Choice { name: t.name.clone(), assumed: t.assumed },
-            _ => Choice { name: farebox::tokenizer::UNKNOWN.to_owned(), assumed: false },
-        }
-    }
-
-    /// The most tokens by this tokenizer that are at most `tokens` of the model: less where it is only assumed.
-    pub fn certain(&self, tokens: u64) -> u64 {
-        if !self.assumed {
-            return tokens;
-        }
-        let least = u128::from(tokens.saturating_sub(2));
-        // The inverse of TokenCount::assumed: 15 % on top, and at least two.
-        u64::try_from((u128::from(tokens) * 100 / 115).min(least)).unwrap_or(tokens)
-    }
-
-    pub fn finish(&self, counter: StreamCounter) -> TokenCount {
-        let count = counter.finish();
-        if self.assumed { count.assumed() } else { count }
-    }
-}
-
 /// Counts a source once with each tokenizer, reading it once.
 pub(crate) fn count(
     mut input: Input<'_>,
@@ -154,24 +111,8 @@ pub(crate) fn count_fields(row: &mut Map<String, Value>, count: TokenCount) {
     }
 }
 
-/// A count as the expected value of a span.
-pub(crate) fn span(count: TokenCount) -> Span {
-    Span { low: count.low, expected: count.tokens, high: count.high }
-}
-
-/// A part of a request that is not text, as the calculator prices it.
-pub(crate) fn attached(weight: &Weight) -> Attached {
-    let Rate { low, expected, high } = weight.amount;
-    Attached {
-        modality: weight.modality,
-        tokens: span(weight.count),
-        amount: Span { low, expected, high },
-        has_rule: weight.has_rule,
-    }
-}
-
 /// A span the user typed is exact, or a range of their own.
-pub(crate) fn typed(span: Span) -> TokenCount {
+pub(crate) fn typed(span: Range<u64>) -> TokenCount {
     let basis = if span.is_range() { Basis::Estimated } else { Basis::Exact };
     TokenCount { tokens: span.expected, low: span.low, high: span.high, basis }
 }

@@ -2,11 +2,11 @@
 
 use std::io;
 
-use crate::calculator::estimate::SpanTextError;
 use crate::input::media::AttachmentError;
 use crate::input::text::InputError;
 use crate::period::InstantTextError;
 use crate::pricing::UnknownModel;
+use crate::range::RangeTextError;
 use crate::tokenizer::TokenizerError;
 use crate::tokenizer::chat::Refused;
 
@@ -30,7 +30,7 @@ pub enum JobError {
     Date(#[from] InstantTextError),
     /// A text that is not a number of tokens.
     #[error(transparent)]
-    Span(#[from] SpanTextError),
+    Range(#[from] RangeTextError),
     /// A tokenizer that is not known, or a file that holds none.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
@@ -46,6 +46,9 @@ pub enum JobError {
     /// An attachment that cannot be taken as it was named.
     #[error(transparent)]
     Attachment(#[from] AttachmentError),
+    /// Nothing of what was asked for has a price; the reasons.
+    #[error("nothing could be priced: {}", .0.join("; "))]
+    NothingPriced(Vec<String>),
     /// A failure of the system.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -55,6 +58,14 @@ impl JobError {
     /// Something that cannot be asked for, with the next step.
     pub fn asked(message: impl Into<String>, help: impl Into<String>) -> Self {
         JobError::Asked { message: message.into(), help: Some(help.into()) }
+    }
+
+    /// An error whose text may name its next step after `help: ` on a line of its own.
+    pub(crate) fn of_text(text: &str) -> Self {
+        match text.split_once("\n  help: ") {
+            Some((message, help)) => JobError::asked(message, help),
+            None => JobError::Asked { message: text.to_owned(), help: None },
+        }
     }
 
     /// The text and the next step below it, as the program prints them.

@@ -10,9 +10,12 @@ pub mod models;
 #[cfg(test)]
 mod schemas;
 pub mod setup;
+pub mod tokenizers;
+pub mod workload;
 
 pub use error::JobError;
 pub use setup::{AsOf, Setup};
+pub use tokenizers::TokenizerChoice;
 
 /// A number of things: `1 error`, `2 errors`.
 #[must_use]

@@ -10,6 +10,7 @@ use crate::period::Instant;
 use crate::pricing::card::ExchangeRate;
 use crate::pricing::{Found, Matched, PriceTable};
 use crate::report::Cell;
+use crate::tokenizer::store::Store;
 
 /// The price table and the instant that a job works with.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Setup {
     pub as_of: AsOf,
     /// The currency to show money in, where it is not the dollar.
     pub currency: Option<String>,
+    /// The folder of vocabularies that the user added, where there is one.
+    pub vocabularies: Option<Store>,
 }
 
 /// Where the instant of a [`Setup`] came from.

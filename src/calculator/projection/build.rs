@@ -1,19 +1,21 @@
 //! Puts a feature on its models: [`FeatureBuilder`] asks for cards, counts, rates, and notes what happens within the plan.
 
+use std::sync::Arc;
+
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::counted::{Counted, framed};
 use super::epochs::{CallDay, Schedule, events, priced_at};
 use super::ranges::ranges;
-use super::{Event, FeaturePlan, Market, OneOff, PlanError, Role, Stream};
+use super::{Event, FeaturePlan, OneOff, PlanError, Resolver, Role, Stream};
 use crate::calculator::attached::{Attached, Billing, billing};
 use crate::calculator::calendar::Month;
-use crate::calculator::estimate::{Span, Work};
+use crate::calculator::estimate::Work;
 use crate::calculator::made::{Made, Sold};
-use crate::calculator::shape::{Fixed, MICRO};
+use crate::calculator::shape::MICRO;
 use crate::calculator::tariff::Uses;
-use crate::calculator::workload::{Attachment, Feature, Range, instant_of};
+use crate::calculator::workload::{Attachment, Feature, instant_of};
 use crate::calculator::{Refusal, price, rates_at};
 use crate::context::Context;
 use crate::conversation::Modality;
@@ -21,22 +23,22 @@ use crate::meter::Meter;
 use crate::period::Instant;
 use crate::pricing::Found;
 use crate::pricing::card::{Kind, RateCard};
+use crate::range::Range;
 use crate::usage::Usage;
 
 /// A feature on its way into a plan.
-pub(super) struct FeatureBuilder<'w, 'm> {
-    pub feature: &'w Feature,
-    pub schedule: &'m Schedule,
-    pub months: &'m [Month],
-    pub start: Date,
+pub(super) struct FeatureBuilder<'b> {
+    pub feature: &'b Arc<Feature>,
+    pub schedule: &'b Schedule,
+    pub months: &'b [Month],
 }
 
-impl<'w> FeatureBuilder<'w, '_> {
-    pub fn build(&self, market: &mut dyn Market, instead: Option<&Found>) -> Result<FeaturePlan<'w>, PlanError> {
+impl FeatureBuilder<'_> {
+    pub fn build(&self, resolver: &mut dyn Resolver, instead: Option<&Found>) -> Result<FeaturePlan, PlanError> {
         let feature = self.feature;
         let days = self.schedule.days.as_slice();
         let mut plan = FeaturePlan {
-            feature,
+            feature: feature.clone(),
             streams: Vec::new(),
             one_offs: Vec::new(),
             events: Vec::new(),
@@ -50,31 +52,31 @@ impl<'w> FeatureBuilder<'w, '_> {
         match (instead, &feature.tuning) {
             (Some(found), _) => {
                 let found = found.clone();
-                self.answer(&mut plan, market, found, Decimal::ONE, days)?;
+                self.answer(&mut plan, resolver, found, Decimal::ONE, days)?;
             }
             (None, Some(tuning)) => {
                 let line = feature.routes.first().map_or(0, |r| r.line);
-                let found = self.find(market, &tuning.model, first, line)?;
+                let found = self.find(resolver, &tuning.model, first, line)?;
                 for day in &tuning.on {
                     let tokens = tuning.tokens.saturating_mul(u64::from(tuning.epochs));
                     let at = instant_of(*day, feature.minute);
                     self.once(&mut plan, &found, Meter::TrainingTokens, tokens, at, "fine-tuning")?;
                 }
-                self.answer(&mut plan, market, found, Decimal::ONE, days)?;
+                self.answer(&mut plan, resolver, found, Decimal::ONE, days)?;
             }
             (None, None) => {
                 for route in &feature.routes {
-                    let found = self.find(market, &route.model, first, route.line)?;
-                    self.answer(&mut plan, market, found, route.share, days)?;
+                    let found = self.find(resolver, &route.model, first, route.line)?;
+                    self.answer(&mut plan, resolver, found, route.share, days)?;
                 }
             }
         }
-        self.retrieval(&mut plan, market, first, days)?;
+        self.retrieval(&mut plan, resolver, first, days)?;
         Ok(plan)
     }
 
-    fn find(&self, market: &mut dyn Market, model: &str, at: Instant, line: usize) -> Result<Found, PlanError> {
-        market.find(model, at).map_err(|error| PlanError::Model { line, error })
+    fn find(&self, resolver: &mut dyn Resolver, model: &str, at: Instant, line: usize) -> Result<Found, PlanError> {
+        resolver.find(model, at).map_err(|error| PlanError::Model { line, error })
     }
 
     fn uncounted(&self, reason: String) -> PlanError {
@@ -88,34 +90,34 @@ impl<'w> FeatureBuilder<'w, '_> {
     /// The stream that answers, and its events.
     fn answer(
         &self,
-        plan: &mut FeaturePlan<'w>,
-        market: &mut dyn Market,
+        plan: &mut FeaturePlan,
+        resolver: &mut dyn Resolver,
         found: Found,
         share: Decimal,
         days: &[CallDay],
     ) -> Result<(), PlanError> {
         let feature = self.feature;
-        let first = days.first().map_or_else(|| instant_of(self.start, feature.minute), |day| day.at);
+        let first = days.first().map_or(self.schedule.start, |day| day.at);
         let card = rates_at(&found.provider, &found.model, priced_at(&found.model, first));
         let card = card.map_err(|refusal| self.refused(refusal))?;
         let made = self.made(&found, card)?;
         let uses = self.uses(&found, &made);
-        let (mut counted, frame) = framed(feature, &found, market).map_err(|why| self.uncounted(why))?;
+        let (mut counted, frame) = framed(feature, &found, resolver).map_err(|why| self.uncounted(why))?;
         counted.images_apart = uses.images && card.prices(Meter::InputImage);
         // What each request makes one of, where the file does not say how many.
         let piece = made.piece.filter(|piece| feature.also.iter().all(|(meter, _)| meter != piece));
         let piece = piece.map(|meter| (meter, Range::exactly(Decimal::ONE)));
-        let others: Vec<(Meter, Range)> = feature.also.iter().copied().chain(piece).collect();
+        let others: Vec<(Meter, Range<Decimal>)> = feature.also.iter().copied().chain(piece).collect();
         let also: Vec<Meter> = others.iter().map(|(meter, _)| *meter).collect();
         let context = found.settle(&feature.context).into_owned();
-        let epochs = self.epochs(&found, &context, uses, &also, feature.batch)?;
+        let epochs = self.schedule.epochs(&found, &context, uses, &also, feature.batch).map_err(|r| self.refused(r))?;
         plan.events.extend(events(&found, &epochs, days));
         if uses.cache.is_some() && !card.lists(Meter::CacheRead) {
             let text = format!("{} has no rate for cached tokens: they are planned as plain input", found.full_id());
             plan.events.push(Event { kind: "no-cache", model: found.full_id(), at: None, text });
         }
-        let tokenizer = feature.texts().next().map(|_| market.tokenizer(&found));
-        let also = others.iter().map(|(_, range)| Fixed::of(*range, MICRO)).collect();
+        let tokenizer = feature.texts().next().map(|_| resolver.tokenizer(&found));
+        let also = others.iter().map(|(_, range)| range.in_units(MICRO)).collect();
         let (role, batch) = (Role::Answer, feature.batch);
         let stream = Stream { found, role, share, epochs, tokenizer, frame, counted, also, batch };
         let longest = plan.longest_prompt(&stream);
@@ -133,7 +135,7 @@ impl<'w> FeatureBuilder<'w, '_> {
         let feature = self.feature;
         let whole = |n: Decimal| u64::try_from(n.ceil()).unwrap_or(u64::MAX);
         let (low, expected, high) = (feature.output.low, feature.output.expected, feature.output.high);
-        let output = Span { low: whole(low), expected: whole(expected), high: whole(high) };
+        let output = Range { low: whole(low), expected: whole(expected), high: whole(high) };
         let has_images = feature.attachments.iter().any(|a| matches!(a, Attachment::Image { .. }));
         let attached = if has_images { vec![Attached::some(Modality::Image)] } else { Vec::new() };
         if has_images && let Some(Billing::Amount(meter)) = billing(card, Modality::Image) {
@@ -171,8 +173,8 @@ impl<'w> FeatureBuilder<'w, '_> {
     /// The streams that look passages up.
     fn retrieval(
         &self,
-        plan: &mut FeaturePlan<'w>,
-        market: &mut dyn Market,
+        plan: &mut FeaturePlan,
+        resolver: &mut dyn Resolver,
         first: Instant,
         days: &[CallDay],
     ) -> Result<(), PlanError> {
@@ -181,21 +183,22 @@ impl<'w> FeatureBuilder<'w, '_> {
         let line = feature.routes.first().map_or(0, |r| r.line);
         let models = [(&rag.embedding, Role::Embedding), (&rag.rerank, Role::Rerank)];
         for (model, role) in models.into_iter().filter_map(|(m, role)| Some((m.as_ref()?, role))) {
-            let found = self.find(market, model, first, line)?;
-            let mut counted = Counted::of_prompts(feature, &found, market).map_err(|why| self.uncounted(why))?;
+            let found = self.find(resolver, model, first, line)?;
+            let mut counted = Counted::of_prompts(feature, &found, resolver).map_err(|why| self.uncounted(why))?;
             let card = found.model.rates_at(first);
             let by_unit = role == Role::Rerank && card.is_some_and(|card| card.lists(Meter::SearchUnits));
             let candidates = i64::try_from(rag.candidates).unwrap_or(i64::MAX);
             if by_unit {
-                counted.rows = vec![(Fixed::default(), 1)];
+                counted.rows = vec![(Range::default(), 1)];
                 counted.row_count = 1;
             } else if role == Role::Rerank {
-                let passage = Fixed::of(rag.chunk_tokens, MICRO);
+                let passage = rag.chunk_tokens.in_units(MICRO);
                 counted.rows.iter_mut().for_each(|(tokens, _)| *tokens = (*tokens + passage).times(candidates));
             }
             let also = if by_unit { vec![Meter::SearchUnits] } else { Vec::new() };
             let context = found.settle(&Context::default()).into_owned();
-            let epochs = self.epochs(&found, &context, Uses::default(), &also, Decimal::ZERO)?;
+            let epochs = self.schedule.epochs(&found, &context, Uses::default(), &also, Decimal::ZERO);
+            let epochs = epochs.map_err(|refusal| self.refused(refusal))?;
             plan.events.extend(events(&found, &epochs, days));
             if role == Role::Embedding && rag.index_tokens > 0 {
                 self.once(plan, &found, Meter::Input, rag.index_tokens, first, "embedding the index")?;
@@ -203,7 +206,7 @@ impl<'w> FeatureBuilder<'w, '_> {
             let also = also
                 .iter()
                 .map(|_| {
-                    Fixed::exactly(
+                    Range::exactly(
                         candidates
                             .div_euclid(100)
                             .saturating_add(i64::from(candidates % 100 > 0))
@@ -211,7 +214,7 @@ impl<'w> FeatureBuilder<'w, '_> {
                     )
                 })
                 .collect();
-            let tokenizer = feature.texts().next().map(|_| market.tokenizer(&found));
+            let tokenizer = feature.texts().next().map(|_| resolver.tokenizer(&found));
             let (share, frame, batch) = (Decimal::ONE, None, Decimal::ZERO);
             plan.streams.push(Stream { found, role, share, epochs, tokenizer, frame, counted, also, batch });
         }
@@ -221,7 +224,7 @@ impl<'w> FeatureBuilder<'w, '_> {
     /// A cost that comes once.
     fn once(
         &self,
-        plan: &mut FeaturePlan<'w>,
+        plan: &mut FeaturePlan,
         found: &Found,
         meter: Meter,
         tokens: u64,
@@ -237,7 +240,7 @@ impl<'w> FeatureBuilder<'w, '_> {
         Ok(())
     }
 
-    pub fn refused(&self, refusal: Refusal) -> PlanError {
+    fn refused(&self, refusal: Refusal) -> PlanError {
         PlanError::Refused { feature: self.feature.name.clone(), refusal }
     }
 }

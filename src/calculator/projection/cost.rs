@@ -5,14 +5,15 @@ use rust_decimal::Decimal;
 use super::counted::Counted;
 use super::{Epoch, FeaturePlan, Input, PlanError, Point, Role, Stream, WEIGHT_SCALE};
 use crate::calculator::calendar::Month;
-use crate::calculator::shape::{At, Cached, Fixed, MICRO, QUANTITY_SCALE, Shape, WHOLE};
+use crate::calculator::shape::{At, Cached, MICRO, QUANTITY_SCALE, Shape, WHOLE};
 use crate::calculator::tariff::{ALL_SLOTS, Tariff};
 use crate::money::{ROUNDED_SCALE, Usd, amount};
+use crate::range::Range;
 
-impl<'w> FeaturePlan<'w> {
+impl FeaturePlan {
     /// One call on a stream, every uncertain number settled.
     #[must_use]
-    pub fn shape(&self, stream: &Stream, row: Fixed, point: &Point) -> Shape {
+    pub fn shape(&self, stream: &Stream, row: Range<i64>, point: &Point) -> Shape {
         let at = |input: Input| self.ranges.fixed(input).at(point.get(input));
         let tokens = point.get(Input::Tokens);
         let turns = self.ranges.whole(Input::Turns, point.get(Input::Turns));
@@ -226,20 +227,20 @@ impl<'w> FeaturePlan<'w> {
 
     /// The average prompt of the rows of a stream, or up to eight of different lengths where rates depend on it.
     #[must_use]
-    pub fn typical_rows(&self, stream: &Stream) -> Vec<Fixed> {
+    pub fn typical_rows(&self, stream: &Stream) -> Vec<Range<i64>> {
         let rows = &stream.counted.rows;
         let has_bands = stream.epochs.iter().any(|e| e.single.bands.len() > 1);
-        let mut sorted: Vec<Fixed> =
+        let mut sorted: Vec<Range<i64>> =
             rows.iter().flat_map(|(row, n)| std::iter::repeat_n(*row, usize::try_from(*n).unwrap_or(1))).collect();
         sorted.sort_by_key(|row| row.expected);
         let groups = if has_bands { 8.min(sorted.len()) } else { 1 };
-        let mean = |rows: &[Fixed]| {
+        let mean = |rows: &[Range<i64>]| {
             let n = rows.len().max(1) as i128;
-            let of = |get: fn(&Fixed) -> i64| {
+            let of = |get: fn(&Range<i64>) -> i64| {
                 let sum: i128 = rows.iter().map(|r| i128::from(get(r))).sum();
                 i64::try_from((sum + n / 2) / n).unwrap_or(i64::MAX)
             };
-            Fixed { low: of(|r| r.low), expected: of(|r| r.expected), high: of(|r| r.high) }
+            Range { low: of(|r| r.low), expected: of(|r| r.expected), high: of(|r| r.high) }
         };
         if sorted.len() <= 1 {
             return sorted;

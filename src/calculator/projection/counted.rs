@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
-use super::Market;
-use crate::calculator::shape::{Fixed, MICRO};
-use crate::calculator::workload::{Attachment, Feature, Part, Range};
+use super::Resolver;
+use crate::calculator::shape::MICRO;
+use crate::calculator::workload::{Attachment, Feature, Part};
 use crate::pricing::Found;
+use crate::range::Range;
 use crate::tokenizer::TokenCount;
 use crate::tokenizer::chat::Wrapping;
 
@@ -15,14 +16,14 @@ use crate::tokenizer::chat::Wrapping;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Counted {
     /// Instructions, tools, and what stands around them and a first question.
-    pub prefix: Fixed,
-    pub cached_prefix: Fixed,
+    pub prefix: Range<i64>,
+    pub cached_prefix: Range<i64>,
     /// What stands around a turn that is sent again.
-    pub turn: Fixed,
+    pub turn: Range<i64>,
     /// Prompts of the same length, and how many of the rows they are.
-    pub rows: Vec<(Fixed, u64)>,
+    pub rows: Vec<(Range<i64>, u64)>,
     pub row_count: u64,
-    pub images: Fixed,
+    pub images: Range<i64>,
     /// Whether the card has a rate of its own for images.
     pub images_apart: bool,
 }
@@ -49,54 +50,47 @@ impl Feature {
     }
 }
 
-impl Fixed {
-    pub(super) fn times(self, n: i64) -> Fixed {
-        let product = |a: i64| a.saturating_mul(n);
-        Fixed { low: product(self.low), expected: product(self.expected), high: product(self.high) }
-    }
-}
-
-fn of_count(count: TokenCount) -> Fixed {
+fn of_count(count: TokenCount) -> Range<i64> {
     let micro = |n: u64| i64::try_from(n).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-    Fixed { low: micro(count.low), expected: micro(count.tokens), high: micro(count.high) }
+    Range { low: micro(count.low), expected: micro(count.tokens), high: micro(count.high) }
 }
 
 /// Counts every text of a feature for a model, and what stands around them: a message that is given as a number of tokens
 /// holds its frame already.
 ///
 /// # Errors
-/// Those of the [`Market`].
+/// Those of the [`Resolver`].
 pub(super) fn framed(
     feature: &Feature,
     found: &Found,
-    market: &mut dyn Market,
+    resolver: &mut dyn Resolver,
 ) -> Result<(Counted, Option<Frame>), String> {
-    let mut counted = Counted::of_prompts(feature, found, market)?;
-    let (mut system, mut tools) = (sum(&feature.system, found, market)?, sum(&feature.tools, found, market)?);
-    let frame = frame(feature, found, market)?;
+    let mut counted = Counted::of_prompts(feature, found, resolver)?;
+    let (mut system, mut tools) = (sum(&feature.system, found, resolver)?, sum(&feature.tools, found, resolver)?);
+    let frame = frame(feature, found, resolver)?;
     if let Some((frame, around_system)) = &frame {
         system = system + of_count(*around_system);
         tools = frame.tools.map_or(tools, of_count);
         counted.turn = of_count(frame.turn);
     }
     let opening =
-        frame.map_or_else(Fixed::default, |(frame, around_system)| of_count(less(frame.opening, around_system)));
-    let cached = |parts: Fixed, is: bool| if is { parts } else { Fixed::default() };
-    counted.cached_prefix = feature.cache.map_or_else(Fixed::default, |cache| {
+        frame.map_or_else(Range::default, |(frame, around_system)| of_count(less(frame.opening, around_system)));
+    let cached = |parts: Range<i64>, is: bool| if is { parts } else { Range::default() };
+    counted.cached_prefix = feature.cache.map_or_else(Range::default, |cache| {
         // A cache holds beginnings: tools stand behind the instructions.
         cached(system, cache.system) + cached(tools, cache.tools)
     });
     counted.prefix = system + tools + opening;
     for attachment in &feature.attachments {
         if let Attachment::Image { width, height, count } = attachment {
-            counted.images = counted.images + images(market.image(found, *width, *height)?, *count);
+            counted.images = counted.images + images(resolver.image(found, *width, *height)?, *count);
         }
     }
     Ok((counted, frame.map(|(frame, _)| frame)))
 }
 
 /// What stands around the texts, and how much of it around the instructions.
-fn frame(feature: &Feature, found: &Found, market: &mut dyn Market) -> Result<Option<(Frame, TokenCount)>, String> {
+fn frame(feature: &Feature, found: &Found, resolver: &mut dyn Resolver) -> Result<Option<(Frame, TokenCount)>, String> {
     let is_text = |parts: &Vec<Part>| parts.iter().any(|part| matches!(part, Part::Text(_)));
     let (tells, asks) = (is_text(&feature.system), feature.prompts.iter().any(is_text));
     let tools = match feature.tools.as_slice() {
@@ -106,7 +100,7 @@ fn frame(feature: &Feature, found: &Found, market: &mut dyn Market) -> Result<Op
     if !tells && !asks && tools.is_none() {
         return Ok(None);
     }
-    let Wrapping { request, system, turn, tools } = market.wrapping(found, tools)?;
+    let Wrapping { request, system, turn, tools } = resolver.wrapping(found, tools)?;
     let only = |count: TokenCount, is: bool| if is { count } else { TokenCount::default() };
     let (system, mut opening) = (only(system, tells), only(request, asks));
     opening += system;
@@ -121,22 +115,22 @@ fn less(count: TokenCount, part: TokenCount) -> TokenCount {
 }
 
 /// So many images of so many tokens.
-fn images(each: TokenCount, count: Range) -> Fixed {
+fn images(each: TokenCount, count: Range<Decimal>) -> Range<i64> {
     let product = |tokens: u64, n: Decimal| Decimal::from(tokens).saturating_mul(n);
     let range = Range {
         low: product(each.low, count.low),
         expected: product(each.tokens, count.expected),
         high: product(each.high, count.high),
     };
-    Fixed::of(range, MICRO)
+    range.in_units(MICRO)
 }
 
-fn sum(parts: &[Part], found: &Found, market: &mut dyn Market) -> Result<Fixed, String> {
-    parts.iter().try_fold(Fixed::default(), |sum, part| {
+fn sum(parts: &[Part], found: &Found, resolver: &mut dyn Resolver) -> Result<Range<i64>, String> {
+    parts.iter().try_fold(Range::default(), |sum, part| {
         Ok(sum
             + match part {
-                Part::Text(text) => of_count(market.count(found, text)?),
-                Part::Tokens(range) => Fixed::of(*range, MICRO),
+                Part::Text(text) => of_count(resolver.count(found, text)?),
+                Part::Tokens(range) => range.in_units(MICRO),
             })
     })
 }
@@ -145,18 +139,18 @@ impl Counted {
     /// The prompts alone.
     ///
     /// # Errors
-    /// Those of the [`Market`].
-    pub fn of_prompts(feature: &Feature, found: &Found, market: &mut dyn Market) -> Result<Counted, String> {
-        let mut rows: Vec<(Fixed, u64)> = Vec::new();
+    /// Those of the [`Resolver`].
+    pub fn of_prompts(feature: &Feature, found: &Found, resolver: &mut dyn Resolver) -> Result<Counted, String> {
+        let mut rows: Vec<(Range<i64>, u64)> = Vec::new();
         for prompt in &feature.prompts {
-            let tokens = sum(prompt, found, market)?;
+            let tokens = sum(prompt, found, resolver)?;
             match rows.iter_mut().find(|(same, _)| *same == tokens) {
                 Some((_, n)) => *n += 1,
                 None => rows.push((tokens, 1)),
             }
         }
         if rows.is_empty() {
-            rows.push((Fixed::default(), 1));
+            rows.push((Range::default(), 1));
         }
         let row_count = rows.iter().map(|(_, n)| n).sum();
         Ok(Counted { rows, row_count, ..Counted::default() })

@@ -3,8 +3,8 @@
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::build::FeatureBuilder;
-use super::{Epoch, Event, PlanError, WEIGHT_SCALE};
+use super::{Epoch, Event, WEIGHT_SCALE};
+use crate::calculator::Refusal;
 use crate::calculator::calendar::{Month, days};
 use crate::calculator::tariff::{Uses, tariff};
 use crate::calculator::workload::{Feature, Per, instant_of};
@@ -28,12 +28,18 @@ pub(super) struct Schedule {
     pub days: Vec<CallDay>,
     /// Units of the calls' time by month.
     weights: Vec<Decimal>,
+    /// The moment of the plan's first day, at which a feature without calls is priced.
+    pub start: Instant,
 }
 
 impl Schedule {
     pub fn of(feature: &Feature, months: &[Month], start: Date) -> Schedule {
         let calendar = &feature.calendar;
-        let mut schedule = Schedule { days: Vec::new(), weights: vec![Decimal::ZERO; months.len()] };
+        let mut schedule = Schedule {
+            days: Vec::new(),
+            weights: vec![Decimal::ZERO; months.len()],
+            start: instant_of(start, feature.minute),
+        };
         for (index, month) in months.iter().enumerate() {
             let unit = match feature.calls.per {
                 Per::Day => 1,
@@ -53,9 +59,7 @@ impl Schedule {
         schedule.weights.iter_mut().for_each(|w| *w = w.round_dp(WEIGHT_SCALE));
         schedule
     }
-}
 
-impl FeatureBuilder<'_, '_> {
     /// The rates over the days, one epoch for each time that nothing changes.
     pub fn epochs(
         &self,
@@ -64,10 +68,10 @@ impl FeatureBuilder<'_, '_> {
         uses: Uses,
         also: &[Meter],
         batch: Decimal,
-    ) -> Result<Vec<Epoch>, PlanError> {
-        let days = &self.schedule.days;
-        let ask = |context: &Context, at| tariff(found, context, uses, also, at).map_err(|r| self.refused(r));
-        let epoch = |at, weights| -> Result<Option<Epoch>, PlanError> {
+    ) -> Result<Vec<Epoch>, Refusal> {
+        let days = &self.days;
+        let ask = |context: &Context, at| tariff(found, context, uses, also, at);
+        let epoch = |at, weights| -> Result<Option<Epoch>, Refusal> {
             let single = if batch < Decimal::ONE { Some(ask(context, at)?) } else { None };
             let batched = context.clone().with(Dimension::Processing, "batch");
             let batch = if batch > Decimal::ZERO { Some(ask(&batched, at)?) } else { None };
@@ -76,11 +80,11 @@ impl FeatureBuilder<'_, '_> {
             Ok(single.map(|single| Epoch { at, single, batch, weights }))
         };
         let (Some(first), Some(last)) = (days.first(), days.last()) else {
-            let at = priced_at(&found.model, instant_of(self.start, self.feature.minute));
-            return Ok(epoch(at, self.schedule.weights.clone())?.into_iter().collect());
+            let at = priced_at(&found.model, self.start);
+            return Ok(epoch(at, self.weights.clone())?.into_iter().collect());
         };
         if is_steady(&found.provider, &found.model, first.at, last.at) {
-            return Ok(epoch(first.at, self.schedule.weights.clone())?.into_iter().collect());
+            return Ok(epoch(first.at, self.weights.clone())?.into_iter().collect());
         }
         let mut epochs: Vec<(EpochKey, Epoch)> = Vec::new();
         for day in days {
@@ -89,7 +93,7 @@ impl FeatureBuilder<'_, '_> {
             let index = match epochs.iter().position(|(k, _)| *k == key) {
                 Some(index) => index,
                 None => {
-                    let Some(epoch) = epoch(at, vec![Decimal::ZERO; self.months.len()])? else { continue };
+                    let Some(epoch) = epoch(at, vec![Decimal::ZERO; self.weights.len()])? else { continue };
                     epochs.push((key, epoch));
                     epochs.len() - 1
                 }

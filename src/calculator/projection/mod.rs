@@ -1,6 +1,6 @@
 //! Turns a [`Workload`] into a [`Plan`]: counted, with the rates of every day, ready to be priced at any [`Point`].
 //!
-//! Nothing here reads files or vocabularies: a [`Market`] finds cards and counts text. Begin at [`plan`]; [`FeaturePlan::costs`]
+//! Nothing here reads files or vocabularies: a [`Resolver`] finds cards and counts text. Begin at [`plan`]; [`FeaturePlan::costs`]
 //! prices a point exactly, [`super::simulate`] draws many of them.
 //!
 //! Calls of a month are the rate times the days with calls, each with its factor, times the growth, which compounds from
@@ -19,12 +19,13 @@ use rust_decimal::Decimal;
 
 use super::Refusal;
 use super::calendar::{Month, months};
-use super::shape::{At, Fixed, MICRO};
+use super::shape::{At, MICRO};
 use super::tariff::Tariff;
-use super::workload::{Feature, Range, Workload};
+use super::workload::{Feature, Workload};
 use crate::money::Usd;
 use crate::period::Instant;
 use crate::pricing::{Found, UnknownModel};
+use crate::range::Range;
 use crate::tokenizer::TokenCount;
 use crate::tokenizer::chat::Wrapping;
 
@@ -40,7 +41,7 @@ pub use traffic::GROWTH_SCALE;
 const WEIGHT_SCALE: u32 = 12;
 
 /// Finds models and counts text; the only thing that a plan needs from the rest of the program.
-pub trait Market {
+pub trait Resolver {
     /// The card that a name means.
     ///
     /// # Errors
@@ -112,7 +113,7 @@ pub struct Stream {
     /// What the provider adds around its texts; none where the prompt is a number of tokens.
     pub frame: Option<Frame>,
     counted: Counted,
-    also: Vec<Fixed>,
+    also: Vec<Range<i64>>,
     batch: Decimal,
 }
 
@@ -142,9 +143,9 @@ pub struct Event {
 
 /// A feature with everything that it takes to price it.
 #[derive(Clone, Debug)]
-pub struct FeaturePlan<'w> {
+pub struct FeaturePlan {
     /// What the user said.
-    pub feature: &'w Feature,
+    pub feature: Arc<Feature>,
     /// Its requests by model.
     pub streams: Vec<Stream>,
     /// Costs that come once.
@@ -161,13 +162,13 @@ pub struct FeaturePlan<'w> {
 
 /// A workload, counted and with the rates of every day.
 #[derive(Clone, Debug)]
-pub struct Plan<'w> {
+pub struct Plan {
     /// What the user said.
-    pub workload: &'w Workload,
+    pub workload: Arc<Workload>,
     /// The months, in order.
     pub months: Vec<Month>,
     /// What runs.
-    pub features: Vec<FeaturePlan<'w>>,
+    pub features: Vec<FeaturePlan>,
 }
 
 /// Why a workload has no plan.
@@ -218,25 +219,22 @@ impl PlanError {
 ///
 /// # Errors
 /// [`PlanError`] of the first feature that cannot be planned.
-pub fn plan<'w>(
-    workload: &'w Workload,
-    market: &mut dyn Market,
-    instead: Option<&Found>,
-) -> Result<Plan<'w>, PlanError> {
-    Planner::new(workload).plan(market, instead)
+pub fn plan(workload: &Workload, resolver: &mut dyn Resolver, instead: Option<&Found>) -> Result<Plan, PlanError> {
+    Planner::new(workload.clone()).plan(resolver, instead)
 }
 
 /// A workload with the days of its calls, to be planned on many models.
-pub struct Planner<'w> {
-    workload: &'w Workload,
+pub struct Planner {
+    workload: Arc<Workload>,
     months: Vec<Month>,
     schedules: Vec<Schedule>,
 }
 
-impl<'w> Planner<'w> {
+impl Planner {
     /// Looks at every day of the workload once.
     #[must_use]
-    pub fn new(workload: &'w Workload) -> Self {
+    pub fn new(workload: impl Into<Arc<Workload>>) -> Self {
+        let workload = workload.into();
         let months = months(workload.start, workload.end);
         let schedules = workload.features.iter().map(|f| Schedule::of(f, &months, workload.start)).collect();
         Planner { workload, months, schedules }
@@ -246,23 +244,23 @@ impl<'w> Planner<'w> {
     ///
     /// # Errors
     /// [`PlanError`] of the first feature that cannot be planned.
-    pub fn plan(&self, market: &mut dyn Market, instead: Option<&Found>) -> Result<Plan<'w>, PlanError> {
-        let (workload, months) = (self.workload, &self.months);
-        let builder = |(feature, schedule)| FeatureBuilder { feature, schedule, months, start: workload.start };
-        let features = workload.features.iter().zip(&self.schedules).map(|f| builder(f).build(market, instead));
+    pub fn plan(&self, resolver: &mut dyn Resolver, instead: Option<&Found>) -> Result<Plan, PlanError> {
+        let months = &self.months;
+        let builder = |(feature, schedule)| FeatureBuilder { feature, schedule, months };
+        let features = self.workload.features.iter().zip(&self.schedules).map(|f| builder(f).build(resolver, instead));
         let features = features.collect::<Result<Vec<_>, _>>()?;
-        Ok(Plan { workload, months: months.clone(), features })
+        Ok(Plan { workload: self.workload.clone(), months: months.clone(), features })
     }
 }
 
-impl Plan<'_> {
+impl Plan {
     /// The same plan with so many times the calls.
     #[must_use]
     pub fn with_calls(&self, factor: Decimal) -> Self {
         let mut plan = self.clone();
         for feature in &mut plan.features {
             feature.ranges.calls = feature.ranges.calls.times(factor);
-            feature.ranges.of[Input::Calls as usize] = Fixed::of(feature.ranges.calls, MICRO);
+            feature.ranges.of[Input::Calls as usize] = feature.ranges.calls.in_units(MICRO);
         }
         plan
     }
@@ -273,7 +271,7 @@ impl Plan<'_> {
         let mut plan = self.clone();
         for feature in &mut plan.features {
             let range = feature.feature.output.times(factor);
-            feature.ranges.of[Input::Output as usize] = Fixed::of(range, MICRO);
+            feature.ranges.of[Input::Output as usize] = range.in_units(MICRO);
         }
         plan
     }
@@ -291,13 +289,13 @@ impl Plan<'_> {
     }
 }
 
-impl FeaturePlan<'_> {
+impl FeaturePlan {
     /// The same feature with answers of exactly so many tokens.
     #[must_use]
     pub fn with_answer(&self, tokens: u64) -> Self {
         let mut feature = self.clone();
         let range = Range::exactly(Decimal::from(tokens));
-        feature.ranges.of[Input::Output as usize] = Fixed::of(range, MICRO);
+        feature.ranges.of[Input::Output as usize] = range.in_units(MICRO);
         feature
     }
 

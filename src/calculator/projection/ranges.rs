@@ -1,7 +1,10 @@
 //! The uncertain numbers of a feature: [`Input`] names them, [`Ranges`] holds them, a [`Point`] settles them.
 
-use crate::calculator::shape::{At, Fixed, MICRO, WHOLE, ramp};
-use crate::calculator::workload::{Attachment, Feature, Growth, Range};
+use crate::calculator::shape::{At, MICRO, WHOLE, ramp};
+use crate::calculator::workload::{Attachment, Feature, Growth};
+use rust_decimal::Decimal;
+
+use crate::range::Range;
 
 macro_rules! inputs {
     ($($variant:ident $label:literal;)+) => {
@@ -70,13 +73,13 @@ impl Point {
 /// What stays the same on every model: ranges of a feature in fixed-point integers.
 #[derive(Clone, Debug)]
 pub struct Ranges {
-    pub(super) of: [Fixed; INPUTS],
-    pub(super) calls: Range,
+    pub(super) of: [Range<i64>; INPUTS],
+    pub(super) calls: Range<Decimal>,
     pub(super) growth: Growth,
 }
 pub(super) fn ranges(feature: &Feature) -> Ranges {
-    let attachments = feature.attachments.iter().fold(Fixed::default(), |sum, a| match a {
-        Attachment::Tokens(range) => sum + Fixed::of(*range, MICRO),
+    let attachments = feature.attachments.iter().fold(Range::default(), |sum, a| match a {
+        Attachment::Tokens(range) => sum + range.in_units(MICRO),
         Attachment::Image { .. } => sum,
     });
     let hit_rate = feature.cache.map_or_else(Range::default, |cache| cache.hit_rate);
@@ -86,22 +89,22 @@ pub(super) fn ranges(feature: &Feature) -> Ranges {
     };
     let passages = feature.rag.as_ref().map_or_else(Range::default, |rag| rag.tokens);
     let of = |input: Input| match input {
-        Input::Calls => Fixed::of(feature.calls.rate, MICRO),
-        Input::Growth => Fixed::of(growth, WHOLE),
-        Input::Output => Fixed::of(feature.output, MICRO),
-        Input::Reasoning => Fixed::of(feature.reasoning, MICRO),
-        Input::Turns => Fixed::of(feature.turns, 1),
-        Input::Steps => Fixed::of(feature.steps.count, 1),
-        Input::Call => Fixed::of(feature.steps.call, MICRO),
-        Input::Result => Fixed::of(feature.steps.result, MICRO),
-        Input::Passages => Fixed::of(passages, MICRO),
+        Input::Calls => feature.calls.rate.in_units(MICRO),
+        Input::Growth => growth.in_units(WHOLE),
+        Input::Output => feature.output.in_units(MICRO),
+        Input::Reasoning => feature.reasoning.in_units(MICRO),
+        Input::Turns => feature.turns.in_units(1),
+        Input::Steps => feature.steps.count.in_units(1),
+        Input::Call => feature.steps.call.in_units(MICRO),
+        Input::Result => feature.steps.result.in_units(MICRO),
+        Input::Passages => passages.in_units(MICRO),
         Input::Attachments => attachments,
-        Input::Also => Fixed::default(),
-        Input::HitRate => Fixed::of(hit_rate, WHOLE),
-        Input::Failures => Fixed::of(feature.retries.failure_rate, WHOLE),
-        Input::Tokens => Fixed::default(),
+        Input::Also => Range::default(),
+        Input::HitRate => hit_rate.in_units(WHOLE),
+        Input::Failures => feature.retries.failure_rate.in_units(WHOLE),
+        Input::Tokens => Range::default(),
     };
-    let mut list = [Fixed::default(); INPUTS];
+    let mut list = [Range::default(); INPUTS];
     list.iter_mut().zip(Input::ALL).for_each(|(slot, input)| *slot = of(*input));
     Ranges { of: list, calls: feature.calls.rate, growth: feature.growth.clone() }
 }
@@ -109,7 +112,7 @@ pub(super) fn ranges(feature: &Feature) -> Ranges {
 impl Ranges {
     /// The range of an input in its own units.
     #[must_use]
-    pub const fn fixed(&self, input: Input) -> Fixed {
+    pub const fn fixed(&self, input: Input) -> Range<i64> {
         self.of[input as usize]
     }
 

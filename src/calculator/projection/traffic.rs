@@ -10,7 +10,7 @@ use crate::calculator::workload::{Growth, Per};
 /// Digits behind the point that a growth factor keeps.
 pub const GROWTH_SCALE: u32 = 6;
 
-impl FeaturePlan<'_> {
+impl FeaturePlan {
     /// The calls in a unit of the feature's time, at an end or the mean of their range.
     #[must_use]
     pub fn rate(&self, at: At) -> Decimal {

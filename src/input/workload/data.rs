@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::quantity::{NUMBERS_HELP, Quantity};
@@ -12,6 +13,7 @@ use crate::calculator::workload::Part;
 use crate::input::text::InputError;
 use crate::pricing::problem::Place;
 use crate::pricing::yaml::At;
+use crate::range::Range;
 use crate::similar::did_you_mean;
 
 /// The most text that the files of one workload and its filled prompts may have together: 1 GiB.
@@ -30,7 +32,7 @@ pub(super) type Row = Vec<(Arc<str>, String)>;
 #[derive(Clone)]
 pub(super) enum Piece {
     Text { template: String, place: Place },
-    Tokens(crate::calculator::workload::Range),
+    Tokens(Range<Decimal>),
 }
 
 impl Reader<'_> {

@@ -8,13 +8,15 @@ use rust_decimal::Decimal;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::calculator::workload::Range;
+use crate::calculator::workload::Amount;
+use crate::money::Exact;
+use crate::range::Range;
 
 /// A number or a range, and the unit behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quantity {
     /// The number.
-    pub range: Range,
+    pub range: Range<Decimal>,
     /// What stands behind it, such as `%` or `EUR per month`.
     pub unit: String,
 }
@@ -69,7 +71,7 @@ fn scalar(text: &str) -> Result<(Decimal, &str), String> {
 }
 
 /// `low`, `expected` and `high` in order, or why they contradict each other.
-fn ordered(low: Decimal, expected: Decimal, high: Decimal) -> Result<Range, String> {
+fn ordered(low: Decimal, expected: Decimal, high: Decimal) -> Result<Range<Decimal>, String> {
     if low <= expected && expected <= high {
         return Ok(Range { low, expected, high });
     }
@@ -151,6 +153,19 @@ impl<'de> Deserialize<'de> for Quantity {
         );
         deserializer.deserialize_any(QuantityVisitor)
     }
+}
+
+/// An amount of money, such as `60EUR`; dollars where no currency is named.
+///
+/// # Errors
+/// A text for people.
+pub fn amount(text: &str) -> Result<Amount, String> {
+    let quantity = text.parse::<Quantity>()?;
+    let currency = if quantity.unit.is_empty() { "USD".to_owned() } else { quantity.unit.to_uppercase() };
+    if quantity.range.is_range() || currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {
+        return Err(format!("{text:?} is no amount: write 60EUR, or 60 for dollars"));
+    }
+    Ok(Amount { amount: Exact(quantity.range.expected), currency })
 }
 
 impl LongRange {

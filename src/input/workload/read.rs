@@ -1,6 +1,7 @@
 //! Turns what is written into a [`Workload`]: units, dates and shares are read, what was not said is filled in.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use rust_decimal::Decimal;
@@ -9,12 +10,13 @@ use super::feature::read_feature;
 use super::quantity::Quantity;
 use super::raw::{RawBudget, RawBusy, RawCalendar, RawCredit, RawFixed, RawWorkload};
 use crate::calculator::calendar::{self, Busy, Calendar, months_after};
-use crate::calculator::workload::{Amount, Assumption, Budget, Credit, Feature, Fixed, Range, Workload, instant_of};
+use crate::calculator::workload::{Amount, Assumption, Budget, Credit, Feature, Fixed, Workload, instant_of};
 use crate::money::Exact;
 use crate::period::{Instant, Period};
 use crate::pricing::card::ExchangeRate;
 use crate::pricing::problem::{Place, Problem, Severity};
 use crate::pricing::yaml::{At, Pairs, RawExchange};
+use crate::range::Range;
 
 /// How long a plan may be, and how far ahead it may start, in months.
 ///
@@ -113,8 +115,8 @@ impl Reader<'_> {
                 "write features: {name: {model: …, prompt: …, output: …, calls: …}}; `farebox init` writes an example";
             self.object("no-features", Place { line: 1, column: 1 }, "the plan has no features", help);
         }
-        let features: Vec<Feature> =
-            raw.features.0.iter().filter_map(|(name, f)| read_feature(self, name, f, &calendar)).collect();
+        let read = |(name, f): &(_, _)| read_feature(self, name, f, &calendar).map(Arc::new);
+        let features: Vec<Arc<Feature>> = raw.features.0.iter().filter_map(read).collect();
         let budget = raw.budget.as_ref().map(|b| self.budget(b)).unwrap_or_default();
         let draws = raw.draws.as_ref().map_or(10_000, |d| self.draws(d));
         if raw.draws.is_none() {
@@ -356,7 +358,7 @@ impl Reader<'_> {
     }
 
     /// A share: `5%`, or a number up to 1.
-    pub fn share(&mut self, q: &At<Quantity>) -> Range {
+    pub fn share(&mut self, q: &At<Quantity>) -> Range<Decimal> {
         let unit = q.value.unit.trim_end_matches("a month").trim_end_matches("per month").trim();
         let range = q.value.range;
         match unit {
@@ -376,7 +378,7 @@ impl Reader<'_> {
     }
 
     /// A share that cannot be more than the whole.
-    pub fn part(&mut self, q: &At<Quantity>) -> Range {
+    pub fn part(&mut self, q: &At<Quantity>) -> Range<Decimal> {
         let share = self.share(q);
         if share.high > Decimal::ONE {
             self.object("share", q.place, format!("{} is more than 100%", q.value.range), "");
@@ -385,12 +387,12 @@ impl Reader<'_> {
     }
 
     /// A number without a unit.
-    pub fn plain(&mut self, q: &At<Quantity>) -> Option<Range> {
+    pub fn plain(&mut self, q: &At<Quantity>) -> Option<Range<Decimal>> {
         self.with_unit(q, &[""])
     }
 
     /// Tokens of one request: whole numbers, and not more than any model reads.
-    pub fn tokens(&mut self, q: &At<Quantity>) -> Option<Range> {
+    pub fn tokens(&mut self, q: &At<Quantity>) -> Option<Range<Decimal>> {
         let range = self.with_unit(q, &["", "tokens"])?;
         if range.high > Decimal::from(1_000_000_000_000_u64) {
             self.object("tokens", q.place, format!("{} tokens are more than farebox plans with", range.high), "");
@@ -399,7 +401,7 @@ impl Reader<'_> {
     }
 
     /// A whole number of at least one, where a range has to end.
-    pub fn count(&mut self, q: &At<Quantity>, most: u32) -> Option<Range> {
+    pub fn count(&mut self, q: &At<Quantity>, most: u32) -> Option<Range<Decimal>> {
         let range = self.plain(q)?;
         let whole = |n: Decimal| n.fract().is_zero();
         if range.low < Decimal::ONE || range.high > Decimal::from(most) || !whole(range.low) || !whole(range.high) {
@@ -409,7 +411,7 @@ impl Reader<'_> {
         Some(range)
     }
 
-    fn with_unit(&mut self, q: &At<Quantity>, units: &[&str]) -> Option<Range> {
+    fn with_unit(&mut self, q: &At<Quantity>, units: &[&str]) -> Option<Range<Decimal>> {
         if units.contains(&q.value.unit.as_str()) {
             return Some(q.value.range);
         }

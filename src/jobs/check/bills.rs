@@ -10,7 +10,7 @@ use super::workload::Shop;
 use crate::cli::error::Error;
 use farebox::calculator::explain::{Factor, bit, differences, mixed, shapley};
 use farebox::calculator::outcome::{Outcome, Settled, minus, outcome};
-use farebox::calculator::projection::{FeaturePlan, Market, Plan, PlanError, Point, plan};
+use farebox::calculator::projection::{FeaturePlan, Plan, PlanError, Point, Resolver, plan};
 use farebox::calculator::rules::Bill;
 use farebox::calculator::shape::At;
 use farebox::calculator::workload::{Feature, Workload};
@@ -71,7 +71,7 @@ pub(crate) fn leave_out_unpriced(workload: &mut Workload, shop: &mut Shop) -> Ve
         let is_unknown = matches!(error, PlanError::Model { .. });
         let why = error.to_string().replace("\n  help: ", "; ").replace('\n', " ");
         let why = why.strip_prefix(&format!("{}: ", feature.name)).map_or(why.clone(), str::to_owned);
-        unpriced.push(Unpriced { name: feature.name, line, why, is_unknown });
+        unpriced.push(Unpriced { name: feature.name.clone(), line, why, is_unknown });
         if workload.features.is_empty() {
             return unpriced;
         }
@@ -105,7 +105,7 @@ impl Costs {
         let of = |usd: Usd| monthly(usd, self.months, per_usd);
         let features = plan.features.iter().zip(&self.outcome.features);
         Monthly {
-            features: features.map(|(f, cost)| (f.feature.name.clone(), of(cost.total.mean))).collect(),
+            features: features.map(|(f, cost)| (f.feature.name.clone(), of(cost.total.expected))).collect(),
             fixed: of(self.outcome.fixed.iter().copied().sum()),
             credits: of(self.outcome.credits.iter().copied().sum()),
             tax: of(self.outcome.tax.iter().copied().sum()),
@@ -116,17 +116,17 @@ impl Costs {
     pub fn bill(&self) -> Bill {
         let months = &self.outcome.months;
         Bill {
-            total: self.outcome.total.mean,
-            monthly: Usd::new(monthly(self.outcome.total.mean, self.months, Decimal::ONE)),
-            dearest: months.iter().map(|m| m.mean).max().unwrap_or_default(),
+            total: self.outcome.total.expected,
+            monthly: Usd::new(monthly(self.outcome.total.expected, self.months, Decimal::ONE)),
+            dearest: months.iter().map(|m| m.expected).max().unwrap_or_default(),
         }
     }
 
     pub fn feature_bill(&self, index: usize) -> Option<Bill> {
         let cost = self.outcome.features.get(index)?;
         Some(Bill {
-            total: cost.total.mean,
-            monthly: Usd::new(monthly(cost.total.mean, self.months, Decimal::ONE)),
+            total: cost.total.expected,
+            monthly: Usd::new(monthly(cost.total.expected, self.months, Decimal::ONE)),
             dearest: cost.months.iter().copied().max().unwrap_or_default(),
         })
     }
@@ -136,8 +136,8 @@ impl Costs {
 pub(crate) struct Explained<'e, 'b, 'h> {
     pub base: &'e Side,
     pub head: &'e Side,
-    pub base_plan: &'e Plan<'e>,
-    pub head_plan: &'e Plan<'e>,
+    pub base_plan: &'e Plan,
+    pub head_plan: &'e Plan,
     pub base_costs: &'e Costs,
     pub head_costs: &'e Costs,
     /// What one dollar is, before and after.
@@ -149,10 +149,10 @@ pub(crate) struct Explained<'e, 'b, 'h> {
 
 /// The parts of a feature that is on both sides.
 pub(crate) fn explain(all: &mut Explained, name: &str) -> Result<Vec<Part>, Error> {
-    let of = |plan: &'_ Plan<'_>| plan.features.iter().position(|f| f.feature.name == name);
+    let of = |plan: &Plan| plan.features.iter().position(|f| f.feature.name == name);
     let (Some(old), Some(new)) = (of(all.base_plan), of(all.head_plan)) else { return Ok(Vec::new()) };
     let (old, new) = (&all.base_plan.features[old], &all.head_plan.features[new]);
-    let mut factors = differences(old.feature, new.feature);
+    let mut factors = differences(&old.feature, &new.feature);
     if all.base_plan.months != all.head_plan.months && !factors.contains(&Factor::Calls) {
         factors.push(Factor::Calls);
     }
@@ -174,8 +174,8 @@ pub(crate) fn explain(all: &mut Explained, name: &str) -> Result<Vec<Part>, Erro
             0 => known.0,
             set if set == full => known.1,
             _ => {
-                let feature = mixed(old.feature, new.feature, changed);
-                let span = if has(Factor::Calls) { all.head_plan.workload } else { all.base_plan.workload };
+                let feature = mixed(&old.feature, &new.feature, changed);
+                let span = if has(Factor::Calls) { &all.head_plan.workload } else { &all.base_plan.workload };
                 match all.base_shop.as_deref_mut().filter(|_| !has(Factor::PriceTable)) {
                     Some(earlier) => cost_of(&feature, span, earlier)?,
                     None => cost_of(&feature, span, all.head_shop)?,
@@ -203,7 +203,7 @@ pub(crate) fn explain(all: &mut Explained, name: &str) -> Result<Vec<Part>, Erro
             is_exact,
             what: match factor {
                 Factor::Exchange => format!("{} → {}", all.rates.0.normalize(), all.rates.1.normalize()),
-                _ => what(old.feature, new.feature, *factor, tokens),
+                _ => what(&old.feature, &new.feature, *factor, tokens),
             },
             places: match factor {
                 Factor::PriceTable | Factor::Exchange => Vec::new(),
@@ -223,7 +223,7 @@ fn closed_of(costs: &Costs, name: &str) -> Usd {
 fn drawn(all: &Explained, name: &str) -> Option<Part> {
     let side = |plan: &Plan, costs: &Costs, rate| {
         let index = plan.features.iter().position(|f| f.feature.name == name)?;
-        let mean = costs.outcome.features.get(index)?.total.mean;
+        let mean = costs.outcome.features.get(index)?.total.expected;
         let at_means = monthly(closed_of(costs, name), costs.months, rate);
         Some(monthly(mean, costs.months, rate) - at_means)
     };
@@ -251,14 +251,14 @@ fn cost_of(feature: &Feature, span: &Workload, shop: &mut Shop) -> Result<Usd, E
         budget: Default::default(),
         start: span.start,
         end: span.end,
-        features: vec![feature.clone()],
+        features: vec![std::sync::Arc::new(feature.clone())],
         fixed: Vec::new(),
         credits: Vec::new(),
         seed: span.seed,
         draws: span.draws,
         assumptions: Vec::new(),
     };
-    let plan = plan(&workload, shop as &mut dyn Market, None)?;
+    let plan = plan(&workload, shop as &mut dyn Resolver, None)?;
     Ok(plan.features.iter().map(|f| closed(f, &plan)).sum::<Result<Usd, PlanError>>()?)
 }
 

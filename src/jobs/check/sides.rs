@@ -92,7 +92,7 @@ impl Side {
         let raw = parse(&shown, &text).map_err(|problem| vec![*problem])?;
         let files = Files::default();
         let seen = files.clone();
-        let recording: ReadFile = Rc::new(move |path: &Path| {
+        let recording: ReadFile = Box::new(move |path: &Path| {
             let result = read(path);
             seen.borrow_mut().insert(path.to_owned(), result.as_ref().ok().cloned());
             result

@@ -3,11 +3,12 @@
 use rust_decimal::Decimal;
 
 use super::FeatureReader;
-use crate::calculator::workload::{Cache, Range};
+use crate::calculator::workload::Cache;
 use crate::input::workload::quantity::Quantity;
 use crate::input::workload::raw::{RawCache, RawPart};
 use crate::meter::Meter;
 use crate::pricing::yaml::At;
+use crate::range::Range;
 
 impl FeatureReader<'_, '_> {
     pub(super) fn cache(&mut self, raw: &RawCache) -> Option<Cache> {
@@ -64,7 +65,7 @@ impl FeatureReader<'_, '_> {
     }
 
     /// The share of calls that come within the lifetime after the last one, for gaps that are random with a mean.
-    pub(super) fn gap(&mut self, gap: &At<Quantity>, lifetime: Decimal) -> Option<Range> {
+    pub(super) fn gap(&mut self, gap: &At<Quantity>, lifetime: Decimal) -> Option<Range<Decimal>> {
         let range = gap.value.range;
         let minutes = |n: Decimal| self.reader_minutes(n, &gap.value.unit);
         let (Some(low), Some(expected), Some(high)) =

@@ -10,11 +10,12 @@ use super::data::{Row, value};
 use super::raw::{RawFeature, RawOutput};
 use super::read::Reader;
 use crate::calculator::calendar::Calendar;
-use crate::calculator::workload::{Feature, Part, Range, Route};
+use crate::calculator::workload::{Feature, Part, Route};
 use crate::context::{Context, Dimension};
 use crate::meter::Meter;
 use crate::pricing::problem::Place;
 use crate::pricing::yaml::At;
+use crate::range::Range;
 use crate::similar::did_you_mean;
 
 /// More turns or steps than this are a mistake rather than a plan.
@@ -174,7 +175,7 @@ impl FeatureReader<'_, '_> {
         (system, tools, prompts)
     }
 
-    fn output(&mut self, raw: &RawFeature) -> Option<Range> {
+    fn output(&mut self, raw: &RawFeature) -> Option<Range<Decimal>> {
         match &raw.output {
             Some(At { value: RawOutput::Tokens(tokens), place }) => {
                 self.reader.tokens(&At { value: tokens.clone(), place: *place })
@@ -242,7 +243,7 @@ impl FeatureReader<'_, '_> {
         context
     }
 
-    fn also(&mut self, raw: &RawFeature) -> Vec<(Meter, Range)> {
+    fn also(&mut self, raw: &RawFeature) -> Vec<(Meter, Range<Decimal>)> {
         let mut also = Vec::new();
         for (key, quantity) in &raw.also.0 {
             match key.value.parse::<Meter>() {
@@ -272,7 +273,7 @@ impl FeatureReader<'_, '_> {
 
 /// The mean of measured answers, with the band that the mean of all answers lies in nine times out of ten.
 #[must_use]
-pub fn mean_of(counts: &[u64]) -> Range {
+pub fn mean_of(counts: &[u64]) -> Range<Decimal> {
     if counts.is_empty() {
         return Range::default();
     }

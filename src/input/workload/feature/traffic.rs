@@ -3,10 +3,11 @@
 use rust_decimal::Decimal;
 
 use super::FeatureReader;
-use crate::calculator::workload::{Calls, Free, Growth, Per, Range};
+use crate::calculator::workload::{Calls, Free, Growth, Per};
 use crate::input::workload::raw::{RawCalls, RawFeature, RawFree, RawGrowth, RawUsers};
 use crate::pricing::problem::Place;
 use crate::pricing::yaml::At;
+use crate::range::Range;
 
 impl FeatureReader<'_, '_> {
     pub(super) fn calls(&mut self, raw: &RawFeature) -> Option<Calls> {
@@ -51,7 +52,7 @@ impl FeatureReader<'_, '_> {
         Some(Calls { rate, per, users: Some(users) })
     }
 
-    pub(super) fn no_calls(&mut self, rate: Range, place: Place) {
+    pub(super) fn no_calls(&mut self, rate: Range<Decimal>, place: Place) {
         if rate.high.is_zero() {
             let message = format!("{} makes no calls", self.name);
             self.reader.warn(

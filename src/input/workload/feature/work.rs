@@ -4,14 +4,15 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::{FeatureReader, MOST_ATTEMPTS, MOST_TURNS};
-use crate::calculator::workload::{Attachment, Billed, History, Rag, Range, Retries, Route, Steps, Tuning};
+use crate::calculator::workload::{Attachment, Billed, History, Rag, Retries, Route, Steps, Tuning};
 use crate::input::workload::quantity::Quantity;
 use crate::input::workload::raw::{RawAttachment, RawBilled, RawFeature, RawRag, RawRetries, RawSteps, RawTuning};
 use crate::pricing::yaml::At;
+use crate::range::Range;
 use crate::similar::did_you_mean;
 
 impl FeatureReader<'_, '_> {
-    pub(super) fn turns(&mut self, raw: &RawFeature) -> Range {
+    pub(super) fn turns(&mut self, raw: &RawFeature) -> Range<Decimal> {
         match &raw.turns {
             Some(turns) => self.reader.count(turns, MOST_TURNS).unwrap_or(Range::exactly(Decimal::ONE)),
             None => {
@@ -57,7 +58,7 @@ impl FeatureReader<'_, '_> {
             );
             one
         });
-        let mut tokens = |q: &Option<At<Quantity>>, what, default: Range| match q {
+        let mut tokens = |q: &Option<At<Quantity>>, what, default: Range<Decimal>| match q {
             Some(q) => self.reader.tokens(q).unwrap_or_default(),
             None => {
                 self.reader.assume(
@@ -105,7 +106,7 @@ impl FeatureReader<'_, '_> {
             high: product(chunks.high, chunk_tokens.high),
         };
         self.assume("rag.history", "none", "passages stand in the turn that looked them up, and are not sent again");
-        let whole = |q: Option<Range>| q.and_then(|r| u64::try_from(r.expected.round()).ok());
+        let whole = |q: Option<Range<Decimal>>| q.and_then(|r| u64::try_from(r.expected.round()).ok());
         let four_times = u64::try_from((chunks.expected * Decimal::from(4)).round()).unwrap_or(0);
         let candidates = match &raw.candidates {
             Some(q) => whole(self.reader.plain(q))?,
@@ -173,7 +174,7 @@ impl FeatureReader<'_, '_> {
         }
     }
 
-    pub(super) fn reasoning(&mut self, raw: &RawFeature) -> Range {
+    pub(super) fn reasoning(&mut self, raw: &RawFeature) -> Range<Decimal> {
         if let Some(tokens) = &raw.reasoning {
             if let Some(effort) = &raw.reasoning_effort {
                 self.reader.object(

@@ -1,0 +1,335 @@
+//! What `plan`, `compare -w`, `break-even` and `check` share: the workload file ([`WorkloadFile`]), what finds and counts for
+//! its plan ([`TableResolver`]), and the plan of what has a price ([`PricedWorkload`]).
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rust_decimal::Decimal;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::JobError;
+use super::setup::{Setup, in_currency};
+use super::tokenizers::TokenizerChoice;
+use crate::calculator::attached::{Attached, billed_by};
+use crate::calculator::outcome::{NoExchange, in_usd};
+use crate::calculator::projection::{Plan, PlanError, Resolver, plan};
+use crate::calculator::workload::{Amount, Workload, instant_of};
+use crate::conversation::{Image, Media, Tool};
+use crate::input::chat::requests;
+use crate::input::text::read_bytes;
+use crate::input::workload::{DEFAULT_FILE, load};
+use crate::money::{Exact, Usd, exact_product};
+use crate::period::Instant;
+use crate::pricing::card::ExchangeRate;
+use crate::pricing::problem::{Place, Problem, Severity, render_all};
+use crate::pricing::{Found, UnknownModel};
+use crate::report::Cell;
+use crate::tokenizer::chat::{Framing, Wrapping};
+use crate::tokenizer::media::MediaRules;
+use crate::tokenizer::{StreamCounter, TokenCount, Tokenizer};
+
+/// A workload with the file it came from.
+#[derive(Clone, Debug)]
+pub struct WorkloadFile {
+    /// The file as the user named it.
+    pub path: PathBuf,
+    /// What it says.
+    pub workload: Workload,
+    /// What a person should look at, each with its line; `None` where there is nothing.
+    pub warnings: Option<String>,
+    text: String,
+}
+
+impl WorkloadFile {
+    /// Reads and checks a workload; `farebox.yaml` where no path is given.
+    ///
+    /// # Errors
+    /// [`JobError`] where there is no such file, or it cannot be used: every objection with its line.
+    pub fn open(path: Option<&Path>, setup: &Setup) -> Result<WorkloadFile, JobError> {
+        let default = Path::new(DEFAULT_FILE);
+        let path = path.unwrap_or(default);
+        if path == default && !path.exists() {
+            let help = "`farebox init` writes one to edit; -w FILE names another";
+            return Err(JobError::asked(format!("there is no {DEFAULT_FILE} here"), help));
+        }
+        let text = String::from_utf8_lossy(&read_bytes(path)?).replace("\r\n", "\n");
+        WorkloadFile::of_text(path, text, setup)
+    }
+
+    /// Checks the text of a workload; files that it names are looked for next to `path`.
+    ///
+    /// # Errors
+    /// [`JobError`] where it cannot be used: every objection with its line.
+    pub fn of_text(path: &Path, text: String, setup: &Setup) -> Result<WorkloadFile, JobError> {
+        let shown = |problems: &[Problem]| render_all(problems, |_| Some(&text)).trim_end().to_owned();
+        match load(path, &text, setup.at.date()) {
+            Ok((workload, warnings)) => {
+                let warnings = (!warnings.is_empty()).then(|| shown(&warnings));
+                Ok(WorkloadFile { path: path.to_owned(), workload, warnings, text })
+            }
+            Err(problems) => Err(unusable(&shown(&problems))),
+        }
+    }
+
+    /// An error about a line of the file.
+    fn at_line(&self, line: usize, message: String) -> JobError {
+        let (message, help) = match message.split_once("\n  help: ") {
+            Some((message, help)) => (message.to_owned(), Some(help.to_owned())),
+            None => (message, None),
+        };
+        let source = self.text.lines().nth(line.saturating_sub(1)).unwrap_or("");
+        let column = source.find(": ").map_or(1, |at| at + 3).min(source.chars().count().max(1));
+        let problem = Problem {
+            code: "unknown-model",
+            severity: Severity::Error,
+            path: self.path.display().to_string(),
+            place: Place { line, column },
+            message,
+            help,
+        };
+        unusable(&problem.render(&self.text))
+    }
+}
+
+fn unusable(problems: &str) -> JobError {
+    JobError::Asked { message: format!("the workload cannot be used\n\n{problems}"), help: None }
+}
+
+/// A feature without a price, and why.
+pub type Unpriced = (String, PlanError);
+
+/// A workload and its plan; features without a price are left out of both.
+pub struct PricedWorkload<'s> {
+    /// The file, with the features that have a price.
+    pub file: WorkloadFile,
+    /// The plan of them.
+    pub plan: Plan,
+    /// What found and counted for it.
+    pub resolver: TableResolver<'s>,
+    /// The features that were left out.
+    pub unpriced: Vec<Unpriced>,
+}
+
+impl<'s> PricedWorkload<'s> {
+    /// Plans what has a price.
+    ///
+    /// # Errors
+    /// A model that nobody sells; [`JobError::NothingPriced`] where nothing has a price.
+    pub fn of(mut file: WorkloadFile, setup: &'s Setup) -> Result<PricedWorkload<'s>, JobError> {
+        let mut resolver = TableResolver::new(setup, &file.workload);
+        let mut unpriced = Vec::new();
+        loop {
+            let error = match plan(&file.workload, &mut resolver, None) {
+                Ok(plan) => return Ok(PricedWorkload { file, plan, resolver, unpriced }),
+                Err(PlanError::Model { line, error }) => return Err(file.at_line(line, error.to_string())),
+                Err(error) => error,
+            };
+            let Some(name) = error.feature().map(str::to_owned) else { return Err(error.into()) };
+            let features = &mut file.workload.features;
+            let before = features.len();
+            features.retain(|f| f.name != name);
+            let is_stuck = features.is_empty() || features.len() == before;
+            unpriced.push((name, error));
+            if is_stuck {
+                return Err(JobError::NothingPriced(unpriced.iter().map(|(_, error)| error.to_string()).collect()));
+            }
+        }
+    }
+}
+
+/// The table, the exchange rates and the vocabularies, as a plan asks for them; every text is counted once by each
+/// tokenizer.
+pub struct TableResolver<'s> {
+    setup: &'s Setup,
+    exchange: Vec<ExchangeRate>,
+    tokenizers: HashMap<String, Arc<dyn Tokenizer>>,
+    counts: HashMap<(String, bool), HashMap<Arc<str>, TokenCount>>,
+    wrappings: HashMap<(String, Option<Arc<str>>), Wrapping>,
+    found: HashMap<String, Found>,
+}
+
+impl<'s> TableResolver<'s> {
+    /// One for a workload, whose exchange rates go before those of the table.
+    #[must_use]
+    pub fn new(setup: &'s Setup, workload: &Workload) -> Self {
+        TableResolver {
+            setup,
+            exchange: workload.exchange.clone(),
+            tokenizers: HashMap::new(),
+            counts: HashMap::new(),
+            wrappings: HashMap::new(),
+            found: HashMap::new(),
+        }
+    }
+
+    /// Takes the exchange rates of another workload; what was counted stays.
+    pub fn use_exchange_of(&mut self, workload: &Workload) {
+        self.exchange = workload.exchange.clone();
+    }
+
+    fn load(&mut self, name: &str) -> Result<Arc<dyn Tokenizer>, String> {
+        if let Some(tokenizer) = self.tokenizers.get(name) {
+            return Ok(tokenizer.clone());
+        }
+        let tokenizer = self.setup.tokenizer(name).map_err(|error| error.to_string())?;
+        self.tokenizers.insert(name.to_owned(), tokenizer.clone());
+        Ok(tokenizer)
+    }
+}
+
+/// The tools that a text defines; none where it is no JSON of tools, and so is counted as it stands.
+fn tools_of(text: &str) -> Vec<Tool> {
+    let Ok(mut value) = serde_json::from_str::<Value>(text) else { return Vec::new() };
+    let tools = value.get_mut("tools").map_or(Value::Null, Value::take);
+    let tools = if tools.is_null() { value } else { tools };
+    let request = json!({"messages": [{"role": "user", "content": ""}], "tools": tools});
+    requests(request).into_iter().find_map(Result::ok).map(|request| request.tools).unwrap_or_default()
+}
+
+impl Resolver for TableResolver<'_> {
+    fn find(&mut self, model: &str, at: Instant) -> Result<Found, UnknownModel> {
+        if let Some(found) = self.found.get(model).filter(|found| found.holds.contains(at)) {
+            return Ok(found.clone());
+        }
+        let found = self.setup.table.find(model, at)?;
+        self.found.insert(model.to_owned(), found.clone());
+        Ok(found)
+    }
+
+    fn count(&mut self, found: &Found, text: &Arc<str>) -> Result<TokenCount, String> {
+        let TokenizerChoice { name, assumed } = TokenizerChoice::of(found, self.setup);
+        if let Some(count) = self.counts.get(&(name.clone(), assumed)).and_then(|counts| counts.get(text)) {
+            return Ok(*count);
+        }
+        let tokenizer = self.load(&name)?;
+        let mut counter = StreamCounter::new(tokenizer);
+        counter.push(text);
+        let count = counter.finish();
+        let count = if assumed { count.assumed() } else { count };
+        self.counts.entry((name, assumed)).or_default().insert(text.clone(), count);
+        Ok(count)
+    }
+
+    fn wrapping(&mut self, found: &Found, tools: Option<&Arc<str>>) -> Result<Wrapping, String> {
+        let key = (found.full_id(), tools.cloned());
+        if let Some(wrapping) = self.wrappings.get(&key) {
+            return Ok(*wrapping);
+        }
+        let TokenizerChoice { name, assumed } = TokenizerChoice::of(found, self.setup);
+        let tools = tools.map(|text| tools_of(text)).unwrap_or_default();
+        let framing = Framing::of(&key.0, self.load(&name)?, assumed);
+        let wrapping = framing.wrapping(&tools).map_err(|refused| refused.to_string())?;
+        self.wrappings.insert(key, wrapping);
+        Ok(wrapping)
+    }
+
+    fn image(&mut self, found: &Found, width: u32, height: u32) -> Result<TokenCount, String> {
+        let image = Image { size: Some((width.into(), height.into())), detail: None };
+        let tokenizer = self.load(&TokenizerChoice::of(found, self.setup).name)?;
+        let weighed = MediaRules::of(&found.full_id()).count(&Media::Image(image), None, &*tokenizer);
+        let weighed = weighed.map_err(|refused| refused.to_string())?;
+        if let Some(card) = found.model.rates_at(self.setup.at).or(found.model.rate_cards.last()) {
+            for part in weighed.parts.iter().map(Attached::from) {
+                billed_by(&found.provider, &found.model, card, &part).map_err(|refusal| refusal.to_string())?;
+            }
+        }
+        Ok(weighed.count)
+    }
+
+    fn tokenizer(&self, found: &Found) -> String {
+        TokenizerChoice::of(found, self.setup).name
+    }
+
+    fn per_usd(&self, currency: &str, at: Instant) -> Option<Decimal> {
+        let own = self.exchange.iter().rev().find(|r| r.currency == currency && r.period.contains(at));
+        own.or_else(|| self.setup.table.exchange(currency, at)).map(|rate| rate.per_usd.0)
+    }
+}
+
+/// The currency that a plan is shown in, at the rate of one day.
+#[derive(Clone, Debug)]
+pub struct ShownCurrency {
+    /// Three capital letters.
+    pub currency: String,
+    /// Units of it for one US dollar.
+    pub per_usd: Decimal,
+    /// When the rate holds: at the first day of the plan.
+    pub at: Instant,
+}
+
+/// The same, as programs read it.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ShownRate {
+    /// Three capital letters.
+    pub currency: String,
+    /// Units of it for one US dollar.
+    pub per_usd: String,
+    /// When the rate holds.
+    pub at: Instant,
+}
+
+impl ShownCurrency {
+    /// The currency that the user asks for, or else the workload, at the rate of the plan's first day.
+    ///
+    /// # Errors
+    /// [`JobError`] where it has no exchange rate then.
+    pub fn of(asked: Option<&str>, workload: &Workload, resolver: &TableResolver) -> Result<ShownCurrency, JobError> {
+        let currency = asked.map_or_else(|| workload.currency.clone(), str::to_uppercase);
+        let at = instant_of(workload.start, 0);
+        if currency == "USD" {
+            return Ok(ShownCurrency { currency, per_usd: Decimal::ONE, at });
+        }
+        let amount = Amount { amount: Exact(Decimal::ONE), currency: currency.clone() };
+        in_usd(&amount, "the plan", workload.start, resolver)?;
+        let per_usd = resolver.per_usd(&currency, at).unwrap_or(Decimal::ONE);
+        Ok(ShownCurrency { currency, per_usd, at })
+    }
+
+    /// Whether it is the dollar.
+    #[must_use]
+    pub fn is_usd(&self) -> bool {
+        self.currency == "USD"
+    }
+
+    /// The amount in the currency, exact where its digits suffice.
+    #[must_use]
+    pub fn amount(&self, usd: Usd) -> Decimal {
+        exact_product(usd.amount(), self.per_usd)
+            .unwrap_or_else(|| usd.amount().saturating_mul(self.per_usd))
+            .normalize()
+    }
+
+    /// For people in the currency, for programs in dollars.
+    #[must_use]
+    pub fn cell(&self, usd: Usd) -> Cell {
+        if self.is_usd() { Cell::usd(usd) } else { in_currency(usd, self.amount(usd), &self.currency) }
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn text(&self, usd: Usd) -> String {
+        self.cell(usd).people
+    }
+
+    /// The rate, as programs read it.
+    #[must_use]
+    pub fn rate(&self) -> ShownRate {
+        let per_usd = self.per_usd.normalize().to_string();
+        ShownRate { currency: self.currency.clone(), per_usd, at: self.at }
+    }
+}
+
+impl From<NoExchange> for JobError {
+    fn from(error: NoExchange) -> Self {
+        JobError::of_text(&error.to_string())
+    }
+}
+
+impl From<PlanError> for JobError {
+    fn from(error: PlanError) -> Self {
+        JobError::of_text(&error.to_string())
+    }
+}
