@@ -1,36 +1,22 @@
 //! Where a feature changed: the file and the line behind each factor, and what it was and is.
 
-use super::check_sides::Side;
-use farebox::calculator::explain::Factor;
-use farebox::calculator::workload::Feature;
-use farebox::input::workload::raw::{RawFeature, RawOutput, RawText};
-use farebox::pricing::yaml::At;
+use rust_decimal::Decimal;
 
-/// The file, as findings name it.
-pub(crate) fn name_of(side: &Side) -> String {
-    let text = side.path.display().to_string().replace('\\', "/");
-    text.strip_prefix("./").map_or(text.clone(), str::to_owned)
-}
+use super::sides::CheckSide;
+use crate::calculator::change::PlanChange;
+use crate::calculator::explain::Factor;
+use crate::calculator::projection::FeaturePlan;
+use crate::calculator::workload::{Feature, Route};
+use crate::input::workload::raw::{RawFeature, RawOutput, RawText};
+use crate::pricing::yaml::At;
+use crate::report::check::FileLine;
 
-/// A file that the workload names, as findings name it.
-pub(crate) fn beside(side: &Side, name: &str) -> String {
-    let path = side.path.parent().map(|folder| folder.join(name)).unwrap_or_else(|| name.into());
-    let text = path.display().to_string().replace('\\', "/");
-    text.strip_prefix("./").map_or(text.clone(), str::to_owned)
-}
-
-pub(crate) fn raw_feature<'s>(side: &'s Side, name: &str) -> Option<(usize, &'s RawFeature)> {
-    side.raw.features.0.iter().find(|(key, _)| key.value == name).map(|(key, raw)| (key.place.line, raw))
-}
-
-/// The files that a feature counts, with the line that names each.
-pub(crate) fn prompt_files(raw: &RawFeature) -> Vec<(String, usize)> {
-    fn of(text: &At<RawText>, list: &mut Vec<(String, usize)>) {
+/// The files that a feature counts.
+pub(super) fn prompt_files(raw: &RawFeature) -> Vec<String> {
+    fn of(text: &At<RawText>, list: &mut Vec<String>) {
         match &text.value {
-            RawText::File(name) => list.push((name.clone(), text.place.line)),
-            RawText::Long(source) => {
-                list.extend(source.file.as_ref().map(|file| (file.value.clone(), file.place.line)));
-            }
+            RawText::File(name) => list.push(name.clone()),
+            RawText::Long(source) => list.extend(source.file.as_ref().map(|file| file.value.clone())),
             RawText::Many(many) => many.iter().for_each(|one| of(one, list)),
             RawText::Tokens(_) => {}
         }
@@ -77,39 +63,57 @@ fn lines(raw: &RawFeature) -> Vec<(Factor, usize)> {
 }
 
 /// Where a factor of a feature changed: prompt files by their first other line, keys by theirs.
-pub(crate) fn places(base: &Side, head: &Side, feature: &str, factor: Factor) -> Vec<(String, usize)> {
-    let Some((head_line, new)) = raw_feature(head, feature) else { return Vec::new() };
-    let Some((_, old)) = raw_feature(base, feature) else { return vec![(name_of(head), head_line)] };
+pub(super) fn changed_at(base: &CheckSide, head: &CheckSide, feature: &str, factor: Factor) -> Vec<FileLine> {
+    let at = |line| FileLine { file: head.name(), line };
+    let Some((head_line, new)) = head.feature(feature) else { return Vec::new() };
+    let Some((_, old)) = base.feature(feature) else { return vec![at(head_line)] };
     let mut list = Vec::new();
     if factor == Factor::Prompt {
-        let (before, after) = (prompt_files(old), prompt_files(new));
-        for (i, (name, _)) in after.iter().enumerate() {
-            let then = if before.iter().any(|(b, _)| b == name) { Some(name) } else { before.get(i).map(|(b, _)| b) };
-            let then = then.and_then(|name| base.file(name)).unwrap_or_default();
-            let now = head.file(name).unwrap_or_default();
-            list.extend(first_difference(&then, &now).map(|line| (beside(head, name), line)));
-        }
+        list.extend(changed_prompts(base, old, head, new));
     }
-    for (_, name) in data_files(new).into_iter().filter(|(of, _)| *of == factor) {
-        let (then, now) = (base.file(&name).unwrap_or_default(), head.file(&name).unwrap_or_default());
-        list.extend(first_difference(&then, &now).map(|line| (beside(head, &name), line)));
-    }
-    let line_of =
-        |side: &Side, line: usize| side.text.lines().nth(line.saturating_sub(1)).unwrap_or("").trim().to_owned();
-    let of_factor = |raw: &RawFeature| {
-        lines(raw).into_iter().filter(|(f, _)| *f == factor).map(|(_, line)| line).collect::<Vec<_>>()
-    };
-    let before: Vec<String> = of_factor(old).into_iter().map(|line| line_of(base, line)).collect();
-    let mut changed: Vec<usize> =
-        of_factor(new).into_iter().filter(|line| !before.contains(&line_of(head, *line))).collect();
-    changed.sort_unstable();
-    changed.dedup();
-    list.extend(changed.into_iter().map(|line| (name_of(head), line)));
+    let data = data_files(new).into_iter().filter(|(of, _)| *of == factor);
+    list.extend(data.filter_map(|(_, name)| changed_file(base, Some(&name), head, &name)));
+    list.extend(changed_keys(base, old, head, new, factor).into_iter().map(at));
     if list.is_empty() {
         // A key was taken out, or the plan's own calendar changed: the feature is the nearest place.
-        list.push((name_of(head), head_line));
+        list.push(at(head_line));
     }
     list
+}
+
+/// The prompt files that have another text: each next to the one of its name, or else the one in its place.
+fn changed_prompts(base: &CheckSide, old: &RawFeature, head: &CheckSide, new: &RawFeature) -> Vec<FileLine> {
+    let (before, after) = (prompt_files(old), prompt_files(new));
+    let earlier = |i: usize, name: &String| if before.contains(name) { Some(name.clone()) } else { before.get(i).cloned() };
+    let changed = |(i, name): (usize, &String)| changed_file(base, earlier(i, name).as_deref(), head, name);
+    after.iter().enumerate().filter_map(changed).collect()
+}
+
+/// The first line of a file that is another one than before.
+fn changed_file(base: &CheckSide, old_name: Option<&str>, head: &CheckSide, name: &str) -> Option<FileLine> {
+    let then = old_name.and_then(|name| base.file(name)).unwrap_or_default();
+    let line = first_difference(&then, &head.file(name).unwrap_or_default())?;
+    Some(FileLine { file: head.beside(name), line })
+}
+
+/// The lines of a factor's keys that do not stand at the base.
+fn changed_keys(
+    base: &CheckSide,
+    old: &RawFeature,
+    head: &CheckSide,
+    new: &RawFeature,
+    factor: Factor,
+) -> Vec<usize> {
+    let text = |side: &CheckSide, line: usize| {
+        side.text.lines().nth(line.saturating_sub(1)).unwrap_or("").trim().to_owned()
+    };
+    let of_factor = |raw: &RawFeature| lines(raw).into_iter().filter(|(f, _)| *f == factor).map(|(_, line)| line).collect();
+    let (then, now): (Vec<usize>, Vec<usize>) = (of_factor(old), of_factor(new));
+    let before: Vec<String> = then.into_iter().map(|line| text(base, line)).collect();
+    let mut changed: Vec<usize> = now.into_iter().filter(|line| !before.contains(&text(head, *line))).collect();
+    changed.sort_unstable();
+    changed.dedup();
+    changed
 }
 
 /// The first line of the new text that is another one than before, from 1.
@@ -122,36 +126,57 @@ fn first_difference(before: &str, after: &str) -> Option<usize> {
 }
 
 /// What changed, for people.
-pub(crate) fn what(base: &Feature, head: &Feature, factor: Factor, tokens: Option<(u64, u64)>) -> String {
-    let arrow = |a: String, b: String| if a == b { String::new() } else { format!("{a} → {b}") };
+pub(super) fn what_changed(change: &PlanChange, feature: &str, factor: Factor) -> String {
+    let (Some(old), Some(new)) = (change.base.feature(feature), change.head.feature(feature)) else { return String::new() };
+    let (base, head) = (&*old.feature, &*new.feature);
     match factor {
-        Factor::Prompt => tokens.map_or_else(String::new, |(a, b)| arrow(format!("{a} tokens"), format!("{b} tokens"))),
-        Factor::Model => {
-            let models = |f: &Feature| {
-                let name = |r: &farebox::calculator::workload::Route| match f.routes.len() {
-                    1 => r.model.clone(),
-                    _ => format!("{} {}%", r.model, (r.share * rust_decimal::Decimal::ONE_HUNDRED).normalize()),
-                };
-                f.routes.iter().map(name).collect::<Vec<_>>().join(" + ")
-            };
-            let batch = |f: &Feature| format!("batch {}%", (f.batch * rust_decimal::Decimal::ONE_HUNDRED).normalize());
-            let changes = [arrow(models(base), models(head)), arrow(batch(base), batch(head))];
-            changes.into_iter().filter(|c| !c.is_empty()).collect::<Vec<_>>().join(", ")
+        Factor::Prompt => {
+            let tokens = |f: &FeaturePlan| f.streams.first().map(|s| format!("{} tokens", f.first_prompt(s)));
+            tokens(old).zip(tokens(new)).map_or_else(String::new, |(a, b)| arrow(&a, &b))
         }
-        Factor::Output => arrow(base.output.to_string(), head.output.to_string()),
-        Factor::Reasoning => arrow(base.reasoning.to_string(), head.reasoning.to_string()),
-        Factor::Calls => {
-            let calls = |f: &Feature| format!("{} per {}", f.calls.rate, f.calls.per.name());
-            let turns = |f: &Feature| format!("{} turns", f.turns);
-            let steps = |f: &Feature| format!("{} steps", f.steps.count);
-            let changes =
-                [arrow(calls(base), calls(head)), arrow(turns(base), turns(head)), arrow(steps(base), steps(head))];
-            changes.into_iter().filter(|c| !c.is_empty()).collect::<Vec<_>>().join(", ")
-        }
-        Factor::Cache => {
-            let hit = |f: &Feature| f.cache.map_or_else(|| "none".to_owned(), |c| format!("hit rate {}", c.hit_rate));
-            arrow(hit(base), hit(head))
-        }
-        Factor::PriceTable | Factor::Exchange => String::new(),
+        Factor::Model => arrows([(models(base), models(head)), (batch(base), batch(head))]),
+        Factor::Output => arrow(&base.output.to_string(), &head.output.to_string()),
+        Factor::Reasoning => arrow(&base.reasoning.to_string(), &head.reasoning.to_string()),
+        Factor::Calls => arrows(calls(base).into_iter().zip(calls(head))),
+        Factor::Cache => arrow(&hit_rate(base), &hit_rate(head)),
+        Factor::Exchange => format!("{} → {}", change.base.per_usd.normalize(), change.head.per_usd.normalize()),
+        Factor::Ranges => "the mean of the draws, less the cost at the means".to_owned(),
+        Factor::PriceTable | Factor::Fixed | Factor::Credits | Factor::Tax => String::new(),
     }
+}
+
+/// `before → after`; nothing where they are the same.
+fn arrow(before: &str, after: &str) -> String {
+    if before == after { String::new() } else { format!("{before} → {after}") }
+}
+
+/// The same of several, those that are the same left out.
+fn arrows(pairs: impl IntoIterator<Item = (String, String)>) -> String {
+    let changes = pairs.into_iter().map(|(before, after)| arrow(&before, &after));
+    changes.filter(|change| !change.is_empty()).collect::<Vec<_>>().join(", ")
+}
+
+fn models(feature: &Feature) -> String {
+    let name = |r: &Route| match feature.routes.len() {
+        1 => r.model.clone(),
+        _ => format!("{} {}%", r.model, (r.share * Decimal::ONE_HUNDRED).normalize()),
+    };
+    feature.routes.iter().map(name).collect::<Vec<_>>().join(" + ")
+}
+
+fn batch(feature: &Feature) -> String {
+    format!("batch {}%", (feature.batch * Decimal::ONE_HUNDRED).normalize())
+}
+
+/// How often it is called, and how many requests that takes.
+fn calls(feature: &Feature) -> [String; 3] {
+    [
+        format!("{} per {}", feature.calls.rate, feature.calls.per.name()),
+        format!("{} turns", feature.turns),
+        format!("{} steps", feature.steps.count),
+    ]
+}
+
+fn hit_rate(feature: &Feature) -> String {
+    feature.cache.map_or_else(|| "none".to_owned(), |cache| format!("hit rate {}", cache.hit_rate))
 }

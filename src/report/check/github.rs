@@ -1,6 +1,7 @@
 //! GitHub's workflow commands: each finding becomes an annotation at its line.
 
 use std::io;
+use std::path::Path;
 
 use super::CheckReport;
 use crate::report::inert;
@@ -35,6 +36,21 @@ pub fn write(check: &CheckReport, out: &mut dyn io::Write) -> io::Result<()> {
         check.assumptions.len()
     );
     writeln!(out, "::notice title=farebox::{}", data(&text))
+}
+
+/// The outputs of a step, of which none can hold a line break; `files` are the reports that were written.
+///
+/// # Errors
+/// What `out` answers.
+pub fn outputs(check: &CheckReport, files: &[&Path], out: &mut dyn io::Write) -> io::Result<()> {
+    let line = |text: &str| inert(text).into_owned();
+    writeln!(out, "verdict={}", check.verdict())?;
+    writeln!(out, "total={}", check.money.head.normalize())?;
+    writeln!(out, "delta={}", check.money.delta().unwrap_or_default())?;
+    writeln!(out, "currency={}", line(&check.currency))?;
+    writeln!(out, "exit-code={}", check.exit_code)?;
+    let file = files.first().map(|path| line(&path.display().to_string())).unwrap_or_default();
+    writeln!(out, "report={file}")
 }
 
 fn annotation(finding: &Finding, out: &mut dyn io::Write) -> io::Result<()> {
