@@ -24,12 +24,15 @@
 //! ```
 
 pub mod calculator;
+mod farebox;
 pub mod input;
 pub mod jobs;
 pub mod pricing;
 pub mod range;
 pub mod report;
 
+pub use self::farebox::{Compared, CountError, Farebox, PriceError, PricesError, RequestCount, Task, Used};
 pub use farebox_prices::{context, meter, money, period, similar, usage};
-pub(crate) use farebox_tokenizer::files;
+#[doc(hidden)]
+pub use farebox_tokenizer::files;
 pub use farebox_tokenizer::{self as tokenizer, conversation};

@@ -4,12 +4,12 @@
 //! read in place; the build of `farebox-tokenizer` does so for the most used encodings.
 
 pub mod layout;
-pub mod merges;
 pub mod vocab;
 
 mod schemas;
 
 pub use schemas::schemas;
+pub use vocab::merges;
 
 /// Which model frames its requests how, with sources.
 pub const CHAT_RULES: &str = include_str!("../chat/rules.csv");

@@ -1,10 +1,10 @@
 //! What a build machine says about itself in its environment, and where it wants to be told: GitHub and GitLab.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::cli::error::Error;
+use farebox::files;
 use farebox::report::check::{CheckReport, comment, github};
 
 /// Whose build machine this is.
@@ -79,12 +79,10 @@ impl BuildMachine {
 }
 
 fn append(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
-    let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display()));
     let mut bytes = Vec::new();
     write(&mut bytes)?;
     bytes.push(b'\n');
-    let file = OpenOptions::new().append(true).create(true).open(path);
-    Ok(file.and_then(|mut file| file.write_all(&bytes)).map_err(named)?)
+    Ok(files::append_to(path, &bytes).map_err(|error| files::cannot_write(path, &error))?)
 }
 
 #[cfg(test)]

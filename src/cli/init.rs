@@ -12,6 +12,7 @@ use super::shared::{Setup, TableFlags};
 use super::usage::places::places;
 use crate::cli::error::Error;
 use farebox::context::Dimension;
+use farebox::files::{self, NewFile};
 use farebox::input::calls::{Reading, each_of};
 use farebox::input::dialect::{Entry, Item, State};
 use farebox::input::workload::{DEFAULT_FILE, load, mean_of};
@@ -54,19 +55,22 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     };
     let text = starting(text, &setup);
     warn_of_models(&args.file, &text, &setup);
-    // Between the look above and here somebody may have made it: creating anew refuses that too.
-    let file = std::fs::File::create_new(&args.file);
-    let mut file = match file {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return refuse_existing(&args.file),
-        Err(error) => {
-            return Err(io::Error::new(error.kind(), format!("cannot write {}: {error}", args.file.display())).into());
-        }
-        Ok(file) => file,
-    };
-    file.write_all(text.as_bytes())?;
+    write_new(&args.file, &text)?;
     let w = if args.file == Path::new(DEFAULT_FILE) { String::new() } else { format!(" -w {}", args.file.display()) };
     say(&format!("{} is written: edit it, then run `farebox plan{w}`", args.file.display()));
     Ok(())
+}
+
+/// Between the first look and here somebody may have made the file: only a new one is written.
+fn write_new(path: &Path, text: &str) -> Result<(), Error> {
+    let written = NewFile::only_new(path).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.finish()
+    });
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => refuse_existing(path),
+        written => Ok(written.map_err(|error| files::cannot_write(path, &error))?),
+    }
 }
 
 /// The workload with its start in the month after `--at`, where that was given: without a start a plan begins in the month
@@ -105,7 +109,7 @@ fn warn_of_models(path: &Path, text: &str, setup: &Setup) {
 }
 
 fn refuse_existing(path: &Path) -> Result<(), Error> {
-    if path.exists() {
+    if path.is_symlink() || path.exists() {
         let help = "help: name another file, or remove it first; init never overwrites";
         return Err(Error::Usage(format!("{} exists already\n  {help}", path.display())));
     }

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap_mangen::Man;
+
+use farebox::files;
 
 use super::out::Out;
 use crate::cli::error::Error;
@@ -30,10 +32,13 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     for sub in command.get_subcommands() {
         let name = format!("farebox-{}", sub.get_name());
         let named = sub.clone().name(name.clone());
-        fs::write(dir.join(format!("{name}.1")), page(named)?)?;
+        write(&dir.join(format!("{name}.1")), named)?;
     }
-    fs::write(dir.join("farebox.1"), page(command)?)?;
-    Ok(())
+    write(&dir.join("farebox.1"), command)
+}
+
+fn write(path: &Path, command: clap::Command) -> Result<(), Error> {
+    Ok(files::write_file(path, &page(command)?).map_err(|error| files::cannot_write(path, &error))?)
 }
 
 fn page(command: clap::Command) -> Result<Vec<u8>, Error> {

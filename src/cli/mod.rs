@@ -38,6 +38,7 @@ mod prices_update;
 mod scan;
 mod schema;
 mod shared;
+mod signals;
 mod span;
 mod tokenizers;
 mod usage;
@@ -148,6 +149,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    signals::clean_up();
     data::keep_tables();
     match clock::announce().and_then(|()| command.run()) {
         Ok(()) => ExitCode::SUCCESS,

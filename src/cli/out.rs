@@ -4,13 +4,13 @@
 //! [`io::ErrorKind::BrokenPipe`], so that the work behind it stops early, and [`Out::write_with`] and [`Out::finish`]
 //! take that for a quiet end.
 
-use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anstream::AutoStream;
 use clap::ColorChoice;
 
+use farebox::files::{self, NewFile};
 use farebox::report::Screen;
 
 /// The output of a command, buffered; standard output stays locked as long as it lives.
@@ -35,29 +35,31 @@ use farebox::report::Screen;
 /// ```
 #[must_use = "a file that is not finished is thrown away"]
 pub struct Out {
-    sink: BufWriter<Box<dyn Write>>,
-    /// The file that gets its name in the end, declared after the sink so that it is closed before it is removed.
-    unfinished: Option<Unfinished>,
-    /// What errors call it; nothing for standard output.
-    path: Option<PathBuf>,
+    sink: Sink,
     is_terminal: bool,
     color_if_auto: bool,
     reader_left: bool,
 }
 
+enum Sink {
+    Stream(BufWriter<Box<dyn Write>>),
+    File { file: BufWriter<NewFile>, path: PathBuf },
+}
+
 impl Out {
-    /// Opens the file that `--output` names, or standard output where it names none or `-`.
+    /// Opens the file that `--output` names, or standard output where it names none, `-` or `/dev/stdout`.
     ///
-    /// A regular file is written next to its place and renamed when it is finished, so that no reader ever sees half of
-    /// it and a failed run leaves the old one, whose permissions the new one takes over. Anything else that has a name
-    /// (a device, a named pipe) is written to directly.
+    /// A regular file appears when it is whole and a failed run leaves the old one, whatever else has a name (a device, a
+    /// named pipe) is written to directly: see [`NewFile`].
     ///
     /// # Errors
     /// The file cannot be made, or may not be replaced; the message names it.
     pub fn open(output: Option<&Path>) -> io::Result<Out> {
-        match output.filter(|path| *path != Path::new("-")) {
+        let is_stdout =
+            |path: &Path| ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].map(Path::new).contains(&path);
+        match output.filter(|path| !is_stdout(path)) {
             None => Ok(Self::stdout()),
-            Some(path) => Self::file(path).map_err(|error| naming(path, &error)),
+            Some(path) => Self::file(path).map_err(|error| files::cannot_write(path, &error)),
         }
     }
 
@@ -70,33 +72,18 @@ impl Out {
     }
 
     fn file(path: &Path) -> io::Result<Out> {
-        let named = Some(path.to_owned());
-        match fs::metadata(path) {
-            Ok(present) if !present.is_file() => {
-                let device = File::options().write(true).open(path)?;
-                let color_if_auto = AutoStream::choice(&device) != anstream::ColorChoice::Never;
-                Ok(Out { path: named, is_terminal: device.is_terminal(), color_if_auto, ..Self::to(device) })
-            }
-            Ok(present) if present.permissions().readonly() => Err(io::ErrorKind::PermissionDenied.into()),
-            present => {
-                let (file, unfinished) = Unfinished::create(path)?;
-                if let Ok(present) = present {
-                    file.set_permissions(present.permissions())?;
-                }
-                Ok(Out { path: named, unfinished: Some(unfinished), ..Self::to(file) })
-            }
-        }
+        let file = NewFile::replacing(path)?;
+        let (is_terminal, color_if_auto) = match file.direct_file() {
+            Some(device) => (device.is_terminal(), AutoStream::choice(device) != anstream::ColorChoice::Never),
+            None => (false, false),
+        };
+        let sink = Sink::File { file: BufWriter::new(file), path: path.to_owned() };
+        Ok(Out { sink, is_terminal, color_if_auto, reader_left: false })
     }
 
     fn to(sink: impl Write + 'static) -> Out {
-        Out {
-            sink: BufWriter::new(Box::new(sink)),
-            unfinished: None,
-            path: None,
-            is_terminal: false,
-            color_if_auto: false,
-            reader_left: false,
-        }
+        let sink = Sink::Stream(BufWriter::new(Box::new(sink)));
+        Out { sink, is_terminal: false, color_if_auto: false, reader_left: false }
     }
 
     /// What a report on this output may look like: the terminal's width, and colour as `--color` and the environment say.
@@ -140,89 +127,42 @@ impl Out {
         if let Err(error) = self.flush() {
             return if self.reader_left { Ok(()) } else { Err(error) };
         }
-        let Out { sink, unfinished, path, .. } = self;
-        drop(sink);
-        match (unfinished, path) {
-            (Some(unfinished), Some(path)) => unfinished.rename().map_err(|error| naming(&path, &error)),
-            _ => Ok(()),
+        match self.sink {
+            Sink::Stream(_) => Ok(()),
+            Sink::File { file, path } => {
+                let finished = file.into_inner().map_err(io::IntoInnerError::into_error).and_then(NewFile::finish);
+                finished.map_err(|error| files::cannot_write(&path, &error))
+            }
         }
     }
 
-    /// Remembers that the reader went away, and lets every other error say which file it is about.
-    fn noted<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+    /// Does something with the sink; remembers that the reader went away, and lets every other error say which file it is about.
+    fn noted<T>(&mut self, with: impl FnOnce(&mut dyn Write) -> io::Result<T>) -> io::Result<T> {
+        let (result, path) = match &mut self.sink {
+            Sink::Stream(stream) => (with(stream), None),
+            Sink::File { file, path } => (with(file), Some(path)),
+        };
         result.map_err(|error| {
             self.reader_left |= error.kind() == io::ErrorKind::BrokenPipe;
-            if let Some(path) = &self.path { naming(path, &error) } else { error }
+            if let Some(path) = path { files::cannot_write(path, &error) } else { error }
         })
     }
 }
 
 impl Write for Out {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let result = self.sink.write(bytes);
-        self.noted(result)
+        self.noted(|sink| sink.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let result = self.sink.flush();
-        self.noted(result)
-    }
-}
-
-/// The same kind of error, with the path and what to do about it.
-fn naming(path: &Path, error: &io::Error) -> io::Error {
-    let missing = path.parent().filter(|folder| *folder != Path::new("") && !folder.exists());
-    let reason = match missing {
-        Some(folder) => {
-            format!("the folder {0} does not exist\n  help: create it first: mkdir -p {0}", folder.display())
-        }
-        None if path.is_dir() => "it is a folder\n  help: name a file in it".to_owned(),
-        None => error.to_string(),
-    };
-    io::Error::new(error.kind(), format!("cannot write {}: {reason}", path.display()))
-}
-
-/// A file under a passing name next to its place; removed unless it is renamed.
-struct Unfinished {
-    /// Where it is now; nothing once it has been renamed.
-    temporary: Option<PathBuf>,
-    place: PathBuf,
-}
-
-impl Unfinished {
-    fn create(path: &Path) -> io::Result<(File, Unfinished)> {
-        // A link stays a link: what it points to is replaced.
-        let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let mut attempt = 0;
-        loop {
-            let temporary = place.with_file_name(format!(".farebox-{}-{attempt}.tmp", std::process::id()));
-            match File::create_new(&temporary) {
-                Ok(file) => return Ok((file, Unfinished { temporary: Some(temporary), place })),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < 100 => attempt += 1,
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    fn rename(mut self) -> io::Result<()> {
-        let Some(temporary) = self.temporary.as_ref() else { return Ok(()) };
-        fs::rename(temporary, &self.place)?;
-        self.temporary = None;
-        Ok(())
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if let Some(temporary) = &self.temporary {
-            // Nothing can be done about a failure here, and the error that led here is the one to report.
-            let _ = fs::remove_file(temporary);
-        }
+        self.noted(|sink| sink.flush())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// An output whose reader has already gone away.

@@ -233,7 +233,7 @@ pub(crate) struct DiffArgs {
 /// One side of a diff: a table and an instant.
 struct DiffSide {
     label: String,
-    table: PriceTable,
+    table: std::sync::Arc<PriceTable>,
     at: Instant,
 }
 
@@ -244,7 +244,7 @@ fn side(text: &str, args: &DiffArgs) -> Result<DiffSide, Error> {
         let files = super::prices::price_files(&[path.to_owned()])?;
         let table =
             PriceTable::of_files(&files, text).map_err(|problems| super::shared::price_error(&problems, &files))?;
-        return Ok(DiffSide { label: text.to_owned(), table, at: setup.at });
+        return Ok(DiffSide { label: text.to_owned(), table: table.into(), at: setup.at });
     }
     if path.is_file() {
         let mut flags = args.prices.clone();

@@ -207,7 +207,7 @@ impl TableFlags {
         if let Some(pin) = &self.pin {
             check_pin(pin, table.id())?;
         }
-        Ok(Setup { table, at, as_of, currency: None, vocabularies: super::data::tokenizers().ok() })
+        Ok(Setup { table: table.into(), at, as_of, currency: None, vocabularies: super::data::tokenizers().ok() })
     }
 }
 

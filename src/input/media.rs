@@ -186,6 +186,32 @@ pub fn named(kind: Kind, text: &str) -> Result<Media, AttachmentError> {
     })
 }
 
+/// Attachments as a user named them, to be read later.
+#[derive(Clone, Debug, Default)]
+pub struct NamedAttachments(Vec<(Kind, String)>);
+
+impl NamedAttachments {
+    /// One more: a file, or what is known of it; see [`named`].
+    pub fn add(&mut self, kind: Kind, text: &str) {
+        self.0.push((kind, text.to_owned()));
+    }
+
+    /// Whether nothing was named.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Reads them, each with the name that rows carry: `image photo.png`.
+    ///
+    /// # Errors
+    /// Those of [`named`], at the first that cannot be taken.
+    pub fn read(&self) -> Result<Vec<(String, Media)>, AttachmentError> {
+        let name = |kind: Kind, text: &str| format!("{} {text}", kind.flag().trim_start_matches('-'));
+        self.0.iter().map(|(kind, text)| Ok((name(*kind, text), named(*kind, text)?))).collect()
+    }
+}
+
 /// Why an attachment cannot be taken as it was named.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -8,6 +8,7 @@ pub mod json;
 pub mod lines;
 pub mod media;
 pub mod record;
+pub mod requests;
 pub mod text;
 #[cfg(feature = "folders")]
 pub mod walk;

@@ -1,5 +1,6 @@
 //! Why a job ended early: [`JobError`].
 
+use std::fmt;
 use std::io;
 
 use crate::input::media::AttachmentError;
@@ -71,19 +72,25 @@ impl JobError {
     /// The text and the next step below it, as the program prints them.
     #[must_use]
     pub fn with_help(&self) -> String {
-        match self.help() {
-            Some(help) => format!("{self}\n  help: {help}"),
-            None => self.to_string(),
-        }
+        with_help(self, self.help())
     }
 
     /// The next step, where it stands apart from the text.
     #[must_use]
-    pub fn help(&self) -> Option<&str> {
+    pub fn help(&self) -> Option<String> {
         match self {
-            JobError::Asked { help, .. } => help.as_deref(),
-            JobError::Attachment(AttachmentError::Wrong { help, .. }) => Some(help),
+            JobError::Asked { help, .. } => help.clone(),
+            JobError::Attachment(AttachmentError::Wrong { help, .. }) => Some(help.clone()),
             _ => None,
         }
+    }
+}
+
+/// What is wrong and the next step below it, where there is one: how the program prints both.
+#[must_use]
+pub fn with_help(what: &dyn fmt::Display, help: Option<String>) -> String {
+    match help {
+        Some(help) => format!("{what}\n  help: {help}"),
+        None => what.to_string(),
     }
 }

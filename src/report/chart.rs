@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::html::escaped;
+use super::inert::escaped;
 
 /// A value with its text.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -5,7 +5,8 @@
 use std::io;
 
 use super::chart::svg;
-use super::{Align, NO_ROWS, Report, Screen, Tone, inert};
+use super::inert::escaped;
+use super::{Align, NO_ROWS, Report, Screen, Tone};
 
 const STYLE: &str = include_str!("html.css");
 
@@ -119,22 +120,6 @@ fn tone(tone: Tone) -> &'static str {
         Tone::Warn => " class=\"warn\"",
         Tone::Bad => " class=\"bad\"",
     }
-}
-
-/// Text in which nothing is markup, inside of elements and of quoted attributes alike.
-pub(super) fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len() + 8);
-    for c in inert(text).chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            c => safe.push(c),
-        }
-    }
-    safe
 }
 
 #[cfg(test)]

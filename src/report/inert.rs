@@ -48,6 +48,22 @@ fn steers(c: char) -> bool {
             | '\u{e0000}'..='\u{e007f}') // tags: invisible copies of ASCII
 }
 
+/// Text in which nothing is markup, inside of elements and of quoted attributes alike.
+pub(super) fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len() + 8);
+    for c in inert(text).chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

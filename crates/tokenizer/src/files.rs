@@ -1,8 +1,12 @@
-//! Opens what a user named, and only if it is something that has an end: words that `input` and `tokenizer` share.
+//! Opens what a user named, and only if it is something that has an end; and writes files: words that all steps share.
+
+mod write;
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+
+pub use write::{NewFile, append_to, before_first_file, cannot_write, remove_unfinished, write_file};
 
 /// What is there where neither a file nor a folder is, with its article: `a named pipe`, `a device`.
 ///

@@ -31,7 +31,6 @@ pub mod hf;
 #[path = "hf_left_out.rs"]
 mod hf;
 pub mod limit;
-pub mod media;
 mod merger;
 pub mod own;
 pub mod parallel;
@@ -46,6 +45,7 @@ pub mod store;
 mod symbols;
 pub mod vocab;
 
+pub use chat::media;
 pub use farebox_data::merges;
 
 use std::fmt;

@@ -9,14 +9,13 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::process;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use twox_hash::XxHash3_64;
 
 use super::fast::kept::{BLOCK, Source};
 use super::fast::{Engine, Rules, tables};
+use super::files::NewFile;
 
 static FOLDER: OnceLock<PathBuf> = OnceLock::new();
 
@@ -142,24 +141,15 @@ impl Source for KeptTables {
     }
 }
 
-/// Writes a file that is either whole or not there.
+/// Writes a file that is either whole or not there. It has hashes, so nobody waits until the disk has it.
 fn write(path: &Path, words: &[u64]) -> io::Result<()> {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let folder = path.parent().unwrap_or(path);
-    fs::create_dir_all(folder)?;
-    let own = format!("{}-{}.part", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    let part = folder.join(own);
+    fs::create_dir_all(path.parent().unwrap_or(path))?;
     let hashes: Vec<u64> = words.chunks(BLOCK).map(hash_of).collect();
     let head = [hash_of_head(words.len(), &hashes), words.len() as u64];
-    let written = File::create(&part).and_then(|mut file| {
-        file.write_all(bytemuck::cast_slice(&[&head[..], &hashes].concat()))?;
-        file.write_all(bytemuck::cast_slice(words))
-    });
-    let done = written.and_then(|()| fs::rename(&part, path));
-    if done.is_err() {
-        let _ = fs::remove_file(&part);
-    }
-    done
+    let mut file = NewFile::replacing(path)?;
+    file.write_all(bytemuck::cast_slice(&[&head[..], &hashes].concat()))?;
+    file.write_all(bytemuck::cast_slice(words))?;
+    file.finish_unsynced()
 }
 
 #[cfg(test)]

@@ -8,15 +8,15 @@
 //! the file then counts in its place.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::own::LARGEST;
 use super::own::{self, Form};
+use super::vocab::LARGEST;
 use super::{Known, TOKENIZERS, Tokenizer, TokenizerError, UNKNOWN, load};
 use crate::files;
 
@@ -141,23 +141,11 @@ impl Store {
             name,
         };
         fs::create_dir_all(&self.folder).map_err(at(&self.folder))?;
-        self.write(&self.vocabulary(&entry.name), &bytes)?;
         let json = serde_json::to_vec_pretty(&entry).unwrap_or_default();
-        self.write(&self.note(&entry.name), &json)?;
+        for (path, bytes) in [(self.vocabulary(&entry.name), &bytes), (self.note(&entry.name), &json)] {
+            files::write_file(&path, bytes).map_err(at(&path))?;
+        }
         Ok(entry)
-    }
-
-    /// Writes a file beside its place and gives it its name when it is whole.
-    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-        let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));
-        let written = File::create(&unfinished).and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_all()
-        });
-        written.and_then(|()| fs::rename(&unfinished, path)).map_err(|error| {
-            drop(fs::remove_file(&unfinished));
-            StoreError::Io { path: path.to_owned(), error }
-        })
     }
 
     /// Everything that was added, by name.

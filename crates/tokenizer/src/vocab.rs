@@ -8,6 +8,9 @@ use std::ops::Range;
 
 pub use farebox_data::vocab::{FrameError, Tokens, frames};
 
+/// The largest file of a vocabulary that is read: 128 MiB. The largest `tokenizer.json` that was published has 65 MB.
+pub(crate) const LARGEST: u64 = 128 << 20;
+
 /// A table from token to rank.
 ///
 /// Open addressing over a power of two of slots, at most half of them taken. A slot holds the rank and half of the

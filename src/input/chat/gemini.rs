@@ -20,12 +20,12 @@ pub(super) fn request(map: &Map<String, Value>) -> Read {
         }
         Some(Value::Array(turns)) => {
             let at = turns.iter().position(|turn| turn.get("parts").is_none()).unwrap_or_default();
-            return Err(format!("contents[{at}]: it has no parts"));
+            return Err(format!("contents[{at}]: it has no parts").into());
         }
         Some(one @ (Value::String(_) | Value::Object(_))) => {
             conversation.messages.push(content(one, Role::User, "contents")?);
         }
-        other => return Err(format!("contents: {} is no list", shown(other.unwrap_or(&Value::Null)))),
+        other => return Err(format!("contents: {} is no list", shown(other.unwrap_or(&Value::Null))).into()),
     }
     if let Some(config) = field("generationConfig", "generation_config") {
         let get = |camel: &str, snake: &str| config.get(camel).or_else(|| config.get(snake));

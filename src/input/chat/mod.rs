@@ -16,7 +16,50 @@ use crate::conversation::{Conversation, Message, Role, ToolChoice};
 pub use look::{holds_requests, looks_like_request};
 
 /// A request, or why a value is none.
-pub type Read = Result<Conversation, String>;
+pub type Read = Result<Conversation, RequestError>;
+
+/// Why something is not a request. The text says where and what; [`RequestError::help`] is the next step.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// It is not JSON.
+    #[error("not JSON: {what} at column {column}")]
+    NotJson {
+        /// What the reader met.
+        what: String,
+        /// Column, from 1.
+        column: usize,
+    },
+    /// A line or a document is longer than what is read into memory at once.
+    #[error("longer than {} MiB", limit >> 20)]
+    TooLong {
+        /// The most bytes that are read.
+        limit: usize,
+    },
+    /// It is JSON, and not a request or not a sound one.
+    #[error("{0}")]
+    Unsound(String),
+}
+
+impl RequestError {
+    /// The next step, where there is one.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        matches!(self, RequestError::TooLong { .. }).then(|| "put one request on each line of JSON Lines".to_owned())
+    }
+}
+
+impl From<String> for RequestError {
+    fn from(what: String) -> Self {
+        RequestError::Unsound(what)
+    }
+}
+
+impl From<&str> for RequestError {
+    fn from(what: &str) -> Self {
+        RequestError::Unsound(what.to_owned())
+    }
+}
 
 /// The requests that a JSON value holds: one, or those of a list or of a batch.
 ///
@@ -32,14 +75,15 @@ pub type Read = Result<Conversation, String>;
 /// assert_eq!(read[0].as_ref().unwrap().messages[0].content(), "Hi");
 ///
 /// let wrong = requests(serde_json::from_str(r#"{"messages":[{"role":"robot","content":"Hi"}]}"#)?);
-/// assert!(wrong[0].as_ref().unwrap_err().starts_with("messages[0].role: \"robot\" is no role"));
+/// assert!(wrong[0].as_ref().unwrap_err().to_string().starts_with("messages[0].role: \"robot\" is no role"));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[must_use]
 pub fn requests(value: Value) -> Vec<Read> {
     match value {
         Value::Array(items) if items.first().is_some_and(|item| item.get("role").is_some() || is_item(item)) => {
-            vec![messages::list(&items, "").map(|messages| Conversation { messages, ..Conversation::default() })]
+            let list = messages::list(&items, "").map_err(RequestError::from);
+            vec![list.map(|messages| Conversation { messages, ..Conversation::default() })]
         }
         Value::Array(items) if !items.is_empty() => items.iter().map(one).collect(),
         Value::Object(mut map) if map.get("requests").is_some_and(Value::is_array) => match map.remove("requests") {
@@ -57,11 +101,11 @@ fn is_item(item: &Value) -> bool {
 
 fn one(value: &Value) -> Read {
     let Some(map) = value.as_object() else {
-        return Err(format!("{} is no request; a request is an object such as {EXAMPLE}", shown(value)));
+        return Err(format!("{} is no request; a request is an object such as {EXAMPLE}", shown(value)).into());
     };
     for key in look::WRAPPERS {
         if let Some(inner) = map.get(key).filter(|inner| inner.is_object()) {
-            let mut conversation = one(inner).map_err(|what| format!("{key}: {what}"))?;
+            let mut conversation = one(inner).map_err(|error| format!("{key}: {error}"))?;
             if conversation.model.is_none() {
                 conversation.model = text(map, "model");
             }
@@ -92,7 +136,8 @@ fn request(map: &Map<String, Value>) -> Read {
         return Err(format!(
             "no request: it has neither messages, contents, input nor prompt, but {}; a request is an object such as {EXAMPLE}",
             if keys.is_empty() { "no field at all".to_owned() } else { keys.join(", ") }
-        ));
+        )
+        .into());
     };
     conversation.model = text(map, "model").or_else(|| text(map, "modelId"));
     conversation.max_output = conversation.max_output.or_else(|| longest(map));
@@ -137,7 +182,7 @@ fn responses(map: &Map<String, Value>, input: &Value) -> Read {
     match input {
         Value::String(text) => all.push(Message::text(Role::User, text)),
         Value::Array(items) => all.extend(messages::list(items, "input")?),
-        other => return Err(format!("input: {} is neither a text nor a list", shown(other))),
+        other => return Err(format!("input: {} is neither a text nor a list", shown(other)).into()),
     }
     Ok(Conversation { messages: all, ..Conversation::default() })
 }
@@ -167,7 +212,9 @@ fn cohere(map: &Map<String, Value>) -> Read {
 fn plain(texts: &Value) -> Read {
     let message = |text: &Value| match text {
         Value::String(text) => Ok(Message::text(Role::User, text)),
-        other => Err(format!("{} is no text; lists of token ids cannot be counted again", shown(other))),
+        other => {
+            Err(RequestError::from(format!("{} is no text; lists of token ids cannot be counted again", shown(other))))
+        }
     };
     let messages = match texts {
         Value::Array(texts) => texts.iter().map(message).collect::<Result<_, _>>()?,

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::frame::{Span, spoken};
+use super::frame::{FrameTokens, spoken};
 use super::table::{self, Line};
 use crate::conversation::{Conversation, Part, Tool, ToolChoice};
 use crate::{TokenCount, Tokenizer};
@@ -79,7 +79,7 @@ impl Kind {
 
 pub(super) fn count(
     kind: Kind,
-    further: Span,
+    further: FrameTokens,
     conversation: &Conversation,
     tokenizer: &dyn Tokenizer,
     model: &str,

@@ -15,11 +15,13 @@ mod frame;
 mod gemini;
 mod gemma;
 mod llama;
+pub mod media;
 mod mistral;
 mod openai;
 mod prompt;
 mod python_json;
 mod qwen;
+mod rule;
 pub(super) mod table;
 mod wrapping;
 
@@ -28,10 +30,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::media::{MediaRules, Weight};
 use super::{TokenCount, Tokenizer, TokenizerError, load};
 use crate::conversation::{Answer, Conversation, Message, Part};
-use frame::Rule;
+use media::{MediaRules, Weight};
+use rule::Rule;
 pub use wrapping::Wrapping;
 
 macro_rules! templates {
@@ -161,7 +163,7 @@ impl Framing {
         let count = if conversation.is_plain {
             self.texts(conversation)
         } else {
-            frame::count(self.rule, conversation, &*self.tokenizer, &self.model)?
+            rule::count(self.rule, conversation, &*self.tokenizer, &self.model)?
         };
         let mut counted = Counted { count, ..Counted::default() };
         if let Some(schema) = &conversation.answer_schema {

@@ -12,7 +12,6 @@
 pub mod cache;
 pub mod class;
 pub mod kept;
-pub mod long;
 pub mod merge;
 pub mod probe;
 pub mod simd;

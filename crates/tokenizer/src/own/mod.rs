@@ -26,9 +26,6 @@ use super::hf::HuggingFace;
 use super::published::rules_of;
 use super::vocab::Vocabulary;
 
-/// The largest file of a vocabulary that is read: 128 MiB. The largest `tokenizer.json` that was published has 65 MB.
-pub(super) const LARGEST: u64 = 128 << 20;
-
 /// The form of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -13,12 +13,14 @@
 //!
 //! Start reading at [`Tokens::unpack`].
 
+pub mod merges;
+
 use std::io::Read;
 use std::ops::Range;
 
 use ruzstd::decoding::StreamingDecoder;
 
-use crate::merges::{self, Merges};
+use merges::Merges;
 
 /// What a frame of symbols begins with, once unpacked.
 pub const MAGIC: &[u8; 4] = b"FBV1";

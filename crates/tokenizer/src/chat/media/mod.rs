@@ -11,10 +11,10 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use self::images::ImageRule;
-use super::chat::Refused;
-use super::chat::table::{self, Line};
-use super::{TokenCount, Tokenizer};
+use super::Refused;
+use super::table::{self, Line};
 use crate::conversation::{Clip, Document, Image, Media, Modality};
+use crate::{TokenCount, Tokenizer};
 
 const TABLE: &str = farebox_data::CHAT_MEDIA;
 

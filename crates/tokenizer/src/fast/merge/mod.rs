@@ -10,7 +10,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::long;
+mod long;
+
 use super::simd::Level;
 use super::tables::{NONE, Sought, Tables, pair_key};
 

@@ -16,9 +16,9 @@
 
 use std::ops::Range;
 
-use super::merge::{LANES, Row, WINDOW, merge_many, starts_with_heap};
-use super::simd::{Job, Level};
-use super::tables::Tables;
+use super::{LANES, Row, WINDOW, merge_many, starts_with_heap};
+use crate::fast::simd::{Job, Level};
+use crate::fast::tables::Tables;
 
 /// Bytes of a block.
 const BLOCK: usize = 63;

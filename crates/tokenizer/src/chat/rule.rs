@@ -1,0 +1,181 @@
+//! Which rule a model's requests are framed by, as `data/chat/rules.csv` says.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use super::frame::{Frame, FrameTokens, framed, spoken, tools};
+use super::table::{self, Line};
+use super::{Refused, Template, claude, gemini, openai};
+use crate::conversation::{Conversation, Message, Part};
+use crate::{TokenCount, Tokenizer};
+
+const RULES: &str = farebox_data::CHAT_RULES;
+
+static LINES: LazyLock<Vec<RuleLine>> = LazyLock::new(|| table::lines(RULES));
+
+#[derive(Deserialize)]
+struct RuleLine {
+    model: String,
+    rule: String,
+    #[serde(default)]
+    base: Option<u64>,
+    base_low: Option<u64>,
+    base_high: Option<u64>,
+    message: Option<u64>,
+    message_low: Option<u64>,
+    message_high: Option<u64>,
+    tools: Option<u64>,
+    tool: Option<u64>,
+}
+
+impl Line for RuleLine {
+    fn pattern(&self) -> &str {
+        &self.model
+    }
+}
+
+/// How requests are framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// A published template, exact.
+    Template(Template),
+    /// A published template that later models changed: up to so many tokens more a request and a message.
+    Near(Template, u64, u64),
+    /// Qwen 2.5's: the template, and an instruction where there is none.
+    Qwen2_5,
+    /// OpenAI's rule.
+    OpenAi(openai::Generation, Frame),
+    /// Anthropic's rule.
+    Claude(claude::Kind, FrameTokens),
+    /// Google's rule.
+    Gemini,
+    /// The text alone.
+    Texts(Frame),
+    /// Numbers.
+    Frame(Frame),
+}
+
+impl Rule {
+    pub fn of(model: &str) -> Rule {
+        table::find(&LINES, model).and_then(RuleLine::rule).unwrap_or(Rule::Frame(Frame::default()))
+    }
+}
+
+impl RuleLine {
+    fn rule(&self) -> Option<Rule> {
+        let frame = Frame {
+            base: FrameTokens::new(self.base, self.base_low, self.base_high),
+            message: FrameTokens::new(self.message, self.message_low, self.message_high),
+            tools: self.tools.unwrap_or(0),
+            tool: self.tool.unwrap_or(0),
+        };
+        Some(match self.rule.as_str() {
+            "openai-0301" => Rule::OpenAi(openai::Generation::Gpt35Of0301, frame),
+            "openai-gpt-4" => Rule::OpenAi(openai::Generation::Gpt4, frame),
+            "openai-gpt-4o" => Rule::OpenAi(openai::Generation::Gpt4o, frame),
+            "openai-fitted" => Rule::OpenAi(openai::Generation::Later, frame),
+            "claude-v3" => Rule::Claude(claude::Kind::V3, frame.message),
+            "claude-opus-4-7" => Rule::Claude(claude::Kind::Opus47, frame.message),
+            "claude-v4-8" => Rule::Claude(claude::Kind::V48, frame.message),
+            "gemini" => Rule::Gemini,
+            "texts" => Rule::Texts(frame),
+            "frame" => Rule::Frame(frame),
+            "mistral-later" => Rule::Near(Template::MistralV7, 0, 0),
+            "deepseek-later" => Rule::Near(Template::DeepseekV3, 2, 1),
+            "llama-later" => Rule::Near(Template::Llama3, 40, 1),
+            "qwen-later" => Rule::Near(Template::Qwen3, 8, 4),
+            "qwen-2-5" => Rule::Qwen2_5,
+            other => Rule::Template(Template::named(other.strip_prefix("template:")?)?),
+        })
+    }
+}
+
+/// Text, frame and tools of a request; attachments are counted elsewhere.
+pub(super) fn count(
+    rule: Rule,
+    conversation: &Conversation,
+    tokenizer: &dyn Tokenizer,
+    model: &str,
+) -> Result<TokenCount, Refused> {
+    Ok(match rule {
+        Rule::OpenAi(generation, frame) => openai::count(generation, frame, conversation, tokenizer),
+        Rule::Claude(kind, message) => claude::count(kind, message, conversation, tokenizer, model),
+        Rule::Gemini => gemini::count(conversation, tokenizer),
+        Rule::Template(template) => template.count_with(&without_media(conversation), tokenizer)?,
+        Rule::Near(template, request, message) => {
+            let count = template.count_with(&without_media(conversation), tokenizer)?;
+            let calls = !conversation.tools.is_empty() || conversation.messages.iter().any(|m| !m.calls.is_empty());
+            let more = request + message * conversation.messages.len() as u64;
+            let more = if calls { more + count.tokens / 10 } else { more };
+            if more == 0 { count } else { count.widened(more) }
+        }
+        Rule::Qwen2_5 => qwen_2_5(conversation, tokenizer)?,
+        Rule::Texts(frame) => {
+            let mut count = texts(conversation, tokenizer);
+            count += tools(conversation, frame, tokenizer);
+            count
+        }
+        Rule::Frame(frame) => {
+            let mut count = framed(conversation, frame, tokenizer);
+            count += tools(conversation, frame, tokenizer);
+            count
+        }
+    })
+}
+
+/// The same conversation without attachments, which the templates have no place for and providers count apart.
+fn without_media(conversation: &Conversation) -> Conversation {
+    let mut conversation = conversation.clone();
+    for message in &mut conversation.messages {
+        if let Some(parts) = &mut message.parts {
+            parts.retain(|part| !matches!(part, Part::Media(_)));
+        }
+    }
+    conversation
+}
+
+fn qwen_2_5(conversation: &Conversation, tokenizer: &dyn Tokenizer) -> Result<TokenCount, Refused> {
+    let mut conversation = without_media(conversation);
+    if !conversation.messages.first().is_some_and(|first| first.role.is_system()) {
+        conversation.messages.insert(0, Message::text(crate::conversation::Role::System, super::qwen::QWEN2_5_SYSTEM));
+    }
+    Template::Qwen3.count_with(&conversation, tokenizer)
+}
+
+fn texts(conversation: &Conversation, tokenizer: &dyn Tokenizer) -> TokenCount {
+    let mut count = TokenCount::default();
+    conversation.messages.iter().for_each(|message| count += spoken(message, tokenizer));
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_table_is_a_rule() {
+        assert_eq!(table::check::<RuleLine>(RULES), LINES.len());
+        for line in LINES.iter() {
+            assert!(line.rule().is_some(), "{}: {}", line.model, line.rule);
+        }
+        assert_eq!(LINES.last().map(|line| line.model.as_str()), Some("*"));
+    }
+
+    #[test]
+    fn models_have_the_rule_of_their_generation() {
+        let is = |model: &str, rule: Rule| assert_eq!(Rule::of(model), rule, "{model}");
+        is("openai/gpt-4.1-mini", Rule::of("gpt-4.1"));
+        is("meta.llama4-scout-17b-instruct-v1:0", Rule::Template(Template::Llama4));
+        is(
+            "anthropic/claude-opus-4.7",
+            Rule::Claude(claude::Kind::Opus47, FrameTokens { low: 2, expected: 4, high: 6 }),
+        );
+        is("claude-opus-4-1", Rule::of("claude-3-haiku-20240307"));
+        is("claude-sonnet-5-5", Rule::of("claude-opus-4-8"));
+        is("Qwen/Qwen3-32B", Rule::Template(Template::Qwen3));
+        assert!(matches!(Rule::of("gpt-4-turbo"), Rule::OpenAi(openai::Generation::Gpt4, _)));
+        assert!(matches!(Rule::of("chatgpt-4o-latest"), Rule::OpenAi(openai::Generation::Gpt4o, _)));
+        assert!(matches!(Rule::of("somebody/else"), Rule::Frame(_)));
+    }
+}

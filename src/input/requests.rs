@@ -1,0 +1,278 @@
+//! What an input is taken for, text or requests, and the requests in it: [`Input::open`] and [`each_request`].
+//!
+//! `count`, `estimate` and `compare` all open their inputs here, so that they read a file as the same thing.
+
+use std::fmt;
+use std::io::{self, Cursor, Read};
+
+use serde_json::Value;
+
+use super::chat::{Read as Asked, RequestError, holds_requests, requests};
+use super::lines::Lines;
+use super::text::{InputError, Source};
+use crate::conversation::{Conversation, Media, Message, Part, Role};
+use crate::money::grouped;
+
+/// A request that holds an attachment and nothing else.
+#[must_use]
+pub fn alone(media: Media) -> Conversation {
+    let messages = vec![Message::of_parts(Role::User, vec![Part::Media(media)])];
+    Conversation { messages, is_plain: true, ..Conversation::default() }
+}
+
+/// Where a request is in its source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spot {
+    /// The line on which it begins.
+    pub line: Option<u64>,
+    /// Its number in a list, from 1, where the source is one.
+    pub item: Option<usize>,
+}
+
+impl Spot {
+    /// A whole line.
+    #[must_use]
+    pub const fn line(number: u64) -> Spot {
+        Spot { line: Some(number), item: None }
+    }
+}
+
+impl fmt::Display for Spot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.line.unwrap_or(1))?;
+        self.item.map_or(Ok(()), |item| write!(f, ": request {item}"))
+    }
+}
+
+/// What inputs are to be taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadAs {
+    /// What their first bytes show.
+    Detected,
+    /// Requests, whatever they look like.
+    Requests,
+    /// Plain text, whatever it looks like.
+    Text,
+}
+
+/// An input that is open, and what it was taken for.
+pub struct Input<'s> {
+    /// What reports call it.
+    pub name: String,
+    /// Everything in it: what was looked at to tell what it is can be read again.
+    pub reader: Box<dyn Read + 's>,
+    /// Whether it holds requests; plain text otherwise.
+    pub holds_requests: bool,
+    /// Whether it was named as a file.
+    pub is_file: bool,
+}
+
+impl<'s> Input<'s> {
+    /// Opens a source and decides what it is. Text of the command line is plain text where nothing else is said.
+    ///
+    /// # Errors
+    /// [`InputError`] where it cannot be opened or read.
+    pub fn open(source: &'s Source, read_as: ReadAs) -> Result<Input<'s>, InputError> {
+        let name = source.name();
+        let mut reader = source.open()?;
+        let failed = |error| InputError::reading(&source.name(), error);
+        let holds_requests = match (read_as, source) {
+            (ReadAs::Requests, _) => true,
+            (ReadAs::Text, _) | (ReadAs::Detected, Source::Text(_)) => false,
+            (ReadAs::Detected, _) if is_regular(source) => {
+                let holds = holds_requests(&mut reader).map_err(failed)?;
+                reader = source.open()?;
+                holds
+            }
+            // A pipe gives its bytes only once.
+            (ReadAs::Detected, _) => {
+                let mut seen = Vec::new();
+                let holds = holds_requests(&mut Tee { reader: &mut reader, seen: &mut seen }).map_err(failed)?;
+                reader = Box::new(Cursor::new(seen).chain(reader));
+                holds
+            }
+        };
+        Ok(Input { name, reader, holds_requests, is_file: matches!(source, Source::File(_)) })
+    }
+
+    /// The same input a second time, for what is counted both as requests and as text.
+    ///
+    /// # Errors
+    /// [`InputError`] where it cannot be read, or a pipe holds more than fits into memory.
+    pub fn again(&mut self, source: &'s Source) -> Result<Input<'s>, InputError> {
+        let (name, holds_requests, is_file) = (self.name.clone(), self.holds_requests, self.is_file);
+        if is_regular(source) {
+            return Ok(Input { name, reader: source.open()?, holds_requests, is_file });
+        }
+        let mut bytes = Vec::new();
+        let most = LONGEST_DOCUMENT as u64 + 1;
+        let read = (&mut self.reader).take(most).read_to_end(&mut bytes);
+        read.map_err(|error| InputError::reading(&self.name, error))?;
+        if bytes.len() > LONGEST_DOCUMENT {
+            let error = io::Error::other(format!(
+                "it is longer than {} MiB, too long to be counted twice from a pipe; write it to a file first",
+                LONGEST_DOCUMENT >> 20
+            ));
+            return Err(InputError::reading(&self.name, error));
+        }
+        self.reader = Box::new(Cursor::new(bytes.clone()));
+        Ok(Input { name, reader: Box::new(Cursor::new(bytes)), holds_requests, is_file })
+    }
+}
+
+/// Whether a source can be opened again and reads the same.
+fn is_regular(source: &Source) -> bool {
+    matches!(source, Source::File(path) if path.is_file())
+}
+
+/// Keeps everything that is read through it.
+struct Tee<'t, R> {
+    reader: R,
+    seen: &'t mut Vec<u8>,
+}
+
+impl<R: Read> Read for Tee<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.seen.extend_from_slice(&buffer[..read]);
+        Ok(read)
+    }
+}
+
+/// The longest JSON document, or line of JSON, that is read as requests, in bytes: the most that Anthropic takes as one batch.
+const LONGEST_DOCUMENT: usize = 256 << 20;
+
+/// How many requests an input held.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    /// How many.
+    pub requests: u64,
+    /// How many of them were lines of a batch.
+    pub batch: u64,
+}
+
+impl Tally {
+    /// One more request.
+    pub fn add(&mut self, request: &Conversation) {
+        self.requests += 1;
+        self.batch += u64::from(request.is_batch);
+    }
+
+    /// What an input was taken for, for people.
+    #[must_use]
+    pub fn shown(self) -> String {
+        match (self.batch, self.requests) {
+            (0, n) => counted(n, "request"),
+            (batch, n) if batch == n => counted(n, "batch request"),
+            (batch, n) => format!("{}, {batch} of them of a batch", counted(n, "request")),
+        }
+    }
+}
+
+fn counted(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
+/// What is done with each request, or with what is wrong with it.
+pub type EachRequest<'e, E> = &'e mut dyn FnMut(Spot, Asked) -> Result<(), E>;
+
+/// Calls `each` for every request of an input: a line each, or one document over many lines.
+///
+/// A line or document that is too long is handed over as an error like any other bad one, and reading goes on behind it.
+///
+/// # Errors
+/// The input cannot be read on, or what `each` answers.
+pub fn each_request<E: From<InputError>>(input: Input<'_>, each: EachRequest<'_, E>) -> Result<(), E> {
+    let mut lines = Lines::of(input.name, input.reader, LONGEST_DOCUMENT);
+    let mut is_first = true;
+    loop {
+        let (number, line) = match lines.next_line() {
+            Ok(Some(next)) => next,
+            Ok(None) => return Ok(()),
+            Err(InputError::LongLine { line, limit, .. }) => {
+                each(Spot::line(line), Err(too_long(limit)))?;
+                is_first = false;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        match serde_json::from_slice::<Value>(line) {
+            Ok(value) => hand_over(number, value, each)?,
+            // The first line of a document that goes on.
+            Err(error) if is_first && error.is_eof() => {
+                let first = line.to_vec();
+                if !document(number, first, &mut lines, each)? {
+                    return Ok(());
+                }
+            }
+            Err(error) => each(Spot::line(number), Err(not_json(&error)))?,
+        }
+        is_first = false;
+    }
+}
+
+/// A document over many lines, or lines of which the first is cut off; whether there are more lines to read.
+fn document<E: From<InputError>>(
+    start: u64,
+    mut whole: Vec<u8>,
+    lines: &mut Lines<'_>,
+    each: EachRequest<'_, E>,
+) -> Result<bool, E> {
+    let is_whole = loop {
+        if whole.len() > LONGEST_DOCUMENT {
+            break false;
+        }
+        match lines.next_line() {
+            Ok(Some((_, line))) => {
+                whole.push(b'\n');
+                whole.extend_from_slice(line);
+            }
+            Ok(None) => break true,
+            Err(InputError::LongLine { line, limit, .. }) => {
+                each(Spot::line(line), Err(too_long(limit)))?;
+                break false;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    };
+    let error = match serde_json::from_slice::<Value>(&whole) {
+        Ok(value) => return hand_over(start, value, each).map(|()| !is_whole),
+        Err(error) => error,
+    };
+    let list: Vec<&[u8]> = whole.split(|b| *b == b'\n').collect();
+    let parsed = |line: &&[u8]| serde_json::from_slice::<Value>(line).is_ok_and(|value| value.is_object());
+    if !list.iter().any(parsed) {
+        let at = start + (error.line() as u64).saturating_sub(1);
+        let problem = if is_whole { (at, not_json(&error)) } else { (start, too_long(LONGEST_DOCUMENT)) };
+        return each(Spot::line(problem.0), Err(problem.1)).map(|()| false);
+    }
+    for (number, line) in (start..).zip(list).filter(|(_, line)| !line.iter().all(u8::is_ascii_whitespace)) {
+        match serde_json::from_slice::<Value>(line) {
+            Ok(value) => hand_over(number, value, each)?,
+            Err(error) => each(Spot::line(number), Err(not_json(&error)))?,
+        }
+    }
+    Ok(!is_whole)
+}
+
+fn hand_over<E>(line: u64, value: Value, each: EachRequest<'_, E>) -> Result<(), E> {
+    let read = requests(value);
+    let several = read.len() > 1;
+    for (i, request) in read.into_iter().enumerate() {
+        each(Spot { line: Some(line), item: several.then_some(i + 1) }, request)?;
+    }
+    Ok(())
+}
+
+fn not_json(error: &serde_json::Error) -> RequestError {
+    let text = error.to_string();
+    let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+    RequestError::NotJson { what: what.to_owned(), column: error.column() }
+}
+
+fn too_long(limit: usize) -> RequestError {
+    RequestError::TooLong { limit }
+}
