@@ -163,7 +163,8 @@ fn write_exemption(path: Option<&Path>, request: &ExemptionRequest, setup: &Setu
 
 /// How the program ends.
 fn ended(end: CheckEnd) -> Result<(), Error> {
-    let counted = |n: usize, one: &str, many: &str| format!("{n} {}; the report says which", if n == 1 { one } else { many });
+    let counted =
+        |n: usize, one: &str, many: &str| format!("{n} {}; the report says which", if n == 1 { one } else { many });
     Err(match end {
         CheckEnd::Passed => return Ok(()),
         CheckEnd::BadRules(n) => Error::Usage(counted(n, "rule is not understood", "rules are not understood")),

@@ -92,7 +92,8 @@ mod tests {
     #[test]
     fn the_environment_says_whose_machine_it_is() {
         let detect = |asked, set: &[(&str, &str)]| {
-            let machine = BuildMachine::detect(asked, |name| set.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()));
+            let machine =
+                BuildMachine::detect(asked, |name| set.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()));
             (machine.service, machine.base, machine.output.is_some())
         };
         let github = [("GITHUB_ACTIONS", "true"), ("GITHUB_BASE_REF", "main"), ("GITHUB_OUTPUT", "out")];

@@ -3,7 +3,8 @@
 use rust_decimal::Decimal;
 
 use super::{
-    BillSums, CheckFacts, DollarRule, Exempted, Exemption, FeatureFacts, Finding, FindingLevel, Rule, RuleCode, RuleLimit,
+    BillSums, CheckFacts, DollarRule, Exempted, Exemption, FeatureFacts, Finding, FindingLevel, Rule, RuleCode,
+    RuleLimit,
 };
 use crate::money::Usd;
 use crate::period::Instant;
@@ -246,9 +247,8 @@ impl Finder<'_> {
         let (head, base) = if monthly { (bill.monthly, base.monthly) } else { (bill.total, base.total) };
         let grown = head.amount() - base.amount();
         let unit = if monthly { " a month" } else { "" };
-        (grown > limit.amount()).then(|| {
-            format!("by {}{unit}, more than {}{unit}", self.money(Usd::new(grown)), self.money(limit))
-        })
+        (grown > limit.amount())
+            .then(|| format!("by {}{unit}, more than {}{unit}", self.money(Usd::new(grown)), self.money(limit)))
     }
 
     /// The same as a share of what it was.

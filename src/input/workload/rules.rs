@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use super::quantity::Quantity;
 use super::raw::{RawCheck, RawExemption, RawWorkload};
 use super::tree::Tree;
-use crate::calculator::rules::{RuleCode, Exemption, LimitKind, FindingLevel, RuleLimit, Rule};
+use crate::calculator::rules::{Exemption, FindingLevel, LimitKind, Rule, RuleCode, RuleLimit};
 use crate::calculator::workload::Amount;
 use crate::money::Exact;
 use crate::pricing::problem::{Place, Problem, Severity};
@@ -47,7 +47,9 @@ pub fn read_rules(path: &str, raw: &RawWorkload, currency: &str) -> Rules {
     }
     let mut rules = reader.rules;
     // What every check looks at, unless the file says otherwise.
-    for code in [RuleCode::Budget, RuleCode::Retired, RuleCode::Unpriced].into_iter().filter(|code| !named.contains(code)) {
+    for code in
+        [RuleCode::Budget, RuleCode::Retired, RuleCode::Unpriced].into_iter().filter(|code| !named.contains(code))
+    {
         // Who asks about the crossing alone is not stopped by a budget that was exceeded before.
         let crossing = code == RuleCode::Budget && named.contains(&RuleCode::BudgetCrossed);
         let level = if crossing { FindingLevel::Note } else { code.level() };
@@ -188,7 +190,10 @@ impl RuleReader<'_> {
                 let pin = whole.get("pin").and_then(|p| p.value.text()).or(whole.text());
                 Ok(RuleLimit::Pin(pin.ok_or_else(|| "needs a version to pin".to_owned())?.to_owned(), limit))
             }
-            LimitKind::Days if rule.code == RuleCode::Retired && text.is_none_or(|t| t == "true" || FindingLevel::of(t).is_some()) => {
+            LimitKind::Days
+                if rule.code == RuleCode::Retired
+                    && text.is_none_or(|t| t == "true" || FindingLevel::of(t).is_some()) =>
+            {
                 flag(rule, text)?;
                 Ok(RuleLimit::Days(0))
             }
@@ -205,7 +210,9 @@ impl RuleReader<'_> {
                     LimitKind::Tokens => whole_number(&quantity, &["", "tokens"]).map(RuleLimit::Tokens),
                     _ => {
                         let days = whole_number(&quantity, &["", "days", "day"])?;
-                        u32::try_from(days).map(RuleLimit::Days).map_err(|_| "counts more days than there are".to_owned())
+                        u32::try_from(days)
+                            .map(RuleLimit::Days)
+                            .map_err(|_| "counts more days than there are".to_owned())
                     }
                 }
             }

@@ -117,8 +117,9 @@ impl EarlierFile {
             return Ok(Some(EarlierFile { path: path.to_owned(), text: text(bytes), old_name: None }));
         }
         let Some(old) = commit.renamed_from(path)? else { return Ok(None) };
-        let file = |bytes| EarlierFile { path: commit.path_of(&old), text: text(bytes), old_name: Some(old.clone()) };
-        Ok(commit.read_named(&old)?.map(file))
+        let path = commit.path_of(&old);
+        let bytes = commit.read_named(&old)?;
+        Ok(bytes.map(|bytes| EarlierFile { path, text: text(bytes), old_name: Some(old) }))
     }
 }
 

@@ -98,7 +98,8 @@ impl BaselineFile {
     pub fn side(&self, head: &CheckSide, today: Date) -> Result<CheckSide, JobError> {
         let folder = head.folder();
         let files = entries(self.json.get("files"), |text| text.as_str().map(str::to_owned));
-        let files: BTreeMap<PathBuf, String> = files.into_iter().map(|(name, text)| (folder.join(name), text)).collect();
+        let files: BTreeMap<PathBuf, String> =
+            files.into_iter().map(|(name, text)| (folder.join(name), text)).collect();
         let mut read = |path: &Path| {
             let missing = || InputError::Missing { path: path.display().to_string(), similar: None };
             files.get(path).map(|text| text.as_bytes().to_vec()).ok_or_else(missing)

@@ -260,5 +260,5 @@ pub(super) fn earlier_setup(base: &CheckBase, setup: &Setup) -> Result<Option<Se
         JobError::Prices(format!("a price file cannot be used\n\n{}", render_all(&problems, text_of).trim_end()))
     })?;
     let (at, as_of, vocabularies) = (setup.at, setup.as_of.clone(), setup.vocabularies.clone());
-    Ok(Some(Setup { table, at, as_of, currency: None, vocabularies }))
+    Ok(Some(Setup { table: table.into(), at, as_of, currency: None, vocabularies }))
 }

@@ -93,9 +93,7 @@ fn adds_only(path: &str, old: &RawWorkload, changed: &str, request: &ExemptionRe
     let rules = read_rules(path, &new, "USD");
     let is_it = |e: &Exemption| e.feature == request.feature && e.reason == request.reason && e.until == until;
     let count = |raw: &RawWorkload| raw.check.as_ref().map_or(0, |check| check.exemptions.len());
-    rules.exemptions.iter().any(is_it)
-        && count(&new) == count(old) + 1
-        && new.features.0.len() == old.features.0.len()
+    rules.exemptions.iter().any(is_it) && count(&new) == count(old) + 1 && new.features.0.len() == old.features.0.len()
 }
 
 /// The text with the entry under `check: exemptions:`; `None` where these are written in a form that lines do not show.

@@ -1,8 +1,8 @@
 //! What there is to know about the head of a check, for the rules to be held against.
 
+use super::CheckContext;
 use super::compare::{Comparison, PricedSide, UnpricedFeature};
 use super::places::prompt_files;
-use super::CheckContext;
 use crate::calculator::budget::Verdict;
 use crate::calculator::change::width;
 use crate::calculator::projection::{FeaturePlan, Point, Resolver, Stream, times};

@@ -84,7 +84,8 @@ pub(super) fn changed_at(base: &CheckSide, head: &CheckSide, feature: &str, fact
 /// The prompt files that have another text: each next to the one of its name, or else the one in its place.
 fn changed_prompts(base: &CheckSide, old: &RawFeature, head: &CheckSide, new: &RawFeature) -> Vec<FileLine> {
     let (before, after) = (prompt_files(old), prompt_files(new));
-    let earlier = |i: usize, name: &String| if before.contains(name) { Some(name.clone()) } else { before.get(i).cloned() };
+    let earlier =
+        |i: usize, name: &String| if before.contains(name) { Some(name.clone()) } else { before.get(i).cloned() };
     let changed = |(i, name): (usize, &String)| changed_file(base, earlier(i, name).as_deref(), head, name);
     after.iter().enumerate().filter_map(changed).collect()
 }
@@ -97,17 +98,11 @@ fn changed_file(base: &CheckSide, old_name: Option<&str>, head: &CheckSide, name
 }
 
 /// The lines of a factor's keys that do not stand at the base.
-fn changed_keys(
-    base: &CheckSide,
-    old: &RawFeature,
-    head: &CheckSide,
-    new: &RawFeature,
-    factor: Factor,
-) -> Vec<usize> {
-    let text = |side: &CheckSide, line: usize| {
-        side.text.lines().nth(line.saturating_sub(1)).unwrap_or("").trim().to_owned()
-    };
-    let of_factor = |raw: &RawFeature| lines(raw).into_iter().filter(|(f, _)| *f == factor).map(|(_, line)| line).collect();
+fn changed_keys(base: &CheckSide, old: &RawFeature, head: &CheckSide, new: &RawFeature, factor: Factor) -> Vec<usize> {
+    let text =
+        |side: &CheckSide, line: usize| side.text.lines().nth(line.saturating_sub(1)).unwrap_or("").trim().to_owned();
+    let of_factor =
+        |raw: &RawFeature| lines(raw).into_iter().filter(|(f, _)| *f == factor).map(|(_, line)| line).collect();
     let (then, now): (Vec<usize>, Vec<usize>) = (of_factor(old), of_factor(new));
     let before: Vec<String> = then.into_iter().map(|line| text(base, line)).collect();
     let mut changed: Vec<usize> = now.into_iter().filter(|line| !before.contains(&text(head, *line))).collect();
@@ -127,7 +122,9 @@ fn first_difference(before: &str, after: &str) -> Option<usize> {
 
 /// What changed, for people.
 pub(super) fn what_changed(change: &PlanChange, feature: &str, factor: Factor) -> String {
-    let (Some(old), Some(new)) = (change.base.feature(feature), change.head.feature(feature)) else { return String::new() };
+    let (Some(old), Some(new)) = (change.base.feature(feature), change.head.feature(feature)) else {
+        return String::new();
+    };
     let (base, head) = (&*old.feature, &*new.feature);
     match factor {
         Factor::Prompt => {

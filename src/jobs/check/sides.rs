@@ -13,7 +13,7 @@ use crate::jobs::{JobError, Setup};
 use crate::pricing::problem::{Place, Problem, Severity, render_all};
 
 /// A workload with the files that it names, as they are or as they were.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct CheckSide {
     /// The workload file.
     pub(super) path: PathBuf,
@@ -37,7 +37,8 @@ impl CheckSide {
     pub fn open(path: Option<&Path>, setup: &Setup) -> Result<CheckSide, JobError> {
         let path = path.unwrap_or(Path::new(DEFAULT_FILE));
         if path == Path::new(DEFAULT_FILE) && !path.exists() {
-            let help = "`farebox init` writes one to edit; -w FILE names another; a change that deletes it cannot be checked";
+            let help =
+                "`farebox init` writes one to edit; -w FILE names another; a change that deletes it cannot be checked";
             return Err(JobError::asked(format!("there is no {DEFAULT_FILE} here"), help));
         }
         let text = String::from_utf8_lossy(&read_bytes(path)?).replace("\r\n", "\n");

@@ -4,8 +4,8 @@ use std::io;
 use std::path::Path;
 
 use super::CheckReport;
-use crate::report::inert;
 use crate::calculator::rules::{Finding, FindingLevel};
+use crate::report::inert;
 
 /// How many annotations of each kind GitHub keeps for a step.
 const MOST: usize = 10;

@@ -63,7 +63,9 @@ fn case(finding: &Finding, text: &mut String) {
     );
     let _ = match (finding.exempted.is_some(), finding.level) {
         (true, _) => writeln!(text, "      <skipped message=\"{message}\"/>"),
-        (_, FindingLevel::Error) => writeln!(text, "      <failure message=\"{message}\" type=\"{rule}\">{body}</failure>"),
+        (_, FindingLevel::Error) => {
+            writeln!(text, "      <failure message=\"{message}\" type=\"{rule}\">{body}</failure>")
+        }
         _ => writeln!(text, "      <system-out>{body}</system-out>"),
     };
     text.push_str("    </testcase>\n");

@@ -40,16 +40,6 @@ pub enum BaseKind {
     None,
 }
 
-impl BaseKind {
-    const fn name(self) -> &'static str {
-        match self {
-            BaseKind::Git => "git",
-            BaseKind::Baseline => "baseline",
-            BaseKind::None => "none",
-        }
-    }
-}
-
 /// What a check compared with, for people and programs.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
