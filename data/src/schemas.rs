@@ -11,5 +11,6 @@ macro_rules! schemas {
 }
 
 schemas! {
+    "check"
     "models"
 }

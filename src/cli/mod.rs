@@ -112,8 +112,8 @@ commands! {
     Plan "plan" plan Args;
     Check "check" check CheckArgs;
     BreakEven "break-even" breakeven Args;
-    Init "init" init Args;
-    Scan "scan" scan Args;
+    Init "init" init InitArgs;
+    Scan "scan" scan ScanArgs;
     Prices "prices" prices Args;
     Models "models" models ModelsArgs;
     Schema "schema" schema SchemaArgs;

@@ -7,7 +7,9 @@
 
 pub mod check;
 pub mod error;
+pub mod init;
 pub mod models;
+pub mod scan;
 #[cfg(test)]
 mod schemas;
 pub mod setup;

@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use super::models;
+use crate::report::check;
 
 /// The whole output of a command: what is stated before the rows, and the rows.
 #[derive(Serialize, JsonSchema)]
@@ -21,7 +22,10 @@ fn document<H: JsonSchema, R: JsonSchema>() -> Schema {
 
 /// Every schema by its name, which is also the name of the command.
 fn all() -> Vec<(&'static str, Schema)> {
-    vec![("models", document::<models::ModelsHead, models::ModelRow>())]
+    vec![
+        ("check", document::<check::CheckHead, check::CheckRow>()),
+        ("models", document::<models::ModelsHead, models::ModelRow>()),
+    ]
 }
 
 #[test]

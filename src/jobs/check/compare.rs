@@ -262,3 +262,115 @@ pub(super) fn earlier_setup(base: &CheckBase, setup: &Setup) -> Result<Option<Se
     let (at, as_of, vocabularies) = (setup.at, setup.as_of.clone(), setup.vocabularies.clone());
     Ok(Some(Setup { table: table.into(), at, as_of, currency: None, vocabularies }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jobs::AsOf;
+    use proptest::prelude::*;
+
+    /// One side: an index or a number for everything that a factor is about.
+    #[derive(Clone, Debug)]
+    struct Numbers {
+        prompt: u32,
+        model: usize,
+        output: (u32, u32),
+        reasoning: u32,
+        calls: u32,
+        months: u32,
+        turns: u32,
+        hit: u32,
+        per_usd: u32,
+    }
+
+    fn numbers() -> impl Strategy<Value = Numbers> {
+        let few = |n: u32| prop_oneof![Just(0_u32), 0..n];
+        (
+            few(5_000),
+            0_usize..5,
+            (1_u32..900, few(300)),
+            few(700),
+            few(2_000),
+            1_u32..3,
+            1_u32..4,
+            few(100),
+            1_u32..2_000,
+        )
+            .prop_map(|(prompt, model, output, reasoning, calls, months, turns, hit, per_usd)| Numbers {
+                prompt,
+                model,
+                output,
+                reasoning,
+                calls,
+                months,
+                turns,
+                hit,
+                per_usd,
+            })
+    }
+
+    /// Some of the numbers of one side, the others of the other: small changes are tried as well as large ones.
+    fn pairs() -> impl Strategy<Value = (Numbers, Numbers)> {
+        (numbers(), numbers(), any::<[bool; 9]>()).prop_map(|(a, b, keep)| {
+            let mut head = b;
+            let mut kept = keep.into_iter();
+            macro_rules! keep_some {
+                ($($field:ident),+) => { $(if kept.next() == Some(true) { head.$field = a.$field })+ };
+            }
+            keep_some!(prompt, model, output, reasoning, calls, months, turns, hit, per_usd);
+            (a, head)
+        })
+    }
+
+    const MODELS: [&str; 5] = [
+        "openai/gpt-4o",
+        "openai/gpt-4.1",
+        "anthropic/claude-sonnet-4-5",
+        "google/gemini-2.5-pro",
+        "deepseek/deepseek-chat",
+    ];
+
+    fn yaml(n: &Numbers) -> String {
+        format!(
+            "version: 1\nstart: 2027-01-01\nmonths: {}\ncurrency: EUR\nexchange: {{EUR: [{{from: 2026-01-01, per_usd: \"0.{:04}\"}}]}}\nfeatures:\n  f: {{model: {}, system: 1200, prompt: {}, output: {}..{}, reasoning: {}, turns: {}, calls: {} per week, cache: {{hit_rate: {}%, parts: [system]}}}}\n",
+            n.months,
+            n.per_usd,
+            MODELS[n.model],
+            n.prompt,
+            n.output.0,
+            n.output.0 + n.output.1,
+            n.reasoning,
+            n.turns,
+            n.calls,
+            n.hit
+        )
+    }
+
+    proptest! {
+        #![proptest_config(farebox_testing::laws::cases(150))]
+
+        #[test]
+        fn the_parts_of_any_pair_add_up_to_the_last_digit((a, b) in pairs()) {
+            let (at, as_of) = ("2026-11-22".parse().unwrap(), AsOf::Named);
+            let setup = Setup { table: PriceTable::bundled().into(), at, as_of, currency: None, vocabularies: None };
+            let (base, head) = (CheckSide::of_text(&yaml(&a), &setup), CheckSide::of_text(&yaml(&b), &setup));
+            let mut resolver = TableResolver::new(&setup, &head.workload);
+            let rate = |side: &CheckSide| per_usd(&side.workload, &setup.table, "EUR").unwrap();
+            let (old, new) = (&base.workload, &head.workload);
+            let before = PricedSide::of(old, rate(&base), false, &mut resolver).unwrap();
+            let after = PricedSide::of(new, rate(&head), false, &mut resolver).unwrap();
+            let mut change = PlanChange {
+                base: &before.costed, head: &after.costed, base_resolver: None, head_resolver: &mut resolver,
+            };
+            let parts = change.explain("f").unwrap();
+            let sum: Decimal = parts.iter().map(|part| part.amount).sum();
+            prop_assert_eq!(sum, after.monthly.total() - before.monthly.total(), "{:?}", parts);
+            for part in &parts {
+                prop_assert!(!part.amount.is_zero() || part.factor != Factor::Ranges);
+            }
+            if yaml(&a) == yaml(&b) {
+                prop_assert!(parts.is_empty());
+            }
+        }
+    }
+}
