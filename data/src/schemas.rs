@@ -11,6 +11,7 @@ macro_rules! schemas {
 }
 
 schemas! {
+    "check"
     "models"
     "usage"
     "what-if"

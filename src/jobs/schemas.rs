@@ -5,8 +5,9 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
-use super::prices::{changes, check, diff, history, import, lint, list, meters, show, stale, update};
+use super::prices::{changes, check as prices_check, diff, history, import, lint, list, meters, show, stale, update};
 use super::{models, usage, what_if};
+use crate::report::check;
 
 /// The whole output of a command: what is stated before the rows, and the rows.
 #[derive(Serialize, JsonSchema)]
@@ -46,8 +47,8 @@ fn either<A: JsonSchema, B: JsonSchema>() -> Schema {
     SchemaGenerator::default().into_root_schema_for::<OneOf<A, B>>()
 }
 
-type CheckOfDatabase = Document<check::DatabaseCheckHead, import::ComparisonRow>;
-type CheckOfFile = Document<check::FileCheckHead, check::FileCheckRow>;
+type CheckOfDatabase = Document<prices_check::DatabaseCheckHead, import::ComparisonRow>;
+type CheckOfFile = Document<prices_check::FileCheckHead, prices_check::FileCheckRow>;
 type ImportCompared = Document<import::ComparisonHead, import::ComparisonRow>;
 type ImportUnread = Document<import::UnreadHead, import::UnreadRow>;
 
@@ -62,6 +63,7 @@ fn command(name: &str) -> String {
 /// Every schema by its name: that of the command, with a dash before that of a subcommand.
 fn all() -> Vec<(&'static str, Schema)> {
     vec![
+        ("check", document::<check::CheckHead, check::CheckRow>()),
         ("models", document::<models::ModelsHead, models::ModelRow>()),
         ("prices-changes", document::<changes::ChangesHead, changes::ChangeRow>()),
         ("prices-check", either::<CheckOfDatabase, CheckOfFile>()),
