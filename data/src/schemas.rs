@@ -11,5 +11,10 @@ macro_rules! schemas {
 }
 
 schemas! {
+    "break-even"
+    "compare"
+    "compare-workload"
+    "estimate"
     "models"
+    "plan"
 }

@@ -170,6 +170,12 @@ pub fn minus(a: Usd, b: Usd) -> Usd {
     Usd::new(exact_sum(a.amount(), -b.amount()).unwrap_or_else(|| a.amount() - b.amount()))
 }
 
+/// A quotient, rounded at 18 digits; `None` where there is nothing to divide by.
+#[must_use]
+pub(crate) fn per(usd: Usd, by: Decimal) -> Option<Usd> {
+    usd.amount().checked_div(by).map(|n| Usd::new(n.round_dp(18)))
+}
+
 /// What a feature costs in the plan.
 #[derive(Clone, Debug)]
 pub struct FeatureOutcome {

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use rust_decimal::Decimal;
 use serde_json::json;
 
-use super::compare_workload::known_needs;
 use super::out::Out;
 use super::prices_time::{ChangesArgs, DiffArgs, HistoryArgs, StaleArgs, changes, diff, history, stale};
 use super::shared::{OutputFlags, Setup, TableFlags, matched_note, read_price_file, table_json, table_line};
 use super::{plural, say, shared};
 use crate::cli::error::Error;
+use farebox::jobs::compare::needs::known_needs;
 use farebox::meter::{Meter, Unit};
 use farebox::pricing::Found;
 use farebox::pricing::card::{ModelCard, Price, Rate, RateCard, Rates, Tier, rate_of};

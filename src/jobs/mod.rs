@@ -5,8 +5,12 @@
 //!
 //! Start reading at [`Setup`], which every job works with, and at [`models`], the shortest job.
 
+pub mod breakeven;
+pub mod compare;
 pub mod error;
+pub mod estimate;
 pub mod models;
+pub mod plan;
 #[cfg(test)]
 mod schemas;
 pub mod setup;

@@ -5,7 +5,10 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
-use super::models;
+use super::compare::workload::{ComparePlanRow, ComparePlansHead};
+use super::estimate::rows as estimate;
+use super::plan::rows as plan;
+use super::{breakeven, compare, models};
 
 /// The whole output of a command: what is stated before the rows, and the rows.
 #[derive(Serialize, JsonSchema)]
@@ -21,7 +24,14 @@ fn document<H: JsonSchema, R: JsonSchema>() -> Schema {
 
 /// Every schema by its name, which is also the name of the command.
 fn all() -> Vec<(&'static str, Schema)> {
-    vec![("models", document::<models::ModelsHead, models::ModelRow>())]
+    vec![
+        ("break-even", document::<breakeven::BreakEvenHead, breakeven::BreakEvenRow>()),
+        ("compare", document::<compare::CompareHead, compare::CompareRow>()),
+        ("compare-workload", document::<ComparePlansHead, ComparePlanRow>()),
+        ("estimate", document::<estimate::EstimateHead, estimate::EstimateRow>()),
+        ("models", document::<models::ModelsHead, models::ModelRow>()),
+        ("plan", document::<plan::PlanHead, plan::PlanMonthRow>()),
+    ]
 }
 
 #[test]
