@@ -54,12 +54,8 @@ impl<'d> Listing<'d> {
         listing
     }
 
-    fn item(&self, id: &Value) -> Option<&'d Value> {
-        self.index.get(id.as_str().map_or_else(|| id.to_string(), str::to_owned))
-    }
-
     fn walk(&mut self, id: &Value, path: &str) {
-        let Some(item) = self.item(id) else { return };
+        let Some(item) = item(self.index, id) else { return };
         let (kind, inner) = kind_of(item);
         let name = item["name"].as_str().unwrap_or_default();
         match kind {
@@ -78,7 +74,7 @@ impl<'d> Listing<'d> {
     fn reexported(&mut self, inner: &Value, path: &str) {
         let name = inner["name"].as_str().unwrap_or_default();
         // What another crate defines is in the list of that crate.
-        let Some(target) = self.item(&inner["id"]) else { return };
+        let Some(target) = item(self.index, &inner["id"]) else { return };
         let (kind, of) = kind_of(target);
         match kind {
             "module" if inner["is_glob"] == true => each(&of["items"]).for_each(|child| self.walk(child, path)),
@@ -87,14 +83,15 @@ impl<'d> Listing<'d> {
         }
     }
 
-    fn add(&mut self, item: &'d Value, path: &str, name: &str) {
-        if !self.seen.insert(item["id"].to_string()) {
+    fn add(&mut self, of: &'d Value, path: &str, name: &str) {
+        if !self.seen.insert(of["id"].to_string()) {
             return;
         }
-        let (kind, inner) = kind_of(item);
+        let (kind, inner) = kind_of(of);
         let path = join(path, name);
-        self.line(kind, &path, item);
-        for block in each(&inner["impls"]).filter_map(|id| self.item(id)) {
+        self.line(kind, &path, of);
+        let index = self.index;
+        for block in each(&inner["impls"]).filter_map(|id| item(index, id)) {
             let block = &block["inner"]["impl"];
             if block["trait"].is_null() && block["is_synthetic"] == false && block["blanket_impl"].is_null() {
                 self.members(&block["items"], &path);
@@ -106,7 +103,8 @@ impl<'d> Listing<'d> {
     }
 
     fn members(&mut self, ids: &Value, path: &str) {
-        for member in each(ids).filter_map(|id| self.item(id)) {
+        let index = self.index;
+        for member in each(ids).filter_map(|id| item(index, id)) {
             if member["visibility"] == "public" || member["visibility"] == "default" {
                 self.line(kind_of(member).0, &join(path, member["name"].as_str().unwrap_or_default()), member);
             }
@@ -123,6 +121,10 @@ impl<'d> Listing<'d> {
 
 fn kind_of(item: &Value) -> (&str, &Value) {
     item["inner"].as_object().and_then(|inner| inner.iter().next()).map_or(("", &Value::Null), |(k, v)| (k.as_str(), v))
+}
+
+fn item<'d>(index: &'d Value, id: &Value) -> Option<&'d Value> {
+    index.get(id.as_str().map_or_else(|| id.to_string(), str::to_owned))
 }
 
 fn each(list: &Value) -> impl Iterator<Item = &Value> {

@@ -336,7 +336,7 @@ impl Check<'_> {
         let mut table = PriceTable::bundled();
         table.lay_over(files).map_err(|problems| super::shared::price_error(&problems, files))?;
         let (at, as_of, vocabularies) = (self.setup.at, self.setup.as_of.clone(), self.setup.vocabularies.clone());
-        Ok(Some(Setup { table, at, as_of, currency: None, vocabularies }))
+        Ok(Some(Setup { table: table.into(), at, as_of, currency: None, vocabularies }))
     }
 
     #[allow(clippy::too_many_arguments, reason = "the two sides of one comparison")]

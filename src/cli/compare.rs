@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use rust_decimal::Decimal;
 
-use super::prices::known_provider;
 use super::prompts::{PromptFlags, RequestNotes, price, verdict};
 use super::say;
 use super::shared::{OutputFlags, PriceFlags, Setup};
@@ -15,6 +14,7 @@ use farebox::context::Dimension;
 use farebox::jobs::compare::needs::{read_needs, read_scores};
 use farebox::jobs::compare::workload::{self, RowBounds, compare_plans};
 use farebox::jobs::compare::{CompareQuery, candidates, compare, report};
+use farebox::jobs::prices::known_providers;
 
 /// Compare what the same work costs on many models
 #[derive(Debug, clap::Args)]
@@ -91,7 +91,7 @@ pub(crate) fn run(args: CompareArgs) -> Result<(), Error> {
     spec.stated.extend(query.region.clone().map(|region| (Dimension::Region, region)));
     query.needs_region = spec.stated.iter().any(|(dimension, _)| *dimension == Dimension::Region);
     query.scores = scores;
-    query.providers = args.providers(&setup)?;
+    query.providers = known_providers(&setup, &args.provider)?;
     let candidates = candidates(&query, &setup)?;
     let notes = if args.models.is_empty() { RequestNotes::LeftOut } else { RequestNotes::Told };
     let read = price(&args.prompts, &candidates.models, &spec, &setup, notes, args.output.quiet)?;
@@ -111,7 +111,7 @@ fn run_workload(args: &CompareArgs, path: &Path) -> Result<(), Error> {
     let mut priced = priced(Some(path), &setup, args.output.quiet, |_| {})?;
     let shown = Shown::of(args.prices.currency.as_deref(), &priced.plan.workload, &priced.resolver)?;
     let mut query = args.query(&setup)?;
-    query.providers = args.providers(&setup)?;
+    query.providers = known_providers(&setup, &args.provider)?;
     let rows = if args.top == 0 || !args.models.is_empty() { usize::MAX } else { args.top };
     let bounds = RowBounds::OfTheFirst(rows);
     let compared = compare_plans(&priced.plan, &mut priced.resolver, &setup, &query, bounds)?;
@@ -134,10 +134,6 @@ impl CompareArgs {
             top: self.top,
             ..CompareQuery::default()
         })
-    }
-
-    fn providers(&self, setup: &Setup) -> Result<Vec<String>, Error> {
-        self.provider.iter().map(|name| known_provider(setup, name)).collect()
     }
 
     /// The user's own scores; what cannot be read of them goes to stderr.

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use super::plural;
 use super::say;
 use super::shared::{Setup, TableFlags};
-use super::usage::places::places;
+use super::usage::places::{places, say_passed_over};
 use crate::cli::error::Error;
 use farebox::context::Dimension;
 use farebox::files::{self, NewFile};
@@ -266,7 +266,7 @@ impl Measured {
 fn measured(path: &Path) -> Result<String, Error> {
     let mut measured = Measured::default();
     let places = places(&[path.to_owned()], None, true)?;
-    places.say(false);
+    say_passed_over(&places, false);
     if let Some(error) = places.failed.into_iter().next() {
         return Err(error.into());
     }

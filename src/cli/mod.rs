@@ -28,6 +28,7 @@ mod init;
 mod man;
 mod models;
 mod plan;
+mod price_files;
 mod prices;
 mod prices_check;
 mod prices_import;
@@ -114,7 +115,7 @@ commands! {
     BreakEven "break-even" breakeven BreakEvenArgs;
     Init "init" init Args;
     Scan "scan" scan Args;
-    Prices "prices" prices Args;
+    Prices "prices" prices PricesArgs;
     Models "models" models ModelsArgs;
     Schema "schema" schema SchemaArgs;
     Tokenizers "tokenizers" tokenizers Args;

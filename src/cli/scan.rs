@@ -74,7 +74,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
 }
 
 struct Scan {
-    table: PriceTable,
+    table: std::sync::Arc<PriceTable>,
     at: Instant,
     /// What a quoted name turned out to be.
     known: BTreeMap<String, Option<String>>,

@@ -11,10 +11,13 @@ pub mod error;
 pub mod estimate;
 pub mod models;
 pub mod plan;
+pub mod prices;
 #[cfg(test)]
 mod schemas;
 pub mod setup;
 pub mod tokenizers;
+pub mod usage;
+pub mod what_if;
 pub mod workload;
 
 pub use error::JobError;

@@ -1,5 +1,7 @@
 //! The prices that a job works with, and as of when: [`Setup`].
 
+use std::sync::Arc;
+
 use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -13,10 +15,10 @@ use crate::report::Cell;
 use crate::tokenizer::store::Store;
 
 /// The price table and the instant that a job works with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Setup {
     /// The bundled prices with overlays.
-    pub table: PriceTable,
+    pub table: Arc<PriceTable>,
     /// The instant whose prices hold.
     pub at: Instant,
     /// Where the instant came from.

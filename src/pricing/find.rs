@@ -434,7 +434,7 @@ impl PriceTable {
     fn similar(&self, provider: Option<&str>, model: &str, at: Instant) -> Suggestions {
         #[cfg(test)]
         self.searches.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        self.names.get_or_init(|| Names::of(self.cards())).search(provider, model, at)
+        self.names.get_or_init(|| Names::of(self.cards()).into()).search(provider, model, at)
     }
 
     /// The cards that have an alias whatever the time, each with the time it meant it.

@@ -6,6 +6,7 @@ use std::path::Path;
 use rust_decimal::Decimal;
 
 use crate::input::text::read_bytes;
+use crate::jobs::prices::known_needs;
 use crate::jobs::{JobError, Setup};
 use crate::money::parse_decimal;
 use crate::pricing::need::Need;
@@ -33,29 +34,6 @@ pub fn read_needs(texts: &[String], setup: &Setup) -> Result<(Vec<Need>, Option<
     }
     known_needs(&needs, setup)?;
     Ok((needs, region))
-}
-
-/// Refuses a capability that no card of the table has.
-///
-/// # Errors
-/// [`JobError`] that lists what is known.
-pub fn known_needs(needs: &[Need], setup: &Setup) -> Result<(), JobError> {
-    if !needs.iter().any(|need| matches!(need, Need::Can(_))) {
-        return Ok(());
-    }
-    let known = Need::capabilities(setup.table.cards().map(|(_, card)| card));
-    for need in needs {
-        if let Need::Can(what) = need
-            && !known.contains(what)
-        {
-            let list = known.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-            return Err(JobError::asked(
-                format!("--need {what}: no model is known for that"),
-                format!("it is context=128k, output=8k, region=eu, licence=open, or one of {list}"),
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// Scores of a user's own by model, and what of the file was left out.

@@ -101,7 +101,7 @@ mod tests {
     use super::*;
     use crate::calculator::quote::Quote;
     use crate::jobs::breakeven::BreakEvenResult;
-    use crate::jobs::compare::Comparison;
+    use crate::jobs::compare::ComparedModels;
     use crate::jobs::compare::workload::ComparedPlans;
     use crate::jobs::estimate::PricedInputs;
 
@@ -112,7 +112,7 @@ mod tests {
         is_shareable::<PlanResult>();
         is_shareable::<Quote>();
         is_shareable::<PricedInputs>();
-        is_shareable::<Comparison>();
+        is_shareable::<ComparedModels>();
         is_shareable::<ComparedPlans>();
         is_shareable::<BreakEvenResult>();
     }
