@@ -80,7 +80,7 @@ impl LeverTrials<'_> {
         let mut changed = self.base.clone();
         change(Arc::make_mut(changed.features.get_mut(index)?));
         let cost = plan(&changed, self.resolver, None).ok()?.usage_at(&Point::all(At::Expected)).ok()?;
-        (cost < self.cost).then(|| super::outcome::minus(self.cost, cost))
+        (cost < self.cost).then(|| super::settled::minus(self.cost, cost))
     }
 
     fn take(&mut self, index: usize, kind: &'static str, what: String, provided: String, saving: Option<Usd>) {

@@ -22,6 +22,7 @@ pub mod outcome;
 pub mod projection;
 pub mod quote;
 pub mod rules;
+pub mod settled;
 pub mod shape;
 pub mod simulate;
 pub mod switch;

@@ -14,7 +14,7 @@ use super::estimate::{AskedModels, PricedInputs, add_notes, head};
 use super::{JobError, Setup, plural};
 use crate::calculator::Refusal;
 use crate::calculator::compare::{Candidate, Difference, difference};
-use crate::calculator::outcome::per;
+use crate::calculator::projection::per;
 use crate::calculator::quote::Quote;
 use crate::money::Usd;
 use crate::pricing::Found;

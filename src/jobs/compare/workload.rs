@@ -7,8 +7,9 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::{CompareQuery, LeftOut, LeftOutModel, times_cell};
-use crate::calculator::outcome::{Settled, minus, outcome, per};
-use crate::calculator::projection::{FeaturePlan, Plan, PlanError, Planner, Point, Role};
+use crate::calculator::outcome::outcome;
+use crate::calculator::projection::{FeaturePlan, Plan, PlanError, Planner, Point, Role, per};
+use crate::calculator::settled::{Settled, minus};
 use crate::calculator::shape::At;
 use crate::calculator::workload::Workload;
 use crate::context::Dimension;

@@ -5,8 +5,9 @@ use serde::Serialize;
 
 use super::PlanQuery;
 use crate::calculator::budget::{affordable, longest_answer};
-use crate::calculator::outcome::{Settled, in_usd, outcome};
+use crate::calculator::outcome::outcome;
 use crate::calculator::projection::{FeaturePlan, Plan, PlanError, Point};
+use crate::calculator::settled::{Settled, in_usd};
 use crate::calculator::shape::At;
 use crate::calculator::workload::Amount;
 use crate::jobs::compare::CompareQuery;
