@@ -314,6 +314,7 @@ pub struct Credit {
 
 /// Something that the user did not say, or that follows from what was said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Assumption {
     /// The feature, or `plan`.
     pub about: String,

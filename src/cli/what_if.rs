@@ -140,7 +140,7 @@ impl Args {
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     let setup = args.prices.setup()?;
     for provider in args.provider.iter().chain(&args.force_provider) {
-        super::prices::known_provider(&setup, provider)?;
+        farebox::jobs::prices::known_provider(&setup, provider)?;
     }
     let query = args.query();
     let what_if = WhatIf::new(&query, &setup)?;

@@ -5,8 +5,12 @@
 //!
 //! Start reading at [`Setup`], which every job works with, and at [`models`], the shortest job.
 
+pub mod check;
 pub mod error;
+pub mod init;
 pub mod models;
+pub mod prices;
+pub mod scan;
 #[cfg(test)]
 mod schemas;
 pub mod setup;

@@ -38,6 +38,7 @@ static BUNDLED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/prices.bin"));
 
 /// Which table a price came from: printed with every result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TableId {
     /// Calendar version, with `+overlay` where files of the user's were laid over it.
     pub version: String,

@@ -158,7 +158,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     args.refuse_what_does_nothing()?;
     let setup = args.prices.setup()?;
     for provider in args.provider.iter().chain(&args.force_provider) {
-        super::prices::known_provider(&setup, provider)?;
+        farebox::jobs::prices::known_provider(&setup, provider)?;
     }
     let query = args.query()?;
     let places = places(&args.files, args.from, !args.follow)?;

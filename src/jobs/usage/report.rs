@@ -74,6 +74,11 @@ impl GroupLabels {
         GroupLabels(view.by.iter().copied().zip(texts.map(str::to_owned)).collect())
     }
 
+    /// The first of them.
+    pub(crate) fn first(&self) -> &str {
+        self.0.first().map_or("", |(_, label)| label.as_str())
+    }
+
     fn cell(&self, place: usize) -> Cell {
         Cell::text(self.0.get(place).map_or("", |(_, label)| label.as_str()))
     }
@@ -246,6 +251,13 @@ impl UsageTotals {
         report.notes.extend(self.notes(view, setup));
         report.state_all(&self.head(others, setup));
         report
+    }
+
+    /// What everything comes to, and a row for each group.
+    pub(crate) fn summary(&self, view: &UsageView, setup: &Setup) -> (UsageHead, Vec<UsageGroupRow>) {
+        let (groups, _) = self.rows(None);
+        let row = |(key, sum): (&GroupKey, &GroupSum)| UsageGroupRow::of(GroupLabels::of(key, view), sum, setup);
+        (self.head(None, setup), groups.into_iter().map(row).collect())
     }
 
     fn table(&self, view: &UsageView) -> TypedTable<'static, UsageGroupRow> {
