@@ -31,7 +31,9 @@ pub mod pricing;
 pub mod range;
 pub mod report;
 
-pub use self::farebox::{Compared, CountError, Farebox, PriceError, PricesError, RequestCount, Task, Used};
+pub use self::farebox::{
+    Compared, CountError, Farebox, ModelUsage, PriceError, PricesError, RequestCount, Task, UsageCost, Used,
+};
 pub use farebox_prices::{context, meter, money, period, similar, usage};
 #[doc(hidden)]
 pub use farebox_tokenizer::files;

@@ -13,4 +13,17 @@ macro_rules! schemas {
 schemas! {
     "check"
     "models"
+    "usage"
+    "what-if"
+    "prices-changes"
+    "prices-check"
+    "prices-diff"
+    "prices-history"
+    "prices-import"
+    "prices-lint"
+    "prices-list"
+    "prices-meters"
+    "prices-show"
+    "prices-stale"
+    "prices-update"
 }

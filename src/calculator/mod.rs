@@ -47,14 +47,17 @@ use crate::usage::Usage;
 
 /// One line of a receipt: quantity × rate ÷ per = amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LineItem {
     /// What was billed.
     pub meter: Meter,
     /// How much of it, after minimum and rounding up.
     #[serde(serialize_with = "decimal_text")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub quantity: Decimal,
     /// US dollars per `per`, every factor applied.
     #[serde(serialize_with = "decimal_text")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub rate: Decimal,
     /// How many units the rate is for.
     pub per: u64,

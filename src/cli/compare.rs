@@ -14,7 +14,6 @@ use super::estimate::{
 use super::estimate_requests::{Requests, plus, price_requests};
 use super::plan::per;
 use super::plural;
-use super::prices::known_provider;
 use super::shared::{OutputFlags, PriceFlags, Setup};
 use super::work::TextFlags;
 use crate::cli::error::Error;
@@ -22,6 +21,7 @@ use farebox::calculator::Refusal;
 use farebox::calculator::compare::{Candidate, Difference, difference};
 use farebox::context::Dimension;
 use farebox::input::text::Source;
+use farebox::jobs::prices::known_provider;
 use farebox::meter::Side;
 use farebox::money::Usd;
 use farebox::pricing::Found;

@@ -8,8 +8,6 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::plan::per;
-use super::prices::known_provider;
-use super::prices_home::is_live;
 use super::shared::{OutputFlags, PriceFlags, Setup, table_json, table_line};
 use super::workload::{Shop, Shown, priced};
 use super::{plural, say};
@@ -20,6 +18,8 @@ use farebox::calculator::shape::At;
 use farebox::calculator::workload::Workload;
 use farebox::context::Dimension;
 use farebox::input::text::read_bytes;
+use farebox::jobs::prices::known_provider;
+use farebox::jobs::prices::sisters::is_live;
 use farebox::jobs::workload::PricedWorkload;
 use farebox::money::{Usd, parse_decimal};
 use farebox::pricing::Found;

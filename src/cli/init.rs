@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::say;
 use super::shared::{Setup, TableFlags};
-use super::usage::places::places;
+use super::usage::places::{places, say_passed_over};
 use crate::cli::error::Error;
 use farebox::files::{self, NewFile};
 use farebox::input::workload::DEFAULT_FILE;
@@ -92,7 +92,7 @@ fn asked(path: &Path, setup: &Setup, from: &mut impl BufRead, to: &mut impl Writ
 
 fn measured(path: &Path) -> Result<String, Error> {
     let places = places(&[path.to_owned()], None, true)?;
-    places.say(false);
+    say_passed_over(&places, false);
     if let Some(error) = places.failed.into_iter().next() {
         return Err(error.into());
     }

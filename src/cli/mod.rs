@@ -28,9 +28,9 @@ mod models;
 mod plan;
 mod plan_fit;
 mod plan_report;
+mod price_files;
 mod prices;
 mod prices_check;
-mod prices_home;
 mod prices_import;
 mod prices_time;
 #[cfg(feature = "update")]
@@ -114,7 +114,7 @@ commands! {
     BreakEven "break-even" breakeven Args;
     Init "init" init InitArgs;
     Scan "scan" scan ScanArgs;
-    Prices "prices" prices Args;
+    Prices "prices" prices PricesArgs;
     Models "models" models ModelsArgs;
     Schema "schema" schema SchemaArgs;
     Tokenizers "tokenizers" tokenizers Args;

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use rust_decimal::Decimal;
 
 use super::plan_report::{Planned, report};
-use super::prices_home::sisters;
 use super::shared::{OutputFlags, PriceFlags};
 use super::workload::{Shown, priced};
 use crate::cli::error::Error;
@@ -14,6 +13,7 @@ use farebox::calculator::levers::levers;
 use farebox::calculator::outcome::{Settled, drivers, outcome};
 use farebox::calculator::workload::{Amount, Workload};
 use farebox::input::workload::quantity::amount;
+use farebox::jobs::prices::sisters::sisters;
 use farebox::jobs::workload::PricedWorkload;
 
 /// Plan a workload over months: low, expected and high, when the budget ends, what drives it, the cheapest lever

@@ -11,7 +11,7 @@ use super::out::Out;
 use super::say;
 use crate::cli::error::Error;
 use farebox::jobs::AsOf;
-pub(crate) use farebox::jobs::setup::{Setup, converted, in_currency, matched_note, table_json, table_line};
+pub(crate) use farebox::jobs::setup::{Setup, matched_note, table_json, table_line};
 use farebox::pricing::compile::PriceFile;
 use farebox::pricing::problem::{Problem, render_all};
 use farebox::pricing::{PriceTable, TableId};

@@ -1,6 +1,7 @@
 //! One type to begin with: [`Farebox`].
 
 mod error;
+mod recorded;
 mod task;
 mod used;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub use self::error::{CountError, PriceError, PricesError};
+pub use self::recorded::{ModelUsage, UsageCost};
 pub use self::task::{Compared, Task};
 pub use self::used::Used;
 

@@ -9,6 +9,7 @@ use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use crate::files;
+use crate::similar::near;
 
 /// How much is read at a time.
 pub const BLOCK: usize = 1 << 18;
@@ -241,14 +242,12 @@ pub(crate) fn open_file(path: &Path) -> Result<File, InputError> {
 
 /// The file in the same folder whose name is most like a missing one.
 fn similar(path: &Path) -> Option<String> {
-    let wanted = path.file_name()?.to_string_lossy().to_lowercase();
+    let wanted = path.file_name()?.to_string_lossy();
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let names =
         folder.read_dir().ok()?.filter_map(Result::ok).map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let scored = names.map(|name| (strsim::jaro_winkler(&wanted, &name.to_lowercase()), name));
-    let (score, name) = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    let near = path.with_file_name(name);
-    (score > 0.88).then(|| near.display().to_string())
+    let nearest = near(&wanted, names, 0.88).into_iter().next()?;
+    Some(path.with_file_name(nearest).display().to_string())
 }
 
 /// All bytes of a file that a person named on the command line, such as a price file: at most [`LARGEST_WHOLE`].

@@ -9,11 +9,14 @@ pub mod check;
 pub mod error;
 pub mod init;
 pub mod models;
+pub mod prices;
 pub mod scan;
 #[cfg(test)]
 mod schemas;
 pub mod setup;
 pub mod tokenizers;
+pub mod usage;
+pub mod what_if;
 pub mod workload;
 
 pub use error::JobError;

@@ -161,6 +161,7 @@ impl<'de> Deserialize<'de> for Instant {
 
 /// A half-open span: from an instant (or since ever) up to, and not including, another (or for ever).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Period {
     /// First moment inside; `None` when the start is not known.
     pub from: Option<Instant>,

@@ -3,102 +3,107 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use clap::ValueEnum;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use smallvec::SmallVec;
 
-use super::priced::{Outcome, Verdict};
-use crate::cli::error::Error;
-use farebox::period::Instant;
+use super::priced::{RecordOutcome, RecordVerdict};
+use crate::jobs::JobError;
+use crate::period::{Instant, Period};
 
-/// What to group by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum By {
-    /// Calendar day
-    Day,
-    /// Week, from Monday
-    Week,
-    /// Calendar month
-    Month,
-    /// Provider and model
-    Model,
-    /// Provider
-    Provider,
-    /// Project, folder, workspace or service
-    Project,
-    /// Session or conversation
-    Session,
-    /// API key or user
-    Key,
-    /// Each tag apart: a record with two tags counts under both
-    Tag,
-    /// What the record was written by
-    Dialect,
+macro_rules! groupings {
+    ($($variant:ident $name:literal $about:literal;)+) => {
+        /// What to group by.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Grouping {
+            $(#[doc = $about] $variant,)+
+        }
+
+        impl Grouping {
+            /// Everything that can be grouped by.
+            pub const ALL: &[Grouping] = &[$(Grouping::$variant),+];
+
+            /// The name in flags and columns.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Grouping::$variant => $name),+ }
+            }
+
+            /// One line about it for people.
+            #[must_use]
+            pub const fn about(self) -> &'static str {
+                match self { $(Grouping::$variant => $about),+ }
+            }
+        }
+    };
 }
 
-impl By {
-    pub const fn name(self) -> &'static str {
-        match self {
-            By::Day => "day",
-            By::Week => "week",
-            By::Month => "month",
-            By::Model => "model",
-            By::Provider => "provider",
-            By::Project => "project",
-            By::Session => "session",
-            By::Key => "key",
-            By::Tag => "tag",
-            By::Dialect => "dialect",
-        }
-    }
+groupings! {
+    Day      "day"      "Calendar day";
+    Week     "week"     "Week, from Monday";
+    Month    "month"    "Calendar month";
+    Model    "model"    "Provider and model";
+    Provider "provider" "Provider";
+    Project  "project"  "Project, folder, workspace or service";
+    Session  "session"  "Session or conversation";
+    Key      "key"      "API key or user";
+    Tag      "tag"      "Each tag apart: a record with two tags counts under both";
+    Dialect  "dialect"  "What the record was written by";
 }
 
 /// Which records count and how they are grouped.
 #[derive(Clone, Debug)]
-pub(super) struct View {
-    pub by: Vec<By>,
-    pub since: Option<Instant>,
-    pub until: Option<Instant>,
+pub struct UsageView {
+    /// What groups differ in, at least one thing.
+    pub by: Vec<Grouping>,
+    /// The time that records must be of; one that is open at both ends takes records without a time too.
+    pub span: Period,
+    /// The time zone of days, weeks and months.
     pub zone: TimeZone,
 }
 
-/// The time zone that a flag names.
-pub(in crate::cli) fn zone_of(name: Option<&str>) -> Result<TimeZone, Error> {
-    let Some(name) = name else { return Ok(TimeZone::UTC) };
-    if name.eq_ignore_ascii_case("local") {
-        return Ok(TimeZone::system());
+impl Default for UsageView {
+    fn default() -> Self {
+        UsageView { by: vec![Grouping::Model], span: Period::default(), zone: TimeZone::UTC }
     }
+}
+
+/// The time zone of a name, such as `Europe/Berlin`, or of an offset, such as `+02:00`.
+///
+/// # Errors
+/// [`JobError::Asked`] where no zone is called so. `local` is one that only the caller knows.
+pub fn time_zone(name: &str) -> Result<TimeZone, JobError> {
     if name.eq_ignore_ascii_case("utc") {
         return Ok(TimeZone::UTC);
     }
-    if name.starts_with(['+', '-']) {
-        let (hours, minutes) = name.split_once(':').unwrap_or((name, "0"));
-        let minutes = minutes.parse::<i32>().ok().filter(|m| (0..60).contains(m));
-        if let (Ok(hours), Some(minutes)) = (hours.parse::<i32>(), minutes)
-            && hours.abs() <= 14
-        {
-            let sign = if name.starts_with('-') { -1 } else { 1 };
-            let seconds = hours * 3600 + sign * minutes * 60;
-            return Ok(jiff::tz::Offset::from_seconds(seconds).unwrap_or(jiff::tz::Offset::UTC).to_time_zone());
-        }
-    }
-    TimeZone::get(name).map_err(|_| {
-        Error::Usage(format!(
-            "no time zone is called {name:?}\n  help: write a name such as Europe/Berlin, an offset such as +02:00, UTC or local"
-        ))
+    let zone = if name.starts_with(['+', '-']) { offset(name) } else { None };
+    zone.map_or_else(|| TimeZone::get(name), Ok).map_err(|_| {
+        JobError::asked(
+            format!("no time zone is called {name:?}"),
+            "write a name such as Europe/Berlin, an offset such as +02:00, UTC or local",
+        )
     })
+}
+
+/// The zone of `+02:00` or `-3`.
+fn offset(name: &str) -> Option<TimeZone> {
+    let (hours, minutes) = name.split_once(':').unwrap_or((name, "0"));
+    let minutes = minutes.parse::<i32>().ok().filter(|m| (0..60).contains(m))?;
+    let hours = hours.parse::<i32>().ok().filter(|hours| hours.abs() <= 14)?;
+    let sign = if name.starts_with('-') { -1 } else { 1 };
+    let seconds = hours * 3600 + sign * minutes * 60;
+    Some(jiff::tz::Offset::from_seconds(seconds).unwrap_or(jiff::tz::Offset::UTC).to_time_zone())
 }
 
 /// The key of a group: one part for each thing that is grouped by. Labels hold any character, so that no character can
 /// separate the parts; where each ends is kept instead.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Key {
+pub(crate) struct GroupKey {
     text: String,
     ends: SmallVec<[usize; 4]>,
 }
 
-impl Key {
+impl GroupKey {
     /// The parts, in the order in which they are grouped by.
     pub fn parts(&self) -> impl Iterator<Item = &str> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
@@ -115,13 +120,13 @@ impl Key {
     }
 }
 
-impl Ord for Key {
+impl Ord for GroupKey {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.parts().cmp(other.parts())
     }
 }
 
-impl PartialOrd for Key {
+impl PartialOrd for GroupKey {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
@@ -129,24 +134,26 @@ impl PartialOrd for Key {
 
 /// Makes the key of a record's group, and remembers the day it made last: records come in the order of time.
 #[derive(Clone, Default)]
-pub(super) struct Keys {
+pub(crate) struct GroupKeys {
     last: Option<(i64, i64, Date)>,
-    key: Key,
+    key: GroupKey,
 }
 
-impl View {
+impl UsageView {
     /// Whether a record's time is inside of what was asked for.
-    pub fn includes(&self, at: Option<Instant>) -> bool {
-        if self.since.is_none() && self.until.is_none() {
-            return true;
-        }
-        at.is_some_and(|at| self.since.is_none_or(|since| since <= at) && self.until.is_none_or(|until| at < until))
+    pub(crate) fn includes(&self, at: Option<Instant>) -> bool {
+        self.span == Period::default() || at.is_some_and(|at| self.span.contains(at))
+    }
+
+    /// Whether it is the plain one: by model, of all times.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.by == [Grouping::Model] && self.span == Period::default()
     }
 
     /// Calls `take` with the key of each group that a record belongs to.
-    pub fn each_key(&self, outcome: &Outcome, keys: &mut Keys, take: &mut dyn FnMut(&Key)) {
+    pub(crate) fn each_key(&self, outcome: &RecordOutcome, keys: &mut GroupKeys, take: &mut dyn FnMut(&GroupKey)) {
         let tags: &[Cow<str>] = outcome.entry.map_or(&[], |entry| &entry.labels.tags);
-        if !self.by.contains(&By::Tag) || tags.is_empty() {
+        if !self.by.contains(&Grouping::Tag) || tags.is_empty() {
             self.write_key(outcome, None, keys);
             return take(&keys.key);
         }
@@ -156,7 +163,7 @@ impl View {
         }
     }
 
-    fn write_key(&self, outcome: &Outcome, tag: Option<&str>, keys: &mut Keys) {
+    fn write_key(&self, outcome: &RecordOutcome, tag: Option<&str>, keys: &mut GroupKeys) {
         keys.key.clear();
         for by in &self.by {
             self.write_part(*by, outcome, tag, keys);
@@ -164,37 +171,37 @@ impl View {
         }
     }
 
-    fn write_part(&self, by: By, outcome: &Outcome, tag: Option<&str>, keys: &mut Keys) {
+    fn write_part(&self, by: Grouping, outcome: &RecordOutcome, tag: Option<&str>, keys: &mut GroupKeys) {
         let labels = outcome.entry.map(|entry| &entry.labels);
         let label = |text: Option<&Cow<str>>| text.map_or_else(|| "(none)".to_owned(), |text| text.to_string());
         match by {
-            By::Day | By::Week | By::Month => {
+            Grouping::Day | Grouping::Week | Grouping::Month => {
                 let Some(date) = outcome.entry.and_then(|entry| entry.at).and_then(|at| self.date(at, keys)) else {
                     return keys.key.text.push_str("(no time)");
                 };
                 write_date(by, date, &mut keys.key.text);
             }
-            By::Model => match &outcome.verdict {
-                Verdict::Priced(priced) => {
+            Grouping::Model => match &outcome.verdict {
+                RecordVerdict::Priced(priced) => {
                     keys.key.text.push_str(&priced.found.provider.id);
                     keys.key.text.push('/');
                     keys.key.text.push_str(&priced.found.model.id);
                 }
                 _ => keys.key.text.push_str(outcome.model.as_deref().unwrap_or("(none)")),
             },
-            By::Provider => match &outcome.verdict {
-                Verdict::Priced(priced) => keys.key.text.push_str(&priced.found.provider.id),
+            Grouping::Provider => match &outcome.verdict {
+                RecordVerdict::Priced(priced) => keys.key.text.push_str(&priced.found.provider.id),
                 _ => keys.key.text.push_str(outcome.provider.as_deref().unwrap_or("(none)")),
             },
-            By::Project => keys.key.text.push_str(&label(labels.and_then(|l| l.project.as_ref()))),
-            By::Session => keys.key.text.push_str(&label(labels.and_then(|l| l.session.as_ref()))),
-            By::Key => keys.key.text.push_str(&label(labels.and_then(|l| l.key.as_ref()))),
-            By::Tag => keys.key.text.push_str(tag.unwrap_or("(none)")),
-            By::Dialect => keys.key.text.push_str(outcome.entry.map_or("(none)", |entry| entry.dialect.name())),
+            Grouping::Project => keys.key.text.push_str(&label(labels.and_then(|l| l.project.as_ref()))),
+            Grouping::Session => keys.key.text.push_str(&label(labels.and_then(|l| l.session.as_ref()))),
+            Grouping::Key => keys.key.text.push_str(&label(labels.and_then(|l| l.key.as_ref()))),
+            Grouping::Tag => keys.key.text.push_str(tag.unwrap_or("(none)")),
+            Grouping::Dialect => keys.key.text.push_str(outcome.entry.map_or("(none)", |entry| entry.dialect.name())),
         }
     }
 
-    fn date(&self, at: Instant, keys: &mut Keys) -> Option<Date> {
+    fn date(&self, at: Instant, keys: &mut GroupKeys) -> Option<Date> {
         if let Some((from, to, date)) = keys.last
             && (from..to).contains(&at.unix())
         {
@@ -210,11 +217,11 @@ impl View {
     }
 }
 
-fn write_date(by: By, date: Date, text: &mut String) {
+fn write_date(by: Grouping, date: Date, text: &mut String) {
     // Writing to a String does not fail.
     let _ = match by {
-        By::Month => write!(text, "{:04}-{:02}", date.year(), date.month()),
-        By::Week => {
+        Grouping::Month => write!(text, "{:04}-{:02}", date.year(), date.month()),
+        Grouping::Week => {
             let back = i32::from(date.weekday().to_monday_zero_offset());
             let monday = date.checked_sub(jiff::Span::new().days(back)).unwrap_or(date);
             write!(text, "{monday}")
@@ -238,19 +245,19 @@ mod tests {
             ("-5", -18_000),
             ("+14:00", 50_400),
         ] {
-            let zone = zone_of(Some(name)).unwrap();
+            let zone = time_zone(name).unwrap();
             let offset = zone.to_offset(jiff::Timestamp::UNIX_EPOCH);
             assert_eq!(offset.seconds(), seconds, "{name}");
         }
         for name in ["+05:60", "+15", "-14:-30", "+1:2:3", "+", "Europe/Berlim", ""] {
-            assert!(zone_of(Some(name)).is_err(), "{name}");
+            assert!(time_zone(name).is_err(), "{name}");
         }
     }
 
     #[test]
     fn a_key_keeps_its_parts_apart_whatever_is_in_them() {
         let key = |parts: &[&str]| {
-            let mut key = Key::default();
+            let mut key = GroupKey::default();
             for part in parts {
                 key.text.push_str(part);
                 key.end_part();

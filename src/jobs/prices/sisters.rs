@@ -1,12 +1,13 @@
 //! Models that a plan may be moved to: what is live in the table, and meets what the plan needs.
 
-use super::shared::Setup;
-use farebox::period::Instant;
-use farebox::pricing::Found;
-use farebox::pricing::card::{Kind, ModelCard, ProviderHead};
+use crate::jobs::Setup;
+use crate::period::Instant;
+use crate::pricing::Found;
+use crate::pricing::card::{Kind, ModelCard, ProviderHead};
 
 /// Whether a model answers, has a price, and is still listed by public sources.
-pub(crate) fn is_live(card: &ModelCard, setup: &Setup) -> bool {
+#[must_use]
+pub fn is_live(card: &ModelCard, setup: &Setup) -> bool {
     card.info.kind == Kind::Chat
         && !card.is_retired(setup.at)
         && card.info.last_listed.is_none()
@@ -14,7 +15,8 @@ pub(crate) fn is_live(card: &ModelCard, setup: &Setup) -> bool {
 }
 
 /// Live models of the same provider that read prompts of that length and are less than two years older, or newer.
-pub(crate) fn sisters(setup: &Setup, own: &Found, longest_prompt: u64) -> Vec<Found> {
+#[must_use]
+pub fn sisters(setup: &Setup, own: &Found, longest_prompt: u64) -> Vec<Found> {
     let fits = |head: &ProviderHead, card: &ModelCard| {
         let near = is_as_new(card.info.released, own.model.info.released);
         let reads = own.model.info.input.iter().all(|input| input == "text" || card.info.input.contains(input));
@@ -49,7 +51,9 @@ fn is_plain(id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::shared::TableFlags;
+    use crate::jobs::AsOf;
+    use crate::pricing::PriceTable;
+    use crate::pricing::compile::PriceFile;
 
     /// Made-up models; the dates alone matter.
     #[test]
@@ -60,11 +64,15 @@ mod tests {
         });
         let undated = "  - {id: undated, prices: [{rates: {input: \"1\"}}]}\n";
         let text = format!("schema: 1\nprovider: acme\nmodels:\n{}{undated}", models.concat());
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("acme.yaml");
-        std::fs::write(&path, text).unwrap();
-        let flags = TableFlags { at: Some("2026-07-01".into()), overlays: vec![path], ..TableFlags::default() };
-        let setup = flags.setup().unwrap();
+        let mut table = PriceTable::bundled();
+        table.lay_over(&[PriceFile { path: "acme.yaml".into(), text }]).unwrap();
+        let setup = Setup {
+            table: table.into(),
+            at: "2026-07-01".parse().unwrap(),
+            as_of: AsOf::Named,
+            currency: None,
+            vocabularies: None,
+        };
         let own = setup.find("acme/own").unwrap();
         let mut found: Vec<String> = sisters(&setup, &own, 0).iter().map(|found| found.model.id.clone()).collect();
         found.sort();

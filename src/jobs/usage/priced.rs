@@ -3,36 +3,37 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::cli::shared::{Setup, converted};
-use farebox::calculator::{Cost, Refusal, price, price_sized};
-use farebox::context::Context;
-use farebox::input::dialect::{Bucket, Dialect, Entry, Naming, State};
-use farebox::input::record::RecordError;
-use farebox::meter::Meter;
-use farebox::money::Usd;
-use farebox::period::Instant;
-use farebox::pricing::lookup::Lookup;
-use farebox::pricing::{Found, Whose};
-use farebox::usage::Usage;
+use crate::calculator::{Cost, Refusal, price, price_sized};
+use crate::context::Context;
+use crate::input::dialect::{Bucket, Dialect, Entry, Naming, State};
+use crate::input::record::RecordError;
+use crate::jobs::setup::{Setup, converted};
+use crate::meter::Meter;
+use crate::money::Usd;
+use crate::period::Instant;
+use crate::pricing::lookup::Lookup;
+use crate::pricing::{Found, Whose};
+use crate::usage::Usage;
 
 /// Why a record has no price: the status for programs, the reason for people, and similar ids where the model is not known.
-pub(in crate::cli) struct Refused {
+pub(crate) struct RecordRefusal {
     pub status: &'static str,
     pub reason: String,
     pub suggestions: Vec<String>,
-    /// What no card was found for, until [`Refused::explain`] says why.
+    /// What no card was found for, until [`RecordRefusal::explain`] says why.
     asked: Option<Box<(Option<String>, String, Instant)>>,
 }
 
-impl Refused {
+impl RecordRefusal {
+    /// A refusal with its status and reason.
     pub fn new(status: &'static str, reason: impl Into<String>) -> Self {
-        Refused { status, reason: reason.into(), suggestions: Vec::new(), asked: None }
+        RecordRefusal { status, reason: reason.into(), suggestions: Vec::new(), asked: None }
     }
 
     /// A model that is not known. Similar ids are looked for only where somebody reads them.
     fn unknown(provider: Option<&str>, model: &str, at: Instant) -> Self {
         let asked = Some(Box::new((provider.map(str::to_owned), model.to_owned(), at)));
-        Refused { asked, ..Refused::new("unknown-model", "") }
+        RecordRefusal { asked, ..RecordRefusal::new("unknown-model", "") }
     }
 
     /// Completes a refusal that is shown.
@@ -51,7 +52,7 @@ impl Refused {
 
 /// Why a record was priced at a provider that it does not name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::cli) enum Assumed {
+pub(crate) enum Assumed {
     /// It names none: the maker of the model is the likeliest.
     Unnamed,
     /// Its form is usually one provider's, which does not sell the model.
@@ -71,7 +72,7 @@ impl Assumed {
 }
 
 /// What a record costs.
-pub(in crate::cli) struct Priced {
+pub(crate) struct PricedRecord {
     pub cost: Cost,
     pub found: Arc<Found>,
     /// The least and the most that it can be, where the record sums up requests of unknown sizes or times.
@@ -81,87 +82,114 @@ pub(in crate::cli) struct Priced {
 }
 
 /// What became of a record.
-pub(in crate::cli) enum Verdict {
-    Priced(Priced),
+pub(crate) enum RecordVerdict {
+    /// It has a price.
+    Priced(PricedRecord),
     /// Nothing was billed: the status, and why.
     Free(&'static str, String),
     /// An amount on somebody's bill, and what for.
     Charge(String),
-    Refused(Refused),
+    /// It has none.
+    Refused(RecordRefusal),
 }
 
 /// A record and what became of it.
-pub(in crate::cli) struct Outcome<'r> {
+pub(crate) struct RecordOutcome<'r> {
     /// `None` for a line that is no record.
     pub entry: Option<&'r Entry<'r>>,
     pub provider: Option<Cow<'r, str>>,
     pub model: Option<Cow<'r, str>>,
     pub at: Instant,
-    pub verdict: Verdict,
+    pub verdict: RecordVerdict,
+}
+
+/// What a user knows better than the records do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PricingWishes {
+    /// Price everything at the instant of the setup.
+    pub reprice: bool,
+    /// The provider of records that do not name theirs.
+    pub provider: Option<String>,
+    /// The model of records that do not name theirs.
+    pub model: Option<String>,
+    /// The provider of every record, whatever it names.
+    pub force_provider: Option<String>,
+    /// The model of every record, whatever it names.
+    pub force_model: Option<String>,
 }
 
 /// How records are priced.
 #[derive(Clone, Copy)]
-pub(in crate::cli) struct Pricing<'s> {
+pub(crate) struct RecordPricing<'s> {
+    /// The prices.
     pub setup: &'s Setup,
-    /// Price everything at the instant of the command.
-    pub reprice: bool,
-    /// For records that do not name theirs.
-    pub provider: Option<&'s str>,
-    pub model: Option<&'s str>,
-    /// For every record, whatever it names.
-    pub force_provider: Option<&'s str>,
-    pub force_model: Option<&'s str>,
+    /// What the user knows better.
+    pub wishes: &'s PricingWishes,
 }
 
-impl<'s> Pricing<'s> {
-    /// The outcome of a line that is no record.
-    pub fn bad<'r>(&self, error: &RecordError) -> Outcome<'r> {
-        let verdict = Verdict::Refused(Refused::new(error.status(), error.to_string()));
-        Outcome { entry: None, provider: None, model: None, at: self.setup.at, verdict }
+impl<'s> RecordPricing<'s> {
+    fn provider(&self) -> Option<&'s str> {
+        self.wishes.provider.as_deref()
     }
 
-    pub fn outcome<'r>(&self, entry: &'r Entry<'r>, lookup: &mut Lookup) -> Outcome<'r>
+    fn force_provider(&self) -> Option<&'s str> {
+        self.wishes.force_provider.as_deref()
+    }
+
+    /// The outcome of a line that is no record.
+    pub fn bad<'r>(&self, error: &RecordError) -> RecordOutcome<'r> {
+        let verdict = RecordVerdict::Refused(RecordRefusal::new(error.status(), error.to_string()));
+        RecordOutcome { entry: None, provider: None, model: None, at: self.setup.at, verdict }
+    }
+
+    /// What becomes of a record.
+    pub fn outcome<'r>(&self, entry: &'r Entry<'r>, lookup: &mut Lookup) -> RecordOutcome<'r>
     where
         's: 'r,
     {
-        let at = entry.at.filter(|_| !self.reprice).unwrap_or(self.setup.at);
-        let provider = self.force_provider.or(entry.provider.as_deref()).or(self.provider).map(Cow::Borrowed);
+        let at = entry.at.filter(|_| !self.wishes.reprice).unwrap_or(self.setup.at);
+        let provider = self.force_provider().or(entry.provider.as_deref()).or(self.provider()).map(Cow::Borrowed);
         let named = entry.model.as_deref().filter(|model| !model.is_empty());
-        let model = self.force_model.or(named).or(self.model).map(Cow::Borrowed);
-        let mut outcome = Outcome { entry: Some(entry), provider, model, at, verdict: Verdict::Charge(String::new()) };
+        let model = self.wishes.force_model.as_deref().or(named).or(self.wishes.model.as_deref()).map(Cow::Borrowed);
+        let mut outcome =
+            RecordOutcome { entry: Some(entry), provider, model, at, verdict: RecordVerdict::Charge(String::new()) };
         outcome.verdict = match &entry.state {
-            State::Failed(why) => Verdict::Free("failed", why.clone()),
-            State::Cancelled(why) => Verdict::Free("cancelled", why.clone()),
-            State::Remembered => Verdict::Free("remembered", "answered out of the gateway's own cache".into()),
-            State::Charge(what) => Verdict::Charge(what.clone()),
+            State::Failed(why) => RecordVerdict::Free("failed", why.clone()),
+            State::Cancelled(why) => RecordVerdict::Free("cancelled", why.clone()),
+            State::Remembered => RecordVerdict::Free("remembered", "answered out of the gateway's own cache".into()),
+            State::Charge(what) => RecordVerdict::Charge(what.clone()),
             State::Done | State::Local => match self.price(entry, &mut outcome, lookup) {
-                Ok(priced) => Verdict::Priced(priced),
-                Err(refused) => Verdict::Refused(refused),
+                Ok(priced) => RecordVerdict::Priced(priced),
+                Err(refused) => RecordVerdict::Refused(refused),
             },
         };
         outcome
     }
 
-    fn price(&self, entry: &Entry, outcome: &mut Outcome, lookup: &mut Lookup) -> Result<Priced, Refused> {
+    fn price(
+        &self,
+        entry: &Entry,
+        outcome: &mut RecordOutcome,
+        lookup: &mut Lookup,
+    ) -> Result<PricedRecord, RecordRefusal> {
         let at = outcome.at;
         let Some(model) = outcome.model.as_deref() else {
             let what = "the record does not name its model\n  help: name it: `farebox usage --model MODEL` or `farebox what-if --force-model MODEL`";
-            return Err(Refused::new("invalid-record", what));
+            return Err(RecordRefusal::new("invalid-record", what));
         };
         let (found, assumed) = self.card(entry, model, at, lookup)?;
         outcome.provider = Some(Cow::Owned(found.provider.id.clone()));
         let context = found.settle(&entry.context);
         let priced = cost(&entry.usage, entry.bucket.as_ref(), &found, &context, at);
-        let (cost, range) = priced.map_err(|refusal| Refused::new(refusal.status(), refusal.to_string()))?;
-        if let Some(rate) = self.setup.exchange(at).map_err(|error| Refused::new("no-rate", error.with_help()))? {
+        let (cost, range) = priced.map_err(|refusal| RecordRefusal::new(refusal.status(), refusal.to_string()))?;
+        if let Some(rate) = self.setup.exchange(at).map_err(|error| RecordRefusal::new("no-rate", error.with_help()))? {
             // A sum that left this amount out would be too low without a word.
             converted(cost.total, rate).ok_or_else(|| {
                 let what = format!("{} in {} has more digits than farebox carries", cost.total, rate.currency);
-                Refused::new("no-rate", format!("{what}\n  help: leave out --currency"))
+                RecordRefusal::new("no-rate", format!("{what}\n  help: leave out --currency"))
             })?;
         }
-        Ok(Priced { cost, found, range, assumed })
+        Ok(PricedRecord { cost, found, range, assumed })
     }
 
     /// The card of a record, and whether it is one of a provider that the record does not name.
@@ -169,25 +197,25 @@ impl<'s> Pricing<'s> {
     /// Providers are asked in the order in which they are likely: the one that the user forces, the one that the record
     /// names, the one that the user gives for records that name none, the one whose form the record has, and the maker of
     /// the model where that form is only a habit.
-    fn card(&self, entry: &Entry, model: &str, at: Instant, lookup: &mut Lookup) -> Result<ForRecord, Refused> {
-        if let Some(forced) = self.force_provider {
+    fn card(&self, entry: &Entry, model: &str, at: Instant, lookup: &mut Lookup) -> Result<ForRecord, RecordRefusal> {
+        if let Some(forced) = self.force_provider() {
             let found = lookup.get(Whose::Provider(forced), model, &entry.context, at).map(|found| (found, None));
-            return found.ok_or_else(|| Refused::unknown(Some(forced), model, at));
+            return found.ok_or_else(|| RecordRefusal::unknown(Some(forced), model, at));
         }
         // `-m groq/llama-3.3-70b` says both.
-        let is_users = self.force_model.is_some() || entry.model.as_deref().is_none_or(str::is_empty);
+        let is_users = self.wishes.force_model.is_some() || entry.model.as_deref().is_none_or(str::is_empty);
         let whole = model.split_once('/').filter(|(name, _)| is_users && self.setup.table.provider(name).is_some());
         if whole.is_some() {
             let found = lookup.get(Whose::Anyone, model, &entry.context, at).map(|found| (found, None));
-            return found.ok_or_else(|| Refused::unknown(None, model, at));
+            return found.ok_or_else(|| RecordRefusal::unknown(None, model, at));
         }
         let mut at_provider = |name: &str| lookup.get(Whose::Provider(name), model, &entry.context, at);
         let named = entry.provider.as_deref().filter(|name| !name.is_empty());
-        let is_habit = self.force_model.is_some() || entry.naming != Naming::Stated;
+        let is_habit = self.wishes.force_model.is_some() || entry.naming != Naming::Stated;
         let order = match (entry.naming, named) {
-            (Naming::Assumed, _) => [self.provider, named],
+            (Naming::Assumed, _) => [self.provider(), named],
             (_, Some(_)) if !is_habit => [named, None],
-            _ => [named, self.provider],
+            _ => [named, self.provider()],
         };
         if let Some(found) = order.into_iter().flatten().find_map(&mut at_provider) {
             return Ok((found, None));
@@ -201,7 +229,13 @@ impl<'s> Pricing<'s> {
     }
 
     /// The card of a record without a provider.
-    fn unnamed(&self, entry: &Entry, model: &str, at: Instant, lookup: &mut Lookup) -> Result<ForRecord, Refused> {
+    fn unnamed(
+        &self,
+        entry: &Entry,
+        model: &str,
+        at: Instant,
+        lookup: &mut Lookup,
+    ) -> Result<ForRecord, RecordRefusal> {
         let is_body = matches!(entry.dialect, Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::OpenAiBatch);
         if is_body && let Some(found) = lookup.get(Whose::Maker, model, &entry.context, at) {
             return Ok((found, Some(Assumed::Unnamed)));
@@ -215,13 +249,13 @@ impl<'s> Pricing<'s> {
                 "{model} runs on many hosts, and the body does not name the one that answered\n  help: name it with --provider, such as --provider {}",
                 found.provider.id
             );
-            return Err(Refused::new("no-rate", what));
+            return Err(RecordRefusal::new("no-rate", what));
         }
         Ok((found, None))
     }
 
     /// Why a file's own figure differs from ours: the one assumption that gives it exactly, if there is one.
-    pub fn explain(&self, entry: &Entry, priced: &Priced, reported: Usd, at: Instant) -> &'static str {
+    pub fn explain(&self, entry: &Entry, priced: &PricedRecord, reported: Usd, at: Instant) -> &'static str {
         let Found { provider, model, .. } = &*priced.found;
         let context = priced.found.settle(&entry.context);
         let gives = |usage: &Usage, context: &Context, at: Instant| {
@@ -255,7 +289,7 @@ impl<'s> Pricing<'s> {
 }
 
 /// Whether two amounts are the same but for the rounding of a float or of a bill.
-pub(in crate::cli) fn near(a: Usd, b: Usd) -> bool {
+pub(crate) fn near(a: Usd, b: Usd) -> bool {
     let Some(difference) = a.amount().checked_sub(b.amount()) else { return false };
     let share = a.amount().abs().checked_mul(rust_decimal::Decimal::new(1, 5)).unwrap_or_default();
     difference.abs() <= share.max(rust_decimal::Decimal::new(1, 9))
@@ -264,21 +298,21 @@ pub(in crate::cli) fn near(a: Usd, b: Usd) -> bool {
 /// A card, and why it is that of a provider that the record does not name.
 type ForRecord = (Arc<Found>, Option<Assumed>);
 
-fn not_found(entry: &Entry, provider: Option<&str>, model: &str, at: Instant) -> Refused {
+fn not_found(entry: &Entry, provider: Option<&str>, model: &str, at: Instant) -> RecordRefusal {
     if entry.state == State::Local {
         let what = format!(
             "{model} ran on your own machine: no provider bills its tokens\n  help: `farebox break-even` compares the machine with an API"
         );
-        return Refused::new("not-sold", what);
+        return RecordRefusal::new("not-sold", what);
     }
-    Refused::unknown(provider, model, at)
+    RecordRefusal::unknown(provider, model, at)
 }
 
 /// A price, and the least and the most that it can be where requests were summed up.
 type Ranged = (Cost, Option<(Usd, Usd)>);
 
 /// The price of a request, or of several in one row.
-pub(in crate::cli) fn cost(
+pub(crate) fn cost(
     usage: &Usage,
     bucket: Option<&Bucket>,
     found: &Found,
@@ -323,8 +357,10 @@ fn times(at: Instant, until: Option<Instant>) -> impl Iterator<Item = Instant> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::shared::TableFlags;
-    use farebox::context::Dimension;
+    use crate::context::Dimension;
+    use crate::jobs::AsOf;
+    use crate::pricing::PriceTable;
+    use crate::pricing::compile::PriceFile;
     use rust_decimal::{Decimal, dec};
 
     /// A model of the test's own, in dollars per million tokens, which cost seven times as much from 2025 on.
@@ -349,16 +385,21 @@ models:
           - {windows: [\"10:00-10:30\"], zone: UTC, weekdays: thu, factor: \"2\"}
 ";
 
-    fn with_setup(run: impl FnOnce(&Setup)) {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("prices.yaml");
-        std::fs::write(&path, PRICES).unwrap();
-        let flags = TableFlags { at: Some("2025-06-01".into()), overlays: vec![path], ..TableFlags::default() };
-        run(&flags.setup().unwrap());
+    fn setup_at(at: &str, table: PriceTable) -> Setup {
+        Setup { table: table.into(), at: at.parse().unwrap(), as_of: AsOf::Named, currency: None, vocabularies: None }
     }
 
-    fn plain(setup: &Setup) -> Pricing<'_> {
-        Pricing { setup, reprice: false, provider: None, model: None, force_provider: None, force_model: None }
+    fn with_setup(run: impl FnOnce(&Setup)) {
+        let mut table = PriceTable::bundled();
+        table.lay_over(&[PriceFile { path: "prices.yaml".into(), text: PRICES.into() }]).unwrap();
+        run(&setup_at("2025-06-01", table));
+    }
+
+    const NO_WISHES: PricingWishes =
+        PricingWishes { reprice: false, provider: None, model: None, force_provider: None, force_model: None };
+
+    fn plain(setup: &Setup) -> RecordPricing<'_> {
+        RecordPricing { setup, wishes: &NO_WISHES }
     }
 
     fn million(meters: &[Meter]) -> Usage {
@@ -377,7 +418,7 @@ models:
     fn explained(setup: &Setup, entry: &Entry, reported: Decimal) -> (Usd, &'static str) {
         let pricing = plain(setup);
         let outcome = pricing.outcome(entry, &mut Lookup::new(&setup.table));
-        let Verdict::Priced(priced) = &outcome.verdict else { panic!("{entry:?} has a price") };
+        let RecordVerdict::Priced(priced) = &outcome.verdict else { panic!("{entry:?} has a price") };
         (priced.cost.total, pricing.explain(entry, priced, Usd::new(reported), outcome.at))
     }
 
@@ -442,7 +483,7 @@ models:
                 entry.bucket = Some(Bucket { until: Some(until.parse().unwrap()), ..Bucket::default() });
                 let pricing = plain(setup);
                 let outcome = pricing.outcome(&entry, &mut Lookup::new(&setup.table));
-                let Verdict::Priced(priced) = outcome.verdict else { panic!("{from} has a price") };
+                let RecordVerdict::Priced(priced) = outcome.verdict else { panic!("{from} has a price") };
                 priced.range
             };
             let doubled = Some((Usd::new(dec!(1)), Usd::new(dec!(2))));
@@ -455,11 +496,11 @@ models:
     /// A log may name a million unknown models, and 20 warnings are shown.
     #[test]
     fn a_refusal_has_suggestions_only_once_it_is_explained() {
-        let setup = TableFlags { at: Some("2026-03-01".into()), ..TableFlags::default() }.setup().unwrap();
+        let setup = setup_at("2026-03-01", PriceTable::bundled());
         let pricing = plain(&setup);
         let entry = Entry { model: Some("gpt4o".into()), ..Entry::new(Dialect::Own, Usage::tokens_in_out(1, 1)) };
         let mut lookup = Lookup::new(&setup.table);
-        let Verdict::Refused(mut refused) = pricing.outcome(&entry, &mut lookup).verdict else {
+        let RecordVerdict::Refused(mut refused) = pricing.outcome(&entry, &mut lookup).verdict else {
             panic!("it is refused")
         };
         assert_eq!((refused.status, refused.suggestions.len()), ("unknown-model", 0));

@@ -1,42 +1,38 @@
-//! Reads sources on several threads and prices what they hold, in order.
+//! Reads sources on several threads and hands on what they hold, in order: [`run_stream`].
 //!
-//! One thread reads and cuts, several parse and price, and the caller puts what must be in order in order: rows, warnings,
-//! and records that wait for others. What needs no order is summed where it was priced.
+//! One thread reads and cuts, several parse and take what was parsed ([`TakeItems`]), and the caller puts what must be in
+//! order in order ([`StreamSink`]): rows, warnings, and records that wait for others. What needs no order is summed where it
+//! was taken.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 
-use super::places::Found;
-use super::priced::{Outcome, Pricing, Verdict};
-use super::rows::machine;
-use super::totals::Totals;
-use super::view::View;
-use crate::cli::error::Error;
-use farebox::input::calls::chunks::{Chunk, Chunks};
-use farebox::input::calls::open::open;
-use farebox::input::calls::sequence::Sequence;
-use farebox::input::calls::{Reading, is_table, read_chunk};
-use farebox::input::dialect::table::read_table;
-use farebox::input::dialect::{Entry, Event, Item};
-use farebox::input::record::RecordError;
-use farebox::input::text::{InputError, Source};
-use farebox::pricing::lookup::Lookup;
-use farebox::report::write_json_line;
+use super::chunks::{Chunk, Chunks};
+use super::open::open;
+use super::sequence::Sequence;
+use super::{Reading, is_table, read_chunk};
+use crate::input::dialect::table::read_table;
+use crate::input::dialect::{Event, Item};
+use crate::input::record::RecordError;
+use crate::input::text::{InputError, Source};
 
 /// How sources are read: not what is made of them.
-#[derive(Clone, Copy)]
-pub(in crate::cli) struct Plan<'s> {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StreamPlan<'s> {
+    /// What is read, in turn.
     pub sources: &'s [Source],
+    /// What lines are taken for.
     pub reading: &'s Reading,
+    /// How many threads parse, at least one.
     pub threads: usize,
     /// Whether every record becomes a row, so that all of a chunk waits as soon as one record does.
     pub rows: bool,
 }
 
 /// What a run hands out as it goes on, in order.
-pub(in crate::cli) trait Sink {
+pub trait StreamSink {
     /// Rows as lines of JSON. Says whether the output is still read.
     fn rows(&mut self, rows: &[u8]) -> bool;
     /// Why a record has no price, for people.
@@ -44,30 +40,53 @@ pub(in crate::cli) trait Sink {
     /// A source could not be read.
     fn failed(&mut self, error: InputError);
     /// Something was read: how many bytes of text, and what was in them. `source` is the place in the list of sources.
-    fn read(&mut self, source: usize, bytes: u64, found: Found);
+    fn read(&mut self, source: usize, bytes: u64, found: SourceTally);
 }
 
 /// What is made of the items that one thread is given.
-pub(in crate::cli) trait Take: Send {
-    fn take(&mut self, source: &str, line: u64, item: &Item, settled: &mut Settled);
+pub(crate) trait TakeItems: Send {
+    /// Takes the item of a line. What must be in order goes into `result`.
+    fn take(&mut self, source: &str, line: u64, item: &Item, result: &mut ChunkResult);
     /// Adds what another thread made.
     fn merge(&mut self, other: Self);
 }
 
+/// What a run found in one source.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SourceTally {
+    /// Records, with or without a price, and also those that contradict themselves.
+    pub records: u64,
+    /// Lines that are not in any known form, or broken.
+    pub bad: u64,
+    /// It could not be opened, which was reported.
+    pub is_unreadable: bool,
+}
+
+impl std::ops::AddAssign for SourceTally {
+    fn add_assign(&mut self, other: SourceTally) {
+        self.records += other.records;
+        self.bad += other.bad;
+        self.is_unreadable |= other.is_unreadable;
+    }
+}
+
 /// What came out of a chunk, in order.
 #[derive(Default)]
-pub(in crate::cli) struct Settled {
+pub(crate) struct ChunkResult {
+    /// Lines of JSON.
     pub rows: Vec<u8>,
+    /// Why records have no price, by line.
     pub warnings: Vec<(u64, String)>,
     /// Records that wait for others; `rows` is empty where there are any and rows were asked for.
     open: Vec<(u64, Item<'static>)>,
-    found: Found,
+    found: SourceTally,
 }
 
 /// How many warnings of a chunk are kept.
 const WARNINGS: usize = 50;
 
-impl Settled {
+impl ChunkResult {
+    /// Keeps why the record of a line has no price, unless there are many.
     pub fn warn(&mut self, line: u64, what: impl FnOnce() -> String) {
         if self.warnings.len() < WARNINGS {
             self.warnings.push((line, what()));
@@ -86,91 +105,27 @@ impl Settled {
     }
 }
 
-/// How `usage` prices what is read.
-#[derive(Clone, Copy)]
-pub(super) struct Run<'s> {
-    pub reading: &'s Reading,
-    pub pricing: Pricing<'s>,
-    pub view: &'s View,
-    /// Whether every record becomes a row.
-    pub rows: bool,
-    /// Whether rows for FinOps tools are gathered.
-    pub focus: bool,
-}
-
-/// Prices and sums what it is given.
-pub(super) struct Desk<'s> {
-    run: Run<'s>,
-    lookup: Lookup<'s>,
-    pub totals: Totals,
-}
-
-impl<'s> Desk<'s> {
-    pub fn new(run: Run<'s>) -> Self {
-        Desk { run, lookup: Lookup::new(&run.pricing.setup.table), totals: Totals::new(run.focus) }
-    }
-
-    pub fn entry(&mut self, source: &str, line: u64, entry: &Entry, settled: &mut Settled) {
-        let outcome = self.run.pricing.outcome(entry, &mut self.lookup);
-        self.settle(source, line, outcome, settled);
-    }
-
-    fn settle(&mut self, source: &str, line: u64, mut outcome: Outcome, settled: &mut Settled) {
-        if !self.totals.add(&outcome, self.run.view, &self.run.pricing) {
-            return;
-        }
-        if self.run.rows {
-            if let Verdict::Refused(refused) = &mut outcome.verdict {
-                refused.explain(&mut self.lookup);
-            }
-            let row = machine(source, line, &outcome, self.run.pricing.setup);
-            // Writing to a vector does not fail.
-            let _ = write_json_line(&row, &mut settled.rows);
-        } else if let Outcome { verdict: Verdict::Refused(mut refused), .. } = outcome {
-            let lookup = &mut self.lookup;
-            settled.warn(line, || {
-                refused.explain(lookup);
-                format!("{}: {}", refused.status, refused.reason)
-            });
-        }
-    }
-}
-
-impl Take for Desk<'_> {
-    fn take(&mut self, source: &str, line: u64, item: &Item, settled: &mut Settled) {
-        match item {
-            Item::Entry(entry) => self.entry(source, line, entry, settled),
-            Item::Bad(error) => self.settle(source, line, self.run.pricing.bad(error), settled),
-            Item::Event(_) => {}
-        }
-    }
-
-    fn merge(&mut self, other: Self) {
-        self.totals.merge(other.totals);
-    }
-}
-
 /// A piece of work: which chunk of which source.
-struct Task {
+struct StreamTask {
     number: u64,
     place: usize,
     source: Arc<str>,
-    work: Work,
+    work: TaskWork,
 }
 
-enum Work {
+enum TaskWork {
     Chunk(Chunk),
     Items(Vec<(u64, Item<'static>)>),
     Failed(InputError),
     End,
 }
 
-/// Work that was done, to be put in order.
-struct Done {
+/// TaskWork that was done, to be put in order.
+struct TaskDone {
     number: u64,
     place: usize,
     source: Arc<str>,
-    settled: Settled,
+    settled: ChunkResult,
     buffer: Option<Vec<u8>>,
     bytes: u64,
     end: bool,
@@ -179,13 +134,13 @@ struct Done {
     is_lost: bool,
 }
 
-impl Done {
+impl TaskDone {
     fn of(number: u64, place: usize, source: Arc<str>) -> Self {
-        Done {
+        TaskDone {
             number,
             place,
             source,
-            settled: Settled::default(),
+            settled: ChunkResult::default(),
             buffer: None,
             bytes: 0,
             end: false,
@@ -196,28 +151,28 @@ impl Done {
 }
 
 /// A thread of ours panicked: sums without its part would be too low.
-#[derive(Debug)]
-pub(in crate::cli) struct Lost;
-
-impl From<Lost> for Error {
-    fn from(Lost: Lost) -> Self {
-        let what = "a thread of farebox failed, so the sums would be incomplete and are not shown\n  help: this is a defect of farebox: please report it with the message above";
-        Error::Io(std::io::Error::other(what))
-    }
-}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a thread of farebox failed, so the sums would be incomplete and are not shown\n  help: this is a defect of farebox: please report it with the message above"
+)]
+pub(crate) struct LostThread;
 
 /// Reads everything and hands it to as many takers as there are threads. What comes back has taken all that was read until
 /// the output was closed.
 ///
 /// # Errors
-/// [`Lost`] where a thread panicked.
-pub(in crate::cli) fn run<T: Take>(plan: Plan, new: &(dyn Fn() -> T + Sync), sink: &mut dyn Sink) -> Result<T, Lost> {
+/// [`LostThread`] where a thread panicked.
+pub(crate) fn run_stream<T: TakeItems>(
+    plan: StreamPlan,
+    new: &(dyn Fn() -> T + Sync),
+    sink: &mut dyn StreamSink,
+) -> Result<T, LostThread> {
     if plan.threads <= 1 { Ok(alone(plan, new, sink)) } else { together(plan, new, sink) }
 }
 
-fn alone<T: Take>(plan: Plan, new: &dyn Fn() -> T, sink: &mut dyn Sink) -> T {
+fn alone<T: TakeItems>(plan: StreamPlan, new: &dyn Fn() -> T, sink: &mut dyn StreamSink) -> T {
     let mut worker = new();
-    let mut merger = Merger { taker: new(), sequence: Sequence::default(), sink };
+    let mut merger = InOrder { taker: new(), sequence: Sequence::default(), sink };
     each_task(plan, &mut |task| {
         let mut done = step(plan, &mut worker, task);
         let go_on = merger.merge(&mut done);
@@ -228,27 +183,27 @@ fn alone<T: Take>(plan: Plan, new: &dyn Fn() -> T, sink: &mut dyn Sink) -> T {
     all
 }
 
-fn step<T: Take>(plan: Plan, taker: &mut T, task: Task) -> Done {
-    let mut done = Done::of(task.number, task.place, task.source);
+fn step<T: TakeItems>(plan: StreamPlan, taker: &mut T, task: StreamTask) -> TaskDone {
+    let mut done = TaskDone::of(task.number, task.place, task.source);
     match task.work {
-        Work::Chunk(chunk) => {
+        TaskWork::Chunk(chunk) => {
             done.settled = read(plan, taker, &done.source, &chunk);
             done.bytes = chunk.bytes.len() as u64;
             done.buffer = Some(chunk.bytes);
         }
-        Work::Items(items) => {
+        TaskWork::Items(items) => {
             items.iter().for_each(|(_, item)| done.settled.note(item));
             done.settled.open = items;
         }
-        Work::Failed(error) => done.failed = Some(error),
-        Work::End => done.end = true,
+        TaskWork::Failed(error) => done.failed = Some(error),
+        TaskWork::End => done.end = true,
     }
     done
 }
 
 /// Takes what can be taken at once, and keeps the rest. Rows stay in order only if all of a chunk waits as soon as one does.
-fn read<T: Take>(plan: Plan, taker: &mut T, source: &str, chunk: &Chunk) -> Settled {
-    let mut settled = Settled::default();
+fn read<T: TakeItems>(plan: StreamPlan, taker: &mut T, source: &str, chunk: &Chunk) -> ChunkResult {
+    let mut settled = ChunkResult::default();
     let mut waits = false;
     read_chunk(chunk, plan.reading, &mut |line, item| {
         settled.note(&item);
@@ -263,12 +218,12 @@ fn read<T: Take>(plan: Plan, taker: &mut T, source: &str, chunk: &Chunk) -> Sett
 }
 
 /// Cuts all sources into tasks. `take` says whether to go on, and may give a buffer back.
-fn each_task(plan: Plan, take: &mut dyn FnMut(Task) -> (bool, Option<Vec<u8>>)) {
+fn each_task(plan: StreamPlan, take: &mut dyn FnMut(StreamTask) -> (bool, Option<Vec<u8>>)) {
     let reading = plan.reading;
     let mut number = 0;
     let mut spare: Option<Vec<u8>> = None;
-    let mut give = |place: usize, source: &Arc<str>, work: Work, spare: &mut Option<Vec<u8>>| {
-        let (go_on, back) = take(Task { number, place, source: source.clone(), work });
+    let mut give = |place: usize, source: &Arc<str>, work: TaskWork, spare: &mut Option<Vec<u8>>| {
+        let (go_on, back) = take(StreamTask { number, place, source: source.clone(), work });
         number += 1;
         *spare = back.or(spare.take());
         go_on
@@ -278,7 +233,7 @@ fn each_task(plan: Plan, take: &mut dyn FnMut(Task) -> (bool, Option<Vec<u8>>)) 
         let parts = match open(source) {
             Ok(parts) => parts,
             Err(error) => {
-                if !give(place, &name, Work::Failed(error), &mut spare) {
+                if !give(place, &name, TaskWork::Failed(error), &mut spare) {
                     return;
                 }
                 continue;
@@ -288,13 +243,13 @@ fn each_task(plan: Plan, take: &mut dyn FnMut(Task) -> (bool, Option<Vec<u8>>)) 
             let part = match part {
                 Ok(part) => part,
                 Err(error) => {
-                    give(place, &name, Work::Failed(error), &mut spare);
+                    give(place, &name, TaskWork::Failed(error), &mut spare);
                     continue;
                 }
             };
             let name: Arc<str> = part.name.as_str().into();
             let go_on = if is_table(&part, reading) {
-                table(part.reader, reading, &mut |items| give(place, &name, Work::Items(items), &mut spare))
+                table(part.reader, reading, &mut |items| give(place, &name, TaskWork::Items(items), &mut spare))
             } else {
                 let mut chunks = Chunks::new(part.reader);
                 let mut go_on = true;
@@ -304,11 +259,11 @@ fn each_task(plan: Plan, take: &mut dyn FnMut(Task) -> (bool, Option<Vec<u8>>)) 
                         spare = Some(chunk.bytes);
                         break;
                     }
-                    go_on = give(place, &name, Work::Chunk(chunk), &mut spare);
+                    go_on = give(place, &name, TaskWork::Chunk(chunk), &mut spare);
                 }
                 go_on
             };
-            if !go_on || !give(place, &name, Work::End, &mut spare) {
+            if !go_on || !give(place, &name, TaskWork::End, &mut spare) {
                 return;
             }
         }
@@ -338,18 +293,18 @@ fn table(
 }
 
 /// Puts in order what came out of chunks.
-struct Merger<'k, T> {
+struct InOrder<'k, T> {
     taker: T,
     sequence: Sequence,
-    sink: &'k mut dyn Sink,
+    sink: &'k mut dyn StreamSink,
 }
 
-impl<T: Take> Merger<'_, T> {
+impl<T: TakeItems> InOrder<'_, T> {
     /// Says whether to go on.
-    fn merge(&mut self, done: &mut Done) -> bool {
+    fn merge(&mut self, done: &mut TaskDone) -> bool {
         if let Some(error) = done.failed.take() {
             self.sink.failed(error);
-            self.sink.read(done.place, 0, Found { is_unreadable: true, ..Found::default() });
+            self.sink.read(done.place, 0, SourceTally { is_unreadable: true, ..SourceTally::default() });
             return true;
         }
         let mut settled = std::mem::take(&mut done.settled);
@@ -369,12 +324,16 @@ impl<T: Take> Merger<'_, T> {
     }
 }
 
-fn together<T: Take>(plan: Plan, new: &(dyn Fn() -> T + Sync), sink: &mut dyn Sink) -> Result<T, Lost> {
+fn together<T: TakeItems>(
+    plan: StreamPlan,
+    new: &(dyn Fn() -> T + Sync),
+    sink: &mut dyn StreamSink,
+) -> Result<T, LostThread> {
     let in_flight = plan.threads * 2 + 2;
     let (free, buffers) = sync_channel::<Vec<u8>>(in_flight);
-    let (tasks, todo) = sync_channel::<Task>(in_flight);
+    let (tasks, todo) = sync_channel::<StreamTask>(in_flight);
     let todo = Mutex::new(todo);
-    let (results, done) = sync_channel::<Done>(in_flight);
+    let (results, done) = sync_channel::<TaskDone>(in_flight);
     (0..in_flight).for_each(|_| drop(free.send(Vec::new())));
     std::thread::scope(|scope| {
         let cutter = scope.spawn(move || cut(plan, buffers, &tasks));
@@ -391,30 +350,35 @@ fn together<T: Take>(plan: Plan, new: &(dyn Fn() -> T + Sync), sink: &mut dyn Si
         let made: Vec<_> = workers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
         let was_cut = cutter.join();
         let mut all = all?;
-        was_cut.map_err(|_| Lost)?;
+        was_cut.map_err(|_| LostThread)?;
         for one in made {
-            all.merge(one.map_err(|_| Lost)?);
+            all.merge(one.map_err(|_| LostThread)?);
         }
         Ok(all)
     })
 }
 
 /// Each task takes a buffer that was given back, so that their number is limited.
-fn cut(plan: Plan, buffers: Receiver<Vec<u8>>, tasks: &SyncSender<Task>) {
+fn cut(plan: StreamPlan, buffers: Receiver<Vec<u8>>, tasks: &SyncSender<StreamTask>) {
     each_task(plan, &mut |task| {
         let Ok(buffer) = buffers.recv() else { return (false, None) };
         (tasks.send(task).is_ok(), Some(buffer))
     });
 }
 
-fn work<T: Take>(plan: Plan, mut taker: T, todo: &Mutex<Receiver<Task>>, results: &SyncSender<Done>) -> T {
+fn work<T: TakeItems>(
+    plan: StreamPlan,
+    mut taker: T,
+    todo: &Mutex<Receiver<StreamTask>>,
+    results: &SyncSender<TaskDone>,
+) -> T {
     loop {
         let task = match todo.lock() {
             Ok(todo) => todo.recv(),
             Err(_) => break,
         };
         let Ok(task) = task else { break };
-        let lost = Done { is_lost: true, ..Done::of(task.number, task.place, task.source.clone()) };
+        let lost = TaskDone { is_lost: true, ..TaskDone::of(task.number, task.place, task.source.clone()) };
         // Whoever puts the results in order waits for this one, and would wait forever.
         let done = catch_unwind(AssertUnwindSafe(|| step(plan, &mut taker, task)));
         let is_lost = done.is_err();
@@ -425,21 +389,21 @@ fn work<T: Take>(plan: Plan, mut taker: T, todo: &Mutex<Receiver<Task>>, results
     taker
 }
 
-fn put_in_order<T: Take>(
+fn put_in_order<T: TakeItems>(
     taker: T,
-    done: &Receiver<Done>,
+    done: &Receiver<TaskDone>,
     free: &SyncSender<Vec<u8>>,
-    sink: &mut dyn Sink,
-) -> Result<T, Lost> {
-    let mut merger = Merger { taker, sequence: Sequence::default(), sink };
-    let mut early: BTreeMap<u64, Done> = BTreeMap::new();
+    sink: &mut dyn StreamSink,
+) -> Result<T, LostThread> {
+    let mut merger = InOrder { taker, sequence: Sequence::default(), sink };
+    let mut early: BTreeMap<u64, TaskDone> = BTreeMap::new();
     let mut next = 0;
     while let Ok(one) = done.recv() {
         early.insert(one.number, one);
         while let Some(mut one) = early.remove(&next) {
             next += 1;
             if one.is_lost {
-                return Err(Lost);
+                return Err(LostThread);
             }
             if !merger.merge(&mut one) {
                 return Ok(merger.taker);
@@ -457,8 +421,8 @@ mod tests {
     /// Counts records, and panics at a model called so.
     struct Counter(u64);
 
-    impl Take for Counter {
-        fn take(&mut self, _: &str, _: u64, item: &Item, _: &mut Settled) {
+    impl TakeItems for Counter {
+        fn take(&mut self, _: &str, _: u64, item: &Item, _: &mut ChunkResult) {
             if let Item::Entry(entry) = item {
                 assert_ne!(entry.model.as_deref(), Some("panic"), "as the test asked");
                 self.0 += 1;
@@ -472,19 +436,19 @@ mod tests {
 
     struct Nowhere;
 
-    impl Sink for Nowhere {
+    impl StreamSink for Nowhere {
         fn rows(&mut self, _: &[u8]) -> bool {
             true
         }
         fn warn(&mut self, _: &str, _: u64, _: &str) {}
         fn failed(&mut self, _: InputError) {}
-        fn read(&mut self, _: usize, _: u64, _: Found) {}
+        fn read(&mut self, _: usize, _: u64, _: SourceTally) {}
     }
 
-    fn counted(text: &str) -> Result<u64, Lost> {
+    fn counted(text: &str) -> Result<u64, LostThread> {
         let (sources, reading) = ([Source::Text(text.to_owned())], Reading::default());
-        let plan = Plan { sources: &sources, reading: &reading, threads: 3, rows: false };
-        run(plan, &|| Counter(0), &mut Nowhere).map(|counter| counter.0)
+        let plan = StreamPlan { sources: &sources, reading: &reading, threads: 3, rows: false };
+        run_stream(plan, &|| Counter(0), &mut Nowhere).map(|counter| counter.0)
     }
 
     #[test]
@@ -494,7 +458,7 @@ mod tests {
         let many = line("m").repeat(200_000);
         assert!(matches!(counted(&many), Ok(200_000)));
         for text in [line("panic") + &many, many.clone() + &line("panic") + &many] {
-            assert!(matches!(counted(&text), Err(Lost)));
+            assert!(matches!(counted(&text), Err(LostThread)));
         }
     }
 }

@@ -8,16 +8,16 @@ use rust_decimal::Decimal;
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value, json};
 
-use super::priced::{Outcome, Priced};
-use farebox::calculator::LineItem;
-use farebox::meter::{Meter, Unit};
-use farebox::money::Usd;
-use farebox::period::Instant;
-use farebox::report::{Cell, Column, Report};
+use super::priced::{PricedRecord, RecordOutcome};
+use crate::calculator::LineItem;
+use crate::meter::{Meter, Unit};
+use crate::money::Usd;
+use crate::period::Instant;
+use crate::report::{Cell, Column, Report};
 
 /// What tells one row from another.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Key {
+struct FocusKey {
     day: i64,
     provider: String,
     model: String,
@@ -30,7 +30,7 @@ struct Key {
 
 /// Quantities and costs by row.
 #[derive(Clone, Default)]
-pub(super) struct Focus(FxHashMap<Key, (String, Decimal, Usd)>);
+pub(crate) struct FocusTable(FxHashMap<FocusKey, (String, Decimal, Usd)>);
 
 const DAY: i64 = 86_400;
 
@@ -96,11 +96,11 @@ const COLUMNS: &[&str] = &[
     "Tags",
 ];
 
-impl Focus {
-    pub fn add(&mut self, outcome: &Outcome, priced: &Priced) {
+impl FocusTable {
+    pub fn add(&mut self, outcome: &RecordOutcome, priced: &PricedRecord) {
         let provider = &priced.found.provider;
         for LineItem { meter, quantity, rate, per, usd } in &priced.cost.lines {
-            let key = Key {
+            let key = FocusKey {
                 day: outcome.at.unix().div_euclid(DAY),
                 provider: provider.id.clone(),
                 model: priced.found.model.id.clone(),
@@ -117,7 +117,7 @@ impl Focus {
         }
     }
 
-    pub fn merge(&mut self, other: Focus) {
+    pub fn merge(&mut self, other: FocusTable) {
         for (key, (name, quantity, usd)) in other.0 {
             let (_, sum, total) = self.0.entry(key).or_insert_with(|| (name, Decimal::ZERO, Usd::ZERO));
             *sum = sum.checked_add(quantity).unwrap_or(*sum);
@@ -130,7 +130,7 @@ impl Focus {
         let mut report = Report::new(COLUMNS.iter().map(|name| Column::text(*name, *name)));
         let mut rows: Vec<_> = self.0.iter().collect();
         rows.sort_by(|(a, _), (b, _)| {
-            let order = |k: &Key| {
+            let order = |k: &FocusKey| {
                 (k.day, k.provider.clone(), k.model.clone(), k.meter, k.applied.clone(), k.project.clone(), k.rate)
             };
             order(a).cmp(&order(b))
@@ -192,7 +192,7 @@ fn decimal(number: Decimal) -> String {
     if text.contains('.') { text } else { text + ".0" }
 }
 
-fn row(key: &Key, provider: &str, quantity: Decimal, usd: Usd) -> Vec<(&'static str, String)> {
+fn row(key: &FocusKey, provider: &str, quantity: Decimal, usd: Usd) -> Vec<(&'static str, String)> {
     let (month_start, month_end) = month(key.day);
     let (consumed_unit, pricing_unit) = unit(key.meter, key.per);
     let priced = quantity.checked_div(Decimal::from(key.per)).unwrap_or_default();

@@ -29,7 +29,7 @@ pub fn likeness(asked: &str, name: &str) -> f64 {
 ///
 /// # Examples
 /// ```
-/// use farebox_prices::similar::nearest;
+/// use farebox_data::similar::nearest;
 /// let known = ["anthropic", "openai", "zai"];
 /// assert_eq!(nearest("antropic", known), Some("anthropic"));
 /// assert_eq!(nearest("zzzz", known), None);
@@ -42,11 +42,33 @@ pub fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     close.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, name)| name)
 }
 
+/// How like two names are, from 0 to 1, where few edits and a shared beginning count and nothing else does.
+#[must_use]
+pub fn alike(asked: &str, name: &str) -> f64 {
+    strsim::jaro_winkler(beginning(asked), beginning(name))
+}
+
+/// The candidates that are at least so [`alike`] to a text, the most alike first; in any case.
+///
+/// # Examples
+/// ```
+/// use farebox_data::similar::near;
+/// assert_eq!(near("O200K-base", ["o200k_base", "o200k_harmony", "llama3"], 0.85), ["o200k_base", "o200k_harmony"]);
+/// ```
+#[must_use]
+pub fn near<T: AsRef<str>>(text: &str, candidates: impl IntoIterator<Item = T>, least: f64) -> Vec<T> {
+    let text = text.to_lowercase();
+    let scored = candidates.into_iter().map(|name| (alike(&text, &name.as_ref().to_lowercase()), name));
+    let mut close: Vec<(f64, T)> = scored.filter(|(score, _)| *score >= least).collect();
+    close.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    close.into_iter().map(|(_, name)| name).collect()
+}
+
 /// `did you mean x? `, where a candidate is like the text, and otherwise nothing: the beginning of a help line.
 ///
 /// # Examples
 /// ```
-/// use farebox_prices::similar::did_you_mean;
+/// use farebox_data::similar::did_you_mean;
 /// assert_eq!(did_you_mean("inptu", ["input", "output"]), "did you mean `input`? ");
 /// assert_eq!(did_you_mean("zzzz", ["input", "output"]), "");
 /// ```
