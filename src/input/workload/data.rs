@@ -94,14 +94,13 @@ impl Reader<'_> {
     }
 
     fn unreadable(&mut self, name: &str, error: &InputError, place: Place) {
-        let text = error.to_string();
-        let (message, help) = text.split_once("\n  help: ").unwrap_or((&text, ""));
-        let help = match help {
-            _ if name.chars().all(|c| c.is_ascii_digit() || " ,.'_".contains(c)) => NUMBERS_HELP,
-            "" => "files are looked for next to the workload file; text in place is {text: …}",
-            help => help,
+        let is_number = name.chars().all(|c| c.is_ascii_digit() || " ,.'_".contains(c));
+        let help = match error.help() {
+            _ if is_number => NUMBERS_HELP.to_owned(),
+            Some(help) => help,
+            None => "files are looked for next to the workload file; text in place is {text: …}".to_owned(),
         };
-        self.object("missing-file", place, message.to_owned(), help.to_owned());
+        self.object("missing-file", place, error.what(), help);
     }
 
     /// The rows of a CSV or JSON Lines file. A bad row is left out and named; the good ones count.

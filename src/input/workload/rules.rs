@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::quantity::Quantity;
+use super::quantity::{Quantity, QuantityError};
 use super::raw::{RawCheck, RawExemption, RawWorkload};
 use super::tree::Tree;
 use crate::calculator::rules::{Exemption, FindingLevel, LimitKind, Rule, RuleCode, RuleLimit};
@@ -244,7 +244,8 @@ fn flag(rule: &mut Rule, text: Option<&str>) -> Result<RuleLimit, String> {
 }
 
 fn quantity(text: Option<&str>) -> Result<Quantity, String> {
-    let quantity: Quantity = text.unwrap_or("").parse().map_err(|why: String| format!("is not understood: {why}"))?;
+    let not_understood = |why: QuantityError| format!("is not understood: {why}");
+    let quantity: Quantity = text.unwrap_or("").parse().map_err(not_understood)?;
     if quantity.range.is_range() {
         return Err("needs one number, not a range".to_owned());
     }
