@@ -106,8 +106,8 @@ macro_rules! commands {
 commands! {
     Count "count" count Args;
     Estimate "estimate" estimate Args;
-    Usage "usage" usage Args;
-    WhatIf "what-if" what_if Args;
+    Usage "usage" usage UsageArgs;
+    WhatIf "what-if" what_if WhatIfArgs;
     Compare "compare" compare Args;
     Plan "plan" plan Args;
     Check "check" check CheckArgs;
