@@ -5,7 +5,7 @@
 //! prompt alone would pass for the whole.
 
 use super::Refusal;
-use super::estimate::Work;
+use super::work::Work;
 use crate::context::Dimension;
 use crate::conversation::Modality;
 use crate::meter::{Meter, MeterRole, Side, Unit};

@@ -11,9 +11,9 @@ use crate::calculator::budget::{Verdict, judge};
 use crate::calculator::change::{CostedPlan, FactorAmount, MonthlyBill, PlanChange};
 use crate::calculator::currency::ShownCurrency;
 use crate::calculator::explain::Factor;
-use crate::calculator::outcome::Settled;
 use crate::calculator::projection::{PlanError, Resolver, plan};
 use crate::calculator::rules::BillSums;
+use crate::calculator::settled::Settled;
 use crate::calculator::workload::{Workload, instant_of};
 use crate::jobs::workload::TableResolver;
 use crate::jobs::{JobError, Setup};
@@ -91,7 +91,7 @@ fn costed(
 }
 
 /// The base next to the head.
-pub(super) struct Comparison {
+pub(super) struct BaseComparison {
     /// What the base costs at the prices of today, which rules look at.
     pub bill: BillSums,
     pub feature_bills: BTreeMap<String, BillSums>,
@@ -122,7 +122,7 @@ impl BothSides<'_> {
     ///
     /// * `earlier`: the table as it was at the base, where its price files were other ones.
     /// * `resolver`: what found and counted for the head.
-    pub fn compare(&self, earlier: Option<&Setup>, resolver: &mut TableResolver) -> Result<Comparison, JobError> {
+    pub fn compare(&self, earlier: Option<&Setup>, resolver: &mut TableResolver) -> Result<BaseComparison, JobError> {
         let mut workload = self.old.workload.clone();
         resolver.use_exchange_of(&workload);
         let unpriced = leave_out_unpriced(&mut workload, resolver);
@@ -152,7 +152,7 @@ impl BothSides<'_> {
         let drift = self.price_of_then(&mut monthly, &mut parts);
         let beside = self.now.monthly.beside(&monthly);
         parts.extend(beside.into_iter().map(|amount| ChangePart::of(amount, None)));
-        Ok(Comparison {
+        Ok(BaseComparison {
             bill: today.costed.sums(),
             feature_bills: feature_bills(&today.costed),
             budgets: today.budgets,
