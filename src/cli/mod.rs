@@ -103,8 +103,8 @@ macro_rules! commands {
 commands! {
     Count "count" count Args;
     Estimate "estimate" estimate EstimateArgs;
-    Usage "usage" usage Args;
-    WhatIf "what-if" what_if Args;
+    Usage "usage" usage UsageArgs;
+    WhatIf "what-if" what_if WhatIfArgs;
     Compare "compare" compare CompareArgs;
     Plan "plan" plan PlanArgs;
     Check "check" check CheckArgs;

@@ -25,8 +25,8 @@ struct Document<H, R> {
 #[serde(untagged)]
 #[expect(dead_code, reason = "only its schema is of use")]
 enum UsageDocument {
-    Groups(Document<usage::UsageHead, usage::UsageGroupRow>),
-    Record(usage::UsageRecordRow<'static>),
+    Groups(Box<Document<usage::UsageHead, usage::UsageGroupRow>>),
+    Record(Box<usage::UsageRecordRow<'static>>),
 }
 
 /// A command that writes one of two forms, by its flags.

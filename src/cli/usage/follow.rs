@@ -5,7 +5,7 @@ use std::time::{Duration, Instant as Clock};
 
 use super::places::{places, say_passed_over};
 use super::screen::{Progress, WARNINGS};
-use super::{Args, Setup, UsageQuery};
+use super::{Setup, UsageArgs, UsageQuery};
 use crate::cli::clock;
 use crate::cli::error::Error;
 use crate::cli::out::Out;
@@ -22,7 +22,7 @@ const EVERY: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_secs(2);
 
 /// Reads on until it is interrupted.
-pub(super) fn follow(args: &Args, begun_with: Places, query: &UsageQuery, setup: &Setup) -> Result<(), Error> {
+pub(super) fn follow(args: &UsageArgs, begun_with: Places, query: &UsageQuery, setup: &Setup) -> Result<(), Error> {
     let sources = refuse(args, begun_with)?;
     let mut follower = Follower::new(query, setup);
     let begun = Clock::now();
@@ -53,7 +53,7 @@ pub(super) fn follow(args: &Args, begun_with: Places, query: &UsageQuery, setup:
 }
 
 /// The files to follow, with what was passed over said.
-fn refuse(args: &Args, places: Places) -> Result<Vec<Source>, Error> {
+fn refuse(args: &UsageArgs, places: Places) -> Result<Vec<Source>, Error> {
     if places.sources.contains(&Source::Stdin) {
         let help = "help: name the file, or pipe it into --format jsonl without --follow";
         return Err(Error::Usage(format!("standard input cannot be followed: it has no size\n  {help}")));
