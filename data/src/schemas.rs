@@ -14,6 +14,7 @@ schemas! {
     "break-even"
     "compare"
     "estimate"
+    "check"
     "models"
     "plan"
     "usage"

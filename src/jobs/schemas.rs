@@ -8,8 +8,9 @@ use serde::Serialize;
 use super::compare::workload::{ComparePlanRow, ComparePlansHead};
 use super::estimate::rows as estimate;
 use super::plan::rows as plan;
-use super::prices::{changes, check, diff, history, import, lint, list, meters, show, stale, update};
+use super::prices::{changes, check as prices_check, diff, history, import, lint, list, meters, show, stale, update};
 use super::{breakeven, compare, models, usage, what_if};
+use crate::report::check;
 
 /// The whole output of a command: what is stated before the rows, and the rows.
 #[derive(Serialize, JsonSchema)]
@@ -49,10 +50,10 @@ fn either<A: JsonSchema, B: JsonSchema>() -> Schema {
     SchemaGenerator::default().into_root_schema_for::<OneOf<A, B>>()
 }
 
-type CheckOfDatabase = Document<check::DatabaseCheckHead, import::ComparisonRow>;
-type CheckOfFile = Document<check::FileCheckHead, check::FileCheckRow>;
 type CompareOfPrompts = Document<compare::CompareHead, compare::CompareRow>;
 type CompareOfPlan = Document<ComparePlansHead, ComparePlanRow>;
+type CheckOfDatabase = Document<prices_check::DatabaseCheckHead, import::ComparisonRow>;
+type CheckOfFile = Document<prices_check::FileCheckHead, prices_check::FileCheckRow>;
 type ImportCompared = Document<import::ComparisonHead, import::ComparisonRow>;
 type ImportUnread = Document<import::UnreadHead, import::UnreadRow>;
 
@@ -70,6 +71,7 @@ fn all() -> Vec<(&'static str, Schema)> {
         ("break-even", document::<breakeven::BreakEvenHead, breakeven::BreakEvenRow>()),
         ("compare", either::<CompareOfPrompts, CompareOfPlan>()),
         ("estimate", document::<estimate::EstimateHead, estimate::EstimateRow>()),
+        ("check", document::<check::CheckHead, check::CheckRow>()),
         ("models", document::<models::ModelsHead, models::ModelRow>()),
         ("plan", document::<plan::PlanHead, plan::PlanMonthRow>()),
         ("prices-changes", document::<changes::ChangesHead, changes::ChangeRow>()),

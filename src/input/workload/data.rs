@@ -35,7 +35,7 @@ pub(super) enum Piece {
     Tokens(Range<Decimal>),
 }
 
-impl Reader {
+impl Reader<'_> {
     /// The pieces of a text: files are read, numbers are kept.
     pub(super) fn pieces(&mut self, text: &At<RawText>) -> Vec<Piece> {
         match &text.value {

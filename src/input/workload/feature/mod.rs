@@ -24,7 +24,7 @@ const MOST_TURNS: u32 = 1_000;
 const MOST_ATTEMPTS: u32 = 5;
 
 pub(super) fn read_feature(
-    reader: &mut Reader,
+    reader: &mut Reader<'_>,
     name: &At<String>,
     raw: &RawFeature,
     shared: &Calendar,
@@ -32,13 +32,13 @@ pub(super) fn read_feature(
     FeatureReader { reader, name: name.value.clone(), place: name.place }.read(raw, shared)
 }
 
-struct FeatureReader<'r> {
-    reader: &'r mut Reader,
+struct FeatureReader<'r, 'f> {
+    reader: &'r mut Reader<'f>,
     name: String,
     place: Place,
 }
 
-impl FeatureReader<'_> {
+impl FeatureReader<'_, '_> {
     fn object(&mut self, code: &'static str, message: impl Into<String>, help: &str) {
         self.reader.object(code, self.place, message, help);
     }

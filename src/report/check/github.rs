@@ -1,9 +1,11 @@
 //! GitHub's workflow commands: each finding becomes an annotation at its line.
 
 use std::io;
+use std::path::Path;
 
-use super::gate::{Gate, message};
-use crate::calculator::rules::{Finding, Level};
+use super::CheckReport;
+use crate::calculator::rules::{Finding, FindingLevel};
+use crate::report::inert;
 
 /// How many annotations of each kind GitHub keeps for a step.
 const MOST: usize = 10;
@@ -12,41 +14,55 @@ const MOST: usize = 10;
 ///
 /// # Errors
 /// What `out` answers.
-pub fn write(gate: &Gate, out: &mut dyn io::Write) -> io::Result<()> {
-    for level in [Level::Error, Level::Warning] {
-        gate.counting().filter(|f| f.level == level).take(MOST).try_for_each(|f| annotation(f, out))?;
+pub fn write(check: &CheckReport, out: &mut dyn io::Write) -> io::Result<()> {
+    let levels = [FindingLevel::Error, FindingLevel::Warning];
+    for level in levels {
+        check.counting().filter(|f| f.level == level).take(MOST).try_for_each(|f| annotation(f, out))?;
     }
-    let shown = gate.counting().filter(|f| f.level != Level::Note).count();
-    let left = [Level::Error, Level::Warning]
-        .map(|level| gate.counting().filter(|f| f.level == level).count().saturating_sub(MOST))
-        .iter()
-        .sum::<usize>();
+    let shown: usize = levels.map(|level| check.count(level)).iter().sum();
+    let left: usize = levels.map(|level| check.count(level).saturating_sub(MOST)).iter().sum();
     let more = if left > 0 {
         format!(" {left} of {shown} findings are not annotated; the report has them all.")
     } else {
         String::new()
     };
-    let (version, sha256) = &gate.table;
     let text = format!(
-        "{}. {}.{more} {} Prices: table {version} (sha256 {sha256:.12}). {} assumptions.",
-        gate.summary(),
-        gate.headline(),
-        gate.base.text,
-        gate.assumptions.len()
+        "{}. {}.{more} {} Prices: table {} (sha256 {:.12}). {} assumptions.",
+        check.summary(),
+        check.headline(),
+        check.base.text,
+        check.table.version,
+        check.table.sha256,
+        check.assumptions.len()
     );
     writeln!(out, "::notice title=farebox::{}", data(&text))
 }
 
+/// The outputs of a step, of which none can hold a line break; `files` are the reports that were written.
+///
+/// # Errors
+/// What `out` answers.
+pub fn outputs(check: &CheckReport, files: &[&Path], out: &mut dyn io::Write) -> io::Result<()> {
+    let line = |text: &str| inert(text).into_owned();
+    writeln!(out, "verdict={}", check.verdict())?;
+    writeln!(out, "total={}", check.money.head.normalize())?;
+    writeln!(out, "delta={}", check.money.delta().unwrap_or_default())?;
+    writeln!(out, "currency={}", line(&check.currency))?;
+    writeln!(out, "exit-code={}", check.exit_code)?;
+    let file = files.first().map(|path| line(&path.display().to_string())).unwrap_or_default();
+    writeln!(out, "report={file}")
+}
+
 fn annotation(finding: &Finding, out: &mut dyn io::Write) -> io::Result<()> {
-    let command = if finding.level == Level::Error { "error" } else { "warning" };
-    let title = format!("farebox {}", finding.code.name());
+    let command = if finding.level == FindingLevel::Error { "error" } else { "warning" };
+    let title = format!("farebox {}", finding.rule.name());
     let line = finding.line.max(1);
     writeln!(
         out,
         "::{command} file={},line={line},title={}::{}",
         property(&finding.file),
         property(&title),
-        data(&message(finding))
+        data(&finding.with_exemption())
     )
 }
 
@@ -62,7 +78,7 @@ fn data(text: &str) -> String {
         }
     }
     // What is left of controls is shown, and the older form of a command is none any more.
-    super::inert(&safe).replace("##[", "# # [")
+    inert(&safe).replace("##[", "# # [")
 }
 
 /// A value between the commas, where colons and commas have a meaning too.

@@ -3,41 +3,28 @@
 use std::fmt::Write as _;
 use std::io;
 
-use super::gate::{Gate, message, place};
-use super::inert;
-use crate::calculator::rules::{Finding, Level};
+use super::CheckReport;
+use super::text::place;
+use crate::calculator::rules::{Finding, FindingLevel};
+use crate::report::inert;
 
 /// One suite. Errors are failures, warnings pass with their text, accepted findings are skipped.
 ///
 /// # Errors
 /// What `out` answers.
-pub fn write(gate: &Gate, out: &mut dyn io::Write) -> io::Result<()> {
-    let held: Vec<&&str> =
-        gate.rules.iter().filter(|rule| !gate.findings.iter().any(|f| f.code.name() == **rule)).collect();
-    let failures = gate.counting().filter(|f| f.level == Level::Error).count();
-    let skipped = gate.findings.len() - gate.counting().count();
-    let tests = gate.findings.len() + held.len();
+pub(super) fn write(check: &CheckReport, out: &mut dyn io::Write) -> io::Result<()> {
+    let broken = |rule: &str| check.findings.iter().any(|f| f.rule.name() == rule);
+    let held: Vec<&str> = check.rules.iter().copied().filter(|rule| !broken(rule)).collect();
+    let failures = check.count(FindingLevel::Error);
+    let skipped = check.findings.len() - check.counting().count();
+    let tests = check.findings.len() + held.len();
     let counts = format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"0\" skipped=\"{skipped}\"");
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let suite = xml(&format!("farebox check {}", gate.workload));
+    let suite = xml(&format!("farebox check {}", check.workload));
     let _ = writeln!(text, "<testsuites name=\"farebox\" {counts} time=\"0\">");
     let _ = writeln!(text, "  <testsuite name=\"{suite}\" {counts} time=\"0\">");
-    let (version, sha256) = &gate.table;
-    let mut properties = vec![
-        ("verdict", gate.verdict().to_owned()),
-        ("headline", gate.headline()),
-        ("base", gate.base.text.clone()),
-        ("table", format!("{version} sha256 {sha256}")),
-    ];
-    for a in &gate.assumptions {
-        properties.push(("assumption", format!("{}: {} = {} ({})", a.about, a.what, a.value, a.origin)));
-    }
-    text.push_str("    <properties>\n");
-    for (name, value) in properties {
-        let _ = writeln!(text, "      <property name=\"{name}\" value=\"{}\"/>", xml(&value));
-    }
-    text.push_str("    </properties>\n");
-    gate.findings.iter().for_each(|finding| case(finding, &mut text));
+    properties(check, &mut text);
+    check.findings.iter().for_each(|finding| case(finding, &mut text));
     for rule in held {
         let _ = writeln!(text, "    <testcase name=\"{rule}\" classname=\"farebox.{rule}\" time=\"0\"/>");
     }
@@ -45,10 +32,27 @@ pub fn write(gate: &Gate, out: &mut dyn io::Write) -> io::Result<()> {
     out.write_all(text.as_bytes())
 }
 
+fn properties(check: &CheckReport, text: &mut String) {
+    let mut properties = vec![
+        ("verdict", check.verdict().to_owned()),
+        ("headline", check.headline()),
+        ("base", check.base.text.clone()),
+        ("table", format!("{} sha256 {}", check.table.version, check.table.sha256)),
+    ];
+    for a in &check.assumptions {
+        properties.push(("assumption", format!("{}: {} = {} ({})", a.about, a.what, a.value, a.origin)));
+    }
+    text.push_str("    <properties>\n");
+    for (name, value) in properties {
+        let _ = writeln!(text, "      <property name=\"{name}\" value=\"{}\"/>", xml(&value));
+    }
+    text.push_str("    </properties>\n");
+}
+
 fn case(finding: &Finding, text: &mut String) {
-    let rule = finding.code.name();
+    let rule = finding.rule.name();
     let about = finding.feature.as_deref().unwrap_or("plan");
-    let message = xml(&message(finding));
+    let message = xml(&finding.with_exemption());
     let body = format!("{}: {message}", xml(&place(&finding.file, finding.line)));
     let _ = writeln!(
         text,
@@ -59,7 +63,9 @@ fn case(finding: &Finding, text: &mut String) {
     );
     let _ = match (finding.exempted.is_some(), finding.level) {
         (true, _) => writeln!(text, "      <skipped message=\"{message}\"/>"),
-        (_, Level::Error) => writeln!(text, "      <failure message=\"{message}\" type=\"{rule}\">{body}</failure>"),
+        (_, FindingLevel::Error) => {
+            writeln!(text, "      <failure message=\"{message}\" type=\"{rule}\">{body}</failure>")
+        }
         _ => writeln!(text, "      <system-out>{body}</system-out>"),
     };
     text.push_str("    </testcase>\n");

@@ -4,15 +4,14 @@ use std::io;
 
 use sha2::{Digest, Sha256};
 
-use super::gate::Gate;
-use super::{Format, Screen};
+use super::CheckReport;
+use crate::report::{self, Format, Screen};
 
 /// The most characters that GitHub takes in a comment.
-pub const LONGEST: usize = 65_536;
+const LONGEST: usize = 65_536;
 
 /// The marker of a workload's comment. It names the file by its hash, so that no name can end the hidden part.
-#[must_use]
-pub fn marker(workload: &str) -> String {
+fn marker(workload: &str) -> String {
     let hash = Sha256::digest(workload.as_bytes());
     let hex = hash.iter().take(8).fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     format!("<!-- farebox-check:{hex} -->")
@@ -22,10 +21,10 @@ pub fn marker(workload: &str) -> String {
 ///
 /// # Errors
 /// What `out` answers.
-pub fn write(gate: &Gate, out: &mut dyn io::Write) -> io::Result<()> {
+pub fn write(check: &CheckReport, out: &mut dyn io::Write) -> io::Result<()> {
     let mut most = 200;
     loop {
-        let text = shown(gate, most)?;
+        let text = shown(check, most)?;
         if text.chars().count() <= LONGEST || most == 0 {
             let cut: String = text.chars().take(LONGEST).collect();
             return out.write_all(cut.as_bytes());
@@ -34,12 +33,12 @@ pub fn write(gate: &Gate, out: &mut dyn io::Write) -> io::Result<()> {
     }
 }
 
-fn shown(gate: &Gate, most: usize) -> io::Result<String> {
+fn shown(check: &CheckReport, most: usize) -> io::Result<String> {
     let mut bytes = Vec::new();
-    super::write(&gate.report(most), Format::Markdown, Screen::default(), &mut bytes)?;
+    report::write(&check.report(most), Format::Markdown, Screen::default(), &mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
-    let sign = if gate.passed { "✅" } else { "❌" };
-    Ok(format!("{}\n### {sign} farebox\n\n{}", marker(&gate.workload), unlinked(&text)))
+    let sign = if check.passed() { "✅" } else { "❌" };
+    Ok(format!("{}\n### {sign} farebox\n\n{}", marker(&check.workload), unlinked(&text)))
 }
 
 /// Text in which nothing calls a person, refers to an issue or becomes a link by itself.

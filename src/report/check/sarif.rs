@@ -4,17 +4,18 @@ use std::io;
 
 use serde_json::{Value, json};
 
-use super::gate::{Gate, codes, fingerprint, json_text};
-use crate::calculator::rules::{Code, Finding, Level};
+use super::CheckReport;
+use super::text::{fingerprint, json_text, people};
+use crate::calculator::rules::{Exempted, Finding, RuleCode};
+use crate::report::inert;
 
 /// One run with every finding; accepted ones are suppressed.
 ///
 /// # Errors
 /// What `out` answers.
-pub fn write(gate: &Gate, out: &mut dyn io::Write) -> io::Result<()> {
-    let rules: Vec<Value> = codes().map(rule).collect();
-    let results: Vec<Value> = gate.findings.iter().map(|finding| result(gate, finding)).collect();
-    let (version, sha256) = &gate.table;
+pub fn write(check: &CheckReport, out: &mut dyn io::Write) -> io::Result<()> {
+    let rules: Vec<Value> = RuleCode::ALL.iter().copied().map(rule).collect();
+    let results: Vec<Value> = check.findings.iter().map(|finding| result(check, finding)).collect();
     let document = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -26,16 +27,16 @@ pub fn write(gate: &Gate, out: &mut dyn io::Write) -> io::Result<()> {
                 "informationUri": env!("CARGO_PKG_REPOSITORY"),
                 "rules": rules,
             }},
-            "automationDetails": {"id": format!("farebox/check/{}", crate::report::gate::people(&gate.workload))},
+            "automationDetails": {"id": format!("farebox/check/{}", people(&check.workload))},
             "columnKind": "unicodeCodePoints",
-            "invocations": [{"executionSuccessful": true, "exitCode": gate.exit_code}],
+            "invocations": [{"executionSuccessful": true, "exitCode": check.exit_code}],
             "results": results,
             "properties": {
-                "verdict": gate.verdict(),
-                "headline": gate.headline(),
-                "base": {"kind": gate.base.kind, "name": gate.base.name, "commit": gate.base.commit},
-                "table": {"version": version, "sha256": sha256},
-                "assumptions": gate.assumptions,
+                "verdict": check.verdict(),
+                "headline": check.headline(),
+                "base": check.base,
+                "table": check.table,
+                "assumptions": check.assumptions,
             },
         }],
     });
@@ -43,7 +44,7 @@ pub fn write(gate: &Gate, out: &mut dyn io::Write) -> io::Result<()> {
 }
 
 /// A rule; its name for people must be another word than its id.
-fn rule(code: Code) -> Value {
+fn rule(code: RuleCode) -> Value {
     let pascal: String = code
         .name()
         .split('-')
@@ -63,26 +64,21 @@ fn rule(code: Code) -> Value {
     })
 }
 
-fn result(gate: &Gate, finding: &Finding) -> Value {
-    let index = codes().position(|code| code == finding.code);
-    let level = match finding.level {
-        Level::Error => "error",
-        Level::Warning => "warning",
-        Level::Note => "note",
-    };
+fn result(check: &CheckReport, finding: &Finding) -> Value {
+    let index = RuleCode::ALL.iter().position(|code| *code == finding.rule);
     let mut result = json!({
-        "ruleId": finding.code.name(),
+        "ruleId": finding.rule.name(),
         "ruleIndex": index,
-        "level": level,
+        "level": finding.level.name(),
         "message": {"text": text(&finding.message)},
         "locations": [{"physicalLocation": {
             "artifactLocation": {"uri": uri(&finding.file), "uriBaseId": "%SRCROOT%"},
             "region": {"startLine": finding.line.max(1)},
         }}],
         "partialFingerprints": {"farebox/v1": fingerprint(finding)},
-        "properties": {"feature": finding.feature, "table": gate.table.0},
+        "properties": {"feature": finding.feature, "table": check.table.version},
     });
-    if let Some((reason, until)) = &finding.exempted {
+    if let Some(Exempted { reason, until }) = &finding.exempted {
         let justification = format!("accepted until {until}: {reason}");
         result["suppressions"] = json!([{"kind": "external", "status": "accepted", "justification": justification}]);
     }
@@ -91,7 +87,7 @@ fn result(gate: &Gate, finding: &Finding) -> Value {
 
 /// A message as plain text: links in brackets and placeholders in braces have a meaning in SARIF.
 fn text(message: &str) -> String {
-    let shown = super::inert(message);
+    let shown = inert(message);
     let mut safe = String::with_capacity(shown.len());
     for c in shown.chars() {
         match c {
