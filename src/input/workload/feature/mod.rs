@@ -6,11 +6,11 @@ mod work;
 
 use rust_decimal::Decimal;
 
-use super::data::{Row, value};
+use super::data::{DataRow, value};
 use super::raw::{RawFeature, RawOutput};
 use super::read::Reader;
 use crate::calculator::calendar::Calendar;
-use crate::calculator::workload::{Feature, Part, Route};
+use crate::calculator::workload::{Feature, PromptPart, Route};
 use crate::context::{Context, Dimension};
 use crate::meter::Meter;
 use crate::pricing::problem::Place;
@@ -134,15 +134,16 @@ impl FeatureReader<'_, '_> {
     }
 
     /// Instructions, tools, and one prompt for each row of the dataset.
-    fn texts(&mut self, raw: &RawFeature) -> (Vec<Part>, Vec<Part>, Vec<Vec<Part>>) {
+    fn texts(&mut self, raw: &RawFeature) -> (Vec<PromptPart>, Vec<PromptPart>, Vec<Vec<PromptPart>>) {
         let reader = &mut *self.reader;
-        let constants: Row = raw.variables.0.iter().map(|(name, v)| (name.value.as_str().into(), v.clone())).collect();
+        let constants: DataRow =
+            raw.variables.0.iter().map(|(name, v)| (name.value.as_str().into(), v.clone())).collect();
         let mut pieces = |text: &Option<At<_>>| text.as_ref().map(|t| reader.pieces(t)).unwrap_or_default();
         let (system, tools, prompt) = (pieces(&raw.system), pieces(&raw.tools), pieces(&raw.prompt));
         let dataset = raw.dataset.as_ref().map(|d| reader.dataset(d));
-        let rows: Vec<Row> = match &dataset {
+        let rows: Vec<DataRow> = match &dataset {
             Some(Some((rows, _))) => rows.clone(),
-            _ => vec![Row::new()],
+            _ => vec![DataRow::new()],
         };
         let column = dataset.flatten().and_then(|(_, column)| column);
         if raw.prompt.is_none() && column.is_none() && raw.dataset.is_none() {
@@ -164,7 +165,7 @@ impl FeatureReader<'_, '_> {
         for row in rows {
             let own = column.as_ref().filter(|_| raw.prompt.is_none()).and_then(|c| value(&row, c));
             prompts.push(match own {
-                Some(text) => vec![Part::Text(text.into())],
+                Some(text) => vec![PromptPart::Text(text.into())],
                 None => {
                     // A column of the dataset comes before a constant of the same name.
                     let values = row.into_iter().chain(constants.iter().cloned()).collect();
