@@ -29,6 +29,7 @@ pub mod shape;
 pub mod simulate;
 pub mod switch;
 pub mod tariff;
+pub mod work;
 pub mod workload;
 
 use std::borrow::Cow;

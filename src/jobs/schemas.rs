@@ -50,10 +50,10 @@ fn either<A: JsonSchema, B: JsonSchema>() -> Schema {
     SchemaGenerator::default().into_root_schema_for::<OneOf<A, B>>()
 }
 
-type CompareOfPrompts = Document<compare::CompareHead, compare::CompareRow>;
-type CompareOfPlan = Document<ComparePlansHead, ComparePlanRow>;
 type CheckOfDatabase = Document<prices_check::DatabaseCheckHead, import::ComparisonRow>;
 type CheckOfFile = Document<prices_check::FileCheckHead, prices_check::FileCheckRow>;
+type CompareOfPrompts = Document<compare::CompareHead, compare::CompareRow>;
+type CompareOfPlan = Document<ComparePlansHead, ComparePlanRow>;
 type ImportCompared = Document<import::ComparisonHead, import::ComparisonRow>;
 type ImportUnread = Document<import::UnreadHead, import::UnreadRow>;
 
@@ -69,9 +69,9 @@ fn command(name: &str) -> String {
 fn all() -> Vec<(&'static str, Schema)> {
     vec![
         ("break-even", document::<breakeven::BreakEvenHead, breakeven::BreakEvenRow>()),
+        ("check", document::<check::CheckHead, check::CheckRow>()),
         ("compare", either::<CompareOfPrompts, CompareOfPlan>()),
         ("estimate", document::<estimate::EstimateHead, estimate::EstimateRow>()),
-        ("check", document::<check::CheckHead, check::CheckRow>()),
         ("models", document::<models::ModelsHead, models::ModelRow>()),
         ("plan", document::<plan::PlanHead, plan::PlanMonthRow>()),
         ("prices-changes", document::<changes::ChangesHead, changes::ChangeRow>()),

@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::{
-    BillSums, CheckFacts, DollarRule, Exempted, Exemption, FeatureFacts, Finding, FindingLevel, Rule, RuleCode,
+    BillSums, CheckFacts, CheckRule, DollarRule, Exempted, Exemption, FeatureFacts, Finding, FindingLevel, RuleCode,
     RuleLimit,
 };
 use crate::money::Usd;
@@ -138,14 +138,14 @@ impl Finder<'_> {
         }
     }
 
-    fn found(&mut self, rule: &Rule, feature: Option<&FeatureFacts>, line: usize, subject: &str, message: String) {
+    fn found(&mut self, rule: &CheckRule, feature: Option<&FeatureFacts>, line: usize, subject: &str, message: String) {
         let file = self.facts.file.clone();
         self.found_at(rule, feature, (file, line), subject, message);
     }
 
     fn found_at(
         &mut self,
-        rule: &Rule,
+        rule: &CheckRule,
         feature: Option<&FeatureFacts>,
         (file, line): (String, usize),
         subject: &str,
@@ -167,7 +167,7 @@ impl Finder<'_> {
         });
     }
 
-    fn each(&mut self, rule: &Rule, mut check: impl FnMut(&mut Self, &Rule, &FeatureFacts)) {
+    fn each(&mut self, rule: &CheckRule, mut check: impl FnMut(&mut Self, &CheckRule, &FeatureFacts)) {
         let features = self.facts.features.iter();
         for feature in features.filter(|f| rule.features.is_empty() || matches(&rule.features, &f.name)) {
             check(self, rule, feature);
@@ -181,7 +181,7 @@ impl Finder<'_> {
             Ok(usd) => Some((*usd, *monthly)),
             Err(error) => {
                 let why = error.to_string().replace("\n  help: ", "; ");
-                let bad = Rule { code: RuleCode::BadRule, level: FindingLevel::Error, ..rule.clone() };
+                let bad = CheckRule { code: RuleCode::BadRule, level: FindingLevel::Error, ..rule.clone() };
                 let name = rule.code.name();
                 self.found(&bad, None, rule.line, name, format!("{name} cannot be judged: {why}"));
                 None
@@ -260,7 +260,7 @@ impl Finder<'_> {
             .then(|| format!("{by} ({} a month), more than {}", self.money(Usd::new(grown)), percent(limit)))
     }
 
-    fn budget(&mut self, rule: &Rule) {
+    fn budget(&mut self, rule: &CheckRule) {
         let money = |usd| self.facts.shown.text(usd);
         for budget in &self.facts.budgets {
             let is_over = budget.spent > budget.limit;
@@ -279,7 +279,7 @@ impl Finder<'_> {
         }
     }
 
-    fn max_context(&mut self, rule: &Rule) {
+    fn max_context(&mut self, rule: &CheckRule) {
         let RuleLimit::Share(limit) = rule.limit else { return };
         self.each(rule, |finder, rule, f| {
             for model in &f.models {
@@ -299,7 +299,7 @@ impl Finder<'_> {
         });
     }
 
-    fn max_prompt_tokens(&mut self, rule: &Rule) {
+    fn max_prompt_tokens(&mut self, rule: &CheckRule) {
         let RuleLimit::Tokens(limit) = rule.limit else { return };
         self.each(rule, |finder, rule, f| {
             for prompt in f.prompts.iter().filter(|p| p.tokens > limit) {
@@ -310,7 +310,7 @@ impl Finder<'_> {
         });
     }
 
-    fn models(&mut self, rule: &Rule) {
+    fn models(&mut self, rule: &CheckRule) {
         let RuleLimit::Models(patterns) = &rule.limit else { return };
         let allows = rule.code == RuleCode::AllowModels;
         self.each(rule, |finder, rule, f| {
@@ -326,7 +326,7 @@ impl Finder<'_> {
         });
     }
 
-    fn retired(&mut self, rule: &Rule) {
+    fn retired(&mut self, rule: &CheckRule) {
         let days = if let RuleLimit::Days(days) = rule.limit { days } else { 0 };
         let now = self.facts.now;
         let soon = Instant::from_unix(now.unix().saturating_add(i64::from(days) * 86_400));
@@ -342,7 +342,7 @@ impl Finder<'_> {
         });
     }
 
-    fn max_age(&mut self, rule: &Rule) {
+    fn max_age(&mut self, rule: &CheckRule) {
         let RuleLimit::Days(days) = rule.limit else { return };
         let now = self.facts.now;
         self.each(rule, |finder, rule, f| {
@@ -360,7 +360,7 @@ impl Finder<'_> {
         });
     }
 
-    fn drift(&mut self, rule: &Rule) {
+    fn drift(&mut self, rule: &CheckRule) {
         let RuleLimit::Pin(pin, limit) = &rule.limit else { return };
         let TableId { version, sha256 } = &self.facts.table;
         let (pinned, hash) = pin.split_once('@').map_or((pin.as_str(), ""), |(v, h)| (v, h));
@@ -380,7 +380,7 @@ impl Finder<'_> {
         self.found(rule, None, rule.line, "price table", message);
     }
 
-    fn max_range(&mut self, rule: &Rule) {
+    fn max_range(&mut self, rule: &CheckRule) {
         let RuleLimit::Share(limit) = rule.limit else { return };
         if rule.features.is_empty()
             && let Some(range) = self.facts.range.filter(|range| *range > limit)

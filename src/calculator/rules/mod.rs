@@ -1,4 +1,4 @@
-//! Holds a workload's cost against [`Rule`]s: [`CheckFacts`] in, [`Finding`]s out. Nothing here reads, prices or prints.
+//! Holds a workload's cost against [`CheckRule`]s: [`CheckFacts`] in, [`Finding`]s out. Nothing here reads, prices or prints.
 //!
 //! Begin at [`find`]. A rule that cannot be judged (no base to grow from, no rate of its currency) says so or stays
 //! silent, as its description says; it never passes for one that holds.
@@ -176,7 +176,7 @@ pub enum RuleLimit {
 
 /// Something that has to hold.
 #[derive(Clone, Debug)]
-pub struct Rule {
+pub struct CheckRule {
     /// What it is about.
     pub code: RuleCode,
     /// What it holds against.
@@ -195,7 +195,7 @@ pub struct Rule {
 #[derive(Clone, Debug)]
 pub struct DollarRule {
     /// The rule.
-    pub rule: Rule,
+    pub rule: CheckRule,
     /// Its amount in dollars, or why that has no value.
     pub usd: Option<Result<Usd, NoExchange>>,
 }
@@ -203,8 +203,8 @@ pub struct DollarRule {
 impl DollarRule {
     /// Turns the amounts of rules into dollars, at the rates of a day.
     #[must_use]
-    pub fn all(rules: &[Rule], day: Date, resolver: &dyn Resolver) -> Vec<DollarRule> {
-        let usd = |rule: &Rule| match &rule.limit {
+    pub fn all(rules: &[CheckRule], day: Date, resolver: &dyn Resolver) -> Vec<DollarRule> {
+        let usd = |rule: &CheckRule| match &rule.limit {
             RuleLimit::Money { amount, .. } => Some(in_usd(amount, "the rule", day, resolver)),
             _ => None,
         };

@@ -101,10 +101,10 @@ fn explain(error: &serde_saphyr::Error) -> Explained {
             let help = format!("{near}The keys here are {}", expected.join(", "));
             ("unknown-key", format!("no key is called {field:?} here"), Some(help))
         }
-        Error::Message { msg, .. } => match msg.split_once("\n  help: ") {
-            Some((message, help)) => ("invalid-value", message.to_owned(), Some(help.to_owned())),
-            None => ("invalid-value", msg.clone(), None),
-        },
+        Error::Message { msg, .. } => {
+            let quantity::QuantityError { message, help } = quantity::QuantityError::of_text(msg);
+            ("invalid-value", message, help)
+        }
         Error::InvalidScalar { ty: "u64" | "u32", .. } => {
             ("invalid-value", NO_WHOLE_NUMBER.into(), Some(WHOLE_NUMBER_HELP.into()))
         }

@@ -3,10 +3,10 @@
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::quantity::Quantity;
+use super::quantity::{Quantity, QuantityError};
 use super::raw::{RawCheck, RawExemption, RawWorkload};
-use super::tree::Tree;
-use crate::calculator::rules::{Exemption, FindingLevel, LimitKind, Rule, RuleCode, RuleLimit};
+use super::tree::RawTree;
+use crate::calculator::rules::{CheckRule, Exemption, FindingLevel, LimitKind, RuleCode, RuleLimit};
 use crate::calculator::workload::Amount;
 use crate::money::Exact;
 use crate::pricing::problem::{Place, Problem, Severity};
@@ -15,9 +15,9 @@ use crate::similar::did_you_mean;
 
 /// What a file insists on.
 #[derive(Debug, Default)]
-pub struct Rules {
+pub struct CheckRules {
     /// Rules, those that hold unsaid included.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<CheckRule>,
     /// What may break them.
     pub exemptions: Vec<Exemption>,
     /// Rules and exemptions that were not understood.
@@ -29,8 +29,8 @@ const KEYS: [&str; 6] = ["limit", "level", "message", "features", "pin", "models
 
 /// Reads the rules of a file; `currency` is that of an amount without one.
 #[must_use]
-pub fn read_rules(path: &str, raw: &RawWorkload, currency: &str) -> Rules {
-    let mut reader = RuleReader { path, currency, rules: Rules::default() };
+pub fn read_rules(path: &str, raw: &RawWorkload, currency: &str) -> CheckRules {
+    let mut reader = RuleReader { path, currency, rules: CheckRules::default() };
     let nothing = RawCheck::default();
     let check = raw.check.as_ref().unwrap_or(&nothing);
     let mut named = Vec::new();
@@ -38,7 +38,7 @@ pub fn read_rules(path: &str, raw: &RawWorkload, currency: &str) -> Rules {
         if let Some(code) = reader.code(name) {
             named.push(code);
             match (&tree.value, code.kind()) {
-                (Tree::List(list), kind) if kind != LimitKind::Models => {
+                (RawTree::List(list), kind) if kind != LimitKind::Models => {
                     list.iter().for_each(|one| reader.rule(code, name, one))
                 }
                 _ => reader.rule(code, name, tree),
@@ -53,7 +53,14 @@ pub fn read_rules(path: &str, raw: &RawWorkload, currency: &str) -> Rules {
         // Who asks about the crossing alone is not stopped by a budget that was exceeded before.
         let crossing = code == RuleCode::Budget && named.contains(&RuleCode::BudgetCrossed);
         let level = if crossing { FindingLevel::Note } else { code.level() };
-        rules.rules.push(Rule { code, limit: RuleLimit::None, level, message: None, features: Vec::new(), line: 0 });
+        rules.rules.push(CheckRule {
+            code,
+            limit: RuleLimit::None,
+            level,
+            message: None,
+            features: Vec::new(),
+            line: 0,
+        });
     }
     for exemption in &check.exemptions {
         match read_exemption(exemption) {
@@ -100,7 +107,7 @@ fn near(name: &str) -> String {
 struct RuleReader<'r> {
     path: &'r str,
     currency: &'r str,
-    rules: Rules,
+    rules: CheckRules,
 }
 
 impl RuleReader<'_> {
@@ -117,12 +124,12 @@ impl RuleReader<'_> {
         code
     }
 
-    fn rule(&mut self, code: RuleCode, name: &At<String>, tree: &At<Tree>) {
+    fn rule(&mut self, code: RuleCode, name: &At<String>, tree: &At<RawTree>) {
         let line = name.place.line;
         let mut rule =
-            Rule { code, limit: RuleLimit::None, level: code.level(), message: None, features: Vec::new(), line };
+            CheckRule { code, limit: RuleLimit::None, level: code.level(), message: None, features: Vec::new(), line };
         let limit = match &tree.value {
-            Tree::Map(pairs) => {
+            RawTree::Map(pairs) => {
                 for (key, value) in pairs {
                     if !self.setting(&mut rule, key, value) {
                         return;
@@ -149,7 +156,7 @@ impl RuleReader<'_> {
     }
 
     /// A key of the long form other than the limit; whether the rule can stand.
-    fn setting(&mut self, rule: &mut Rule, key: &At<String>, value: &At<Tree>) -> bool {
+    fn setting(&mut self, rule: &mut CheckRule, key: &At<String>, value: &At<RawTree>) -> bool {
         let text = value.value.text();
         match (key.value.as_str(), text) {
             ("level", Some(word)) => match FindingLevel::of(word) {
@@ -175,7 +182,7 @@ impl RuleReader<'_> {
         true
     }
 
-    fn limit(&self, rule: &mut Rule, limit: Option<&At<Tree>>, whole: &Tree) -> Result<RuleLimit, String> {
+    fn limit(&self, rule: &mut CheckRule, limit: Option<&At<RawTree>>, whole: &RawTree) -> Result<RuleLimit, String> {
         let text = limit.and_then(|l| l.value.text());
         let needs = || "needs a limit".to_owned();
         match rule.code.kind() {
@@ -235,7 +242,7 @@ impl RuleReader<'_> {
 }
 
 /// `true`, or a level in its place.
-fn flag(rule: &mut Rule, text: Option<&str>) -> Result<RuleLimit, String> {
+fn flag(rule: &mut CheckRule, text: Option<&str>) -> Result<RuleLimit, String> {
     match text {
         None | Some("true") => {}
         Some(word) => rule.level = FindingLevel::of(word).ok_or_else(|| format!("is on or off, not {word:?}"))?,
@@ -244,7 +251,8 @@ fn flag(rule: &mut Rule, text: Option<&str>) -> Result<RuleLimit, String> {
 }
 
 fn quantity(text: Option<&str>) -> Result<Quantity, String> {
-    let quantity: Quantity = text.unwrap_or("").parse().map_err(|why: String| format!("is not understood: {why}"))?;
+    let not_understood = |why: QuantityError| format!("is not understood: {why}");
+    let quantity: Quantity = text.unwrap_or("").parse().map_err(not_understood)?;
     if quantity.range.is_range() {
         return Err("needs one number, not a range".to_owned());
     }

@@ -91,7 +91,7 @@ fn costed(
 }
 
 /// The base next to the head.
-pub(super) struct Comparison {
+pub(super) struct BaseComparison {
     /// What the base costs at the prices of today, which rules look at.
     pub bill: BillSums,
     pub feature_bills: BTreeMap<String, BillSums>,
@@ -122,7 +122,7 @@ impl BothSides<'_> {
     ///
     /// * `earlier`: the table as it was at the base, where its price files were other ones.
     /// * `resolver`: what found and counted for the head.
-    pub fn compare(&self, earlier: Option<&Setup>, resolver: &mut TableResolver) -> Result<Comparison, JobError> {
+    pub fn compare(&self, earlier: Option<&Setup>, resolver: &mut TableResolver) -> Result<BaseComparison, JobError> {
         let mut workload = self.old.workload.clone();
         resolver.use_exchange_of(&workload);
         let unpriced = leave_out_unpriced(&mut workload, resolver);
@@ -152,7 +152,7 @@ impl BothSides<'_> {
         let drift = self.price_of_then(&mut monthly, &mut parts);
         let beside = self.now.monthly.beside(&monthly);
         parts.extend(beside.into_iter().map(|amount| ChangePart::of(amount, None)));
-        Ok(Comparison {
+        Ok(BaseComparison {
             bill: today.costed.sums(),
             feature_bills: feature_bills(&today.costed),
             budgets: today.budgets,

@@ -2,7 +2,7 @@
 
 use super::UnpricedFeature;
 use crate::calculator::rules::{FindingLevel, RuleCode};
-use crate::input::workload::rules::Rules;
+use crate::input::workload::rules::CheckRules;
 use crate::report::check::{CheckReport, CheckedFeature, FeatureStatus};
 
 /// How a check ends: what is not understood first, then broken rules, then what has no price, then staleness.
@@ -38,7 +38,7 @@ impl CheckEnd {
     }
 
     /// * `strict`: whether a feature without a price is a failure.
-    pub(super) fn of(report: &CheckReport, unpriced: &[UnpricedFeature], rules: &Rules, strict: bool) -> CheckEnd {
+    pub(super) fn of(report: &CheckReport, unpriced: &[UnpricedFeature], rules: &CheckRules, strict: bool) -> CheckEnd {
         let errors = |is: fn(RuleCode) -> bool| {
             report.counting().filter(|f| f.level == FindingLevel::Error && is(f.rule)).count()
         };

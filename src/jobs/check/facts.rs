@@ -1,7 +1,7 @@
 //! What there is to know about the head of a check, for the rules to be held against.
 
 use super::CheckContext;
-use super::compare::{Comparison, PricedSide, UnpricedFeature};
+use super::compare::{BaseComparison, PricedSide, UnpricedFeature};
 use super::places::prompt_files;
 use crate::calculator::budget::BudgetVerdict;
 use crate::calculator::change::width;
@@ -20,7 +20,7 @@ impl CheckContext<'_> {
         &self,
         now: &PricedSide,
         unpriced: &[UnpricedFeature],
-        before: Option<&Comparison>,
+        before: Option<&BaseComparison>,
         resolver: &mut dyn Resolver,
     ) -> CheckFacts {
         let recorded = self.base.recorded.as_ref();
@@ -47,7 +47,7 @@ impl CheckContext<'_> {
         &self,
         now: &PricedSide,
         unpriced: &[UnpricedFeature],
-        before: Option<&Comparison>,
+        before: Option<&BaseComparison>,
         resolver: &mut dyn Resolver,
     ) -> Vec<FeatureFacts> {
         let mut list = Vec::new();

@@ -6,7 +6,7 @@
 use crate::calculator::change::MonthlyBill;
 use crate::calculator::currency::ShownCurrency;
 use crate::calculator::rules::{DollarRule, Finding, RuleCode, find};
-use crate::input::workload::rules::{Rules, read_rules};
+use crate::input::workload::rules::{CheckRules, read_rules};
 use crate::jobs::workload::TableResolver;
 use crate::jobs::{JobError, Setup};
 use crate::pricing::compile::PriceFile;
@@ -47,7 +47,7 @@ pub struct CheckQuery {
 
 /// What a check came to.
 #[derive(Clone, Debug)]
-pub struct Checked {
+pub struct CheckOutcome {
     /// Everything that there is to say.
     pub report: CheckReport,
     /// How it ends.
@@ -57,7 +57,7 @@ pub struct Checked {
     monthly: MonthlyBill,
 }
 
-impl Checked {
+impl CheckOutcome {
     /// What a later check may compare with; `head` is the side that was checked.
     #[must_use]
     pub fn baseline(&self, head: &CheckSide, setup: &Setup) -> Baseline {
@@ -69,7 +69,7 @@ impl Checked {
 struct CheckContext<'c> {
     head: &'c CheckSide,
     base: &'c CheckBase,
-    rules: &'c Rules,
+    rules: &'c CheckRules,
     shown: ShownCurrency,
     setup: &'c Setup,
 }
@@ -78,7 +78,7 @@ struct CheckContext<'c> {
 ///
 /// # Errors
 /// [`JobError`] where the base cannot be read, or an amount has no value in dollars. A broken rule is a [`CheckEnd`].
-pub fn check(head: &CheckSide, query: &CheckQuery, setup: &Setup) -> Result<Checked, JobError> {
+pub fn check(head: &CheckSide, query: &CheckQuery, setup: &Setup) -> Result<CheckOutcome, JobError> {
     let base = CheckBase::of(&query.base, head, &query.price_files, setup)?;
     let rules = read_rules(&head.name(), &head.raw, &head.workload.currency);
     let mut workload = head.workload.clone();
@@ -101,5 +101,5 @@ pub fn check(head: &CheckSide, query: &CheckQuery, setup: &Setup) -> Result<Chec
     let mut report = context.report(&now, before, &facts, findings);
     let end = CheckEnd::of(&report, &unpriced, &rules, query.strict);
     report.exit_code = end.exit_code();
-    Ok(Checked { report, end, unpriced, monthly: now.monthly })
+    Ok(CheckOutcome { report, end, unpriced, monthly: now.monthly })
 }

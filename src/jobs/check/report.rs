@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::CheckContext;
-use super::compare::{Comparison, PricedSide};
+use super::compare::{BaseComparison, PricedSide};
 use crate::calculator::change::MonthlyBill;
 use crate::calculator::rules::{CheckFacts, Finding};
 use crate::money::Usd;
@@ -14,7 +14,7 @@ impl CheckContext<'_> {
     pub(super) fn report(
         &self,
         now: &PricedSide,
-        before: Option<Comparison>,
+        before: Option<BaseComparison>,
         facts: &CheckFacts,
         findings: Vec<Finding>,
     ) -> CheckReport {
@@ -81,7 +81,7 @@ impl CheckContext<'_> {
         features
     }
 
-    fn notes(&self, now: &PricedSide, before: Option<&Comparison>) -> Vec<String> {
+    fn notes(&self, now: &PricedSide, before: Option<&BaseComparison>) -> Vec<String> {
         let mut notes = self.base.notes.clone();
         let events = now.costed.plan.features.iter().flat_map(|f| &f.events);
         notes.extend(events.map(|event| event.text.clone()));

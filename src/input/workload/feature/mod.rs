@@ -6,9 +6,9 @@ mod work;
 
 use rust_decimal::Decimal;
 
-use super::data::{DataRow, value};
+use super::data::{DatasetRow, value};
 use super::raw::{RawFeature, RawOutput};
-use super::read::Reader;
+use super::read::WorkloadReader;
 use crate::calculator::calendar::Calendar;
 use crate::calculator::workload::{Feature, PromptPart, Route};
 use crate::context::{Context, Dimension};
@@ -24,7 +24,7 @@ const MOST_TURNS: u32 = 1_000;
 const MOST_ATTEMPTS: u32 = 5;
 
 pub(super) fn read_feature(
-    reader: &mut Reader<'_>,
+    reader: &mut WorkloadReader<'_>,
     name: &At<String>,
     raw: &RawFeature,
     shared: &Calendar,
@@ -33,7 +33,7 @@ pub(super) fn read_feature(
 }
 
 struct FeatureReader<'r, 'f> {
-    reader: &'r mut Reader<'f>,
+    reader: &'r mut WorkloadReader<'f>,
     name: String,
     place: Place,
 }
@@ -136,14 +136,14 @@ impl FeatureReader<'_, '_> {
     /// Instructions, tools, and one prompt for each row of the dataset.
     fn texts(&mut self, raw: &RawFeature) -> (Vec<PromptPart>, Vec<PromptPart>, Vec<Vec<PromptPart>>) {
         let reader = &mut *self.reader;
-        let constants: DataRow =
+        let constants: DatasetRow =
             raw.variables.0.iter().map(|(name, v)| (name.value.as_str().into(), v.clone())).collect();
         let mut pieces = |text: &Option<At<_>>| text.as_ref().map(|t| reader.pieces(t)).unwrap_or_default();
         let (system, tools, prompt) = (pieces(&raw.system), pieces(&raw.tools), pieces(&raw.prompt));
         let dataset = raw.dataset.as_ref().map(|d| reader.dataset(d));
-        let rows: Vec<DataRow> = match &dataset {
+        let rows: Vec<DatasetRow> = match &dataset {
             Some(Some((rows, _))) => rows.clone(),
-            _ => vec![DataRow::new()],
+            _ => vec![DatasetRow::new()],
         };
         let column = dataset.flatten().and_then(|(_, column)| column);
         if raw.prompt.is_none() && column.is_none() && raw.dataset.is_none() {
