@@ -11,10 +11,10 @@ macro_rules! schemas {
 }
 
 schemas! {
-    "check"
     "break-even"
     "compare"
     "estimate"
+    "check"
     "models"
     "plan"
     "usage"

@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use super::projection::{Plan, PlanError, Point, Role};
+use super::projection::{Plan, PlanError, Point, StreamRole};
 use super::shape::At;
 use crate::money::Usd;
 
@@ -86,7 +86,7 @@ pub fn break_even(plan: &Plan, machine: &Machine) -> Result<Option<BreakEven>, P
             calls += n;
         }
         // Embedding and ordering passages goes on as it is, wherever the answers come from.
-        let answering = feature.streams.iter().map(|s| s.role == Role::Answer);
+        let answering = feature.streams.iter().map(|s| s.role == StreamRole::Answer);
         for (costs, _) in feature.costs(&plan.months, &expected)?.iter().zip(answering).filter(|(_, is)| *is) {
             api.iter_mut().zip(costs).for_each(|(sum, usd)| *sum += *usd);
         }

@@ -12,7 +12,7 @@ use crate::money::Usd;
 
 /// What becomes of one budget.
 #[derive(Clone, Debug)]
-pub struct Verdict {
+pub struct BudgetVerdict {
     /// The budget as the user gave it.
     pub amount: Amount,
     /// In dollars at the rate of its first day.
@@ -35,7 +35,7 @@ pub struct Verdict {
     pub chance: Option<Decimal>,
 }
 
-impl Verdict {
+impl BudgetVerdict {
     /// Whether the expected cost stays inside.
     #[must_use]
     pub fn holds(&self) -> bool {
@@ -47,7 +47,7 @@ impl Verdict {
 ///
 /// # Errors
 /// [`NoExchange`] where a budget is in a currency without a rate.
-pub fn judge(plan: &Plan, outcome: &Outcome, resolver: &dyn Resolver) -> Result<Vec<Verdict>, NoExchange> {
+pub fn judge(plan: &Plan, outcome: &Outcome, resolver: &dyn Resolver) -> Result<Vec<BudgetVerdict>, NoExchange> {
     let workload = &plan.workload;
     let budget = &workload.budget;
     let mut verdicts = Vec::new();
@@ -81,7 +81,7 @@ fn verdict(
     months: &[usize],
     whole: bool,
     month: Option<Month>,
-) -> Verdict {
+) -> BudgetVerdict {
     let of = |get: &dyn Fn(usize) -> Usd| months.iter().map(|m| get(*m)).sum::<Usd>();
     let expected = |m: usize| outcome.months[m].expected;
     let (mut low, mut high) = (|m: usize| outcome.months[m].low, |m: usize| outcome.months[m].high);
@@ -97,7 +97,7 @@ fn verdict(
         let inside = s.totals.partition_point(|nano| *nano <= limit);
         Decimal::from(inside as u64).checked_div(Decimal::from(s.totals.len() as u64)).unwrap_or_default()
     });
-    Verdict {
+    BudgetVerdict {
         amount: amount.clone(),
         usd,
         month,

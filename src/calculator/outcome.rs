@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use super::projection::{Input, Plan, PlanError, Point, times};
+use super::projection::{Plan, PlanError, Point, UncertainInput, times};
 use super::settled::{Settled, minus};
 use super::shape::At;
 use super::simulate::{Simulation, simulate};
@@ -131,7 +131,7 @@ pub struct Driver {
     /// The feature.
     pub feature: String,
     /// The number.
-    pub input: Input,
+    pub input: UncertainInput,
     /// Its range, for people.
     pub range: String,
     /// The total with the number at its low end.
@@ -181,25 +181,25 @@ pub fn drivers(plan: &Plan) -> Result<Vec<Driver>, PlanError> {
     Ok(list)
 }
 
-fn range_text(plan: &super::projection::FeaturePlan, input: Input) -> String {
+fn range_text(plan: &super::projection::FeaturePlan, input: UncertainInput) -> String {
     let f = &plan.feature;
     let percent =
         |range: Range<Decimal>| format!("{}%", range.times(Decimal::ONE_HUNDRED).to_string().replace("..", "%.."));
     match input {
-        Input::Calls => format!("{} per {}", f.calls.rate, f.calls.per.name()),
-        Input::Growth => match &f.growth {
+        UncertainInput::Calls => format!("{} per {}", f.calls.rate, f.calls.per.name()),
+        UncertainInput::Growth => match &f.growth {
             super::workload::Growth::Monthly(range) => format!("{} a month", percent(*range)),
             super::workload::Growth::Steps(_) => String::new(),
         },
-        Input::Output => f.output.to_string(),
-        Input::Reasoning => f.reasoning.to_string(),
-        Input::Turns => f.turns.to_string(),
-        Input::Steps => f.steps.count.to_string(),
-        Input::Call => f.steps.call.to_string(),
-        Input::Result => f.steps.result.to_string(),
-        Input::Passages => f.rag.as_ref().map_or_else(String::new, |rag| rag.tokens.to_string()),
-        Input::HitRate => f.cache.map_or_else(String::new, |cache| percent(cache.hit_rate)),
-        Input::Failures => percent(f.retries.failure_rate),
-        Input::Attachments | Input::Also | Input::Tokens => "estimated".into(),
+        UncertainInput::Output => f.output.to_string(),
+        UncertainInput::Reasoning => f.reasoning.to_string(),
+        UncertainInput::Turns => f.turns.to_string(),
+        UncertainInput::Steps => f.steps.count.to_string(),
+        UncertainInput::Call => f.steps.call.to_string(),
+        UncertainInput::Result => f.steps.result.to_string(),
+        UncertainInput::Passages => f.rag.as_ref().map_or_else(String::new, |rag| rag.tokens.to_string()),
+        UncertainInput::HitRate => f.cache.map_or_else(String::new, |cache| percent(cache.hit_rate)),
+        UncertainInput::Failures => percent(f.retries.failure_rate),
+        UncertainInput::Attachments | UncertainInput::Also | UncertainInput::Tokens => "estimated".into(),
     }
 }

@@ -9,7 +9,7 @@
 
 use rust_decimal::Decimal;
 
-use super::projection::{FeaturePlan, INPUTS, Input, Plan, Point, Stream};
+use super::projection::{FeaturePlan, INPUTS, Plan, Point, Stream, UncertainInput};
 use super::settled::Settled;
 use super::shape::{At, WHOLE};
 use super::tariff::Tariff;
@@ -160,11 +160,11 @@ impl Drawing<'_> {
     }
 
     /// The place of every uncertain number in its range, in one draw. Counts by one tokenizer err together in all features.
-    fn point(&self, uncertain: &[Input], draw: usize) -> Point {
+    fn point(&self, uncertain: &[UncertainInput], draw: usize) -> Point {
         let mut point = Point::all(At::Expected);
         for input in uncertain {
             let key = match input {
-                Input::Tokens => self.tokenizer_key(),
+                UncertainInput::Tokens => self.tokenizer_key(),
                 other => (self.index + 1) * INPUTS as u64 + *other as u64,
             };
             point = point.with(*input, At::Share(uniform(self.seed, key, draw as u64)));
@@ -185,13 +185,13 @@ impl Drawing<'_> {
 
     /// The calls of every month in a unit of their time.
     fn calls(&self, point: &Point, steps: &Option<Vec<f64>>, calls: &mut [f64]) {
-        let at = |input: Input| point.0[input as usize];
-        let rate = self.feature.ranges.fixed(Input::Calls).at(at(Input::Calls)) as f64 / 1e6;
+        let at = |input: UncertainInput| point.0[input as usize];
+        let rate = self.feature.ranges.fixed(UncertainInput::Calls).at(at(UncertainInput::Calls)) as f64 / 1e6;
         if let Some(steps) = steps {
             calls.iter_mut().zip(steps).for_each(|(calls, factor)| *calls = rate * factor);
             return;
         }
-        let share = self.feature.ranges.fixed(Input::Growth).at(at(Input::Growth)) as f64 / 1e9;
+        let share = self.feature.ranges.fixed(UncertainInput::Growth).at(at(UncertainInput::Growth)) as f64 / 1e9;
         let mut now = rate;
         for (month, calls) in calls.iter_mut().enumerate() {
             if month > self.feature.first_month() {

@@ -19,7 +19,7 @@ use crate::usage::Usage;
 
 /// What a request is made of, as far as kinds are billed apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slot {
+pub enum TokenSlot {
     /// Prompt tokens at the full rate.
     Input,
     /// Prompt tokens read from the cache.
@@ -43,8 +43,15 @@ pub const MICRO: i128 = 1_000_000;
 pub const SLOTS: usize = 7;
 
 /// All kinds.
-pub const ALL_SLOTS: [Slot; SLOTS] =
-    [Slot::Input, Slot::Read, Slot::Write, Slot::Image, Slot::Output, Slot::Reasoning, Slot::Request];
+pub const ALL_SLOTS: [TokenSlot; SLOTS] = [
+    TokenSlot::Input,
+    TokenSlot::Read,
+    TokenSlot::Write,
+    TokenSlot::Image,
+    TokenSlot::Output,
+    TokenSlot::Reasoning,
+    TokenSlot::Request,
+];
 
 /// Femto-dollars in a dollar: the unit of the rates that simulated quantities are multiplied with.
 pub const FEMTO: i128 = 1_000_000_000_000_000;
@@ -65,7 +72,7 @@ pub struct UnitRate {
 pub struct Band {
     /// The shortest prompt in the band, in tokens.
     pub first: u64,
-    /// A rate for each [`Slot`].
+    /// A rate for each [`TokenSlot`].
     pub rates: [UnitRate; SLOTS],
 }
 
@@ -111,16 +118,16 @@ impl Meters {
     pub fn on(card: &RateCard, uses: Uses) -> Self {
         let or_input = |meter: Meter| if card.lists(meter) { meter } else { Meter::Input };
         let of = ALL_SLOTS.map(|slot| match slot {
-            Slot::Input => (!uses.no_text).then_some(Meter::Input),
-            Slot::Read => uses.cache.map(|_| or_input(Meter::CacheRead)),
-            Slot::Write => uses.cache.map(or_input),
-            Slot::Image => uses.images.then(|| match billing(card, Modality::Image) {
+            TokenSlot::Input => (!uses.no_text).then_some(Meter::Input),
+            TokenSlot::Read => uses.cache.map(|_| or_input(Meter::CacheRead)),
+            TokenSlot::Write => uses.cache.map(or_input),
+            TokenSlot::Image => uses.images.then(|| match billing(card, Modality::Image) {
                 Some(Billing::Tokens(meter)) => meter,
                 _ => Meter::InputImage,
             }),
-            Slot::Output => uses.answer,
-            Slot::Reasoning => uses.reasoning.then_some(Meter::Reasoning),
-            Slot::Request => Some(Meter::Requests),
+            TokenSlot::Output => uses.answer,
+            TokenSlot::Reasoning => uses.reasoning.then_some(Meter::Reasoning),
+            TokenSlot::Request => Some(Meter::Requests),
         });
         Meters { of }
     }

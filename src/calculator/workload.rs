@@ -19,7 +19,7 @@ use crate::range::Range;
 
 /// A piece of a prompt.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Part {
+pub enum PromptPart {
     /// Text that is counted with the tokenizer of each model.
     Text(Arc<str>),
     /// A number of tokens that somebody knows.
@@ -215,11 +215,11 @@ pub struct Feature {
     /// The models.
     pub routes: Vec<Route>,
     /// The instructions.
-    pub system: Vec<Part>,
+    pub system: Vec<PromptPart>,
     /// Definitions of tools.
-    pub tools: Vec<Part>,
+    pub tools: Vec<PromptPart>,
     /// What the user sends: one entry for each row of the dataset.
-    pub prompts: Vec<Vec<Part>>,
+    pub prompts: Vec<Vec<PromptPart>>,
     /// Turns of a conversation.
     pub turns: Range<Decimal>,
     /// What of earlier turns is sent again.

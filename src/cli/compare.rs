@@ -10,12 +10,12 @@ use super::say;
 use super::shared::{OutputFlags, PriceFlags, Setup};
 use super::workload::priced;
 use crate::cli::error::Error;
+use farebox::calculator::currency::ShownCurrency;
 use farebox::context::Dimension;
 use farebox::jobs::compare::needs::{read_needs, read_scores};
 use farebox::jobs::compare::workload::{self, RowBounds, compare_plans};
 use farebox::jobs::compare::{CompareQuery, candidates, compare, report};
 use farebox::jobs::prices::known_providers;
-use farebox::jobs::workload::ShownCurrency;
 
 /// Compare what the same work costs on many models
 #[derive(Debug, clap::Args)]

@@ -79,8 +79,8 @@ fn month(setup: &Setup) -> Result<Report, Error> {
     let spec = WorkSpec { output_tokens: Some(ANSWER), requests: REQUESTS, ..WorkSpec::default() };
     let quotes = counter.quotes(&spec);
     let of_model = |at: usize| quotes.iter().skip(at).step_by(models.len());
-    let mut rows: Vec<ModelSum> =
-        models.iter().enumerate().filter_map(|(at, found)| ModelSum::of(found, of_model(at))).collect();
+    let mut rows: Vec<DemoSum> =
+        models.iter().enumerate().filter_map(|(at, found)| DemoSum::of(found, of_model(at))).collect();
     rows.sort_by_cached_key(|row| (row.total, row.found.full_id()));
     let mut report = Report::new([
         Column::text("model", "model"),
@@ -112,7 +112,7 @@ fn month(setup: &Setup) -> Result<Report, Error> {
 }
 
 /// A model with the sum over all prompts.
-struct ModelSum<'a> {
+struct DemoSum<'a> {
     found: &'a Found,
     tokens: TokenCount,
     total: Usd,
@@ -120,11 +120,11 @@ struct ModelSum<'a> {
     high: Usd,
 }
 
-impl<'a> ModelSum<'a> {
+impl<'a> DemoSum<'a> {
     /// `None` where one of the prompts has no price.
     fn of<'q>(found: &'a Found, quotes: impl Iterator<Item = &'q Quote>) -> Option<Self> {
         let mut sum =
-            ModelSum { found, tokens: TokenCount::default(), total: Usd::ZERO, low: Usd::ZERO, high: Usd::ZERO };
+            DemoSum { found, tokens: TokenCount::default(), total: Usd::ZERO, low: Usd::ZERO, high: Usd::ZERO };
         for quote in quotes {
             let estimate = quote.result.as_ref().ok()?;
             sum.tokens += quote.tokens;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::counted::{Counted, framed};
-use super::epochs::{CallDay, Schedule, events, priced_at};
+use super::counted::{CountedText, framed};
+use super::epochs::{CallDays, priced_at};
 use super::ranges::ranges;
-use super::{Event, FeaturePlan, OneOff, PlanError, Resolver, Role, Stream};
+use super::{FeaturePlan, OneOff, PlanError, PlanEvent, Resolver, Stream, StreamRole};
 use crate::calculator::attached::{Attached, Billing, billing};
 use crate::calculator::calendar::Month;
 use crate::calculator::estimate::Work;
@@ -29,7 +29,7 @@ use crate::usage::Usage;
 /// A feature on its way into a plan.
 pub(super) struct FeatureBuilder<'b> {
     pub feature: &'b Arc<Feature>,
-    pub schedule: &'b Schedule,
+    pub schedule: &'b CallDays,
     pub months: &'b [Month],
 }
 
@@ -52,7 +52,7 @@ impl FeatureBuilder<'_> {
         match (instead, &feature.tuning) {
             (Some(found), _) => {
                 let found = found.clone();
-                self.answer(&mut plan, resolver, found, Decimal::ONE, days)?;
+                self.answer(&mut plan, resolver, found, Decimal::ONE)?;
             }
             (None, Some(tuning)) => {
                 let line = feature.routes.first().map_or(0, |r| r.line);
@@ -62,16 +62,16 @@ impl FeatureBuilder<'_> {
                     let at = instant_of(*day, feature.minute);
                     self.once(&mut plan, &found, Meter::TrainingTokens, tokens, at, "fine-tuning")?;
                 }
-                self.answer(&mut plan, resolver, found, Decimal::ONE, days)?;
+                self.answer(&mut plan, resolver, found, Decimal::ONE)?;
             }
             (None, None) => {
                 for route in &feature.routes {
                     let found = self.find(resolver, &route.model, first, route.line)?;
-                    self.answer(&mut plan, resolver, found, route.share, days)?;
+                    self.answer(&mut plan, resolver, found, route.share)?;
                 }
             }
         }
-        self.retrieval(&mut plan, resolver, first, days)?;
+        self.retrieval(&mut plan, resolver, first)?;
         Ok(plan)
     }
 
@@ -94,10 +94,9 @@ impl FeatureBuilder<'_> {
         resolver: &mut dyn Resolver,
         found: Found,
         share: Decimal,
-        days: &[CallDay],
     ) -> Result<(), PlanError> {
         let feature = self.feature;
-        let first = days.first().map_or(self.schedule.start, |day| day.at);
+        let first = self.schedule.days.first().map_or(self.schedule.start, |day| day.at);
         let card = rates_at(&found.provider, &found.model, priced_at(&found.model, first));
         let card = card.map_err(|refusal| self.refused(refusal))?;
         let made = self.made(&found, card)?;
@@ -110,21 +109,22 @@ impl FeatureBuilder<'_> {
         let others: Vec<(Meter, Range<Decimal>)> = feature.also.iter().copied().chain(piece).collect();
         let also: Vec<Meter> = others.iter().map(|(meter, _)| *meter).collect();
         let context = found.settle(&feature.context).into_owned();
-        let epochs = self.schedule.epochs(&found, &context, uses, &also, feature.batch).map_err(|r| self.refused(r))?;
-        plan.events.extend(events(&found, &epochs, days));
+        let rates = self.schedule.rates(&found, &context, uses, &also, feature.batch);
+        let (epochs, events) = rates.map_err(|refusal| self.refused(refusal))?;
+        plan.events.extend(events);
         if uses.cache.is_some() && !card.lists(Meter::CacheRead) {
             let text = format!("{} has no rate for cached tokens: they are planned as plain input", found.full_id());
-            plan.events.push(Event { kind: "no-cache", model: found.full_id(), at: None, text });
+            plan.events.push(PlanEvent { kind: "no-cache", model: found.full_id(), at: None, text });
         }
         let tokenizer = feature.texts().next().map(|_| resolver.tokenizer(&found));
         let also = others.iter().map(|(_, range)| range.in_units(MICRO)).collect();
-        let (role, batch) = (Role::Answer, feature.batch);
+        let (role, batch) = (StreamRole::Answer, feature.batch);
         let stream = Stream { found, role, share, epochs, tokenizer, frame, counted, also, batch };
         let longest = plan.longest_prompt(&stream);
         if let Some(window) = stream.found.model.info.context_window.filter(|w| longest > *w) {
             let id = stream.found.full_id();
             let text = format!("a prompt may be {longest} tokens long, more than the {window} that {id} reads");
-            plan.events.push(Event { kind: "context-window", model: id, at: None, text });
+            plan.events.push(PlanEvent { kind: "context-window", model: id, at: None, text });
         }
         plan.streams.push(stream);
         Ok(())
@@ -171,36 +171,30 @@ impl FeatureBuilder<'_> {
     }
 
     /// The streams that look passages up.
-    fn retrieval(
-        &self,
-        plan: &mut FeaturePlan,
-        resolver: &mut dyn Resolver,
-        first: Instant,
-        days: &[CallDay],
-    ) -> Result<(), PlanError> {
+    fn retrieval(&self, plan: &mut FeaturePlan, resolver: &mut dyn Resolver, first: Instant) -> Result<(), PlanError> {
         let feature = self.feature;
         let Some(rag) = &feature.rag else { return Ok(()) };
         let line = feature.routes.first().map_or(0, |r| r.line);
-        let models = [(&rag.embedding, Role::Embedding), (&rag.rerank, Role::Rerank)];
+        let models = [(&rag.embedding, StreamRole::Embedding), (&rag.rerank, StreamRole::Rerank)];
         for (model, role) in models.into_iter().filter_map(|(m, role)| Some((m.as_ref()?, role))) {
             let found = self.find(resolver, model, first, line)?;
-            let mut counted = Counted::of_prompts(feature, &found, resolver).map_err(|why| self.uncounted(why))?;
+            let mut counted = CountedText::of_prompts(feature, &found, resolver).map_err(|why| self.uncounted(why))?;
             let card = found.model.rates_at(first);
-            let by_unit = role == Role::Rerank && card.is_some_and(|card| card.lists(Meter::SearchUnits));
+            let by_unit = role == StreamRole::Rerank && card.is_some_and(|card| card.lists(Meter::SearchUnits));
             let candidates = i64::try_from(rag.candidates).unwrap_or(i64::MAX);
             if by_unit {
                 counted.rows = vec![(Range::default(), 1)];
                 counted.row_count = 1;
-            } else if role == Role::Rerank {
+            } else if role == StreamRole::Rerank {
                 let passage = rag.chunk_tokens.in_units(MICRO);
                 counted.rows.iter_mut().for_each(|(tokens, _)| *tokens = (*tokens + passage).times(candidates));
             }
             let also = if by_unit { vec![Meter::SearchUnits] } else { Vec::new() };
             let context = found.settle(&Context::default()).into_owned();
-            let epochs = self.schedule.epochs(&found, &context, Uses::default(), &also, Decimal::ZERO);
-            let epochs = epochs.map_err(|refusal| self.refused(refusal))?;
-            plan.events.extend(events(&found, &epochs, days));
-            if role == Role::Embedding && rag.index_tokens > 0 {
+            let rates = self.schedule.rates(&found, &context, Uses::default(), &also, Decimal::ZERO);
+            let (epochs, events) = rates.map_err(|refusal| self.refused(refusal))?;
+            plan.events.extend(events);
+            if role == StreamRole::Embedding && rag.index_tokens > 0 {
                 self.once(plan, &found, Meter::Input, rag.index_tokens, first, "embedding the index")?;
             }
             let also = also

@@ -2,8 +2,8 @@
 
 use rust_decimal::Decimal;
 
-use super::counted::Counted;
-use super::{Epoch, FeaturePlan, Input, PlanError, Point, Role, Stream, WEIGHT_SCALE};
+use super::counted::CountedText;
+use super::{Epoch, FeaturePlan, PlanError, Point, Stream, StreamRole, UncertainInput, WEIGHT_SCALE};
 use crate::calculator::calendar::Month;
 use crate::calculator::shape::{At, Cached, MICRO, QUANTITY_SCALE, Shape, WHOLE};
 use crate::calculator::tariff::{ALL_SLOTS, Tariff};
@@ -14,10 +14,10 @@ impl FeaturePlan {
     /// One call on a stream, every uncertain number settled.
     #[must_use]
     pub fn shape(&self, stream: &Stream, row: Range<i64>, point: &Point) -> Shape {
-        let at = |input: Input| self.ranges.fixed(input).at(point.get(input));
-        let tokens = point.get(Input::Tokens);
-        let turns = self.ranges.whole(Input::Turns, point.get(Input::Turns));
-        let failure = i128::from(at(Input::Failures));
+        let at = |input: UncertainInput| self.ranges.fixed(input).at(point.get(input));
+        let tokens = point.get(UncertainInput::Tokens);
+        let turns = self.ranges.whole(UncertainInput::Turns, point.get(UncertainInput::Turns));
+        let failure = i128::from(at(UncertainInput::Failures));
         let mut term = WHOLE;
         let mut attempts = WHOLE;
         for _ in 1..self.feature.retries.attempts {
@@ -42,27 +42,27 @@ impl FeaturePlan {
             attempts: i64::try_from(attempts).unwrap_or(i64::MAX),
             billed: self.feature.retries.billed,
         };
-        if stream.role != Role::Answer {
+        if stream.role != StreamRole::Answer {
             return base;
         }
         let cached = self.feature.cache.map(|cache| Cached {
             prefix: stream.counted.cached_prefix.at(tokens),
             history: cache.history,
-            hit: at(Input::HitRate),
+            hit: at(UncertainInput::HitRate),
             minimum: i64::try_from(cache.minimum).unwrap_or(i64::MAX).saturating_mul(1_000_000),
         });
         Shape {
             prefix: stream.counted.prefix.at(tokens),
-            user: base.user.saturating_add(at(Input::Attachments)),
-            passages: at(Input::Passages),
-            images: stream.counted.images.at(point.get(Input::Attachments)),
-            output: at(Input::Output),
-            reasoning: at(Input::Reasoning),
+            user: base.user.saturating_add(at(UncertainInput::Attachments)),
+            passages: at(UncertainInput::Passages),
+            images: stream.counted.images.at(point.get(UncertainInput::Attachments)),
+            output: at(UncertainInput::Output),
+            reasoning: at(UncertainInput::Reasoning),
             kept: i64::from(self.feature.history.turns()),
             around: stream.counted.turn.at(tokens),
-            steps: self.ranges.whole(Input::Steps, point.get(Input::Steps)),
-            call: at(Input::Call),
-            result: at(Input::Result),
+            steps: self.ranges.whole(UncertainInput::Steps, point.get(UncertainInput::Steps)),
+            call: at(UncertainInput::Call),
+            result: at(UncertainInput::Result),
             cached,
             ..base
         }
@@ -107,7 +107,7 @@ impl FeaturePlan {
                 }
             }
         }
-        let turns = Decimal::from(self.ranges.whole(Input::Turns, point.get(Input::Turns)));
+        let turns = Decimal::from(self.ranges.whole(UncertainInput::Turns, point.get(UncertainInput::Turns)));
         for (rate, quantity) in tariff.beside.iter().zip(&stream.also).filter(|(rate, _)| rate.per > 0) {
             let quantity = Decimal::try_from_i128_with_scale(i128::from(quantity.at(At::Expected)), 6).ok()?;
             total = total.checked_add(amount((quantity * turns).normalize(), rate.rate, rate.per)?)?;
@@ -130,7 +130,7 @@ impl FeaturePlan {
 
     fn sums_of_a_call(&self, point: &Point) -> (Decimal, Decimal, Decimal) {
         let (mut requests, mut prompt, mut answer) = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
-        for stream in self.streams.iter().filter(|s| s.role == Role::Answer) {
+        for stream in self.streams.iter().filter(|s| s.role == StreamRole::Answer) {
             for (row, n) in &stream.counted.rows {
                 let mut sums = [0_i128; ALL_SLOTS.len()];
                 self.shape(stream, *row, point)
@@ -164,8 +164,8 @@ impl FeaturePlan {
     }
 
     fn stream_costs(&self, stream: &Stream, months: &[Month], point: &Point, paid: &[Decimal]) -> Option<Vec<Usd>> {
-        let rate = self.rate(point.get(Input::Calls));
-        let growth = self.growth(months, point.get(Input::Growth));
+        let rate = self.rate(point.get(UncertainInput::Calls));
+        let growth = self.growth(months, point.get(UncertainInput::Growth));
         let mut costs = vec![Usd::ZERO; months.len()];
         for epoch in &stream.epochs {
             let per_call = self.per_call(stream, epoch, point)?;
@@ -186,24 +186,24 @@ impl FeaturePlan {
 
     /// The inputs that are uncertain.
     #[must_use]
-    pub fn uncertain(&self) -> Vec<Input> {
-        let is_range = |input: &Input| match input {
-            Input::Tokens => self.streams.iter().any(Self::is_estimated),
-            Input::Attachments => {
+    pub fn uncertain(&self) -> Vec<UncertainInput> {
+        let is_range = |input: &UncertainInput| match input {
+            UncertainInput::Tokens => self.streams.iter().any(Self::is_estimated),
+            UncertainInput::Attachments => {
                 self.ranges.fixed(*input).is_range() || self.streams.iter().any(|s| s.counted.images.is_range())
             }
             other => self.ranges.fixed(*other).is_range(),
         };
-        Input::ALL.iter().copied().filter(is_range).collect()
+        UncertainInput::ALL.iter().copied().filter(is_range).collect()
     }
 
     /// Whether the cost at the means is the mean of the cost: every uncertain number then only multiplies.
     #[must_use]
     pub fn is_linear(&self) -> bool {
         let uncertain = self.uncertain();
-        let bends = |input: &Input| match input {
-            Input::Turns | Input::Steps | Input::Growth => true,
-            Input::Failures => self.feature.retries.attempts > 2,
+        let bends = |input: &UncertainInput| match input {
+            UncertainInput::Turns | UncertainInput::Steps | UncertainInput::Growth => true,
+            UncertainInput::Failures => self.feature.retries.attempts > 2,
             _ => false,
         };
         if uncertain.is_empty() {
@@ -274,7 +274,7 @@ impl FeaturePlan {
     /// Whether the token counts of a stream's texts are ranges.
     #[must_use]
     pub fn is_estimated(stream: &Stream) -> bool {
-        let Counted { prefix, turn, rows, .. } = &stream.counted;
+        let CountedText { prefix, turn, rows, .. } = &stream.counted;
         prefix.is_range() || turn.is_range() || rows.iter().any(|(row, _)| row.is_range())
     }
 }

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 
 use super::Resolver;
 use crate::calculator::shape::MICRO;
-use crate::calculator::workload::{Attachment, Feature, Part};
+use crate::calculator::workload::{Attachment, Feature, PromptPart};
 use crate::pricing::Found;
 use crate::range::Range;
 use crate::tokenizer::TokenCount;
@@ -14,7 +14,7 @@ use crate::tokenizer::chat::Wrapping;
 
 /// Text of a feature, counted for one model. Tokens are in millionths.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Counted {
+pub(super) struct CountedText {
     /// Instructions, tools, and what stands around them and a first question.
     pub prefix: Range<i64>,
     pub cached_prefix: Range<i64>,
@@ -30,7 +30,7 @@ pub(super) struct Counted {
 
 /// What the provider of a model adds around the texts of a feature.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Frame {
+pub struct FeatureFrame {
     /// Tokens around the instructions and the question of a first turn.
     pub opening: TokenCount,
     /// Tokens around each earlier turn that is sent again.
@@ -44,8 +44,8 @@ impl Feature {
     pub(super) fn texts(&self) -> impl Iterator<Item = &Arc<str>> {
         let parts = self.system.iter().chain(&self.tools).chain(self.prompts.iter().flatten());
         parts.filter_map(|part| match part {
-            Part::Text(text) => Some(text),
-            Part::Tokens(_) => None,
+            PromptPart::Text(text) => Some(text),
+            PromptPart::Tokens(_) => None,
         })
     }
 }
@@ -64,8 +64,8 @@ pub(super) fn framed(
     feature: &Feature,
     found: &Found,
     resolver: &mut dyn Resolver,
-) -> Result<(Counted, Option<Frame>), String> {
-    let mut counted = Counted::of_prompts(feature, found, resolver)?;
+) -> Result<(CountedText, Option<FeatureFrame>), String> {
+    let mut counted = CountedText::of_prompts(feature, found, resolver)?;
     let (mut system, mut tools) = (sum(&feature.system, found, resolver)?, sum(&feature.tools, found, resolver)?);
     let frame = frame(feature, found, resolver)?;
     if let Some((frame, around_system)) = &frame {
@@ -90,11 +90,15 @@ pub(super) fn framed(
 }
 
 /// What stands around the texts, and how much of it around the instructions.
-fn frame(feature: &Feature, found: &Found, resolver: &mut dyn Resolver) -> Result<Option<(Frame, TokenCount)>, String> {
-    let is_text = |parts: &Vec<Part>| parts.iter().any(|part| matches!(part, Part::Text(_)));
+fn frame(
+    feature: &Feature,
+    found: &Found,
+    resolver: &mut dyn Resolver,
+) -> Result<Option<(FeatureFrame, TokenCount)>, String> {
+    let is_text = |parts: &Vec<PromptPart>| parts.iter().any(|part| matches!(part, PromptPart::Text(_)));
     let (tells, asks) = (is_text(&feature.system), feature.prompts.iter().any(is_text));
     let tools = match feature.tools.as_slice() {
-        [Part::Text(tools)] => Some(tools),
+        [PromptPart::Text(tools)] => Some(tools),
         _ => None,
     };
     if !tells && !asks && tools.is_none() {
@@ -104,7 +108,7 @@ fn frame(feature: &Feature, found: &Found, resolver: &mut dyn Resolver) -> Resul
     let only = |count: TokenCount, is: bool| if is { count } else { TokenCount::default() };
     let (system, mut opening) = (only(system, tells), only(request, asks));
     opening += system;
-    Ok(Some((Frame { opening, turn: only(turn, asks), tools }, system)))
+    Ok(Some((FeatureFrame { opening, turn: only(turn, asks), tools }, system)))
 }
 
 /// A count without a part of it.
@@ -125,22 +129,22 @@ fn images(each: TokenCount, count: Range<Decimal>) -> Range<i64> {
     range.in_units(MICRO)
 }
 
-fn sum(parts: &[Part], found: &Found, resolver: &mut dyn Resolver) -> Result<Range<i64>, String> {
+fn sum(parts: &[PromptPart], found: &Found, resolver: &mut dyn Resolver) -> Result<Range<i64>, String> {
     parts.iter().try_fold(Range::default(), |sum, part| {
         Ok(sum
             + match part {
-                Part::Text(text) => of_count(resolver.count(found, text)?),
-                Part::Tokens(range) => range.in_units(MICRO),
+                PromptPart::Text(text) => of_count(resolver.count(found, text)?),
+                PromptPart::Tokens(range) => range.in_units(MICRO),
             })
     })
 }
 
-impl Counted {
+impl CountedText {
     /// The prompts alone.
     ///
     /// # Errors
     /// Those of the [`Resolver`].
-    pub fn of_prompts(feature: &Feature, found: &Found, resolver: &mut dyn Resolver) -> Result<Counted, String> {
+    pub fn of_prompts(feature: &Feature, found: &Found, resolver: &mut dyn Resolver) -> Result<CountedText, String> {
         let mut rows: Vec<(Range<i64>, u64)> = Vec::new();
         for prompt in &feature.prompts {
             let tokens = sum(prompt, found, resolver)?;
@@ -153,6 +157,6 @@ impl Counted {
             rows.push((Range::default(), 1));
         }
         let row_count = rows.iter().map(|(_, n)| n).sum();
-        Ok(Counted { rows, row_count, ..Counted::default() })
+        Ok(CountedText { rows, row_count, ..CountedText::default() })
     }
 }

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::{Epoch, Event, WEIGHT_SCALE};
+use super::{Epoch, PlanEvent, WEIGHT_SCALE};
 use crate::calculator::Refusal;
 use crate::calculator::calendar::{Month, days};
 use crate::calculator::tariff::{Uses, tariff};
@@ -23,7 +23,7 @@ pub(super) struct CallDay {
 }
 
 /// The days of a feature's calls, which are the same on every model.
-pub(super) struct Schedule {
+pub(super) struct CallDays {
     /// In order; none without calls.
     pub days: Vec<CallDay>,
     /// Units of the calls' time by month.
@@ -32,10 +32,10 @@ pub(super) struct Schedule {
     pub start: Instant,
 }
 
-impl Schedule {
-    pub fn of(feature: &Feature, months: &[Month], start: Date) -> Schedule {
+impl CallDays {
+    pub fn of(feature: &Feature, months: &[Month], start: Date) -> CallDays {
         let calendar = &feature.calendar;
-        let mut schedule = Schedule {
+        let mut schedule = CallDays {
             days: Vec::new(),
             weights: vec![Decimal::ZERO; months.len()],
             start: instant_of(start, feature.minute),
@@ -60,8 +60,25 @@ impl Schedule {
         schedule
     }
 
+    /// The rates over the days, and which prices change and which models retire while there are calls.
+    ///
+    /// # Errors
+    /// The [`Refusal`] of the first kind of token that has no price.
+    pub fn rates(
+        &self,
+        found: &Found,
+        context: &Context,
+        uses: Uses,
+        also: &[Meter],
+        batch: Decimal,
+    ) -> Result<(Vec<Epoch>, Vec<PlanEvent>), Refusal> {
+        let epochs = self.epochs(found, context, uses, also, batch)?;
+        let events = events(found, &epochs, &self.days);
+        Ok((epochs, events))
+    }
+
     /// The rates over the days, one epoch for each time that nothing changes.
-    pub fn epochs(
+    fn epochs(
         &self,
         found: &Found,
         context: &Context,
@@ -144,14 +161,14 @@ pub(super) fn priced_at(model: &ModelCard, at: Instant) -> Instant {
 }
 
 /// Prices that change and models that retire while there are calls.
-pub(super) fn events(found: &Found, epochs: &[Epoch], days: &[CallDay]) -> Vec<Event> {
+fn events(found: &Found, epochs: &[Epoch], days: &[CallDay]) -> Vec<PlanEvent> {
     let (Some(first), Some(last)) = (days.first(), days.last()) else { return Vec::new() };
     let id = found.full_id();
     let mut list = Vec::new();
     for epoch in epochs {
         if let Some(from) = epoch.single.period.from.filter(|from| first.at < *from) {
             let text = format!("the price of {id} changes on {from}; the plan applies it from that day on");
-            let event = Event { kind: "price-change", model: id.clone(), at: Some(from), text };
+            let event = PlanEvent { kind: "price-change", model: id.clone(), at: Some(from), text };
             if !list.contains(&event) {
                 list.push(event);
             }
@@ -162,7 +179,7 @@ pub(super) fn events(found: &Found, epochs: &[Epoch], days: &[CallDay]) -> Vec<E
         let instead =
             replacement.map_or_else(|| "it names no replacement".into(), |r| format!("its replacement is {r}"));
         let text = format!("{id} retires on {day}: later days are planned at its last rates; {instead}");
-        list.push(Event { kind: "retires", model: id, at: Some(day), text });
+        list.push(PlanEvent { kind: "retires", model: id, at: Some(day), text });
     }
     list
 }

@@ -32,10 +32,10 @@ use crate::tokenizer::chat::Wrapping;
 use build::FeatureBuilder;
 pub(crate) use cost::per;
 pub use cost::times;
-use counted::Counted;
-pub use counted::Frame;
-use epochs::Schedule;
-pub use ranges::{INPUTS, Input, Point, Ranges};
+use counted::CountedText;
+pub use counted::FeatureFrame;
+use epochs::CallDays;
+pub use ranges::{INPUTS, Point, Ranges, UncertainInput};
 pub use traffic::GROWTH_SCALE;
 
 /// Digits behind the point that a share of a month keeps where it has no end.
@@ -89,7 +89,7 @@ pub struct Epoch {
 
 /// What a stream is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum StreamRole {
     /// Answers.
     Answer,
     /// Embeds the question.
@@ -104,7 +104,7 @@ pub struct Stream {
     /// The model.
     pub found: Found,
     /// What it is for.
-    pub role: Role,
+    pub role: StreamRole,
     /// Its share of the calls.
     pub share: Decimal,
     /// The rates over time, earliest first.
@@ -112,8 +112,8 @@ pub struct Stream {
     /// Name of its tokenizer, where text was counted.
     pub tokenizer: Option<String>,
     /// What the provider adds around its texts; none where the prompt is a number of tokens.
-    pub frame: Option<Frame>,
-    counted: Counted,
+    pub frame: Option<FeatureFrame>,
+    counted: CountedText,
     also: Vec<Range<i64>>,
     batch: Decimal,
 }
@@ -131,7 +131,7 @@ pub struct OneOff {
 
 /// Something that happens within the plan: a price that changes, a model that retires.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct PlanEvent {
     /// `price-change`, `retires`, `context-window`, `no-cache`.
     pub kind: &'static str,
     /// The model.
@@ -152,7 +152,7 @@ pub struct FeaturePlan {
     /// Costs that come once.
     pub one_offs: Vec<OneOff>,
     /// What happens within the plan.
-    pub events: Vec<Event>,
+    pub events: Vec<PlanEvent>,
     /// Uncertain numbers.
     pub ranges: Ranges,
     /// Growth counts from this month of the plan.
@@ -228,7 +228,7 @@ pub fn plan(workload: &Workload, resolver: &mut dyn Resolver, instead: Option<&F
 pub struct Planner {
     workload: Arc<Workload>,
     months: Vec<Month>,
-    schedules: Vec<Schedule>,
+    schedules: Vec<CallDays>,
 }
 
 impl Planner {
@@ -237,7 +237,7 @@ impl Planner {
     pub fn new(workload: impl Into<Arc<Workload>>) -> Self {
         let workload = workload.into();
         let months = months(workload.start, workload.end);
-        let schedules = workload.features.iter().map(|f| Schedule::of(f, &months, workload.start)).collect();
+        let schedules = workload.features.iter().map(|f| CallDays::of(f, &months, workload.start)).collect();
         Planner { workload, months, schedules }
     }
 
@@ -261,7 +261,7 @@ impl Plan {
         let mut plan = self.clone();
         for feature in &mut plan.features {
             feature.ranges.calls = feature.ranges.calls.times(factor);
-            feature.ranges.of[Input::Calls as usize] = feature.ranges.calls.in_units(MICRO);
+            feature.ranges.of[UncertainInput::Calls as usize] = feature.ranges.calls.in_units(MICRO);
         }
         plan
     }
@@ -272,7 +272,7 @@ impl Plan {
         let mut plan = self.clone();
         for feature in &mut plan.features {
             let range = feature.feature.output.times(factor);
-            feature.ranges.of[Input::Output as usize] = range.in_units(MICRO);
+            feature.ranges.of[UncertainInput::Output as usize] = range.in_units(MICRO);
         }
         plan
     }
@@ -296,7 +296,7 @@ impl FeaturePlan {
     pub fn with_answer(&self, tokens: u64) -> Self {
         let mut feature = self.clone();
         let range = Range::exactly(Decimal::from(tokens));
-        feature.ranges.of[Input::Output as usize] = range.in_units(MICRO);
+        feature.ranges.of[UncertainInput::Output as usize] = range.in_units(MICRO);
         feature
     }
 

@@ -1,4 +1,4 @@
-//! The uncertain numbers of a feature: [`Input`] names them, [`Ranges`] holds them, a [`Point`] settles them.
+//! The uncertain numbers of a feature: [`UncertainInput`] names them, [`Ranges`] holds them, a [`Point`] settles them.
 
 use crate::calculator::shape::{At, MICRO, WHOLE, ramp};
 use crate::calculator::workload::{Attachment, Feature, Growth};
@@ -10,18 +10,18 @@ macro_rules! inputs {
     ($($variant:ident $label:literal;)+) => {
         /// A number of a feature that may be uncertain.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Input {
+        pub enum UncertainInput {
             $(#[doc = $label] $variant,)+
         }
 
-        impl Input {
+        impl UncertainInput {
             /// All of them.
-            pub const ALL: &[Input] = &[$(Input::$variant),+];
+            pub const ALL: &[UncertainInput] = &[$(UncertainInput::$variant),+];
 
             /// What people call it.
             #[must_use]
             pub const fn label(self) -> &'static str {
-                match self { $(Input::$variant => $label),+ }
+                match self { $(UncertainInput::$variant => $label),+ }
             }
         }
     };
@@ -45,7 +45,7 @@ inputs! {
 }
 
 /// How many inputs a feature has.
-pub const INPUTS: usize = Input::ALL.len();
+pub const INPUTS: usize = UncertainInput::ALL.len();
 
 /// Where each uncertain number of a feature stands.
 #[derive(Clone, Copy, Debug)]
@@ -60,12 +60,12 @@ impl Point {
 
     /// The same point with one number elsewhere.
     #[must_use]
-    pub const fn with(mut self, input: Input, at: At) -> Self {
+    pub const fn with(mut self, input: UncertainInput, at: At) -> Self {
         self.0[input as usize] = at;
         self
     }
 
-    pub(super) const fn get(&self, input: Input) -> At {
+    pub(super) const fn get(&self, input: UncertainInput) -> At {
         self.0[input as usize]
     }
 }
@@ -88,36 +88,36 @@ pub(super) fn ranges(feature: &Feature) -> Ranges {
         Growth::Steps(_) => Range::default(),
     };
     let passages = feature.rag.as_ref().map_or_else(Range::default, |rag| rag.tokens);
-    let of = |input: Input| match input {
-        Input::Calls => feature.calls.rate.in_units(MICRO),
-        Input::Growth => growth.in_units(WHOLE),
-        Input::Output => feature.output.in_units(MICRO),
-        Input::Reasoning => feature.reasoning.in_units(MICRO),
-        Input::Turns => feature.turns.in_units(1),
-        Input::Steps => feature.steps.count.in_units(1),
-        Input::Call => feature.steps.call.in_units(MICRO),
-        Input::Result => feature.steps.result.in_units(MICRO),
-        Input::Passages => passages.in_units(MICRO),
-        Input::Attachments => attachments,
-        Input::Also => Range::default(),
-        Input::HitRate => hit_rate.in_units(WHOLE),
-        Input::Failures => feature.retries.failure_rate.in_units(WHOLE),
-        Input::Tokens => Range::default(),
+    let of = |input: UncertainInput| match input {
+        UncertainInput::Calls => feature.calls.rate.in_units(MICRO),
+        UncertainInput::Growth => growth.in_units(WHOLE),
+        UncertainInput::Output => feature.output.in_units(MICRO),
+        UncertainInput::Reasoning => feature.reasoning.in_units(MICRO),
+        UncertainInput::Turns => feature.turns.in_units(1),
+        UncertainInput::Steps => feature.steps.count.in_units(1),
+        UncertainInput::Call => feature.steps.call.in_units(MICRO),
+        UncertainInput::Result => feature.steps.result.in_units(MICRO),
+        UncertainInput::Passages => passages.in_units(MICRO),
+        UncertainInput::Attachments => attachments,
+        UncertainInput::Also => Range::default(),
+        UncertainInput::HitRate => hit_rate.in_units(WHOLE),
+        UncertainInput::Failures => feature.retries.failure_rate.in_units(WHOLE),
+        UncertainInput::Tokens => Range::default(),
     };
     let mut list = [Range::default(); INPUTS];
-    list.iter_mut().zip(Input::ALL).for_each(|(slot, input)| *slot = of(*input));
+    list.iter_mut().zip(UncertainInput::ALL).for_each(|(slot, input)| *slot = of(*input));
     Ranges { of: list, calls: feature.calls.rate, growth: feature.growth.clone() }
 }
 
 impl Ranges {
     /// The range of an input in its own units.
     #[must_use]
-    pub const fn fixed(&self, input: Input) -> Range<i64> {
+    pub const fn fixed(&self, input: UncertainInput) -> Range<i64> {
         self.of[input as usize]
     }
 
     /// A whole number at a place of its range; a draw between two whole numbers is one of them, so that the mean stays.
-    pub(super) fn whole(&self, input: Input, at: At) -> i64 {
+    pub(super) fn whole(&self, input: UncertainInput, at: At) -> i64 {
         let range = self.fixed(input);
         let At::Share(share) = at else { return range.at(at) };
         let drawn = ramp(range.low as f64, range.expected as f64, range.high as f64, share);

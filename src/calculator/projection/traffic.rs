@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use super::{FeaturePlan, Input, Point};
+use super::{FeaturePlan, Point, UncertainInput};
 use crate::calculator::calendar::Month;
 use crate::calculator::shape::At;
 use crate::calculator::workload::{Growth, Per};
@@ -74,13 +74,13 @@ impl FeaturePlan {
     /// The calls of every month at a point.
     #[must_use]
     pub fn calls(&self, months: &[Month], point: &Point) -> Vec<Decimal> {
-        let rate = self.rate(point.get(Input::Calls));
+        let rate = self.rate(point.get(UncertainInput::Calls));
         let Some(stream) = self.streams.first() else { return vec![Decimal::ZERO; months.len()] };
         let of = |(month, growth): (usize, Decimal)| {
             let weight: Decimal = stream.epochs.iter().filter_map(|e| e.weights.get(month)).sum();
             rate.saturating_mul(weight).saturating_mul(growth).normalize()
         };
-        self.growth(months, point.get(Input::Growth)).into_iter().enumerate().map(of).collect()
+        self.growth(months, point.get(UncertainInput::Growth)).into_iter().enumerate().map(of).collect()
     }
 
     /// The share of every month's cost that is not free.

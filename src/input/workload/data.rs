@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::quantity::{NUMBERS_HELP, Quantity};
 use super::raw::{RawDataset, RawSamples, RawSource, RawText};
 use super::read::WorkloadReader;
-use crate::calculator::workload::Part;
+use crate::calculator::workload::PromptPart;
 use crate::input::text::InputError;
 use crate::pricing::problem::Place;
 use crate::pricing::yaml::At;
@@ -171,15 +171,15 @@ impl WorkloadReader<'_> {
     }
 
     /// The pieces with their variables filled in.
-    pub(super) fn filled(&mut self, pieces: &[TextPiece], values: &DatasetRow) -> Vec<Part> {
+    pub(super) fn filled(&mut self, pieces: &[TextPiece], values: &DatasetRow) -> Vec<PromptPart> {
         let mut parts = Vec::with_capacity(pieces.len());
         for piece in pieces {
             parts.push(match piece {
-                TextPiece::Tokens(range) => Part::Tokens(*range),
+                TextPiece::Tokens(range) => PromptPart::Tokens(*range),
                 TextPiece::Text { template, place } => {
                     match fill(template, values, MOST_TEXT - self.text_bytes.min(MOST_TEXT)) {
                         Ok(text) => match self.take_text(text.len(), *place) {
-                            Some(()) => Part::Text(Arc::from(text)),
+                            Some(()) => PromptPart::Text(Arc::from(text)),
                             None => break,
                         },
                         Err(missing) => {

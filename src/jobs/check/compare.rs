@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use super::base::CheckBase;
 use super::places::{changed_at, what_changed};
 use super::sides::CheckSide;
-use crate::calculator::budget::{Verdict, judge};
+use crate::calculator::budget::{BudgetVerdict, judge};
 use crate::calculator::change::{CostedPlan, FactorAmount, MonthlyBill, PlanChange};
 use crate::calculator::currency::ShownCurrency;
 use crate::calculator::explain::Factor;
@@ -60,7 +60,7 @@ pub(super) fn leave_out_unpriced(workload: &mut Workload, resolver: &mut dyn Res
 pub(super) struct PricedSide {
     pub costed: CostedPlan,
     pub monthly: MonthlyBill,
-    pub budgets: Vec<Verdict>,
+    pub budgets: Vec<BudgetVerdict>,
 }
 
 impl PricedSide {
@@ -95,7 +95,7 @@ pub(super) struct BaseComparison {
     /// What the base costs at the prices of today, which rules look at.
     pub bill: BillSums,
     pub feature_bills: BTreeMap<String, BillSums>,
-    pub budgets: Vec<Verdict>,
+    pub budgets: Vec<BudgetVerdict>,
     /// What the base cost at its own prices.
     pub monthly: MonthlyBill,
     /// What it costs at the prices of the head.

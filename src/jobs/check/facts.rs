@@ -3,7 +3,7 @@
 use super::CheckContext;
 use super::compare::{BaseComparison, PricedSide, UnpricedFeature};
 use super::places::prompt_files;
-use crate::calculator::budget::Verdict;
+use crate::calculator::budget::BudgetVerdict;
 use crate::calculator::change::width;
 use crate::calculator::projection::{FeaturePlan, Point, Resolver, Stream, times};
 use crate::calculator::rules::{
@@ -120,10 +120,10 @@ impl CheckContext<'_> {
 }
 
 /// What becomes of the budgets: one fact for the total, and one for all months, of the first that is over.
-fn budget_facts(head: &[Verdict], base: Option<&[Verdict]>) -> Vec<BudgetFact> {
+fn budget_facts(head: &[BudgetVerdict], base: Option<&[BudgetVerdict]>) -> Vec<BudgetFact> {
     let fact = |is_monthly: bool| {
-        let of = |verdict: &&Verdict| verdict.month.is_some() == is_monthly;
-        let over: Vec<&Verdict> = head.iter().filter(of).filter(|verdict| !verdict.holds()).collect();
+        let of = |verdict: &&BudgetVerdict| verdict.month.is_some() == is_monthly;
+        let over: Vec<&BudgetVerdict> = head.iter().filter(of).filter(|verdict| !verdict.holds()).collect();
         let first = over.first()?;
         let name = match (first.month, over.len()) {
             (None, _) => format!("the budget of {}", first.amount),
@@ -136,7 +136,7 @@ fn budget_facts(head: &[Verdict], base: Option<&[Verdict]>) -> Vec<BudgetFact> {
             limit: first.usd,
             spent: first.spent,
             // A base without such a budget was not over it.
-            base_held: base.map(|list| list.iter().filter(of).all(Verdict::holds)),
+            base_held: base.map(|list| list.iter().filter(of).all(BudgetVerdict::holds)),
         })
     };
     [false, true].into_iter().filter_map(fact).collect()

@@ -155,7 +155,7 @@ fn listed(query: &CompareQuery, setup: &Setup) -> Result<Vec<Found>, JobError> {
 
 /// Models in the order of what the work costs on them.
 #[derive(Clone, Debug)]
-pub struct ComparedModels {
+pub struct ComparedQuotes {
     /// A quote for each model over all inputs, the cheapest first.
     pub quotes: Vec<Quote>,
     /// What the models named mean.
@@ -170,7 +170,7 @@ pub struct ComparedModels {
 
 /// Adds the quotes of every model up and puts them in order; models that cannot do the work are left out.
 #[must_use]
-pub fn compare(priced: PricedInputs, candidates: Candidates, query: &CompareQuery) -> ComparedModels {
+pub fn compare(priced: PricedInputs, candidates: Candidates, query: &CompareQuery) -> ComparedQuotes {
     let Candidates { named, models, mut left_out } = candidates;
     let mut quotes = sums(&models, priced.quotes);
     quotes.sort_by_cached_key(key);
@@ -181,10 +181,10 @@ pub fn compare(priced: PricedInputs, candidates: Candidates, query: &CompareQuer
             free_left_out = take_free(&mut quotes);
         }
     }
-    ComparedModels { quotes, named, left_out, free_left_out, batch: priced.batch }
+    ComparedQuotes { quotes, named, left_out, free_left_out, batch: priced.batch }
 }
 
-impl ComparedModels {
+impl ComparedQuotes {
     /// The error where nothing is left to compare.
     ///
     /// # Errors
@@ -279,7 +279,7 @@ pub struct CompareHead {
 ///
 /// * `requests`: how often each prompt is sent.
 #[must_use]
-pub fn report(comparison: &ComparedModels, query: &CompareQuery, requests: u64, setup: &Setup) -> Report {
+pub fn report(comparison: &ComparedQuotes, query: &CompareQuery, requests: u64, setup: &Setup) -> Report {
     let quotes = &comparison.quotes;
     let shown = query.shown(quotes.len());
     let table = table(setup);
@@ -307,7 +307,7 @@ pub fn report(comparison: &ComparedModels, query: &CompareQuery, requests: u64, 
 /// Says what is not shown, and how many answers the totals are for, where it is more than one.
 fn add_own_notes(
     report: &mut Report,
-    comparison: &ComparedModels,
+    comparison: &ComparedQuotes,
     query: &CompareQuery,
     hidden: usize,
     answers: Option<u64>,

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{CompareQuery, LeftOut, LeftOutModel, times_cell};
 use crate::calculator::outcome::outcome;
-use crate::calculator::projection::{FeaturePlan, Plan, PlanError, Planner, Point, Role, per};
+use crate::calculator::projection::{FeaturePlan, Plan, PlanError, Planner, Point, StreamRole, per};
 use crate::calculator::settled::{Settled, minus};
 use crate::calculator::shape::At;
 use crate::calculator::workload::Workload;
@@ -158,7 +158,7 @@ fn try_on(
         for feature in &plan.features {
             let costs = feature.costs(&plan.months, &expected)?;
             usage += costs.iter().flatten().copied().sum();
-            let answering = feature.streams.iter().zip(&costs).filter(|(s, _)| s.role == Role::Answer);
+            let answering = feature.streams.iter().zip(&costs).filter(|(s, _)| s.role == StreamRole::Answer);
             is_free &= answering.flat_map(|(_, costs)| costs).all(|usd| *usd == Usd::ZERO);
         }
         let longer = plan.with_output(Decimal::TWO).usage_at(&expected)?;

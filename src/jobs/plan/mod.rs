@@ -12,7 +12,7 @@ pub use self::fit::{Fit, FitRow};
 pub use self::report::report;
 use super::workload::{PricedWorkload, ShownCurrency, Unpriced};
 use super::{JobError, Setup};
-use crate::calculator::budget::{Verdict, judge};
+use crate::calculator::budget::{BudgetVerdict, judge};
 use crate::calculator::levers::{Lever, levers, on_one_model};
 use crate::calculator::outcome::{Driver, Outcome, drivers, outcome};
 use crate::calculator::projection::{FeaturePlan, Plan};
@@ -60,7 +60,7 @@ pub struct PlanResult {
     /// What it costs.
     pub outcome: Outcome,
     /// What becomes of each budget.
-    pub verdicts: Vec<Verdict>,
+    pub verdicts: Vec<BudgetVerdict>,
     /// What drives the range, the strongest first.
     pub drivers: Vec<Driver>,
     /// What would make it cheaper, the largest saving first.
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
     use crate::calculator::quote::Quote;
     use crate::jobs::breakeven::BreakEvenResult;
-    use crate::jobs::compare::ComparedModels;
+    use crate::jobs::compare::ComparedQuotes;
     use crate::jobs::compare::workload::ComparedPlans;
     use crate::jobs::estimate::PricedInputs;
 
@@ -113,7 +113,7 @@ mod tests {
         is_shareable::<PlanResult>();
         is_shareable::<Quote>();
         is_shareable::<PricedInputs>();
-        is_shareable::<ComparedModels>();
+        is_shareable::<ComparedQuotes>();
         is_shareable::<ComparedPlans>();
         is_shareable::<BreakEvenResult>();
     }

@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 
 use super::PlanResult;
 use super::rows::{DriverRow, LeverRow, PlanFeatureRow, PlanHead, PlanMonthRow, PriceSourceRow, UsdRange, months};
-use crate::calculator::budget::Verdict;
+use crate::calculator::budget::BudgetVerdict;
 use crate::calculator::levers::Lever;
 use crate::calculator::outcome::Driver;
 use crate::calculator::workload::Assumption;
@@ -27,8 +27,8 @@ const BAR: usize = 24;
 #[must_use]
 pub fn report(result: &PlanResult, format: Format, why: bool, setup: &Setup) -> Report {
     let for_people = format.readers() == Readers::People;
-    let head = PlanHead::of(result, setup);
-    let mut report = month_report(result, format);
+    let (head, rows) = (PlanHead::of(result, setup), months(result));
+    let mut report = month_report(result, rows, format);
     add_answer(&mut report, result);
     add_notes(&mut report, result, &head, why || !for_people);
     report.notes.push(table_line(setup));
@@ -48,7 +48,7 @@ pub fn report(result: &PlanResult, format: Format, why: bool, setup: &Setup) -> 
 /// A kind of cost beside the features, shown where there is any: its column, its months, and how a month has it.
 type Beside<'r> = (&'static str, &'static str, &'r [Usd], fn(&PlanMonthRow) -> Usd);
 
-fn month_report(result: &PlanResult, format: Format) -> Report {
+fn month_report(result: &PlanResult, rows: Vec<PlanMonthRow>, format: Format) -> Report {
     let (outcome, shown) = (&result.outcome, &result.shown);
     let beside: [Beside; 3] = [
         ("fixed_usd", "fixed", &outcome.fixed, |row| row.fixed_usd),
@@ -57,7 +57,6 @@ fn month_report(result: &PlanResult, format: Format) -> Report {
     ];
     let beside = beside.into_iter().filter(|(_, _, list, _)| list.iter().any(|usd| *usd != Usd::ZERO));
     let beside: Vec<Beside> = beside.collect();
-    let rows = months(result);
     let mut report = month_table(result, &beside, format).report(rows);
     if result.plan.months.len() > 1 {
         let mut total = vec![Cell::text("total")];
@@ -150,8 +149,8 @@ fn add_answer(report: &mut Report, result: &PlanResult) {
 }
 
 /// Whether every month stays inside of a monthly budget.
-fn monthly_text(verdicts: &[Verdict]) -> Option<String> {
-    let monthly: Vec<&Verdict> = verdicts.iter().filter(|v| v.month.is_some()).collect();
+fn monthly_text(verdicts: &[BudgetVerdict]) -> Option<String> {
+    let monthly: Vec<&BudgetVerdict> = verdicts.iter().filter(|v| v.month.is_some()).collect();
     let amount = &monthly.first()?.amount;
     let over = monthly.iter().filter(|v| !v.holds()).filter_map(|v| Some(v.month?.to_string()));
     let over: Vec<String> = over.collect();
@@ -162,7 +161,7 @@ fn monthly_text(verdicts: &[Verdict]) -> Option<String> {
 }
 
 /// "stays inside 60 EUR (97% of draws)", or "60 EUR end on 2027-03-14 (2027-02-20 to 2027-05-02)".
-fn verdict_text(verdict: &Verdict) -> String {
+fn verdict_text(verdict: &BudgetVerdict) -> String {
     let Some(ends) = verdict.ends else {
         let chance =
             verdict.chance.map(|c| format!(" in {}% of draws", (c * Decimal::ONE_HUNDRED).round_dp(1).normalize()));

@@ -5,10 +5,11 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::{FitRow, PlanResult};
-use crate::calculator::budget::Verdict;
+use crate::calculator::budget::BudgetVerdict;
 use crate::calculator::calendar::Month;
-use crate::calculator::outcome::FeatureOutcome;
-use crate::calculator::projection::{FeaturePlan, Frame, Plan, Point, Role, per};
+use crate::calculator::levers::Lever;
+use crate::calculator::outcome::{Driver, FeatureOutcome};
+use crate::calculator::projection::{FeatureFrame, FeaturePlan, Plan, PlanEvent, Point, StreamRole, per};
 use crate::calculator::shape::At;
 use crate::calculator::workload::{Amount, Assumption};
 use crate::jobs::Setup;
@@ -415,7 +416,7 @@ fn feature(feature: &FeaturePlan, plan: &Plan, costs: &FeatureOutcome) -> PlanFe
     }
 }
 
-fn budget(verdict: &Verdict) -> BudgetRow {
+fn budget(verdict: &BudgetVerdict) -> BudgetRow {
     let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string());
     BudgetRow {
         amount: verdict.amount.clone(),
@@ -433,7 +434,7 @@ fn budget(verdict: &Verdict) -> BudgetRow {
 }
 
 fn drivers(result: &PlanResult) -> Vec<DriverRow> {
-    let row = |driver: &crate::calculator::outcome::Driver| DriverRow {
+    let row = |driver: &Driver| DriverRow {
         feature: driver.feature.clone(),
         input: driver.input.label(),
         range: driver.range.clone(),
@@ -445,7 +446,7 @@ fn drivers(result: &PlanResult) -> Vec<DriverRow> {
 }
 
 fn levers(result: &PlanResult) -> Vec<LeverRow> {
-    let row = |lever: &crate::calculator::levers::Lever| LeverRow {
+    let row = |lever: &Lever| LeverRow {
         feature: lever.feature.clone(),
         kind: lever.kind,
         what: lever.what.clone(),
@@ -457,7 +458,7 @@ fn levers(result: &PlanResult) -> Vec<LeverRow> {
 
 fn events(plan: &Plan) -> Vec<EventRow> {
     let of_feature = |feature: &FeaturePlan| {
-        let row = |event: &crate::calculator::projection::Event| EventRow {
+        let row = |event: &PlanEvent| EventRow {
             feature: feature.feature.name.clone(),
             kind: event.kind,
             model: event.model.clone(),
@@ -477,9 +478,9 @@ fn unpriced((feature, error): &Unpriced) -> UnpricedFeatureRow {
 fn assumptions(plan: &Plan) -> Vec<Assumption> {
     let mut list = plan.workload.assumptions.clone();
     for feature in &plan.features {
-        for stream in feature.streams.iter().filter(|s| s.role == Role::Answer) {
+        for stream in feature.streams.iter().filter(|s| s.role == StreamRole::Answer) {
             let (value, origin) = match stream.frame {
-                Some(Frame { opening, turn, .. }) => (
+                Some(FeatureFrame { opening, turn, .. }) => (
                     format!("{} tokens a request, {} for each earlier turn", range_text(opening), range_text(turn)),
                     format!(
                         "{}: what the provider adds to the texts (data/chat/rules.csv)",

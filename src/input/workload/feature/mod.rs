@@ -10,7 +10,7 @@ use super::data::{DatasetRow, value};
 use super::raw::{RawFeature, RawOutput};
 use super::read::WorkloadReader;
 use crate::calculator::calendar::Calendar;
-use crate::calculator::workload::{Feature, Part, Route};
+use crate::calculator::workload::{Feature, PromptPart, Route};
 use crate::context::{Context, Dimension};
 use crate::meter::Meter;
 use crate::pricing::problem::Place;
@@ -134,7 +134,7 @@ impl FeatureReader<'_, '_> {
     }
 
     /// Instructions, tools, and one prompt for each row of the dataset.
-    fn texts(&mut self, raw: &RawFeature) -> (Vec<Part>, Vec<Part>, Vec<Vec<Part>>) {
+    fn texts(&mut self, raw: &RawFeature) -> (Vec<PromptPart>, Vec<PromptPart>, Vec<Vec<PromptPart>>) {
         let reader = &mut *self.reader;
         let constants: DatasetRow =
             raw.variables.0.iter().map(|(name, v)| (name.value.as_str().into(), v.clone())).collect();
@@ -165,7 +165,7 @@ impl FeatureReader<'_, '_> {
         for row in rows {
             let own = column.as_ref().filter(|_| raw.prompt.is_none()).and_then(|c| value(&row, c));
             prompts.push(match own {
-                Some(text) => vec![Part::Text(text.into())],
+                Some(text) => vec![PromptPart::Text(text.into())],
                 None => {
                     // A column of the dataset comes before a constant of the same name.
                     let values = row.into_iter().chain(constants.iter().cloned()).collect();
