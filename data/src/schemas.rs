@@ -12,7 +12,11 @@ macro_rules! schemas {
 
 schemas! {
     "check"
+    "break-even"
+    "compare"
+    "estimate"
     "models"
+    "plan"
     "usage"
     "what-if"
     "prices-changes"

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 
 use super::explain::{Changed, Factor, SCALE, bit, differences, mixed, shapley};
-use super::outcome::{Outcome, Settled, minus, outcome};
+use super::outcome::{Outcome, outcome};
 use super::projection::{FeaturePlan, Plan, PlanError, Point, Resolver, plan};
 use super::rules::BillSums;
+use super::settled::{Settled, minus};
 use super::shape::At;
 use super::workload::{Budget, Feature, Workload};
 use crate::money::Usd;

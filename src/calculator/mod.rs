@@ -22,11 +22,14 @@ pub mod limits;
 pub mod made;
 pub mod outcome;
 pub mod projection;
+pub mod quote;
 pub mod rules;
+pub mod settled;
 pub mod shape;
 pub mod simulate;
 pub mod switch;
 pub mod tariff;
+pub mod work;
 pub mod workload;
 
 use std::borrow::Cow;

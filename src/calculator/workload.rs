@@ -260,8 +260,10 @@ pub struct Feature {
 
 /// An amount in some currency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Amount {
     /// How much.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub amount: Exact,
     /// Three capital letters.
     pub currency: String,

@@ -12,7 +12,6 @@ mod check_ci;
 mod choice;
 mod clock;
 mod compare;
-mod compare_workload;
 mod completions;
 mod count;
 mod count_requests;
@@ -21,13 +20,10 @@ mod data;
 mod demo;
 mod error;
 mod estimate;
-mod estimate_requests;
 mod init;
 mod man;
 mod models;
 mod plan;
-mod plan_fit;
-mod plan_report;
 mod price_files;
 mod prices;
 mod prices_check;
@@ -35,6 +31,7 @@ mod prices_import;
 mod prices_time;
 #[cfg(feature = "update")]
 mod prices_update;
+mod prompts;
 mod scan;
 mod schema;
 mod shared;
@@ -105,20 +102,20 @@ macro_rules! commands {
 
 commands! {
     Count "count" count Args;
-    Estimate "estimate" estimate Args;
+    Estimate "estimate" estimate EstimateArgs;
     Usage "usage" usage Args;
     WhatIf "what-if" what_if Args;
-    Compare "compare" compare Args;
-    Plan "plan" plan Args;
+    Compare "compare" compare CompareArgs;
+    Plan "plan" plan PlanArgs;
     Check "check" check CheckArgs;
-    BreakEven "break-even" breakeven Args;
+    BreakEven "break-even" breakeven BreakEvenArgs;
     Init "init" init InitArgs;
     Scan "scan" scan ScanArgs;
     Prices "prices" prices PricesArgs;
     Models "models" models ModelsArgs;
     Schema "schema" schema SchemaArgs;
     Tokenizers "tokenizers" tokenizers Args;
-    Demo "demo" demo Args;
+    Demo "demo" demo DemoArgs;
     Completions "completions" completions Args;
     Man "man" man Args;
 }

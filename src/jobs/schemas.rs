@@ -5,8 +5,11 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
+use super::compare::workload::{ComparePlanRow, ComparePlansHead};
+use super::estimate::rows as estimate;
+use super::plan::rows as plan;
 use super::prices::{changes, check as prices_check, diff, history, import, lint, list, meters, show, stale, update};
-use super::{models, usage, what_if};
+use super::{breakeven, compare, models, usage, what_if};
 use crate::report::check;
 
 /// The whole output of a command: what is stated before the rows, and the rows.
@@ -49,6 +52,8 @@ fn either<A: JsonSchema, B: JsonSchema>() -> Schema {
 
 type CheckOfDatabase = Document<prices_check::DatabaseCheckHead, import::ComparisonRow>;
 type CheckOfFile = Document<prices_check::FileCheckHead, prices_check::FileCheckRow>;
+type CompareOfPrompts = Document<compare::CompareHead, compare::CompareRow>;
+type CompareOfPlan = Document<ComparePlansHead, ComparePlanRow>;
 type ImportCompared = Document<import::ComparisonHead, import::ComparisonRow>;
 type ImportUnread = Document<import::UnreadHead, import::UnreadRow>;
 
@@ -63,8 +68,12 @@ fn command(name: &str) -> String {
 /// Every schema by its name: that of the command, with a dash before that of a subcommand.
 fn all() -> Vec<(&'static str, Schema)> {
     vec![
+        ("break-even", document::<breakeven::BreakEvenHead, breakeven::BreakEvenRow>()),
         ("check", document::<check::CheckHead, check::CheckRow>()),
+        ("compare", either::<CompareOfPrompts, CompareOfPlan>()),
+        ("estimate", document::<estimate::EstimateHead, estimate::EstimateRow>()),
         ("models", document::<models::ModelsHead, models::ModelRow>()),
+        ("plan", document::<plan::PlanHead, plan::PlanMonthRow>()),
         ("prices-changes", document::<changes::ChangesHead, changes::ChangeRow>()),
         ("prices-check", either::<CheckOfDatabase, CheckOfFile>()),
         ("prices-diff", document::<diff::DiffHead, diff::DiffRow>()),

@@ -6,6 +6,7 @@
 //! The bundled table is packed by the build and read in place ([`packed`]); overlays are read from files at run time
 //! by the same code ([`yaml`], then [`mod@compile`]).
 
+pub(crate) mod candidates;
 pub mod diff;
 pub mod import;
 pub mod lint;

@@ -8,8 +8,8 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::currency::ShownCurrency;
-use super::outcome::{NoExchange, in_usd};
 use super::projection::Resolver;
+use super::settled::{NoExchange, in_usd};
 use super::workload::Amount;
 use crate::money::Usd;
 use crate::period::Instant;

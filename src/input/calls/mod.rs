@@ -20,6 +20,7 @@ pub mod chunks;
 #[cfg(feature = "sqlite")]
 mod database;
 pub mod open;
+mod part;
 #[cfg(feature = "folders")]
 pub mod places;
 pub mod sequence;

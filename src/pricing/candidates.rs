@@ -1,28 +1,27 @@
-//! Models that a plan may be moved to: what is live in the table, and meets what the plan needs.
+//! Which models may answer in the place of another: what is live ([`is_live`]), newer or older ones of the same provider
+//! ([`sisters`]), the same model at other hosts ([`core_name`]).
 
-use crate::jobs::Setup;
+use super::card::{Kind, ModelCard, ProviderHead};
+use super::{Found, PriceTable};
 use crate::period::Instant;
-use crate::pricing::Found;
-use crate::pricing::card::{Kind, ModelCard, ProviderHead};
 
 /// Whether a model answers, has a price, and is still listed by public sources.
 #[must_use]
-pub fn is_live(card: &ModelCard, setup: &Setup) -> bool {
+pub(crate) fn is_live(card: &ModelCard, at: Instant) -> bool {
     card.info.kind == Kind::Chat
-        && !card.is_retired(setup.at)
+        && !card.is_retired(at)
         && card.info.last_listed.is_none()
-        && card.rates_at(setup.at).is_some()
+        && card.rates_at(at).is_some()
 }
 
 /// Live models of the same provider that read prompts of that length and are less than two years older, or newer.
-#[must_use]
-pub fn sisters(setup: &Setup, own: &Found, longest_prompt: u64) -> Vec<Found> {
+pub(crate) fn sisters(table: &PriceTable, own: &Found, longest_prompt: u64, at: Instant) -> Vec<Found> {
     let fits = |head: &ProviderHead, card: &ModelCard| {
         let near = is_as_new(card.info.released, own.model.info.released);
         let reads = own.model.info.input.iter().all(|input| input == "text" || card.info.input.contains(input));
         head.id == own.provider.id
             && card.id != own.model.id
-            && is_live(card, setup)
+            && is_live(card, at)
             && card.info.retired.is_none()
             && card.info.context_window.is_none_or(|window| window >= longest_prompt)
             && !card.id.starts_with("ft:")
@@ -30,7 +29,7 @@ pub fn sisters(setup: &Setup, own: &Found, longest_prompt: u64) -> Vec<Found> {
             && near
             && reads
     };
-    let cards = setup.table.cards().filter(|(head, card)| fits(head, card));
+    let cards = table.cards().filter(|(head, card)| fits(head, card));
     cards.map(|(head, card)| Found::of_card(head, card)).collect()
 }
 
@@ -48,11 +47,46 @@ fn is_plain(id: &str) -> bool {
     ["search", "audio", "realtime", "cyber", "codex", "research", "live", "tts"].iter().all(|word| !id.contains(word))
 }
 
+/// Words that hosts add to the ids of models.
+const NOISE: [&str; 23] = [
+    "instruct",
+    "it",
+    "chat",
+    "turbo",
+    "maas",
+    "versatile",
+    "instant",
+    "fp8",
+    "fp4",
+    "bf16",
+    "awq",
+    "hf",
+    "meta",
+    "us",
+    "eu",
+    "apac",
+    "global",
+    "anthropic",
+    "mistral",
+    "v1",
+    "0",
+    "fast",
+    "tput",
+];
+
+/// What is left of an id when makers, regions and the words that hosts add are taken off.
+#[must_use]
+pub(crate) fn core_name(id: &str) -> String {
+    let last = id.to_lowercase();
+    let last = last.rsplit('/').next().unwrap_or("");
+    let is_part = |part: &&str| !part.is_empty();
+    let parts = last.split(['-', '_', ':', '.', '@']).filter(is_part).filter(|part| !NOISE.contains(part));
+    parts.collect::<Vec<_>>().concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jobs::AsOf;
-    use crate::pricing::PriceTable;
     use crate::pricing::compile::PriceFile;
 
     /// Made-up models; the dates alone matter.
@@ -66,16 +100,25 @@ mod tests {
         let text = format!("schema: 1\nprovider: acme\nmodels:\n{}{undated}", models.concat());
         let mut table = PriceTable::bundled();
         table.lay_over(&[PriceFile { path: "acme.yaml".into(), text }]).unwrap();
-        let setup = Setup {
-            table: table.into(),
-            at: "2026-07-01".parse().unwrap(),
-            as_of: AsOf::Named,
-            currency: None,
-            vocabularies: None,
-        };
-        let own = setup.find("acme/own").unwrap();
-        let mut found: Vec<String> = sisters(&setup, &own, 0).iter().map(|found| found.model.id.clone()).collect();
+        let at = "2026-07-01".parse().unwrap();
+        let own = table.find("acme/own", at).unwrap();
+        let mut found: Vec<String> = sisters(&table, &own, 0, at).iter().map(|found| found.model.id.clone()).collect();
         found.sort();
         assert_eq!(found, ["newer", "older", "undated"]);
+    }
+
+    #[test]
+    fn hosts_name_one_model_in_many_ways() {
+        let same = [
+            "meta-llama/Llama-3.3-70B-Instruct",
+            "llama-3.3-70b-versatile",
+            "meta.llama3-3-70b-instruct-v1:0",
+            "meta-llama/Llama-3.3-70B-Instruct-Turbo",
+            "us.meta.llama3-3-70b-instruct-v1:0",
+        ];
+        for id in same {
+            assert_eq!(core_name(id), "llama3370b", "{id}");
+        }
+        assert_ne!(core_name("llama-3.1-70b"), core_name("llama-3.3-70b"));
     }
 }
