@@ -101,3 +101,8 @@ impl From<LostThread> for JobError {
         JobError::Io(io::Error::other(error))
     }
 }
+
+/// An error and its next step on one line, for a list of reasons.
+pub(crate) fn on_one_line(error: &dyn fmt::Display) -> String {
+    error.to_string().replace("\n  help: ", "; ").replace('\n', " ")
+}

@@ -75,7 +75,7 @@ impl Default for InitAnswers {
 }
 
 impl InitAnswers {
-    /// Takes an answer in the place of the one before; an empty text takes the default back.
+    /// Replaces an answer; an empty text brings the default back.
     pub fn answer(&mut self, question: usize, text: &str) {
         let default = QUESTIONS.get(question).map_or("", |(_, default)| default);
         if let Some(answer) = self.0.get_mut(question) {
@@ -141,7 +141,7 @@ pub struct UseMeasurement {
     models: BTreeMap<String, ModelUse>,
     bad: u64,
     first_bad: Option<String>,
-    /// Requests that nobody paid for, amounts on bills.
+    /// Requests that were not paid for, amounts on bills.
     others: u64,
 }
 

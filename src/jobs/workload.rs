@@ -294,7 +294,7 @@ impl ShownCurrency {
 
 impl From<NoExchange> for JobError {
     fn from(error: NoExchange) -> Self {
-        JobError::of_text(&error.to_string())
+        JobError::asked(error.message(), error.help())
     }
 }
 
