@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use divan::{Bencher, black_box};
 use farebox::calculator::outcome::{Settled, outcome};
-use farebox::calculator::projection::{Resolver, Plan, Planner, plan};
+use farebox::calculator::projection::{Plan, Planner, Resolver, plan};
 use farebox::calculator::workload::Workload;
 use farebox::input::workload::load;
 use farebox::period::Instant;

@@ -11,6 +11,7 @@ macro_rules! schemas {
 }
 
 schemas! {
+    "count"
     "models"
     "prices-changes"
     "prices-check"
@@ -23,4 +24,6 @@ schemas! {
     "prices-show"
     "prices-stale"
     "prices-update"
+    "tokenizers"
+    "tokenizers-show"
 }

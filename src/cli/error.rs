@@ -87,6 +87,20 @@ impl From<PlanError> for Error {
     }
 }
 
+/// For what a job asks back for, such as the price table; its text is printed as it is.
+impl From<Error> for JobError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Model(error) => JobError::Model(error),
+            Error::Date(error) => JobError::Date(error),
+            Error::Prices(text) => JobError::Prices(text),
+            Error::Input(error) => JobError::Input(error),
+            Error::Io(error) => JobError::Io(error),
+            other => JobError::Asked { message: other.to_string(), help: None },
+        }
+    }
+}
+
 impl From<AttachmentError> for Error {
     fn from(error: AttachmentError) -> Self {
         match error {

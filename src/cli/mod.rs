@@ -19,8 +19,6 @@ mod compare;
 mod compare_workload;
 mod completions;
 mod count;
-mod count_requests;
-mod count_tree;
 mod data;
 mod demo;
 mod error;
@@ -46,7 +44,6 @@ mod signals;
 mod span;
 mod tokenizers;
 mod usage;
-mod verify;
 mod what_if;
 mod work;
 mod workload;
@@ -108,7 +105,7 @@ macro_rules! commands {
 }
 
 commands! {
-    Count "count" count Args;
+    Count "count" count CountArgs;
     Estimate "estimate" estimate Args;
     Usage "usage" usage Args;
     WhatIf "what-if" what_if Args;
@@ -121,7 +118,7 @@ commands! {
     Prices "prices" prices PricesArgs;
     Models "models" models ModelsArgs;
     Schema "schema" schema SchemaArgs;
-    Tokenizers "tokenizers" tokenizers Args;
+    Tokenizers "tokenizers" tokenizers TokenizersArgs;
     Demo "demo" demo Args;
     Completions "completions" completions Args;
     Man "man" man Args;

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::{Map, Value, json};
 
 use super::chat::{Input, ReadAs};
 use super::data::load;
@@ -98,16 +97,6 @@ pub(crate) fn count(
 pub(crate) fn warn_of(name: &str, read: &ReadReport, quiet: bool) {
     if let (Some(note), false) = (read.note(), quiet) {
         say(&format!("warning: {name}: {note}"));
-    }
-}
-
-/// The fields of a count in machine-readable formats.
-pub(crate) fn count_fields(row: &mut Map<String, Value>, count: TokenCount) {
-    row.insert("tokens".into(), json!(count.tokens));
-    row.insert("basis".into(), json!(count.basis));
-    if count.basis != Basis::Exact {
-        row.insert("low".into(), json!(count.low));
-        row.insert("high".into(), json!(count.high));
     }
 }
 

@@ -55,6 +55,13 @@ pub enum JobError {
     Io(#[from] io::Error),
 }
 
+#[cfg(feature = "reference")]
+impl From<crate::tokenizer::reference::ReferenceError> for JobError {
+    fn from(error: crate::tokenizer::reference::ReferenceError) -> Self {
+        JobError::Asked { message: error.to_string(), help: None }
+    }
+}
+
 impl JobError {
     /// Something that cannot be asked for, with the next step.
     pub fn asked(message: impl Into<String>, help: impl Into<String>) -> Self {

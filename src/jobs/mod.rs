@@ -5,6 +5,7 @@
 //!
 //! Start reading at [`Setup`], which every job works with, and at [`models`], the shortest job.
 
+pub mod count;
 pub mod error;
 pub mod models;
 pub mod prices;

@@ -5,8 +5,8 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
-use super::models;
 use super::prices::{changes, check, diff, history, import, lint, list, meters, show, stale, update};
+use super::{count, models, tokenizers};
 
 /// The whole output of a command: what is stated before the rows, and the rows.
 #[derive(Serialize, JsonSchema)]
@@ -37,6 +37,8 @@ fn either<A: JsonSchema, B: JsonSchema>() -> Schema {
     SchemaGenerator::default().into_root_schema_for::<OneOf<A, B>>()
 }
 
+type CountOfInputs = Document<count::CountHead, OneOf<count::CountRow, count::CountTotalRow>>;
+type CountOfFolders = Document<count::CountHead, count::CountTreeRow>;
 type CheckOfDatabase = Document<check::DatabaseCheckHead, import::ComparisonRow>;
 type CheckOfFile = Document<check::FileCheckHead, check::FileCheckRow>;
 type ImportCompared = Document<import::ComparisonHead, import::ComparisonRow>;
@@ -53,6 +55,7 @@ fn command(name: &str) -> String {
 /// Every schema by its name: that of the command, with a dash before that of a subcommand.
 fn all() -> Vec<(&'static str, Schema)> {
     vec![
+        ("count", either::<CountOfInputs, CountOfFolders>()),
         ("models", document::<models::ModelsHead, models::ModelRow>()),
         ("prices-changes", document::<changes::ChangesHead, changes::ChangeRow>()),
         ("prices-check", either::<CheckOfDatabase, CheckOfFile>()),
@@ -65,6 +68,8 @@ fn all() -> Vec<(&'static str, Schema)> {
         ("prices-show", document::<show::PricesShowHead, show::PricesShowRow>()),
         ("prices-stale", document::<stale::StaleHead, stale::StaleRow>()),
         ("prices-update", document::<update::UpdateHead, import::ComparisonRow>()),
+        ("tokenizers", document::<NoHead, tokenizers::KnownTokenizerRow>()),
+        ("tokenizers-show", document::<tokenizers::KnownTokenizerRow, tokenizers::TokenizerFactRow>()),
     ]
 }
 
