@@ -12,7 +12,14 @@ macro_rules! schemas {
 
 schemas! {
     "count"
+    "check"
+    "break-even"
+    "compare"
+    "estimate"
     "models"
+    "plan"
+    "usage"
+    "what-if"
     "prices-changes"
     "prices-check"
     "prices-diff"

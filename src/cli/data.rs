@@ -3,11 +3,9 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use crate::cli::error::Error;
 use farebox::tokenizer::store::Store;
-use farebox::tokenizer::{Tokenizer, TokenizerError};
 
 /// The vocabularies that the user added.
 ///
@@ -15,18 +13,6 @@ use farebox::tokenizer::{Tokenizer, TokenizerError};
 /// [`Error::Usage`] where no data folder is known.
 pub(crate) fn tokenizers() -> Result<Store, Error> {
     Ok(Store::in_folder(data_folder(|name| std::env::var_os(name))?.join("tokenizers")))
-}
-
-/// The tokenizer of a name: an added one, else one that is built in.
-///
-/// # Errors
-/// Those of [`Store::load`].
-pub(crate) fn load(name: &str) -> Result<Arc<dyn Tokenizer>, TokenizerError> {
-    match tokenizers() {
-        Ok(store) => store.load(name),
-        // Without a folder nothing was added.
-        Err(_) => farebox::tokenizer::load(name),
-    }
 }
 
 /// Lets tokenizers keep their tables in the cache folder, where there is one and the user did not turn it off.

@@ -90,7 +90,7 @@ fn side(text: &str, args: &DiffArgs) -> Result<DiffSide, Error> {
     if path.is_dir() {
         let files = price_files(&[path.to_owned()])?;
         let table = PriceTable::of_files(&files, text).map_err(|problems| price_error(&problems, &files))?;
-        return Ok(DiffSide { label: text.to_owned(), table, at: setup.at });
+        return Ok(DiffSide { label: text.to_owned(), table: table.into(), at: setup.at });
     }
     if path.is_file() {
         let mut flags = args.prices.clone();

@@ -8,8 +8,8 @@ use super::shared::Setup;
 use crate::cli::error::Error;
 use farebox::calculator::workload::Workload;
 use farebox::jobs::JobError;
+pub(crate) use farebox::jobs::workload::ShownCurrency as Shown;
 use farebox::jobs::workload::{PricedWorkload, WorkloadFile};
-pub(crate) use farebox::jobs::workload::{ShownCurrency as Shown, TableResolver as Shop};
 
 /// Opens a workload, lets flags change it, and plans what has a price.
 ///

@@ -4,6 +4,7 @@
 //! the blocks happen to end, and the reader says how many and where. A byte-order mark is text like any other. Begin at
 //! [`read_blocks`]; [`walk`](super::walk) turns what a user named into files.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -64,12 +65,11 @@ impl Source {
     }
 }
 
-/// Why text cannot be read.
-#[derive(Debug, thiserror::Error)]
+/// Why text cannot be read: [`InputError::what`] is wrong, and [`InputError::help`] is the next step; its text has both.
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum InputError {
     /// There is no such file.
-    #[error("{path}: no such file{}", similar.as_ref().map_or_else(String::new, |s| format!("\n  help: did you mean {s}?")))]
     Missing {
         /// The path, as the user named it.
         path: String,
@@ -77,13 +77,11 @@ pub enum InputError {
         similar: Option<String>,
     },
     /// It is a folder.
-    #[error("{path}: is a folder\n  help: name its files; `farebox count {path}` counts a folder")]
     Folder {
         /// The path, as the user named it.
         path: String,
     },
     /// It is a pipe, a device or a socket where a file is needed.
-    #[error("{path}: is {kind}, not a file\n  help: write its content to a file, and name that file")]
     NotAFile {
         /// The path, as the user named it.
         path: String,
@@ -91,7 +89,6 @@ pub enum InputError {
         kind: &'static str,
     },
     /// It is too large to be read whole.
-    #[error("{path}: is larger than {limit_mib} MiB, the most that is read of it\n  help: check that it is the right file, or split it", limit_mib = limit >> 20)]
     TooLarge {
         /// The path, as the user named it.
         path: String,
@@ -99,9 +96,6 @@ pub enum InputError {
         limit: u64,
     },
     /// It is not text.
-    #[error(
-        "{path}: is not text: a NUL byte stands at offset {offset}\n  help: pass --binary to count its bytes as text anyway"
-    )]
     Binary {
         /// The path, as the user named it.
         path: String,
@@ -109,15 +103,11 @@ pub enum InputError {
         offset: usize,
     },
     /// A pattern that no file matches.
-    #[error(
-        "{pattern}: no file matches\n  help: quote the pattern so that the shell leaves it alone, and check the folder it begins in"
-    )]
     NoMatch {
         /// The pattern.
         pattern: String,
     },
     /// A folder with nothing in it that is looked for.
-    #[error("{path}: {what}\n  help: {help}")]
     Nothing {
         /// The folder, as the user named it.
         path: String,
@@ -127,7 +117,6 @@ pub enum InputError {
         help: String,
     },
     /// A file without usage.
-    #[error("{path}: {what}\n  help: {help}")]
     NoUsage {
         /// The file, as the user named it.
         path: String,
@@ -137,22 +126,16 @@ pub enum InputError {
         help: String,
     },
     /// A named pipe, a socket or a device in a folder.
-    #[error("{path}: skipped: it is not a regular file\n  help: to read a named pipe, name it itself")]
     NotRegular {
         /// The path.
         path: String,
     },
     /// A link in a folder that leads to nothing.
-    #[error("{path}: skipped: the link leads nowhere")]
     DeadLink {
         /// The link.
         path: String,
     },
     /// A line that is longer than what is read into memory at once.
-    #[error(
-        "{path}:{line}: the line is longer than {} MiB\n  help: put one JSON value on each line, or count the file as plain text",
-        limit >> 20
-    )]
     LongLine {
         /// The path, as the user named it.
         path: String,
@@ -162,7 +145,6 @@ pub enum InputError {
         limit: usize,
     },
     /// An archive that is not read, or not to its end.
-    #[error("{path}: {what}\n  help: {help}")]
     Archive {
         /// The path, as the user named it, and the file inside of it.
         path: String,
@@ -172,7 +154,6 @@ pub enum InputError {
         help: String,
     },
     /// The system refuses.
-    #[error("{path}: cannot be read: {error}")]
     Reading {
         /// The path, as the user named it.
         path: String,
@@ -181,7 +162,69 @@ pub enum InputError {
     },
 }
 
+impl fmt::Display for InputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what())?;
+        match self.help() {
+            Some(help) => write!(f, "\n  help: {help}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for InputError {}
+
 impl InputError {
+    /// What is wrong, and with which file.
+    #[must_use]
+    pub fn what(&self) -> String {
+        match self {
+            InputError::Missing { path, .. } => format!("{path}: no such file"),
+            InputError::Folder { path } => format!("{path}: is a folder"),
+            InputError::NotAFile { path, kind } => format!("{path}: is {kind}, not a file"),
+            InputError::TooLarge { path, limit } => {
+                format!("{path}: is larger than {} MiB, the most that is read of it", limit >> 20)
+            }
+            InputError::Binary { path, offset } => {
+                format!("{path}: is not text: a NUL byte stands at offset {offset}")
+            }
+            InputError::NoMatch { pattern } => format!("{pattern}: no file matches"),
+            InputError::Nothing { path, what, .. }
+            | InputError::NoUsage { path, what, .. }
+            | InputError::Archive { path, what, .. } => format!("{path}: {what}"),
+            InputError::NotRegular { path } => format!("{path}: skipped: it is not a regular file"),
+            InputError::DeadLink { path } => format!("{path}: skipped: the link leads nowhere"),
+            InputError::LongLine { path, line, limit } => {
+                format!("{path}:{line}: the line is longer than {} MiB", limit >> 20)
+            }
+            InputError::Reading { path, error } => format!("{path}: cannot be read: {error}"),
+        }
+    }
+
+    /// The next step, where one is known.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            InputError::Missing { similar, .. } => return similar.as_ref().map(|s| format!("did you mean {s}?")),
+            InputError::Folder { path } => {
+                return Some(format!("name its files; `farebox count {path}` counts a folder"));
+            }
+            InputError::NotAFile { .. } => "write its content to a file, and name that file",
+            InputError::TooLarge { .. } => "check that it is the right file, or split it",
+            InputError::Binary { .. } => "pass --binary to count its bytes as text anyway",
+            InputError::NoMatch { .. } => {
+                "quote the pattern so that the shell leaves it alone, and check the folder it begins in"
+            }
+            InputError::Nothing { help, .. } | InputError::NoUsage { help, .. } | InputError::Archive { help, .. } => {
+                help
+            }
+            InputError::NotRegular { .. } => "to read a named pipe, name it itself",
+            InputError::LongLine { .. } => "put one JSON value on each line, or count the file as plain text",
+            InputError::DeadLink { .. } | InputError::Reading { .. } => return None,
+        };
+        Some(help.to_owned())
+    }
+
     /// A failure of the system while reading.
     #[must_use]
     pub fn reading(path: &str, error: io::Error) -> Self {

@@ -5,8 +5,12 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
-use super::prices::{changes, check, diff, history, import, lint, list, meters, show, stale, update};
-use super::{count, models, tokenizers};
+use super::compare::workload::{ComparePlanRow, ComparePlansHead};
+use super::estimate::rows as estimate;
+use super::plan::rows as plan;
+use super::prices::{changes, check as prices_check, diff, history, import, lint, list, meters, show, stale, update};
+use super::{breakeven, compare, count, models, tokenizers, usage, what_if};
+use crate::report::check;
 
 /// The whole output of a command: what is stated before the rows, and the rows.
 #[derive(Serialize, JsonSchema)]
@@ -14,6 +18,15 @@ struct Document<H, R> {
     #[serde(flatten)]
     head: H,
     rows: Vec<R>,
+}
+
+/// `usage` writes groups of records, or with `--format jsonl` each record.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is of use")]
+enum UsageDocument {
+    Groups(Document<usage::UsageHead, usage::UsageGroupRow>),
+    Record(usage::UsageRecordRow<'static>),
 }
 
 /// A command that writes one of two forms, by its flags.
@@ -39,8 +52,10 @@ fn either<A: JsonSchema, B: JsonSchema>() -> Schema {
 
 type CountOfInputs = Document<count::CountHead, OneOf<count::CountRow, count::CountTotalRow>>;
 type CountOfFolders = Document<count::CountHead, count::CountTreeRow>;
-type CheckOfDatabase = Document<check::DatabaseCheckHead, import::ComparisonRow>;
-type CheckOfFile = Document<check::FileCheckHead, check::FileCheckRow>;
+type CheckOfDatabase = Document<prices_check::DatabaseCheckHead, import::ComparisonRow>;
+type CheckOfFile = Document<prices_check::FileCheckHead, prices_check::FileCheckRow>;
+type CompareOfPrompts = Document<compare::CompareHead, compare::CompareRow>;
+type CompareOfPlan = Document<ComparePlansHead, ComparePlanRow>;
 type ImportCompared = Document<import::ComparisonHead, import::ComparisonRow>;
 type ImportUnread = Document<import::UnreadHead, import::UnreadRow>;
 
@@ -55,8 +70,13 @@ fn command(name: &str) -> String {
 /// Every schema by its name: that of the command, with a dash before that of a subcommand.
 fn all() -> Vec<(&'static str, Schema)> {
     vec![
+        ("break-even", document::<breakeven::BreakEvenHead, breakeven::BreakEvenRow>()),
+        ("check", document::<check::CheckHead, check::CheckRow>()),
+        ("compare", either::<CompareOfPrompts, CompareOfPlan>()),
         ("count", either::<CountOfInputs, CountOfFolders>()),
+        ("estimate", document::<estimate::EstimateHead, estimate::EstimateRow>()),
         ("models", document::<models::ModelsHead, models::ModelRow>()),
+        ("plan", document::<plan::PlanHead, plan::PlanMonthRow>()),
         ("prices-changes", document::<changes::ChangesHead, changes::ChangeRow>()),
         ("prices-check", either::<CheckOfDatabase, CheckOfFile>()),
         ("prices-diff", document::<diff::DiffHead, diff::DiffRow>()),
@@ -70,6 +90,8 @@ fn all() -> Vec<(&'static str, Schema)> {
         ("prices-update", document::<update::UpdateHead, import::ComparisonRow>()),
         ("tokenizers", document::<NoHead, tokenizers::KnownTokenizerRow>()),
         ("tokenizers-show", document::<tokenizers::KnownTokenizerRow, tokenizers::TokenizerFactRow>()),
+        ("usage", SchemaGenerator::default().into_root_schema_for::<UsageDocument>()),
+        ("what-if", document::<what_if::WhatIfHead, what_if::WhatIfRow>()),
     ]
 }
 

@@ -21,13 +21,7 @@ use serde_json::{Map, Value};
 use crate::money::Usd;
 
 pub mod chart;
-pub mod comment;
-pub mod gate;
-pub mod github;
-pub mod gitlab;
-pub mod junit;
-pub mod openmetrics;
-pub mod sarif;
+pub mod check;
 
 mod csv;
 mod html;

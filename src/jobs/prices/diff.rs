@@ -23,7 +23,7 @@ pub struct DiffSide {
     /// What the user called it.
     pub label: String,
     /// The table.
-    pub table: PriceTable,
+    pub table: std::sync::Arc<PriceTable>,
     /// When it is looked at.
     pub at: Instant,
 }

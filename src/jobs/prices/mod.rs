@@ -10,7 +10,6 @@ pub mod list;
 pub mod meters;
 mod rates;
 pub mod show;
-pub mod sisters;
 pub mod stale;
 pub mod update;
 
