@@ -59,7 +59,7 @@ pub enum JobError {
 #[cfg(feature = "reference")]
 impl From<crate::tokenizer::reference::ReferenceError> for JobError {
     fn from(error: crate::tokenizer::reference::ReferenceError) -> Self {
-        JobError::Asked { message: error.to_string(), help: None }
+        JobError::Asked { message: error.to_string(), help: error.help() }
     }
 }
 
@@ -88,7 +88,11 @@ impl JobError {
     pub fn help(&self) -> Option<String> {
         match self {
             JobError::Asked { help, .. } => help.clone(),
-            JobError::Attachment(AttachmentError::Wrong { help, .. }) => Some(help.clone()),
+            JobError::Model(error) => error.help(),
+            JobError::Tokenizer(error) => error.help(),
+            JobError::Uncountable(error) => error.help(),
+            JobError::Input(error) => error.help(),
+            JobError::Attachment(error) => error.help(),
             _ => None,
         }
     }
