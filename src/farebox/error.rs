@@ -57,6 +57,19 @@ pub enum CountError {
     Refused(#[from] Refused),
 }
 
+impl CountError {
+    /// The next step, where there is one.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            CountError::Model(error) => error.help(),
+            CountError::Tokenizer(error) => error.help(),
+            CountError::Request { help, .. } => Some(help.clone()),
+            CountError::Refused(error) => error.help(),
+        }
+    }
+}
+
 /// Why something has no price.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -73,4 +86,17 @@ pub enum PriceError {
     /// The table has no rate for what was used or stated.
     #[error(transparent)]
     Refused(#[from] Refusal),
+}
+
+impl PriceError {
+    /// The next step, where it stands apart from the text.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            PriceError::Model(error) => error.help(),
+            PriceError::Count(error) => error.help(),
+            PriceError::Job(error) => error.help(),
+            PriceError::Refused(_) => None,
+        }
+    }
 }

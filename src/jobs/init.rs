@@ -11,6 +11,7 @@ use crate::input::calls::{Reading, each_of};
 use crate::input::dialect::{Entry, Item, State};
 use crate::input::text::Source;
 use crate::input::workload::{load, mean_of};
+use crate::jobs::error::with_help;
 use crate::meter::Meter;
 use crate::report::inert;
 
@@ -43,7 +44,7 @@ pub fn model_warnings(path: &Path, text: &str, setup: &Setup) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let routes = workload.features.iter().flat_map(|feature| &feature.routes);
     let warning = |model: &String| match setup.table.find(model, setup.at) {
-        Err(unknown) => Some(unknown.to_string()),
+        Err(unknown) => Some(with_help(&unknown, unknown.help())),
         Ok(found) if found.model.is_retired(setup.at) => {
             Some(format!("{} is retired at that time: plan with another model", found.full_id()))
         }
@@ -108,7 +109,7 @@ impl InitAnswers {
     pub fn objection(&self, path: &Path, setup: &Setup) -> Option<String> {
         let InitAnswers([_, model, ..]) = self;
         if let Err(error) = setup.table.find(model, setup.at) {
-            return Some(error.to_string());
+            return Some(with_help(&error, error.help()));
         }
         let problems = load(path, &self.text(), setup.at.date()).err()?;
         let problem = problems.first()?;

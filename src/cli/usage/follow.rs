@@ -12,6 +12,7 @@ use crate::cli::out::Out;
 use crate::cli::say;
 use farebox::input::calls::places::Places;
 use farebox::input::text::Source;
+use farebox::jobs::error::with_help;
 use farebox::jobs::usage::follow::{FollowNews, Follower};
 use farebox::report::{Format, inert};
 
@@ -65,7 +66,7 @@ fn refuse(args: &UsageArgs, places: Places) -> Result<Vec<Source>, Error> {
         )));
     }
     say_passed_over(&places, args.output.quiet);
-    places.failed.iter().for_each(|error| say(&format!("warning: {error}")));
+    places.failed.iter().for_each(|error| say(&format!("warning: {}", with_help(error, error.help()))));
     Ok(places.sources)
 }
 

@@ -46,7 +46,7 @@ pub(super) fn leave_out_unpriced(workload: &mut Workload, resolver: &mut dyn Res
         });
         let Some(index) = index else { return unpriced };
         let feature = workload.features.remove(index);
-        let why = on_one_line(&error);
+        let why = on_one_line(&error, error.help());
         let why = why.strip_prefix(&format!("{}: ", feature.name)).map_or(why.clone(), str::to_owned);
         let line = feature.routes.first().map_or(0, |r| r.line);
         let is_unknown = matches!(error, PlanError::Model { .. });
