@@ -50,6 +50,12 @@ pub const TARGETS: &[Target] = &[
     Target { name: "packed_table", run: packed_table, seeds: seeds::packed_table, words: "" },
 ];
 
+/// Takes the first seed of a target: what it needs once is there then.
+pub fn warm(name: &str) {
+    let target = TARGETS.iter().find(|target| target.name == name).expect("a target of that name");
+    (target.seeds)().iter().take(1).for_each(|seed| (target.run)(seed));
+}
+
 /// Asserts what every count promises.
 fn assert_in_range(count: farebox_tokenizer::TokenCount, of: &str) {
     assert!(count.low <= count.tokens && count.tokens <= count.high, "{of}: {count:?}");
