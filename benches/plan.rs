@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use divan::{Bencher, black_box};
-use farebox::calculator::outcome::{Settled, outcome};
-use farebox::calculator::projection::{Resolver, Plan, Planner, plan};
+use farebox::calculator::outcome::outcome;
+use farebox::calculator::projection::{Plan, Planner, Resolver, plan};
+use farebox::calculator::settled::Settled;
 use farebox::calculator::workload::Workload;
 use farebox::input::workload::load;
 use farebox::period::Instant;

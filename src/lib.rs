@@ -24,12 +24,16 @@
 //! ```
 
 pub mod calculator;
+mod farebox;
 pub mod input;
 pub mod jobs;
 pub mod pricing;
 pub mod range;
 pub mod report;
 
+pub use self::farebox::{
+    Compared, CountError, Farebox, ModelUsage, PriceError, PricesError, RequestCount, Task, UsageCost, Used,
+};
 pub use farebox_prices::{context, meter, money, period, similar, usage};
 #[doc(hidden)]
 pub use farebox_tokenizer::files;

@@ -5,8 +5,9 @@ use farebox_testing::laws;
 use std::path::Path;
 use std::sync::Arc;
 
-use farebox::calculator::outcome::{Outcome, Settled, in_usd, outcome};
+use farebox::calculator::outcome::{Outcome, outcome};
 use farebox::calculator::projection::{Resolver, plan};
+use farebox::calculator::settled::{Settled, in_usd};
 use farebox::calculator::workload::{Amount, Workload};
 use farebox::input::workload::load;
 use farebox::money::{Exact, Usd};

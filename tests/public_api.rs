@@ -11,12 +11,8 @@ use std::process::Command;
 use serde_json::Value;
 
 /// The crates that are published, and the features that docs.rs shows them with.
-const CRATES: &[(&str, &str)] = &[
-    ("farebox-data", ""),
-    ("farebox-prices", ""),
-    ("farebox-tokenizer", ""),
-    ("farebox", "claude,llama,open-models"),
-];
+const CRATES: &[(&str, &str)] =
+    &[("farebox-data", ""), ("farebox-prices", ""), ("farebox-tokenizer", ""), ("farebox", "claude,llama,open-models")];
 
 /// At most this many functions, structs, enums, traits, types and constants in all crates together: what is promised has to
 /// be kept.

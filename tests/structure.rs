@@ -26,6 +26,7 @@ const ONLY_CLI: &[&str] = &[
 /// Where one of them stands with a reason.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("src/input/git.rs", "stderr", "what the program git says"),
+    ("crates/tokenizer/src/files/write.rs", "stderr", "a name that is written to directly"),
     ("src/pricing/update/fetch.rs", "Instant::now", "a stopwatch that ends a download"),
     ("crates/tokenizer/src/bounded.rs", "Instant::now", "a stopwatch that ends a regex"),
 ];
@@ -142,12 +143,17 @@ fn the_lower_crates_do_not_know_the_higher_ones() {
 
 /// The paths below `crate` that a file names, braces taken apart.
 fn imports(code: &str) -> Vec<Vec<String>> {
+    paths_behind(code, "crate::", &[])
+}
+
+/// The paths behind a word, each below `base`.
+fn paths_behind(code: &str, word: &str, base: &[String]) -> Vec<Vec<String>> {
     let mut found = Vec::new();
-    for (at, _) in code.match_indices("crate::") {
-        if code[..at].ends_with('$') {
-            continue;
+    for (at, _) in code.match_indices(word) {
+        let before = code[..at].chars().next_back();
+        if before.is_none_or(|c| !c.is_alphanumeric() && !"_$:".contains(c)) {
+            spell(&code[at + word.len()..], &mut base.to_vec(), &mut found);
         }
-        spell(&code[at + "crate::".len()..], &mut Vec::new(), &mut found);
     }
     found
 }
@@ -208,12 +214,13 @@ fn graph(folder: &str) -> BTreeMap<PathBuf, BTreeSet<PathBuf>> {
     for (path, code) in &sources {
         let file = root().join(path);
         let module = module_of(&base, &file);
-        let parent = module.split_last().map_or(Vec::new(), |(_, parent)| parent.to_vec());
         let mut paths = imports(code);
-        for (word, from) in [("super::", &parent), ("self::", &module)] {
-            let rewritten = code.replace("super::super::", "crate::").replace(word, "crate::");
-            let relative = imports(&rewritten.replace(&format!("use {word}"), "use crate::"));
-            paths.extend(relative.into_iter().map(|path| from.iter().cloned().chain(path).collect()));
+        paths.extend(paths_behind(code, "self::", &module));
+        for ancestors in 1..=module.len() {
+            // `super::super::x` is a path of the second word, and `super::super` none of the first.
+            let above = &module[..module.len() - ancestors];
+            let behind = paths_behind(code, &"super::".repeat(ancestors), above);
+            paths.extend(behind.into_iter().filter(|path| path.get(above.len()).is_none_or(|name| name != "super")));
         }
         let targets = paths.iter().filter_map(|path| file_of(&base, path, &files)).filter(|target| *target != file);
         graph.insert(file.clone(), targets.collect());

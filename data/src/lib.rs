@@ -4,6 +4,10 @@
 //! read in place; the build of `farebox-tokenizer` does so for the most used encodings.
 
 pub mod layout;
+#[doc(hidden)]
+pub mod names;
+#[doc(hidden)]
+pub mod similar;
 pub mod vocab;
 
 mod schemas;

@@ -11,5 +11,23 @@ macro_rules! schemas {
 }
 
 schemas! {
+    "check"
+    "break-even"
+    "compare"
+    "estimate"
     "models"
+    "plan"
+    "usage"
+    "what-if"
+    "prices-changes"
+    "prices-check"
+    "prices-diff"
+    "prices-history"
+    "prices-import"
+    "prices-lint"
+    "prices-list"
+    "prices-meters"
+    "prices-show"
+    "prices-stale"
+    "prices-update"
 }

@@ -142,10 +142,6 @@ pub fn quantity(modality: Modality, amount: u64) -> Decimal {
 /// The meter of attached tokens that the cache has: the card's own, or that of text where the card bills both alike.
 #[must_use]
 pub fn cached(card: &RateCard, meter: Meter) -> Meter {
-    let own = match meter {
-        Meter::InputAudio => Meter::CacheReadAudio,
-        Meter::InputImage => Meter::CacheReadImage,
-        _ => Meter::CacheRead,
-    };
+    let own = meter.in_cache();
     if card.lists(own) || card.prices(meter) { own } else { Meter::CacheRead }
 }

@@ -4,8 +4,9 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::calendar::{Month, days};
-use super::outcome::{NoExchange, Outcome, in_usd, minus};
+use super::outcome::Outcome;
 use super::projection::{Plan, PlanError, Resolver};
+use super::settled::{NoExchange, in_usd, minus};
 use super::workload::Amount;
 use crate::money::Usd;
 

@@ -11,6 +11,7 @@ use crate::pricing::card::{ModelCard, ProviderHead};
 
 /// The difference between two models for the same work, in dollars; the parts add up to the difference of the totals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Difference {
     /// From other rates for the prompt, counted with the other model's tokens.
     pub input_rate: Usd,

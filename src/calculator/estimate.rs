@@ -4,33 +4,14 @@ use rust_decimal::Decimal;
 
 use super::attached::{Attached, Billing, billed_by, cached, quantity};
 use super::made::{Made, Sold};
+use super::work::Bound;
+pub use super::work::Work;
 use super::{Cost, Refusal, price, rates_at};
-use crate::context::Context;
 use crate::meter::Meter;
 use crate::money::Usd;
 use crate::period::Instant;
 use crate::pricing::card::{ModelCard, ProviderHead, RateCard};
-use crate::range::Range;
 use crate::usage::Usage;
-
-/// One kind of request, and how often it is sent.
-#[derive(Clone, Debug, Default)]
-pub struct Work {
-    /// Prompt tokens of one request, cached and attached ones included.
-    pub input: Range<u64>,
-    /// What of the prompt is not text: a card may bill it at a rate of its own.
-    pub attached: Vec<Attached>,
-    /// How many of the prompt's tokens are read from the cache: text first.
-    pub cache_read: u64,
-    /// Answer tokens of one request, all its answers together.
-    pub output: Range<u64>,
-    /// How many answers a request asks for; 0 is one too. Images that it makes are billed by the piece.
-    pub answers: u64,
-    /// How many requests.
-    pub requests: u64,
-    /// What each of them states.
-    pub context: Context,
-}
 
 /// What a [`Work`] would cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,23 +56,6 @@ impl Estimate {
             other.cost.applied.iter().filter(|what| !self.cost.applied.contains(what)).cloned().collect::<Vec<_>>();
         self.cost.applied.extend(new);
         Some(self)
-    }
-}
-
-/// One of the three numbers of a [`Range`].
-type Bound = fn(&Range<u64>) -> u64;
-
-impl Work {
-    /// Prompt tokens that are not of attachments.
-    fn text(&self, bound: Bound) -> u64 {
-        let attached = self.attached.iter().fold(0_u64, |sum, part| sum.saturating_add(bound(&part.tokens)));
-        bound(&self.input).saturating_sub(attached)
-    }
-
-    /// Whether any of its quantities is a range.
-    fn is_range(&self) -> bool {
-        let uncertain = |part: &Attached| part.tokens.is_range() || part.amount.is_range();
-        self.input.is_range() || self.output.is_range() || self.attached.iter().any(uncertain)
     }
 }
 

@@ -13,8 +13,9 @@ use super::workload::Feature;
 
 macro_rules! factors {
     ($($variant:ident $name:literal $label:literal;)+) => {
-        /// What a cost depends on.
+        /// What a cost depends on. Those from `ranges` on are never told apart by [`shapley`], but are lines of their own.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[cfg_attr(test, derive(schemars::JsonSchema))]
         #[serde(rename_all = "snake_case")]
         pub enum Factor {
             $(#[doc = $label] $variant,)+
@@ -48,6 +49,10 @@ factors! {
     Cache "cache" "cache";
     PriceTable "price_table" "price table";
     Exchange "exchange" "exchange rate";
+    Ranges "ranges" "width of the ranges";
+    Fixed "fixed" "fixed costs";
+    Credits "credits" "credits";
+    Tax "tax" "tax";
 }
 
 /// Digits behind the point that a part keeps.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
-use super::projection::{FeaturePlan, Plan, Point, Resolver, plan};
+use super::projection::{FeaturePlan, Plan, Point, Resolver, Stream, plan};
 use super::shape::At;
 use super::simulate::float;
 use super::workload::{Cache, Feature, History, Route, Workload};
@@ -28,33 +28,43 @@ pub struct Lever {
     pub saving: Usd,
 }
 
+/// The stream of a feature that runs on one model alone, which another may take the place of.
+#[must_use]
+pub fn on_one_model(feature: &FeaturePlan) -> Option<&Stream> {
+    match (feature.feature.routes.as_slice(), &feature.feature.tuning) {
+        ([_], None) => feature.streams.first(),
+        _ => None,
+    }
+}
+
 /// Tries every lever on every feature, the largest saving first.
 ///
-/// * `smaller`: models to try instead of one: of the same provider, at home in the table.
+/// * `smaller`: by feature, the models to try instead of its one model.
 #[must_use]
-pub fn levers(base: &Plan, resolver: &mut dyn Resolver, smaller: &dyn Fn(&Found, u64) -> Vec<Found>) -> Vec<Lever> {
+pub fn levers(base: &Plan, resolver: &mut dyn Resolver, smaller: &[Vec<Found>]) -> Vec<Lever> {
     let own = |feature: &FeaturePlan| {
         let costs = feature.costs(&base.months, &Point::all(At::Expected)).ok()?;
         Some(costs.iter().flatten().copied().sum())
     };
     let Some(costs) = base.features.iter().map(own).collect::<Option<Vec<Usd>>>() else { return Vec::new() };
     let cost = costs.iter().copied().sum();
-    let mut bench = Bench { base: &base.workload, costs, cost, resolver, found: Vec::new() };
+    let mut trials = LeverTrials { base: &base.workload, costs, cost, resolver, found: Vec::new() };
     for (index, feature) in base.features.iter().enumerate() {
-        let plain = &base.workload.features[index];
-        bench.cache(index, plain, feature.streams.first().map(|s| &s.found));
-        bench.batch(index, plain);
-        bench.history(index, plain);
-        bench.cap(index, plain);
-        if let ([_], Some(stream), None) = (plain.routes.as_slice(), feature.streams.first(), &plain.tuning) {
-            bench.smaller(index, &stream.found, &smaller(&stream.found, feature.longest_prompt(stream)));
+        let plain = &feature.feature;
+        trials.cache(index, plain, feature.streams.first().map(|s| &s.found));
+        trials.batch(index, plain);
+        trials.history(index, plain);
+        trials.cap(index, plain);
+        if let (Some(stream), Some(models)) = (on_one_model(feature), smaller.get(index)) {
+            trials.smaller(index, &stream.found, models);
         }
     }
-    bench.found.sort_by_key(|lever| std::cmp::Reverse(lever.saving));
-    bench.found
+    trials.found.sort_by_key(|lever| std::cmp::Reverse(lever.saving));
+    trials.found
 }
 
-struct Bench<'b> {
+/// What the levers are tried on.
+struct LeverTrials<'b> {
     base: &'b Workload,
     /// What each feature costs.
     costs: Vec<Usd>,
@@ -64,13 +74,13 @@ struct Bench<'b> {
     found: Vec<Lever>,
 }
 
-impl Bench<'_> {
+impl LeverTrials<'_> {
     /// What the plan costs with one feature changed; nothing where it then has no price.
     fn saving(&mut self, index: usize, change: impl FnOnce(&mut Feature)) -> Option<Usd> {
         let mut changed = self.base.clone();
         change(Arc::make_mut(changed.features.get_mut(index)?));
         let cost = plan(&changed, self.resolver, None).ok()?.usage_at(&Point::all(At::Expected)).ok()?;
-        (cost < self.cost).then(|| super::outcome::minus(self.cost, cost))
+        (cost < self.cost).then(|| super::settled::minus(self.cost, cost))
     }
 
     fn take(&mut self, index: usize, kind: &'static str, what: String, provided: String, saving: Option<Usd>) {

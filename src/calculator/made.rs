@@ -5,10 +5,10 @@
 //! prompt alone would pass for the whole.
 
 use super::Refusal;
-use super::estimate::Work;
+use super::work::Work;
 use crate::context::Dimension;
 use crate::conversation::Modality;
-use crate::meter::{Meter, Side, Unit};
+use crate::meter::{Meter, MeterRole, Side, Unit};
 use crate::pricing::card::{Kind, ModelCard, ProviderHead, RateCard, Variant, rate_of, states};
 
 /// The meters of what a request makes.
@@ -102,7 +102,9 @@ impl Sold<'_> {
                 &format!("what it makes is billed by {meter} tokens, and how many was not said"),
                 "give them: --output-tokens N",
             )),
-            _ if self.card.priced_meters().any(is_of_a_medium) => Err(self.billed_otherwise()),
+            _ if self.card.priced_meters().any(|meter| meter.role() == MeterRole::Piece) => {
+                Err(self.billed_otherwise())
+            }
             _ => Ok(Made { tokens: None, ..made }),
         }
     }
@@ -175,22 +177,6 @@ impl Sold<'_> {
         let model = format!("{}/{}", self.head.id, self.model.id);
         Refusal::NoRate { model, what: what.to_owned(), help: help.to_owned() }
     }
-}
-
-/// Whether a meter counts what is made other than in tokens.
-const fn is_of_a_medium(meter: Meter) -> bool {
-    matches!(
-        meter,
-        Meter::Images
-            | Meter::Characters
-            | Meter::OutputPixels
-            | Meter::Megapixels
-            | Meter::OutputAudioSeconds
-            | Meter::AudioSeconds
-            | Meter::VideoSeconds
-            | Meter::SessionSeconds
-            | Meter::ComputeSeconds
-    )
 }
 
 fn hears(work: &Work) -> bool {

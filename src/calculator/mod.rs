@@ -12,7 +12,9 @@ pub mod attached;
 pub mod breakeven;
 pub mod budget;
 pub mod calendar;
+pub mod change;
 pub mod compare;
+pub mod currency;
 pub mod estimate;
 pub mod explain;
 pub mod levers;
@@ -20,11 +22,14 @@ pub mod limits;
 pub mod made;
 pub mod outcome;
 pub mod projection;
+pub mod quote;
 pub mod rules;
+pub mod settled;
 pub mod shape;
 pub mod simulate;
 pub mod switch;
 pub mod tariff;
+pub mod work;
 pub mod workload;
 
 use std::borrow::Cow;
@@ -45,14 +50,17 @@ use crate::usage::Usage;
 
 /// One line of a receipt: quantity × rate ÷ per = amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LineItem {
     /// What was billed.
     pub meter: Meter,
     /// How much of it, after minimum and rounding up.
     #[serde(serialize_with = "decimal_text")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub quantity: Decimal,
     /// US dollars per `per`, every factor applied.
     #[serde(serialize_with = "decimal_text")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub rate: Decimal,
     /// How many units the rate is for.
     pub per: u64,

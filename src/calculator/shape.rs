@@ -4,12 +4,11 @@
 //! their products, which [`Shape::requests`] hands out, in 10⁻¹⁵ tokens. The same code serves the exact plan, which
 //! multiplies them with decimal rates, and the simulation, which multiplies them with integer ones.
 
+pub use super::tariff::MICRO;
 use super::tariff::SLOTS;
 use super::workload::Billed;
 use crate::range::Range;
 
-/// Millionths of a token in a token.
-pub const MICRO: i128 = 1_000_000;
 /// Billionths in the whole: the unit of weights.
 pub const WHOLE: i128 = 1_000_000_000;
 /// What a quantity of [`Shape::requests`] is divided by to be tokens: 10¹⁵.

@@ -9,8 +9,8 @@
 
 use rust_decimal::Decimal;
 
-use super::outcome::Settled;
 use super::projection::{FeaturePlan, INPUTS, Input, Plan, Point, Stream};
+use super::settled::Settled;
 use super::shape::{At, WHOLE};
 use super::tariff::Tariff;
 use super::workload::Growth;

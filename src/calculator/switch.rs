@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 
 use super::attached::cached;
 use crate::context::{Context, Dimension};
-use crate::meter::{Meter, Side};
+use crate::meter::{Meter, MeterRole, Side};
 use crate::pricing::card::RateCard;
 use crate::tokenizer::ratio::{Ratio, Scaled};
 use crate::usage::Usage;
@@ -139,7 +139,7 @@ impl Switch {
 /// What cached tokens are on a card without their meter: text of the cache where the card bills audio or images as text,
 /// otherwise not cached at all.
 fn missing_in_cache(meter: Meter, plain: Meter, card: &RateCard) -> Meter {
-    let reads = matches!(meter, Meter::CacheReadAudio | Meter::CacheReadImage);
+    let reads = meter.role() == MeterRole::CacheRead;
     let as_text = reads && card.lists(plain) && cached(card, plain) == Meter::CacheRead;
     if as_text && card.lists(Meter::CacheRead) { Meter::CacheRead } else { plain }
 }
@@ -156,7 +156,7 @@ fn percent(tokens: u64, percent: u32) -> u64 {
 
 /// Moves a share of the prompt into the cache: of text, and of what the card has a meter for there.
 fn split(usage: &mut Usage, hits: u8, card: &RateCard) {
-    for meter in [Meter::Input, Meter::InputAudio, Meter::InputImage, Meter::InputVideo] {
+    for &meter in Meter::UNCACHED {
         let target = cached(card, meter);
         let prompt = usage.tokens(meter);
         if meter != Meter::Input && !card.lists(target) {

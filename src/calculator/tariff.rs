@@ -36,6 +36,9 @@ pub enum Slot {
     Request,
 }
 
+/// Millionths of a token in a token.
+pub const MICRO: i128 = 1_000_000;
+
 /// How many kinds there are.
 pub const SLOTS: usize = 7;
 
@@ -184,7 +187,7 @@ impl Tariff {
     /// The rates of a prompt, whose length is in millionths of a token.
     #[must_use]
     pub fn band(&self, prompt: i128) -> (usize, &Band) {
-        let holds = |band: &&Band| i128::from(band.first) * super::shape::MICRO <= prompt;
+        let holds = |band: &&Band| i128::from(band.first) * MICRO <= prompt;
         let index = self.bands.iter().take_while(holds).count().saturating_sub(1);
         (index, &self.bands[index])
     }

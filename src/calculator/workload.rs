@@ -260,8 +260,10 @@ pub struct Feature {
 
 /// An amount in some currency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Amount {
     /// How much.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub amount: Exact,
     /// Three capital letters.
     pub currency: String,
@@ -314,6 +316,7 @@ pub struct Credit {
 
 /// Something that the user did not say, or that follows from what was said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Assumption {
     /// The feature, or `plan`.
     pub about: String,

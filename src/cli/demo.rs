@@ -4,14 +4,13 @@ use std::io::Write;
 
 use rust_decimal::Decimal;
 
-use super::chat::{Input, ReadAs};
-use super::estimate::{Priced, WorkFlags, price_one};
 use super::out::Out;
 use super::shared::{OutputFlags, PriceFlags, Setup, matched_note, table_json, table_line};
-use super::work::{Choice, count};
 use crate::cli::error::Error;
-use farebox::input::text::Source;
+use farebox::calculator::quote::{Quote, WorkSpec};
 use farebox::jobs::AsOf;
+use farebox::jobs::estimate::prompts::PromptCounter;
+use farebox::jobs::estimate::rows::EstimateRow;
 use farebox::money::Usd;
 use farebox::pricing::Found;
 use farebox::range::Range;
@@ -24,7 +23,7 @@ use farebox_data::PROMPTS;
 #[command(
     after_help = "The prompts are in data/prompts of the source; `farebox compare data/prompts/tutor.txt --output-tokens 150..300..600` goes on from here."
 )]
-pub(crate) struct Args {
+pub(crate) struct DemoArgs {
     #[command(flatten)]
     prices: PriceFlags,
     #[command(flatten)]
@@ -50,7 +49,7 @@ const LATE_2024_MODELS: [&str; 5] = [
     "mistral/pixtral-12b",
 ];
 
-pub(crate) fn run(args: Args) -> Result<(), Error> {
+pub(crate) fn run(args: DemoArgs) -> Result<(), Error> {
     let setup = args.prices.setup()?;
     let month = month(&setup)?;
     if args.output.format != Format::Table {
@@ -73,22 +72,15 @@ fn month(setup: &Setup) -> Result<Report, Error> {
     let asked: Vec<String> =
         MODELS.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')).map(str::to_owned).collect();
     let models = setup.find_all(&asked)?;
-    let choices: Vec<Choice> = models.iter().map(|found| Choice::of(found, setup)).collect();
-    let mut distinct = choices.clone();
-    distinct.sort_by(|a, b| (&a.name, a.assumed).cmp(&(&b.name, b.assumed)));
-    distinct.dedup();
-    let mut counts = Vec::new();
-    for (_, text) in PROMPTS {
-        let source = Source::Text(text.to_owned());
-        counts.push(count(Input::open(&source, ReadAs::Text)?, &distinct, false, true)?);
+    let mut counter = PromptCounter::new(&models, setup);
+    for (name, text) in PROMPTS {
+        counter.text(name, &mut text.as_bytes(), false)?;
     }
-    let flags = WorkFlags { output_tokens: Some(ANSWER), requests: REQUESTS, ..WorkFlags::default() };
-    let mut rows: Vec<Sum> = Vec::new();
-    for (found, choice) in models.iter().zip(&choices) {
-        let Some(at) = distinct.iter().position(|d| d == choice) else { continue };
-        let priced = counts.iter().map(|prompt| price_one(found, None, &prompt[at].into(), &flags, setup));
-        rows.extend(Sum::of(found, priced));
-    }
+    let spec = WorkSpec { output_tokens: Some(ANSWER), requests: REQUESTS, ..WorkSpec::default() };
+    let quotes = counter.quotes(&spec);
+    let of_model = |at: usize| quotes.iter().skip(at).step_by(models.len());
+    let mut rows: Vec<ModelSum> =
+        models.iter().enumerate().filter_map(|(at, found)| ModelSum::of(found, of_model(at))).collect();
     rows.sort_by_cached_key(|row| (row.total, row.found.full_id()));
     let mut report = Report::new([
         Column::text("model", "model"),
@@ -120,7 +112,7 @@ fn month(setup: &Setup) -> Result<Report, Error> {
 }
 
 /// A model with the sum over all prompts.
-struct Sum<'a> {
+struct ModelSum<'a> {
     found: &'a Found,
     tokens: TokenCount,
     total: Usd,
@@ -128,13 +120,14 @@ struct Sum<'a> {
     high: Usd,
 }
 
-impl<'a> Sum<'a> {
+impl<'a> ModelSum<'a> {
     /// `None` where one of the prompts has no price.
-    fn of(found: &'a Found, priced: impl Iterator<Item = Priced>) -> Option<Self> {
-        let mut sum = Sum { found, tokens: TokenCount::default(), total: Usd::ZERO, low: Usd::ZERO, high: Usd::ZERO };
-        for one in priced {
-            let estimate = one.result.ok()?;
-            sum.tokens += one.tokens;
+    fn of<'q>(found: &'a Found, quotes: impl Iterator<Item = &'q Quote>) -> Option<Self> {
+        let mut sum =
+            ModelSum { found, tokens: TokenCount::default(), total: Usd::ZERO, low: Usd::ZERO, high: Usd::ZERO };
+        for quote in quotes {
+            let estimate = quote.result.as_ref().ok()?;
+            sum.tokens += quote.tokens;
             sum.total += estimate.cost.total;
             sum.low += estimate.low;
             sum.high += estimate.high;
@@ -173,17 +166,13 @@ fn late_2024(setup: &Setup) -> Result<Report, Error> {
         Column::number("total_usd", "total"),
     ]);
     report.head.push(format!("The same question at the prices of {LATE_2024}, which the table keeps for ever:"));
-    let flags = WorkFlags { output_tokens: Some(Range::exactly(10_000)), requests: 1, ..WorkFlags::default() };
+    let spec = WorkSpec { output_tokens: Some(Range::exactly(10_000)), ..WorkSpec::default() };
+    let tokens = TokenCount::exact(10_000).into();
     for asked in LATE_2024_MODELS {
         let found = setup.find(asked)?;
-        let priced = price_one(&found, None, &TokenCount::exact(10_000).into(), &flags, setup);
-        let machine = serde_json::Value::Object(priced.machine(setup));
-        let cells = [
-            Cell::text(asked),
-            priced.side_cell(farebox::meter::Side::Prompt, setup),
-            priced.side_cell(farebox::meter::Side::Answer, setup),
-            priced.total_cell(setup),
-        ];
+        let row = EstimateRow::of(&Quote::of(&found, None, &tokens, &spec, None, setup.at), setup);
+        let machine = serde_json::to_value(&row).unwrap_or_default();
+        let cells = [Cell::text(asked), row.prompt_cell(setup), row.answer_cell(setup), row.total_cell(setup)];
         report.push(cells, machine);
     }
     report.notes.push("data/examples/student-project.md lays the overview's own rates over the table and shows where they went wrong.".into());

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use farebox::calculator::outcome::NoExchange;
 use farebox::calculator::projection::PlanError;
+use farebox::calculator::settled::NoExchange;
 use farebox::input::media::AttachmentError;
 use farebox::input::text::InputError;
 use farebox::jobs::JobError;

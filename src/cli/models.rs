@@ -3,6 +3,7 @@
 use super::shared::{OutputFlags, TableFlags};
 use crate::cli::error::Error;
 use farebox::jobs::models::{ModelsQuery, list};
+use farebox::jobs::prices::known_provider;
 
 /// List the models that are known, with what is known of each
 #[derive(Debug, clap::Args)]
@@ -26,7 +27,7 @@ pub(crate) struct ModelsArgs {
 
 pub(crate) fn run(args: ModelsArgs) -> Result<(), Error> {
     let setup = args.prices.setup()?;
-    let provider = args.provider.as_deref().map(|name| super::prices::known_provider(&setup, name)).transpose()?;
+    let provider = args.provider.as_deref().map(|name| known_provider(&setup, name)).transpose()?;
     let query = ModelsQuery { words: args.query, provider, retired: args.retired };
     args.output.write(list(&query, &setup))
 }

@@ -2,19 +2,12 @@
 
 use std::path::PathBuf;
 
-use rust_decimal::Decimal;
-
-use super::plan_report::{Planned, report};
-use super::prices_home::sisters;
 use super::shared::{OutputFlags, PriceFlags};
-use super::workload::{Shown, priced};
+use super::workload::priced;
 use crate::cli::error::Error;
-use farebox::calculator::budget::judge;
-use farebox::calculator::levers::levers;
-use farebox::calculator::outcome::{Settled, drivers, outcome};
-use farebox::calculator::workload::{Amount, Workload};
+use farebox::calculator::workload::Amount;
 use farebox::input::workload::quantity::amount;
-use farebox::jobs::workload::PricedWorkload;
+use farebox::jobs::plan::{PlanQuery, plan, report};
 
 /// Plan a workload over months: low, expected and high, when the budget ends, what drives it, the cheapest lever
 #[derive(Debug, clap::Args)]
@@ -23,7 +16,7 @@ use farebox::jobs::workload::PricedWorkload;
   farebox plan -w data/examples/tutor.yaml --why
   farebox plan --budget 60EUR --format html -o plan.html
   farebox plan --unit-cost 0.002USD --format json")]
-pub(crate) struct Args {
+pub(crate) struct PlanArgs {
     /// Workload file; farebox.yaml when left out
     #[arg(long, short = 'w', value_name = "FILE")]
     workload: Option<PathBuf>,
@@ -51,49 +44,21 @@ pub(crate) struct Args {
     output: OutputFlags,
 }
 
-pub(crate) fn run(args: Args) -> Result<(), Error> {
+pub(crate) fn run(args: PlanArgs) -> Result<(), Error> {
     let setup = args.prices.table.setup()?;
-    let change = |workload: &mut Workload| {
-        workload.seed = args.seed.unwrap_or(workload.seed);
-        workload.draws = args.draws.unwrap_or(workload.draws);
-        if let Some(budget) = &args.budget {
-            workload.budget.total = Some(budget.clone());
-            (workload.budget.from, workload.budget.to) = (None, None);
-        }
+    let query = PlanQuery {
+        budget: args.budget,
+        unit_cost: args.unit_cost,
+        seed: args.seed,
+        draws: args.draws,
+        currency: args.prices.currency,
     };
-    let priced = priced(args.workload.as_deref(), &setup, args.output.quiet, change)?;
-    let PricedWorkload { file: loaded, plan, resolver: mut shop, unpriced: refused } = priced;
-    let settled = Settled::of(&plan, &shop)?;
-    let draws = usize::try_from(plan.workload.draws).unwrap_or(10_000);
-    let outcome = outcome(&plan, &settled, true, draws)?;
-    let shown = Shown::of(args.prices.currency.as_deref(), &plan.workload, &shop)?;
-    let verdicts = judge(&plan, &outcome, &shop)?;
-    let drivers = drivers(&plan)?;
-    let levers = levers(&plan, &mut shop, &|own, longest| sisters(&setup, own, longest));
-    let fits =
-        super::plan_fit::fits(&plan, &settled, &mut shop, &setup, args.budget.as_ref(), args.unit_cost.as_ref())?;
-    let planned = Planned {
-        path: &loaded.path,
-        plan: &plan,
-        settled: &settled,
-        outcome: &outcome,
-        verdicts: &verdicts,
-        drivers: &drivers,
-        levers: &levers,
-        refused: &refused,
-        fits: &fits,
-        shown: &shown,
-        setup: &setup,
-    };
-    args.output.write(report(&planned, args.output.format, args.why))?;
-    match refused.len() {
+    let priced = priced(args.workload.as_deref(), &setup, args.output.quiet, |workload| query.change(workload))?;
+    let result = plan(priced, &query, &setup)?;
+    args.output.write(report(&result, args.output.format, args.why, &setup))?;
+    match result.unpriced.len() {
         0 => Ok(()),
         n if args.strict => Err(Error::Strict(n as u64)),
         _ => Ok(()),
     }
-}
-
-/// A quotient for people and programs, where there is anything to divide by.
-pub(crate) fn per(usd: farebox::money::Usd, by: Decimal) -> Option<farebox::money::Usd> {
-    usd.amount().checked_div(by).map(|n| farebox::money::Usd::new(n.round_dp(18)))
 }

@@ -6,16 +6,15 @@ use std::time::Duration;
 
 use super::data::data_folder;
 use super::out::Out;
-use super::plural;
-use super::prices_import::{comparison_report, database_notes, unreadable};
+use super::prices_import::unreadable;
 use super::say;
 use super::shared::{OutputFlags, TableFlags};
 use crate::cli::choice::choice;
 use crate::cli::error::Error;
-use farebox::pricing::import::compare::{Row, Verdict};
-use farebox::pricing::import::{Format, read};
+use farebox::jobs::prices::update::{concern_lines, in_short, report};
+use farebox::pricing::import::{DatabaseFormat, read};
 use farebox::pricing::update::fetch::{FetchError, Limits, fetch};
-use farebox::pricing::update::{Plan, plan};
+use farebox::pricing::update::{UpdatePlan, plan};
 
 /// The file that an update writes.
 const FILE: &str = "prices-update.yaml";
@@ -35,10 +34,10 @@ const FILE: &str = "prices-update.yaml";
     farebox prices update --from https://example.org/prices.json\n\n\
 The file is prices-update.yaml in FAREBOX_DATA_DIR, else in the data folder of the system: $XDG_DATA_HOME/farebox or \
 ~/.local/share/farebox, ~/Library/Application Support/farebox, %APPDATA%\\farebox.")]
-pub(crate) struct Args {
+pub(crate) struct UpdateArgs {
     /// The database to ask
-    #[arg(long, value_parser = choice(Format::ALL, Format::name, Format::about), value_name = "DATABASE", default_value_t = Format::GenaiPrices)]
-    source: Format,
+    #[arg(long, value_parser = choice(DatabaseFormat::ALL, DatabaseFormat::name, DatabaseFormat::about), value_name = "DATABASE", default_value_t = DatabaseFormat::GenaiPrices)]
+    source: DatabaseFormat,
     /// Ask this address in place of the database's own; the content says whose format it is
     #[arg(long, value_name = "URL", conflicts_with = "source")]
     from: Option<String>,
@@ -55,7 +54,7 @@ pub(crate) struct Args {
     output: OutputFlags,
 }
 
-pub(crate) fn run(args: &Args) -> Result<(), Error> {
+pub(crate) fn run(args: &UpdateArgs) -> Result<(), Error> {
     let setup = TableFlags::default().setup()?;
     let url = args.from.as_deref().unwrap_or(args.source.file());
     let format = args.from.is_none().then_some(args.source);
@@ -67,15 +66,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Error> {
     let text = String::from_utf8(bytes).map_err(|_| Error::Prices(format!("{url}: the answer is not UTF-8 text")))?;
     let database = read(&text, format).map_err(|error| unreadable(url, &error))?;
     let plan = plan(&database, &setup.table, setup.at).map_err(|error| Error::Prices(format!("{url}: {error}")))?;
-    // The report shows what the overlay would change; what only the table has stays.
-    let is_shown = |row: &Row| matches!(row.verdict, Verdict::Differs | Verdict::OnlyThere);
-    let mut report = comparison_report(&setup, &database, &plan.comparison, is_shown);
-    report.machine.insert("changed".into(), plan.changed.clone().into());
-    report.machine.insert("added".into(), plan.added.clone().into());
-    let concerns: Vec<String> = plan.concerns.iter().map(ToString::to_string).collect();
-    report.machine.insert("concerns".into(), concerns.into());
-    report.notes.extend(database_notes(&database));
-    args.output.write(report)?;
+    args.output.write(report(&setup, &database, &plan))?;
     keep(args, &plan)
 }
 
@@ -88,14 +79,9 @@ fn not_fetched(error: FetchError) -> Error {
 }
 
 /// Writes the overlay, if there is one and it is wanted.
-fn keep(args: &Args, plan: &Plan) -> Result<(), Error> {
-    for concern in plan.concerns.iter().take(10) {
-        say(&format!("concern: {concern}"));
-    }
-    if plan.concerns.len() > 10 {
-        say(&format!("concern: {} more like these", plan.concerns.len() - 10));
-    }
-    let what = format!("{} with other prices, {} new", plural(plan.changed.len() as u64, "model"), plan.added.len());
+fn keep(args: &UpdateArgs, plan: &UpdatePlan) -> Result<(), Error> {
+    concern_lines(plan).iter().for_each(|concern| say(&format!("concern: {concern}")));
+    let what = in_short(plan);
     if args.dry_run {
         say(&format!("nothing was written: --dry-run ({what})"));
         return Ok(());

@@ -1,25 +1,21 @@
 //! `farebox scan`: a workload file drafted from the model names and prompt files of a code base, every guess marked.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::out::Out;
 use super::plural;
 use super::say;
-use super::shared::{Setup, TableFlags};
+use super::shared::TableFlags;
 use crate::cli::error::Error;
-use farebox::input::text::read_bytes;
-use farebox::period::Instant;
-use farebox::pricing::{Matched, PriceTable};
-use farebox::report::inert;
+use farebox::jobs::scan::scan;
 
 /// Draft a workload file from the model names and prompt files of a code base; every guess is marked as one
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  farebox scan . > farebox.yaml\n  farebox scan src -o draft.yaml\n
 Reads text files (ignore rules respected), never runs anything. A model is a quoted name that the price table knows. How
 often it is called, and how long its answers are, no code says: these numbers are placeholders to replace.")]
-pub(crate) struct Args {
+pub(crate) struct ScanArgs {
     /// The folder to read
     #[arg(default_value = ".")]
     path: PathBuf,
@@ -30,220 +26,10 @@ pub(crate) struct Args {
     table: TableFlags,
 }
 
-/// A file larger than this is data rather than code.
-const LARGEST: u64 = 1 << 20;
-/// How many places of a model are named.
-const PLACES: usize = 5;
-
-/// What was found.
-#[derive(Default)]
-struct Found {
-    /// Places by model: file and line.
-    models: BTreeMap<String, Vec<(String, usize)>>,
-    /// Files that look like prompts.
-    prompts: BTreeSet<String>,
-    /// Prompt files by the source file that names them.
-    named: BTreeMap<String, BTreeSet<String>>,
-}
-
-pub(crate) fn run(args: Args) -> Result<(), Error> {
-    if !args.path.exists() {
-        return Err(Error::Usage(format!("{} does not exist\n  help: name a folder", args.path.display())));
-    }
-    let Setup { table, at, .. } = args.table.setup()?;
-    let mut scan = Scan { table, at, known: BTreeMap::new(), found: Found::default() };
-    let files = scan.files(&args.path);
-    files.iter().for_each(|path| scan.file(&args.path, path));
-    scan.named_prompts(&args.path, &files);
-    if scan.found.models.is_empty() {
-        let help =
-            "help: models are looked for as quoted names, such as \"gpt-4o\"; `farebox init` writes an example to edit";
-        return Err(Error::Usage(format!(
-            "no model that the price table knows is named in {}\n  {help}",
-            args.path.display()
-        )));
-    }
-    let text = draft(&args.path, &scan.found);
-    Out::open(args.output.as_deref())?.write_with(|out| out.write_all(text.as_bytes()))?;
-    say(&format!(
-        "note: found {} and {}; everything in the draft is a guess to edit",
-        plural(scan.found.models.len() as u64, "model"),
-        plural(scan.found.prompts.len() as u64, "prompt file")
-    ));
+pub(crate) fn run(args: ScanArgs) -> Result<(), Error> {
+    let draft = scan(&args.path, &args.table.setup()?)?;
+    Out::open(args.output.as_deref())?.write_with(|out| out.write_all(draft.text.as_bytes()))?;
+    let (models, prompts) = (plural(draft.models, "model"), plural(draft.prompts, "prompt file"));
+    say(&format!("note: found {models} and {prompts}; everything in the draft is a guess to edit"));
     Ok(())
-}
-
-struct Scan {
-    table: PriceTable,
-    at: Instant,
-    /// What a quoted name turned out to be.
-    known: BTreeMap<String, Option<String>>,
-    found: Found,
-}
-
-impl Scan {
-    fn files(&self, root: &Path) -> Vec<PathBuf> {
-        let walk = ignore::WalkBuilder::new(root)
-            .max_filesize(Some(LARGEST))
-            .require_git(false)
-            .sort_by_file_path(std::path::Path::cmp)
-            .build();
-        walk.filter_map(Result::ok)
-            .filter(|e| e.file_type().is_some_and(|t| t.is_file()))
-            .map(ignore::DirEntry::into_path)
-            .collect()
-    }
-
-    fn file(&mut self, root: &Path, path: &Path) {
-        let Ok(bytes) = read_bytes(path) else { return };
-        let shown = relative(root, path);
-        if is_prompt(&shown) {
-            self.found.prompts.insert(shown);
-            return;
-        }
-        let text = String::from_utf8_lossy(&bytes);
-        for (number, line) in text.lines().enumerate() {
-            for word in quoted(line) {
-                if let Some(id) = self.model(word) {
-                    self.found.models.entry(id).or_default().push((shown.clone(), number + 1));
-                }
-            }
-        }
-    }
-
-    /// The model that a word names: exactly, never by similarity, and never a plain word.
-    fn model(&mut self, word: &str) -> Option<String> {
-        let looks = word.len() >= 4
-            && word.len() <= 100
-            && word.contains(['-', '.', '/'])
-            && word.bytes().any(|b| b.is_ascii_alphabetic())
-            && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._/:@".contains(&b));
-        if !looks {
-            return None;
-        }
-        if let Some(known) = self.known.get(word) {
-            return known.clone();
-        }
-        let found = self.table.get(word, self.at);
-        let id = found.filter(|f| !matches!(f.matched, Matched::Without(_))).map(|f| f.full_id());
-        self.known.insert(word.to_owned(), id.clone());
-        id
-    }
-
-    /// Which source file names which prompt file.
-    fn named_prompts(&mut self, root: &Path, files: &[PathBuf]) {
-        let names: Vec<(String, String)> = self
-            .found
-            .prompts
-            .iter()
-            .filter_map(|p| Some((Path::new(p).file_name()?.to_str()?.to_owned(), p.clone())))
-            .collect();
-        let users: BTreeSet<String> = self.found.models.values().flatten().map(|(file, _)| file.clone()).collect();
-        for path in files {
-            let shown = relative(root, path);
-            if !users.contains(&shown) {
-                continue;
-            }
-            let Ok(bytes) = read_bytes(path) else { continue };
-            let text = String::from_utf8_lossy(&bytes);
-            for (_, prompt) in names.iter().filter(|(name, _)| text.contains(name.as_str())) {
-                self.found.named.entry(shown.clone()).or_default().insert(prompt.clone());
-            }
-        }
-    }
-}
-
-fn relative(root: &Path, path: &Path) -> String {
-    path.strip_prefix(root).unwrap_or(path).display().to_string().replace('\\', "/")
-}
-
-/// Whether a file's name or folder says that it is a prompt.
-fn is_prompt(path: &str) -> bool {
-    let lower = path.to_lowercase();
-    let Some((stem, extension)) = lower.rsplit_once('.') else { return false };
-    if matches!(extension, "prompt" | "prompty") {
-        return true;
-    }
-    let is_text = matches!(extension, "txt" | "md" | "j2" | "jinja" | "jinja2" | "mustache" | "hbs");
-    let (folder, name) = stem.rsplit_once('/').unwrap_or(("", stem));
-    let in_folder = folder.split('/').any(|part| matches!(part, "prompts" | "prompt"));
-    is_text && (in_folder || name.contains("prompt") || name.starts_with("system"))
-}
-
-/// What stands between quotes on a line.
-fn quoted(line: &str) -> impl Iterator<Item = &str> {
-    ['"', '\'', '`'].into_iter().flat_map(move |quote| line.split(quote).skip(1).step_by(2)).chain(after_colon(line))
-}
-
-/// A YAML or TOML value without quotes: `model: gpt-4o`.
-fn after_colon(line: &str) -> Option<&str> {
-    let (key, value) = line.split_once(':').or_else(|| line.split_once('='))?;
-    let is_model = key.trim().to_lowercase().ends_with("model");
-    is_model.then(|| value.trim().trim_end_matches(','))
-}
-
-fn draft(root: &Path, found: &Found) -> String {
-    let yaml = |text: &str| serde_json::Value::from(text).to_string();
-    let comment = |text: &str| inert(text).into_owned();
-    let mut text = format!(
-        "# Drafted by `farebox scan` from {}: every line with \"guess\" is one. Nothing here was measured; edit it, then run\n# `farebox plan`. Prompt files are named as seen from there: keep this file beside them.\nversion: 1\nname: draft\nmonths: 12\nfeatures:\n",
-        comment(&root.display().to_string())
-    );
-    for (index, (model, places)) in found.models.iter().enumerate() {
-        let mut shown: Vec<String> =
-            places.iter().take(PLACES).map(|(file, line)| comment(&format!("{file}:{line}"))).collect();
-        if places.len() > PLACES {
-            shown.push(format!("and {} more", places.len() - PLACES));
-        }
-        let files: BTreeSet<&String> = places.iter().filter_map(|(file, _)| found.named.get(file)).flatten().collect();
-        let is_system = |file: &&&String| file.rsplit('/').next().is_some_and(|n| n.to_lowercase().contains("system"));
-        let system = files.iter().find(is_system);
-        let prompt = files.iter().find(|f| !is_system(f));
-        text += &format!("  {}:   # guess: one feature for each model\n", yaml(&format!("use-{}", index + 1)));
-        text += &format!("    model: {}   # named in {}\n", yaml(model), shown.join(", "));
-        if let Some(file) = system {
-            text += &format!("    system: {{file: {}}}   # guess: named in the same file\n", yaml(file));
-        }
-        match prompt {
-            Some(file) => text += &format!("    prompt: {{file: {}}}   # guess: named in the same file\n", yaml(file)),
-            None => text += "    prompt: 500   # guess: tokens\n",
-        }
-        text += "    output: 100..300..900   # guess: tokens; measure yours\n    calls: 100 per day   # guess\n";
-    }
-    let used: BTreeSet<&String> = found.named.values().flatten().collect();
-    let unused: Vec<&String> = found.prompts.iter().filter(|p| !used.contains(p)).collect();
-    if !unused.is_empty() {
-        text += "\n# Prompt files that no file with a model names:\n";
-        unused.iter().for_each(|file| text += &format!("#   {}\n", comment(file)));
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn prompts_are_told_by_name_and_folder() {
-        let cases = [
-            ("prompts/ask.txt", true),
-            ("src/prompts/deep/ask.md", true),
-            ("system_message.txt", true),
-            ("a/chat.prompt", true),
-            ("readme.md", false),
-            ("src/prompt.rs", false),
-            ("data/rows.txt", false),
-        ];
-        for (path, want) in cases {
-            assert_eq!(is_prompt(path), want, "{path}");
-        }
-    }
-
-    #[test]
-    fn names_stand_in_quotes_or_behind_a_key() {
-        let words: Vec<&str> = quoted("call(\"gpt-4o\", 'claude-3', `x`)").collect();
-        assert_eq!(words, ["gpt-4o", "claude-3", "x"]);
-        assert_eq!(after_colon("  model: gpt-4o-mini"), Some("gpt-4o-mini"));
-        assert_eq!(after_colon("temperature: 1.0"), None);
-    }
 }

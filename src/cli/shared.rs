@@ -3,7 +3,7 @@
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use clap::builder::{PossibleValue, TypedValueParser};
+use clap::builder::{PossibleValue, TypedValueParser, ValueParser};
 use clap::{Args, ColorChoice};
 
 use super::clock;
@@ -11,19 +11,38 @@ use super::out::Out;
 use super::say;
 use crate::cli::error::Error;
 use farebox::jobs::AsOf;
-pub(crate) use farebox::jobs::setup::{Setup, converted, in_currency, matched_note, table_json, table_line};
+pub(crate) use farebox::jobs::setup::{Setup, matched_note, table_json, table_line};
 use farebox::pricing::compile::PriceFile;
 use farebox::pricing::problem::{Problem, render_all};
 use farebox::pricing::{PriceTable, TableId};
 use farebox::report::{self, Format, Report};
 
+/// A format that a command writes its report in.
+pub(crate) trait OutputFormat: Clone + Default + Send + Sync + 'static {
+    /// Reads what `--format` says.
+    fn parser() -> ValueParser;
+
+    /// The format that the ending of a file asks for; an ending without one is left to the default.
+    fn of_ending(path: &Path) -> Option<Self>;
+}
+
+impl OutputFormat for Format {
+    fn parser() -> ValueParser {
+        ValueParser::new(ReportFormats)
+    }
+
+    fn of_ending(path: &Path) -> Option<Format> {
+        format_of_ending(path)
+    }
+}
+
 /// Flags of every command that prints a report, as they were typed.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
-struct TypedOutputFlags {
+struct TypedOutputFlags<F: OutputFormat> {
     /// Format of the output [default: what the ending of --output says, or table]
-    #[arg(long, value_parser = ReportFormats, value_name = "FORMAT")]
-    format: Option<Format>,
+    #[arg(long, value_parser = F::parser(), value_name = "FORMAT")]
+    format: Option<F>,
     /// Write to a file, which appears only when it is whole
     #[arg(long, short = 'o', value_name = "FILE")]
     output: Option<PathBuf>,
@@ -67,24 +86,24 @@ impl TypedValueParser for ReportFormats {
 
 /// Where a report goes, and in which format: `--format` says, or the ending of the file.
 #[derive(Debug, Clone)]
-pub(crate) struct OutputFlags {
-    pub format: Format,
+pub(crate) struct OutputFlags<F = Format> {
+    pub format: F,
     pub output: Option<PathBuf>,
     pub quiet: bool,
     pub color: ColorChoice,
 }
 
-impl From<TypedOutputFlags> for OutputFlags {
-    fn from(typed: TypedOutputFlags) -> Self {
+impl<F: OutputFormat> From<TypedOutputFlags<F>> for OutputFlags<F> {
+    fn from(typed: TypedOutputFlags<F>) -> Self {
         let TypedOutputFlags { format, output, quiet, color } = typed;
-        let of_ending = || output.as_deref().and_then(format_of_ending);
+        let of_ending = || output.as_deref().and_then(F::of_ending);
         OutputFlags { format: format.or_else(of_ending).unwrap_or_default(), output, quiet, color }
     }
 }
 
-impl clap::FromArgMatches for OutputFlags {
+impl<F: OutputFormat> clap::FromArgMatches for OutputFlags<F> {
     fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
-        TypedOutputFlags::from_arg_matches(matches).map(Self::from)
+        TypedOutputFlags::<F>::from_arg_matches(matches).map(Self::from)
     }
 
     fn update_from_arg_matches(&mut self, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
@@ -93,13 +112,13 @@ impl clap::FromArgMatches for OutputFlags {
     }
 }
 
-impl Args for OutputFlags {
+impl<F: OutputFormat> Args for OutputFlags<F> {
     fn augment_args(command: clap::Command) -> clap::Command {
-        TypedOutputFlags::augment_args(command)
+        TypedOutputFlags::<F>::augment_args(command)
     }
 
     fn augment_args_for_update(command: clap::Command) -> clap::Command {
-        TypedOutputFlags::augment_args_for_update(command)
+        TypedOutputFlags::<F>::augment_args_for_update(command)
     }
 }
 
@@ -188,7 +207,7 @@ impl TableFlags {
         if let Some(pin) = &self.pin {
             check_pin(pin, table.id())?;
         }
-        Ok(Setup { table, at, as_of, currency: None, vocabularies: super::data::tokenizers().ok() })
+        Ok(Setup { table: table.into(), at, as_of, currency: None, vocabularies: super::data::tokenizers().ok() })
     }
 }
 

@@ -5,14 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::chat::{Input, ReadAs};
-use super::data::load;
+use super::chat::ReadAs;
 use super::say;
 use crate::cli::error::Error;
-use farebox::input::text::{ReadReport, Source, read_blocks_of};
+use farebox::input::text::{ReadReport, Source};
 pub(crate) use farebox::jobs::tokenizers::TokenizerChoice as Choice;
-use farebox::range::Range;
-use farebox::tokenizer::{Basis, StreamCounter, TokenCount};
+use farebox::tokenizer::{Basis, TokenCount};
 
 /// Where text comes from.
 #[derive(Debug, Clone, Args)]
@@ -74,26 +72,6 @@ impl TextFlags {
     }
 }
 
-/// Counts a source once with each tokenizer, reading it once.
-pub(crate) fn count(
-    mut input: Input<'_>,
-    choices: &[Choice],
-    binary: bool,
-    quiet: bool,
-) -> Result<Vec<TokenCount>, Error> {
-    let mut counters = Vec::with_capacity(choices.len());
-    for choice in choices {
-        counters.push(StreamCounter::new(load(&choice.name)?));
-    }
-    let take = &mut |block: &str| counters.iter_mut().for_each(|counter| counter.push(block));
-    let read = read_blocks_of(&input.name, &mut *input.reader, binary, take)?;
-    warn_of(&input.name, &read, quiet);
-    if read.bytes == 0 && !quiet {
-        say(&format!("warning: {}: is empty, so the prompt has no tokens", input.name));
-    }
-    Ok(choices.iter().zip(counters).map(|(choice, counter)| choice.finish(counter)).collect())
-}
-
 /// Says on stderr what of a text was not text.
 pub(crate) fn warn_of(name: &str, read: &ReadReport, quiet: bool) {
     if let (Some(note), false) = (read.note(), quiet) {
@@ -109,10 +87,4 @@ pub(crate) fn count_fields(row: &mut Map<String, Value>, count: TokenCount) {
         row.insert("low".into(), json!(count.low));
         row.insert("high".into(), json!(count.high));
     }
-}
-
-/// A span the user typed is exact, or a range of their own.
-pub(crate) fn typed(span: Range<u64>) -> TokenCount {
-    let basis = if span.is_range() { Basis::Estimated } else { Basis::Exact };
-    TokenCount { tokens: span.expected, low: span.low, high: span.high, basis }
 }

@@ -1,10 +1,9 @@
 //! Reads files as they were at the base of a change, with the `git` program: [`Repository::base`] finds the commit,
-//! [`Base::read`] a file of it.
+//! [`GitBase::read`] a file of it.
 //!
 //! Every file comes out of one `git cat-file --batch` process, so that hundreds of prompts cost no hundreds of processes.
 //! Names are passed as arguments behind `--` or as lines of that process, never through a shell.
 
-use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Component, Path, PathBuf};
@@ -12,44 +11,36 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use super::text::LARGEST_WHOLE;
 
-/// Why the base of a change cannot be read.
+/// Why the base of a change cannot be read. The text says what is wrong; [`GitError::help`] is the next step.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GitError {
     /// The program is not there.
-    #[error(
-        "git is not installed, or not on the PATH: {0}\n  help: install it, or compare with a file: --baseline farebox.json"
-    )]
+    #[error("git is not installed, or not on the PATH: {0}")]
     NoGit(std::io::Error),
     /// The folder is in no repository.
-    #[error(
-        "{0} is in no git repository\n  help: run it inside of one, or compare with a file: --baseline farebox.json"
-    )]
+    #[error("{0} is in no git repository")]
     NoRepository(String),
     /// The base names no commit.
-    #[error("{base:?} names no commit here\n  help: {help}")]
+    #[error("{base:?} names no commit here")]
     UnknownBase {
         /// What the user named.
         base: String,
-        /// The next step.
-        help: String,
     },
     /// The history between base and head is not there.
-    #[error(
-        "the history that {base} and HEAD share is not in this shallow clone\n  help: fetch it: `git fetch --unshallow`, or in GitHub Actions `fetch-depth: 0` under actions/checkout, in GitLab `GIT_DEPTH: 0`"
-    )]
+    #[error("the history that {base} and HEAD share is not in this shallow clone")]
     Shallow {
         /// What the user named.
         base: String,
     },
     /// The two share no history.
-    #[error("{base} and HEAD share no history\n  help: name another base")]
+    #[error("{base} and HEAD share no history")]
     Unrelated {
         /// What the user named.
         base: String,
     },
     /// A file of the base is too large to be read whole.
-    #[error("{name} is larger than {limit_mib} MiB at the base\n  help: name a base in which it is smaller", limit_mib = limit >> 20)]
+    #[error("{name} is larger than {limit_mib} MiB at the base", limit_mib = limit >> 20)]
     TooLarge {
         /// The name of the file in the repository.
         name: String,
@@ -61,6 +52,33 @@ pub enum GitError {
     Failed(String),
 }
 
+impl GitError {
+    /// The next step; `None` where git itself failed.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            GitError::NoGit(_) => "install it, or compare with a file: --baseline farebox.json",
+            GitError::NoRepository(_) => "run it inside of one, or compare with a file: --baseline farebox.json",
+            GitError::UnknownBase { base } => return Some(help_of_unknown(base)),
+            GitError::Shallow { .. } => {
+                "fetch it: `git fetch --unshallow`, or in GitHub Actions `fetch-depth: 0` under actions/checkout, in GitLab `GIT_DEPTH: 0`"
+            }
+            GitError::Unrelated { .. } => "name another base",
+            GitError::TooLarge { .. } => "name a base in which it is smaller",
+            GitError::Failed(_) => return None,
+        };
+        Some(help.to_owned())
+    }
+}
+
+fn help_of_unknown(base: &str) -> String {
+    let short = base.rsplit('/').next().unwrap_or(base);
+    match base.split_once('/') {
+        Some((remote, branch)) => format!("fetch it first: `git fetch {remote} {branch}`"),
+        None => format!("name a branch, a tag or a commit; of a branch that is only on the server: origin/{short}"),
+    }
+}
+
 /// A git repository.
 #[derive(Clone, Debug)]
 pub struct Repository {
@@ -68,24 +86,63 @@ pub struct Repository {
 }
 
 /// The commit that a change began from.
-pub struct Base {
+pub struct GitBase {
     repository: Repository,
     /// The full id of the commit.
     pub commit: String,
-    reader: RefCell<Option<Reader>>,
+    objects: Option<CatFile>,
 }
 
-struct Reader {
+/// A `git cat-file --batch` that waits for names.
+struct CatFile {
     child: Child,
     out: BufReader<ChildStdout>,
 }
 
-impl Drop for Reader {
+impl Drop for CatFile {
     fn drop(&mut self) {
-        // Closing its input ends it; a reader that has gone already is no matter.
+        // Closing its input ends it; it is no matter where it has gone already.
         drop(self.child.stdin.take());
         let _ = self.child.wait();
     }
+}
+
+impl CatFile {
+    fn start(repository: &Repository) -> Result<CatFile, GitError> {
+        let mut command = command(&repository.root);
+        command.args(["cat-file", "--batch"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().map_err(GitError::NoGit)?;
+        let out = child.stdout.take().ok_or_else(|| GitError::Failed("it gives no output".into()))?;
+        Ok(CatFile { child, out: BufReader::new(out) })
+    }
+
+    /// Asks for an object and reads the line that announces it: `<id> blob <size>`, or `<name> missing`.
+    fn ask(&mut self, object: &str) -> Result<String, GitError> {
+        let stdin = self.child.stdin.as_mut().ok_or_else(|| GitError::Failed("it takes no input".into()))?;
+        let asked = stdin.write_all(object.as_bytes()).and_then(|()| stdin.write_all(b"\n"));
+        asked.and_then(|()| stdin.flush()).map_err(failed)?;
+        let mut head = Vec::new();
+        self.out.read_until(b'\n', &mut head).map_err(failed)?;
+        Ok(String::from_utf8_lossy(&head).into_owned())
+    }
+
+    /// The content of an object; `None` where there is none, or it is a folder.
+    fn read(&mut self, object: &str, name: &str) -> Result<Option<Vec<u8>>, GitError> {
+        let head = self.ask(object)?;
+        let mut words = head.trim_end().rsplitn(3, ' ');
+        let (size, kind) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+        let Ok(size) = size.parse::<u64>() else {
+            return if head.is_empty() { Err(GitError::Failed("it ended early".into())) } else { Ok(None) };
+        };
+        match content(&mut self.out, size, LARGEST_WHOLE).map_err(failed)? {
+            None => Err(GitError::TooLarge { name: name.to_owned(), limit: LARGEST_WHOLE }),
+            Some(bytes) => Ok((kind == "blob").then_some(bytes)),
+        }
+    }
+}
+
+fn failed(error: std::io::Error) -> GitError {
+    GitError::Failed(error.to_string())
 }
 
 impl Repository {
@@ -111,35 +168,22 @@ impl Repository {
     ///
     /// # Errors
     /// [`GitError::UnknownBase`], [`GitError::Shallow`], [`GitError::Unrelated`].
-    pub fn base(&self, base: &str) -> Result<Base, GitError> {
+    pub fn base(&self, base: &str) -> Result<GitBase, GitError> {
         // A name that begins like an option is none of a commit.
         let named = format!("{base}^{{commit}}");
         let known = !base.starts_with('-')
             && !base.is_empty()
             && self.git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &named])?.status.success();
+        let base = base.to_owned();
         if !known {
-            return Err(self.unknown(base)?);
+            return Err(if self.is_shallow()? { GitError::Shallow { base } } else { GitError::UnknownBase { base } });
         }
-        let output = self.git(&["merge-base", "--end-of-options", base, "HEAD"])?;
+        let output = self.git(&["merge-base", "--end-of-options", &base, "HEAD"])?;
         let commit = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         if !output.status.success() || commit.is_empty() {
-            let is_shallow = self.is_shallow()?;
-            let base = base.to_owned();
-            return Err(if is_shallow { GitError::Shallow { base } } else { GitError::Unrelated { base } });
+            return Err(if self.is_shallow()? { GitError::Shallow { base } } else { GitError::Unrelated { base } });
         }
-        Ok(Base { repository: self.clone(), commit, reader: RefCell::new(None) })
-    }
-
-    fn unknown(&self, base: &str) -> Result<GitError, GitError> {
-        if self.is_shallow()? {
-            return Ok(GitError::Shallow { base: base.to_owned() });
-        }
-        let short = base.rsplit('/').next().unwrap_or(base);
-        let help = match base.split_once('/') {
-            Some((remote, branch)) => format!("fetch it first: `git fetch {remote} {branch}`"),
-            None => format!("name a branch, a tag or a commit; of a branch that is only on the server: origin/{short}"),
-        };
-        Ok(GitError::UnknownBase { base: base.to_owned(), help })
+        Ok(GitBase { repository: self.clone(), commit, objects: None })
     }
 
     fn is_shallow(&self) -> Result<bool, GitError> {
@@ -226,12 +270,12 @@ fn content(out: &mut impl Read, size: u64, limit: u64) -> std::io::Result<Option
     Ok((size <= limit).then_some(bytes))
 }
 
-impl Base {
+impl GitBase {
     /// A file of the base by its path on the disk; `None` where the base does not have it.
     ///
     /// # Errors
     /// [`GitError::Failed`].
-    pub fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, GitError> {
+    pub fn read(&mut self, path: &Path) -> Result<Option<Vec<u8>>, GitError> {
         match self.repository.inside(path) {
             Some(name) => self.read_named(&name),
             None => Ok(None),
@@ -242,7 +286,7 @@ impl Base {
     ///
     /// # Errors
     /// [`GitError::Failed`], and [`GitError::TooLarge`] beyond [`LARGEST_WHOLE`].
-    pub fn read_named(&self, name: &str) -> Result<Option<Vec<u8>>, GitError> {
+    pub fn read_named(&mut self, name: &str) -> Result<Option<Vec<u8>>, GitError> {
         let mut object = format!("{}:{name}", self.commit);
         if name.contains('\n') {
             // The process reads one name from each line, so it gets the id instead.
@@ -252,37 +296,11 @@ impl Base {
             }
             object = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         }
-        let failed = |error: std::io::Error| GitError::Failed(error.to_string());
-        let mut slot = self.reader.borrow_mut();
-        let reader = match &mut *slot {
-            Some(reader) => reader,
-            None => slot.insert(self.start()?),
+        let objects = match &mut self.objects {
+            Some(objects) => objects,
+            None => self.objects.insert(CatFile::start(&self.repository)?),
         };
-        let stdin = reader.child.stdin.as_mut().ok_or_else(|| GitError::Failed("it takes no input".into()))?;
-        stdin.write_all(object.as_bytes()).and_then(|()| stdin.write_all(b"\n")).map_err(failed)?;
-        stdin.flush().map_err(failed)?;
-        let mut head = Vec::new();
-        reader.out.read_until(b'\n', &mut head).map_err(failed)?;
-        let head = String::from_utf8_lossy(&head).into_owned();
-        // `<id> blob <size>`, or `<name> missing`; a folder is a tree.
-        let mut words = head.trim_end().rsplitn(3, ' ');
-        let (size, kind) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
-        let Ok(size) = size.parse::<u64>() else {
-            return if head.is_empty() { Err(GitError::Failed("it ended early".into())) } else { Ok(None) };
-        };
-        let content = content(&mut reader.out, size, LARGEST_WHOLE).map_err(failed)?;
-        match content {
-            None => Err(GitError::TooLarge { name: name.to_owned(), limit: LARGEST_WHOLE }),
-            Some(bytes) => Ok((kind == "blob").then_some(bytes)),
-        }
-    }
-
-    fn start(&self) -> Result<Reader, GitError> {
-        let mut command = command(&self.repository.root);
-        command.args(["cat-file", "--batch"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().map_err(GitError::NoGit)?;
-        let out = child.stdout.take().ok_or_else(|| GitError::Failed("it gives no output".into()))?;
-        Ok(Reader { child, out: BufReader::new(out) })
+        objects.read(&object, name)
     }
 
     /// What a file was called at the base, where git sees that it was renamed since.

@@ -4,11 +4,13 @@
 //! the blocks happen to end, and the reader says how many and where. A byte-order mark is text like any other. Begin at
 //! [`read_blocks`]; [`walk`](super::walk) turns what a user named into files.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use crate::files;
+use crate::similar::near;
 
 /// How much is read at a time.
 pub const BLOCK: usize = 1 << 18;
@@ -63,12 +65,11 @@ impl Source {
     }
 }
 
-/// Why text cannot be read.
-#[derive(Debug, thiserror::Error)]
+/// Why text cannot be read: [`InputError::what`] is wrong, and [`InputError::help`] is the next step; its text has both.
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum InputError {
     /// There is no such file.
-    #[error("{path}: no such file{}", similar.as_ref().map_or_else(String::new, |s| format!("\n  help: did you mean {s}?")))]
     Missing {
         /// The path, as the user named it.
         path: String,
@@ -76,13 +77,11 @@ pub enum InputError {
         similar: Option<String>,
     },
     /// It is a folder.
-    #[error("{path}: is a folder\n  help: name its files; `farebox count {path}` counts a folder")]
     Folder {
         /// The path, as the user named it.
         path: String,
     },
     /// It is a pipe, a device or a socket where a file is needed.
-    #[error("{path}: is {kind}, not a file\n  help: write its content to a file, and name that file")]
     NotAFile {
         /// The path, as the user named it.
         path: String,
@@ -90,7 +89,6 @@ pub enum InputError {
         kind: &'static str,
     },
     /// It is too large to be read whole.
-    #[error("{path}: is larger than {limit_mib} MiB, the most that is read of it\n  help: check that it is the right file, or split it", limit_mib = limit >> 20)]
     TooLarge {
         /// The path, as the user named it.
         path: String,
@@ -98,9 +96,6 @@ pub enum InputError {
         limit: u64,
     },
     /// It is not text.
-    #[error(
-        "{path}: is not text: a NUL byte stands at offset {offset}\n  help: pass --binary to count its bytes as text anyway"
-    )]
     Binary {
         /// The path, as the user named it.
         path: String,
@@ -108,15 +103,11 @@ pub enum InputError {
         offset: usize,
     },
     /// A pattern that no file matches.
-    #[error(
-        "{pattern}: no file matches\n  help: quote the pattern so that the shell leaves it alone, and check the folder it begins in"
-    )]
     NoMatch {
         /// The pattern.
         pattern: String,
     },
     /// A folder with nothing in it that is looked for.
-    #[error("{path}: {what}\n  help: {help}")]
     Nothing {
         /// The folder, as the user named it.
         path: String,
@@ -126,7 +117,6 @@ pub enum InputError {
         help: String,
     },
     /// A file without usage.
-    #[error("{path}: {what}\n  help: {help}")]
     NoUsage {
         /// The file, as the user named it.
         path: String,
@@ -136,22 +126,16 @@ pub enum InputError {
         help: String,
     },
     /// A named pipe, a socket or a device in a folder.
-    #[error("{path}: skipped: it is not a regular file\n  help: to read a named pipe, name it itself")]
     NotRegular {
         /// The path.
         path: String,
     },
     /// A link in a folder that leads to nothing.
-    #[error("{path}: skipped: the link leads nowhere")]
     DeadLink {
         /// The link.
         path: String,
     },
     /// A line that is longer than what is read into memory at once.
-    #[error(
-        "{path}:{line}: the line is longer than {} MiB\n  help: put one JSON value on each line, or count the file as plain text",
-        limit >> 20
-    )]
     LongLine {
         /// The path, as the user named it.
         path: String,
@@ -161,7 +145,6 @@ pub enum InputError {
         limit: usize,
     },
     /// An archive that is not read, or not to its end.
-    #[error("{path}: {what}\n  help: {help}")]
     Archive {
         /// The path, as the user named it, and the file inside of it.
         path: String,
@@ -171,7 +154,6 @@ pub enum InputError {
         help: String,
     },
     /// The system refuses.
-    #[error("{path}: cannot be read: {error}")]
     Reading {
         /// The path, as the user named it.
         path: String,
@@ -180,7 +162,69 @@ pub enum InputError {
     },
 }
 
+impl fmt::Display for InputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what())?;
+        match self.help() {
+            Some(help) => write!(f, "\n  help: {help}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for InputError {}
+
 impl InputError {
+    /// What is wrong, and with which file.
+    #[must_use]
+    pub fn what(&self) -> String {
+        match self {
+            InputError::Missing { path, .. } => format!("{path}: no such file"),
+            InputError::Folder { path } => format!("{path}: is a folder"),
+            InputError::NotAFile { path, kind } => format!("{path}: is {kind}, not a file"),
+            InputError::TooLarge { path, limit } => {
+                format!("{path}: is larger than {} MiB, the most that is read of it", limit >> 20)
+            }
+            InputError::Binary { path, offset } => {
+                format!("{path}: is not text: a NUL byte stands at offset {offset}")
+            }
+            InputError::NoMatch { pattern } => format!("{pattern}: no file matches"),
+            InputError::Nothing { path, what, .. }
+            | InputError::NoUsage { path, what, .. }
+            | InputError::Archive { path, what, .. } => format!("{path}: {what}"),
+            InputError::NotRegular { path } => format!("{path}: skipped: it is not a regular file"),
+            InputError::DeadLink { path } => format!("{path}: skipped: the link leads nowhere"),
+            InputError::LongLine { path, line, limit } => {
+                format!("{path}:{line}: the line is longer than {} MiB", limit >> 20)
+            }
+            InputError::Reading { path, error } => format!("{path}: cannot be read: {error}"),
+        }
+    }
+
+    /// The next step, where one is known.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            InputError::Missing { similar, .. } => return similar.as_ref().map(|s| format!("did you mean {s}?")),
+            InputError::Folder { path } => {
+                return Some(format!("name its files; `farebox count {path}` counts a folder"));
+            }
+            InputError::NotAFile { .. } => "write its content to a file, and name that file",
+            InputError::TooLarge { .. } => "check that it is the right file, or split it",
+            InputError::Binary { .. } => "pass --binary to count its bytes as text anyway",
+            InputError::NoMatch { .. } => {
+                "quote the pattern so that the shell leaves it alone, and check the folder it begins in"
+            }
+            InputError::Nothing { help, .. } | InputError::NoUsage { help, .. } | InputError::Archive { help, .. } => {
+                help
+            }
+            InputError::NotRegular { .. } => "to read a named pipe, name it itself",
+            InputError::LongLine { .. } => "put one JSON value on each line, or count the file as plain text",
+            InputError::DeadLink { .. } | InputError::Reading { .. } => return None,
+        };
+        Some(help.to_owned())
+    }
+
     /// A failure of the system while reading.
     #[must_use]
     pub fn reading(path: &str, error: io::Error) -> Self {
@@ -241,14 +285,12 @@ pub(crate) fn open_file(path: &Path) -> Result<File, InputError> {
 
 /// The file in the same folder whose name is most like a missing one.
 fn similar(path: &Path) -> Option<String> {
-    let wanted = path.file_name()?.to_string_lossy().to_lowercase();
+    let wanted = path.file_name()?.to_string_lossy();
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let names =
         folder.read_dir().ok()?.filter_map(Result::ok).map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let scored = names.map(|name| (strsim::jaro_winkler(&wanted, &name.to_lowercase()), name));
-    let (score, name) = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    let near = path.with_file_name(name);
-    (score > 0.88).then(|| near.display().to_string())
+    let nearest = near(&wanted, names, 0.88).into_iter().next()?;
+    Some(path.with_file_name(nearest).display().to_string())
 }
 
 /// All bytes of a file that a person named on the command line, such as a price file: at most [`LARGEST_WHOLE`].

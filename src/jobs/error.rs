@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use crate::input::calls::stream::LostThread;
 use crate::input::media::AttachmentError;
 use crate::input::text::InputError;
 use crate::period::InstantTextError;
@@ -92,5 +93,11 @@ pub fn with_help(what: &dyn fmt::Display, help: Option<String>) -> String {
     match help {
         Some(help) => format!("{what}\n  help: {help}"),
         None => what.to_string(),
+    }
+}
+
+impl From<LostThread> for JobError {
+    fn from(error: LostThread) -> Self {
+        JobError::Io(io::Error::other(error))
     }
 }

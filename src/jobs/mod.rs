@@ -5,12 +5,22 @@
 //!
 //! Start reading at [`Setup`], which every job works with, and at [`models`], the shortest job.
 
+pub mod breakeven;
+pub mod check;
+pub mod compare;
 pub mod error;
+pub mod estimate;
+pub mod init;
 pub mod models;
+pub mod plan;
+pub mod prices;
+pub mod scan;
 #[cfg(test)]
 mod schemas;
 pub mod setup;
 pub mod tokenizers;
+pub mod usage;
+pub mod what_if;
 pub mod workload;
 
 pub use error::JobError;

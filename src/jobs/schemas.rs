@@ -5,7 +5,12 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
-use super::models;
+use super::compare::workload::{ComparePlanRow, ComparePlansHead};
+use super::estimate::rows as estimate;
+use super::plan::rows as plan;
+use super::prices::{changes, check as prices_check, diff, history, import, lint, list, meters, show, stale, update};
+use super::{breakeven, compare, models, usage, what_if};
+use crate::report::check;
 
 /// The whole output of a command: what is stated before the rows, and the rows.
 #[derive(Serialize, JsonSchema)]
@@ -15,20 +20,81 @@ struct Document<H, R> {
     rows: Vec<R>,
 }
 
+/// `usage` writes groups of records, or with `--format jsonl` each record.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is of use")]
+enum UsageDocument {
+    Groups(Document<usage::UsageHead, usage::UsageGroupRow>),
+    Record(usage::UsageRecordRow<'static>),
+}
+
+/// A command that writes one of two forms, by its flags.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is of use")]
+enum OneOf<A, B> {
+    One(A),
+    Other(B),
+}
+
+/// What is stated before the rows of a command that states nothing.
+#[derive(Serialize, JsonSchema)]
+struct NoHead {}
+
 fn document<H: JsonSchema, R: JsonSchema>() -> Schema {
     SchemaGenerator::default().into_root_schema_for::<Document<H, R>>()
 }
 
-/// Every schema by its name, which is also the name of the command.
+fn either<A: JsonSchema, B: JsonSchema>() -> Schema {
+    SchemaGenerator::default().into_root_schema_for::<OneOf<A, B>>()
+}
+
+type CheckOfDatabase = Document<prices_check::DatabaseCheckHead, import::ComparisonRow>;
+type CheckOfFile = Document<prices_check::FileCheckHead, prices_check::FileCheckRow>;
+type CompareOfPrompts = Document<compare::CompareHead, compare::CompareRow>;
+type CompareOfPlan = Document<ComparePlansHead, ComparePlanRow>;
+type ImportCompared = Document<import::ComparisonHead, import::ComparisonRow>;
+type ImportUnread = Document<import::UnreadHead, import::UnreadRow>;
+
+/// The command that a schema is of: `prices-diff` is that of `prices diff`.
+fn command(name: &str) -> String {
+    ["prices-", "tokenizers-"].iter().fold(name.to_owned(), |name, group| match name.strip_prefix(group) {
+        Some(sub) => format!("{} {sub}", group.trim_end_matches('-')),
+        None => name,
+    })
+}
+
+/// Every schema by its name: that of the command, with a dash before that of a subcommand.
 fn all() -> Vec<(&'static str, Schema)> {
-    vec![("models", document::<models::ModelsHead, models::ModelRow>())]
+    vec![
+        ("break-even", document::<breakeven::BreakEvenHead, breakeven::BreakEvenRow>()),
+        ("check", document::<check::CheckHead, check::CheckRow>()),
+        ("compare", either::<CompareOfPrompts, CompareOfPlan>()),
+        ("estimate", document::<estimate::EstimateHead, estimate::EstimateRow>()),
+        ("models", document::<models::ModelsHead, models::ModelRow>()),
+        ("plan", document::<plan::PlanHead, plan::PlanMonthRow>()),
+        ("prices-changes", document::<changes::ChangesHead, changes::ChangeRow>()),
+        ("prices-check", either::<CheckOfDatabase, CheckOfFile>()),
+        ("prices-diff", document::<diff::DiffHead, diff::DiffRow>()),
+        ("prices-history", document::<history::HistoryHead, history::HistoryRow>()),
+        ("prices-import", either::<ImportCompared, ImportUnread>()),
+        ("prices-lint", document::<lint::LintHead, lint::LintRow>()),
+        ("prices-list", document::<list::PricesListHead, list::PricesListRow>()),
+        ("prices-meters", document::<NoHead, meters::MeterRow>()),
+        ("prices-show", document::<show::PricesShowHead, show::PricesShowRow>()),
+        ("prices-stale", document::<stale::StaleHead, stale::StaleRow>()),
+        ("prices-update", document::<update::UpdateHead, import::ComparisonRow>()),
+        ("usage", SchemaGenerator::default().into_root_schema_for::<UsageDocument>()),
+        ("what-if", document::<what_if::WhatIfHead, what_if::WhatIfRow>()),
+    ]
 }
 
 #[test]
 fn stored_schemas_are_current() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("data/schema");
     for (name, mut schema) in all() {
-        schema.insert("title".into(), format!("farebox {name} --format json").into());
+        schema.insert("title".into(), format!("farebox {} --format json", command(name)).into());
         let mut text = serde_json::to_string_pretty(&schema).unwrap();
         text.push('\n');
         let path = folder.join(name).with_extension("json");

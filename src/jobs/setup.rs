@@ -1,11 +1,13 @@
 //! The prices that a job works with, and as of when: [`Setup`].
 
+use std::sync::Arc;
+
 use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::JobError;
-use crate::money::{Usd, digits_for_people};
+use crate::money::{Exact, Usd, digits_for_people};
 use crate::period::Instant;
 use crate::pricing::card::ExchangeRate;
 use crate::pricing::{Found, Matched, PriceTable};
@@ -13,10 +15,10 @@ use crate::report::Cell;
 use crate::tokenizer::store::Store;
 
 /// The price table and the instant that a job works with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Setup {
     /// The bundled prices with overlays.
-    pub table: PriceTable,
+    pub table: Arc<PriceTable>,
     /// The instant whose prices hold.
     pub at: Instant,
     /// Where the instant came from.
@@ -54,6 +56,33 @@ pub struct TableStamp {
     /// The moment at which the clock was stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock_set_to: Option<String>,
+}
+
+/// An amount in the currency that was asked for.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct InCurrency {
+    /// Three capital letters.
+    pub currency: String,
+    /// The amount; null where it has more digits than a decimal holds.
+    pub total: Option<String>,
+    /// The rate that it was converted at.
+    pub exchange: ExchangeUsed,
+}
+
+/// An exchange rate, and when it holds.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ExchangeUsed {
+    /// Units of the currency for one US dollar.
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub per_usd: Exact,
+    /// From when on.
+    pub from: Option<Instant>,
+    /// Until when, exclusive.
+    pub to: Option<Instant>,
+    /// Where it was read, as the user wrote it.
+    pub source: Option<String>,
 }
 
 impl Setup {
@@ -112,6 +141,22 @@ impl Setup {
                 json!({"per_usd": rate.per_usd, "from": rate.period.from, "to": rate.period.to, "source": rate.source}),
             );
         }
+    }
+
+    /// The amount in the currency asked for, as rows carry it beside the dollars; `None` where that is the dollar.
+    #[must_use]
+    pub fn in_currency(&self, usd: Usd, at: Instant) -> Option<InCurrency> {
+        let rate = self.exchange(at).ok().flatten()?;
+        Some(InCurrency {
+            currency: rate.currency.clone(),
+            total: converted(usd, rate).map(|amount| amount.to_string()),
+            exchange: ExchangeUsed {
+                per_usd: rate.per_usd,
+                from: rate.period.from,
+                to: rate.period.to,
+                source: rate.source.clone(),
+            },
+        })
     }
 
     /// The card of every model asked for.

@@ -13,14 +13,15 @@ use super::JobError;
 use super::setup::{Setup, in_currency};
 use super::tokenizers::TokenizerChoice;
 use crate::calculator::attached::{Attached, billed_by};
-use crate::calculator::outcome::{NoExchange, in_usd};
+pub use crate::calculator::currency::ShownCurrency;
 use crate::calculator::projection::{Plan, PlanError, Resolver, plan};
+use crate::calculator::settled::{NoExchange, in_usd};
 use crate::calculator::workload::{Amount, Workload, instant_of};
 use crate::conversation::{Image, Media, Tool};
 use crate::input::chat::requests;
 use crate::input::text::read_bytes;
 use crate::input::workload::{DEFAULT_FILE, load};
-use crate::money::{Exact, Usd, exact_product};
+use crate::money::{Exact, Usd};
 use crate::period::Instant;
 use crate::pricing::card::ExchangeRate;
 use crate::pricing::problem::{Place, Problem, Severity, render_all};
@@ -248,18 +249,7 @@ impl Resolver for TableResolver<'_> {
     }
 }
 
-/// The currency that a plan is shown in, at the rate of one day.
-#[derive(Clone, Debug)]
-pub struct ShownCurrency {
-    /// Three capital letters.
-    pub currency: String,
-    /// Units of it for one US dollar.
-    pub per_usd: Decimal,
-    /// When the rate holds: at the first day of the plan.
-    pub at: Instant,
-}
-
-/// The same, as programs read it.
+/// The currency that a plan is shown in, as programs read it.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ShownRate {
@@ -288,30 +278,10 @@ impl ShownCurrency {
         Ok(ShownCurrency { currency, per_usd, at })
     }
 
-    /// Whether it is the dollar.
-    #[must_use]
-    pub fn is_usd(&self) -> bool {
-        self.currency == "USD"
-    }
-
-    /// The amount in the currency, exact where its digits suffice.
-    #[must_use]
-    pub fn amount(&self, usd: Usd) -> Decimal {
-        exact_product(usd.amount(), self.per_usd)
-            .unwrap_or_else(|| usd.amount().saturating_mul(self.per_usd))
-            .normalize()
-    }
-
     /// For people in the currency, for programs in dollars.
     #[must_use]
     pub fn cell(&self, usd: Usd) -> Cell {
         if self.is_usd() { Cell::usd(usd) } else { in_currency(usd, self.amount(usd), &self.currency) }
-    }
-
-    /// For people.
-    #[must_use]
-    pub fn text(&self, usd: Usd) -> String {
-        self.cell(usd).people
     }
 
     /// The rate, as programs read it.

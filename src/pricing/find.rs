@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::PriceTable;
 use super::card::{ModelCard, ProviderHead, Role};
-use super::suggest::{Names, Suggestions};
+use super::suggest::{Names, Suggestions, without_date};
 use crate::context::{Context, Dimension};
 use crate::period::{Instant, Period};
 use crate::similar::beginning;
@@ -434,7 +434,7 @@ impl PriceTable {
     fn similar(&self, provider: Option<&str>, model: &str, at: Instant) -> Suggestions {
         #[cfg(test)]
         self.searches.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        self.names.get_or_init(|| Names::of(self.cards())).search(provider, model, at)
+        self.names.get_or_init(|| Names::of(self.cards()).into()).search(provider, model, at)
     }
 
     /// The cards that have an alias whatever the time, each with the time it meant it.
@@ -586,23 +586,6 @@ const DECORATIONS: &[(&str, Strip)] = &[
 fn fine_tune(id: &str) -> Option<&str> {
     let base = id.strip_prefix("ft:")?.find(':')?;
     Some(&id[..base + 3])
-}
-
-/// `-20250929`, `@20250929` or `-2025-09-29` at the end.
-pub(super) fn without_date(id: &str) -> Option<&str> {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let compact = |sep: char| {
-        id.rsplit_once(sep).filter(|(_, d)| d.len() == 8 && d.starts_with("20") && digits(d)).map(|(rest, _)| rest)
-    };
-    compact('-').or_else(|| compact('@')).or_else(|| {
-        let split = id.len().checked_sub(11)?;
-        let date = id.get(split..)?;
-        let shape = date.strip_prefix('-')?;
-        let parts: Vec<&str> = shape.split('-').collect();
-        let fits =
-            parts.len() == 3 && parts[0].len() == 4 && parts[0].starts_with("20") && parts.iter().all(|p| digits(p));
-        fits.then(|| &id[..split])
-    })
 }
 
 #[cfg(test)]

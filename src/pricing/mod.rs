@@ -6,6 +6,7 @@
 //! The bundled table is packed by the build and read in place ([`packed`]); overlays are read from files at run time
 //! by the same code ([`yaml`], then [`mod@compile`]).
 
+pub(crate) mod candidates;
 pub mod diff;
 pub mod import;
 pub mod lint;
@@ -38,6 +39,7 @@ static BUNDLED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/prices.bin"));
 
 /// Which table a price came from: printed with every result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TableId {
     /// Calendar version, with `+overlay` where files of the user's were laid over it.
     pub version: String,
@@ -56,20 +58,20 @@ pub struct TableId {
 /// assert_eq!(rates.period.from.unwrap().to_string(), "2024-10-02");
 /// # Ok::<(), farebox::pricing::UnknownModel>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PriceTable {
     packed: Packed,
     overlays: Vec<Overlay>,
     id: TableId,
     heads: OnceLock<Vec<Arc<ProviderHead>>>,
     /// For similar ids; made when the first unknown id asks for them.
-    names: OnceLock<Names>,
+    names: OnceLock<Arc<Names>>,
     /// How often similar ids were searched for.
     #[cfg(test)]
-    searches: std::sync::atomic::AtomicU64,
+    searches: Arc<std::sync::atomic::AtomicU64>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Overlay {
     head: ProviderHead,
     models: Vec<Arc<ModelCard>>,
@@ -143,7 +145,7 @@ impl PriceTable {
             heads: OnceLock::new(),
             names: OnceLock::new(),
             #[cfg(test)]
-            searches: std::sync::atomic::AtomicU64::default(),
+            searches: Arc::default(),
         })
     }
 

@@ -64,6 +64,24 @@ impl Need {
     }
 }
 
+impl Need {
+    /// Why a model does not meet it, for people; `None` where it does.
+    #[must_use]
+    pub(crate) fn reason_unmet(&self, card: &ModelCard) -> Option<String> {
+        let name = match self {
+            Need::Context(tokens) => format!("context={tokens}"),
+            Need::Output(tokens) => format!("output={tokens}"),
+            Need::Can(what) => what.clone(),
+            Need::Open => "licence=open".into(),
+        };
+        match self.is_met_by(card) {
+            Some(true) => None,
+            Some(false) => Some(format!("does not meet {name}")),
+            None => Some(format!("not known to meet {name}")),
+        }
+    }
+}
+
 /// Why a text is not a [`Need`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a need: write context=128k, output=8k, open, or a capability such as tools, vision, reasoning")]

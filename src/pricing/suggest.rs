@@ -11,7 +11,6 @@ use std::cmp::Reverse;
 use rustc_hash::FxHashMap;
 
 use super::card::{ModelCard, ProviderHead, Role};
-use super::find::without_date;
 use crate::period::{Instant, Period};
 use crate::similar::{beginning, likeness};
 
@@ -379,6 +378,23 @@ fn letters_of(id: &str) -> impl Iterator<Item = [u8; 3]> {
     let bytes = id.as_bytes();
     let first = bytes.get(..2).map(|two| [0, two[0], two[1]]);
     first.into_iter().chain(bytes.windows(3).filter_map(|three| three.try_into().ok()))
+}
+
+/// `-20250929`, `@20250929` or `-2025-09-29` at the end.
+pub(super) fn without_date(id: &str) -> Option<&str> {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let compact = |sep: char| {
+        id.rsplit_once(sep).filter(|(_, d)| d.len() == 8 && d.starts_with("20") && digits(d)).map(|(rest, _)| rest)
+    };
+    compact('-').or_else(|| compact('@')).or_else(|| {
+        let split = id.len().checked_sub(11)?;
+        let date = id.get(split..)?;
+        let shape = date.strip_prefix('-')?;
+        let parts: Vec<&str> = shape.split('-').collect();
+        let fits =
+            parts.len() == 3 && parts[0].len() == 4 && parts[0].starts_with("20") && parts.iter().all(|p| digits(p));
+        fits.then(|| &id[..split])
+    })
 }
 
 #[cfg(test)]

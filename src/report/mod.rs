@@ -13,9 +13,7 @@
 //! * what is only for people (heads, notes, details, totals) never gets between the rows that a program reads.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::io;
-use std::str::FromStr;
 
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
@@ -23,13 +21,7 @@ use serde_json::{Map, Value};
 use crate::money::Usd;
 
 pub mod chart;
-pub mod comment;
-pub mod gate;
-pub mod github;
-pub mod gitlab;
-pub mod junit;
-pub mod openmetrics;
-pub mod sarif;
+pub mod check;
 
 mod csv;
 mod html;
@@ -321,48 +313,29 @@ pub struct Screen {
     pub color: bool,
 }
 
-/// A name that no format has.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a format: write one of {names}", names = Format::names())]
-pub struct UnknownFormat(pub String);
-
 macro_rules! formats {
     ($($variant:ident $module:ident $name:literal $readers:ident $about:literal;)+) => {
-        /// The form of the output.
-        ///
-        /// # Examples
-        /// ```
-        /// use farebox::report::Format;
-        /// assert_eq!("csv".parse::<Format>().unwrap(), Format::Csv);
-        /// assert_eq!(Format::Csv.to_string(), "csv");
-        /// assert_eq!(
-        ///     "xml".parse::<Format>().unwrap_err().to_string(),
-        ///     r#""xml" is not a format: write one of table, json, jsonl, csv, markdown, html, focus"#
-        /// );
-        /// ```
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        pub enum Format {
-            #[default]
-            $(#[doc = $about] $variant,)+
+        farebox_data::names! {
+            /// The form of the output.
+            ///
+            /// # Examples
+            /// ```
+            /// use farebox::report::Format;
+            /// assert_eq!("csv".parse::<Format>().unwrap(), Format::Csv);
+            /// assert_eq!(Format::Csv.to_string(), "csv");
+            /// assert_eq!(
+            ///     "xml".parse::<Format>().unwrap_err().to_string(),
+            ///     r#""xml" is not a format: write one of table, json, jsonl, csv, markdown, html, focus"#
+            /// );
+            /// ```
+            #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+            #[non_exhaustive]
+            pub enum Format "is not a format" {
+                $($variant $name $about;)+
+            }
         }
 
         impl Format {
-            /// Every format, the default first.
-            pub const ALL: &[Format] = &[$(Format::$variant),+];
-
-            /// The name on the command line.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Format::$variant => $name),+ }
-            }
-
-            /// One line about it for people.
-            #[must_use]
-            pub const fn about(self) -> &'static str {
-                match self { $(Format::$variant => $about),+ }
-            }
-
             /// Who reads it.
             #[must_use]
             pub const fn readers(self) -> Readers {
@@ -391,22 +364,9 @@ pub enum Readers {
     Programs,
 }
 
-impl Format {
-    fn names() -> String {
-        Self::ALL.iter().map(|format| format.name()).collect::<Vec<_>>().join(", ")
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Format {
-    type Err = UnknownFormat;
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Format::ALL.iter().copied().find(|f| f.name() == name).ok_or_else(|| UnknownFormat(name.to_owned()))
+impl Default for Format {
+    fn default() -> Self {
+        Format::Table
     }
 }
 

@@ -164,6 +164,7 @@ impl ModelCard {
 
 /// Another id of a card.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Alias {
     /// The id.
     pub id: String,
@@ -173,6 +174,7 @@ pub struct Alias {
 
 /// A vocabulary by name, with how well it is known to be the model's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TokenizerRef {
     /// Name of the tokenizer.
     pub name: String,
@@ -184,6 +186,7 @@ pub struct TokenizerRef {
 
 /// What is known of a model beside its prices. An empty field is not known, which is not the same as "no".
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ModelInfo {
     /// What it does.
     pub kind: Kind,
@@ -313,6 +316,7 @@ impl RateCard {
 
 /// Where a rate was read, by whom and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Source {
     /// The page.
     pub url: String,

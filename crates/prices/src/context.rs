@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::meter::Meter;
 
 macro_rules! dimensions {
-    ($($variant:ident $name:literal $about:literal;)+) => {
+    ($($variant:ident $name:literal $about:literal $(of $($meter:ident)+)?;)+) => {
         /// Something that a request states and a rate may depend on.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -25,6 +25,11 @@ macro_rules! dimensions {
             pub const fn name(self) -> &'static str {
                 match self { $(Dimension::$variant => $name),+ }
             }
+
+            /// The meters that it says something about; none where it says something about every one.
+            const fn meters(self) -> &'static [Meter] {
+                match self { $(Dimension::$variant => &[$($(Meter::$meter),+)?]),+ }
+            }
         }
     };
 }
@@ -37,10 +42,10 @@ dimensions! {
     InferenceGeo      "inference_geo"       "where it must be computed: `us`";
     Region            "region"              "the region or residency zone it is sent to";
     Endpoint          "endpoint"            "the kind of endpoint: `regional`";
-    SearchContextSize "search_context_size" "how much a web search reads: `low`, `medium`, `high`";
-    Quality           "quality"             "the quality of an image: `low`, `hd` …";
-    Size              "size"                "the size of an image: `1024x1024` …";
-    Resolution        "resolution"          "the resolution of a video: `1280x720` …";
+    SearchContextSize "search_context_size" "how much a web search reads: `low`, `medium`, `high`" of WebSearches Requests;
+    Quality           "quality"             "the quality of an image: `low`, `hd` …" of Images InputImages OutputImage OutputPixels;
+    Size              "size"                "the size of an image: `1024x1024` …" of Images InputImages OutputImage OutputPixels;
+    Resolution        "resolution"          "the resolution of a video: `1280x720` …" of VideoSeconds OutputVideo;
     Route             "route"               "the host behind a router";
 }
 
@@ -48,14 +53,7 @@ impl Dimension {
     /// Whether a price of this usage can depend on it: a search size says nothing about a request without searches.
     #[must_use]
     pub fn concerns(self, meter: Meter) -> bool {
-        match self {
-            Dimension::SearchContextSize => matches!(meter, Meter::WebSearches | Meter::Requests),
-            Dimension::Quality | Dimension::Size => {
-                matches!(meter, Meter::Images | Meter::InputImages | Meter::OutputImage | Meter::OutputPixels)
-            }
-            Dimension::Resolution => matches!(meter, Meter::VideoSeconds | Meter::OutputVideo),
-            _ => true,
-        }
+        self.meters().is_empty() || self.meters().contains(&meter)
     }
 }
 
@@ -66,11 +64,17 @@ impl fmt::Display for Dimension {
 }
 
 /// A text that names no dimension.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "no dimension is called {0:?}: it is one of processing, service_tier, speed, mode, inference_geo, region, endpoint, search_context_size, quality, size, resolution, route"
-)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownDimension(pub String);
+
+impl std::error::Error for UnknownDimension {}
+
+impl fmt::Display for UnknownDimension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = Dimension::ALL.iter().map(|dimension| dimension.name()).collect();
+        write!(f, "no dimension is called {:?}: it is one of {}", self.0, names.join(", "))
+    }
+}
 
 impl FromStr for Dimension {
     type Err = UnknownDimension;

@@ -13,6 +13,8 @@ pub mod money;
 pub mod packed;
 pub mod period;
 pub mod problem;
-pub mod similar;
 pub mod usage;
 pub mod yaml;
+
+#[doc(hidden)]
+pub use farebox_data::similar;

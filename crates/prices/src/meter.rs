@@ -30,8 +30,38 @@ pub enum Side {
     Beside,
 }
 
+/// What a meter is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Medium {
+    /// Text.
+    Text,
+    /// Sound.
+    Audio,
+    /// Pictures.
+    Image,
+    /// Moving pictures.
+    Video,
+    /// None of these: requests, searches, time.
+    Other,
+}
+
+/// What part a meter has in a bill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MeterRole {
+    /// Tokens that no cache has to do with.
+    Plain,
+    /// Tokens read from a cache.
+    CacheRead,
+    /// Tokens written to a cache.
+    CacheWrite,
+    /// What is made or heard in the place of tokens: an image, a second of sound.
+    Piece,
+    /// What is charged next to that: a request, a search, an image that is sent.
+    Fee,
+}
+
 macro_rules! meters {
-    ($($variant:ident $name:literal $unit:ident $side:ident $about:literal;)+) => {
+    ($($variant:ident $name:literal $unit:ident $side:ident $medium:ident $role:ident $about:literal;)+) => {
         /// One thing that a provider bills apart from everything else.
         ///
         /// # Examples
@@ -69,6 +99,18 @@ macro_rules! meters {
                 match self { $(Meter::$variant => Side::$side),+ }
             }
 
+            /// What it is of.
+            #[must_use]
+            pub const fn medium(self) -> Medium {
+                match self { $(Meter::$variant => Medium::$medium),+ }
+            }
+
+            /// What part it has in a bill.
+            #[must_use]
+            pub const fn role(self) -> MeterRole {
+                match self { $(Meter::$variant => MeterRole::$role),+ }
+            }
+
             /// One line about it for people.
             #[must_use]
             pub const fn about(self) -> &'static str {
@@ -89,11 +131,13 @@ impl Meter {
     };
 
     /// Tokens read from a cache, whatever they are of.
-    pub const CACHE_READS: &[Meter] = &[Meter::CacheRead, Meter::CacheReadAudio, Meter::CacheReadImage];
+    pub const CACHE_READS: &[Meter] = &of_prompt::<{ count_of_prompt(MeterRole::CacheRead) }>(MeterRole::CacheRead);
 
     /// Tokens written to a cache, however long they stay.
-    pub const CACHE_WRITES: &[Meter] =
-        &[Meter::CacheWrite5m, Meter::CacheWrite1h, Meter::CacheWrite12h, Meter::CacheWriteAudio];
+    pub const CACHE_WRITES: &[Meter] = &of_prompt::<{ count_of_prompt(MeterRole::CacheWrite) }>(MeterRole::CacheWrite);
+
+    /// Tokens of the prompt that no cache has to do with, whatever they are of.
+    pub const UNCACHED: &[Meter] = &of_prompt::<{ count_of_prompt(MeterRole::Plain) }>(MeterRole::Plain);
 
     /// Position in [`Meter::ALL`].
     #[must_use]
@@ -108,36 +152,53 @@ impl Meter {
     }
 }
 
+/// Whether a meter counts tokens of the prompt that have this part in a bill.
+const fn is_of_prompt(meter: Meter, role: MeterRole) -> bool {
+    meter.is_tokens() && matches!(meter.side(), Side::Prompt) && meter.role() as u8 == role as u8
+}
+
+const fn count_of_prompt(role: MeterRole) -> usize {
+    let (mut at, mut count) = (0, 0);
+    while at < Meter::ALL.len() {
+        count += is_of_prompt(Meter::ALL[at], role) as usize;
+        at += 1;
+    }
+    count
+}
+
+/// The meters of the prompt that have this part in a bill, which are so many.
+const fn of_prompt<const N: usize>(role: MeterRole) -> [Meter; N] {
+    let (mut at, mut found, mut meters) = (0, 0, [Meter::Input; N]);
+    while at < Meter::ALL.len() {
+        if is_of_prompt(Meter::ALL[at], role) {
+            meters[found] = Meter::ALL[at];
+            found += 1;
+        }
+        at += 1;
+    }
+    meters
+}
+
 impl Meter {
     /// Whether its tokens are of text. Those of audio, images and video follow rules of their own, not a vocabulary.
-    ///
-    /// A test holds this list against the names, so that a new meter cannot be forgotten here.
     #[must_use]
     pub const fn is_text(self) -> bool {
-        self.is_tokens()
-            && !matches!(
-                self,
-                Meter::InputAudio
-                    | Meter::InputImage
-                    | Meter::InputVideo
-                    | Meter::CacheReadAudio
-                    | Meter::CacheReadImage
-                    | Meter::CacheWriteAudio
-                    | Meter::OutputAudio
-                    | Meter::OutputImage
-                    | Meter::OutputVideo
-            )
+        self.is_tokens() && matches!(self.medium(), Medium::Text)
     }
 
     /// What its tokens are without a cache; `None` for tokens that are not of one.
     #[must_use]
-    pub const fn uncached(self) -> Option<Meter> {
-        match self {
-            Meter::CacheRead | Meter::CacheWrite5m | Meter::CacheWrite1h | Meter::CacheWrite12h => Some(Meter::Input),
-            Meter::CacheReadAudio | Meter::CacheWriteAudio => Some(Meter::InputAudio),
-            Meter::CacheReadImage => Some(Meter::InputImage),
-            _ => None,
-        }
+    pub fn uncached(self) -> Option<Meter> {
+        let is_cached = matches!(self.role(), MeterRole::CacheRead | MeterRole::CacheWrite);
+        let same = || Meter::UNCACHED.iter().copied().find(|meter| meter.medium() == self.medium());
+        if is_cached { same() } else { None }
+    }
+
+    /// What tokens of its medium are that were read from a cache; those of text where the medium has no meter there.
+    #[must_use]
+    pub fn in_cache(self) -> Meter {
+        let same = Meter::CACHE_READS.iter().copied().find(|meter| meter.medium() == self.medium());
+        same.unwrap_or(Meter::CacheRead)
     }
 }
 
@@ -161,51 +222,51 @@ impl FromStr for Meter {
 
 // Token meters first (the usage record keeps them in an array), then the rest; a receipt follows this order.
 meters! {
-    Input            "input"              Tokens  Prompt "prompt tokens read at the full rate";
-    CacheRead        "cache_read"         Tokens  Prompt "prompt tokens read from the provider's cache";
-    CacheWrite5m     "cache_write_5m"     Tokens  Prompt "prompt tokens written to a cache that lives five minutes, or the provider's only lifetime";
-    CacheWrite1h     "cache_write_1h"     Tokens  Prompt "prompt tokens written to a cache that lives one hour";
-    CacheWrite12h    "cache_write_12h"    Tokens  Prompt "prompt tokens written to a cache that lives twelve hours";
-    InputAudio       "input_audio"        Tokens  Prompt "audio tokens of the prompt";
-    InputImage       "input_image"        Tokens  Prompt "image tokens of the prompt";
-    InputVideo       "input_video"        Tokens  Prompt "video tokens of the prompt";
-    CacheReadAudio   "cache_read_audio"   Tokens  Prompt "audio tokens read from the cache";
-    CacheReadImage   "cache_read_image"   Tokens  Prompt "image tokens read from the cache";
-    CacheWriteAudio  "cache_write_audio"  Tokens  Prompt "audio tokens written to the cache";
-    Output           "output"             Tokens  Answer "answer tokens";
-    Reasoning        "reasoning"          Tokens  Answer "answer tokens spent on thinking";
-    OutputAudio      "output_audio"       Tokens  Answer "audio tokens of the answer";
-    OutputImage      "output_image"       Tokens  Answer "image tokens of the answer";
-    OutputVideo      "output_video"       Tokens  Answer "video tokens of the answer";
-    CitationTokens   "citation_tokens"    Tokens  Beside "tokens of the sources an answer cites";
-    TrainingTokens   "training_tokens"    Tokens  Beside "tokens a fine-tuning job trains on";
-    Requests         "requests"           Count   Beside "calls that carry a fee of their own";
-    WebSearches      "web_search"         Count   Beside "web searches the model made";
-    FileSearches     "file_search"        Count   Beside "searches in uploaded files";
-    MapsQueries      "maps_query"         Count   Beside "answers grounded in maps";
-    XSearches        "x_search"           Count   Beside "searches in posts";
-    AttachmentSearches "attachment_search" Count  Beside "searches in attachments";
-    CodeExecutions   "code_execution"     Count   Beside "runs of the provider's code tool";
-    CodeSessions     "code_session"       Count   Beside "sessions of the provider's code tool";
-    SearchUnits      "search_units"       Count   Beside "rerank units: one query with up to a hundred documents";
-    InputImages      "input_images"       Count   Beside "images sent, where they are billed by the piece";
-    Images           "images"             Count   Beside "images made";
-    Pages            "pages"              Count   Beside "document pages read";
-    AnnotatedPages   "annotated_pages"    Count   Beside "document pages read with annotations";
-    Characters       "characters"         Count   Beside "characters spoken or read";
-    OutputCharacters "output_characters"  Count   Beside "characters written, where they are billed apart";
-    Messages         "messages"           Count   Beside "text messages exchanged";
-    InputPixels      "input_pixels"       Count   Beside "pixels sent";
-    OutputPixels     "output_pixels"      Count   Beside "pixels made";
-    AudioSeconds     "audio_seconds"      Measure Beside "seconds of audio heard";
-    OutputAudioSeconds "output_audio_seconds" Measure Beside "seconds of audio made";
-    VideoSeconds     "video_seconds"      Measure Beside "seconds of video made";
-    InputVideoSeconds "input_video_seconds" Measure Beside "seconds of video sent";
-    SessionSeconds   "session_seconds"    Measure Beside "seconds a live session lasted";
-    ComputeSeconds   "compute_seconds"    Measure Beside "seconds of computing time";
-    Megapixels       "megapixels"         Measure Beside "millions of pixels made";
-    CacheTokenHours  "cache_token_hours"  Measure Beside "tokens kept in a cache times the hours they stayed";
-    ReplicaMinutes   "replica_minutes"    Measure Beside "minutes that one replica of a dedicated endpoint ran";
+    Input              "input"                Tokens  Prompt Text  Plain      "prompt tokens read at the full rate";
+    CacheRead          "cache_read"           Tokens  Prompt Text  CacheRead  "prompt tokens read from the provider's cache";
+    CacheWrite5m       "cache_write_5m"       Tokens  Prompt Text  CacheWrite "prompt tokens written to a cache that lives five minutes, or the provider's only lifetime";
+    CacheWrite1h       "cache_write_1h"       Tokens  Prompt Text  CacheWrite "prompt tokens written to a cache that lives one hour";
+    CacheWrite12h      "cache_write_12h"      Tokens  Prompt Text  CacheWrite "prompt tokens written to a cache that lives twelve hours";
+    InputAudio         "input_audio"          Tokens  Prompt Audio Plain      "audio tokens of the prompt";
+    InputImage         "input_image"          Tokens  Prompt Image Plain      "image tokens of the prompt";
+    InputVideo         "input_video"          Tokens  Prompt Video Plain      "video tokens of the prompt";
+    CacheReadAudio     "cache_read_audio"     Tokens  Prompt Audio CacheRead  "audio tokens read from the cache";
+    CacheReadImage     "cache_read_image"     Tokens  Prompt Image CacheRead  "image tokens read from the cache";
+    CacheWriteAudio    "cache_write_audio"    Tokens  Prompt Audio CacheWrite "audio tokens written to the cache";
+    Output             "output"               Tokens  Answer Text  Plain      "answer tokens";
+    Reasoning          "reasoning"            Tokens  Answer Text  Plain      "answer tokens spent on thinking";
+    OutputAudio        "output_audio"         Tokens  Answer Audio Plain      "audio tokens of the answer";
+    OutputImage        "output_image"         Tokens  Answer Image Plain      "image tokens of the answer";
+    OutputVideo        "output_video"         Tokens  Answer Video Plain      "video tokens of the answer";
+    CitationTokens     "citation_tokens"      Tokens  Beside Text  Plain      "tokens of the sources an answer cites";
+    TrainingTokens     "training_tokens"      Tokens  Beside Text  Plain      "tokens a fine-tuning job trains on";
+    Requests           "requests"             Count   Beside Other Fee        "calls that carry a fee of their own";
+    WebSearches        "web_search"           Count   Beside Other Fee        "web searches the model made";
+    FileSearches       "file_search"          Count   Beside Other Fee        "searches in uploaded files";
+    MapsQueries        "maps_query"           Count   Beside Other Fee        "answers grounded in maps";
+    XSearches          "x_search"             Count   Beside Other Fee        "searches in posts";
+    AttachmentSearches "attachment_search"    Count   Beside Other Fee        "searches in attachments";
+    CodeExecutions     "code_execution"       Count   Beside Other Fee        "runs of the provider's code tool";
+    CodeSessions       "code_session"         Count   Beside Other Fee        "sessions of the provider's code tool";
+    SearchUnits        "search_units"         Count   Beside Other Fee        "rerank units: one query with up to a hundred documents";
+    InputImages        "input_images"         Count   Beside Image Fee        "images sent, where they are billed by the piece";
+    Images             "images"               Count   Beside Image Piece      "images made";
+    Pages              "pages"                Count   Beside Image Fee        "document pages read";
+    AnnotatedPages     "annotated_pages"      Count   Beside Image Fee        "document pages read with annotations";
+    Characters         "characters"           Count   Beside Text  Piece      "characters spoken or read";
+    OutputCharacters   "output_characters"    Count   Beside Text  Fee        "characters written, where they are billed apart";
+    Messages           "messages"             Count   Beside Text  Fee        "text messages exchanged";
+    InputPixels        "input_pixels"         Count   Beside Image Fee        "pixels sent";
+    OutputPixels       "output_pixels"        Count   Beside Image Piece      "pixels made";
+    AudioSeconds       "audio_seconds"        Measure Beside Audio Piece      "seconds of audio heard";
+    OutputAudioSeconds "output_audio_seconds" Measure Beside Audio Piece      "seconds of audio made";
+    VideoSeconds       "video_seconds"        Measure Beside Video Piece      "seconds of video made";
+    InputVideoSeconds  "input_video_seconds"  Measure Beside Video Fee        "seconds of video sent";
+    SessionSeconds     "session_seconds"      Measure Beside Other Piece      "seconds a live session lasted";
+    ComputeSeconds     "compute_seconds"      Measure Beside Other Piece      "seconds of computing time";
+    Megapixels         "megapixels"           Measure Beside Image Piece      "millions of pixels made";
+    CacheTokenHours    "cache_token_hours"    Measure Beside Other Fee        "tokens kept in a cache times the hours they stayed";
+    ReplicaMinutes     "replica_minutes"      Measure Beside Other Fee        "minutes that one replica of a dedicated endpoint ran";
 }
 
 #[cfg(test)]
@@ -213,7 +274,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_meter_of_tokens_says_what_it_is_of() {
+    fn attributes_agree_with_names() {
         let tokens = || Meter::ALL.iter().filter(|meter| meter.is_tokens());
         for meter in tokens() {
             let (name, is_named) = (meter.name(), |word: &str| meter.name().contains(word));
@@ -223,6 +284,9 @@ mod tests {
             assert_eq!(meter.uncached().map(Meter::name), is_named("cache").then_some(plain.as_str()), "{name}");
         }
         assert!(tokens().count() > 15);
+        let in_cache = |meter: Meter| meter.in_cache().name();
+        assert_eq!([Meter::Input, Meter::InputAudio].map(in_cache), ["cache_read", "cache_read_audio"]);
+        assert_eq!(Meter::Requests.in_cache(), Meter::CacheRead, "a medium without a meter in the cache");
         assert!(!Meter::AudioSeconds.is_text() && Meter::CacheTokenHours.uncached().is_none());
     }
 
@@ -237,6 +301,7 @@ mod tests {
         };
         assert_eq!(Meter::CACHE_READS.iter().collect::<Vec<_>>(), named("cache_read"));
         assert_eq!(Meter::CACHE_WRITES.iter().collect::<Vec<_>>(), named("cache_write"));
+        assert_eq!(Meter::UNCACHED.iter().collect::<Vec<_>>(), named("input"));
         assert_eq!(Meter::TOKEN_METERS, Meter::ALL.iter().filter(|m| m.unit() == Unit::Tokens).count());
     }
 }

@@ -1,6 +1,7 @@
 //! Instants and half-open spans of time: `from` belongs to a [`Period`], `to` does not.
 
 use std::fmt;
+use std::time::SystemTime;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -78,6 +79,46 @@ impl Instant {
     }
 }
 
+impl From<Timestamp> for Instant {
+    /// Fractions of a second are left out.
+    fn from(moment: Timestamp) -> Self {
+        Instant(moment.as_second())
+    }
+}
+
+impl From<Date> for Instant {
+    /// The first moment of the day in UTC.
+    fn from(day: Date) -> Self {
+        // A civil date is within the calendar, so there is a moment that it begins at.
+        Instant(day.to_zoned(TimeZone::UTC).map_or(0, |start| start.timestamp().as_second()))
+    }
+}
+
+impl From<SystemTime> for Instant {
+    /// Fractions of a second are left out; a time beyond all calendars is the first or last moment there is.
+    ///
+    /// # Examples
+    /// ```
+    /// use farebox_prices::period::Instant;
+    /// use std::time::{Duration, SystemTime};
+    /// let moment = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_348_800);
+    /// assert_eq!(Instant::from(moment).to_string(), "2026-11-22T12:00:00Z");
+    /// let before = SystemTime::UNIX_EPOCH - Duration::from_millis(1_500);
+    /// assert_eq!(Instant::from(before).to_string(), "1969-12-31T23:59:58Z");
+    /// ```
+    fn from(moment: SystemTime) -> Self {
+        let seconds = match moment.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+            Err(before) => {
+                let before = before.duration();
+                let whole = i64::try_from(before.as_secs()).unwrap_or(i64::MAX);
+                -whole.saturating_add(i64::from(before.subsec_nanos() > 0))
+            }
+        };
+        Instant(seconds)
+    }
+}
+
 impl std::str::FromStr for Instant {
     type Err = InstantTextError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -120,6 +161,7 @@ impl<'de> Deserialize<'de> for Instant {
 
 /// A half-open span: from an instant (or since ever) up to, and not including, another (or for ever).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Period {
     /// First moment inside; `None` when the start is not known.
     pub from: Option<Instant>,

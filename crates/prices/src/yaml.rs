@@ -787,6 +787,11 @@ mod schema {
         "Usd",
         |_g| json_schema!({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "description": "US dollars as a decimal"})
     );
+    schema!(
+        crate::money::Exact,
+        "Exact",
+        |_g| json_schema!({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "description": "a decimal, every digit of it"})
+    );
     schema!(At<T> where T, "At", |g| T::json_schema(g));
     schema!(Pairs<V> where V, "Pairs", |g| {
         let value = g.subschema_for::<V>();

@@ -55,6 +55,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use farebox_data::similar::near;
+
 use bpe::ByteLevel;
 #[cfg(feature = "claude")]
 use claude::Claude;
@@ -398,13 +400,9 @@ pub fn load(name: &str) -> Result<Arc<dyn Tokenizer>, TokenizerError> {
 /// Up to three known names that look like `name`.
 fn nearest(name: &str) -> Vec<&'static str> {
     let asked = name.to_lowercase().replace(['-', '.', ' ', '/'], "_");
-    let mut near: Vec<_> = TOKENIZERS
-        .iter()
-        .map(|known| (strsim::jaro_winkler(&asked, known.name), known.name))
-        .filter(|(likeness, _)| *likeness >= 0.85)
-        .collect();
-    near.sort_by(|a, b| b.0.total_cmp(&a.0));
-    near.into_iter().take(3).map(|(_, name)| name).collect()
+    let mut near = near(&asked, names(), 0.85);
+    near.truncate(3);
+    near
 }
 
 /// Reads a Hugging Face `tokenizer.json`; see [`hf`] for what is done about special tokens.

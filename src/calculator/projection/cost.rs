@@ -279,6 +279,12 @@ impl FeaturePlan {
     }
 }
 
+/// A quotient, rounded at 18 digits; `None` where there is nothing to divide by.
+#[must_use]
+pub(crate) fn per(usd: Usd, by: Decimal) -> Option<Usd> {
+    usd.amount().checked_div(by).map(|n| Usd::new(n.round_dp(18)))
+}
+
 /// Money times a plain number: exact where the digits suffice, otherwise rounded once at 15 and 9 digits.
 #[must_use]
 pub fn times(usd: Usd, factor: Decimal) -> Option<Usd> {

@@ -30,6 +30,7 @@ use crate::tokenizer::TokenCount;
 use crate::tokenizer::chat::Wrapping;
 
 use build::FeatureBuilder;
+pub(crate) use cost::per;
 pub use cost::times;
 use counted::Counted;
 pub use counted::Frame;

@@ -1,35 +1,27 @@
-//! `farebox usage`: what did it cost, from the files people already have.
-//!
-//! `places` finds the files, `stream` reads and prices them on several threads, `totals` sums by what `view` groups by.
+//! `farebox usage`: what did it cost, from the files people already have. The work is `farebox::jobs::usage`.
 
-use std::io::{IsTerminal, Write};
 use std::num::NonZero;
 use std::path::PathBuf;
-use std::time::{Duration, Instant as Clock};
 
-use self::places::{Found, Places, places};
-use self::priced::Pricing;
-use self::stream::{Desk, Plan, Run, Sink};
-use self::totals::Totals;
-use self::view::{By, View};
+use self::places::{places, say_passed_over};
+use self::screen::Screen;
 use super::out::Out;
-use super::shared::{self, OutputFlags, PriceFlags};
+use super::shared::{self, OutputFlags, PriceFlags, Setup};
 use super::span::SpanFlags;
 use crate::cli::choice::choice;
 use crate::cli::error::Error;
 use farebox::input::calls::Reading;
+use farebox::input::calls::places::Places;
+use farebox::input::calls::stream::StreamSink;
 use farebox::input::dialect::Dialect;
-use farebox::input::text::{InputError, Source};
+use farebox::input::text::InputError;
+use farebox::jobs::usage::{Grouping, PricingWishes, UsageQuery, UsageTotals, UsageView, price_sources};
 use farebox::report::Format;
+use jiff::tz::TimeZone;
 
-mod focus;
 mod follow;
 pub(super) mod places;
-pub(super) mod priced;
-mod rows;
-pub(super) mod stream;
-mod totals;
-pub(super) mod view;
+pub(super) mod screen;
 
 /// Say what recorded usage cost, each record at the prices of its own time
 #[derive(Debug, clap::Args)]
@@ -74,8 +66,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "MODEL")]
     force_model: Option<String>,
     /// Group by; repeatable, or several with commas between them [default: model]
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT")]
-    by: Vec<By>,
+    #[arg(long, value_delimiter = ',', value_name = "WHAT", value_parser = choice(Grouping::ALL, Grouping::name, Grouping::about))]
+    by: Vec<Grouping>,
     /// Show only the N most expensive groups
     #[arg(long, value_name = "N")]
     top: Option<usize>,
@@ -133,217 +125,93 @@ impl Args {
     }
 }
 
+impl Args {
+    fn query(&self) -> Result<UsageQuery, Error> {
+        let zone = zone_of(self.timezone.as_deref())?;
+        let by = if self.by.is_empty() { vec![Grouping::Model] } else { self.by.clone() };
+        Ok(UsageQuery {
+            reading: Reading { from: self.from, columns: self.columns.clone() },
+            wishes: PricingWishes {
+                reprice: self.reprice,
+                provider: self.provider.clone(),
+                model: self.model.clone(),
+                force_provider: self.force_provider.clone(),
+                force_model: self.force_model.clone(),
+            },
+            view: UsageView { by, span: self.span.period(&zone)?, zone },
+            rows: self.output.format == Format::Jsonl,
+            focus: self.output.format == Format::Focus,
+        })
+    }
+}
+
+/// The time zone that a flag names.
+pub(super) fn zone_of(name: Option<&str>) -> Result<TimeZone, Error> {
+    match name {
+        None => Ok(TimeZone::UTC),
+        Some(name) if name.eq_ignore_ascii_case("local") => Ok(TimeZone::system()),
+        Some(name) => Ok(farebox::jobs::usage::grouping::time_zone(name)?),
+    }
+}
+
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     args.refuse_what_does_nothing()?;
     let setup = args.prices.setup()?;
     for provider in args.provider.iter().chain(&args.force_provider) {
-        super::prices::known_provider(&setup, provider)?;
+        farebox::jobs::prices::known_provider(&setup, provider)?;
     }
-    let zone = view::zone_of(args.timezone.as_deref())?;
-    let span = args.span.period(&zone)?;
+    let query = args.query()?;
     let places = places(&args.files, args.from, !args.follow)?;
-    let by = if args.by.is_empty() { vec![By::Model] } else { args.by.clone() };
-    let view = View { by, since: span.from, until: span.to, zone };
-    let reading = Reading { from: args.from, columns: args.columns.clone() };
-    let run = Run {
-        reading: &reading,
-        pricing: Pricing {
-            setup: &setup,
-            reprice: args.reprice,
-            provider: args.provider.as_deref(),
-            model: args.model.as_deref(),
-            force_provider: args.force_provider.as_deref(),
-            force_model: args.force_model.as_deref(),
-        },
-        view: &view,
-        rows: args.output.format == Format::Jsonl,
-        focus: args.output.format == Format::Focus,
-    };
     if args.follow {
-        return follow::follow(&args, places, run);
+        return follow::follow(&args, places, &query, &setup);
     }
-    let (totals, failed) = once(&args, places, run)?;
+    let (totals, failed) = once(&args, places, &query, &setup)?;
     finish(&args, &totals, failed)
 }
 
 /// Reads everything once and writes what was asked for.
-fn once(args: &Args, mut places: Places, run: Run) -> Result<(Totals, Option<InputError>), Error> {
+fn once(
+    args: &Args,
+    mut places: Places,
+    query: &UsageQuery,
+    setup: &Setup,
+) -> Result<(UsageTotals, Option<InputError>), Error> {
     // Opened once, and before the work: a named pipe that is opened twice loses what was written first.
     let out = Out::open(args.output.output.as_deref())?;
-    places.say(args.output.quiet);
+    say_passed_over(&places, args.output.quiet);
     let missing = std::mem::take(&mut places.failed);
-    let (mut out, rows_out) = if run.rows { (None, Some(out)) } else { (Some(out), None) };
-    let mut sink = Screen::new(rows_out, &places.sources, args.output.quiet);
-    missing.into_iter().for_each(|error| sink.failed(error));
-    let threads = shared::number_of(args.threads);
-    let plan = Plan { sources: &places.sources, reading: run.reading, threads, rows: run.rows };
-    let totals = stream::run(plan, &|| Desk::new(run), &mut sink)?.totals;
-    sink.judge(&places);
-    let (rows_out, failed) = sink.end()?;
-    let setup = run.pricing.setup;
+    let (out, rows_out) = if query.rows { (None, Some(out)) } else { (Some(out), None) };
+    let mut screen = Screen::new(rows_out, &places.sources, args.output.quiet);
+    missing.into_iter().for_each(|error| screen.failed(error));
+    let totals = price_sources(query, setup, &places.sources, shared::number_of(args.threads), &mut screen)?;
+    screen.judge(&places);
+    let (rows_out, failed) = screen.end()?;
     if totals.is_empty()
         && let Some(failed) = failed
     {
         return Err(failed.into());
     }
     let note = || (!args.output.quiet).then(|| super::say(&format!("note: {}", totals.sentence(setup))));
-    match (rows_out, out.take(), &totals.focus) {
+    match (rows_out, out, totals.focus_report()) {
         (Some(rows), ..) => {
             rows.finish()?;
             note();
         }
         (None, Some(out), Some(focus)) => {
-            args.output.write_to(focus.report(), out)?;
+            args.output.write_to(focus, out)?;
             note();
         }
-        (None, Some(out), None) => args.output.write_to(totals.report(run.view, args.top, setup), out)?,
+        (None, Some(out), None) => args.output.write_to(totals.report(&query.view, args.top, setup), out)?,
         (None, None, _) => {}
     }
     Ok((totals, failed))
 }
 
-fn finish(args: &Args, totals: &Totals, failed: Option<InputError>) -> Result<(), Error> {
-    if totals.all.records == 0 && totals.unpriced() > 0 {
-        let reasons: Vec<String> = totals.reasons.iter().map(|(status, count)| format!("{count} {status}")).collect();
-        super::say(&format!("warning: no record could be priced: {}", reasons.join(", ")));
-    }
+fn finish(args: &Args, totals: &UsageTotals, failed: Option<InputError>) -> Result<(), Error> {
+    totals.warning().into_iter().for_each(|warning| super::say(&format!("warning: {warning}")));
     match failed {
         Some(error) => Err(error.into()),
         None if args.strict && totals.unpriced() > 0 => Err(Error::Strict(totals.unpriced())),
         None => Ok(()),
-    }
-}
-
-/// Where a run's rows, warnings and progress go.
-pub(in crate::cli) struct Screen {
-    out: Option<Out>,
-    error: Option<std::io::Error>,
-    failed: Option<InputError>,
-    warned: u64,
-    progress: Option<Progress>,
-    /// What was found in each source.
-    found: Vec<Found>,
-}
-
-/// How many refusals are listed one by one; the rest are counted.
-const WARNINGS: u64 = 20;
-
-impl Screen {
-    pub fn new(out: Option<Out>, sources: &[Source], quiet: bool) -> Self {
-        let found = vec![Found::default(); sources.len()];
-        Screen { out, error: None, failed: None, warned: 0, progress: Progress::on_terminal(sources, quiet), found }
-    }
-
-    /// Says which sources held no usage, once everything was read.
-    pub fn judge(&mut self, places: &Places) {
-        if let Some(progress) = &mut self.progress {
-            progress.clear();
-        }
-        if self.error.is_some() {
-            return;
-        }
-        let (errors, warning) = places.without_usage(&self.found);
-        warning.into_iter().for_each(|warning| super::say(&format!("warning: {warning}")));
-        errors.into_iter().for_each(|error| self.failed(error));
-    }
-
-    pub fn end(mut self) -> Result<(Option<Out>, Option<InputError>), Error> {
-        if let Some(progress) = &mut self.progress {
-            progress.clear();
-        }
-        if self.warned > WARNINGS {
-            super::say(&format!(
-                "warning: {} more refusals were not listed; `farebox usage --format jsonl` lists every one",
-                self.warned - WARNINGS
-            ));
-        }
-        match self.error {
-            // A reader that went away is not a failure.
-            Some(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-            _ => Ok((self.out, self.failed)),
-        }
-    }
-}
-
-impl Sink for Screen {
-    fn rows(&mut self, rows: &[u8]) -> bool {
-        let Some(out) = &mut self.out else { return true };
-        match out.write_all(rows).and_then(|()| out.flush()) {
-            Ok(()) => true,
-            Err(error) => {
-                self.error = Some(error);
-                false
-            }
-        }
-    }
-
-    fn warn(&mut self, source: &str, line: u64, what: &str) {
-        self.warned += 1;
-        if self.warned <= WARNINGS {
-            super::say(&format!("warning: {source}:{line}: {what}"));
-        }
-    }
-
-    fn failed(&mut self, error: InputError) {
-        if let Some(earlier) = self.failed.replace(error) {
-            super::say(&format!("error: {earlier}"));
-        }
-    }
-
-    fn read(&mut self, source: usize, bytes: u64, found: Found) {
-        if let Some(sum) = self.found.get_mut(source) {
-            sum.records += found.records;
-            sum.bad += found.bad;
-            sum.is_unreadable |= found.is_unreadable;
-        }
-        if let Some(progress) = &mut self.progress {
-            progress.add(bytes);
-        }
-    }
-}
-
-/// What a person who waits sees on the terminal.
-struct Progress {
-    begun: Clock,
-    shown: Clock,
-    bytes: u64,
-    /// How much there is to read, where that is known.
-    total: Option<u64>,
-}
-
-impl Progress {
-    /// Where a person looks on.
-    fn on_terminal(sources: &[Source], quiet: bool) -> Option<Self> {
-        (!quiet && std::io::stderr().is_terminal()).then(|| Progress::new(sources))
-    }
-
-    fn new(sources: &[Source]) -> Self {
-        let size = |source: &Source| match source {
-            Source::File(path) if path.extension().is_none_or(|e| e != "gz" && e != "zst" && e != "zip") => {
-                std::fs::metadata(path).ok().map(|meta| meta.len())
-            }
-            _ => None,
-        };
-        let now = Clock::now();
-        Progress { begun: now, shown: now, bytes: 0, total: sources.iter().map(size).sum() }
-    }
-
-    fn add(&mut self, bytes: u64) {
-        self.bytes += bytes;
-        if self.shown.elapsed() < Duration::from_millis(250) {
-            return;
-        }
-        self.shown = Clock::now();
-        let seconds = self.begun.elapsed().as_millis().max(1) as u64;
-        let rate = self.bytes.saturating_mul(1000) / seconds;
-        let left = self.total.map(|total| total.saturating_sub(self.bytes) / rate.max(1));
-        let left = left.map_or_else(String::new, |left| format!(", {left} s left"));
-        let of = self.total.map_or_else(String::new, |total| format!(" of {}", total >> 20));
-        let text = format!("\r\x1b[K{}{of} MB, {} MB/s{left}", self.bytes >> 20, rate >> 20);
-        let _ = std::io::stderr().write_all(text.as_bytes());
-    }
-
-    fn clear(&mut self) {
-        let _ = std::io::stderr().write_all(b"\r\x1b[K");
     }
 }

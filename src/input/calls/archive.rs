@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use flate2::CrcReader;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::open::{PEEK, Part, Parts, is_packed, is_zip, unpacked};
+use super::part::{PEEK, Part, Parts, is_packed, is_zip, unpacked};
 use crate::input::text::InputError;
 
 /// How much an archive may unpack to. Logs shrink to a fifth or a fiftieth, and text written for the purpose to a

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::PathBuf;
 
-use super::open::Parts;
+use super::part::Parts;
 use crate::input::text::InputError;
 
 /// The bytes of an archive, which nothing here reads.

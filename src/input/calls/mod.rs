@@ -1,8 +1,8 @@
 //! Sources of any dialect as a stream of records: opened, unpacked, cut into chunks of whole records, read, put in order.
 //!
-//! [`each`] does all of it in turn. Who reads on several threads takes the steps apart: [`open`](open::open) and
-//! [`Chunks`] on one, [`read_chunk`] on many, [`Sequence`] on one again, because
-//! running totals, streams and repeated lines only make sense in the order of the file.
+//! [`each`] does all of it in turn, and [`stream`] on several threads: [`open`](open::open) and [`Chunks`] on one,
+//! [`read_chunk`] on many, [`Sequence`] on one again, because running totals, streams and repeated lines only make sense in
+//! the order of the file.
 
 use crate::input::dialect::table::{looks_like_table, read_table};
 use crate::input::dialect::{Dialect, Item, no_json, read, read_text};
@@ -20,8 +20,13 @@ pub mod chunks;
 #[cfg(feature = "sqlite")]
 mod database;
 pub mod open;
+mod part;
+#[cfg(feature = "folders")]
+pub mod places;
 pub mod sequence;
+pub mod stream;
 pub mod tail;
+pub(crate) mod texts;
 
 use broken::{Element, Stop, Tail, each_element, open_list, tail};
 use chunks::{Chunk, Chunks, Kind, Length, begins_list, first_document};

@@ -1,49 +1,16 @@
-//! Opens sources as the bytes of text they hold: unpacked (gzip, zstd, zip), out of opencode's database, and as UTF-8, whatever
-//! they were saved as.
+//! Opens sources as the bytes of text they hold: unpacked (gzip, zstd, zip) or out of opencode's database.
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
-
-use encoding_rs_io::DecodeReaderBytesBuilder;
 
 use super::archive::{Bytes, Members};
 #[cfg(feature = "sqlite")]
 use super::database;
+use super::part::{PEEK, is_zip, unpacked};
+pub use super::part::{Part, Parts};
 use crate::input::text::{InputError, Source};
-
-/// How much is looked at to tell what something is.
-pub(super) const PEEK: usize = 1 << 16;
 
 /// What a database of SQLite begins with.
 pub(super) const DATABASE: &[u8] = b"SQLite format 3\0";
-
-const GZIP: &[u8] = &[0x1f, 0x8b];
-const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-
-/// One text of a source: the whole, or a file of an archive.
-pub struct Part<'s> {
-    /// What reports call it.
-    pub name: String,
-    /// How its text begins: the first line, or as much of it as tells what it is.
-    pub start: Vec<u8>,
-    /// Its text, `start` included.
-    pub reader: Box<dyn Read + Send + 's>,
-}
-
-impl<'s> Part<'s> {
-    pub(super) fn new(name: String, raw: Box<dyn Read + Send + 's>) -> Self {
-        let mut reader = as_utf8(raw);
-        let mut start = Vec::new();
-        let mut block = [0; 4096];
-        while start.len() < 2 * block.len() && !start.contains(&b'\n') {
-            // A failure comes again when the text itself is read.
-            match reader.read(&mut block) {
-                Ok(0) | Err(_) => break,
-                Ok(read) => start.extend_from_slice(block.get(..read).unwrap_or_default()),
-            }
-        }
-        Part { name, reader: Box::new(Cursor::new(start.clone()).chain(reader)), start }
-    }
-}
 
 /// The parts of a source, told apart by their first bytes rather than by their names.
 ///
@@ -78,80 +45,4 @@ pub fn open(source: &Source) -> Result<Parts<'_>, InputError> {
         _ => unpacked(raw, &name)?,
     };
     Ok(Box::new(std::iter::once(Ok(Part::new(name, reader)))))
-}
-
-/// The parts of a source, one after the other.
-pub type Parts<'s> = Box<dyn Iterator<Item = Result<Part<'s>, InputError>> + Send + 's>;
-
-/// Whether bytes begin a file that is compressed by itself.
-#[cfg(feature = "archives")]
-pub(super) fn is_packed(magic: &[u8]) -> bool {
-    magic.starts_with(GZIP) || magic.starts_with(ZSTD)
-}
-
-/// Whether bytes begin a zip archive.
-pub(super) fn is_zip(magic: &[u8]) -> bool {
-    magic.starts_with(b"PK\x03\x04") || magic.starts_with(b"PK\x05\x06")
-}
-
-/// The text of a file that may be compressed.
-pub(super) fn unpacked<'s>(
-    mut raw: BufReader<Box<dyn Read + Send + 's>>,
-    name: &str,
-) -> Result<Box<dyn Read + Send + 's>, InputError> {
-    let magic = raw.fill_buf().map_err(|error| InputError::reading(name, error))?;
-    if magic.starts_with(GZIP) {
-        return Ok(Box::new(flate2::bufread::MultiGzDecoder::new(raw)));
-    }
-    if magic.starts_with(ZSTD) {
-        return Ok(Box::new(Frames { raw, frame: None }));
-    }
-    Ok(Box::new(raw))
-}
-
-/// Zstandard: one frame after the other, as `cat a.zst b.zst` makes them.
-struct Frames<R: BufRead> {
-    raw: R,
-    frame: Option<Box<ruzstd::decoding::FrameDecoder>>,
-}
-
-impl<R: BufRead> Read for Frames<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
-        let broken = |error: &dyn std::fmt::Display| io::Error::new(io::ErrorKind::InvalidData, error.to_string());
-        loop {
-            if self.frame.is_none() {
-                if self.raw.fill_buf()?.is_empty() {
-                    return Ok(0);
-                }
-                let mut frame = Box::new(FrameDecoder::new());
-                frame.init(&mut self.raw).map_err(|error| broken(&error))?;
-                self.frame = Some(frame);
-            }
-            let Some(frame) = &mut self.frame else { return Ok(0) };
-            if frame.can_collect() == 0 && !frame.is_finished() {
-                let some = BlockDecodingStrategy::UptoBytes(buffer.len().max(1));
-                frame.decode_blocks(&mut self.raw, some).map_err(|error| broken(&error))?;
-            }
-            let read = frame.read(buffer)?;
-            if read > 0 || buffer.is_empty() {
-                return Ok(read);
-            }
-            if frame.is_finished() {
-                self.frame = None;
-            }
-        }
-    }
-}
-
-/// A mark at the beginning says that a text is UTF-16; spreadsheets and shells of one system save it so.
-fn as_utf8<'s>(mut reader: Box<dyn Read + Send + 's>) -> Box<dyn Read + Send + 's> {
-    let mut start = Vec::with_capacity(4);
-    // A failure comes again when the text itself is read.
-    let _ = reader.by_ref().take(4).read_to_end(&mut start);
-    let is_utf16 = start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]);
-    let marked = start.starts_with(&[0xef, 0xbb, 0xbf]);
-    let start = if marked { start.split_off(3) } else { start };
-    let whole = Cursor::new(start).chain(reader);
-    if is_utf16 { Box::new(DecodeReaderBytesBuilder::new().build(whole)) } else { Box::new(whole) }
 }

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::messages::text;
 use super::shown;
 use crate::conversation::{Answer, Call, Document, Media, Part};
 use crate::input::media::{self, Kind};
@@ -200,4 +199,8 @@ fn address(kind: Kind, url: &str) -> Result<Media, String> {
 /// What base64 says; bytes that cannot be read are an attachment of unknown size.
 fn bytes(kind: Kind, data: &str) -> Media {
     media::decode(data).and_then(|bytes| media::read(kind, &bytes)).unwrap_or_else(|_| kind.unknown())
+}
+
+pub(super) fn text(item: &Value, key: &str) -> Option<String> {
+    item[key].as_str().map(str::to_owned)
 }

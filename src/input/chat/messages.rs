@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::content::Content;
+use super::content::{Content, text};
 use super::{role, shown};
 use crate::conversation::{Call, Message, Role};
 
@@ -103,8 +103,4 @@ fn call_item(item: &Value) -> Message {
 fn summaries(item: &Value) -> String {
     let lists = ["summary", "content"].iter().filter_map(|key| item[*key].as_array()).flatten();
     lists.filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join("\n")
-}
-
-pub(super) fn text(item: &Value, key: &str) -> Option<String> {
-    item[key].as_str().map(str::to_owned)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::messages::text;
+use super::content::text;
 use super::{choice_named, shown};
 use crate::conversation::{Tool, ToolChoice};
 

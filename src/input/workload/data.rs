@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::quantity::{NUMBERS_HELP, Quantity};
 use super::raw::{RawDataset, RawSamples, RawSource, RawText};
-use super::read::Reader;
+use super::read::WorkloadReader;
 use crate::calculator::workload::Part;
 use crate::input::text::InputError;
 use crate::pricing::problem::Place;
@@ -26,18 +26,18 @@ pub(super) const MOST_TEXT: u64 = 1 << 30;
 const MOST_VALUES: usize = 10_000_000;
 
 /// A row of a dataset: values by column.
-pub(super) type Row = Vec<(Arc<str>, String)>;
+pub(super) type DatasetRow = Vec<(Arc<str>, String)>;
 
 /// Text before its variables are filled in, or a number of tokens.
 #[derive(Clone)]
-pub(super) enum Piece {
+pub(super) enum TextPiece {
     Text { template: String, place: Place },
     Tokens(Range<Decimal>),
 }
 
-impl Reader {
+impl WorkloadReader<'_> {
     /// The pieces of a text: files are read, numbers are kept.
-    pub(super) fn pieces(&mut self, text: &At<RawText>) -> Vec<Piece> {
+    pub(super) fn pieces(&mut self, text: &At<RawText>) -> Vec<TextPiece> {
         match &text.value {
             RawText::File(name) => self.file(name, text.place).map(|t| template(t, text.place)).into_iter().collect(),
             RawText::Tokens(tokens) => self.token_piece(tokens, text.place).into_iter().collect(),
@@ -46,15 +46,15 @@ impl Reader {
         }
     }
 
-    fn token_piece(&mut self, tokens: &Quantity, place: Place) -> Option<Piece> {
-        self.tokens(&At { value: tokens.clone(), place }).map(Piece::Tokens)
+    fn token_piece(&mut self, tokens: &Quantity, place: Place) -> Option<TextPiece> {
+        self.tokens(&At { value: tokens.clone(), place }).map(TextPiece::Tokens)
     }
 
-    fn long(&mut self, source: &RawSource, place: Place) -> Option<Piece> {
+    fn long(&mut self, source: &RawSource, place: Place) -> Option<TextPiece> {
         match (&source.file, &source.text, &source.tokens) {
             (Some(file), None, None) => self.file(&file.value, file.place).map(|t| template(t, file.place)),
             (None, Some(text), None) => Some(template(text.clone(), place)),
-            (None, None, Some(tokens)) => self.tokens(tokens).map(Piece::Tokens),
+            (None, None, Some(tokens)) => self.tokens(tokens).map(TextPiece::Tokens),
             _ => {
                 self.object("text", place, "a text is one of file, text and tokens", "keep one of the three");
                 None
@@ -94,18 +94,17 @@ impl Reader {
     }
 
     fn unreadable(&mut self, name: &str, error: &InputError, place: Place) {
-        let text = error.to_string();
-        let (message, help) = text.split_once("\n  help: ").unwrap_or((&text, ""));
-        let help = match help {
-            _ if name.chars().all(|c| c.is_ascii_digit() || " ,.'_".contains(c)) => NUMBERS_HELP,
-            "" => "files are looked for next to the workload file; text in place is {text: …}",
-            help => help,
+        let is_number = name.chars().all(|c| c.is_ascii_digit() || " ,.'_".contains(c));
+        let help = match error.help() {
+            _ if is_number => NUMBERS_HELP.to_owned(),
+            Some(help) => help,
+            None => "files are looked for next to the workload file; text in place is {text: …}".to_owned(),
         };
-        self.object("missing-file", place, message.to_owned(), help.to_owned());
+        self.object("missing-file", place, error.what(), help);
     }
 
     /// The rows of a CSV or JSON Lines file. A bad row is left out and named; the good ones count.
-    pub(super) fn rows(&mut self, file: &Option<At<String>>) -> Option<(Vec<Row>, Place)> {
+    pub(super) fn rows(&mut self, file: &Option<At<String>>) -> Option<(Vec<DatasetRow>, Place)> {
         let Some(file) = file else {
             self.object("dataset", Place::default(), "a dataset needs a file", "write dataset: {file: questions.csv}");
             return None;
@@ -135,7 +134,7 @@ impl Reader {
     }
 
     /// The rows of a dataset, with the column that is the prompt where there is no template.
-    pub(super) fn dataset(&mut self, raw: &RawDataset) -> Option<(Vec<Row>, Option<String>)> {
+    pub(super) fn dataset(&mut self, raw: &RawDataset) -> Option<(Vec<DatasetRow>, Option<String>)> {
         let (rows, _) = self.rows(&raw.file)?;
         if let Some(column) = &raw.column {
             self.column(&rows, column)?;
@@ -143,7 +142,7 @@ impl Reader {
         Some((rows, raw.column.as_ref().map(|c| c.value.clone())))
     }
 
-    fn column(&mut self, rows: &[Row], column: &At<String>) -> Option<()> {
+    fn column(&mut self, rows: &[DatasetRow], column: &At<String>) -> Option<()> {
         let names: Vec<&str> = rows.iter().take(1).flatten().map(|(name, _)| &**name).collect();
         if names.contains(&column.value.as_str()) {
             return Some(());
@@ -172,12 +171,12 @@ impl Reader {
     }
 
     /// The pieces with their variables filled in.
-    pub(super) fn filled(&mut self, pieces: &[Piece], values: &Row) -> Vec<Part> {
+    pub(super) fn filled(&mut self, pieces: &[TextPiece], values: &DatasetRow) -> Vec<Part> {
         let mut parts = Vec::with_capacity(pieces.len());
         for piece in pieces {
             parts.push(match piece {
-                Piece::Tokens(range) => Part::Tokens(*range),
-                Piece::Text { template, place } => {
+                TextPiece::Tokens(range) => Part::Tokens(*range),
+                TextPiece::Text { template, place } => {
                     match fill(template, values, MOST_TEXT - self.text_bytes.min(MOST_TEXT)) {
                         Ok(text) => match self.take_text(text.len(), *place) {
                             Some(()) => Part::Text(Arc::from(text)),
@@ -207,18 +206,18 @@ impl Reader {
     }
 }
 
-fn template(template: String, place: Place) -> Piece {
-    Piece::Text { template, place }
+fn template(template: String, place: Place) -> TextPiece {
+    TextPiece::Text { template, place }
 }
 
-pub(super) fn value<'r>(row: &'r Row, name: &str) -> Option<&'r str> {
+pub(super) fn value<'r>(row: &'r DatasetRow, name: &str) -> Option<&'r str> {
     row.iter().find(|(n, _)| **n == *name).map(|(_, v)| v.as_str())
 }
 
 /// Replaces each `{{name}}` by its value; braces around anything that is not a name are text.
 ///
 /// Stops once the text is longer than `most` bytes, which the caller refuses.
-fn fill(template: &str, values: &Row, most: u64) -> Result<String, String> {
+fn fill(template: &str, values: &DatasetRow, most: u64) -> Result<String, String> {
     let mut text = String::with_capacity(template.len());
     let mut rest = template;
     while let Some(start) = rest.find("{{").filter(|_| text.len() as u64 <= most) {
@@ -242,7 +241,7 @@ fn fill(template: &str, values: &Row, most: u64) -> Result<String, String> {
 }
 
 /// Stops after more values than [`MOST_VALUES`], which the caller refuses.
-fn csv_rows(text: &str) -> (Vec<Row>, Vec<String>) {
+fn csv_rows(text: &str) -> (Vec<DatasetRow>, Vec<String>) {
     let mut reader = csv::ReaderBuilder::new().from_reader(text.trim_start_matches('\u{feff}').as_bytes());
     let header: Vec<Arc<str>> = reader.headers().map_or_else(|_| Vec::new(), |h| h.iter().map(Arc::from).collect());
     let (mut rows, mut bad) = (Vec::new(), Vec::new());
@@ -259,7 +258,7 @@ fn csv_rows(text: &str) -> (Vec<Row>, Vec<String>) {
     (rows, bad)
 }
 
-fn json_rows(text: &str) -> (Vec<Row>, Vec<String>) {
+fn json_rows(text: &str) -> (Vec<DatasetRow>, Vec<String>) {
     let (mut rows, mut bad) = (Vec::new(), Vec::new());
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         match serde_json::from_str::<Value>(line) {
@@ -283,7 +282,7 @@ mod tests {
 
     #[test]
     fn variables_are_filled_in_and_other_braces_stay() {
-        let values: Row = vec![("name".into(), "Ada".into()), ("x-1".into(), "{{name}}".into())];
+        let values: DatasetRow = vec![("name".into(), "Ada".into()), ("x-1".into(), "{{name}}".into())];
         let cases = [
             ("Hello {{name}}, {{ name }}!", Ok("Hello Ada, Ada!")),
             ("{{x-1}}", Ok("{{name}}")),
@@ -299,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_text_that_grows_beyond_its_limit_is_not_filled_to_the_end() {
-        let values: Row = vec![("x".into(), "y".repeat(1_000))];
+        let values: DatasetRow = vec![("x".into(), "y".repeat(1_000))];
         let text = fill(&"{{x}}".repeat(1_000_000), &values, 10_000).unwrap();
         assert!((10_001..6_000_000).contains(&text.len()), "{}", text.len());
     }

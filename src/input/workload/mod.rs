@@ -56,20 +56,22 @@ pub fn parse(path: &str, text: &str) -> Result<RawWorkload, Box<Problem>> {
 pub fn load(path: &Path, text: &str, today: Date) -> Result<(Workload, Vec<Problem>), Vec<Problem>> {
     let shown = path.display().to_string();
     let raw = parse(&shown, text).map_err(|problem| vec![*problem])?;
-    load_from(path, &raw, today, from_disk())
+    load_from(path, &raw, today, &mut from_disk)
 }
 
 /// The largest file that a workload may name: 128 MiB, far more than any model reads or a dataset needs.
 const LARGEST_FILE: u64 = 128 << 20;
 
-/// Files as they are on the disk: only files, and none that is too large for a prompt or a dataset.
-#[must_use]
-pub fn from_disk() -> ReadFile {
-    Box::new(|path: &Path| read_regular(path, LARGEST_FILE))
+/// A file as it is on the disk: only files, and none that is too large for a prompt or a dataset.
+///
+/// # Errors
+/// [`InputError`] where it cannot be read, or is no file.
+pub fn from_disk(path: &Path) -> Result<Vec<u8>, InputError> {
+    read_regular(path, LARGEST_FILE)
 }
 
 /// How the files that a workload names are read: from the disk, or out of an earlier version of them.
-pub type ReadFile = Box<dyn Fn(&Path) -> Result<Vec<u8>, InputError>>;
+pub type ReadFile<'f> = &'f mut dyn FnMut(&Path) -> Result<Vec<u8>, InputError>;
 
 /// Checks a workload that was parsed, with files that come from wherever the caller says.
 ///
@@ -79,7 +81,7 @@ pub fn load_from(
     path: &Path,
     raw: &RawWorkload,
     today: Date,
-    files: ReadFile,
+    files: ReadFile<'_>,
 ) -> Result<(Workload, Vec<Problem>), Vec<Problem>> {
     read::read(path, raw, today, files)
 }
@@ -99,10 +101,10 @@ fn explain(error: &serde_saphyr::Error) -> Explained {
             let help = format!("{near}The keys here are {}", expected.join(", "));
             ("unknown-key", format!("no key is called {field:?} here"), Some(help))
         }
-        Error::Message { msg, .. } => match msg.split_once("\n  help: ") {
-            Some((message, help)) => ("invalid-value", message.to_owned(), Some(help.to_owned())),
-            None => ("invalid-value", msg.clone(), None),
-        },
+        Error::Message { msg, .. } => {
+            let quantity::QuantityError { message, help } = quantity::QuantityError::of_text(msg);
+            ("invalid-value", message, help)
+        }
         Error::InvalidScalar { ty: "u64" | "u32", .. } => {
             ("invalid-value", NO_WHOLE_NUMBER.into(), Some(WHOLE_NUMBER_HELP.into()))
         }

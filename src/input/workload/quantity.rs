@@ -38,6 +38,47 @@ pub(super) struct LongRange {
 #[derive(Clone)]
 pub(super) struct Scalar(Decimal, String);
 
+/// Why a text is no quantity, and the next step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuantityError {
+    /// What is wrong.
+    pub message: String,
+    /// The next step, where one is known.
+    pub help: Option<String>,
+}
+
+/// What stands before the next step where an error is one text.
+const BEFORE_HELP: &str = "\n  help: ";
+
+impl QuantityError {
+    fn new(message: String, help: &str) -> Self {
+        QuantityError { message, help: Some(help.to_owned()) }
+    }
+
+    fn without_help(message: String) -> Self {
+        QuantityError { message, help: None }
+    }
+
+    /// Takes an error apart that serde handed on as one text.
+    pub(super) fn of_text(text: &str) -> Self {
+        match text.split_once(BEFORE_HELP) {
+            Some((message, help)) => QuantityError::new(message.to_owned(), help),
+            None => QuantityError::without_help(text.to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for QuantityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.help {
+            Some(help) => write!(f, "{}{BEFORE_HELP}{help}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+impl std::error::Error for QuantityError {}
+
 /// How numbers are written, whatever the locale.
 pub(super) const NUMBERS_HELP: &str =
     "write decimals with a point, such as 1.5, and thousands as 1000 or 1_000, whatever the locale";
@@ -49,33 +90,36 @@ fn continues_number(unit: &str) -> bool {
 }
 
 /// Splits `1_000 per day` into number and words.
-fn scalar(text: &str) -> Result<(Decimal, &str), String> {
+fn scalar(text: &str) -> Result<(Decimal, &str), QuantityError> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_').unwrap_or(text.len());
     let (digits, unit) = text.split_at(end);
     let shown: String = text.chars().take(40).collect();
     if digits.matches('.').count() > 1 || continues_number(unit) || unit.starts_with(',') {
-        return Err(format!("{shown:?} is not a number with a unit\n  help: {NUMBERS_HELP}"));
+        return Err(QuantityError::new(format!("{shown:?} is not a number with a unit"), NUMBERS_HELP));
     }
     let number = crate::money::parse_decimal(&digits.replace('_', "")).map_err(|_| {
         if text.starts_with('-') {
-            format!("{shown:?} is negative\n  help: a quantity is zero or more")
+            QuantityError::new(format!("{shown:?} is negative"), "a quantity is zero or more")
         } else {
-            format!("{shown:?} is not a number\n  help: write 300, a range 150..300..600, or a number with its unit")
+            let help = "write 300, a range 150..300..600, or a number with its unit";
+            QuantityError::new(format!("{shown:?} is not a number"), help)
         }
     })?;
     if number > Decimal::from(1_000_000_000_000_000_u64) {
-        return Err(format!("{number} is too large\n  help: farebox plans with at most 1_000_000_000_000_000"));
+        let help = "farebox plans with at most 1_000_000_000_000_000";
+        return Err(QuantityError::new(format!("{number} is too large"), help));
     }
     Ok((number, unit.trim()))
 }
 
 /// `low`, `expected` and `high` in order, or why they contradict each other.
-fn ordered(low: Decimal, expected: Decimal, high: Decimal) -> Result<Range<Decimal>, String> {
+fn ordered(low: Decimal, expected: Decimal, high: Decimal) -> Result<Range<Decimal>, QuantityError> {
     if low <= expected && expected <= high {
         return Ok(Range { low, expected, high });
     }
-    Err(format!("the range contradicts itself: low {low}, expected {expected}, high {high} must not fall"))
+    let message = format!("the range contradicts itself: low {low}, expected {expected}, high {high} must not fall");
+    Err(QuantityError::without_help(message))
 }
 
 fn middle(low: Decimal, high: Decimal) -> Decimal {
@@ -83,20 +127,24 @@ fn middle(low: Decimal, high: Decimal) -> Decimal {
 }
 
 impl std::str::FromStr for Quantity {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
+    type Err = QuantityError;
+    fn from_str(text: &str) -> Result<Self, QuantityError> {
         let parts: Vec<&str> = text.split("..").collect();
         // The unit may stand behind every number or behind the last alone: `1%..5%`, `300..600 per day`.
         let numbers = parts.iter().map(|part| scalar(part)).collect::<Result<Vec<_>, _>>()?;
         let unit = numbers.last().map_or("", |(_, unit)| unit);
         if let Some((_, other)) = numbers.iter().find(|(_, u)| !u.is_empty() && *u != unit) {
-            return Err(format!("{text:?} mixes the units {other:?} and {unit:?}"));
+            let message = format!("{text:?} mixes the units {other:?} and {unit:?}");
+            return Err(QuantityError::without_help(message));
         }
         let range = match numbers[..] {
             [(n, _)] => Range::exactly(n),
             [(low, _), (high, _)] => ordered(low, middle(low, high), high)?,
             [(low, _), (expected, _), (high, _)] => ordered(low, expected, high)?,
-            _ => return Err(format!("{text:?} is no range: write low..high or low..expected..high")),
+            _ => {
+                let message = format!("{text:?} is no range: write low..high or low..expected..high");
+                return Err(QuantityError::without_help(message));
+            }
         };
         Ok(Quantity { range, unit: unit.split_whitespace().collect::<Vec<_>>().join(" ") })
     }
@@ -160,7 +208,7 @@ impl<'de> Deserialize<'de> for Quantity {
 /// # Errors
 /// A text for people.
 pub fn amount(text: &str) -> Result<Amount, String> {
-    let quantity = text.parse::<Quantity>()?;
+    let quantity = text.parse::<Quantity>().map_err(|why| why.to_string())?;
     let currency = if quantity.unit.is_empty() { "USD".to_owned() } else { quantity.unit.to_uppercase() };
     if quantity.range.is_range() || currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {
         return Err(format!("{text:?} is no amount: write 60EUR, or 60 for dollars"));
@@ -169,7 +217,7 @@ pub fn amount(text: &str) -> Result<Amount, String> {
 }
 
 impl LongRange {
-    fn quantity(self) -> Result<Quantity, String> {
+    fn quantity(self) -> Result<Quantity, QuantityError> {
         let expected = self.expected.clone().map_or_else(|| middle(self.low.0, self.high.0), |e| e.0);
         let range = ordered(self.low.0, expected, self.high.0)?;
         let units = [Some(self.low), self.expected, Some(self.high)];
@@ -221,7 +269,7 @@ mod tests {
             ("99999999999999999999", "too large"),
         ];
         for (text, why) in cases {
-            let error = text.parse::<Quantity>().unwrap_err();
+            let error = text.parse::<Quantity>().unwrap_err().to_string();
             assert!(error.contains(why), "{text}: {error}");
         }
     }

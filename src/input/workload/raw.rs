@@ -5,7 +5,7 @@
 use serde::Deserialize;
 
 use super::quantity::Quantity;
-use super::tree::Tree;
+use super::tree::RawTree;
 use crate::pricing::yaml::{At, Pairs, RawExchange};
 
 macro_rules! raw {
@@ -65,7 +65,7 @@ raw! {
     /// What `farebox check` insists on.
     RawCheck {
         /// Limits by the name of a rule, such as `max-growth: 20%`; a map in the long form, a list where there are several.
-        rules: Pairs<At<Tree>>,
+        rules: Pairs<At<RawTree>>,
         /// What may break a rule for a while, and why.
         exemptions: Vec<RawExemption>,
     }
@@ -542,7 +542,7 @@ mod schema {
     use farebox_prices::schema;
     use schemars::json_schema;
 
-    schema!(Tree, "Rule", |_g| json_schema!({"type": ["boolean", "number", "string", "array", "object"]}));
+    schema!(RawTree, "Rule", |_g| json_schema!({"type": ["boolean", "number", "string", "array", "object"]}));
     schema!(Scalar, "Scalar", |_g| json_schema!({"type": ["number", "string"]}));
     schema!(Text, "Text", |_g| json_schema!({"type": ["number", "string"]}));
     schema!(Quantity, "Quantity", |g| {

@@ -26,11 +26,11 @@ const LONGEST_PLAN: u32 = 120;
 const MOST_DRAWS: u32 = 1_000_000;
 
 /// What every part of the reading shares: where the file is, what was objected to, and what was filled in.
-pub(super) struct Reader {
+pub(super) struct WorkloadReader<'f> {
     pub path: String,
     pub folder: PathBuf,
     /// How the files that the workload names are read.
-    pub files: super::ReadFile,
+    pub files: super::ReadFile<'f>,
     pub problems: Vec<Problem>,
     pub assumptions: Vec<Assumption>,
     /// Currency of an amount without one.
@@ -45,9 +45,9 @@ pub(super) fn read(
     path: &Path,
     raw: &RawWorkload,
     today: Date,
-    files: super::ReadFile,
+    files: super::ReadFile<'_>,
 ) -> Result<(Workload, Vec<Problem>), Vec<Problem>> {
-    let mut reader = Reader {
+    let mut reader = WorkloadReader {
         path: path.display().to_string(),
         folder: path.parent().map(Path::to_owned).unwrap_or_default(),
         files,
@@ -65,7 +65,7 @@ pub(super) fn read(
     }
 }
 
-impl Reader {
+impl WorkloadReader<'_> {
     /// Notes an error.
     pub fn object(&mut self, code: &'static str, place: Place, message: impl Into<String>, help: impl Into<String>) {
         self.note(Severity::Error, code, place, message.into(), help.into());

@@ -3,10 +3,10 @@
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::quantity::Quantity;
+use super::quantity::{Quantity, QuantityError};
 use super::raw::{RawCheck, RawExemption, RawWorkload};
-use super::tree::Tree;
-use crate::calculator::rules::{Code, Exemption, Kind, Level, Limit, Rule};
+use super::tree::RawTree;
+use crate::calculator::rules::{CheckRule, Exemption, FindingLevel, LimitKind, RuleCode, RuleLimit};
 use crate::calculator::workload::Amount;
 use crate::money::Exact;
 use crate::pricing::problem::{Place, Problem, Severity};
@@ -15,9 +15,9 @@ use crate::similar::did_you_mean;
 
 /// What a file insists on.
 #[derive(Debug, Default)]
-pub struct Rules {
+pub struct CheckRules {
     /// Rules, those that hold unsaid included.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<CheckRule>,
     /// What may break them.
     pub exemptions: Vec<Exemption>,
     /// Rules and exemptions that were not understood.
@@ -29,8 +29,8 @@ const KEYS: [&str; 6] = ["limit", "level", "message", "features", "pin", "models
 
 /// Reads the rules of a file; `currency` is that of an amount without one.
 #[must_use]
-pub fn read_rules(path: &str, raw: &RawWorkload, currency: &str) -> Rules {
-    let mut reader = RuleReader { path, currency, rules: Rules::default() };
+pub fn read_rules(path: &str, raw: &RawWorkload, currency: &str) -> CheckRules {
+    let mut reader = RuleReader { path, currency, rules: CheckRules::default() };
     let nothing = RawCheck::default();
     let check = raw.check.as_ref().unwrap_or(&nothing);
     let mut named = Vec::new();
@@ -38,7 +38,7 @@ pub fn read_rules(path: &str, raw: &RawWorkload, currency: &str) -> Rules {
         if let Some(code) = reader.code(name) {
             named.push(code);
             match (&tree.value, code.kind()) {
-                (Tree::List(list), kind) if kind != Kind::Models => {
+                (RawTree::List(list), kind) if kind != LimitKind::Models => {
                     list.iter().for_each(|one| reader.rule(code, name, one))
                 }
                 _ => reader.rule(code, name, tree),
@@ -47,11 +47,20 @@ pub fn read_rules(path: &str, raw: &RawWorkload, currency: &str) -> Rules {
     }
     let mut rules = reader.rules;
     // What every check looks at, unless the file says otherwise.
-    for code in [Code::Budget, Code::Retired, Code::Unpriced].into_iter().filter(|code| !named.contains(code)) {
+    for code in
+        [RuleCode::Budget, RuleCode::Retired, RuleCode::Unpriced].into_iter().filter(|code| !named.contains(code))
+    {
         // Who asks about the crossing alone is not stopped by a budget that was exceeded before.
-        let crossing = code == Code::Budget && named.contains(&Code::BudgetCrossed);
-        let level = if crossing { Level::Note } else { code.level() };
-        rules.rules.push(Rule { code, limit: Limit::None, level, message: None, features: Vec::new(), line: 0 });
+        let crossing = code == RuleCode::Budget && named.contains(&RuleCode::BudgetCrossed);
+        let level = if crossing { FindingLevel::Note } else { code.level() };
+        rules.rules.push(CheckRule {
+            code,
+            limit: RuleLimit::None,
+            level,
+            message: None,
+            features: Vec::new(),
+            line: 0,
+        });
     }
     for exemption in &check.exemptions {
         match read_exemption(exemption) {
@@ -82,7 +91,7 @@ fn read_exemption(raw: &RawExemption) -> Result<Exemption, (Place, String, Strin
     let until =
         day.ok_or_else(|| (until_place, format!("{until:?} is no day"), "write it as 2027-01-31".to_owned()))?;
     if let Some(rule) = &raw.rule
-        && !Code::ALL.iter().any(|c| c.is_rule() && c.name() == rule.value)
+        && !RuleCode::ALL.iter().any(|c| c.is_rule() && c.name() == rule.value)
     {
         return Err((rule.place, format!("no rule is called {:?}", rule.value), near(&rule.value)));
     }
@@ -91,14 +100,14 @@ fn read_exemption(raw: &RawExemption) -> Result<Exemption, (Place, String, Strin
 }
 
 fn near(name: &str) -> String {
-    let names = || Code::ALL.iter().filter(|c| c.is_rule()).map(|c| c.name());
+    let names = || RuleCode::ALL.iter().filter(|c| c.is_rule()).map(|c| c.name());
     format!("{}The rules are {}", did_you_mean(name, names()), names().collect::<Vec<_>>().join(", "))
 }
 
 struct RuleReader<'r> {
     path: &'r str,
     currency: &'r str,
-    rules: Rules,
+    rules: CheckRules,
 }
 
 impl RuleReader<'_> {
@@ -106,21 +115,21 @@ impl RuleReader<'_> {
         self.rules.bad.push(problem(self.path, place, message, help));
     }
 
-    fn code(&mut self, name: &At<String>) -> Option<Code> {
+    fn code(&mut self, name: &At<String>) -> Option<RuleCode> {
         let plain = name.value.replace('_', "-");
-        let code = Code::ALL.iter().copied().find(|c| c.is_rule() && c.name() == plain);
+        let code = RuleCode::ALL.iter().copied().find(|c| c.is_rule() && c.name() == plain);
         if code.is_none() {
             self.object(name.place, format!("no rule is called {:?}", name.value), &near(&plain));
         }
         code
     }
 
-    fn rule(&mut self, code: Code, name: &At<String>, tree: &At<Tree>) {
+    fn rule(&mut self, code: RuleCode, name: &At<String>, tree: &At<RawTree>) {
         let line = name.place.line;
         let mut rule =
-            Rule { code, limit: Limit::None, level: code.level(), message: None, features: Vec::new(), line };
+            CheckRule { code, limit: RuleLimit::None, level: code.level(), message: None, features: Vec::new(), line };
         let limit = match &tree.value {
-            Tree::Map(pairs) => {
+            RawTree::Map(pairs) => {
                 for (key, value) in pairs {
                     if !self.setting(&mut rule, key, value) {
                         return;
@@ -147,10 +156,10 @@ impl RuleReader<'_> {
     }
 
     /// A key of the long form other than the limit; whether the rule can stand.
-    fn setting(&mut self, rule: &mut Rule, key: &At<String>, value: &At<Tree>) -> bool {
+    fn setting(&mut self, rule: &mut CheckRule, key: &At<String>, value: &At<RawTree>) -> bool {
         let text = value.value.text();
         match (key.value.as_str(), text) {
-            ("level", Some(word)) => match Level::of(word) {
+            ("level", Some(word)) => match FindingLevel::of(word) {
                 Some(level) => rule.level = level,
                 None => {
                     self.object(value.place, format!("{word:?} is no level"), "write error, warning or note");
@@ -173,46 +182,51 @@ impl RuleReader<'_> {
         true
     }
 
-    fn limit(&self, rule: &mut Rule, limit: Option<&At<Tree>>, whole: &Tree) -> Result<Limit, String> {
+    fn limit(&self, rule: &mut CheckRule, limit: Option<&At<RawTree>>, whole: &RawTree) -> Result<RuleLimit, String> {
         let text = limit.and_then(|l| l.value.text());
         let needs = || "needs a limit".to_owned();
         match rule.code.kind() {
-            Kind::Flag => flag(rule, text),
-            Kind::Models => {
+            LimitKind::Flag => flag(rule, text),
+            LimitKind::Models => {
                 let patterns = limit.and_then(|l| l.value.texts()).filter(|p| !p.is_empty());
-                patterns.map(Limit::Models).ok_or_else(|| "needs models".to_owned())
+                patterns.map(RuleLimit::Models).ok_or_else(|| "needs models".to_owned())
             }
-            Kind::Pin => {
+            LimitKind::Pin => {
                 let limit = whole.get("limit").map(|l| quantity(l.value.text())).transpose()?;
                 let limit = limit.map(|q| share(&q)).transpose()?;
                 let pin = whole.get("pin").and_then(|p| p.value.text()).or(whole.text());
-                Ok(Limit::Pin(pin.ok_or_else(|| "needs a version to pin".to_owned())?.to_owned(), limit))
+                Ok(RuleLimit::Pin(pin.ok_or_else(|| "needs a version to pin".to_owned())?.to_owned(), limit))
             }
-            Kind::Days if rule.code == Code::Retired && text.is_none_or(|t| t == "true" || Level::of(t).is_some()) => {
+            LimitKind::Days
+                if rule.code == RuleCode::Retired
+                    && text.is_none_or(|t| t == "true" || FindingLevel::of(t).is_some()) =>
+            {
                 flag(rule, text)?;
-                Ok(Limit::Days(0))
+                Ok(RuleLimit::Days(0))
             }
             kind => {
                 let quantity = quantity(Some(text.ok_or_else(needs)?))?;
                 match kind {
-                    Kind::Money => self.money(&quantity),
-                    Kind::Growth => match quantity.unit.as_str() {
-                        "%" => share(&quantity).map(Limit::Share),
-                        "x" | "times" => Ok(Limit::Times(quantity.range.expected)),
+                    LimitKind::Money => self.money(&quantity),
+                    LimitKind::Growth => match quantity.unit.as_str() {
+                        "%" => share(&quantity).map(RuleLimit::Share),
+                        "x" | "times" => Ok(RuleLimit::Times(quantity.range.expected)),
                         _ => self.money(&quantity),
                     },
-                    Kind::Share => share(&quantity).map(Limit::Share),
-                    Kind::Tokens => whole_number(&quantity, &["", "tokens"]).map(Limit::Tokens),
+                    LimitKind::Share => share(&quantity).map(RuleLimit::Share),
+                    LimitKind::Tokens => whole_number(&quantity, &["", "tokens"]).map(RuleLimit::Tokens),
                     _ => {
                         let days = whole_number(&quantity, &["", "days", "day"])?;
-                        u32::try_from(days).map(Limit::Days).map_err(|_| "counts more days than there are".to_owned())
+                        u32::try_from(days)
+                            .map(RuleLimit::Days)
+                            .map_err(|_| "counts more days than there are".to_owned())
                     }
                 }
             }
         }
     }
 
-    fn money(&self, quantity: &Quantity) -> Result<Limit, String> {
+    fn money(&self, quantity: &Quantity) -> Result<RuleLimit, String> {
         let unit = quantity.unit.as_str();
         let stripped = ["per month", "a month", "/month"].iter().find_map(|s| unit.strip_suffix(s));
         let code = stripped.unwrap_or(unit).trim().to_uppercase();
@@ -220,21 +234,25 @@ impl RuleReader<'_> {
         if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {
             return Err(format!("is in {unit:?}, which is no currency"));
         }
-        Ok(Limit::Money(Amount { amount: Exact(quantity.range.expected), currency }, stripped.is_some()))
+        Ok(RuleLimit::Money {
+            amount: Amount { amount: Exact(quantity.range.expected), currency },
+            monthly: stripped.is_some(),
+        })
     }
 }
 
 /// `true`, or a level in its place.
-fn flag(rule: &mut Rule, text: Option<&str>) -> Result<Limit, String> {
+fn flag(rule: &mut CheckRule, text: Option<&str>) -> Result<RuleLimit, String> {
     match text {
         None | Some("true") => {}
-        Some(word) => rule.level = Level::of(word).ok_or_else(|| format!("is on or off, not {word:?}"))?,
+        Some(word) => rule.level = FindingLevel::of(word).ok_or_else(|| format!("is on or off, not {word:?}"))?,
     }
-    Ok(Limit::None)
+    Ok(RuleLimit::None)
 }
 
 fn quantity(text: Option<&str>) -> Result<Quantity, String> {
-    let quantity: Quantity = text.unwrap_or("").parse().map_err(|why: String| format!("is not understood: {why}"))?;
+    let not_understood = |why: QuantityError| format!("is not understood: {why}");
+    let quantity: Quantity = text.unwrap_or("").parse().map_err(not_understood)?;
     if quantity.range.is_range() {
         return Err("needs one number, not a range".to_owned());
     }
@@ -258,15 +276,15 @@ fn whole_number(quantity: &Quantity, units: &[&str]) -> Result<u64, String> {
 }
 
 /// How a rule is written.
-fn example(code: Code) -> &'static str {
+fn example(code: RuleCode) -> &'static str {
     match code.kind() {
-        Kind::Money => "write an amount, such as 500 USD or 40 EUR per month",
-        Kind::Growth => "write 20%, 2x, or an amount such as 50 USD per month",
-        Kind::Share => "write a share, such as 80%",
-        Kind::Tokens => "write a number of tokens, such as 4000",
-        Kind::Days => "write a number of days, such as 30 days",
-        Kind::Models => "write patterns of models, such as [openai/*, claude-*]",
-        Kind::Pin => "write {pin: 2026.11.22, limit: 5%}",
-        Kind::Flag => "write true, false, error, warning or note",
+        LimitKind::Money => "write an amount, such as 500 USD or 40 EUR per month",
+        LimitKind::Growth => "write 20%, 2x, or an amount such as 50 USD per month",
+        LimitKind::Share => "write a share, such as 80%",
+        LimitKind::Tokens => "write a number of tokens, such as 4000",
+        LimitKind::Days => "write a number of days, such as 30 days",
+        LimitKind::Models => "write patterns of models, such as [openai/*, claude-*]",
+        LimitKind::Pin => "write {pin: 2026.11.22, limit: 5%}",
+        LimitKind::Flag => "write true, false, error, warning or note",
     }
 }

@@ -16,7 +16,7 @@ use crate::pricing::card::{ModelCard, Price, Rate, RateCard, rate_of};
 #[derive(Clone, Debug, Default)]
 pub struct Comparison {
     /// Prices and models, in the order of providers and of the file.
-    pub rows: Vec<Row>,
+    pub rows: Vec<ComparedItem>,
     /// Providers of the file that the table does not have, with how many models they list.
     pub strangers: Vec<(String, usize)>,
     /// How many models are in both.
@@ -25,7 +25,7 @@ pub struct Comparison {
 
 /// One price of a model, or a model that only one of the two has.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct ComparedItem {
     /// The provider's id.
     pub provider: String,
     /// The model's id: the table's where it has the model.
@@ -36,7 +36,7 @@ pub struct Row {
     pub about: About,
 }
 
-/// What a [`Row`] is about.
+/// What a [`ComparedItem`] is about.
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "nearly every row is a price")]
 pub enum About {
@@ -57,48 +57,21 @@ pub enum About {
     Model(Vec<Fact>),
 }
 
-/// What the comparison says of a row, what deserves a look first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Verdict {
-    /// Both have a price, and the prices or the boundary differ.
-    Differs,
-    /// Only the file has it.
-    OnlyThere,
-    /// Only the table has it.
-    OnlyHere,
-    /// Both have the same price.
-    Same,
+farebox_data::names! {
+    /// What the comparison says of a row, what deserves a look first.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Verdict "is not a verdict" {
+        Differs "differs" "Both have a price, and the prices or the boundary differ";
+        OnlyThere "only-there" "Only the file has it";
+        OnlyHere "only-here" "Only the table has it";
+        Same "same" "Both have the same price";
+    }
 }
 
 impl Verdict {
-    /// Every one, what deserves a look first.
-    pub const ALL: &[Verdict] = &[Verdict::Differs, Verdict::OnlyThere, Verdict::OnlyHere, Verdict::Same];
-
-    /// The name in one word, as `--show` takes it.
+    /// The words in reports.
     #[must_use]
-    pub const fn key(self) -> &'static str {
-        match self {
-            Verdict::Differs => "differs",
-            Verdict::OnlyThere => "only-there",
-            Verdict::OnlyHere => "only-here",
-            Verdict::Same => "same",
-        }
-    }
-
-    /// What it says.
-    #[must_use]
-    pub const fn about(self) -> &'static str {
-        match self {
-            Verdict::Differs => "Both have a price, and the prices or the boundary differ",
-            Verdict::OnlyThere => "Only the file has it",
-            Verdict::OnlyHere => "Only the table has it",
-            Verdict::Same => "Both have the same price",
-        }
-    }
-
-    /// The name in reports.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub const fn words(self) -> &'static str {
         match self {
             Verdict::Same => "same",
             Verdict::Differs => "differs",
@@ -108,7 +81,7 @@ impl Verdict {
     }
 }
 
-impl Row {
+impl ComparedItem {
     /// Whether the prices differ: not the boundary alone, and by more than one of the two is rounded.
     #[must_use]
     pub fn differs_in_money(&self) -> bool {
@@ -234,9 +207,9 @@ fn compare_provider(comparison: &mut Comparison, provider: &ListedProvider, inde
     }
 }
 
-fn only_here(provider: &str, model: &str, Fact { meter, condition, price, .. }: Fact) -> Row {
+fn only_here(provider: &str, model: &str, Fact { meter, condition, price, .. }: Fact) -> ComparedItem {
     let about = About::Price { meter, condition, there: None, here: Some(price), boundary: None };
-    Row { provider: provider.to_owned(), model: model.to_owned(), verdict: Verdict::OnlyHere, about }
+    ComparedItem { provider: provider.to_owned(), model: model.to_owned(), verdict: Verdict::OnlyHere, about }
 }
 
 /// Whether a card has a price and answers at a moment.
@@ -249,8 +222,8 @@ pub(in crate::pricing) fn in_force(facts: &[Fact], at: Instant) -> Vec<Fact> {
     facts.iter().filter(|fact| fact.period.contains(at)).cloned().collect()
 }
 
-fn whole_model(provider: &str, model: &str, verdict: Verdict, facts: Vec<Fact>) -> Row {
-    Row { provider: provider.to_owned(), model: model.to_owned(), verdict, about: About::Model(facts) }
+fn whole_model(provider: &str, model: &str, verdict: Verdict, facts: Vec<Fact>) -> ComparedItem {
+    ComparedItem { provider: provider.to_owned(), model: model.to_owned(), verdict, about: About::Model(facts) }
 }
 
 /// The prices of one model in the file beside those of its card, and the card's that the file does not have.
@@ -259,7 +232,7 @@ pub(in crate::pricing) fn compare_model(
     there: &[Fact],
     card: &ModelCard,
     at: Instant,
-) -> (Vec<Row>, Vec<Fact>) {
+) -> (Vec<ComparedItem>, Vec<Fact>) {
     let rates = card.rates_at(at);
     let mut left = rates.map(|rates| facts_of(rates, card.info.kind)).unwrap_or_default();
     let mut row = |fact: &Fact| {
@@ -275,7 +248,7 @@ pub(in crate::pricing) fn compare_model(
         };
         let (meter, condition, there) = (fact.meter, fact.condition.clone(), Some(fact.price));
         let about = About::Price { meter, condition, there, here, boundary };
-        Row { provider: provider.to_owned(), model: card.id.clone(), verdict, about }
+        ComparedItem { provider: provider.to_owned(), model: card.id.clone(), verdict, about }
     };
     let rows = there.iter().map(&mut row).collect();
     (rows, left)
@@ -353,13 +326,13 @@ models:
         let database = read(&format!("{{{models}}}"), None).unwrap();
         let comparison = compare(&database, &table, "2026-11-22".parse().unwrap(), &[]);
         let price = |p: &Option<Price>| p.map_or("–".to_owned(), |p| p.usd.to_string());
-        let row = |row: &Row| match &row.about {
+        let row = |row: &ComparedItem| match &row.about {
             About::Price { meter, condition, there, here, boundary } => {
                 let boundary = boundary.as_ref().map(|b| format!(" here {b}")).unwrap_or_default();
                 let (there, here) = (price(there), price(here));
-                format!("{} {} {meter} [{condition}]: {there} {here}{boundary}", row.verdict.name(), row.model)
+                format!("{} {} {meter} [{condition}]: {there} {here}{boundary}", row.verdict.words(), row.model)
             }
-            About::Model(facts) => format!("{} {} ({} prices)", row.verdict.name(), row.model, facts.len()),
+            About::Model(facts) => format!("{} {} ({} prices)", row.verdict.words(), row.model, facts.len()),
         };
         let strangers = comparison.strangers.iter().map(|(id, models)| format!("stranger {id} {models}"));
         comparison.rows.iter().map(row).chain(strangers).collect()

@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use super::hours::settle;
 use super::json::{Node, exact, mended};
 use super::names::ours;
-use super::{Condition, Database, Fact, Format, ListedModel, ListedProvider, Unread, Week};
+use super::{Condition, Database, DatabaseFormat, Fact, ListedModel, ListedProvider, Unread, Week};
 use crate::meter::Meter;
 use crate::money::Exact;
 use crate::period::{Instant, Period};
@@ -18,7 +18,7 @@ use crate::pricing::card::{Kind, ModelInfo, Price};
 
 /// A database while it is read.
 pub(super) struct Draft {
-    format: Format,
+    format: DatabaseFormat,
     providers: Vec<ListedProvider>,
     /// Where a model is: its provider's and its own position, by provider and id in lower case.
     places: HashMap<(String, String), (usize, usize)>,
@@ -46,7 +46,7 @@ impl Quote {
 }
 
 impl Draft {
-    pub fn new(format: Format) -> Self {
+    pub fn new(format: DatabaseFormat) -> Self {
         Draft { format, providers: Vec::new(), places: HashMap::new(), unread: Vec::new(), mended: Vec::new() }
     }
 

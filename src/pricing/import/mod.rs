@@ -6,7 +6,7 @@
 //! [`super::update`] makes an overlay of what changed.
 //!
 //! A new format is a new file beside this one with `fits` and `read`, its `mod` line and one row in the table of
-//! [`Format`]s at the bottom. What its providers are called here is a row in `providers.csv`.
+//! [`DatabaseFormat`]s at the bottom. What its providers are called here is a row in `providers.csv`.
 
 pub mod compare;
 pub mod write;
@@ -24,7 +24,6 @@ mod models_dev;
 mod openrouter;
 
 use std::fmt;
-use std::str::FromStr;
 
 use self::draft::Draft;
 use self::json::Node;
@@ -41,7 +40,7 @@ pub use self::hours::Week;
 #[derive(Clone, Debug)]
 pub struct Database {
     /// Whose format it is.
-    pub format: Format,
+    pub format: DatabaseFormat,
     /// Providers by their ids here, in the order of the alphabet.
     pub providers: Vec<ListedProvider>,
     /// What the file says and nothing here holds, each with where it stands.
@@ -231,15 +230,15 @@ pub enum ImportError {
     /// It is JSON of some other shape.
     #[error(
         "this JSON is of no price database that farebox knows\n  help: it knows {}; --from FORMAT reads the file as one of them",
-        Format::names()
+        DatabaseFormat::names()
     )]
     UnknownShape,
     /// It is not what `--from` said.
     #[error("this JSON is not of the form of {0}\n  help: leave --from out, and the content decides")]
-    OtherShape(Format),
+    OtherShape(DatabaseFormat),
     /// It has no price.
-    #[error("there is no price in this file, read as {0}\n  help: --from FORMAT reads it as another of {names}", names = Format::names())]
-    NoPrices(Format),
+    #[error("there is no price in this file, read as {0}\n  help: --from FORMAT reads it as another of {names}", names = DatabaseFormat::names())]
+    NoPrices(DatabaseFormat),
 }
 
 /// Reads a price database.
@@ -253,22 +252,22 @@ pub enum ImportError {
 ///
 /// # Examples
 /// ```
-/// use farebox::pricing::import::{Format, read};
+/// use farebox::pricing::import::{DatabaseFormat, read};
 /// let text = r#"{"gpt-4o": {"litellm_provider": "openai", "mode": "chat",
 ///     "input_cost_per_token": 2.5e-06, "output_cost_per_token": 1e-05, "input_cost_per_smell": 0.1}}"#;
 /// let database = read(text, None)?;
-/// assert_eq!(database.format, Format::Litellm);
+/// assert_eq!(database.format, DatabaseFormat::Litellm);
 /// let facts = &database.provider("openai").unwrap().models[0].facts;
 /// assert_eq!(facts[0].price.usd.to_string(), "2.5"); // per million tokens: 2.5e-06 × 1,000,000
 /// assert_eq!(database.unread[0].what, "field `input_cost_per_smell`");
 /// # Ok::<(), farebox::pricing::import::ImportError>(())
 /// ```
-pub fn read(text: &str, format: Option<Format>) -> Result<Database, ImportError> {
+pub fn read(text: &str, format: Option<DatabaseFormat>) -> Result<Database, ImportError> {
     let root = Node::parse(text.trim_start_matches('\u{feff}')).map_err(|error| not_json(text, &error))?;
     let format = match format {
         Some(format) if format.fits(root) => format,
         Some(format) => return Err(ImportError::OtherShape(format)),
-        None => Format::ALL.iter().copied().find(|f| f.fits(root)).ok_or(ImportError::UnknownShape)?,
+        None => DatabaseFormat::ALL.iter().copied().find(|f| f.fits(root)).ok_or(ImportError::UnknownShape)?,
     };
     let mut draft = Draft::new(format);
     format.read_into(root, &mut draft);
@@ -294,80 +293,49 @@ fn not_json(text: &str, error: &serde_json::Error) -> ImportError {
 
 macro_rules! formats {
     ($($variant:ident $module:ident $name:literal $page:literal $file:literal $about:literal;)+) => {
-        /// The format of a public price database.
-        ///
-        /// # Examples
-        /// ```
-        /// use farebox::pricing::import::Format;
-        /// assert_eq!("genai-prices".parse::<Format>().unwrap(), Format::GenaiPrices);
-        /// ```
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        pub enum Format {
-            $(#[doc = $about] $variant,)+
+        farebox_data::names! {
+            /// The format of a public price database.
+            ///
+            /// # Examples
+            /// ```
+            /// use farebox::pricing::import::DatabaseFormat;
+            /// assert_eq!("genai-prices".parse::<DatabaseFormat>().unwrap(), DatabaseFormat::GenaiPrices);
+            /// ```
+            #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+            #[non_exhaustive]
+            pub enum DatabaseFormat "is no price database" {
+                $($variant $name $about;)+
+            }
         }
 
-        impl Format {
-            /// Every format.
-            pub const ALL: &[Format] = &[$(Format::$variant),+];
-
-            /// The name on the command line.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Format::$variant => $name),+ }
-            }
-
+        impl DatabaseFormat {
             /// The page of the database: the source that its prices name.
             #[must_use]
             pub const fn page(self) -> &'static str {
-                match self { $(Format::$variant => $page),+ }
+                match self { $(DatabaseFormat::$variant => $page),+ }
             }
 
             /// Where the database's file is.
             #[must_use]
             pub const fn file(self) -> &'static str {
-                match self { $(Format::$variant => $file),+ }
-            }
-
-            /// One line about it for people.
-            #[must_use]
-            pub const fn about(self) -> &'static str {
-                match self { $(Format::$variant => $about),+ }
+                match self { $(DatabaseFormat::$variant => $file),+ }
             }
 
             fn fits(self, root: Node) -> bool {
-                match self { $(Format::$variant => $module::fits(root)),+ }
+                match self { $(DatabaseFormat::$variant => $module::fits(root)),+ }
             }
 
             fn read_into(self, root: Node, draft: &mut Draft) {
-                match self { $(Format::$variant => $module::read(root, draft)),+ }
+                match self { $(DatabaseFormat::$variant => $module::read(root, draft)),+ }
             }
         }
     };
 }
 
-impl Format {
+impl DatabaseFormat {
     /// All names, for messages.
     fn names() -> String {
-        Format::ALL.iter().map(|f| f.name()).collect::<Vec<_>>().join(", ")
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// A name that no format has.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no price database: write one of {names}", names = Format::names())]
-pub struct UnknownFormat(pub String);
-
-impl FromStr for Format {
-    type Err = UnknownFormat;
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Format::ALL.iter().copied().find(|f| f.name() == name).ok_or_else(|| UnknownFormat(name.to_owned()))
+        DatabaseFormat::ALL.iter().map(|f| f.name()).collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::Format;
+use super::DatabaseFormat;
 
 /// A row of the file.
 struct Row {
@@ -27,14 +27,14 @@ fn rows() -> &'static HashMap<(String, String), Row> {
 }
 
 /// The table's id of a provider and of one of its models.
-pub(super) fn ours(format: Format, provider: &str, model: &str) -> (String, String) {
+pub(super) fn ours(format: DatabaseFormat, provider: &str, model: &str) -> (String, String) {
     match rows().get(&(format.name().to_owned(), provider.to_owned())) {
         Some(row) => {
             let bare = row.strip.iter().find_map(|start| model.strip_prefix(start.as_str())).unwrap_or(model);
             (row.ours.clone(), format!("{}{bare}", row.add))
         }
         // LiteLLM's ids name the provider before the slash; to the others an id is what the provider calls the model.
-        None if format == Format::Litellm => {
+        None if format == DatabaseFormat::Litellm => {
             let bare = model.strip_prefix(provider).and_then(|rest| rest.strip_prefix('/')).unwrap_or(model);
             (id_of(provider), bare.to_owned())
         }
@@ -55,17 +55,35 @@ mod tests {
     #[test]
     fn a_name_of_theirs_becomes_one_of_ours() {
         let cases = [
-            (Format::Litellm, "gemini", "gemini/gemini-2.5-pro", "google", "gemini-2.5-pro"),
-            (Format::Litellm, "vertex_ai-anthropic_models", "vertex_ai/claude-opus-5", "vertex", "claude-opus-5"),
-            (Format::Litellm, "fireworks_ai", "fireworks_ai/accounts/fireworks/models/kimi-k3", "fireworks", "kimi-k3"),
-            (Format::Litellm, "azure", "azure/eu/gpt-4o-2024-08-06", "azure", "eu/gpt-4o-2024-08-06"),
-            (Format::Litellm, "fal_ai", "fal_ai/flux/dev", "fal_ai", "flux/dev"),
-            (Format::GenaiPrices, "huggingface_novita", "zai-org/GLM-4.5", "huggingface", "novita/zai-org/GLM-4.5"),
-            (Format::GenaiPrices, "x-ai", "grok-4.7", "xai", "grok-4.7"),
-            (Format::ModelsDev, "openrouter", "openrouter/auto", "openrouter", "openrouter/auto"),
-            (Format::ModelsDev, "302ai", "MiniMax-M1", "302ai", "MiniMax-M1"),
-            (Format::LlmPrices, "z.ai", "glm-5", "zai", "glm-5"),
-            (Format::LlmPrices, "Some Lab", "m", "some-lab", "m"),
+            (DatabaseFormat::Litellm, "gemini", "gemini/gemini-2.5-pro", "google", "gemini-2.5-pro"),
+            (
+                DatabaseFormat::Litellm,
+                "vertex_ai-anthropic_models",
+                "vertex_ai/claude-opus-5",
+                "vertex",
+                "claude-opus-5",
+            ),
+            (
+                DatabaseFormat::Litellm,
+                "fireworks_ai",
+                "fireworks_ai/accounts/fireworks/models/kimi-k3",
+                "fireworks",
+                "kimi-k3",
+            ),
+            (DatabaseFormat::Litellm, "azure", "azure/eu/gpt-4o-2024-08-06", "azure", "eu/gpt-4o-2024-08-06"),
+            (DatabaseFormat::Litellm, "fal_ai", "fal_ai/flux/dev", "fal_ai", "flux/dev"),
+            (
+                DatabaseFormat::GenaiPrices,
+                "huggingface_novita",
+                "zai-org/GLM-4.5",
+                "huggingface",
+                "novita/zai-org/GLM-4.5",
+            ),
+            (DatabaseFormat::GenaiPrices, "x-ai", "grok-4.7", "xai", "grok-4.7"),
+            (DatabaseFormat::ModelsDev, "openrouter", "openrouter/auto", "openrouter", "openrouter/auto"),
+            (DatabaseFormat::ModelsDev, "302ai", "MiniMax-M1", "302ai", "MiniMax-M1"),
+            (DatabaseFormat::LlmPrices, "z.ai", "glm-5", "zai", "glm-5"),
+            (DatabaseFormat::LlmPrices, "Some Lab", "m", "some-lab", "m"),
         ];
         for (format, provider, model, our_provider, our_model) in cases {
             assert_eq!(ours(format, provider, model), (our_provider.to_owned(), our_model.to_owned()), "{provider}");
@@ -76,7 +94,7 @@ mod tests {
     fn every_row_is_of_a_format_and_is_read() {
         let lines = include_str!("providers.csv").lines().skip(1).filter(|line| !line.starts_with('#'));
         assert_eq!(rows().len(), lines.count(), "no row twice, none broken");
-        assert!(rows().keys().all(|(format, _)| format.parse::<Format>().is_ok()));
+        assert!(rows().keys().all(|(format, _)| format.parse::<DatabaseFormat>().is_ok()));
         let bundled = crate::pricing::PriceTable::bundled();
         for row in rows().values() {
             assert!(bundled.providers().iter().any(|head| head.id == row.ours), "{} is in the table", row.ours);

@@ -13,13 +13,13 @@ const OPENROUTER: &str = include_str!("../../../tests/data/import/openrouter.jso
 const LLM_PRICES: &str = include_str!("../../../tests/data/import/llm-prices-current.json");
 const LLM_PRICES_VENDOR: &str = include_str!("../../../tests/data/import/llm-prices-vendor.json");
 
-const ALL: [(&str, Format); 6] = [
-    (LITELLM, Format::Litellm),
-    (GENAI_PRICES, Format::GenaiPrices),
-    (MODELS_DEV, Format::ModelsDev),
-    (OPENROUTER, Format::OpenRouter),
-    (LLM_PRICES, Format::LlmPrices),
-    (LLM_PRICES_VENDOR, Format::LlmPrices),
+const ALL: [(&str, DatabaseFormat); 6] = [
+    (LITELLM, DatabaseFormat::Litellm),
+    (GENAI_PRICES, DatabaseFormat::GenaiPrices),
+    (MODELS_DEV, DatabaseFormat::ModelsDev),
+    (OPENROUTER, DatabaseFormat::OpenRouter),
+    (LLM_PRICES, DatabaseFormat::LlmPrices),
+    (LLM_PRICES_VENDOR, DatabaseFormat::LlmPrices),
 ];
 
 fn source() -> Source {
@@ -60,13 +60,13 @@ fn the_content_says_whose_format_it_is() {
     for (text, format) in ALL {
         assert_eq!(read(text, None).unwrap().format, format);
         assert_eq!(read(text, Some(format)).unwrap().format, format);
-        let other = if format == Format::Litellm { Format::ModelsDev } else { Format::Litellm };
+        let other = if format == DatabaseFormat::Litellm { DatabaseFormat::ModelsDev } else { DatabaseFormat::Litellm };
         assert_eq!(read(text, Some(other)).unwrap_err(), ImportError::OtherShape(other));
     }
     // Version 3 of genai-prices puts the list of version 2 into an object.
     let version_3 = format!("{{\"units\": {{}}, \"providers\": {GENAI_PRICES}}}");
     let (two, three) = (read(GENAI_PRICES, None).unwrap(), read(&version_3, None).unwrap());
-    assert_eq!((three.format, three.fact_count()), (Format::GenaiPrices, two.fact_count()));
+    assert_eq!((three.format, three.fact_count()), (DatabaseFormat::GenaiPrices, two.fact_count()));
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn what_is_no_database_says_what_it_is() {
         assert_eq!(read(text, None).unwrap_err(), ImportError::UnknownShape, "{text}");
     }
     let free = r#"{"m": {"litellm_provider": "p", "input_cost_per_token": 0, "output_cost_per_token": 0}}"#;
-    assert_eq!(read(free, None).unwrap_err(), ImportError::NoPrices(Format::Litellm));
+    assert_eq!(read(free, None).unwrap_err(), ImportError::NoPrices(DatabaseFormat::Litellm));
 }
 
 #[test]

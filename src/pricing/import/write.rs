@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use super::hours::{days_text, window_text};
-use super::{Database, Format, ListedProvider, rate_cards};
+use super::{Database, DatabaseFormat, ListedProvider, rate_cards};
 use crate::context::Dimension;
 use crate::meter::{Meter, Unit};
 use crate::period::{Instant, Period};
@@ -104,7 +104,7 @@ impl Writer {
         let address = source.url.trim_end_matches('/').rsplit("://").next().unwrap_or_default();
         let last = address.rsplit('/').next().unwrap_or_default();
         let stem: String = last.split(['.', '?', '#']).next().unwrap_or_default().replace('_', "-").to_lowercase();
-        let short = match Format::ALL.iter().find(|format| format.page() == source.url) {
+        let short = match DatabaseFormat::ALL.iter().find(|format| format.page() == source.url) {
             Some(format) => format.name().to_owned(),
             None if (3..=30).contains(&stem.len()) => stem,
             None => "source".to_owned(),

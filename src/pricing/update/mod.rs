@@ -18,7 +18,7 @@ use crate::pricing::PriceTable;
 use crate::pricing::card::{Alias, ModelCard, Price, Rate, RateCard, Source, SourceBasis, rate_of};
 use crate::pricing::compile::PriceFile;
 use crate::pricing::import::compare::{
-    About, Comparison, Index, Row, Verdict, compare, compare_model, in_force, is_live,
+    About, ComparedItem, Comparison, Index, Verdict, compare, compare_model, in_force, is_live,
 };
 use crate::pricing::import::write::{PriceFileContent, price_file};
 use crate::pricing::import::{Database, Fact, ListedModel, ListedProvider, more_than_ninety_percent, rate_cards};
@@ -28,7 +28,7 @@ pub const FEWEST_MODELS: usize = 10;
 
 /// What an update would write, and what speaks against it.
 #[derive(Clone, Debug, Default)]
-pub struct Plan {
+pub struct UpdatePlan {
     /// The overlay: price files with `---` between them; empty where nothing changes.
     pub overlay: String,
     /// The database beside the table.
@@ -70,7 +70,7 @@ pub enum Concern {
 
 /// Why a database gives no update at all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PlanError {
+pub enum UpdateError {
     /// Too small to be a database.
     #[error("it lists {0} models: a price database has at least {FEWEST_MODELS}")]
     TooFew(usize),
@@ -85,14 +85,14 @@ pub enum PlanError {
 /// * `at`: the moment of the update: prices without a date of their own hold from that day on.
 ///
 /// # Errors
-/// [`PlanError`] where the database is none, or the overlay would be refused by the code that reads overlays.
-pub fn plan(database: &Database, table: &PriceTable, at: Instant) -> Result<Plan, PlanError> {
+/// [`UpdateError`] where the database is none, or the overlay would be refused by the code that reads overlays.
+pub fn plan(database: &Database, table: &PriceTable, at: Instant) -> Result<UpdatePlan, UpdateError> {
     let models = database.model_count();
     if models < FEWEST_MODELS {
-        return Err(PlanError::TooFew(models));
+        return Err(UpdateError::TooFew(models));
     }
     let index = Index::new(table, at);
-    let mut plan = Plan { comparison: compare(database, table, at, &[]), ..Plan::default() };
+    let mut plan = UpdatePlan { comparison: compare(database, table, at, &[]), ..UpdatePlan::default() };
     let mut files = Vec::new();
     let mut seen: Vec<usize> = Vec::new();
     for provider in &database.providers {
@@ -121,20 +121,20 @@ pub fn plan(database: &Database, table: &PriceTable, at: Instant) -> Result<Plan
 }
 
 /// Reads the overlay the way it will be read when it is used.
-fn check(overlay: &str) -> Result<(), PlanError> {
+fn check(overlay: &str) -> Result<(), UpdateError> {
     if overlay.is_empty() {
         return Ok(());
     }
     let file = PriceFile { path: "prices-update.yaml".into(), text: overlay.to_owned() };
     match PriceTable::bundled().lay_over(std::slice::from_ref(&file)) {
         Ok(_) => Ok(()),
-        Err(problems) => Err(PlanError::NotSound(problems.first().map(ToString::to_string).unwrap_or_default())),
+        Err(problems) => Err(UpdateError::NotSound(problems.first().map(ToString::to_string).unwrap_or_default())),
     }
 }
 
 /// The cards of a provider that change or are new.
 fn changed_cards(
-    plan: &mut Plan,
+    plan: &mut UpdatePlan,
     seen: &mut Vec<usize>,
     database: &Database,
     provider: &ListedProvider,
@@ -167,7 +167,7 @@ fn changed_cards(
             continue;
         };
         let (rows, _) = compare_model(&provider.id, &in_force(&model.facts, at), card, at);
-        if rows.iter().any(Row::differs_in_money) {
+        if rows.iter().any(ComparedItem::differs_in_money) {
             plan.concerns.extend(rows.iter().filter_map(steep));
             plan.changed.push(format!("{}/{}", provider.id, card.id));
             cards.push(changed(card, model, &source, at));
@@ -237,7 +237,7 @@ fn keep_billing(old: Option<&RateCard>, new: &mut RateCard) {
     }
 }
 
-fn steep(row: &Row) -> Option<Concern> {
+fn steep(row: &ComparedItem) -> Option<Concern> {
     let About::Price { meter, condition, there: Some(there), here: Some(here), .. } = &row.about else { return None };
     let shown = |price: &Price| format!("{} / {}", price.usd, price.per);
     (row.verdict == Verdict::Differs && more_than_ninety_percent(here, there)).then(|| Concern::Steep {
@@ -262,13 +262,13 @@ fn vanished(database: &Database, index: &Index, seen: &[usize], at: Instant) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pricing::import::{Format, read};
+    use crate::pricing::import::{DatabaseFormat, read};
 
     const AT: &str = "2026-11-22T15:00:00Z";
 
     /// A table with one provider more, whose models come from llm-prices, which the bundled table has nothing from.
     fn table() -> PriceTable {
-        let page = Format::LlmPrices.page();
+        let page = DatabaseFormat::LlmPrices.page();
         let model = |id: &str, input: &str| {
             let rates = format!("{{input: \"{input}\", output: {{price: \"8\", minimum: \"10\"}}}}");
             format!("  - {{id: {id}, prices: [{{from: 2026-01-01, source: page, rates: {rates}}}]}}\n")
@@ -283,7 +283,7 @@ mod tests {
         table
     }
 
-    fn planned(models: impl IntoIterator<Item = (String, &'static str)>) -> Result<Plan, PlanError> {
+    fn planned(models: impl IntoIterator<Item = (String, &'static str)>) -> Result<UpdatePlan, UpdateError> {
         let member = |(id, input): (String, &str)| {
             format!("{{\"id\": \"{id}\", \"vendor\": \"acme\", \"name\": \"{id}\", \"input\": {input}, \"output\": 8}}")
         };
@@ -344,7 +344,7 @@ mod tests {
 
     #[test]
     fn an_answer_to_something_else_is_no_database() {
-        assert_eq!(planned(with_first("4").take(9)).unwrap_err(), PlanError::TooFew(9));
+        assert_eq!(planned(with_first("4").take(9)).unwrap_err(), UpdateError::TooFew(9));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::meter::Meter;
 use crate::pricing::yaml::At;
 use crate::range::Range;
 
-impl FeatureReader<'_> {
+impl FeatureReader<'_, '_> {
     pub(super) fn cache(&mut self, raw: &RawCache) -> Option<Cache> {
         let ttl = raw.ttl.as_ref().map(|q| (self.minutes(q), q.place));
         let minutes = match ttl {

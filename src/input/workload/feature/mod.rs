@@ -6,9 +6,9 @@ mod work;
 
 use rust_decimal::Decimal;
 
-use super::data::{Row, value};
+use super::data::{DatasetRow, value};
 use super::raw::{RawFeature, RawOutput};
-use super::read::Reader;
+use super::read::WorkloadReader;
 use crate::calculator::calendar::Calendar;
 use crate::calculator::workload::{Feature, Part, Route};
 use crate::context::{Context, Dimension};
@@ -24,7 +24,7 @@ const MOST_TURNS: u32 = 1_000;
 const MOST_ATTEMPTS: u32 = 5;
 
 pub(super) fn read_feature(
-    reader: &mut Reader,
+    reader: &mut WorkloadReader<'_>,
     name: &At<String>,
     raw: &RawFeature,
     shared: &Calendar,
@@ -32,13 +32,13 @@ pub(super) fn read_feature(
     FeatureReader { reader, name: name.value.clone(), place: name.place }.read(raw, shared)
 }
 
-struct FeatureReader<'r> {
-    reader: &'r mut Reader,
+struct FeatureReader<'r, 'f> {
+    reader: &'r mut WorkloadReader<'f>,
     name: String,
     place: Place,
 }
 
-impl FeatureReader<'_> {
+impl FeatureReader<'_, '_> {
     fn object(&mut self, code: &'static str, message: impl Into<String>, help: &str) {
         self.reader.object(code, self.place, message, help);
     }
@@ -136,13 +136,14 @@ impl FeatureReader<'_> {
     /// Instructions, tools, and one prompt for each row of the dataset.
     fn texts(&mut self, raw: &RawFeature) -> (Vec<Part>, Vec<Part>, Vec<Vec<Part>>) {
         let reader = &mut *self.reader;
-        let constants: Row = raw.variables.0.iter().map(|(name, v)| (name.value.as_str().into(), v.clone())).collect();
+        let constants: DatasetRow =
+            raw.variables.0.iter().map(|(name, v)| (name.value.as_str().into(), v.clone())).collect();
         let mut pieces = |text: &Option<At<_>>| text.as_ref().map(|t| reader.pieces(t)).unwrap_or_default();
         let (system, tools, prompt) = (pieces(&raw.system), pieces(&raw.tools), pieces(&raw.prompt));
         let dataset = raw.dataset.as_ref().map(|d| reader.dataset(d));
-        let rows: Vec<Row> = match &dataset {
+        let rows: Vec<DatasetRow> = match &dataset {
             Some(Some((rows, _))) => rows.clone(),
-            _ => vec![Row::new()],
+            _ => vec![DatasetRow::new()],
         };
         let column = dataset.flatten().and_then(|(_, column)| column);
         if raw.prompt.is_none() && column.is_none() && raw.dataset.is_none() {

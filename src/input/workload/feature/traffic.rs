@@ -9,7 +9,7 @@ use crate::pricing::problem::Place;
 use crate::pricing::yaml::At;
 use crate::range::Range;
 
-impl FeatureReader<'_> {
+impl FeatureReader<'_, '_> {
     pub(super) fn calls(&mut self, raw: &RawFeature) -> Option<Calls> {
         match &raw.calls {
             None => {

@@ -11,7 +11,7 @@ use crate::pricing::yaml::At;
 use crate::range::Range;
 use crate::similar::did_you_mean;
 
-impl FeatureReader<'_> {
+impl FeatureReader<'_, '_> {
     pub(super) fn turns(&mut self, raw: &RawFeature) -> Range<Decimal> {
         match &raw.turns {
             Some(turns) => self.reader.count(turns, MOST_TURNS).unwrap_or(Range::exactly(Decimal::ONE)),

@@ -1,0 +1,272 @@
+//! What a plan costs in its average month, and how the difference of two plans splits over what changed: [`PlanChange`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rust_decimal::Decimal;
+
+use super::explain::{Changed, Factor, SCALE, bit, differences, mixed, shapley};
+use super::outcome::{Outcome, outcome};
+use super::projection::{FeaturePlan, Plan, PlanError, Point, Resolver, plan};
+use super::rules::BillSums;
+use super::settled::{Settled, minus};
+use super::shape::At;
+use super::workload::{Budget, Feature, Workload};
+use crate::money::Usd;
+use crate::range::Range;
+
+/// A plan with what it costs, and the currency that it is looked at in.
+#[derive(Clone, Debug)]
+pub struct CostedPlan {
+    /// The plan.
+    pub plan: Plan,
+    /// What it costs in the end.
+    pub outcome: Outcome,
+    /// What one dollar is.
+    pub per_usd: Decimal,
+    /// Cost at the means over the plan, what is drawn left out, by feature.
+    at_means: BTreeMap<String, Usd>,
+}
+
+/// What one factor adds to the average month.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FactorAmount {
+    /// The factor.
+    pub factor: Factor,
+    /// What it adds.
+    pub amount: Decimal,
+    /// Whether every number behind it is known.
+    pub is_exact: bool,
+}
+
+/// Money of a plan in the average month, in the currency it is looked at in.
+#[derive(Clone, Debug, Default)]
+pub struct MonthlyBill {
+    /// By feature.
+    pub features: BTreeMap<String, Decimal>,
+    /// Fixed costs.
+    pub fixed: Decimal,
+    /// Credits, which are taken off.
+    pub credits: Decimal,
+    /// Tax.
+    pub tax: Decimal,
+}
+
+impl MonthlyBill {
+    /// The sum of what it shows, so that parts add up to it.
+    #[must_use]
+    pub fn total(&self) -> Decimal {
+        self.features.values().copied().sum::<Decimal>() + self.fixed - self.credits + self.tax
+    }
+
+    /// What changed beside the features since `base`: fixed costs, credits and tax.
+    #[must_use]
+    pub fn beside(&self, base: &MonthlyBill) -> Vec<FactorAmount> {
+        let amounts = [
+            (Factor::Fixed, self.fixed - base.fixed),
+            (Factor::Credits, base.credits - self.credits),
+            (Factor::Tax, self.tax - base.tax),
+        ];
+        let changed = amounts.into_iter().filter(|(_, amount)| !amount.is_zero());
+        changed.map(|(factor, amount)| FactorAmount { factor, amount: amount.normalize(), is_exact: true }).collect()
+    }
+}
+
+impl CostedPlan {
+    /// Prices a plan.
+    ///
+    /// * `bounds`: whether low and high ends are needed even where every uncertain number only multiplies.
+    ///
+    /// # Errors
+    /// [`PlanError::TooLarge`].
+    pub fn of(plan: Plan, settled: &Settled, per_usd: Decimal, bounds: bool) -> Result<CostedPlan, PlanError> {
+        // Draws cost time and change nothing where every uncertain number only multiplies.
+        let draws = if bounds || plan.features.iter().any(|f| !f.is_linear()) { plan.workload.draws } else { 0 };
+        let outcome = outcome(&plan, settled, false, usize::try_from(draws).unwrap_or(0))?;
+        let mut at_means = BTreeMap::new();
+        for feature in &plan.features {
+            at_means.insert(feature.feature.name.clone(), cost_at_means(feature, &plan)?);
+        }
+        Ok(CostedPlan { plan, outcome, per_usd, at_means })
+    }
+
+    /// How many months it has; at least one, so that there is an average.
+    #[must_use]
+    pub fn months(&self) -> usize {
+        self.plan.months.len().max(1)
+    }
+
+    /// What it costs in the average month.
+    #[must_use]
+    pub fn monthly(&self) -> MonthlyBill {
+        let of = |usd: Usd| self.average(usd);
+        let features = self.plan.features.iter().zip(&self.outcome.features);
+        MonthlyBill {
+            features: features.map(|(f, cost)| (f.feature.name.clone(), of(cost.total.expected))).collect(),
+            fixed: of(self.outcome.fixed.iter().copied().sum()),
+            credits: of(self.outcome.credits.iter().copied().sum()),
+            tax: of(self.outcome.tax.iter().copied().sum()),
+        }
+    }
+
+    /// What rules about the whole are held against.
+    #[must_use]
+    pub fn sums(&self) -> BillSums {
+        let dearest = self.outcome.months.iter().map(|m| m.expected).max().unwrap_or_default();
+        self.sums_of(self.outcome.total.expected, dearest)
+    }
+
+    /// What rules about a feature are held against, by its place in the plan.
+    #[must_use]
+    pub fn feature_sums(&self, index: usize) -> Option<BillSums> {
+        let cost = self.outcome.features.get(index)?;
+        Some(self.sums_of(cost.total.expected, cost.months.iter().copied().max().unwrap_or_default()))
+    }
+
+    fn sums_of(&self, total: Usd, dearest: Usd) -> BillSums {
+        BillSums { total, monthly: Usd::new(average(total, self.months(), Decimal::ONE)), dearest }
+    }
+
+    /// An amount over the plan as one of its average month.
+    fn average(&self, usd: Usd) -> Decimal {
+        average(usd, self.months(), self.per_usd)
+    }
+
+    fn at_means(&self, feature: &str) -> Usd {
+        self.at_means.get(feature).copied().unwrap_or_default()
+    }
+
+    /// The plan of a feature.
+    #[must_use]
+    pub fn feature(&self, name: &str) -> Option<&FeaturePlan> {
+        self.plan.features.iter().find(|f| f.feature.name == name)
+    }
+
+    /// What the ranges of a feature add to its cost at the means.
+    fn drawn(&self, name: &str) -> Option<Decimal> {
+        let index = self.plan.features.iter().position(|f| f.feature.name == name)?;
+        let expected = self.outcome.features.get(index)?.total.expected;
+        Some(self.average(expected) - self.average(self.at_means(name)))
+    }
+}
+
+/// An amount over so many months as one of the average month, in a currency.
+fn average(usd: Usd, months: usize, per_usd: Decimal) -> Decimal {
+    let amount = usd.amount().checked_mul(per_usd).unwrap_or(usd.amount());
+    amount.checked_div(Decimal::from(months as u64)).unwrap_or_default().round_dp(SCALE).normalize()
+}
+
+fn cost_at_means(feature: &FeaturePlan, plan: &Plan) -> Result<Usd, PlanError> {
+    Ok(feature.costs(&plan.months, &Point::all(At::Expected))?.iter().flatten().copied().sum())
+}
+
+/// `(high − low) ÷ expected`, where anything was drawn.
+#[must_use]
+pub fn width(range: Range<Usd>) -> Option<Decimal> {
+    let Range { low, expected, high } = range;
+    (low != high).then(|| minus(high, low).amount().checked_div(expected.amount()).unwrap_or_default())
+}
+
+/// A plan that became another one.
+pub struct PlanChange<'c> {
+    /// As it was.
+    pub base: &'c CostedPlan,
+    /// As it is.
+    pub head: &'c CostedPlan,
+    /// Finds and counts at the prices of the base, where these were other ones.
+    pub base_resolver: Option<&'c mut dyn Resolver>,
+    /// Finds and counts at the prices of the head.
+    pub head_resolver: &'c mut dyn Resolver,
+}
+
+impl PlanChange<'_> {
+    /// What each factor adds to a feature that is in both plans; nothing for another one.
+    ///
+    /// # Errors
+    /// [`PlanError`] where a mixture of both cannot be planned, or costs more than can be added exactly.
+    pub fn explain(&mut self, name: &str) -> Result<Vec<FactorAmount>, PlanError> {
+        let (base, head) = (self.base, self.head);
+        let (Some(old), Some(new)) = (base.feature(name), head.feature(name)) else { return Ok(Vec::new()) };
+        let factors = self.factors(old, new);
+        let split = shapley(factors.len(), |set| self.amount(old, new, &factors, set))?;
+        let amounts = split.ok_or_else(|| PlanError::TooLarge(name.to_owned()))?;
+        let is_exact = old.uncertain().is_empty() && new.uncertain().is_empty();
+        let part = |(factor, amount): (&Factor, Decimal)| FactorAmount { factor: *factor, amount, is_exact };
+        let mut parts: Vec<FactorAmount> = factors.iter().zip(amounts).map(part).collect();
+        if let (Some(before), Some(now)) = (base.drawn(name), head.drawn(name)) {
+            let amount = (now - before).normalize();
+            let ranges = FactorAmount { factor: Factor::Ranges, amount, is_exact: false };
+            parts.extend((!amount.is_zero()).then_some(ranges));
+        }
+        Ok(parts)
+    }
+
+    /// The factors in which the two plans of a feature differ.
+    fn factors(&self, old: &FeaturePlan, new: &FeaturePlan) -> Vec<Factor> {
+        let mut factors = differences(&old.feature, &new.feature);
+        if self.base.plan.months != self.head.plan.months && !factors.contains(&Factor::Calls) {
+            factors.push(Factor::Calls);
+        }
+        if self.base_resolver.is_some() {
+            factors.push(Factor::PriceTable);
+        }
+        if self.base.per_usd != self.head.per_usd {
+            factors.push(Factor::Exchange);
+        }
+        factors
+    }
+
+    /// The average month of the feature in which a set of the factors has changed.
+    fn amount(
+        &mut self,
+        old: &FeaturePlan,
+        new: &FeaturePlan,
+        factors: &[Factor],
+        set: u32,
+    ) -> Result<Decimal, PlanError> {
+        let is_in = |i: usize| set & (1 << i) > 0;
+        let changed = factors.iter().enumerate().filter(|(i, _)| is_in(*i)).fold(0, |bits, (_, f)| bits | bit(*f));
+        let side = |factor| if changed & bit(factor) > 0 { self.head } else { self.base };
+        let (per_usd, months) = (side(Factor::Exchange).per_usd, side(Factor::Calls).months());
+        let name = &new.feature.name;
+        let usd = match set {
+            0 => self.base.at_means(name),
+            set if set == (1 << factors.len()) - 1 => self.head.at_means(name),
+            _ => {
+                let span = side(Factor::Calls).plan.workload.clone();
+                self.mixture(mixed(&old.feature, &new.feature, changed), &span, changed)?
+            }
+        };
+        Ok(average(usd, months, per_usd))
+    }
+
+    /// What a mixed feature costs at the means over the time of a workload.
+    fn mixture(&mut self, feature: Feature, span: &Workload, changed: Changed) -> Result<Usd, PlanError> {
+        let workload = alone(feature, span);
+        let has_head_prices = changed & bit(Factor::PriceTable) > 0;
+        let plan = match &mut self.base_resolver {
+            Some(earlier) if !has_head_prices => plan(&workload, &mut **earlier, None)?,
+            _ => plan(&workload, self.head_resolver, None)?,
+        };
+        plan.features.iter().map(|f| cost_at_means(f, &plan)).sum()
+    }
+}
+
+/// A workload of one feature, over the time of another workload.
+fn alone(feature: Feature, span: &Workload) -> Workload {
+    Workload {
+        name: String::new(),
+        currency: span.currency.clone(),
+        exchange: Vec::new(),
+        tax: Decimal::ZERO,
+        budget: Budget::default(),
+        start: span.start,
+        end: span.end,
+        features: vec![Arc::new(feature)],
+        fixed: Vec::new(),
+        credits: Vec::new(),
+        seed: span.seed,
+        draws: span.draws,
+        assumptions: Vec::new(),
+    }
+}

@@ -1,0 +1,273 @@
+//! What a prompt would cost on a model, with what a person has to know before they use the price: [`Quote`].
+
+use super::Refusal;
+use super::attached::{Attached, Billing, billing};
+use super::estimate::{Estimate, Work, estimate};
+use super::limits::{impossible_answer, longest_answer, may_be_too_long, refuse_long_prompt};
+use super::made::answers_in_text;
+use crate::context::{Context, Dimension};
+use crate::conversation::Conversation;
+use crate::meter::Meter;
+use crate::money::grouped;
+use crate::period::Instant;
+use crate::pricing::Found;
+use crate::range::Range;
+use crate::tokenizer::TokenCount;
+use crate::tokenizer::chat::Counted;
+use crate::tokenizer::media::TEXT_NOT_READ;
+
+/// What is known of the work besides its prompts.
+#[derive(Clone, Debug)]
+pub struct WorkSpec {
+    /// Prompt tokens that somebody typed in the place of a text.
+    pub input_tokens: Option<Range<u64>>,
+    /// Answer tokens; an answer whose length nobody gave is anything from none to the longest.
+    pub output_tokens: Option<Range<u64>>,
+    /// How many of the prompt's tokens are read from the provider's cache.
+    pub cached_tokens: u64,
+    /// How often each prompt is sent.
+    pub requests: u64,
+    /// Whether they go in batches.
+    pub batch: bool,
+    /// What else a request states.
+    pub stated: Vec<(Dimension, String)>,
+    /// How many answers a request asks for, where it says so.
+    pub answers: Option<u64>,
+}
+
+impl Default for WorkSpec {
+    fn default() -> Self {
+        WorkSpec {
+            input_tokens: None,
+            output_tokens: None,
+            cached_tokens: 0,
+            requests: 1,
+            batch: false,
+            stated: Vec::new(),
+            answers: None,
+        }
+    }
+}
+
+impl WorkSpec {
+    /// What a request to this model states: what its deployment says, and over that what was said of the work.
+    fn context_for(&self, found: &Found) -> Context {
+        let mut context = found.context.clone();
+        if self.batch {
+            context.set(Dimension::Processing, "batch");
+        }
+        self.stated.iter().for_each(|(dimension, value)| context.set(*dimension, value));
+        context
+    }
+
+    /// The work of one request, which may say itself that it goes in a batch, how many answers it wants, and more.
+    ///
+    /// A queue of one provider means nothing to another: on a model that the request does not name it counts where that
+    /// model has rates for it, and nowhere in a batch.
+    #[must_use]
+    pub fn of_request(&self, request: &Conversation, found: &Found, by_own_name: bool) -> WorkSpec {
+        let batch = self.batch || request.is_batch;
+        let has_rates = |dimension: Dimension, value: &str| {
+            let variants = found.model.rate_cards.iter().flat_map(|card| &card.variants);
+            variants.flat_map(|variant| &variant.when).any(|(d, v)| *d == dimension && v == value)
+        };
+        let counts = |dimension: Dimension, value: &str| match dimension {
+            Dimension::ServiceTier => !batch && (by_own_name || has_rates(dimension, value)),
+            _ => true,
+        };
+        let is_new = |dimension: Dimension| self.stated.iter().all(|(given, _)| *given != dimension);
+        let own =
+            request.stated.iter().filter_map(|(name, value)| Some((name.parse::<Dimension>().ok()?, value.clone())));
+        let own = own.filter(|(dimension, value)| is_new(*dimension) && counts(*dimension, value));
+        let stated = self.stated.iter().cloned().chain(own).collect();
+        WorkSpec { stated, batch, answers: request.answers, ..*self }
+    }
+}
+
+/// The tokens of a prompt, and what of them is attached rather than text.
+#[derive(Clone, Debug, Default)]
+pub struct PromptTokens {
+    /// All of them.
+    pub count: TokenCount,
+    /// What a card may bill at a rate of its own.
+    pub attached: Vec<Attached>,
+}
+
+impl From<TokenCount> for PromptTokens {
+    fn from(count: TokenCount) -> Self {
+        PromptTokens { count, attached: Vec::new() }
+    }
+}
+
+impl PromptTokens {
+    /// What a request is billed for on a model: what the card counts by the second or by the piece has no tokens.
+    ///
+    /// Takes the notes about tokens that are not billed out of `counted`.
+    #[must_use]
+    pub fn billed(found: &Found, counted: &mut Counted, at: Instant) -> PromptTokens {
+        let mut tokens = PromptTokens::from(counted.text);
+        for weight in &counted.attached {
+            let mut part = Attached::from(weight);
+            let billing = found.model.rates_at(at).and_then(|card| billing(card, part.modality));
+            if !matches!(billing, Some(Billing::Tokens(_))) {
+                counted.notes.retain(|note| Some(note) != weight.rule_note().as_ref());
+            }
+            match billing {
+                Some(Billing::Amount(meter)) => {
+                    part.tokens = Range::default();
+                    if meter == Meter::Pages {
+                        // The page has its price with all that is on it.
+                        tokens.count = TokenCount::default();
+                        counted.notes.retain(|note| note != TEXT_NOT_READ);
+                    }
+                }
+                Some(Billing::Included) => part.tokens = Range::default(),
+                Some(Billing::Tokens(_)) | None => tokens.count += weight.count,
+            }
+            tokens.attached.push(part);
+        }
+        tokens
+    }
+
+    /// Adds what is attached to the prompt.
+    pub fn add(&mut self, other: &PromptTokens) {
+        self.count += other.count;
+        self.attached.extend_from_slice(&other.attached);
+    }
+}
+
+/// A model with the work of a prompt, or of several together, and what it would cost.
+#[derive(Clone, Debug)]
+pub struct Quote {
+    /// The model.
+    pub found: Found,
+    /// Where the prompt is from; `None` for numbers and sums.
+    pub source: Option<String>,
+    /// The tokens of the prompt.
+    pub tokens: TokenCount,
+    /// The work.
+    pub work: Work,
+    /// What it costs, or why it has no price.
+    pub result: Result<Estimate, Refusal>,
+    /// Whether the length of the answer was given; otherwise it is anything up to the model's limit.
+    pub answer_given: bool,
+    /// How many requests these are together, where they were added up.
+    pub of_requests: Option<u64>,
+    /// The work of each of them, where they are few enough to be told apart.
+    pub parts: Vec<Work>,
+    /// Why no single request can get such an answer.
+    pub warning: Option<String>,
+    /// Whether the longest prompt, or its answer, may be too long for the model although the shortest is not.
+    pub may_be_too_long: bool,
+}
+
+/// How many pieces of work a sum keeps apart: enough to say exactly why one model costs more than another.
+const MOST_PARTS: u64 = 1_000;
+
+impl Quote {
+    /// Prices a prompt on a model. An answer whose length nobody gave is priced as the range from none to the longest.
+    ///
+    /// * `cap`: the longest answer that the request itself allows.
+    #[must_use]
+    pub fn of(
+        found: &Found,
+        source: Option<&str>,
+        tokens: &PromptTokens,
+        spec: &WorkSpec,
+        cap: Option<u64>,
+        at: Instant,
+    ) -> Quote {
+        let writes = answers_in_text(&found.model, found.model.rates_at(at));
+        let limit = longest_answer(&found.model, tokens.count.low);
+        let longest = cap.map_or(limit, |cap| Some(limit.map_or(cap, |limit| limit.min(cap)))).filter(|_| writes);
+        let output = match spec.output_tokens {
+            Some(given) => given.map(|tokens| tokens.min(cap.unwrap_or(u64::MAX))),
+            None => Range { low: 0, expected: 0, high: longest.unwrap_or(0) },
+        };
+        let work = Work {
+            input: tokens.count.into(),
+            attached: tokens.attached.clone(),
+            cache_read: spec.cached_tokens,
+            output: output.times(spec.answers.unwrap_or(1)),
+            answers: spec.answers.unwrap_or(1),
+            requests: spec.requests,
+            context: spec.context_for(found),
+        };
+        // What the user typed has to hold to its end; what was counted has its bounds from the tokenizer, and may be less.
+        let prompt = if spec.input_tokens.is_some() { work.input.high } else { work.input.low };
+        let answer = if spec.output_tokens.is_some() { output.high } else { 0 };
+        let result = refuse_long_prompt(&found.provider, &found.model, prompt)
+            .and_then(|()| refuse_more_cached(found, &work))
+            .and_then(|()| estimate(&found.provider, &found.model, &work, at));
+        let warning = impossible_answer(&found.model, prompt, answer);
+        Quote {
+            found: found.clone(),
+            source: source.map(str::to_owned),
+            tokens: tokens.count,
+            result,
+            answer_given: spec.output_tokens.is_some() || !writes,
+            of_requests: None,
+            parts: vec![work.clone()],
+            may_be_too_long: warning.is_none() && may_be_too_long(&found.model, work.input, answer),
+            warning,
+            work,
+        }
+    }
+
+    /// Two pieces of work together; a refusal of one is the refusal of both.
+    #[must_use]
+    pub fn plus(mut self, next: Quote) -> Quote {
+        self.tokens += next.tokens;
+        self.work.input = self.work.input + next.work.input;
+        next.work.attached.into_iter().for_each(|part| attach(&mut self.work.attached, part));
+        self.work.output = self.work.output + next.work.output;
+        let requests = self.of_requests.unwrap_or(1) + next.of_requests.unwrap_or(1);
+        self.of_requests = Some(requests);
+        self.warning = self.warning.or(next.warning);
+        self.may_be_too_long |= next.may_be_too_long;
+        self.answer_given &= next.answer_given;
+        if requests <= MOST_PARTS {
+            self.parts.extend(next.parts);
+        } else {
+            self.parts = Vec::new();
+        }
+        self.result = match (self.result, next.result) {
+            (Ok(sum), Ok(next)) => sum.plus(&next).ok_or_else(too_many),
+            (Err(refusal), _) | (_, Err(refusal)) => Err(refusal),
+        };
+        self
+    }
+
+    /// What a person has to know before they use the price.
+    #[must_use]
+    pub fn warning_line(&self) -> Option<String> {
+        let warning = self.warning.as_ref().filter(|_| self.result.is_ok())?;
+        Some(format!("warning: {warning}; it takes more than one request"))
+    }
+}
+
+/// Cached tokens are a part of the prompt.
+fn refuse_more_cached(found: &Found, work: &Work) -> Result<(), Refusal> {
+    if work.cache_read <= work.input.expected {
+        return Ok(());
+    }
+    let (cached, prompt) = (grouped(work.cache_read), grouped(work.input.expected));
+    Err(Refusal::InvalidUsage {
+        what: format!("{}: {cached} cached tokens are more than the prompt's {prompt}", found.full_id()),
+    })
+}
+
+/// Adds an attachment to those of the same modality.
+fn attach(attached: &mut Vec<Attached>, part: Attached) {
+    match attached.iter_mut().find(|sum| sum.modality == part.modality) {
+        Some(sum) => {
+            sum.tokens = sum.tokens + part.tokens;
+            sum.amount = sum.amount + part.amount;
+        }
+        None => attached.push(part),
+    }
+}
+
+fn too_many() -> Refusal {
+    Refusal::InvalidUsage { what: "the requests cost more digits than farebox carries".into() }
+}

@@ -1,0 +1,389 @@
+//! Holds a workload's cost against [`CheckRule`]s: [`CheckFacts`] in, [`Finding`]s out. Nothing here reads, prices or prints.
+//!
+//! Begin at [`find`]. A rule that cannot be judged (no base to grow from, no rate of its currency) says so or stays
+//! silent, as its description says; it never passes for one that holds.
+
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde::Serialize;
+
+use super::currency::ShownCurrency;
+use super::projection::Resolver;
+use super::settled::{NoExchange, in_usd};
+use super::workload::Amount;
+use crate::money::Usd;
+use crate::period::Instant;
+use crate::pricing::TableId;
+
+mod find;
+
+pub use find::{find, matches};
+
+/// How serious a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum FindingLevel {
+    /// The check fails.
+    Error,
+    /// Somebody should look.
+    Warning,
+    /// Worth knowing.
+    Note,
+}
+
+impl FindingLevel {
+    /// The word in files and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            FindingLevel::Error => "error",
+            FindingLevel::Warning => "warning",
+            FindingLevel::Note => "note",
+        }
+    }
+
+    /// The level that a word means.
+    #[must_use]
+    pub fn of(word: &str) -> Option<FindingLevel> {
+        [FindingLevel::Error, FindingLevel::Warning, FindingLevel::Note].into_iter().find(|level| level.name() == word)
+    }
+}
+
+/// What a rule's limit is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitKind {
+    /// An amount over the whole plan or per month.
+    Money,
+    /// An amount, a percentage or a factor.
+    Growth,
+    /// A percentage.
+    Share,
+    /// A number of tokens.
+    Tokens,
+    /// A number of days.
+    Days,
+    /// Patterns of models.
+    Models,
+    /// A version of the price table, and how far prices may be from it.
+    Pin,
+    /// Nothing: the rule is on or off.
+    Flag,
+}
+
+macro_rules! codes {
+    ($($variant:ident $name:literal $kind:ident $level:ident $about:literal;)+) => {
+        /// What a finding is about; the name is stable.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[cfg_attr(test, derive(schemars::JsonSchema))]
+        #[serde(rename_all = "kebab-case")]
+        pub enum RuleCode {
+            $(#[doc = $about] $variant,)+
+        }
+
+        impl RuleCode {
+            /// All of them.
+            pub const ALL: &[RuleCode] = &[$(RuleCode::$variant),+];
+
+            /// The stable name.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(RuleCode::$variant => $name),+ }
+            }
+
+            /// One line about it.
+            #[must_use]
+            pub const fn about(self) -> &'static str {
+                match self { $(RuleCode::$variant => $about),+ }
+            }
+
+            /// What its limit is.
+            #[must_use]
+            pub const fn kind(self) -> LimitKind {
+                match self { $(RuleCode::$variant => LimitKind::$kind),+ }
+            }
+
+            /// The level of a rule that says none.
+            #[must_use]
+            pub const fn level(self) -> FindingLevel {
+                match self { $(RuleCode::$variant => FindingLevel::$level),+ }
+            }
+        }
+    };
+}
+
+codes! {
+    MaxTotal "max-total" Money Error "the whole plan, or its dearest month, costs at most so much";
+    MaxFeature "max-feature" Money Error "a feature costs at most so much";
+    MaxCall "max-call" Money Error "a call costs at most so much";
+    MaxGrowth "max-growth" Growth Error "the bill grows by at most so much";
+    MaxFeatureGrowth "max-feature-growth" Growth Error "a feature grows by at most so much";
+    Budget "budget" Flag Error "the plan stays inside of its budget";
+    BudgetCrossed "budget-crossed" Flag Error "a change does not carry the plan over its budget";
+    MaxContext "max-context" Share Error "the longest prompt takes at most this share of the context window";
+    MaxPromptTokens "max-prompt-tokens" Tokens Error "a prompt file has at most so many tokens";
+    AllowModels "allow-models" Models Error "only these models are used";
+    DenyModels "deny-models" Models Error "these models are not used";
+    Retired "retired" Days Error "no model is retired, or retires within so many days";
+    Unpriced "unpriced" Flag Warning "every feature has a price";
+    MaxTableAge "max-table-age" Days Error "the prices were checked within so many days";
+    PriceDrift "price-drift" Pin Error "the price table is the pinned one, or its prices are close to it";
+    MaxRange "max-range" Share Error "the estimate is at most so wide: (high − low) ÷ expected";
+    BadRule "bad-rule" Flag Error "a rule that is not understood";
+    ExpiredExemption "expired-exemption" Flag Warning "an exemption that has ended";
+    UnusedExemption "unused-exemption" Flag Note "an exemption that names nothing in the plan";
+}
+
+impl RuleCode {
+    /// Whether it is a rule that a file can state.
+    #[must_use]
+    pub const fn is_rule(self) -> bool {
+        !matches!(self, RuleCode::BadRule | RuleCode::ExpiredExemption | RuleCode::UnusedExemption)
+    }
+
+    /// Whether it is about the age of prices and models rather than about money.
+    #[must_use]
+    pub const fn is_staleness(self) -> bool {
+        matches!(self, RuleCode::Retired | RuleCode::MaxTableAge | RuleCode::PriceDrift)
+    }
+}
+
+/// What a rule holds against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RuleLimit {
+    /// An amount, over the plan or in any month.
+    Money {
+        /// How much.
+        amount: Amount,
+        /// Whether it is for a month.
+        monthly: bool,
+    },
+    /// A share, from 0.
+    Share(Decimal),
+    /// So many times as much.
+    Times(Decimal),
+    /// Tokens.
+    Tokens(u64),
+    /// Days.
+    Days(u32),
+    /// Patterns of models.
+    Models(Vec<String>),
+    /// A version of the table, `VERSION` or `VERSION@HASH`, and the share that prices may have moved.
+    Pin(String, Option<Decimal>),
+    /// None.
+    None,
+}
+
+/// Something that has to hold.
+#[derive(Clone, Debug)]
+pub struct CheckRule {
+    /// What it is about.
+    pub code: RuleCode,
+    /// What it holds against.
+    pub limit: RuleLimit,
+    /// What breaking it means.
+    pub level: FindingLevel,
+    /// The user's own words.
+    pub message: Option<String>,
+    /// The features that it concerns, as patterns; all where there are none.
+    pub features: Vec<String>,
+    /// Line of the file; 0 for a rule that holds unsaid.
+    pub line: usize,
+}
+
+/// A rule whose amount, where it has one, was turned into dollars.
+#[derive(Clone, Debug)]
+pub struct DollarRule {
+    /// The rule.
+    pub rule: CheckRule,
+    /// Its amount in dollars, or why that has no value.
+    pub usd: Option<Result<Usd, NoExchange>>,
+}
+
+impl DollarRule {
+    /// Turns the amounts of rules into dollars, at the rates of a day.
+    #[must_use]
+    pub fn all(rules: &[CheckRule], day: Date, resolver: &dyn Resolver) -> Vec<DollarRule> {
+        let usd = |rule: &CheckRule| match &rule.limit {
+            RuleLimit::Money { amount, .. } => Some(in_usd(amount, "the rule", day, resolver)),
+            _ => None,
+        };
+        rules.iter().map(|rule| DollarRule { rule: rule.clone(), usd: usd(rule) }).collect()
+    }
+}
+
+/// Something that may break a rule for a while.
+#[derive(Clone, Debug)]
+pub struct Exemption {
+    /// The feature; `plan` for the whole.
+    pub feature: String,
+    /// The rule; every one where there is none.
+    pub rule: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// The last day on which it holds.
+    pub until: Date,
+    /// Line of the file.
+    pub line: usize,
+}
+
+/// What something costs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BillSums {
+    /// Over the plan.
+    pub total: Usd,
+    /// In the average month.
+    pub monthly: Usd,
+    /// In the dearest month.
+    pub dearest: Usd,
+}
+
+/// A model of a feature.
+#[derive(Clone, Debug)]
+pub struct ModelFact {
+    /// `provider/model`.
+    pub id: String,
+    /// As the file names it.
+    pub asked: String,
+    /// Line that names it.
+    pub line: usize,
+    /// Tokens that it reads.
+    pub window: Option<u64>,
+    /// Tokens of the longest prompt.
+    pub longest: u64,
+    /// First day that it does not answer.
+    pub retired: Option<Instant>,
+    /// What to use in its place.
+    pub replacement: Option<String>,
+    /// When its price was looked at; `None` where the price is the user's own.
+    pub checked: Option<Instant>,
+}
+
+/// A prompt file.
+#[derive(Clone, Debug)]
+pub struct PromptFact {
+    /// The file, as reports name it.
+    pub path: String,
+    /// Tokens; the high bound where they are estimated.
+    pub tokens: u64,
+    /// Whether they are estimated.
+    pub is_estimated: bool,
+}
+
+/// What there is to know about a feature.
+#[derive(Clone, Debug, Default)]
+pub struct FeatureFacts {
+    /// Its name.
+    pub name: String,
+    /// Line of the file.
+    pub line: usize,
+    /// What it costs; `None` where it has no price.
+    pub bill: Option<BillSums>,
+    /// What it did cost.
+    pub base: Option<BillSums>,
+    /// What a call costs.
+    pub call: Option<Usd>,
+    /// Its models.
+    pub models: Vec<ModelFact>,
+    /// Its prompt files.
+    pub prompts: Vec<PromptFact>,
+    /// `(high − low) ÷ expected`; `None` where nothing is drawn.
+    pub range: Option<Decimal>,
+    /// Why it has no price.
+    pub unpriced: Option<String>,
+}
+
+/// A budget and what becomes of it.
+#[derive(Clone, Debug)]
+pub struct BudgetFact {
+    /// For people: the amount and what it is for.
+    pub name: String,
+    /// What it is called in fingerprints.
+    pub subject: &'static str,
+    /// In dollars.
+    pub limit: Usd,
+    /// What is spent.
+    pub spent: Usd,
+    /// Whether the base stayed inside.
+    pub base_held: Option<bool>,
+}
+
+/// The price table that a base was priced with.
+#[derive(Clone, Debug)]
+pub struct RecordedTable {
+    /// Its version.
+    pub version: String,
+    /// How far the prices have moved the bill of the base since, as a share.
+    pub drift: Option<Decimal>,
+}
+
+/// What there is to know about a workload.
+#[derive(Clone, Debug)]
+pub struct CheckFacts {
+    /// The workload file, as findings name it.
+    pub file: String,
+    /// By feature.
+    pub features: Vec<FeatureFacts>,
+    /// The whole plan.
+    pub bill: BillSums,
+    /// What the whole did cost.
+    pub base: Option<BillSums>,
+    /// Budgets.
+    pub budgets: Vec<BudgetFact>,
+    /// Line of the budget.
+    pub budget_line: usize,
+    /// `(high − low) ÷ expected` of the whole.
+    pub range: Option<Decimal>,
+    /// The price table.
+    pub table: TableId,
+    /// That of the base, where it was recorded.
+    pub recorded: Option<RecordedTable>,
+    /// Now.
+    pub now: Instant,
+    /// The currency that people see amounts in.
+    pub shown: ShownCurrency,
+}
+
+/// Why a finding does not count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Exempted {
+    /// The reason that somebody gave.
+    pub reason: String,
+    /// The last day on which it holds.
+    pub until: String,
+}
+
+/// Something about a workload that breaks a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Finding {
+    /// Which rule.
+    pub rule: RuleCode,
+    /// How serious.
+    pub level: FindingLevel,
+    /// The feature; null for the whole plan.
+    pub feature: Option<String>,
+    /// For people.
+    pub message: String,
+    /// The file.
+    pub file: String,
+    /// The line, from 1; 0 where there is none.
+    pub line: usize,
+    /// Why it does not count; null where it does.
+    pub exempted: Option<Exempted>,
+    /// What it is about, for its fingerprint: stays the same when numbers and lines change.
+    #[serde(skip)]
+    pub subject: String,
+}
+
+impl Finding {
+    /// The message with what exempts it.
+    #[must_use]
+    pub fn with_exemption(&self) -> String {
+        match &self.exempted {
+            Some(Exempted { reason, until }) => format!("{} (accepted until {until}: {reason})", self.message),
+            None => self.message.clone(),
+        }
+    }
+}

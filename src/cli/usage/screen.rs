@@ -1,0 +1,143 @@
+//! What a run shows as it goes on: rows, warnings, and progress on a terminal.
+
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant as Clock};
+
+use crate::cli::error::Error;
+use crate::cli::out::Out;
+use crate::cli::say;
+use farebox::input::calls::places::Places;
+use farebox::input::calls::stream::{SourceTally, StreamSink};
+use farebox::input::text::{InputError, Source};
+
+/// Where a run's rows, warnings and progress go.
+pub(crate) struct Screen {
+    out: Option<Out>,
+    error: Option<std::io::Error>,
+    failed: Option<InputError>,
+    warned: u64,
+    progress: Option<Progress>,
+    /// What was found in each source.
+    found: Vec<SourceTally>,
+}
+
+/// How many refusals are listed one by one; the rest are counted.
+pub(super) const WARNINGS: u64 = 20;
+
+impl Screen {
+    pub fn new(out: Option<Out>, sources: &[Source], quiet: bool) -> Self {
+        let found = vec![SourceTally::default(); sources.len()];
+        Screen { out, error: None, failed: None, warned: 0, progress: Progress::on_terminal(sources, quiet), found }
+    }
+
+    /// Says which sources held no usage, once everything was read.
+    pub fn judge(&mut self, places: &Places) {
+        if let Some(progress) = &mut self.progress {
+            progress.clear();
+        }
+        if self.error.is_some() {
+            return;
+        }
+        let (errors, warning) = places.without_usage(&self.found);
+        warning.into_iter().for_each(|warning| say(&format!("warning: {warning}")));
+        errors.into_iter().for_each(|error| self.failed(error));
+    }
+
+    pub fn end(mut self) -> Result<(Option<Out>, Option<InputError>), Error> {
+        if let Some(progress) = &mut self.progress {
+            progress.clear();
+        }
+        if self.warned > WARNINGS {
+            say(&format!(
+                "warning: {} more refusals were not listed; `farebox usage --format jsonl` lists every one",
+                self.warned - WARNINGS
+            ));
+        }
+        match self.error {
+            // A reader that went away is not a failure.
+            Some(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok((self.out, self.failed)),
+        }
+    }
+}
+
+impl StreamSink for Screen {
+    fn rows(&mut self, rows: &[u8]) -> bool {
+        let Some(out) = &mut self.out else { return true };
+        match out.write_all(rows).and_then(|()| out.flush()) {
+            Ok(()) => true,
+            Err(error) => {
+                self.error = Some(error);
+                false
+            }
+        }
+    }
+
+    fn warn(&mut self, source: &str, line: u64, what: &str) {
+        self.warned += 1;
+        if self.warned <= WARNINGS {
+            say(&format!("warning: {source}:{line}: {what}"));
+        }
+    }
+
+    fn failed(&mut self, error: InputError) {
+        if let Some(earlier) = self.failed.replace(error) {
+            say(&format!("error: {earlier}"));
+        }
+    }
+
+    fn read(&mut self, source: usize, bytes: u64, found: SourceTally) {
+        if let Some(sum) = self.found.get_mut(source) {
+            *sum += found;
+        }
+        if let Some(progress) = &mut self.progress {
+            progress.add(bytes);
+        }
+    }
+}
+
+/// What a person who waits sees on the terminal.
+pub(super) struct Progress {
+    begun: Clock,
+    shown: Clock,
+    bytes: u64,
+    /// How much there is to read, where that is known.
+    total: Option<u64>,
+}
+
+impl Progress {
+    /// Where a person looks on.
+    pub fn on_terminal(sources: &[Source], quiet: bool) -> Option<Self> {
+        (!quiet && std::io::stderr().is_terminal()).then(|| Progress::new(sources))
+    }
+
+    fn new(sources: &[Source]) -> Self {
+        let size = |source: &Source| match source {
+            Source::File(path) if path.extension().is_none_or(|e| e != "gz" && e != "zst" && e != "zip") => {
+                std::fs::metadata(path).ok().map(|meta| meta.len())
+            }
+            _ => None,
+        };
+        let now = Clock::now();
+        Progress { begun: now, shown: now, bytes: 0, total: sources.iter().map(size).sum() }
+    }
+
+    pub fn add(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        if self.shown.elapsed() < Duration::from_millis(250) {
+            return;
+        }
+        self.shown = Clock::now();
+        let seconds = self.begun.elapsed().as_millis().max(1) as u64;
+        let rate = self.bytes.saturating_mul(1000) / seconds;
+        let left = self.total.map(|total| total.saturating_sub(self.bytes) / rate.max(1));
+        let left = left.map_or_else(String::new, |left| format!(", {left} s left"));
+        let of = self.total.map_or_else(String::new, |total| format!(" of {}", total >> 20));
+        let text = format!("\r\x1b[K{}{of} MB, {} MB/s{left}", self.bytes >> 20, rate >> 20);
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+
+    pub fn clear(&mut self) {
+        let _ = std::io::stderr().write_all(b"\r\x1b[K");
+    }
+}

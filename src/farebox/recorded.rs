@@ -1,0 +1,165 @@
+//! What was used already: [`UsageCost`].
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::Farebox;
+use crate::input::calls::stream::{SourceTally, StreamSink};
+use crate::input::text::{InputError, Source};
+use crate::jobs::usage::{UsageQuery, UsageTotals, price_sources};
+use crate::money::Usd;
+
+/// What recorded usage cost. Every record is in it once: with a price, without one and why, or as one that costs nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UsageCost {
+    /// What the records with a price come to.
+    pub total: Usd,
+    /// The least and the most that can be, where records sum up many requests.
+    pub bounds: (Usd, Usd),
+    /// Records with a price.
+    pub priced: u64,
+    /// Records without a price, by why.
+    pub unpriced: BTreeMap<String, u64>,
+    /// Records of requests that cost nothing, by why.
+    pub free: BTreeMap<String, u64>,
+    /// Lines that are not records.
+    pub not_records: u64,
+    /// The same by model, in the order of their names.
+    pub models: Vec<ModelUsage>,
+    /// Why records have no price, and what could not be read, each with its place; the first of each kind.
+    pub warnings: Vec<String>,
+}
+
+/// What the records of one model come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ModelUsage {
+    /// The model, as the records name it.
+    pub model: String,
+    /// Records with a price.
+    pub records: u64,
+    /// What they come to; `None` where none has a price.
+    pub total: Option<Usd>,
+    /// Records without a price.
+    pub unpriced: u64,
+}
+
+impl Farebox {
+    /// What recorded usage cost, each record at the prices of its own time.
+    ///
+    /// A record is JSON in any form that farebox reads: a response body, a line of a log or of an agent's transcript, a span.
+    /// The form is told by its fields. Records of one session belong together in their order, because some forms keep
+    /// running totals. All are held in memory; [`usage_of_files`](Farebox::usage_of_files) reads as it goes.
+    ///
+    /// Nothing is an error here: a record without a price is in [`UsageCost::unpriced`], and what is not a record is
+    /// counted as such.
+    ///
+    /// # Examples
+    /// ```
+    /// use farebox::Farebox;
+    /// let records = [
+    ///     r#"{"model":"gpt-4o","timestamp":"2026-11-01T09:00:00Z","usage":{"prompt_tokens":1000000,"completion_tokens":0}}"#,
+    ///     r#"{"model":"unheard-of","usage":{"prompt_tokens":7,"completion_tokens":1}}"#,
+    ///     "not a record",
+    /// ];
+    /// let cost = Farebox::bundled().usage(records);
+    /// assert_eq!(cost.total.to_string(), "2.5");
+    /// assert_eq!((cost.priced, cost.unpriced["unknown-model"], cost.not_records), (1, 1, 1));
+    /// ```
+    #[must_use]
+    pub fn usage<R: AsRef<str>>(&self, records: impl IntoIterator<Item = R>) -> UsageCost {
+        let mut text = String::new();
+        for record in records {
+            text.push_str(record.as_ref());
+            text.push('\n');
+        }
+        self.usage_of(&[Source::Text(text)])
+    }
+
+    /// The same for files: JSON, JSON Lines, CSV tables, archives of them; read in flat memory.
+    ///
+    /// A file that cannot be read is in [`UsageCost::warnings`], and the others count.
+    ///
+    /// # Examples
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("log.jsonl");
+    /// # std::fs::write(&path, "{\"model\":\"gpt-4o\",\"input_tokens\":1000000,\"output_tokens\":0}\n")?;
+    /// let fb = farebox::Farebox::bundled().at("2026-11-22".parse::<farebox::period::Instant>().unwrap());
+    /// let cost = fb.usage_of_files([&path, &dir.path().join("missing.jsonl")]);
+    /// assert_eq!(cost.total.to_string(), "2.5");
+    /// assert!(cost.warnings[0].contains("missing.jsonl: no such file"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn usage_of_files<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> UsageCost {
+        let sources: Vec<Source> = paths.into_iter().map(|path| Source::File(path.as_ref().to_owned())).collect();
+        self.usage_of(&sources)
+    }
+
+    fn usage_of(&self, sources: &[Source]) -> UsageCost {
+        let query = UsageQuery::default();
+        let mut kept = Kept::default();
+        match price_sources(&query, &self.setup, sources, 1, &mut kept) {
+            Ok(totals) => self.cost_of(&totals, &query, kept),
+            Err(error) => UsageCost { warnings: vec![error.to_string()], ..UsageCost::default() },
+        }
+    }
+
+    fn cost_of(&self, totals: &UsageTotals, query: &UsageQuery, kept: Kept) -> UsageCost {
+        let (head, groups) = totals.summary(&query.view, &self.setup);
+        let model = |group: &crate::jobs::usage::UsageGroupRow| ModelUsage {
+            model: group.group.first().to_owned(),
+            records: group.records,
+            total: group.total_usd,
+            unpriced: group.unpriced,
+        };
+        UsageCost {
+            total: head.total_usd,
+            bounds: (head.low_usd, head.high_usd),
+            priced: head.priced,
+            unpriced: head.reasons.clone(),
+            free: head.free.iter().map(|(why, count)| ((*why).to_owned(), *count)).collect(),
+            not_records: kept.bad,
+            models: groups.iter().map(model).collect(),
+            warnings: kept.warnings,
+        }
+    }
+}
+
+/// How many warnings are kept.
+const MOST_WARNINGS: usize = 100;
+
+/// What is said while records are read.
+#[derive(Default)]
+struct Kept {
+    warnings: Vec<String>,
+    bad: u64,
+}
+
+impl Kept {
+    fn keep(&mut self, warning: String) {
+        if self.warnings.len() < MOST_WARNINGS {
+            self.warnings.push(warning);
+        }
+    }
+}
+
+impl StreamSink for Kept {
+    fn rows(&mut self, _: &[u8]) -> bool {
+        true
+    }
+
+    fn warn(&mut self, source: &str, line: u64, what: &str) {
+        self.keep(format!("{source}:{line}: {what}"));
+    }
+
+    fn failed(&mut self, error: InputError) {
+        self.keep(error.to_string());
+    }
+
+    fn read(&mut self, _: usize, _: u64, found: SourceTally) {
+        self.bad += found.bad;
+    }
+}

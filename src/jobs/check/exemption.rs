@@ -1,0 +1,170 @@
+//! `check --accept`: an exemption in the workload file, and nothing else of it changes.
+
+use std::path::{Path, PathBuf};
+
+use jiff::civil::Date;
+
+use crate::calculator::rules::Exemption;
+use crate::input::text::read_bytes;
+use crate::input::workload::raw::RawWorkload;
+use crate::input::workload::rules::read_rules;
+use crate::input::workload::{DEFAULT_FILE, parse};
+use crate::jobs::JobError;
+use crate::period::Instant;
+use crate::similar::did_you_mean;
+
+/// Something that is to be accepted for a while.
+#[derive(Clone, Copy, Debug)]
+pub struct ExemptionRequest<'r> {
+    /// The feature; `plan` for the whole.
+    pub feature: &'r str,
+    /// Why.
+    pub reason: &'r str,
+    /// The last day on which it holds, as it was typed.
+    pub until: &'r str,
+}
+
+/// A workload file with one more exemption, to be written in the place of the old one.
+#[derive(Clone, Debug)]
+pub struct ExemptedWorkload {
+    /// The file.
+    pub path: PathBuf,
+    /// Its new text.
+    pub text: String,
+    /// The last day on which the exemption holds.
+    pub until: Date,
+}
+
+/// Adds an exemption to the text of a workload file; `farebox.yaml` where no path is given.
+///
+/// # Errors
+/// [`JobError`] where the request or the file cannot be used, or the exemption cannot be added without changing more.
+pub fn accept(path: Option<&Path>, request: &ExemptionRequest, today: Date) -> Result<ExemptedWorkload, JobError> {
+    let until = last_day(request.until, today)?;
+    if request.reason.trim().is_empty() {
+        let help = "farebox check --accept FEATURE \"why\" --until DATE";
+        return Err(JobError::asked("an exemption needs a reason", help));
+    }
+    let path = path.unwrap_or(Path::new(DEFAULT_FILE));
+    let without_help = |message| JobError::Asked { message, help: None };
+    let text = String::from_utf8(read_bytes(path)?)
+        .map_err(|_| without_help(format!("{} is not UTF-8 text", path.display())))?;
+    let shown = path.display().to_string();
+    let raw = parse(&shown, &text).map_err(|problem| without_help(problem.render(&text)))?;
+    known_feature(request.feature, &raw)?;
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let entry = format!("{{feature: {}, reason: {}, until: {until}}}", quoted(request.feature), quoted(request.reason));
+    let changed = insert(&text, &entry);
+    match changed.filter(|changed| adds_only(&shown, &raw, changed, request, until)) {
+        Some(text) => Ok(ExemptedWorkload { path: path.to_owned(), text, until }),
+        None => Err(JobError::asked(
+            format!("the exemption cannot be added to {shown} without changing more of it"),
+            format!("add it by hand under check: exemptions:\n    - {entry}"),
+        )),
+    }
+}
+
+fn last_day(text: &str, today: Date) -> Result<Date, JobError> {
+    let Some(day) = text.parse::<Date>().ok().filter(|_| text.len() == 10) else {
+        // A moment is a date elsewhere; an exemption holds for whole days.
+        let why = text.parse::<Instant>().err().map_or_else(|| format!("{text:?} is not a day"), |e| e.to_string());
+        let help = "write the last day on which it holds, such as 2027-01-31";
+        return Err(JobError::asked(format!("--until: {why}"), help));
+    };
+    if day < today {
+        let message = format!("--until: {day} is over: today is {today}");
+        return Err(JobError::asked(message, "name the last day on which it holds"));
+    }
+    Ok(day)
+}
+
+fn known_feature(feature: &str, raw: &RawWorkload) -> Result<(), JobError> {
+    let names = || raw.features.0.iter().map(|(name, _)| name.value.as_str());
+    if names().any(|name| name == feature) || matches!(feature, "plan" | "*") {
+        return Ok(());
+    }
+    let near = did_you_mean(feature, names().chain(["plan"]));
+    Err(JobError::asked(format!("no feature is called {feature:?}"), format!("{near}`plan` is the whole of it")))
+}
+
+/// Whether a changed text says what the old one did, and the exemption.
+fn adds_only(path: &str, old: &RawWorkload, changed: &str, request: &ExemptionRequest, until: Date) -> bool {
+    let Ok(new) = parse(path, changed) else { return false };
+    let rules = read_rules(path, &new, "USD");
+    let is_it = |e: &Exemption| e.feature == request.feature && e.reason == request.reason && e.until == until;
+    let count = |raw: &RawWorkload| raw.check.as_ref().map_or(0, |check| check.exemptions.len());
+    rules.exemptions.iter().any(is_it) && count(&new) == count(old) + 1 && new.features.0.len() == old.features.0.len()
+}
+
+/// The text with the entry under `check: exemptions:`; `None` where these are written in a form that lines do not show.
+fn insert(text: &str, entry: &str) -> Option<String> {
+    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let is_check = |line: &String| !line.starts_with(char::is_whitespace) && value_of(line, "check").is_some();
+    let (at, new) = match lines.iter().position(is_check) {
+        Some(check) => place_in(&lines, check, entry)?,
+        None => {
+            let new = ["", "check:", "  exemptions:"].map(str::to_owned).into_iter();
+            (lines.len(), new.chain([format!("    - {entry}")]).collect())
+        }
+    };
+    lines.splice(at..at, new);
+    Some(lines.join(end) + end)
+}
+
+/// Where below `check:` the entry goes, and the lines that bring it there.
+fn place_in(lines: &[String], check: usize, entry: &str) -> Option<(usize, Vec<String>)> {
+    if !value_of(&lines[check], "check")?.is_empty() {
+        return None;
+    }
+    let inside = |line: &&String| line.trim().is_empty() || line.starts_with([' ', '\t', '#']);
+    let body: Vec<&String> = lines[check + 1..].iter().take_while(inside).collect();
+    let first = body.iter().find(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
+    let depth = first.map_or(2, |line| indent(line));
+    let is_exemptions = |line: &&String| indent(line) == depth && value_of(line, "exemptions").is_some();
+    match body.iter().position(is_exemptions) {
+        Some(i) if value_of(body[i], "exemptions")?.is_empty() => {
+            let next = body[i + 1..].iter().find(|line| line.trim_start().starts_with("- "));
+            let dash = " ".repeat(next.map_or(depth + 2, |line| indent(line)));
+            Some((check + 2 + i, vec![format!("{dash}- {entry}")]))
+        }
+        Some(_) => None,
+        None => {
+            let spaces = " ".repeat(depth);
+            Some((check + 1, vec![format!("{spaces}exemptions:"), format!("{spaces}  - {entry}")]))
+        }
+    }
+}
+
+/// What stands behind a key on its line; `None` where the line has another key or none.
+fn value_of(line: &str, key: &str) -> Option<String> {
+    let rest = line.trim_start().strip_prefix(key)?.trim_start().strip_prefix(':')?;
+    Some(rest.split(" #").next().unwrap_or("").trim().to_owned())
+}
+
+fn indent(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exemption_goes_where_the_others_are_and_comments_stay() {
+        let cases = [
+            ("a: 1\n", Some("a: 1\n\ncheck:\n  exemptions:\n    - E\n")),
+            (
+                "check:  # why\n    rules: {}\n# end\nb: 1\n",
+                Some("check:  # why\n    exemptions:\n      - E\n    rules: {}\n# end\nb: 1\n"),
+            ),
+            ("check:\n  exemptions:\n  - X\n  rules: {}\n", Some("check:\n  exemptions:\n  - E\n  - X\n  rules: {}\n")),
+            ("check:\n  exemptions: [X]\n", None),
+            ("check: {rules: {}}\n", None),
+            ("a: 1\r\n", Some("a: 1\r\n\r\ncheck:\r\n  exemptions:\r\n    - E\r\n")),
+        ];
+        for (text, want) in cases {
+            assert_eq!(insert(text, "E").as_deref(), want, "{text}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! A workload over its months: what it costs, when the budget ends, what drives it and what would be cheaper.
+//!
+//! [`plan`] works it out, [`report`] shows it; `rows` holds what programs read of it.
+
+mod fit;
+mod report;
+pub mod rows;
+
+use std::path::PathBuf;
+
+pub use self::fit::{Fit, FitRow};
+pub use self::report::report;
+use super::workload::{PricedWorkload, ShownCurrency, Unpriced};
+use super::{JobError, Setup};
+use crate::calculator::budget::{Verdict, judge};
+use crate::calculator::levers::{Lever, levers, on_one_model};
+use crate::calculator::outcome::{Driver, Outcome, drivers, outcome};
+use crate::calculator::projection::{FeaturePlan, Plan};
+use crate::calculator::settled::Settled;
+use crate::calculator::workload::{Amount, Workload};
+use crate::pricing::Found;
+use crate::pricing::candidates::sisters;
+
+/// What is asked of a plan besides its workload.
+#[derive(Clone, Debug, Default)]
+pub struct PlanQuery {
+    /// What may be spent over the whole plan, in the place of the workload's budget.
+    pub budget: Option<Amount>,
+    /// What an answer may cost.
+    pub unit_cost: Option<Amount>,
+    /// Seed of the simulation, in the place of the workload's.
+    pub seed: Option<u64>,
+    /// Draws of the simulation, in the place of the workload's.
+    pub draws: Option<u32>,
+    /// The currency to show money in, in the place of the workload's.
+    pub currency: Option<String>,
+}
+
+impl PlanQuery {
+    /// Puts what is asked for in the place of what the workload says.
+    pub fn change(&self, workload: &mut Workload) {
+        workload.seed = self.seed.unwrap_or(workload.seed);
+        workload.draws = self.draws.unwrap_or(workload.draws);
+        if let Some(budget) = &self.budget {
+            workload.budget.total = Some(budget.clone());
+            (workload.budget.from, workload.budget.to) = (None, None);
+        }
+    }
+}
+
+/// A plan with everything that was worked out for it.
+#[derive(Clone, Debug)]
+pub struct PlanResult {
+    /// The workload file.
+    pub path: PathBuf,
+    /// The plan of what has a price.
+    pub plan: Plan,
+    /// Fixed costs, credits and tax.
+    pub settled: Settled,
+    /// What it costs.
+    pub outcome: Outcome,
+    /// What becomes of each budget.
+    pub verdicts: Vec<Verdict>,
+    /// What drives the range, the strongest first.
+    pub drivers: Vec<Driver>,
+    /// What would make it cheaper, the largest saving first.
+    pub levers: Vec<Lever>,
+    /// What fits the budget and the price of an answer.
+    pub fits: Vec<Fit>,
+    /// The features that have no price.
+    pub unpriced: Vec<Unpriced>,
+    /// The currency that it is shown in.
+    pub shown: ShownCurrency,
+}
+
+/// Works out what a planned workload costs, and what is asked about it.
+///
+/// # Errors
+/// [`JobError`] where an amount is in a currency without a rate, or has more digits than farebox carries.
+pub fn plan(priced: PricedWorkload, query: &PlanQuery, setup: &Setup) -> Result<PlanResult, JobError> {
+    let PricedWorkload { file, plan, mut resolver, unpriced } = priced;
+    let settled = Settled::of(&plan, &resolver)?;
+    let draws = usize::try_from(plan.workload.draws).unwrap_or(10_000);
+    let outcome = outcome(&plan, &settled, true, draws)?;
+    let shown = ShownCurrency::of(query.currency.as_deref(), &plan.workload, &resolver)?;
+    let verdicts = judge(&plan, &outcome, &resolver)?;
+    let drivers = drivers(&plan)?;
+    let smaller: Vec<Vec<Found>> = plan.features.iter().map(|feature| sisters_of(feature, setup)).collect();
+    let levers = levers(&plan, &mut resolver, &smaller);
+    let fits = fit::fits(&plan, &settled, &mut resolver, setup, query)?;
+    Ok(PlanResult { path: file.path, plan, settled, outcome, verdicts, drivers, levers, fits, unpriced, shown })
+}
+
+/// Models of the same provider that a feature might be put on.
+fn sisters_of(feature: &FeaturePlan, setup: &Setup) -> Vec<Found> {
+    let Some(stream) = on_one_model(feature) else { return Vec::new() };
+    sisters(&setup.table, &stream.found, feature.longest_prompt(stream), setup.at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calculator::quote::Quote;
+    use crate::jobs::breakeven::BreakEvenResult;
+    use crate::jobs::compare::ComparedModels;
+    use crate::jobs::compare::workload::ComparedPlans;
+    use crate::jobs::estimate::PricedInputs;
+
+    /// Results are owned, so that they can be kept and sent to another thread.
+    #[test]
+    fn results_are_shareable() {
+        fn is_shareable<T: Send + Sync + 'static>() {}
+        is_shareable::<PlanResult>();
+        is_shareable::<Quote>();
+        is_shareable::<PricedInputs>();
+        is_shareable::<ComparedModels>();
+        is_shareable::<ComparedPlans>();
+        is_shareable::<BreakEvenResult>();
+    }
+}

@@ -1,0 +1,354 @@
+//! The tables of a plan: the months, the features, what drives the range, what would be cheaper, and why.
+
+use rust_decimal::Decimal;
+
+use super::PlanResult;
+use super::rows::{DriverRow, LeverRow, PlanFeatureRow, PlanHead, PlanMonthRow, PriceSourceRow, UsdRange, months};
+use crate::calculator::budget::Verdict;
+use crate::calculator::levers::Lever;
+use crate::calculator::outcome::Driver;
+use crate::calculator::workload::Assumption;
+use crate::jobs::Setup;
+use crate::jobs::setup::table_line;
+use crate::jobs::workload::ShownCurrency;
+use crate::money::Usd;
+use crate::range::Range;
+use crate::report::chart::{Chart, Kind, Value as Mark};
+use crate::report::{Cell, Column, Format, Readers, Report, Tone, TypedTable};
+
+/// How many drivers and levers people see.
+const SHOWN: usize = 8;
+/// Length of the longest bar on a terminal.
+const BAR: usize = 24;
+
+/// The plan as a report: one row for each month.
+///
+/// * `why`: whether people see every assumption, and the prices that were used.
+#[must_use]
+pub fn report(result: &PlanResult, format: Format, why: bool, setup: &Setup) -> Report {
+    let for_people = format.readers() == Readers::People;
+    let head = PlanHead::of(result, setup);
+    let mut report = month_report(result, format);
+    add_answer(&mut report, result);
+    add_notes(&mut report, result, &head, why || !for_people);
+    report.notes.push(table_line(setup));
+    if for_people {
+        let why = why || format == Format::Html;
+        let sections = sections(result, &head, why, format != Format::Html);
+        report.sections = sections.into_iter().filter(|(_, section)| !section.rows.is_empty()).collect();
+        report.sections.iter_mut().for_each(|(_, section)| section.drop_empty_columns());
+    }
+    if format == Format::Html {
+        report.charts = charts(result);
+    }
+    report.state_all(&head);
+    report
+}
+
+/// A kind of cost beside the features, shown where there is any: its column, its months, and how a month has it.
+type Beside<'r> = (&'static str, &'static str, &'r [Usd], fn(&PlanMonthRow) -> Usd);
+
+fn month_report(result: &PlanResult, format: Format) -> Report {
+    let (outcome, shown) = (&result.outcome, &result.shown);
+    let beside: [Beside; 3] = [
+        ("fixed_usd", "fixed", &outcome.fixed, |row| row.fixed_usd),
+        ("credits_usd", "credits", &outcome.credits, |row| row.credits_usd),
+        ("tax_usd", "tax", &outcome.tax, |row| row.tax_usd),
+    ];
+    let beside = beside.into_iter().filter(|(_, _, list, _)| list.iter().any(|usd| *usd != Usd::ZERO));
+    let beside: Vec<Beside> = beside.collect();
+    let rows = months(result);
+    let mut report = month_table(result, &beside, format).report(rows);
+    if result.plan.months.len() > 1 {
+        let mut total = vec![Cell::text("total")];
+        total.extend(outcome.features.iter().map(|f| shown.cell(f.total.expected)));
+        total.extend(beside.iter().map(|(_, _, list, _)| shown.cell(list.iter().copied().sum())));
+        total.extend(bounds(outcome.total.into(), shown));
+        report.total = Some(total);
+    }
+    report
+}
+
+fn month_table<'r>(result: &'r PlanResult, beside: &[Beside<'r>], format: Format) -> TypedTable<'r, PlanMonthRow> {
+    let shown = &result.shown;
+    let mut table = TypedTable::new().text("month", "month", |row: &PlanMonthRow| Cell::text(row.month.to_string()));
+    for (index, feature) in result.plan.features.iter().enumerate() {
+        let name = feature.feature.name.as_str();
+        let column = Column::number(format!("{name}_usd"), name.to_owned()).optional();
+        table = table.column(column, move |row| {
+            row.features.get(index).map_or_else(Cell::default, |feature| shown.cell(feature.range.expected_usd))
+        });
+    }
+    for (key, title, _, of) in beside.iter().copied() {
+        table = table.number(key, title, move |row| {
+            let cell = shown.cell(of(row));
+            let is_credit = key == "credits_usd" && of(row) != Usd::ZERO;
+            if is_credit { Cell::pair(format!("−{}", cell.people), format!("-{}", cell.exact)) } else { cell }
+        });
+    }
+    let bound = |index: usize| move |row: &PlanMonthRow| bounds(row.range, shown)[index].clone();
+    table = table.number("low_usd", "low", bound(0)).number("total_usd", "expected", bound(1));
+    table = table.number("high_usd", "high", bound(2));
+    if matches!(format, Format::Table | Format::Markdown) {
+        let most = result.outcome.months.iter().map(|m| m.high.amount()).max().unwrap_or_default();
+        table = table.text("bar", "", move |row| Cell::pair(bar(row.range, most), "")).optional();
+    }
+    table
+}
+
+fn bounds(range: UsdRange, shown: &ShownCurrency) -> [Cell; 3] {
+    if range.low_usd == range.high_usd {
+        return [
+            Cell::pair("", range.low_usd.to_string()),
+            shown.cell(range.expected_usd),
+            Cell::pair("", range.high_usd.to_string()),
+        ];
+    }
+    [
+        shown.cell(range.low_usd).tone(Tone::Dim),
+        shown.cell(range.expected_usd),
+        shown.cell(range.high_usd).tone(Tone::Dim),
+    ]
+}
+
+/// `█████▒▒▒░░`: up to the low bound, to the expected cost, to the high bound.
+fn bar(range: UsdRange, most: Decimal) -> String {
+    let length = |usd: Usd| {
+        let share = usd.amount().checked_div(most).unwrap_or_default().max(Decimal::ZERO);
+        bar_length(share).min(BAR)
+    };
+    let (low, mean, high) = (length(range.low_usd), length(range.expected_usd), length(range.high_usd));
+    ["█".repeat(low), "▓".repeat(mean.saturating_sub(low)), "░".repeat(high.saturating_sub(mean.max(low)))].concat()
+}
+
+/// The length of a bar that is a share of the longest.
+fn bar_length(share: Decimal) -> usize {
+    usize::try_from((share * Decimal::from(BAR as u64)).round()).unwrap_or(0)
+}
+
+/// Says above the months what the plan costs, whether that stays inside of the budget, and what would be cheaper.
+fn add_answer(report: &mut Report, result: &PlanResult) {
+    let (workload, shown) = (&result.plan.workload, &result.shown);
+    let last = workload.end.yesterday().unwrap_or(workload.end);
+    report.head.push(format!("{}, {} to {last}", workload.name, workload.start));
+    let total = result.outcome.total;
+    let mut answer = format!("{} expected", shown.text(total.expected));
+    if total.low != total.high {
+        answer += &format!(", {} to {} in nine of ten draws", shown.text(total.low), shown.text(total.high));
+    }
+    if let Some(verdict) = result.verdicts.iter().find(|v| v.month.is_none()) {
+        answer += &format!("; {}", verdict_text(verdict));
+    }
+    report.head.push(answer + ".");
+    report.head.extend(monthly_text(&result.verdicts));
+    if let Some(best) = result.levers.first() {
+        let saving = shown.text(best.saving);
+        report
+            .head
+            .push(format!("Cheapest lever: {} for {}, saves {saving}, if {}.", best.what, best.feature, best.provided));
+    }
+}
+
+/// Whether every month stays inside of a monthly budget.
+fn monthly_text(verdicts: &[Verdict]) -> Option<String> {
+    let monthly: Vec<&Verdict> = verdicts.iter().filter(|v| v.month.is_some()).collect();
+    let amount = &monthly.first()?.amount;
+    let over = monthly.iter().filter(|v| !v.holds()).filter_map(|v| Some(v.month?.to_string()));
+    let over: Vec<String> = over.collect();
+    Some(match over.is_empty() {
+        true => format!("Every month stays inside {amount}."),
+        false => format!("Over {amount} a month in {}.", over.join(", ")),
+    })
+}
+
+/// "stays inside 60 EUR (97% of draws)", or "60 EUR end on 2027-03-14 (2027-02-20 to 2027-05-02)".
+fn verdict_text(verdict: &Verdict) -> String {
+    let Some(ends) = verdict.ends else {
+        let chance =
+            verdict.chance.map(|c| format!(" in {}% of draws", (c * Decimal::ONE_HUNDRED).round_dp(1).normalize()));
+        let risk = verdict.ends_early.map(|day| format!(", at the high bound it ends on {day}")).unwrap_or_default();
+        return format!("stays inside {}{}{risk}", verdict.amount, chance.unwrap_or_default());
+    };
+    let early = verdict.ends_early.filter(|day| *day != ends);
+    let late = verdict.ends_late;
+    let range = match (early, late) {
+        (Some(early), Some(late)) => format!(" ({early} to {late})"),
+        (Some(early), None) => format!(" ({early} at the earliest, maybe never)"),
+        _ => String::new(),
+    };
+    format!("the budget of {} ends on {ends}{range}", verdict.amount)
+}
+
+fn add_notes(report: &mut Report, result: &PlanResult, head: &PlanHead, quiet: bool) {
+    let (workload, shown) = (&result.plan.workload, &result.shown);
+    let notes = &mut report.notes;
+    for event in &head.events {
+        let text = format!("Note: {}.", event.text);
+        if !notes.contains(&text) {
+            notes.push(text);
+        }
+    }
+    for unpriced in &head.unpriced {
+        let reason = unpriced.reason.lines().next().unwrap_or("");
+        notes.push(format!("Not in the totals: {}, which has no price: {reason}", unpriced.feature));
+    }
+    if head.simulation.is_some() {
+        notes.push(format!("Low and high: 5% and 95% of {} draws, seed {}.", workload.draws, workload.seed));
+    }
+    if !shown.is_usd() {
+        let per_usd = shown.per_usd.normalize();
+        notes.push(format!("1 USD = {per_usd} {}, the rate of {}.", shown.currency, shown.at));
+    }
+    let assumed = head.assumptions.len();
+    if assumed > 0 && !quiet {
+        notes.push(format!("{assumed} things were assumed: --why lists each with its value and origin."));
+    }
+}
+
+fn sections(result: &PlanResult, head: &PlanHead, why: bool, bars: bool) -> Vec<(String, Report)> {
+    let shown = &result.shown;
+    let mut fits = Report::new([Column::text("question", "question"), Column::text("answer", "answer")]);
+    for fit in &result.fits {
+        fits.push([Cell::text(&fit.question), Cell::text(&fit.answer)], serde_json::Value::Null);
+    }
+    let all: Usd = result.outcome.features.iter().map(|f| f.total.expected).sum();
+    let mut sections = vec![
+        ("By feature", feature_table(shown).report(head.features.iter().cloned())),
+        ("What fits", fits),
+        ("What drives the range", driver_report(&head.drivers, bars, shown)),
+        ("What would make it cheaper", lever_table(all, shown).report(head.levers.iter().take(SHOWN).cloned())),
+    ];
+    if why {
+        sections.push(("What was assumed", assumption_table().report(head.assumptions.iter().cloned())));
+        sections.push(("Prices used", source_table().report(head.sources.iter().cloned())));
+    }
+    sections.into_iter().map(|(title, section)| (title.to_owned(), section)).collect()
+}
+
+fn feature_table(shown: &ShownCurrency) -> TypedTable<'_, PlanFeatureRow> {
+    let unit = |usd: Option<Usd>| usd.map_or_else(|| Cell::absent("–"), |usd| shown.cell(usd));
+    let bound = |index: usize| move |row: &PlanFeatureRow| bounds(row.range, shown)[index].clone();
+    TypedTable::new()
+        .text("feature", "feature", |row: &PlanFeatureRow| Cell::text(&row.name))
+        .text("model", "model", |row| {
+            Cell::text(row.models.iter().map(|m| m.model.as_str()).collect::<Vec<_>>().join(", "))
+        })
+        .number("calls", "calls", |row| Cell::quantity(row.all_calls.round()))
+        .number("prompt", "first prompt", |row| {
+            Cell::quantity(row.models.first().map_or(0, |model| model.first_prompt_tokens))
+        })
+        .number("low", "low", bound(0))
+        .number("expected", "expected", bound(1))
+        .number("high", "high", bound(2))
+        .number("call", "per call", move |row| unit(row.per_call_usd))
+        .number(
+            "answer",
+            "per answer",
+            move |row| {
+                if row.answers_apart { unit(row.per_answer_usd) } else { Cell::default() }
+            },
+        )
+        .number("user", "per user a month", |row| {
+            row.per_user_month_usd.map_or_else(Cell::default, |usd| shown.cell(usd))
+        })
+}
+
+fn driver_report(drivers: &[DriverRow], bars: bool, shown: &ShownCurrency) -> Report {
+    let most = drivers.first().map(|driver| driver.swing).unwrap_or_default();
+    let bar = move |row: &DriverRow| {
+        let length = bar_length(row.swing.checked_div(most).unwrap_or_default()).max(1);
+        Cell::text(if bars { "█".repeat(length) } else { String::new() })
+    };
+    TypedTable::new()
+        .text("feature", "feature", |row: &DriverRow| Cell::text(&row.feature))
+        .text("input", "what is uncertain", |row| Cell::text(row.input))
+        .text("range", "range", |row| Cell::text(&row.range))
+        .number("low", "total at its low end", |row| shown.cell(row.low_usd))
+        .number("high", "at its high end", |row| shown.cell(row.high_usd))
+        .text("bar", "", bar)
+        .report(drivers.iter().take(SHOWN).cloned())
+}
+
+fn lever_table(all: Usd, shown: &ShownCurrency) -> TypedTable<'_, LeverRow> {
+    let share = move |row: &LeverRow| {
+        let share = row.saving_usd.amount().checked_div(all.amount()).unwrap_or_default() * Decimal::ONE_HUNDRED;
+        Cell::text(format!("{}%", share.round_dp(1).normalize()))
+    };
+    TypedTable::new()
+        .text("feature", "feature", |row: &LeverRow| Cell::text(&row.feature))
+        .text("what", "what to do", |row| Cell::text(&row.what))
+        .number("saving", "saves", |row| shown.cell(row.saving_usd).tone(Tone::Good))
+        .number("share", "of usage", share)
+        .text("if", "if", |row| Cell::text(&row.provided).tone(Tone::Dim))
+}
+
+fn assumption_table() -> TypedTable<'static, Assumption> {
+    TypedTable::new()
+        .text("about", "about", |row: &Assumption| Cell::text(&row.about))
+        .text("what", "what", |row| Cell::text(&row.what))
+        .text("value", "value", |row| Cell::text(&row.value))
+        .text("origin", "where it comes from", |row| Cell::text(&row.origin))
+}
+
+fn source_table() -> TypedTable<'static, PriceSourceRow> {
+    TypedTable::new()
+        .text("model", "model", |row: &PriceSourceRow| Cell::text(&row.model))
+        .text("since", "price since", |row| Cell::text(row.from.map(|from| from.to_string()).unwrap_or_default()))
+        .text("checked", "checked", |row| Cell::text(row.checked.to_string()))
+        .text("tokenizer", "tokenizer", |row| Cell::text(row.tokenizer.as_deref().unwrap_or("")))
+        .text("source", "source", |row| Cell::text(&row.source))
+}
+
+fn charts(result: &PlanResult) -> Vec<Chart> {
+    let shown = &result.shown;
+    let mark = |usd: Usd| Mark::new(shown.amount(usd), shown.text(usd));
+    let mut charts = cost_charts(result, &mark);
+    if !result.drivers.is_empty() {
+        let bar = |d: &Driver| (format!("{}: {}", d.feature, d.input.label()), mark(d.low), mark(d.high));
+        let bars = result.drivers.iter().take(SHOWN).map(bar).collect();
+        let middle: Usd = result.outcome.features.iter().map(|f| f.total.expected).sum();
+        charts.push(Chart {
+            title: "What drives the range: usage with one number at its low and its high end".into(),
+            kind: Kind::Tornado { bars, middle: mark(middle) },
+        });
+    }
+    if !result.levers.is_empty() {
+        let bar = |l: &Lever| (format!("{}: {}", l.feature, l.what), mark(l.saving), None);
+        let bars = result.levers.iter().take(SHOWN).map(bar).collect();
+        charts
+            .push(Chart { title: "What would make it cheaper: saved over the plan".into(), kind: Kind::Bars { bars } });
+    }
+    charts
+}
+
+/// The cost by month, and from the start on.
+fn cost_charts(result: &PlanResult, mark: &dyn Fn(Usd) -> Mark) -> Vec<Chart> {
+    let PlanResult { plan, outcome, shown, .. } = result;
+    let triple = |s: &Range<Usd>| [mark(s.low), mark(s.expected), mark(s.high)];
+    let labels: Vec<String> = plan.months.iter().map(ToString::to_string).collect();
+    let features = plan.features.iter().zip(&outcome.features);
+    let features =
+        features.map(|(f, costs)| (f.feature.name.clone(), costs.months.iter().map(|usd| mark(*usd)).collect()));
+    let mut series: Vec<(String, Vec<Mark>)> = features.collect();
+    for (name, list) in [("fixed costs", &outcome.fixed), ("tax", &outcome.tax)] {
+        if list.iter().any(|usd| *usd != Usd::ZERO) {
+            series.push((name.into(), list.iter().map(|usd| mark(*usd)).collect()));
+        }
+    }
+    let limit = |month: bool| {
+        let verdict = result.verdicts.iter().find(|v| v.month.is_some() == month)?;
+        Some(Mark::new(shown.amount(verdict.usd), format!("budget {}", verdict.amount)))
+    };
+    let band = outcome.months.iter().map(triple).collect();
+    let mut charts = vec![Chart {
+        title: format!("Cost by month and feature in {}, with what nine draws in ten stay within", shown.currency),
+        kind: Kind::Stacked { labels: labels.clone(), series, band, limit: limit(true) },
+    }];
+    if plan.months.len() > 1 {
+        charts.push(Chart {
+            title: format!("Spent since the start, in {}", shown.currency),
+            kind: Kind::Band { labels, points: outcome.cumulative.iter().map(triple).collect(), limit: limit(false) },
+        });
+    }
+    charts
+}

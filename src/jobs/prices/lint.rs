@@ -1,0 +1,117 @@
+//! Whether price files are sound: [`lint`].
+
+use serde::Serialize;
+
+use crate::jobs::plural;
+use crate::jobs::setup::{Setup, TableStamp, table_stamp};
+use crate::pricing::compile::PriceFile;
+use crate::pricing::lint::{lint_files, lint_table};
+use crate::pricing::problem::{Problem, Severity, render_all};
+use crate::report::{Cell, Report, Tone, TypedTable};
+
+/// Something wrong with a price file.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct LintRow {
+    /// `error` or `warning`.
+    pub severity: &'static str,
+    /// What kind of thing, in one word.
+    pub code: &'static str,
+    /// The file.
+    pub path: String,
+    /// The line, from 1; 0 where it is about the file.
+    pub line: usize,
+    /// The column, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+    /// The next step.
+    pub help: Option<String>,
+}
+
+/// What stands before the rows of the `json` form.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct LintHead {
+    /// How many models were checked.
+    pub models: usize,
+    /// How many prices were checked.
+    pub prices: usize,
+    /// How many errors there are.
+    pub errors: usize,
+    /// How many warnings there are.
+    pub warnings: usize,
+    /// The price table.
+    pub table: TableStamp,
+}
+
+/// What was found, as a report and as an editor's user reads it.
+#[derive(Clone, Debug)]
+pub struct LintResult {
+    /// The rows, with the summary as a note.
+    pub report: Report,
+    /// How many models, prices, errors and warnings there are, for people.
+    pub summary: String,
+    /// How many errors there are.
+    pub errors: u64,
+    problems: Vec<Problem>,
+}
+
+/// Checks price files, or the table where there are none.
+///
+/// * `max_age`: how many days a live price may go unchecked.
+#[must_use]
+pub fn lint(files: &[PriceFile], max_age: u32, setup: &Setup) -> LintResult {
+    let findings = match files {
+        [] => lint_table(&setup.table, setup.at, max_age),
+        files => lint_files(files, &setup.table, setup.at, max_age),
+    };
+    let mut report = table().report(findings.problems.iter().map(row));
+    let errors = findings.problems.iter().filter(|p| p.severity == Severity::Error).count();
+    let warnings = findings.problems.len() - errors;
+    let (models, prices) = (findings.models, findings.prices);
+    report.state_all(&LintHead { models, prices, errors, warnings, table: table_stamp(setup) });
+    let errors = errors as u64;
+    let summary = format!(
+        "{}, {} checked: {}, {}",
+        plural(models as u64, "model"),
+        plural(prices as u64, "price"),
+        plural(errors, "error"),
+        plural(warnings as u64, "warning")
+    );
+    report.notes.push(summary.clone());
+    LintResult { report, summary, errors, problems: findings.problems }
+}
+
+impl LintResult {
+    /// Each problem with the line that it is about, for people.
+    #[must_use]
+    pub fn with_lines(&self, files: &[PriceFile]) -> String {
+        render_all(&self.problems, |path| files.iter().find(|file| file.path == path).map(|file| file.text.as_str()))
+    }
+}
+
+fn row(problem: &Problem) -> LintRow {
+    LintRow {
+        severity: if problem.severity == Severity::Error { "error" } else { "warning" },
+        code: problem.code,
+        path: problem.path.clone(),
+        line: problem.place.line,
+        column: problem.place.column,
+        message: problem.message.clone(),
+        help: problem.help.clone(),
+    }
+}
+
+fn table() -> TypedTable<'static, LintRow> {
+    let tone = |row: &LintRow| if row.severity == "error" { Tone::Bad } else { Tone::Warn };
+    let place = |row: &LintRow| match row.line {
+        0 => row.path.clone(),
+        line => format!("{}:{line}:{}", row.path, row.column),
+    };
+    TypedTable::new()
+        .text("severity", "severity", move |row: &LintRow| Cell::text(row.severity).tone(tone(row)))
+        .text("code", "code", |row| Cell::text(row.code))
+        .text("place", "place", move |row| Cell::text(place(row)))
+        .text("message", "message", |row| Cell::text(&row.message))
+}

@@ -1,0 +1,115 @@
+//! Rates as rows carry them and as people read them.
+
+use rust_decimal::Decimal;
+use serde::{Serialize, Serializer};
+
+use crate::meter::{Meter, Unit};
+use crate::money::Exact;
+use crate::pricing::card::{Price, Rate, Rates, rate_of};
+use crate::report::Cell;
+
+/// Rates by the name of their meter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(transparent))]
+pub struct RatesRow(#[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, RateRow>"))] pub Rates);
+
+impl Serialize for RatesRow {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(meter, rate)| (meter.name(), RateRow::of(rate))))
+    }
+}
+
+/// What a meter costs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum RateRow {
+    /// Dollars per so many, with what a bill rounds up.
+    Price {
+        /// US dollars.
+        usd: Exact,
+        /// Per how many of the meter's unit.
+        per: u64,
+        /// A request is billed for at least this quantity.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        minimum: Option<Exact>,
+        /// The quantity is rounded up to a multiple of this.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        step: Option<Exact>,
+    },
+    /// `not-sold`, or `=input` where it is billed as another meter.
+    Word(String),
+}
+
+impl RateRow {
+    pub(super) fn of(rate: &Rate) -> RateRow {
+        match rate {
+            Rate::Price(Price { usd, per, minimum, step }) => {
+                RateRow::Price { usd: *usd, per: *per, minimum: *minimum, step: *step }
+            }
+            Rate::NotSold => RateRow::Word("not-sold".into()),
+            Rate::SameAs(other) => RateRow::Word(format!("={other}")),
+        }
+    }
+}
+
+/// A price, every digit of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ExactPriceRow {
+    /// US dollars.
+    pub usd: String,
+    /// Per how many of the meter's unit.
+    pub per: u64,
+}
+
+impl ExactPriceRow {
+    pub(super) fn of(price: &Price) -> ExactPriceRow {
+        ExactPriceRow { usd: price.usd.to_string(), per: price.per }
+    }
+}
+
+/// The price of a meter where it is one per million tokens.
+pub(super) fn per_million(rates: &Rates, meter: Meter) -> Option<Decimal> {
+    match rate_of(rates, meter) {
+        Some(Rate::Price(Price { usd, per: 1_000_000, .. })) => Some(usd.0.normalize()),
+        _ => None,
+    }
+}
+
+/// "$2.50 / M tokens", "$10 / 1000", "$0.111 / 3600, at least 10".
+pub(super) fn price_text(meter: Meter, price: &Price) -> String {
+    let per = match (meter.unit(), price.per) {
+        (Unit::Tokens, 1_000_000) => "M tokens".to_owned(),
+        (_, 1) => "1".to_owned(),
+        (_, 1_000_000) => "million".to_owned(),
+        (_, n) => n.to_string(),
+    };
+    let minimum = price.minimum.map(|m| format!(", at least {m}")).unwrap_or_default();
+    let step = price.step.map(|s| format!(", in steps of {s}")).unwrap_or_default();
+    format!("${} / {per}{minimum}{step}", price.usd)
+}
+
+/// "$2.5" for a million tokens, "$10 / 1000" for the rest.
+pub(super) fn short_price(meter: Meter, price: &Price) -> String {
+    match (meter.unit(), price.per) {
+        (Unit::Tokens, 1_000_000) => format!("${}", price.usd),
+        (_, per) => format!("${} / {per}", price.usd),
+    }
+}
+
+/// A rate in a row of changes: the price per million alone, `not sold`, `=input`.
+pub(super) fn change_text(rate: Option<&Rate>) -> Option<String> {
+    Some(match rate? {
+        Rate::Price(price) if price.per == 1_000_000 => price.usd.to_string(),
+        Rate::Price(price) => format!("{} / {}", price.usd, price.per),
+        Rate::NotSold => "not sold".into(),
+        Rate::SameAs(meter) => format!("={meter}"),
+    })
+}
+
+/// A text, or a dash where there is none.
+pub(super) fn or_dash(text: &Option<String>) -> Cell {
+    text.as_ref().map_or_else(|| Cell::absent("–"), Cell::text)
+}

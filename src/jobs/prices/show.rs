@@ -1,0 +1,197 @@
+//! Everything that the table says about a model: [`show`].
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::rates::{RateRow, price_text};
+use crate::context::conditions;
+use crate::jobs::JobError;
+use crate::jobs::models::status;
+use crate::jobs::setup::{Setup, TableStamp, matched_note, table_line, table_stamp};
+use crate::meter::Meter;
+use crate::period::Instant;
+use crate::pricing::Found;
+use crate::pricing::card::{Alias, Api, ModelInfo, Rate, RateCard, Rates, Source, Tier, TokenizerRef};
+use crate::report::{Cell, Report, Tone, TypedTable};
+
+/// One rate of a model.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct PricesShowRow {
+    /// From when on it holds; null where that is not known.
+    pub from: Option<Instant>,
+    /// Until when, exclusive; null while it lasts.
+    pub to: Option<Instant>,
+    /// What must hold of a request; empty for one that states nothing.
+    pub when: String,
+    /// What is billed.
+    pub meter: Meter,
+    /// What it costs.
+    pub rate: RateRow,
+    /// Where it was read.
+    pub source: Arc<Source>,
+    /// Anything else worth knowing of the period.
+    pub note: Option<String>,
+    #[serde(skip)]
+    period: String,
+    #[serde(skip)]
+    rate_text: String,
+}
+
+/// What stands before the rows of the `json` form.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct PricesShowHead {
+    /// What is known of the model beside its prices.
+    pub card: CardRow,
+    /// The price table.
+    pub table: TableStamp,
+}
+
+/// What is known of a model beside its prices.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct CardRow {
+    /// The provider's id.
+    pub provider: String,
+    /// The model's id at the provider.
+    pub model: String,
+    /// What it is and can do.
+    pub info: ModelInfo,
+    /// Other ids of it.
+    pub aliases: Vec<Alias>,
+    /// What it counts with, by time.
+    pub tokenizers: Vec<TokenizerRef>,
+    /// Where its provider is called.
+    pub api: Option<Api>,
+}
+
+/// Shows a model: the rates in force, or those of all periods.
+///
+/// # Errors
+/// [`JobError::Model`] for a model that nobody sells.
+pub fn show(model: &str, all: bool, setup: &Setup) -> Result<Report, JobError> {
+    let found = setup.find(model)?;
+    let in_force = found.model.rates_at(setup.at);
+    let mut report = table().empty();
+    report.head = head(setup, &found);
+    for card in found.model.rate_cards.iter().filter(|card| all || in_force == Some(card)) {
+        rows(card).iter().for_each(|row| {
+            table().push(&mut report, row);
+        });
+        report.notes.extend(notes(card));
+    }
+    let hidden = found.model.rate_cards.len() - usize::from(in_force.is_some());
+    if in_force.is_none() && !all {
+        report.notes.push(format!("No price holds on {}; --all shows the periods that have one.", setup.at));
+    } else if hidden > 0 && !all {
+        report.notes.push(format!("{hidden} more periods, past or future: --all shows them."));
+    }
+    report.notes.extend(matched_note(model, &found));
+    report.notes.push(table_line(setup));
+    report.state_all(&PricesShowHead { card: card_row(&found), table: table_stamp(setup) });
+    Ok(report)
+}
+
+fn table() -> TypedTable<'static, PricesShowRow> {
+    TypedTable::new()
+        .text("period", "period", |row: &PricesShowRow| Cell::text(&row.period))
+        .text("condition", "when", |row| Cell::text(&row.when).tone(Tone::Dim))
+        .text("meter", "meter", |row| Cell::text(row.meter.name()))
+        .number("rate", "rate", |row| Cell::text(&row.rate_text))
+        .text("checked", "checked", |row| Cell::text(row.source.checked.to_string()))
+        .optional()
+        .text("source", "source", |row| Cell::text(format!("{} ({})", row.source.url, row.source.basis.name())))
+        .optional()
+}
+
+fn card_row(found: &Found) -> CardRow {
+    let (head, card) = (&found.provider, &found.model);
+    CardRow {
+        provider: head.id.clone(),
+        model: card.id.clone(),
+        info: card.info.clone(),
+        aliases: card.aliases.clone(),
+        tokenizers: card.tokenizers.clone(),
+        api: head.api.clone(),
+    }
+}
+
+/// Lines above the rates: what the model is, can do, and is also called.
+fn head(setup: &Setup, found: &Found) -> Vec<String> {
+    let (card, info) = (&found.model, &found.model.info);
+    let (id, provider) = (found.full_id(), &found.provider.name);
+    let mut head =
+        vec![format!("{id} · {provider} · {} · {}", info.kind.name(), status(card, setup.at)), facts(setup, found)];
+    if !info.capabilities.is_empty() {
+        head.push(format!("can: {}", info.capabilities.join(", ")));
+    }
+    if !card.aliases.is_empty() {
+        let alias = |a: &Alias| match (a.period.from, a.period.to) {
+            (None, None) => a.id.clone(),
+            _ => format!("{} ({})", a.id, a.period),
+        };
+        head.push(format!("also called: {}", card.aliases.iter().map(alias).collect::<Vec<_>>().join(", ")));
+    }
+    head.extend(info.note.clone());
+    head.retain(|line| !line.is_empty());
+    head
+}
+
+fn facts(setup: &Setup, found: &Found) -> String {
+    let (card, info) = (&found.model, &found.model.info);
+    let tokenizer = |t: &TokenizerRef| format!("tokenizer {}{}", t.name, if t.assumed { " (assumed)" } else { "" });
+    let mut facts = Vec::new();
+    facts.extend(info.context_window.map(|n| format!("context {n} tokens")));
+    facts.extend(info.max_output.map(|n| format!("answers up to {n}")));
+    facts.extend(card.tokenizer_at(setup.at).map(tokenizer));
+    facts.extend(info.released.map(|day| format!("released {day}")));
+    facts.extend(info.open_weights.map(|open| if open { "open weights".into() } else { "closed weights".to_owned() }));
+    facts.join(" · ")
+}
+
+/// Every rate of a period, with what must hold of a request.
+fn rows(card: &RateCard) -> Vec<PricesShowRow> {
+    let tier = |prefix: &str, tier: &Tier| {
+        [prefix, &tier.condition()].into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join(" and ")
+    };
+    let mut rows = Vec::new();
+    let mut add =
+        |when: String, rates: &Rates| rows.extend(rates.iter().map(|(meter, rate)| row(card, &when, *meter, rate)));
+    add(String::new(), &card.rates);
+    card.tiers.iter().for_each(|t| add(tier("", t), &t.rates));
+    for variant in &card.variants {
+        let when = conditions(&variant.when);
+        add(when.clone(), &variant.rates);
+        variant.tiers.iter().for_each(|t| add(tier(&when, t), &t.rates));
+    }
+    for schedule in card.schedule.iter().filter(|schedule| schedule.factor.is_none()) {
+        add(schedule.to_string(), &schedule.rates);
+    }
+    rows
+}
+
+fn row(card: &RateCard, when: &str, meter: Meter, rate: &Rate) -> PricesShowRow {
+    PricesShowRow {
+        from: card.period.from,
+        to: card.period.to,
+        when: when.to_owned(),
+        meter,
+        rate: RateRow::of(rate),
+        source: card.source.clone(),
+        note: card.note.clone(),
+        period: card.period.to_string(),
+        rate_text: match rate {
+            Rate::Price(price) => price_text(meter, price),
+            Rate::NotSold => "not sold".into(),
+            Rate::SameAs(other) => format!("billed as {other}"),
+        },
+    }
+}
+
+fn notes(card: &RateCard) -> Vec<String> {
+    let by_factor = card.schedule.iter().filter_map(|schedule| Some((schedule, schedule.factor?)));
+    let factor = by_factor.map(|(schedule, factor)| format!("{}: {schedule}: token rates × {factor}", card.period));
+    factor.chain(card.note.iter().map(|note| format!("{}: {note}", card.period))).collect()
+}

@@ -1,0 +1,250 @@
+//! One record with its price, as a program reads it: [`UsageRecordRow`].
+//!
+//! A log may have millions of them: a row borrows what it shows and is written as it is.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use super::priced::{PricedRecord, RecordOutcome, RecordVerdict};
+use crate::calculator::LineItem;
+use crate::input::dialect::{Entry, Reported};
+use crate::jobs::setup::{Setup, TableStamp, converted};
+use crate::money::Usd;
+use crate::period::Instant;
+use crate::pricing::card::{ExchangeRate, SourceBasis};
+
+/// A record, or a line that is none, with its price or why it has none.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct UsageRecordRow<'r> {
+    /// The file, or the member of an archive.
+    source: &'r str,
+    /// The line that the record begins at.
+    line: u64,
+    /// Who billed it: the table's id where it has a price, and otherwise as the record names it.
+    provider: Option<&'r str>,
+    /// The model, as the record names it.
+    model: Option<&'r str>,
+    /// `priced`, why it cost nothing (`failed`, `cancelled`, `remembered`), `charge`, or why it has no price.
+    status: &'static str,
+    /// What it cost; null where that is not known, or not added.
+    total_usd: Option<Usd>,
+    /// Why, where it has no price or cost nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'r str>,
+    /// Ids that may have been meant by one that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suggestions: Option<&'r [String]>,
+    #[serde(flatten)]
+    price: Option<RecordPrice<'r>>,
+    #[serde(flatten)]
+    facts: Option<RecordFacts<'r>>,
+    /// The price table.
+    table: &'r TableStamp,
+}
+
+/// What a record with a price says further.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct RecordPrice<'r> {
+    /// The least that it can be, where it sums up many requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    low_usd: Option<Usd>,
+    /// The most that it can be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    high_usd: Option<Usd>,
+    /// What was billed.
+    lines: &'r [LineItem],
+    /// Tiers, variants, schedules and factors that moved a rate.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    applied: &'r [String],
+    #[serde(flatten)]
+    shown: Option<ShownAmount<'r>>,
+    /// The card that it was priced by, as `provider/model`.
+    card: String,
+    /// Why it was priced at a provider that it does not name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assumed: Option<&'static str>,
+    /// The instant whose prices hold.
+    priced_at: Instant,
+    /// The rates.
+    rates: RatesStamp<'r>,
+    /// Null where the record has no time of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timestamp: Option<NoTime>,
+}
+
+/// The amount in the currency that was asked for.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ShownAmount<'r> {
+    currency: &'r str,
+    total: Option<String>,
+    exchange: ExchangeStamp<'r>,
+}
+
+/// The exchange rate that was used.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ExchangeStamp<'r> {
+    per_usd: String,
+    from: Option<Instant>,
+    to: Option<Instant>,
+    source: Option<&'r str>,
+}
+
+/// Which rates were used, and where they were read.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct RatesStamp<'r> {
+    from: Option<Instant>,
+    to: Option<Instant>,
+    source: &'r str,
+    checked: Instant,
+    basis: SourceBasis,
+}
+
+/// A time that is not known, which is written as null.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct NoTime;
+
+/// What a record says itself: only what is there.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct RecordFacts<'r> {
+    /// The form that it was read as.
+    dialect: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timestamp: Option<Instant>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project: Option<&'r str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<&'r str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'r str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    tags: &'r [Cow<'r, str>],
+    /// How many requests it sums up, where it does; null where it does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requests: Option<Option<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reported: Option<ReportedAmount<'r>>,
+}
+
+/// What the file says itself that it cost.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ReportedAmount<'r> {
+    amount: String,
+    currency: &'r str,
+}
+
+impl<'r> UsageRecordRow<'r> {
+    /// The row of what became of a record.
+    pub(super) fn of(
+        source: &'r str,
+        line: u64,
+        outcome: &'r RecordOutcome,
+        setup: &'r Setup,
+        table: &'r TableStamp,
+    ) -> Self {
+        let mut row = UsageRecordRow {
+            source,
+            line,
+            provider: outcome.provider.as_deref(),
+            model: outcome.model.as_deref(),
+            status: "priced",
+            total_usd: None,
+            reason: None,
+            suggestions: None,
+            price: None,
+            facts: outcome.entry.map(RecordFacts::of),
+            table,
+        };
+        match &outcome.verdict {
+            RecordVerdict::Priced(priced) => {
+                row.total_usd = Some(priced.cost.total);
+                row.price = Some(RecordPrice::of(priced, outcome, setup));
+            }
+            RecordVerdict::Refused(refused) => {
+                row.because(refused.status, &refused.reason);
+                row.suggestions = (refused.status == "unknown-model").then_some(&refused.suggestions);
+            }
+            RecordVerdict::Free(status, why) => {
+                row.because(status, why);
+                row.total_usd = Some(Usd::ZERO);
+            }
+            RecordVerdict::Charge(what) => row.because("charge", what),
+        }
+        row
+    }
+
+    fn because(&mut self, status: &'static str, reason: &'r str) {
+        (self.status, self.reason) = (status, Some(reason));
+    }
+}
+
+impl<'r> RecordPrice<'r> {
+    fn of(priced: &'r PricedRecord, outcome: &RecordOutcome, setup: &'r Setup) -> Self {
+        let cost = &priced.cost;
+        let has_time = outcome.entry.is_some_and(|entry| entry.at.is_some());
+        let rate = setup.exchange(outcome.at).ok().flatten();
+        RecordPrice {
+            low_usd: priced.range.map(|(low, _)| low),
+            high_usd: priced.range.map(|(_, high)| high),
+            lines: &cost.lines,
+            applied: &cost.applied,
+            shown: rate.map(|rate| ShownAmount::of(cost.total, rate)),
+            card: priced.found.full_id(),
+            assumed: priced.assumed.map(super::priced::Assumed::about),
+            priced_at: outcome.at,
+            rates: RatesStamp {
+                from: cost.period.from,
+                to: cost.period.to,
+                source: &cost.source.url,
+                checked: cost.source.checked,
+                basis: cost.source.basis,
+            },
+            timestamp: (!has_time).then_some(NoTime),
+        }
+    }
+}
+
+impl<'r> ShownAmount<'r> {
+    fn of(usd: Usd, rate: &'r ExchangeRate) -> Self {
+        ShownAmount {
+            currency: &rate.currency,
+            total: converted(usd, rate).map(|amount| amount.to_string()),
+            exchange: ExchangeStamp {
+                per_usd: rate.per_usd.to_string(),
+                from: rate.period.from,
+                to: rate.period.to,
+                source: rate.source.as_deref(),
+            },
+        }
+    }
+}
+
+impl<'r> RecordFacts<'r> {
+    fn of(entry: &'r Entry<'r>) -> Self {
+        let labels = &entry.labels;
+        RecordFacts {
+            dialect: entry.dialect.name(),
+            timestamp: entry.at,
+            project: labels.project.as_deref(),
+            session: labels.session.as_deref(),
+            key: labels.key.as_deref(),
+            tags: &labels.tags,
+            requests: entry.bucket.as_ref().map(|bucket| bucket.requests),
+            reported: entry.reported.as_ref().map(ReportedAmount::of),
+        }
+    }
+}
+
+impl<'r> ReportedAmount<'r> {
+    fn of(reported: &'r Reported) -> Self {
+        ReportedAmount { amount: reported.amount.normalize().to_string(), currency: &reported.currency }
+    }
+}
