@@ -9,7 +9,6 @@ use crate::cli::error::Error;
 use farebox::calculator::workload::Workload;
 use farebox::jobs::JobError;
 use farebox::jobs::workload::{PricedWorkload, WorkloadFile};
-pub(crate) use farebox::jobs::workload::ShownCurrency as Shown;
 
 /// Opens a workload, lets flags change it, and plans what has a price.
 ///
