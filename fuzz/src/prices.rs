@@ -25,7 +25,9 @@ pub fn price_yaml(bytes: &[u8]) {
         let again = compile(files, role, &|_, _| None);
         assert_eq!(format!("{:?}", (&providers, &problems)), format!("{again:?}"));
         let block = Packed::open(pack("1", &providers)).expect("what was packed opens");
-        block.names().for_each(|(name, model)| assert!(block.find(name).any(|found| found == model), "{name:?} is lost"));
+        block
+            .names()
+            .for_each(|(name, model)| assert!(block.find(name).any(|found| found == model), "{name:?} is lost"));
         let cards: Vec<_> = providers.iter().flat_map(|provider| &provider.models).collect();
         assert_eq!(block.model_count(), cards.len());
         for (index, card) in cards.iter().enumerate() {
