@@ -15,6 +15,7 @@ pub mod init;
 pub mod models;
 pub mod plan;
 pub mod prices;
+#[cfg(feature = "folders")]
 pub mod scan;
 #[cfg(test)]
 mod schemas;
