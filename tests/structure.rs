@@ -107,7 +107,7 @@ fn holds(code: &str, word: &str) -> bool {
     code.match_indices(word).any(|(at, _)| {
         let before = code[..at].chars().next_back().is_some_and(is_letter);
         let after = word.ends_with(is_letter) && code[at + word.len()..].chars().next().is_some_and(is_letter);
-        !before && !(after && word == "clap")
+        !(before || after && word == "clap")
     })
 }
 

@@ -81,6 +81,7 @@ fn locked_folder(dir: &Path) -> Option<std::path::PathBuf> {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "says why nothing was tested")]
 fn a_folder_that_may_not_be_written_to_is_an_error_with_a_next_step() {
     let dir = tempfile::tempdir().unwrap();
     let Some(locked) = locked_folder(dir.path()) else {

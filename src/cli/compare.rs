@@ -8,13 +8,14 @@ use rust_decimal::Decimal;
 use super::prompts::{PromptFlags, RequestNotes, price, verdict};
 use super::say;
 use super::shared::{OutputFlags, PriceFlags, Setup};
-use super::workload::{Shown, priced};
+use super::workload::priced;
 use crate::cli::error::Error;
 use farebox::context::Dimension;
 use farebox::jobs::compare::needs::{read_needs, read_scores};
 use farebox::jobs::compare::workload::{self, RowBounds, compare_plans};
 use farebox::jobs::compare::{CompareQuery, candidates, compare, report};
 use farebox::jobs::prices::known_providers;
+use farebox::jobs::workload::ShownCurrency;
 
 /// Compare what the same work costs on many models
 #[derive(Debug, clap::Args)]
@@ -109,7 +110,7 @@ pub(crate) fn run(args: CompareArgs) -> Result<(), Error> {
 fn run_workload(args: &CompareArgs, path: &Path) -> Result<(), Error> {
     let setup = args.prices.table.setup()?;
     let mut priced = priced(Some(path), &setup, args.output.quiet, |_| {})?;
-    let shown = Shown::of(args.prices.currency.as_deref(), &priced.plan.workload, &priced.resolver)?;
+    let shown = ShownCurrency::of(args.prices.currency.as_deref(), &priced.plan.workload, &priced.resolver)?;
     let mut query = args.query(&setup)?;
     query.providers = known_providers(&setup, &args.provider)?;
     let rows = if args.top == 0 || !args.models.is_empty() { usize::MAX } else { args.top };

@@ -8,7 +8,6 @@ use super::shared::Setup;
 use crate::cli::error::Error;
 use farebox::calculator::workload::Workload;
 use farebox::jobs::JobError;
-pub(crate) use farebox::jobs::workload::ShownCurrency as Shown;
 use farebox::jobs::workload::{PricedWorkload, WorkloadFile};
 
 /// Opens a workload, lets flags change it, and plans what has a price.

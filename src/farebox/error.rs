@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::calculator::Refusal;
+use crate::jobs::JobError;
 use crate::pricing::UnknownModel;
 use crate::pricing::problem::Problem;
 use crate::tokenizer::TokenizerError;
@@ -63,9 +64,12 @@ pub enum PriceError {
     /// A model that is not in the table.
     #[error(transparent)]
     Model(#[from] UnknownModel),
-    /// The prompt cannot be counted.
+    /// The prompt is not a request.
     #[error(transparent)]
     Count(#[from] CountError),
+    /// The prompt cannot be counted.
+    #[error(transparent)]
+    Job(#[from] JobError),
     /// The table has no rate for what was used or stated.
     #[error(transparent)]
     Refused(#[from] Refusal),

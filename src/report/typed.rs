@@ -25,8 +25,11 @@ use super::{Cell, Column, Report, Row};
 /// ```
 pub struct TypedTable<'f, R> {
     columns: Vec<Column>,
-    cells: Vec<Box<dyn Fn(&R) -> Cell + 'f>>,
+    cells: Vec<CellOf<'f, R>>,
 }
+
+/// The cell that a row has in a column.
+type CellOf<'f, R> = Box<dyn Fn(&R) -> Cell + 'f>;
 
 impl<R> Default for TypedTable<'_, R> {
     fn default() -> Self {
