@@ -32,8 +32,10 @@ pub mod range;
 pub mod report;
 
 pub use self::farebox::{
-    Compared, CountError, Farebox, ModelUsage, PriceError, PricesError, RequestCount, Task, UsageCost, Used,
+    Checked, CheckedFinding, Compared, CountError, Farebox, ModelUsage, Planned, PlannedMonth, PriceError, PricesError,
+    RequestCount, Task, UsageCost, Used,
 };
+pub use self::jobs::JobError;
 pub use farebox_prices::{context, meter, money, period, similar, usage};
 #[doc(hidden)]
 pub use farebox_tokenizer::files;

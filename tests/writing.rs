@@ -143,10 +143,11 @@ fn init_overwrites_nothing_also_no_link_to_nothing() {
 fn making_files(text: &str) -> Vec<&str> {
     const MARKS: &[&str] =
         &["fs::write(", "File::create", "File::options", "OpenOptions", "fs::rename(", "fs::copy(", "fs::remove_file("];
-    // What is only for tests stands at the end of a file.
+    // What is only for tests stands at the end of a file, or is a file of tests.
     let is_test =
         |(at, _): &(usize, &str)| !text[*at..].lines().nth(1).is_some_and(|next| next.trim_end().ends_with(';'));
-    let end = text.match_indices("#[cfg(test)]").find(is_test).map_or(text.len(), |(at, _)| at);
+    let tests = text.match_indices("#[cfg(test)]").find(is_test).into_iter().chain(text.match_indices("#[test]"));
+    let end = tests.map(|(at, _)| at).min().unwrap_or(text.len());
     let product = &text[..end];
     let code = product.lines().filter(|line| !line.trim_start().starts_with("//"));
     code.filter(|line| MARKS.iter().any(|mark| line.contains(mark))).collect()

@@ -11,6 +11,8 @@ macro_rules! schemas {
 }
 
 schemas! {
+    "count"
+    "check"
     "break-even"
     "compare"
     "estimate"
@@ -30,4 +32,6 @@ schemas! {
     "prices-show"
     "prices-stale"
     "prices-update"
+    "tokenizers"
+    "tokenizers-show"
 }

@@ -34,7 +34,8 @@ impl Target {
         let texts = seeds.iter().filter_map(|seed| std::str::from_utf8(seed).ok()).chain([self.words]);
         let is_end = |c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-';
         let words = texts.flat_map(|text| text.split(is_end)).filter(|word| (3..=32).contains(&word.len()));
-        let words: std::collections::BTreeSet<&str> = words.filter(|word| word.contains(|c: char| c.is_ascii_alphabetic())).collect();
+        let words: std::collections::BTreeSet<&str> =
+            words.filter(|word| word.contains(|c: char| c.is_ascii_alphabetic())).collect();
         words.into_iter().map(|word| format!("\"{word}\"\n")).take(2_000).collect()
     }
 }
@@ -44,11 +45,27 @@ pub const TARGETS: &[Target] = &[
     Target { name: "usage_json", run: usage_json, seeds: seeds::usage_json, words: "" },
     Target { name: "usage_csv", run: usage_csv, seeds: seeds::usage_csv, words: "" },
     Target { name: "chat_request", run: chat_request, seeds: seeds::chat_request, words: "" },
-    Target { name: "workload_yaml", run: workload_yaml, seeds: seeds::workload_yaml, words: include_str!("../../data/workload.schema.json") },
-    Target { name: "price_yaml", run: price_yaml, seeds: seeds::price_yaml, words: include_str!("../../pricing/schema.json") },
+    Target {
+        name: "workload_yaml",
+        run: workload_yaml,
+        seeds: seeds::workload_yaml,
+        words: include_str!("../../data/workload.schema.json"),
+    },
+    Target {
+        name: "price_yaml",
+        run: price_yaml,
+        seeds: seeds::price_yaml,
+        words: include_str!("../../pricing/schema.json"),
+    },
     Target { name: "tokenizer_file", run: tokenizer_file, seeds: seeds::tokenizer_file, words: "" },
     Target { name: "packed_table", run: packed_table, seeds: seeds::packed_table, words: "" },
 ];
+
+/// Takes the first seed of a target: what it needs once is there then.
+pub fn warm(name: &str) {
+    let target = TARGETS.iter().find(|target| target.name == name).expect("a target of that name");
+    (target.seeds)().iter().take(1).for_each(|seed| (target.run)(seed));
+}
 
 /// Asserts what every count promises.
 fn assert_in_range(count: farebox_tokenizer::TokenCount, of: &str) {

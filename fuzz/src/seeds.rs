@@ -9,7 +9,7 @@ use farebox_prices::packed::pack;
 use serde_json::json;
 
 /// What is larger teaches little and takes long.
-const LARGEST: usize = 16 << 10;
+const LARGEST: usize = 4 << 10;
 
 /// Every file below a place of the repository, by name.
 fn files(place: &str) -> Vec<PathBuf> {

@@ -13,7 +13,7 @@ pub fn workload_yaml(bytes: &[u8]) {
     let Ok(raw) = parse("farebox.yaml", text) else { return };
     drop(read_rules("farebox.yaml", &raw, "USD"));
     let today = jiff::civil::date(2026, 12, 1);
-    let read = || load_from(Path::new("farebox.yaml"), &raw, today, Box::new(file));
+    let read = || load_from(Path::new("farebox.yaml"), &raw, today, &mut file);
     let (first, second) = (read(), read());
     let said = |read: &Result<(farebox::calculator::workload::Workload, Vec<_>), Vec<_>>| match read {
         Ok((workload, warnings)) => format!("{workload:?} {warnings:?}"),

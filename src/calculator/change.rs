@@ -59,9 +59,9 @@ impl MonthlyBill {
         self.features.values().copied().sum::<Decimal>() + self.fixed - self.credits + self.tax
     }
 
-    /// What changed beside the features since `base`: fixed costs, credits and tax.
+    /// What changed since `base` apart from the features: fixed costs, credits and tax.
     #[must_use]
-    pub fn beside(&self, base: &MonthlyBill) -> Vec<FactorAmount> {
+    pub fn apart_from_features(&self, base: &MonthlyBill) -> Vec<FactorAmount> {
         let amounts = [
             (Factor::Fixed, self.fixed - base.fixed),
             (Factor::Credits, base.credits - self.credits),
@@ -112,8 +112,8 @@ impl CostedPlan {
     /// What rules about the whole are held against.
     #[must_use]
     pub fn sums(&self) -> BillSums {
-        let dearest = self.outcome.months.iter().map(|m| m.expected).max().unwrap_or_default();
-        self.sums_of(self.outcome.total.expected, dearest)
+        let highest_month = self.outcome.months.iter().map(|m| m.expected).max().unwrap_or_default();
+        self.sums_of(self.outcome.total.expected, highest_month)
     }
 
     /// What rules about a feature are held against, by its place in the plan.
@@ -123,8 +123,8 @@ impl CostedPlan {
         Some(self.sums_of(cost.total.expected, cost.months.iter().copied().max().unwrap_or_default()))
     }
 
-    fn sums_of(&self, total: Usd, dearest: Usd) -> BillSums {
-        BillSums { total, monthly: Usd::new(average(total, self.months(), Decimal::ONE)), dearest }
+    fn sums_of(&self, total: Usd, highest_month: Usd) -> BillSums {
+        BillSums { total, monthly: Usd::new(average(total, self.months(), Decimal::ONE)), highest_month }
     }
 
     /// An amount over the plan as one of its average month.
@@ -150,7 +150,7 @@ impl CostedPlan {
     }
 }
 
-/// An amount over so many months as one of the average month, in a currency.
+/// An amount over a number of months as one of the average month, in a currency.
 fn average(usd: Usd, months: usize, per_usd: Decimal) -> Decimal {
     let amount = usd.amount().checked_mul(per_usd).unwrap_or(usd.amount());
     amount.checked_div(Decimal::from(months as u64)).unwrap_or_default().round_dp(SCALE).normalize()

@@ -10,9 +10,7 @@ use crate::money::{Usd, exact_sum};
 
 /// Why an amount of another currency has no value in dollars.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{what} is in {currency}, and no exchange rate of {currency} holds on {day}\n  help: add `exchange: {{{currency}: [{{from: {day}, per_usd: \"…\"}}]}}` to the workload, or lay a price file with it over the table (--prices FILE)"
-)]
+#[error("{}\n  help: {}", self.message(), self.help())]
 pub struct NoExchange {
     /// What needs it.
     pub what: String,
@@ -20,6 +18,24 @@ pub struct NoExchange {
     pub currency: String,
     /// The day.
     pub day: Date,
+}
+
+impl NoExchange {
+    /// What is wrong.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let NoExchange { what, currency, day } = self;
+        format!("{what} is in {currency}, and no exchange rate of {currency} holds on {day}")
+    }
+
+    /// The next step.
+    #[must_use]
+    pub fn help(&self) -> String {
+        let NoExchange { currency, day, .. } = self;
+        format!(
+            "add `exchange: {{{currency}: [{{from: {day}, per_usd: \"…\"}}]}}` to the workload, or lay a price file with it over the table (--prices FILE)"
+        )
+    }
 }
 
 /// An amount in dollars at the rate of a day, rounded at 18 digits.

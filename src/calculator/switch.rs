@@ -9,6 +9,7 @@ use super::attached::cached;
 use crate::context::{Context, Dimension};
 use crate::meter::{Meter, MeterRole, Side};
 use crate::pricing::card::RateCard;
+use crate::range::Range;
 use crate::tokenizer::ratio::{Ratio, Scaled};
 use crate::usage::Usage;
 
@@ -43,17 +44,6 @@ pub struct Switch {
     pub service_tier: Option<String>,
 }
 
-/// The three usages of a range.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct UsageRange {
-    /// Everything at its least.
-    pub low: Usage,
-    /// Everything as expected.
-    pub expected: Usage,
-    /// Everything at its most.
-    pub high: Usage,
-}
-
 impl Switch {
     /// Nothing is other than it was.
     #[must_use]
@@ -82,11 +72,11 @@ impl Switch {
     /// assert_eq!((there.tokens(Meter::Input), there.tokens(Meter::CacheRead)), (100, 900));
     /// ```
     #[must_use]
-    pub fn usage(&self, usage: &Usage, card: &RateCard) -> UsageRange {
-        let mut range = UsageRange::default();
+    pub fn usage(&self, usage: &Usage, card: &RateCard) -> Range<Usage> {
+        let mut range = Range::<Usage>::default();
         for (meter, quantity) in usage.used() {
             if !meter.is_tokens() {
-                range.each(|one| one.set(meter, quantity));
+                each(&mut range, |one| one.set(meter, quantity));
                 continue;
             }
             let Some(target) = self.meter(meter, card) else { continue };
@@ -97,10 +87,10 @@ impl Switch {
                 tokens.high = percent(tokens.high, *self.answer_percent.end());
                 tokens.tokens = tokens.tokens.clamp(tokens.low, tokens.high);
             }
-            range.add(target, tokens);
+            add(&mut range, target, tokens);
         }
         if let Caching::Hits(percent) = self.caching {
-            range.each(|one| split(one, percent, card));
+            each(&mut range, |one| split(one, percent, card));
         }
         range
     }
@@ -168,17 +158,17 @@ fn split(usage: &mut Usage, hits: u8, card: &RateCard) {
     }
 }
 
-impl UsageRange {
-    fn each(&mut self, change: impl Fn(&mut Usage)) {
-        [&mut self.low, &mut self.expected, &mut self.high].into_iter().for_each(change);
-    }
+/// Changes all usages of a range alike.
+fn each(range: &mut Range<Usage>, change: impl Fn(&mut Usage)) {
+    [&mut range.low, &mut range.expected, &mut range.high].into_iter().for_each(change);
+}
 
-    fn add(&mut self, meter: Meter, tokens: Scaled) {
-        for (usage, more) in
-            [(&mut self.low, tokens.low), (&mut self.expected, tokens.tokens), (&mut self.high, tokens.high)]
-        {
-            usage.set_tokens(meter, usage.tokens(meter).saturating_add(more));
-        }
+/// Adds tokens of a meter, as few and as many as they can be.
+fn add(range: &mut Range<Usage>, meter: Meter, tokens: Scaled) {
+    for (usage, more) in
+        [(&mut range.low, tokens.low), (&mut range.expected, tokens.tokens), (&mut range.high, tokens.high)]
+    {
+        usage.set_tokens(meter, usage.tokens(meter).saturating_add(more));
     }
 }
 
@@ -196,7 +186,7 @@ mod tests {
         })
     }
 
-    fn there(switch: &Switch, model: &str, parts: &[(Meter, u64)]) -> UsageRange {
+    fn there(switch: &Switch, model: &str, parts: &[(Meter, u64)]) -> Range<Usage> {
         let at = "2026-11-01".parse().unwrap();
         let found = PriceTable::bundled().find(model, at).unwrap();
         switch.usage(&usage(parts), found.model.rates_at(at).unwrap())
@@ -237,7 +227,7 @@ models:
       - rates: {input: \"1\", input_audio: \"8\", input_video: \"3\", output: \"2\"}
 ";
 
-    fn on(switch: &Switch, model: &str, parts: &[(Meter, u64)]) -> UsageRange {
+    fn on(switch: &Switch, model: &str, parts: &[(Meter, u64)]) -> Range<Usage> {
         let at = "2026-11-01".parse().unwrap();
         let mut table = PriceTable::bundled();
         table.lay_over(&[PriceFile { path: "lab.yaml".into(), text: CARD.into() }]).unwrap();

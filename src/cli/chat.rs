@@ -3,12 +3,9 @@
 use clap::Args;
 
 use crate::cli::error::Error;
-use farebox::conversation::Conversation;
 use farebox::conversation::Media;
 use farebox::input::media::{Kind, NamedAttachments};
-use farebox::input::requests;
-pub(crate) use farebox::input::requests::{Input, ReadAs, Spot, Tally, alone};
-use farebox::jobs::error::with_help;
+pub(crate) use farebox::input::requests::{Input, ReadAs};
 
 /// Attachments next to the text.
 #[derive(Debug, Clone, Default, Args)]
@@ -53,12 +50,4 @@ impl MediaFlags {
     pub fn read(&self) -> Result<Vec<(String, Media)>, Error> {
         Ok(self.attachments().read()?)
     }
-}
-
-/// Calls `each` for every request of an input, with what is wrong with it as it is printed.
-pub(crate) fn each_request(
-    input: Input<'_>,
-    each: &mut dyn FnMut(Spot, Result<Conversation, String>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    requests::each_request(input, &mut |spot, read| each(spot, read.map_err(|error| with_help(&error, error.help()))))
 }

@@ -24,7 +24,7 @@ pub(crate) enum BuildService {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct BuildMachine {
     service: BuildService,
-    /// What a change is compared with where nobody said.
+    /// What a change is compared with where no flag says.
     pub base: Option<String>,
     summary: Option<PathBuf>,
     output: Option<PathBuf>,
@@ -57,7 +57,7 @@ impl BuildMachine {
 
     /// Tells the machine what was found.
     ///
-    /// * `annotated`: whether the annotations stand on standard output already; else they go to stderr, which the runner
+    /// * `annotated`: whether the annotations are on standard output already; else they go to stderr, which the runner
     ///   reads as well.
     /// * `files`: the reports that were written.
     pub fn publish(&self, report: &CheckReport, annotated: bool, files: &[&Path]) -> Result<(), Error> {
@@ -65,7 +65,7 @@ impl BuildMachine {
             return Ok(());
         }
         if !annotated {
-            // A stderr that is gone is no reason to fail.
+            // A closed stderr does not make the check fail.
             let _ = github::write(report, &mut io::stderr().lock());
         }
         if let Some(path) = &self.summary {

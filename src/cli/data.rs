@@ -3,11 +3,9 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use crate::cli::error::Error;
 use farebox::tokenizer::store::Store;
-use farebox::tokenizer::{Tokenizer, TokenizerError};
 
 /// The vocabularies that the user added.
 ///
@@ -17,23 +15,46 @@ pub(crate) fn tokenizers() -> Result<Store, Error> {
     Ok(Store::in_folder(data_folder(|name| std::env::var_os(name))?.join("tokenizers")))
 }
 
-/// The tokenizer of a name: an added one, else one that is built in.
-///
-/// # Errors
-/// Those of [`Store::load`].
-pub(crate) fn load(name: &str) -> Result<Arc<dyn Tokenizer>, TokenizerError> {
-    match tokenizers() {
-        Ok(store) => store.load(name),
-        // Without a folder nothing was added.
-        Err(_) => farebox::tokenizer::load(name),
-    }
-}
-
 /// Lets tokenizers keep their tables in the cache folder, where there is one and the user did not turn it off.
 pub(crate) fn keep_tables() {
     if let Some(folder) = cache_folder(|name| std::env::var_os(name)) {
         farebox::tokenizer::prepared::keep_in(folder);
     }
+}
+
+/// Where systems keep one kind of a program's files.
+struct SystemFolder {
+    /// The variable that names the place on Windows, and what is below the program's name there.
+    windows: (&'static str, &'static str),
+    /// Below the home folder on macOS.
+    macos: &'static str,
+    /// The variable that names the place elsewhere, and the place below the home folder where it is not set.
+    unix: (&'static str, &'static str),
+}
+
+const CACHE: SystemFolder =
+    SystemFolder { windows: ("LOCALAPPDATA", "cache"), macos: "Library/Caches", unix: ("XDG_CACHE_HOME", ".cache") };
+
+const DATA: SystemFolder = SystemFolder {
+    windows: ("APPDATA", ""),
+    macos: "Library/Application Support",
+    unix: ("XDG_DATA_HOME", ".local/share"),
+};
+
+/// The program's folder of a kind, by the environment and the customs of the system.
+fn system_folder(folder: &dyn Fn(&str) -> Option<PathBuf>, kind: &SystemFolder) -> Option<PathBuf> {
+    let home = |below: &str| folder("HOME").map(|home| home.join(below));
+    if cfg!(windows) {
+        let own = folder(kind.windows.0)?.join("farebox");
+        return Some(if kind.windows.1.is_empty() { own } else { own.join(kind.windows.1) });
+    }
+    let place = if cfg!(target_os = "macos") {
+        home(kind.macos)
+    } else {
+        // A relative path there is to be ignored, as the specification of the base folders says.
+        folder(kind.unix.0).filter(|path| path.is_absolute()).or_else(|| home(kind.unix.1))
+    };
+    Some(place?.join("farebox"))
 }
 
 /// The folder for what can be made again at any time, by the environment and the customs of the system; `None` where
@@ -46,15 +67,7 @@ fn cache_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> 
     if let Some(own) = folder("FAREBOX_CACHE_DIR") {
         return Some(own);
     }
-    let system = if cfg!(windows) {
-        folder("LOCALAPPDATA").map(|local| local.join("farebox").join("cache"))
-    } else if cfg!(target_os = "macos") {
-        folder("HOME").map(|home| home.join("Library/Caches/farebox"))
-    } else {
-        let named = folder("XDG_CACHE_HOME").filter(|path| path.is_absolute());
-        named.or_else(|| folder("HOME").map(|home| home.join(".cache"))).map(|cache| cache.join("farebox"))
-    };
-    system.map(|folder| folder.join("tables"))
+    system_folder(&folder, &CACHE).map(|folder| folder.join("tables"))
 }
 
 /// The folder for farebox's files, by the environment and the customs of the system.
@@ -63,16 +76,7 @@ pub(crate) fn data_folder(variable: impl Fn(&str) -> Option<OsString>) -> Result
     if let Some(own) = folder("FAREBOX_DATA_DIR") {
         return Ok(own);
     }
-    let system = if cfg!(windows) {
-        folder("APPDATA")
-    } else if cfg!(target_os = "macos") {
-        folder("HOME").map(|home| home.join("Library/Application Support"))
-    } else {
-        // A relative path there is to be ignored, as the specification of the base folders says.
-        let named = folder("XDG_DATA_HOME").filter(|path| path.is_absolute());
-        named.or_else(|| folder("HOME").map(|home| home.join(".local/share")))
-    };
-    system.map(|folder| folder.join("farebox")).ok_or_else(|| {
+    system_folder(&folder, &DATA).ok_or_else(|| {
         Error::Usage("no data folder is known: HOME is not set\n  help: FAREBOX_DATA_DIR names a folder".into())
     })
 }

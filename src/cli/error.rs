@@ -7,12 +7,13 @@ use farebox::calculator::settled::NoExchange;
 use farebox::input::media::AttachmentError;
 use farebox::input::text::InputError;
 use farebox::jobs::JobError;
+use farebox::jobs::error::with_help;
 use farebox::period::InstantTextError;
 use farebox::pricing::UnknownModel;
 use farebox::range::RangeTextError;
 use farebox::tokenizer::TokenizerError;
 
-/// Why a command ended early. The text says the next step.
+/// Why a command ended early; [`Error::with_help`] says the next step too.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -87,17 +88,43 @@ impl From<PlanError> for Error {
     }
 }
 
+/// For what a job asks back for, such as the price table; its text is printed as it is.
+impl From<Error> for JobError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Model(error) => JobError::Model(error),
+            Error::Date(error) => JobError::Date(error),
+            Error::Prices(text) => JobError::Prices(text),
+            Error::Input(error) => JobError::Input(error),
+            Error::Io(error) => JobError::Io(error),
+            other => JobError::Asked { message: other.with_help(), help: None },
+        }
+    }
+}
+
 impl From<AttachmentError> for Error {
     fn from(error: AttachmentError) -> Self {
         match error {
             AttachmentError::File(error) => Error::Input(error),
-            AttachmentError::Wrong { message, help } => Error::Usage(format!("{message}\n  help: {help}")),
-            other => Error::Usage(other.to_string()),
+            other => Error::Usage(with_help(&other, other.help())),
         }
     }
 }
 
 impl Error {
+    /// The text and the next step below it, as the program prints them.
+    #[must_use]
+    pub fn with_help(&self) -> String {
+        let help = match self {
+            Error::Model(error) => error.help(),
+            Error::Tokenizer(error) => error.help(),
+            Error::Uncountable(error) => error.help(),
+            Error::Input(error) => error.help(),
+            _ => None,
+        };
+        with_help(self, help)
+    }
+
     /// The exit code of the program.
     #[must_use]
     pub const fn exit_code(&self) -> u8 {

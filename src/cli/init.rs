@@ -69,7 +69,7 @@ fn refuse_existing(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Asks until every answer can be used; the end of the input answers the rest with what stands in brackets.
+/// Asks until every answer can be used; the end of the input answers the rest with the defaults in brackets.
 fn asked(path: &Path, setup: &Setup, from: &mut impl BufRead, to: &mut impl Write) -> io::Result<String> {
     let mut answers = InitAnswers::default();
     for (index, (question, default)) in QUESTIONS.iter().enumerate() {

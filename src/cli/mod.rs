@@ -14,8 +14,6 @@ mod clock;
 mod compare;
 mod completions;
 mod count;
-mod count_requests;
-mod count_tree;
 mod data;
 mod demo;
 mod error;
@@ -39,7 +37,6 @@ mod signals;
 mod span;
 mod tokenizers;
 mod usage;
-mod verify;
 mod what_if;
 mod work;
 mod workload;
@@ -101,10 +98,10 @@ macro_rules! commands {
 }
 
 commands! {
-    Count "count" count Args;
+    Count "count" count CountArgs;
     Estimate "estimate" estimate EstimateArgs;
-    Usage "usage" usage Args;
-    WhatIf "what-if" what_if Args;
+    Usage "usage" usage UsageArgs;
+    WhatIf "what-if" what_if WhatIfArgs;
     Compare "compare" compare CompareArgs;
     Plan "plan" plan PlanArgs;
     Check "check" check CheckArgs;
@@ -114,7 +111,7 @@ commands! {
     Prices "prices" prices PricesArgs;
     Models "models" models ModelsArgs;
     Schema "schema" schema SchemaArgs;
-    Tokenizers "tokenizers" tokenizers Args;
+    Tokenizers "tokenizers" tokenizers TokenizersArgs;
     Demo "demo" demo DemoArgs;
     Completions "completions" completions Args;
     Man "man" man Args;
@@ -152,7 +149,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            say(&format!("error: {error}"));
+            say(&format!("error: {}", error.with_help()));
             ExitCode::from(error.exit_code())
         }
     }

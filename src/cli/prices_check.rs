@@ -101,7 +101,10 @@ fn online(args: &PricesCheckArgs) -> Result<(String, String), Error> {
     if !args.output.quiet {
         say(&format!("asking {url}"));
     }
-    let bytes = fetch(url, Limits::default()).map_err(|error| Error::Io(std::io::Error::other(error.to_string())))?;
+    let bytes = fetch(url, Limits::default()).map_err(|error| {
+        let shown = farebox::jobs::error::with_help(&error, error.help());
+        Error::Io(std::io::Error::other(shown))
+    })?;
     Ok((url.to_owned(), String::from_utf8_lossy(&bytes).into_owned()))
 }
 

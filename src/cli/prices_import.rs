@@ -8,6 +8,7 @@ use super::say;
 use super::shared::{OutputFlags, Setup, TableFlags};
 use crate::cli::choice::choice;
 use crate::cli::error::Error;
+use farebox::jobs::error::with_help;
 use farebox::jobs::prices::import::{comparison, database_notes, listed_provider, unread};
 use farebox::pricing::import::compare::{ComparedItem, Verdict, compare};
 use farebox::pricing::import::{Database, DatabaseFormat, ImportError, read, write};
@@ -103,5 +104,5 @@ fn read_text(path: &Path) -> Result<String, Error> {
 
 /// The error of a file that is no database.
 pub(super) fn unreadable(name: &str, error: &ImportError) -> Error {
-    Error::Prices(format!("{name}: {error}"))
+    Error::Prices(format!("{name}: {}", with_help(error, error.help())))
 }

@@ -11,6 +11,7 @@ use super::say;
 use super::shared::{OutputFlags, TableFlags};
 use crate::cli::choice::choice;
 use crate::cli::error::Error;
+use farebox::jobs::error::with_help;
 use farebox::jobs::prices::update::{concern_lines, in_short, report};
 use farebox::pricing::import::{DatabaseFormat, read};
 use farebox::pricing::update::fetch::{FetchError, Limits, fetch};
@@ -73,8 +74,8 @@ pub(crate) fn run(args: &UpdateArgs) -> Result<(), Error> {
 /// A mistake in the address is the user's, everything else is the network's.
 fn not_fetched(error: FetchError) -> Error {
     match error {
-        FetchError::NoAddress(_) | FetchError::NotSecure(_) => Error::Usage(error.to_string()),
-        _ => Error::Io(io::Error::other(error.to_string())),
+        FetchError::NoAddress(_) | FetchError::NotSecure(_) => Error::Usage(with_help(&error, error.help())),
+        _ => Error::Io(io::Error::other(with_help(&error, error.help()))),
     }
 }
 

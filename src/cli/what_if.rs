@@ -9,7 +9,7 @@ use super::out::Out;
 use super::shared::{self, OutputFlags, PriceFlags};
 use super::span::SpanFlags;
 use super::usage::places::{places, say_passed_over};
-use super::usage::screen::Screen;
+use super::usage::screen::ReadingScreen;
 use super::usage::{column, zone_of};
 use crate::cli::error::Error;
 use farebox::calculator::switch::Caching;
@@ -33,7 +33,7 @@ use farebox::period::Period;
 What it was is priced at the time of each call; so is what it would have been, unless --at says otherwise. Another
 tokenizer counts the same text differently: where the log holds text, its own ratio is measured, and otherwise that of
 samples (--text-class), as a range.")]
-pub(crate) struct Args {
+pub(crate) struct WhatIfArgs {
     /// Files, folders and patterns, as `farebox usage` reads them; - is standard input [default: what is piped in, or the
     /// sessions of coding agents]
     files: Vec<PathBuf>,
@@ -110,7 +110,7 @@ fn percents(text: &str) -> Result<RangeInclusive<u32>, String> {
     if low <= high && high <= 10_000 { Ok(low..=high) } else { Err(error()) }
 }
 
-impl Args {
+impl WhatIfArgs {
     fn query(&self) -> WhatIfQuery {
         // `--model` moves what no switch before it does.
         let all = self.model.iter().map(|model| ("*".to_owned(), model.clone()));
@@ -137,7 +137,7 @@ impl Args {
     }
 }
 
-pub(crate) fn run(args: Args) -> Result<(), Error> {
+pub(crate) fn run(args: WhatIfArgs) -> Result<(), Error> {
     let setup = args.prices.setup()?;
     for provider in args.provider.iter().chain(&args.force_provider) {
         farebox::jobs::prices::known_provider(&setup, provider)?;
@@ -150,10 +150,10 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
 }
 
 /// Reads everything once and writes the answer.
-fn answer(args: &Args, what_if: &WhatIf, span: Period, mut places: Places) -> Result<(), Error> {
+fn answer(args: &WhatIfArgs, what_if: &WhatIf, span: Period, mut places: Places) -> Result<(), Error> {
     let out = Out::open(args.output.output.as_deref())?;
     say_passed_over(&places, args.output.quiet);
-    let mut screen = Screen::new(None, &places.sources, args.output.quiet);
+    let mut screen = ReadingScreen::new(None, &places.sources, args.output.quiet);
     std::mem::take(&mut places.failed).into_iter().for_each(|error| screen.failed(error));
     let totals = what_if.price(&places.sources, span, shared::number_of(args.threads), &mut screen)?;
     screen.judge(&places);
@@ -169,7 +169,7 @@ fn answer(args: &Args, what_if: &WhatIf, span: Period, mut places: Places) -> Re
     finish(args, &totals, failed)
 }
 
-fn finish(args: &Args, totals: &WhatIfTotals, failed: Option<InputError>) -> Result<(), Error> {
+fn finish(args: &WhatIfArgs, totals: &WhatIfTotals, failed: Option<InputError>) -> Result<(), Error> {
     totals.warning().into_iter().for_each(|warning| super::say(&format!("warning: {warning}")));
     match failed {
         Some(error) => Err(error.into()),

@@ -3,14 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::{Map, Value, json};
 
 use super::chat::ReadAs;
-use super::say;
 use crate::cli::error::Error;
-use farebox::input::text::{ReadReport, Source};
-pub(crate) use farebox::jobs::tokenizers::TokenizerChoice as Choice;
-use farebox::tokenizer::{Basis, TokenCount};
+use farebox::input::text::Source;
 
 /// Where text comes from.
 #[derive(Debug, Clone, Args)]
@@ -69,22 +65,5 @@ impl TextFlags {
             .iter()
             .map(|path| if path.as_os_str() == "-" { Source::Stdin } else { Source::File(path.clone()) })
             .collect())
-    }
-}
-
-/// Says on stderr what of a text was not text.
-pub(crate) fn warn_of(name: &str, read: &ReadReport, quiet: bool) {
-    if let (Some(note), false) = (read.note(), quiet) {
-        say(&format!("warning: {name}: {note}"));
-    }
-}
-
-/// The fields of a count in machine-readable formats.
-pub(crate) fn count_fields(row: &mut Map<String, Value>, count: TokenCount) {
-    row.insert("tokens".into(), json!(count.tokens));
-    row.insert("basis".into(), json!(count.basis));
-    if count.basis != Basis::Exact {
-        row.insert("low".into(), json!(count.low));
-        row.insert("high".into(), json!(count.high));
     }
 }

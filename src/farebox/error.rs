@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::calculator::Refusal;
+use crate::jobs::JobError;
 use crate::pricing::UnknownModel;
 use crate::pricing::problem::Problem;
 use crate::tokenizer::TokenizerError;
@@ -56,6 +57,19 @@ pub enum CountError {
     Refused(#[from] Refused),
 }
 
+impl CountError {
+    /// The next step, where there is one.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            CountError::Model(error) => error.help(),
+            CountError::Tokenizer(error) => error.help(),
+            CountError::Request { help, .. } => Some(help.clone()),
+            CountError::Refused(error) => error.help(),
+        }
+    }
+}
+
 /// Why something has no price.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -63,10 +77,26 @@ pub enum PriceError {
     /// A model that is not in the table.
     #[error(transparent)]
     Model(#[from] UnknownModel),
-    /// The prompt cannot be counted.
+    /// The prompt is not a request.
     #[error(transparent)]
     Count(#[from] CountError),
+    /// The prompt cannot be counted.
+    #[error(transparent)]
+    Job(#[from] JobError),
     /// The table has no rate for what was used or stated.
     #[error(transparent)]
     Refused(#[from] Refusal),
+}
+
+impl PriceError {
+    /// The next step, where it stands apart from the text.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            PriceError::Model(error) => error.help(),
+            PriceError::Count(error) => error.help(),
+            PriceError::Job(error) => error.help(),
+            PriceError::Refused(_) => None,
+        }
+    }
 }

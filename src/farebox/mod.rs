@@ -1,6 +1,7 @@
 //! One type to begin with: [`Farebox`].
 
 mod error;
+mod planned;
 mod recorded;
 mod task;
 mod used;
@@ -11,11 +12,13 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub use self::error::{CountError, PriceError, PricesError};
+pub use self::planned::{Checked, CheckedFinding, Planned, PlannedMonth};
 pub use self::recorded::{ModelUsage, UsageCost};
 pub use self::task::{Compared, Task};
 pub use self::used::Used;
 
 use crate::calculator::Cost;
+use crate::conversation::Conversation;
 use crate::input::chat::requests;
 use crate::jobs::tokenizers::TokenizerChoice;
 use crate::jobs::{AsOf, Setup};
@@ -191,12 +194,7 @@ impl Farebox {
     /// # Ok::<(), farebox::CountError>(())
     /// ```
     pub fn count_request(&self, body: &Value) -> Result<RequestCount, CountError> {
-        let mut read = requests(body.clone());
-        let request = match (read.pop(), read.is_empty()) {
-            (Some(Ok(request)), true) => request,
-            (Some(Err(error)), true) => return Err(not_a_request(error.to_string())),
-            _ => return Err(not_a_request("the body holds more than one request".to_owned())),
-        };
+        let request = one_request(body)?;
         let model = request.model.as_deref().ok_or_else(|| not_a_request("the body names no model".to_owned()))?;
         let found = self.found(model)?;
         let choice = TokenizerChoice::of(&found, &self.setup);
@@ -235,6 +233,16 @@ impl Farebox {
 
     fn found(&self, model: &str) -> Result<Found, crate::pricing::UnknownModel> {
         self.setup.table.find(model, self.setup.at)
+    }
+}
+
+/// The one request that a body holds.
+fn one_request(body: &Value) -> Result<Conversation, CountError> {
+    let mut read = requests(body.clone());
+    match (read.pop(), read.is_empty()) {
+        (Some(Ok(request)), true) => Ok(request),
+        (Some(Err(error)), true) => Err(not_a_request(error.to_string())),
+        _ => Err(not_a_request("the body holds more than one request".to_owned())),
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::Farebox;
 use crate::input::calls::stream::{SourceTally, StreamSink};
 use crate::input::text::{InputError, Source};
+use crate::jobs::error::with_help;
 use crate::jobs::usage::{UsageQuery, UsageTotals, price_sources};
 use crate::money::Usd;
 
@@ -103,7 +104,7 @@ impl Farebox {
         let mut kept = Kept::default();
         match price_sources(&query, &self.setup, sources, 1, &mut kept) {
             Ok(totals) => self.cost_of(&totals, &query, kept),
-            Err(error) => UsageCost { warnings: vec![error.to_string()], ..UsageCost::default() },
+            Err(error) => UsageCost { warnings: vec![with_help(&error, error.help())], ..UsageCost::default() },
         }
     }
 
@@ -156,7 +157,7 @@ impl StreamSink for Kept {
     }
 
     fn failed(&mut self, error: InputError) {
-        self.keep(error.to_string());
+        self.keep(with_help(&error, error.help()));
     }
 
     fn read(&mut self, _: usize, _: u64, found: SourceTally) {

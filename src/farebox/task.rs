@@ -4,10 +4,11 @@ use std::ops::RangeInclusive;
 
 use serde_json::Value;
 
-use super::{Farebox, PriceError};
-use crate::calculator::estimate::{Estimate, Work, estimate};
-use crate::calculator::limits::{longest_answer, refuse_long_prompt};
-use crate::context::{Context, Dimension};
+use super::{Farebox, PriceError, one_request};
+use crate::calculator::estimate::Estimate;
+use crate::calculator::quote::WorkSpec;
+use crate::context::Dimension;
+use crate::jobs::estimate::{quote_request, quote_text, quote_tokens};
 use crate::range::Range;
 
 /// One kind of request, how long its answers are and how often it is sent.
@@ -24,41 +25,40 @@ use crate::range::Range;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Task {
-    prompt: Prompt,
-    output: Option<Range<u64>>,
-    cached: u64,
-    requests: u64,
-    context: Context,
+    prompt: TaskPrompt,
+    spec: WorkSpec,
 }
 
 #[derive(Clone, Debug)]
-enum Prompt {
+enum TaskPrompt {
     Text(String),
-    Tokens(u64),
+    Tokens,
     Request(Value),
 }
 
 impl Task {
-    fn new(prompt: Prompt) -> Self {
-        Task { prompt, output: None, cached: 0, requests: 1, context: Context::default() }
+    fn new(prompt: TaskPrompt) -> Self {
+        Task { prompt, spec: WorkSpec::default() }
     }
 
     /// A prompt of this text, counted for each model that is asked.
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
-        Self::new(Prompt::Text(text.into()))
+        Self::new(TaskPrompt::Text(text.into()))
     }
 
     /// A prompt of that many tokens for every model.
     #[must_use]
     pub fn tokens(prompt: u64) -> Self {
-        Self::new(Prompt::Tokens(prompt))
+        let mut task = Self::new(TaskPrompt::Tokens);
+        task.spec.input_tokens = Some(Range::exactly(prompt));
+        task
     }
 
     /// A request in any provider's form, counted for each model that is asked, whichever it names itself.
     #[must_use]
     pub fn request(body: Value) -> Self {
-        Self::new(Prompt::Request(body))
+        Self::new(TaskPrompt::Request(body))
     }
 
     /// How many tokens an answer has: the middle of the range is expected. Left out, it is anything up to the longest that
@@ -66,34 +66,35 @@ impl Task {
     #[must_use]
     pub fn output(mut self, tokens: RangeInclusive<u64>) -> Self {
         let (low, high) = (*tokens.start(), *tokens.end().max(tokens.start()));
-        self.output = Some(Range { low, expected: low + (high - low) / 2, high });
+        self.spec.output_tokens = Some(Range { low, expected: low + (high - low) / 2, high });
         self
     }
 
     /// How many of the prompt's tokens are read from the cache.
     #[must_use]
     pub fn cached(mut self, tokens: u64) -> Self {
-        self.cached = tokens;
+        self.spec.cached_tokens = tokens;
         self
     }
 
     /// How many requests are sent; one when left out.
     #[must_use]
     pub fn requests(mut self, requests: u64) -> Self {
-        self.requests = requests;
+        self.spec.requests = requests;
         self
     }
 
     /// The requests are processed in a batch.
     #[must_use]
-    pub fn batch(self) -> Self {
-        self.state(Dimension::Processing, "batch")
+    pub fn batch(mut self) -> Self {
+        self.spec.batch = true;
+        self
     }
 
     /// Something else that each request states, such as its service tier or region.
     #[must_use]
     pub fn state(mut self, dimension: Dimension, value: &str) -> Self {
-        self.context.set(dimension, value);
+        self.spec.stated.push((dimension, value.to_owned()));
         self
     }
 }
@@ -115,37 +116,14 @@ impl Farebox {
     /// [`PriceError`] where the model is not known, the prompt cannot be counted or is longer than the model reads, or the
     /// table has no rate for it.
     pub fn estimate(&self, model: &str, task: &Task) -> Result<Estimate, PriceError> {
-        let setup = &self.setup;
-        let found = setup.table.find_for(None, model, &task.context, setup.at)?;
-        let input = self.prompt_tokens(&found.full_id(), &task.prompt)?;
-        let card = &found.model;
-        let not_given = || Range { low: 0, expected: 0, high: longest_answer(card, input.low).unwrap_or(0) };
-        let work = Work {
-            input,
-            cache_read: task.cached,
-            output: task.output.unwrap_or_else(not_given),
-            answers: 1,
-            requests: task.requests,
-            context: found.settle(&task.context).into_owned(),
-            ..Work::default()
+        let (setup, spec) = (&*self.setup, &task.spec);
+        let found = setup.table.find(model, setup.at)?;
+        let quote = match &task.prompt {
+            TaskPrompt::Tokens => quote_tokens(spec.input_tokens.unwrap_or_default(), &found, spec, setup)?,
+            TaskPrompt::Text(text) => quote_text(text, &found, spec, setup)?,
+            TaskPrompt::Request(body) => quote_request(&one_request(body)?, &found, spec, setup)?,
         };
-        refuse_long_prompt(&found.provider, card, work.input.low)?;
-        Ok(estimate(&found.provider, card, &work, setup.at)?)
-    }
-
-    fn prompt_tokens(&self, model: &str, prompt: &Prompt) -> Result<Range<u64>, PriceError> {
-        let count = match prompt {
-            Prompt::Tokens(tokens) => return Ok(Range::exactly(*tokens)),
-            Prompt::Text(text) => self.count(model, text)?,
-            Prompt::Request(body) => {
-                let mut body = body.clone();
-                if let Some(fields) = body.as_object_mut() {
-                    fields.insert("model".into(), model.into());
-                }
-                self.count_request(&body)?.prompt
-            }
-        };
-        Ok(Range { low: count.low, expected: count.tokens, high: count.high })
+        Ok(quote.result?)
     }
 
     /// What a task would cost with each of several models: the cheapest first, those without a price last.

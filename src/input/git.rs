@@ -101,7 +101,7 @@ struct CatFile {
 
 impl Drop for CatFile {
     fn drop(&mut self) {
-        // Closing its input ends it; it is no matter where it has gone already.
+        // Closing its input ends it; an error means that it has ended already.
         drop(self.child.stdin.take());
         let _ = self.child.wait();
     }
@@ -199,7 +199,7 @@ impl Repository {
     #[must_use]
     pub fn inside(&self, path: &Path) -> Option<String> {
         let absolute = std::path::absolute(path).ok()?;
-        // Links in the folder are followed, the file itself need not exist any more.
+        // Links in the folder are followed; the file itself need not exist.
         let (folder, name) = (absolute.parent()?, absolute.file_name()?);
         let folder = existing(folder);
         let root = self.root.canonicalize().unwrap_or_else(|_| self.root.clone());

@@ -230,6 +230,15 @@ pub enum AttachmentError {
 }
 
 impl AttachmentError {
+    /// The next step, where there is one.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            AttachmentError::Wrong { help, .. } => Some(help.clone()),
+            AttachmentError::File(error) => error.help(),
+        }
+    }
+
     fn wrong(message: impl Into<String>, help: impl Into<String>) -> Self {
         AttachmentError::Wrong { message: message.into(), help: help.into() }
     }

@@ -65,7 +65,7 @@ impl Source {
     }
 }
 
-/// Why text cannot be read: [`InputError::what`] is wrong, and [`InputError::help`] is the next step; its text has both.
+/// Why text cannot be read. The text says what is wrong; [`InputError::help`] is the next step.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum InputError {
@@ -164,11 +164,7 @@ pub enum InputError {
 
 impl fmt::Display for InputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what())?;
-        match self.help() {
-            Some(help) => write!(f, "\n  help: {help}"),
-            None => Ok(()),
-        }
+        f.write_str(&self.what())
     }
 }
 

@@ -56,6 +56,13 @@ pub enum JobError {
     Io(#[from] io::Error),
 }
 
+#[cfg(feature = "reference")]
+impl From<crate::tokenizer::reference::ReferenceError> for JobError {
+    fn from(error: crate::tokenizer::reference::ReferenceError) -> Self {
+        JobError::Asked { message: error.to_string(), help: error.help() }
+    }
+}
+
 impl JobError {
     /// Something that cannot be asked for, with the next step.
     pub fn asked(message: impl Into<String>, help: impl Into<String>) -> Self {
@@ -81,7 +88,11 @@ impl JobError {
     pub fn help(&self) -> Option<String> {
         match self {
             JobError::Asked { help, .. } => help.clone(),
-            JobError::Attachment(AttachmentError::Wrong { help, .. }) => Some(help.clone()),
+            JobError::Model(error) => error.help(),
+            JobError::Tokenizer(error) => error.help(),
+            JobError::Uncountable(error) => error.help(),
+            JobError::Input(error) => error.help(),
+            JobError::Attachment(error) => error.help(),
             _ => None,
         }
     }
@@ -100,4 +111,13 @@ impl From<LostThread> for JobError {
     fn from(error: LostThread) -> Self {
         JobError::Io(io::Error::other(error))
     }
+}
+
+/// An error and its next step on one line, for a list of reasons.
+pub(crate) fn on_one_line(error: &dyn fmt::Display, help: Option<String>) -> String {
+    let text = match help {
+        Some(help) => format!("{error}; {help}"),
+        None => error.to_string(),
+    };
+    text.replace('\n', " ")
 }

@@ -11,6 +11,7 @@ use crate::input::calls::{Reading, each_of};
 use crate::input::dialect::{Entry, Item, State};
 use crate::input::text::Source;
 use crate::input::workload::{load, mean_of};
+use crate::jobs::error::with_help;
 use crate::meter::Meter;
 use crate::report::inert;
 
@@ -43,7 +44,7 @@ pub fn model_warnings(path: &Path, text: &str, setup: &Setup) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let routes = workload.features.iter().flat_map(|feature| &feature.routes);
     let warning = |model: &String| match setup.table.find(model, setup.at) {
-        Err(unknown) => Some(unknown.to_string()),
+        Err(unknown) => Some(with_help(&unknown, unknown.help())),
         Ok(found) if found.model.is_retired(setup.at) => {
             Some(format!("{} is retired at that time: plan with another model", found.full_id()))
         }
@@ -75,7 +76,7 @@ impl Default for InitAnswers {
 }
 
 impl InitAnswers {
-    /// Takes an answer in the place of the one before; an empty text takes the default back.
+    /// Replaces an answer; an empty text brings the default back.
     pub fn answer(&mut self, question: usize, text: &str) {
         let default = QUESTIONS.get(question).map_or("", |(_, default)| default);
         if let Some(answer) = self.0.get_mut(question) {
@@ -108,7 +109,7 @@ impl InitAnswers {
     pub fn objection(&self, path: &Path, setup: &Setup) -> Option<String> {
         let InitAnswers([_, model, ..]) = self;
         if let Err(error) = setup.table.find(model, setup.at) {
-            return Some(error.to_string());
+            return Some(with_help(&error, error.help()));
         }
         let problems = load(path, &self.text(), setup.at.date()).err()?;
         let problem = problems.first()?;
@@ -141,7 +142,7 @@ pub struct UseMeasurement {
     models: BTreeMap<String, ModelUse>,
     bad: u64,
     first_bad: Option<String>,
-    /// Requests that nobody paid for, amounts on bills.
+    /// Requests that were not paid for, amounts on bills.
     others: u64,
 }
 

@@ -8,12 +8,14 @@
 pub mod breakeven;
 pub mod check;
 pub mod compare;
+pub mod count;
 pub mod error;
 pub mod estimate;
 pub mod init;
 pub mod models;
 pub mod plan;
 pub mod prices;
+#[cfg(feature = "folders")]
 pub mod scan;
 #[cfg(test)]
 mod schemas;

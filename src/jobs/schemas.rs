@@ -9,7 +9,7 @@ use super::compare::workload::{ComparePlanRow, ComparePlansHead};
 use super::estimate::rows as estimate;
 use super::plan::rows as plan;
 use super::prices::{changes, check as prices_check, diff, history, import, lint, list, meters, show, stale, update};
-use super::{breakeven, compare, models, usage, what_if};
+use super::{breakeven, compare, count, models, tokenizers, usage, what_if};
 use crate::report::check;
 
 /// The whole output of a command: what is stated before the rows, and the rows.
@@ -25,8 +25,8 @@ struct Document<H, R> {
 #[serde(untagged)]
 #[expect(dead_code, reason = "only its schema is of use")]
 enum UsageDocument {
-    Groups(Document<usage::UsageHead, usage::UsageGroupRow>),
-    Record(usage::UsageRecordRow<'static>),
+    Groups(Box<Document<usage::UsageHead, usage::UsageGroupRow>>),
+    Record(Box<usage::UsageRecordRow<'static>>),
 }
 
 /// A command that writes one of two forms, by its flags.
@@ -50,6 +50,8 @@ fn either<A: JsonSchema, B: JsonSchema>() -> Schema {
     SchemaGenerator::default().into_root_schema_for::<OneOf<A, B>>()
 }
 
+type CountOfInputs = Document<count::CountHead, OneOf<count::CountRow, count::CountTotalRow>>;
+type CountOfFolders = Document<count::CountHead, count::CountTreeRow>;
 type CheckOfDatabase = Document<prices_check::DatabaseCheckHead, import::ComparisonRow>;
 type CheckOfFile = Document<prices_check::FileCheckHead, prices_check::FileCheckRow>;
 type CompareOfPrompts = Document<compare::CompareHead, compare::CompareRow>;
@@ -71,6 +73,7 @@ fn all() -> Vec<(&'static str, Schema)> {
         ("break-even", document::<breakeven::BreakEvenHead, breakeven::BreakEvenRow>()),
         ("check", document::<check::CheckHead, check::CheckRow>()),
         ("compare", either::<CompareOfPrompts, CompareOfPlan>()),
+        ("count", either::<CountOfInputs, CountOfFolders>()),
         ("estimate", document::<estimate::EstimateHead, estimate::EstimateRow>()),
         ("models", document::<models::ModelsHead, models::ModelRow>()),
         ("plan", document::<plan::PlanHead, plan::PlanMonthRow>()),
@@ -85,6 +88,8 @@ fn all() -> Vec<(&'static str, Schema)> {
         ("prices-show", document::<show::PricesShowHead, show::PricesShowRow>()),
         ("prices-stale", document::<stale::StaleHead, stale::StaleRow>()),
         ("prices-update", document::<update::UpdateHead, import::ComparisonRow>()),
+        ("tokenizers", document::<NoHead, tokenizers::KnownTokenizerRow>()),
+        ("tokenizers-show", document::<tokenizers::KnownTokenizerRow, tokenizers::TokenizerFactRow>()),
         ("usage", SchemaGenerator::default().into_root_schema_for::<UsageDocument>()),
         ("what-if", document::<what_if::WhatIfHead, what_if::WhatIfRow>()),
     ]

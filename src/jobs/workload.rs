@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::JobError;
+use super::error::with_help;
 use super::setup::{Setup, in_currency};
 use super::tokenizers::TokenizerChoice;
 use crate::calculator::attached::{Attached, billed_by};
@@ -75,11 +76,7 @@ impl WorkloadFile {
     }
 
     /// An error about a line of the file.
-    fn at_line(&self, line: usize, message: String) -> JobError {
-        let (message, help) = match message.split_once("\n  help: ") {
-            Some((message, help)) => (message.to_owned(), Some(help.to_owned())),
-            None => (message, None),
-        };
+    fn at_line(&self, line: usize, unknown: &UnknownModel) -> JobError {
         let source = self.text.lines().nth(line.saturating_sub(1)).unwrap_or("");
         let column = source.find(": ").map_or(1, |at| at + 3).min(source.chars().count().max(1));
         let problem = Problem {
@@ -87,8 +84,8 @@ impl WorkloadFile {
             severity: Severity::Error,
             path: self.path.display().to_string(),
             place: Place { line, column },
-            message,
-            help,
+            message: unknown.to_string(),
+            help: unknown.help(),
         };
         unusable(&problem.render(&self.text))
     }
@@ -124,7 +121,7 @@ impl<'s> PricedWorkload<'s> {
         loop {
             let error = match plan(&file.workload, &mut resolver, None) {
                 Ok(plan) => return Ok(PricedWorkload { file, plan, resolver, unpriced }),
-                Err(PlanError::Model { line, error }) => return Err(file.at_line(line, error.to_string())),
+                Err(PlanError::Model { line, error }) => return Err(file.at_line(line, &error)),
                 Err(error) => error,
             };
             let Some(name) = error.feature().map(str::to_owned) else { return Err(error.into()) };
@@ -174,7 +171,7 @@ impl<'s> TableResolver<'s> {
         if let Some(tokenizer) = self.tokenizers.get(name) {
             return Ok(tokenizer.clone());
         }
-        let tokenizer = self.setup.tokenizer(name).map_err(|error| error.to_string())?;
+        let tokenizer = self.setup.tokenizer(name).map_err(|error| with_help(&error, error.help()))?;
         self.tokenizers.insert(name.to_owned(), tokenizer.clone());
         Ok(tokenizer)
     }
@@ -221,7 +218,7 @@ impl Resolver for TableResolver<'_> {
         let TokenizerChoice { name, assumed } = TokenizerChoice::of(found, self.setup);
         let tools = tools.map(|text| tools_of(text)).unwrap_or_default();
         let framing = Framing::of(&key.0, self.load(&name)?, assumed);
-        let wrapping = framing.wrapping(&tools).map_err(|refused| refused.to_string())?;
+        let wrapping = framing.wrapping(&tools).map_err(|refused| with_help(&refused, refused.help()))?;
         self.wrappings.insert(key, wrapping);
         Ok(wrapping)
     }
@@ -230,7 +227,7 @@ impl Resolver for TableResolver<'_> {
         let image = Image { size: Some((width.into(), height.into())), detail: None };
         let tokenizer = self.load(&TokenizerChoice::of(found, self.setup).name)?;
         let weighed = MediaRules::of(&found.full_id()).count(&Media::Image(image), None, &*tokenizer);
-        let weighed = weighed.map_err(|refused| refused.to_string())?;
+        let weighed = weighed.map_err(|refused| with_help(&refused, refused.help()))?;
         if let Some(card) = found.model.rates_at(self.setup.at).or(found.model.rate_cards.last()) {
             for part in weighed.parts.iter().map(Attached::from) {
                 billed_by(&found.provider, &found.model, card, &part).map_err(|refusal| refusal.to_string())?;
@@ -294,12 +291,15 @@ impl ShownCurrency {
 
 impl From<NoExchange> for JobError {
     fn from(error: NoExchange) -> Self {
-        JobError::of_text(&error.to_string())
+        JobError::asked(error.message(), error.help())
     }
 }
 
 impl From<PlanError> for JobError {
     fn from(error: PlanError) -> Self {
-        JobError::of_text(&error.to_string())
+        match error {
+            PlanError::Model { error, .. } => JobError::Model(error),
+            other => JobError::of_text(&other.to_string()),
+        }
     }
 }

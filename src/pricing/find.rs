@@ -102,17 +102,25 @@ impl fmt::Display for UnknownModel {
             let listed: Vec<String> = self.meant.iter().map(|(id, period)| format!("{id} ({period})")).collect();
             write!(f, " at that time: it meant {}", listed.join(", "))?;
         }
-        match (self.suggestions.as_slice(), &self.unknown_provider) {
+        Ok(())
+    }
+}
+
+impl UnknownModel {
+    /// The next step.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        Some(match (self.suggestions.as_slice(), &self.unknown_provider) {
             ([], None) => {
-                f.write_str("\n  help: `farebox models` lists the models; --prices FILE adds a model at the prices of your contract")
+                "`farebox models` lists the models; --prices FILE adds a model at the prices of your contract"
+                    .to_owned()
             }
-            ([], Some(_)) => f.write_str("\n  help: `farebox prices list` lists the providers"),
-            (similar, _) => write!(
-                f,
-                "\n  help: did you mean {}? `farebox models QUERY` searches; --prices FILE adds a model at the prices of your contract",
+            ([], Some(_)) => "`farebox prices list` lists the providers".to_owned(),
+            (similar, _) => format!(
+                "did you mean {}? `farebox models QUERY` searches; --prices FILE adds a model at the prices of your contract",
                 similar.join(", ")
             ),
-        }
+        })
     }
 }
 

@@ -384,7 +384,8 @@ mod tests {
         let error = |content: &str| {
             let path = folder.path().join("tokenizer.json");
             std::fs::write(&path, content).unwrap();
-            let message = from_file(&path).err().unwrap().to_string();
+            let error = from_file(&path).err().unwrap();
+            let message = format!("{error}\n  help: {}", error.help().unwrap());
             message.replace(&format!("{}/", folder.path().display()), "")
         };
         insta::assert_snapshot!(error("{\"model\": "), @r"

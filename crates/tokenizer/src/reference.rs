@@ -30,9 +30,7 @@ use super::vocab::{Tokens, frames};
 #[derive(Debug, thiserror::Error)]
 pub enum ReferenceError {
     /// Nothing else in this build counts with this tokenizer.
-    #[error(
-        "{name} cannot be verified: no second implementation of it is in this build\n  help: leave --verify out; `farebox tokenizers` says what its counts rest on"
-    )]
+    #[error("{name} cannot be verified: no second implementation of it is in this build")]
     None {
         /// The tokenizer.
         name: String,
@@ -48,6 +46,15 @@ pub enum ReferenceError {
     /// The reference crate gave up.
     #[error("the reference gave up: {0}")]
     GaveUp(String),
+}
+
+impl ReferenceError {
+    /// The next step, where there is one.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = "leave --verify out; `farebox tokenizers` says what its counts rest on";
+        matches!(self, ReferenceError::None { .. }).then(|| help.to_owned())
+    }
 }
 
 /// A slow counter that is independent of ours.

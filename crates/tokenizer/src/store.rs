@@ -48,9 +48,7 @@ pub enum StoreError {
     #[error("{0}")]
     Refused(String),
     /// The stored file is not what was added.
-    #[error(
-        "{name}: the stored file is damaged: {reason}\n  help: `farebox tokenizers remove {name}`, then add it again"
-    )]
+    #[error("{name}: the stored file is damaged: {reason}")]
     Damaged {
         /// The name of the tokenizer.
         name: String,
@@ -65,6 +63,17 @@ pub enum StoreError {
         /// What the system says.
         error: io::Error,
     },
+}
+
+impl StoreError {
+    /// The next step, where it stands apart from the text.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            StoreError::Damaged { name, .. } => Some(format!("`farebox tokenizers remove {name}`, then add it again")),
+            StoreError::Refused(_) | StoreError::Io { .. } => None,
+        }
+    }
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> StoreError + '_ {

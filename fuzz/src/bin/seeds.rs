@@ -11,5 +11,8 @@ fn main() -> std::io::Result<()> {
     let seeds = Path::new(folder).join("seeds");
     fs::create_dir_all(&seeds)?;
     fs::write(Path::new(folder).join("dictionary"), target.dictionary())?;
-    (target.seeds)().iter().enumerate().try_for_each(|(number, seed)| fs::write(seeds.join(format!("{number:03}")), seed))
+    (target.seeds)()
+        .iter()
+        .enumerate()
+        .try_for_each(|(number, seed)| fs::write(seeds.join(format!("{number:03}")), seed))
 }

@@ -205,6 +205,15 @@ pub enum PlanError {
 }
 
 impl PlanError {
+    /// The next step, where it stands apart from the text.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            PlanError::Model { error, .. } => error.help(),
+            _ => None,
+        }
+    }
+
     /// The feature that cannot be planned; `None` for an unknown model, which stands on a line.
     #[must_use]
     pub fn feature(&self) -> Option<&str> {

@@ -180,10 +180,15 @@ impl Finder<'_> {
         match priced.usd.as_ref()? {
             Ok(usd) => Some((*usd, *monthly)),
             Err(error) => {
-                let why = error.to_string().replace("\n  help: ", "; ");
                 let bad = CheckRule { code: RuleCode::BadRule, level: FindingLevel::Error, ..rule.clone() };
                 let name = rule.code.name();
-                self.found(&bad, None, rule.line, name, format!("{name} cannot be judged: {why}"));
+                self.found(
+                    &bad,
+                    None,
+                    rule.line,
+                    name,
+                    format!("{name} cannot be judged: {}; {}", error.message(), error.help()),
+                );
                 None
             }
         }
@@ -196,7 +201,7 @@ impl Finder<'_> {
     fn max_total(&mut self, priced: &DollarRule) {
         let Some((limit, monthly)) = self.usd(priced) else { return };
         let bill = self.facts.bill;
-        let (spent, of) = if monthly { (bill.dearest, "the dearest month") } else { (bill.total, "the plan") };
+        let (spent, of) = if monthly { (bill.highest_month, "the dearest month") } else { (bill.total, "the plan") };
         if spent > limit {
             let message = format!("{of} costs {}, more than {}", self.money(spent), self.money(limit));
             self.found(&priced.rule, None, priced.rule.line, of, message);
@@ -208,7 +213,7 @@ impl Finder<'_> {
         let money = |usd| self.facts.shown.text(usd);
         self.each(&priced.rule, |finder, rule, f| {
             let Some(bill) = f.bill else { return };
-            let (spent, when) = if monthly { (bill.dearest, " in its dearest month") } else { (bill.total, "") };
+            let (spent, when) = if monthly { (bill.highest_month, " in its dearest month") } else { (bill.total, "") };
             if spent > limit {
                 let message = format!("{} costs {}{when}, more than {}", f.name, money(spent), money(limit));
                 finder.found(rule, Some(f), f.line, &f.name, message);

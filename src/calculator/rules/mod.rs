@@ -234,8 +234,8 @@ pub struct BillSums {
     pub total: Usd,
     /// In the average month.
     pub monthly: Usd,
-    /// In the dearest month.
-    pub dearest: Usd,
+    /// In the month that costs most.
+    pub highest_month: Usd,
 }
 
 /// A model of a feature.

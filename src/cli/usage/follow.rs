@@ -5,13 +5,14 @@ use std::time::{Duration, Instant as Clock};
 
 use super::places::{places, say_passed_over};
 use super::screen::{Progress, WARNINGS};
-use super::{Args, Setup, UsageQuery};
+use super::{Setup, UsageArgs, UsageQuery};
 use crate::cli::clock;
 use crate::cli::error::Error;
 use crate::cli::out::Out;
 use crate::cli::say;
 use farebox::input::calls::places::Places;
 use farebox::input::text::Source;
+use farebox::jobs::error::with_help;
 use farebox::jobs::usage::follow::{FollowNews, Follower};
 use farebox::report::{Format, inert};
 
@@ -22,7 +23,7 @@ const EVERY: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_secs(2);
 
 /// Reads on until it is interrupted.
-pub(super) fn follow(args: &Args, begun_with: Places, query: &UsageQuery, setup: &Setup) -> Result<(), Error> {
+pub(super) fn follow(args: &UsageArgs, begun_with: Places, query: &UsageQuery, setup: &Setup) -> Result<(), Error> {
     let sources = refuse(args, begun_with)?;
     let mut follower = Follower::new(query, setup);
     let begun = Clock::now();
@@ -53,7 +54,7 @@ pub(super) fn follow(args: &Args, begun_with: Places, query: &UsageQuery, setup:
 }
 
 /// The files to follow, with what was passed over said.
-fn refuse(args: &Args, places: Places) -> Result<Vec<Source>, Error> {
+fn refuse(args: &UsageArgs, places: Places) -> Result<Vec<Source>, Error> {
     if places.sources.contains(&Source::Stdin) {
         let help = "help: name the file, or pipe it into --format jsonl without --follow";
         return Err(Error::Usage(format!("standard input cannot be followed: it has no size\n  {help}")));
@@ -65,7 +66,7 @@ fn refuse(args: &Args, places: Places) -> Result<Vec<Source>, Error> {
         )));
     }
     say_passed_over(&places, args.output.quiet);
-    places.failed.iter().for_each(|error| say(&format!("warning: {error}")));
+    places.failed.iter().for_each(|error| say(&format!("warning: {}", with_help(error, error.help()))));
     Ok(places.sources)
 }
 

@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::path::PathBuf;
 
 use self::places::{places, say_passed_over};
-use self::screen::Screen;
+use self::screen::ReadingScreen;
 use super::out::Out;
 use super::shared::{self, OutputFlags, PriceFlags, Setup};
 use super::span::SpanFlags;
@@ -44,7 +44,7 @@ what is piped in is read, and otherwise the sessions of Claude Code, Codex and o
 
 A record without a timestamp is priced as of --at, or now. A file that is named and holds no usage is an error (exit code 2);
 in a folder it is a warning.")]
-pub(crate) struct Args {
+pub(crate) struct UsageArgs {
     /// Files, folders and patterns; - is standard input [default: what is piped in, or the sessions of coding agents]
     files: Vec<PathBuf>,
     /// Read every line as this dialect; claude-code, codex and opencode find their own files when none are given
@@ -100,7 +100,7 @@ pub(super) fn column(text: &str) -> Result<(String, String), String> {
     Ok((ours.trim().to_owned(), theirs.trim().to_owned()))
 }
 
-impl Args {
+impl UsageArgs {
     /// Groups are in reports with sums only, and FOCUS rows are in dollars: a flag that changes nothing is a mistake.
     fn refuse_what_does_nothing(&self) -> Result<(), Error> {
         let without_groups = match self.output.format {
@@ -125,7 +125,7 @@ impl Args {
     }
 }
 
-impl Args {
+impl UsageArgs {
     fn query(&self) -> Result<UsageQuery, Error> {
         let zone = zone_of(self.timezone.as_deref())?;
         let by = if self.by.is_empty() { vec![Grouping::Model] } else { self.by.clone() };
@@ -154,7 +154,7 @@ pub(super) fn zone_of(name: Option<&str>) -> Result<TimeZone, Error> {
     }
 }
 
-pub(crate) fn run(args: Args) -> Result<(), Error> {
+pub(crate) fn run(args: UsageArgs) -> Result<(), Error> {
     args.refuse_what_does_nothing()?;
     let setup = args.prices.setup()?;
     for provider in args.provider.iter().chain(&args.force_provider) {
@@ -171,7 +171,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
 
 /// Reads everything once and writes what was asked for.
 fn once(
-    args: &Args,
+    args: &UsageArgs,
     mut places: Places,
     query: &UsageQuery,
     setup: &Setup,
@@ -181,7 +181,7 @@ fn once(
     say_passed_over(&places, args.output.quiet);
     let missing = std::mem::take(&mut places.failed);
     let (out, rows_out) = if query.rows { (None, Some(out)) } else { (Some(out), None) };
-    let mut screen = Screen::new(rows_out, &places.sources, args.output.quiet);
+    let mut screen = ReadingScreen::new(rows_out, &places.sources, args.output.quiet);
     missing.into_iter().for_each(|error| screen.failed(error));
     let totals = price_sources(query, setup, &places.sources, shared::number_of(args.threads), &mut screen)?;
     screen.judge(&places);
@@ -207,7 +207,7 @@ fn once(
     Ok((totals, failed))
 }
 
-fn finish(args: &Args, totals: &UsageTotals, failed: Option<InputError>) -> Result<(), Error> {
+fn finish(args: &UsageArgs, totals: &UsageTotals, failed: Option<InputError>) -> Result<(), Error> {
     totals.warning().into_iter().for_each(|warning| super::say(&format!("warning: {warning}")));
     match failed {
         Some(error) => Err(error.into()),

@@ -11,7 +11,7 @@ use farebox::input::calls::stream::{SourceTally, StreamSink};
 use farebox::input::text::{InputError, Source};
 
 /// Where a run's rows, warnings and progress go.
-pub(crate) struct Screen {
+pub(crate) struct ReadingScreen {
     out: Option<Out>,
     error: Option<std::io::Error>,
     failed: Option<InputError>,
@@ -24,10 +24,17 @@ pub(crate) struct Screen {
 /// How many refusals are listed one by one; the rest are counted.
 pub(super) const WARNINGS: u64 = 20;
 
-impl Screen {
+impl ReadingScreen {
     pub fn new(out: Option<Out>, sources: &[Source], quiet: bool) -> Self {
         let found = vec![SourceTally::default(); sources.len()];
-        Screen { out, error: None, failed: None, warned: 0, progress: Progress::on_terminal(sources, quiet), found }
+        ReadingScreen {
+            out,
+            error: None,
+            failed: None,
+            warned: 0,
+            progress: Progress::on_terminal(sources, quiet),
+            found,
+        }
     }
 
     /// Says which sources held no usage, once everything was read.
@@ -61,7 +68,7 @@ impl Screen {
     }
 }
 
-impl StreamSink for Screen {
+impl StreamSink for ReadingScreen {
     fn rows(&mut self, rows: &[u8]) -> bool {
         let Some(out) = &mut self.out else { return true };
         match out.write_all(rows).and_then(|()| out.flush()) {

@@ -250,7 +250,11 @@ mod tests {
     fn read(bytes: Vec<u8>, limit: Limit) -> Vec<Result<(String, io::Result<u64>), String>> {
         let members = Members::within(Bytes::Memory(bytes.into()), "a.zip".into(), limit).unwrap();
         let length = |mut part: Part| (part.name.clone(), io::copy(&mut part.reader, &mut io::sink()));
-        members.map(|part| part.map(length).map_err(|error| error.to_string())).collect()
+        members
+            .map(|part| {
+                part.map(length).map_err(|error| format!("{error}\n  help: {}", error.help().unwrap_or_default()))
+            })
+            .collect()
     }
 
     #[test]

@@ -108,7 +108,10 @@ impl Places {
         let mut names = Vec::new();
         for error in walked.skipped {
             match error {
-                InputError::NotRegular { .. } | InputError::DeadLink { .. } => self.warnings.push(error.to_string()),
+                InputError::NotRegular { .. } | InputError::DeadLink { .. } => {
+                    let help = error.help().map(|help| format!("\n  help: {help}")).unwrap_or_default();
+                    self.warnings.push(format!("{error}{help}"));
+                }
                 error => {
                     met = true;
                     self.failed.push(error);

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::quantity::{NUMBERS_HELP, Quantity};
 use super::raw::{RawDataset, RawSamples, RawSource, RawText};
-use super::read::WorkloadReader;
+use super::reader::WorkloadReader;
 use crate::calculator::workload::PromptPart;
 use crate::input::text::InputError;
 use crate::pricing::problem::Place;

@@ -11,6 +11,7 @@ pub mod tree;
 mod data;
 mod feature;
 mod read;
+mod reader;
 
 use std::path::Path;
 

@@ -15,6 +15,7 @@ use crate::calculator::projection::{PlanError, Resolver, plan};
 use crate::calculator::rules::BillSums;
 use crate::calculator::settled::Settled;
 use crate::calculator::workload::{Workload, instant_of};
+use crate::jobs::error::on_one_line;
 use crate::jobs::workload::TableResolver;
 use crate::jobs::{JobError, Setup};
 use crate::pricing::PriceTable;
@@ -30,7 +31,7 @@ pub struct UnpricedFeature {
     pub line: usize,
     /// Why it has no price.
     pub why: String,
-    /// Whether it is of a model that nobody sells.
+    /// Whether its model is unknown to the price table.
     pub is_unknown: bool,
 }
 
@@ -45,7 +46,7 @@ pub(super) fn leave_out_unpriced(workload: &mut Workload, resolver: &mut dyn Res
         });
         let Some(index) = index else { return unpriced };
         let feature = workload.features.remove(index);
-        let why = error.to_string().replace("\n  help: ", "; ").replace('\n', " ");
+        let why = on_one_line(&error, error.help());
         let why = why.strip_prefix(&format!("{}: ", feature.name)).map_or(why.clone(), str::to_owned);
         let line = feature.routes.first().map_or(0, |r| r.line);
         let is_unknown = matches!(error, PlanError::Model { .. });
@@ -150,8 +151,8 @@ impl BothSides<'_> {
         }
         parts.extend(self.came_and_went(&monthly));
         let drift = self.price_of_then(&mut monthly, &mut parts);
-        let beside = self.now.monthly.beside(&monthly);
-        parts.extend(beside.into_iter().map(|amount| ChangePart::of(amount, None)));
+        let apart = self.now.monthly.apart_from_features(&monthly);
+        parts.extend(apart.into_iter().map(|amount| ChangePart::of(amount, None)));
         Ok(BaseComparison {
             bill: today.costed.sums(),
             feature_bills: feature_bills(&today.costed),

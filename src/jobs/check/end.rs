@@ -18,7 +18,7 @@ pub enum CheckEnd {
     Unpriced(usize),
     /// Nothing has a price; why, by feature.
     NothingPriced(Vec<String>),
-    /// A model that nobody sells, and no rule that says what to make of it.
+    /// A model that the price table does not have, and no rule says what to make of that.
     UnknownModel(String),
     /// So many findings are about retired models or old prices, and nothing else is.
     Stale(usize),

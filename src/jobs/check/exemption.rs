@@ -24,7 +24,7 @@ pub struct ExemptionRequest<'r> {
     pub until: &'r str,
 }
 
-/// A workload file with one more exemption, to be written in the place of the old one.
+/// A workload file with one more exemption, to replace the old file.
 #[derive(Clone, Debug)]
 pub struct ExemptedWorkload {
     /// The file.
@@ -136,7 +136,7 @@ fn place_in(lines: &[String], check: usize, entry: &str) -> Option<(usize, Vec<S
     }
 }
 
-/// What stands behind a key on its line; `None` where the line has another key or none.
+/// The text after a key on its line; `None` where the line has another key or none.
 fn value_of(line: &str, key: &str) -> Option<String> {
     let rest = line.trim_start().strip_prefix(key)?.trim_start().strip_prefix(':')?;
     Some(rest.split(" #").next().unwrap_or("").trim().to_owned())

@@ -105,7 +105,7 @@ impl CheckContext<'_> {
             // The plan has counted this very text for this model, or the feature would be one without a price.
             let count = resolver.count(&stream.found, &self.head.file(&name)?.into()).ok()?;
             Some(PromptFact {
-                path: self.head.beside(&name),
+                path: self.head.named(&name),
                 tokens: count.high.max(count.tokens),
                 is_estimated: count.low != count.high,
             })

@@ -94,10 +94,10 @@ fn changed_prompts(base: &CheckSide, old: &RawFeature, head: &CheckSide, new: &R
 fn changed_file(base: &CheckSide, old_name: Option<&str>, head: &CheckSide, name: &str) -> Option<FileLine> {
     let then = old_name.and_then(|name| base.file(name)).unwrap_or_default();
     let line = first_difference(&then, &head.file(name).unwrap_or_default())?;
-    Some(FileLine { file: head.beside(name), line })
+    Some(FileLine { file: head.named(name), line })
 }
 
-/// The lines of a factor's keys that do not stand at the base.
+/// The lines of a factor's keys that the base does not have.
 fn changed_keys(base: &CheckSide, old: &RawFeature, head: &CheckSide, new: &RawFeature, factor: Factor) -> Vec<usize> {
     let text =
         |side: &CheckSide, line: usize| side.text.lines().nth(line.saturating_sub(1)).unwrap_or("").trim().to_owned();

@@ -85,7 +85,7 @@ impl CheckSide {
         Some(String::from_utf8_lossy(bytes).into_owned())
     }
 
-    /// Every file that was read, by its name beside the workload.
+    /// Every file that was read, by its name in the folder of the workload.
     pub(super) fn files(&self) -> impl Iterator<Item = (String, String)> {
         self.files.iter().filter_map(|(path, bytes)| {
             let name = path.strip_prefix(self.folder()).unwrap_or(path).display().to_string();
@@ -104,7 +104,7 @@ impl CheckSide {
     }
 
     /// A file that the workload names, as findings name it.
-    pub(super) fn beside(&self, name: &str) -> String {
+    pub(super) fn named(&self, name: &str) -> String {
         slashed(&self.folder().join(name))
     }
 

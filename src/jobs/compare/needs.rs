@@ -6,6 +6,7 @@ use std::path::Path;
 use rust_decimal::Decimal;
 
 use crate::input::text::read_bytes;
+use crate::jobs::error::with_help;
 use crate::jobs::prices::known_needs;
 use crate::jobs::{JobError, Setup};
 use crate::money::parse_decimal;
@@ -63,7 +64,7 @@ pub fn read_scores(path: &Path, setup: &Setup) -> Result<ScoresRead, JobError> {
         let (name, text) = (record.get(model).unwrap_or("").trim(), record.get(score).unwrap_or("").trim());
         match (setup.table.find(name, setup.at), parse_decimal(text)) {
             (Ok(found), Ok(score)) => drop(scores.insert(found.full_id(), score)),
-            (Err(error), _) => warnings.push(format!("{shown}:{line}: {error}")),
+            (Err(error), _) => warnings.push(format!("{shown}:{line}: {}", with_help(&error, error.help()))),
             (_, Err(error)) => warnings.push(format!("{shown}:{line}: {text:?} {error}: left out")),
         }
     }

@@ -19,8 +19,24 @@ use crate::conversation::{Conversation, Media};
 use crate::input::requests::{Input, Tally, alone, each_request};
 use crate::money::Usd;
 use crate::pricing::Found;
+use crate::range::Range;
 use crate::report::{Cell, Report, TypedTable};
 use crate::tokenizer::Basis;
+
+/// What a prompt of that many tokens costs on a model.
+///
+/// # Errors
+/// [`JobError::NothingPriced`] never: a prompt that is typed is one prompt.
+pub(crate) fn quote_tokens(
+    tokens: Range<u64>,
+    found: &Found,
+    spec: &WorkSpec,
+    setup: &Setup,
+) -> Result<Quote, JobError> {
+    let mut counter = PromptCounter::new(std::slice::from_ref(found), setup);
+    counter.typed(tokens);
+    counter.quotes(spec).pop().ok_or_else(|| JobError::NothingPriced(Vec::new()))
+}
 
 /// What a text costs on a model.
 ///

@@ -82,7 +82,8 @@ impl<'s> RequestPricer<'s> {
         // Counted for every model before it is priced for any: rows next to each other are for the same requests.
         let count = |sum: &ModelSum| {
             let counted = sum.framing.count(request);
-            let mut counted = counted.map_err(|refused| format!("{}: {refused}", sum.found.full_id()))?;
+            let mut counted = counted
+                .map_err(|refused| format!("{}: {}", sum.found.full_id(), with_help(&refused, refused.help())))?;
             let tokens = PromptTokens::billed(&sum.found, &mut counted, at);
             Ok((tokens, counted.notes))
         };
@@ -111,7 +112,7 @@ impl<'s> RequestPricer<'s> {
         let model = request.model.as_deref();
         let model = model.ok_or("the request names no model\n  help: give one, such as --model gpt-4o")?;
         let found = self.lookup.find(None, model, &Context::default(), self.setup.at);
-        let found = found.map_err(|error| error.to_string())?;
+        let found = found.map_err(|error| with_help(&error, error.help()))?;
         let at = self.sum_of(&found).map_err(|error| with_help(&error, error.help()))?;
         Ok(at..at + 1)
     }

@@ -17,6 +17,7 @@ use crate::input::dialect::Item;
 use crate::input::text::Source;
 use crate::input::walk::Seen;
 use crate::jobs::Setup;
+use crate::jobs::error::with_help;
 
 /// A file that did not grow for this long has written its requests to their ends.
 const QUIET: Duration = Duration::from_secs(2);
@@ -133,7 +134,7 @@ impl<'s> Follower<'s> {
             }
             Err(error) => {
                 if !file.is_missing {
-                    news(FollowNews::Warning(format!("{error}; waiting for it")));
+                    news(FollowNews::Warning(format!("{}; waiting for it", with_help(&error, error.help()))));
                 }
                 file.is_missing = true;
                 return false;
@@ -222,7 +223,7 @@ fn read_once(file: &FollowedFile, reading: &Reading, taker: &mut FileTaker, news
     let (records, result) = (&mut *taker.taker, &mut taker.result);
     let read = each(&source, reading, &mut |line, item| records.take(&file.name, line, &item, result));
     if let Err(error) = &read {
-        news(FollowNews::Warning(error.to_string()));
+        news(FollowNews::Warning(with_help(error, error.help())));
     }
     read.is_ok()
 }

@@ -7,6 +7,7 @@ use crate::calculator::{Cost, Refusal, price, price_sized};
 use crate::context::Context;
 use crate::input::dialect::{Bucket, Dialect, Entry, Naming, State};
 use crate::input::record::RecordError;
+use crate::jobs::error::with_help;
 use crate::jobs::setup::{Setup, converted};
 use crate::meter::Meter;
 use crate::money::Usd;
@@ -41,7 +42,7 @@ impl RecordRefusal {
         let Some(asked) = self.asked.take() else { return };
         let (provider, model, at) = *asked;
         let why = lookup.why(provider.as_deref(), &model, at);
-        self.reason = why.to_string();
+        self.reason = with_help(&why, why.help());
         if why.unknown_provider.is_some() {
             self.reason
                 .push_str("\n  help: --force-provider PROVIDER prices these records at the rates of another provider");

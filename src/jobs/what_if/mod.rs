@@ -18,6 +18,7 @@ use crate::input::calls::stream::{ChunkResult, StreamPlan, StreamSink, TakeItems
 use crate::input::calls::texts::long_texts;
 use crate::input::dialect::{Entry, Item, State};
 use crate::input::text::Source;
+use crate::jobs::error::with_help;
 use crate::money::Usd;
 use crate::period::{Instant, Period};
 use crate::pricing::Found;
@@ -229,7 +230,7 @@ impl<'a, 's> SwitchTaker<'a, 's> {
         let other = match self.target(model, past) {
             Some(target) => {
                 let found = self.lookup.find(None, &target.to, &entry.context, other_at);
-                found.map_err(|unknown| other_refusal("unknown-model", unknown.to_string()))?
+                found.map_err(|unknown| other_refusal("unknown-model", with_help(&unknown, unknown.help())))?
             }
             None => Arc::clone(&was.found),
         };

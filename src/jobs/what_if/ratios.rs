@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::jobs::error::with_help;
 use crate::jobs::{Setup, TokenizerChoice};
 use crate::report::Cell;
 use crate::tokenizer::ratio::{Ratio, samples};
@@ -47,7 +48,7 @@ impl TokenRatios<'_> {
 
     /// Counts a text as a tokenizer does that may only be assumed.
     fn counter(&self, choice: &TokenizerChoice) -> Result<impl Fn(&str) -> TokenCount + use<>, String> {
-        let tokenizer = self.setup.tokenizer(&choice.name).map_err(|error| error.to_string())?;
+        let tokenizer = self.setup.tokenizer(&choice.name).map_err(|error| with_help(&error, error.help()))?;
         let choice = choice.clone();
         Ok(move |text: &str| {
             let mut counter = StreamCounter::new(tokenizer.clone());

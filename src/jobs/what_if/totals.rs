@@ -186,5 +186,5 @@ fn is_like(asked: &str, id: &str) -> bool {
     let (asked, id) = (asked.to_lowercase(), id.to_lowercase());
     let name = id.rsplit('/').next().unwrap_or(&id);
     let bare = asked.rsplit('/').next().unwrap_or(&asked);
-    name.contains(bare) || bare.contains(name) || strsim::jaro_winkler(bare, name) > 0.9
+    name.contains(bare) || bare.contains(name) || crate::similar::alike(bare, name) > 0.9
 }

@@ -226,19 +226,34 @@ pub enum ImportError {
         column: usize,
         /// What it may be in place of JSON.
         hint: &'static str,
+        /// The next step, where what it may be has one.
+        help: Option<&'static str>,
     },
     /// It is JSON of some other shape.
-    #[error(
-        "this JSON is of no price database that farebox knows\n  help: it knows {}; --from FORMAT reads the file as one of them",
-        DatabaseFormat::names()
-    )]
+    #[error("this JSON is of no price database that farebox knows")]
     UnknownShape,
     /// It is not what `--from` said.
-    #[error("this JSON is not of the form of {0}\n  help: leave --from out, and the content decides")]
+    #[error("this JSON is not of the form of {0}")]
     OtherShape(DatabaseFormat),
     /// It has no price.
-    #[error("there is no price in this file, read as {0}\n  help: --from FORMAT reads it as another of {names}", names = DatabaseFormat::names())]
+    #[error("there is no price in this file, read as {0}")]
     NoPrices(DatabaseFormat),
+}
+
+impl ImportError {
+    /// The next step, where there is one.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let names = DatabaseFormat::names;
+        match self {
+            ImportError::NotJson { help, .. } => help.map(str::to_owned),
+            ImportError::UnknownShape => {
+                Some(format!("it knows {}; --from FORMAT reads the file as one of them", names()))
+            }
+            ImportError::OtherShape(_) => Some("leave --from out, and the content decides".to_owned()),
+            ImportError::NoPrices(_) => Some(format!("--from FORMAT reads it as another of {}", names())),
+        }
+    }
 }
 
 /// Reads a price database.
@@ -279,16 +294,16 @@ fn not_json(text: &str, error: &serde_json::Error) -> ImportError {
     let message = error.to_string();
     let message = message.split(" at line ").next().unwrap_or_default().to_owned();
     let start = text.trim_start();
-    let hint = if start.starts_with('<') {
-        "; it looks like a web page"
+    let (hint, help) = if start.starts_with('<') {
+        ("; it looks like a web page", None)
     } else if text.contains("provider:") {
-        "\n  help: a price file of farebox's own is used with --prices FILE"
+        ("", Some("a price file of farebox's own is used with --prices FILE"))
     } else if error.is_eof() {
-        "; it ends too early"
+        ("; it ends too early", None)
     } else {
-        ""
+        ("", None)
     };
-    ImportError::NotJson { message, line: error.line(), column: error.column(), hint }
+    ImportError::NotJson { message, line: error.line(), column: error.column(), hint, help }
 }
 
 macro_rules! formats {

@@ -25,12 +25,10 @@ impl Default for Limits {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
     /// Not an address.
-    #[error("{0:?} is no address\n  help: write one such as https://example.org/prices.json")]
+    #[error("{0:?} is no address")]
     NoAddress(String),
     /// Not over HTTPS.
-    #[error(
-        "{0} is not over HTTPS, and prices are not taken from a connection that anyone can write into\n  help: write https://; plain http is for this machine alone (127.0.0.1, localhost)"
-    )]
+    #[error("{0} is not over HTTPS, and prices are not taken from a connection that anyone can write into")]
     NotSecure(String),
     /// The server answered with something else than the file.
     #[error("{url} answered {status}")]
@@ -49,7 +47,7 @@ pub enum FetchError {
         limit: u64,
     },
     /// Slower than allowed.
-    #[error("{url} took longer than {seconds} seconds\n  help: --timeout SECONDS waits longer")]
+    #[error("{url} took longer than {seconds} seconds")]
     TooSlow {
         /// The address.
         url: String,
@@ -72,6 +70,20 @@ pub enum FetchError {
         /// What the connection said.
         reason: String,
     },
+}
+
+impl FetchError {
+    /// The next step, where there is one.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            FetchError::NoAddress(_) => "write one such as https://example.org/prices.json",
+            FetchError::NotSecure(_) => "write https://; plain http is for this machine alone (127.0.0.1, localhost)",
+            FetchError::TooSlow { .. } => "--timeout SECONDS waits longer",
+            _ => return None,
+        };
+        Some(help.to_owned())
+    }
 }
 
 /// The whole answer of an address, or nothing of it.

@@ -77,7 +77,7 @@ fn data(text: &str) -> String {
             c => safe.push(c),
         }
     }
-    // What is left of controls is shown, and the older form of a command is none any more.
+    // Remaining control characters are spelled out, and the older form of a command loses its meaning.
     inert(&safe).replace("##[", "# # [")
 }
 

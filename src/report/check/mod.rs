@@ -182,7 +182,7 @@ pub enum FeatureStatus {
     Changed,
     /// The base does not have it.
     New,
-    /// The head does not have it any more.
+    /// Only the base has it.
     Removed,
     /// It has no price.
     Unpriced,
@@ -251,7 +251,7 @@ pub struct FindingRow<'r> {
     pub fingerprint: String,
 }
 
-/// What stands before the rows of the `json` form.
+/// The fields before the rows of the `json` form.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CheckHead<'r> {

@@ -1,4 +1,4 @@
-//! Texts of a check's report that nobody can steer a terminal, a page or a build log with.
+//! Texts of a check's report: none of them can steer a terminal, a page or a build log.
 
 use std::borrow::Cow;
 

@@ -111,16 +111,31 @@ impl Template {
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// The template has no place for attachments.
-    #[error(
-        "the template {0} has no images, audio or documents\n  help: count for a model that has, such as --model gpt-4o"
-    )]
+    #[error("the template {0} has no images, audio or documents")]
     Media(&'static str),
     /// A picture that is none.
-    #[error("{0}")]
-    Size(String),
+    #[error("an image of {width}x{height} has no pixels")]
+    Size {
+        /// Pixels from left to right.
+        width: u64,
+        /// Pixels from top to bottom.
+        height: u64,
+    },
     /// A tokenizer that is not there.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
+}
+
+impl Refused {
+    /// The next step, where there is one.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Refused::Media(_) => Some("count for a model that has, such as --model gpt-4o".to_owned()),
+            Refused::Size { .. } => Some("give its width and height, such as --image 1024x768".to_owned()),
+            Refused::Tokenizer(error) => error.help(),
+        }
+    }
 }
 
 /// What a model's provider does to a request before it counts it.

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 
 use super::data::{DatasetRow, value};
 use super::raw::{RawFeature, RawOutput};
-use super::read::WorkloadReader;
+use super::reader::WorkloadReader;
 use crate::calculator::calendar::Calendar;
 use crate::calculator::workload::{Feature, PromptPart, Route};
 use crate::context::{Context, Dimension};

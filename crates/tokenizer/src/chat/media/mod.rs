@@ -172,9 +172,7 @@ impl MediaRules {
 
     fn image(&self, image: &Image, resolution: Option<&str>) -> Result<Weighed, Refused> {
         if let Some((width, height)) = image.size.filter(|(width, height)| *width == 0 || *height == 0) {
-            return Err(Refused::Size(format!(
-                "an image of {width}x{height} has no pixels\n  help: give its width and height, such as --image 1024x768"
-            )));
+            return Err(Refused::Size { width, height });
         }
         let has_rule = self.images.is_some();
         let detail = image.detail.as_deref().or(resolution);

@@ -1,0 +1,155 @@
+//! What every part of the reading of a workload shares: [`WorkloadReader`], which notes what is wrong or assumed and reads
+//! days, shares, tokens and amounts.
+
+use std::fmt::Display;
+use std::path::PathBuf;
+
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+
+use super::ReadFile;
+use super::quantity::Quantity;
+use crate::calculator::workload::{Amount, Assumption};
+use crate::money::Exact;
+use crate::period::Instant;
+use crate::pricing::problem::{Place, Problem, Severity};
+use crate::pricing::yaml::At;
+use crate::range::Range;
+
+/// Where the file is, what was objected to, and what was filled in.
+pub(super) struct WorkloadReader<'f> {
+    pub path: String,
+    pub folder: PathBuf,
+    /// How the files that the workload names are read.
+    pub files: ReadFile<'f>,
+    pub problems: Vec<Problem>,
+    pub assumptions: Vec<Assumption>,
+    /// Currency of an amount without one.
+    pub currency: String,
+    pub start: Date,
+    pub end: Date,
+    /// Bytes that were read from files and filled into prompts, up to [`MOST_TEXT`](super::data::MOST_TEXT).
+    pub text_bytes: u64,
+}
+
+impl WorkloadReader<'_> {
+    /// Notes an error.
+    pub fn object(&mut self, code: &'static str, place: Place, message: impl Into<String>, help: impl Into<String>) {
+        self.note(Severity::Error, code, place, message.into(), help.into());
+    }
+
+    /// Notes something that a person should look at.
+    pub fn warn(&mut self, code: &'static str, place: Place, message: impl Into<String>, help: impl Into<String>) {
+        self.note(Severity::Warning, code, place, message.into(), help.into());
+    }
+
+    fn note(&mut self, severity: Severity, code: &'static str, place: Place, message: String, help: String) {
+        let help = (!help.is_empty()).then_some(help);
+        self.problems.push(Problem { code, severity, path: self.path.clone(), place, message, help });
+    }
+
+    /// Notes a value that the user did not give.
+    pub fn assume(&mut self, about: &str, what: &str, value: impl Display, origin: &str) {
+        self.assumptions.push(Assumption {
+            about: about.to_owned(),
+            what: what.to_owned(),
+            value: value.to_string(),
+            origin: origin.to_owned(),
+        });
+    }
+
+    /// A day; `2027-01` is the first of that month.
+    pub fn day(&mut self, word: &At<String>) -> Option<Date> {
+        let text = word.value.trim();
+        let full = if text.len() == 7 { format!("{text}-01") } else { text.to_owned() };
+        match full.parse::<Date>().ok().filter(|_| full.len() == 10 && full.parse::<Instant>().is_ok()) {
+            Some(day) => Some(day),
+            None => {
+                let help = "write a day of the calendar as year, month, day: 2026-12-01";
+                self.object("date", word.place, format!("{text:?} is not a date"), help);
+                None
+            }
+        }
+    }
+
+    /// A share: `5%`, or a number up to 1.
+    pub fn share(&mut self, q: &At<Quantity>) -> Range<Decimal> {
+        let unit = q.value.unit.trim_end_matches("a month").trim_end_matches("per month").trim();
+        let range = q.value.range;
+        match unit {
+            "%" => range.map(|n| n / Decimal::ONE_HUNDRED),
+            "" if range.high <= Decimal::ONE => range,
+            _ => {
+                let shown = format!("{range} {unit}");
+                self.object(
+                    "share",
+                    q.place,
+                    format!("{} is no share", shown.trim()),
+                    "write it in percent, such as 5%",
+                );
+                Range::default()
+            }
+        }
+    }
+
+    /// A share that cannot be more than the whole.
+    pub fn part(&mut self, q: &At<Quantity>) -> Range<Decimal> {
+        let share = self.share(q);
+        if share.high > Decimal::ONE {
+            self.object("share", q.place, format!("{} is more than 100%", q.value.range), "");
+        }
+        share
+    }
+
+    /// A number without a unit.
+    pub fn plain(&mut self, q: &At<Quantity>) -> Option<Range<Decimal>> {
+        self.with_unit(q, &[""])
+    }
+
+    /// Tokens of one request: whole numbers, and not more than any model reads.
+    pub fn tokens(&mut self, q: &At<Quantity>) -> Option<Range<Decimal>> {
+        let range = self.with_unit(q, &["", "tokens"])?;
+        if range.high > Decimal::from(1_000_000_000_000_u64) {
+            self.object("tokens", q.place, format!("{} tokens are more than farebox plans with", range.high), "");
+        }
+        Some(range)
+    }
+
+    /// A whole number of at least one, where a range has to end.
+    pub fn count(&mut self, q: &At<Quantity>, most: u32) -> Option<Range<Decimal>> {
+        let range = self.plain(q)?;
+        let whole = |n: Decimal| n.fract().is_zero();
+        if range.low < Decimal::ONE || range.high > Decimal::from(most) || !whole(range.low) || !whole(range.high) {
+            self.object("count", q.place, format!("{range}: it is a whole number from 1 to {most}"), "");
+            return None;
+        }
+        Some(range)
+    }
+
+    fn with_unit(&mut self, q: &At<Quantity>, units: &[&str]) -> Option<Range<Decimal>> {
+        if units.contains(&q.value.unit.as_str()) {
+            return Some(q.value.range);
+        }
+        let message = format!("the unit {:?} does not belong here", q.value.unit);
+        let known: Vec<&str> = units.iter().copied().filter(|u| !u.is_empty()).collect();
+        let help =
+            if known.is_empty() { "write the number alone".into() } else { format!("write {}", known.join(" or ")) };
+        self.object("unit", q.place, message, help);
+        None
+    }
+
+    /// An amount of money: `60 EUR`; a number alone is in the currency of the plan.
+    pub fn amount(&mut self, q: &At<Quantity>, or: &str) -> Option<Amount> {
+        let unit = q.value.unit.to_uppercase();
+        let currency = if unit.is_empty() { self.currency.clone() } else { unit };
+        if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {
+            let message = format!("{:?} is no currency", q.value.unit);
+            self.object("currency", q.place, message, format!("write an amount such as 60 EUR {or}").trim().to_owned());
+            return None;
+        }
+        if q.value.range.is_range() {
+            self.object("amount", q.place, "an amount of money is one number, not a range", "");
+        }
+        Some(Amount { amount: Exact(q.value.range.expected), currency })
+    }
+}
