@@ -19,9 +19,9 @@ use crate::tokenizer::media::TEXT_NOT_READ;
 /// What is known of the work besides its prompts.
 #[derive(Clone, Debug)]
 pub struct WorkSpec {
-    /// Prompt tokens that somebody typed in the place of a text.
+    /// Prompt tokens that somebody typed instead of a text.
     pub input_tokens: Option<Range<u64>>,
-    /// Answer tokens; an answer whose length nobody gave is anything from none to the longest.
+    /// Answer tokens; an answer whose length is not given is anything from none to the longest.
     pub output_tokens: Option<Range<u64>>,
     /// How many of the prompt's tokens are read from the provider's cache.
     pub cached_tokens: u64,
@@ -165,7 +165,7 @@ pub struct Quote {
 const MOST_PARTS: u64 = 1_000;
 
 impl Quote {
-    /// Prices a prompt on a model. An answer whose length nobody gave is priced as the range from none to the longest.
+    /// Prices a prompt on a model. An answer whose length is not given is priced as the range from none to the longest.
     ///
     /// * `cap`: the longest answer that the request itself allows.
     #[must_use]

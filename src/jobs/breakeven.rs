@@ -46,11 +46,11 @@ pub struct BreakEvenQuery {
     pub cost: MachineCost,
     /// Answer tokens that it makes in a second.
     pub answer_tokens: Decimal,
-    /// Prompt tokens that it reads in a second; ten times the answer tokens where nobody said.
+    /// Prompt tokens that it reads in a second; ten times the answer tokens where that is not given.
     pub prompt_tokens: Option<Decimal>,
     /// Share of the time that it can be kept busy, from 0 to 1.
     pub utilisation: Decimal,
-    /// The currency to show money in, in the place of the workload's.
+    /// The currency to show money in, instead of the workload's.
     pub currency: Option<String>,
 }
 
@@ -69,7 +69,7 @@ pub struct BreakEvenResult {
     pub unpriced: Vec<Unpriced>,
     /// The currency that money is shown in.
     pub shown: ShownCurrency,
-    /// Whether nobody said how fast prompts are read.
+    /// Whether it is assumed how fast prompts are read.
     prompts_are_assumed: bool,
 }
 
@@ -148,7 +148,7 @@ impl BreakEvenRow {
     }
 }
 
-/// What stands before the months.
+/// The fields before the months.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BreakEvenHead {
@@ -168,7 +168,7 @@ pub struct BreakEvenHead {
     pub table: TableStamp,
 }
 
-/// The machine that answers in the place of the API.
+/// The machine that answers instead of the API.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MachineRow {

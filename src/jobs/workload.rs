@@ -114,7 +114,7 @@ impl<'s> PricedWorkload<'s> {
     /// Plans what has a price.
     ///
     /// # Errors
-    /// A model that nobody sells; [`JobError::NothingPriced`] where nothing has a price.
+    /// An unknown model; [`JobError::NothingPriced`] where nothing has a price.
     pub fn of(mut file: WorkloadFile, setup: &'s Setup) -> Result<PricedWorkload<'s>, JobError> {
         let mut resolver = TableResolver::new(setup, &file.workload);
         let mut unpriced = Vec::new();

@@ -1,4 +1,4 @@
-//! Which models may answer in the place of another: what is live ([`is_live`]), newer or older ones of the same provider
+//! Which models may answer instead of another: what is live ([`is_live`]), newer or older ones of the same provider
 //! ([`sisters`]), the same model at other hosts ([`core_name`]).
 
 use super::card::{Kind, ModelCard, ProviderHead};

@@ -49,7 +49,7 @@ pub struct CompareQuery {
 }
 
 impl CompareQuery {
-    /// How many of so many rows are shown.
+    /// How many of the given number of rows are shown.
     fn shown(&self, rows: usize) -> usize {
         if self.top == 0 || !self.models.is_empty() { rows } else { self.top.min(rows) }
     }
@@ -257,7 +257,7 @@ pub struct CompareRow {
     times: Option<Decimal>,
 }
 
-/// What stands before the rows of `compare`.
+/// The fields before the rows of `compare`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CompareHead {

@@ -67,7 +67,7 @@ pub struct ComparedPlans {
 /// Plans a workload on every candidate, the cheapest first.
 ///
 /// # Errors
-/// A model named by the user that nobody sells, or an amount without an exchange rate.
+/// A model named by the user that is not known, or an amount without an exchange rate.
 pub fn compare_plans(
     base: &Plan,
     resolver: &mut TableResolver,
@@ -183,11 +183,11 @@ fn try_on(
 fn holds_while(row: &PlanOnModel, others: &[PlanOnModel]) -> Option<(Decimal, String)> {
     let own = row.slope.amount();
     let crossing = |other: &PlanOnModel| {
-        let (steeper, dearer) = (own - other.slope.amount(), other.usage.amount() - row.usage.amount());
-        if steeper <= Decimal::ZERO || dearer < Decimal::ZERO {
+        let (steeper, more) = (own - other.slope.amount(), other.usage.amount() - row.usage.amount());
+        if steeper <= Decimal::ZERO || more < Decimal::ZERO {
             return None;
         }
-        Some((Decimal::ONE + dearer.checked_div(steeper)?, other.found.full_id()))
+        Some((Decimal::ONE + more.checked_div(steeper)?, other.found.full_id()))
     };
     others.iter().filter_map(crossing).min_by_key(|(times, _)| *times)
 }
@@ -220,7 +220,7 @@ pub struct ComparePlanRow {
     pub score: Option<String>,
     /// The cost for a point of it.
     pub usd_per_point: Option<Usd>,
-    /// No other model is cheaper while answers are under so many times as long.
+    /// No other model is cheaper while answers are shorter than this many times today's length.
     pub holds_while_output_under: Option<String>,
     /// The model that is cheaper then.
     pub then: Option<String>,
@@ -240,7 +240,7 @@ pub struct FirstPromptRow {
     pub is_exact: bool,
 }
 
-/// What stands before the rows of `compare -w`.
+/// The fields before the rows of `compare -w`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ComparePlansHead {

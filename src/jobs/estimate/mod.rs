@@ -244,7 +244,7 @@ fn totals(quotes: &[Quote]) -> Vec<ModelTotal> {
     models.into_iter().filter_map(total).collect()
 }
 
-/// What stands before the rows of quotes.
+/// The fields before the rows of quotes.
 #[must_use]
 pub(super) fn head(quotes: &[Quote], setup: &Setup) -> QuotesHead {
     let refused = quotes.iter().filter(|quote| quote.result.is_err()).count();

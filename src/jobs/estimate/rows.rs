@@ -263,7 +263,7 @@ fn tokens_row(quote: &Quote) -> TokensRow {
     TokensRow { input, output }
 }
 
-/// What stands before the rows of `estimate` and `compare`.
+/// The fields before the rows of `estimate` and `compare`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct QuotesHead {
@@ -279,7 +279,7 @@ pub struct QuotesHead {
     pub unpriced: usize,
 }
 
-/// What stands before the rows of `estimate`.
+/// The fields before the rows of `estimate`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct EstimateHead {

@@ -24,20 +24,20 @@ use crate::pricing::candidates::sisters;
 /// What is asked of a plan besides its workload.
 #[derive(Clone, Debug, Default)]
 pub struct PlanQuery {
-    /// What may be spent over the whole plan, in the place of the workload's budget.
+    /// What may be spent over the whole plan, instead of the workload's budget.
     pub budget: Option<Amount>,
     /// What an answer may cost.
     pub unit_cost: Option<Amount>,
-    /// Seed of the simulation, in the place of the workload's.
+    /// Seed of the simulation, instead of the workload's.
     pub seed: Option<u64>,
-    /// Draws of the simulation, in the place of the workload's.
+    /// Draws of the simulation, instead of the workload's.
     pub draws: Option<u32>,
-    /// The currency to show money in, in the place of the workload's.
+    /// The currency to show money in, instead of the workload's.
     pub currency: Option<String>,
 }
 
 impl PlanQuery {
-    /// Puts what is asked for in the place of what the workload says.
+    /// Sets what is asked for instead of what the workload says.
     pub fn change(&self, workload: &mut Workload) {
         workload.seed = self.seed.unwrap_or(workload.seed);
         workload.draws = self.draws.unwrap_or(workload.draws);

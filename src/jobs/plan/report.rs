@@ -45,30 +45,30 @@ pub fn report(result: &PlanResult, format: Format, why: bool, setup: &Setup) -> 
     report
 }
 
-/// A kind of cost beside the features, shown where there is any: its column, its months, and how a month has it.
-type Beside<'r> = (&'static str, &'static str, &'r [Usd], fn(&PlanMonthRow) -> Usd);
+/// A kind of cost that no feature causes, shown where there is any: its column, its months, and how a month has it.
+type OtherCost<'r> = (&'static str, &'static str, &'r [Usd], fn(&PlanMonthRow) -> Usd);
 
 fn month_report(result: &PlanResult, rows: Vec<PlanMonthRow>, format: Format) -> Report {
     let (outcome, shown) = (&result.outcome, &result.shown);
-    let beside: [Beside; 3] = [
+    let others: [OtherCost; 3] = [
         ("fixed_usd", "fixed", &outcome.fixed, |row| row.fixed_usd),
         ("credits_usd", "credits", &outcome.credits, |row| row.credits_usd),
         ("tax_usd", "tax", &outcome.tax, |row| row.tax_usd),
     ];
-    let beside = beside.into_iter().filter(|(_, _, list, _)| list.iter().any(|usd| *usd != Usd::ZERO));
-    let beside: Vec<Beside> = beside.collect();
-    let mut report = month_table(result, &beside, format).report(rows);
+    let others = others.into_iter().filter(|(_, _, list, _)| list.iter().any(|usd| *usd != Usd::ZERO));
+    let others: Vec<OtherCost> = others.collect();
+    let mut report = month_table(result, &others, format).report(rows);
     if result.plan.months.len() > 1 {
         let mut total = vec![Cell::text("total")];
         total.extend(outcome.features.iter().map(|f| shown.cell(f.total.expected)));
-        total.extend(beside.iter().map(|(_, _, list, _)| shown.cell(list.iter().copied().sum())));
+        total.extend(others.iter().map(|(_, _, list, _)| shown.cell(list.iter().copied().sum())));
         total.extend(bounds(outcome.total.into(), shown));
         report.total = Some(total);
     }
     report
 }
 
-fn month_table<'r>(result: &'r PlanResult, beside: &[Beside<'r>], format: Format) -> TypedTable<'r, PlanMonthRow> {
+fn month_table<'r>(result: &'r PlanResult, others: &[OtherCost<'r>], format: Format) -> TypedTable<'r, PlanMonthRow> {
     let shown = &result.shown;
     let mut table = TypedTable::new().text("month", "month", |row: &PlanMonthRow| Cell::text(row.month.to_string()));
     for (index, feature) in result.plan.features.iter().enumerate() {
@@ -78,7 +78,7 @@ fn month_table<'r>(result: &'r PlanResult, beside: &[Beside<'r>], format: Format
             row.features.get(index).map_or_else(Cell::default, |feature| shown.cell(feature.range.expected_usd))
         });
     }
-    for (key, title, _, of) in beside.iter().copied() {
+    for (key, title, _, of) in others.iter().copied() {
         table = table.number(key, title, move |row| {
             let cell = shown.cell(of(row));
             let is_credit = key == "credits_usd" && of(row) != Usd::ZERO;

@@ -1,5 +1,5 @@
-//! What programs read of a plan, from which its tables are made too: a row for each month ([`PlanMonthRow`]), and what
-//! stands before them ([`PlanHead`]).
+//! What programs read of a plan, from which its tables are made too: a row for each month ([`PlanMonthRow`]), and the
+//! fields before them ([`PlanHead`]).
 
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -78,7 +78,7 @@ pub struct MonthFeatureRow {
     pub range: UsdRange,
 }
 
-/// What stands before the months of a plan.
+/// The fields before the months of a plan.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PlanHead {
