@@ -364,9 +364,10 @@ pub enum Readers {
     Programs,
 }
 
+/// The first of the list.
 impl Default for Format {
     fn default() -> Self {
-        Format::Table
+        Format::ALL[0]
     }
 }
 
