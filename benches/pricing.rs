@@ -20,7 +20,7 @@ fn main() {
 }
 
 /// A usage record behind its parser.
-struct Record {
+struct BenchRecord {
     provider: String,
     model: String,
     at: Instant,
@@ -32,9 +32,9 @@ const RECORDS: usize = 1_000;
 const MODELS: usize = 60;
 
 /// A third of the models with tiers, a third with variants, a third with neither.
-fn records(table: &PriceTable) -> Vec<Record> {
+fn records(table: &PriceTable) -> Vec<BenchRecord> {
     let at: Instant = "2026-11-01T12:00:00Z".parse().expect("a moment");
-    let mut kinds: [Vec<Record>; 3] = Default::default();
+    let mut kinds: [Vec<BenchRecord>; 3] = Default::default();
     for (head, card) in table.cards() {
         let Some(rates) = card.rates_at(at) else { continue };
         let kind = match (rates.tiers.is_empty(), rates.variants.is_empty()) {
@@ -47,7 +47,7 @@ fn records(table: &PriceTable) -> Vec<Record> {
             kinds[kind].extend((0..per_model).filter_map(|n| record(&head, &card, rates, at, n)));
         }
     }
-    let mut records: Vec<Record> = Vec::with_capacity(RECORDS);
+    let mut records: Vec<BenchRecord> = Vec::with_capacity(RECORDS);
     let mut lists = kinds.map(Vec::into_iter);
     // In turn, as in a log: no two neighbours have the same card.
     while records.len() < RECORDS {
@@ -60,7 +60,7 @@ fn records(table: &PriceTable) -> Vec<Record> {
 }
 
 /// The n-th record of a card; `None` where the card has no price for it.
-fn record(head: &ProviderHead, card: &ModelCard, rates: &RateCard, at: Instant, n: usize) -> Option<Record> {
+fn record(head: &ProviderHead, card: &ModelCard, rates: &RateCard, at: Instant, n: usize) -> Option<BenchRecord> {
     let n = u64::try_from(n).ok()?;
     let mut usage = Usage::tokens_in_out(1_000 + 37_013 * n, 200 + 31 * n);
     if rates.rates.iter().any(|(meter, _)| *meter == Meter::CacheRead) {
@@ -71,10 +71,10 @@ fn record(head: &ProviderHead, card: &ModelCard, rates: &RateCard, at: Instant, 
         variant.when.iter().for_each(|(dimension, value)| context.set(*dimension, value));
     }
     price(head, card, &usage, &context, at).ok()?;
-    Some(Record { provider: head.id.clone(), model: card.id.clone(), at, usage, context })
+    Some(BenchRecord { provider: head.id.clone(), model: card.id.clone(), at, usage, context })
 }
 
-fn found(table: &PriceTable, record: &Record) -> Found {
+fn found(table: &PriceTable, record: &BenchRecord) -> Found {
     table.find_in(&record.provider, &record.model, record.at).expect("the card the record was made from")
 }
 

@@ -101,14 +101,14 @@ impl Farebox {
 
     fn usage_of(&self, sources: &[Source]) -> UsageCost {
         let query = UsageQuery::default();
-        let mut kept = Kept::default();
+        let mut kept = RecordedNotes::default();
         match price_sources(&query, &self.setup, sources, 1, &mut kept) {
             Ok(totals) => self.cost_of(&totals, &query, kept),
             Err(error) => UsageCost { warnings: vec![with_help(&error, error.help())], ..UsageCost::default() },
         }
     }
 
-    fn cost_of(&self, totals: &UsageTotals, query: &UsageQuery, kept: Kept) -> UsageCost {
+    fn cost_of(&self, totals: &UsageTotals, query: &UsageQuery, kept: RecordedNotes) -> UsageCost {
         let (head, groups) = totals.summary(&query.view, &self.setup);
         let model = |group: &crate::jobs::usage::UsageGroupRow| ModelUsage {
             model: group.group.first().to_owned(),
@@ -134,12 +134,12 @@ const MOST_WARNINGS: usize = 100;
 
 /// What is said while records are read.
 #[derive(Default)]
-struct Kept {
+struct RecordedNotes {
     warnings: Vec<String>,
     bad: u64,
 }
 
-impl Kept {
+impl RecordedNotes {
     fn keep(&mut self, warning: String) {
         if self.warnings.len() < MOST_WARNINGS {
             self.warnings.push(warning);
@@ -147,7 +147,7 @@ impl Kept {
     }
 }
 
-impl StreamSink for Kept {
+impl StreamSink for RecordedNotes {
     fn rows(&mut self, _: &[u8]) -> bool {
         true
     }

@@ -354,7 +354,7 @@ impl<'a> Walk<'a> {
     #[inline(never)]
     fn checked_string(&mut self) -> Result<bool, JsonError> {
         let start = self.at;
-        let mut seen = Seen::default();
+        let mut seen = SeenKeys::default();
         self.long_string(&mut seen)?;
         if seen.wide {
             self.check_utf8(start, self.at - 1)?;
@@ -364,7 +364,7 @@ impl<'a> Walk<'a> {
 
     /// What is longer than a name is mostly text full of escapes, and goes by 64 bytes at a time with bits for the escaped
     /// ones: a search that restarts behind each escape takes several times as long.
-    fn long_string(&mut self, seen: &mut Seen) -> Result<(), JsonError> {
+    fn long_string(&mut self, seen: &mut SeenKeys) -> Result<(), JsonError> {
         let mut escapes = Escapes::default();
         while let Some(block) = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<64>()) {
             let (mut quotes, mut backslashes, mut odd) = (0, 0, i8x16::ZERO);
@@ -396,7 +396,7 @@ impl<'a> Walk<'a> {
     }
 
     /// [`Walk::long_string`] in the last few bytes; `pending` says that the first of them is behind a backslash.
-    fn string_end(&mut self, mut pending: bool, seen: &mut Seen) -> Result<(), JsonError> {
+    fn string_end(&mut self, mut pending: bool, seen: &mut SeenKeys) -> Result<(), JsonError> {
         while let Some(byte) = self.peek() {
             match byte {
                 _ if pending => {
@@ -418,7 +418,7 @@ impl<'a> Walk<'a> {
 
     /// Control characters are errors; whether other bytes are UTF-8 is asked once, for the whole text.
     #[cold]
-    fn check_unusual(&self, block: &[u8; 64], inside: u64, seen: &mut Seen) -> Result<(), JsonError> {
+    fn check_unusual(&self, block: &[u8; 64], inside: u64, seen: &mut SeenKeys) -> Result<(), JsonError> {
         let (mut odd, mut wide) = (0, 0);
         for (part, shift) in block.as_chunks::<16>().0.iter().zip([0, 16, 32, 48]) {
             odd |= u64::from(unusual(part).to_bitmask()) << shift;
@@ -433,7 +433,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Checks the escaped bytes of a block whose bits are set: all of them other than quotation marks and backslashes.
-    fn check_escapes(&self, block: &[u8; 64], mut bits: u64, seen: &mut Seen) -> Result<(), JsonError> {
+    fn check_escapes(&self, block: &[u8; 64], mut bits: u64, seen: &mut SeenKeys) -> Result<(), JsonError> {
         while bits != 0 {
             let place = bits.trailing_zeros() as usize;
             bits &= bits - 1;
@@ -447,7 +447,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Checks the byte behind a backslash and what belongs to it.
-    fn check_escape(&self, at: usize, byte: u8, seen: &mut Seen) -> Result<(), JsonError> {
+    fn check_escape(&self, at: usize, byte: u8, seen: &mut SeenKeys) -> Result<(), JsonError> {
         match byte {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(()),
             b'u' => self.check_code_unit(at, seen),
@@ -456,7 +456,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Checks `u` and four digits. Surrogates come in pairs: a single one is not a character.
-    fn check_code_unit(&self, at: usize, seen: &mut Seen) -> Result<(), JsonError> {
+    fn check_code_unit(&self, at: usize, seen: &mut SeenKeys) -> Result<(), JsonError> {
         const LONE: &str = "half of a surrogate pair is not a character";
         let unit = self.code_unit(at + 1)?;
         if seen.low_at.take() == Some(at) {
@@ -604,7 +604,7 @@ impl<'a> Walk<'a> {
 
 /// What a text was found to hold.
 #[derive(Default)]
-struct Seen {
+struct SeenKeys {
     escaped: bool,
     /// Bytes other than ASCII.
     wide: bool,

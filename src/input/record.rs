@@ -160,21 +160,21 @@ struct RawRecord<'a> {
     provider: Option<Cow<'a, str>>,
     model: Option<Cow<'a, str>>,
     timestamp: Option<Cow<'a, str>>,
-    usage: Option<Counts<'a>>,
-    flat: Counts<'a>,
+    usage: Option<RecordCounts<'a>>,
+    flat: RecordCounts<'a>,
     context: Stated<'a>,
 }
 
 /// Keys with their numbers, as written.
 #[derive(Default)]
-struct Counts<'a>(Vec<(Cow<'a, str>, &'a str)>);
+struct RecordCounts<'a>(Vec<(Cow<'a, str>, &'a str)>);
 
 /// What the request stated, as written.
 #[derive(Default)]
 struct Stated<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
 #[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+struct RecordText<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[derive(Deserialize)]
 struct MaybeText<'a>(#[serde(borrow)] Option<Cow<'a, str>>);
@@ -189,7 +189,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for RawRecord<'a> {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawRecord<'de>, A::Error> {
                 let mut record = RawRecord::default();
-                while let Some(Text(key)) = map.next_key()? {
+                while let Some(RecordText(key)) = map.next_key()? {
                     match key.as_ref() {
                         "provider" => record.provider = map.next_value::<MaybeText>()?.0,
                         "model" => record.model = map.next_value::<MaybeText>()?.0,
@@ -210,17 +210,17 @@ impl<'de: 'a, 'a> Deserialize<'de> for RawRecord<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Counts<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for RecordCounts<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct CountsVisitor;
         impl<'de> Visitor<'de> for CountsVisitor {
-            type Value = Counts<'de>;
+            type Value = RecordCounts<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("counts such as {\"input_tokens\": 10, \"output_tokens\": 5}")
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Counts<'de>, A::Error> {
-                let mut counts = Counts(Vec::with_capacity(4));
-                while let Some(Text(key)) = map.next_key()? {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RecordCounts<'de>, A::Error> {
+                let mut counts = RecordCounts(Vec::with_capacity(4));
+                while let Some(RecordText(key)) = map.next_key()? {
                     counts.0.push((key, map.next_value::<&RawValue>()?.get()));
                 }
                 Ok(counts)
@@ -240,7 +240,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Stated<'a> {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Stated<'de>, A::Error> {
                 let mut stated = Stated::default();
-                while let Some(Text(key)) = map.next_key()? {
+                while let Some(RecordText(key)) = map.next_key()? {
                     if let Some(value) = map.next_value::<MaybeText>()?.0 {
                         stated.0.push((key, value));
                     }
@@ -273,30 +273,30 @@ impl Stated<'_> {
 
 /// What a count is: the whole prompt, the whole answer, or a meter.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Count {
+enum RecordCount {
     Prompt,
     Answer,
     Of(Meter),
 }
 
 /// The keys of a usage record. A meter is also known by its own name, and a token meter by its name with `_tokens`.
-fn count_of(key: &str) -> Option<Count> {
+fn count_of(key: &str) -> Option<RecordCount> {
     Some(match key {
-        "input_tokens" => Count::Prompt,
-        "output_tokens" => Count::Answer,
-        "cache_read_tokens" | "cached_tokens" => Count::Of(Meter::CacheRead),
-        "cache_write_tokens" => Count::Of(Meter::CacheWrite5m),
-        "web_searches" => Count::Of(Meter::WebSearches),
-        "file_searches" => Count::Of(Meter::FileSearches),
-        "x_searches" => Count::Of(Meter::XSearches),
-        "code_executions" => Count::Of(Meter::CodeExecutions),
-        "code_sessions" => Count::Of(Meter::CodeSessions),
-        "maps_queries" => Count::Of(Meter::MapsQueries),
+        "input_tokens" => RecordCount::Prompt,
+        "output_tokens" => RecordCount::Answer,
+        "cache_read_tokens" | "cached_tokens" => RecordCount::Of(Meter::CacheRead),
+        "cache_write_tokens" => RecordCount::Of(Meter::CacheWrite5m),
+        "web_searches" => RecordCount::Of(Meter::WebSearches),
+        "file_searches" => RecordCount::Of(Meter::FileSearches),
+        "x_searches" => RecordCount::Of(Meter::XSearches),
+        "code_executions" => RecordCount::Of(Meter::CodeExecutions),
+        "code_sessions" => RecordCount::Of(Meter::CodeSessions),
+        "maps_queries" => RecordCount::Of(Meter::MapsQueries),
         _ => {
             let name = key.strip_suffix("_tokens").unwrap_or(key);
             let meter: Meter = key.parse().or_else(|_| name.parse()).ok()?;
             // "input" and "output" alone would leave open whether they are the whole or what is billed as such.
-            return (meter != Meter::Input && meter != Meter::Output).then_some(Count::Of(meter));
+            return (meter != Meter::Input && meter != Meter::Output).then_some(RecordCount::Of(meter));
         }
     })
 }
@@ -323,9 +323,9 @@ fn disjoint<'c>(counts: impl Iterator<Item = (&'c str, &'c str)>) -> Result<Usag
             continue;
         }
         match count {
-            Count::Prompt => prompt = Some(whole(key, text)?),
-            Count::Answer => answer = Some(whole(key, text)?),
-            Count::Of(meter) if meter.is_tokens() => {
+            RecordCount::Prompt => prompt = Some(whole(key, text)?),
+            RecordCount::Answer => answer = Some(whole(key, text)?),
+            RecordCount::Of(meter) if meter.is_tokens() => {
                 let tokens = whole(key, text)?;
                 usage.set_tokens(meter, tokens);
                 match meter.side() {
@@ -334,7 +334,7 @@ fn disjoint<'c>(counts: impl Iterator<Item = (&'c str, &'c str)>) -> Result<Usag
                     Side::Beside => {}
                 }
             }
-            Count::Of(meter) => usage.set(meter, number(key, text)?),
+            RecordCount::Of(meter) => usage.set(meter, number(key, text)?),
         }
     }
     for (name, of, parts, meter) in

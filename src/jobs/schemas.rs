@@ -14,7 +14,7 @@ use crate::report::check;
 
 /// The whole output of a command: what is stated before the rows, and the rows.
 #[derive(Serialize, JsonSchema)]
-struct Document<H, R> {
+struct JsonDocument<H, R> {
     #[serde(flatten)]
     head: H,
     rows: Vec<R>,
@@ -25,7 +25,7 @@ struct Document<H, R> {
 #[serde(untagged)]
 #[expect(dead_code, reason = "only its schema is of use")]
 enum UsageDocument {
-    Groups(Box<Document<usage::UsageHead, usage::UsageGroupRow>>),
+    Groups(Box<JsonDocument<usage::UsageHead, usage::UsageGroupRow>>),
     Record(Box<usage::UsageRecordRow<'static>>),
 }
 
@@ -43,21 +43,21 @@ enum OneOf<A, B> {
 struct NoHead {}
 
 fn document<H: JsonSchema, R: JsonSchema>() -> Schema {
-    SchemaGenerator::default().into_root_schema_for::<Document<H, R>>()
+    SchemaGenerator::default().into_root_schema_for::<JsonDocument<H, R>>()
 }
 
 fn either<A: JsonSchema, B: JsonSchema>() -> Schema {
     SchemaGenerator::default().into_root_schema_for::<OneOf<A, B>>()
 }
 
-type CountOfInputs = Document<count::CountHead, OneOf<count::CountRow, count::CountTotalRow>>;
-type CountOfFolders = Document<count::CountHead, count::CountTreeRow>;
-type CheckOfDatabase = Document<prices_check::DatabaseCheckHead, import::ComparisonRow>;
-type CheckOfFile = Document<prices_check::FileCheckHead, prices_check::FileCheckRow>;
-type CompareOfPrompts = Document<compare::CompareHead, compare::CompareRow>;
-type CompareOfPlan = Document<ComparePlansHead, ComparePlanRow>;
-type ImportCompared = Document<import::ComparisonHead, import::ComparisonRow>;
-type ImportUnread = Document<import::UnreadHead, import::UnreadRow>;
+type CountOfInputs = JsonDocument<count::CountHead, OneOf<count::CountRow, count::CountTotalRow>>;
+type CountOfFolders = JsonDocument<count::CountHead, count::CountTreeRow>;
+type CheckOfDatabase = JsonDocument<prices_check::DatabaseCheckHead, import::ComparisonRow>;
+type CheckOfFile = JsonDocument<prices_check::FileCheckHead, prices_check::FileCheckRow>;
+type CompareOfPrompts = JsonDocument<compare::CompareHead, compare::CompareRow>;
+type CompareOfPlan = JsonDocument<ComparePlansHead, ComparePlanRow>;
+type ImportCompared = JsonDocument<import::ComparisonHead, import::ComparisonRow>;
+type ImportUnread = JsonDocument<import::UnreadHead, import::UnreadRow>;
 
 /// The command that a schema is of: `prices-diff` is that of `prices diff`.
 fn command(name: &str) -> String {

@@ -25,23 +25,23 @@ use crate::period::{Instant, Period};
 /// ```
 pub struct Lookup<'t> {
     table: &'t PriceTable,
-    cards: FxHashMap<String, Vec<Answer>>,
+    cards: FxHashMap<String, Vec<LookupAnswer>>,
     /// Why names are unknown, each with the time it holds.
     unknown: FxHashMap<String, Vec<(Period, Arc<UnknownModel>)>>,
     key: String,
 }
 
 /// A card, or the time over which there is none.
-enum Answer {
+enum LookupAnswer {
     Card(Arc<Found>),
     None(Period),
 }
 
-impl Answer {
+impl LookupAnswer {
     fn holds(&self) -> Period {
         match self {
-            Answer::Card(found) => found.holds,
-            Answer::None(holds) => *holds,
+            LookupAnswer::Card(found) => found.holds,
+            LookupAnswer::None(holds) => *holds,
         }
     }
 }
@@ -86,13 +86,13 @@ impl<'t> Lookup<'t> {
         let known = self.cards.get(&self.key).and_then(|list| list.iter().find(|one| one.holds().contains(at)));
         if let Some(answer) = known {
             return match answer {
-                Answer::Card(found) => Some(found.clone()),
-                Answer::None(_) => None,
+                LookupAnswer::Card(found) => Some(found.clone()),
+                LookupAnswer::None(_) => None,
             };
         }
         let sought = self.table.seek(whose, model, context, at).map(Arc::new);
         let found = sought.as_ref().ok().cloned();
-        remember(&mut self.cards, &self.key, sought.map_or_else(Answer::None, Answer::Card));
+        remember(&mut self.cards, &self.key, sought.map_or_else(LookupAnswer::None, LookupAnswer::Card));
         found
     }
 

@@ -33,7 +33,7 @@ pub(super) struct Names {
     names: Vec<Name>,
     /// The number of each word, which is its place in `by_word`.
     words: FxHashMap<String, u32>,
-    by_word: Vec<Word>,
+    by_word: Vec<IdWord>,
     /// The words that begin with a letter.
     by_initial: FxHashMap<char, Vec<u32>>,
     by_letters: FxHashMap<[u8; 3], Vec<u32>>,
@@ -65,7 +65,7 @@ struct Name {
 }
 
 #[derive(Debug)]
-struct Word {
+struct IdWord {
     text: String,
     is_number: bool,
     /// The names that have it.
@@ -183,7 +183,7 @@ impl Names {
         let number = u32::try_from(self.by_word.len()).unwrap_or(u32::MAX);
         self.by_initial.entry(initial(word)).or_default().push(number);
         self.words.insert(word.to_owned(), number);
-        self.by_word.push(Word {
+        self.by_word.push(IdWord {
             text: word.to_owned(),
             is_number: word.bytes().all(|b| b.is_ascii_digit()),
             names: Vec::new(),

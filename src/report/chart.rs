@@ -8,23 +8,23 @@ use super::inert::escaped;
 
 /// A value with its text.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Value {
+pub struct ChartValue {
     /// Where it stands.
     pub at: f64,
     /// How it is written.
     pub text: String,
 }
 
-impl Value {
+impl ChartValue {
     /// An amount of money, shown as people read it.
     #[must_use]
     pub fn new(amount: rust_decimal::Decimal, text: impl Into<String>) -> Self {
-        Value { at: f64::try_from(amount).unwrap_or(0.0), text: text.into() }
+        ChartValue { at: f64::try_from(amount).unwrap_or(0.0), text: text.into() }
     }
 }
 
 /// Name, value, and low and high where they are known.
-pub type Bar = (String, Value, Option<(Value, Value)>);
+pub type Bar = (String, ChartValue, Option<(ChartValue, ChartValue)>);
 
 /// A picture with its title.
 #[derive(Clone, Debug)]
@@ -32,38 +32,38 @@ pub struct Chart {
     /// What it shows.
     pub title: String,
     /// How it is drawn.
-    pub kind: Kind,
+    pub kind: ChartKind,
 }
 
 /// How a picture is drawn.
 #[derive(Clone, Debug)]
-pub enum Kind {
+pub enum ChartKind {
     /// Columns of several parts, with a band around their tops.
     Stacked {
         /// Names of the columns.
         labels: Vec<String>,
         /// Names of the parts, each with a value for every column.
-        series: Vec<(String, Vec<Value>)>,
+        series: Vec<(String, Vec<ChartValue>)>,
         /// Low, expected and high for every column.
-        band: Vec<[Value; 3]>,
+        band: Vec<[ChartValue; 3]>,
         /// A line that the columns should stay below.
-        limit: Option<Value>,
+        limit: Option<ChartValue>,
     },
     /// A line with a band around it.
     Band {
         /// Names of the points.
         labels: Vec<String>,
         /// Low, expected and high for every point.
-        points: Vec<[Value; 3]>,
+        points: Vec<[ChartValue; 3]>,
         /// A line that it should stay below.
-        limit: Option<Value>,
+        limit: Option<ChartValue>,
     },
     /// Bars to the left and the right of a middle.
     Tornado {
         /// Name, low and high of every bar.
-        bars: Vec<(String, Value, Value)>,
+        bars: Vec<(String, ChartValue, ChartValue)>,
         /// The middle.
-        middle: Value,
+        middle: ChartValue,
     },
     /// Bars from nought, with low and high where they are known.
     Bars {
@@ -80,10 +80,10 @@ const COLOURS: usize = 8;
 #[must_use]
 pub fn svg(chart: &Chart, id: usize) -> String {
     let (height, body, words) = match &chart.kind {
-        Kind::Stacked { labels, series, band, limit } => stacked(labels, series, band, limit.as_ref()),
-        Kind::Band { labels, points, limit } => band_of(labels, points, limit.as_ref()),
-        Kind::Tornado { bars, middle } => tornado(bars, middle),
-        Kind::Bars { bars } => bars_of(bars),
+        ChartKind::Stacked { labels, series, band, limit } => stacked(labels, series, band, limit.as_ref()),
+        ChartKind::Band { labels, points, limit } => band_of(labels, points, limit.as_ref()),
+        ChartKind::Tornado { bars, middle } => tornado(bars, middle),
+        ChartKind::Bars { bars } => bars_of(bars),
     };
     let title = escaped(&chart.title);
     format!(
@@ -145,7 +145,7 @@ impl Plane {
         (WIDTH - self.left) / count.max(1) as f64
     }
 
-    fn limit(&self, limit: Option<&Value>) -> String {
+    fn limit(&self, limit: Option<&ChartValue>) -> String {
         let Some(limit) = limit.filter(|l| l.at <= self.top) else { return String::new() };
         let y = self.y(limit.at);
         format!(
@@ -173,13 +173,13 @@ impl Plane {
     }
 }
 
-fn highest(band: &[[Value; 3]], limit: Option<&Value>) -> f64 {
+fn highest(band: &[[ChartValue; 3]], limit: Option<&ChartValue>) -> f64 {
     let top = band.iter().map(|b| b[2].at).fold(0.0, f64::max);
     // A budget far above the plan would flatten it: then the line is left out, and the words name it.
     limit.map_or(top, |l| if l.at < top * 3.0 { top.max(l.at) } else { top })
 }
 
-fn triple(value: &[Value; 3]) -> String {
+fn triple(value: &[ChartValue; 3]) -> String {
     let [low, expected, high] = value;
     if low.text == high.text {
         expected.text.clone()
@@ -190,7 +190,12 @@ fn triple(value: &[Value; 3]) -> String {
 
 type Drawn = (f64, String, String);
 
-fn stacked(labels: &[String], series: &[(String, Vec<Value>)], band: &[[Value; 3]], limit: Option<&Value>) -> Drawn {
+fn stacked(
+    labels: &[String],
+    series: &[(String, Vec<ChartValue>)],
+    band: &[[ChartValue; 3]],
+    limit: Option<&ChartValue>,
+) -> Drawn {
     let rows = series.len().div_ceil(4);
     let (plane, mut svg, height) = Plane::new(highest(band, limit), rows);
     let slot = plane.slot(labels.len());
@@ -249,11 +254,11 @@ fn stacked(labels: &[String], series: &[(String, Vec<Value>)], band: &[[Value; 3
     (height + 4.0, svg, words)
 }
 
-fn band_of(labels: &[String], points: &[[Value; 3]], limit: Option<&Value>) -> Drawn {
+fn band_of(labels: &[String], points: &[[ChartValue; 3]], limit: Option<&ChartValue>) -> Drawn {
     let (plane, mut svg, height) = Plane::new(highest(points, limit), 0);
     let slot = plane.slot(labels.len());
     let x = |i: usize| plane.left + slot * (i as f64 + 0.5);
-    let at = |i: usize, v: &Value| format!("{:.1},{:.1}", x(i), plane.y(v.at));
+    let at = |i: usize, v: &ChartValue| format!("{:.1},{:.1}", x(i), plane.y(v.at));
     let upper: Vec<String> = points.iter().enumerate().map(|(i, p)| at(i, &p[2])).collect();
     let lower: Vec<String> = points.iter().enumerate().rev().map(|(i, p)| at(i, &p[0])).collect();
     let line: Vec<String> = points.iter().enumerate().map(|(i, p)| at(i, &p[1])).collect();
@@ -285,7 +290,7 @@ fn name_at(y: f64, name: &str, width: usize) -> String {
     format!("<text class=\"key\" x=\"0\" y=\"{y:.1}\">{}</text>", escaped(&short))
 }
 
-fn tornado(bars: &[(String, Value, Value)], middle: &Value) -> Drawn {
+fn tornado(bars: &[(String, ChartValue, ChartValue)], middle: &ChartValue) -> Drawn {
     let (left, right) = (296.0, WIDTH - 84.0);
     let least = bars.iter().map(|(_, a, b)| a.at.min(b.at)).fold(middle.at, f64::min);
     let most = bars.iter().map(|(_, a, b)| a.at.max(b.at)).fold(middle.at, f64::max);

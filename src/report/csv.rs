@@ -16,7 +16,7 @@ pub(super) fn write(report: &Report, _: Screen, out: &mut dyn io::Write) -> io::
     let mut csv = ::csv::Writer::from_writer(out);
     csv.write_record(report.columns.iter().map(|column| column.key.as_ref())).map_err(io_error)?;
     for row in &report.rows {
-        let cells = report.cells(&row.cells).map(|(_, cell)| Bytes(defused(&cell.exact)));
+        let cells = report.cells(&row.cells).map(|(_, cell)| CsvBytes(defused(&cell.exact)));
         csv.write_record(cells).map_err(io_error)?;
     }
     csv.flush()
@@ -31,9 +31,9 @@ fn io_error(error: ::csv::Error) -> io::Error {
 }
 
 /// Lets the writer take owned and borrowed text alike.
-struct Bytes<'a>(Cow<'a, str>);
+struct CsvBytes<'a>(Cow<'a, str>);
 
-impl AsRef<[u8]> for Bytes<'_> {
+impl AsRef<[u8]> for CsvBytes<'_> {
     fn as_ref(&self) -> &[u8] {
         self.0.as_bytes()
     }

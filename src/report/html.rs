@@ -134,10 +134,10 @@ mod tests {
         report.head.push(hostile.into());
         report.notes.push(hostile.into());
         report.rows[0].detail.push(hostile.into());
-        let value = chart::Value { at: 1.0, text: hostile.into() };
-        let kind = chart::Kind::Bars { bars: vec![(hostile.into(), value.clone(), None)] };
+        let value = chart::ChartValue { at: 1.0, text: hostile.into() };
+        let kind = chart::ChartKind::Bars { bars: vec![(hostile.into(), value.clone(), None)] };
         report.charts.push(chart::Chart { title: hostile.into(), kind });
-        let band = chart::Kind::Stacked {
+        let band = chart::ChartKind::Stacked {
             labels: vec![hostile.into()],
             series: vec![(hostile.into(), vec![value.clone()])],
             band: vec![[value.clone(), value.clone(), value.clone()]],

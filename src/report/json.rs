@@ -8,29 +8,29 @@ use serde::{Serialize, Serializer};
 use super::{Report, Row, Screen};
 
 /// The object; a field of the report that is itself called `rows` gives way to the rows.
-struct Object<'a>(&'a Report);
+struct JsonObject<'a>(&'a Report);
 
-impl Serialize for Object<'_> {
+impl Serialize for JsonObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         for (key, value) in self.0.machine.iter().filter(|(key, _)| *key != "rows") {
             map.serialize_entry(key, value)?;
         }
-        map.serialize_entry("rows", &Rows(&self.0.rows))?;
+        map.serialize_entry("rows", &JsonRows(&self.0.rows))?;
         map.end()
     }
 }
 
-struct Rows<'a>(&'a [Row]);
+struct JsonRows<'a>(&'a [Row]);
 
-impl Serialize for Rows<'_> {
+impl Serialize for JsonRows<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.iter().map(|row| &row.machine))
     }
 }
 
 pub(super) fn write(report: &Report, _: Screen, out: &mut dyn io::Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &Object(report))?;
+    serde_json::to_writer_pretty(&mut *out, &JsonObject(report))?;
     out.write_all(b"\n")
 }
 

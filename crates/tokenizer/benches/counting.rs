@@ -56,7 +56,7 @@ fn count(bencher: Bencher, case: &Case) {
 
 /// Something that counts as o200k_base does.
 #[derive(Clone, Copy)]
-struct Engine {
+struct PeerEngine {
     name: &'static str,
     count: fn(&str) -> u64,
 }
@@ -66,18 +66,18 @@ fn ours(text: &str) -> u64 {
     O200K.count(text).tokens
 }
 
-const ENGINES: [Engine; 4] = [
-    Engine { name: "farebox", count: ours },
-    Engine { name: "tiktoken-rs", count: |text| tiktoken_rs::o200k_base_singleton().count_ordinary(text) as u64 },
-    Engine { name: "bpe-openai", count: |text| bpe_openai::o200k_base().count(text) as u64 },
-    Engine {
+const ENGINES: [PeerEngine; 4] = [
+    PeerEngine { name: "farebox", count: ours },
+    PeerEngine { name: "tiktoken-rs", count: |text| tiktoken_rs::o200k_base_singleton().count_ordinary(text) as u64 },
+    PeerEngine { name: "bpe-openai", count: |text| bpe_openai::o200k_base().count(text) as u64 },
+    PeerEngine {
         name: "tiktoken",
         count: |text| tiktoken::get_encoding("o200k_base").expect("the crate has it").count(text) as u64,
     },
 ];
 
 struct Beside {
-    engine: Engine,
+    engine: PeerEngine,
     about: &'static str,
     text: Arc<str>,
 }

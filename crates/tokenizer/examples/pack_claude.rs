@@ -27,22 +27,22 @@ fn main() -> Result<()> {
     };
     for (source, packed) in [("pieces_v3.json", "claude_v3.zz"), ("pieces_v4_7.json", "claude_v4_7.zz")] {
         let json = std::fs::read_to_string(Path::new(from).join(source))?;
-        std::fs::write(Path::new(to).join(packed), Pieces::read(&json)?.pack()?)?;
+        std::fs::write(Path::new(to).join(packed), PieceList::read(&json)?.pack()?)?;
     }
     Ok(())
 }
 
 #[derive(Default)]
-struct Pieces {
+struct PieceList {
     /// The forms that each text comes in, as bits.
     forms: BTreeMap<Vec<u8>, u8>,
     byte_prefixes: BTreeSet<Vec<u8>>,
 }
 
-impl Pieces {
+impl PieceList {
     fn read(json: &str) -> Result<Self> {
         let document: Value = serde_json::from_str(json)?;
-        let mut pieces = Pieces::default();
+        let mut pieces = PieceList::default();
         for (group, tokens) in document["tokens"].as_object().ok_or("no tokens")? {
             for notation in tokens.as_object().ok_or("a group is not a map")?.keys() {
                 match group.as_str() {

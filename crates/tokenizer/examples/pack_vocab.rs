@@ -22,7 +22,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// The form of a source file.
 #[derive(Clone, Copy)]
-enum Form {
+enum FileForm {
     /// Lines of `base64(token) rank`.
     Tiktoken,
     /// A frame of the crate `tiktoken`.
@@ -51,43 +51,49 @@ enum Form {
     GgufSymbols,
 }
 
-impl Form {
+impl FileForm {
     /// What is merged, or `None` for strings that nothing merges.
     fn units(self) -> Option<Units> {
         match self {
-            Form::SpmSymbols | Form::AddedTokens | Form::GgufSymbols => None,
-            Form::SentencePiece | Form::Spm(_) | Form::Mbpe => Some(Units::Chars),
+            FileForm::SpmSymbols | FileForm::AddedTokens | FileForm::GgufSymbols => None,
+            FileForm::SentencePiece | FileForm::Spm(_) | FileForm::Mbpe => Some(Units::Chars),
             _ => Some(Units::Bytes),
         }
     }
 }
 
 /// Name, file in `data/vocab`, form, what it goes on from, licence.
-const RECIPES: &[(&str, &str, Form, Option<&str>, &str)] = &[
-    ("r50k_base", "r50k_base.fbv", Form::Tiktoken, None, "MIT"),
-    ("p50k_base", "p50k_base.fbv", Form::Tiktoken, Some("r50k_base.fbv"), "MIT"),
-    ("cl100k_base", "cl100k_base.fbv", Form::Tiktoken, None, "MIT"),
-    ("o200k_base", "o200k_base.fbv", Form::Tiktoken, None, "MIT"),
-    ("llama2", "llama/llama2.fbv", Form::Spm(32_000), None, "Llama 2 Community License"),
-    ("llama3", "llama/llama3.fbv", Form::Tiktoken, Some("cl100k_base.fbv"), "Llama 3 Community License"),
-    ("llama4", "llama/llama4.fbv", Form::Tiktoken, None, "Llama 4 Community License"),
-    ("mistral_v1_spm", "mistral_v1_spm.fbv", Form::SentencePiece, None, "Apache-2.0"),
-    ("mistral_v3_spm", "mistral_v1_spm.fbv", Form::SentencePiece, None, "Apache-2.0"),
-    ("mistral_tekken", "mistral_tekken.fbv", Form::Tekken(130_072), None, "Apache-2.0"),
-    ("gemma3.symbols", "gemma3.symbols.fbv", Form::SpmSymbols, None, "facts read from a file under the Gemma Terms"),
-    ("gemma4", "gemma4.fbv", Form::Mbpe, None, "Apache-2.0"),
-    ("qwen2", "qwen2.fbv", Form::Tiktoken, None, "Apache-2.0"),
-    ("qwen3_5", "qwen3_5.fbv", Form::Tiktoken, None, "Apache-2.0"),
-    ("deepseek_v3", "deepseek_v3.fbv", Form::TokenizerJson, None, "MIT"),
-    ("qwen2.symbols", "qwen2.symbols.fbv", Form::AddedTokens, None, "Apache-2.0"),
-    ("deepseek_v3.symbols", "deepseek_v3.symbols.fbv", Form::AddedTokens, None, "MIT"),
-    ("glm4", "glm4.fbv", Form::Tkv, None, "MIT"),
-    ("glm5", "glm5.fbv", Form::TkvMore, Some("glm4.fbv"), "MIT"),
-    ("kimi_k2", "kimi_k2.fbv", Form::Tiktoken, None, "Modified MIT"),
-    ("minimax_m2", "minimax_m2.fbv", Form::Tkv, None, "Modified MIT"),
-    ("gpt_neox", "gpt_neox.fbv", Form::Gguf, None, "Apache-2.0"),
-    ("gpt_neox.symbols", "gpt_neox.symbols.fbv", Form::GgufSymbols, None, "Apache-2.0"),
-    ("claude_legacy", "claude_legacy.fbv", Form::ClaudeJson, None, "Apache-2.0"),
+const RECIPES: &[(&str, &str, FileForm, Option<&str>, &str)] = &[
+    ("r50k_base", "r50k_base.fbv", FileForm::Tiktoken, None, "MIT"),
+    ("p50k_base", "p50k_base.fbv", FileForm::Tiktoken, Some("r50k_base.fbv"), "MIT"),
+    ("cl100k_base", "cl100k_base.fbv", FileForm::Tiktoken, None, "MIT"),
+    ("o200k_base", "o200k_base.fbv", FileForm::Tiktoken, None, "MIT"),
+    ("llama2", "llama/llama2.fbv", FileForm::Spm(32_000), None, "Llama 2 Community License"),
+    ("llama3", "llama/llama3.fbv", FileForm::Tiktoken, Some("cl100k_base.fbv"), "Llama 3 Community License"),
+    ("llama4", "llama/llama4.fbv", FileForm::Tiktoken, None, "Llama 4 Community License"),
+    ("mistral_v1_spm", "mistral_v1_spm.fbv", FileForm::SentencePiece, None, "Apache-2.0"),
+    ("mistral_v3_spm", "mistral_v1_spm.fbv", FileForm::SentencePiece, None, "Apache-2.0"),
+    ("mistral_tekken", "mistral_tekken.fbv", FileForm::Tekken(130_072), None, "Apache-2.0"),
+    (
+        "gemma3.symbols",
+        "gemma3.symbols.fbv",
+        FileForm::SpmSymbols,
+        None,
+        "facts read from a file under the Gemma Terms",
+    ),
+    ("gemma4", "gemma4.fbv", FileForm::Mbpe, None, "Apache-2.0"),
+    ("qwen2", "qwen2.fbv", FileForm::Tiktoken, None, "Apache-2.0"),
+    ("qwen3_5", "qwen3_5.fbv", FileForm::Tiktoken, None, "Apache-2.0"),
+    ("deepseek_v3", "deepseek_v3.fbv", FileForm::TokenizerJson, None, "MIT"),
+    ("qwen2.symbols", "qwen2.symbols.fbv", FileForm::AddedTokens, None, "Apache-2.0"),
+    ("deepseek_v3.symbols", "deepseek_v3.symbols.fbv", FileForm::AddedTokens, None, "MIT"),
+    ("glm4", "glm4.fbv", FileForm::Tkv, None, "MIT"),
+    ("glm5", "glm5.fbv", FileForm::TkvMore, Some("glm4.fbv"), "MIT"),
+    ("kimi_k2", "kimi_k2.fbv", FileForm::Tiktoken, None, "Modified MIT"),
+    ("minimax_m2", "minimax_m2.fbv", FileForm::Tkv, None, "Modified MIT"),
+    ("gpt_neox", "gpt_neox.fbv", FileForm::Gguf, None, "Apache-2.0"),
+    ("gpt_neox.symbols", "gpt_neox.symbols.fbv", FileForm::GgufSymbols, None, "Apache-2.0"),
+    ("claude_legacy", "claude_legacy.fbv", FileForm::ClaudeJson, None, "Apache-2.0"),
 ];
 
 fn main() -> Result<()> {
@@ -99,7 +105,7 @@ fn main() -> Result<()> {
     let bytes = fs::read(source)?;
     let base = base.map(|base| fs::read(folder.join(base))).transpose()?;
     let mut tokens = read(form, &bytes)?;
-    if let (Form::TkvMore, Some(base)) = (form, &base) {
+    if let (FileForm::TkvMore, Some(base)) = (form, &base) {
         let before = Tokens::unpack(base)?;
         tokens = before.iter().map(<[u8]>::to_vec).chain(tokens).collect();
     }
@@ -171,27 +177,27 @@ fn merged(tokens: &[Vec<u8>], units: Units, base: Option<Vec<u8>>) -> Result<(Ve
     Ok((merges.pack(from), tokens.len() - from))
 }
 
-fn read(form: Form, bytes: &[u8]) -> Result<Vec<Vec<u8>>> {
+fn read(form: FileForm, bytes: &[u8]) -> Result<Vec<Vec<u8>>> {
     match form {
-        Form::Tiktoken => ranked(std::str::from_utf8(bytes)?.lines()),
-        Form::Tkv | Form::TkvMore => tkv(&zstd::decode_all(bytes)?),
-        Form::Tekken(used) => tekken(&serde_json::from_slice(bytes)?, used),
-        Form::SentencePiece => Ok(by_score(sentence_piece(bytes)?, 1)),
-        Form::Spm(used) => Ok(by_score(spm(bytes, used)?, 1)),
-        Form::SpmSymbols => Ok(by_score(spm(bytes, usize::MAX)?, 4)),
-        Form::Mbpe => mbpe(std::str::from_utf8(bytes)?),
-        Form::TokenizerJson => {
+        FileForm::Tiktoken => ranked(std::str::from_utf8(bytes)?.lines()),
+        FileForm::Tkv | FileForm::TkvMore => tkv(&zstd::decode_all(bytes)?),
+        FileForm::Tekken(used) => tekken(&serde_json::from_slice(bytes)?, used),
+        FileForm::SentencePiece => Ok(by_score(sentence_piece(bytes)?, 1)),
+        FileForm::Spm(used) => Ok(by_score(spm(bytes, used)?, 1)),
+        FileForm::SpmSymbols => Ok(by_score(spm(bytes, usize::MAX)?, 4)),
+        FileForm::Mbpe => mbpe(std::str::from_utf8(bytes)?),
+        FileForm::TokenizerJson => {
             let file: Value = serde_json::from_slice(bytes)?;
             let merges = file["model"]["merges"].as_array().ok_or("no merges")?;
             byte_level(merges.iter().filter_map(Value::as_str))
         }
-        Form::AddedTokens => {
+        FileForm::AddedTokens => {
             let file: Value = serde_json::from_slice(bytes)?;
             let added = file["added_tokens"].as_array().ok_or("no added tokens")?;
             let added = added.iter().filter(|token| token["special"] == false);
             Ok(added.filter_map(|token| token["content"].as_str()).map(|text| text.as_bytes().to_vec()).collect())
         }
-        Form::ClaudeJson => {
+        FileForm::ClaudeJson => {
             let file: Value = serde_json::from_slice(bytes)?;
             let mut words = file["bpe_ranks"].as_str().ok_or("no bpe_ranks")?.split(' ').skip(2);
             words.try_fold(Vec::new(), |mut tokens, word| {
@@ -199,8 +205,8 @@ fn read(form: Form, bytes: &[u8]) -> Result<Vec<Vec<u8>>> {
                 Ok(tokens)
             })
         }
-        Form::Gguf => byte_level(gguf(bytes)?.merges.iter().map(String::as_str)),
-        Form::GgufSymbols => {
+        FileForm::Gguf => byte_level(gguf(bytes)?.merges.iter().map(String::as_str)),
+        FileForm::GgufSymbols => {
             let Gguf { tokens, types, .. } = gguf(bytes)?;
             let added = tokens.into_iter().zip(types).filter(|(token, kind)| *kind == 4 && !token.starts_with("<|"));
             Ok(added.map(|(token, _)| token.into_bytes()).collect())
@@ -276,13 +282,13 @@ fn spm(bytes: &[u8], used: usize) -> Result<Vec<Piece>> {
 fn sentence_piece(bytes: &[u8]) -> Result<Vec<Piece>> {
     let mut pieces = Vec::new();
     for (field, value) in fields(bytes)? {
-        if let (1, Wire::Bytes(piece)) = (field, value) {
+        if let (1, WireReader::Bytes(piece)) = (field, value) {
             let (mut text, mut score, mut kind) = (Vec::new(), 0.0, 1);
             for (field, value) in fields(piece)? {
                 match (field, value) {
-                    (1, Wire::Bytes(bytes)) => text = bytes.to_vec(),
-                    (2, Wire::Fixed(bits)) => score = f32::from_bits(bits),
-                    (3, Wire::Number(number)) => kind = number,
+                    (1, WireReader::Bytes(bytes)) => text = bytes.to_vec(),
+                    (2, WireReader::Fixed(bits)) => score = f32::from_bits(bits),
+                    (3, WireReader::Number(number)) => kind = number,
                     _ => {}
                 }
             }
@@ -292,30 +298,30 @@ fn sentence_piece(bytes: &[u8]) -> Result<Vec<Piece>> {
     Ok(pieces)
 }
 
-enum Wire<'a> {
+enum WireReader<'a> {
     Number(u64),
     Fixed(u32),
     Bytes(&'a [u8]),
 }
 
 /// The fields of a protocol buffer.
-fn fields(bytes: &[u8]) -> Result<Vec<(u64, Wire<'_>)>> {
+fn fields(bytes: &[u8]) -> Result<Vec<(u64, WireReader<'_>)>> {
     let mut rest = bytes;
     let mut found = Vec::new();
     while !rest.is_empty() {
         let key = varint(&mut rest)?;
         let value = match key & 7 {
-            0 => Wire::Number(varint(&mut rest)?),
+            0 => WireReader::Number(varint(&mut rest)?),
             2 => {
                 let length = varint(&mut rest)? as usize;
                 let (value, after) = rest.split_at_checked(length).ok_or("cut off")?;
                 rest = after;
-                Wire::Bytes(value)
+                WireReader::Bytes(value)
             }
             5 => {
                 let (value, after) = rest.split_first_chunk::<4>().ok_or("cut off")?;
                 rest = after;
-                Wire::Fixed(u32::from_le_bytes(*value))
+                WireReader::Fixed(u32::from_le_bytes(*value))
             }
             other => return Err(format!("wire type {other}").into()),
         };

@@ -217,9 +217,9 @@ impl Normalization {
 /// A pre-tokenizer whose time has a bound.
 #[derive(Deserialize)]
 #[serde(try_from = "PreTokenizerWrapper")]
-pub(super) struct Splits(Vec<Step>);
+pub(super) struct Splits(Vec<BoundedStep>);
 
-enum Step {
+enum BoundedStep {
     Split { regex: BoundedRegex, behavior: SplitDelimiterBehavior, invert: bool },
     Other(PreTokenizerWrapper),
 }
@@ -230,8 +230,8 @@ impl TryFrom<PreTokenizerWrapper> for Splits {
     fn try_from(read: PreTokenizerWrapper) -> Result<Self, String> {
         let mut steps = Vec::new();
         add_step(read, &mut steps)?;
-        let rewrites = |step: &&Step| {
-            matches!(step, Step::Other(PreTokenizerWrapper::ByteLevel(_) | PreTokenizerWrapper::Metaspace(_)))
+        let rewrites = |step: &&BoundedStep| {
+            matches!(step, BoundedStep::Other(PreTokenizerWrapper::ByteLevel(_) | PreTokenizerWrapper::Metaspace(_)))
         };
         if steps.iter().filter(rewrites).count() > REWRITES {
             return Err(format!(
@@ -242,7 +242,7 @@ impl TryFrom<PreTokenizerWrapper> for Splits {
     }
 }
 
-fn add_step(read: PreTokenizerWrapper, steps: &mut Vec<Step>) -> Result<(), String> {
+fn add_step(read: PreTokenizerWrapper, steps: &mut Vec<BoundedStep>) -> Result<(), String> {
     match read {
         PreTokenizerWrapper::Sequence(inner) => {
             return inner.into_iter().try_for_each(|step| add_step(step, steps));
@@ -250,12 +250,12 @@ fn add_step(read: PreTokenizerWrapper, steps: &mut Vec<Step>) -> Result<(), Stri
         PreTokenizerWrapper::Split(split) => {
             let pattern = serde_json::to_value(&split.pattern).map_err(|e| e.to_string())?;
             let regex = BoundedRegex::of(&regex_of(&pattern))?;
-            steps.push(Step::Split { regex, behavior: split.behavior, invert: split.invert });
+            steps.push(BoundedStep::Split { regex, behavior: split.behavior, invert: split.invert });
         }
         PreTokenizerWrapper::FixedLength(fixed) if fixed.length == 0 => {
             return Err("its pre_tokenizer cuts the text into pieces of length 0".to_owned());
         }
-        other => steps.push(Step::Other(other)),
+        other => steps.push(BoundedStep::Other(other)),
     }
     if steps.len() > STEPS { Err(format!("its pre_tokenizer has more than {STEPS} steps")) } else { Ok(()) }
 }
@@ -265,13 +265,13 @@ impl PreTokenizer for Splits {
         let until = Instant::now() + PATIENCE;
         for step in &self.0 {
             match step {
-                Step::Split { regex, behavior, invert: true } => {
+                BoundedStep::Split { regex, behavior, invert: true } => {
                     text.split(|_, part| part.split(Invert(regex.search(until)), *behavior))?;
                 }
-                Step::Split { regex, behavior, invert: false } => {
+                BoundedStep::Split { regex, behavior, invert: false } => {
                     text.split(|_, part| part.split(regex.search(until), *behavior))?;
                 }
-                Step::Other(other) => other.pre_tokenize(text)?,
+                BoundedStep::Other(other) => other.pre_tokenize(text)?,
             }
         }
         Ok(())

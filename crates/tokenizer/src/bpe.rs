@@ -169,11 +169,11 @@ pub struct Encoding {
     /// Whether a piece that is a token as it stands is taken so, even where merging would not make it.
     pub whole_pieces: bool,
     /// Made at the first count.
-    pub counter: OnceLock<Counter>,
+    pub counter: OnceLock<BpeCounter>,
 }
 
 /// What counts by an encoding's rules.
-pub struct Counter {
+pub struct BpeCounter {
     way: Way,
     symbols: Option<AhoCorasick>,
 }
@@ -284,7 +284,7 @@ encodings! {
 }
 
 impl Encoding {
-    fn counter(&self) -> &Counter {
+    fn counter(&self) -> &BpeCounter {
         self.counter.get_or_init(|| {
             let symbols = self.symbols.map(find_symbols);
             let (frames, whole) = (self.frames, self.whole_pieces);
@@ -298,7 +298,7 @@ impl Encoding {
                 Some(engine) => Way::Fast(engine),
                 None => Way::slow(Vocabulary::new(self.tokens()), self.steps),
             };
-            Counter { way, symbols }
+            BpeCounter { way, symbols }
         })
     }
 
@@ -334,13 +334,13 @@ const RANKED: &[&Encoding] = &[
     &LLAMA4,
 ];
 
-impl Counter {
+impl BpeCounter {
     /// Counts a vocabulary of the user's own, in which the strings that the rules find before they merge are left out.
-    fn own(vocabulary: Vocabulary, rules: &Encoding) -> Counter {
+    fn own(vocabulary: Vocabulary, rules: &Encoding) -> BpeCounter {
         let tokens: Vec<&[u8]> = vocabulary.tokens().collect();
         let engine = fast::Rules::of(rules.steps).and_then(|r| fast::Engine::made(&tokens, rules.whole_pieces, r));
         let way = engine.map_or_else(|| Way::slow(vocabulary, rules.steps), Way::Fast);
-        Counter { way, symbols: None }
+        BpeCounter { way, symbols: None }
     }
 
     fn count(&self, rules: &Encoding, text: &str) -> u64 {
@@ -381,7 +381,7 @@ impl Way {
 pub struct OwnRanks {
     name: String,
     rules: &'static Encoding,
-    counter: Counter,
+    counter: BpeCounter,
 }
 
 impl OwnRanks {
@@ -389,7 +389,7 @@ impl OwnRanks {
     /// they merge are left out.
     #[must_use]
     pub fn new(name: &str, vocabulary: Vocabulary, rules: &'static Encoding) -> Self {
-        OwnRanks { name: name.to_owned(), rules, counter: Counter::own(vocabulary, rules) }
+        OwnRanks { name: name.to_owned(), rules, counter: BpeCounter::own(vocabulary, rules) }
     }
 }
 
@@ -459,9 +459,9 @@ mod tests {
     }
 
     /// The same rules by regexes and [`Merger`].
-    fn slow(rules: &Encoding) -> Counter {
+    fn slow(rules: &Encoding) -> BpeCounter {
         let vocabulary = Vocabulary::new(rules.tokens());
-        Counter { way: Way::slow(vocabulary, rules.steps), symbols: rules.symbols.map(find_symbols) }
+        BpeCounter { way: Way::slow(vocabulary, rules.steps), symbols: rules.symbols.map(find_symbols) }
     }
 
     #[test]
@@ -558,7 +558,7 @@ mod tests {
             let count = slow_of(encoding).count(encoding, &text);
             prop_assert_eq!(encoding.count(&text), count, "{}", encoding.name);
             let Way::Fast(engine) = &encoding.counter().way else { unreachable!("{}", encoding.name) };
-            let kept = Counter { way: Way::Fast(kept(engine)), symbols: encoding.symbols.map(find_symbols) };
+            let kept = BpeCounter { way: Way::Fast(kept(engine)), symbols: encoding.symbols.map(find_symbols) };
             prop_assert_eq!(kept.count(encoding, &text), count, "{}", encoding.name);
         }
     }
@@ -622,8 +622,8 @@ mod tests {
     }
 
     /// [`slow`], made once for each encoding.
-    fn slow_of(rules: &'static Encoding) -> Arc<Counter> {
-        static MADE: std::sync::Mutex<Vec<(&str, Arc<Counter>)>> = std::sync::Mutex::new(Vec::new());
+    fn slow_of(rules: &'static Encoding) -> Arc<BpeCounter> {
+        static MADE: std::sync::Mutex<Vec<(&str, Arc<BpeCounter>)>> = std::sync::Mutex::new(Vec::new());
         let mut made = MADE.lock().unwrap();
         if let Some((_, counter)) = made.iter().find(|(name, _)| *name == rules.name) {
             return counter.clone();

@@ -168,7 +168,7 @@ pub fn part(text: &str, forced: bool, mut count: impl FnMut(&str) -> TokenCount)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum CutKind {
     Letter,
     Digit,
     /// No letter, digit, mark or apostrophe: whitespace, punctuation, controls.
@@ -176,38 +176,40 @@ enum Kind {
     Unknown,
 }
 
-const ASCII: [Kind; 128] = {
-    let mut kinds = [Kind::Other; 128];
-    kinds[b'\'' as usize] = Kind::Unknown;
+const ASCII: [CutKind; 128] = {
+    let mut kinds = [CutKind::Other; 128];
+    kinds[b'\'' as usize] = CutKind::Unknown;
     let mut c = 0;
     while c < 128 {
         if (c as u8).is_ascii_alphabetic() {
-            kinds[c] = Kind::Letter;
+            kinds[c] = CutKind::Letter;
         } else if (c as u8).is_ascii_digit() {
-            kinds[c] = Kind::Digit;
+            kinds[c] = CutKind::Digit;
         }
         c += 1;
     }
     kinds
 };
 
-fn kind(c: char) -> Kind {
+fn kind(c: char) -> CutKind {
     if let Some(kind) = ASCII.get(c as usize) {
         return *kind;
     }
     match c {
         // Latin with accents, Greek, Cyrillic, Hebrew, Arabic, Devanagari, Thai
-        '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{2b8}' | '\u{391}'..='\u{3a1}' => Kind::Letter,
-        '\u{3a3}'..='\u{3e1}' | '\u{400}'..='\u{481}' | '\u{48a}'..='\u{52f}' | '\u{5d0}'..='\u{5ea}' => Kind::Letter,
-        '\u{620}'..='\u{64a}' | '\u{904}'..='\u{939}' | '\u{e01}'..='\u{e30}' => Kind::Letter,
+        '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{2b8}' | '\u{391}'..='\u{3a1}' => CutKind::Letter,
+        '\u{3a3}'..='\u{3e1}' | '\u{400}'..='\u{481}' | '\u{48a}'..='\u{52f}' | '\u{5d0}'..='\u{5ea}' => {
+            CutKind::Letter
+        }
+        '\u{620}'..='\u{64a}' | '\u{904}'..='\u{939}' | '\u{e01}'..='\u{e30}' => CutKind::Letter,
         // kana, Han, Hangul
         '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' | '\u{4e00}'..='\u{9fa5}' | '\u{ac00}'..='\u{d7a3}' => {
-            Kind::Letter
+            CutKind::Letter
         }
         // dashes, quotation marks, ellipsis; ideographic space, comma, full stop, brackets; their full-width forms
-        '\u{2010}'..='\u{2027}' | '\u{3000}'..='\u{3003}' | '\u{3008}'..='\u{3011}' => Kind::Other,
-        '\u{ff01}'..='\u{ff06}' | '\u{ff08}'..='\u{ff0f}' | '\u{ff1a}'..='\u{ff20}' => Kind::Other,
-        _ => Kind::Unknown,
+        '\u{2010}'..='\u{2027}' | '\u{3000}'..='\u{3003}' | '\u{3008}'..='\u{3011}' => CutKind::Other,
+        '\u{ff01}'..='\u{ff06}' | '\u{ff08}'..='\u{ff0f}' | '\u{ff1a}'..='\u{ff20}' => CutKind::Other,
+        _ => CutKind::Unknown,
     }
 }
 
@@ -228,8 +230,8 @@ pub fn is_border(before: char, after: char, cuts: Cuts) -> bool {
         return true;
     }
     match (kind(before), kind(after)) {
-        (Kind::Letter, after) => matches!(after, Kind::Digit | Kind::Other),
-        (Kind::Digit, after) => matches!(after, Kind::Letter | Kind::Other),
+        (CutKind::Letter, after) => matches!(after, CutKind::Digit | CutKind::Other),
+        (CutKind::Digit, after) => matches!(after, CutKind::Letter | CutKind::Other),
         _ => false,
     }
 }
@@ -239,12 +241,12 @@ fn ends_stretch(before: char, after: char) -> bool {
     let alone = |c| matches!(c, '\u{4e00}'..='\u{9fa5}' | '\u{3001}'..='\u{3003}');
     let punct = |c: char| c.is_ascii_punctuation() && c != '\'';
     match kind(before) {
-        _ if after == '\n' => before.is_ascii_graphic() || alone(before) || kind(before) == Kind::Letter,
-        Kind::Letter if alone(before) => matches!(after, '\u{3001}'..='\u{3003}'),
-        Kind::Letter if matches!(before, '\u{ac00}'..='\u{d7a3}') => false,
-        Kind::Letter => matches!(after, ' ' | '\t' | '0'..='9') || punct(after) || alone(after),
-        Kind::Digit => after == '\t' || punct(after),
-        Kind::Other | Kind::Unknown => false,
+        _ if after == '\n' => before.is_ascii_graphic() || alone(before) || kind(before) == CutKind::Letter,
+        CutKind::Letter if alone(before) => matches!(after, '\u{3001}'..='\u{3003}'),
+        CutKind::Letter if matches!(before, '\u{ac00}'..='\u{d7a3}') => false,
+        CutKind::Letter => matches!(after, ' ' | '\t' | '0'..='9') || punct(after) || alone(after),
+        CutKind::Digit => after == '\t' || punct(after),
+        CutKind::Other | CutKind::Unknown => false,
     }
 }
 
@@ -419,10 +421,10 @@ mod tests {
         for c in '\0'..=char::MAX {
             let text = c.encode_utf8(&mut buffer);
             match kind(c) {
-                Kind::Letter => assert!(letter.is_match(text), "{c:?}"),
-                Kind::Other => assert!(other.is_match(text), "{c:?}"),
-                Kind::Digit => assert!(c.is_ascii_digit()),
-                Kind::Unknown => {}
+                CutKind::Letter => assert!(letter.is_match(text), "{c:?}"),
+                CutKind::Other => assert!(other.is_match(text), "{c:?}"),
+                CutKind::Digit => assert!(c.is_ascii_digit()),
+                CutKind::Unknown => {}
             }
         }
     }

@@ -108,7 +108,7 @@ impl Estimator {
     fn count_as_it_is(&self, text: &str) -> TokenCount {
         let spans = spans(text);
         let style = Style::of(spans.iter().filter(|(class, _)| *class == Class::Latin).map(|(_, span)| *span));
-        let mut range = Range::default();
+        let mut range = EstimateRange::default();
         for (class, span) in spans {
             let class = if class == Class::Latin { style } else { class };
             range.add_span(self.family, class, span);
@@ -169,7 +169,7 @@ impl Base {
 
 /// How a family counts one class.
 #[derive(Clone, Copy, Debug)]
-struct Ratio {
+struct EstimateRatio {
     base: Base,
     ratio: f64,
     low: f64,
@@ -179,20 +179,20 @@ struct Ratio {
 /// How a family counts.
 #[derive(Clone, Debug)]
 struct Family {
-    classes: [Ratio; Class::ALL.len()],
-    digits: Ratio,
+    classes: [EstimateRatio; Class::ALL.len()],
+    digits: EstimateRatio,
 }
 
 impl Family {
     const NOTHING_KNOWN: Family = Family {
-        classes: [Ratio { base: Base::O200k, ratio: 1.0, low: 0.2, high: 5.0 }; Class::ALL.len()],
-        digits: Ratio { base: Base::Digits, ratio: 0.7, low: 0.3, high: 1.0 },
+        classes: [EstimateRatio { base: Base::O200k, ratio: 1.0, low: 0.2, high: 5.0 }; Class::ALL.len()],
+        digits: EstimateRatio { base: Base::Digits, ratio: 0.7, low: 0.3, high: 1.0 },
     };
 }
 
 /// One line of the table.
 #[derive(Deserialize)]
-struct Line {
+struct EstimateLine {
     family: String,
     class: String,
     base: Base,
@@ -208,7 +208,7 @@ static FAMILIES: LazyLock<BTreeMap<String, Family>> = LazyLock::new(|| {
     // A test reads the table too, and fails where a line is wrong; here such a line is passed over.
     for line in lines().flatten() {
         let family = families.entry(line.family).or_insert(Family::NOTHING_KNOWN);
-        let ratio = Ratio { base: line.base, ratio: line.ratio, low: line.low, high: line.high };
+        let ratio = EstimateRatio { base: line.base, ratio: line.ratio, low: line.low, high: line.high };
         match Class::ALL.iter().find(|class| class.name() == line.class) {
             Some(class) => family.classes[*class as usize] = ratio,
             None => family.digits = ratio,
@@ -217,19 +217,19 @@ static FAMILIES: LazyLock<BTreeMap<String, Family>> = LazyLock::new(|| {
     families
 });
 
-fn lines() -> impl Iterator<Item = csv::Result<Line>> {
+fn lines() -> impl Iterator<Item = csv::Result<EstimateLine>> {
     csv::ReaderBuilder::new().comment(Some(b'#')).from_reader(TABLE.as_bytes()).into_deserialize()
 }
 
 /// A sum of scaled counts.
 #[derive(Clone, Copy, Debug, Default)]
-struct Range {
+struct EstimateRange {
     tokens: f64,
     low: f64,
     high: f64,
 }
 
-impl Range {
+impl EstimateRange {
     fn add_span(&mut self, family: &Family, class: Class, span: &str) {
         for ratio in [&family.classes[class as usize], &family.digits] {
             let count = ratio.base.count(span);
@@ -282,7 +282,7 @@ fn script(c: char) -> Option<Class> {
 /// Cuts a text into longest spans of one script; the cuts are borders, so the counts of the spans add up.
 fn spans(text: &str) -> Vec<(Class, &str)> {
     let mut spans: Vec<(Class, usize)> = Vec::new();
-    let mut word = Word::default();
+    let mut word = EstimateWord::default();
     let mut before = None;
     for (at, c) in text.char_indices() {
         if before.is_some_and(|before| is_border(before, c, Cuts::Borders)) {
@@ -299,14 +299,14 @@ fn spans(text: &str) -> Vec<(Class, &str)> {
 
 /// What stands between two borders.
 #[derive(Default)]
-struct Word {
+struct EstimateWord {
     start: usize,
     latin: u32,
     /// The script that is not Latin and how many characters it has.
     other: Option<(Class, u32)>,
 }
 
-impl Word {
+impl EstimateWord {
     fn read(&mut self, c: char) {
         match (script(c), &mut self.other) {
             (None, _) => {}

@@ -1,4 +1,4 @@
-//! What stands for [`HuggingFace`] in a build without the feature `reference`: it refuses every file, and says why.
+//! What stands for [`NoHuggingFace`] in a build without the feature `reference`: it refuses every file, and says why.
 
 use std::path::Path;
 
@@ -10,9 +10,9 @@ use super::{TokenCount, Tokenizer, TokenizerError};
 const REASON: &str = "this build reads no tokenizer.json and no GGUF of the kind gpt2\n  help: build with the feature \"reference\", or give a .tiktoken, a tekken.json or a SentencePiece .model";
 
 /// There is none in this build.
-pub(crate) enum HuggingFace {}
+pub(crate) enum NoHuggingFace {}
 
-impl HuggingFace {
+impl NoHuggingFace {
     pub(crate) fn open(path: &Path) -> Result<Self, TokenizerError> {
         Err(TokenizerError::Broken { path: path.to_owned(), reason: REASON.to_owned() })
     }
@@ -26,7 +26,7 @@ impl HuggingFace {
     }
 }
 
-impl Tokenizer for HuggingFace {
+impl Tokenizer for NoHuggingFace {
     fn name(&self) -> &str {
         match *self {}
     }

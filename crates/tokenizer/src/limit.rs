@@ -11,7 +11,7 @@ const BEYOND: usize = 64;
 
 /// The end of the part of a text that fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct LimitPlace {
     /// Bytes of the text before it.
     pub byte: u64,
     /// Its line, from 1.
@@ -43,7 +43,7 @@ pub struct Limit {
     tokens: u64,
     pending: String,
     started: bool,
-    kept: Place,
+    kept: LimitPlace,
     is_found: bool,
 }
 
@@ -51,7 +51,7 @@ impl Limit {
     /// Starts with an empty text.
     #[must_use]
     pub fn new(tokenizer: Arc<dyn Tokenizer>, tokens: u64) -> Self {
-        let kept = Place { byte: 0, line: 1, column: 1, kept: TokenCount::default() };
+        let kept = LimitPlace { byte: 0, line: 1, column: 1, kept: TokenCount::default() };
         Limit { tokenizer, tokens, pending: String::new(), started: false, kept, is_found: false }
     }
 
@@ -75,7 +75,7 @@ impl Limit {
 
     /// Ends the text: where it has to be cut, or `None` where all of it fits.
     #[must_use]
-    pub fn finish(mut self) -> Option<Place> {
+    pub fn finish(mut self) -> Option<LimitPlace> {
         let pending = std::mem::take(&mut self.pending);
         if !self.is_found {
             self.take(&pending, false);
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
     use crate::{StreamCounter, load};
 
-    fn place(tokenizer: &str, text: &str, tokens: u64) -> Option<Place> {
+    fn place(tokenizer: &str, text: &str, tokens: u64) -> Option<LimitPlace> {
         let mut limit = Limit::new(load(tokenizer).unwrap(), tokens);
         let mut rest = text;
         while !rest.is_empty() {

@@ -39,13 +39,13 @@ pub struct Merger {
     units: Vec<u32>,
     window: Window,
     /// What the last windows became, in a ring: a run of one character is the same window again and again.
-    seen: [Seen; 8],
+    seen: [SeenPieces; 8],
     oldest: usize,
 }
 
 /// A window and where its tokens begin, from its own start.
 #[derive(Default)]
-struct Seen {
+struct SeenPieces {
     bytes: Vec<u8>,
     starts: Vec<u32>,
 }
@@ -95,7 +95,7 @@ impl Merger {
 
 /// Merges a window, or remembers what it became; the answer is good until the next call.
 fn merge_once<'a>(
-    seen: &'a mut [Seen],
+    seen: &'a mut [SeenPieces],
     oldest: &mut usize,
     window: &mut Window,
     vocabulary: &Vocabulary,

@@ -21,7 +21,7 @@ pub fn available() -> usize {
 }
 
 /// A part of a text on its way to a thread.
-struct Part {
+struct ParallelPart {
     text: String,
     /// Whether it ends where no piece does.
     forced: bool,
@@ -31,7 +31,7 @@ struct Part {
 
 /// Threads that count the parts of one text.
 pub struct Workers {
-    parts: SyncSender<Part>,
+    parts: SyncSender<ParallelPart>,
     threads: Vec<JoinHandle<TokenCount>>,
 }
 
@@ -52,7 +52,7 @@ impl Workers {
     /// Hands over the next part, once there is room for it.
     pub fn push(&self, text: &str, forced: bool, follows: bool) {
         // Nobody listens only where a thread has panicked, which `finish` passes on.
-        let _ = self.parts.send(Part { text: text.to_owned(), forced, follows });
+        let _ = self.parts.send(ParallelPart { text: text.to_owned(), forced, follows });
     }
 
     /// Waits for all parts and adds them up.
@@ -73,10 +73,10 @@ impl Workers {
     }
 }
 
-fn count_all(tokenizer: &dyn Tokenizer, waiting: &Mutex<Receiver<Part>>) -> TokenCount {
+fn count_all(tokenizer: &dyn Tokenizer, waiting: &Mutex<Receiver<ParallelPart>>) -> TokenCount {
     let mut total = TokenCount::default();
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
-    while let Ok(Part { text, forced, follows }) = next() {
+    while let Ok(ParallelPart { text, forced, follows }) = next() {
         let count = |part: &str| if follows { tokenizer.count_rest(part) } else { tokenizer.count(part) };
         total += cut::part(&text, forced, count);
     }

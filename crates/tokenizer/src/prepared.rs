@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 
 use twox_hash::XxHash3_64;
 
-use super::fast::kept::{BLOCK, Source};
+use super::fast::kept::{BLOCK, KeptSource};
 use super::fast::{Engine, Rules, tables};
 use super::files::NewFile;
 
@@ -127,7 +127,7 @@ struct KeptTables {
     make: Make,
 }
 
-impl Source for KeptTables {
+impl KeptSource for KeptTables {
     fn read(&mut self, block: usize, to: &mut [u64]) -> bool {
         self.file.read(block, to).is_some()
     }

@@ -166,29 +166,29 @@ fn ranks(frames: &[&[u8]], regex: &str) -> Result<CoreBPE, String> {
 }
 
 /// A vocabulary for the crate `tokenizers`.
-struct Form {
+struct ReferenceForm {
     frame: &'static [u8],
     symbols: Option<&'static [u8]>,
-    splits: Splits,
+    splits: ReferenceSplits,
     composes: bool,
 }
 
 /// How the text is split before the merges.
-enum Splits {
+enum ReferenceSplits {
     /// By these regexes, one after the other; then bytes are merged.
     Regexes(&'static [&'static str]),
     /// Not at all: characters are merged, and those that are no tokens fall apart into bytes.
     Nowhere,
 }
 
-fn published_as_merges(name: &str) -> Option<Form> {
-    let bytes = |frame, symbols, regexes, composes| Form {
+fn published_as_merges(name: &str) -> Option<ReferenceForm> {
+    let bytes = |frame, symbols, regexes, composes| ReferenceForm {
         frame,
         symbols: Some(symbols),
-        splits: Splits::Regexes(regexes),
+        splits: ReferenceSplits::Regexes(regexes),
         composes,
     };
-    let chars = |frame, symbols| Form { frame, symbols, splits: Splits::Nowhere, composes: false };
+    let chars = |frame, symbols| ReferenceForm { frame, symbols, splits: ReferenceSplits::Nowhere, composes: false };
     Some(match name {
         "qwen2" => bytes(frames::QWEN2, frames::QWEN2_SYMBOLS, &[QWEN2], true),
         "deepseek_v3" => bytes(frames::DEEPSEEK_V3, frames::DEEPSEEK_V3_SYMBOLS, &DEEPSEEK, false),
@@ -202,7 +202,7 @@ fn published_as_merges(name: &str) -> Option<Form> {
     })
 }
 
-impl Form {
+impl ReferenceForm {
     fn build(&self) -> Result<tokenizers::Tokenizer, String> {
         let unpack = |frame| Tokens::unpack(frame).map_err(|e| e.to_string());
         let tokens: Vec<Vec<u8>> = unpack(self.frame)?.iter().map(<[u8]>::to_vec).collect();
@@ -211,14 +211,14 @@ impl Form {
             None => Vec::new(),
         };
         let model = match self.splits {
-            Splits::Regexes(_) => of_bytes(&tokens)?,
-            Splits::Nowhere => of_characters(&tokens)?,
+            ReferenceSplits::Regexes(_) => of_bytes(&tokens)?,
+            ReferenceSplits::Nowhere => of_characters(&tokens)?,
         };
         let mut engine = tokenizers::Tokenizer::new(model);
         if self.composes {
             engine.with_normalizer(Some(NFC)).map_err(|e| e.to_string())?;
         }
-        if let Splits::Regexes(regexes) = self.splits {
+        if let ReferenceSplits::Regexes(regexes) = self.splits {
             let mut steps: Vec<PreTokenizerWrapper> = Vec::new();
             for regex in regexes {
                 let pattern = SplitPattern::Regex((*regex).to_owned());

@@ -37,11 +37,11 @@ pub struct Model {
 
 /// What a [`Model`] counts with.
 pub struct Loaded {
-    way: Way,
+    way: SpmWay,
     symbols: Symbols,
 }
 
-enum Way {
+enum SpmWay {
     /// With spaces for marks, so that a text can be counted where it lies.
     Fast(fast::Engine),
     /// For what [`fast`] does not take.
@@ -126,13 +126,13 @@ fn engine<'t>(tokens: impl Iterator<Item = &'t [u8]>) -> Option<fast::Engine> {
 impl Loaded {
     fn fast(engine: fast::Engine, symbols: &[&[u8]]) -> Self {
         let symbols = Tokens::rewritten(symbols.iter().copied(), spaced);
-        Loaded { way: Way::Fast(engine), symbols: Symbols::new(symbols.iter().map(<[u8]>::to_vec)) }
+        Loaded { way: SpmWay::Fast(engine), symbols: Symbols::new(symbols.iter().map(<[u8]>::to_vec)) }
     }
 
     fn slow(vocabulary: Vocabulary, symbols: &[&[u8]]) -> Self {
         let before_mark = vocabulary.tokens().flat_map(before_mark).collect();
         Loaded {
-            way: Way::Slow { vocabulary, before_mark },
+            way: SpmWay::Slow { vocabulary, before_mark },
             symbols: Symbols::new(symbols.iter().map(|symbol| symbol.to_vec())),
         }
     }
@@ -141,12 +141,12 @@ impl Loaded {
         let (mut found, mut merged) = (0, 0);
         let mark_first = mark_first && !text.is_empty();
         match &self.way {
-            Way::Fast(engine) => {
+            SpmWay::Fast(engine) => {
                 let text = if text.contains(MARK) { Cow::Owned(text.replace(MARK, " ")) } else { Cow::Borrowed(text) };
                 let text = if mark_first { Cow::Owned(format!(" {text}")) } else { text };
                 self.symbols.around(&text, || found += 1, |between| merged += engine.count(between));
             }
-            Way::Slow { vocabulary, before_mark } => {
+            SpmWay::Slow { vocabulary, before_mark } => {
                 let mut marked = String::with_capacity(text.len() + text.len() / 2);
                 if mark_first {
                     marked.push(MARK);
@@ -320,7 +320,7 @@ mod tests {
     #[cfg_attr(not(feature = "open-models"), ignore = "needs the feature open-models")]
     fn no_token_has_a_space_after_a_letter_or_a_digit() {
         for (model, slow) in MODELS.iter().zip(SLOW.iter()) {
-            let Way::Slow { before_mark, .. } = &slow.way else { panic!("{} is not slow", model.name) };
+            let SpmWay::Slow { before_mark, .. } = &slow.way else { panic!("{} is not slow", model.name) };
             assert!(!before_mark.iter().any(|c| c.is_alphanumeric()), "{}: {before_mark:?}", model.name);
         }
     }
@@ -330,7 +330,7 @@ mod tests {
     fn hard_texts_count_as_the_slow_way_does() {
         let texts = hard_texts::texts(12_000);
         for (model, slow) in MODELS.iter().zip(SLOW.iter()) {
-            assert!(matches!(model.loaded().way, Way::Fast(_)), "{}", model.name);
+            assert!(matches!(model.loaded().way, SpmWay::Fast(_)), "{}", model.name);
             for (about, text) in &texts {
                 assert_eq!(model.loaded().count(text, true), slow.count(text, true), "{}: {about}", model.name);
             }
@@ -359,7 +359,7 @@ mod tests {
             for (model, slow) in MODELS.iter().zip(SLOW.iter()) {
                 let count = model.loaded().count(&text, mark_first);
                 prop_assert_eq!(count, slow.count(&text, mark_first), "{}", model.name);
-                let Way::Fast(engine) = &model.loaded().way else { unreachable!("{}", model.name) };
+                let SpmWay::Fast(engine) = &model.loaded().way else { unreachable!("{}", model.name) };
                 let symbols = model.symbols.map(|frame| Tokens::unpack(frame).unwrap());
                 let symbols: Vec<&[u8]> = symbols.iter().flat_map(Tokens::iter).collect();
                 let kept = Loaded::fast(kept(engine), &symbols);
@@ -372,7 +372,7 @@ mod tests {
     fn a_vocabulary_with_a_space_of_its_own_is_counted_all_the_same() {
         let tokens: Vec<Vec<u8>> = ["a", " ", "\u{2581}", "\u{2581}a"].map(|token| token.as_bytes().to_vec()).into();
         let own = OwnPieces::new("own", Vocabulary::of(&tokens).unwrap(), &[], false).unwrap();
-        assert!(matches!(own.loaded.way, Way::Slow { .. }));
+        assert!(matches!(own.loaded.way, SpmWay::Slow { .. }));
         assert_eq!(own.count("a a\u{e9}"), TokenCount::exact(4)); // a, ▁a, two bytes
     }
 }

@@ -93,7 +93,7 @@ const SIDE: usize = 16;
 
 /// A token whose units are being merged.
 #[derive(Clone, Default)]
-struct Lane {
+struct FindLane {
     id: u32,
     ids: Vec<u32>,
     /// What each neighbours make.
@@ -102,7 +102,7 @@ struct Lane {
     at: usize,
 }
 
-impl Lane {
+impl FindLane {
     /// Joins the lowest pair, unless there is none or only two tokens are left.
     fn join(&mut self) -> bool {
         if self.ids.len() <= 2 {
@@ -121,7 +121,7 @@ impl Lane {
 
     /// Looks up what the joined token makes with its neighbours.
     #[inline(always)]
-    fn look_up(&mut self, found: &Found) {
+    fn look_up(&mut self, found: &MergesFound) {
         let (at, id) = (self.at, self.ids[self.at]);
         let next = self.ids.get(at + 1).map(|next| found.get(pair_key(id, *next)));
         let before = at.checked_sub(1).map(|before| found.get(pair_key(self.ids[before], id)));
@@ -136,19 +136,19 @@ impl Lane {
 
 /// Merges tokens in the order of their lengths: all that is made inside of a token is shorter, and found before.
 struct Merging {
-    lanes: Vec<Lane>,
+    lanes: Vec<FindLane>,
     busy: usize,
     /// Units of the tokens that are merged.
     length: usize,
-    found: Found,
+    found: MergesFound,
     parts: Vec<[u32; 2]>,
 }
 
 impl Merging {
     fn with_room_for(tokens: usize) -> Merging {
-        let found = Found::with_room_for(tokens);
+        let found = MergesFound::with_room_for(tokens);
         let parts = vec![[merges::NONE; 2]; tokens];
-        Merging { lanes: vec![Lane::default(); SIDE], busy: 0, length: 0, found, parts }
+        Merging { lanes: vec![FindLane::default(); SIDE], busy: 0, length: 0, found, parts }
     }
 
     fn push(&mut self, id: u32, units: impl Iterator<Item = u32>) {
@@ -209,15 +209,15 @@ impl Merging {
 /// Pairs while they are being found: open addressing, at most half full.
 ///
 /// Most of what is asked for is no pair, which a bit for each hash says in memory that a processor keeps at hand.
-struct Found {
+struct MergesFound {
     slots: Vec<(u64, u32)>,
     present: Vec<u64>,
 }
 
-impl Found {
-    fn with_room_for(pairs: usize) -> Found {
+impl MergesFound {
+    fn with_room_for(pairs: usize) -> MergesFound {
         let slots = (pairs * 2).next_power_of_two().max(64);
-        Found { slots: vec![(0, NONE); slots], present: vec![0; slots / 16] }
+        MergesFound { slots: vec![(0, NONE); slots], present: vec![0; slots / 16] }
     }
 
     #[inline(always)]
@@ -242,13 +242,13 @@ impl Found {
 
     #[inline(always)]
     fn get(&self, key: u64) -> u32 {
-        let hash = Found::hash(key);
+        let hash = MergesFound::hash(key);
         let (word, bit) = self.bit(hash);
         if self.present[word] & bit == 0 { NONE } else { self.slots[self.place(key, hash)].1 }
     }
 
     fn insert(&mut self, key: u64, id: u32) {
-        let hash = Found::hash(key);
+        let hash = MergesFound::hash(key);
         let (word, bit) = self.bit(hash);
         self.present[word] |= bit;
         let at = self.place(key, hash);

@@ -6,9 +6,9 @@
 use super::find::{self, Units, byte_ids, char_ids};
 use super::pairs;
 use super::tables::{
-    CHAR_BITS, FOLLOWS, HAS_ALL_TINY, HEADER, ID_BITS, KEEPS_LAST, LONG, NONE, PAGE, PAGES, PARTS, Part, SHORT, TINY,
-    VERSION, char_pair, follow_bit, hash_long, hash_piece, hash_short, head_bit, line, long_key, pair_key, short_key,
-    tail_bit,
+    CHAR_BITS, FOLLOWS, HAS_ALL_TINY, HEADER, ID_BITS, KEEPS_LAST, LONG, NONE, PAGE, PAGES, PARTS, SHORT, TINY,
+    TablePart, VERSION, char_pair, follow_bit, hash_long, hash_piece, hash_short, head_bit, line, long_key, pair_key,
+    short_key, tail_bit,
 };
 use crate::merges::{self, Merges};
 
@@ -66,8 +66,8 @@ fn lay_out(tokens: &[&[u8]], parts: &[[u32; 2]], attempt: u32, whole: bool, unit
     let all_tiny = layout.put_tokens(known().filter(is_tiny).chain(known().filter(move |token| !is_tiny(token))));
     layout.words[HAS_ALL_TINY] = u64::from(all_tiny && units == Units::Bytes);
     layout.put_pairs(parts, attempt)?;
-    layout.put(Part::ByteIds, &packed(&byte_ids, 32, |id| u64::from(*id)));
-    layout.put(Part::BytePairs, &packed(&byte_pairs(tokens, parts, units), 32, |id| u64::from(*id)));
+    layout.put(TablePart::ByteIds, &packed(&byte_ids, 32, |id| u64::from(*id)));
+    layout.put(TablePart::BytePairs, &packed(&byte_pairs(tokens, parts, units), 32, |id| u64::from(*id)));
     // No other token has a border before a character of three bytes.
     let is_wide = |token: &&[u8]| token.iter().skip(1).any(|byte| byte & 0xf0 == 0xe0);
     let wide: Vec<&[u8]> = tokens.iter().copied().filter(is_wide).collect();
@@ -75,13 +75,13 @@ fn lay_out(tokens: &[&[u8]], parts: &[[u32; 2]], attempt: u32, whole: bool, unit
     let unmade: Vec<&[u8]> = with_parts().filter(|both| whole && !is_made(both)).map(|(token, _)| token).collect();
     layout.words[KEEPS_LAST] = u64::from(!unmade.is_empty());
     let [chars, tails, heads] = reaches(&wide, &unmade);
-    layout.put(Part::Chars, &chars);
-    layout.put(Part::Tails, &tails);
-    layout.put(Part::Heads, &heads);
+    layout.put(TablePart::Chars, &chars);
+    layout.put(TablePart::Tails, &tails);
+    layout.put(TablePart::Heads, &heads);
     let (pages, ids) = if units == Units::Chars { pages(&char_ids(tokens)) } else { (Vec::new(), Vec::new()) };
-    layout.put(Part::UnitPages, &packed(&pages, 16, |page| u64::from(*page)));
-    layout.put(Part::UnitIds, &packed(&ids, 32, |id| u64::from(*id)));
-    layout.put(Part::Follows, &if units == Units::Chars { follows(tokens, parts) } else { vec![0; FOLLOWS] });
+    layout.put(TablePart::UnitPages, &packed(&pages, 16, |page| u64::from(*page)));
+    layout.put(TablePart::UnitIds, &packed(&ids, 32, |id| u64::from(*id)));
+    layout.put(TablePart::Follows, &if units == Units::Chars { follows(tokens, parts) } else { vec![0; FOLLOWS] });
     Some(layout.finish())
 }
 
@@ -100,7 +100,7 @@ impl Layout {
     }
 
     /// The words of a part, to be written.
-    fn part(&mut self, part: Part, length: usize) -> &mut [u64] {
+    fn part(&mut self, part: TablePart, length: usize) -> &mut [u64] {
         let (start, end) = (self.end, self.end + length);
         let at = 2 + 2 * part as usize;
         self.words[at] = start as u64;
@@ -112,27 +112,27 @@ impl Layout {
         &mut self.words[start..end]
     }
 
-    fn put(&mut self, part: Part, words: &[u64]) {
+    fn put(&mut self, part: TablePart, words: &[u64]) {
         self.part(part, words.len()).copy_from_slice(words);
     }
 
     /// Puts what answers whether a piece is one of the tokens, and says whether all tiny ones are in `short`.
     fn put_tokens<'t>(&mut self, tokens: impl Iterator<Item = &'t [u8]> + Clone) -> bool {
-        let left = lines_of_short(tokens, |words| self.part(Part::Short, words));
+        let left = lines_of_short(tokens, |words| self.part(TablePart::Short, words));
         let all_tiny = left.iter().all(|token| token.len() > TINY);
-        let left = lines_of_long(&left, |words| self.part(Part::Long, words));
+        let left = lines_of_long(&left, |words| self.part(TablePart::Long, words));
         let (slots, bytes) = rest(&left);
-        self.put(Part::RestSlots, &slots);
-        self.put(Part::RestBytes, &packed(&bytes, 8, |byte| u64::from(*byte)));
+        self.put(TablePart::RestSlots, &slots);
+        self.put(TablePart::RestBytes, &packed(&bytes, 8, |byte| u64::from(*byte)));
         all_tiny
     }
 
     /// Puts what two neighbouring tokens merge into.
     fn put_pairs(&mut self, parts: &[[u32; 2]], attempt: u32) -> Option<()> {
         let entries = entries(parts);
-        let placed = pairs::place(&entries, attempt, self.part(Part::Pairs, pairs::places(entries.len())))?;
+        let placed = pairs::place(&entries, attempt, self.part(TablePart::Pairs, pairs::places(entries.len())))?;
         self.words[1] = placed.factor;
-        self.put(Part::Pilots, &packed(&placed.pilots, 16, |pilot| u64::from(*pilot)));
+        self.put(TablePart::Pilots, &packed(&placed.pilots, 16, |pilot| u64::from(*pilot)));
         Some(())
     }
 

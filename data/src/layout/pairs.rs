@@ -40,22 +40,22 @@ pub fn places(pairs: usize) -> usize {
 pub fn place(pairs: &[u64], attempt: u32, table: &mut [u64]) -> Option<Placed> {
     (attempt..attempt.saturating_add(ATTEMPTS)).find_map(|attempt| {
         let factor = 0x9e37_79b9_7f4a_7c15_u64.wrapping_add(u64::from(attempt).wrapping_mul(0x6a09_e667_f3bc_c908)) | 1;
-        let groups = Groups::of(pairs, factor, table.len())?;
+        let groups = PairGroups::of(pairs, factor, table.len())?;
         Some(Placed { attempt, factor, pilots: groups.place(table)? })
     })
 }
 
 /// The pairs of each pilot.
-struct Groups {
+struct PairGroups {
     factor: u64,
     entries: Vec<u64>,
     /// Where those of each pilot begin, and where the last end.
     bounds: Vec<u32>,
 }
 
-impl Groups {
+impl PairGroups {
     /// `None` where two pairs of a group would share a place whatever the pilot is.
-    fn of(pairs: &[u64], factor: u64, places: usize) -> Option<Groups> {
+    fn of(pairs: &[u64], factor: u64, places: usize) -> Option<PairGroups> {
         let pilot = |entry: u64| pair_hash(entry >> ID_BITS, factor).0;
         let mut bounds = vec![0; (1 << PILOT_BITS) + 2];
         pairs.iter().for_each(|entry| bounds[pilot(*entry) + 2] += 1);
@@ -66,7 +66,7 @@ impl Groups {
             entries[*next as usize] = *entry;
             *next += 1;
         }
-        let groups = Groups { factor, entries, bounds };
+        let groups = PairGroups { factor, entries, bounds };
         let mut room = [0; GROUP];
         let apart = |pilot: usize| {
             let group = groups.group(pilot, places, &mut room)?;

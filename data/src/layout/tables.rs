@@ -50,7 +50,7 @@ pub const CHAR_BITS: u32 = 20;
 
 /// The parts in the order of the layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum TablePart {
     Short,
     Long,
     RestSlots,
@@ -68,7 +68,7 @@ pub enum Part {
 }
 
 /// How many there are.
-pub const PARTS: usize = Part::Follows as usize + 1;
+pub const PARTS: usize = TablePart::Follows as usize + 1;
 
 /// Words of the table of ASCII neighbours: two for each first character.
 pub const FOLLOWS: usize = 256;
@@ -116,25 +116,25 @@ impl<'a> Tables<'a> {
         if words.len() < HEADER || words[0] != VERSION {
             return None;
         }
-        let part = |part: Part| {
+        let part = |part: TablePart| {
             let at = 2 + 2 * part as usize;
             words.get(usize::try_from(words[at]).ok()?..usize::try_from(words[at + 1]).ok()?)
         };
         let tables = Tables {
-            short: part(Part::Short)?.as_chunks().0,
-            long: part(Part::Long)?.as_chunks().0,
-            rest_slots: part(Part::RestSlots)?,
-            rest_bytes: bytemuck::cast_slice(part(Part::RestBytes)?),
-            pilots: bytemuck::cast_slice(part(Part::Pilots)?),
-            pairs: part(Part::Pairs)?,
-            byte_ids: bytemuck::cast_slice(part(Part::ByteIds)?).try_into().ok()?,
-            byte_pairs: bytemuck::cast_slice(part(Part::BytePairs)?).try_into().ok()?,
-            chars: part(Part::Chars)?.try_into().ok()?,
-            tails: part(Part::Tails)?.try_into().ok()?,
-            heads: part(Part::Heads)?.try_into().ok()?,
-            unit_pages: bytemuck::cast_slice(part(Part::UnitPages)?),
-            unit_ids: bytemuck::cast_slice(part(Part::UnitIds)?),
-            follows: part(Part::Follows)?.try_into().ok()?,
+            short: part(TablePart::Short)?.as_chunks().0,
+            long: part(TablePart::Long)?.as_chunks().0,
+            rest_slots: part(TablePart::RestSlots)?,
+            rest_bytes: bytemuck::cast_slice(part(TablePart::RestBytes)?),
+            pilots: bytemuck::cast_slice(part(TablePart::Pilots)?),
+            pairs: part(TablePart::Pairs)?,
+            byte_ids: bytemuck::cast_slice(part(TablePart::ByteIds)?).try_into().ok()?,
+            byte_pairs: bytemuck::cast_slice(part(TablePart::BytePairs)?).try_into().ok()?,
+            chars: part(TablePart::Chars)?.try_into().ok()?,
+            tails: part(TablePart::Tails)?.try_into().ok()?,
+            heads: part(TablePart::Heads)?.try_into().ok()?,
+            unit_pages: bytemuck::cast_slice(part(TablePart::UnitPages)?),
+            unit_ids: bytemuck::cast_slice(part(TablePart::UnitIds)?),
+            follows: part(TablePart::Follows)?.try_into().ok()?,
             factor: words[1],
             has_all_tiny: words[HAS_ALL_TINY] != 0,
             keeps_last: words[KEEPS_LAST] != 0,

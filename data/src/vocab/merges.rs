@@ -148,7 +148,7 @@ impl Merges {
         out.extend(lengths.iter().flatten());
         out.extend(spelled);
         let codes = lengths.map(|lengths| codes_of(&lengths));
-        let mut bits = Writer { out, word: 0, used: 0 };
+        let mut bits = MergesWriter { out, word: 0, used: 0 };
         for part in parts {
             for (codes, part) in codes.iter().zip(part).take(if part[0] == NONE { 1 } else { 2 }) {
                 let code = code(*part);
@@ -383,13 +383,13 @@ fn code_lengths(counts: &[usize; CODES]) -> [u8; CODES] {
 }
 
 /// Bits that are written from the lowest on.
-struct Writer {
+struct MergesWriter {
     out: Vec<u8>,
     word: u64,
     used: u32,
 }
 
-impl Writer {
+impl MergesWriter {
     fn put(&mut self, bits: u32, length: u32) {
         self.word |= u64::from(bits) << self.used;
         self.used += length;

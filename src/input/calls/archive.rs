@@ -1,6 +1,6 @@
 //! The texts of a zip archive, one after the other as streams: memory does not depend on what they unpack to.
 //!
-//! An archive of a few megabytes can unpack to terabytes, so what is read of one is bounded by [`Limit`]. An archive in an
+//! An archive of a few megabytes can unpack to terabytes, so what is read of one is bounded by [`ArchiveLimit`]. An archive in an
 //! archive is named and not opened.
 
 use std::fs::File;
@@ -18,7 +18,7 @@ use crate::input::text::InputError;
 /// How much an archive may unpack to. Logs shrink to a fifth or a fiftieth, and text written for the purpose to a
 /// thousandth.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limit {
+pub(super) struct ArchiveLimit {
     /// Any archive may unpack to this many bytes.
     least: u64,
     /// Others to this many times their own size.
@@ -28,14 +28,14 @@ pub(super) struct Limit {
 }
 
 /// What holds for all archives that are read.
-const LIMIT: Limit = Limit { least: 256 << 20, ratio: 200, most: 64 << 30 };
+const LIMIT: ArchiveLimit = ArchiveLimit { least: 256 << 20, ratio: 200, most: 64 << 30 };
 
 /// An archive from a pipe has to be kept in memory, because its table of contents is at its end.
 const LONGEST_PIPED: u64 = 256 << 20;
 
 /// The bytes of an archive.
 #[derive(Clone)]
-pub(super) enum Bytes {
+pub(super) enum ArchiveBytes {
     File(PathBuf),
     Memory(Arc<[u8]>),
 }
@@ -43,7 +43,7 @@ pub(super) enum Bytes {
 trait Seekable: Read + Seek + Send {}
 impl<T: Read + Seek + Send> Seekable for T {}
 
-impl Bytes {
+impl ArchiveBytes {
     /// Keeps what comes out of a pipe.
     pub(super) fn of_pipe(raw: impl Read, name: &str) -> Result<Self, InputError> {
         let mut bytes = Vec::new();
@@ -52,13 +52,13 @@ impl Bytes {
             let what = format!("a zip archive of more than {} from a pipe", size(LONGEST_PIPED));
             return Err(unreadable(name, &what, "save it to a file and name the file"));
         }
-        Ok(Bytes::Memory(bytes.into()))
+        Ok(ArchiveBytes::Memory(bytes.into()))
     }
 
     fn reader(&self) -> io::Result<Box<dyn Seekable>> {
         Ok(match self {
-            Bytes::File(path) => Box::new(File::open(path)?),
-            Bytes::Memory(bytes) => Box::new(Cursor::new(bytes.clone())),
+            ArchiveBytes::File(path) => Box::new(File::open(path)?),
+            ArchiveBytes::Memory(bytes) => Box::new(Cursor::new(bytes.clone())),
         })
     }
 }
@@ -66,25 +66,25 @@ impl Bytes {
 /// The texts of an archive.
 pub(super) struct Members {
     archive: ZipArchive<BufReader<Box<dyn Seekable>>>,
-    bytes: Bytes,
+    bytes: ArchiveBytes,
     name: String,
     next: usize,
-    budget: Arc<Budget>,
+    budget: Arc<ArchiveBudget>,
     is_spent: bool,
 }
 
 impl Members {
-    pub(super) fn open(bytes: Bytes, name: String) -> Result<Self, InputError> {
+    pub(super) fn open(bytes: ArchiveBytes, name: String) -> Result<Self, InputError> {
         Self::within(bytes, name, LIMIT)
     }
 
-    fn within(bytes: Bytes, name: String, limit: Limit) -> Result<Self, InputError> {
+    fn within(bytes: ArchiveBytes, name: String, limit: ArchiveLimit) -> Result<Self, InputError> {
         let failed = |error| InputError::reading(&name, error);
         let mut reader = bytes.reader().map_err(failed)?;
         let length = reader.seek(SeekFrom::End(0)).map_err(failed)?;
         let archive = ZipArchive::new(BufReader::new(reader)).map_err(|error| damaged(&name, &error))?;
         let most = length.saturating_mul(limit.ratio).max(limit.least).min(limit.most);
-        let budget = Arc::new(Budget { most, unpacked: AtomicU64::new(0) });
+        let budget = Arc::new(ArchiveBudget { most, unpacked: AtomicU64::new(0) });
         Ok(Members { archive, bytes, name, next: 0, budget, is_spent: false })
     }
 
@@ -110,7 +110,7 @@ impl Members {
                 return Err(unreadable(&shown, &what, "unpack the archive and name its files"));
             }
         };
-        let checked = Checked { bytes: CrcReader::new(bytes), crc: file.crc32() };
+        let checked = ChecksumReader { bytes: CrcReader::new(bytes), crc: file.crc32() };
         let bounded: Box<dyn Read + Send> = Box::new(Bounded { reader: checked, budget: self.budget.clone() });
         let mut text = BufReader::with_capacity(PEEK, bounded);
         let magic = text.fill_buf().unwrap_or_default();
@@ -179,18 +179,18 @@ fn size(bytes: u64) -> String {
 }
 
 /// What an archive may still unpack to.
-struct Budget {
+struct ArchiveBudget {
     most: u64,
     unpacked: AtomicU64,
 }
 
-impl Budget {
+impl ArchiveBudget {
     fn is_spent(&self) -> bool {
         self.unpacked.load(Ordering::Relaxed) > self.most
     }
 }
 
-impl std::fmt::Display for Budget {
+impl std::fmt::Display for ArchiveBudget {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "the archive unpacks to more than {}, the limit for one of its size", size(self.most))
     }
@@ -199,7 +199,7 @@ impl std::fmt::Display for Budget {
 /// Stops at the limit.
 struct Bounded<R> {
     reader: R,
-    budget: Arc<Budget>,
+    budget: Arc<ArchiveBudget>,
 }
 
 impl<R: Read> Read for Bounded<R> {
@@ -214,12 +214,12 @@ impl<R: Read> Read for Bounded<R> {
 }
 
 /// Compares the checksum at the end.
-struct Checked<R> {
+struct ChecksumReader<R> {
     bytes: CrcReader<R>,
     crc: u32,
 }
 
-impl<R: Read> Read for Checked<R> {
+impl<R: Read> Read for ChecksumReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.bytes.read(buffer)?;
         if read == 0 && !buffer.is_empty() && self.bytes.crc().sum() != self.crc {
@@ -236,7 +236,7 @@ mod tests {
     use std::io::Write;
     use zip::write::SimpleFileOptions;
 
-    const SMALL: Limit = Limit { least: 1 << 20, ratio: 100, most: 1 << 30 };
+    const SMALL: ArchiveLimit = ArchiveLimit { least: 1 << 20, ratio: 100, most: 1 << 30 };
 
     fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
         let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
@@ -247,8 +247,8 @@ mod tests {
         zip.finish().unwrap().into_inner()
     }
 
-    fn read(bytes: Vec<u8>, limit: Limit) -> Vec<Result<(String, io::Result<u64>), String>> {
-        let members = Members::within(Bytes::Memory(bytes.into()), "a.zip".into(), limit).unwrap();
+    fn read(bytes: Vec<u8>, limit: ArchiveLimit) -> Vec<Result<(String, io::Result<u64>), String>> {
+        let members = Members::within(ArchiveBytes::Memory(bytes.into()), "a.zip".into(), limit).unwrap();
         let length = |mut part: Part| (part.name.clone(), io::copy(&mut part.reader, &mut io::sink()));
         members
             .map(|part| {

@@ -8,22 +8,22 @@ use crate::input::text::InputError;
 
 /// The bytes of an archive, which nothing here reads.
 #[derive(Clone)]
-pub(super) enum Bytes {
+pub(super) enum UnreadArchive {
     File(#[allow(dead_code, reason = "nothing reads it in this build")] PathBuf),
     Memory,
 }
 
-impl Bytes {
+impl UnreadArchive {
     pub(super) fn of_pipe(_: impl Read, _: &str) -> Result<Self, InputError> {
-        Ok(Bytes::Memory)
+        Ok(UnreadArchive::Memory)
     }
 }
 
 /// There are none in this build.
-pub(super) enum Members {}
+pub(super) enum NoMembers {}
 
-impl Members {
-    pub(super) fn open(_: Bytes, name: String) -> Result<Self, InputError> {
+impl NoMembers {
+    pub(super) fn open(_: UnreadArchive, name: String) -> Result<Self, InputError> {
         Err(InputError::Archive {
             path: name,
             what: "a zip archive, which this build does not read".to_owned(),

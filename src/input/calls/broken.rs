@@ -209,7 +209,7 @@ pub(super) fn open_list(text: &[u8]) -> Option<usize> {
 
 /// What follows a list in its object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tail {
+pub(super) enum BrokenTail {
     /// Fields and the closing bracket, up to here; `true` where one of them may say something about the records.
     Whole(usize, bool),
     /// It does not end in the text.
@@ -218,18 +218,18 @@ pub(super) enum Tail {
 }
 
 /// Reads what follows the list of an object: the marks of paging, mostly.
-pub(super) fn tail(text: &[u8]) -> Tail {
+pub(super) fn tail(text: &[u8]) -> BrokenTail {
     let mut walk = Walk::new(text);
     let mut says_more = false;
     loop {
         walk.space();
         if walk.take(b'}') {
-            return Tail::Whole(walk.at, says_more);
+            return BrokenTail::Whole(walk.at, says_more);
         }
         match field(&mut walk) {
             Ok(more) => says_more |= more,
-            Err(error) if error.what == CUT_OFF => return Tail::Unfinished,
-            Err(error) => return Tail::Broken(error),
+            Err(error) if error.what == CUT_OFF => return BrokenTail::Unfinished,
+            Err(error) => return BrokenTail::Broken(error),
         }
     }
 }
@@ -340,11 +340,11 @@ mod tests {
 
     #[test]
     fn what_follows_a_list_may_matter() {
-        assert_eq!(tail(b",\"has_more\":false}"), Tail::Whole(18, false));
-        assert_eq!(tail(b"}"), Tail::Whole(1, false));
-        assert_eq!(tail(b" , \"timestamp\":\"2024-01-01\" } "), Tail::Whole(29, true));
-        assert_eq!(tail(b",\"data\":[],\"error\":null}"), Tail::Whole(24, false));
-        assert_eq!(tail(b",\"a\":"), Tail::Unfinished);
-        assert!(matches!(tail(b"]"), Tail::Broken(_)));
+        assert_eq!(tail(b",\"has_more\":false}"), BrokenTail::Whole(18, false));
+        assert_eq!(tail(b"}"), BrokenTail::Whole(1, false));
+        assert_eq!(tail(b" , \"timestamp\":\"2024-01-01\" } "), BrokenTail::Whole(29, true));
+        assert_eq!(tail(b",\"data\":[],\"error\":null}"), BrokenTail::Whole(24, false));
+        assert_eq!(tail(b",\"a\":"), BrokenTail::Unfinished);
+        assert!(matches!(tail(b"]"), BrokenTail::Broken(_)));
     }
 }

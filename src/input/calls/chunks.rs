@@ -7,7 +7,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use super::broken::{Brackets, End, Stop, Tail, each_element, end_by_brackets, open_list, tail};
+use super::broken::{Brackets, BrokenTail, End, Stop, each_element, end_by_brackets, open_list, tail};
 use crate::input::json::{CUT_OFF, Walk};
 
 /// How much a chunk holds where its records are short.
@@ -47,7 +47,7 @@ pub struct Chunks<R> {
     rest: Vec<u8>,
     line: u64,
     ended: bool,
-    place: Place,
+    place: ChunkPlace,
     /// Whether the comma behind an element that was skipped is still to be read.
     owes_comma: bool,
     failed: Option<String>,
@@ -55,20 +55,20 @@ pub struct Chunks<R> {
 
 /// Where in a text a chunk begins.
 #[derive(Clone, Default)]
-enum Place {
+enum ChunkPlace {
     /// Between documents.
     #[default]
     Between,
     /// In a list, in front of an element, with what is written before the list in its object.
     List(Option<Arc<[u8]>>),
     /// Behind the list of an object.
-    Tail,
+    BrokenTail,
 }
 
 /// Where a chunk may end.
-enum Cut {
+enum ChunkCut {
     /// Behind this byte, and where in the text that is.
-    At(usize, Place),
+    At(usize, ChunkPlace),
     /// Behind what was read so far.
     Later,
     /// A list begins behind this byte that does not end in what was read.
@@ -83,7 +83,7 @@ impl<R: Read> Chunks<R> {
 
     /// Begins with whole lines out of the middle of a text, the first of which has this number.
     pub fn of_lines(reader: R, line: u64) -> Self {
-        let place = Place::default();
+        let place = ChunkPlace::default();
         Chunks { reader, rest: Vec::new(), line, ended: false, place, owes_comma: false, failed: None }
     }
 
@@ -98,7 +98,7 @@ impl<R: Read> Chunks<R> {
             self.fill(&mut chunk.bytes, wanted);
             self.drop_comma(chunk);
             match self.cut(chunk) {
-                Cut::At(at, next) => {
+                ChunkCut::At(at, next) => {
                     self.hand_out(chunk, at, next);
                     if !chunk.bytes.is_empty() || chunk.error.is_some() {
                         return true;
@@ -108,20 +108,22 @@ impl<R: Read> Chunks<R> {
                     }
                     chunk.bytes.append(&mut self.rest);
                 }
-                Cut::List(at) => self.enter_list(chunk, at, None),
-                Cut::Later if chunk.bytes.len() < LONGEST => {
+                ChunkCut::List(at) => self.enter_list(chunk, at, None),
+                ChunkCut::Later if chunk.bytes.len() < LONGEST => {
                     wanted = (chunk.bytes.len() * 2).clamp(CHUNK, LONGEST + CHUNK);
                 }
-                Cut::Later => match open_list(&chunk.bytes).filter(|_| matches!(self.place, Place::Between)) {
-                    Some(at) => {
-                        let head = chunk.bytes.get(..at).unwrap_or_default().into();
-                        self.enter_list(chunk, at, Some(head));
+                ChunkCut::Later => {
+                    match open_list(&chunk.bytes).filter(|_| matches!(self.place, ChunkPlace::Between)) {
+                        Some(at) => {
+                            let head = chunk.bytes.get(..at).unwrap_or_default().into();
+                            self.enter_list(chunk, at, Some(head));
+                        }
+                        None => {
+                            self.skip_record(chunk);
+                            return true;
+                        }
                     }
-                    None => {
-                        self.skip_record(chunk);
-                        return true;
-                    }
-                },
+                }
             }
         }
     }
@@ -140,25 +142,27 @@ impl<R: Read> Chunks<R> {
         }
     }
 
-    fn cut(&mut self, chunk: &mut Chunk) -> Cut {
+    fn cut(&mut self, chunk: &mut Chunk) -> ChunkCut {
         match self.place.clone() {
-            Place::Between if self.ended => Cut::At(chunk.bytes.len(), Place::Between),
-            Place::Between => cut_documents(&chunk.bytes),
-            Place::List(head) => self.cut_list(chunk, head),
-            Place::Tail => match tail(&chunk.bytes) {
-                Tail::Whole(end, _) => Cut::At(end, Place::Between),
-                Tail::Unfinished if !self.ended => Cut::Later,
-                Tail::Unfinished | Tail::Broken(_) => Cut::At(line_end(&chunk.bytes), Place::Between),
+            ChunkPlace::Between if self.ended => ChunkCut::At(chunk.bytes.len(), ChunkPlace::Between),
+            ChunkPlace::Between => cut_documents(&chunk.bytes),
+            ChunkPlace::List(head) => self.cut_list(chunk, head),
+            ChunkPlace::BrokenTail => match tail(&chunk.bytes) {
+                BrokenTail::Whole(end, _) => ChunkCut::At(end, ChunkPlace::Between),
+                BrokenTail::Unfinished if !self.ended => ChunkCut::Later,
+                BrokenTail::Unfinished | BrokenTail::Broken(_) => {
+                    ChunkCut::At(line_end(&chunk.bytes), ChunkPlace::Between)
+                }
             },
         }
     }
 
-    fn cut_list(&mut self, chunk: &mut Chunk, head: Option<Arc<[u8]>>) -> Cut {
+    fn cut_list(&mut self, chunk: &mut Chunk, head: Option<Arc<[u8]>>) -> ChunkCut {
         let mut last = 0;
         let stop = each_element(&chunk.bytes, &mut |at, _| last = at);
         let whole = match stop {
             Stop::Closed(at) => {
-                return Cut::At(at, if head.is_some() { Place::Tail } else { Place::Between });
+                return ChunkCut::At(at, if head.is_some() { ChunkPlace::BrokenTail } else { ChunkPlace::Between });
             }
             Stop::Inside(at, _) => at,
             Stop::Between(at) if chunk.bytes.trim_ascii_end().last() == Some(&b',') => at,
@@ -166,7 +170,7 @@ impl<R: Read> Chunks<R> {
             Stop::Between(_) => last,
         };
         if !self.ended {
-            return if whole > 0 { Cut::At(whole, Place::List(head)) } else { Cut::Later };
+            return if whole > 0 { ChunkCut::At(whole, ChunkPlace::List(head)) } else { ChunkCut::Later };
         }
         if self.failed.is_some() {
             // What broke off is the error, and no record.
@@ -175,17 +179,17 @@ impl<R: Read> Chunks<R> {
             let what = "the list ends without its closing bracket: the text was cut off";
             chunk.error = Some((self.line + newlines(&chunk.bytes), what.to_owned()));
         }
-        Cut::At(chunk.bytes.len(), Place::Between)
+        ChunkCut::At(chunk.bytes.len(), ChunkPlace::Between)
     }
 
     /// Goes on behind the opening bracket of a list.
     fn enter_list(&mut self, chunk: &mut Chunk, at: usize, head: Option<Arc<[u8]>>) {
         self.line += newlines(chunk.bytes.get(..at).unwrap_or_default());
         chunk.bytes.drain(..at);
-        self.place = Place::List(head);
+        self.place = ChunkPlace::List(head);
     }
 
-    fn hand_out(&mut self, chunk: &mut Chunk, cut: usize, next: Place) {
+    fn hand_out(&mut self, chunk: &mut Chunk, cut: usize, next: ChunkPlace) {
         self.rest.clear();
         self.rest.extend_from_slice(chunk.bytes.get(cut..).unwrap_or_default());
         chunk.bytes.truncate(cut);
@@ -197,9 +201,9 @@ impl<R: Read> Chunks<R> {
             self.line += newlines(&chunk.bytes);
         }
         match std::mem::replace(&mut self.place, next) {
-            Place::Between => {}
-            Place::List(head) => chunk.kind = Kind::Elements(head),
-            Place::Tail => read_tail(chunk),
+            ChunkPlace::Between => {}
+            ChunkPlace::List(head) => chunk.kind = Kind::Elements(head),
+            ChunkPlace::BrokenTail => read_tail(chunk),
         }
         if is_last && let Some(what) = self.failed.take() {
             if chunk.kind == Kind::Lines {
@@ -231,7 +235,7 @@ impl<R: Read> Chunks<R> {
             let skipped = end.unwrap_or(block.len());
             self.line += newlines(block.get(..skipped).unwrap_or_default());
             if end.is_some() {
-                self.owes_comma = matches!(self.place, Place::List(_));
+                self.owes_comma = matches!(self.place, ChunkPlace::List(_));
                 self.rest.clear();
                 self.rest.extend_from_slice(block.get(skipped..).unwrap_or_default());
                 return;
@@ -258,10 +262,12 @@ impl<R: Read> Chunks<R> {
 /// What follows the list of a long object holds no records, and what it says about them comes too late.
 fn read_tail(chunk: &mut Chunk) {
     let what = match tail(&chunk.bytes) {
-        Tail::Whole(_, false) => None,
-        Tail::Whole(_, true) => Some("what follows a list of more than 32 MB in its object was not read".to_owned()),
-        Tail::Unfinished => Some(format!("not JSON: {CUT_OFF}")),
-        Tail::Broken(error) => Some(error.to_string()),
+        BrokenTail::Whole(_, false) => None,
+        BrokenTail::Whole(_, true) => {
+            Some("what follows a list of more than 32 MB in its object was not read".to_owned())
+        }
+        BrokenTail::Unfinished => Some(format!("not JSON: {CUT_OFF}")),
+        BrokenTail::Broken(error) => Some(error.to_string()),
     };
     chunk.bytes.clear();
     chunk.error = what.map(|what| (chunk.first_line, what));
@@ -277,7 +283,7 @@ fn line_end(bytes: &[u8]) -> usize {
 }
 
 /// Where the last whole document of a text ends.
-fn cut_documents(bytes: &[u8]) -> Cut {
+fn cut_documents(bytes: &[u8]) -> ChunkCut {
     let at = match bytes.trim_ascii_start().first() {
         Some(b'{') => last_begin(bytes).or_else(|| last_end(bytes)),
         Some(b'[') => last_end(bytes),
@@ -285,8 +291,8 @@ fn cut_documents(bytes: &[u8]) -> Cut {
         _ => memchr::memrchr(b'\n', bytes).map(|at| at + 1),
     };
     match at {
-        Some(at) => Cut::At(at, Place::Between),
-        None => begins_list(bytes).map_or(Cut::Later, Cut::List),
+        Some(at) => ChunkCut::At(at, ChunkPlace::Between),
+        None => begins_list(bytes).map_or(ChunkCut::Later, ChunkCut::List),
     }
 }
 
@@ -360,8 +366,8 @@ fn list_end(text: &[u8]) -> Option<Stop> {
     let at = open_list(text)?;
     Some(match each_element(text.get(at..)?, &mut |_, _| {}) {
         Stop::Closed(end) => match tail(text.get(at + end..)?) {
-            Tail::Whole(length, _) => Stop::Closed(at + end + length),
-            Tail::Unfinished | Tail::Broken(_) => Stop::Closed(at + end),
+            BrokenTail::Whole(length, _) => Stop::Closed(at + end + length),
+            BrokenTail::Unfinished | BrokenTail::Broken(_) => Stop::Closed(at + end),
         },
         other => other,
     })
@@ -391,9 +397,9 @@ mod tests {
     use super::*;
 
     /// A reader that gives a little at a time, as a pipe does.
-    struct Slowly<'t>(&'t [u8], usize);
+    struct SlowChunks<'t>(&'t [u8], usize);
 
-    impl Read for Slowly<'_> {
+    impl Read for SlowChunks<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
             let length = self.1.min(buffer.len());
             self.0.read(&mut buffer[..length])
@@ -401,7 +407,7 @@ mod tests {
     }
 
     fn chunks(text: &[u8]) -> Vec<Chunk> {
-        let mut chunks = Chunks::new(Slowly(text, 1 << 16));
+        let mut chunks = Chunks::new(SlowChunks(text, 1 << 16));
         let mut all = Vec::new();
         loop {
             let mut chunk = Chunk::default();

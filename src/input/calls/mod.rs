@@ -28,7 +28,7 @@ pub mod stream;
 pub mod tail;
 pub(crate) mod texts;
 
-use broken::{Element, Stop, Tail, each_element, open_list, tail};
+use broken::{BrokenTail, Element, Stop, each_element, open_list, tail};
 use chunks::{Chunk, Chunks, Kind, Length, begins_list, first_document};
 use open::{Part, open};
 use sequence::Sequence;
@@ -231,8 +231,7 @@ impl<'c> Records<'c, '_> {
             Stop::Between(_) | Stop::Inside(..) => &[],
         };
         let rest = [b"]", behind].concat();
-        let is_whole =
-            matches!(tail(behind), Tail::Whole(end, _) if behind.get(end..).is_some_and(|b| b.trim_ascii().is_empty()));
+        let is_whole = matches!(tail(behind), BrokenTail::Whole(end, _) if behind.get(end..).is_some_and(|b| b.trim_ascii().is_empty()));
         let stop = self.elements(inside, line, Some((head, if is_whole { &rest } else { b"]}" })));
         if !is_whole && !matches!(stop, Stop::Inside(..)) {
             let at = inside.len() - behind.len();

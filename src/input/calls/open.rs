@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
-use super::archive::{Bytes, Members};
+use super::archive::{ArchiveBytes, Members};
 #[cfg(feature = "sqlite")]
 use super::database;
 use super::part::{PEEK, is_zip, unpacked};
@@ -28,8 +28,8 @@ pub fn open(source: &Source) -> Result<Parts<'_>, InputError> {
     if is_zip(magic) {
         // A pipe cannot be read from its end, where an archive has its table of contents.
         let bytes = match source {
-            Source::File(path) if path.is_file() => Bytes::File(path.clone()),
-            _ => Bytes::of_pipe(raw, &name)?,
+            Source::File(path) if path.is_file() => ArchiveBytes::File(path.clone()),
+            _ => ArchiveBytes::of_pipe(raw, &name)?,
         };
         return Ok(Members::open(bytes, name)?.into_parts());
     }

@@ -24,7 +24,7 @@ const MARK: usize = 64;
 #[derive(Debug)]
 pub struct Tail {
     path: PathBuf,
-    form: Option<Form>,
+    form: Option<TailForm>,
     /// The length when it was looked at last.
     length: u64,
     /// How many bytes were read: whole lines.
@@ -38,7 +38,7 @@ pub struct Tail {
 
 /// What a file holds, by its first line.
 #[derive(Debug)]
-enum Form {
+enum TailForm {
     Lines,
     /// A table with this head.
     Table(Vec<u8>),
@@ -120,17 +120,17 @@ impl Tail {
         self.length = meta.len();
         if self.form.is_none() {
             match form_of(file, reading)? {
-                Start::Lines(skipped) => (self.form, self.offset) = (Some(Form::Lines), skipped),
+                Start::Lines(skipped) => (self.form, self.offset) = (Some(TailForm::Lines), skipped),
                 Start::Table(skipped, head) => {
                     (self.offset, self.line) = (skipped + head.len() as u64, 1 + newlines(&head));
-                    self.form = Some(Form::Table(head));
+                    self.form = Some(TailForm::Table(head));
                 }
                 Start::Unfinished => return Ok(more(false)),
                 Start::Never(why) => return Ok(Grown::Never(why)),
             }
         }
         let end = match self.form {
-            Some(Form::Table(_)) => end_of_rows(file, self.offset, self.length)?,
+            Some(TailForm::Table(_)) => end_of_rows(file, self.offset, self.length)?,
             _ => end_of_lines(file, self.offset, self.length)?,
         };
         if end <= self.offset {
@@ -139,7 +139,7 @@ impl Tail {
         file.seek(SeekFrom::Start(self.offset))?;
         let text = file.by_ref().take(end - self.offset);
         self.line = match &self.form {
-            Some(Form::Table(head)) => read_rows(head, text, self.line, reading, take),
+            Some(TailForm::Table(head)) => read_rows(head, text, self.line, reading, take),
             _ => read_lines(text, self.line, reading, take),
         };
         self.offset = end;

@@ -34,7 +34,7 @@ pub(super) const WRAPPERS: [&str; 5] = ["body", "params", "request", "modelInput
 pub fn looks_like_request(value: &Value) -> bool {
     let mut found = false;
     // An error ends the walk early, where the answer is known.
-    drop(Look { found: &mut found, place: Place::Alone }.deserialize(value));
+    drop(Look { found: &mut found, place: LookPlace::Alone }.deserialize(value));
     found
 }
 
@@ -62,7 +62,7 @@ pub fn holds_requests(reader: &mut dyn Read) -> io::Result<bool> {
     let mut json = serde_json::Deserializer::from_reader(&mut reader);
     for _ in 0..LINES_LOOKED_AT {
         let mut found = false;
-        let walked = Look { found: &mut found, place: Place::Alone }.deserialize(&mut json);
+        let walked = Look { found: &mut found, place: LookPlace::Alone }.deserialize(&mut json);
         if found {
             return Ok(true);
         }
@@ -119,7 +119,7 @@ impl<R: Read> Keep<R> {
         Ok(lines.take(LINES_LOOKED_AT).any(|line| {
             let mut found = false;
             drop(
-                Look { found: &mut found, place: Place::Alone }
+                Look { found: &mut found, place: LookPlace::Alone }
                     .deserialize(&mut serde_json::Deserializer::from_slice(line)),
             );
             found
@@ -130,12 +130,12 @@ impl<R: Read> Keep<R> {
 /// Walks over a value and ends with an error as soon as it is seen to be a request.
 struct Look<'f> {
     found: &'f mut bool,
-    place: Place,
+    place: LookPlace,
 }
 
 /// Where a value stands, which decides what makes it a request.
 #[derive(Clone, Copy)]
-enum Place {
+enum LookPlace {
     /// By itself: an object with the fields of a request, or a list.
     Alone,
     /// First in a list: there, a message is enough.
@@ -150,7 +150,7 @@ enum Place {
 
 /// What of a request has been seen in an object.
 #[derive(Default)]
-struct Seen {
+struct SeenFields {
     model: bool,
     asks: bool,
     custom_id: bool,
@@ -159,11 +159,11 @@ struct Seen {
     says: bool,
 }
 
-impl Seen {
-    const fn is_request(&self, place: Place) -> bool {
+impl SeenFields {
+    const fn is_request(&self, place: LookPlace) -> bool {
         match place {
-            Place::InList if self.role && self.says => true,
-            Place::Message => self.role || self.says,
+            LookPlace::InList if self.role && self.says => true,
+            LookPlace::Message => self.role || self.says,
             _ => self.model && self.asks || self.custom_id && self.body,
         }
     }
@@ -187,7 +187,7 @@ impl Look<'_> {
         if *self.found { Err(E::custom("a request")) } else { Ok(()) }
     }
 
-    const fn at(&mut self, place: Place) -> Look<'_> {
+    const fn at(&mut self, place: LookPlace) -> Look<'_> {
         Look { found: self.found, place }
     }
 }
@@ -207,8 +207,8 @@ impl<'de> Visitor<'de> for Look<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        let is_list = matches!(self.place, Place::Requests | Place::Messages);
-        let mut seen = Seen::default();
+        let is_list = matches!(self.place, LookPlace::Requests | LookPlace::Messages);
+        let mut seen = SeenFields::default();
         while let Some(key) = map.next_key::<String>()? {
             if is_list {
                 map.next_value::<IgnoredAny>()?;
@@ -218,9 +218,9 @@ impl<'de> Visitor<'de> for Look<'_> {
             *self.found |= seen.is_request(self.place);
             match key.as_str() {
                 _ if *self.found => return self.ended(),
-                "messages" | "contents" => map.next_value_seed(self.at(Place::Messages))?,
-                "requests" => map.next_value_seed(self.at(Place::Requests))?,
-                key if WRAPPERS.contains(&key) => map.next_value_seed(self.at(Place::Alone))?,
+                "messages" | "contents" => map.next_value_seed(self.at(LookPlace::Messages))?,
+                "requests" => map.next_value_seed(self.at(LookPlace::Requests))?,
+                key if WRAPPERS.contains(&key) => map.next_value_seed(self.at(LookPlace::Alone))?,
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
@@ -228,8 +228,9 @@ impl<'de> Visitor<'de> for Look<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
-        let is_messages = matches!(self.place, Place::Messages);
-        let first = items.next_element_seed(self.at(if is_messages { Place::Message } else { Place::InList }))?;
+        let is_messages = matches!(self.place, LookPlace::Messages);
+        let first =
+            items.next_element_seed(self.at(if is_messages { LookPlace::Message } else { LookPlace::InList }))?;
         if first.is_none() && is_messages {
             *self.found = true;
             return self.ended();

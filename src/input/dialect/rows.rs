@@ -17,7 +17,7 @@ const BLOCK: usize = 1 << 18;
 
 /// The cells of one row.
 #[derive(Debug, Default)]
-pub(super) struct Row {
+pub(super) struct RowForm {
     /// The line it begins at, from 1.
     pub line: u64,
     /// How many line breaks are in its cells.
@@ -26,7 +26,7 @@ pub(super) struct Row {
     ends: Vec<usize>,
 }
 
-impl Row {
+impl RowForm {
     /// How many cells it has.
     pub fn len(&self) -> usize {
         self.ends.len()
@@ -91,7 +91,7 @@ impl std::fmt::Display for Wrong {
 }
 
 /// Reads rows.
-pub(super) struct Rows<R> {
+pub(super) struct RowForms<R> {
     reader: R,
     delimiter: u8,
     buffer: Vec<u8>,
@@ -102,16 +102,16 @@ pub(super) struct Rows<R> {
     ended: bool,
 }
 
-impl<R: Read> Rows<R> {
+impl<R: Read> RowForms<R> {
     pub fn new(reader: R, delimiter: u8) -> Self {
-        Rows { reader, delimiter, buffer: Vec::new(), at: 0, start: 0, line: 1, ended: false }
+        RowForms { reader, delimiter, buffer: Vec::new(), at: 0, start: 0, line: 1, ended: false }
     }
 
     /// Reads the next row that is not blank.
     ///
     /// # Errors
     /// Where reading fails.
-    pub fn next_into(&mut self, row: &mut Row) -> io::Result<Next> {
+    pub fn next_into(&mut self, row: &mut RowForm) -> io::Result<Next> {
         self.skip_blank()?;
         loop {
             let rest = self.buffer.get(self.at..).unwrap_or_default();
@@ -138,7 +138,7 @@ impl<R: Read> Rows<R> {
     }
 
     /// Reads the lines behind the first one of the last row as rows of their own.
-    pub fn read_inside_again(&mut self, row: &Row) {
+    pub fn read_inside_again(&mut self, row: &RowForm) {
         self.at = self.start;
         self.line = row.line;
         self.skip_line();
@@ -190,7 +190,7 @@ impl<R: Read> Rows<R> {
 }
 
 /// Reads the cells of the row that begins a text; `is_all` says that nothing follows the text.
-fn reach(text: &[u8], delimiter: u8, is_all: bool, row: &mut Row) -> Reach {
+fn reach(text: &[u8], delimiter: u8, is_all: bool, row: &mut RowForm) -> Reach {
     let mut at = 0;
     // Where the first cell opens that goes over its line: if something is wrong behind it, it may have swallowed it.
     let mut long = None;
@@ -230,7 +230,7 @@ fn reach(text: &[u8], delimiter: u8, is_all: bool, row: &mut Row) -> Reach {
 }
 
 /// Reads a cell in quotation marks and says where it ends: at a delimiter, a line break or the end.
-fn quoted(text: &[u8], open: usize, delimiter: u8, row: &mut Row) -> Result<usize, Wrong> {
+fn quoted(text: &[u8], open: usize, delimiter: u8, row: &mut RowForm) -> Result<usize, Wrong> {
     let mut at = open + 1;
     loop {
         let rest = text.get(at..).unwrap_or_default();
@@ -269,9 +269,9 @@ mod tests {
     use super::*;
 
     /// A reader that gives a few bytes at a time.
-    struct Slowly<'t>(&'t [u8]);
+    struct SlowRows<'t>(&'t [u8]);
 
-    impl Read for Slowly<'_> {
+    impl Read for SlowRows<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             let length = buffer.len().min(3);
             self.0.read(&mut buffer[..length])
@@ -279,8 +279,8 @@ mod tests {
     }
 
     fn rows(text: &str) -> Vec<Result<(u64, Vec<String>), u64>> {
-        let mut rows = Rows::new(Slowly(text.as_bytes()), b',');
-        let (mut row, mut all) = (Row::default(), Vec::new());
+        let mut rows = RowForms::new(SlowRows(text.as_bytes()), b',');
+        let (mut row, mut all) = (RowForm::default(), Vec::new());
         loop {
             match rows.next_into(&mut row).unwrap() {
                 Next::Row => {

@@ -10,7 +10,7 @@ use rustc_hash::FxHashSet;
 use serde_json::{Map, Value as Json};
 
 use super::counts::moment_in;
-use super::rows::{Next, Row, Rows};
+use super::rows::{Next, RowForm, RowForms};
 use super::{Bucket, Dialect, Entry, Item, Labels, Reported, State, anthropic, openai_reports};
 use crate::input::json::{Object, Value};
 use crate::input::record::{RecordError, number, parse, whole};
@@ -20,7 +20,7 @@ use crate::usage::Usage;
 
 /// Which table a head belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+enum TableForm {
     OpenAiUsage,
     OpenAiCosts,
     AnthropicConsole,
@@ -46,8 +46,8 @@ const SYNONYMS: &[(&str, &str)] = &[
 ];
 
 /// The head of a table.
-struct Head {
-    form: Form,
+struct TableHead {
+    form: TableForm,
     names: Vec<String>,
 }
 
@@ -66,21 +66,21 @@ fn separator(line: &[u8]) -> Option<u8> {
     (most > 0).then_some(byte)
 }
 
-impl Head {
-    fn of(row: &Row, columns: &[(String, String)], from: Option<Dialect>) -> Result<Self, String> {
+impl TableHead {
+    fn of(row: &RowForm, columns: &[(String, String)], from: Option<Dialect>) -> Result<Self, String> {
         let names: Vec<String> = row.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
         let has = |name: &str| names.iter().any(|n| n == name);
         let form = match () {
-            () if !columns.is_empty() || from == Some(Dialect::Table) => Form::Generic,
-            () if has("num_model_requests") => Form::OpenAiUsage,
-            () if has("amount_value") => Form::OpenAiCosts,
-            () if has("usage_input_tokens_no_cache") => Form::AnthropicConsole,
-            () if has("type") && has("price") && has("amount") => Form::DeepSeekAmounts,
-            () if has("wallet_type") && has("cost") => Form::DeepSeekCosts,
-            () => Form::Generic,
+            () if !columns.is_empty() || from == Some(Dialect::Table) => TableForm::Generic,
+            () if has("num_model_requests") => TableForm::OpenAiUsage,
+            () if has("amount_value") => TableForm::OpenAiCosts,
+            () if has("usage_input_tokens_no_cache") => TableForm::AnthropicConsole,
+            () if has("type") && has("price") && has("amount") => TableForm::DeepSeekAmounts,
+            () if has("wallet_type") && has("cost") => TableForm::DeepSeekCosts,
+            () => TableForm::Generic,
         };
-        let mut head = Head { form, names };
-        if form == Form::Generic {
+        let mut head = TableHead { form, names };
+        if form == TableForm::Generic {
             head.rename(columns)?;
         }
         head.refuse_doubles()?;
@@ -91,7 +91,7 @@ impl Head {
     fn refuse_doubles(&self) -> Result<(), String> {
         let mut seen = FxHashSet::default();
         let counts = |name: &str| {
-            self.form != Form::Generic
+            self.form != TableForm::Generic
                 || crate::input::record::is_count(name)
                 || matches!(name, "model" | "timestamp" | "provider")
         };
@@ -146,8 +146,8 @@ pub fn read_table(
     reader.by_ref().take(1 << 16).read_to_end(&mut start).map_err(|error| error.to_string())?;
     let first = start.split(|b| *b == b'\n').next().unwrap_or_default();
     let delimiter = separator(first).unwrap_or(b',');
-    let mut rows = Rows::new(std::io::Cursor::new(start).chain(reader), delimiter);
-    let mut row = Row::default();
+    let mut rows = RowForms::new(std::io::Cursor::new(start).chain(reader), delimiter);
+    let mut row = RowForm::default();
     let mut head = None;
     let mut pending = Amounts::default();
     loop {
@@ -163,7 +163,7 @@ pub fn read_table(
             (Next::Broken(_, what), None) => return Err(what),
             (Next::Broken(line, what), Some(_)) => take(line, Item::Bad(RecordError::Form(what))),
             (Next::Row, None) => {
-                head = Some(Head::of(&row, columns, from)?);
+                head = Some(TableHead::of(&row, columns, from)?);
                 true
             }
             (Next::Row, Some(head)) if row.len() == head.names.len() => {
@@ -186,7 +186,7 @@ pub fn read_table(
 }
 
 /// A quotation mark that is missing or too much joins rows. What is in such a row is read once more, line by line.
-fn over(row: &Row) -> String {
+fn over(row: &RowForm) -> String {
     match row.breaks {
         0 => String::new(),
         breaks => format!(
@@ -197,15 +197,15 @@ fn over(row: &Row) -> String {
 }
 
 /// A row with only times in it is an empty bucket, and nothing.
-fn is_empty_bucket(names: &[String], row: &Row) -> bool {
+fn is_empty_bucket(names: &[String], row: &RowForm) -> bool {
     let times = ["start_time", "end_time", "start_time_iso", "end_time_iso", "organization_id", "organization_name"];
     let filled = names.iter().zip(row.iter()).filter(|(_, value)| !value.is_empty());
     filled.into_iter().all(|(name, _)| times.contains(&name.as_str()))
 }
 
 fn take_row(
-    head: &Head,
-    row: &Row,
+    head: &TableHead,
+    row: &RowForm,
     line: u64,
     pending: &mut Amounts,
     take: &mut dyn FnMut(u64, Item<'static>) -> bool,
@@ -217,19 +217,19 @@ fn take_row(
     for (name, value) in head.names.iter().zip(row.iter()).filter(|(_, value)| !value.is_empty()) {
         fields.insert(name.clone(), Json::String(String::from_utf8_lossy(value).trim().to_owned()));
     }
-    if head.form == Form::Generic {
+    if head.form == TableForm::Generic {
         return take(line, generic(&fields));
     }
     let text = Json::Object(fields).to_string();
     let Ok(object) = Object::read(text.as_bytes()) else { return true };
     let read = match head.form {
-        Form::DeepSeekAmounts => return pending.add(&object, line, take),
-        Form::OpenAiUsage => {
+        TableForm::DeepSeekAmounts => return pending.add(&object, line, take),
+        TableForm::OpenAiUsage => {
             openai_reports::usage_row(&object, (time(&object, "start_time"), time(&object, "end_time")))
         }
-        Form::OpenAiCosts => charge(&object, Dialect::OpenAiCosts, "openai", "amount_value", "amount_currency"),
-        Form::DeepSeekCosts => charge(&object, Dialect::DeepSeekExport, "deepseek", "cost", "currency"),
-        Form::AnthropicConsole | Form::Generic => console(&object),
+        TableForm::OpenAiCosts => charge(&object, Dialect::OpenAiCosts, "openai", "amount_value", "amount_currency"),
+        TableForm::DeepSeekCosts => charge(&object, Dialect::DeepSeekExport, "deepseek", "cost", "currency"),
+        TableForm::AnthropicConsole | TableForm::Generic => console(&object),
     };
     take(line, read.map_or_else(Item::Bad, |entry| Item::Entry(Box::new(entry.into_owned()))))
 }

@@ -21,7 +21,7 @@ use crate::pricing::Found;
 use crate::pricing::candidates::{core_name, is_live};
 use crate::pricing::card::{ModelCard, ProviderHead};
 use crate::range::Range;
-use crate::report::chart::{Chart, Kind, Value as Mark};
+use crate::report::chart::{Chart, ChartKind, ChartValue as Mark};
 use crate::report::{Cell, Format, Report, Tone, TypedTable};
 
 /// Draws for each model of a comparison: the bounds of a sum need fewer than those of every month.
@@ -361,7 +361,7 @@ fn chart(rows: &[PlanOnModel], shown: &ShownCurrency) -> Chart {
     };
     Chart {
         title: "The plan on each model, with what nine draws in ten stay within".into(),
-        kind: Kind::Bars { bars: rows.iter().map(bar).collect() },
+        kind: ChartKind::Bars { bars: rows.iter().map(bar).collect() },
     }
 }
 

@@ -13,7 +13,7 @@ use crate::input::requests::Spot;
 use crate::jobs::JobError;
 use crate::report::{Cell, Report, TypedTable, write_json_line};
 use crate::tokenizer::TokenCount;
-use crate::tokenizer::limit::Place;
+use crate::tokenizer::limit::LimitPlace;
 
 farebox_data::names! {
     /// What rows are put in order by.
@@ -25,7 +25,7 @@ farebox_data::names! {
 }
 
 /// A count, and where the text has to end to stay within the budget if it is longer.
-pub(super) type CountedText = (TokenCount, Option<Place>);
+pub(super) type CountedText = (TokenCount, Option<LimitPlace>);
 
 /// The count of an input, or of a line or request in it.
 #[derive(Clone, Debug, Serialize)]
@@ -96,7 +96,8 @@ impl CountRow {
     /// `answer` is the longest answer that a request allows.
     fn of(source: &str, spot: Spot, counting: &Counting, (count, place): CountedText, answer: u64) -> Self {
         let window = counting.context_window();
-        let cut = |Place { byte, line, column, kept }: Place| CutRow { byte, line, column, tokens: kept.tokens };
+        let cut =
+            |LimitPlace { byte, line, column, kept }: LimitPlace| CutRow { byte, line, column, tokens: kept.tokens };
         CountRow {
             source: source.to_owned(),
             line: spot.line,

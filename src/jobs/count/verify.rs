@@ -37,7 +37,7 @@ impl SecondCount {
         let ours = |text: &str| tokenizer.count(text).tokens;
         let problem = match first_difference(text, ours, &self.count) {
             Ok(None) => return,
-            Ok(Some(Difference { at, ours, theirs })) => {
+            Ok(Some(VerifyDifference { at, ours, theirs })) => {
                 let line = line + text[..at].bytes().filter(|byte| *byte == b'\n').count() as u64;
                 format!("{source}:{line}: {name} counts {ours} tokens and {by} {theirs}; they differ from byte {at} on")
             }
@@ -89,7 +89,7 @@ pub(super) fn judge<'a>(seconds: impl Iterator<Item = &'a SecondCount>) -> Verif
 
 /// Two counts of a whole text, and where it first makes them differ.
 #[derive(Debug, PartialEq, Eq)]
-struct Difference {
+struct VerifyDifference {
     /// Offset of a character: the text up to it counts alike, and with it no more.
     at: usize,
     ours: u64,
@@ -100,7 +100,7 @@ fn first_difference(
     text: &str,
     ours: impl Fn(&str) -> u64,
     theirs: impl Fn(&str) -> Result<u64, String>,
-) -> Result<Option<Difference>, String> {
+) -> Result<Option<VerifyDifference>, String> {
     let (a, b) = (ours(text), theirs(text)?);
     if a == b {
         return Ok(None);
@@ -115,7 +115,7 @@ fn first_difference(
             other = middle;
         }
     }
-    Ok(Some(Difference { at: same, ours: a, theirs: b }))
+    Ok(Some(VerifyDifference { at: same, ours: a, theirs: b }))
 }
 
 #[cfg(test)]

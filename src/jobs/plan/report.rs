@@ -13,7 +13,7 @@ use crate::jobs::setup::table_line;
 use crate::jobs::workload::ShownCurrency;
 use crate::money::Usd;
 use crate::range::Range;
-use crate::report::chart::{Chart, Kind, Value as Mark};
+use crate::report::chart::{Chart, ChartKind, ChartValue as Mark};
 use crate::report::{Cell, Column, Format, Readers, Report, Tone, TypedTable};
 
 /// How many drivers and levers people see.
@@ -308,14 +308,16 @@ fn charts(result: &PlanResult) -> Vec<Chart> {
         let middle: Usd = result.outcome.features.iter().map(|f| f.total.expected).sum();
         charts.push(Chart {
             title: "What drives the range: usage with one number at its low and its high end".into(),
-            kind: Kind::Tornado { bars, middle: mark(middle) },
+            kind: ChartKind::Tornado { bars, middle: mark(middle) },
         });
     }
     if !result.levers.is_empty() {
         let bar = |l: &Lever| (format!("{}: {}", l.feature, l.what), mark(l.saving), None);
         let bars = result.levers.iter().take(SHOWN).map(bar).collect();
-        charts
-            .push(Chart { title: "What would make it cheaper: saved over the plan".into(), kind: Kind::Bars { bars } });
+        charts.push(Chart {
+            title: "What would make it cheaper: saved over the plan".into(),
+            kind: ChartKind::Bars { bars },
+        });
     }
     charts
 }
@@ -341,12 +343,16 @@ fn cost_charts(result: &PlanResult, mark: &dyn Fn(Usd) -> Mark) -> Vec<Chart> {
     let band = outcome.months.iter().map(triple).collect();
     let mut charts = vec![Chart {
         title: format!("Cost by month and feature in {}, with what nine draws in ten stay within", shown.currency),
-        kind: Kind::Stacked { labels: labels.clone(), series, band, limit: limit(true) },
+        kind: ChartKind::Stacked { labels: labels.clone(), series, band, limit: limit(true) },
     }];
     if plan.months.len() > 1 {
         charts.push(Chart {
             title: format!("Spent since the start, in {}", shown.currency),
-            kind: Kind::Band { labels, points: outcome.cumulative.iter().map(triple).collect(), limit: limit(false) },
+            kind: ChartKind::Band {
+                labels,
+                points: outcome.cumulative.iter().map(triple).collect(),
+                limit: limit(false),
+            },
         });
     }
     charts

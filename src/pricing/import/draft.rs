@@ -1,4 +1,4 @@
-//! Where the readers of the formats put what they find: [`Draft`], and [`Reading`] for the model at hand.
+//! Where the readers of the formats put what they find: [`Draft`], and [`DraftReading`] for the model at hand.
 //!
 //! The rules that hold for every database are here: what a zero means, that the same price twice is one price, that a
 //! price at some hours stands on its own, and that whatever is left over is listed.
@@ -56,11 +56,11 @@ impl Draft {
     }
 
     /// Begins with a model: `place` is what the file calls it, `provider` and `id` are its own names.
-    pub fn model(&mut self, place: &str, provider: &str, id: &str) -> Reading<'_> {
+    pub fn model(&mut self, place: &str, provider: &str, id: &str) -> DraftReading<'_> {
         let theirs = provider.to_owned();
         let (provider, id) = ours(self.format, provider, id);
         let model = ListedModel { id, ..ListedModel::default() };
-        Reading { draft: self, place: place.to_owned(), theirs, provider, provider_name: None, model }
+        DraftReading { draft: self, place: place.to_owned(), theirs, provider, provider_name: None, model }
     }
 
     /// The database, with what the models share settled.
@@ -195,7 +195,7 @@ fn fill(info: &mut ModelInfo, more: ModelInfo) {
 }
 
 /// A model while it is read.
-pub(super) struct Reading<'d> {
+pub(super) struct DraftReading<'d> {
     draft: &'d mut Draft,
     place: String,
     theirs: String,
@@ -204,7 +204,7 @@ pub(super) struct Reading<'d> {
     model: ListedModel,
 }
 
-impl Reading<'_> {
+impl DraftReading<'_> {
     /// Something about this model that nothing here holds.
     pub fn unread(&mut self, what: impl Into<String>) {
         self.draft.unread(what, self.place.clone());
@@ -320,7 +320,7 @@ impl Reading<'_> {
             return;
         }
         self.model.facts = settled(std::mem::take(&mut self.model.facts));
-        let Reading { draft, place, provider, provider_name, model, .. } = self;
+        let DraftReading { draft, place, provider, provider_name, model, .. } = self;
         draft.add(&place, provider, provider_name, model);
     }
 }

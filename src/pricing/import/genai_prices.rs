@@ -8,7 +8,7 @@
 //! * a variant's price without tiers holds for prompts of every length, tiers of the normal price or not;
 //! * a tier begins behind its `start`: a prompt of exactly so many tokens has the price before.
 
-use super::draft::{Draft, Quote, Reading};
+use super::draft::{Draft, DraftReading, Quote};
 use super::json::{Fields, Node};
 use super::{Boundary, Condition, Week};
 use crate::context::Dimension;
@@ -44,7 +44,7 @@ pub(super) fn read(root: Node, draft: &mut Draft) {
     }
 }
 
-fn read_model(mut reading: Reading, fields: &Fields) {
+fn read_model(mut reading: DraftReading, fields: &Fields) {
     reading.info().context_window = fields.size("context_window");
     if fields.is_true("deprecated") {
         reading.info().note = Some("deprecated by the provider".into());
@@ -78,7 +78,7 @@ struct Set<'j> {
     prices: Fields<'j>,
 }
 
-fn price_sets<'j>(reading: &mut Reading, fields: &Fields<'j>) -> Vec<Set<'j>> {
+fn price_sets<'j>(reading: &mut DraftReading, fields: &Fields<'j>) -> Vec<Set<'j>> {
     let Some(prices) = fields.get("prices") else { return Vec::new() };
     if let Some(prices) = prices.fields() {
         return vec![Set { from: None, hours: None, when: Condition::default(), prices }];
@@ -87,7 +87,7 @@ fn price_sets<'j>(reading: &mut Reading, fields: &Fields<'j>) -> Vec<Set<'j>> {
     sets.filter_map(|set| read_set(reading, &set, Condition::default())).collect()
 }
 
-fn price_variants<'j>(reading: &mut Reading, fields: &Fields<'j>) -> Vec<Set<'j>> {
+fn price_variants<'j>(reading: &mut DraftReading, fields: &Fields<'j>) -> Vec<Set<'j>> {
     let variants = fields.get("price_variants").and_then(Node::items).unwrap_or_default();
     let mut sets = Vec::new();
     for variant in variants.into_iter().filter_map(Node::fields) {
@@ -110,7 +110,7 @@ fn price_variants<'j>(reading: &mut Reading, fields: &Fields<'j>) -> Vec<Set<'j>
     sets
 }
 
-fn read_set<'j>(reading: &mut Reading, set: &Fields<'j>, when: Condition) -> Option<Set<'j>> {
+fn read_set<'j>(reading: &mut DraftReading, set: &Fields<'j>, when: Condition) -> Option<Set<'j>> {
     let prices = set.get("prices")?.fields()?;
     let Some(constraint) = set.get("constraint") else {
         return Some(Set { from: None, hours: None, when, prices });
@@ -154,7 +154,7 @@ fn starts(sets: &[Set], variants: &[Set]) -> Vec<Option<Instant>> {
     starts
 }
 
-fn read_period(reading: &mut Reading, sets: &[Set], variants: &[Set], period: Period, is_last: bool) {
+fn read_period(reading: &mut DraftReading, sets: &[Set], variants: &[Set], period: Period, is_last: bool) {
     // The last set that holds is the one, as the database's own code has it.
     let dated = sets.iter().filter(|set| set.hours.is_none() && set.from <= period.from);
     let normal = dated.max_by_key(|set| set.from);
@@ -176,7 +176,7 @@ fn read_period(reading: &mut Reading, sets: &[Set], variants: &[Set], period: Pe
 }
 
 fn read_prices(
-    reading: &mut Reading,
+    reading: &mut DraftReading,
     set: &Set,
     condition: &Condition,
     period: Period,
@@ -204,7 +204,7 @@ fn read_prices(
 
 /// A variant's price without tiers holds at every length, so it is written out for each tier of the normal price.
 fn read_variant(
-    reading: &mut Reading,
+    reading: &mut DraftReading,
     set: &Set,
     normal: Option<&Set>,
     period: Period,

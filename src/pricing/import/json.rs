@@ -33,8 +33,8 @@ impl<'j> Node<'j> {
     /// The content of a string; `None` where the value is none.
     pub fn text(self) -> Option<Cow<'j, str>> {
         #[derive(Deserialize)]
-        struct Text<'j>(#[serde(borrow)] Cow<'j, str>);
-        self.starts_with('"').then(|| serde_json::from_str::<Text>(self.0.get()).ok())?.map(|text| text.0)
+        struct ImportText<'j>(#[serde(borrow)] Cow<'j, str>);
+        self.starts_with('"').then(|| serde_json::from_str::<ImportText>(self.0.get()).ok())?.map(|text| text.0)
     }
 
     /// `true` or `false`; `None` where the value is something else.
@@ -112,7 +112,7 @@ impl<'j> Fields<'j> {
 impl<'de> Deserialize<'de> for Fields<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        struct Key<'k>(#[serde(borrow)] Cow<'k, str>);
+        struct ImportKey<'k>(#[serde(borrow)] Cow<'k, str>);
         struct FieldsVisitor;
         impl<'de> Visitor<'de> for FieldsVisitor {
             type Value = Fields<'de>;
@@ -121,7 +121,7 @@ impl<'de> Deserialize<'de> for Fields<'de> {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
                 let mut fields = Vec::new();
-                while let Some((Key(key), value)) = map.next_entry::<Key, &RawValue>()? {
+                while let Some((ImportKey(key), value)) = map.next_entry::<ImportKey, &RawValue>()? {
                     fields.push((key, Node(value)));
                 }
                 Ok(Fields(fields))

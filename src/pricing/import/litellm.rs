@@ -1,12 +1,12 @@
 //! Reads LiteLLM's `model_prices_and_context_window.json`: one object, a member for each model.
 //!
 //! Prices are dollars for one token, image, second …, and a price under a condition is a field of its own: the name of
-//! the price with endings such as `_above_200k_tokens` and `_batches` ([`Ending`]). Traps that are known:
+//! the price with endings such as `_above_200k_tokens` and `_batches` ([`UnitEnding`]). Traps that are known:
 //! * a DeepSeek price is the one of the peak; the hours off the peak stand in `off_peak_pricing`;
 //! * a size and a quality of images are beginnings of the key: `hd/1024-x-1792/dall-e-3`;
 //! * 0 is written where nothing is known.
 
-use super::draft::{Draft, Quote, Reading};
+use super::draft::{Draft, DraftReading, Quote};
 use super::json::{Fields, Node};
 use super::{Boundary, Condition, Week};
 use crate::context::Dimension;
@@ -76,7 +76,7 @@ impl<'k> Picture<'k> {
     }
 }
 
-fn read_info(reading: &mut Reading, fields: &Fields) {
+fn read_info(reading: &mut DraftReading, fields: &Fields) {
     let info = reading.info();
     info.kind = match fields.text("mode").as_deref() {
         Some("completion") => Kind::Completion,
@@ -116,7 +116,7 @@ fn read_info(reading: &mut Reading, fields: &Fields) {
     reading.retired(retired.as_deref());
 }
 
-fn read_prices(reading: &mut Reading, fields: &Fields, picture: &Picture) {
+fn read_prices(reading: &mut DraftReading, fields: &Fields, picture: &Picture) {
     for (field, value) in &fields.0 {
         match field.as_ref() {
             _ if value.is_null() => {}
@@ -129,9 +129,9 @@ fn read_prices(reading: &mut Reading, fields: &Fields, picture: &Picture) {
 }
 
 /// One field with a price, or one that is none.
-fn read_price(reading: &mut Reading, field: &str, value: Node, condition: &Condition) {
-    match Named::of(field, reading.info().kind) {
-        Some(Named { meter, quote, ending }) => {
+fn read_price(reading: &mut DraftReading, field: &str, value: Node, condition: &Condition) {
+    match NamedField::of(field, reading.info().kind) {
+        Some(NamedField { meter, quote, ending }) => {
             let meter = if meter == Meter::InputImages && !condition.when.is_empty() { Meter::Images } else { meter };
             reading.price(field, value, meter, quote, &ending.on(condition.clone()));
         }
@@ -147,10 +147,10 @@ fn is_price(field: &str) -> bool {
 }
 
 /// A price by the name of its field.
-struct Named {
+struct NamedField {
     meter: Meter,
     quote: Quote,
-    ending: Ending,
+    ending: UnitEnding,
 }
 
 /// Names of prices before their endings. A longer name stands before its own beginning.
@@ -199,10 +199,11 @@ const NAMES_BY_KIND: &[(&str, Kind, Meter, Quote)] = &[
     ("input_cost_per_query", Kind::Search, Meter::Requests, Quote::OF_THOUSAND),
 ];
 
-impl Named {
-    fn of(field: &str, kind: Kind) -> Option<Named> {
-        let named =
-            |name: &str, meter, quote| Some(Named { meter, quote, ending: Ending::of(field.strip_prefix(name)?)? });
+impl NamedField {
+    fn of(field: &str, kind: Kind) -> Option<NamedField> {
+        let named = |name: &str, meter, quote| {
+            Some(NamedField { meter, quote, ending: UnitEnding::of(field.strip_prefix(name)?)? })
+        };
         let mut always = NAMES.iter().filter_map(|(name, meter, quote)| named(name, *meter, *quote));
         let mut by_kind = NAMES_BY_KIND
             .iter()
@@ -214,13 +215,13 @@ impl Named {
 
 /// The endings of a field's name: `_above_272k_tokens_batches`.
 #[derive(Default)]
-struct Ending {
+struct UnitEnding {
     tier: Option<u64>,
     when: Vec<(Dimension, &'static str)>,
 }
 
-impl Ending {
-    fn of(mut rest: &str) -> Option<Ending> {
+impl UnitEnding {
+    fn of(mut rest: &str) -> Option<UnitEnding> {
         const WORDS: [(&str, Dimension, &str); 12] = [
             ("_batch_requests", Dimension::Processing, "batch"),
             ("_batches", Dimension::Processing, "batch"),
@@ -235,7 +236,7 @@ impl Ending {
             ("_1080p", Dimension::Resolution, "1080p"),
             ("_4k", Dimension::Resolution, "4k"),
         ];
-        let mut ending = Ending::default();
+        let mut ending = UnitEnding::default();
         while !rest.is_empty() {
             if let Some((word, dimension, value)) = WORDS.iter().find(|(word, ..)| rest.starts_with(word)) {
                 ending.when.push((*dimension, value));
@@ -258,7 +259,7 @@ impl Ending {
 /// `{"search_context_size_low": 0.005, …}`: one price where all sizes cost the same.
 ///
 /// At Perplexity it is the fee of every request, since every request searches.
-fn read_searches(reading: &mut Reading, value: Node) {
+fn read_searches(reading: &mut DraftReading, value: Node) {
     const SIZES: [&str; 3] = ["low", "medium", "high"];
     let meter = if reading.provider() == "perplexity" { Meter::Requests } else { Meter::WebSearches };
     let Some(fields) = value.fields() else {
@@ -280,7 +281,7 @@ fn read_searches(reading: &mut Reading, value: Node) {
 }
 
 /// `[{"range": [0, 256000], "input_cost_per_token": …}, …]`: the first range holds the normal prices.
-fn read_tiers(reading: &mut Reading, value: Node) {
+fn read_tiers(reading: &mut DraftReading, value: Node) {
     for tier in value.items().unwrap_or_default() {
         let Some(fields) = tier.fields() else { continue };
         let range = fields.get("range").and_then(Node::items).unwrap_or_default();
@@ -299,7 +300,7 @@ fn read_tiers(reading: &mut Reading, value: Node) {
 }
 
 /// `{"input_cost_per_token": …, "windows": [{"hours_utc": ["00:00-01:00"], "weekdays": [1, 2]}]}`.
-fn read_off_peak(reading: &mut Reading, value: Node) {
+fn read_off_peak(reading: &mut DraftReading, value: Node) {
     let fields = value.fields();
     let weeks = fields.as_ref().and_then(|f| f.get("windows")).and_then(Node::items).unwrap_or_default();
     let weeks: Option<Vec<Week>> = weeks.into_iter().map(off_peak_week).collect();
@@ -346,7 +347,7 @@ mod tests {
     #[test]
     fn a_field_is_a_name_with_endings() {
         let condition = |field: &str| {
-            Named::of(field, Kind::Chat).map(|n| format!("{} {}", n.meter, n.ending.on(Condition::default())))
+            NamedField::of(field, Kind::Chat).map(|n| format!("{} {}", n.meter, n.ending.on(Condition::default())))
         };
         let cases = [
             ("input_cost_per_token", "input "),

@@ -6,7 +6,7 @@
 //!   another: it is read only where there are no `tiers`;
 //! * plans by the month are listed with prices of 0.
 
-use super::draft::{Draft, Quote, Reading};
+use super::draft::{Draft, DraftReading, Quote};
 use super::json::{Fields, Node};
 use super::{Boundary, Condition};
 use crate::context::Dimension;
@@ -39,7 +39,7 @@ pub(super) fn read(root: Node, draft: &mut Draft) {
     }
 }
 
-fn read_model(mut reading: Reading, fields: &Fields) {
+fn read_model(mut reading: DraftReading, fields: &Fields) {
     read_info(&mut reading, fields);
     if let Some(cost) = fields.get("cost").and_then(Node::fields) {
         read_cost(&mut reading, &cost, &Condition::default());
@@ -56,7 +56,7 @@ fn read_model(mut reading: Reading, fields: &Fields) {
     reading.done();
 }
 
-fn read_info(reading: &mut Reading, fields: &Fields) {
+fn read_info(reading: &mut DraftReading, fields: &Fields) {
     let limit = fields.get("limit").and_then(Node::fields);
     let modalities = fields.get("modalities").and_then(Node::fields);
     let info = reading.info();
@@ -98,7 +98,7 @@ fn stated_by(mode: &Fields) -> Option<Condition> {
     (!condition.is_always()).then_some(condition)
 }
 
-fn read_cost(reading: &mut Reading, cost: &Fields, condition: &Condition) {
+fn read_cost(reading: &mut DraftReading, cost: &Fields, condition: &Condition) {
     let tiers = cost.get("tiers").and_then(Node::items);
     for (field, value) in &cost.0 {
         match field.as_ref() {
@@ -121,7 +121,7 @@ fn read_cost(reading: &mut Reading, cost: &Fields, condition: &Condition) {
     }
 }
 
-fn read_price(reading: &mut Reading, field: &str, value: Node, condition: &Condition) {
+fn read_price(reading: &mut DraftReading, field: &str, value: Node, condition: &Condition) {
     let mtok = Quote::per(1_000_000);
     let (meter, quote) = match field {
         "input" => (Meter::Input, mtok),

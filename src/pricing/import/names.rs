@@ -6,21 +6,21 @@ use std::sync::OnceLock;
 use super::DatabaseFormat;
 
 /// A row of the file.
-struct Row {
+struct NamesRow {
     ours: String,
     strip: Vec<String>,
     add: String,
 }
 
-fn rows() -> &'static HashMap<(String, String), Row> {
-    static ROWS: OnceLock<HashMap<(String, String), Row>> = OnceLock::new();
+fn rows() -> &'static HashMap<(String, String), NamesRow> {
+    static ROWS: OnceLock<HashMap<(String, String), NamesRow>> = OnceLock::new();
     ROWS.get_or_init(|| {
         let text = include_str!("providers.csv");
         let mut reader = csv::ReaderBuilder::new().comment(Some(b'#')).from_reader(text.as_bytes());
         let row = |record: csv::StringRecord| {
             let cell = |i: usize| record.get(i).unwrap_or_default().to_owned();
             let strip = cell(3).split('|').filter(|s| !s.is_empty()).map(str::to_owned).collect();
-            ((cell(0), cell(1)), Row { ours: cell(2), strip, add: cell(4) })
+            ((cell(0), cell(1)), NamesRow { ours: cell(2), strip, add: cell(4) })
         };
         reader.records().filter_map(Result::ok).map(row).collect()
     })

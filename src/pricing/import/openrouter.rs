@@ -6,7 +6,7 @@
 //! * `image` is the price of an image, but where it is the price of a prompt token it is that of an image's token;
 //! * an expiry in 2098 is none.
 
-use super::draft::{Draft, Quote, Reading};
+use super::draft::{Draft, DraftReading, Quote};
 use super::json::{Fields, Node};
 use super::{Boundary, Condition, Week};
 use crate::meter::Meter;
@@ -38,7 +38,7 @@ pub(super) fn read(root: Node, draft: &mut Draft) {
     }
 }
 
-fn read_info(reading: &mut Reading, fields: &Fields) {
+fn read_info(reading: &mut DraftReading, fields: &Fields) {
     let top = fields.get("top_provider").and_then(Node::fields);
     let architecture = fields.get("architecture").and_then(Node::fields);
     let modalities = |key: &str| -> Vec<String> {
@@ -67,7 +67,7 @@ fn read_info(reading: &mut Reading, fields: &Fields) {
     reading.retired(expires.as_deref());
 }
 
-fn read_pricing(reading: &mut Reading, pricing: &Fields) {
+fn read_pricing(reading: &mut DraftReading, pricing: &Fields) {
     for (field, value) in &pricing.0 {
         let is_of_a_token =
             field == "image" && pricing.text("prompt").is_some_and(|prompt| value.text() == Some(prompt));
@@ -86,7 +86,7 @@ fn read_pricing(reading: &mut Reading, pricing: &Fields) {
 /// What an override holds under.
 const CONDITIONS: [&str; 5] = ["min_prompt_tokens", "utc_start", "utc_end", "utc_days", "discount"];
 
-fn read_override(reading: &mut Reading, special: &Fields) {
+fn read_override(reading: &mut DraftReading, special: &Fields) {
     let mut condition = Condition::default();
     if let Some(tokens) = special.size("min_prompt_tokens") {
         condition = condition.beyond(Boundary::over(tokens));
@@ -129,7 +129,7 @@ fn week_of(special: &Fields) -> Option<Week> {
     Some(Week::new(&windows, days))
 }
 
-fn read_price(reading: &mut Reading, field: &str, value: Node, condition: &Condition) {
+fn read_price(reading: &mut DraftReading, field: &str, value: Node, condition: &Condition) {
     let (meter, quote) = match field {
         "prompt" => (Meter::Input, Quote::TOKEN),
         "completion" => (Meter::Output, Quote::TOKEN),

@@ -65,7 +65,7 @@ pub fn imported(database: &Database, provider: &ListedProvider, today: Instant) 
 /// The text of a price file.
 #[must_use]
 pub fn price_file(content: &PriceFileContent) -> String {
-    let mut writer = Writer::new(content.models);
+    let mut writer = PriceWriter::new(content.models);
     content.comment.iter().for_each(|line| writer.line(0, &format!("# {line}")));
     writer.head(content);
     writer.line(0, "models:");
@@ -74,15 +74,15 @@ pub fn price_file(content: &PriceFileContent) -> String {
 }
 
 /// The text so far, and the names that the file gives its sources and calendars.
-struct Writer {
+struct PriceWriter {
     out: String,
     sources: Vec<(String, Arc<Source>)>,
     calendars: Vec<(String, Vec<i64>)>,
 }
 
-impl Writer {
+impl PriceWriter {
     fn new(models: &[ModelCard]) -> Self {
-        let mut writer = Writer { out: String::new(), sources: Vec::new(), calendars: Vec::new() };
+        let mut writer = PriceWriter { out: String::new(), sources: Vec::new(), calendars: Vec::new() };
         for card in models.iter().flat_map(|m| &m.rate_cards) {
             if card.source.basis != SourceBasis::Own && !writer.sources.iter().any(|(_, s)| *s == card.source) {
                 let name = writer.source_name(&card.source);

@@ -192,7 +192,7 @@ fn check_provider(
     let mut provider =
         Provider { head: ProviderHead { id: id.to_owned(), ..ProviderHead::default() }, ..Provider::default() };
     let mut loans = Vec::new();
-    let mut seen = Seen::default();
+    let mut seen = SeenIds::default();
     if let Some((path, raw)) = files.first() {
         let mut checker = Checker { path, problems: &mut *problems, shared: &shared };
         checker.provider_id(raw);
@@ -271,9 +271,9 @@ fn check_provider(
 
 /// Ids that are taken, each with the time it is.
 #[derive(Default)]
-struct Seen(HashMap<String, Vec<(Period, String)>>);
+struct SeenIds(HashMap<String, Vec<(Period, String)>>);
 
-impl Seen {
+impl SeenIds {
     fn model(&mut self, checker: &mut Checker, id: &str, id_place: Place, aliases: &[(Alias, Place)]) {
         let own = (Alias { id: id.to_owned(), period: Period::default() }, id_place);
         for (alias, at) in std::iter::once(&own).chain(aliases) {

@@ -59,22 +59,22 @@ pub(super) fn count(
 }
 
 /// What neighbouring messages of one speaker say together.
-struct Turn<'m> {
+struct MistralTurn<'m> {
     role: Role,
-    parts: Vec<Piece<'m>>,
+    parts: Vec<MistralPiece<'m>>,
     calls: Vec<&'m Call>,
     call_id: Option<&'m str>,
     is_prefix: bool,
 }
 
 /// Text that was joined, or a picture.
-enum Piece<'m> {
+enum MistralPiece<'m> {
     Text(String),
     Media(&'m Media),
 }
 
-fn turns(messages: &[Message], version: Version) -> Vec<Turn<'_>> {
-    let mut turns: Vec<Turn> = Vec::new();
+fn turns(messages: &[Message], version: Version) -> Vec<MistralTurn<'_>> {
+    let mut turns: Vec<MistralTurn> = Vec::new();
     let mut before: Option<Role> = None;
     for message in messages {
         let role = if message.role == Role::Developer { Role::System } else { message.role };
@@ -84,7 +84,7 @@ fn turns(messages: &[Message], version: Version) -> Vec<Turn<'_>> {
             continue;
         }
         if !joins {
-            turns.push(Turn { role, parts: Vec::new(), calls: Vec::new(), call_id: None, is_prefix: false });
+            turns.push(MistralTurn { role, parts: Vec::new(), calls: Vec::new(), call_id: None, is_prefix: false });
         }
         if let Some(turn) = turns.last_mut() {
             turn.take(message);
@@ -92,19 +92,20 @@ fn turns(messages: &[Message], version: Version) -> Vec<Turn<'_>> {
     }
     let starts_with_user = turns.first().is_some_and(|turn| turn.role == Role::User);
     if turns.is_empty() || version < Version::V7 && !starts_with_user {
-        let empty = Turn { role: Role::User, parts: Vec::new(), calls: Vec::new(), call_id: None, is_prefix: false };
+        let empty =
+            MistralTurn { role: Role::User, parts: Vec::new(), calls: Vec::new(), call_id: None, is_prefix: false };
         turns.insert(0, empty);
     }
     turns
 }
 
-impl<'m> Turn<'m> {
+impl<'m> MistralTurn<'m> {
     fn take(&mut self, message: &'m Message) {
         for part in message.parts() {
             match part {
                 Part::Text(text) => self.take_text(text),
                 Part::Result(answer) => self.take_text(&answer_text(answer)),
-                Part::Media(media) => self.parts.push(Piece::Media(media)),
+                Part::Media(media) => self.parts.push(MistralPiece::Media(media)),
             }
         }
         self.calls.extend(&message.calls);
@@ -116,19 +117,19 @@ impl<'m> Turn<'m> {
     fn take_text(&mut self, text: &str) {
         match (text, self.parts.last_mut()) {
             ("", _) => {}
-            (text, Some(Piece::Text(before))) => {
+            (text, Some(MistralPiece::Text(before))) => {
                 before.push_str("\n\n");
                 before.push_str(text);
             }
-            (text, _) => self.parts.push(Piece::Text(text.to_owned())),
+            (text, _) => self.parts.push(MistralPiece::Text(text.to_owned())),
         }
     }
 }
 
-fn joined(parts: &[Piece]) -> String {
-    let text = |piece: &Piece| match piece {
-        Piece::Text(text) => text.clone(),
-        Piece::Media(_) => String::new(),
+fn joined(parts: &[MistralPiece]) -> String {
+    let text = |piece: &MistralPiece| match piece {
+        MistralPiece::Text(text) => text.clone(),
+        MistralPiece::Media(_) => String::new(),
     };
     parts.iter().map(text).collect()
 }
@@ -143,7 +144,7 @@ fn system_prompt(messages: &[Message]) -> Option<String> {
     (!told.is_empty()).then(|| told.join("\n\n"))
 }
 
-fn user(prompt: &mut Prompt, turn: &Turn, version: Version, told: Option<&str>, tools: &[Value]) {
+fn user(prompt: &mut Prompt, turn: &MistralTurn, version: Version, told: Option<&str>, tools: &[Value]) {
     let told = told.map(|told| format!("{told}\n\n")).unwrap_or_default();
     if version == Version::V1 {
         prompt.alone(&format!("[INST] {told}{} [/INST]", joined(&turn.parts)));
@@ -153,12 +154,12 @@ fn user(prompt: &mut Prompt, turn: &Turn, version: Version, told: Option<&str>, 
         prompt.special().alone(&dumps(&Value::from(tools), Letters::AsTheyAre)).special();
     }
     prompt.special();
-    let has_media = turn.parts.iter().any(|piece| matches!(piece, Piece::Media(_)));
+    let has_media = turn.parts.iter().any(|piece| matches!(piece, MistralPiece::Media(_)));
     if has_media {
         prompt.alone(&told);
         turn.parts.iter().for_each(|piece| match piece {
-            Piece::Text(text) => drop(prompt.alone(text)),
-            Piece::Media(media) => drop(prompt.add(images::pixtral(media))),
+            MistralPiece::Text(text) => drop(prompt.alone(text)),
+            MistralPiece::Media(media) => drop(prompt.add(images::pixtral(media))),
         });
     } else {
         prompt.alone(&format!("{told}{}", joined(&turn.parts)));
@@ -172,7 +173,7 @@ fn tool(tool: &crate::conversation::Tool) -> Value {
     json!({"type": "function", "function": {"name": tool.name, "description": description, "parameters": parameters}})
 }
 
-fn assistant(prompt: &mut Prompt, turn: &Turn, version: Version) {
+fn assistant(prompt: &mut Prompt, turn: &MistralTurn, version: Version) {
     let content = joined(&turn.parts);
     prompt.alone(if version == Version::V1 { &content } else { content.trim_end_matches(' ') });
     if !turn.calls.is_empty() {
@@ -192,7 +193,7 @@ fn written(call: &Call) -> Value {
     written
 }
 
-fn answer(prompt: &mut Prompt, turn: &Turn, version: Version) {
+fn answer(prompt: &mut Prompt, turn: &MistralTurn, version: Version) {
     let content = joined(&turn.parts);
     let id = turn.call_id.unwrap_or_default();
     prompt.special();

@@ -11,7 +11,7 @@ use unicode_properties::{GeneralCategory as Gc, GeneralCategoryGroup as Group, U
 /// The kind of run that a character belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
-pub(super) enum Kind {
+pub(super) enum CharKind {
     /// Letters that form words, and the marks on them.
     Word,
     /// Characters that stand by themselves: Han, Hangul, emoji and most symbols.
@@ -32,7 +32,7 @@ pub(super) struct Flags(u16);
 
 impl Flags {
     const KIND: u16 = 0b111;
-    /// A mark that opens a run of [`Kind::Stray`] where no letter is before it.
+    /// A mark that opens a run of [`CharKind::Stray`] where no letter is before it.
     pub(super) const STRAY: Flags = Flags(1 << 3);
     /// A variation selector.
     pub(super) const SELECTOR: Flags = Flags(1 << 4);
@@ -69,13 +69,13 @@ impl Flags {
         Flags(self.0 & other.0)
     }
 
-    pub(super) const fn kind(self) -> Kind {
+    pub(super) const fn kind(self) -> CharKind {
         match self.0 & Self::KIND {
-            0 => Kind::Word,
-            1 => Kind::Hard,
-            2 => Kind::Digit,
-            3 => Kind::Punct,
-            _ => Kind::Space,
+            0 => CharKind::Word,
+            1 => CharKind::Hard,
+            2 => CharKind::Digit,
+            3 => CharKind::Punct,
+            _ => CharKind::Space,
         }
     }
 
@@ -90,7 +90,7 @@ pub(super) fn flags(c: char) -> Flags {
     let code = c as usize;
     match BLOCKS.get(code >> 8) {
         Some(block) => block.get_or_init(|| flags_of_block(code & !0xff))[code & 0xff],
-        None => Flags(Kind::Hard as u16).or(Flags::COMPOSES.when(composes(c))),
+        None => Flags(CharKind::Hard as u16).or(Flags::COMPOSES.when(composes(c))),
     }
 }
 
@@ -165,30 +165,30 @@ fn category(c: char) -> Gc {
     c.general_category()
 }
 
-fn kind(c: char, category: Gc) -> Kind {
+fn kind(c: char, category: Gc) -> CharKind {
     match c {
-        '\t' | '\n' | '\r' | '\x0b' | '\x0c' => Kind::Space,
-        _ if c.general_category_group() == Group::Separator => Kind::Space,
+        '\t' | '\n' | '\r' | '\x0b' | '\x0c' => CharKind::Space,
+        _ if c.general_category_group() == Group::Separator => CharKind::Space,
         // Letters by measurement: runic golden numbers, Roman numerals, circled letters, Bamum number letters
         '\u{16ee}'..='\u{16f0}' | '\u{2160}'..='\u{2188}' | '\u{24b6}'..='\u{24e9}' | '\u{a6e6}'..='\u{a6ef}' => {
-            Kind::Word
+            CharKind::Word
         }
-        '0'..='9' | '\u{660}'..='\u{669}' | '\u{6f0}'..='\u{6f9}' => Kind::Digit,
-        _ if c.is_ascii_punctuation() => Kind::Punct,
+        '0'..='9' | '\u{660}'..='\u{669}' | '\u{6f0}'..='\u{6f9}' => CharKind::Digit,
+        _ if c.is_ascii_punctuation() => CharKind::Punct,
         '—' | '»' | '«' | '•' | '°' | '„' | '–' | '−' | '£' | '§' | '€' | '…' | '√' | '→' => {
-            Kind::Punct
+            CharKind::Punct
         }
-        '（' | '№' | '†' | '└' | '│' | '├' | '།' | '·' | '─' | '═' | '█' => Kind::Punct,
-        '\u{fe00}'..='\u{fe0f}' => Kind::Hard,
+        '（' | '№' | '†' | '└' | '│' | '├' | '།' | '·' | '─' | '═' | '█' => CharKind::Punct,
+        '\u{fe00}'..='\u{fe0f}' => CharKind::Hard,
         _ if category.is_mark() => {
             if c.is_alphabetic() {
-                Kind::Word
+                CharKind::Word
             } else {
-                Kind::Hard
+                CharKind::Hard
             }
         }
-        _ if category.is_letter() && !stands_alone(c) => Kind::Word,
-        _ => Kind::Hard,
+        _ if category.is_letter() && !stands_alone(c) => CharKind::Word,
+        _ => CharKind::Hard,
     }
 }
 

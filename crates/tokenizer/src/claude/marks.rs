@@ -13,12 +13,12 @@ use std::borrow::Cow;
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-use super::chars::{self, Flags, Kind, flags};
-use super::vocab::{Head, Vocabulary};
+use super::chars::{self, CharKind, Flags, flags};
+use super::vocab::{Vocabulary, VocabularyHead};
 
 /// How one generation writes text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Rules {
+pub(super) struct MarkRules {
     /// Whether curly quotation marks become straight ones.
     pub straight_quotes: bool,
     /// Whether a word of four and more capitals is written in small letters behind a mark.
@@ -37,26 +37,26 @@ pub(super) enum Before {
 }
 
 /// The tokens of a text that ends a message, without the constant part of the frame.
-pub(super) fn cost(vocabulary: &Vocabulary, rules: Rules, before: Before, text: &str) -> u64 {
+pub(super) fn cost(vocabulary: &Vocabulary, rules: MarkRules, before: Before, text: &str) -> u64 {
     let normal = normalise(text, rules);
     let body = normal.trim_end_matches('\n');
     let newlines = normal.len() - body.len();
     // The frame goes on with two newlines, and one token of the run that they end is the frame's own.
     let tail = match newlines {
         0 => 0,
-        _ => vocabulary.cost(Head::Bare, &"\n".repeat(newlines + 2), false) - 1,
+        _ => vocabulary.cost(VocabularyHead::Bare, &"\n".repeat(newlines + 2), false) - 1,
     };
     // The opening mark of the frame stands for one space of the text, if that space was there from the beginning.
     let body = match body.strip_prefix(' ') {
         Some(rest) if before == Before::OpenFrame && text.starts_with(' ') && !rest.starts_with(' ') => rest,
         _ => body,
     };
-    let mut writer = Writer { vocabulary, rules, before, stretch: Stretch::new(before), total: tail };
+    let mut writer = MarkWriter { vocabulary, rules, before, stretch: Stretch::new(before), total: tail };
     writer.write(body);
     writer.total
 }
 
-fn normalise(text: &str, rules: Rules) -> Cow<'_, str> {
+fn normalise(text: &str, rules: MarkRules) -> Cow<'_, str> {
     if text.bytes().all(|byte| matches!(byte, b'\t' | b'\n' | b' '..=b'~')) {
         return Cow::Borrowed(text);
     }
@@ -70,7 +70,7 @@ fn normalise(text: &str, rules: Rules) -> Cow<'_, str> {
 }
 
 /// Strips controls and private characters, and replaces odd spaces, quotation marks and split Thai vowels.
-fn fold(text: &str, rules: Rules) -> String {
+fn fold(text: &str, rules: MarkRules) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().filter(|c| !is_stripped(*c)).peekable();
     while let Some(c) = chars.next() {
@@ -91,7 +91,7 @@ fn is_stripped(c: char) -> bool {
 /// Neighbouring characters of one kind.
 #[derive(Clone, Copy, Debug)]
 struct Run<'t> {
-    kind: Kind,
+    kind: CharKind,
     text: &'t str,
     first: Flags,
     last: Flags,
@@ -103,7 +103,7 @@ struct Run<'t> {
 
 impl Run<'_> {
     fn is_number(&self) -> bool {
-        matches!(self.kind, Kind::Digit | Kind::Hard) && self.all.has(Flags::DECIMAL.or(Flags::NUMBER))
+        matches!(self.kind, CharKind::Digit | CharKind::Hard) && self.all.has(Flags::DECIMAL.or(Flags::NUMBER))
     }
 
     fn begins_like_punct(&self) -> bool {
@@ -120,15 +120,17 @@ impl Run<'_> {
 
     /// Whether it would take a mark on its right that is not the end of a word.
     fn has_right_border(&self) -> bool {
-        self.kind == Kind::Punct || self.ends_like_punct() || self.is_number() && self.last.has(Flags::BORDER_NUMBER)
+        self.kind == CharKind::Punct
+            || self.ends_like_punct()
+            || self.is_number() && self.last.has(Flags::BORDER_NUMBER)
     }
 
     /// Whether it begins with the opening mark that a frame ends with.
     fn begins_open(&self) -> bool {
         match self.kind {
-            Kind::Word | Kind::Punct | Kind::Stray => true,
-            Kind::Space => self.text.starts_with(' '),
-            Kind::Hard | Kind::Digit => {
+            CharKind::Word | CharKind::Punct | CharKind::Stray => true,
+            CharKind::Space => self.text.starts_with(' '),
+            CharKind::Hard | CharKind::Digit => {
                 self.begins_like_punct() || self.is_number() && self.first.has(Flags::BORDER_NUMBER)
             }
         }
@@ -148,7 +150,7 @@ impl<'t> Iterator for Runs<'t> {
         let mut chars = self.0.char_indices();
         let first = flags(chars.next()?.1);
         let kind = match first.kind() {
-            Kind::Word if first.has(Flags::STRAY) => Kind::Stray,
+            CharKind::Word if first.has(Flags::STRAY) => CharKind::Stray,
             kind => kind,
         };
         let (mut last, mut all, mut any, mut end) = (first, first, first, self.0.len());
@@ -169,11 +171,13 @@ impl<'t> Iterator for Runs<'t> {
 }
 
 /// Whether the next character belongs to a run of this kind that began with `first`.
-fn goes_on(kind: Kind, first: Flags, next: Flags) -> bool {
+fn goes_on(kind: CharKind, first: Flags, next: Flags) -> bool {
     match kind {
-        Kind::Stray => next.kind() == Kind::Word && next.has(Flags::STRAY),
+        CharKind::Stray => next.kind() == CharKind::Word && next.has(Flags::STRAY),
         // Punctuation, numbers and letters among them are runs of their own; a selector belongs to what it selects.
-        Kind::Hard => next.kind() == Kind::Hard && (next.has(Flags::SELECTOR) || hard_kind(next) == hard_kind(first)),
+        CharKind::Hard => {
+            next.kind() == CharKind::Hard && (next.has(Flags::SELECTOR) || hard_kind(next) == hard_kind(first))
+        }
         _ => next.kind() == kind,
     }
 }
@@ -188,7 +192,7 @@ fn hard_kind(flags: Flags) -> u8 {
 
 /// What is written since the last place that no piece reaches over.
 struct Stretch {
-    head: Head,
+    head: VocabularyHead,
     text: String,
     /// Whether it began right behind a closing mark.
     after_close: bool,
@@ -197,7 +201,7 @@ struct Stretch {
 impl Stretch {
     fn new(before: Before) -> Self {
         // A part that begins with one space was cut behind a word, which was closed.
-        Stretch { head: Head::Bare, text: String::new(), after_close: before == Before::Part }
+        Stretch { head: VocabularyHead::Bare, text: String::new(), after_close: before == Before::Part }
     }
 }
 
@@ -209,15 +213,15 @@ struct Around<'t> {
     next: Option<Run<'t>>,
 }
 
-struct Writer<'v> {
+struct MarkWriter<'v> {
     vocabulary: &'v Vocabulary,
-    rules: Rules,
+    rules: MarkRules,
     before: Before,
     stretch: Stretch,
     total: u64,
 }
 
-impl Writer<'_> {
+impl MarkWriter<'_> {
     fn write(&mut self, text: &str) {
         let mut runs = Runs(text);
         let mut next = runs.next();
@@ -237,26 +241,27 @@ impl Writer<'_> {
             return;
         }
         match first {
-            Some(first) if opens_word(&first, rest.clone().next()) => self.push(" ", Kind::Space),
+            Some(first) if opens_word(&first, rest.clone().next()) => self.push(" ", CharKind::Space),
             Some(first) if first.begins_open() => {}
-            _ => self.stretch.head = Head::Open,
+            _ => self.stretch.head = VocabularyHead::Open,
         }
     }
 
     fn write_run(&mut self, run: Run, around: Around) {
         let (left, right) = (self.has_space_before(around), has_space_after(around));
         match run.kind {
-            Kind::Word => self.write_word(run, around),
-            Kind::Stray => {
-                self.open(Head::Open);
+            CharKind::Word => self.write_word(run, around),
+            CharKind::Stray => {
+                self.open(VocabularyHead::Open);
                 self.push(run.text, run.kind);
-                if around.next.is_none_or(|next| next.kind != Kind::Word) {
+                if around.next.is_none_or(|next| next.kind != CharKind::Word) {
                     self.close();
                 }
             }
-            kind if kind == Kind::Punct || run.begins_like_punct() || run.ends_like_punct() => {
-                let opens = left && !opens_word(&run, around.next) && (kind == Kind::Punct || run.begins_like_punct());
-                let closes = right && (kind == Kind::Punct || run.ends_like_punct());
+            kind if kind == CharKind::Punct || run.begins_like_punct() || run.ends_like_punct() => {
+                let opens =
+                    left && !opens_word(&run, around.next) && (kind == CharKind::Punct || run.begins_like_punct());
+                let closes = right && (kind == CharKind::Punct || run.ends_like_punct());
                 self.write_bordered(run, opens, closes);
             }
             _ if run.is_number() => {
@@ -270,7 +275,7 @@ impl Writer<'_> {
 
     fn write_bordered(&mut self, run: Run, opens: bool, closes: bool) {
         if opens {
-            self.open(Head::Open);
+            self.open(VocabularyHead::Open);
         }
         self.push(run.text, run.kind);
         if closes {
@@ -280,8 +285,8 @@ impl Writer<'_> {
 
     fn write_word(&mut self, run: Run, around: Around) {
         // A mark before the word has opened it, and stands where its first letter would.
-        let opened = around.last.is_some_and(|last| last.kind == Kind::Stray);
-        let head = if opened { Head::Open } else { case_mark(run, self.rules) };
+        let opened = around.last.is_some_and(|last| last.kind == CharKind::Stray);
+        let head = if opened { VocabularyHead::Open } else { case_mark(run, self.rules) };
         if opened {
             self.push(run.text, run.kind);
         } else {
@@ -297,11 +302,11 @@ impl Writer<'_> {
     fn has_space_before(&self, around: Around) -> bool {
         match around.last {
             None => self.before == Before::OpenFrame,
-            Some(last) => last.kind == Kind::Space && last.text.ends_with(' '),
+            Some(last) => last.kind == CharKind::Space && last.text.ends_with(' '),
         }
     }
 
-    fn open(&mut self, head: Head) {
+    fn open(&mut self, head: VocabularyHead) {
         if self.stretch.after_close && self.stretch.text == " " {
             self.stretch.text.clear();
         }
@@ -314,19 +319,21 @@ impl Writer<'_> {
         self.stretch.after_close = true;
     }
 
-    fn push(&mut self, text: &str, kind: Kind) {
-        self.end_other(kind == Kind::Space);
+    fn push(&mut self, text: &str, kind: CharKind) {
+        self.end_other(kind == CharKind::Space);
         self.stretch.text.push_str(text);
     }
 
     /// Writes a word in the small letters that its mark asks for.
-    fn push_small(&mut self, text: &str, head: Head) {
+    fn push_small(&mut self, text: &str, head: VocabularyHead) {
         self.end_other(false);
         let out = &mut self.stretch.text;
         match head {
-            Head::Bare | Head::Open => out.push_str(text),
-            Head::Shift => text.chars().for_each(|c| if c == 'İ' { out.push(c) } else { chars::push_lower(out, c) }),
-            Head::Caps => text.chars().for_each(|c| chars::push_lower(out, c)),
+            VocabularyHead::Bare | VocabularyHead::Open => out.push_str(text),
+            VocabularyHead::Shift => {
+                text.chars().for_each(|c| if c == 'İ' { out.push(c) } else { chars::push_lower(out, c) })
+            }
+            VocabularyHead::Caps => text.chars().for_each(|c| chars::push_lower(out, c)),
         }
     }
 
@@ -339,11 +346,11 @@ impl Writer<'_> {
 
     fn flush(&mut self, close: bool) {
         let stretch = &mut self.stretch;
-        if stretch.head != Head::Bare || close || !stretch.text.is_empty() {
+        if stretch.head != VocabularyHead::Bare || close || !stretch.text.is_empty() {
             self.total += self.vocabulary.cost(stretch.head, &stretch.text, close);
             stretch.after_close = false;
         }
-        stretch.head = Head::Bare;
+        stretch.head = VocabularyHead::Bare;
         stretch.text.clear();
     }
 }
@@ -352,12 +359,12 @@ impl Writer<'_> {
 fn has_space_after(around: Around) -> bool {
     around
         .next
-        .is_some_and(|next| next.kind == Kind::Space && next.text.starts_with(' ') && !next.text.starts_with("  "))
+        .is_some_and(|next| next.kind == CharKind::Space && next.text.starts_with(' ') && !next.text.starts_with("  "))
 }
 
 /// Whether an apostrophe belongs to the word that follows.
 fn opens_word(run: &Run, next: Option<Run>) -> bool {
-    run.is_quote() && next.is_some_and(|next| matches!(next.kind, Kind::Word | Kind::Stray))
+    run.is_quote() && next.is_some_and(|next| matches!(next.kind, CharKind::Word | CharKind::Stray))
 }
 
 /// Whether the word is the second half of an English contraction, which an apostrophe opens.
@@ -371,16 +378,16 @@ fn is_contraction(run: Run, around: Around) -> bool {
 ///
 /// None where the small letters and the mark would not give the word back: capitals inside, ẞ anywhere, İ in front,
 /// and for a word of capitals any letter or mark that has no case.
-fn case_mark(run: Run, rules: Rules) -> Head {
+fn case_mark(run: Run, rules: MarkRules) -> VocabularyHead {
     if !run.any.has(Flags::UPPER) || run.text.contains('ẞ') {
-        return Head::Open;
+        return VocabularyHead::Open;
     }
     let all_capitals = !run.any.has(Flags::LOWER.or(Flags::CASELESS)) && !run.text.contains('İ');
     if rules.caps && all_capitals && run.text.chars().nth(3).is_some() {
-        return Head::Caps;
+        return VocabularyHead::Caps;
     }
     let is_capital = |c| c != 'İ' && flags(c).has(Flags::UPPER);
     let mut letters = run.text.chars();
     let head_alone = letters.next().is_some_and(is_capital) && !letters.any(is_capital);
-    if head_alone { Head::Shift } else { Head::Open }
+    if head_alone { VocabularyHead::Shift } else { VocabularyHead::Open }
 }

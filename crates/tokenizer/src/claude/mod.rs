@@ -18,29 +18,29 @@ use std::sync::{Arc, LazyLock};
 
 use super::cut::{self, Cuts};
 use super::{Basis, TokenCount, Tokenizer};
-use marks::{Before, Rules};
+use marks::{Before, MarkRules};
 use vocab::Vocabulary;
 
 /// One generation of tokenizers: its name, its rules, and its vocabulary, which is unpacked when it is first asked for.
-pub struct Generation {
+pub struct ClaudeGeneration {
     name: &'static str,
-    rules: Rules,
+    rules: MarkRules,
     frame: Frame,
     vocabulary: LazyLock<Option<Vocabulary>>,
 }
 
 /// Claude 3 to Opus and Sonnet 4.6, Haiku 4.5.
-pub static V3: Generation = Generation {
+pub static V3: ClaudeGeneration = ClaudeGeneration {
     name: "claude_v3",
-    rules: Rules { straight_quotes: true, caps: true },
+    rules: MarkRules { straight_quotes: true, caps: true },
     frame: Frame::V3,
     vocabulary: LazyLock::new(|| Vocabulary::unpack(farebox_data::CLAUDE_V3).ok()),
 };
 
 /// Claude Opus 4.7 and later.
-pub static V4_7: Generation = Generation {
+pub static V4_7: ClaudeGeneration = ClaudeGeneration {
     name: "claude_v4_7",
-    rules: Rules { straight_quotes: false, caps: false },
+    rules: MarkRules { straight_quotes: false, caps: false },
     frame: Frame::Opus47,
     vocabulary: LazyLock::new(|| Vocabulary::unpack(farebox_data::CLAUDE_V4_7).ok()),
 };
@@ -70,7 +70,7 @@ impl Frame {
         }
     }
 
-    fn generation(self) -> &'static Generation {
+    fn generation(self) -> &'static ClaudeGeneration {
         match self {
             Frame::V3 => &V3,
             Frame::Opus47 | Frame::V48 => &V4_7,
@@ -114,14 +114,14 @@ pub fn message_tokens(text: &str, frame: Frame) -> TokenCount {
 /// an ideograph or white space costs one token less or more, which is within the range.
 #[derive(Clone, Copy)]
 pub struct Claude {
-    generation: &'static Generation,
+    generation: &'static ClaudeGeneration,
     frame: Frame,
 }
 
 impl Claude {
     /// Counts with this generation, shared.
     #[must_use]
-    pub fn shared(generation: &'static Generation) -> Arc<dyn Tokenizer> {
+    pub fn shared(generation: &'static ClaudeGeneration) -> Arc<dyn Tokenizer> {
         Arc::new(Claude { generation, frame: generation.frame })
     }
 
@@ -261,7 +261,7 @@ mod tests {
     fn what_a_space_follows_at_a_border_is_a_word() {
         let letters = (0..=0xffff).filter_map(char::from_u32);
         for c in letters.filter(|c| cut::is_border(*c, ' ', Cuts::Words)) {
-            assert_eq!(chars::flags(c).kind(), chars::Kind::Word, "{c:?}");
+            assert_eq!(chars::flags(c).kind(), chars::CharKind::Word, "{c:?}");
         }
     }
 

@@ -25,7 +25,7 @@ const LONGEST: usize = 256;
 
 /// The marks before a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Head {
+pub(super) enum VocabularyHead {
     /// None.
     #[default]
     Bare,
@@ -37,13 +37,13 @@ pub(super) enum Head {
     Caps,
 }
 
-impl Head {
+impl VocabularyHead {
     /// What the marks cost when no piece covers them.
     const fn marks(self) -> u32 {
         match self {
-            Head::Bare => 0,
-            Head::Open => 1,
-            Head::Shift | Head::Caps => 2,
+            VocabularyHead::Bare => 0,
+            VocabularyHead::Open => 1,
+            VocabularyHead::Shift | VocabularyHead::Caps => 2,
         }
     }
 
@@ -52,13 +52,13 @@ impl Head {
     /// `forms` has the forms without the closing mark in the even bits.
     fn first_piece(self, forms: u8) -> Option<u32> {
         let all = match self {
-            Head::Bare | Head::Open => 0,
-            Head::Shift => SHIFTED,
-            Head::Caps => CAPITALS,
+            VocabularyHead::Bare | VocabularyHead::Open => 0,
+            VocabularyHead::Shift => SHIFTED,
+            VocabularyHead::Caps => CAPITALS,
         };
         if forms & all != 0 {
             Some(1)
-        } else if forms & OPENED != 0 && self != Head::Bare {
+        } else if forms & OPENED != 0 && self != VocabularyHead::Bare {
             Some(self.marks())
         } else if forms & PLAIN != 0 {
             Some(self.marks() + 1)
@@ -123,7 +123,7 @@ impl Vocabulary {
     ///
     /// It is the shortest path over the places of the text, where a piece is a step of cost 1, and a character that is
     /// no piece costs what its bytes cost. `text` has to be less than 4 GiB long.
-    pub(super) fn cost(&self, head: Head, text: &str, close: bool) -> u64 {
+    pub(super) fn cost(&self, head: VocabularyHead, text: &str, close: bool) -> u64 {
         #[cfg(test)]
         WORK.with(|work| work.set(work.get() + text.len() as u64));
         if text.is_empty() {
@@ -137,7 +137,7 @@ impl Vocabulary {
         saved + u64::from(self.shortest_path(head, text, close))
     }
 
-    fn shortest_path(&self, head: Head, text: &str, close: bool) -> u32 {
+    fn shortest_path(&self, head: VocabularyHead, text: &str, close: bool) -> u32 {
         const NEVER: u32 = u32::MAX / 2;
         let bytes = text.as_bytes();
         // The least cost up to each place: no piece reaches farther than this window.
@@ -241,25 +241,25 @@ impl<'b> Columns<'b> {
 
 /// A trie as a double array: the child of node `n` by byte `b` is the cell `base(n) + b`, if that cell names `n`.
 struct Trie {
-    cells: Vec<Cell>,
+    cells: Vec<VocabularyCell>,
 }
 
 #[derive(Clone, Copy)]
-struct Cell {
+struct VocabularyCell {
     base: u32,
     parent: u32,
     forms: u8,
 }
 
-impl Cell {
+impl VocabularyCell {
     const FREE: u32 = u32::MAX;
-    const EMPTY: Cell = Cell { base: 0, parent: Cell::FREE, forms: 0 };
+    const EMPTY: VocabularyCell = VocabularyCell { base: 0, parent: VocabularyCell::FREE, forms: 0 };
 }
 
 impl Trie {
     /// Builds the trie of texts in byte order, none of them empty and none twice.
     fn new(pieces: &[(Vec<u8>, u8)]) -> Self {
-        let mut trie = Trie { cells: vec![Cell::EMPTY; 512] };
+        let mut trie = Trie { cells: vec![VocabularyCell::EMPTY; 512] };
         trie.cells[0].parent = 0;
         let mut starts = [1; 9];
         let mut nodes = vec![(0usize, 0usize, pieces)];
@@ -295,9 +295,9 @@ impl Trie {
         let start = &mut starts[labels.len().min(8)];
         loop {
             if *start + 256 > self.cells.len() {
-                self.cells.resize(*start + 4096, Cell::EMPTY);
+                self.cells.resize(*start + 4096, VocabularyCell::EMPTY);
             }
-            if labels.iter().all(|label| self.cells[*start + usize::from(*label)].parent == Cell::FREE) {
+            if labels.iter().all(|label| self.cells[*start + usize::from(*label)].parent == VocabularyCell::FREE) {
                 return *start;
             }
             *start += 1;
@@ -339,9 +339,11 @@ mod tests {
     fn a_run_cut_shorter_costs_what_the_search_finds() {
         let packed = farebox_data::CLAUDE_V3;
         let vocabulary = Vocabulary::unpack(packed).expect("unpacks");
-        for (unit, head, close, length) in
-            [("\n", Head::Bare, false, 17_200), (".", Head::Open, true, 17_100), ("=", Head::Open, false, 9_001)]
-        {
+        for (unit, head, close, length) in [
+            ("\n", VocabularyHead::Bare, false, 17_200),
+            (".", VocabularyHead::Open, true, 17_100),
+            ("=", VocabularyHead::Open, false, 9_001),
+        ] {
             let run = unit.repeat(length);
             assert!(vocabulary.shorten(&run).1 > 0, "{unit:?}");
             let found = vocabulary.shortest_path(head, &run, close);
@@ -353,9 +355,9 @@ mod tests {
     fn pieces_cost_one_and_the_rest_falls_to_bytes() {
         let packed = farebox_data::CLAUDE_V4_7;
         let vocabulary = Vocabulary::unpack(packed).expect("unpacks");
-        assert_eq!(vocabulary.cost(Head::Open, "the", true), 1);
-        assert_eq!(vocabulary.cost(Head::Open, "", false), 1);
-        assert_eq!(vocabulary.cost(Head::Bare, "", false), 0);
-        assert_eq!(vocabulary.cost(Head::Bare, "\u{1f9ff}", false), 3); // its first two bytes are one token
+        assert_eq!(vocabulary.cost(VocabularyHead::Open, "the", true), 1);
+        assert_eq!(vocabulary.cost(VocabularyHead::Open, "", false), 1);
+        assert_eq!(vocabulary.cost(VocabularyHead::Bare, "", false), 0);
+        assert_eq!(vocabulary.cost(VocabularyHead::Bare, "\u{1f9ff}", false), 3); // its first two bytes are one token
     }
 }

@@ -29,23 +29,23 @@ const LONG_COUNT: u32 = 48;
 const WIDE_COUNT: u32 = 32;
 
 /// The memory of one thread for one encoding. Its pages cost nothing until they are used.
-pub struct Cache {
-    short: Lines,
-    long: Lines,
+pub struct PieceCache {
+    short: CacheLines,
+    long: CacheLines,
     wide: Vec<[u64; 16]>,
     last: Vec<u8>,
     last_count: u64,
 }
 
-impl Default for Cache {
+impl Default for PieceCache {
     fn default() -> Self {
         let wide = vec![[0; 16]; WIDE_ROOMS];
-        let (short, long) = (Lines::new(SHORT_LINES), Lines::new(LONG_LINES));
-        Cache { short, long, wide, last: Vec::new(), last_count: 0 }
+        let (short, long) = (CacheLines::new(SHORT_LINES), CacheLines::new(LONG_LINES));
+        PieceCache { short, long, wide, last: Vec::new(), last_count: 0 }
     }
 }
 
-impl Cache {
+impl PieceCache {
     /// The line of a short key, to ask for it in advance.
     #[inline(always)]
     pub fn short_line(&self, hash: u64) -> &Line {
@@ -131,16 +131,16 @@ impl Cache {
 ///
 /// The memory is asked for with the alignment of a word and the beginning moved: zeroed memory of a higher alignment
 /// is written to at once, and this way a page is not touched before it is used.
-struct Lines {
+struct CacheLines {
     words: Vec<u64>,
     from: usize,
 }
 
-impl Lines {
+impl CacheLines {
     fn new(count: usize) -> Self {
         let words = vec![0; (count + 1) * 8];
         let from = words.as_ptr().align_offset(64) % 8;
-        Lines { words, from }
+        CacheLines { words, from }
     }
 
     #[inline(always)]

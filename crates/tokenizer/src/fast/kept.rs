@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::tables::{
-    HEADER, ID_BITS, LONG, NONE, PAGE, Part, SHORT, Tables, hash_long, hash_piece, hash_short, line, long_key,
+    HEADER, ID_BITS, LONG, NONE, PAGE, SHORT, TablePart, Tables, hash_long, hash_piece, hash_short, line, long_key,
     pair_hash, pair_key, pair_place, short_key,
 };
 
@@ -25,7 +25,7 @@ const UNITS: usize = 512;
 const MOST: usize = 768;
 
 /// What the words of a layout are read from.
-pub trait Source: Send {
+pub trait KeptSource: Send {
     /// Reads one block, the last of which may be shorter; false where it is not what was written.
     fn read(&mut self, block: usize, to: &mut [u64]) -> bool;
 
@@ -41,13 +41,13 @@ pub struct Kept {
 
 impl Kept {
     /// A layout of `words` words, or `None` where it is none.
-    pub fn new(source: Box<dyn Source>, words: usize) -> Option<Kept> {
+    pub fn new(source: Box<dyn KeptSource>, words: usize) -> Option<Kept> {
         let there = vec![false; words.div_ceil(BLOCK)];
         let mut some = Blocks { source, words: vec![0; words], there, left: MOST };
         some.need(0..HEADER.min(words))?;
         Tables::view(&some.words)?;
         // What splits a text looks there by itself.
-        let follows = some.part(Part::Follows)?;
+        let follows = some.part(TablePart::Follows)?;
         some.need(follows)?;
         Some(Kept { some: Mutex::new(some), all: OnceLock::new() })
     }
@@ -85,7 +85,7 @@ impl Kept {
 
 /// A layout of which some blocks are there; every answer is `None` where no more of them should be read.
 struct Blocks {
-    source: Box<dyn Source>,
+    source: Box<dyn KeptSource>,
     /// Zeros where nothing was read, which take no memory before they are written to.
     words: Vec<u64>,
     /// The blocks that were read.
@@ -110,13 +110,13 @@ impl Blocks {
     }
 
     /// Where a part lies.
-    fn part(&self, part: Part) -> Option<Range<usize>> {
+    fn part(&self, part: TablePart) -> Option<Range<usize>> {
         let at = 2 + 2 * part as usize;
         Some(usize::try_from(*self.words.get(at)?).ok()?..usize::try_from(*self.words.get(at + 1)?).ok()?)
     }
 
     /// Words of a part.
-    fn get(&mut self, part: Part, words: Range<usize>) -> Option<&[u64]> {
+    fn get(&mut self, part: TablePart, words: Range<usize>) -> Option<&[u64]> {
         let part = self.part(part)?;
         let words = part.start.checked_add(words.start)?..part.start.checked_add(words.end)?;
         self.need(words.clone())?;
@@ -124,7 +124,7 @@ impl Blocks {
     }
 
     /// A number of a part whose words hold `N` each.
-    fn number<const N: usize>(&mut self, part: Part, at: usize) -> Option<u64> {
+    fn number<const N: usize>(&mut self, part: TablePart, at: usize) -> Option<u64> {
         let bits = 64 / N;
         let word = self.get(part, at / N..at / N + 1)?.first()?;
         Some(word >> (at % N * bits) & (u64::MAX >> (64 - bits)))
@@ -134,15 +134,15 @@ impl Blocks {
         let held = match piece.len() {
             0..=SHORT => {
                 let key = short_key(piece);
-                let lines = self.part(Part::Short)?.len() / 8;
+                let lines = self.part(TablePart::Short)?.len() / 8;
                 let home = line(hash_short(key), lines) * 8;
-                self.get(Part::Short, home..home + 8)?.as_chunks().0.contains(&key)
+                self.get(TablePart::Short, home..home + 8)?.as_chunks().0.contains(&key)
             }
             16..=LONG => {
                 let key = long_key(piece);
-                let lines = self.part(Part::Long)?.len() / 8;
+                let lines = self.part(TablePart::Long)?.len() / 8;
                 let home = line(hash_long(key), lines) * 8;
-                self.get(Part::Long, home..home + 8)?.as_chunks().0.contains(&key)
+                self.get(TablePart::Long, home..home + 8)?.as_chunks().0.contains(&key)
             }
             _ => false,
         };
@@ -152,18 +152,18 @@ impl Blocks {
     /// Whether a piece is among the tokens that the lines have no room for.
     fn is_rest(&mut self, piece: &[u8]) -> Option<bool> {
         let hash = hash_piece(piece);
-        let mask = self.part(Part::RestSlots)?.len() - 1;
+        let mask = self.part(TablePart::RestSlots)?.len() - 1;
         for step in 0..=mask {
             let at = (hash as usize).wrapping_add(step) & mask;
-            let slot = self.number::<1>(Part::RestSlots, at)?;
+            let slot = self.number::<1>(TablePart::RestSlots, at)?;
             if slot == 0 {
                 break;
             }
             let start = slot as u32 as usize;
             let words = start / 8..(start + 2 + piece.len()).div_ceil(8);
             if slot >> 32 == hash >> 32
-                && words.end <= self.part(Part::RestBytes)?.len()
-                && let bytes = bytemuck::cast_slice::<u64, u8>(self.get(Part::RestBytes, words)?)
+                && words.end <= self.part(TablePart::RestBytes)?.len()
+                && let bytes = bytemuck::cast_slice::<u64, u8>(self.get(TablePart::RestBytes, words)?)
                 && let Some((length, after)) = bytes[start % 8..].split_first_chunk::<2>()
                 && usize::from(u16::from_le_bytes(*length)) == piece.len()
                 && after.starts_with(piece)
@@ -181,9 +181,9 @@ impl Blocks {
         }
         let mut unknown = 0;
         let mut ids = Vec::new();
-        if self.part(Part::UnitPages)?.is_empty() {
+        if self.part(TablePart::UnitPages)?.is_empty() {
             for byte in piece {
-                ids.push(self.number::<2>(Part::ByteIds, usize::from(*byte))? as u32);
+                ids.push(self.number::<2>(TablePart::ByteIds, usize::from(*byte))? as u32);
             }
         } else {
             for c in std::str::from_utf8(piece).ok()?.chars() {
@@ -216,8 +216,8 @@ impl Blocks {
 
     fn char_id(&mut self, c: char) -> Option<u32> {
         let code = c as usize;
-        let page = self.number::<4>(Part::UnitPages, code / PAGE)? as usize;
-        Some(self.number::<2>(Part::UnitIds, page * PAGE + code % PAGE)? as u32)
+        let page = self.number::<4>(TablePart::UnitPages, code / PAGE)? as usize;
+        Some(self.number::<2>(TablePart::UnitIds, page * PAGE + code % PAGE)? as u32)
     }
 
     /// What two tokens merge into, or [`NONE`].
@@ -227,9 +227,9 @@ impl Blocks {
         }
         let key = pair_key(first, second);
         let (pilot, hash) = pair_hash(key, self.words[1]);
-        let pilot = self.number::<4>(Part::Pilots, pilot)? as u16;
-        let places = self.part(Part::Pairs)?.len();
-        let entry = self.number::<1>(Part::Pairs, pair_place(hash, pilot, places))?;
+        let pilot = self.number::<4>(TablePart::Pilots, pilot)? as u16;
+        let places = self.part(TablePart::Pairs)?.len();
+        let entry = self.number::<1>(TablePart::Pairs, pair_place(hash, pilot, places))?;
         Some(if entry >> ID_BITS == key { (entry & ((1 << ID_BITS) - 1)) as u32 } else { NONE })
     }
 }

@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub use farebox_data::layout::{find, make, pairs, tables};
 
 use find::Units;
-use kept::{Kept, Source};
+use kept::{Kept, KeptSource};
 use probe::{Count, Scratch};
 use split::Pattern;
 use tables::Tables;
@@ -180,7 +180,7 @@ impl Engine {
     ///
     /// * `words`: how many words the layout has.
     #[must_use]
-    pub fn kept(source: Box<dyn Source>, words: usize, rules: Rules) -> Option<Engine> {
+    pub fn kept(source: Box<dyn KeptSource>, words: usize, rules: Rules) -> Option<Engine> {
         Some(Engine::new(Words::Kept(Box::new(Kept::new(source, words)?)), rules))
     }
 

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::cache::Cache;
+use super::cache::PieceCache;
 use super::merge;
 use super::simd::{Job, Level};
 use super::split::{BATCH, Pattern, ROOM, Walker};
@@ -21,7 +21,7 @@ pub struct Scratch {
     /// Hashes of the pieces that are looked for farther.
     hashes: Box<[u64; ROOM]>,
     batch: Lists,
-    cache: Cache,
+    cache: PieceCache,
 }
 
 /// The pieces of a batch that are looked for farther: their numbers, by length.
@@ -41,7 +41,7 @@ impl Default for Scratch {
             lines: zeros(0),
             hashes: zeros(0),
             batch,
-            cache: Cache::default(),
+            cache: PieceCache::default(),
         }
     }
 }

@@ -72,7 +72,7 @@ impl Masks {
 /// Bytes of a block that begin or go on the characters beyond ASCII that [`Masks`] knows.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[derive(Clone, Copy, Default)]
-struct Wide {
+struct WideLevel {
     /// 0x80 to 0x9e, 0x9f, 0xaf, 0xbf, each from 0x80 on.
     to_9e: u64,
     to_9f: u64,
@@ -95,7 +95,7 @@ struct Wide {
 impl Masks {
     /// Takes the characters beyond ASCII that are known out of `wide`.
     #[inline(always)]
-    fn with(mut self, b: Wide) -> Masks {
+    fn with(mut self, b: WideLevel) -> Masks {
         // U+0400 to U+042F are upper case and U+0430 to U+045F lower; so are U+00C0 to U+00DE and U+00DF to U+00FF,
         // but for the signs of multiplication and division.
         let upper = b.d0 & b.to_af >> 1 | b.c3 & (b.to_9e & !b.times) >> 1;

@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
-use super::kept::{BLOCK, Source};
+use super::kept::{BLOCK, KeptSource};
 use super::probe::{Count, Scratch};
 use super::simd::{Any, Job, Level, Masks};
-use super::tables::{Line, Part, Tables};
+use super::tables::{Line, TablePart, Tables};
 use super::{Engine, Rules, class, simd, split};
 use crate::pretokenize::{self, Splitter};
 use crate::vocab::{Tokens, frames};
@@ -143,7 +143,7 @@ pub fn any_text() -> impl Strategy<Value = String> {
 pub fn kept(engine: &'static Engine) -> Engine {
     struct Memory(&'static [u64]);
 
-    impl Source for Memory {
+    impl KeptSource for Memory {
         fn read(&mut self, block: usize, to: &mut [u64]) -> bool {
             to.copy_from_slice(&self.0[block * BLOCK..][..to.len()]);
             true
@@ -207,7 +207,7 @@ fn uncut() -> &'static [u64] {
         let bytes: Vec<[u8; 1]> = (0..=255).map(|byte| [byte]).collect();
         let tokens: Vec<&[u8]> = bytes.iter().map(|byte| &byte[..]).collect();
         let mut words = super::make::make(&tokens, true, super::find::Units::Bytes).unwrap();
-        let at = 2 + 2 * Part::Chars as usize;
+        let at = 2 + 2 * TablePart::Chars as usize;
         let chars = words[at] as usize..words[at + 1] as usize;
         words[chars].fill(u64::MAX);
         words

@@ -21,16 +21,16 @@ pub enum ImageRule {
         /// Tokens of a patch.
         factor: f64,
         /// What each detail allows.
-        details: Vec<Limit>,
+        details: Vec<ImageLimit>,
         /// The detail that `auto` means.
         auto: String,
     },
     /// Anthropic's: patches of 28, within limits; where the documentation leaves open which of two limits a model has, both.
     Visual {
         /// The limit that is counted with.
-        limit: Limits,
+        limit: ImageLimits,
         /// A limit that may hold instead.
-        or: Option<Limits>,
+        or: Option<ImageLimits>,
     },
     /// Gemini 2: 258 tokens for each tile of 768, or what the resolution says.
     Crops {
@@ -73,7 +73,7 @@ pub enum ImageRule {
 
 /// What a detail allows: 0 is no limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limit {
+pub struct ImageLimit {
     /// Name of the detail.
     pub detail: String,
     /// The longest side.
@@ -84,7 +84,7 @@ pub struct Limit {
 
 /// What Anthropic allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct ImageLimits {
     /// The longest side.
     pub edge: u64,
     /// The most tokens.
@@ -107,12 +107,12 @@ impl ImageRule {
         let named = || words.iter().filter_map(|word| word.split_once('='));
         let resolutions =
             || named().filter_map(|(name, tokens)| Some((name.to_owned(), tokens.parse().ok()?))).collect();
-        let limits = |at: usize| Some(Limits { edge: number(at)?, tokens: number(at + 1)? });
+        let limits = |at: usize| Some(ImageLimits { edge: number(at)?, tokens: number(at + 1)? });
         Some(match name {
             "tiles" => ImageRule::Tiles { base: number(0)?, tile: number(1)? },
             "patches" => ImageRule::Patches {
                 factor: words.first()?.parse().ok()?,
-                details: named().filter_map(|(detail, limit)| Limit::read(detail, limit)).collect(),
+                details: named().filter_map(|(detail, limit)| ImageLimit::read(detail, limit)).collect(),
                 auto: named().find(|(name, _)| *name == "auto")?.1.to_owned(),
             },
             "visual" => ImageRule::Visual { limit: limits(0)?, or: limits(2) },
@@ -193,11 +193,11 @@ impl ImageRule {
     }
 }
 
-impl Limit {
+impl ImageLimit {
     /// `high`, `2048/2500`.
-    fn read(detail: &str, limit: &str) -> Option<Limit> {
+    fn read(detail: &str, limit: &str) -> Option<ImageLimit> {
         let (side, patches) = limit.split_once('/')?;
-        Some(Limit { detail: detail.to_owned(), side: side.parse().ok()?, patches: patches.parse().ok()? })
+        Some(ImageLimit { detail: detail.to_owned(), side: side.parse().ok()?, patches: patches.parse().ok()? })
     }
 }
 
@@ -232,13 +232,13 @@ fn tiles(width: u64, height: u64) -> u64 {
     u64::try_from(along(short) * along(long)).unwrap_or(u64::MAX)
 }
 
-fn limit<'d>(details: &'d [Limit], auto: &str, detail: Option<&str>) -> Option<&'d Limit> {
+fn limit<'d>(details: &'d [ImageLimit], auto: &str, detail: Option<&str>) -> Option<&'d ImageLimit> {
     let find = |wanted: &str| details.iter().find(|limit| limit.detail == wanted);
     detail.and_then(find).or_else(|| find(auto))
 }
 
 /// Patches of 32 that cover the picture once it fits.
-fn patches(width: u64, height: u64, limit: Option<&Limit>) -> u64 {
+fn patches(width: u64, height: u64, limit: Option<&ImageLimit>) -> u64 {
     let Some(limit) = limit else { return cover(width, height, 32) };
     let (mut w, mut h) = (width as f64, height as f64);
     let long = w.max(h);
@@ -272,7 +272,7 @@ fn times(patches: u64, factor: f64) -> u64 {
 }
 
 /// Patches of 28 of the largest picture of the same shape that the limits allow.
-fn visual(width: u64, height: u64, limits: Limits) -> u64 {
+fn visual(width: u64, height: u64, limits: ImageLimits) -> u64 {
     let fits = |w: u64, h: u64| {
         let longest = w.max(h).div_ceil(28).saturating_mul(28);
         longest <= limits.edge && cover(w, h, 28) <= limits.tokens

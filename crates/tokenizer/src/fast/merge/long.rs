@@ -16,7 +16,7 @@
 
 use std::ops::Range;
 
-use super::{LANES, Row, WINDOW, merge_many, starts_with_heap};
+use super::{LANES, MergeRow, WINDOW, merge_many, starts_with_heap};
 use crate::fast::simd::{Job, Level};
 use crate::fast::tables::Tables;
 
@@ -95,7 +95,7 @@ impl Block {
 
 /// The end of the row that is sure but for its last tokens.
 #[derive(Clone, Copy, Debug)]
-struct Tail {
+struct LongTail {
     /// The place of the first bit.
     base: usize,
     /// Where tokens begin, one bit a byte, and where the last one ends.
@@ -106,7 +106,7 @@ struct Tail {
     before: Option<usize>,
 }
 
-impl Tail {
+impl LongTail {
     fn end(&self) -> usize {
         self.base + 63 - self.borders.leading_zeros() as usize
     }
@@ -121,15 +121,15 @@ impl Tail {
     }
 
     /// Where the first token begins that is not counted.
-    fn place(&self, total: u64) -> Place {
+    fn place(&self, total: u64) -> LongPlace {
         let at = self.base + self.from as usize;
-        Place { at, last: self.before.map(|before| before..at), total }
+        LongPlace { at, last: self.before.map(|before| before..at), total }
     }
 
     /// The last place that is likely to stay a border: what follows may change the last token, and a few before it.
     ///
     /// * `piece`: what is merged; a character that the row has cut is no place to begin at.
-    fn sure(&self, total: u64, piece: &[u8], chars: bool) -> Place {
+    fn sure(&self, total: u64, piece: &[u8], chars: bool) -> LongPlace {
         let mut starts = self.open() & !(1_u64 << (self.end() - self.base));
         let last = self.end().saturating_sub(3).max(self.base);
         for (byte, at) in piece[last..self.end()].iter().zip(last - self.base..) {
@@ -145,11 +145,11 @@ impl Tail {
             0 => self.before.map(|before| before..at),
             some => Some(self.base + without_highest(some).0..at),
         };
-        Place { at, last, total: total + u64::from(earlier.count_ones()) }
+        LongPlace { at, last, total: total + u64::from(earlier.count_ones()) }
     }
 
     /// The row that goes on with that of a block which begins in this one, and how many tokens come before it.
-    fn joined(&self, base: usize, borders: u64) -> Option<(Tail, u64)> {
+    fn joined(&self, base: usize, borders: u64) -> Option<(LongTail, u64)> {
         let shift = (base - self.base) as u32;
         let ours = self.open() >> shift;
         let either = (ours | borders) & (u64::MAX >> (63 - (self.end() - base)));
@@ -165,7 +165,7 @@ impl Tail {
                     0 => self.before,
                     some => Some(self.base + 63 - some.leading_zeros() as usize),
                 };
-                return Some((Tail { base, borders, from, before }, u64::from(counted.count_ones())));
+                return Some((LongTail { base, borders, from, before }, u64::from(counted.count_ones())));
             }
         }
         None
@@ -185,7 +185,7 @@ const fn below(n: u32) -> u64 {
 
 /// A place that is known to be the border of two tokens.
 #[derive(Clone, Debug, Default)]
-struct Place {
+struct LongPlace {
     at: usize,
     /// The token before it, if there is one.
     last: Option<Range<usize>>,
@@ -211,7 +211,7 @@ struct Long<'a, L> {
     blocks: [u64; BATCH],
     memo: [Block; MEMO],
     /// The last window, by where it begins.
-    window: Option<(usize, Row<WINDOW>)>,
+    window: Option<(usize, MergeRow<WINDOW>)>,
     /// The last two tokens that were found to stand side by side.
     border: (Range<usize>, Range<usize>),
 }
@@ -220,9 +220,9 @@ impl<L: Level> Long<'_, L> {
     /// The tokens, or `None` where windows do not come to an end of one row.
     fn count(mut self) -> Option<u64> {
         let mut total = 0;
-        let mut tail = Tail { base: 0, borders: self.block(0), from: 0, before: None };
+        let mut tail = LongTail { base: 0, borders: self.block(0), from: 0, before: None };
         // Where to begin again when the row that was taken to be sure was not: one that is far enough behind.
-        let (mut far, mut near) = (Place::default(), Place::default());
+        let (mut far, mut near) = (LongPlace::default(), LongPlace::default());
         while tail.end() < self.piece.len() {
             let number = tail.base / STEP + 1;
             let borders = self.block(number);
@@ -237,7 +237,7 @@ impl<L: Level> Long<'_, L> {
             let found = self
                 .go_on(tail.sure(total, self.piece, self.tables.merges_chars()), 0)
                 .or_else(|| self.go_on(far.clone(), tail.end()))
-                .or_else(|| self.go_on(Place::default(), usize::MAX));
+                .or_else(|| self.go_on(LongPlace::default(), usize::MAX));
             match found? {
                 (Some(next), counted) => (tail, total) = (next, counted),
                 (None, counted) => return Some(counted),
@@ -259,9 +259,9 @@ impl<L: Level> Long<'_, L> {
 
     /// Goes on with windows up to a row that blocks can join and that ends behind `until`, or to the end of the piece; says
     /// how many tokens come before.
-    fn go_on(&mut self, start: Place, until: usize) -> Option<(Option<Tail>, u64)> {
+    fn go_on(&mut self, start: LongPlace, until: usize) -> Option<(Option<LongTail>, u64)> {
         let piece = self.piece;
-        let Place { at: mut from, mut last, mut total } = start;
+        let LongPlace { at: mut from, mut last, mut total } = start;
         loop {
             let end = piece.len().min(from + WINDOW);
             let row = self.window(from, end);
@@ -284,7 +284,7 @@ impl<L: Level> Long<'_, L> {
             {
                 let base = end - BLOCK;
                 let borders = starts[short..].iter().fold(1 << BLOCK, |bits, start| bits | 1_u64 << (start - base));
-                let tail = Tail { base, borders, from: (start - base) as u32, before: Some(*before) };
+                let tail = LongTail { base, borders, from: (start - base) as u32, before: Some(*before) };
                 return Some((Some(tail), total + short as u64));
             }
             let sure = starts.partition_point(|start| start + 2 * BLOCK < end).max(2) - 1;
@@ -298,9 +298,9 @@ impl<L: Level> Long<'_, L> {
     }
 
     /// The row of a window; that of the last is taken where it has the same bytes.
-    fn window(&mut self, from: usize, end: usize) -> &Row<WINDOW> {
+    fn window(&mut self, from: usize, end: usize) -> &MergeRow<WINDOW> {
         let bytes = &self.piece[from..end];
-        let same = |(at, row): &(usize, Row<WINDOW>)| {
+        let same = |(at, row): &(usize, MergeRow<WINDOW>)| {
             row.length() == bytes.len() && self.piece[*at..*at + bytes.len()] == *bytes
         };
         let known = self.window.take().filter(same);
@@ -377,10 +377,10 @@ impl<L: Level> Job for MergeBlocks<'_, '_, L> {
 struct MergeWindow<'a>(&'a Tables<'a>, &'a [u8]);
 
 impl Job for MergeWindow<'_> {
-    type Out = Row<WINDOW>;
+    type Out = MergeRow<WINDOW>;
 
     #[inline(always)]
-    fn run<L: Level>(self, level: L) -> Row<WINDOW> {
-        Row::merged(level, self.0, self.1)
+    fn run<L: Level>(self, level: L) -> MergeRow<WINDOW> {
+        MergeRow::merged(level, self.0, self.1)
     }
 }

@@ -22,9 +22,9 @@ pub const WINDOW: usize = 512;
 #[inline(always)]
 pub fn count<L: Level>(level: L, tables: &Tables, piece: &[u8]) -> u64 {
     match piece.len() {
-        0..=16 => Row::<16>::merged(level, tables, piece).count(),
-        17..=32 => Row::<32>::merged(level, tables, piece).count(),
-        33..=64 => Row::<64>::merged(level, tables, piece).count(),
+        0..=16 => MergeRow::<16>::merged(level, tables, piece).count(),
+        17..=32 => MergeRow::<32>::merged(level, tables, piece).count(),
+        33..=64 => MergeRow::<64>::merged(level, tables, piece).count(),
         _ => long::count(level, tables, piece),
     }
 }
@@ -36,7 +36,7 @@ pub const LANES: usize = 16;
 #[derive(Clone, Copy)]
 struct Lane<const N: usize> {
     ids: [u32; N],
-    /// Rank and place of each pair, as in [`Row`]. The last never holds one: it is written to in the place of others.
+    /// Rank and place of each pair, as in [`MergeRow`]. The last never holds one: it is written to in the place of others.
     pairs: [u32; N],
     /// One bit for the place of each token.
     alive: u64,
@@ -152,7 +152,7 @@ fn each_unit(tables: &Tables, piece: &[u8], mut put: impl FnMut(usize, u32, u32)
 }
 
 /// Tokens in a window of `N` bytes, each at the place of its first byte.
-pub struct Row<const N: usize> {
+pub struct MergeRow<const N: usize> {
     ids: [u32; N],
     /// Place of the token after, and of the one before.
     next: [u16; N],
@@ -163,12 +163,12 @@ pub struct Row<const N: usize> {
 /// Bits of a place in a window.
 const PLACE: u32 = WINDOW.trailing_zeros();
 
-impl<const N: usize> Row<N> {
+impl<const N: usize> MergeRow<N> {
     /// Merges up to `N` bytes.
     #[inline(always)]
-    pub fn merged<L: Level>(level: L, tables: &Tables, piece: &[u8]) -> Row<N> {
+    pub fn merged<L: Level>(level: L, tables: &Tables, piece: &[u8]) -> MergeRow<N> {
         let piece = &piece[..piece.len().min(N)];
-        let mut row = Row { ids: [0; N], next: [0; N], before: [0; N], length: piece.len() };
+        let mut row = MergeRow { ids: [0; N], next: [0; N], before: [0; N], length: piece.len() };
         // Rank and place in one number, so that the lowest number is the leftmost pair of the lowest rank.
         let mut pairs = [NONE; N];
         let mut last = 0;

@@ -4,7 +4,7 @@
 use std::arch::aarch64::*;
 use std::arch::{asm, is_aarch64_feature_detected};
 
-use super::{Job, Level, Line, Masks, Wide};
+use super::{Job, Level, Line, Masks, WideLevel};
 
 /// Nearly every processor of this kind.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +77,7 @@ impl Level for Neon {
             if wide == 0 {
                 return masks;
             }
-            masks.with(Wide {
+            masks.with(WideLevel {
                 to_9e: within(0x80, 0x9e),
                 to_9f: within(0x80, 0x9f),
                 to_af: within(0x80, 0xaf),

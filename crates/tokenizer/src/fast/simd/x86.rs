@@ -4,7 +4,7 @@
 use std::arch::is_x86_feature_detected;
 use std::arch::x86_64::*;
 
-use super::{CLASSES, Job, Level, Line, Masks, Wide};
+use super::{CLASSES, Job, Level, Line, Masks, WideLevel};
 
 /// Processors from 2019 on: Ice Lake, Zen 4 and later.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +73,7 @@ impl Level for Avx512 {
             }
             let is = |byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte as i8));
             let to = |last: u8| wide & _mm512_cmple_epu8_mask(bytes, _mm512_set1_epi8(last as i8));
-            masks.with(Wide {
+            masks.with(WideLevel {
                 to_9e: to(0x9e),
                 to_9f: to(0x9f),
                 to_af: to(0xaf),
@@ -204,7 +204,7 @@ impl Level for Avx2 {
                 return masks;
             }
             let to = |last: u8| wide & !over(last);
-            masks.with(Wide {
+            masks.with(WideLevel {
                 to_9e: to(0x9e),
                 to_9f: to(0x9f),
                 to_af: to(0xaf),

@@ -12,7 +12,7 @@ pub struct DeepSeek;
 
 /// What a character is to the last step, in a text that is of ideographs and kana ([`kind::APART`]) or of none.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
+enum DeepseekClass {
     /// A letter or a mark.
     Letter,
     Sign,
@@ -25,25 +25,25 @@ enum Class {
     End,
 }
 
-impl Class {
+impl DeepseekClass {
     #[inline(always)]
-    fn of(flags: u8, apart: u8) -> Class {
+    fn of(flags: u8, apart: u8) -> DeepseekClass {
         match flags & kind::BITS {
-            kind::END | kind::NUMBER => Class::End,
-            _ if flags & kind::APART != apart => Class::End,
-            ..=kind::MARK => Class::Letter,
-            kind::SPACE => Class::Space,
-            kind::BLANK => Class::Blank,
-            kind::BREAK => Class::Break,
-            _ if flags & kind::SIGN != 0 => Class::Sign,
-            _ => Class::Other,
+            kind::END | kind::NUMBER => DeepseekClass::End,
+            _ if flags & kind::APART != apart => DeepseekClass::End,
+            ..=kind::MARK => DeepseekClass::Letter,
+            kind::SPACE => DeepseekClass::Space,
+            kind::BLANK => DeepseekClass::Blank,
+            kind::BREAK => DeepseekClass::Break,
+            _ if flags & kind::SIGN != 0 => DeepseekClass::Sign,
+            _ => DeepseekClass::Other,
         }
     }
 
     #[inline(always)]
-    fn at(text: &[u8], at: usize, apart: u8) -> (Class, usize) {
+    fn at(text: &[u8], at: usize, apart: u8) -> (DeepseekClass, usize) {
         let (flags, length) = class::at(text, at);
-        (Class::of(flags, apart), length)
+        (DeepseekClass::of(flags, apart), length)
     }
 }
 
@@ -56,19 +56,19 @@ impl Pattern for DeepSeek {
             return number_end(text, next, 3);
         }
         let apart = flags & kind::APART;
-        let (second, _) = Class::at(text, next, apart);
-        match Class::of(flags, apart) {
-            Class::Letter => run_end(text, next, apart, Class::Letter),
-            Class::Sign if text[at] < 0x80 && text.get(next).is_some_and(u8::is_ascii_alphabetic) => {
+        let (second, _) = DeepseekClass::at(text, next, apart);
+        match DeepseekClass::of(flags, apart) {
+            DeepseekClass::Letter => run_end(text, next, apart, DeepseekClass::Letter),
+            DeepseekClass::Sign if text[at] < 0x80 && text.get(next).is_some_and(u8::is_ascii_alphabetic) => {
                 next + text[next..].iter().take_while(|byte| byte.is_ascii_alphabetic()).count()
             }
-            Class::Sign => signs_end(text, next, apart),
-            Class::Space | Class::Blank | Class::Other if second == Class::Letter => {
-                run_end(text, next, apart, Class::Letter)
+            DeepseekClass::Sign => signs_end(text, next, apart),
+            DeepseekClass::Space | DeepseekClass::Blank | DeepseekClass::Other if second == DeepseekClass::Letter => {
+                run_end(text, next, apart, DeepseekClass::Letter)
             }
-            Class::Space if second == Class::Sign => signs_end(text, next, apart),
-            Class::Other => others_end(text, next, apart),
-            _ => blank_end(text, at, |stop| Class::of(stop, apart) == Class::End, false),
+            DeepseekClass::Space if second == DeepseekClass::Sign => signs_end(text, next, apart),
+            DeepseekClass::Other => others_end(text, next, apart),
+            _ => blank_end(text, at, |stop| DeepseekClass::of(stop, apart) == DeepseekClass::End, false),
         }
     }
 
@@ -92,13 +92,13 @@ impl Pattern for DeepSeek {
 }
 
 #[inline(always)]
-fn run_end(text: &[u8], mut at: usize, apart: u8, of: Class) -> usize {
+fn run_end(text: &[u8], mut at: usize, apart: u8, of: DeepseekClass) -> usize {
     loop {
         // U+5000 to U+8FFF, letters that are set apart, all of them.
-        while apart != 0 && of == Class::Letter && matches!(text.get(at), Some(0xe5..=0xe8)) {
+        while apart != 0 && of == DeepseekClass::Letter && matches!(text.get(at), Some(0xe5..=0xe8)) {
             at += 3;
         }
-        let (class, length) = Class::at(text, at, apart);
+        let (class, length) = DeepseekClass::at(text, at, apart);
         if class != of {
             return at;
         }
@@ -109,7 +109,7 @@ fn run_end(text: &[u8], mut at: usize, apart: u8, of: Class) -> usize {
 /// The end of signs that have begun before `at`, with the line breaks after them.
 #[inline]
 fn signs_end(text: &[u8], at: usize, apart: u8) -> usize {
-    let signs = run_end(text, at, apart, Class::Sign);
+    let signs = run_end(text, at, apart, DeepseekClass::Sign);
     let breaks = text[signs..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     // Behind signs of kana the breaks are in another text.
     if apart == 0 { signs + breaks } else { signs }
@@ -119,8 +119,8 @@ fn signs_end(text: &[u8], at: usize, apart: u8) -> usize {
 #[inline]
 fn others_end(text: &[u8], mut at: usize, apart: u8) -> usize {
     loop {
-        let (class, length) = Class::at(text, at, apart);
-        if class != Class::Other || Class::at(text, at + length, apart).0 == Class::Letter {
+        let (class, length) = DeepseekClass::at(text, at, apart);
+        if class != DeepseekClass::Other || DeepseekClass::at(text, at + length, apart).0 == DeepseekClass::Letter {
             return at;
         }
         at += length;

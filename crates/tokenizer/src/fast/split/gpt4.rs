@@ -17,7 +17,7 @@ pub enum Endings {
 }
 
 /// How a variant of GPT-4's regex splits.
-pub trait Variant: Copy {
+pub trait Gpt4Variant: Copy {
     /// Whether an upper case letter after a lower case one begins a piece; marks are letters then.
     const CASED: bool;
     /// Whether marks are letters.
@@ -34,7 +34,7 @@ pub trait Variant: Copy {
     const HAN: bool = false;
 }
 
-impl<P: Variant> Pattern for P {
+impl<P: Gpt4Variant> Pattern for P {
     #[inline]
     fn piece_end(_: &Tables, text: &[u8], at: usize) -> usize {
         let (flags, length) = class::at(text, at);
@@ -107,7 +107,7 @@ macro_rules! patterns {
         #[derive(Clone, Copy, Debug)]
         pub struct $name;
 
-        impl Variant for $name { $(const $rule: patterns!(@type $rule) = $value;)+ })+
+        impl Gpt4Variant for $name { $(const $rule: patterns!(@type $rule) = $value;)+ })+
     };
     (@type ENDINGS) => { Endings };
     (@type DIGITS) => { usize };
@@ -134,7 +134,7 @@ patterns! {
 
 /// Where the word ends whose first letter is at `at`, with its contraction; `None` where there is no letter.
 #[inline]
-fn word_end<P: Variant>(text: &[u8], at: usize) -> Option<usize> {
+fn word_end<P: Gpt4Variant>(text: &[u8], at: usize) -> Option<usize> {
     if !P::CASED {
         let letter = |kind: u8| kind <= kind::CASELESS || P::MARKS && kind == kind::MARK;
         let end = run_end(text, word_caseless_end::<P>(text, at), letter);
@@ -146,7 +146,7 @@ fn word_end<P: Variant>(text: &[u8], at: usize) -> Option<usize> {
 }
 
 /// As [`word_end`], where the letters must not all be upper case: what is left of the word's first alternative.
-fn marked_word_end<P: Variant>(text: &[u8], at: usize) -> Option<usize> {
+fn marked_word_end<P: Gpt4Variant>(text: &[u8], at: usize) -> Option<usize> {
     cased_end::<P>(text, at).0.map(|end| with_ending::<P>(text, end))
 }
 
@@ -154,7 +154,7 @@ fn marked_word_end<P: Variant>(text: &[u8], at: usize) -> Option<usize> {
 ///
 /// Where nothing but lower case could follow the upper case run, the run gives back what is upper case at its end.
 #[inline]
-fn cased_end<P: Variant>(text: &[u8], at: usize) -> (Option<usize>, usize) {
+fn cased_end<P: Gpt4Variant>(text: &[u8], at: usize) -> (Option<usize>, usize) {
     let (mut upper_end, mut both_end) = (at, None);
     loop {
         let caseless_end = word_caseless_end::<P>(text, upper_end);
@@ -178,7 +178,7 @@ fn cased_end<P: Variant>(text: &[u8], at: usize) -> (Option<usize>, usize) {
 }
 
 #[inline(always)]
-fn with_ending<P: Variant>(text: &[u8], end: usize) -> usize {
+fn with_ending<P: Gpt4Variant>(text: &[u8], end: usize) -> usize {
     if P::ENDINGS == Endings::OfWord && text.get(end) == Some(&b'\'') { ending(text, end).unwrap_or(end) } else { end }
 }
 
@@ -195,13 +195,13 @@ fn ending(text: &[u8], apostrophe: usize) -> Option<usize> {
 
 /// The kind of a character as far as words ask: Han characters are none where they are pieces apart.
 #[inline(always)]
-fn letter_at<P: Variant>(text: &[u8], at: usize) -> (u8, usize) {
+fn letter_at<P: Gpt4Variant>(text: &[u8], at: usize) -> (u8, usize) {
     let (flags, length) = class::at(text, at);
     (if P::HAN && flags & kind::HAN != 0 { kind::OTHER } else { flags & kind::BITS }, length)
 }
 
 #[inline(always)]
-fn letters_end<P: Variant>(text: &[u8], mut at: usize, belongs: impl Fn(u8) -> bool) -> usize {
+fn letters_end<P: Gpt4Variant>(text: &[u8], mut at: usize, belongs: impl Fn(u8) -> bool) -> usize {
     loop {
         let (kind, length) = letter_at::<P>(text, at);
         if !belongs(kind) {
@@ -212,7 +212,7 @@ fn letters_end<P: Variant>(text: &[u8], mut at: usize, belongs: impl Fn(u8) -> b
 }
 
 #[inline(always)]
-fn word_caseless_end<P: Variant>(text: &[u8], at: usize) -> usize {
+fn word_caseless_end<P: Gpt4Variant>(text: &[u8], at: usize) -> usize {
     if P::HAN { at } else { class::caseless_end(text, at) }
 }
 
@@ -233,18 +233,18 @@ fn all_han_end(text: &[u8], mut at: usize) -> usize {
 }
 
 #[inline]
-fn white_end<P: Variant>(text: &[u8], at: usize) -> usize {
+fn white_end<P: Gpt4Variant>(text: &[u8], at: usize) -> usize {
     blank_end(text, at, |stop| stop == kind::END, P::BLANK_END)
 }
 
 #[inline(always)]
-fn is_sign<P: Variant>(kind: u8) -> bool {
+fn is_sign<P: Gpt4Variant>(kind: u8) -> bool {
     kind == kind::OTHER || kind == kind::MARK && (P::CASED || !P::MARKS)
 }
 
 /// The end of punctuation that has begun before `at`, with the line breaks after it.
 #[inline]
-fn signs_end<P: Variant>(text: &[u8], at: usize) -> usize {
+fn signs_end<P: Gpt4Variant>(text: &[u8], at: usize) -> usize {
     let signs = run_end(text, at, is_sign::<P>);
     let belongs = |byte: &&u8| matches!(**byte, b'\r' | b'\n') || P::SLASHES && **byte == b'/';
     signs + text[signs..].iter().take_while(belongs).count()
