@@ -9,6 +9,8 @@ use super::{TokenCount, Tokenizer, TokenizerError};
 
 const REASON: &str = "this build reads no tokenizer.json and no GGUF of the kind gpt2\n  help: build with the feature \"reference\", or give a .tiktoken, a tekken.json or a SentencePiece .model";
 
+pub(crate) use NoHuggingFace as HuggingFace;
+
 /// There is none in this build.
 pub(crate) enum NoHuggingFace {}
 

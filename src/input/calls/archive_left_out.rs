@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use super::part::Parts;
 use crate::input::text::InputError;
 
+pub(super) use NoMembers as Members;
+pub(super) use UnreadArchive as ArchiveBytes;
+
 /// The bytes of an archive, which nothing here reads.
 #[derive(Clone)]
 pub(super) enum UnreadArchive {
