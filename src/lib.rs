@@ -23,20 +23,34 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#![warn(missing_docs, unreachable_pub)]
+// The program calls what the library alone may leave unused.
+#![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports))]
+
+#[doc(hidden)]
 pub mod calculator;
 mod farebox;
+#[doc(hidden)]
 pub mod input;
+#[doc(hidden)]
 pub mod jobs;
 pub mod pricing;
+#[doc(hidden)]
 pub mod range;
+#[doc(hidden)]
 pub mod report;
 
+pub use self::calculator::estimate::Estimate;
+pub use self::calculator::{Cost, LineItem, Refusal};
 pub use self::farebox::{
     Checked, CheckedFinding, Compared, CountError, Farebox, ModelUsage, Planned, PlannedMonth, PriceError, PricesError,
     RequestCount, Task, UsageCost, Used,
 };
 pub use self::jobs::JobError;
-pub use farebox_prices::{context, meter, money, period, similar, usage};
+pub use self::range::Range;
+#[doc(hidden)]
+pub use farebox_prices::similar;
+pub use farebox_prices::{context, meter, money, period, usage};
 #[doc(hidden)]
 pub use farebox_tokenizer::files;
 pub use farebox_tokenizer::{self as tokenizer, conversation};

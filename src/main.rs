@@ -1,5 +1,7 @@
 //! The `farebox` command.
 
+#![warn(unreachable_pub)]
+
 mod cli;
 
 use std::process::ExitCode;

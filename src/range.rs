@@ -49,7 +49,7 @@ impl<T: Copy> Range<T> {
 impl<T: PartialEq> Range<T> {
     /// Whether the bounds differ.
     #[must_use]
-    pub fn is_range(&self) -> bool {
+    pub(crate) fn is_range(&self) -> bool {
         self.low != self.high
     }
 }
@@ -57,7 +57,7 @@ impl<T: PartialEq> Range<T> {
 impl Range<u64> {
     /// Each number that many times.
     #[must_use]
-    pub fn times(self, n: u64) -> Self {
+    pub(crate) fn times(self, n: u64) -> Self {
         self.map(|number| number.saturating_mul(n))
     }
 }
@@ -73,13 +73,13 @@ impl Range<i64> {
 impl Range<Decimal> {
     /// The product with a number.
     #[must_use]
-    pub fn times(self, factor: Decimal) -> Self {
+    pub(crate) fn times(self, factor: Decimal) -> Self {
         self.map(|n| n.saturating_mul(factor))
     }
 
     /// The range in whole units, of which there are so many in one.
     #[must_use]
-    pub fn in_units(self, unit: i128) -> Range<i64> {
+    pub(crate) fn in_units(self, unit: i128) -> Range<i64> {
         let unit = Decimal::from(u64::try_from(unit).unwrap_or(1));
         self.map(|n| i64::try_from(n.saturating_mul(unit).round()).unwrap_or(i64::MAX))
     }

@@ -7,7 +7,7 @@ use std::fs;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use farebox::tokenizer::vocab::{Tokens, frames};
+use farebox_data::vocab::{Tokens, frames};
 use support::{Farebox, farebox};
 
 fn in_folder<'a>(folder: &tempfile::TempDir, args: impl IntoIterator<Item = &'a str>) -> Farebox {

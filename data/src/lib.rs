@@ -3,16 +3,23 @@
 //! [`vocab`] has the vocabularies, [`merges`] reads how they are packed, and [`layout`] turns them into tables that are
 //! read in place; the build of `farebox-tokenizer` does so for the most used encodings.
 
+#![warn(missing_docs, unreachable_pub)]
+
+#[doc(hidden)]
 pub mod layout;
+#[doc(hidden)]
 #[doc(hidden)]
 pub mod names;
 #[doc(hidden)]
+#[doc(hidden)]
 pub mod similar;
+#[doc(hidden)]
 pub mod vocab;
 
 mod schemas;
 
 pub use schemas::schemas;
+#[doc(hidden)]
 pub use vocab::merges;
 
 /// Which model frames its requests how, with sources.

@@ -7,10 +7,10 @@
 ///
 /// A letter left out, doubled or swapped leaves a word of four letters above it; two words that only share a letter
 /// or two (`zzzz` and `zai`: 0.58) are below.
-pub const CLOSE: f64 = 0.8;
+pub(crate) const CLOSE: f64 = 0.8;
 
 /// As much of a name is compared as any name that farebox knows is long: comparing takes time by the square of the length.
-pub const COMPARED: usize = 128;
+pub(crate) const COMPARED: usize = 128;
 
 /// How like two names are, from 0 to 1: few edits and a shared beginning both count, and so does one that holds the other
 /// as a whole word.

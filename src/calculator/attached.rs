@@ -47,7 +47,7 @@ impl From<&Weight> for Attached {
 
 /// How a card bills a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Billing {
+pub(crate) enum Billing {
     /// By its tokens.
     Tokens(Meter),
     /// By its pieces or seconds.
@@ -58,7 +58,7 @@ pub enum Billing {
 
 /// How a card bills a modality; `None` where it has no meter for it.
 #[must_use]
-pub fn billing(card: &RateCard, modality: Modality) -> Option<Billing> {
+pub(crate) fn billing(card: &RateCard, modality: Modality) -> Option<Billing> {
     let tokens = |meter| card.lists(meter).then_some(Billing::Tokens(meter));
     let amount = |meter| card.lists(meter).then_some(Billing::Amount(meter));
     // Cards that read documents by the page have no rate for tokens.
@@ -84,7 +84,12 @@ pub fn billing(card: &RateCard, modality: Modality) -> Option<Billing> {
 ///
 /// # Errors
 /// [`Refusal::NoRate`] where the card has no meter for it, or the model reads text alone.
-pub fn billed_by(head: &ProviderHead, model: &ModelCard, card: &RateCard, part: &Attached) -> Result<Billing, Refusal> {
+pub(crate) fn billed_by(
+    head: &ProviderHead,
+    model: &ModelCard,
+    card: &RateCard,
+    part: &Attached,
+) -> Result<Billing, Refusal> {
     let refusal = |what: String| Refusal::NoRate {
         model: format!("{}/{}", head.id, model.id),
         what,
@@ -141,7 +146,7 @@ pub fn quantity(modality: Modality, amount: u64) -> Decimal {
 
 /// The meter of attached tokens that the cache has: the card's own, or that of text where the card bills both alike.
 #[must_use]
-pub fn cached(card: &RateCard, meter: Meter) -> Meter {
+pub(crate) fn cached(card: &RateCard, meter: Meter) -> Meter {
     let own = meter.in_cache();
     if card.lists(own) || card.prices(meter) { own } else { Meter::CacheRead }
 }

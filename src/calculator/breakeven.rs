@@ -7,7 +7,7 @@ use super::shape::At;
 use crate::money::Usd;
 
 /// Hours in a month of average length: 365.25 × 24 ÷ 12.
-pub const HOURS_A_MONTH: Decimal = Decimal::from_parts(7305, 0, 0, false, 1);
+pub(crate) const HOURS_A_MONTH: Decimal = Decimal::from_parts(7305, 0, 0, false, 1);
 
 /// A machine that answers in the place of an API.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +27,7 @@ impl Machine {
     ///
     /// `watts` and `per_kwh`: what it draws all the time, and the price of a kilowatt-hour.
     #[must_use]
-    pub fn bought(price: Usd, years: Decimal, watts: Decimal, per_kwh: Usd) -> Option<Usd> {
+    pub(crate) fn bought(price: Usd, years: Decimal, watts: Decimal, per_kwh: Usd) -> Option<Usd> {
         let share = price.amount().checked_div(years.checked_mul(Decimal::from(12))?)?;
         let power =
             watts.checked_mul(HOURS_A_MONTH)?.checked_div(Decimal::ONE_THOUSAND)?.checked_mul(per_kwh.amount())?;
@@ -72,7 +72,7 @@ pub struct BreakEven {
 ///
 /// # Errors
 /// [`PlanError`] where the plan has no price; `None` inside where it makes no calls.
-pub fn break_even(plan: &Plan, machine: &Machine) -> Result<Option<BreakEven>, PlanError> {
+pub(crate) fn break_even(plan: &Plan, machine: &Machine) -> Result<Option<BreakEven>, PlanError> {
     let expected = Point::all(At::Expected);
     let count = plan.months.len();
     let (mut api, mut seconds) = (vec![Usd::ZERO; count], vec![Decimal::ZERO; count]);

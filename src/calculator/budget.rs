@@ -47,7 +47,7 @@ impl BudgetVerdict {
 ///
 /// # Errors
 /// [`NoExchange`] where a budget is in a currency without a rate.
-pub fn judge(plan: &Plan, outcome: &Outcome, resolver: &dyn Resolver) -> Result<Vec<BudgetVerdict>, NoExchange> {
+pub(crate) fn judge(plan: &Plan, outcome: &Outcome, resolver: &dyn Resolver) -> Result<Vec<BudgetVerdict>, NoExchange> {
     let workload = &plan.workload;
     let budget = &workload.budget;
     let mut verdicts = Vec::new();
@@ -164,7 +164,10 @@ fn day_within(plan: &Plan, outcome: &Outcome, index: usize, left: Usd, cost: Usd
 ///
 /// # Errors
 /// What `cost` answers.
-pub fn affordable(budget: Usd, cost: &dyn Fn(Decimal) -> Result<Usd, PlanError>) -> Result<Option<Decimal>, PlanError> {
+pub(crate) fn affordable(
+    budget: Usd,
+    cost: &dyn Fn(Decimal) -> Result<Usd, PlanError>,
+) -> Result<Option<Decimal>, PlanError> {
     if cost(Decimal::ZERO)? > budget {
         return Ok(None);
     }
@@ -188,7 +191,10 @@ pub fn affordable(budget: Usd, cost: &dyn Fn(Decimal) -> Result<Usd, PlanError>)
 ///
 /// # Errors
 /// What `cost` answers.
-pub fn longest_answer(target: Usd, cost: &dyn Fn(u64) -> Result<Usd, PlanError>) -> Result<Option<u64>, PlanError> {
+pub(crate) fn longest_answer(
+    target: Usd,
+    cost: &dyn Fn(u64) -> Result<Usd, PlanError>,
+) -> Result<Option<u64>, PlanError> {
     if cost(0)? > target {
         return Ok(None);
     }

@@ -21,13 +21,13 @@ impl Month {
 
     /// Its first day.
     #[must_use]
-    pub fn first(self) -> Date {
+    pub(crate) fn first(self) -> Date {
         Date::new(self.year, self.month, 1).unwrap_or(Date::MIN)
     }
 
     /// The month after; the last month of the calendar, 9999-12, is followed by itself.
     #[must_use]
-    pub fn next(self) -> Self {
+    pub(crate) fn next(self) -> Self {
         match self.month {
             12 if self.year >= Date::MAX.year() => self,
             12 => Month { year: self.year + 1, month: 1 },
@@ -43,7 +43,7 @@ impl Month {
     }
 
     /// Its days, in order.
-    pub fn days(self) -> impl Iterator<Item = Date> {
+    pub(crate) fn days(self) -> impl Iterator<Item = Date> {
         let last = self.first().last_of_month();
         std::iter::successors(Some(self.first()), |day| day.tomorrow().ok()).take_while(move |day| *day <= last)
     }
@@ -62,7 +62,7 @@ impl Serialize for Month {
 }
 
 /// The days from one up to, and not including, another.
-pub fn days(from: Date, to: Date) -> impl Iterator<Item = Date> {
+pub(crate) fn days(from: Date, to: Date) -> impl Iterator<Item = Date> {
     std::iter::successors(Some(from), |day| day.tomorrow().ok()).take_while(move |day| *day < to)
 }
 
@@ -76,7 +76,7 @@ pub fn months(start: Date, end: Date) -> Vec<Month> {
 
 /// The day that many months later, or the last day of the calendar.
 #[must_use]
-pub fn months_after(day: Date, months: u32) -> Date {
+pub(crate) fn months_after(day: Date, months: u32) -> Date {
     day.checked_add(i64::from(months).months()).unwrap_or(Date::MAX)
 }
 
@@ -111,19 +111,19 @@ pub struct Calendar {
 impl Calendar {
     /// Every day of a span.
     #[must_use]
-    pub fn every_day(start: Date, end: Date) -> Self {
+    pub(crate) fn every_day(start: Date, end: Date) -> Self {
         Calendar { weekdays: [true; 7], holidays: Vec::new(), busy: Vec::new(), start, end }
     }
 
     /// How many days of a week have calls.
     #[must_use]
-    pub fn days_a_week(&self) -> u64 {
+    pub(crate) fn days_a_week(&self) -> u64 {
         self.weekdays.iter().filter(|on| **on).count() as u64
     }
 
     /// Whether a day's weekday has calls, whatever else speaks against the day.
     #[must_use]
-    pub fn is_weekday(&self, day: Date) -> bool {
+    pub(crate) fn is_weekday(&self, day: Date) -> bool {
         let index = day.weekday().to_monday_zero_offset();
         usize::try_from(index).ok().and_then(|i| self.weekdays.get(i)).copied().unwrap_or(false)
     }
@@ -155,7 +155,7 @@ impl Calendar {
 
 /// Reads `mon-fri`, or a list such as `mon, wed`.
 #[must_use]
-pub fn weekdays(text: &str) -> Option<[bool; 7]> {
+pub(crate) fn weekdays(text: &str) -> Option<[bool; 7]> {
     let mut on = [false; 7];
     for part in text.split([',', ' ']).map(str::trim).filter(|p| !p.is_empty()) {
         let (first, last) = part.split_once('-').unwrap_or((part, part));

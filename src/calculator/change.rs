@@ -17,7 +17,7 @@ use crate::range::Range;
 
 /// A plan with what it costs, and the currency that it is looked at in.
 #[derive(Clone, Debug)]
-pub struct CostedPlan {
+pub(crate) struct CostedPlan {
     /// The plan.
     pub plan: Plan,
     /// What it costs in the end.
@@ -30,7 +30,7 @@ pub struct CostedPlan {
 
 /// What one factor adds to the average month.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FactorAmount {
+pub(crate) struct FactorAmount {
     /// The factor.
     pub factor: Factor,
     /// What it adds.
@@ -41,7 +41,7 @@ pub struct FactorAmount {
 
 /// Money of a plan in the average month, in the currency it is looked at in.
 #[derive(Clone, Debug, Default)]
-pub struct MonthlyBill {
+pub(crate) struct MonthlyBill {
     /// By feature.
     pub features: BTreeMap<String, Decimal>,
     /// Fixed costs.
@@ -55,13 +55,13 @@ pub struct MonthlyBill {
 impl MonthlyBill {
     /// The sum of what it shows, so that parts add up to it.
     #[must_use]
-    pub fn total(&self) -> Decimal {
+    pub(crate) fn total(&self) -> Decimal {
         self.features.values().copied().sum::<Decimal>() + self.fixed - self.credits + self.tax
     }
 
     /// What changed since `base` apart from the features: fixed costs, credits and tax.
     #[must_use]
-    pub fn apart_from_features(&self, base: &MonthlyBill) -> Vec<FactorAmount> {
+    pub(crate) fn apart_from_features(&self, base: &MonthlyBill) -> Vec<FactorAmount> {
         let amounts = [
             (Factor::Fixed, self.fixed - base.fixed),
             (Factor::Credits, base.credits - self.credits),
@@ -79,7 +79,7 @@ impl CostedPlan {
     ///
     /// # Errors
     /// [`PlanError::TooLarge`].
-    pub fn of(plan: Plan, settled: &Settled, per_usd: Decimal, bounds: bool) -> Result<CostedPlan, PlanError> {
+    pub(crate) fn of(plan: Plan, settled: &Settled, per_usd: Decimal, bounds: bool) -> Result<CostedPlan, PlanError> {
         // Draws cost time and change nothing where every uncertain number only multiplies.
         let draws = if bounds || plan.features.iter().any(|f| !f.is_linear()) { plan.workload.draws } else { 0 };
         let outcome = outcome(&plan, settled, false, usize::try_from(draws).unwrap_or(0))?;
@@ -92,13 +92,13 @@ impl CostedPlan {
 
     /// How many months it has; at least one, so that there is an average.
     #[must_use]
-    pub fn months(&self) -> usize {
+    pub(crate) fn months(&self) -> usize {
         self.plan.months.len().max(1)
     }
 
     /// What it costs in the average month.
     #[must_use]
-    pub fn monthly(&self) -> MonthlyBill {
+    pub(crate) fn monthly(&self) -> MonthlyBill {
         let of = |usd: Usd| self.average(usd);
         let features = self.plan.features.iter().zip(&self.outcome.features);
         MonthlyBill {
@@ -111,14 +111,14 @@ impl CostedPlan {
 
     /// What rules about the whole are held against.
     #[must_use]
-    pub fn sums(&self) -> BillSums {
+    pub(crate) fn sums(&self) -> BillSums {
         let highest_month = self.outcome.months.iter().map(|m| m.expected).max().unwrap_or_default();
         self.sums_of(self.outcome.total.expected, highest_month)
     }
 
     /// What rules about a feature are held against, by its place in the plan.
     #[must_use]
-    pub fn feature_sums(&self, index: usize) -> Option<BillSums> {
+    pub(crate) fn feature_sums(&self, index: usize) -> Option<BillSums> {
         let cost = self.outcome.features.get(index)?;
         Some(self.sums_of(cost.total.expected, cost.months.iter().copied().max().unwrap_or_default()))
     }
@@ -138,7 +138,7 @@ impl CostedPlan {
 
     /// The plan of a feature.
     #[must_use]
-    pub fn feature(&self, name: &str) -> Option<&FeaturePlan> {
+    pub(crate) fn feature(&self, name: &str) -> Option<&FeaturePlan> {
         self.plan.features.iter().find(|f| f.feature.name == name)
     }
 
@@ -162,13 +162,13 @@ fn cost_at_means(feature: &FeaturePlan, plan: &Plan) -> Result<Usd, PlanError> {
 
 /// `(high − low) ÷ expected`, where anything was drawn.
 #[must_use]
-pub fn width(range: Range<Usd>) -> Option<Decimal> {
+pub(crate) fn width(range: Range<Usd>) -> Option<Decimal> {
     let Range { low, expected, high } = range;
     (low != high).then(|| minus(high, low).amount().checked_div(expected.amount()).unwrap_or_default())
 }
 
 /// A plan that became another one.
-pub struct PlanChange<'c> {
+pub(crate) struct PlanChange<'c> {
     /// As it was.
     pub base: &'c CostedPlan,
     /// As it is.
@@ -184,7 +184,7 @@ impl PlanChange<'_> {
     ///
     /// # Errors
     /// [`PlanError`] where a mixture of both cannot be planned, or costs more than can be added exactly.
-    pub fn explain(&mut self, name: &str) -> Result<Vec<FactorAmount>, PlanError> {
+    pub(crate) fn explain(&mut self, name: &str) -> Result<Vec<FactorAmount>, PlanError> {
         let (base, head) = (self.base, self.head);
         let (Some(old), Some(new)) = (base.feature(name), head.feature(name)) else { return Ok(Vec::new()) };
         let factors = self.factors(old, new);

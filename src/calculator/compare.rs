@@ -12,7 +12,7 @@ use crate::pricing::card::{ModelCard, ProviderHead};
 /// The difference between two models for the same work, in dollars; the parts add up to the difference of the totals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Difference {
+pub(crate) struct Difference {
     /// From other rates for the prompt, counted with the other model's tokens.
     pub input_rate: Usd,
     /// From counting the same prompt as more or fewer tokens, at this model's rates.
@@ -25,14 +25,14 @@ pub struct Difference {
 
 impl Difference {
     /// The sum of the parts.
-    #[must_use]
-    pub fn total(&self) -> Usd {
+    #[cfg(test)]
+    pub(crate) fn total(&self) -> Usd {
         self.input_rate + self.tokenizer + self.output_rate + self.fees
     }
 
     /// Adds the difference for another piece of work; `None` where a sum has more digits than farebox carries.
     #[must_use]
-    pub fn checked_add(&self, other: &Difference) -> Option<Difference> {
+    pub(crate) fn checked_add(&self, other: &Difference) -> Option<Difference> {
         Some(Difference {
             input_rate: self.input_rate.checked_add(other.input_rate)?,
             tokenizer: self.tokenizer.checked_add(other.tokenizer)?,
@@ -43,7 +43,7 @@ impl Difference {
 
     /// The parts with their names for people.
     #[must_use]
-    pub fn parts(&self) -> [(&'static str, Usd); 4] {
+    pub(crate) fn parts(&self) -> [(&'static str, Usd); 4] {
         [
             ("input rate", self.input_rate),
             ("tokenizer", self.tokenizer),
@@ -55,7 +55,7 @@ impl Difference {
 
 /// A model with the work as its own tokenizer counts it.
 #[derive(Clone, Copy, Debug)]
-pub struct Candidate<'a> {
+pub(crate) struct Candidate<'a> {
     /// The provider's head.
     pub head: &'a ProviderHead,
     /// The model's card.
@@ -68,7 +68,7 @@ pub struct Candidate<'a> {
 ///
 /// # Errors
 /// The [`Refusal`] of whatever has no price: `this` is also priced with the token count of `other`.
-pub fn difference(this: Candidate, other: Candidate, at: Instant) -> Result<Difference, Refusal> {
+pub(crate) fn difference(this: Candidate, other: Candidate, at: Instant) -> Result<Difference, Refusal> {
     let priced = |c: Candidate| estimate(c.head, c.model, c.work, at);
     let (own, reference) = (priced(this)?, priced(other)?);
     let mut same_tokens = this.work.clone();

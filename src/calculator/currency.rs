@@ -19,7 +19,7 @@ pub struct ShownCurrency {
 impl ShownCurrency {
     /// Whether it is the dollar.
     #[must_use]
-    pub fn is_usd(&self) -> bool {
+    pub(crate) fn is_usd(&self) -> bool {
         self.currency == "USD"
     }
 

@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use super::attached::{Attached, Billing, billed_by, cached, quantity};
 use super::made::{Made, Sold};
 use super::work::Bound;
-pub use super::work::Work;
+pub(crate) use super::work::Work;
 use super::{Cost, Refusal, price, rates_at};
 use crate::meter::Meter;
 use crate::money::Usd;
@@ -27,7 +27,7 @@ pub struct Estimate {
 impl Estimate {
     /// Whether the total is between two bounds rather than known.
     #[must_use]
-    pub fn is_range(&self) -> bool {
+    pub(crate) fn is_range(&self) -> bool {
         self.low != self.high
     }
 }
@@ -38,7 +38,7 @@ impl Estimate {
     /// # Errors
     /// `None` where the sum has more digits than farebox carries.
     #[must_use]
-    pub fn plus(mut self, other: &Estimate) -> Option<Estimate> {
+    pub(crate) fn plus(mut self, other: &Estimate) -> Option<Estimate> {
         self.low = self.low.checked_add(other.low)?;
         self.high = self.high.checked_add(other.high)?;
         self.cost.total = self.cost.total.checked_add(other.cost.total)?;

@@ -56,7 +56,7 @@ factors! {
 }
 
 /// Digits behind the point that a part keeps.
-pub const SCALE: u32 = 18;
+pub(crate) const SCALE: u32 = 18;
 
 /// Splits `value(all) − value(none)` over `n` factors; `value` gets the set of factors that have changed as bits.
 ///
@@ -76,7 +76,10 @@ pub const SCALE: u32 = 18;
 /// };
 /// assert_eq!(shapley(2, value), Ok(Some(vec![Decimal::from(8), Decimal::from(6)])));
 /// ```
-pub fn shapley<E>(n: usize, mut value: impl FnMut(u32) -> Result<Decimal, E>) -> Result<Option<Vec<Decimal>>, E> {
+pub(crate) fn shapley<E>(
+    n: usize,
+    mut value: impl FnMut(u32) -> Result<Decimal, E>,
+) -> Result<Option<Vec<Decimal>>, E> {
     let sets = 1_u32.checked_shl(u32::try_from(n).unwrap_or(u32::MAX)).filter(|_| n <= 12);
     let Some(sets) = sets else { return Ok(None) };
     let mut values = Vec::with_capacity(sets as usize);
@@ -125,11 +128,11 @@ fn units(value: Decimal, scale: u32) -> Option<i128> {
 }
 
 /// The set of changed factors as bits, by their place in [`Factor::ALL`].
-pub type Changed = u32;
+pub(crate) type Changed = u32;
 
 /// The bit of a factor.
 #[must_use]
-pub const fn bit(factor: Factor) -> Changed {
+pub(crate) const fn bit(factor: Factor) -> Changed {
     1 << factor as u32
 }
 
@@ -138,7 +141,7 @@ pub const fn bit(factor: Factor) -> Changed {
 /// Turns, steps and retries say how many requests a call takes and belong to the calls; batches, tiers and what a
 /// request states belong to the model, whose rates they choose.
 #[must_use]
-pub fn mixed(base: &Feature, head: &Feature, changed: Changed) -> Feature {
+pub(crate) fn mixed(base: &Feature, head: &Feature, changed: Changed) -> Feature {
     let of = |factor| if changed & bit(factor) > 0 { head } else { base };
     let (prompt, model, output) = (of(Factor::Prompt), of(Factor::Model), of(Factor::Output));
     let (reasoning, calls, cache) = (of(Factor::Reasoning), of(Factor::Calls), of(Factor::Cache));
@@ -175,7 +178,7 @@ pub fn mixed(base: &Feature, head: &Feature, changed: Changed) -> Feature {
 
 /// The factors in which two features differ, the price table and the exchange rate left out.
 #[must_use]
-pub fn differences(base: &Feature, head: &Feature) -> Vec<Factor> {
+pub(crate) fn differences(base: &Feature, head: &Feature) -> Vec<Factor> {
     let models = |f: &Feature| f.routes.iter().map(|r| (r.model.clone(), r.share)).collect::<Vec<_>>();
     let prompt = base.system != head.system
         || base.tools != head.tools

@@ -30,7 +30,7 @@ pub struct Lever {
 
 /// The stream of a feature that runs on one model alone, which another may take the place of.
 #[must_use]
-pub fn on_one_model(feature: &FeaturePlan) -> Option<&Stream> {
+pub(crate) fn on_one_model(feature: &FeaturePlan) -> Option<&Stream> {
     match (feature.feature.routes.as_slice(), &feature.feature.tuning) {
         ([_], None) => feature.streams.first(),
         _ => None,

@@ -13,7 +13,7 @@ use crate::range::Range;
 /// "Input token limit" next to "Output token limit"). OpenAI publishes windows of 400,000 and of 1,050,000 tokens with 128,000
 /// of output (platform.openai.com/docs/models/gpt-5); where a card gives the 272,000 or 922,000 that are left, it gives the input.
 #[must_use]
-pub fn holds_prompt_alone(card: &ModelCard) -> bool {
+pub(crate) fn holds_prompt_alone(card: &ModelCard) -> bool {
     card.id.contains("gemini") || matches!(card.info.context_window, Some(272_000 | 922_000))
 }
 
@@ -21,7 +21,7 @@ pub fn holds_prompt_alone(card: &ModelCard) -> bool {
 ///
 /// * `prompt`: the tokens of the prompt.
 #[must_use]
-pub fn longest_answer(card: &ModelCard, prompt: u64) -> Option<u64> {
+pub(crate) fn longest_answer(card: &ModelCard, prompt: u64) -> Option<u64> {
     let left =
         card.info.context_window.filter(|_| !holds_prompt_alone(card)).map(|window| window.saturating_sub(prompt));
     match (card.info.max_output, left) {
@@ -36,7 +36,7 @@ pub fn longest_answer(card: &ModelCard, prompt: u64) -> Option<u64> {
 ///
 /// # Errors
 /// [`Refusal::TooLong`] that names both numbers.
-pub fn refuse_long_prompt(head: &ProviderHead, card: &ModelCard, prompt: u64) -> Result<(), Refusal> {
+pub(crate) fn refuse_long_prompt(head: &ProviderHead, card: &ModelCard, prompt: u64) -> Result<(), Refusal> {
     match card.info.context_window.filter(|window| prompt > *window) {
         None => Ok(()),
         Some(window) => Err(Refusal::TooLong {
@@ -58,7 +58,7 @@ pub fn refuse_long_prompt(head: &ProviderHead, card: &ModelCard, prompt: u64) ->
 ///
 /// Such an answer has a price all the same, since several requests together can get it.
 #[must_use]
-pub fn impossible_answer(card: &ModelCard, prompt: u64, answer: u64) -> Option<String> {
+pub(crate) fn impossible_answer(card: &ModelCard, prompt: u64, answer: u64) -> Option<String> {
     if let Some(longest) = card.info.max_output.filter(|longest| answer > *longest) {
         let (answer, longest) = (grouped(answer), grouped(longest));
         return Some(format!("an answer of {answer} tokens is longer than the longest of the model, {longest}"));
@@ -72,7 +72,7 @@ pub fn impossible_answer(card: &ModelCard, prompt: u64, answer: u64) -> Option<S
 
 /// Whether a request that may be allowed may also be too long: its lower end fits and its upper end does not.
 #[must_use]
-pub fn may_be_too_long(card: &ModelCard, prompt: Range<u64>, answer: u64) -> bool {
+pub(crate) fn may_be_too_long(card: &ModelCard, prompt: Range<u64>, answer: u64) -> bool {
     let answer = if holds_prompt_alone(card) { 0 } else { answer };
     card.info.context_window.is_some_and(|window| prompt.high.saturating_add(answer) > window)
 }

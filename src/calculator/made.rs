@@ -32,7 +32,7 @@ pub(super) struct Sold<'a> {
 
 /// Whether a model answers in text whose length a request does not settle: not one that makes vectors, images or sound.
 #[must_use]
-pub fn answers_in_text(model: &ModelCard, card: Option<&RateCard>) -> bool {
+pub(crate) fn answers_in_text(model: &ModelCard, card: Option<&RateCard>) -> bool {
     let lists = |meter| card.is_none_or(|card| card.lists(meter));
     match model.info.kind {
         Kind::Chat | Kind::Completion => lists(Meter::Output) || lists(Meter::Input),
@@ -47,7 +47,7 @@ impl Sold<'_> {
     ///
     /// # Errors
     /// [`Refusal::NoRate`] where the model bills something that the work does not settle.
-    pub fn made(self, work: &Work) -> Result<Made, Refusal> {
+    pub(crate) fn made(self, work: &Work) -> Result<Made, Refusal> {
         let listed = |meter| self.card.lists(meter).then_some(meter);
         let made = Made { bills_text: self.bills_text(), tokens: Some(Meter::Output), piece: None };
         let only = |tokens, piece| Ok(Made { tokens, piece, ..made });
@@ -72,7 +72,7 @@ impl Sold<'_> {
     }
 
     /// The meters where a file says how much of everything else there is.
-    pub fn by_the_file(self) -> Made {
+    pub(crate) fn by_the_file(self) -> Made {
         let own = [Meter::OutputImage, Meter::OutputAudio, Meter::Output];
         Made { bills_text: self.bills_text(), tokens: own.into_iter().find(|m| self.card.lists(*m)), piece: None }
     }
@@ -135,7 +135,7 @@ impl Sold<'_> {
     ///
     /// # Errors
     /// [`Refusal::NoRate`] with what it bills.
-    pub fn refuse_text(self, made: &Made, is_alone: bool) -> Result<(), Refusal> {
+    pub(crate) fn refuse_text(self, made: &Made, is_alone: bool) -> Result<(), Refusal> {
         let reads = self.card.lists(Meter::Input);
         let bills_something = reads || made.piece.is_some() || self.card.prices(Meter::Requests);
         let is_unbilled = made.bills_text && !reads;

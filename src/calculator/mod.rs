@@ -12,24 +12,24 @@ pub mod attached;
 pub mod breakeven;
 pub mod budget;
 pub mod calendar;
-pub mod change;
+pub(crate) mod change;
 pub mod compare;
 pub mod currency;
 pub mod estimate;
 pub mod explain;
 pub mod levers;
-pub mod limits;
-pub mod made;
+pub(crate) mod limits;
+pub(crate) mod made;
 pub mod outcome;
 pub mod projection;
 pub mod quote;
 pub mod rules;
 pub mod settled;
-pub mod shape;
-pub mod simulate;
+pub(crate) mod shape;
+pub(crate) mod simulate;
 pub mod switch;
-pub mod tariff;
-pub mod work;
+pub(crate) mod tariff;
+pub(crate) mod work;
 pub mod workload;
 
 use std::borrow::Cow;
@@ -156,7 +156,7 @@ impl Cost {
 
     /// What the meters of one side of the exchange cost together.
     #[must_use]
-    pub fn of_side(&self, side: Side) -> Usd {
+    pub(crate) fn of_side(&self, side: Side) -> Usd {
         self.lines.iter().filter(|line| line.meter.side() == side).map(|line| line.usd).sum()
     }
 }
@@ -210,7 +210,7 @@ pub fn price(
 ///
 /// # Errors
 /// A [`Refusal`] that names what has no price and the way out.
-pub fn price_sized(
+pub(crate) fn price_sized(
     head: &ProviderHead,
     model: &ModelCard,
     usage: &Usage,

@@ -143,7 +143,7 @@ pub struct Driver {
 impl Driver {
     /// The distance between the two.
     #[must_use]
-    pub fn swing(&self) -> Decimal {
+    pub(crate) fn swing(&self) -> Decimal {
         (self.high.amount() - self.low.amount()).abs()
     }
 }

@@ -65,7 +65,7 @@ impl WorkSpec {
     /// A queue of one provider means nothing to another: on a model that the request does not name it counts where that
     /// model has rates for it, and nowhere in a batch.
     #[must_use]
-    pub fn of_request(&self, request: &Conversation, found: &Found, by_own_name: bool) -> WorkSpec {
+    pub(crate) fn of_request(&self, request: &Conversation, found: &Found, by_own_name: bool) -> WorkSpec {
         let batch = self.batch || request.is_batch;
         let has_rates = |dimension: Dimension, value: &str| {
             let variants = found.model.rate_cards.iter().flat_map(|card| &card.variants);
@@ -216,7 +216,7 @@ impl Quote {
 
     /// Two pieces of work together; a refusal of one is the refusal of both.
     #[must_use]
-    pub fn plus(mut self, next: Quote) -> Quote {
+    pub(crate) fn plus(mut self, next: Quote) -> Quote {
         self.tokens += next.tokens;
         self.work.input = self.work.input + next.work.input;
         next.work.attached.into_iter().for_each(|part| attach(&mut self.work.attached, part));

@@ -23,7 +23,7 @@ pub struct NoExchange {
 impl NoExchange {
     /// What is wrong.
     #[must_use]
-    pub fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         let NoExchange { what, currency, day } = self;
         format!("{what} is in {currency}, and no exchange rate of {currency} holds on {day}")
     }
@@ -117,7 +117,7 @@ impl Settled {
 
     /// The group of a stream.
     #[must_use]
-    pub fn group_of(&self, stream: &Stream) -> usize {
+    pub(crate) fn group_of(&self, stream: &Stream) -> usize {
         self.groups.iter().position(|g| *g == stream.found.provider.id).map_or(0, |g| g + 1)
     }
 
@@ -178,6 +178,6 @@ impl Settled {
 
 /// The difference of two amounts.
 #[must_use]
-pub fn minus(a: Usd, b: Usd) -> Usd {
+pub(crate) fn minus(a: Usd, b: Usd) -> Usd {
     Usd::new(exact_sum(a.amount(), -b.amount()).unwrap_or_else(|| a.amount() - b.amount()))
 }

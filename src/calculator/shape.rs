@@ -4,15 +4,15 @@
 //! their products, which [`Shape::requests`] hands out, in 10⁻¹⁵ tokens. The same code serves the exact plan, which
 //! multiplies them with decimal rates, and the simulation, which multiplies them with integer ones.
 
-pub use super::tariff::MICRO;
+pub(crate) use super::tariff::MICRO;
 use super::tariff::SLOTS;
 use super::workload::Billed;
 use crate::range::Range;
 
 /// Billionths in the whole: the unit of weights.
-pub const WHOLE: i128 = 1_000_000_000;
+pub(crate) const WHOLE: i128 = 1_000_000_000;
 /// What a quantity of [`Shape::requests`] is divided by to be tokens: 10¹⁵.
-pub const QUANTITY_SCALE: u32 = 15;
+pub(crate) const QUANTITY_SCALE: u32 = 15;
 
 /// Where in its range an uncertain number stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,7 +33,7 @@ impl Range<i64> {
     /// A draw follows two ramps that meet at `expected`, which is also the mean: the left one holds the share
     /// `(high − expected) ÷ (high − low)` of all draws. Only the quantity passes through a float; money never does.
     #[must_use]
-    pub fn at(&self, at: At) -> i64 {
+    pub(crate) fn at(&self, at: At) -> i64 {
         match at {
             At::Low => self.low,
             At::Expected => self.expected,
@@ -46,7 +46,7 @@ impl Range<i64> {
 
 /// The value below which a share of all draws from `low..expected..high` lies.
 #[must_use]
-pub fn ramp(low: f64, expected: f64, high: f64, share: f64) -> f64 {
+pub(crate) fn ramp(low: f64, expected: f64, high: f64, share: f64) -> f64 {
     let width = high - low;
     if width <= 0.0 {
         return expected;
@@ -61,7 +61,7 @@ pub fn ramp(low: f64, expected: f64, high: f64, share: f64) -> f64 {
 
 /// What of a prompt can be cached, and how often it is found.
 #[derive(Clone, Copy, Debug)]
-pub struct Cached {
+pub(crate) struct Cached {
     /// Tokens that every call begins with, in millionths.
     pub prefix: i64,
     /// Whether earlier turns and steps are cached as well.
@@ -74,7 +74,7 @@ pub struct Cached {
 
 /// One call of a feature, every uncertain number settled. Tokens are in millionths.
 #[derive(Clone, Copy, Debug)]
-pub struct Shape {
+pub(crate) struct Shape {
     /// Instructions and tools.
     pub prefix: i64,
     /// What the user sends in a turn.
@@ -112,7 +112,7 @@ pub struct Shape {
 impl Shape {
     /// Hands out every request of the call: the length of its prompt in millionths of a token, and its quantities in
     /// 10⁻¹⁵ tokens, in the order of [`super::tariff::ALL_SLOTS`].
-    pub fn requests(&self, mut take: impl FnMut(i128, &[i128; SLOTS])) {
+    pub(crate) fn requests(&self, mut take: impl FnMut(i128, &[i128; SLOTS])) {
         let wide = i128::from;
         let step_adds = wide(self.call) + wide(self.result);
         let turn_adds = wide(self.user)

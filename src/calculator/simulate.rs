@@ -48,7 +48,7 @@ pub struct Simulation {
 /// # Source
 /// The finaliser of SplitMix64 (Steele, Lea and Flood, 2014, "Fast splittable pseudorandom number generators").
 #[must_use]
-pub fn uniform(seed: u64, input: u64, draw: u64) -> f64 {
+pub(crate) fn uniform(seed: u64, input: u64, draw: u64) -> f64 {
     let mix = |mut z: u64| {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -65,7 +65,7 @@ pub fn uniform(seed: u64, input: u64, draw: u64) -> f64 {
 /// * `settled`: what is certain: fixed costs, credits, tax.
 /// * `cells`: whether every month and cell gets its bounds too, which only a table shows.
 #[must_use]
-pub fn simulate(plan: &Plan, settled: &Settled, cells: bool, draws: usize) -> Simulation {
+pub(crate) fn simulate(plan: &Plan, settled: &Settled, cells: bool, draws: usize) -> Simulation {
     let (months, seed) = (plan.months.len(), plan.workload.seed);
     let mut simulation = Simulation::default();
     let mut groups = vec![vec![0_i64; months * draws]; settled.groups.len() + 1];

@@ -97,7 +97,7 @@ impl Switch {
 
     /// What the request states there: what only its own provider understands stays behind.
     #[must_use]
-    pub fn context(&self, stated: &Context) -> Context {
+    pub(crate) fn context(&self, stated: &Context) -> Context {
         let mut context = if self.is_other_model { Context::default() } else { stated.clone() };
         if self.is_other_model
             && let Some(processing) = stated.get(Dimension::Processing)

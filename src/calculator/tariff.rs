@@ -19,7 +19,7 @@ use crate::usage::Usage;
 
 /// What a request is made of, as far as kinds are billed apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenSlot {
+pub(crate) enum TokenSlot {
     /// Prompt tokens at the full rate.
     Input,
     /// Prompt tokens read from the cache.
@@ -37,13 +37,13 @@ pub enum TokenSlot {
 }
 
 /// Millionths of a token in a token.
-pub const MICRO: i128 = 1_000_000;
+pub(crate) const MICRO: i128 = 1_000_000;
 
 /// How many kinds there are.
-pub const SLOTS: usize = 7;
+pub(crate) const SLOTS: usize = 7;
 
 /// All kinds.
-pub const ALL_SLOTS: [TokenSlot; SLOTS] = [
+pub(crate) const ALL_SLOTS: [TokenSlot; SLOTS] = [
     TokenSlot::Input,
     TokenSlot::Read,
     TokenSlot::Write,
@@ -54,7 +54,7 @@ pub const ALL_SLOTS: [TokenSlot; SLOTS] = [
 ];
 
 /// Femto-dollars in a dollar: the unit of the rates that simulated quantities are multiplied with.
-pub const FEMTO: i128 = 1_000_000_000_000_000;
+pub(crate) const FEMTO: i128 = 1_000_000_000_000_000;
 
 /// What one unit costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,14 +91,14 @@ pub struct Tariff {
 
 /// Which kinds a feature uses, and how a model bills them.
 #[derive(Clone, Copy, Debug)]
-pub struct Meters {
+pub(crate) struct Meters {
     /// The meter of each slot; `None` where the feature does not use it.
     pub of: [Option<Meter>; SLOTS],
 }
 
 /// What a feature uses besides plain tokens in and out.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Uses {
+pub(crate) struct Uses {
     /// Thinking.
     pub reasoning: bool,
     /// Images.
@@ -115,7 +115,7 @@ impl Meters {
     /// The meters of a feature on a rate card: cached tokens that the card does not bill apart are plain input, images are
     /// what the card says and nothing else.
     #[must_use]
-    pub fn on(card: &RateCard, uses: Uses) -> Self {
+    pub(crate) fn on(card: &RateCard, uses: Uses) -> Self {
         let or_input = |meter: Meter| if card.lists(meter) { meter } else { Meter::Input };
         let of = ALL_SLOTS.map(|slot| match slot {
             TokenSlot::Input => (!uses.no_text).then_some(Meter::Input),
@@ -137,7 +137,13 @@ impl Meters {
 ///
 /// # Errors
 /// The [`Refusal`] of the first kind that has no price.
-pub fn tariff(found: &Found, context: &Context, uses: Uses, beside: &[Meter], at: Instant) -> Result<Tariff, Refusal> {
+pub(crate) fn tariff(
+    found: &Found,
+    context: &Context,
+    uses: Uses,
+    beside: &[Meter],
+    at: Instant,
+) -> Result<Tariff, Refusal> {
     let ask = |usage: &Usage| price(&found.provider, &found.model, usage, context, at);
     let card = rates_at(&found.provider, &found.model, at)?;
     let (period, source) = (card.period, card.source.clone());

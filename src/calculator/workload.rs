@@ -35,7 +35,7 @@ pub enum History {
 
 impl History {
     /// All of them.
-    pub const ALL: History = History::Last(u32::MAX);
+    pub(crate) const ALL: History = History::Last(u32::MAX);
 
     /// How many turns are sent again.
     #[must_use]
@@ -361,7 +361,7 @@ pub struct Workload {
 
 /// The first moment of a minute of a day in UTC.
 #[must_use]
-pub fn instant_of(day: Date, minute: u32) -> Instant {
+pub(crate) fn instant_of(day: Date, minute: u32) -> Instant {
     let start = day.to_zoned(jiff::tz::TimeZone::UTC).map_or(0, |zoned| zoned.timestamp().as_second());
     Instant::from_unix(start.saturating_add(i64::from(minute) * 60))
 }

@@ -27,12 +27,12 @@ pub(crate) struct MediaFlags {
 
 impl MediaFlags {
     /// Whether no attachment is named.
-    pub const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.images.is_empty() && self.audio.is_empty() && self.video.is_empty() && self.pdf.is_empty()
     }
 
     /// What the flags name, to be read.
-    pub fn attachments(&self) -> NamedAttachments {
+    pub(crate) fn attachments(&self) -> NamedAttachments {
         let mut all = NamedAttachments::default();
         let flags = [
             (Kind::Image, &self.images),
@@ -47,7 +47,7 @@ impl MediaFlags {
     }
 
     /// What the flags name, each with the name that rows carry.
-    pub fn read(&self) -> Result<Vec<(String, Media)>, Error> {
+    pub(crate) fn read(&self) -> Result<Vec<(String, Media)>, Error> {
         Ok(self.attachments().read()?)
     }
 }

@@ -32,7 +32,7 @@ pub(crate) struct BuildMachine {
 
 impl BuildMachine {
     /// Reads the environment.
-    pub fn detect(asked: BuildService, variable: impl Fn(&str) -> Option<String>) -> BuildMachine {
+    pub(crate) fn detect(asked: BuildService, variable: impl Fn(&str) -> Option<String>) -> BuildMachine {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
         let is = |name: &str| set(name).is_some_and(|value| value == "true");
         let service = match asked {
@@ -60,7 +60,7 @@ impl BuildMachine {
     /// * `annotated`: whether the annotations are on standard output already; else they go to stderr, which the runner
     ///   reads as well.
     /// * `files`: the reports that were written.
-    pub fn publish(&self, report: &CheckReport, annotated: bool, files: &[&Path]) -> Result<(), Error> {
+    pub(crate) fn publish(&self, report: &CheckReport, annotated: bool, files: &[&Path]) -> Result<(), Error> {
         if self.service != BuildService::Github {
             return Ok(());
         }

@@ -63,12 +63,12 @@ pub(crate) fn announce() -> Result<(), Error> {
 
 impl Now {
     /// Where the instant of a command came from that reads the clock.
-    pub fn as_of(self) -> AsOf {
+    pub(crate) fn as_of(self) -> AsOf {
         if self.is_set { AsOf::Stopped { by: VARIABLE, moment: self.moment() } } else { AsOf::Clock }
     }
 
     /// RFC 3339 to the second, also at midnight.
-    pub fn moment(self) -> String {
+    pub(crate) fn moment(self) -> String {
         Timestamp::from_second(self.at.unix()).unwrap_or_default().to_string()
     }
 }

@@ -3,7 +3,7 @@
 //! Each subcommand is one file: its arguments, and a `run` that turns them into a [`Report`](farebox::report::Report).
 //! A new command is a new file and one line in `commands`. What several commands share is in `shared`.
 
-pub mod out;
+pub(crate) mod out;
 
 mod breakeven;
 mod chat;
@@ -125,7 +125,7 @@ fn version() -> String {
 }
 
 /// Runs a command line and returns the exit code of the program.
-pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut args: Vec<OsString> = args.into_iter().collect();
     // `farebox help count` asks what `farebox count --help` does.
     if args.get(1).is_some_and(|name| name == "help") {

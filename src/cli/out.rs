@@ -34,7 +34,7 @@ use farebox::report::Screen;
 /// # Ok::<(), io::Error>(())
 /// ```
 #[must_use = "a file that is not finished is thrown away"]
-pub struct Out {
+pub(crate) struct Out {
     sink: Sink,
     is_terminal: bool,
     color_if_auto: bool,
@@ -54,7 +54,7 @@ impl Out {
     ///
     /// # Errors
     /// The file cannot be made, or may not be replaced; the message names it.
-    pub fn open(output: Option<&Path>) -> io::Result<Out> {
+    pub(crate) fn open(output: Option<&Path>) -> io::Result<Out> {
         let is_stdout =
             |path: &Path| ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].map(Path::new).contains(&path);
         match output.filter(|path| !is_stdout(path)) {
@@ -91,7 +91,7 @@ impl Out {
     /// With `auto`, colour needs a terminal that knows it; `NO_COLOR` and `CLICOLOR=0` forbid it, `CLICOLOR_FORCE` asks
     /// for it in a pipe as well. A regular file gets colour with `always` only.
     #[must_use]
-    pub fn screen(&self, color: ColorChoice) -> Screen {
+    pub(crate) fn screen(&self, color: ColorChoice) -> Screen {
         let color = match color {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
@@ -105,7 +105,7 @@ impl Out {
     ///
     /// # Errors
     /// What `body` or [`Out::finish`] answers; after an error a regular file is as it was before.
-    pub fn write_with<T, E: From<io::Error>>(
+    pub(crate) fn write_with<T, E: From<io::Error>>(
         mut self,
         body: impl FnOnce(&mut Out) -> Result<T, E>,
     ) -> Result<Option<T>, E> {
@@ -123,7 +123,7 @@ impl Out {
     ///
     /// # Errors
     /// The rest cannot be written or the file cannot be renamed. A reader that went away is no error.
-    pub fn finish(mut self) -> io::Result<()> {
+    pub(crate) fn finish(mut self) -> io::Result<()> {
         if let Err(error) = self.flush() {
             return if self.reader_left { Ok(()) } else { Err(error) };
         }

@@ -60,7 +60,7 @@ fn stated(text: &str) -> Result<(Dimension, String), String> {
 
 impl WorkFlags {
     /// What the flags say of the work.
-    pub fn spec(&self) -> WorkSpec {
+    pub(crate) fn spec(&self) -> WorkSpec {
         WorkSpec {
             input_tokens: self.input_tokens,
             output_tokens: self.output_tokens,

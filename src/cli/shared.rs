@@ -186,7 +186,7 @@ pub(crate) struct PriceFlags {
 
 impl TableFlags {
     /// Reads the overlays and settles the instant.
-    pub fn setup(&self) -> Result<Setup, Error> {
+    pub(crate) fn setup(&self) -> Result<Setup, Error> {
         let (at, as_of) = match &self.at {
             Some(text) => (text.parse()?, AsOf::Named),
             None => {
@@ -213,7 +213,7 @@ impl TableFlags {
 
 impl PriceFlags {
     /// Reads the overlays, settles the instant, and checks that the currency has a rate then.
-    pub fn setup(&self) -> Result<Setup, Error> {
+    pub(crate) fn setup(&self) -> Result<Setup, Error> {
         let currency = self.currency.as_ref().map(|code| code.to_uppercase()).filter(|code| code != "USD");
         let setup = Setup { currency, ..self.table.setup()? };
         setup.exchange(setup.at)?;
@@ -262,12 +262,12 @@ impl OutputFlags {
     /// Writes a report where the flags say.
     ///
     /// Notes are in the report where people read it, and on stderr where a program does.
-    pub fn write(&self, report: Report) -> Result<(), Error> {
+    pub(crate) fn write(&self, report: Report) -> Result<(), Error> {
         self.write_to(report, Out::open(self.output.as_deref())?)
     }
 
     /// Writes a report to an output that was opened before the work began.
-    pub fn write_to(&self, mut report: Report, out: Out) -> Result<(), Error> {
+    pub(crate) fn write_to(&self, mut report: Report, out: Out) -> Result<(), Error> {
         if self.format.readers() == report::Readers::People {
             report.drop_empty_columns();
         }

@@ -23,7 +23,7 @@ impl SpanFlags {
     ///
     /// # Errors
     /// [`Error::Usage`] where a date cannot be read, or nothing lies between the two.
-    pub fn period(&self, zone: &TimeZone) -> Result<Period, Error> {
+    pub(crate) fn period(&self, zone: &TimeZone) -> Result<Period, Error> {
         let border = |flag: &str, text: &Option<String>, is_end: bool| {
             let read = |text: &String| border(text, zone, is_end).map_err(|e| Error::Usage(format!("{flag}: {e}")));
             text.as_ref().map(read).transpose()

@@ -30,12 +30,12 @@ pub(crate) struct TextFlags {
 
 impl TextFlags {
     /// Whether the user named something to read.
-    pub fn is_given(&self) -> bool {
+    pub(crate) fn is_given(&self) -> bool {
         self.text.is_some() || !self.files.is_empty()
     }
 
     /// What the inputs are to be taken for.
-    pub const fn read_as(&self) -> ReadAs {
+    pub(crate) const fn read_as(&self) -> ReadAs {
         match (self.chat, self.plain || self.binary) {
             (true, _) => ReadAs::Requests,
             (_, true) => ReadAs::Text,
@@ -47,7 +47,7 @@ impl TextFlags {
     ///
     /// # Errors
     /// [`Error::Usage`] where nothing is given and standard input is a terminal.
-    pub fn sources(&self, or_give: &str) -> Result<Vec<Source>, Error> {
+    pub(crate) fn sources(&self, or_give: &str) -> Result<Vec<Source>, Error> {
         use std::io::IsTerminal;
         if let Some(text) = &self.text {
             return Ok(vec![Source::Text(text.clone())]);

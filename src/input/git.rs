@@ -14,7 +14,7 @@ use super::text::LARGEST_WHOLE;
 /// Why the base of a change cannot be read. The text says what is wrong; [`GitError::help`] is the next step.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum GitError {
+pub(crate) enum GitError {
     /// The program is not there.
     #[error("git is not installed, or not on the PATH: {0}")]
     NoGit(std::io::Error),
@@ -55,7 +55,7 @@ pub enum GitError {
 impl GitError {
     /// The next step; `None` where git itself failed.
     #[must_use]
-    pub fn help(&self) -> Option<String> {
+    pub(crate) fn help(&self) -> Option<String> {
         let help = match self {
             GitError::NoGit(_) => "install it, or compare with a file: --baseline farebox.json",
             GitError::NoRepository(_) => "run it inside of one, or compare with a file: --baseline farebox.json",
@@ -81,12 +81,12 @@ fn help_of_unknown(base: &str) -> String {
 
 /// A git repository.
 #[derive(Clone, Debug)]
-pub struct Repository {
+pub(crate) struct Repository {
     root: PathBuf,
 }
 
 /// The commit that a change began from.
-pub struct GitBase {
+pub(crate) struct GitBase {
     repository: Repository,
     /// The full id of the commit.
     pub commit: String,
@@ -150,7 +150,7 @@ impl Repository {
     ///
     /// # Errors
     /// [`GitError::NoGit`], [`GitError::NoRepository`].
-    pub fn of(folder: &Path) -> Result<Repository, GitError> {
+    pub(crate) fn of(folder: &Path) -> Result<Repository, GitError> {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         let output = run(folder, ["rev-parse", "--show-toplevel"].map(OsStr::new))?;
         if !output.status.success() {
@@ -168,7 +168,7 @@ impl Repository {
     ///
     /// # Errors
     /// [`GitError::UnknownBase`], [`GitError::Shallow`], [`GitError::Unrelated`].
-    pub fn base(&self, base: &str) -> Result<GitBase, GitError> {
+    pub(crate) fn base(&self, base: &str) -> Result<GitBase, GitError> {
         // A name that begins like an option is none of a commit.
         let named = format!("{base}^{{commit}}");
         let known = !base.starts_with('-')
@@ -197,7 +197,7 @@ impl Repository {
 
     /// A path as the repository names it, with slashes; `None` where it is outside.
     #[must_use]
-    pub fn inside(&self, path: &Path) -> Option<String> {
+    pub(crate) fn inside(&self, path: &Path) -> Option<String> {
         let absolute = std::path::absolute(path).ok()?;
         // Links in the folder are followed; the file itself need not exist.
         let (folder, name) = (absolute.parent()?, absolute.file_name()?);
@@ -275,7 +275,7 @@ impl GitBase {
     ///
     /// # Errors
     /// [`GitError::Failed`].
-    pub fn read(&mut self, path: &Path) -> Result<Option<Vec<u8>>, GitError> {
+    pub(crate) fn read(&mut self, path: &Path) -> Result<Option<Vec<u8>>, GitError> {
         match self.repository.inside(path) {
             Some(name) => self.read_named(&name),
             None => Ok(None),
@@ -286,7 +286,7 @@ impl GitBase {
     ///
     /// # Errors
     /// [`GitError::Failed`], and [`GitError::TooLarge`] beyond [`LARGEST_WHOLE`].
-    pub fn read_named(&mut self, name: &str) -> Result<Option<Vec<u8>>, GitError> {
+    pub(crate) fn read_named(&mut self, name: &str) -> Result<Option<Vec<u8>>, GitError> {
         let mut object = format!("{}:{name}", self.commit);
         if name.contains('\n') {
             // The process reads one name from each line, so it gets the id instead.
@@ -307,7 +307,7 @@ impl GitBase {
     ///
     /// # Errors
     /// [`GitError::Failed`].
-    pub fn renamed_from(&self, path: &Path) -> Result<Option<String>, GitError> {
+    pub(crate) fn renamed_from(&self, path: &Path) -> Result<Option<String>, GitError> {
         let Some(name) = self.repository.inside(path) else { return Ok(None) };
         let args = ["diff", "--name-status", "-z", "--find-renames", "--diff-filter=R", &self.commit, "--"];
         let output = self.repository.git(&args)?;
@@ -323,7 +323,7 @@ impl GitBase {
 
     /// The path of a name of the repository.
     #[must_use]
-    pub fn path_of(&self, name: &str) -> PathBuf {
+    pub(crate) fn path_of(&self, name: &str) -> PathBuf {
         self.repository.root.join(name)
     }
 }

@@ -21,7 +21,7 @@ const INNER: usize = 16;
 /// What is wrong with a text that should be JSON, and at which byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not JSON: {what} at column {}", at + 1)]
-pub struct JsonError {
+pub(crate) struct JsonError {
     /// What is wrong.
     pub what: &'static str,
     /// Offset of the byte, from 0.
@@ -37,11 +37,11 @@ const TOO_DEEP: &str = "values are nested too deeply";
 
 /// One value, as it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Value<'a>(&'a [u8]);
+pub(crate) struct Value<'a>(&'a [u8]);
 
 /// The fields of an object, each with its value unread. A name that stands twice counts as its last.
 #[derive(Clone, Debug, Default)]
-pub struct Object<'a> {
+pub(crate) struct Object<'a> {
     /// Names as they are written, without their quotation marks.
     fields: SmallVec<[Field<'a>; 16]>,
     /// Whether a name has escapes in it, which only then have to be resolved.
@@ -58,7 +58,7 @@ impl<'a> Value<'a> {
     ///
     /// # Errors
     /// [`JsonError`] where it holds something else.
-    pub fn read(text: &'a [u8]) -> Result<Self, JsonError> {
+    pub(crate) fn read(text: &'a [u8]) -> Result<Self, JsonError> {
         let mut walk = Walk::new(text);
         walk.space();
         let value = walk.value()?;
@@ -68,19 +68,19 @@ impl<'a> Value<'a> {
 
     /// As it is written.
     #[must_use]
-    pub const fn raw(self) -> &'a [u8] {
+    pub(crate) const fn raw(self) -> &'a [u8] {
         self.0
     }
 
     /// Whether it is `null`.
     #[must_use]
-    pub fn is_null(self) -> bool {
+    pub(crate) fn is_null(self) -> bool {
         self.0 == b"null"
     }
 
     /// A text with its escapes resolved; what is not UTF-8 becomes U+FFFD. `None` where it is no text.
     #[must_use]
-    pub fn text(self) -> Option<Cow<'a, str>> {
+    pub(crate) fn text(self) -> Option<Cow<'a, str>> {
         let inner = self.0.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
         if !inner.contains(&b'\\') {
             return Some(utf8(inner));
@@ -90,7 +90,7 @@ impl<'a> Value<'a> {
 
     /// A number or a bare word (`true`), or the inside of a text: counts and times are written as either.
     #[must_use]
-    pub fn word(self) -> Option<&'a str> {
+    pub(crate) fn word(self) -> Option<&'a str> {
         let inner = self.0.strip_prefix(b"\"").and_then(|t| t.strip_suffix(b"\"")).unwrap_or(self.0);
         match inner.first() {
             Some(b'{' | b'[') | None => None,
@@ -100,19 +100,19 @@ impl<'a> Value<'a> {
 
     /// A decimal number, bare or inside a text, exact.
     #[must_use]
-    pub fn decimal(self) -> Option<Decimal> {
+    pub(crate) fn decimal(self) -> Option<Decimal> {
         let word = self.word()?;
         Decimal::from_str_exact(word).or_else(|_| Decimal::from_scientific(word)).ok()
     }
 
     /// The fields of an object; `None` where it is none.
     #[must_use]
-    pub fn object(self) -> Option<Object<'a>> {
+    pub(crate) fn object(self) -> Option<Object<'a>> {
         if self.0.first() == Some(&b'{') { Object::read(self.0).ok() } else { None }
     }
 
     /// The values of a list; nothing where it is none.
-    pub fn items(self) -> impl Iterator<Item = Value<'a>> {
+    pub(crate) fn items(self) -> impl Iterator<Item = Value<'a>> {
         let mut walk = Walk::new(self.0);
         let mut open = walk.take(b'[');
         std::iter::from_fn(move || {
@@ -133,7 +133,7 @@ impl<'a> Object<'a> {
     ///
     /// # Errors
     /// [`JsonError`] where it holds something else.
-    pub fn read(text: &'a [u8]) -> Result<Self, JsonError> {
+    pub(crate) fn read(text: &'a [u8]) -> Result<Self, JsonError> {
         let mut walk = Walk::new(text);
         walk.space();
         if !walk.take(b'{') {
@@ -166,7 +166,7 @@ impl<'a> Object<'a> {
 
     /// The value of a field; `None` where it is missing or null.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<Value<'a>> {
+    pub(crate) fn get(&self, name: &str) -> Option<Value<'a>> {
         let found = self.fields.iter().rev().find(|(written, _)| self.means(written, name));
         found.map(|(_, value)| *value).filter(|value| !value.is_null())
     }
@@ -177,19 +177,19 @@ impl<'a> Object<'a> {
 
     /// Whether a field stands there, with whatever value.
     #[must_use]
-    pub fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.fields.iter().any(|(written, _)| self.means(written, name))
     }
 
     /// The text in a field; `None` where there is none, or an empty one.
     #[must_use]
-    pub fn text(&self, name: &str) -> Option<Cow<'a, str>> {
+    pub(crate) fn text(&self, name: &str) -> Option<Cow<'a, str>> {
         self.get(name)?.text().filter(|text| !text.is_empty())
     }
 
     /// The object in a field.
     #[must_use]
-    pub fn object(&self, name: &str) -> Option<Object<'a>> {
+    pub(crate) fn object(&self, name: &str) -> Option<Object<'a>> {
         let place = self.fields.iter().rposition(|(written, _)| self.means(written, name))?;
         let (_, value) = self.fields.get(place)?;
         let Some(inner) = self.inner.as_ref().filter(|_| value.0.first() == Some(&b'{')) else {
@@ -201,7 +201,7 @@ impl<'a> Object<'a> {
 
     /// Whether a field holds exactly this text.
     #[must_use]
-    pub fn is(&self, name: &str, text: &str) -> bool {
+    pub(crate) fn is(&self, name: &str, text: &str) -> bool {
         self.get(name).is_some_and(|v| {
             v.0.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).is_some_and(|v| v == text.as_bytes())
         })
@@ -209,17 +209,17 @@ impl<'a> Object<'a> {
 
     /// Whether it has no fields.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.fields.is_empty()
     }
 
     /// Every field with its value, in order, the name as it is written.
-    pub fn raw_fields(&self) -> impl Iterator<Item = (&'a [u8], Value<'a>)> {
+    pub(crate) fn raw_fields(&self) -> impl Iterator<Item = (&'a [u8], Value<'a>)> {
         self.fields.iter().copied()
     }
 
     /// Every field with its value, in order.
-    pub fn fields(&self) -> impl Iterator<Item = (Cow<'a, str>, Value<'a>)> {
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (Cow<'a, str>, Value<'a>)> {
         self.fields.iter().map(|(name, value)| (unescaped(name), *value))
     }
 }
@@ -248,21 +248,21 @@ pub(crate) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// At the beginning of a text.
-    pub const fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Walk { bytes, at: 0, depth: 0 }
     }
 
-    pub fn peek(&self) -> Option<u8> {
+    pub(crate) fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
-    pub fn space(&mut self) {
+    pub(crate) fn space(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
             self.at += 1;
         }
     }
 
-    pub fn take(&mut self, byte: u8) -> bool {
+    pub(crate) fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
         found
@@ -542,7 +542,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Steps over one value and returns it.
-    pub fn value(&mut self) -> Result<Value<'a>, JsonError> {
+    pub(crate) fn value(&mut self) -> Result<Value<'a>, JsonError> {
         let start = self.at;
         let mut open = Open { bits: 0, depth: self.depth, around: self.depth };
         loop {

@@ -31,7 +31,7 @@ pub struct Lines<'s> {
 }
 
 /// The longest line that is read, in bytes: more than any provider takes as one request.
-pub const LONGEST_LINE: usize = 64 << 20;
+pub(crate) const LONGEST_LINE: usize = 64 << 20;
 
 impl<'s> Lines<'s> {
     /// Opens a source.
@@ -57,7 +57,7 @@ impl<'s> Lines<'s> {
     /// # Errors
     /// [`InputError::LongLine`] where a line is over the limit: the call after it goes on with the next line. Any other
     /// [`InputError`] where reading fails.
-    pub fn next_line(&mut self) -> Result<Option<(u64, &[u8])>, InputError> {
+    pub(crate) fn next_line(&mut self) -> Result<Option<(u64, &[u8])>, InputError> {
         self.line.clear();
         let failed = |error| InputError::reading(&self.name, error);
         // The line itself, its end, and one byte more that shows that it goes on.
@@ -85,7 +85,7 @@ impl<'s> Lines<'s> {
 ///
 /// # Errors
 /// A text for people: what is wrong with the line, and what it should be.
-pub fn text_field<'a>(line: &'a [u8], field: &str) -> Result<Option<Cow<'a, str>>, String> {
+pub(crate) fn text_field<'a>(line: &'a [u8], field: &str) -> Result<Option<Cow<'a, str>>, String> {
     if line.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }

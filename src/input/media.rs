@@ -46,7 +46,7 @@ pub enum Kind {
 impl Kind {
     /// The kind of a MIME type: `image/png`.
     #[must_use]
-    pub fn of_mime(mime: &str) -> Kind {
+    pub(crate) fn of_mime(mime: &str) -> Kind {
         match mime.split('/').next() {
             Some("image") => Kind::Image,
             Some("audio") => Kind::Audio,
@@ -71,7 +71,7 @@ impl Kind {
 ///
 /// # Errors
 /// A text for people.
-pub fn decode(text: &str) -> Result<Vec<u8>, String> {
+pub(crate) fn decode(text: &str) -> Result<Vec<u8>, String> {
     let text = match text.strip_prefix("data:") {
         Some(url) => url.split_once(',').ok_or("a data: address without a comma")?.1,
         None => text,
@@ -106,7 +106,7 @@ pub fn read(kind: Kind, bytes: &[u8]) -> Result<Media, String> {
 ///
 /// # Errors
 /// A text for people.
-pub fn image_size(bytes: &[u8]) -> Result<(u64, u64), String> {
+pub(crate) fn image_size(bytes: &[u8]) -> Result<(u64, u64), String> {
     let size =
         imagesize::blob_size(bytes).map_err(|_| "not an image: PNG, JPEG, WebP and GIF can be read".to_owned())?;
     match (size.width as u64, size.height as u64) {

@@ -3,8 +3,8 @@
 pub mod calls;
 pub mod chat;
 pub mod dialect;
-pub mod git;
-pub mod json;
+pub(crate) mod git;
+pub(crate) mod json;
 pub mod lines;
 pub mod media;
 pub mod record;

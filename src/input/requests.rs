@@ -15,14 +15,14 @@ use crate::money::grouped;
 
 /// A request that holds an attachment and nothing else.
 #[must_use]
-pub fn alone(media: Media) -> Conversation {
+pub(crate) fn alone(media: Media) -> Conversation {
     let messages = vec![Message::of_parts(Role::User, vec![Part::Media(media)])];
     Conversation { messages, is_plain: true, ..Conversation::default() }
 }
 
 /// Where a request is in its source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spot {
+pub(crate) struct Spot {
     /// The line on which it begins.
     pub line: Option<u64>,
     /// Its number in a list, from 1, where the source is one.
@@ -32,7 +32,7 @@ pub struct Spot {
 impl Spot {
     /// A whole line.
     #[must_use]
-    pub const fn line(number: u64) -> Spot {
+    pub(crate) const fn line(number: u64) -> Spot {
         Spot { line: Some(number), item: None }
     }
 }
@@ -99,7 +99,7 @@ impl<'s> Input<'s> {
     ///
     /// # Errors
     /// [`InputError`] where it cannot be read, or a pipe holds more than fits into memory.
-    pub fn again(&mut self, source: &'s Source) -> Result<Input<'s>, InputError> {
+    pub(crate) fn again(&mut self, source: &'s Source) -> Result<Input<'s>, InputError> {
         let (name, holds_requests, is_file) = (self.name.clone(), self.holds_requests, self.is_file);
         if is_regular(source) {
             return Ok(Input { name, reader: source.open()?, holds_requests, is_file });
@@ -144,7 +144,7 @@ const LONGEST_DOCUMENT: usize = 256 << 20;
 
 /// How many requests an input held.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// How many.
     pub requests: u64,
     /// How many of them were lines of a batch.
@@ -153,14 +153,14 @@ pub struct Tally {
 
 impl Tally {
     /// One more request.
-    pub fn add(&mut self, request: &Conversation) {
+    pub(crate) fn add(&mut self, request: &Conversation) {
         self.requests += 1;
         self.batch += u64::from(request.is_batch);
     }
 
     /// What an input was taken for, for people.
     #[must_use]
-    pub fn shown(self) -> String {
+    pub(crate) fn shown(self) -> String {
         match (self.batch, self.requests) {
             (0, n) => counted(n, "request"),
             (batch, n) if batch == n => counted(n, "batch request"),
@@ -174,7 +174,7 @@ fn counted(number: u64, noun: &str) -> String {
 }
 
 /// What is done with each request, or with what is wrong with it.
-pub type EachRequest<'e, E> = &'e mut dyn FnMut(Spot, Asked) -> Result<(), E>;
+pub(crate) type EachRequest<'e, E> = &'e mut dyn FnMut(Spot, Asked) -> Result<(), E>;
 
 /// Calls `each` for every request of an input: a line each, or one document over many lines.
 ///
@@ -182,7 +182,7 @@ pub type EachRequest<'e, E> = &'e mut dyn FnMut(Spot, Asked) -> Result<(), E>;
 ///
 /// # Errors
 /// The input cannot be read on, or what `each` answers.
-pub fn each_request<E: From<InputError>>(input: Input<'_>, each: EachRequest<'_, E>) -> Result<(), E> {
+pub(crate) fn each_request<E: From<InputError>>(input: Input<'_>, each: EachRequest<'_, E>) -> Result<(), E> {
     let mut lines = Lines::of(input.name, input.reader, LONGEST_DOCUMENT);
     let mut is_first = true;
     loop {

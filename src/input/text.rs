@@ -13,10 +13,10 @@ use crate::files;
 use crate::similar::near;
 
 /// How much is read at a time.
-pub const BLOCK: usize = 1 << 18;
+pub(crate) const BLOCK: usize = 1 << 18;
 
 /// The largest file that is read whole: 256 MiB. Prompts, tables of rows, price files and vocabularies are far smaller.
-pub const LARGEST_WHOLE: u64 = 256 << 20;
+pub(crate) const LARGEST_WHOLE: u64 = 256 << 20;
 
 /// A NUL byte within so many bytes of the start makes a file binary.
 const LOOKS_BINARY_WITHIN: usize = 8 << 10;
@@ -173,7 +173,7 @@ impl std::error::Error for InputError {}
 impl InputError {
     /// What is wrong, and with which file.
     #[must_use]
-    pub fn what(&self) -> String {
+    pub(crate) fn what(&self) -> String {
         match self {
             InputError::Missing { path, .. } => format!("{path}: no such file"),
             InputError::Folder { path } => format!("{path}: is a folder"),
@@ -258,7 +258,7 @@ pub struct ReadReport {
 impl ReadReport {
     /// One line about what was not text; `None` where all was.
     #[must_use]
-    pub fn note(&self) -> Option<String> {
+    pub(crate) fn note(&self) -> Option<String> {
         let first = self.first_replaced?;
         let places = if self.replaced == 1 { "place" } else { "places" };
         Some(format!("not UTF-8 in {} {places}, the first at byte {first}: counted as U+FFFD", self.replaced))
@@ -310,7 +310,7 @@ pub(crate) fn read_named(path: &Path, limit: u64) -> Result<Vec<u8>, InputError>
 ///
 /// # Errors
 /// [`InputError`] where there is no such file, it is not a file or too large, or the system refuses.
-pub fn read_regular(path: &Path, limit: u64) -> Result<Vec<u8>, InputError> {
+pub(crate) fn read_regular(path: &Path, limit: u64) -> Result<Vec<u8>, InputError> {
     match files::not_a_file(path) {
         Some(kind) => Err(InputError::NotAFile { path: path.display().to_string(), kind }),
         None => read_up_to(path, limit),
@@ -340,7 +340,7 @@ pub fn read_blocks(source: &Source, binary: bool, take: &mut dyn FnMut(&str)) ->
 ///
 /// # Errors
 /// [`InputError`]; blocks before a failure in the middle have been handed over by then.
-pub fn read_blocks_of(
+pub(crate) fn read_blocks_of(
     name: &str,
     reader: &mut dyn Read,
     binary: bool,

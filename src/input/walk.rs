@@ -13,7 +13,7 @@ use super::text::InputError;
 
 /// The files that a path means.
 #[derive(Debug, Default)]
-pub struct Walked {
+pub(crate) struct Walked {
     /// Files, in one order on every machine.
     pub files: Vec<PathBuf>,
     /// What is there but could not be read, with the reason.
@@ -25,7 +25,7 @@ pub struct Walked {
 ///
 /// # Errors
 /// [`InputError`] where no file matches a pattern. A path that does not exist is handed on: opening it says more.
-pub fn source_files(path: &Path) -> Result<Walked, InputError> {
+pub(crate) fn source_files(path: &Path) -> Result<Walked, InputError> {
     named(path, below_by_rules, |matcher, file| matcher.is_match(file))
 }
 
@@ -34,14 +34,14 @@ pub fn source_files(path: &Path) -> Result<Walked, InputError> {
 ///
 /// # Errors
 /// [`InputError`] where nothing matches a pattern. A path that does not exist is handed on: opening it says more.
-pub fn every_file(path: &Path) -> Result<Walked, InputError> {
+pub(crate) fn every_file(path: &Path) -> Result<Walked, InputError> {
     // A pattern that matches a folder means what is in it, as it does where a shell expands it.
     named(path, below, |matcher, file| file.ancestors().any(|part| matcher.is_match(part)))
 }
 
 /// How many files below a folder ignore rules hide, counted up to a limit. What Git itself keeps there is not counted.
 #[must_use]
-pub fn hidden_files(folder: &Path, shown: usize, limit: usize) -> usize {
+pub(crate) fn hidden_files(folder: &Path, shown: usize, limit: usize) -> usize {
     let all =
         ignore::WalkBuilder::new(folder).standard_filters(false).filter_entry(|e| e.file_name() != ".git").build();
     all.filter_map(Result::ok).filter(is_file).take(shown.saturating_add(limit)).count().saturating_sub(shown)
@@ -155,7 +155,7 @@ fn lost(path: &Path, error: io::Error) -> Option<InputError> {
 /// assert_eq!(seen.before(Path::new("./src/../src/lib.rs")), Some(Path::new("src/lib.rs")));
 /// ```
 #[derive(Debug, Default)]
-pub struct Seen(HashMap<Identity, PathBuf>);
+pub(crate) struct Seen(HashMap<Identity, PathBuf>);
 
 /// What a file is.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -169,7 +169,7 @@ enum Identity {
 
 impl Seen {
     /// Remembers a file. Says under which path it was met before, if it was.
-    pub fn before(&mut self, path: &Path) -> Option<&Path> {
+    pub(crate) fn before(&mut self, path: &Path) -> Option<&Path> {
         use std::collections::hash_map::Entry;
         match self.0.entry(identity(path)) {
             Entry::Occupied(known) => Some(known.into_mut()),

@@ -127,7 +127,7 @@ fn machine_month(
 /// One month on both sides.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct BreakEvenRow {
+pub(crate) struct BreakEvenRow {
     /// The month, such as `2027-01`.
     #[cfg_attr(test, schemars(with = "String"))]
     pub month: Month,
@@ -151,7 +151,7 @@ impl BreakEvenRow {
 /// The fields before the months.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct BreakEvenHead {
+pub(crate) struct BreakEvenHead {
     /// The machine.
     pub machine: MachineRow,
     /// Calls in the average month of the plan.
@@ -171,7 +171,7 @@ pub struct BreakEvenHead {
 /// The machine that answers instead of the API.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct MachineRow {
+pub(crate) struct MachineRow {
     /// What it is.
     pub what: String,
     /// What it costs in a month.

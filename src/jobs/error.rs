@@ -65,7 +65,7 @@ impl From<crate::tokenizer::reference::ReferenceError> for JobError {
 
 impl JobError {
     /// Something that cannot be asked for, with the next step.
-    pub fn asked(message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn asked(message: impl Into<String>, help: impl Into<String>) -> Self {
         JobError::Asked { message: message.into(), help: Some(help.into()) }
     }
 

@@ -27,7 +27,7 @@ pub mod workload;
 
 pub use error::JobError;
 pub use setup::{AsOf, Setup};
-pub use tokenizers::TokenizerChoice;
+pub(crate) use tokenizers::TokenizerChoice;
 
 /// A number of things: `1 error`, `2 errors`.
 #[must_use]

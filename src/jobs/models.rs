@@ -23,7 +23,7 @@ pub struct ModelsQuery {
 /// One model, as the list shows it.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct ModelRow {
+pub(crate) struct ModelRow {
     /// The provider's id.
     pub provider: String,
     /// The model's id at the provider.
@@ -67,7 +67,7 @@ pub struct ModelRow {
 /// Another id of a model.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct AliasRow {
+pub(crate) struct AliasRow {
     /// The id.
     pub id: String,
     /// From when on it means the model.
@@ -79,7 +79,7 @@ pub struct AliasRow {
 /// The tokenizer of a model.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct TokenizerRow {
+pub(crate) struct TokenizerRow {
     /// Its name, as `farebox tokenizers` lists it.
     pub name: String,
     /// `known`, or `assumed` where it is a predecessor's.
@@ -89,7 +89,7 @@ pub struct TokenizerRow {
 /// What stands before the rows of the `json` form.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct ModelsHead {
+pub(crate) struct ModelsHead {
     /// The price table.
     pub table: TableStamp,
     /// How many models were left out because they no longer answer.

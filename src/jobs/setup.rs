@@ -87,7 +87,7 @@ pub struct ExchangeUsed {
 
 impl Setup {
     /// The instant for people: the day alone where it is the clock's.
-    pub fn shown_at(&self) -> String {
+    pub(crate) fn shown_at(&self) -> String {
         match &self.as_of {
             AsOf::Stopped { by, .. } => format!("{} (clock set by {by})", self.at.date()),
             AsOf::Clock => self.at.date().to_string(),
@@ -96,7 +96,7 @@ impl Setup {
     }
 
     /// The moment at which the environment stopped the clock, where this command reads the clock.
-    pub fn clock_set_to(&self) -> Option<String> {
+    pub(crate) fn clock_set_to(&self) -> Option<String> {
         match &self.as_of {
             AsOf::Stopped { moment, .. } => Some(moment.clone()),
             AsOf::Named | AsOf::Clock => None,
@@ -201,7 +201,7 @@ pub fn matched_note(asked: &str, found: &Found) -> Option<String> {
 
 /// What every machine-readable format carries: which table, and whether the clock was stopped.
 #[must_use]
-pub fn table_stamp(setup: &Setup) -> TableStamp {
+pub(crate) fn table_stamp(setup: &Setup) -> TableStamp {
     let id = setup.table.id().clone();
     TableStamp { version: id.version, sha256: id.sha256, clock_set_to: setup.clock_set_to() }
 }

@@ -16,7 +16,7 @@ use crate::tokenizer::{
 
 /// A tokenizer to count with, and whether it is the model's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenizerChoice {
+pub(crate) struct TokenizerChoice {
     /// Name of the tokenizer.
     pub name: String,
     /// Whether it is only assumed to be the model's.
@@ -26,13 +26,13 @@ pub struct TokenizerChoice {
 impl TokenizerChoice {
     /// The tokenizer of a card at the instant of a setup.
     #[must_use]
-    pub fn of(found: &Found, setup: &Setup) -> TokenizerChoice {
+    pub(crate) fn of(found: &Found, setup: &Setup) -> TokenizerChoice {
         TokenizerChoice::at(found, setup.at, setup)
     }
 
     /// The tokenizer of a card at an instant; a model whose tokenizer is not known gets an estimate.
     #[must_use]
-    pub fn at(found: &Found, at: Instant, setup: &Setup) -> TokenizerChoice {
+    pub(crate) fn at(found: &Found, at: Instant, setup: &Setup) -> TokenizerChoice {
         match found.model.tokenizer_at(at) {
             Some(t) if is_known(&t.name) || setup.is_added(&t.name) => {
                 TokenizerChoice { name: t.name.clone(), assumed: t.assumed }
@@ -43,7 +43,7 @@ impl TokenizerChoice {
 
     /// The most tokens by this tokenizer that are at most `tokens` of the model: less where it is only assumed.
     #[must_use]
-    pub fn certain(&self, tokens: u64) -> u64 {
+    pub(crate) fn certain(&self, tokens: u64) -> u64 {
         if !self.assumed {
             return tokens;
         }
@@ -54,7 +54,7 @@ impl TokenizerChoice {
 
     /// What was counted with it: a range where it is only assumed.
     #[must_use]
-    pub fn finish(&self, counter: StreamCounter) -> TokenCount {
+    pub(crate) fn finish(&self, counter: StreamCounter) -> TokenCount {
         let count = counter.finish();
         if self.assumed { count.assumed() } else { count }
     }
@@ -65,13 +65,13 @@ impl Setup {
     ///
     /// # Errors
     /// [`TokenizerError`] where there is none of this name, or its file is damaged.
-    pub fn tokenizer(&self, name: &str) -> Result<Arc<dyn Tokenizer>, TokenizerError> {
+    pub(crate) fn tokenizer(&self, name: &str) -> Result<Arc<dyn Tokenizer>, TokenizerError> {
         load_from(self.vocabularies.as_ref(), name)
     }
 
     /// Whether the user added a vocabulary of this name.
     #[must_use]
-    pub fn is_added(&self, name: &str) -> bool {
+    pub(crate) fn is_added(&self, name: &str) -> bool {
         self.vocabularies.as_ref().is_some_and(|store| matches!(store.entry(name), Ok(Some(_))))
     }
 }
@@ -80,7 +80,7 @@ impl Setup {
 ///
 /// # Errors
 /// [`TokenizerError`] where there is none of this name, or its file is damaged.
-pub fn load_from(added: Option<&Store>, name: &str) -> Result<Arc<dyn Tokenizer>, TokenizerError> {
+pub(crate) fn load_from(added: Option<&Store>, name: &str) -> Result<Arc<dyn Tokenizer>, TokenizerError> {
     added.map_or_else(|| load(name), |store| store.load(name))
 }
 
@@ -101,7 +101,7 @@ fn entries(added: Option<&Store>) -> Result<Vec<Entry>, JobError> {
 /// A tokenizer of the list.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct KnownTokenizerRow {
+pub(crate) struct KnownTokenizerRow {
     /// The name that it is asked for by.
     pub tokenizer: String,
     /// What its counts rest on: `exact`, `reconstructed` or `estimated`.
@@ -119,7 +119,7 @@ pub struct KnownTokenizerRow {
 /// One thing that is known of a tokenizer.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct TokenizerFactRow {
+pub(crate) struct TokenizerFactRow {
     /// What it is.
     pub what: &'static str,
     /// What it is for this tokenizer.

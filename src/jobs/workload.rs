@@ -14,7 +14,7 @@ use super::error::with_help;
 use super::setup::{Setup, in_currency};
 use super::tokenizers::TokenizerChoice;
 use crate::calculator::attached::{Attached, billed_by};
-pub use crate::calculator::currency::ShownCurrency;
+pub(crate) use crate::calculator::currency::ShownCurrency;
 use crate::calculator::projection::{Plan, PlanError, Resolver, plan};
 use crate::calculator::settled::{NoExchange, in_usd};
 use crate::calculator::workload::{Amount, Workload, instant_of};
@@ -64,7 +64,7 @@ impl WorkloadFile {
     ///
     /// # Errors
     /// [`JobError`] where it cannot be used: every objection with its line.
-    pub fn of_text(path: &Path, text: String, setup: &Setup) -> Result<WorkloadFile, JobError> {
+    pub(crate) fn of_text(path: &Path, text: String, setup: &Setup) -> Result<WorkloadFile, JobError> {
         let shown = |problems: &[Problem]| render_all(problems, |_| Some(&text)).trim_end().to_owned();
         match load(path, &text, setup.at.date()) {
             Ok((workload, warnings)) => {
@@ -96,7 +96,7 @@ fn unusable(problems: &str) -> JobError {
 }
 
 /// A feature without a price, and why.
-pub type Unpriced = (String, PlanError);
+pub(crate) type Unpriced = (String, PlanError);
 
 /// A workload and its plan; features without a price are left out of both.
 pub struct PricedWorkload<'s> {
@@ -163,7 +163,7 @@ impl<'s> TableResolver<'s> {
     }
 
     /// Takes the exchange rates of another workload; what was counted stays.
-    pub fn use_exchange_of(&mut self, workload: &Workload) {
+    pub(crate) fn use_exchange_of(&mut self, workload: &Workload) {
         self.exchange = workload.exchange.clone();
     }
 
@@ -249,7 +249,7 @@ impl Resolver for TableResolver<'_> {
 /// The currency that a plan is shown in, as programs read it.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct ShownRate {
+pub(crate) struct ShownRate {
     /// Three capital letters.
     pub currency: String,
     /// Units of it for one US dollar.
@@ -277,13 +277,13 @@ impl ShownCurrency {
 
     /// For people in the currency, for programs in dollars.
     #[must_use]
-    pub fn cell(&self, usd: Usd) -> Cell {
+    pub(crate) fn cell(&self, usd: Usd) -> Cell {
         if self.is_usd() { Cell::usd(usd) } else { in_currency(usd, self.amount(usd), &self.currency) }
     }
 
     /// The rate, as programs read it.
     #[must_use]
-    pub fn rate(&self) -> ShownRate {
+    pub(crate) fn rate(&self) -> ShownRate {
         let per_usd = self.per_usd.normalize().to_string();
         ShownRate { currency: self.currency.clone(), per_usd, at: self.at }
     }

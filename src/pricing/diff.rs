@@ -22,7 +22,7 @@ pub struct Change {
 impl Change {
     /// By how much a price changed, in percent to one digit; `None` where one side has no price to compare.
     #[must_use]
-    pub fn percent(&self) -> Option<Decimal> {
+    pub(crate) fn percent(&self) -> Option<Decimal> {
         let (Some(Rate::Price(old)), Some(Rate::Price(new))) = (&self.old, &self.new) else { return None };
         let unit = |price: &super::card::Price| price.usd.0.checked_div(Decimal::from(price.per));
         let (old, new) = (unit(old)?, unit(new)?);
@@ -39,7 +39,7 @@ pub fn changes(before: &RateCard, after: &RateCard) -> Vec<Change> {
 
 /// As [`changes`], where a side may have no card at all.
 #[must_use]
-pub fn changes_between(before: Option<&RateCard>, after: Option<&RateCard>) -> Vec<Change> {
+pub(crate) fn changes_between(before: Option<&RateCard>, after: Option<&RateCard>) -> Vec<Change> {
     let (old, new) = (before.map(sets).unwrap_or_default(), after.map(sets).unwrap_or_default());
     let mut conditions: Vec<&String> = old.iter().chain(&new).map(|(condition, _)| condition).collect();
     let mut seen = std::collections::HashSet::new();

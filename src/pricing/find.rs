@@ -50,7 +50,7 @@ impl Found {
     /// What a request to this card states: what its deployment says, over that what the request says itself, without
     /// what the card stands for already.
     #[must_use]
-    pub fn settle<'c>(&self, stated: &'c Context) -> Cow<'c, Context> {
+    pub(crate) fn settle<'c>(&self, stated: &'c Context) -> Cow<'c, Context> {
         if self.context.is_empty() && !self.regional {
             return Cow::Borrowed(stated);
         }
@@ -196,7 +196,7 @@ impl PriceTable {
     ///
     /// # Errors
     /// [`UnknownModel`] with similar ids.
-    pub fn find_for(
+    pub(crate) fn find_for(
         &self,
         provider: Option<&str>,
         model: &str,

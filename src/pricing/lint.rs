@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 
 /// What was looked at, and what was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Findings {
+pub(crate) struct Findings {
     /// How many models.
     pub models: usize,
     /// How many prices.
@@ -24,7 +24,7 @@ pub struct Findings {
 ///
 /// `today` is what ages are counted to; `max_age` is how many days a live price may go unchecked.
 #[must_use]
-pub fn lint_files(files: &[PriceFile], table: &PriceTable, today: Instant, max_age: u32) -> Findings {
+pub(crate) fn lint_files(files: &[PriceFile], table: &PriceTable, today: Instant, max_age: u32) -> Findings {
     let elsewhere = |provider: &str, id: &str| table.card_by_id(provider, id);
     let files: Vec<PriceFile> = files.iter().filter(|f| !f.path.ends_with("table.yaml")).cloned().collect();
     // A file is a part of a table when some file of its provider names sources; otherwise it is an overlay.
@@ -47,7 +47,7 @@ pub fn lint_files(files: &[PriceFile], table: &PriceTable, today: Instant, max_a
 
 /// Checks the table in this program, overlays included.
 #[must_use]
-pub fn lint_table(table: &PriceTable, today: Instant, max_age: u32) -> Findings {
+pub(crate) fn lint_table(table: &PriceTable, today: Instant, max_age: u32) -> Findings {
     let mut findings = Findings::default();
     for (head, card) in table.cards() {
         findings.look_at(&format!("{} (bundled)", head.id), &head, &card, today, max_age);

@@ -97,7 +97,7 @@ impl<'t> Lookup<'t> {
     }
 
     /// Why no card is meant, with similar ids.
-    pub fn why(&mut self, provider: Option<&str>, model: &str, at: Instant) -> Arc<UnknownModel> {
+    pub(crate) fn why(&mut self, provider: Option<&str>, model: &str, at: Instant) -> Arc<UnknownModel> {
         self.key.clear();
         [provider.unwrap_or(""), "\0", model].iter().for_each(|part| self.key.push_str(part));
         let known = self.unknown.get(&self.key).and_then(|list| list.iter().find(|(holds, _)| holds.contains(at)));

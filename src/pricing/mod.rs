@@ -7,11 +7,17 @@
 //! by the same code ([`yaml`], then [`mod@compile`]).
 
 pub(crate) mod candidates;
+#[doc(hidden)]
 pub mod diff;
+#[doc(hidden)]
 pub mod import;
+#[doc(hidden)]
 pub mod lint;
+#[doc(hidden)]
 pub mod lookup;
+#[doc(hidden)]
 pub mod need;
+#[doc(hidden)]
 pub mod update;
 
 mod find;
@@ -31,7 +37,9 @@ use self::problem::{Place, Problem, Severity};
 use self::suggest::Names;
 use crate::period::Instant;
 
-pub use farebox_prices::{card, compile, packed, problem, yaml};
+pub use farebox_prices::{card, problem};
+#[doc(hidden)]
+pub use farebox_prices::{compile, packed, yaml};
 
 pub use self::find::{Found, Matched, UnknownModel, Whose};
 
@@ -259,7 +267,7 @@ impl PriceTable {
 
     /// The currencies that the overlays have a rate for at some moment.
     #[must_use]
-    pub fn currencies(&self) -> Vec<&str> {
+    pub(crate) fn currencies(&self) -> Vec<&str> {
         let mut currencies: Vec<&str> =
             self.overlays.iter().flat_map(|o| &o.exchange).map(|r| r.currency.as_str()).collect();
         currencies.sort_unstable();

@@ -30,7 +30,7 @@ pub enum Need {
 impl Need {
     /// Every capability that some card has or reads, under each name that it is asked for by.
     #[must_use]
-    pub fn capabilities(cards: impl Iterator<Item = Arc<ModelCard>>) -> BTreeSet<String> {
+    pub(crate) fn capabilities(cards: impl Iterator<Item = Arc<ModelCard>>) -> BTreeSet<String> {
         let mut known: BTreeSet<String> = BTreeSet::new();
         for card in cards {
             known.extend(card.info.capabilities.iter().chain(&card.info.input).cloned());
@@ -44,7 +44,7 @@ impl Need {
 
     /// Whether a model meets it; `None` where that is not known, which is not the same as no.
     #[must_use]
-    pub fn is_met_by(&self, card: &ModelCard) -> Option<bool> {
+    pub(crate) fn is_met_by(&self, card: &ModelCard) -> Option<bool> {
         let info = &card.info;
         match self {
             Need::Context(tokens) => Some(info.context_window? >= *tokens),

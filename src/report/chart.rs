@@ -24,7 +24,7 @@ impl ChartValue {
 }
 
 /// Name, value, and low and high where they are known.
-pub type Bar = (String, ChartValue, Option<(ChartValue, ChartValue)>);
+pub(crate) type Bar = (String, ChartValue, Option<(ChartValue, ChartValue)>);
 
 /// A picture with its title.
 #[derive(Clone, Debug)]
@@ -78,7 +78,7 @@ const COLOURS: usize = 8;
 
 /// The picture as an SVG element that takes its colours from the page, with a title and a text for those who cannot see it.
 #[must_use]
-pub fn svg(chart: &Chart, id: usize) -> String {
+pub(crate) fn svg(chart: &Chart, id: usize) -> String {
     let (height, body, words) = match &chart.kind {
         ChartKind::Stacked { labels, series, band, limit } => stacked(labels, series, band, limit.as_ref()),
         ChartKind::Band { labels, points, limit } => band_of(labels, points, limit.as_ref()),

@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 
 use crate::money::Usd;
 
-pub mod chart;
+pub(crate) mod chart;
 pub mod check;
 
 mod csv;
@@ -109,7 +109,7 @@ impl Report {
     }
 
     /// Puts the fields of a value before `rows` of the `json` form.
-    pub fn state_all(&mut self, head: &impl serde::Serialize) {
+    pub(crate) fn state_all(&mut self, head: &impl serde::Serialize) {
         if let Ok(Value::Object(fields)) = serde_json::to_value(head) {
             self.machine.extend(fields);
         }
@@ -202,7 +202,7 @@ impl Column {
 impl Column {
     /// The same column, which a table on a narrow screen may do without.
     #[must_use]
-    pub fn optional(mut self) -> Self {
+    pub(crate) fn optional(mut self) -> Self {
         self.optional = true;
         self
     }
@@ -256,7 +256,7 @@ impl Cell {
 
     /// An amount of money: rounded for people, exact for programs.
     #[must_use]
-    pub fn usd(usd: Usd) -> Self {
+    pub(crate) fn usd(usd: Usd) -> Self {
         Cell::pair(usd.for_people(), usd.to_string())
     }
 
@@ -276,7 +276,7 @@ impl Cell {
 
     /// A value that does not exist or is not known: `reason` for people, empty for programs, never a zero.
     #[must_use]
-    pub fn absent(reason: impl Into<String>) -> Self {
+    pub(crate) fn absent(reason: impl Into<String>) -> Self {
         Cell::pair(reason, "").tone(Tone::Dim)
     }
 

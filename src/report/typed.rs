@@ -46,7 +46,7 @@ impl<'f, R: Serialize> TypedTable<'f, R> {
 
     /// One more column, and the cell that a row has in it.
     #[must_use]
-    pub fn column(mut self, column: Column, cell: impl Fn(&R) -> Cell + 'f) -> Self {
+    pub(crate) fn column(mut self, column: Column, cell: impl Fn(&R) -> Cell + 'f) -> Self {
         self.columns.push(column);
         self.cells.push(Box::new(cell));
         self
@@ -66,7 +66,7 @@ impl<'f, R: Serialize> TypedTable<'f, R> {
 
     /// Lets a table on a narrow screen do without the last column.
     #[must_use]
-    pub fn optional(mut self) -> Self {
+    pub(crate) fn optional(mut self) -> Self {
         if let Some(column) = self.columns.pop() {
             self.columns.push(column.optional());
         }
@@ -75,7 +75,7 @@ impl<'f, R: Serialize> TypedTable<'f, R> {
 
     /// A report without rows.
     #[must_use]
-    pub fn empty(&self) -> Report {
+    pub(crate) fn empty(&self) -> Report {
         Report::new(self.columns.iter().cloned())
     }
 
@@ -89,7 +89,7 @@ impl<'f, R: Serialize> TypedTable<'f, R> {
     }
 
     /// The cells of a row, such as one of totals.
-    pub fn cells(&self, row: &R) -> Vec<Cell> {
+    pub(crate) fn cells(&self, row: &R) -> Vec<Cell> {
         self.cells.iter().map(|cell| cell(row)).collect()
     }
 

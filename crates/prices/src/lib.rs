@@ -5,16 +5,22 @@
 //! it into [`card`]s, and [`packed`] keeps cards as bytes that are read in place. Nothing here knows which models there
 //! are; the crate `farebox` carries the table.
 
+#![warn(missing_docs, unreachable_pub)]
+
 pub mod card;
+#[doc(hidden)]
 pub mod compile;
 pub mod context;
 pub mod meter;
 pub mod money;
+#[doc(hidden)]
 pub mod packed;
 pub mod period;
 pub mod problem;
 pub mod usage;
+#[doc(hidden)]
 pub mod yaml;
 
+#[doc(hidden)]
 #[doc(hidden)]
 pub use farebox_data::similar;

@@ -122,7 +122,7 @@ macro_rules! meters {
 
 impl Meter {
     /// How many meters count tokens: they come first in [`Meter::ALL`].
-    pub const TOKEN_METERS: usize = {
+    pub(crate) const TOKEN_METERS: usize = {
         let mut n = 0;
         while n < Meter::ALL.len() && matches!(Meter::ALL[n].unit(), Unit::Tokens) {
             n += 1;

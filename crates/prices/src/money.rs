@@ -17,7 +17,7 @@ pub const ROUNDED_SCALE: u32 = 18;
 
 /// Digits behind the point that an amount keeps in another currency. The exact product of an amount and an exchange rate
 /// can have more digits than a decimal holds; a billionth of a cent is less than any bill knows.
-pub const CONVERTED_SCALE: u32 = 12;
+pub(crate) const CONVERTED_SCALE: u32 = 12;
 
 /// An amount in US dollars.
 ///

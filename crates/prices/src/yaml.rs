@@ -288,7 +288,7 @@ pub enum RawSourceRef {
 }
 
 /// Rates by meter, in the order they are written.
-pub type RawRates = Pairs<At<RawRate>>;
+pub(crate) type RawRates = Pairs<At<RawRate>>;
 
 /// Rates by prompt length.
 #[derive(Debug, Deserialize)]
@@ -733,7 +733,7 @@ fn explain_own(message: &str) -> (&'static str, String, Option<String>) {
 }
 
 /// The parser repeats the place in its text; the problem carries it as numbers.
-pub fn first_line_without_place(rendered: &str) -> String {
+pub(crate) fn first_line_without_place(rendered: &str) -> String {
     let line = rendered.lines().find(|l| !l.trim().is_empty()).unwrap_or("").trim();
     let line = line.strip_prefix("error: ").unwrap_or(line);
     let line = match line.strip_prefix("line ").and_then(|rest| rest.split_once(": ")) {

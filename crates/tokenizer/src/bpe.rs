@@ -27,7 +27,7 @@ use super::{TokenCount, Tokenizer, fast, prepared};
 
 /// What is done to a text before it is split, each by the Unicode data of what the vocabulary was published with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Normal {
+pub(crate) enum Normal {
     /// Nothing.
     AsIs,
     /// Unicode's canonical composition, of version 9: the data of the crate `tokenizers`, which leaves newer marks as they are.
@@ -153,7 +153,7 @@ fn first_wide(bytes: &[u8]) -> Option<usize> {
 }
 
 /// A byte-level encoding: how its texts are split and where its tokens are.
-pub struct Encoding {
+pub(crate) struct Encoding {
     /// The name it is asked for by.
     pub name: &'static str,
     /// What is done to a text first.
@@ -173,7 +173,7 @@ pub struct Encoding {
 }
 
 /// What counts by an encoding's rules.
-pub struct BpeCounter {
+pub(crate) struct BpeCounter {
     way: Way,
     symbols: Option<AhoCorasick>,
 }
@@ -226,7 +226,7 @@ const fn with_symbols(
 
 macro_rules! encodings {
     ($($(#[$about:meta])* $name:ident = $encoding:expr;)+) => {
-        $($(#[$about])* pub static $name: Encoding = $encoding;)+
+        $($(#[$about])* pub(crate) static $name: Encoding = $encoding;)+
     };
 }
 
@@ -312,7 +312,7 @@ impl Encoding {
 
     /// The encoding of a name that splits and merges as tiktoken does, whose rules another vocabulary may share.
     #[must_use]
-    pub fn of(name: &str) -> Option<&'static Encoding> {
+    pub(crate) fn of(name: &str) -> Option<&'static Encoding> {
         RANKED.iter().copied().find(|encoding| encoding.name == name)
     }
 }
@@ -378,7 +378,7 @@ impl Way {
 }
 
 /// A vocabulary of the user's own, with the rules of an encoding that is known.
-pub struct OwnRanks {
+pub(crate) struct OwnRanks {
     name: String,
     rules: &'static Encoding,
     counter: BpeCounter,
@@ -388,7 +388,7 @@ impl OwnRanks {
     /// Tokens in the order of their ranks, split and merged as `rules` says; the strings that those rules find before
     /// they merge are left out.
     #[must_use]
-    pub fn new(name: &str, vocabulary: Vocabulary, rules: &'static Encoding) -> Self {
+    pub(crate) fn new(name: &str, vocabulary: Vocabulary, rules: &'static Encoding) -> Self {
         OwnRanks { name: name.to_owned(), rules, counter: BpeCounter::own(vocabulary, rules) }
     }
 }
@@ -409,7 +409,7 @@ impl Tokenizer for OwnRanks {
 
 /// Counts with an [`Encoding`].
 #[derive(Clone, Copy)]
-pub struct ByteLevel(&'static Encoding);
+pub(crate) struct ByteLevel(&'static Encoding);
 
 impl ByteLevel {
     /// Counts with this encoding; cheap until the first count.
@@ -418,13 +418,13 @@ impl ByteLevel {
     /// At the first count, where this build leaves the vocabulary out (feature `open-models`): [`load`](super::load) then
     /// gives an estimate instead.
     #[must_use]
-    pub const fn new(encoding: &'static Encoding) -> Self {
+    pub(crate) const fn new(encoding: &'static Encoding) -> Self {
         ByteLevel(encoding)
     }
 
     /// The same, shared.
     #[must_use]
-    pub fn shared(encoding: &'static Encoding) -> Arc<dyn Tokenizer> {
+    pub(crate) fn shared(encoding: &'static Encoding) -> Arc<dyn Tokenizer> {
         Arc::new(ByteLevel(encoding))
     }
 }

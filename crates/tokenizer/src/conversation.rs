@@ -140,7 +140,7 @@ impl Message {
     }
 
     /// The text parts.
-    pub fn texts(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
         self.parts().iter().filter_map(|part| match part {
             Part::Text(text) => Some(text.as_str()),
             _ => None,

@@ -45,7 +45,7 @@ use super::TokenCount;
 pub const CHUNK: usize = 64 << 10;
 
 /// Bytes without a border after which the text is cut where it should not be.
-pub const STRETCH: usize = 4 << 20;
+pub(crate) const STRETCH: usize = 4 << 20;
 
 /// How many tokens a cut inside a piece may make a count wrong by.
 ///
@@ -53,7 +53,7 @@ pub const STRETCH: usize = 4 << 20;
 /// of the worst texts we know (runs of one character, of digits, spaces, newlines, marks and emoji, random letters of
 /// one and of several scripts), counted with the four GPT vocabularies, the counts of the parts differed from the count
 /// of the whole by 3 tokens at most; this is ten times that.
-pub const FORCED_MARGIN: u64 = 32;
+pub(crate) const FORCED_MARGIN: u64 = 32;
 
 /// Which places of a text a tokenizer always ends a piece at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub enum Cuts {
 
 /// The end of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cut {
+pub(crate) struct Cut {
     /// Byte offset.
     pub at: usize,
     /// Whether it is not a border.
@@ -82,7 +82,7 @@ pub struct Cut {
 /// The answer depends on the text alone, not on how much of what follows is there: the last border within [`CHUNK`]
 /// bytes, else the first border after them, else [`STRETCH`].
 #[must_use]
-pub fn next_cut(text: &str, cuts: Cuts) -> Option<Cut> {
+pub(crate) fn next_cut(text: &str, cuts: Cuts) -> Option<Cut> {
     next_cut_beyond(text, cuts, 0)
 }
 
@@ -90,7 +90,7 @@ pub fn next_cut(text: &str, cuts: Cuts) -> Option<Cut> {
 ///
 /// * `seen`: length of that beginning, for which the answer was `None`.
 #[must_use]
-pub fn next_cut_beyond(text: &str, cuts: Cuts, seen: usize) -> Option<Cut> {
+pub(crate) fn next_cut_beyond(text: &str, cuts: Cuts, seen: usize) -> Option<Cut> {
     if text.len() <= CHUNK {
         return None;
     }
@@ -149,7 +149,7 @@ fn follows_word(text: &str, space: usize) -> bool {
 }
 
 /// Counts a text part by part; the parts end as in [`next_cut`].
-pub fn count_parts(text: &str, cuts: Cuts, mut count: impl FnMut(&str) -> TokenCount) -> TokenCount {
+pub(crate) fn count_parts(text: &str, cuts: Cuts, mut count: impl FnMut(&str) -> TokenCount) -> TokenCount {
     let mut total = TokenCount::default();
     let mut rest = text;
     while let Some(Cut { at, forced }) = next_cut(rest, cuts) {
@@ -162,7 +162,7 @@ pub fn count_parts(text: &str, cuts: Cuts, mut count: impl FnMut(&str) -> TokenC
 }
 
 /// Counts one part, and allows for its end if that was forced.
-pub fn part(text: &str, forced: bool, mut count: impl FnMut(&str) -> TokenCount) -> TokenCount {
+pub(crate) fn part(text: &str, forced: bool, mut count: impl FnMut(&str) -> TokenCount) -> TokenCount {
     let counted = count(text);
     if forced { counted.widened(FORCED_MARGIN) } else { counted }
 }
@@ -215,7 +215,7 @@ fn kind(c: char) -> CutKind {
 
 /// Whether a piece always ends between two neighbouring characters; the module's documentation proves it.
 #[must_use]
-pub fn is_border(before: char, after: char, cuts: Cuts) -> bool {
+pub(crate) fn is_border(before: char, after: char, cuts: Cuts) -> bool {
     // The most of a long run.
     if before == after {
         return false;
@@ -283,7 +283,7 @@ mod tests {
     }
 
     /// Text of everything that the regexes treat apart, in all neighbourhoods.
-    pub fn mixed_text(pieces: std::ops::Range<usize>) -> impl Strategy<Value = String> {
+    pub(crate) fn mixed_text(pieces: std::ops::Range<usize>) -> impl Strategy<Value = String> {
         let words = [
             "a",
             "B",

@@ -23,27 +23,27 @@ use super::cut::{self, Cuts, is_border};
 use super::{Basis, TokenCount, Tokenizer};
 
 /// The least number of tokens that a range reaches below and above the estimate.
-pub const LEAST_MARGIN: u64 = 2;
+pub(crate) const LEAST_MARGIN: u64 = 2;
 
 /// How much farther than its class a short text may stray: this × √tokens.
-pub const SCATTER: f64 = 0.5;
+pub(crate) const SCATTER: f64 = 0.5;
 
 macro_rules! classes {
     ($($variant:ident $name:literal $about:literal;)+) => {
         /// A kind of text whose token counts keep about the same ratio to those of `o200k_base`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
-        pub enum Class {
+        pub(crate) enum Class {
             $(#[doc = $about] $variant,)+
         }
 
         impl Class {
             /// Every class.
-            pub const ALL: &[Class] = &[$(Class::$variant),+];
+            pub(crate) const ALL: &[Class] = &[$(Class::$variant),+];
 
             /// The name in `data/estimates.csv`.
             #[must_use]
-            pub const fn name(self) -> &'static str {
+            pub(crate) const fn name(self) -> &'static str {
                 match self { $(Class::$variant => $name),+ }
             }
         }
@@ -83,7 +83,7 @@ classes! {
 /// assert_eq!(count.basis, Basis::Estimated);
 /// assert!(count.low <= count.tokens && count.tokens <= count.high);
 /// ```
-pub struct Estimator {
+pub(crate) struct Estimator {
     name: String,
     family: &'static Family,
 }
@@ -91,7 +91,7 @@ pub struct Estimator {
 impl Estimator {
     /// The estimator of a family in `data/estimates.csv`; a family that is not there is estimated as `unknown`.
     #[must_use]
-    pub fn of(family: &str) -> Self {
+    pub(crate) fn of(family: &str) -> Self {
         let known = FAMILIES.get(family).or_else(|| FAMILIES.get("unknown"));
         Estimator { name: family.to_owned(), family: known.unwrap_or(&Family::NOTHING_KNOWN) }
     }

@@ -37,7 +37,7 @@ const LONGEST_PIECE: usize = 1 << 10;
 type Engine = TokenizerImpl<ModelWrapper, Normalization, Splits, PostProcessorWrapper, DecoderWrapper>;
 
 /// A tokenizer read from a Hugging Face `tokenizer.json`.
-pub struct HuggingFace {
+pub(crate) struct HuggingFace {
     name: String,
     engine: Engine,
     cuts: Cuts,
@@ -48,7 +48,7 @@ impl HuggingFace {
     ///
     /// # Errors
     /// [`TokenizerError::Unreadable`] and [`TokenizerError::Broken`], which name the file and what is wrong with it.
-    pub fn open(path: &Path) -> Result<Self, TokenizerError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, TokenizerError> {
         let bytes = files::read_whole(path, LARGEST)
             .map_err(|reason| TokenizerError::Unreadable { path: path.to_owned(), reason })?;
         HuggingFace::parse(&path.display().to_string(), &bytes)

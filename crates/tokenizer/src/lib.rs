@@ -14,39 +14,53 @@
 //! * no input makes it panic, and a stream of any length is counted in flat memory: at most [`cut::STRETCH`] bytes of
 //!   it are held at a time.
 
+#![warn(missing_docs, unreachable_pub)]
+// The cross-check calls what a count alone leaves unused.
+#![cfg_attr(not(feature = "reference"), allow(dead_code))]
+
 #[cfg(feature = "reference")]
 mod bounded;
-pub mod bpe;
+mod bpe;
 pub mod chat;
 #[cfg(feature = "claude")]
+#[doc(hidden)]
 pub mod claude;
 pub mod conversation;
+#[doc(hidden)]
 pub mod cut;
-pub mod estimate;
-pub mod fast;
+mod estimate;
+mod fast;
+#[doc(hidden)]
 pub mod files;
 #[cfg(feature = "reference")]
-pub mod hf;
+mod hf;
 #[cfg(not(feature = "reference"))]
 #[path = "hf_left_out.rs"]
 mod hf;
+#[doc(hidden)]
 pub mod limit;
 mod merger;
+#[doc(hidden)]
 pub mod own;
+#[doc(hidden)]
 pub mod parallel;
+#[doc(hidden)]
 pub mod prepared;
-pub mod pretokenize;
+mod pretokenize;
 mod published;
+#[doc(hidden)]
 pub mod ratio;
 #[cfg(feature = "reference")]
+#[doc(hidden)]
 pub mod reference;
-pub mod spm;
+mod spm;
 pub mod store;
 mod symbols;
-pub mod vocab;
+mod vocab;
 
+#[doc(hidden)]
 pub use chat::media;
-pub use farebox_data::merges;
+use farebox_data::merges;
 
 use std::fmt;
 use std::ops::AddAssign;

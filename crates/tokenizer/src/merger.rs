@@ -32,7 +32,7 @@ const NONE: u32 = u32::MAX;
 /// neighbours are ones that merging makes, and the tokens are those of the whole. Where it does not, more tokens are
 /// taken back. How many that may be depends on the vocabulary and not on the text.
 #[derive(Default)]
-pub struct Merger {
+pub(crate) struct Merger {
     /// Where the tokens of what is merged begin, and where it ends.
     starts: Vec<u32>,
     /// Where the units of a long piece begin, and where it ends.
@@ -55,7 +55,7 @@ impl Merger {
     ///
     /// * `piece`: up to 4 GiB of bytes.
     /// * `starts`: ascending, from 0: every byte for a byte-level vocabulary, every character for the others.
-    pub fn merge(&mut self, vocabulary: &Vocabulary, piece: &[u8], starts: impl Iterator<Item = u32>) -> &[u32] {
+    pub(crate) fn merge(&mut self, vocabulary: &Vocabulary, piece: &[u8], starts: impl Iterator<Item = u32>) -> &[u32] {
         let Merger { starts: tokens, units, window, seen, oldest } = self;
         units.clear();
         units.extend(starts);

@@ -30,7 +30,7 @@ struct ParallelPart {
 }
 
 /// Threads that count the parts of one text.
-pub struct Workers {
+pub(crate) struct Workers {
     parts: SyncSender<ParallelPart>,
     threads: Vec<JoinHandle<TokenCount>>,
 }
@@ -38,7 +38,7 @@ pub struct Workers {
 impl Workers {
     /// Starts so many threads, or `None` where the system refuses even one.
     #[must_use]
-    pub fn start(tokenizer: &Arc<dyn Tokenizer>, threads: usize) -> Option<Workers> {
+    pub(crate) fn start(tokenizer: &Arc<dyn Tokenizer>, threads: usize) -> Option<Workers> {
         let (parts, waiting) = sync_channel(threads.saturating_mul(WAITING));
         let waiting = Arc::new(Mutex::new(waiting));
         let start = |_| {
@@ -50,7 +50,7 @@ impl Workers {
     }
 
     /// Hands over the next part, once there is room for it.
-    pub fn push(&self, text: &str, forced: bool, follows: bool) {
+    pub(crate) fn push(&self, text: &str, forced: bool, follows: bool) {
         // Nobody listens only where a thread has panicked, which `finish` passes on.
         let _ = self.parts.send(ParallelPart { text: text.to_owned(), forced, follows });
     }
@@ -60,7 +60,7 @@ impl Workers {
     /// # Panics
     /// When a thread has, with what it said.
     #[must_use]
-    pub fn finish(self) -> TokenCount {
+    pub(crate) fn finish(self) -> TokenCount {
         drop(self.parts);
         let mut total = TokenCount::default();
         for thread in self.threads {

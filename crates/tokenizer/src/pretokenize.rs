@@ -13,7 +13,7 @@ use regex_automata::{Anchored, Input};
 /// In all these regexes the last alternatives are `\s+(?!\S)|\s+`: of two and more whitespace characters before
 /// another character, the last one is left for the piece to come, such as a word with its space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Blank {
+pub(crate) enum Blank {
     /// The rule holds for any whitespace, as in GPT-2.
     GivesBack,
     /// `\s*[\r\n]+` comes before the rule, so it holds for whitespace that does not end in a line break.
@@ -22,7 +22,7 @@ pub enum Blank {
 
 /// One regex that splits all pieces of the step before it. What it does not match is a piece as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// Matches nearly everywhere: words, numbers, punctuation and whitespace.
     Words(&'static str, Blank),
     /// Sets apart what it matches here and there.
@@ -47,11 +47,11 @@ macro_rules! cased_words {
 }
 
 /// GPT-2, GPT-3, Claude 1 and 2, GPT-NeoX.
-pub const GPT2: &[Step] =
+pub(crate) const GPT2: &[Step] =
     &[Step::Words(r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+", Blank::GivesBack)];
 
 /// GPT-4: whitespace at the end of the text is one piece, whatever it is of.
-pub const CL100K: &[Step] = &[Step::Words(
+pub(crate) const CL100K: &[Step] = &[Step::Words(
     concat!(
         r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+$",
         breaks_then_spaces!()
@@ -60,7 +60,7 @@ pub const CL100K: &[Step] = &[Step::Words(
 )];
 
 /// Llama 3 and GLM: as GPT-4, but for whitespace at the end.
-pub const LLAMA3: &[Step] = &[Step::Words(
+pub(crate) const LLAMA3: &[Step] = &[Step::Words(
     concat!(
         r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*",
         breaks_then_spaces!()
@@ -69,7 +69,7 @@ pub const LLAMA3: &[Step] = &[Step::Words(
 )];
 
 /// Qwen 1 to 3: digits one by one.
-pub const QWEN2: &[Step] = &[Step::Words(
+pub(crate) const QWEN2: &[Step] = &[Step::Words(
     concat!(
         r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*",
         breaks_then_spaces!()
@@ -78,7 +78,7 @@ pub const QWEN2: &[Step] = &[Step::Words(
 )];
 
 /// Qwen 3.5: marks belong to words.
-pub const QWEN3_5: &[Step] = &[Step::Words(
+pub(crate) const QWEN3_5: &[Step] = &[Step::Words(
     concat!(
         r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*",
         breaks_then_spaces!()
@@ -87,7 +87,7 @@ pub const QWEN3_5: &[Step] = &[Step::Words(
 )];
 
 /// GPT-4o, Llama 4, MiniMax M2: a capital letter after a small one begins a word.
-pub const O200K: &[Step] = &[Step::Words(
+pub(crate) const O200K: &[Step] = &[Step::Words(
     concat!(
         cased_words!(r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"),
         r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*",
@@ -97,13 +97,13 @@ pub const O200K: &[Step] = &[Step::Words(
 )];
 
 /// Mistral's Tekken: as GPT-4o without contractions, digits one by one.
-pub const TEKKEN: &[Step] = &[Step::Words(
+pub(crate) const TEKKEN: &[Step] = &[Step::Words(
     concat!(cased_words!(""), r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*", breaks_then_spaces!()),
     Blank::GivesBackAfterBreaks,
 )];
 
 /// Kimi: as GPT-4o, but Han characters stay among themselves.
-pub const KIMI: &[Step] = &[Step::Words(
+pub(crate) const KIMI: &[Step] = &[Step::Words(
     concat!(
         r"\p{Han}+",
         r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+",
@@ -117,7 +117,7 @@ pub const KIMI: &[Step] = &[Step::Words(
 )];
 
 /// DeepSeek: numbers, then Han and kana are set apart, and what is left is split into words.
-pub const DEEPSEEK: &[Step] = &[
+pub(crate) const DEEPSEEK: &[Step] = &[
     Step::Apart(r"\p{N}{1,3}"),
     Step::Apart("[\u{4e00}-\u{9fa5}\u{3040}-\u{309f}\u{30a0}-\u{30ff}]+"),
     Step::Words(
@@ -130,10 +130,10 @@ pub const DEEPSEEK: &[Step] = &[
 ];
 
 /// SentencePiece: the text is one piece.
-pub const WHOLE: &[Step] = &[];
+pub(crate) const WHOLE: &[Step] = &[];
 
 /// Steps that are ready to run.
-pub struct Splitter {
+pub(crate) struct Splitter {
     steps: Vec<(Regex, Option<Blank>)>,
 }
 
@@ -143,7 +143,7 @@ impl Splitter {
     /// # Panics
     /// When one is not a regex, which a test rules out for all that are here.
     #[must_use]
-    pub fn new(steps: &[Step]) -> Self {
+    pub(crate) fn new(steps: &[Step]) -> Self {
         let compile = |regex: &str| Regex::new(regex).expect("the regexes of this file compile");
         let ready = |step: &Step| match *step {
             Step::Words(regex, blank) => (compile(regex), Some(blank)),
@@ -153,7 +153,7 @@ impl Splitter {
     }
 
     /// Calls `each` with every piece, in order; the pieces make up the text.
-    pub fn split(&self, text: &str, mut each: impl FnMut(&str)) {
+    pub(crate) fn split(&self, text: &str, mut each: impl FnMut(&str)) {
         split(&self.steps, text, &mut each);
     }
 }

@@ -22,7 +22,7 @@ use super::{TokenCount, Tokenizer, fast, prepared};
 const MARK: char = '\u{2581}';
 
 /// A SentencePiece vocabulary.
-pub struct Model {
+pub(crate) struct Model {
     /// The name it is asked for by.
     pub name: &'static str,
     /// Frame of the tokens that merging makes, in the order of merging.
@@ -36,7 +36,7 @@ pub struct Model {
 }
 
 /// What a [`Model`] counts with.
-pub struct Loaded {
+pub(crate) struct Loaded {
     way: SpmWay,
     symbols: Symbols,
 }
@@ -54,7 +54,7 @@ enum SpmWay {
 
 macro_rules! models {
     ($($(#[$about:meta])* $static:ident = $name:literal $frame:ident $symbols:expr, $mark_first:literal;)+) => {
-        $($(#[$about])* pub static $static: Model = Model {
+        $($(#[$about])* pub(crate) static $static: Model = Model {
             name: $name, frame: frames::$frame, symbols: $symbols, mark_first: $mark_first, loaded: OnceLock::new(),
         };)+
     };
@@ -163,7 +163,7 @@ impl Loaded {
 }
 
 /// A vocabulary of the user's own.
-pub struct OwnPieces {
+pub(crate) struct OwnPieces {
     name: String,
     loaded: Loaded,
     mark_first: bool,
@@ -176,7 +176,12 @@ impl OwnPieces {
     ///
     /// # Errors
     /// A text for people where the strings are too many to be looked for.
-    pub fn new(name: &str, vocabulary: Vocabulary, symbols: &[Vec<u8>], mark_first: bool) -> Result<Self, String> {
+    pub(crate) fn new(
+        name: &str,
+        vocabulary: Vocabulary,
+        symbols: &[Vec<u8>],
+        mark_first: bool,
+    ) -> Result<Self, String> {
         let symbols_cross = symbols.iter().any(|symbol| {
             let text = String::from_utf8_lossy(symbol);
             text.chars().zip(text.chars().skip(1)).any(|(a, b)| a.is_alphanumeric() && b == MARK)
@@ -228,22 +233,16 @@ fn before_mark(token: &[u8]) -> Vec<char> {
 
 /// Counts with a [`Model`].
 #[derive(Clone, Copy)]
-pub struct SentencePiece(&'static Model);
+pub(crate) struct SentencePiece(&'static Model);
 
 impl SentencePiece {
-    /// Counts with this model; cheap until the first count.
+    /// Counts with this model, shared; cheap until the first count.
     ///
     /// # Panics
     /// At the first count, where this build leaves the vocabulary out (feature `open-models`): [`load`](super::load) then
     /// gives an estimate instead.
     #[must_use]
-    pub const fn new(model: &'static Model) -> Self {
-        SentencePiece(model)
-    }
-
-    /// The same, shared.
-    #[must_use]
-    pub fn shared(model: &'static Model) -> Arc<dyn Tokenizer> {
+    pub(crate) fn shared(model: &'static Model) -> Arc<dyn Tokenizer> {
         Arc::new(SentencePiece(model))
     }
 }

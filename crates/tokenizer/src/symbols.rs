@@ -14,7 +14,7 @@ const TEXT: usize = 4 << 10;
 const TEXTS: usize = 64;
 
 /// The symbols of a vocabulary.
-pub struct Symbols {
+pub(crate) struct Symbols {
     strings: Vec<Vec<u8>>,
     /// What finds all of them, which takes a few milliseconds to build for some thousands.
     all: OnceLock<Option<AhoCorasick>>,
@@ -23,17 +23,17 @@ pub struct Symbols {
 
 impl Symbols {
     /// Of strings, none of them empty.
-    pub fn new(strings: impl Iterator<Item = Vec<u8>>) -> Symbols {
+    pub(crate) fn new(strings: impl Iterator<Item = Vec<u8>>) -> Symbols {
         Symbols { strings: strings.collect(), all: OnceLock::new(), texts: AtomicUsize::new(0) }
     }
 
     /// Whether they can be looked for: they may be too many.
-    pub fn can_be_found(&self) -> bool {
+    pub(crate) fn can_be_found(&self) -> bool {
         self.strings.is_empty() || self.all().is_some()
     }
 
     /// Calls `symbol` for every symbol in the text and `other` with what stands between them.
-    pub fn around(&self, text: &str, symbol: impl FnMut(), other: impl FnMut(&str)) {
+    pub(crate) fn around(&self, text: &str, symbol: impl FnMut(), other: impl FnMut(&str)) {
         let is_short = text.len() <= TEXT && self.all.get().is_none();
         if is_short && self.texts.fetch_add(1, Ordering::Relaxed) < TEXTS {
             around_symbols(finder(&self.possible(text.as_bytes())).as_ref(), text, symbol, other);

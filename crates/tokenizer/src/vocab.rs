@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-pub use farebox_data::vocab::{FrameError, Tokens, frames};
+pub(crate) use farebox_data::vocab::{Tokens, frames};
 
 /// The largest file of a vocabulary that is read: 128 MiB. The largest `tokenizer.json` that was published has 65 MB.
 pub(crate) const LARGEST: u64 = 128 << 20;
@@ -16,7 +16,7 @@ pub(crate) const LARGEST: u64 = 128 << 20;
 /// Open addressing over a power of two of slots, at most half of them taken. A slot holds the rank and half of the
 /// hash, so that a token is compared with the text only where it most likely is the same. Most of what is looked up is
 /// no token: a bit for each hash says so, in a twentieth of the memory, which a processor keeps at hand.
-pub struct Vocabulary {
+pub(crate) struct Vocabulary {
     bytes: Vec<u8>,
     places: Vec<Range<u32>>,
     slots: Vec<Slot>,
@@ -45,10 +45,8 @@ const MOST_SQUARES: u64 = 1 << 30;
 
 impl Vocabulary {
     /// Unpacks frames of which each goes on where the one before ended.
-    ///
-    /// # Errors
-    /// [`FrameError`] when one is no frame.
-    pub fn unpack(frames: &[&[u8]]) -> Result<Self, FrameError> {
+    #[cfg(test)]
+    pub(crate) fn unpack(frames: &[&[u8]]) -> Result<Self, farebox_data::vocab::FrameError> {
         Tokens::unpack_all(frames).map(Vocabulary::new)
     }
 
@@ -57,7 +55,7 @@ impl Vocabulary {
     /// # Errors
     /// A text for people where a token is there twice or empty, or they are so long that working out their merges, in the
     /// square of each, would take minutes.
-    pub fn of(tokens: &[Vec<u8>]) -> Result<Self, String> {
+    pub(crate) fn of(tokens: &[Vec<u8>]) -> Result<Self, String> {
         let squares = tokens.iter().map(|token| (token.len() as u64).saturating_pow(2)).fold(0, u64::saturating_add);
         if squares > MOST_SQUARES {
             let longest = tokens.iter().map(Vec::len).max().unwrap_or(0);
@@ -83,7 +81,7 @@ impl Vocabulary {
 
     /// Of tokens in the order of their ranks, none of them there twice.
     #[must_use]
-    pub fn new(tokens: Tokens) -> Self {
+    pub(crate) fn new(tokens: Tokens) -> Self {
         let (bytes, places) = tokens.into_parts();
         let slots = vec![FREE; (places.len() * 2).next_power_of_two().max(2)];
         let longest = places.iter().map(Range::len).max().unwrap_or(0);
@@ -104,7 +102,7 @@ impl Vocabulary {
 
     /// The rank of a token, or `None` when there is no such token.
     #[must_use]
-    pub fn rank(&self, token: &[u8]) -> Option<u32> {
+    pub(crate) fn rank(&self, token: &[u8]) -> Option<u32> {
         #[cfg(test)]
         LOOKED_UP.with(|count| count.set(count.get() + 1));
         if token.len() > self.longest {
@@ -129,7 +127,7 @@ impl Vocabulary {
     }
 
     /// All tokens, in the order of their ranks.
-    pub fn tokens(&self) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.places.len() as u32).map(|rank| self.token(rank))
     }
 

@@ -34,19 +34,19 @@ pub const LONG: usize = 30;
 pub const HEADER: usize = 32;
 
 /// The word of the header that says whether some token is only taken where it is a whole piece.
-pub const KEEPS_LAST: usize = HEADER - 1;
+pub(crate) const KEEPS_LAST: usize = HEADER - 1;
 
 /// The word of the header that says whether bytes are merged and `short` holds every token of up to [`TINY`] bytes.
-pub const HAS_ALL_TINY: usize = HEADER - 2;
+pub(crate) const HAS_ALL_TINY: usize = HEADER - 2;
 
 /// Longest piece whose tokens follow from what its bytes make in pairs.
 pub const TINY: usize = 3;
 
 /// Pilots of the perfect hash, as a power of two.
-pub const PILOT_BITS: u32 = 15;
+pub(crate) const PILOT_BITS: u32 = 15;
 
 /// Bits of the filter of neighbouring characters, as a power of two.
-pub const CHAR_BITS: u32 = 20;
+pub(crate) const CHAR_BITS: u32 = 20;
 
 /// The parts in the order of the layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,16 +68,16 @@ pub enum TablePart {
 }
 
 /// How many there are.
-pub const PARTS: usize = TablePart::Follows as usize + 1;
+pub(crate) const PARTS: usize = TablePart::Follows as usize + 1;
 
 /// Words of the table of ASCII neighbours: two for each first character.
-pub const FOLLOWS: usize = 256;
+pub(crate) const FOLLOWS: usize = 256;
 
 /// Code points whose ids stand together.
 pub const PAGE: usize = 256;
 
 /// Pages of all code points.
-pub const PAGES: usize = 0x11_0000 / PAGE;
+pub(crate) const PAGES: usize = 0x11_0000 / PAGE;
 
 /// A cache line: four keys of pieces of up to [`SHORT`] bytes, or two of up to [`LONG`]; a key of zeros is free.
 pub type Line = [u64; 8];
@@ -439,14 +439,14 @@ pub fn long_key(piece: &[u8]) -> [u64; 4] {
 /// The bit of two neighbouring bytes; all that are not ASCII share those of U+007F.
 #[inline(always)]
 #[must_use]
-pub fn follow_bit(first: u8, second: u8) -> usize {
+pub(crate) fn follow_bit(first: u8, second: u8) -> usize {
     usize::from(first.min(0x7f)) << 7 | usize::from(second.min(0x7f))
 }
 
 /// The bit of two whole neighbouring characters.
 #[inline(always)]
 #[must_use]
-pub fn char_pair(first: u32, second: u32) -> usize {
+pub(crate) fn char_pair(first: u32, second: u32) -> usize {
     let both = u64::from(first) << 24 | u64::from(second);
     (both.wrapping_mul(MIX[0]) >> (64 - CHAR_BITS)) as usize
 }
@@ -454,13 +454,13 @@ pub fn char_pair(first: u32, second: u32) -> usize {
 /// The bit of tokens that end inside the second character: the last byte of the first character, and two more.
 #[inline(always)]
 #[must_use]
-pub fn tail_bit(first: u32, second: u32) -> usize {
+pub(crate) fn tail_bit(first: u32, second: u32) -> usize {
     ((first & 0x3f) << 10 | (second >> 8 & 0xf) << 6 | (second & 0x3f)) as usize
 }
 
 /// The bit of tokens that begin inside the first character: its last two bytes, and the first of the second.
 #[inline(always)]
 #[must_use]
-pub fn head_bit(first: u32, second: u32) -> usize {
+pub(crate) fn head_bit(first: u32, second: u32) -> usize {
     ((first >> 8 & 0x3f) << 10 | (first & 0x3f) << 4 | (second & 0xf)) as usize
 }

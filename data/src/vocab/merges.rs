@@ -26,7 +26,7 @@ use std::ops::Range;
 use crate::vocab::Tokens;
 
 /// What a frame begins with.
-pub const MAGIC: &[u8; 4] = b"FBV2";
+pub(crate) const MAGIC: &[u8; 4] = b"FBV2";
 
 /// In the place of a first part: the token is spelled out.
 pub const NONE: u32 = u32::MAX;

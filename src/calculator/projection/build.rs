@@ -34,7 +34,7 @@ pub(super) struct FeatureBuilder<'b> {
 }
 
 impl FeatureBuilder<'_> {
-    pub fn build(&self, resolver: &mut dyn Resolver, instead: Option<&Found>) -> Result<FeaturePlan, PlanError> {
+    pub(crate) fn build(&self, resolver: &mut dyn Resolver, instead: Option<&Found>) -> Result<FeaturePlan, PlanError> {
         let feature = self.feature;
         let days = self.schedule.days.as_slice();
         let mut plan = FeaturePlan {

@@ -13,7 +13,7 @@ use crate::range::Range;
 impl FeaturePlan {
     /// One call on a stream, every uncertain number settled.
     #[must_use]
-    pub fn shape(&self, stream: &Stream, row: Range<i64>, point: &Point) -> Shape {
+    pub(crate) fn shape(&self, stream: &Stream, row: Range<i64>, point: &Point) -> Shape {
         let at = |input: UncertainInput| self.ranges.fixed(input).at(point.get(input));
         let tokens = point.get(UncertainInput::Tokens);
         let turns = self.ranges.whole(UncertainInput::Turns, point.get(UncertainInput::Turns));
@@ -70,7 +70,7 @@ impl FeaturePlan {
 
     /// The longest prompt that the plan thinks possible, in tokens.
     #[must_use]
-    pub fn longest_prompt(&self, stream: &Stream) -> u64 {
+    pub(crate) fn longest_prompt(&self, stream: &Stream) -> u64 {
         let rows = stream.counted.rows.iter().map(|(row, _)| self.shape(stream, *row, &Point::all(At::High)));
         let mut longest = 0;
         rows.for_each(|shape| shape.requests(|prompt, _| longest = longest.max(prompt)));
@@ -82,7 +82,7 @@ impl FeaturePlan {
     /// # Errors
     /// `None` where it has more digits than money carries.
     #[must_use]
-    pub fn per_call(&self, stream: &Stream, epoch: &Epoch, point: &Point) -> Option<Usd> {
+    pub(crate) fn per_call(&self, stream: &Stream, epoch: &Epoch, point: &Point) -> Option<Usd> {
         let single = self.per_call_at(stream, &epoch.single, point)?;
         let Some(batch) = &epoch.batch else { return Some(single) };
         let batched = self.per_call_at(stream, batch, point)?;
@@ -123,7 +123,7 @@ impl FeaturePlan {
 
     /// Tokens that one call sends and gets back, retries included.
     #[must_use]
-    pub fn tokens_of_a_call(&self, point: &Point) -> (Decimal, Decimal) {
+    pub(crate) fn tokens_of_a_call(&self, point: &Point) -> (Decimal, Decimal) {
         let (_, prompt, answer) = self.sums_of_a_call(point);
         (prompt, answer)
     }
@@ -148,7 +148,7 @@ impl FeaturePlan {
 
     /// Requests that one call takes, retries included.
     #[must_use]
-    pub fn requests_of_a_call(&self, point: &Point) -> Decimal {
+    pub(crate) fn requests_of_a_call(&self, point: &Point) -> Decimal {
         self.uses_of_a_call(point).0.normalize()
     }
 
@@ -156,7 +156,7 @@ impl FeaturePlan {
     ///
     /// # Errors
     /// [`PlanError::TooLarge`].
-    pub fn costs(&self, months: &[Month], point: &Point) -> Result<Vec<Vec<Usd>>, PlanError> {
+    pub(crate) fn costs(&self, months: &[Month], point: &Point) -> Result<Vec<Vec<Usd>>, PlanError> {
         let paid: Vec<Decimal> = self.paid_shares(months, point);
         let stream_costs = |stream: &Stream| self.stream_costs(stream, months, point, &paid);
         let costs: Option<Vec<_>> = self.streams.iter().map(stream_costs).collect();
@@ -186,7 +186,7 @@ impl FeaturePlan {
 
     /// The inputs that are uncertain.
     #[must_use]
-    pub fn uncertain(&self) -> Vec<UncertainInput> {
+    pub(crate) fn uncertain(&self) -> Vec<UncertainInput> {
         let is_range = |input: &UncertainInput| match input {
             UncertainInput::Tokens => self.streams.iter().any(Self::is_estimated),
             UncertainInput::Attachments => {
@@ -199,7 +199,7 @@ impl FeaturePlan {
 
     /// Whether the cost at the means is the mean of the cost: every uncertain number then only multiplies.
     #[must_use]
-    pub fn is_linear(&self) -> bool {
+    pub(crate) fn is_linear(&self) -> bool {
         let uncertain = self.uncertain();
         let bends = |input: &UncertainInput| match input {
             UncertainInput::Turns | UncertainInput::Steps | UncertainInput::Growth => true,
@@ -227,7 +227,7 @@ impl FeaturePlan {
 
     /// The average prompt of the rows of a stream, or up to eight of different lengths where rates depend on it.
     #[must_use]
-    pub fn typical_rows(&self, stream: &Stream) -> Vec<Range<i64>> {
+    pub(crate) fn typical_rows(&self, stream: &Stream) -> Vec<Range<i64>> {
         let rows = &stream.counted.rows;
         let has_bands = stream.epochs.iter().any(|e| e.single.bands.len() > 1);
         let mut sorted: Vec<Range<i64>> =
@@ -250,7 +250,7 @@ impl FeaturePlan {
 
     /// The share of a stream's calls that are batches.
     #[must_use]
-    pub const fn batch_share(stream: &Stream) -> Decimal {
+    pub(crate) const fn batch_share(stream: &Stream) -> Decimal {
         stream.batch
     }
 
@@ -261,7 +261,7 @@ impl FeaturePlan {
 
     /// Tokens of the prompt of a first turn at the mean, for people.
     #[must_use]
-    pub fn first_prompt(&self, stream: &Stream) -> u64 {
+    pub(crate) fn first_prompt(&self, stream: &Stream) -> u64 {
         let point = Point::all(At::Expected);
         let rows = self.typical_rows(stream);
         let mut first = None;
@@ -273,7 +273,7 @@ impl FeaturePlan {
 
     /// Whether the token counts of a stream's texts are ranges.
     #[must_use]
-    pub fn is_estimated(stream: &Stream) -> bool {
+    pub(crate) fn is_estimated(stream: &Stream) -> bool {
         let CountedText { prefix, turn, rows, .. } = &stream.counted;
         prefix.is_range() || turn.is_range() || rows.iter().any(|(row, _)| row.is_range())
     }
@@ -287,7 +287,7 @@ pub(crate) fn per(usd: Usd, by: Decimal) -> Option<Usd> {
 
 /// Money times a plain number: exact where the digits suffice, otherwise rounded once at 15 and 9 digits.
 #[must_use]
-pub fn times(usd: Usd, factor: Decimal) -> Option<Usd> {
+pub(crate) fn times(usd: Usd, factor: Decimal) -> Option<Usd> {
     usd.checked_mul(factor.normalize()).or_else(|| {
         let (usd, factor) = (usd.amount().round_dp(15).normalize(), factor.round_dp(9).normalize());
         Usd::new(usd).checked_mul(factor).or_else(|| usd.checked_mul(factor).map(Usd::new))

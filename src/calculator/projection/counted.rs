@@ -144,7 +144,11 @@ impl CountedText {
     ///
     /// # Errors
     /// Those of the [`Resolver`].
-    pub fn of_prompts(feature: &Feature, found: &Found, resolver: &mut dyn Resolver) -> Result<CountedText, String> {
+    pub(crate) fn of_prompts(
+        feature: &Feature,
+        found: &Found,
+        resolver: &mut dyn Resolver,
+    ) -> Result<CountedText, String> {
         let mut rows: Vec<(Range<i64>, u64)> = Vec::new();
         for prompt in &feature.prompts {
             let tokens = sum(prompt, found, resolver)?;

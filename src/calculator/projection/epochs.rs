@@ -33,7 +33,7 @@ pub(super) struct CallDays {
 }
 
 impl CallDays {
-    pub fn of(feature: &Feature, months: &[Month], start: Date) -> CallDays {
+    pub(crate) fn of(feature: &Feature, months: &[Month], start: Date) -> CallDays {
         let calendar = &feature.calendar;
         let mut schedule = CallDays {
             days: Vec::new(),
@@ -64,7 +64,7 @@ impl CallDays {
     ///
     /// # Errors
     /// The [`Refusal`] of the first kind of token that has no price.
-    pub fn rates(
+    pub(crate) fn rates(
         &self,
         found: &Found,
         context: &Context,

@@ -31,11 +31,11 @@ use crate::tokenizer::chat::Wrapping;
 
 use build::FeatureBuilder;
 pub(crate) use cost::per;
-pub use cost::times;
+pub(crate) use cost::times;
 use counted::CountedText;
-pub use counted::FeatureFrame;
+pub(crate) use counted::FeatureFrame;
 use epochs::CallDays;
-pub use ranges::{INPUTS, Point, Ranges, UncertainInput};
+pub(crate) use ranges::{INPUTS, Point, Ranges, UncertainInput};
 pub use traffic::GROWTH_SCALE;
 
 /// Digits behind the point that a share of a month keeps where it has no end.
@@ -216,7 +216,7 @@ impl PlanError {
 
     /// The feature that cannot be planned; `None` for an unknown model, which stands on a line.
     #[must_use]
-    pub fn feature(&self) -> Option<&str> {
+    pub(crate) fn feature(&self) -> Option<&str> {
         match self {
             PlanError::Model { .. } => None,
             PlanError::Refused { feature, .. } | PlanError::Uncounted { feature, .. } => Some(feature),
@@ -266,7 +266,7 @@ impl Planner {
 impl Plan {
     /// The same plan with so many times the calls.
     #[must_use]
-    pub fn with_calls(&self, factor: Decimal) -> Self {
+    pub(crate) fn with_calls(&self, factor: Decimal) -> Self {
         let mut plan = self.clone();
         for feature in &mut plan.features {
             feature.ranges.calls = feature.ranges.calls.times(factor);
@@ -277,7 +277,7 @@ impl Plan {
 
     /// The same plan with answers of so many times the length.
     #[must_use]
-    pub fn with_output(&self, factor: Decimal) -> Self {
+    pub(crate) fn with_output(&self, factor: Decimal) -> Self {
         let mut plan = self.clone();
         for feature in &mut plan.features {
             let range = feature.feature.output.times(factor);
@@ -290,7 +290,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`PlanError::TooLarge`].
-    pub fn usage_at(&self, point: &Point) -> Result<Usd, PlanError> {
+    pub(crate) fn usage_at(&self, point: &Point) -> Result<Usd, PlanError> {
         let mut total = Usd::ZERO;
         for feature in &self.features {
             total += feature.costs(&self.months, point)?.iter().flatten().copied().sum();
@@ -302,7 +302,7 @@ impl Plan {
 impl FeaturePlan {
     /// The same feature with answers of exactly so many tokens.
     #[must_use]
-    pub fn with_answer(&self, tokens: u64) -> Self {
+    pub(crate) fn with_answer(&self, tokens: u64) -> Self {
         let mut feature = self.clone();
         let range = Range::exactly(Decimal::from(tokens));
         feature.ranges.of[UncertainInput::Output as usize] = range.in_units(MICRO);
@@ -311,7 +311,7 @@ impl FeaturePlan {
 
     /// Answers over the whole plan at the means: calls times turns.
     #[must_use]
-    pub fn answers(&self, months: &[Month]) -> Decimal {
+    pub(crate) fn answers(&self, months: &[Month]) -> Decimal {
         let calls: Decimal = self.calls(months, &Point::all(At::Expected)).iter().sum();
         calls.saturating_mul(self.feature.turns.expected)
     }

@@ -45,7 +45,7 @@ inputs! {
 }
 
 /// How many inputs a feature has.
-pub const INPUTS: usize = UncertainInput::ALL.len();
+pub(crate) const INPUTS: usize = UncertainInput::ALL.len();
 
 /// Where each uncertain number of a feature stands.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +54,7 @@ pub struct Point(pub [At; INPUTS]);
 impl Point {
     /// Every number at the same place.
     #[must_use]
-    pub const fn all(at: At) -> Self {
+    pub(crate) const fn all(at: At) -> Self {
         Point([at; INPUTS])
     }
 

@@ -13,7 +13,7 @@ pub const GROWTH_SCALE: u32 = 6;
 impl FeaturePlan {
     /// The calls in a unit of the feature's time, at an end or the mean of their range.
     #[must_use]
-    pub fn rate(&self, at: At) -> Decimal {
+    pub(crate) fn rate(&self, at: At) -> Decimal {
         match at {
             At::Low => self.ranges.calls.low,
             At::High => self.ranges.calls.high,
@@ -49,13 +49,13 @@ impl FeaturePlan {
 
     /// The month of the plan that growth counts from.
     #[must_use]
-    pub const fn first_month(&self) -> usize {
+    pub(crate) const fn first_month(&self) -> usize {
         self.first_month
     }
 
     /// How much is free in a month, in requests or tokens.
     #[must_use]
-    pub fn free_quantity(&self, month: usize) -> Option<Decimal> {
+    pub(crate) fn free_quantity(&self, month: usize) -> Option<Decimal> {
         let free = self.feature.free?;
         let days = match free.per {
             Per::Day => Decimal::from(self.days_with_calls.get(month).copied().unwrap_or(0)),
@@ -66,7 +66,7 @@ impl FeaturePlan {
 
     /// How much of what may be free one call uses.
     #[must_use]
-    pub fn free_used(&self, point: &Point) -> Decimal {
+    pub(crate) fn free_used(&self, point: &Point) -> Decimal {
         let (requests, tokens) = self.uses_of_a_call(point);
         if self.feature.free.is_some_and(|free| free.is_tokens) { tokens } else { requests }
     }

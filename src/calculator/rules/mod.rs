@@ -137,13 +137,13 @@ codes! {
 impl RuleCode {
     /// Whether it is a rule that a file can state.
     #[must_use]
-    pub const fn is_rule(self) -> bool {
+    pub(crate) const fn is_rule(self) -> bool {
         !matches!(self, RuleCode::BadRule | RuleCode::ExpiredExemption | RuleCode::UnusedExemption)
     }
 
     /// Whether it is about the age of prices and models rather than about money.
     #[must_use]
-    pub const fn is_staleness(self) -> bool {
+    pub(crate) const fn is_staleness(self) -> bool {
         matches!(self, RuleCode::Retired | RuleCode::MaxTableAge | RuleCode::PriceDrift)
     }
 }
@@ -203,7 +203,7 @@ pub struct DollarRule {
 impl DollarRule {
     /// Turns the amounts of rules into dollars, at the rates of a day.
     #[must_use]
-    pub fn all(rules: &[CheckRule], day: Date, resolver: &dyn Resolver) -> Vec<DollarRule> {
+    pub(crate) fn all(rules: &[CheckRule], day: Date, resolver: &dyn Resolver) -> Vec<DollarRule> {
         let usd = |rule: &CheckRule| match &rule.limit {
             RuleLimit::Money { amount, .. } => Some(in_usd(amount, "the rule", day, resolver)),
             _ => None,
@@ -380,7 +380,7 @@ pub struct Finding {
 impl Finding {
     /// The message with what exempts it.
     #[must_use]
-    pub fn with_exemption(&self) -> String {
+    pub(crate) fn with_exemption(&self) -> String {
         match &self.exempted {
             Some(Exempted { reason, until }) => format!("{} (accepted until {until}: {reason})", self.message),
             None => self.message.clone(),

@@ -25,7 +25,7 @@ pub(crate) struct ReadingScreen {
 pub(super) const WARNINGS: u64 = 20;
 
 impl ReadingScreen {
-    pub fn new(out: Option<Out>, sources: &[Source], quiet: bool) -> Self {
+    pub(crate) fn new(out: Option<Out>, sources: &[Source], quiet: bool) -> Self {
         let found = vec![SourceTally::default(); sources.len()];
         ReadingScreen {
             out,
@@ -38,7 +38,7 @@ impl ReadingScreen {
     }
 
     /// Says which sources held no usage, once everything was read.
-    pub fn judge(&mut self, places: &Places) {
+    pub(crate) fn judge(&mut self, places: &Places) {
         if let Some(progress) = &mut self.progress {
             progress.clear();
         }
@@ -50,7 +50,7 @@ impl ReadingScreen {
         errors.into_iter().for_each(|error| self.failed(error));
     }
 
-    pub fn end(mut self) -> Result<(Option<Out>, Option<InputError>), Error> {
+    pub(crate) fn end(mut self) -> Result<(Option<Out>, Option<InputError>), Error> {
         if let Some(progress) = &mut self.progress {
             progress.clear();
         }
@@ -114,7 +114,7 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Where a person looks on.
-    pub fn on_terminal(sources: &[Source], quiet: bool) -> Option<Self> {
+    pub(crate) fn on_terminal(sources: &[Source], quiet: bool) -> Option<Self> {
         (!quiet && std::io::stderr().is_terminal()).then(|| Progress::new(sources))
     }
 
@@ -129,7 +129,7 @@ impl Progress {
         Progress { begun: now, shown: now, bytes: 0, total: sources.iter().map(size).sum() }
     }
 
-    pub fn add(&mut self, bytes: u64) {
+    pub(crate) fn add(&mut self, bytes: u64) {
         self.bytes += bytes;
         if self.shown.elapsed() < Duration::from_millis(250) {
             return;
@@ -144,7 +144,7 @@ impl Progress {
         let _ = std::io::stderr().write_all(text.as_bytes());
     }
 
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         let _ = std::io::stderr().write_all(b"\r\x1b[K");
     }
 }

@@ -82,7 +82,7 @@ impl<R: Read> Chunks<R> {
     }
 
     /// Begins with whole lines out of the middle of a text, the first of which has this number.
-    pub fn of_lines(reader: R, line: u64) -> Self {
+    pub(crate) fn of_lines(reader: R, line: u64) -> Self {
         let place = ChunkPlace::default();
         Chunks { reader, rest: Vec::new(), line, ended: false, place, owes_comma: false, failed: None }
     }

@@ -19,7 +19,7 @@ const ROWS: usize = 1_000;
 const TABLES: [(&str, &str); 2] = [("message", "NULL"), ("session_message", "type")];
 
 /// Messages as lines of JSON.
-pub struct Messages {
+pub(crate) struct Messages {
     connection: Connection,
     /// Tables still to be read, the next last.
     tables: Vec<(&'static str, &'static str)>,
@@ -34,7 +34,7 @@ impl Messages {
     ///
     /// # Errors
     /// [`InputError`] where it cannot be opened, or holds no messages.
-    pub fn open(path: &Path) -> Result<Self, InputError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, InputError> {
         let shown = path.display().to_string();
         let broken = |error: rusqlite::Error| InputError::reading(&shown, io::Error::other(error.to_string()));
         let connection =

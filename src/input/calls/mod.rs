@@ -43,7 +43,7 @@ pub struct Reading {
 }
 
 /// A record, or why a line is none, with the line it begins at.
-pub type Taken<'t> = dyn FnMut(u64, Item<'static>) + 't;
+pub(crate) type Taken<'t> = dyn FnMut(u64, Item<'static>) + 't;
 
 /// Reads a source to its end: every record once, in order, with nothing left to resolve.
 ///
@@ -71,7 +71,7 @@ pub fn each(source: &Source, reading: &Reading, take: &mut Taken) -> Result<(), 
 ///
 /// # Errors
 /// As [`each`], at the first source that cannot be opened.
-pub fn each_of(sources: &[Source], reading: &Reading, take: &mut Taken) -> Result<(), InputError> {
+pub(crate) fn each_of(sources: &[Source], reading: &Reading, take: &mut Taken) -> Result<(), InputError> {
     let mut sequence = Sequence::default();
     for source in sources {
         for part in open(source)? {
@@ -103,7 +103,7 @@ fn each_of_part(part: Part<'_>, reading: &Reading, sequence: &mut Sequence, take
 }
 
 /// Whether a part is a table: the user says so, or it begins like one.
-pub fn is_table(part: &Part<'_>, reading: &Reading) -> bool {
+pub(crate) fn is_table(part: &Part<'_>, reading: &Reading) -> bool {
     begins_table(&part.start, reading)
 }
 

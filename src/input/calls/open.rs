@@ -6,7 +6,7 @@ use super::archive::{ArchiveBytes, Members};
 #[cfg(feature = "sqlite")]
 use super::database;
 use super::part::{PEEK, is_zip, unpacked};
-pub use super::part::{Part, Parts};
+pub(crate) use super::part::{Part, Parts};
 use crate::input::text::{InputError, Source};
 
 /// What a database of SQLite begins with.

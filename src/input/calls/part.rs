@@ -39,7 +39,7 @@ impl<'s> Part<'s> {
 }
 
 /// The parts of a source, one after the other.
-pub type Parts<'s> = Box<dyn Iterator<Item = Result<Part<'s>, InputError>> + Send + 's>;
+pub(crate) type Parts<'s> = Box<dyn Iterator<Item = Result<Part<'s>, InputError>> + Send + 's>;
 
 /// Whether bytes begin a file that is compressed by itself.
 #[cfg(feature = "archives")]

@@ -73,12 +73,12 @@ impl Sequence {
     }
 
     /// What waits, in order: it counts, but may still be replaced by a later line.
-    pub fn waiting(&self) -> impl Iterator<Item = (u64, &Entry<'static>)> {
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = (u64, &Entry<'static>)> {
         self.waiting.iter().flatten().chain(&self.stream).map(|(line, entry)| (*line, entry))
     }
 
     /// Hands out everything that waited, of a source that goes on. What returns later was counted and is dropped.
-    pub fn settle(&mut self, out: &mut Taken) {
+    pub(crate) fn settle(&mut self, out: &mut Taken) {
         self.seen.extend(self.waiting.iter().flatten().filter_map(|(_, entry)| entry.id));
         while !self.waiting.is_empty() {
             self.pop(out);
@@ -160,7 +160,7 @@ impl Sequence {
 
 /// Whether requests of a dialect can return in another file: a session that is resumed is copied.
 #[must_use]
-pub const fn returns(dialect: Dialect) -> bool {
+pub(crate) const fn returns(dialect: Dialect) -> bool {
     matches!(dialect, Dialect::ClaudeCode | Dialect::OpenCode)
 }
 

@@ -87,7 +87,7 @@ const WARNINGS: usize = 50;
 
 impl ChunkResult {
     /// Keeps why the record of a line has no price, unless there are many.
-    pub fn warn(&mut self, line: u64, what: impl FnOnce() -> String) {
+    pub(crate) fn warn(&mut self, line: u64, what: impl FnOnce() -> String) {
         if self.warnings.len() < WARNINGS {
             self.warnings.push((line, what()));
         }

@@ -22,7 +22,7 @@ const MARK: usize = 64;
 
 /// A file and how far it was read.
 #[derive(Debug)]
-pub struct Tail {
+pub(crate) struct Tail {
     path: PathBuf,
     form: Option<TailForm>,
     /// The length when it was looked at last.
@@ -46,7 +46,7 @@ enum TailForm {
 
 /// What became of a file since the last look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Grown {
+pub(crate) enum Grown {
     /// Nothing.
     Same,
     /// Whole lines came.
@@ -58,24 +58,24 @@ pub enum Grown {
 }
 
 /// Takes items with their lines.
-pub type TakeItem<'t> = dyn FnMut(u64, Item<'static>) + 't;
+pub(crate) type TakeItem<'t> = dyn FnMut(u64, Item<'static>) + 't;
 
 impl Tail {
     /// Of a file that nothing was read of.
     #[must_use]
-    pub fn new(path: &Path) -> Self {
+    pub(crate) fn new(path: &Path) -> Self {
         Tail { path: path.to_owned(), form: None, length: 0, offset: 0, line: 1, mark: Vec::new(), file: None }
     }
 
     /// The file.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// How many of its bytes were read.
     #[must_use]
-    pub fn offset(&self) -> u64 {
+    pub(crate) fn offset(&self) -> u64 {
         self.offset
     }
 
@@ -100,7 +100,7 @@ impl Tail {
     /// assert_eq!(lines, [1, 2]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn grow(&mut self, reading: &Reading, take: &mut TakeItem) -> Result<Grown, InputError> {
+    pub(crate) fn grow(&mut self, reading: &Reading, take: &mut TakeItem) -> Result<Grown, InputError> {
         let mut file = open_file(&self.path)?;
         self.grow_in(&mut file, reading, take)
             .map_err(|error| InputError::reading(&self.path.display().to_string(), error))

@@ -19,7 +19,7 @@ const DEEPEST: usize = 8;
 
 impl Content {
     /// A text, a part, or a list of parts.
-    pub fn read(value: &Value, place: &str) -> Result<Content, String> {
+    pub(crate) fn read(value: &Value, place: &str) -> Result<Content, String> {
         let mut content = Content::default();
         content.add(value, place, 0)?;
         Ok(content)
@@ -41,7 +41,7 @@ impl Content {
     }
 
     /// Base64 pictures beside the content, as Ollama has them.
-    pub fn add_images(&mut self, images: &[Value]) {
+    pub(crate) fn add_images(&mut self, images: &[Value]) {
         let source = |image: &Value| Part::Media(bytes(Kind::Image, image.as_str().unwrap_or_default()));
         self.parts.extend(images.iter().map(source));
     }

@@ -10,7 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::Value;
 
 /// How much of a source is looked at. A document that shows no request within it is taken for text.
-pub const LOOKED_AT: u64 = 32 << 20;
+pub(crate) const LOOKED_AT: u64 = 32 << 20;
 
 /// How many values of JSON Lines are looked at: the first lines of a file may be a header, or broken.
 const LINES_LOOKED_AT: usize = 8;

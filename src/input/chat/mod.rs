@@ -16,7 +16,7 @@ use crate::conversation::{Conversation, Message, Role, ToolChoice};
 pub use look::{holds_requests, looks_like_request};
 
 /// A request, or why a value is none.
-pub type Read = Result<Conversation, RequestError>;
+pub(crate) type Read = Result<Conversation, RequestError>;
 
 /// Why something is not a request. The text says where and what; [`RequestError::help`] is the next step.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

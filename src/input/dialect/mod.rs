@@ -261,7 +261,7 @@ impl<'a> Entry<'a> {
 
     /// The same entry, free of the line it was read from.
     #[must_use]
-    pub fn into_owned(self) -> Entry<'static> {
+    pub(crate) fn into_owned(self) -> Entry<'static> {
         let own = |text: Option<Cow<'a, str>>| text.map(|t| Cow::Owned(t.into_owned()));
         Entry {
             provider: own(self.provider),
@@ -291,7 +291,7 @@ impl<'a> Entry<'a> {
 impl<'a> Labels<'a> {
     /// The same labels, free of the line they were read from.
     #[must_use]
-    pub fn into_owned(self) -> Labels<'static> {
+    pub(crate) fn into_owned(self) -> Labels<'static> {
         let own = |text: Option<Cow<'a, str>>| text.map(|t| Cow::Owned(t.into_owned()));
         let tags = self.tags.into_iter().map(|tag| Cow::Owned(tag.into_owned())).collect();
         Labels { project: own(self.project), session: own(self.session), key: own(self.key), tags }
@@ -447,7 +447,7 @@ marks! {
 
 /// Which form an object is, by the fields that only this form has.
 #[must_use]
-pub fn detect(object: &Object) -> Option<Dialect> {
+pub(crate) fn detect(object: &Object) -> Option<Dialect> {
     let marks = object.raw_fields().fold(0, |marks, (name, _)| marks | mark_of(name));
     let has = |mark: Mark| marks & (1 << mark as u32) != 0;
     use Mark as M;

@@ -28,12 +28,12 @@ pub(super) struct RowForm {
 
 impl RowForm {
     /// How many cells it has.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
 
     /// The cells, their quotation marks resolved.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> + Clone {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> + Clone {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts.zip(&self.ends).map(|(start, end)| self.text.get(start..*end).unwrap_or_default())
     }
@@ -103,7 +103,7 @@ pub(super) struct RowForms<R> {
 }
 
 impl<R: Read> RowForms<R> {
-    pub fn new(reader: R, delimiter: u8) -> Self {
+    pub(crate) fn new(reader: R, delimiter: u8) -> Self {
         RowForms { reader, delimiter, buffer: Vec::new(), at: 0, start: 0, line: 1, ended: false }
     }
 
@@ -111,7 +111,7 @@ impl<R: Read> RowForms<R> {
     ///
     /// # Errors
     /// Where reading fails.
-    pub fn next_into(&mut self, row: &mut RowForm) -> io::Result<Next> {
+    pub(crate) fn next_into(&mut self, row: &mut RowForm) -> io::Result<Next> {
         self.skip_blank()?;
         loop {
             let rest = self.buffer.get(self.at..).unwrap_or_default();
@@ -138,7 +138,7 @@ impl<R: Read> RowForms<R> {
     }
 
     /// Reads the lines behind the first one of the last row as rows of their own.
-    pub fn read_inside_again(&mut self, row: &RowForm) {
+    pub(crate) fn read_inside_again(&mut self, row: &RowForm) {
         self.at = self.start;
         self.line = row.line;
         self.skip_line();

@@ -53,7 +53,7 @@ struct TableHead {
 
 /// Whether a text begins like a table: a first line of names with separators between them.
 #[must_use]
-pub fn looks_like_table(text: &[u8]) -> bool {
+pub(crate) fn looks_like_table(text: &[u8]) -> bool {
     let first = text.trim_ascii_start().split(|b| *b == b'\n').next().unwrap_or_default();
     let is_json = matches!(first.first(), Some(b'{' | b'[' | b':') | None);
     let is_stream = [b"data:".as_slice(), b"event:", b"id:", b"retry:"].iter().any(|p| first.starts_with(p));

@@ -4,9 +4,9 @@
 //! not said, each of which is an [`Assumption`](crate::calculator::workload::Assumption).
 
 pub mod quantity;
-pub mod raw;
+pub(crate) mod raw;
 pub mod rules;
-pub mod tree;
+pub(crate) mod tree;
 
 mod data;
 mod feature;
@@ -22,7 +22,7 @@ use crate::input::text::{InputError, read_regular};
 use crate::pricing::problem::Problem;
 use crate::pricing::yaml::{Explained, NO_WHOLE_NUMBER, WHOLE_NUMBER_HELP, explain_shape, problem_of};
 use crate::similar::did_you_mean;
-pub use feature::mean_of;
+pub(crate) use feature::mean_of;
 use raw::RawWorkload;
 
 /// The workload file that a command reads where none is named.
@@ -67,12 +67,12 @@ const LARGEST_FILE: u64 = 128 << 20;
 ///
 /// # Errors
 /// [`InputError`] where it cannot be read, or is no file.
-pub fn from_disk(path: &Path) -> Result<Vec<u8>, InputError> {
+pub(crate) fn from_disk(path: &Path) -> Result<Vec<u8>, InputError> {
     read_regular(path, LARGEST_FILE)
 }
 
 /// How the files that a workload names are read: from the disk, or out of an earlier version of them.
-pub type ReadFile<'f> = &'f mut dyn FnMut(&Path) -> Result<Vec<u8>, InputError>;
+pub(crate) type ReadFile<'f> = &'f mut dyn FnMut(&Path) -> Result<Vec<u8>, InputError>;
 
 /// Checks a workload that was parsed, with files that come from wherever the caller says.
 ///

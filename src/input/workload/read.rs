@@ -236,7 +236,7 @@ impl WorkloadReader<'_> {
     }
 
     /// Reads a calendar, within the days of the plan.
-    pub fn calendar(&mut self, about: &str, raw: &RawCalendar) -> Calendar {
+    pub(crate) fn calendar(&mut self, about: &str, raw: &RawCalendar) -> Calendar {
         let mut calendar = Calendar::every_day(self.start, self.end);
         match &raw.weekdays {
             Some(word) => match calendar::weekdays(&word.value) {

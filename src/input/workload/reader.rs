@@ -34,12 +34,24 @@ pub(super) struct WorkloadReader<'f> {
 
 impl WorkloadReader<'_> {
     /// Notes an error.
-    pub fn object(&mut self, code: &'static str, place: Place, message: impl Into<String>, help: impl Into<String>) {
+    pub(crate) fn object(
+        &mut self,
+        code: &'static str,
+        place: Place,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
         self.note(Severity::Error, code, place, message.into(), help.into());
     }
 
     /// Notes something that a person should look at.
-    pub fn warn(&mut self, code: &'static str, place: Place, message: impl Into<String>, help: impl Into<String>) {
+    pub(crate) fn warn(
+        &mut self,
+        code: &'static str,
+        place: Place,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
         self.note(Severity::Warning, code, place, message.into(), help.into());
     }
 
@@ -49,7 +61,7 @@ impl WorkloadReader<'_> {
     }
 
     /// Notes a value that the user did not give.
-    pub fn assume(&mut self, about: &str, what: &str, value: impl Display, origin: &str) {
+    pub(crate) fn assume(&mut self, about: &str, what: &str, value: impl Display, origin: &str) {
         self.assumptions.push(Assumption {
             about: about.to_owned(),
             what: what.to_owned(),
@@ -59,7 +71,7 @@ impl WorkloadReader<'_> {
     }
 
     /// A day; `2027-01` is the first of that month.
-    pub fn day(&mut self, word: &At<String>) -> Option<Date> {
+    pub(crate) fn day(&mut self, word: &At<String>) -> Option<Date> {
         let text = word.value.trim();
         let full = if text.len() == 7 { format!("{text}-01") } else { text.to_owned() };
         match full.parse::<Date>().ok().filter(|_| full.len() == 10 && full.parse::<Instant>().is_ok()) {
@@ -73,7 +85,7 @@ impl WorkloadReader<'_> {
     }
 
     /// A share: `5%`, or a number up to 1.
-    pub fn share(&mut self, q: &At<Quantity>) -> Range<Decimal> {
+    pub(crate) fn share(&mut self, q: &At<Quantity>) -> Range<Decimal> {
         let unit = q.value.unit.trim_end_matches("a month").trim_end_matches("per month").trim();
         let range = q.value.range;
         match unit {
@@ -93,7 +105,7 @@ impl WorkloadReader<'_> {
     }
 
     /// A share that cannot be more than the whole.
-    pub fn part(&mut self, q: &At<Quantity>) -> Range<Decimal> {
+    pub(crate) fn part(&mut self, q: &At<Quantity>) -> Range<Decimal> {
         let share = self.share(q);
         if share.high > Decimal::ONE {
             self.object("share", q.place, format!("{} is more than 100%", q.value.range), "");
@@ -102,12 +114,12 @@ impl WorkloadReader<'_> {
     }
 
     /// A number without a unit.
-    pub fn plain(&mut self, q: &At<Quantity>) -> Option<Range<Decimal>> {
+    pub(crate) fn plain(&mut self, q: &At<Quantity>) -> Option<Range<Decimal>> {
         self.with_unit(q, &[""])
     }
 
     /// Tokens of one request: whole numbers, and not more than any model reads.
-    pub fn tokens(&mut self, q: &At<Quantity>) -> Option<Range<Decimal>> {
+    pub(crate) fn tokens(&mut self, q: &At<Quantity>) -> Option<Range<Decimal>> {
         let range = self.with_unit(q, &["", "tokens"])?;
         if range.high > Decimal::from(1_000_000_000_000_u64) {
             self.object("tokens", q.place, format!("{} tokens are more than farebox plans with", range.high), "");
@@ -116,7 +128,7 @@ impl WorkloadReader<'_> {
     }
 
     /// A whole number of at least one, where a range has to end.
-    pub fn count(&mut self, q: &At<Quantity>, most: u32) -> Option<Range<Decimal>> {
+    pub(crate) fn count(&mut self, q: &At<Quantity>, most: u32) -> Option<Range<Decimal>> {
         let range = self.plain(q)?;
         let whole = |n: Decimal| n.fract().is_zero();
         if range.low < Decimal::ONE || range.high > Decimal::from(most) || !whole(range.low) || !whole(range.high) {
@@ -139,7 +151,7 @@ impl WorkloadReader<'_> {
     }
 
     /// An amount of money: `60 EUR`; a number alone is in the currency of the plan.
-    pub fn amount(&mut self, q: &At<Quantity>, or: &str) -> Option<Amount> {
+    pub(crate) fn amount(&mut self, q: &At<Quantity>, or: &str) -> Option<Amount> {
         let unit = q.value.unit.to_uppercase();
         let currency = if unit.is_empty() { self.currency.clone() } else { unit };
         if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {

@@ -83,7 +83,7 @@ impl RawTree {
 
     /// The texts of a scalar or of a list of scalars; `None` where something else is in it.
     #[must_use]
-    pub fn texts(&self) -> Option<Vec<String>> {
+    pub(crate) fn texts(&self) -> Option<Vec<String>> {
         match self {
             RawTree::Text(text) => Some(vec![text.clone()]),
             RawTree::List(list) => list.iter().map(|one| one.value.text().map(str::to_owned)).collect(),

@@ -35,7 +35,7 @@ impl CheckBase {
     /// Reads the base that was asked for.
     ///
     /// * `price_files`: what the user laid over the table, as it is now.
-    pub fn of(
+    pub(crate) fn of(
         query: &BaseQuery,
         head: &CheckSide,
         price_files: &[PriceFile],

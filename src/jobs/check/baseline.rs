@@ -69,7 +69,7 @@ pub(super) struct BaselineFile {
 }
 
 impl BaselineFile {
-    pub fn open(path: &Path) -> Result<BaselineFile, JobError> {
+    pub(crate) fn open(path: &Path) -> Result<BaselineFile, JobError> {
         let name = path.display().to_string();
         let json = serde_json::from_slice(&read_bytes(path)?).map_err(|error| refused(&name, &error.to_string()))?;
         let workload = workload_of(&json).map_err(|why| refused(&name, &why))?;
@@ -77,12 +77,12 @@ impl BaselineFile {
     }
 
     /// When it was recorded.
-    pub fn at(&self) -> String {
+    pub(crate) fn at(&self) -> String {
         text_of(self.json.get("at")).unwrap_or_default()
     }
 
     /// What the side cost then.
-    pub fn recorded(&self) -> Result<RecordedBill, JobError> {
+    pub(crate) fn recorded(&self) -> Result<RecordedBill, JobError> {
         let of_table = |key| text_of(self.json.get("table").and_then(|table| table.get(key)));
         let unknown = || refused(&self.name, "it does not say which price table it is of");
         Ok(RecordedBill {
@@ -95,7 +95,7 @@ impl BaselineFile {
     }
 
     /// The recorded side, with its files where those of the head are.
-    pub fn side(&self, head: &CheckSide, today: Date) -> Result<CheckSide, JobError> {
+    pub(crate) fn side(&self, head: &CheckSide, today: Date) -> Result<CheckSide, JobError> {
         let folder = head.folder();
         let files = entries(self.json.get("files"), |text| text.as_str().map(str::to_owned));
         let files: BTreeMap<PathBuf, String> =

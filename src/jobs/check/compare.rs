@@ -68,7 +68,7 @@ impl PricedSide {
     /// Prices what of a workload has a price.
     ///
     /// * `bounds`: whether a rule asks for low and high ends.
-    pub fn of(
+    pub(crate) fn of(
         workload: &Workload,
         per_usd: Decimal,
         bounds: bool,
@@ -123,7 +123,11 @@ impl BothSides<'_> {
     ///
     /// * `earlier`: the table as it was at the base, where its price files were other ones.
     /// * `resolver`: what found and counted for the head.
-    pub fn compare(&self, earlier: Option<&Setup>, resolver: &mut TableResolver) -> Result<BaseComparison, JobError> {
+    pub(crate) fn compare(
+        &self,
+        earlier: Option<&Setup>,
+        resolver: &mut TableResolver,
+    ) -> Result<BaseComparison, JobError> {
         let mut workload = self.old.workload.clone();
         resolver.use_exchange_of(&workload);
         let unpriced = leave_out_unpriced(&mut workload, resolver);

@@ -23,8 +23,8 @@ mod report;
 mod sides;
 
 pub use base::BaseQuery;
-pub use baseline::Baseline;
-pub use compare::UnpricedFeature;
+pub(crate) use baseline::Baseline;
+pub(crate) use compare::UnpricedFeature;
 pub use end::CheckEnd;
 pub use exemption::{ExemptedWorkload, ExemptionRequest, accept};
 pub use sides::CheckSide;

@@ -240,7 +240,7 @@ fn take_free(quotes: &mut Vec<Quote>) -> usize {
 /// What the same work costs on one model.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct CompareRow {
+pub(crate) struct CompareRow {
     /// The cost.
     #[serde(flatten)]
     pub estimate: EstimateRow,
@@ -260,7 +260,7 @@ pub struct CompareRow {
 /// The fields before the rows of `compare`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct CompareHead {
+pub(crate) struct CompareHead {
     /// How many models are not shown, because they are more expensive or have no price.
     pub left_out: usize,
     /// How many answers the totals are for.

@@ -38,7 +38,7 @@ pub fn read_needs(texts: &[String], setup: &Setup) -> Result<(Vec<Need>, Option<
 }
 
 /// Scores of a user's own by model, and what of the file was left out.
-pub type ScoresRead = (HashMap<String, Decimal>, Vec<String>);
+pub(crate) type ScoresRead = (HashMap<String, Decimal>, Vec<String>);
 
 /// Reads the scores of a user: a CSV file with the columns `model` and `score`.
 ///

@@ -195,7 +195,7 @@ fn holds_while(row: &PlanOnModel, others: &[PlanOnModel]) -> Option<(Decimal, St
 /// What a plan costs on one model.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct ComparePlanRow {
+pub(crate) struct ComparePlanRow {
     /// The provider's id.
     pub provider: String,
     /// The model's id at the provider.
@@ -233,7 +233,7 @@ pub struct ComparePlanRow {
 /// The tokens of the first prompts of all features.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct FirstPromptRow {
+pub(crate) struct FirstPromptRow {
     /// How many.
     pub first_prompt: u64,
     /// Whether they were counted by the model's own tokenizer.
@@ -243,7 +243,7 @@ pub struct FirstPromptRow {
 /// The fields before the rows of `compare -w`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct ComparePlansHead {
+pub(crate) struct ComparePlansHead {
     /// The workload file.
     pub workload: String,
     /// The price table.

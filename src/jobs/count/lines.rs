@@ -18,7 +18,7 @@ const BYTES_AT_ONCE: usize = 8 << 20;
 
 impl CountRun<'_> {
     /// A bad line costs only itself.
-    pub fn count_lines(&mut self, sources: &[Source], field: &str) -> Result<(), JobError> {
+    pub(crate) fn count_lines(&mut self, sources: &[Source], field: &str) -> Result<(), JobError> {
         sources.iter().try_for_each(|source| self.count_lines_of(source, field))
     }
 

@@ -20,7 +20,7 @@ pub use self::fields::{CountFields, CountIdentity};
 pub use self::rows::{CountHead, CountOrder, CountRow, CountView, CutRow};
 pub use self::total::CountTotalRow;
 pub use self::tree::{CountTreeRow, NamedCount};
-pub use self::verify::Verification;
+pub(crate) use self::verify::Verification;
 pub use self::with::{CountWith, Counting};
 
 use self::requests::OwnModels;

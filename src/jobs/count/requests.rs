@@ -11,7 +11,12 @@ use crate::tokenizer::chat::Counted;
 
 impl CountRun<'_> {
     /// A row for each request, in order, for each model; for the request's own where none was asked for.
-    pub fn count_requests(&mut self, input: Input<'_>, read_as: ReadAs, own: &mut OwnModels) -> Result<(), JobError> {
+    pub(crate) fn count_requests(
+        &mut self,
+        input: Input<'_>,
+        read_as: ReadAs,
+        own: &mut OwnModels,
+    ) -> Result<(), JobError> {
         let name = input.name.clone();
         let mut tally = Tally::default();
         let with: Vec<&Counting> =

@@ -167,7 +167,7 @@ struct RowGroup {
 }
 
 impl<'o> CountRows<'o> {
-    pub fn new(view: CountView, lines: Option<&'o mut dyn Write>) -> Self {
+    pub(crate) fn new(view: CountView, lines: Option<&'o mut dyn Write>) -> Self {
         let table = table();
         CountRows {
             lines,
@@ -181,7 +181,7 @@ impl<'o> CountRows<'o> {
     }
 
     /// Takes a row; `answer` is the longest answer that a request allows.
-    pub fn row(
+    pub(crate) fn row(
         &mut self,
         source: &str,
         spot: Spot,
@@ -215,7 +215,7 @@ impl<'o> CountRows<'o> {
     }
 
     /// Shows a tree in the place of rows.
-    pub fn tree(&mut self, tree: Report) {
+    pub(crate) fn tree(&mut self, tree: Report) {
         (self.report, self.head, self.is_tree) = (tree, CountHead::default(), true);
     }
 
@@ -261,7 +261,7 @@ impl<'o> CountRows<'o> {
     }
 
     /// Everything as a report; nothing where the rows went out as lines, which the verdict follows.
-    pub fn finish(mut self, totals: &[CountTotal]) -> Result<Option<Report>, JobError> {
+    pub(crate) fn finish(mut self, totals: &[CountTotal]) -> Result<Option<Report>, JobError> {
         self.in_order()?;
         if let Some(out) = self.lines {
             for total in totals.iter().filter(|_| self.view.budget.is_some()) {

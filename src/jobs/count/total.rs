@@ -65,12 +65,12 @@ pub struct CountTotalRow {
 }
 
 impl CountTotal {
-    pub fn new(identity: Arc<CountIdentity>, context_window: Option<u64>) -> Self {
+    pub(crate) fn new(identity: Arc<CountIdentity>, context_window: Option<u64>) -> Self {
         let (name, count) = (identity.name(), TokenCount::default());
         CountTotal { name, identity, context_window, count, inputs: 0, files: 0, requests: 0 }
     }
 
-    pub fn add(&mut self, count: TokenCount, unit: CountUnit) {
+    pub(crate) fn add(&mut self, count: TokenCount, unit: CountUnit) {
         self.count += count;
         self.inputs += u64::from(unit != CountUnit::Request);
         self.files += u64::from(unit == CountUnit::File);
@@ -78,17 +78,17 @@ impl CountTotal {
     }
 
     /// How many things it is the sum of.
-    pub const fn parts(&self) -> u64 {
+    pub(crate) const fn parts(&self) -> u64 {
         self.inputs + self.requests
     }
 
     /// Whether the sum can be more than a budget.
-    pub fn is_over(&self, budget: Option<u64>) -> bool {
+    pub(crate) fn is_over(&self, budget: Option<u64>) -> bool {
         budget.is_some_and(|budget| self.count.high > budget)
     }
 
     /// `openai/gpt-4o: 2,345,678 tokens`
-    pub fn over_text(&self) -> String {
+    pub(crate) fn over_text(&self) -> String {
         let range = if self.count.high > self.count.tokens { "up to " } else { "" };
         format!("{}: {range}{}", self.name, plural(self.count.high, "token"))
     }
@@ -104,7 +104,7 @@ impl CountTotal {
     }
 
     /// `within the budget of 200,000`
-    pub fn verdict(&self, budget: Option<u64>) -> Option<String> {
+    pub(crate) fn verdict(&self, budget: Option<u64>) -> Option<String> {
         let is = if self.is_over(budget) { "over" } else { "within" };
         budget.map(|budget| format!("{is} the budget of {}", grouped(budget)))
     }
@@ -115,7 +115,7 @@ impl CountTotal {
     }
 
     /// `openai/gpt-4o: 2,345,678 tokens in 49 files, exact; context window: 1832.6 % of 128,000`
-    pub fn sum_text(&self) -> String {
+    pub(crate) fn sum_text(&self) -> String {
         let count = self.count;
         let range = match count.basis {
             Basis::Exact => String::new(),
@@ -127,7 +127,7 @@ impl CountTotal {
         format!("{}: {tokens}{range} in {what}, {}{fit}", self.name, count.basis)
     }
 
-    pub fn row(&self, budget: Option<u64>) -> CountTotalRow {
+    pub(crate) fn row(&self, budget: Option<u64>) -> CountTotalRow {
         let window = self.window();
         CountTotalRow {
             source: "total",

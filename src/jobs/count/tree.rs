@@ -51,7 +51,7 @@ pub(super) struct TreeNode {
 
 impl TreeNode {
     /// Adds a file, and its counts to every folder above it.
-    pub fn add(&mut self, path: &str, counts: &[TokenCount]) {
+    pub(crate) fn add(&mut self, path: &str, counts: &[TokenCount]) {
         let mut node = self;
         node.sum(counts);
         for part in Path::new(path).components().filter(|part| !matches!(part, Component::CurDir)) {

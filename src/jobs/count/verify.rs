@@ -22,7 +22,7 @@ impl SecondCount {
     ///
     /// # Errors
     /// [`JobError::Asked`] where nothing else in this build counts with it.
-    pub fn of(tokenizer: &dyn Tokenizer) -> Result<SecondCount, JobError> {
+    pub(crate) fn of(tokenizer: &dyn Tokenizer) -> Result<SecondCount, JobError> {
         let name = tokenizer.name().to_owned();
         let (by, count) = second(&name)?;
         Ok(SecondCount { name, by, count, texts: Cell::new(0), failed: Cell::new(0) })
@@ -31,7 +31,14 @@ impl SecondCount {
     /// Counts a text again, whole, and says where the counts differ.
     ///
     /// * `line`: the line of the file on which the text begins.
-    pub fn check(&self, source: &str, line: u64, tokenizer: &dyn Tokenizer, text: &str, say: &mut dyn FnMut(&str)) {
+    pub(crate) fn check(
+        &self,
+        source: &str,
+        line: u64,
+        tokenizer: &dyn Tokenizer,
+        text: &str,
+        say: &mut dyn FnMut(&str),
+    ) {
         self.texts.set(self.texts.get() + 1);
         let (name, by) = (&self.name, self.by);
         let ours = |text: &str| tokenizer.count(text).tokens;

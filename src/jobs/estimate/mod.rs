@@ -42,7 +42,7 @@ pub(crate) fn quote_tokens(
 ///
 /// # Errors
 /// [`JobError`] where the model's tokenizer cannot be loaded.
-pub fn quote_text(text: &str, found: &Found, spec: &WorkSpec, setup: &Setup) -> Result<Quote, JobError> {
+pub(crate) fn quote_text(text: &str, found: &Found, spec: &WorkSpec, setup: &Setup) -> Result<Quote, JobError> {
     let models = std::slice::from_ref(found);
     let mut counter = PromptCounter::new(models, setup);
     counter.text("text", &mut text.as_bytes(), false)?;
@@ -53,7 +53,12 @@ pub fn quote_text(text: &str, found: &Found, spec: &WorkSpec, setup: &Setup) -> 
 ///
 /// # Errors
 /// [`JobError`] where the model cannot be sent the request, or its tokenizer cannot be loaded.
-pub fn quote_request(request: &Conversation, found: &Found, spec: &WorkSpec, setup: &Setup) -> Result<Quote, JobError> {
+pub(crate) fn quote_request(
+    request: &Conversation,
+    found: &Found,
+    spec: &WorkSpec,
+    setup: &Setup,
+) -> Result<Quote, JobError> {
     let choice = super::TokenizerChoice::of(found, setup);
     let tokenizer = setup.tokenizer(&choice.name)?;
     let framing = crate::tokenizer::chat::Framing::of(&found.full_id(), tokenizer, choice.assumed);

@@ -35,7 +35,7 @@ impl<'s> PromptCounter<'s> {
     }
 
     /// Takes a number of tokens for a prompt of every model: exact, or a range of the user's own.
-    pub fn typed(&mut self, tokens: Range<u64>) {
+    pub(crate) fn typed(&mut self, tokens: Range<u64>) {
         let basis = if tokens.is_range() { Basis::Estimated } else { Basis::Exact };
         let count = TokenCount { tokens: tokens.expected, low: tokens.low, high: tokens.high, basis };
         self.prompts.push(CountedPrompt { source: None, tokens: vec![count.into(); self.models.len()] });
@@ -76,7 +76,7 @@ impl<'s> PromptCounter<'s> {
     ///
     /// # Errors
     /// [`JobError`] where a model cannot be sent it.
-    pub fn attach(&mut self, name: &str, request: &Conversation) -> Result<Vec<String>, JobError> {
+    pub(crate) fn attach(&mut self, name: &str, request: &Conversation) -> Result<Vec<String>, JobError> {
         let mut notes = Vec::new();
         for (at, (found, choice)) in self.models.iter().zip(&self.choices).enumerate() {
             let id = found.full_id();
@@ -95,7 +95,7 @@ impl<'s> PromptCounter<'s> {
     }
 
     /// A prompt of nothing but what is attached to it.
-    pub fn nothing(&mut self) {
+    pub(crate) fn nothing(&mut self) {
         self.prompts.push(CountedPrompt { source: None, tokens: vec![PromptTokens::default(); self.models.len()] });
     }
 

@@ -13,7 +13,7 @@ use crate::pricing::lookup::Lookup;
 use crate::tokenizer::chat::Framing;
 
 /// The requests of one input, priced for the models asked for, or else each for the model that it names.
-pub struct RequestPricer<'s> {
+pub(crate) struct RequestPricer<'s> {
     sums: Vec<ModelSum>,
     source: String,
     spec: &'s WorkSpec,
@@ -39,7 +39,12 @@ impl<'s> RequestPricer<'s> {
     ///
     /// # Errors
     /// [`JobError`] where the tokenizer of a model cannot be loaded.
-    pub fn new(source: String, models: &[Found], spec: &'s WorkSpec, setup: &'s Setup) -> Result<Self, JobError> {
+    pub(crate) fn new(
+        source: String,
+        models: &[Found],
+        spec: &'s WorkSpec,
+        setup: &'s Setup,
+    ) -> Result<Self, JobError> {
         let mut pricer = RequestPricer {
             sums: Vec::new(),
             source,
@@ -71,7 +76,7 @@ impl<'s> RequestPricer<'s> {
     ///
     /// # Errors
     /// A text for people where it names no model that is known, or a model cannot be sent it.
-    pub fn price(&mut self, request: &Conversation) -> Result<Vec<String>, String> {
+    pub(crate) fn price(&mut self, request: &Conversation) -> Result<Vec<String>, String> {
         let asked = match self.by_own_name {
             true => self.named(request)?,
             false => 0..self.sums.len(),
@@ -118,7 +123,7 @@ impl<'s> RequestPricer<'s> {
     }
 
     /// A quote for each model that had requests.
-    pub fn finish(self) -> impl Iterator<Item = Quote> {
+    pub(crate) fn finish(self) -> impl Iterator<Item = Quote> {
         self.sums.into_iter().filter_map(|sum| sum.sum)
     }
 }

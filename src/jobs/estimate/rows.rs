@@ -174,7 +174,7 @@ impl EstimateRow {
 
     /// "1,234" or "1,200 (1,100–1,300)".
     #[must_use]
-    pub fn tokens_cell(&self) -> Cell {
+    pub(crate) fn tokens_cell(&self) -> Cell {
         let count = self.count;
         let cell = Cell::quantity(count.tokens);
         if count.basis == Basis::Exact || count.low == count.high {
@@ -186,7 +186,7 @@ impl EstimateRow {
 
     /// How well the tokens are known.
     #[must_use]
-    pub fn basis_cell(&self) -> Cell {
+    pub(crate) fn basis_cell(&self) -> Cell {
         Cell::text(self.count.basis.to_string())
     }
 
@@ -202,7 +202,7 @@ impl EstimateRow {
 
     /// A bound of the total, where it is a range.
     #[must_use]
-    pub fn bound_cell(&self, setup: &Setup, bound: Option<Usd>) -> Cell {
+    pub(crate) fn bound_cell(&self, setup: &Setup, bound: Option<Usd>) -> Cell {
         match (self.total_usd, bound) {
             (Some(_), Some(bound)) => setup.money(bound),
             (Some(_), None) => Cell::default(),
@@ -227,7 +227,7 @@ impl EstimateRow {
     }
 
     /// Adds the warning, and why there is no price, below the row.
-    pub fn detail(&self, row: &mut Row) {
+    pub(crate) fn detail(&self, row: &mut Row) {
         row.detail.extend(self.warning_line.clone());
         row.detail.extend(self.reason.iter().flat_map(|reason| reason.lines()).map(str::to_owned));
     }
@@ -266,7 +266,7 @@ fn tokens_row(quote: &Quote) -> TokensRow {
 /// The fields before the rows of `estimate` and `compare`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct QuotesHead {
+pub(crate) struct QuotesHead {
     /// Models whose context window is not known, so that it was not checked whether the request fits.
     pub context_window_unknown: Vec<String>,
     /// The price table.
@@ -282,7 +282,7 @@ pub struct QuotesHead {
 /// The fields before the rows of `estimate`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct EstimateHead {
+pub(crate) struct EstimateHead {
     /// The models and the prices.
     #[serde(flatten)]
     pub quotes: QuotesHead,
@@ -293,7 +293,7 @@ pub struct EstimateHead {
 /// What a model costs over all prompts.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct ModelTotal {
+pub(crate) struct ModelTotal {
     /// `provider/model`.
     pub model: String,
     /// The sum.

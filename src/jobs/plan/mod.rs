@@ -8,7 +8,7 @@ pub mod rows;
 
 use std::path::PathBuf;
 
-pub use self::fit::{Fit, FitRow};
+pub(crate) use self::fit::{Fit, FitRow};
 pub use self::report::report;
 use super::workload::{PricedWorkload, ShownCurrency, Unpriced};
 use super::{JobError, Setup};

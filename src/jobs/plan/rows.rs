@@ -81,7 +81,7 @@ pub struct MonthFeatureRow {
 /// The fields before the months of a plan.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct PlanHead {
+pub(crate) struct PlanHead {
     /// The workload.
     pub workload: WorkloadName,
     /// First day.
@@ -122,7 +122,7 @@ pub struct PlanHead {
 /// A workload by its name and file.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct WorkloadName {
+pub(crate) struct WorkloadName {
     /// What the plan is called.
     pub name: String,
     /// The file.
@@ -132,7 +132,7 @@ pub struct WorkloadName {
 /// What the whole plan costs.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct PlanTotal {
+pub(crate) struct PlanTotal {
     /// In dollars.
     #[serde(flatten)]
     pub range: UsdRange,
@@ -143,7 +143,7 @@ pub struct PlanTotal {
 /// How the bounds were drawn.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct SimulationRow {
+pub(crate) struct SimulationRow {
     /// Seed.
     pub seed: u64,
     /// Draws.
@@ -161,7 +161,7 @@ pub struct SimulationRow {
 /// A feature over the whole plan.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct PlanFeatureRow {
+pub(crate) struct PlanFeatureRow {
     /// Its name.
     pub name: String,
     /// The models that it runs on.
@@ -190,7 +190,7 @@ pub struct PlanFeatureRow {
 /// A model of a feature.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct FeatureModelRow {
+pub(crate) struct FeatureModelRow {
     /// `provider/model`.
     pub model: String,
     /// Its share of the calls, from 0 to 1.
@@ -206,7 +206,7 @@ pub struct FeatureModelRow {
 /// A cost that no token causes.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct FixedCostRow {
+pub(crate) struct FixedCostRow {
     /// What it is.
     pub name: String,
     /// When.
@@ -219,7 +219,7 @@ pub struct FixedCostRow {
 /// What becomes of a budget.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct BudgetRow {
+pub(crate) struct BudgetRow {
     /// The budget as the user gave it.
     pub amount: Amount,
     /// In dollars.
@@ -248,7 +248,7 @@ pub struct BudgetRow {
 /// A number that drives the range.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct DriverRow {
+pub(crate) struct DriverRow {
     /// The feature.
     pub feature: String,
     /// The number.
@@ -266,7 +266,7 @@ pub struct DriverRow {
 /// A change that would make the plan cheaper.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct LeverRow {
+pub(crate) struct LeverRow {
     /// The feature.
     pub feature: String,
     /// `cache`, `batch`, `smaller-model`, `shorter-history`, `output-cap`.
@@ -283,7 +283,7 @@ pub struct LeverRow {
 /// Something that happens within the plan.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct EventRow {
+pub(crate) struct EventRow {
     /// The feature.
     pub feature: String,
     /// `price-change`, `retires`, `context-window`, `no-cache`.
@@ -299,7 +299,7 @@ pub struct EventRow {
 /// A feature without a price.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct UnpricedFeatureRow {
+pub(crate) struct UnpricedFeatureRow {
     /// The feature.
     pub feature: String,
     /// Why.
@@ -309,7 +309,7 @@ pub struct UnpricedFeatureRow {
 /// A price that was used.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct PriceSourceRow {
+pub(crate) struct PriceSourceRow {
     /// `provider/model`.
     pub model: String,
     /// From when on it holds.
@@ -329,7 +329,7 @@ pub struct PriceSourceRow {
 impl PlanHead {
     /// What programs read of a plan besides its months.
     #[must_use]
-    pub fn of(result: &PlanResult, setup: &Setup) -> PlanHead {
+    pub(crate) fn of(result: &PlanResult, setup: &Setup) -> PlanHead {
         let PlanResult { plan, outcome, shown, .. } = result;
         let workload = &plan.workload;
         let fixed = result.settled.fixed_items.iter();

@@ -14,7 +14,7 @@ use crate::report::{Cell, Report, Tone, TypedTable};
 /// One rate that changed.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct ChangeRow {
+pub(crate) struct ChangeRow {
     /// When.
     pub date: Instant,
     /// The model, as `provider/model`.
@@ -36,7 +36,7 @@ pub struct ChangeRow {
 /// What stands before the rows of the `json` form.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct ChangesHead {
+pub(crate) struct ChangesHead {
     /// The price table.
     pub table: TableStamp,
 }

@@ -49,7 +49,7 @@ pub struct DatabaseCheckHead {
 /// A price of the table that is not that of a price file.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct FileCheckRow {
+pub(crate) struct FileCheckRow {
     /// The model, as `provider/model`.
     pub model: String,
     /// What must hold of a request; empty for one that states nothing.
@@ -65,7 +65,7 @@ pub struct FileCheckRow {
 /// What stands before the rows of a check against a price file in the `json` form.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct FileCheckHead {
+pub(crate) struct FileCheckHead {
     /// How many models are in both.
     pub models: u64,
     /// How many prices of the table differ by more than is tolerated.

@@ -42,7 +42,7 @@ pub struct DiffQuery {
 /// One rate that differs.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct DiffRow {
+pub(crate) struct DiffRow {
     /// The model, as `provider/model`.
     pub model: String,
     /// What must hold of a request; empty for one that states nothing.
@@ -69,7 +69,7 @@ pub struct DiffRow {
 /// What stands before the rows of the `json` form.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct DiffHead {
+pub(crate) struct DiffHead {
     /// The old side.
     pub old: DiffSideRow,
     /// The new side.
@@ -81,7 +81,7 @@ pub struct DiffHead {
 /// One side of a comparison.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct DiffSideRow {
+pub(crate) struct DiffSideRow {
     /// What the user called it.
     pub label: String,
     /// When it is looked at.

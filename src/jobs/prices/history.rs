@@ -16,7 +16,7 @@ use crate::report::{Cell, Report, Tone, TypedTable};
 /// The prices of a model over one period.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct HistoryRow {
+pub(crate) struct HistoryRow {
     /// From when on they hold; null where that is not known.
     pub from: Option<Instant>,
     /// Until when, exclusive; null while they last.
@@ -42,7 +42,7 @@ pub struct HistoryRow {
 /// What stands before the rows of the `json` form.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct HistoryHead {
+pub(crate) struct HistoryHead {
     /// The model, as `provider/model`.
     pub model: String,
     /// The price table.

@@ -16,7 +16,7 @@ use crate::report::{Cell, Column, Report, Tone, TypedTable};
 /// A price of a model, or a model that only one of the two has.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct ComparisonRow {
+pub(crate) struct ComparisonRow {
     /// `same`, `differs`, `only there` or `only here`.
     pub verdict: &'static str,
     /// The provider's id.
@@ -36,7 +36,7 @@ pub struct ComparisonRow {
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
-pub enum ComparedRow {
+pub(crate) enum ComparedRow {
     /// A price of a model that both have.
     Price {
         /// What is billed.
@@ -62,7 +62,7 @@ pub enum ComparedRow {
 /// A price of a model that only one of the two has.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct FactRow {
+pub(crate) struct FactRow {
     /// What is billed.
     pub meter: Meter,
     /// What must hold of a request; empty for one that states nothing.
@@ -110,7 +110,7 @@ pub struct ComparedModels {
 /// One kind of thing that a database says and a price file cannot hold.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct UnreadRow {
+pub(crate) struct UnreadRow {
     /// What it is.
     pub what: String,
     /// How often it occurs.
@@ -123,7 +123,7 @@ pub struct UnreadRow {
 /// What stands before the rows of what was not read in the `json` form.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct UnreadHead {
+pub(crate) struct UnreadHead {
     /// Whose format the database has.
     pub format: &'static str,
     /// Where a price carried the noise of binary arithmetic.

@@ -12,7 +12,7 @@ use crate::report::{Cell, Report, Tone, TypedTable};
 /// Something wrong with a price file.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct LintRow {
+pub(crate) struct LintRow {
     /// `error` or `warning`.
     pub severity: &'static str,
     /// What kind of thing, in one word.
@@ -32,7 +32,7 @@ pub struct LintRow {
 /// What stands before the rows of the `json` form.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct LintHead {
+pub(crate) struct LintHead {
     /// How many models were checked.
     pub models: usize,
     /// How many prices were checked.

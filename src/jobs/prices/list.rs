@@ -44,7 +44,7 @@ pub struct PricesListQuery {
 /// The prices of a model.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct PricesListRow {
+pub(crate) struct PricesListRow {
     /// The provider's id.
     pub provider: String,
     /// The model's id at the provider.
@@ -64,7 +64,7 @@ pub struct PricesListRow {
 /// What stands before the rows of the `json` form.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct PricesListHead {
+pub(crate) struct PricesListHead {
     /// How many models were left out because it is not known whether they meet the needs.
     pub not_known: usize,
     /// The price table.

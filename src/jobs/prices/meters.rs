@@ -8,7 +8,7 @@ use crate::report::{Cell, Report, TypedTable};
 /// A meter.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct MeterRow {
+pub(crate) struct MeterRow {
     /// Its name.
     pub meter: Meter,
     /// What it counts: `tokens`, `count` of pieces, or `measure` such as seconds.

@@ -47,7 +47,7 @@ pub fn known_providers(setup: &Setup, names: &[String]) -> Result<Vec<String>, J
 ///
 /// # Errors
 /// [`JobError::Asked`] where a capability is one that no card of the table has.
-pub fn known_needs(needs: &[Need], setup: &Setup) -> Result<(), JobError> {
+pub(crate) fn known_needs(needs: &[Need], setup: &Setup) -> Result<(), JobError> {
     if !needs.iter().any(|need| matches!(need, Need::Can(_))) {
         return Ok(());
     }

@@ -18,7 +18,7 @@ use crate::report::{Cell, Report, Tone, TypedTable};
 /// One rate of a model.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct PricesShowRow {
+pub(crate) struct PricesShowRow {
     /// From when on it holds; null where that is not known.
     pub from: Option<Instant>,
     /// Until when, exclusive; null while it lasts.
@@ -42,7 +42,7 @@ pub struct PricesShowRow {
 /// What stands before the rows of the `json` form.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct PricesShowHead {
+pub(crate) struct PricesShowHead {
     /// What is known of the model beside its prices.
     pub card: CardRow,
     /// The price table.
@@ -52,7 +52,7 @@ pub struct PricesShowHead {
 /// What is known of a model beside its prices.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct CardRow {
+pub(crate) struct CardRow {
     /// The provider's id.
     pub provider: String,
     /// The model's id at the provider.

@@ -25,7 +25,7 @@ pub struct StaleQuery {
 /// Something that has become old.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct StaleRow {
+pub(crate) struct StaleRow {
     /// The provider's id.
     pub provider: String,
     /// The model's id at the provider.
@@ -43,7 +43,7 @@ pub struct StaleRow {
 /// What stands before the rows of the `json` form.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct StaleHead {
+pub(crate) struct StaleHead {
     /// The price table.
     pub table: TableStamp,
 }

@@ -97,7 +97,7 @@ const COLUMNS: &[&str] = &[
 ];
 
 impl FocusTable {
-    pub fn add(&mut self, outcome: &RecordOutcome, priced: &PricedRecord) {
+    pub(crate) fn add(&mut self, outcome: &RecordOutcome, priced: &PricedRecord) {
         let provider = &priced.found.provider;
         for LineItem { meter, quantity, rate, per, usd } in &priced.cost.lines {
             let key = FocusKey {
@@ -117,7 +117,7 @@ impl FocusTable {
         }
     }
 
-    pub fn merge(&mut self, other: FocusTable) {
+    pub(crate) fn merge(&mut self, other: FocusTable) {
         for (key, (name, quantity, usd)) in other.0 {
             let (_, sum, total) = self.0.entry(key).or_insert_with(|| (name, Decimal::ZERO, Usd::ZERO));
             *sum = sum.checked_add(quantity).unwrap_or(*sum);
@@ -126,7 +126,7 @@ impl FocusTable {
     }
 
     /// The table.
-    pub fn report(&self) -> Report {
+    pub(crate) fn report(&self) -> Report {
         let mut report = Report::new(COLUMNS.iter().map(|name| Column::text(*name, *name)));
         let mut rows: Vec<_> = self.0.iter().collect();
         rows.sort_by(|(a, _), (b, _)| {

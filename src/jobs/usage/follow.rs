@@ -36,7 +36,7 @@ pub enum FollowNews<'n> {
 }
 
 /// Where news go.
-pub type TakeNews<'t> = dyn FnMut(FollowNews) + 't;
+pub(crate) type TakeNews<'t> = dyn FnMut(FollowNews) + 't;
 
 /// A file with what waits in it.
 struct FollowedFile {

@@ -105,7 +105,7 @@ pub(crate) struct GroupKey {
 
 impl GroupKey {
     /// The parts, in the order in which they are grouped by.
-    pub fn parts(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &str> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts.zip(&self.ends).map(|(start, end)| self.text.get(start..*end).unwrap_or_default())
     }

@@ -23,7 +23,7 @@ mod totals;
 
 pub use grouping::{Grouping, UsageView};
 pub use priced::PricingWishes;
-pub use records::UsageRecordRow;
+pub(crate) use records::UsageRecordRow;
 pub use report::{UsageGroupRow, UsageHead};
 pub use totals::UsageTotals;
 

@@ -27,7 +27,7 @@ pub(crate) struct RecordRefusal {
 
 impl RecordRefusal {
     /// A refusal with its status and reason.
-    pub fn new(status: &'static str, reason: impl Into<String>) -> Self {
+    pub(crate) fn new(status: &'static str, reason: impl Into<String>) -> Self {
         RecordRefusal { status, reason: reason.into(), suggestions: Vec::new(), asked: None }
     }
 
@@ -38,7 +38,7 @@ impl RecordRefusal {
     }
 
     /// Completes a refusal that is shown.
-    pub fn explain(&mut self, lookup: &mut Lookup) {
+    pub(crate) fn explain(&mut self, lookup: &mut Lookup) {
         let Some(asked) = self.asked.take() else { return };
         let (provider, model, at) = *asked;
         let why = lookup.why(provider.as_deref(), &model, at);
@@ -62,7 +62,7 @@ pub(crate) enum Assumed {
 
 impl Assumed {
     /// One clause for people, of one record.
-    pub const fn about(self) -> &'static str {
+    pub(crate) const fn about(self) -> &'static str {
         match self {
             Assumed::Unnamed => "the record does not name its provider: priced at the maker of the model",
             Assumed::NotSold => {
@@ -138,13 +138,13 @@ impl<'s> RecordPricing<'s> {
     }
 
     /// The outcome of a line that is no record.
-    pub fn bad<'r>(&self, error: &RecordError) -> RecordOutcome<'r> {
+    pub(crate) fn bad<'r>(&self, error: &RecordError) -> RecordOutcome<'r> {
         let verdict = RecordVerdict::Refused(RecordRefusal::new(error.status(), error.to_string()));
         RecordOutcome { entry: None, provider: None, model: None, at: self.setup.at, verdict }
     }
 
     /// What becomes of a record.
-    pub fn outcome<'r>(&self, entry: &'r Entry<'r>, lookup: &mut Lookup) -> RecordOutcome<'r>
+    pub(crate) fn outcome<'r>(&self, entry: &'r Entry<'r>, lookup: &mut Lookup) -> RecordOutcome<'r>
     where
         's: 'r,
     {
@@ -256,7 +256,7 @@ impl<'s> RecordPricing<'s> {
     }
 
     /// Why a file's own figure differs from ours: the one assumption that gives it exactly, if there is one.
-    pub fn explain(&self, entry: &Entry, priced: &PricedRecord, reported: Usd, at: Instant) -> &'static str {
+    pub(crate) fn explain(&self, entry: &Entry, priced: &PricedRecord, reported: Usd, at: Instant) -> &'static str {
         let Found { provider, model, .. } = &*priced.found;
         let context = priced.found.settle(&entry.context);
         let gives = |usage: &Usage, context: &Context, at: Instant| {

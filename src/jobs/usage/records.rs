@@ -17,7 +17,7 @@ use crate::pricing::card::{ExchangeRate, SourceBasis};
 /// A record, or a line that is none, with its price or why it has none.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct UsageRecordRow<'r> {
+pub(crate) struct UsageRecordRow<'r> {
     /// The file, or the member of an archive.
     source: &'r str,
     /// The line that the record begins at.

@@ -166,7 +166,7 @@ pub struct Reconciliation {
 /// Records whose own cost differs from ours for one reason.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct DifferenceRow {
+pub(crate) struct DifferenceRow {
     records: u64,
     difference_usd: Usd,
     cause: &'static str,

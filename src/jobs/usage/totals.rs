@@ -64,15 +64,15 @@ impl AddAssign<&GroupSum> for GroupSum {
 }
 
 impl GroupSum {
-    pub fn low(&self) -> Usd {
+    pub(crate) fn low(&self) -> Usd {
         Usd::new(self.usd.amount().checked_sub(self.less.amount()).unwrap_or_default())
     }
 
-    pub fn high(&self) -> Usd {
+    pub(crate) fn high(&self) -> Usd {
         self.usd + self.more
     }
 
-    pub fn is_range(&self) -> bool {
+    pub(crate) fn is_range(&self) -> bool {
         self.less != Usd::ZERO || self.more != Usd::ZERO
     }
 

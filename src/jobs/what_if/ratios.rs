@@ -27,7 +27,7 @@ pub(super) struct TokenRatios<'s> {
 
 impl TokenRatios<'_> {
     /// The ratio between two tokenizers.
-    pub fn between(&mut self, from: &TokenizerChoice, to: &TokenizerChoice) -> Result<Ratio, String> {
+    pub(crate) fn between(&mut self, from: &TokenizerChoice, to: &TokenizerChoice) -> Result<Ratio, String> {
         let key = pair(from, to);
         if let Some(ratio) = self.known.get(&key) {
             return Ok(*ratio);
@@ -58,7 +58,7 @@ impl TokenRatios<'_> {
     }
 
     /// Every ratio that was measured, in sentences.
-    pub fn said(&self) -> Vec<String> {
+    pub(crate) fn said(&self) -> Vec<String> {
         let measured = self.known.iter().filter(|(_, ratio)| ratio.texts > 0);
         let mut said: Vec<String> = measured.map(|(pair, ratio)| self.sentence(pair, ratio)).collect();
         said.sort();

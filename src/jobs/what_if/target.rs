@@ -15,13 +15,13 @@ pub(super) struct SwitchTarget {
 }
 
 impl SwitchTarget {
-    pub fn of(from: &str, to: &str, setup: &Setup) -> Result<Self, JobError> {
+    pub(crate) fn of(from: &str, to: &str, setup: &Setup) -> Result<Self, JobError> {
         setup.find(to)?;
         let from_id = setup.table.get(from, setup.at).map(|found| found.full_id());
         Ok(SwitchTarget { from: from.to_owned(), from_id, to: to.to_owned() })
     }
 
-    pub fn is_for(&self, model: &str, past: &Found) -> bool {
+    pub(crate) fn is_for(&self, model: &str, past: &Found) -> bool {
         let full_id = past.full_id();
         let is_it = |name: &str| name == "*" || name == model || name == past.model.id || name == full_id;
         is_it(&self.from) || self.from_id.as_ref() == Some(&full_id)

@@ -44,7 +44,7 @@ pub(super) enum SwitchSide {
 }
 
 impl SwitchSide {
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             SwitchSide::Past => "as it was",
             SwitchSide::Other => "as it would be",

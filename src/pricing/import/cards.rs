@@ -13,7 +13,7 @@ use crate::pricing::card::{Kind, Price, Rate, RateCard, Rates, Schedule, Source,
 
 /// The cards of a model, one for each period, oldest first.
 #[must_use]
-pub fn rate_cards(facts: &[Fact], source: &Arc<Source>) -> Vec<RateCard> {
+pub(crate) fn rate_cards(facts: &[Fact], source: &Arc<Source>) -> Vec<RateCard> {
     let mut periods: Vec<Period> = facts.iter().map(|f| f.period).collect();
     periods.sort_by_key(|p| (p.from, p.to));
     periods.dedup();

@@ -84,19 +84,19 @@ impl Verdict {
 impl ComparedItem {
     /// Whether the prices differ: not the boundary alone, and by more than one of the two is rounded.
     #[must_use]
-    pub fn differs_in_money(&self) -> bool {
+    pub(crate) fn differs_in_money(&self) -> bool {
         self.both().is_some_and(|(there, here)| !is_same(there, here) && !is_rounded(there, here))
     }
 
     /// Whether one of the two prices is the other one rounded: 0.00003083 for a second and 0.111 for an hour.
     #[must_use]
-    pub fn is_rounded(&self) -> bool {
+    pub(crate) fn is_rounded(&self) -> bool {
         self.both().is_some_and(|(there, here)| !is_same(there, here) && is_rounded(there, here))
     }
 
     /// Whether it is about a whole model.
     #[must_use]
-    pub const fn is_model(&self) -> bool {
+    pub(crate) const fn is_model(&self) -> bool {
         matches!(self.about, About::Model(_))
     }
 
@@ -130,7 +130,7 @@ pub(in crate::pricing) struct Index {
 }
 
 impl Index {
-    pub fn new(table: &PriceTable, at: Instant) -> Self {
+    pub(crate) fn new(table: &PriceTable, at: Instant) -> Self {
         let mut index = Index { cards: Vec::new(), by_id: HashMap::new(), providers: HashSet::new() };
         index.providers.extend(table.providers().iter().map(|head| head.id.clone()));
         for (head, card) in table.cards() {
@@ -148,12 +148,12 @@ impl Index {
     }
 
     /// Every card with its place.
-    pub fn places(&self) -> impl Iterator<Item = (usize, &ModelCard)> {
+    pub(crate) fn places(&self) -> impl Iterator<Item = (usize, &ModelCard)> {
         self.cards.iter().enumerate().map(|(place, (_, card))| (place, card.as_ref()))
     }
 
     /// The card that a listed model is, by its id or by an alias that the file gives it.
-    pub fn find(&self, provider: &str, model: &ListedModel) -> Option<(usize, &Arc<ModelCard>)> {
+    pub(crate) fn find(&self, provider: &str, model: &ListedModel) -> Option<(usize, &Arc<ModelCard>)> {
         let mut ids = std::iter::once(&model.id).chain(&model.aliases);
         let place = ids.find_map(|id| self.by_id.get(&(provider.to_owned(), id.to_lowercase())))?;
         Some((*place, &self.cards[*place].1))

@@ -35,28 +35,28 @@ pub(super) struct Quote {
 
 impl Quote {
     /// Dollars for one token: a price of a million here.
-    pub const TOKEN: Quote = Quote { shift: 6, per: 1_000_000 };
+    pub(crate) const TOKEN: Quote = Quote { shift: 6, per: 1_000_000 };
     /// Dollars for one of something that is billed by the thousand here.
-    pub const OF_THOUSAND: Quote = Quote { shift: 3, per: 1000 };
+    pub(crate) const OF_THOUSAND: Quote = Quote { shift: 3, per: 1000 };
 
     /// Dollars for so many.
-    pub const fn per(per: u64) -> Quote {
+    pub(crate) const fn per(per: u64) -> Quote {
         Quote { shift: 0, per }
     }
 }
 
 impl Draft {
-    pub fn new(format: DatabaseFormat) -> Self {
+    pub(crate) fn new(format: DatabaseFormat) -> Self {
         Draft { format, providers: Vec::new(), places: HashMap::new(), unread: Vec::new(), mended: Vec::new() }
     }
 
     /// Something in the file that nothing here holds.
-    pub fn unread(&mut self, what: impl Into<String>, place: impl Into<String>) {
+    pub(crate) fn unread(&mut self, what: impl Into<String>, place: impl Into<String>) {
         self.unread.push(Unread { what: what.into(), place: place.into() });
     }
 
     /// Begins with a model: `place` is what the file calls it, `provider` and `id` are its own names.
-    pub fn model(&mut self, place: &str, provider: &str, id: &str) -> DraftReading<'_> {
+    pub(crate) fn model(&mut self, place: &str, provider: &str, id: &str) -> DraftReading<'_> {
         let theirs = provider.to_owned();
         let (provider, id) = ours(self.format, provider, id);
         let model = ListedModel { id, ..ListedModel::default() };
@@ -64,7 +64,7 @@ impl Draft {
     }
 
     /// The database, with what the models share settled.
-    pub fn done(mut self) -> Database {
+    pub(crate) fn done(mut self) -> Database {
         for provider in &mut self.providers {
             settle_aliases(provider);
             for model in &mut provider.models {
@@ -206,27 +206,27 @@ pub(super) struct DraftReading<'d> {
 
 impl DraftReading<'_> {
     /// Something about this model that nothing here holds.
-    pub fn unread(&mut self, what: impl Into<String>) {
+    pub(crate) fn unread(&mut self, what: impl Into<String>) {
         self.draft.unread(what, self.place.clone());
     }
 
     /// What is known beside prices.
-    pub fn info(&mut self) -> &mut ModelInfo {
+    pub(crate) fn info(&mut self) -> &mut ModelInfo {
         &mut self.model.info
     }
 
     /// The provider's id here.
-    pub fn provider(&self) -> &str {
+    pub(crate) fn provider(&self) -> &str {
         &self.provider
     }
 
     /// What the file calls the provider.
-    pub fn provider_name(&mut self, name: Option<&str>) {
+    pub(crate) fn provider_name(&mut self, name: Option<&str>) {
         self.provider_name = name.map(str::to_owned);
     }
 
     /// Another id of the model.
-    pub fn alias(&mut self, id: &str) {
+    pub(crate) fn alias(&mut self, id: &str) {
         let (_, id) = ours(self.draft.format, &self.theirs, id);
         if is_id(&id) && !id.eq_ignore_ascii_case(&self.model.id) {
             self.model.aliases.push(id);
@@ -234,7 +234,7 @@ impl DraftReading<'_> {
     }
 
     /// The first day the model does not answer any more.
-    pub fn retired(&mut self, day: Option<&str>) {
+    pub(crate) fn retired(&mut self, day: Option<&str>) {
         match day.map(str::parse::<Instant>) {
             Some(Ok(day)) => self.model.info.retired = Some(day),
             Some(Err(_)) => self.unread("a day of retirement that is no day"),
@@ -243,12 +243,12 @@ impl DraftReading<'_> {
     }
 
     /// A price that stands in the file under the name `field`.
-    pub fn price(&mut self, field: &str, value: Node, meter: Meter, quote: Quote, condition: &Condition) {
+    pub(crate) fn price(&mut self, field: &str, value: Node, meter: Meter, quote: Quote, condition: &Condition) {
         self.dated_price(field, value, meter, quote, condition, Period::default());
     }
 
     /// A price over a period.
-    pub fn dated_price(
+    pub(crate) fn dated_price(
         &mut self,
         field: &str,
         value: Node,
@@ -303,7 +303,7 @@ impl DraftReading<'_> {
     }
 
     /// Ends with the model, and puts it where it belongs.
-    pub fn done(mut self) {
+    pub(crate) fn done(mut self) {
         if !is_id(&self.model.id) || self.provider.is_empty() {
             self.unread("an id that is none: empty, or with space around it or control characters in it");
             return;

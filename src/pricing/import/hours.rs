@@ -42,7 +42,7 @@ impl Week {
     }
 
     /// How many minutes of the week.
-    pub fn minutes(&self) -> u16 {
+    pub(crate) fn minutes(&self) -> u16 {
         self.0.iter().map(|(from, to)| to - from).sum()
     }
 
@@ -54,7 +54,7 @@ impl Week {
 
     /// Every other minute.
     #[must_use]
-    pub fn rest(&self) -> Week {
+    pub(crate) fn rest(&self) -> Week {
         let mut rest = Vec::new();
         let mut end = 0;
         for &(from, to) in &self.0 {

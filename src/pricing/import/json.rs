@@ -15,46 +15,46 @@ pub(super) struct Node<'j>(&'j RawValue);
 
 impl<'j> Node<'j> {
     /// Checks that a text is JSON from end to end.
-    pub fn parse(text: &'j str) -> Result<Self, serde_json::Error> {
+    pub(crate) fn parse(text: &'j str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text).map(Node)
     }
 
     /// The members of an object; `None` where the value is none.
-    pub fn fields(self) -> Option<Fields<'j>> {
+    pub(crate) fn fields(self) -> Option<Fields<'j>> {
         self.starts_with('{').then(|| serde_json::from_str(self.0.get()).ok()).flatten()
     }
 
     /// The items of an array; `None` where the value is none.
-    pub fn items(self) -> Option<Vec<Node<'j>>> {
+    pub(crate) fn items(self) -> Option<Vec<Node<'j>>> {
         let items: Vec<&RawValue> = self.starts_with('[').then(|| serde_json::from_str(self.0.get()).ok())??;
         Some(items.into_iter().map(Node).collect())
     }
 
     /// The content of a string; `None` where the value is none.
-    pub fn text(self) -> Option<Cow<'j, str>> {
+    pub(crate) fn text(self) -> Option<Cow<'j, str>> {
         #[derive(Deserialize)]
         struct ImportText<'j>(#[serde(borrow)] Cow<'j, str>);
         self.starts_with('"').then(|| serde_json::from_str::<ImportText>(self.0.get()).ok())?.map(|text| text.0)
     }
 
     /// `true` or `false`; `None` where the value is something else.
-    pub fn flag(self) -> Option<bool> {
+    pub(crate) fn flag(self) -> Option<bool> {
         serde_json::from_str(self.0.get()).ok()
     }
 
     /// A whole number, which some files write as `1000000.0`.
-    pub fn whole(self) -> Option<u64> {
+    pub(crate) fn whole(self) -> Option<u64> {
         let decimal = exact(self.number_text()?.as_ref(), 0).ok()?;
         decimal.fract().is_zero().then(|| u64::try_from(decimal).ok()).flatten()
     }
 
     /// Whether the value is `null`.
-    pub fn is_null(self) -> bool {
+    pub(crate) fn is_null(self) -> bool {
         self.0.get() == "null"
     }
 
     /// The digits of a number, also of one that stands in quotes.
-    pub fn number_text(self) -> Option<Cow<'j, str>> {
+    pub(crate) fn number_text(self) -> Option<Cow<'j, str>> {
         match self.0.get().as_bytes().first()? {
             b'"' => self.text(),
             b'-' | b'0'..=b'9' => Some(Cow::Borrowed(self.0.get())),
@@ -83,27 +83,27 @@ pub(super) struct Fields<'j>(pub Vec<(Cow<'j, str>, Node<'j>)>);
 
 impl<'j> Fields<'j> {
     /// The value of a key, unless it is missing or `null`. Of a key that stands twice the last holds, as in JavaScript.
-    pub fn get(&self, key: &str) -> Option<Node<'j>> {
+    pub(crate) fn get(&self, key: &str) -> Option<Node<'j>> {
         self.0.iter().rev().find(|(k, _)| k == key).map(|(_, node)| *node).filter(|node| !node.is_null())
     }
 
     /// The text of a key.
-    pub fn text(&self, key: &str) -> Option<Cow<'j, str>> {
+    pub(crate) fn text(&self, key: &str) -> Option<Cow<'j, str>> {
         self.get(key)?.text()
     }
 
     /// The whole number of a key; a zero says that nobody knows it.
-    pub fn size(&self, key: &str) -> Option<u64> {
+    pub(crate) fn size(&self, key: &str) -> Option<u64> {
         self.get(key)?.whole().filter(|n| *n > 0)
     }
 
     /// Whether a key is there and `true`.
-    pub fn is_true(&self, key: &str) -> bool {
+    pub(crate) fn is_true(&self, key: &str) -> bool {
         self.get(key).and_then(Node::flag) == Some(true)
     }
 
     /// The texts of an array of texts.
-    pub fn texts(&self, key: &str) -> Vec<String> {
+    pub(crate) fn texts(&self, key: &str) -> Vec<String> {
         let items = self.get(key).and_then(Node::items).unwrap_or_default();
         items.into_iter().filter_map(|item| item.text().map(Cow::into_owned)).collect()
     }

@@ -33,8 +33,8 @@ use crate::period::Period;
 use crate::pricing::card::{ModelInfo, Price};
 
 pub(in crate::pricing) use self::cards::more_than_ninety_percent;
-pub use self::cards::rate_cards;
-pub use self::hours::Week;
+pub(crate) use self::cards::rate_cards;
+pub(crate) use self::hours::Week;
 
 /// What a file of prices says, in farebox's own words.
 #[derive(Clone, Debug)]
@@ -109,13 +109,13 @@ pub struct Boundary {
 impl Boundary {
     /// `>200000`, as price files write it.
     #[must_use]
-    pub fn over(threshold: u64) -> Self {
+    pub(crate) fn over(threshold: u64) -> Self {
         Boundary { threshold, inclusive: false }
     }
 
     /// The shortest prompt beyond it: what two ways of writing the same boundary have in common.
     #[must_use]
-    pub fn first(self) -> u64 {
+    pub(crate) fn first(self) -> u64 {
         if self.inclusive { self.threshold } else { self.threshold.saturating_add(1) }
     }
 }
@@ -138,21 +138,21 @@ impl Condition {
 
     /// The same condition beyond a boundary.
     #[must_use]
-    pub fn beyond(mut self, boundary: Boundary) -> Self {
+    pub(crate) fn beyond(mut self, boundary: Boundary) -> Self {
         self.tier = Some(boundary);
         self
     }
 
     /// The same condition at some times of the week.
     #[must_use]
-    pub fn at(mut self, hours: Week) -> Self {
+    pub(crate) fn at(mut self, hours: Week) -> Self {
         self.hours = Some(hours);
         self
     }
 
     /// Whether any request fits it.
     #[must_use]
-    pub fn is_always(&self) -> bool {
+    pub(crate) fn is_always(&self) -> bool {
         self.when.is_empty() && self.tier.is_none() && self.hours.is_none()
     }
 }
@@ -178,7 +178,7 @@ pub struct Unread {
 
 /// The kinds in a list, each with its places; the most frequent first.
 #[must_use]
-pub fn by_kind(list: &[Unread]) -> Vec<(&str, Vec<&str>)> {
+pub(crate) fn by_kind(list: &[Unread]) -> Vec<(&str, Vec<&str>)> {
     let mut kinds: Vec<(&str, Vec<&str>)> = Vec::new();
     let mut index = std::collections::HashMap::new();
     for Unread { what, place } in list {
@@ -201,7 +201,7 @@ impl Database {
 
     /// How many prices.
     #[must_use]
-    pub fn fact_count(&self) -> usize {
+    pub(crate) fn fact_count(&self) -> usize {
         self.providers.iter().flat_map(|p| &p.models).map(|m| m.facts.len()).sum()
     }
 

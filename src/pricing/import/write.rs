@@ -23,7 +23,7 @@ const WIDTH: usize = 150;
 const FALLBACKS: [(Meter, Meter); 2] = [(Meter::Reasoning, Meter::Output), (Meter::InputImage, Meter::Input)];
 
 /// What stands in one price file.
-pub struct PriceFileContent<'a> {
+pub(crate) struct PriceFileContent<'a> {
     /// Lines of comment at the top.
     pub comment: &'a [String],
     /// The provider's id.
@@ -64,7 +64,7 @@ pub fn imported(database: &Database, provider: &ListedProvider, today: Instant) 
 
 /// The text of a price file.
 #[must_use]
-pub fn price_file(content: &PriceFileContent) -> String {
+pub(crate) fn price_file(content: &PriceFileContent) -> String {
     let mut writer = PriceWriter::new(content.models);
     content.comment.iter().for_each(|line| writer.line(0, &format!("# {line}")));
     writer.head(content);

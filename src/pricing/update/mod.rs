@@ -24,7 +24,7 @@ use crate::pricing::import::write::{PriceFileContent, price_file};
 use crate::pricing::import::{Database, Fact, ListedModel, ListedProvider, more_than_ninety_percent, rate_cards};
 
 /// Fewer models than this are no database, but an answer to something else.
-pub const FEWEST_MODELS: usize = 10;
+pub(crate) const FEWEST_MODELS: usize = 10;
 
 /// What an update would write, and what speaks against it.
 #[derive(Clone, Debug, Default)]

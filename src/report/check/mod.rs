@@ -71,7 +71,7 @@ pub struct MonthlyChange {
 /// The same as programs read it: decimals as text, in the currency of the check where a name says no other.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct MonthlyRow {
+pub(crate) struct MonthlyRow {
     /// The average month before; null where there is nothing to compare with.
     pub base_monthly: Option<String>,
     /// The average month now.
@@ -89,13 +89,13 @@ pub struct MonthlyRow {
 impl MonthlyChange {
     /// The difference.
     #[must_use]
-    pub fn delta(&self) -> Option<Decimal> {
+    pub(crate) fn delta(&self) -> Option<Decimal> {
         self.base.map(|base| (self.head - base).normalize())
     }
 
     /// The difference in percent of what it was.
     #[must_use]
-    pub fn percent(&self) -> Option<Decimal> {
+    pub(crate) fn percent(&self) -> Option<Decimal> {
         let base = self.base?;
         self.delta()?.checked_mul(Decimal::ONE_HUNDRED)?.checked_div(base).map(|p| p.round_dp(2).normalize())
     }
@@ -206,7 +206,7 @@ pub struct CheckedFeature {
 /// A feature as programs read it.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct CheckRow<'r> {
+pub(crate) struct CheckRow<'r> {
     /// Its name.
     pub feature: &'r str,
     /// What became of it.
@@ -230,7 +230,7 @@ pub struct CheckRow<'r> {
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
-pub enum FeatureMoney {
+pub(crate) enum FeatureMoney {
     /// It has none.
     Unpriced {
         /// Null.
@@ -243,7 +243,7 @@ pub enum FeatureMoney {
 /// A finding with what it is recognised by from run to run.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct FindingRow<'r> {
+pub(crate) struct FindingRow<'r> {
     /// What was found.
     #[serde(flatten)]
     pub finding: &'r Finding,
@@ -254,7 +254,7 @@ pub struct FindingRow<'r> {
 /// The fields before the rows of the `json` form.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct CheckHead<'r> {
+pub(crate) struct CheckHead<'r> {
     /// `passed` or `failed`.
     pub verdict: &'static str,
     /// The exit code of the program.
@@ -336,7 +336,7 @@ pub struct CheckReport {
 impl CheckReport {
     /// Whether the check passed.
     #[must_use]
-    pub const fn passed(&self) -> bool {
+    pub(crate) const fn passed(&self) -> bool {
         self.exit_code == 0
     }
 
@@ -347,7 +347,7 @@ impl CheckReport {
     }
 
     /// The findings that count, the gravest first.
-    pub fn counting(&self) -> impl Iterator<Item = &Finding> {
+    pub(crate) fn counting(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|f| f.exempted.is_none())
     }
 
@@ -359,7 +359,7 @@ impl CheckReport {
 
     /// The one sentence that a person needs.
     #[must_use]
-    pub fn headline(&self) -> String {
+    pub(crate) fn headline(&self) -> String {
         let now = plain(self.money.head, &self.currency);
         match (self.money.base, self.money.delta()) {
             (Some(_), Some(delta)) if delta.is_zero() => format!("The monthly bill stays at {now}"),
@@ -377,7 +377,7 @@ impl CheckReport {
 
     /// One line with the verdict and the counts.
     #[must_use]
-    pub fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let word = |level, word: &str| {
             let n = self.count(level);
             format!("{n} {word}{}", if n == 1 { "" } else { "s" })

@@ -13,7 +13,7 @@ use crate::report::inert;
 ///
 /// # Errors
 /// What `out` answers.
-pub fn write(check: &CheckReport, out: &mut dyn io::Write) -> io::Result<()> {
+pub(crate) fn write(check: &CheckReport, out: &mut dyn io::Write) -> io::Result<()> {
     let rules: Vec<Value> = RuleCode::ALL.iter().copied().map(rule).collect();
     let results: Vec<Value> = check.findings.iter().map(|finding| result(check, finding)).collect();
     let document = json!({

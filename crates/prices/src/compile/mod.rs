@@ -53,7 +53,7 @@ pub enum Use {
 }
 
 /// Looks up a card outside of the files at hand, for `prices_of`.
-pub type Elsewhere<'a> = &'a dyn Fn(&str, &str) -> Option<ModelCard>;
+pub(crate) type Elsewhere<'a> = &'a dyn Fn(&str, &str) -> Option<ModelCard>;
 
 /// Reads and checks files together; several files of one provider are its families.
 ///

@@ -33,7 +33,7 @@ impl FrameTokens {
     }
 
     /// So many times this, exact where both bounds are the same.
-    pub fn times(self, n: usize) -> TokenCount {
+    pub(crate) fn times(self, n: usize) -> TokenCount {
         let of = |tokens: u64| tokens.saturating_mul(n as u64);
         let count = TokenCount { low: of(self.low), high: of(self.high), ..TokenCount::exact(of(self.expected)) };
         if count.low == count.high { count } else { count.widened(0) }

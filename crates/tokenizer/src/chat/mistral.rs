@@ -16,7 +16,7 @@ use crate::{TokenCount, Tokenizer};
 
 /// A version of the template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Version {
+pub(crate) enum Version {
     /// Markers are text, and there are no tools.
     V1,
     /// Markers are special tokens; instructions stand in the last message of the user.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// How letters beyond ASCII are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Letters {
+pub(crate) enum Letters {
     /// As they are (`ensure_ascii=False`).
     AsTheyAre,
     /// As escapes (the default).
@@ -15,7 +15,7 @@ pub enum Letters {
 
 /// `{"a": 1, "b": [true, null]}`: a space after each colon and comma.
 #[must_use]
-pub fn dumps(value: &Value, letters: Letters) -> String {
+pub(crate) fn dumps(value: &Value, letters: Letters) -> String {
     let mut out = String::new();
     write(&mut out, value, letters);
     out

@@ -57,7 +57,7 @@ pub(super) enum Rule {
 }
 
 impl Rule {
-    pub fn of(model: &str) -> Rule {
+    pub(crate) fn of(model: &str) -> Rule {
         table::find(&LINES, model).and_then(RuleLine::rule).unwrap_or(Rule::Frame(Frame::default()))
     }
 }

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 /// A line of a table, with the models that it is about.
-pub trait Line: DeserializeOwned {
+pub(crate) trait Line: DeserializeOwned {
     /// The pattern: see [`fits`].
     fn pattern(&self) -> &str;
 }
@@ -11,7 +11,7 @@ pub trait Line: DeserializeOwned {
 /// The lines of a table inside this crate.
 ///
 /// A line that does not read is left out here; a test reads each table whole.
-pub fn lines<L: Line>(text: &str) -> Vec<L> {
+pub(crate) fn lines<L: Line>(text: &str) -> Vec<L> {
     reader(text).filter_map(Result::ok).collect()
 }
 
@@ -20,7 +20,7 @@ fn reader<L: Line>(text: &str) -> impl Iterator<Item = csv::Result<L>> {
 }
 
 /// The first line about a model.
-pub fn find<'l, L: Line>(lines: &'l [L], model: &str) -> Option<&'l L> {
+pub(crate) fn find<'l, L: Line>(lines: &'l [L], model: &str) -> Option<&'l L> {
     let id = written_with_dashes(model);
     lines.iter().find(|line| fits(line.pattern(), &id))
 }
@@ -76,7 +76,7 @@ fn is_date(text: &str) -> bool {
 
 /// Reads a table whole and says what is wrong with it.
 #[cfg(test)]
-pub fn check<L: Line>(text: &str) -> usize {
+pub(crate) fn check<L: Line>(text: &str) -> usize {
     reader::<L>(text).collect::<csv::Result<Vec<L>>>().expect("every line of the table reads").len()
 }
 

@@ -22,7 +22,7 @@ use marks::{Before, MarkRules};
 use vocab::Vocabulary;
 
 /// One generation of tokenizers: its name, its rules, and its vocabulary, which is unpacked when it is first asked for.
-pub struct ClaudeGeneration {
+pub(crate) struct ClaudeGeneration {
     name: &'static str,
     rules: MarkRules,
     frame: Frame,
@@ -30,7 +30,7 @@ pub struct ClaudeGeneration {
 }
 
 /// Claude 3 to Opus and Sonnet 4.6, Haiku 4.5.
-pub static V3: ClaudeGeneration = ClaudeGeneration {
+pub(crate) static V3: ClaudeGeneration = ClaudeGeneration {
     name: "claude_v3",
     rules: MarkRules { straight_quotes: true, caps: true },
     frame: Frame::V3,
@@ -38,7 +38,7 @@ pub static V3: ClaudeGeneration = ClaudeGeneration {
 };
 
 /// Claude Opus 4.7 and later.
-pub static V4_7: ClaudeGeneration = ClaudeGeneration {
+pub(crate) static V4_7: ClaudeGeneration = ClaudeGeneration {
     name: "claude_v4_7",
     rules: MarkRules { straight_quotes: false, caps: false },
     frame: Frame::Opus47,
@@ -113,7 +113,7 @@ pub fn message_tokens(text: &str, frame: Frame) -> TokenCount {
 /// `claude_v4_7` counts behind the frame of Opus 4.7. Behind the one of later models a text that begins with a digit,
 /// an ideograph or white space costs one token less or more, which is within the range.
 #[derive(Clone, Copy)]
-pub struct Claude {
+pub(crate) struct Claude {
     generation: &'static ClaudeGeneration,
     frame: Frame,
 }
@@ -121,7 +121,7 @@ pub struct Claude {
 impl Claude {
     /// Counts with this generation, shared.
     #[must_use]
-    pub fn shared(generation: &'static ClaudeGeneration) -> Arc<dyn Tokenizer> {
+    pub(crate) fn shared(generation: &'static ClaudeGeneration) -> Arc<dyn Tokenizer> {
         Arc::new(Claude { generation, frame: generation.frame })
     }
 

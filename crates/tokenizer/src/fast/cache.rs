@@ -13,7 +13,7 @@ const LONG_LINES: usize = 1 << 14;
 const WIDE_ROOMS: usize = 1 << 11;
 
 /// Longest piece that is remembered.
-pub const WIDE: usize = 120;
+pub(crate) const WIDE: usize = 120;
 
 /// Longest piece that is remembered until the next one of more than [`WIDE`] bytes: runs of one length often follow each
 /// other, and take long to merge.
@@ -29,7 +29,7 @@ const LONG_COUNT: u32 = 48;
 const WIDE_COUNT: u32 = 32;
 
 /// The memory of one thread for one encoding. Its pages cost nothing until they are used.
-pub struct PieceCache {
+pub(crate) struct PieceCache {
     short: CacheLines,
     long: CacheLines,
     wide: Vec<[u64; 16]>,
@@ -48,19 +48,19 @@ impl Default for PieceCache {
 impl PieceCache {
     /// The line of a short key, to ask for it in advance.
     #[inline(always)]
-    pub fn short_line(&self, hash: u64) -> &Line {
+    pub(crate) fn short_line(&self, hash: u64) -> &Line {
         &self.short.lines()[hash as usize & (SHORT_LINES - 1)]
     }
 
     /// The line of a long key, to ask for it in advance.
     #[inline(always)]
-    pub fn long_line(&self, hash: u64) -> &Line {
+    pub(crate) fn long_line(&self, hash: u64) -> &Line {
         &self.long.lines()[line(hash, LONG_LINES)]
     }
 
     /// Whether a short piece is held, and its count or zero.
     #[inline(always)]
-    pub fn short(&self, hash: u64, key: [u64; 2]) -> (bool, u64) {
+    pub(crate) fn short(&self, hash: u64, key: [u64; 2]) -> (bool, u64) {
         let add = |(held, count), way: &[u64; 2]| {
             let same = (way[0] ^ key[0]) | (way[1] ^ key[1]) << 4 == 0;
             (held | same, if same { way[1] >> SHORT_COUNT } else { count })
@@ -70,7 +70,7 @@ impl PieceCache {
 
     /// Keeps the count of a short piece, which is at most its [`SHORT`] bytes.
     #[inline(always)]
-    pub fn keep_short(&mut self, hash: u64, key: [u64; 2], count: u64) {
+    pub(crate) fn keep_short(&mut self, hash: u64, key: [u64; 2], count: u64) {
         const { assert!(SHORT < 16) };
         let line = self.short.line_mut(hash as usize & (SHORT_LINES - 1));
         line.copy_within(..6, 2);
@@ -79,7 +79,7 @@ impl PieceCache {
 
     /// Whether a long piece is held, and its count or zero.
     #[inline(always)]
-    pub fn long(&self, hash: u64, key: [u64; 4]) -> (bool, u64) {
+    pub(crate) fn long(&self, hash: u64, key: [u64; 4]) -> (bool, u64) {
         const COUNT: u64 = 0xff << LONG_COUNT;
         let add = |(held, count), way: &[u64; 4]| {
             let first = (way[0] ^ key[0]) | (way[1] ^ key[1]);
@@ -91,7 +91,7 @@ impl PieceCache {
 
     /// Keeps the count of a long piece, which is at most its [`LONG`] bytes.
     #[inline(always)]
-    pub fn keep_long(&mut self, hash: u64, key: [u64; 4], count: u64) {
+    pub(crate) fn keep_long(&mut self, hash: u64, key: [u64; 4], count: u64) {
         const { assert!(LONG < 256) };
         let line = self.long.line_mut(line(hash, LONG_LINES));
         line.copy_within(..4, 4);
@@ -100,7 +100,7 @@ impl PieceCache {
     }
 
     /// The count of a piece of more than [`LONG`] bytes, or what `count` says, which is kept.
-    pub fn wide(&mut self, piece: &[u8], count: impl FnOnce() -> u64) -> u64 {
+    pub(crate) fn wide(&mut self, piece: &[u8], count: impl FnOnce() -> u64) -> u64 {
         if piece.len() > WIDE {
             if self.last != piece {
                 self.last_count = count();

@@ -13,41 +13,41 @@ const PAGE: usize = 256;
 const PAGES: usize = 0x11_0000 / PAGE;
 
 /// The kind of a character; the names are Unicode's where it has one.
-pub mod kind {
+pub(crate) mod kind {
     /// Upper case and title case letter.
-    pub const UPPER: u8 = 0;
+    pub(crate) const UPPER: u8 = 0;
     /// Lower case letter.
-    pub const LOWER: u8 = 1;
+    pub(crate) const LOWER: u8 = 1;
     /// Letter without case, modifier letter.
-    pub const CASELESS: u8 = 2;
+    pub(crate) const CASELESS: u8 = 2;
     /// Mark.
-    pub const MARK: u8 = 3;
+    pub(crate) const MARK: u8 = 3;
     /// Number.
-    pub const NUMBER: u8 = 4;
+    pub(crate) const NUMBER: u8 = 4;
     /// The space U+0020.
-    pub const SPACE: u8 = 5;
+    pub(crate) const SPACE: u8 = 5;
     /// Other white space within a line.
-    pub const BLANK: u8 = 6;
+    pub(crate) const BLANK: u8 = 6;
     /// Carriage return and line feed.
-    pub const BREAK: u8 = 7;
+    pub(crate) const BREAK: u8 = 7;
     /// Everything else.
-    pub const OTHER: u8 = 8;
+    pub(crate) const OTHER: u8 = 8;
     /// The end of the text.
-    pub const END: u8 = 9;
+    pub(crate) const END: u8 = 9;
     /// The bits that hold the kind.
-    pub const BITS: u8 = 0x0f;
+    pub(crate) const BITS: u8 = 0x0f;
     /// Set beside the kind of a Han character.
-    pub const HAN: u8 = 0x10;
+    pub(crate) const HAN: u8 = 0x10;
     /// Set beside the kind of the ideographs and kana that DeepSeek sets apart.
-    pub const APART: u8 = 0x20;
+    pub(crate) const APART: u8 = 0x20;
     /// Set beside the kind of punctuation and symbols.
-    pub const SIGN: u8 = 0x40;
+    pub(crate) const SIGN: u8 = 0x40;
 }
 
 /// The kind and flags of a code point.
 #[inline(always)]
 #[must_use]
-pub fn of(code: u32) -> u8 {
+pub(crate) fn of(code: u32) -> u8 {
     let page = usize::from(TABLE[(code as usize / PAGE).min(PAGES - 1)]);
     TABLE[PAGES + page * PAGE + code as usize % PAGE]
 }
@@ -55,7 +55,7 @@ pub fn of(code: u32) -> u8 {
 /// The kind and flags of the character that begins at a byte of a UTF-8 text, and its length in bytes.
 #[inline(always)]
 #[must_use]
-pub fn at(text: &[u8], at: usize) -> (u8, usize) {
+pub(crate) fn at(text: &[u8], at: usize) -> (u8, usize) {
     let rest = text.get(at..).unwrap_or_default();
     let low = |byte: u8| u32::from(byte & 0x3f);
     match *rest {
@@ -71,7 +71,7 @@ pub fn at(text: &[u8], at: usize) -> (u8, usize) {
 /// The end of a run of letters without case that have three bytes each, as ideographs, kana and hangul have.
 #[inline(always)]
 #[must_use]
-pub fn caseless_end(text: &[u8], mut at: usize) -> usize {
+pub(crate) fn caseless_end(text: &[u8], mut at: usize) -> usize {
     while let Some([a @ 0xe0..=0xef, b, c]) = text.get(at..).and_then(<[u8]>::first_chunk) {
         let code = usize::from(a & 0x0f) << 12 | usize::from(b & 0x3f) << 6 | usize::from(c & 0x3f);
         if CASELESS[code >> 3] >> (code & 7) & 1 == 0 {

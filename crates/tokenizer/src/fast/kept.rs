@@ -13,7 +13,7 @@ use super::tables::{
 };
 
 /// Words that are read, and checked, at once.
-pub const BLOCK: usize = 512;
+pub(crate) const BLOCK: usize = 512;
 
 /// Bytes of a text up to which it is counted so.
 const TEXT: usize = 4 << 10;
@@ -25,7 +25,7 @@ const UNITS: usize = 512;
 const MOST: usize = 768;
 
 /// What the words of a layout are read from.
-pub trait KeptSource: Send {
+pub(crate) trait KeptSource: Send {
     /// Reads one block, the last of which may be shorter; false where it is not what was written.
     fn read(&mut self, block: usize, to: &mut [u64]) -> bool;
 
@@ -34,14 +34,14 @@ pub trait KeptSource: Send {
 }
 
 /// A layout that lies elsewhere.
-pub struct Kept {
+pub(crate) struct Kept {
     some: Mutex<Blocks>,
     all: OnceLock<Vec<u64>>,
 }
 
 impl Kept {
     /// A layout of `words` words, or `None` where it is none.
-    pub fn new(source: Box<dyn KeptSource>, words: usize) -> Option<Kept> {
+    pub(crate) fn new(source: Box<dyn KeptSource>, words: usize) -> Option<Kept> {
         let there = vec![false; words.div_ceil(BLOCK)];
         let mut some = Blocks { source, words: vec![0; words], there, left: MOST };
         some.need(0..HEADER.min(words))?;
@@ -53,7 +53,7 @@ impl Kept {
     }
 
     /// The whole layout.
-    pub fn all(&self) -> &[u64] {
+    pub(crate) fn all(&self) -> &[u64] {
         self.all.get_or_init(|| {
             let mut some = self.some.lock().unwrap_or_else(PoisonError::into_inner);
             // The room of the blocks is not needed any more.
@@ -66,7 +66,7 @@ impl Kept {
     /// Counts the tokens of a text, or says nothing where that is better done with the whole layout.
     ///
     /// * `piece_end`: where the piece ends that begins at a place.
-    pub fn count(&self, text: &str, piece_end: impl Fn(&Tables, &[u8], usize) -> usize) -> Option<u64> {
+    pub(crate) fn count(&self, text: &str, piece_end: impl Fn(&Tables, &[u8], usize) -> usize) -> Option<u64> {
         if self.all.get().is_some() || text.len() > TEXT {
             return None;
         }

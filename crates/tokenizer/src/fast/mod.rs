@@ -9,18 +9,18 @@
 //! Start reading at [`Engine`]. Nothing here depends on how a text is cut into batches or who counted before: the
 //! caches hold whole pieces, so they only ever save time.
 
-pub mod cache;
-pub mod class;
-pub mod kept;
-pub mod merge;
-pub mod probe;
-pub mod simd;
-pub mod split;
+pub(crate) mod cache;
+pub(crate) mod class;
+pub(crate) mod kept;
+pub(crate) mod merge;
+pub(crate) mod probe;
+pub(crate) mod simd;
+pub(crate) mod split;
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-pub use farebox_data::layout::{find, make, pairs, tables};
+pub(crate) use farebox_data::layout::{find, make, tables};
 
 use find::Units;
 use kept::{Kept, KeptSource};
@@ -35,11 +35,11 @@ use super::pretokenize::{self, Step};
 mod embedded {
     /// Bytes that begin at a multiple of a cache line.
     #[repr(C, align(64))]
-    pub struct Aligned<T: ?Sized>(pub T);
+    pub(crate) struct Aligned<T: ?Sized>(pub T);
 
     macro_rules! embedded {
         ($($(#[$about:meta])* $name:ident $file:literal;)+) => {
-            $($(#[$about])* pub static $name: &Aligned<[u8]> =
+            $($(#[$about])* pub(crate) static $name: &Aligned<[u8]> =
                 &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/", $file)));)+
         };
     }
@@ -56,7 +56,7 @@ macro_rules! rules {
     ($($(#[$about:meta])* $name:ident = $steps:ident;)+) => {
         /// How an encoding splits its texts.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Rules {
+        pub(crate) enum Rules {
             $($(#[$about])* $name,)+
         }
 
@@ -70,13 +70,13 @@ macro_rules! rules {
             ///
             /// * `whole`: as in [`Engine::made`].
             #[must_use]
-            pub fn lay_out(self, merges: &Merges, whole: bool) -> Option<Vec<u64>> {
+            pub(crate) fn lay_out(self, merges: &Merges, whole: bool) -> Option<Vec<u64>> {
                 make::make_of(merges, whole, self.units())
             }
 
             /// The rules that split as these regexes do, or `None` where there are none.
             #[must_use]
-            pub fn of(steps: &[Step]) -> Option<Rules> {
+            pub(crate) fn of(steps: &[Step]) -> Option<Rules> {
                 $(if steps == pretokenize::$steps { return Some(Rules::$name); })+
                 None
             }
@@ -125,7 +125,7 @@ rules! {
 ///     assert_eq!(o200k.count("hello world"), 2);
 /// }
 /// ```
-pub struct Engine {
+pub(crate) struct Engine {
     words: Words,
     rules: Rules,
     /// What the memory of a thread for this engine is found by.
@@ -143,7 +143,7 @@ impl Engine {
     /// The engine of an encoding whose tables are inside the program; of none without the feature `tables`.
     #[must_use]
     #[cfg(feature = "tables")]
-    pub fn embedded(name: &str) -> Option<Engine> {
+    pub(crate) fn embedded(name: &str) -> Option<Engine> {
         let (bytes, rules) = match name {
             "o200k_base" | "o200k_harmony" => (&embedded::O200K.0, Rules::O200k),
             "cl100k_base" => (&embedded::CL100K.0, Rules::Cl100k),
@@ -157,7 +157,7 @@ impl Engine {
     /// The engine of an encoding whose tables are inside the program; of none without the feature `tables`.
     #[must_use]
     #[cfg(not(feature = "tables"))]
-    pub fn embedded(_: &str) -> Option<Engine> {
+    pub(crate) fn embedded(_: &str) -> Option<Engine> {
         None
     }
 
@@ -165,13 +165,13 @@ impl Engine {
     ///
     /// * `whole`: a piece that is a token is taken so, even where merging its bytes would not make it.
     #[must_use]
-    pub fn made(tokens: &[&[u8]], whole: bool, rules: Rules) -> Option<Engine> {
+    pub(crate) fn made(tokens: &[&[u8]], whole: bool, rules: Rules) -> Option<Engine> {
         Engine::laid_out(make::make(tokens, whole, rules.units())?, rules)
     }
 
     /// Takes tables that were laid out before, or `None` where the words are something else.
     #[must_use]
-    pub fn laid_out(words: Vec<u64>, rules: Rules) -> Option<Engine> {
+    pub(crate) fn laid_out(words: Vec<u64>, rules: Rules) -> Option<Engine> {
         Tables::view(&words)?;
         Some(Engine::new(Words::Made(words), rules))
     }
@@ -180,13 +180,13 @@ impl Engine {
     ///
     /// * `words`: how many words the layout has.
     #[must_use]
-    pub fn kept(source: Box<dyn KeptSource>, words: usize, rules: Rules) -> Option<Engine> {
+    pub(crate) fn kept(source: Box<dyn KeptSource>, words: usize, rules: Rules) -> Option<Engine> {
         Some(Engine::new(Words::Kept(Box::new(Kept::new(source, words)?)), rules))
     }
 
     /// The layout.
     #[must_use]
-    pub fn words(&self) -> &[u64] {
+    pub(crate) fn words(&self) -> &[u64] {
         match &self.words {
             #[cfg(feature = "tables")]
             Words::Embedded(words) => words,
@@ -205,7 +205,7 @@ impl Engine {
     /// # Panics
     /// Never: an engine exists only where its tables could be found.
     #[must_use]
-    pub fn count(&self, text: &str) -> u64 {
+    pub(crate) fn count(&self, text: &str) -> u64 {
         if let Words::Kept(kept) = &self.words
             && let Some(count) = kept.count(text, |tables, text, at| self.rules.piece_end(tables, text, at))
         {

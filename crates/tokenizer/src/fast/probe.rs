@@ -13,7 +13,7 @@ use super::split::{BATCH, Pattern, ROOM, Walker};
 use super::tables::{KEYS, LONG, SHORT, TINY, Tables, hash_bytes, hash_long, hash_short, line};
 
 /// What one thread needs to count with one encoding. Like the cache, it costs nothing but what is used of it.
-pub struct Scratch {
+pub(crate) struct Scratch {
     ends: Box<[u32; ROOM]>,
     keys: Box<[[u64; 2]; ROOM]>,
     /// The line of `short` that holds a piece, if it is a token.
@@ -58,14 +58,15 @@ fn zeros<T: Copy>(zero: T) -> Box<[T; ROOM]> {
 const _: () = assert!(BATCH <= ROOM);
 
 /// Counts the tokens of a text.
-pub struct Count<'a, P> {
+pub(crate) struct Count<'a, P> {
     /// The encoding.
     pub tables: &'a Tables<'a>,
     /// The memory of this thread for the encoding.
     pub scratch: &'a mut Scratch,
     /// What to count.
     pub text: &'a str,
-    /// How the encoding splits.
+    /// How the encoding splits: its type chooses the code.
+    #[expect(dead_code, reason = "only its type is of use")]
     pub pattern: P,
 }
 

@@ -9,13 +9,13 @@
 use super::tables::Line;
 
 #[cfg(target_arch = "aarch64")]
-pub mod arm;
+pub(crate) mod arm;
 #[cfg(target_arch = "x86_64")]
-pub mod x86;
+pub(crate) mod x86;
 
 /// Which bytes of a block are of a class: one bit a byte, the first byte lowest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Masks {
+pub(crate) struct Masks {
     /// `A` to `Z`.
     pub upper: u64,
     /// `a` to `z`.
@@ -49,7 +49,7 @@ impl Masks {
     /// The masks from one bit on, which becomes the lowest.
     #[inline(always)]
     #[must_use]
-    pub fn from_bit(self, bit: u32) -> Masks {
+    pub(crate) fn from_bit(self, bit: u32) -> Masks {
         let from = |mask: u64| mask.checked_shr(bit).unwrap_or(0);
         Masks {
             upper: from(self.upper),
@@ -114,7 +114,7 @@ impl Masks {
 }
 
 /// Something that is done at the best level the processor has.
-pub trait Job {
+pub(crate) trait Job {
     /// What comes out.
     type Out;
     /// Does it. Must be `#[inline(always)]`, or it is compiled for any processor.
@@ -122,7 +122,7 @@ pub trait Job {
 }
 
 /// What a processor can do.
-pub trait Level: Copy {
+pub(crate) trait Level: Copy {
     /// Does a job at this level, in a function of its own.
     fn run<J: Job>(self, job: J) -> J::Out;
 
@@ -161,7 +161,7 @@ pub trait Level: Copy {
 
 /// Any processor.
 #[derive(Clone, Copy, Debug)]
-pub struct Any;
+pub(crate) struct Any;
 
 /// One bit for each class, and none for what is punctuation, a control character or not ASCII.
 const CLASSES: [u8; 256] = {
@@ -240,7 +240,7 @@ impl Level for Any {
 
 /// Does a job at the best level there is.
 #[inline]
-pub fn dispatch<J: Job>(job: J) -> J::Out {
+pub(crate) fn dispatch<J: Job>(job: J) -> J::Out {
     #[cfg(target_arch = "x86_64")]
     {
         if let Some(level) = x86::Avx512::detect() {

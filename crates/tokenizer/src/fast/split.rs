@@ -20,20 +20,20 @@ use super::class::{self, kind};
 use super::simd::{Level, Masks};
 use super::tables::Tables;
 
-pub use deepseek::DeepSeek;
-pub use gpt2::Gpt2;
-pub use gpt4::{Cl100k, Endings, Kimi, Llama3, O200k, Qwen2, Qwen3, Tekken};
-pub use spaces::Spaces;
+pub(crate) use deepseek::DeepSeek;
+pub(crate) use gpt2::Gpt2;
+pub(crate) use gpt4::{Cl100k, Kimi, Llama3, O200k, Qwen2, Qwen3, Tekken};
+pub(crate) use spaces::Spaces;
 
 /// Bytes that are classified at once.
-pub const BLOCK: usize = 64;
+pub(crate) const BLOCK: usize = 64;
 
 /// Pieces that are collected before they are looked up.
-pub const BATCH: usize = 256;
+pub(crate) const BATCH: usize = 256;
 
 /// Room for the pieces of a batch: one block more than a batch may come in, and a power of two, so that a number is
 /// brought into it by its lowest bits.
-pub const ROOM: usize = 2 * BATCH;
+pub(crate) const ROOM: usize = 2 * BATCH;
 
 const _: () = assert!(ROOM.is_power_of_two() && ROOM >= BATCH + 2 * BLOCK);
 
@@ -41,7 +41,7 @@ const _: () = assert!(ROOM.is_power_of_two() && ROOM >= BATCH + 2 * BLOCK);
 const REACH: usize = 1 << 28;
 
 /// How an encoding splits its texts.
-pub trait Pattern: Copy {
+pub(crate) trait Pattern: Copy {
     /// Where the piece that begins at `at` ends.
     fn piece_end(tables: &Tables, text: &[u8], at: usize) -> usize;
 
@@ -136,7 +136,7 @@ fn tails(class: u64, first: u64, signs: u64) -> u64 {
 
 /// Where pieces start in a block, one bit a byte, and how many of the bits are certain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Starts {
+pub(crate) struct Starts {
     bits: u64,
     certain: u32,
     /// Whether the block reaches the end of the text and all up to there is certain.
@@ -187,7 +187,7 @@ fn number_starts(digits: u64, most: usize) -> u64 {
 }
 
 /// Walks through a text, batch by batch.
-pub struct Walker<'a> {
+pub(crate) struct Walker<'a> {
     text: &'a [u8],
     /// Where the next piece, or the next part of a piece, begins.
     at: usize,
@@ -197,13 +197,13 @@ pub struct Walker<'a> {
 
 impl<'a> Walker<'a> {
     /// Starts at the beginning of a text.
-    pub fn new(text: &'a str) -> Self {
+    pub(crate) fn new(text: &'a str) -> Self {
         Walker { text: text.as_bytes(), at: 0, piece_end: 0 }
     }
 
     /// Where the next batch begins.
     #[inline(always)]
-    pub fn at(&self) -> usize {
+    pub(crate) fn at(&self) -> usize {
         self.at
     }
 
@@ -211,7 +211,7 @@ impl<'a> Walker<'a> {
     ///
     /// A piece may come in parts where no token reaches from one part into the next.
     #[inline(always)]
-    pub fn fill<L: Level, P: Pattern>(&mut self, level: L, tables: &Tables, ends: &mut [u32; ROOM]) -> usize {
+    pub(crate) fn fill<L: Level, P: Pattern>(&mut self, level: L, tables: &Tables, ends: &mut [u32; ROOM]) -> usize {
         let base = self.at;
         let mut count = 0;
         while count < BATCH && self.at < self.text.len() && self.at - base < REACH {

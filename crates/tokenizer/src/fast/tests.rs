@@ -27,7 +27,7 @@ fn on_every_level<J: Job>(job: impl Fn() -> J) -> Vec<J::Out> {
 }
 
 /// Text of everything that the rules treat apart.
-pub fn any_text() -> impl Strategy<Value = String> {
+pub(crate) fn any_text() -> impl Strategy<Value = String> {
     let parts: &[&str] = &[
         "a",
         "B",
@@ -140,7 +140,7 @@ pub fn any_text() -> impl Strategy<Value = String> {
 }
 
 /// An engine that reads the tables of another block by block.
-pub fn kept(engine: &'static Engine) -> Engine {
+pub(crate) fn kept(engine: &'static Engine) -> Engine {
     struct Memory(&'static [u64]);
 
     impl KeptSource for Memory {

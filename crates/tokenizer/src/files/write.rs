@@ -100,7 +100,7 @@ impl NewFile {
     ///
     /// # Errors
     /// The file cannot be renamed.
-    pub fn finish_unsynced(self) -> io::Result<()> {
+    pub(crate) fn finish_unsynced(self) -> io::Result<()> {
         drop(self.file);
         self.unfinished.map_or(Ok(()), |unfinished| unfinished.give_name())
     }

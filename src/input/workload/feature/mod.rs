@@ -274,7 +274,7 @@ impl FeatureReader<'_, '_> {
 
 /// The mean of measured answers, with the band that the mean of all answers lies in nine times out of ten.
 #[must_use]
-pub fn mean_of(counts: &[u64]) -> Range<Decimal> {
+pub(crate) fn mean_of(counts: &[u64]) -> Range<Decimal> {
     if counts.is_empty() {
         return Range::default();
     }

@@ -37,7 +37,7 @@ const MEMO: usize = 64;
 
 /// Counts the tokens of a piece of more than `BLOCK` bytes.
 #[cold]
-pub fn count<L: Level>(level: L, tables: &Tables, piece: &[u8]) -> u64 {
+pub(crate) fn count<L: Level>(level: L, tables: &Tables, piece: &[u8]) -> u64 {
     let memo = [Block::NONE; MEMO];
     let long = Long {
         level,

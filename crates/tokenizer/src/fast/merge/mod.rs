@@ -16,11 +16,11 @@ use super::simd::Level;
 use super::tables::{NONE, Sought, Tables, pair_key};
 
 /// Bytes that are merged at once at most.
-pub const WINDOW: usize = 512;
+pub(crate) const WINDOW: usize = 512;
 
 /// Counts the tokens of a piece.
 #[inline(always)]
-pub fn count<L: Level>(level: L, tables: &Tables, piece: &[u8]) -> u64 {
+pub(crate) fn count<L: Level>(level: L, tables: &Tables, piece: &[u8]) -> u64 {
     match piece.len() {
         0..=16 => MergeRow::<16>::merged(level, tables, piece).count(),
         17..=32 => MergeRow::<32>::merged(level, tables, piece).count(),
@@ -30,7 +30,7 @@ pub fn count<L: Level>(level: L, tables: &Tables, piece: &[u8]) -> u64 {
 }
 
 /// Pieces that are merged side by side.
-pub const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 
 /// One of several pieces of less than `N` bytes that are merged side by side.
 #[derive(Clone, Copy)]
@@ -98,7 +98,7 @@ impl<const N: usize> Lane<N> {
 ///
 /// `piece` says the next piece and its number, and `done` is told the number and where tokens begin, one bit a byte.
 #[inline(always)]
-pub fn merge_many<'p, const N: usize, L: Level>(
+pub(crate) fn merge_many<'p, const N: usize, L: Level>(
     level: L,
     tables: &Tables,
     mut pieces: impl Iterator<Item = (u32, &'p [u8])>,
@@ -152,7 +152,7 @@ fn each_unit(tables: &Tables, piece: &[u8], mut put: impl FnMut(usize, u32, u32)
 }
 
 /// Tokens in a window of `N` bytes, each at the place of its first byte.
-pub struct MergeRow<const N: usize> {
+pub(crate) struct MergeRow<const N: usize> {
     ids: [u32; N],
     /// Place of the token after, and of the one before.
     next: [u16; N],
@@ -166,7 +166,7 @@ const PLACE: u32 = WINDOW.trailing_zeros();
 impl<const N: usize> MergeRow<N> {
     /// Merges up to `N` bytes.
     #[inline(always)]
-    pub fn merged<L: Level>(level: L, tables: &Tables, piece: &[u8]) -> MergeRow<N> {
+    pub(crate) fn merged<L: Level>(level: L, tables: &Tables, piece: &[u8]) -> MergeRow<N> {
         let piece = &piece[..piece.len().min(N)];
         let mut row = MergeRow { ids: [0; N], next: [0; N], before: [0; N], length: piece.len() };
         // Rank and place in one number, so that the lowest number is the leftmost pair of the lowest rank.
@@ -209,20 +209,20 @@ impl<const N: usize> MergeRow<N> {
     }
 
     /// Bytes that were merged.
-    pub fn length(&self) -> usize {
+    pub(crate) fn length(&self) -> usize {
         self.length
     }
 
     /// Where the tokens begin.
     #[inline(always)]
-    pub fn starts(&self) -> impl Iterator<Item = usize> {
+    pub(crate) fn starts(&self) -> impl Iterator<Item = usize> {
         let within = |at: usize| (at < self.length).then_some(at);
         std::iter::successors(within(0), move |at| within(usize::from(self.next[*at])))
     }
 
     /// How many there are.
     #[inline(always)]
-    pub fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.starts().count() as u64
     }
 }
@@ -234,7 +234,7 @@ fn numbered(rank: u32, at: usize) -> u32 {
 
 /// Where the tokens of a piece begin, merged with the pairs in a heap: time n log n for any piece.
 #[cold]
-pub fn starts_with_heap(tables: &Tables, piece: &[u8]) -> Vec<usize> {
+pub(crate) fn starts_with_heap(tables: &Tables, piece: &[u8]) -> Vec<usize> {
     let end = piece.len();
     let (mut ids, mut next, mut before) = (vec![NONE; end], vec![end; end], vec![0; end]);
     let mut last = 0;

@@ -8,12 +8,12 @@ use super::{Job, Level, Line, Masks, WideLevel};
 
 /// Nearly every processor of this kind.
 #[derive(Clone, Copy, Debug)]
-pub struct Neon(());
+pub(crate) struct Neon(());
 
 impl Neon {
     /// This level, where the processor has it.
     #[inline]
-    pub fn detect() -> Option<Self> {
+    pub(crate) fn detect() -> Option<Self> {
         // Bytes are taken as halves of wider numbers below.
         let all = cfg!(target_endian = "little") && is_aarch64_feature_detected!("neon");
         all.then_some(Neon(()))

@@ -8,7 +8,7 @@ use crate::fast::tables::Tables;
 
 /// DeepSeek.
 #[derive(Clone, Copy, Debug)]
-pub struct DeepSeek;
+pub(crate) struct DeepSeek;
 
 /// What a character is to the last step, in a text that is of ideographs and kana ([`kind::APART`]) or of none.
 #[derive(Clone, Copy, PartialEq, Eq)]

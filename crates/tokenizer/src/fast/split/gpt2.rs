@@ -8,7 +8,7 @@ use crate::fast::tables::Tables;
 
 /// GPT-2, GPT-3, Claude 1 and 2, GPT-NeoX.
 #[derive(Clone, Copy, Debug)]
-pub struct Gpt2;
+pub(crate) struct Gpt2;
 
 impl Pattern for Gpt2 {
     #[inline]

@@ -7,7 +7,7 @@ use crate::fast::tables::Tables;
 
 /// Where the endings of `it's` and `they'll` belong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Endings {
+pub(crate) enum Endings {
     /// They are nothing special.
     Ignored,
     /// They are pieces of their own, where a piece begins with the apostrophe.
@@ -17,7 +17,7 @@ pub enum Endings {
 }
 
 /// How a variant of GPT-4's regex splits.
-pub trait Gpt4Variant: Copy {
+pub(crate) trait Gpt4Variant: Copy {
     /// Whether an upper case letter after a lower case one begins a piece; marks are letters then.
     const CASED: bool;
     /// Whether marks are letters.
@@ -105,7 +105,7 @@ macro_rules! patterns {
     ($($(#[$about:meta])* $name:ident: $($rule:ident = $value:expr),+;)+) => {
         $($(#[$about])*
         #[derive(Clone, Copy, Debug)]
-        pub struct $name;
+        pub(crate) struct $name;
 
         impl Gpt4Variant for $name { $(const $rule: patterns!(@type $rule) = $value;)+ })+
     };

@@ -7,7 +7,7 @@ use crate::fast::tables::Tables;
 
 /// SentencePiece vocabularies: Gemma, Llama 2, Mistral before Tekken.
 #[derive(Clone, Copy, Debug)]
-pub struct Spaces;
+pub(crate) struct Spaces;
 
 impl Pattern for Spaces {
     #[inline]
