@@ -4,6 +4,8 @@
 //! read in place; the build of `farebox-tokenizer` does so for the most used encodings.
 
 #![warn(missing_docs, unreachable_pub)]
+// Documentation of what is not promised leads contributors on, to private items too.
+#![allow(rustdoc::private_intra_doc_links)]
 
 #[doc(hidden)]
 pub mod layout;

@@ -24,12 +24,6 @@ pub(crate) struct Difference {
 }
 
 impl Difference {
-    /// The sum of the parts.
-    #[cfg(test)]
-    pub(crate) fn total(&self) -> Usd {
-        self.input_rate + self.tokenizer + self.output_rate + self.fees
-    }
-
     /// Adds the difference for another piece of work; `None` where a sum has more digits than farebox carries.
     #[must_use]
     pub(crate) fn checked_add(&self, other: &Difference) -> Option<Difference> {

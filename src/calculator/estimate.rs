@@ -13,7 +13,7 @@ use crate::period::Instant;
 use crate::pricing::card::{ModelCard, ProviderHead, RateCard};
 use crate::usage::Usage;
 
-/// What a [`Work`] would cost.
+/// What a task would cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Estimate {
     /// At the expected quantities, for all requests.

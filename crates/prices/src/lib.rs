@@ -6,6 +6,8 @@
 //! are; the crate `farebox` carries the table.
 
 #![warn(missing_docs, unreachable_pub)]
+// Documentation of what is not promised leads contributors on, to private items too.
+#![allow(rustdoc::private_intra_doc_links)]
 
 pub mod card;
 #[doc(hidden)]

@@ -49,7 +49,7 @@ impl Masks {
     /// The masks from one bit on, which becomes the lowest.
     #[inline(always)]
     #[must_use]
-    pub(crate) fn from_bit(self, bit: u32) -> Masks {
+    pub(crate) fn starting_at(self, bit: u32) -> Masks {
         let from = |mask: u64| mask.checked_shr(bit).unwrap_or(0);
         Masks {
             upper: from(self.upper),

@@ -249,7 +249,7 @@ impl<'a> Walker<'a> {
         let length = rest.len() as u32;
         // The last block of a longer text is read so that it ends with the text.
         let masks = match text.last_chunk::<BLOCK>() {
-            Some(block) => level.masks(block).from_bit(BLOCK as u32 - length),
+            Some(block) => level.masks(block).starting_at(BLOCK as u32 - length),
             None => {
                 let mut block = [0; BLOCK];
                 block[..rest.len()].copy_from_slice(rest);
