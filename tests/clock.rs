@@ -131,7 +131,8 @@ fn nothing_else_reads_the_clock() {
             }
             let text = std::fs::read_to_string(&path).unwrap();
             let reads = ["Timestamp::now", "SystemTime::now", "Zoned::now", "DateTime::now", "Date::now"];
-            if reads.iter().any(|read| text.contains(read)) {
+            let mut code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            if code.any(|line| reads.iter().any(|read| line.contains(read))) {
                 readers.push(path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().to_owned());
             }
         }

@@ -86,6 +86,11 @@ impl Question<'_> {
 
 // ---- Ids
 
+/// The error and its next step, as the program prints them.
+fn shown(error: &UnknownModel) -> String {
+    farebox::jobs::error::with_help(error, error.help())
+}
+
 #[test]
 fn an_unknown_id_in_the_shape_of_a_known_one_is_not_free() {
     let prices = Prices::of_models(r#"  - {id: opus-4-8, prices: [{from: 2026-01-01, rates: {input: "5"}}]}"#);
@@ -94,7 +99,7 @@ fn an_unknown_id_in_the_shape_of_a_known_one_is_not_free() {
         assert_eq!(error.asked, asked);
     }
     let error = prices.find("acme/opus-4-9", "2026-06-15").unwrap_err();
-    insta::assert_snapshot!(error, @r#"
+    insta::assert_snapshot!(shown(&error), @r#"
     no model is called "acme/opus-4-9"
       help: did you mean acme/opus-4-8? `farebox models QUERY` searches; --prices FILE adds a model at the prices of your contract
     "#);
@@ -890,7 +895,7 @@ fn an_alias_outside_of_its_dates_is_not_priced_as_the_card_it_meant() {
     assert_eq!(model("2026-04-15T23:59:59Z").unwrap(), "big-4");
     for at in ["2026-02-04T23:59:59Z", "2026-04-16"] {
         insta::allow_duplicates! {
-            insta::assert_snapshot!(model(at).unwrap_err(), @r#"
+            insta::assert_snapshot!(shown(&model(at).unwrap_err()), @r#"
             no model is called "acme/big-latest" at that time: it meant acme/big-4 (2026-02-05 to 2026-04-16)
               help: did you mean acme/big-4? `farebox models QUERY` searches; --prices FILE adds a model at the prices of your contract
             "#);

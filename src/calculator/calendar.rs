@@ -111,7 +111,7 @@ pub struct Calendar {
 impl Calendar {
     /// Every day of a span.
     #[must_use]
-    pub(crate) fn every_day(start: Date, end: Date) -> Self {
+    pub fn every_day(start: Date, end: Date) -> Self {
         Calendar { weekdays: [true; 7], holidays: Vec::new(), busy: Vec::new(), start, end }
     }
 

@@ -76,10 +76,7 @@ pub(crate) const SCALE: u32 = 18;
 /// };
 /// assert_eq!(shapley(2, value), Ok(Some(vec![Decimal::from(8), Decimal::from(6)])));
 /// ```
-pub(crate) fn shapley<E>(
-    n: usize,
-    mut value: impl FnMut(u32) -> Result<Decimal, E>,
-) -> Result<Option<Vec<Decimal>>, E> {
+pub fn shapley<E>(n: usize, mut value: impl FnMut(u32) -> Result<Decimal, E>) -> Result<Option<Vec<Decimal>>, E> {
     let sets = 1_u32.checked_shl(u32::try_from(n).unwrap_or(u32::MAX)).filter(|_| n <= 12);
     let Some(sets) = sets else { return Ok(None) };
     let mut values = Vec::with_capacity(sets as usize);

@@ -170,7 +170,7 @@ mod tests {
         ("TextFlags", "Input"),
         ("WorkFlags", "Work"),
         ("MediaFlags", "Attachments"),
-        ("PlanFlags", "Workload"),
+        ("WorkloadFlags", "Workload"),
         ("TableFlags", "Prices"),
         ("TypedOutputFlags", "Output"),
     ];

@@ -57,7 +57,7 @@ impl<'s> Lines<'s> {
     /// # Errors
     /// [`InputError::LongLine`] where a line is over the limit: the call after it goes on with the next line. Any other
     /// [`InputError`] where reading fails.
-    pub(crate) fn next_line(&mut self) -> Result<Option<(u64, &[u8])>, InputError> {
+    pub fn next_line(&mut self) -> Result<Option<(u64, &[u8])>, InputError> {
         self.line.clear();
         let failed = |error| InputError::reading(&self.name, error);
         // The line itself, its end, and one byte more that shows that it goes on.

@@ -26,7 +26,7 @@ use crate::usage::Usage;
 
 /// One request as it was recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Record<'a> {
+pub struct Record<'a> {
     /// The provider, where the record names one.
     pub provider: Option<Cow<'a, str>>,
     /// The model, where the record names one.
@@ -79,7 +79,7 @@ impl RecordError {
 /// assert!(parse(r#"{"model":"gpt-4o","input_tokens":1,"cache_read_tokens":2}"#).is_err());
 /// # Ok::<(), farebox::input::record::RecordError>(())
 /// ```
-pub(crate) fn parse(line: &str) -> Result<Record<'_>, RecordError> {
+pub fn parse(line: &str) -> Result<Record<'_>, RecordError> {
     let raw: RawRecord = serde_json::from_str(line).map_err(|error| RecordError::Form(form(&error)))?;
     let at = match raw.timestamp {
         Some(text) => Some(text.parse().map_err(|error| RecordError::Form(format!("timestamp {error}")))?),

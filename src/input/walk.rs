@@ -155,7 +155,7 @@ fn lost(path: &Path, error: io::Error) -> Option<InputError> {
 /// assert_eq!(seen.before(Path::new("./src/../src/lib.rs")), Some(Path::new("src/lib.rs")));
 /// ```
 #[derive(Debug, Default)]
-pub(crate) struct Seen(HashMap<Identity, PathBuf>);
+pub struct Seen(HashMap<Identity, PathBuf>);
 
 /// What a file is.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -169,7 +169,7 @@ enum Identity {
 
 impl Seen {
     /// Remembers a file. Says under which path it was met before, if it was.
-    pub(crate) fn before(&mut self, path: &Path) -> Option<&Path> {
+    pub fn before(&mut self, path: &Path) -> Option<&Path> {
         use std::collections::hash_map::Entry;
         match self.0.entry(identity(path)) {
             Entry::Occupied(known) => Some(known.into_mut()),

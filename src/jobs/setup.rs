@@ -176,7 +176,7 @@ impl Setup {
     }
 }
 
-/// Dollars in another currency, rounded once to [`CONVERTED_SCALE`](crate::money::CONVERTED_SCALE) digits behind the point;
+/// Dollars in another currency, rounded once to `CONVERTED_SCALE` digits behind the point;
 /// `None` where even so the amount has more digits than a decimal holds.
 pub fn converted(usd: Usd, rate: &ExchangeRate) -> Option<Decimal> {
     crate::money::converted(usd, rate.per_usd.0)

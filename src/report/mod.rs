@@ -9,7 +9,7 @@
 //!
 //! Two rules hold in every format:
 //! * text that came from a user or a log cannot steer the terminal, the page or the spreadsheet that shows it
-//!   ([`inert`], and the escapes of each format);
+//!   (`inert`, and the escapes of each format);
 //! * what is only for people (heads, notes, details, totals) never gets between the rows that a program reads.
 
 use std::borrow::Cow;
@@ -202,7 +202,7 @@ impl Column {
 impl Column {
     /// The same column, which a table on a narrow screen may do without.
     #[must_use]
-    pub(crate) fn optional(mut self) -> Self {
+    pub fn optional(mut self) -> Self {
         self.optional = true;
         self
     }
@@ -256,7 +256,7 @@ impl Cell {
 
     /// An amount of money: rounded for people, exact for programs.
     #[must_use]
-    pub(crate) fn usd(usd: Usd) -> Self {
+    pub fn usd(usd: Usd) -> Self {
         Cell::pair(usd.for_people(), usd.to_string())
     }
 

@@ -1,7 +1,7 @@
 //! Reads price files: YAML text in, [`RawFile`] out, every value with its place for the errors of a later step.
 //!
 //! What a field means is in `pricing/README.md`. Nothing here decides whether the values make sense together; that is
-//! [`super::compile()`]. The types are also where `pricing/schema.json` comes from.
+//! [`compile`](mod@super::compile). The types are also where `pricing/schema.json` comes from.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -83,7 +83,7 @@ classes! {
 /// assert_eq!(count.basis, Basis::Estimated);
 /// assert!(count.low <= count.tokens && count.tokens <= count.high);
 /// ```
-pub(crate) struct Estimator {
+pub struct Estimator {
     name: String,
     family: &'static Family,
 }
@@ -91,7 +91,7 @@ pub(crate) struct Estimator {
 impl Estimator {
     /// The estimator of a family in `data/estimates.csv`; a family that is not there is estimated as `unknown`.
     #[must_use]
-    pub(crate) fn of(family: &str) -> Self {
+    pub fn of(family: &str) -> Self {
         let known = FAMILIES.get(family).or_else(|| FAMILIES.get("unknown"));
         Estimator { name: family.to_owned(), family: known.unwrap_or(&Family::NOTHING_KNOWN) }
     }

@@ -30,8 +30,10 @@ pub mod claude;
 pub mod conversation;
 #[doc(hidden)]
 pub mod cut;
-mod estimate;
-mod fast;
+#[doc(hidden)]
+pub mod estimate;
+#[doc(hidden)]
+pub mod fast;
 #[doc(hidden)]
 pub mod files;
 #[cfg(feature = "reference")]

@@ -362,7 +362,7 @@ mod tests {
         bytes[0] ^= 1;
         fs::write(&stored, bytes).unwrap();
         assert!(matches!(store.open(&entry), Err(StoreError::Damaged { .. })));
-        assert!(store.load("mine").err().unwrap().to_string().contains("farebox tokenizers remove mine"));
+        assert!(store.load("mine").err().unwrap().help().unwrap().contains("farebox tokenizers remove mine"));
         fs::remove_file(&stored).unwrap();
         assert!(store.open(&entry).err().unwrap().to_string().contains("gone"));
         fs::write(folder.path().join("not/yet/mine.json"), "{").unwrap();

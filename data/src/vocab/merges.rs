@@ -1,7 +1,7 @@
 //! What each token of a vocabulary is merged from: two other tokens, or nothing, in which case it is spelled out.
 //!
 //! The frames of this crate are packed so, because it is smaller than the bytes of the tokens and is what the tables of
-//! [`fast`](super::fast) are made of: nothing has to be merged, and nothing unpacked but numbers. A frame goes on where
+//! a [layout](crate::layout) are made of: nothing has to be merged, and nothing unpacked but numbers. A frame goes on where
 //! the one before it ended, and holds, all numbers little endian:
 //!
 //! ```text

@@ -1,6 +1,6 @@
 //! Holds a workload's cost against [`CheckRule`]s: [`CheckFacts`] in, [`Finding`]s out. Nothing here reads, prices or prints.
 //!
-//! Begin at [`find`]. A rule that cannot be judged (no base to grow from, no rate of its currency) says so or stays
+//! Begin at `find`. A rule that cannot be judged (no base to grow from, no rate of its currency) says so or stays
 //! silent, as its description says; it never passes for one that holds.
 
 use jiff::civil::Date;

@@ -22,7 +22,7 @@ const MARK: usize = 64;
 
 /// A file and how far it was read.
 #[derive(Debug)]
-pub(crate) struct Tail {
+pub struct Tail {
     path: PathBuf,
     form: Option<TailForm>,
     /// The length when it was looked at last.
@@ -46,7 +46,7 @@ enum TailForm {
 
 /// What became of a file since the last look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Grown {
+pub enum Grown {
     /// Nothing.
     Same,
     /// Whole lines came.
@@ -63,7 +63,7 @@ pub(crate) type TakeItem<'t> = dyn FnMut(u64, Item<'static>) + 't;
 impl Tail {
     /// Of a file that nothing was read of.
     #[must_use]
-    pub(crate) fn new(path: &Path) -> Self {
+    pub fn new(path: &Path) -> Self {
         Tail { path: path.to_owned(), form: None, length: 0, offset: 0, line: 1, mark: Vec::new(), file: None }
     }
 
@@ -100,7 +100,7 @@ impl Tail {
     /// assert_eq!(lines, [1, 2]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub(crate) fn grow(&mut self, reading: &Reading, take: &mut TakeItem) -> Result<Grown, InputError> {
+    pub fn grow(&mut self, reading: &Reading, take: &mut TakeItem) -> Result<Grown, InputError> {
         let mut file = open_file(&self.path)?;
         self.grow_in(&mut file, reading, take)
             .map_err(|error| InputError::reading(&self.path.display().to_string(), error))

@@ -1,6 +1,6 @@
 //! A workload over its months: what it costs, when the budget ends, what drives it and what would be cheaper.
 //!
-//! [`plan`] works it out, [`report`] shows it; `rows` holds what programs read of it.
+//! [`plan`] works it out, `report` shows it; `rows` holds what programs read of it.
 
 mod fit;
 mod report;

@@ -71,7 +71,10 @@ fn the_content_says_whose_format_it_is() {
 
 #[test]
 fn what_is_no_database_says_what_it_is() {
-    let error = |text: &str| read(text, None).unwrap_err().to_string();
+    let error = |text: &str| {
+        let error = read(text, None).unwrap_err();
+        crate::jobs::error::with_help(&error, error.help())
+    };
     assert_eq!(
         error("<html><body>Not found</body></html>"),
         "this is not JSON: expected value (line 1, column 1); it looks like a web page"

@@ -4,7 +4,7 @@
 //! [`split`] finds the pieces without a regex engine, [`probe`] looks them all up in [`tables`], [`cache`] remembers
 //! what pieces that are no tokens came to, and [`merge`] merges those that were never seen. [`simd`] holds the few
 //! steps that a processor does for many bytes at once; [`make`] lays out the tables, at build time or at first use, with
-//! [`pairs`] for a perfect hash and [`find`] for vocabularies of which is not known what their tokens are merged from.
+//! `pairs` for a perfect hash and `find` for vocabularies of which is not known what their tokens are merged from.
 //!
 //! Start reading at [`Engine`]. Nothing here depends on how a text is cut into batches or who counted before: the
 //! caches hold whole pieces, so they only ever save time.
@@ -125,7 +125,7 @@ rules! {
 ///     assert_eq!(o200k.count("hello world"), 2);
 /// }
 /// ```
-pub(crate) struct Engine {
+pub struct Engine {
     words: Words,
     rules: Rules,
     /// What the memory of a thread for this engine is found by.
@@ -143,7 +143,7 @@ impl Engine {
     /// The engine of an encoding whose tables are inside the program; of none without the feature `tables`.
     #[must_use]
     #[cfg(feature = "tables")]
-    pub(crate) fn embedded(name: &str) -> Option<Engine> {
+    pub fn embedded(name: &str) -> Option<Engine> {
         let (bytes, rules) = match name {
             "o200k_base" | "o200k_harmony" => (&embedded::O200K.0, Rules::O200k),
             "cl100k_base" => (&embedded::CL100K.0, Rules::Cl100k),
@@ -205,7 +205,7 @@ impl Engine {
     /// # Panics
     /// Never: an engine exists only where its tables could be found.
     #[must_use]
-    pub(crate) fn count(&self, text: &str) -> u64 {
+    pub fn count(&self, text: &str) -> u64 {
         if let Words::Kept(kept) = &self.words
             && let Some(count) = kept.count(text, |tables, text, at| self.rules.piece_end(tables, text, at))
         {

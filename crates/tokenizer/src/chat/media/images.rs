@@ -8,7 +8,7 @@ use crate::conversation::{Image, Media};
 
 /// How a model counts pictures. Lengths are pixels.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum ImageRule {
+pub enum ImageRule {
     /// OpenAI's models of 2024 and 2025: into a box of 2048, the short side to 768, then tiles of 512.
     Tiles {
         /// Tokens of any picture.
@@ -73,7 +73,7 @@ pub(crate) enum ImageRule {
 
 /// What a detail allows: 0 is no limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ImageLimit {
+pub struct ImageLimit {
     /// Name of the detail.
     pub detail: String,
     /// The longest side.
@@ -84,7 +84,7 @@ pub(crate) struct ImageLimit {
 
 /// What Anthropic allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ImageLimits {
+pub struct ImageLimits {
     /// The longest side.
     pub edge: u64,
     /// The most tokens.
@@ -99,7 +99,7 @@ const MOST_PATCHES: u64 = 30_000;
 impl ImageRule {
     /// Reads a rule as `data/chat/media.csv` has it.
     #[must_use]
-    pub(crate) fn read(text: &str) -> Option<ImageRule> {
+    pub fn read(text: &str) -> Option<ImageRule> {
         let mut words = text.split_whitespace();
         let name = words.next()?;
         let words: Vec<&str> = words.collect();
@@ -138,7 +138,7 @@ impl ImageRule {
     /// assert_eq!(gpt_4o.count(1024, 1024, Some("low")).tokens, 85);
     /// ```
     #[must_use]
-    pub(crate) fn count(&self, width: u64, height: u64, detail: Option<&str>) -> TokenCount {
+    pub fn count(&self, width: u64, height: u64, detail: Option<&str>) -> TokenCount {
         let (width, height) = (width.clamp(1, LONGEST), height.clamp(1, LONGEST));
         let detail = detail.map(plain_detail);
         let detail = detail.as_deref();
