@@ -61,7 +61,7 @@ fn shown(path: &Path) -> String {
     path.strip_prefix(root()).unwrap().display().to_string().replace('\\', "/")
 }
 
-/// A source up to its tests, which stand at the end, and to what only tests and `--features schema` have.
+/// A source up to its tests, which are at the end, and to what only tests and `--features schema` have.
 fn code(text: &str) -> String {
     let ends = ["#[cfg(test)]\nmod ", "#[cfg(feature = \"schema\")]\nmod ", "\n#[test]\n"];
     let inline =
@@ -228,7 +228,7 @@ fn graph(folder: &str) -> BTreeMap<PathBuf, BTreeSet<PathBuf>> {
     graph
 }
 
-/// Files that reach each other, beside a module and its own children.
+/// Files that reach each other, other than a module and its own children.
 fn circles(graph: &BTreeMap<PathBuf, BTreeSet<PathBuf>>, base: &Path) -> Vec<(PathBuf, PathBuf)> {
     let is_family = |a: &Path, b: &Path| {
         let (a, b) = (module_of(base, a), module_of(base, b));
@@ -275,7 +275,7 @@ fn a_circle_would_be_found() {
     ]);
     let base = root().join("src");
     let found = circles(&graph, &base);
-    assert_eq!(found, [(file("a.rs"), file("c/mod.rs"))], "a module and its child are no circle");
+    assert_eq!(found, [(file("a.rs"), file("c/mod.rs"))], "a module and its child do not count");
     let code = "use crate::input::{calls::{each, Reading}, text};\nuse crate::money::Usd;";
     let paths: Vec<String> = imports(code).iter().map(|path| path.join("::")).collect();
     assert_eq!(paths, ["input::calls::each", "input::calls::Reading", "input::text", "money::Usd"]);

@@ -21,7 +21,7 @@ fn names_in(folder: &Path) -> Vec<String> {
     names
 }
 
-/// A run whose input does not end, as soon as it has begun to write beside `report.csv`.
+/// A run whose input does not end, as soon as it has begun to write next to `report.csv`.
 fn unfinished(folder: &Path, before: &str) -> Child {
     fs::write(folder.join("report.csv"), "old").unwrap();
     let line = format!("{before} exec \"$0\" usage - --format csv -o report.csv");
@@ -143,7 +143,7 @@ fn init_overwrites_nothing_also_no_link_to_nothing() {
 fn making_files(text: &str) -> Vec<&str> {
     const MARKS: &[&str] =
         &["fs::write(", "File::create", "File::options", "OpenOptions", "fs::rename(", "fs::copy(", "fs::remove_file("];
-    // What is only for tests stands at the end of a file, or is a file of tests.
+    // What is only for tests is at the end of a file, or is a file of tests.
     let is_test =
         |(at, _): &(usize, &str)| !text[*at..].lines().nth(1).is_some_and(|next| next.trim_end().ends_with(';'));
     let tests = text.match_indices("#[cfg(test)]").find(is_test).into_iter().chain(text.match_indices("#[test]"));

@@ -7,43 +7,22 @@ use farebox::calculator::settled::NoExchange;
 use farebox::input::media::AttachmentError;
 use farebox::input::text::InputError;
 use farebox::jobs::JobError;
-use farebox::jobs::error::with_help;
 use farebox::period::InstantTextError;
 use farebox::pricing::UnknownModel;
 use farebox::range::RangeTextError;
 use farebox::tokenizer::TokenizerError;
+use farebox::tokenizer::chat::Refused;
 
 /// Why a command ended early; [`Error::with_help`] says the next step too.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
-    /// Arguments that do not go together, or a value that is none.
+pub(crate) enum Error {
+    /// Arguments that do not go together, or a value that is not one.
     #[error("{0}")]
     Usage(String),
-    /// A model that nobody sells.
+    /// What the job itself could not do.
     #[error(transparent)]
-    Model(#[from] UnknownModel),
-    /// A date that is none.
-    #[error(transparent)]
-    Date(#[from] InstantTextError),
-    /// A number of tokens that is none.
-    #[error(transparent)]
-    Range(#[from] RangeTextError),
-    /// A tokenizer that is not known, or a file that is none.
-    #[error(transparent)]
-    Tokenizer(#[from] TokenizerError),
-    /// Price files with errors; the text shows each with its line.
-    #[error("{0}")]
-    Prices(String),
-    /// Something that a model cannot be sent, or that has no count.
-    #[error(transparent)]
-    Uncountable(#[from] farebox::tokenizer::chat::Refused),
-    /// Input that cannot be read.
-    #[error(transparent)]
-    Input(#[from] InputError),
-    /// Output that cannot be written, or another failure of the system.
-    #[error(transparent)]
-    Io(#[from] io::Error),
+    Job(JobError),
     /// Nothing of what was asked for has a price, for reasons that were printed.
     #[error("nothing could be priced; the reasons stand above")]
     NothingPriced,
@@ -61,87 +40,73 @@ pub enum Error {
 impl From<JobError> for Error {
     fn from(error: JobError) -> Self {
         match error {
-            JobError::Model(error) => Error::Model(error),
-            JobError::Date(error) => Error::Date(error),
-            JobError::Range(error) => Error::Range(error),
-            JobError::Tokenizer(error) => Error::Tokenizer(error),
-            JobError::Prices(text) => Error::Prices(text),
-            JobError::Uncountable(error) => Error::Uncountable(error),
-            JobError::Input(error) => Error::Input(error),
-            JobError::Io(error) => Error::Io(error),
-            JobError::Attachment(error) => error.into(),
             JobError::NothingPriced(_) => Error::NothingPriced,
-            other => Error::Usage(other.with_help()),
+            error => Error::Job(error),
         }
     }
 }
 
-impl From<NoExchange> for Error {
-    fn from(error: NoExchange) -> Self {
-        JobError::from(error).into()
-    }
+macro_rules! of_jobs {
+    ($($error:ty),+) => {
+        $(impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                Error::Job(error.into())
+            }
+        })+
+    };
 }
 
-impl From<PlanError> for Error {
-    fn from(error: PlanError) -> Self {
-        JobError::from(error).into()
-    }
-}
+of_jobs!(
+    AttachmentError,
+    InputError,
+    InstantTextError,
+    NoExchange,
+    PlanError,
+    RangeTextError,
+    Refused,
+    TokenizerError,
+    UnknownModel,
+    io::Error
+);
 
 /// For what a job asks back for, such as the price table; its text is printed as it is.
 impl From<Error> for JobError {
     fn from(error: Error) -> Self {
         match error {
-            Error::Model(error) => JobError::Model(error),
-            Error::Date(error) => JobError::Date(error),
-            Error::Prices(text) => JobError::Prices(text),
-            Error::Input(error) => JobError::Input(error),
-            Error::Io(error) => JobError::Io(error),
-            other => JobError::Asked { message: other.with_help(), help: None },
-        }
-    }
-}
-
-impl From<AttachmentError> for Error {
-    fn from(error: AttachmentError) -> Self {
-        match error {
-            AttachmentError::File(error) => Error::Input(error),
-            other => Error::Usage(with_help(&other, other.help())),
+            Error::Job(error) => error,
+            other => JobError::Asked { message: other.to_string(), help: None },
         }
     }
 }
 
 impl Error {
+    /// Price files with errors; the text shows each with its line.
+    pub(crate) fn prices(text: String) -> Self {
+        Error::Job(JobError::Prices(text))
+    }
+
     /// The text and the next step below it, as the program prints them.
     #[must_use]
-    pub fn with_help(&self) -> String {
-        let help = match self {
-            Error::Model(error) => error.help(),
-            Error::Tokenizer(error) => error.help(),
-            Error::Uncountable(error) => error.help(),
-            Error::Input(error) => error.help(),
-            _ => None,
-        };
-        with_help(self, help)
+    pub(crate) fn with_help(&self) -> String {
+        match self {
+            Error::Job(error) => error.with_help(),
+            other => other.to_string(),
+        }
     }
 
     /// The exit code of the program.
     #[must_use]
-    pub const fn exit_code(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Error::Failed(_) => 1,
-            Error::Usage(_)
-            | Error::Model(_)
-            | Error::Date(_)
-            | Error::Range(_)
-            | Error::Tokenizer(_)
-            | Error::Uncountable(_)
-            | Error::Prices(_)
-            | Error::NothingPriced => 2,
+            Error::Usage(_) | Error::NothingPriced => 2,
             Error::Strict(_) => 3,
             Error::Stale(_) => 4,
-            Error::Input(error) if error.is_misuse() => 2,
-            Error::Input(_) | Error::Io(_) => 5,
+            Error::Job(JobError::Io(_)) => 5,
+            Error::Job(JobError::Input(error) | JobError::Attachment(AttachmentError::File(error))) => {
+                if error.is_misuse() { 2 } else { 5 }
+            }
+            Error::Job(_) => 2,
         }
     }
 }

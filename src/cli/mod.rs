@@ -45,7 +45,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use farebox::jobs::plural;
+use farebox::jobs::{JobError, plural};
 
 use clap::{Args as _, FromArgMatches, Subcommand};
 
@@ -147,7 +147,7 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     data::keep_tables();
     match clock::announce().and_then(|()| command.run()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Error::Job(JobError::Io(error))) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("error: {}", error.with_help()));
             ExitCode::from(error.exit_code())

@@ -103,7 +103,7 @@ fn online(args: &PricesCheckArgs) -> Result<(String, String), Error> {
     }
     let bytes = fetch(url, Limits::default()).map_err(|error| {
         let shown = farebox::jobs::error::with_help(&error, error.help());
-        Error::Io(std::io::Error::other(shown))
+        Error::from(std::io::Error::other(shown))
     })?;
     Ok((url.to_owned(), String::from_utf8_lossy(&bytes).into_owned()))
 }

@@ -98,11 +98,11 @@ fn read_text(path: &Path) -> Result<String, Error> {
     };
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        Error::Prices(format!("{} is not UTF-8 text: byte {at} is broken", path.display()))
+        Error::prices(format!("{} is not UTF-8 text: byte {at} is broken", path.display()))
     })
 }
 
 /// The error of a file that is no database.
 pub(super) fn unreadable(name: &str, error: &ImportError) -> Error {
-    Error::Prices(format!("{name}: {}", with_help(error, error.help())))
+    Error::prices(format!("{name}: {}", with_help(error, error.help())))
 }

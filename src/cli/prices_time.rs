@@ -100,7 +100,7 @@ fn side(text: &str, args: &DiffArgs) -> Result<DiffSide, Error> {
     }
     let looks_like_date = text.as_bytes().first().is_some_and(u8::is_ascii_digit);
     let at = text.parse().map_err(|error| match looks_like_date {
-        true => Error::Date(error),
+        true => Error::from(error),
         false => Error::Usage(format!("{text:?} is no date, price file or folder of price files\n  help: write 2026-07-01, my-prices.yaml or path/to/pricing")),
     })?;
     Ok(DiffSide { label: text.to_owned(), table: setup.table, at })

@@ -64,9 +64,9 @@ pub(crate) fn run(args: &UpdateArgs) -> Result<(), Error> {
     }
     let limits = Limits { time: Duration::from_secs(args.timeout), ..Limits::default() };
     let bytes = fetch(url, limits).map_err(not_fetched)?;
-    let text = String::from_utf8(bytes).map_err(|_| Error::Prices(format!("{url}: the answer is not UTF-8 text")))?;
+    let text = String::from_utf8(bytes).map_err(|_| Error::prices(format!("{url}: the answer is not UTF-8 text")))?;
     let database = read(&text, format).map_err(|error| unreadable(url, &error))?;
-    let plan = plan(&database, &setup.table, setup.at).map_err(|error| Error::Prices(format!("{url}: {error}")))?;
+    let plan = plan(&database, &setup.table, setup.at).map_err(|error| Error::prices(format!("{url}: {error}")))?;
     args.output.write(report(&setup, &database, &plan))?;
     keep(args, &plan)
 }
@@ -75,7 +75,7 @@ pub(crate) fn run(args: &UpdateArgs) -> Result<(), Error> {
 fn not_fetched(error: FetchError) -> Error {
     match error {
         FetchError::NoAddress(_) | FetchError::NotSecure(_) => Error::Usage(with_help(&error, error.help())),
-        _ => Error::Io(io::Error::other(with_help(&error, error.help()))),
+        _ => Error::from(io::Error::other(with_help(&error, error.help()))),
     }
 }
 

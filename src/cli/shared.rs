@@ -245,7 +245,7 @@ fn check_pin(pin: &str, id: &TableId) -> Result<(), Error> {
 /// Problems of price files as an error, each with its line.
 pub(crate) fn price_error(problems: &[Problem], files: &[PriceFile]) -> Error {
     let text_of = |path: &str| files.iter().find(|f| f.path == path).map(|f| f.text.as_str());
-    Error::Prices(format!("a price file cannot be used\n\n{}", render_all(problems, text_of).trim_end()))
+    Error::prices(format!("a price file cannot be used\n\n{}", render_all(problems, text_of).trim_end()))
 }
 
 pub(crate) fn read_price_file(path: &Path) -> Result<PriceFile, Error> {
@@ -253,7 +253,7 @@ pub(crate) fn read_price_file(path: &Path) -> Result<PriceFile, Error> {
     let bytes = farebox::input::text::read_bytes(path)?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        Error::Prices(format!("{shown} is not UTF-8 text: byte {at} is broken\n  help: save the file as UTF-8"))
+        Error::prices(format!("{shown} is not UTF-8 text: byte {at} is broken\n  help: save the file as UTF-8"))
     })?;
     Ok(PriceFile { path: shown, text: text.replace("\r\n", "\n") })
 }

@@ -120,7 +120,7 @@ impl Farebox {
     /// (`farebox check --format json`).
     ///
     /// # Errors
-    /// [`JobError`] where a file cannot be read or used. A broken rule is no error: [`Checked::passed`] is false.
+    /// [`JobError`] where a file cannot be read or used. A broken rule is not an error: [`Checked::passed`] is false.
     ///
     /// # Examples
     /// ```

@@ -132,7 +132,7 @@ impl Farebox {
     /// ```
     /// use farebox::{Farebox, Task};
     /// let fb = Farebox::bundled();
-    /// let compared = fb.compare(["gpt-4o", "nobody/nothing"], &Task::tokens(1_000).output(100..=300));
+    /// let compared = fb.compare(["gpt-4o", "acme/unknown"], &Task::tokens(1_000).output(100..=300));
     /// assert!(compared[0].result.is_ok());
     /// assert!(compared[1].result.is_err(), "an unknown model is an answer too");
     /// ```

@@ -24,7 +24,7 @@ pub enum JobError {
         /// The next step.
         help: Option<String>,
     },
-    /// A model that nobody sells.
+    /// A model that is not in the table.
     #[error(transparent)]
     Model(#[from] UnknownModel),
     /// A text that is not a date.

@@ -86,7 +86,7 @@ pub(crate) struct TokenizerRow {
     pub basis: &'static str,
 }
 
-/// What stands before the rows of the `json` form.
+/// The fields before `rows` in JSON output.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ModelsHead {

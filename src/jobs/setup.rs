@@ -131,7 +131,7 @@ impl Setup {
         }
     }
 
-    /// Adds the amount in the currency asked for to a row of a machine form.
+    /// Adds the amount in the currency asked for to a row of JSON.
     pub fn add_currency(&self, row: &mut Map<String, Value>, usd: Usd, at: Instant) {
         if let Ok(Some(rate)) = self.exchange(at) {
             row.insert("currency".into(), json!(rate.currency));
@@ -143,7 +143,7 @@ impl Setup {
         }
     }
 
-    /// The amount in the currency asked for, as rows carry it beside the dollars; `None` where that is the dollar.
+    /// The amount in the currency asked for, as rows carry it next to the dollars; `None` where that is the dollar.
     #[must_use]
     pub fn in_currency(&self, usd: Usd, at: Instant) -> Option<InCurrency> {
         let rate = self.exchange(at).ok().flatten()?;
