@@ -1,27 +1,28 @@
 //! Counts LLM tokens and says what they cost, before and after they are spent.
 //!
-//! Data flows one way: input → tokenizer → pricing → calculator → report. Each step is a module that can be used alone.
+//! Begin with [`Farebox`]: it holds prices, vocabularies and a moment, and counts, prices, compares, plans and checks. The
+//! modules have the words that its answers are made of, [`tokenizer`] counts without prices, and [`pricing`] has the table.
+//!
+//! Nothing here reads the clock or the environment, prints, or opens a file that was not named.
 //!
 //! # Examples
 //!
-//! One example through all the steps: count a prompt, find the rates that held on a day, price it, print it.
-//!
 //! ```
-//! use farebox::calculator::price;
-//! use farebox::context::Context;
-//! use farebox::pricing::PriceTable;
-//! use farebox::usage::Usage;
+//! use farebox::{Farebox, Used, period::Instant};
 //!
-//! let tokens = farebox::tokenizer::load("o200k_base")?.count("Why is the sky blue?").tokens;
+//! let fb = Farebox::bundled().at("2024-12-01".parse::<Instant>()?);
+//! let tokens = fb.count("gpt-4o", "Why is the sky blue?")?.tokens;
 //! assert_eq!(tokens, 6);
-//!
-//! let at = "2024-12-01".parse()?;
-//! let table = PriceTable::bundled();
-//! let found = table.find("gpt-4o", at)?;
-//! let cost = price(&found.provider, &found.model, &Usage::tokens_in_out(tokens, 100), &Context::default(), at)?;
+//! let cost = fb.price("gpt-4o", Used::new().input(tokens).output(100))?;
 //! assert_eq!(cost.total.to_string(), "0.001015"); // 6 × 2.50 ÷ 1M + 100 × 10 ÷ 1M
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Features
+//!
+//! `claude`, `llama` and `open-models` bring vocabularies, `tables` lays out those of OpenAI at build time, `media` reads
+//! recordings and PDFs, `sqlite` opencode's database, `archives` zip files, `folders` folders, `reference` holds the
+//! cross-check of counts, and `cli` the program. A library needs `default-features = false` and the vocabularies that it counts with.
 
 #![warn(missing_docs, unreachable_pub)]
 // Documentation of what is not promised leads contributors on, to private items too.
