@@ -215,6 +215,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "reference")]
     fn a_known_kind_counts_and_an_unknown_one_is_refused() {
         let own = read("mine", &file("gpt2", "gpt-2")).unwrap();
         assert_eq!(own.count("the<td> th").tokens, 2 + 1 + 2);
