@@ -41,9 +41,21 @@ fn send(signal: &str, child: &Child) {
     assert!(sent.success());
 }
 
+/// Whether this process was started to ignore a signal, which a program that it starts then does too.
+fn is_ignored_here(number: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask & 1 << (number - 1) != 0
+}
+
 #[test]
 fn a_signal_leaves_the_old_file_and_nothing_else() {
     for (signal, number) in [("INT", 2), ("TERM", 15), ("HUP", 1)] {
+        // A shell starts what it runs in the background with SIGINT ignored, and so does everything below it.
+        if is_ignored_here(number) {
+            continue;
+        }
         let dir = tempfile::tempdir().unwrap();
         let mut child = unfinished(dir.path(), "");
         send(signal, &child);

@@ -6,7 +6,7 @@ use super::plural;
 use super::setup::{Setup, TableStamp, table_line, table_stamp};
 use crate::meter::Meter;
 use crate::period::Instant;
-use crate::pricing::card::{Kind, ModelCard, ProviderHead, Rate, rate_of};
+use crate::pricing::card::{Alias, Kind, ModelCard, ProviderHead, Rate, rate_of};
 use crate::report::{Cell, Report, Tone, TypedTable};
 
 /// Which models to list.
@@ -23,25 +23,25 @@ pub struct ModelsQuery {
 /// One model, as the list shows it.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct ModelRow {
+pub(crate) struct ModelRow<'c> {
     /// The provider's id.
-    pub provider: String,
+    pub provider: &'c str,
     /// The model's id at the provider.
-    pub model: String,
+    pub model: &'c str,
     /// What it is made for: `chat`, `embedding` …
     pub kind: Kind,
     /// Other ids of it, with the time in which they mean it.
-    pub aliases: Vec<AliasRow>,
+    pub aliases: Vec<AliasRow<'c>>,
     /// Tokens that prompt and answer may have together.
     pub context_window: Option<u64>,
     /// Tokens that an answer may have.
     pub max_output: Option<u64>,
     /// What it reads.
-    pub input: Vec<String>,
+    pub input: &'c [String],
     /// What it writes.
-    pub output: Vec<String>,
+    pub output: &'c [String],
     /// What it can do.
-    pub capabilities: Vec<String>,
+    pub capabilities: &'c [String],
     /// Whether its weights are published; null where that is not known.
     pub open_weights: Option<bool>,
     /// The day it was released.
@@ -51,11 +51,11 @@ pub(crate) struct ModelRow {
     /// The day it was last seen in its provider's list.
     pub last_listed: Option<Instant>,
     /// What its provider recommends instead.
-    pub replacement: Option<String>,
+    pub replacement: Option<&'c str>,
     /// Anything else worth knowing.
-    pub note: Option<String>,
+    pub note: Option<&'c str>,
     /// The tokenizer it counts with.
-    pub tokenizer: Option<TokenizerRow>,
+    pub tokenizer: Option<TokenizerRow<'c>>,
     /// `live`, `retires 2026-12-01`, `retired 2025-07-21 → replacement`.
     pub status: String,
     #[serde(skip)]
@@ -67,9 +67,9 @@ pub(crate) struct ModelRow {
 /// Another id of a model.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct AliasRow {
+pub(crate) struct AliasRow<'c> {
     /// The id.
-    pub id: String,
+    pub id: &'c str,
     /// From when on it means the model.
     pub from: Option<Instant>,
     /// Until when, exclusive.
@@ -79,9 +79,9 @@ pub(crate) struct AliasRow {
 /// The tokenizer of a model.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct TokenizerRow {
+pub(crate) struct TokenizerRow<'c> {
     /// Its name, as `farebox tokenizers` lists it.
-    pub name: String,
+    pub name: &'c str,
     /// `known`, or `assumed` where it is a predecessor's.
     pub basis: &'static str,
 }
@@ -117,17 +117,17 @@ pub fn list(query: &ModelsQuery, setup: &Setup) -> Report {
     report
 }
 
-fn table() -> TypedTable<'static, ModelRow> {
+fn table<'c>() -> TypedTable<'static, ModelRow<'c>> {
     let rate = |i: usize| move |row: &ModelRow| row.rates[i].as_ref().map_or_else(|| Cell::absent("–"), Cell::text);
     let tone = |row: &ModelRow| if row.is_retired { Tone::Dim } else { Tone::Plain };
     TypedTable::<ModelRow>::new()
-        .text("provider", "provider", |row| Cell::text(&row.provider))
-        .text("model", "model", |row| Cell::text(&row.model))
+        .text("provider", "provider", |row| Cell::text(row.provider))
+        .text("model", "model", |row| Cell::text(row.model))
         .text("kind", "kind", |row| Cell::text(row.kind.name()))
         .optional()
         .number("context_window", "context", |row| row.context_window.map_or_else(|| Cell::absent("–"), Cell::quantity))
         .text("tokenizer", "tokenizer", |row| {
-            row.tokenizer.as_ref().map_or_else(|| Cell::absent("unknown"), |t| Cell::text(&t.name))
+            row.tokenizer.as_ref().map_or_else(|| Cell::absent("unknown"), |t| Cell::text(t.name))
         })
         .optional()
         .number("input", "input $/M", rate(0))
@@ -135,33 +135,33 @@ fn table() -> TypedTable<'static, ModelRow> {
         .text("status", "status", move |row| Cell::text(&row.status).tone(tone(row)))
 }
 
-fn row(head: &ProviderHead, card: &ModelCard, at: Instant) -> ModelRow {
+fn row<'c>(head: &'c ProviderHead, card: &'c ModelCard, at: Instant) -> ModelRow<'c> {
     let info = &card.info;
     let rates = card.rates_at(at).map(|r| &r.rates);
     let rate = |meter| match rates.and_then(|rates| rate_of(rates, meter)) {
         Some(Rate::Price(price)) if price.per == 1_000_000 => Some(price.usd.to_string()),
         _ => None,
     };
-    let alias = |a: &crate::pricing::card::Alias| AliasRow { id: a.id.clone(), from: a.period.from, to: a.period.to };
+    let alias = |a: &'c Alias| AliasRow { id: &a.id, from: a.period.from, to: a.period.to };
     ModelRow {
-        provider: head.id.clone(),
-        model: card.id.clone(),
+        provider: &head.id,
+        model: &card.id,
         kind: info.kind,
         aliases: card.aliases.iter().map(alias).collect(),
         context_window: info.context_window,
         max_output: info.max_output,
-        input: info.input.clone(),
-        output: info.output.clone(),
-        capabilities: info.capabilities.clone(),
+        input: &info.input,
+        output: &info.output,
+        capabilities: &info.capabilities,
         open_weights: info.open_weights,
         released: info.released,
         retired: info.retired,
         last_listed: info.last_listed,
-        replacement: info.replacement.clone(),
-        note: info.note.clone(),
+        replacement: info.replacement.as_deref(),
+        note: info.note.as_deref(),
         tokenizer: card
             .tokenizer_at(at)
-            .map(|t| TokenizerRow { name: t.name.clone(), basis: if t.assumed { "assumed" } else { "known" } }),
+            .map(|t| TokenizerRow { name: &t.name, basis: if t.assumed { "assumed" } else { "known" } }),
         status: status(card, at),
         rates: [rate(Meter::Input), rate(Meter::Output)],
         is_retired: card.is_retired(at),

@@ -27,10 +27,16 @@ pub const MAGIC: &[u8; 4] = b"FBV1";
 
 /// Frames that were packed into this crate.
 pub mod frames {
+    // Each frame is a static of its own behind the one that is used: a constant of another crate that refers to it then
+    // refers to this one, where a reference to unnamed bytes would be copied into that crate, and the program had both.
     macro_rules! frames {
         ($($(#[$about:meta])* $name:ident $file:literal;)+) => {
-            $($(#[$about])* pub static $name: &[u8] =
-                include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/vocab/", $file));)+
+            $($(#[$about])* pub static $name: &[u8] = {
+                const FILE: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/vocab/", $file));
+                static BYTES: [u8; FILE.len()] =
+                    *include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/vocab/", $file));
+                &BYTES
+            };)+
         };
     }
 
