@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::{env, fs, io};
 
-use farebox_prices::compile::{PriceFile, Use, compile};
+use farebox_prices::compile::{PriceFile, Use, compile, render_problems};
 use farebox_prices::packed::pack;
-use farebox_prices::problem::{Severity, render_all};
+use farebox_prices::problem::Severity;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -16,8 +16,7 @@ fn main() {
     let files = price_files();
     let (providers, problems) = compile(&files, Use::Table, &|_, _| None);
     if problems.iter().any(|p| p.severity == Severity::Error) {
-        let text_of = |path: &str| files.iter().find(|f| f.path == path).map(|f| f.text.as_str());
-        let text = render_all(&problems, text_of);
+        let text = render_problems(&problems, &files);
         let _ = writeln!(io::stderr(), "the price table has errors:\n\n{text}");
         process::exit(1);
     }

@@ -11,7 +11,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let files: Vec<String> = env::args().skip(1).collect();
     let files = if files.is_empty() { vec!["data/examples/usage.jsonl".to_owned()] } else { files };
     // Records without a time are priced as of now.
-    let cost = Farebox::bundled().at(SystemTime::now()).usage_of_files(&files);
+    let cost = Farebox::bundled().at(SystemTime::now()).usage_of_files(&files)?;
     let mut out = io::stdout().lock();
     for model in &cost.models {
         let total = model.total.map_or_else(|| "no price".to_owned(), |usd| format!("${usd}"));
@@ -21,6 +21,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (why, records) in &cost.unpriced {
         writeln!(out, "not priced: {records} ({why})")?;
     }
-    cost.warnings.iter().try_for_each(|warning| writeln!(out, "{warning}"))?;
+    cost.unreadable.iter().chain(&cost.warnings).try_for_each(|warning| writeln!(out, "{warning}"))?;
     Ok(())
 }

@@ -89,9 +89,9 @@ fn a_log_costs_what_the_command_line_says() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/data/examples/usage.jsonl");
     let args = ["usage", path, "--by", "model", "--format", "json", "--at", DAY];
     let said: Value = farebox(args).pinned().run().code(0).json();
-    let cost = pinned().usage_of_files([path]);
+    let cost = pinned().usage_of_files([path]).unwrap();
     let text = std::fs::read_to_string(path).unwrap();
-    assert_eq!(pinned().usage(text.lines()).total, cost.total, "the same from memory");
+    assert_eq!(pinned().usage(text.lines()).unwrap().total, cost.total, "the same from memory");
     assert_eq!(said["total_usd"], cost.total.to_string());
     assert_eq!((&said["priced"], &said["reasons"]), (&json!(cost.priced), &json!(cost.unpriced)));
     let models: Vec<&str> = cost.models.iter().map(|model| model.model.as_str()).collect();
@@ -153,4 +153,21 @@ fn a_damaged_vocabulary_is_an_error() {
         }
     }
     assert!(matches!(fb.count("acme/house", "!\""), Err(CountError::Tokenizer(_))));
+}
+
+#[test]
+fn every_record_is_in_the_answer_once() {
+    let log = [
+        r#"{"model":"openai/gpt-4o","input_tokens":1000,"output_tokens":10}"#,
+        r#"{"model":"acme/unheard-of","input_tokens":7,"output_tokens":1}"#,
+        r#"{"object":"chat.completion","model":"gpt-4o","error":{"message":"too many requests"}}"#,
+        "a line that is prose",
+    ];
+    let cost = pinned().usage(log).unwrap();
+    let unpriced: u64 = cost.unpriced.values().sum();
+    let free: u64 = cost.free.values().sum();
+    assert_eq!((cost.priced, unpriced, free + cost.not_records, cost.without_time), (1, 1, 2, 1), "{cost:#?}");
+    let nowhere: Vec<String> = (0..150).map(|n| format!("/nowhere/{n}.jsonl")).collect();
+    let cost = pinned().usage_of_files(&nowhere).unwrap();
+    assert_eq!(cost.unreadable.len(), 150, "no file is lost behind a limit");
 }

@@ -15,6 +15,7 @@ schemas! {
     "check"
     "break-even"
     "compare"
+    "demo"
     "estimate"
     "check"
     "models"

@@ -8,9 +8,10 @@ use super::plural;
 use super::prices_import::unreadable;
 #[cfg(feature = "update")]
 use super::say;
-use super::shared::{OutputFlags, Setup, TableFlags, price_error, read_price_file};
+use super::shared::{OutputFlags, Setup, TableFlags, read_price_file};
 use crate::cli::choice::choice;
 use crate::cli::error::Error;
+use farebox::jobs::JobError;
 use farebox::jobs::prices::check::{
     FileCheckError, PricesCheckQuery, PricesCheckResult, with_database, with_price_file,
 };
@@ -77,7 +78,7 @@ fn check(args: &PricesCheckArgs, setup: &Setup) -> Result<PricesCheckResult, Err
         let file = read_price_file(path)?;
         return with_price_file(&file, &query, setup).map_err(|error| match error {
             FileCheckError::Job(error) => error.into(),
-            FileCheckError::Unsound(problems) => price_error(&problems, &[file]),
+            FileCheckError::Unsound(problems) => JobError::of_price_files(&problems, &[file]).into(),
         });
     }
     let (name, text) = text_of(args)?;

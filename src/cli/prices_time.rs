@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use super::price_files::price_files;
-use super::shared::{OutputFlags, TableFlags, price_error};
+use super::shared::{OutputFlags, TableFlags};
 use super::span::SpanFlags;
 use crate::cli::error::Error;
+use farebox::jobs::JobError;
 use farebox::jobs::prices;
 use farebox::jobs::prices::diff::{DiffQuery, DiffSide};
 use farebox::jobs::prices::stale::StaleQuery;
@@ -89,7 +90,8 @@ fn side(text: &str, args: &DiffArgs) -> Result<DiffSide, Error> {
     let path = Path::new(text);
     if path.is_dir() {
         let files = price_files(&[path.to_owned()])?;
-        let table = PriceTable::of_files(&files, text).map_err(|problems| price_error(&problems, &files))?;
+        let table =
+            PriceTable::of_files(&files, text).map_err(|problems| JobError::of_price_files(&problems, &files))?;
         return Ok(DiffSide { label: text.to_owned(), table: table.into(), at: setup.at });
     }
     if path.is_file() {

@@ -10,10 +10,9 @@ use super::clock;
 use super::out::Out;
 use super::say;
 use crate::cli::error::Error;
-use farebox::jobs::AsOf;
-pub(crate) use farebox::jobs::setup::{Setup, matched_note, table_json, table_line};
-use farebox::pricing::compile::PriceFile;
-use farebox::pricing::problem::{Problem, render_all};
+pub(crate) use farebox::jobs::setup::Setup;
+use farebox::jobs::{AsOf, JobError};
+use farebox::pricing::compile::{PriceFile, render_problems};
 use farebox::pricing::{PriceTable, TableId};
 use farebox::report::{self, Format, Report};
 
@@ -197,11 +196,10 @@ impl TableFlags {
         let mut table = PriceTable::bundled();
         if !self.overlays.is_empty() {
             let files = self.overlays.iter().map(|path| read_price_file(path)).collect::<Result<Vec<_>, _>>()?;
-            let text_of = |path: &str| files.iter().find(|f| f.path == path).map(|f| f.text.as_str());
             match table.lay_over(&files) {
                 Ok(warnings) if warnings.is_empty() => {}
-                Ok(warnings) => say(&render_all(&warnings, text_of)),
-                Err(problems) => return Err(price_error(&problems, &files)),
+                Ok(warnings) => say(&render_problems(&warnings, &files)),
+                Err(problems) => return Err(JobError::of_price_files(&problems, &files).into()),
             }
         }
         if let Some(pin) = &self.pin {
@@ -240,12 +238,6 @@ fn check_pin(pin: &str, id: &TableId) -> Result<(), Error> {
         "install the farebox with that table, or pin this one after `farebox prices diff` said what changed"
     };
     Err(Error::Usage(format!("the price table is {ours}, not {pin}\n  help: {help}")))
-}
-
-/// Problems of price files as an error, each with its line.
-pub(crate) fn price_error(problems: &[Problem], files: &[PriceFile]) -> Error {
-    let text_of = |path: &str| files.iter().find(|f| f.path == path).map(|f| f.text.as_str());
-    Error::prices(format!("a price file cannot be used\n\n{}", render_all(problems, text_of).trim_end()))
 }
 
 pub(crate) fn read_price_file(path: &Path) -> Result<PriceFile, Error> {

@@ -23,8 +23,8 @@ use crate::input::chat::requests;
 use crate::jobs::tokenizers::TokenizerChoice;
 use crate::jobs::{AsOf, Setup};
 use crate::period::Instant;
-use crate::pricing::compile::PriceFile;
-use crate::pricing::problem::{Problem, Severity, render_all};
+use crate::pricing::compile::{PriceFile, render_problems};
+use crate::pricing::problem::{Problem, Severity};
 use crate::pricing::{Found, PriceTable, TableId};
 use crate::tokenizer::chat::Framing;
 use crate::tokenizer::{StreamCounter, TokenCount};
@@ -75,8 +75,8 @@ impl Farebox {
     #[must_use]
     pub fn bundled() -> Self {
         let table = PriceTable::bundled();
-        // The version of a table is its day: 2026.11.22.
-        let at = table.id().version.replace('.', "-").parse().unwrap_or(Instant::from_unix(0));
+        // A test says that the bundled version names its day; without one nothing would have a price yet.
+        let at = table.day().unwrap_or(Instant::from_unix(0));
         let (as_of, currency, vocabularies) = (AsOf::Named, None, None);
         Farebox { setup: Arc::new(Setup { table: Arc::new(table), at, as_of, currency, vocabularies }) }
     }
@@ -152,6 +152,12 @@ impl Farebox {
     #[must_use]
     pub fn table(&self) -> &TableId {
         self.setup.table.id()
+    }
+
+    /// The moment whose prices hold: the day of the table, or what [`at`](Farebox::at) named.
+    #[must_use]
+    pub fn moment(&self) -> Instant {
+        self.setup.at
     }
 
     /// Counts a text as a model does: the text alone, without the frame of a request.
@@ -253,6 +259,5 @@ fn not_a_request(message: String) -> CountError {
 
 fn problems_of(problems: Vec<Problem>, files: &[PriceFile]) -> PricesError {
     let errors: Vec<Problem> = problems.into_iter().filter(|problem| problem.severity == Severity::Error).collect();
-    let text_of = |path: &str| files.iter().find(|file| file.path == path).map(|file| file.text.as_str());
-    PricesError::Problems { text: render_all(&errors, text_of).trim_end().to_owned(), problems: errors }
+    PricesError::Problems { text: render_problems(&errors, files).trim_end().to_owned(), problems: errors }
 }

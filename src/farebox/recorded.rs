@@ -6,11 +6,13 @@ use std::path::Path;
 use super::Farebox;
 use crate::input::calls::stream::{SourceTally, StreamSink};
 use crate::input::text::{InputError, Source};
+use crate::jobs::JobError;
 use crate::jobs::error::with_help;
-use crate::jobs::usage::{UsageQuery, UsageTotals, price_sources};
+use crate::jobs::usage::{UsageGroupRow, UsageQuery, UsageTotals, price_sources};
 use crate::money::Usd;
 
-/// What recorded usage cost. Every record is in it once: with a price, without one and why, or as one that costs nothing.
+/// What recorded usage cost. Every record is in it once: with a price, without one and why, as one that costs nothing, or as
+/// an amount on a bill.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UsageCost {
@@ -24,11 +26,17 @@ pub struct UsageCost {
     pub unpriced: BTreeMap<String, u64>,
     /// Records of requests that cost nothing, by why.
     pub free: BTreeMap<String, u64>,
+    /// Amounts on a bill, which are not added to the total, and what those in dollars come to.
+    pub charges: (u64, Usd),
+    /// Records with a price that have no time of their own: they are priced at [`Farebox::moment`].
+    pub without_time: u64,
     /// Lines that are not records.
     pub not_records: u64,
+    /// Sources that cannot be read, each with why.
+    pub unreadable: Vec<String>,
     /// The same by model, in the order of their names.
     pub models: Vec<ModelUsage>,
-    /// Why records have no price, and what could not be read, each with its place; the first of each kind.
+    /// Why records have no price, each with its place; at most a hundred of them, and the counts above have all.
     pub warnings: Vec<String>,
 }
 
@@ -53,8 +61,10 @@ impl Farebox {
     /// The form is told by its fields. Records of one session belong together in their order, because some forms keep
     /// running totals. All are held in memory; [`usage_of_files`](Farebox::usage_of_files) reads as it goes.
     ///
-    /// Nothing is an error here: a record without a price is in [`UsageCost::unpriced`], and what is not a record is
-    /// counted as such.
+    /// A record without a price is not an error: it is in [`UsageCost::unpriced`], and what is not a record is counted as such.
+    ///
+    /// # Errors
+    /// [`JobError`] where the reading itself failed, so that a sum would be too low.
     ///
     /// # Examples
     /// ```
@@ -64,12 +74,12 @@ impl Farebox {
     ///     r#"{"model":"unheard-of","usage":{"prompt_tokens":7,"completion_tokens":1}}"#,
     ///     "not a record",
     /// ];
-    /// let cost = Farebox::bundled().usage(records);
+    /// let cost = Farebox::bundled().usage(records)?;
     /// assert_eq!(cost.total.to_string(), "2.5");
     /// assert_eq!((cost.priced, cost.unpriced["unknown-model"], cost.not_records), (1, 1, 1));
+    /// # Ok::<(), farebox::JobError>(())
     /// ```
-    #[must_use]
-    pub fn usage<R: AsRef<str>>(&self, records: impl IntoIterator<Item = R>) -> UsageCost {
+    pub fn usage<R: AsRef<str>>(&self, records: impl IntoIterator<Item = R>) -> Result<UsageCost, JobError> {
         let mut text = String::new();
         for record in records {
             text.push_str(record.as_ref());
@@ -80,7 +90,10 @@ impl Farebox {
 
     /// The same for files: JSON, JSON Lines, CSV tables, archives of them; read in flat memory.
     ///
-    /// A file that cannot be read is in [`UsageCost::warnings`], and the others count.
+    /// A file that cannot be read is in [`UsageCost::unreadable`], and the others count.
+    ///
+    /// # Errors
+    /// As [`usage`](Farebox::usage).
     ///
     /// # Examples
     /// ```
@@ -88,29 +101,26 @@ impl Farebox {
     /// # let path = dir.path().join("log.jsonl");
     /// # std::fs::write(&path, "{\"model\":\"gpt-4o\",\"input_tokens\":1000000,\"output_tokens\":0}\n")?;
     /// let fb = farebox::Farebox::bundled().at("2026-11-22".parse::<farebox::period::Instant>().unwrap());
-    /// let cost = fb.usage_of_files([&path, &dir.path().join("missing.jsonl")]);
+    /// let cost = fb.usage_of_files([&path, &dir.path().join("missing.jsonl")])?;
     /// assert_eq!(cost.total.to_string(), "2.5");
-    /// assert!(cost.warnings[0].contains("missing.jsonl: no such file"));
-    /// # Ok::<(), std::io::Error>(())
+    /// assert!(cost.unreadable[0].contains("missing.jsonl: no such file"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
-    pub fn usage_of_files<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> UsageCost {
+    pub fn usage_of_files<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> Result<UsageCost, JobError> {
         let sources: Vec<Source> = paths.into_iter().map(|path| Source::File(path.as_ref().to_owned())).collect();
         self.usage_of(&sources)
     }
 
-    fn usage_of(&self, sources: &[Source]) -> UsageCost {
+    fn usage_of(&self, sources: &[Source]) -> Result<UsageCost, JobError> {
         let query = UsageQuery::default();
         let mut kept = RecordedNotes::default();
-        match price_sources(&query, &self.setup, sources, 1, &mut kept) {
-            Ok(totals) => self.cost_of(&totals, &query, kept),
-            Err(error) => UsageCost { warnings: vec![with_help(&error, error.help())], ..UsageCost::default() },
-        }
+        let totals = price_sources(&query, &self.setup, sources, 1, &mut kept)?;
+        Ok(self.cost_of(&totals, &query, kept))
     }
 
     fn cost_of(&self, totals: &UsageTotals, query: &UsageQuery, kept: RecordedNotes) -> UsageCost {
         let (head, groups) = totals.summary(&query.view, &self.setup);
-        let model = |group: &crate::jobs::usage::UsageGroupRow| ModelUsage {
+        let model = |group: &UsageGroupRow| ModelUsage {
             model: group.group.first().to_owned(),
             records: group.records,
             total: group.total_usd,
@@ -122,7 +132,10 @@ impl Farebox {
             priced: head.priced,
             unpriced: head.reasons.clone(),
             free: head.free.iter().map(|(why, count)| ((*why).to_owned(), *count)).collect(),
+            charges: totals.charged(),
+            without_time: head.without_timestamp,
             not_records: kept.bad,
+            unreadable: kept.unreadable,
             models: groups.iter().map(model).collect(),
             warnings: kept.warnings,
         }
@@ -136,15 +149,8 @@ const MOST_WARNINGS: usize = 100;
 #[derive(Default)]
 struct RecordedNotes {
     warnings: Vec<String>,
+    unreadable: Vec<String>,
     bad: u64,
-}
-
-impl RecordedNotes {
-    fn keep(&mut self, warning: String) {
-        if self.warnings.len() < MOST_WARNINGS {
-            self.warnings.push(warning);
-        }
-    }
 }
 
 impl StreamSink for RecordedNotes {
@@ -153,11 +159,13 @@ impl StreamSink for RecordedNotes {
     }
 
     fn warn(&mut self, source: &str, line: u64, what: &str) {
-        self.keep(format!("{source}:{line}: {what}"));
+        if self.warnings.len() < MOST_WARNINGS {
+            self.warnings.push(format!("{source}:{line}: {what}"));
+        }
     }
 
     fn failed(&mut self, error: InputError) {
-        self.keep(with_help(&error, error.help()));
+        self.unreadable.push(with_help(&error, error.help()));
     }
 
     fn read(&mut self, _: usize, _: u64, found: SourceTally) {

@@ -8,6 +8,8 @@ use crate::input::media::AttachmentError;
 use crate::input::text::InputError;
 use crate::period::InstantTextError;
 use crate::pricing::UnknownModel;
+use crate::pricing::compile::{PriceFile, render_problems};
+use crate::pricing::problem::Problem;
 use crate::range::RangeTextError;
 use crate::tokenizer::TokenizerError;
 use crate::tokenizer::chat::Refused;
@@ -67,6 +69,13 @@ impl JobError {
     /// Something that cannot be asked for, with the next step.
     pub(crate) fn asked(message: impl Into<String>, help: impl Into<String>) -> Self {
         JobError::Asked { message: message.into(), help: Some(help.into()) }
+    }
+
+    /// Problems of price files, each with its line.
+    #[must_use]
+    pub fn of_price_files(problems: &[Problem], files: &[PriceFile]) -> Self {
+        let shown = render_problems(problems, files);
+        JobError::Prices(format!("a price file cannot be used\n\n{}", shown.trim_end()))
     }
 
     /// An error whose text may name its next step after `help: ` on a line of its own.

@@ -9,6 +9,7 @@ pub mod breakeven;
 pub mod check;
 pub mod compare;
 pub mod count;
+pub mod demo;
 pub mod error;
 pub mod estimate;
 pub mod init;

@@ -9,7 +9,7 @@ use super::compare::workload::{ComparePlanRow, ComparePlansHead};
 use super::estimate::rows as estimate;
 use super::plan::rows as plan;
 use super::prices::{changes, check as prices_check, diff, history, import, lint, list, meters, show, stale, update};
-use super::{breakeven, compare, count, models, tokenizers, usage, what_if};
+use super::{breakeven, compare, count, demo, models, tokenizers, usage, what_if};
 use crate::report::check;
 
 /// The whole output of a command: what is stated before the rows, and the rows.
@@ -74,6 +74,7 @@ fn all() -> Vec<(&'static str, Schema)> {
         ("check", document::<check::CheckHead, check::CheckRow>()),
         ("compare", either::<CompareOfPrompts, CompareOfPlan>()),
         ("count", either::<CountOfInputs, CountOfFolders>()),
+        ("demo", document::<demo::DemoHead, demo::DemoRow>()),
         ("estimate", document::<estimate::EstimateHead, estimate::EstimateRow>()),
         ("models", document::<models::ModelsHead, models::ModelRow>()),
         ("plan", document::<plan::PlanHead, plan::PlanMonthRow>()),

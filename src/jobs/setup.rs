@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
 
 use super::JobError;
 use crate::money::{Exact, Usd, digits_for_people};
@@ -131,18 +130,6 @@ impl Setup {
         }
     }
 
-    /// Adds the amount in the currency asked for to a row of JSON.
-    pub fn add_currency(&self, row: &mut Map<String, Value>, usd: Usd, at: Instant) {
-        if let Ok(Some(rate)) = self.exchange(at) {
-            row.insert("currency".into(), json!(rate.currency));
-            row.insert("total".into(), json!(converted(usd, rate).map(|amount| amount.to_string())));
-            row.insert(
-                "exchange".into(),
-                json!({"per_usd": rate.per_usd, "from": rate.period.from, "to": rate.period.to, "source": rate.source}),
-            );
-        }
-    }
-
     /// The amount in the currency asked for, as rows carry it next to the dollars; `None` where that is the dollar.
     #[must_use]
     pub fn in_currency(&self, usd: Usd, at: Instant) -> Option<InCurrency> {
@@ -204,12 +191,6 @@ pub fn matched_note(asked: &str, found: &Found) -> Option<String> {
 pub(crate) fn table_stamp(setup: &Setup) -> TableStamp {
     let id = setup.table.id().clone();
     TableStamp { version: id.version, sha256: id.sha256, clock_set_to: setup.clock_set_to() }
-}
-
-/// The same as a value of JSON.
-#[must_use]
-pub fn table_json(setup: &Setup) -> Value {
-    serde_json::to_value(table_stamp(setup)).unwrap_or_default()
 }
 
 /// One line for people: which table, and as of when.

@@ -217,6 +217,12 @@ impl PriceTable {
         &self.id
     }
 
+    /// The day that the version names, as `2026.11.22`, `2026.11.22.1` and `2026.11.22+overlay` do.
+    pub(crate) fn day(&self) -> Option<Instant> {
+        let numbers: Vec<&str> = self.id.version.split(['.', '+']).take(3).collect();
+        numbers.join("-").parse().ok()
+    }
+
     /// How many models the table holds, overlays included.
     #[must_use]
     pub fn model_count(&self) -> usize {
@@ -314,6 +320,15 @@ mod tests {
             let problems = PriceTable::of_packed(broken, "older/pricing").unwrap_err();
             assert_eq!((problems[0].code, problems[0].path.as_str()), ("unreadable-table", "older/pricing"));
         }
+    }
+
+    #[test]
+    fn the_version_of_a_table_names_its_day() {
+        let day = |version: &str| PriceTable::of_packed(packed::pack(version, &[]), "x").unwrap().day();
+        let some = Some("2030-01-31".parse().unwrap());
+        assert_eq!([day("2030.01.31"), day("2030.01.31.2"), day("2030.01.31+overlay")], [some; 3]);
+        assert_eq!(day("older"), None);
+        assert!(PriceTable::bundled().day().is_some(), "Farebox answers as of that day");
     }
 
     #[test]

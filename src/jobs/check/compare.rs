@@ -19,7 +19,6 @@ use crate::jobs::error::on_one_line;
 use crate::jobs::workload::TableResolver;
 use crate::jobs::{JobError, Setup};
 use crate::pricing::PriceTable;
-use crate::pricing::problem::render_all;
 use crate::report::check::{ChangePart, FileLine, PartBasis};
 
 /// A feature that has no price.
@@ -260,12 +259,8 @@ fn per_usd(workload: &Workload, table: &PriceTable, currency: &str) -> Option<De
 pub(super) fn earlier_setup(base: &CheckBase, setup: &Setup) -> Result<Option<Setup>, JobError> {
     let Some(files) = &base.prices else { return Ok(None) };
     let mut table = PriceTable::bundled();
-    table.lay_over(files).map_err(|problems| {
-        let text_of = |path: &str| files.iter().find(|f| f.path == path).map(|f| f.text.as_str());
-        JobError::Prices(format!("a price file cannot be used\n\n{}", render_all(&problems, text_of).trim_end()))
-    })?;
-    let (at, as_of, vocabularies) = (setup.at, setup.as_of.clone(), setup.vocabularies.clone());
-    Ok(Some(Setup { table: table.into(), at, as_of, currency: None, vocabularies }))
+    table.lay_over(files).map_err(|problems| JobError::of_price_files(&problems, files))?;
+    Ok(Some(Setup { table: table.into(), currency: None, ..setup.clone() }))
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@ use serde::Serialize;
 use super::priced::{PricedRecord, RecordOutcome, RecordVerdict};
 use crate::calculator::LineItem;
 use crate::input::dialect::{Entry, Reported};
-use crate::jobs::setup::{Setup, TableStamp, converted};
+use crate::jobs::setup::{InCurrency, Setup, TableStamp};
 use crate::money::Usd;
 use crate::period::Instant;
-use crate::pricing::card::{ExchangeRate, SourceBasis};
+use crate::pricing::card::SourceBasis;
 
 /// A record, or a line that is none, with its price or why it has none.
 #[derive(Debug, Serialize)]
@@ -60,7 +60,7 @@ struct RecordPrice<'r> {
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     applied: &'r [String],
     #[serde(flatten)]
-    shown: Option<ShownAmount<'r>>,
+    in_currency: Option<InCurrency>,
     /// The card that it was priced by, as `provider/model`.
     card: String,
     /// Why it was priced at a provider that it does not name.
@@ -73,25 +73,6 @@ struct RecordPrice<'r> {
     /// Null where the record has no time of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     timestamp: Option<NoTime>,
-}
-
-/// The amount in the currency that was asked for.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct ShownAmount<'r> {
-    currency: &'r str,
-    total: Option<String>,
-    exchange: ExchangeStamp<'r>,
-}
-
-/// The exchange rate that was used.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct ExchangeStamp<'r> {
-    per_usd: String,
-    from: Option<Instant>,
-    to: Option<Instant>,
-    source: Option<&'r str>,
 }
 
 /// Which rates were used, and where they were read.
@@ -147,7 +128,7 @@ impl<'r> UsageRecordRow<'r> {
         source: &'r str,
         line: u64,
         outcome: &'r RecordOutcome,
-        setup: &'r Setup,
+        setup: &Setup,
         table: &'r TableStamp,
     ) -> Self {
         let mut row = UsageRecordRow {
@@ -187,16 +168,15 @@ impl<'r> UsageRecordRow<'r> {
 }
 
 impl<'r> RecordPrice<'r> {
-    fn of(priced: &'r PricedRecord, outcome: &RecordOutcome, setup: &'r Setup) -> Self {
+    fn of(priced: &'r PricedRecord, outcome: &RecordOutcome, setup: &Setup) -> Self {
         let cost = &priced.cost;
         let has_time = outcome.entry.is_some_and(|entry| entry.at.is_some());
-        let rate = setup.exchange(outcome.at).ok().flatten();
         RecordPrice {
             low_usd: priced.range.map(|(low, _)| low),
             high_usd: priced.range.map(|(_, high)| high),
             lines: &cost.lines,
             applied: &cost.applied,
-            shown: rate.map(|rate| ShownAmount::of(cost.total, rate)),
+            in_currency: setup.in_currency(cost.total, outcome.at),
             card: priced.found.full_id(),
             assumed: priced.assumed.map(super::priced::Assumed::about),
             priced_at: outcome.at,
@@ -208,21 +188,6 @@ impl<'r> RecordPrice<'r> {
                 basis: cost.source.basis,
             },
             timestamp: (!has_time).then_some(NoTime),
-        }
-    }
-}
-
-impl<'r> ShownAmount<'r> {
-    fn of(usd: Usd, rate: &'r ExchangeRate) -> Self {
-        ShownAmount {
-            currency: &rate.currency,
-            total: converted(usd, rate).map(|amount| amount.to_string()),
-            exchange: ExchangeStamp {
-                per_usd: rate.per_usd.to_string(),
-                from: rate.period.from,
-                to: rate.period.to,
-                source: rate.source.as_deref(),
-            },
         }
     }
 }

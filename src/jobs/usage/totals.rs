@@ -120,6 +120,11 @@ impl UsageTotals {
         self.focus.as_ref().map(FocusTable::report)
     }
 
+    /// How many amounts on a bill there are, and what those in dollars come to.
+    pub(crate) fn charged(&self) -> (u64, Usd) {
+        (self.charges, self.all.charged)
+    }
+
     /// Whether nothing at all was read.
     #[must_use]
     pub fn is_empty(&self) -> bool {

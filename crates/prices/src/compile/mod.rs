@@ -10,7 +10,7 @@ use super::card::{
     Alias, Deployment, ExchangeRate, ModelCard, ModelInfo, Multiplier, ProviderHead, Rate, RateCard, Source,
     TokenizerRef,
 };
-use super::problem::{Place, Problem, Severity};
+use super::problem::{Place, Problem, Severity, render_all};
 use super::yaml::{
     At, Pairs, Quoted, RawAlias, RawExchange, RawFile, RawMultiplier, RawSource, RawTokenizer, TokenizerBasis, parse,
 };
@@ -41,6 +41,12 @@ pub struct PriceFile {
     pub path: String,
     /// The content.
     pub text: String,
+}
+
+/// Problems of price files as text, each with the line that it is in.
+#[must_use]
+pub fn render_problems(problems: &[Problem], files: &[PriceFile]) -> String {
+    render_all(problems, |path| files.iter().find(|file| file.path == path).map(|file| file.text.as_str()))
 }
 
 /// What the files are for.
