@@ -22,7 +22,7 @@ pub struct UsageCost {
     pub bounds: (Usd, Usd),
     /// Records with a price.
     pub priced: u64,
-    /// Records without a price, by why.
+    /// Records without a price, by why; a line that is not a record is an `invalid-record`.
     pub unpriced: BTreeMap<String, u64>,
     /// Records of requests that cost nothing, by why.
     pub free: BTreeMap<String, u64>,
@@ -30,8 +30,6 @@ pub struct UsageCost {
     pub charges: (u64, Usd),
     /// Records with a price that have no time of their own: they are priced at [`Farebox::moment`].
     pub without_time: u64,
-    /// Lines that are not records.
-    pub not_records: u64,
     /// Sources that cannot be read, each with why.
     pub unreadable: Vec<String>,
     /// The same by model, in the order of their names.
@@ -61,7 +59,7 @@ impl Farebox {
     /// The form is told by its fields. Records of one session belong together in their order, because some forms keep
     /// running totals. All are held in memory; [`usage_of_files`](Farebox::usage_of_files) reads as it goes.
     ///
-    /// A record without a price is not an error: it is in [`UsageCost::unpriced`], and what is not a record is counted as such.
+    /// A record without a price is not an error: it is in [`UsageCost::unpriced`], and so is what is not a record.
     ///
     /// # Errors
     /// [`JobError`] where the reading itself failed, so that a sum would be too low.
@@ -76,7 +74,7 @@ impl Farebox {
     /// ];
     /// let cost = Farebox::bundled().usage(records)?;
     /// assert_eq!(cost.total.to_string(), "2.5");
-    /// assert_eq!((cost.priced, cost.unpriced["unknown-model"], cost.not_records), (1, 1, 1));
+    /// assert_eq!((cost.priced, cost.unpriced["unknown-model"], cost.unpriced["invalid-record"]), (1, 1, 1));
     /// # Ok::<(), farebox::JobError>(())
     /// ```
     pub fn usage<R: AsRef<str>>(&self, records: impl IntoIterator<Item = R>) -> Result<UsageCost, JobError> {
@@ -134,7 +132,6 @@ impl Farebox {
             free: head.free.iter().map(|(why, count)| ((*why).to_owned(), *count)).collect(),
             charges: totals.charged(),
             without_time: head.without_timestamp,
-            not_records: kept.bad,
             unreadable: kept.unreadable,
             models: groups.iter().map(model).collect(),
             warnings: kept.warnings,
@@ -150,7 +147,6 @@ const MOST_WARNINGS: usize = 100;
 struct RecordedNotes {
     warnings: Vec<String>,
     unreadable: Vec<String>,
-    bad: u64,
 }
 
 impl StreamSink for RecordedNotes {
@@ -168,7 +164,5 @@ impl StreamSink for RecordedNotes {
         self.unreadable.push(with_help(&error, error.help()));
     }
 
-    fn read(&mut self, _: usize, _: u64, found: SourceTally) {
-        self.bad += found.bad;
-    }
+    fn read(&mut self, _: usize, _: u64, _: SourceTally) {}
 }

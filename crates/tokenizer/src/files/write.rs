@@ -218,7 +218,10 @@ impl Unfinished {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 // A file system without links. The empty file holds the name until the whole one takes it.
                 File::create_new(&self.place)?;
-                fs::rename(&self.temporary, &self.place)
+                fs::rename(&self.temporary, &self.place).inspect_err(|_| {
+                    // The name that was only held is free again.
+                    let _ = fs::remove_file(&self.place);
+                })
             }
             done => done,
         }
