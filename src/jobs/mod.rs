@@ -5,6 +5,7 @@
 //!
 //! Start reading at [`Setup`], which every job works with, and at [`models`], the shortest job.
 
+pub(crate) mod assumed;
 pub mod breakeven;
 pub mod check;
 pub mod compare;

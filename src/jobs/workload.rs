@@ -244,6 +244,10 @@ impl Resolver for TableResolver<'_> {
         let own = self.exchange.iter().rev().find(|r| r.currency == currency && r.period.contains(at));
         own.or_else(|| self.setup.table.exchange(currency, at)).map(|rate| rate.per_usd.0)
     }
+
+    fn refuses_assumed(&self) -> bool {
+        self.setup.strict
+    }
 }
 
 /// The currency that a plan is shown in, as programs read it.

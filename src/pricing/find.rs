@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::PriceTable;
-use super::card::{ModelCard, ProviderHead, Role};
+use super::card::{Alias, ModelCard, ProviderHead, Role};
 use super::suggest::{Names, Suggestions, without_date};
 use crate::context::{Context, Dimension};
 use crate::period::{Instant, Period};
@@ -73,6 +73,19 @@ pub enum Matched {
     Deployment,
     /// It is the id or an alias after something around it was taken off.
     Without(&'static str),
+}
+
+/// A card that an alias meant for some time.
+#[derive(Clone, Debug)]
+pub(crate) struct AliasMeaning {
+    /// The provider's id.
+    pub provider: String,
+    /// The card, as `provider/model`.
+    pub id: String,
+    /// The card itself.
+    pub card: Arc<ModelCard>,
+    /// When the alias meant it.
+    pub period: Period,
 }
 
 /// No card is meant by an id.
@@ -445,8 +458,31 @@ impl PriceTable {
         self.names.get_or_init(|| Names::of(self.cards()).into()).search(provider, model, at)
     }
 
+    /// Every card that an alias means or meant, the earliest first; none for an id of a card's own.
+    ///
+    /// They are those of one provider: the one that is named, or else the one that [`PriceTable::find`] answers with, or
+    /// the first that has the alias.
+    pub(crate) fn meanings(&self, asked: &str, at: Instant) -> Vec<AliasMeaning> {
+        let (head, model) =
+            self.split_provider(asked.trim()).map_or((None, asked.trim()), |(h, model)| (Some(h), model));
+        let found = self.get(asked, at);
+        if found.as_ref().is_some_and(|found| found.matched == Matched::Id) {
+            return Vec::new();
+        }
+        let provider = head.map(|head| head.id.clone()).or(found.map(|found| found.provider.id.clone()));
+        let mut meanings = self.with_alias(provider.as_deref(), model);
+        let first = meanings.first().map(|meaning| meaning.provider.clone());
+        meanings.retain(|meaning| Some(&meaning.provider) == first.as_ref());
+        meanings.sort_by_key(|meaning| meaning.period.from);
+        meanings
+    }
+
     /// The cards that have an alias whatever the time, each with the time it meant it.
     fn meant(&self, provider: Option<&str>, model: &str) -> Vec<(String, Period)> {
+        self.with_alias(provider, model).into_iter().map(|meaning| (meaning.id, meaning.period)).collect()
+    }
+
+    fn with_alias(&self, provider: Option<&str>, model: &str) -> Vec<AliasMeaning> {
         let name = model.to_lowercase();
         let own = self.overlays.iter().flat_map(|o| o.named(&name).map(|card| (o.head.id.as_str(), card.clone())));
         let bundled = self.packed.find(&name).filter_map(|i| self.bundled_card(i));
@@ -455,7 +491,13 @@ impl PriceTable {
         let cards = own.chain(bundled).filter(|(head, _)| provider.is_none_or(|id| id == *head));
         let meant = cards.flat_map(|(head, card)| {
             let dated = card.aliases.iter().filter(|a| a.id.to_lowercase() == name);
-            dated.map(|a| (format!("{head}/{}", card.id), a.period)).collect::<Vec<_>>()
+            let meaning = |alias: &Alias| AliasMeaning {
+                provider: head.to_owned(),
+                id: format!("{head}/{}", card.id),
+                card: card.clone(),
+                period: alias.period,
+            };
+            dated.map(meaning).collect::<Vec<_>>()
         });
         meant.collect()
     }

@@ -41,6 +41,7 @@ pub use farebox_prices::{card, problem};
 #[doc(hidden)]
 pub use farebox_prices::{compile, packed, yaml};
 
+pub(crate) use self::find::AliasMeaning;
 pub use self::find::{Found, Matched, UnknownModel, Whose};
 
 static BUNDLED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/prices.bin"));

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use super::counted::{CountedText, framed};
 use super::epochs::{CallDays, priced_at};
 use super::ranges::ranges;
-use super::{FeaturePlan, OneOff, PlanError, PlanEvent, Resolver, Stream, StreamRole};
+use super::{Epoch, FeaturePlan, OneOff, PlanError, PlanEvent, Resolver, Stream, StreamRole};
 use crate::calculator::attached::{Attached, Billing, billing};
 use crate::calculator::calendar::Month;
 use crate::calculator::estimate::Work;
@@ -111,6 +111,7 @@ impl FeatureBuilder<'_> {
         let context = found.settle(&feature.context).into_owned();
         let rates = self.schedule.rates(&found, &context, uses, &also, feature.batch);
         let (epochs, events) = rates.map_err(|refusal| self.refused(refusal))?;
+        self.refuse_assumed(resolver, &found, &epochs)?;
         plan.events.extend(events);
         if uses.cache.is_some() && !card.lists(Meter::CacheRead) {
             let text = format!("{} has no rate for cached tokens: they are planned as plain input", found.full_id());
@@ -193,6 +194,7 @@ impl FeatureBuilder<'_> {
             let context = found.settle(&Context::default()).into_owned();
             let rates = self.schedule.rates(&found, &context, Uses::default(), &also, Decimal::ZERO);
             let (epochs, events) = rates.map_err(|refusal| self.refused(refusal))?;
+            self.refuse_assumed(resolver, &found, &epochs)?;
             plan.events.extend(events);
             if role == StreamRole::Embedding && rag.index_tokens > 0 {
                 self.once(plan, &found, Meter::Input, rag.index_tokens, first, "embedding the index")?;
@@ -232,6 +234,16 @@ impl FeatureBuilder<'_> {
         let name = format!("{name} ({})", found.full_id());
         plan.one_offs.push(OneOff { name, month: self.month_of(at.date()), usd });
         Ok(())
+    }
+
+    /// # Errors
+    /// [`Refusal::AssumedPrice`] where a price is assumed and such ones are refused.
+    fn refuse_assumed(&self, resolver: &dyn Resolver, found: &Found, epochs: &[Epoch]) -> Result<(), PlanError> {
+        let assumed = epochs.iter().find_map(|epoch| Some((epoch.at, epoch.single.assumed?)));
+        match assumed.filter(|_| resolver.refuses_assumed()) {
+            Some((at, since)) => Err(self.refused(Refusal::AssumedPrice { model: found.full_id(), at, since })),
+            None => Ok(()),
+        }
     }
 
     fn refused(&self, refusal: Refusal) -> PlanError {

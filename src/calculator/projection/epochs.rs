@@ -174,6 +174,10 @@ fn events(found: &Found, epochs: &[Epoch], days: &[CallDay]) -> Vec<PlanEvent> {
             }
         }
     }
+    if let Some(since) = epochs.iter().find_map(|epoch| epoch.single.assumed) {
+        let text = format!("the price of {id} is assumed before {since}, when the first evidence of it is from");
+        list.push(PlanEvent { kind: "assumed-price", model: id.clone(), at: Some(since), text });
+    }
     if let Some(day) = found.model.info.retired.filter(|day| *day <= last.at) {
         let replacement = found.model.info.replacement.as_ref();
         let instead =

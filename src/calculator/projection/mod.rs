@@ -72,6 +72,11 @@ pub trait Resolver {
 
     /// Units of a currency for one US dollar at a moment.
     fn per_usd(&self, currency: &str, at: Instant) -> Option<Decimal>;
+
+    /// Whether prices of a time before the first evidence of them are refused.
+    fn refuses_assumed(&self) -> bool {
+        false
+    }
 }
 
 /// The rates that hold on some days, and the calls of each month that fall on them.
@@ -132,7 +137,7 @@ pub struct OneOff {
 /// Something that happens within the plan: a price that changes, a model that retires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanEvent {
-    /// `price-change`, `retires`, `context-window`, `no-cache`.
+    /// `price-change`, `assumed-price`, `retires`, `context-window`, `no-cache`.
     pub kind: &'static str,
     /// The model.
     pub model: String,
@@ -300,6 +305,12 @@ impl Plan {
 }
 
 impl FeaturePlan {
+    /// Since when there is evidence of all its prices, where one is assumed for some of its days.
+    #[must_use]
+    pub(crate) fn assumed(&self) -> Option<Instant> {
+        self.streams.iter().flat_map(|stream| &stream.epochs).filter_map(|epoch| epoch.single.assumed).max()
+    }
+
     /// The same feature with answers of exactly so many tokens.
     #[must_use]
     pub(crate) fn with_answer(&self, tokens: u64) -> Self {

@@ -219,6 +219,7 @@ fn take_impossible(quotes: &mut Vec<Quote>, needs_region: bool, left_out: &mut L
     quotes.retain(|quote| {
         let reason = match &quote.result {
             Ok(_) if quote.warning.is_some() => "cannot write an answer of that length",
+            Err(Refusal::AssumedPrice { .. }) => "has only an assumed price, which --strict refuses",
             Err(Refusal::TooLong { .. }) => "cannot read a prompt of that length",
             Err(Refusal::NoRate { what, .. }) if needs_region && what.contains("region") => {
                 "has no rates for the region"
@@ -348,6 +349,7 @@ fn table(setup: &Setup) -> TypedTable<'_, CompareRow> {
         .optional()
         .number("total_usd", "total", |row| row.estimate.total_cell(setup))
         .number("high_usd", "up to", |row| row.estimate.bound_cell(setup, row.estimate.high_usd))
+        .text("assumed_before", "assumed before", |row| row.estimate.assumed_cell())
         .number("times", "× cheapest", move |row| or_empty(row.times.map(times_cell)))
         .number("score", "score", move |row| or_empty(row.score.clone().flatten().map(Cell::text)))
         .number("usd_per_point", "cost per point", move |row| {

@@ -13,10 +13,12 @@ use crate::calculator::settled::{Settled, minus};
 use crate::calculator::shape::At;
 use crate::calculator::workload::Workload;
 use crate::context::Dimension;
+use crate::jobs::assumed::{assumed_cell, assumed_note};
 use crate::jobs::setup::{TableStamp, table_line, table_stamp};
 use crate::jobs::workload::{PricedWorkload, ShownCurrency, ShownRate, TableResolver};
 use crate::jobs::{JobError, Setup, plural};
 use crate::money::Usd;
+use crate::period::Instant;
 use crate::pricing::Found;
 use crate::pricing::candidates::{core_name, is_live};
 use crate::pricing::card::{ModelCard, ProviderHead};
@@ -53,6 +55,8 @@ pub struct PlanOnModel {
     usage: Usd,
     /// Whether the answers themselves cost nothing.
     is_free: bool,
+    /// Since when there is evidence of its prices, where one is assumed.
+    assumed: Option<Instant>,
 }
 
 /// The models in order, and the others with their reasons.
@@ -174,6 +178,7 @@ fn try_on(
             slope: minus(longer, usage),
             usage,
             is_free,
+            assumed: plan.features.iter().filter_map(FeaturePlan::assumed).max(),
         })
     };
     Ok(row().map_err(|error| first_line(&error)))
@@ -224,6 +229,9 @@ pub(crate) struct ComparePlanRow {
     pub holds_while_output_under: Option<String>,
     /// The model that is cheaper then.
     pub then: Option<String>,
+    /// Since when there is evidence of the prices, where one is assumed for earlier days of the plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assumed_before: Option<Instant>,
     #[serde(skip)]
     times: Option<Decimal>,
     #[serde(skip)]
@@ -284,6 +292,8 @@ pub fn report(
     }
     add_answer(&mut report, compared, &base.plan.workload, shown);
     report.notes.extend(left_out_note(&compared.left_out));
+    let assumed = compared.rows.iter().take(count).filter_map(|row| Some((row.found.full_id(), row.assumed?)));
+    report.notes.extend(assumed_note(assumed.collect()));
     report
         .notes
         .push("~ marks a prompt whose tokens are estimated; models that look passages up stay as they are.".into());
@@ -313,6 +323,7 @@ fn table(shown: &ShownCurrency) -> TypedTable<'_, ComparePlanRow> {
         .number("times", "× cheapest", move |row| or_empty(row.times.map(times_cell)))
         .number("score", "score", move |row| or_empty(row.score.clone().map(Cell::text)))
         .number("usd_per_point", "cost per point", move |row| or_empty(row.usd_per_point.map(|usd| shown.cell(usd))))
+        .text("assumed_before", "assumed before", |row| assumed_cell(row.assumed_before))
         .text("holds", "ranking holds", move |row| {
             let text = |(times, other): (Decimal, &String)| {
                 format!("while output is under {} ×, then {other}", times.round_dp(1).normalize())
@@ -348,6 +359,7 @@ fn plan_row(
         usd_per_point: score.and_then(|score| per(row.total.expected, score)),
         holds_while_output_under: holds.map(digits),
         then,
+        assumed_before: row.assumed,
         times,
         holds,
     }

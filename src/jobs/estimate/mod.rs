@@ -9,6 +9,7 @@ pub mod rows;
 use self::prompts::PromptCounter;
 use self::requests::RequestPricer;
 use self::rows::{EstimateHead, EstimateRow, ModelTotal, QuotesHead};
+use super::assumed::{assumed_note, refuse_assumed};
 use super::error::with_help;
 use super::models::status;
 use super::setup::{matched_note, table_line, table_stamp};
@@ -144,6 +145,7 @@ pub fn price_inputs(
         let rates = if tally.batch > 0 { ", priced at batch rates" } else { "" };
         tell(InputNotice::ReadAs(format!("{name}: read as {}{rates} (--plain counts it as text)", tally.shown())));
     }
+    refuse_assumed(&mut priced.quotes, setup);
     Ok(priced)
 }
 
@@ -231,6 +233,7 @@ fn table(setup: &Setup) -> TypedTable<'_, EstimateRow> {
         .number("total_usd", "total", |row| row.total_cell(setup))
         .number("low_usd", "low", |row| row.bound_cell(setup, row.low_usd))
         .number("high_usd", "high", |row| row.bound_cell(setup, row.high_usd))
+        .text("assumed_before", "assumed before", |row| row.assumed_cell())
 }
 
 /// What each model costs over all prompts; a model with a refusal among them has no total.
@@ -286,6 +289,8 @@ pub(super) fn add_notes(report: &mut Report, quotes: &[Quote], asked: AskedModel
             plural(ids.len() as u64, "model")
         )),
     }
+    let assumed = |q: &Quote| Some((q.found.full_id(), q.result.as_ref().ok()?.cost.assumed?));
+    notes.extend(assumed_note(quotes.iter().filter_map(assumed).collect()));
     let retired = asked.found.iter().filter(|f| f.model.is_retired(setup.at));
     notes.extend(retired.map(|f| format!("{} is {}.", f.full_id(), status(&f.model, setup.at))));
     notes.extend(asked.ids.iter().zip(asked.found).filter_map(|(asked, found)| matched_note(asked, found)));

@@ -6,6 +6,7 @@ use crate::calculator::LineItem;
 use crate::calculator::estimate::Estimate;
 use crate::calculator::quote::Quote;
 use crate::jobs::Setup;
+use crate::jobs::assumed::assumed_cell;
 use crate::jobs::setup::{InCurrency, TableStamp, table_stamp};
 use crate::meter::Side;
 use crate::money::Usd;
@@ -88,6 +89,9 @@ pub struct RatesRead {
     pub checked: Instant,
     /// How well they are known.
     pub basis: SourceBasis,
+    /// Since when there is evidence of them, where that is later than the moment that they are used for: assumed rates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assumed_before: Option<Instant>,
 }
 
 /// The tokens of prompt and answer.
@@ -226,6 +230,12 @@ impl EstimateRow {
         }
     }
 
+    /// Since when there is evidence of the price, where it is assumed.
+    #[must_use]
+    pub(crate) fn assumed_cell(&self) -> Cell {
+        assumed_cell(self.rates.as_ref().and_then(|rates| rates.assumed_before))
+    }
+
     /// Adds the warning, and why there is no price, below the row.
     pub(crate) fn detail(&self, row: &mut Row) {
         row.detail.extend(self.warning_line.clone());
@@ -241,6 +251,7 @@ fn rates_read(estimate: &Estimate) -> RatesRead {
         source: cost.source.url.clone(),
         checked: cost.source.checked,
         basis: cost.source.basis,
+        assumed_before: cost.assumed,
     }
 }
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::rates::{RateRow, price_text};
+use super::rates::{PriceStart, RateRow, period_text, price_text};
 use crate::context::conditions;
 use crate::jobs::JobError;
+use crate::jobs::assumed::assumed_note;
 use crate::jobs::models::status;
 use crate::jobs::setup::{Setup, TableStamp, matched_note, table_line, table_stamp};
 use crate::meter::Meter;
@@ -19,8 +20,9 @@ use crate::report::{Cell, Report, Tone, TypedTable};
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct PricesShowRow {
-    /// From when on it holds; null where that is not known.
-    pub from: Option<Instant>,
+    /// When it began.
+    #[serde(flatten)]
+    pub start: PriceStart,
     /// Until when, exclusive; null while it lasts.
     pub to: Option<Instant>,
     /// What must hold of a request; empty for one that states nothing.
@@ -45,6 +47,9 @@ pub(crate) struct PricesShowRow {
 pub(crate) struct PricesShowHead {
     /// What is known of the model beside its prices.
     pub card: CardRow,
+    /// Since when there is evidence of the rates in force, where they are assumed at the instant of the report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assumed_before: Option<Instant>,
     /// The price table.
     pub table: TableStamp,
 }
@@ -88,9 +93,15 @@ pub fn show(model: &str, all: bool, setup: &Setup) -> Result<Report, JobError> {
     } else if hidden > 0 && !all {
         report.notes.push(format!("{hidden} more periods, past or future: --all shows them."));
     }
+    let assumed = in_force.and_then(|card| Some((found.full_id(), card.assumed_before(setup.at)?)));
+    report.notes.extend(assumed_note(assumed.into_iter().collect()));
     report.notes.extend(matched_note(model, &found));
     report.notes.push(table_line(setup));
-    report.state_all(&PricesShowHead { card: card_row(&found), table: table_stamp(setup) });
+    report.state_all(&PricesShowHead {
+        card: card_row(&found),
+        assumed_before: in_force.and_then(|card| card.assumed_before(setup.at)),
+        table: table_stamp(setup),
+    });
     Ok(report)
 }
 
@@ -174,14 +185,14 @@ fn rows(card: &RateCard) -> Vec<PricesShowRow> {
 
 fn row(card: &RateCard, when: &str, meter: Meter, rate: &Rate) -> PricesShowRow {
     PricesShowRow {
-        from: card.period.from,
+        start: PriceStart::of(card),
         to: card.period.to,
         when: when.to_owned(),
         meter,
         rate: RateRow::of(rate),
         source: card.source.clone(),
         note: card.note.clone(),
-        period: card.period.to_string(),
+        period: period_text(card),
         rate_text: match rate {
             Rate::Price(price) => price_text(meter, price),
             Rate::NotSold => "not sold".into(),
@@ -192,6 +203,7 @@ fn row(card: &RateCard, when: &str, meter: Meter, rate: &Rate) -> PricesShowRow 
 
 fn notes(card: &RateCard) -> Vec<String> {
     let by_factor = card.schedule.iter().filter_map(|schedule| Some((schedule, schedule.factor?)));
-    let factor = by_factor.map(|(schedule, factor)| format!("{}: {schedule}: token rates × {factor}", card.period));
-    factor.chain(card.note.iter().map(|note| format!("{}: {note}", card.period))).collect()
+    let period = period_text(card);
+    let factor = by_factor.map(|(schedule, factor)| format!("{period}: {schedule}: token rates × {factor}"));
+    factor.chain(card.note.iter().map(|note| format!("{period}: {note}"))).collect()
 }

@@ -84,6 +84,9 @@ struct RatesStamp<'r> {
     source: &'r str,
     checked: Instant,
     basis: SourceBasis,
+    /// Since when there is evidence of them, where that is later than the record: assumed rates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assumed_before: Option<Instant>,
 }
 
 /// A time that is not known, which is written as null.
@@ -186,6 +189,7 @@ impl<'r> RecordPrice<'r> {
                 source: &cost.source.url,
                 checked: cost.source.checked,
                 basis: cost.source.basis,
+                assumed_before: cost.assumed,
             },
             timestamp: (!has_time).then_some(NoTime),
         }

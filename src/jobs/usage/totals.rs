@@ -13,6 +13,7 @@ use crate::input::dialect::Entry;
 use crate::jobs::setup::converted;
 use crate::meter::Meter;
 use crate::money::Usd;
+use crate::period::Instant;
 use crate::report::Report;
 
 /// The sum of one group: in dollars, and in the currency that is shown.
@@ -36,6 +37,9 @@ pub(crate) struct GroupSum {
     pub reported_ours: Usd,
     pub reported_records: u64,
     pub charged: Usd,
+    /// Records that are older than the first evidence of their price, and what they come to.
+    pub assumed_records: u64,
+    pub assumed: Usd,
 }
 
 impl AddAssign<&GroupSum> for GroupSum {
@@ -50,6 +54,7 @@ impl AddAssign<&GroupSum> for GroupSum {
             (&mut self.reported, other.reported),
             (&mut self.reported_ours, other.reported_ours),
             (&mut self.charged, other.charged),
+            (&mut self.assumed, other.assumed),
         ];
         amounts.into_iter().filter(|(_, usd)| *usd != Usd::ZERO).for_each(|(sum, usd)| *sum += usd);
         if !other.shown.is_zero() {
@@ -60,6 +65,7 @@ impl AddAssign<&GroupSum> for GroupSum {
         self.cache_write = self.cache_write.saturating_add(other.cache_write);
         self.output = self.output.saturating_add(other.output);
         self.reported_records += other.reported_records;
+        self.assumed_records += other.assumed_records;
     }
 }
 
@@ -99,6 +105,8 @@ pub struct UsageTotals {
     pub(super) without_time: u64,
     /// Records priced at a provider that they do not name, by why and by card.
     pub(super) assumed: BTreeMap<(Assumed, String), u64>,
+    /// Of the cards with assumed prices, the one whose id comes first, and since when there is evidence of it.
+    pub(super) assumed_price: Option<(String, Instant)>,
     pub(super) left_out: u64,
     /// Records of another time than was asked for.
     pub(super) outside: u64,
@@ -187,7 +195,22 @@ impl UsageTotals {
         if let Some(focus) = &mut self.focus {
             focus.add(outcome, priced);
         }
-        GroupSum { records: 1, usd, shown, less, more, ..GroupSum::default() }
+        let mut sum = GroupSum { records: 1, usd, shown, less, more, ..GroupSum::default() };
+        if let Some(since) = priced.cost.assumed {
+            (sum.assumed_records, sum.assumed) = (1, usd);
+            self.note_assumed(priced, since);
+        }
+        sum
+    }
+
+    /// Keeps the first card by its id, so that the answer does not depend on which thread read which record.
+    fn note_assumed(&mut self, priced: &PricedRecord, since: Instant) {
+        let parts = (priced.found.provider.id.as_str(), priced.found.model.id.as_str(), since);
+        let kept = self.assumed_price.as_ref();
+        let kept = kept.and_then(|(id, since)| id.split_once('/').map(|(head, model)| (head, model, *since)));
+        if kept.is_none_or(|kept| parts < kept) {
+            self.assumed_price = Some((priced.found.full_id(), since));
+        }
     }
 
     fn add_reported(&mut self, entry: &Entry, outcome: &RecordOutcome, sum: &mut GroupSum, pricing: &RecordPricing) {
@@ -240,6 +263,10 @@ impl UsageTotals {
         if let (Some(mine), Some(theirs)) = (&mut self.focus, other.focus) {
             mine.merge(theirs);
         }
+        self.assumed_price = match (self.assumed_price.take(), other.assumed_price) {
+            (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
+            (mine, theirs) => mine.or(theirs),
+        };
         for (which, count) in other.assumed {
             *self.assumed.entry(which).or_default() += count;
         }

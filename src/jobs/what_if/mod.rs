@@ -237,7 +237,9 @@ impl<'a, 's> SwitchTaker<'a, 's> {
         let (was_low, was_high) = was.range.unwrap_or((was.cost.total, was.cost.total));
         let there = self.there(entry, (past, at), (&other, other_at))?;
         self.totals.summed |= entry.bucket.is_some();
-        let sums = SwitchSums { records: 1, was: was.cost.total, was_low, was_high, there };
+        let is_assumed = |found: &Found, at| found.model.rates_at(at).is_some_and(|c| c.assumed_before(at).is_some());
+        let assumed = u64::from(was.cost.assumed.is_some() || is_assumed(&other, other_at));
+        let sums = SwitchSums { records: 1, was: was.cost.total, was_low, was_high, there, assumed };
         let slot = self.totals.rows.entry((past.full_id(), other.full_id())).or_default();
         *slot = *slot + sums;
         Ok(())
@@ -310,6 +312,7 @@ impl<'a, 's> SwitchTaker<'a, 's> {
         let context = other.settle(&context);
         let priced = |usage| {
             let cost = cost(usage, entry.bucket.as_ref(), other, &context, other_at);
+            let cost = cost.and_then(|(cost, range)| Ok((self.pricing.known(cost, other, other_at)?, range)));
             let (cost, range) = cost.map_err(|refusal| other_refusal(refusal.status(), refusal.to_string()))?;
             let (low, high) = range.unwrap_or((cost.total, cost.total));
             Ok(Range { low, expected: cost.total, high })

@@ -17,6 +17,8 @@ pub(super) struct SwitchSums {
     pub was_low: Usd,
     pub was_high: Usd,
     pub there: Range<Usd>,
+    /// Records of which one side is older than the first evidence of its price.
+    pub assumed: u64,
 }
 
 impl Add for SwitchSums {
@@ -32,6 +34,7 @@ impl Add for SwitchSums {
                 expected: self.there.expected + other.there.expected,
                 high: self.there.high + other.there.high,
             },
+            assumed: self.assumed + other.assumed,
         }
     }
 }
