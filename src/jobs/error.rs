@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use crate::calculator::Refusal;
 use crate::input::calls::stream::LostThread;
 use crate::input::media::AttachmentError;
 use crate::input::text::InputError;
@@ -61,6 +62,12 @@ pub enum JobError {
 #[cfg(feature = "reference")]
 impl From<crate::tokenizer::reference::ReferenceError> for JobError {
     fn from(error: crate::tokenizer::reference::ReferenceError) -> Self {
+        JobError::Asked { message: error.to_string(), help: error.help() }
+    }
+}
+
+impl From<Refusal> for JobError {
+    fn from(error: Refusal) -> Self {
         JobError::Asked { message: error.to_string(), help: error.help() }
     }
 }
