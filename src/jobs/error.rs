@@ -85,14 +85,6 @@ impl JobError {
         JobError::Prices(format!("a price file cannot be used\n\n{}", shown.trim_end()))
     }
 
-    /// An error whose text may name its next step after `help: ` on a line of its own.
-    pub(crate) fn of_text(text: &str) -> Self {
-        match text.split_once("\n  help: ") {
-            Some((message, help)) => JobError::asked(message, help),
-            None => JobError::Asked { message: text.to_owned(), help: None },
-        }
-    }
-
     /// The text and the next step below it, as the program prints them.
     #[must_use]
     pub fn with_help(&self) -> String {
