@@ -109,12 +109,26 @@ fn inside<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), Record
         return Ok(());
     }
     let request = ["messages", "contents", "requests", "body", "params", "request"].iter().any(|name| object.has(name));
-    let what = if request {
-        "a request, not an answer: nothing was used yet; `farebox estimate` prices requests"
-    } else {
-        "no form of usage that farebox knows: a record of its own names \"model\" and \"usage\"; --from DIALECT forces a form"
+    let what = match () {
+        () if is_session(object) => {
+            "a session in one document, in a form that farebox does not know: its messages say what they used, and nothing reads them; --from DIALECT forces a form"
+        }
+        () if request => "a request, not an answer: nothing was used yet; `farebox estimate` prices requests",
+        () => {
+            "no form of usage that farebox knows: a record of its own names \"model\" and \"usage\"; --from DIALECT forces a form"
+        }
     };
     Err(RecordError::Form(what.into()))
+}
+
+/// Whether an object has messages that say what they used, as those of a request never do.
+fn is_session(object: &Object) -> bool {
+    let counts = |name: &str, value: Value| {
+        let name = name.to_lowercase();
+        (name.contains("usage") || name.contains("token")) && value.raw().first() == Some(&b'{')
+    };
+    let mut messages = object.get("messages").into_iter().flat_map(Value::items).filter_map(Value::object);
+    messages.any(|message| message.fields().any(|(name, value)| counts(&name, value)))
 }
 
 /// The time that stands around a body which does not know its own.
