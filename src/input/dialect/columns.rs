@@ -30,19 +30,17 @@ fn plain(name: &str, cell: &str) -> Result<(), RecordError> {
         && groups.first().is_some_and(|first| first.len() <= 3 && *first != "0")
         && groups.iter().skip(1).all(|group| group.len() == 3);
     let meter_is_whole = !matches!(name.parse::<Meter>().map(Meter::unit), Ok(crate::meter::Unit::Measure));
-    let what = if is_grouped && meter_is_whole {
+    let (what, help) = if is_grouped && meter_is_whole {
         let joined = groups.concat();
-        format!(
-            "{name} is {cell}: the point may group digits or begin a fraction\n  help: write {joined}, or the number without its point"
-        )
+        let what = format!("{name} is {cell}: the point may group digits or begin a fraction");
+        (what, format!("write {joined}, or the number without its point"))
     } else if cell.contains([',', '\'', '\u{a0}', '\u{202f}', ' ']) {
-        format!(
-            "{name} is {cell:?}: a number is written with digits and at most one point\n  help: export it without separators, such as 1000 or 1.5"
-        )
+        let what = format!("{name} is {cell:?}: a number is written with digits and at most one point");
+        (what, "export it without separators, such as 1000 or 1.5".to_owned())
     } else {
         return Ok(());
     };
-    Err(RecordError::Usage(what))
+    Err(RecordError::Usage(what).or(help))
 }
 
 fn generic_entry(fields: &Map<String, Json>) -> Result<Entry<'static>, RecordError> {
