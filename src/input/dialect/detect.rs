@@ -278,6 +278,7 @@ impl LaidSign {
 
     const fn of(dialect: Dialect, name: &'static str, sign: &DialectSign, names: &FieldNames) -> Self {
         assert!(!sign.all.is_empty() || !sign.any.is_empty(), "a sign asks for a field");
+        assert!(!sign.all.is_empty() || sign.texts.is_empty(), "a sign with texts names the field that they are in");
         LaidSign {
             dialect,
             name,

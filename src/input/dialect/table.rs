@@ -266,3 +266,42 @@ impl JoinedRows {
         take(self.line, item)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn columns_of(head: &str) -> Vec<String> {
+        head.trim_end().split(',').map(str::to_owned).collect()
+    }
+
+    /// The dialects of the tables that fit and ask for most columns.
+    fn closest(names: &[String]) -> Vec<&'static str> {
+        let all =
+            Dialect::ALL.iter().flat_map(|dialect| dialect.spec().tables.iter().map(|form| (dialect.name(), form)));
+        let fitting: Vec<_> =
+            all.filter(|(_, form)| form.columns.iter().all(|c| names.iter().any(|n| n == c))).collect();
+        let most = fitting.iter().map(|(_, form)| form.columns.len()).max();
+        fitting.iter().filter(|(_, form)| Some(form.columns.len()) == most).map(|(name, _)| *name).collect()
+    }
+
+    #[test]
+    fn a_head_belongs_to_one_dialect_whatever_the_order_of_registration() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/usage");
+        let mut reversed = Dialect::ALL.to_vec();
+        reversed.reverse();
+        for (file, dialect) in [
+            ("openai/completions_usage_2026-11-21_2026-11-22.csv", "openai-usage"),
+            ("openai/cost_2026-11-21_2026-11-22.csv", "openai-costs"),
+            ("anthropic/console_usage_export.csv", "anthropic-usage"),
+            ("deepseek/amount-2026-11.csv", "deepseek-export"),
+        ] {
+            let text = std::fs::read_to_string(folder.join(file)).unwrap();
+            let names = columns_of(text.trim_start_matches('\u{feff}').lines().next().unwrap());
+            assert_eq!(closest(&names), [dialect], "{file}");
+            let of = |dialects: &[Dialect]| table_form(&names, dialects).map(|form| form.columns);
+            assert_eq!(of(&reversed), of(Dialect::ALL), "{file}");
+        }
+        assert!(table_form(&columns_of("model,input_tokens,output_tokens"), Dialect::ALL).is_none());
+    }
+}

@@ -172,3 +172,11 @@ fn the_order_of_registration_does_not_matter() {
         assert_eq!(turned.detect(object), found, "{text}");
     });
 }
+
+#[test]
+fn no_two_dialects_have_one_name() {
+    let mut names: Vec<_> = Dialect::ALL.iter().map(|dialect| dialect.name()).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), Dialect::ALL.len());
+}
