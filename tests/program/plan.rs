@@ -1,13 +1,11 @@
 //! `farebox plan`, `compare -w`, `break-even` and `init` as a user runs them: invoices worked out by hand, what is said
 //! about bad files, and pages that carry the same numbers as the JSON.
 
-mod support;
-
 use std::path::Path;
 
+use crate::support::{Ran, farebox};
 use rust_decimal::Decimal;
 use serde_json::Value;
-use support::{Ran, farebox};
 
 const AT: [&str; 2] = ["--at", "2026-11-22"];
 

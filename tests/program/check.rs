@@ -1,15 +1,13 @@
 //! `farebox check` in git repositories made here: what is explained, what fails and with which code, and that no name
 //! steers anything.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::{Farebox, Ran, farebox};
 use rust_decimal::{Decimal, dec};
 use serde_json::Value;
-use support::{Farebox, Ran, farebox};
 
 const AT: &str = "2026-11-22";
 

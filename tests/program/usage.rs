@@ -1,7 +1,5 @@
 //! `farebox usage` as a user calls it: views, spans, folders, exports.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -9,9 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use crate::support::farebox;
 use rust_decimal::Decimal;
 use serde_json::Value;
-use support::farebox;
 
 fn record(model: &str, time: &str, input: u64) -> String {
     format!(

@@ -1,13 +1,11 @@
 //! What `farebox usage` makes of input that is broken, large or strange: every record that is whole counts, and everything
 //! else is said with its line.
 
-mod support;
-
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use crate::support::{Ran, farebox};
 use serde_json::Value;
-use support::{Ran, farebox};
 
 /// A price of its own, so that no test depends on the bundled table: $1 for a million tokens read, $2 for one written.
 const PRICES: &str = "schema: 1

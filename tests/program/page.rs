@@ -1,15 +1,13 @@
 //! The page of a plan in a real browser. Chromium is not everywhere, so this runs when it is asked for:
-//! `cargo test --test page -- --ignored`.
-
-mod support;
+//! `cargo test --test program page:: -- --ignored`.
 
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::farebox;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
-use support::farebox;
 
 fn chromium(profile: &Path) -> Command {
     let names = ["chromium", "chromium-browser", "google-chrome"];
@@ -96,7 +94,7 @@ fn bars_are_as_high_as_the_months_cost(chart: &Value, rows: &[Value]) {
 }
 
 #[test]
-#[ignore = "needs Chromium: cargo test --test page -- --ignored"]
+#[ignore = "needs Chromium: cargo test --test program page:: -- --ignored"]
 fn a_browser_shows_the_numbers_of_the_json_in_light_dark_and_print() {
     let run = |format: &str| {
         farebox(["plan", "-w", "data/examples/tutor.yaml", "--at", "2026-11-22", "--format", format]).run().code(0)

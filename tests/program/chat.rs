@@ -2,15 +2,14 @@
 //! `tests/data/chat/README.md` says where each file is from.
 
 use farebox_testing::laws;
-mod support;
 
+use crate::support::{Ran, farebox};
 use farebox::conversation::{Conversation, Media};
 use farebox::input::chat::requests;
 use farebox::input::media::{Kind, named, read};
 use farebox::tokenizer::chat::{Framing, Template};
 use farebox::tokenizer::{Basis, TokenCount, load};
 use serde_json::{Value, json};
-use support::farebox;
 
 const DATA: &str = "tests/data/chat";
 
@@ -292,7 +291,7 @@ proptest::proptest! {
 #[test]
 fn attachments_count_beside_text_and_alone() {
     let args = ["count", "-m", "gpt-4o", "--image", "1024x1024", "--image", "1024x1024:low", "--format", "jsonl"];
-    let tokens = |ran: support::Ran| -> Vec<u64> {
+    let tokens = |ran: Ran| -> Vec<u64> {
         ran.stdout.lines().map(|l| serde_json::from_str::<Value>(l).unwrap()["tokens"].as_u64().unwrap()).collect()
     };
     // platform.openai.com, images and vision: 765 and 85.

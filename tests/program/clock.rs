@@ -1,9 +1,7 @@
 //! The present, through the binary: `FAREBOX_NOW` sets it, a run under it says so, and every command reads the same one.
 
-mod support;
-
+use crate::support::{Farebox, farebox};
 use serde_json::{Value, json};
-use support::farebox;
 
 /// Prices that change at the beginning of 2027, and an alias that moves then.
 const PRICES: &str = r#"schema: 1
@@ -30,7 +28,7 @@ fn folder_with_prices() -> tempfile::TempDir {
     dir
 }
 
-fn million_of(model: &str, dir: &tempfile::TempDir) -> support::Farebox {
+fn million_of(model: &str, dir: &tempfile::TempDir) -> Farebox {
     farebox(["estimate", "--prices", "prices.yaml", "--input-tokens", "1000000", "--output-tokens", "0", "-m", model])
         .dir(dir.path())
 }

@@ -1,12 +1,10 @@
 //! Which files `usage`, `what-if` and `init --from` read, what they say of the others, and the exit codes.
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::{Farebox, Ran, farebox};
 use serde_json::Value;
-use support::{Farebox, Ran, farebox};
 
 /// A record of `millions` of input tokens on gpt-4o, at $2.50 a million in 2025 (tests/data/prices/openai.yaml).
 fn record(millions: u64) -> String {

@@ -2,12 +2,10 @@
 //!
 //! Prices are those of a table of the tests' own, so that no price update changes a number here.
 
-mod support;
-
 use std::path::PathBuf;
 
+use crate::support::{Farebox, Ran, farebox};
 use serde_json::{Value, json};
-use support::{Farebox, Ran, farebox};
 
 /// Two makers. `small` reads 1,000 tokens and answers with 400 at most; `large` reads ten times as much.
 const PRICES: &str = r#"schema: 1

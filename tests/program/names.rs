@@ -3,14 +3,12 @@
 //!
 //! Prices are of a file of the test's own wherever money is asserted.
 
-mod support;
-
 use std::path::PathBuf;
 
 use farebox::pricing::PriceTable;
 use serde_json::Value;
 
-use support::{Ran, farebox};
+use crate::support::{Ran, farebox};
 
 /// Made-up providers: a maker, another maker whose cheap model retired, a host, a cloud with regions.
 const PRICES: &str = r#"

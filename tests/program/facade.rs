@@ -1,8 +1,7 @@
 //! The library as a program of a stranger's uses it: what it answers is what the command line answers, what cannot be answered
 //! is an error and never a panic, and everything can be shared between threads.
 
-mod support;
-
+use crate::support::farebox;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use farebox::period::Instant;
@@ -12,7 +11,6 @@ use farebox::{
     Used,
 };
 use serde_json::{Value, json};
-use support::farebox;
 
 /// The day of the prices that the tests are about.
 const DAY: &str = "2026-11-22";

@@ -1,14 +1,12 @@
 //! Vocabularies that a user adds, and `count --verify`, as the binary does them.
 
-mod support;
-
 use std::fmt::Write;
 use std::fs;
 
+use crate::support::{Farebox, farebox};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use farebox_data::vocab::{Tokens, frames};
-use support::{Farebox, farebox};
 
 fn in_folder<'a>(folder: &tempfile::TempDir, args: impl IntoIterator<Item = &'a str>) -> Farebox {
     farebox(args).env("FAREBOX_DATA_DIR", folder.path())

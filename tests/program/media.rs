@@ -1,13 +1,11 @@
 //! Attachments and models that are not billed by the token, as a user asks for their price: each on the meter that its card
 //! has for it, and refused where the card has none. All prices are in a small table of this file's own.
 
-mod support;
-
 use std::path::PathBuf;
 
+use crate::support::{Farebox, Ran, farebox};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
-use support::{Farebox, Ran, farebox};
 use tempfile::TempDir;
 
 /// The ids begin like those of models whose images and sound have a published rule: 32 tokens a second of audio and 263

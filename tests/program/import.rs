@@ -1,9 +1,7 @@
 //! `farebox prices import` as a user calls it. The files are excerpts of real ones: see `tests/data/README.md`.
 
-mod support;
-
+use crate::support::farebox;
 use serde_json::Value;
-use support::farebox;
 
 const FILES: [&str; 6] =
     ["litellm", "genai-prices", "models-dev", "openrouter", "llm-prices-current", "llm-prices-vendor"];

@@ -1,14 +1,11 @@
 //! `farebox prices update` against a server on this machine that answers well, badly, slowly or not at all.
-#![cfg(feature = "update")]
-
-mod support;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
-use support::{Farebox, farebox};
+use crate::support::{Farebox, farebox};
 use tempfile::TempDir;
 
 /// A server that gives every request the same treatment; returns its address. It ends with the process.

@@ -1,11 +1,9 @@
 //! The binary as a user calls it: exit code, stdout and stderr of real runs.
 
-mod support;
-
 use std::process::{Command, Stdio};
 
+use crate::support::farebox;
 use serde_json::Value;
-use support::farebox;
 
 /// The price table changes with every release: its hash and date are filtered out of snapshots.
 fn without_table(text: &str) -> String {

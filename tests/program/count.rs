@@ -1,9 +1,7 @@
 //! `farebox count` over folders, against context windows and within budgets, through the binary.
 
-mod support;
-
+use crate::support::farebox;
 use serde_json::Value;
-use support::farebox;
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a folder");

@@ -5,14 +5,12 @@
 //! `tests/validate/setup.sh` installs them; `.ci/run` calls it and sets `FAREBOX_VALIDATORS` to the folder. Where that is not
 //! set, the tests are listed as ignored; where it is set and a tool is missing, they fail.
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::farebox;
 use serde_json::Value;
-use support::farebox;
 
 fn validators() -> PathBuf {
     let folder = std::env::var_os("FAREBOX_VALIDATORS").map(PathBuf::from);

@@ -1,10 +1,8 @@
 //! `farebox what-if` through the binary. Rates: openai.com/api/pricing as in `pricing/openai`, gpt-4o at $2.50 in, $1.25
 //! cached and $10 out since 2024-10-02 (before, $5 and $15), half of that in a batch; gpt-4o-mini at $0.15, $0.075 and $0.60.
 
-mod support;
-
+use crate::support::{Farebox, farebox};
 use serde_json::{Value, json};
-use support::{Farebox, farebox};
 
 fn record(model: &str, cached: u64) -> String {
     let record = json!({"provider": "openai", "model": model, "timestamp": "2026-01-15T12:00:00Z",
@@ -52,7 +50,7 @@ fn another_tokenizer_is_a_range_that_says_what_it_was_measured_on() {
     assert!(run["assumptions"][0].as_str().unwrap().contains("sample texts (english, technical, code, data"), "{run}");
 
     let dir = tempfile::tempdir().unwrap();
-    let text = include_str!("../data/samples/money.rs.txt");
+    let text = include_str!("../../data/samples/money.rs.txt");
     let body = json!({"object": "chat.completion", "created": 1_768_478_400, "model": "gpt-4o",
         "choices": [{"message": {"role": "assistant", "content": text}}],
         "usage": {"prompt_tokens": 1_000, "completion_tokens": 1_000}});

@@ -1,12 +1,10 @@
 //! Input that would take a machine's time or memory: each ends at once, with an error that says what to do.
 
-mod support;
-
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use support::{Ran, farebox};
+use crate::support::{Ran, farebox};
 
 /// A run that is given up after a while, so that a program that hangs fails its test.
 fn run<'a>(args: impl IntoIterator<Item = &'a str>) -> Ran {

@@ -1,12 +1,10 @@
 //! Where reports go and in which format, and values of flags that many commands share.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use support::{Farebox, farebox};
+use crate::support::{Farebox, farebox};
 
 const RECORD: &str = "{\"provider\":\"openai\",\"model\":\"gpt-4o\",\"timestamp\":\"2025-03-03\",\"usage\":{\"input_tokens\":1000000,\"output_tokens\":0}}\n";
 
