@@ -6,9 +6,16 @@ use std::path::Path;
 use super::say;
 use super::shared::Setup;
 use crate::cli::error::Error;
+use farebox::calculator::workload::Amount;
 use farebox::calculator::workload::Workload;
+use farebox::input::workload::quantity::amount;
 use farebox::jobs::JobError;
 use farebox::jobs::workload::{PricedWorkload, WorkloadFile};
+
+/// An amount of money of the command line, such as `60EUR`.
+pub(crate) fn amount_argument(text: &str) -> Result<Amount, String> {
+    amount(text).map_err(|error| error.in_full())
+}
 
 /// Opens a workload, lets flags change it, and plans what has a price.
 ///

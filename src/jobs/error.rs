@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use crate::calculator::Refusal;
 use crate::input::calls::stream::LostThread;
 use crate::input::media::AttachmentError;
 use crate::input::text::InputError;
@@ -65,6 +66,12 @@ impl From<crate::tokenizer::reference::ReferenceError> for JobError {
     }
 }
 
+impl From<Refusal> for JobError {
+    fn from(error: Refusal) -> Self {
+        JobError::Asked { message: error.to_string(), help: error.help() }
+    }
+}
+
 impl JobError {
     /// Something that cannot be asked for, with the next step.
     pub(crate) fn asked(message: impl Into<String>, help: impl Into<String>) -> Self {
@@ -76,14 +83,6 @@ impl JobError {
     pub fn of_price_files(problems: &[Problem], files: &[PriceFile]) -> Self {
         let shown = render_problems(problems, files);
         JobError::Prices(format!("a price file cannot be used\n\n{}", shown.trim_end()))
-    }
-
-    /// An error whose text may name its next step after `help: ` on a line of its own.
-    pub(crate) fn of_text(text: &str) -> Self {
-        match text.split_once("\n  help: ") {
-            Some((message, help)) => JobError::asked(message, help),
-            None => JobError::Asked { message: text.to_owned(), help: None },
-        }
     }
 
     /// The text and the next step below it, as the program prints them.

@@ -89,8 +89,8 @@ fn each_of_part(part: Part<'_>, reading: &Reading, sequence: &mut Sequence, take
             sequence.take(line, item, take);
             true
         });
-        if let Err(what) = result {
-            take(last + 1, Item::Bad(RecordError::Form(what)));
+        if let Err(error) = result {
+            take(last + 1, Item::Bad(error));
         }
         return sequence.end(take);
     }

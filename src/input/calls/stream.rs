@@ -15,7 +15,6 @@ use super::sequence::Sequence;
 use super::{Reading, is_table, read_chunk};
 use crate::input::dialect::table::read_table;
 use crate::input::dialect::{Event, Item};
-use crate::input::record::RecordError;
 use crate::input::text::{InputError, Source};
 
 /// How sources are read: not what is made of them.
@@ -97,7 +96,7 @@ impl ChunkResult {
     fn note(&mut self, item: &Item) {
         match item {
             Item::Entry(_) | Item::Event(Event::Total(..) | Event::Begin(_)) => self.found.records += 1,
-            Item::Bad(RecordError::Form(_)) => self.found.bad += 1,
+            Item::Bad(error) if error.is_form() => self.found.bad += 1,
             // A record whose counts contradict each other is one all the same.
             Item::Bad(_) => self.found.records += 1,
             Item::Event(_) => {}
@@ -286,8 +285,8 @@ fn table(
         }
         go_on
     });
-    if let Err(what) = result {
-        items.push((items.last().map_or(1, |(line, _)| line + 1), Item::Bad(RecordError::Form(what))));
+    if let Err(error) = result {
+        items.push((items.last().map_or(1, |(line, _)| line + 1), Item::Bad(error)));
     }
     go_on && give(items)
 }

@@ -67,7 +67,7 @@ fn separator(line: &[u8]) -> Option<u8> {
 }
 
 impl TableHead {
-    fn of(row: &RowForm, columns: &[(String, String)], from: Option<Dialect>) -> Result<Self, String> {
+    fn of(row: &RowForm, columns: &[(String, String)], from: Option<Dialect>) -> Result<Self, RecordError> {
         let names: Vec<String> = row.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
         let has = |name: &str| names.iter().any(|n| n == name);
         let form = match () {
@@ -88,7 +88,7 @@ impl TableHead {
     }
 
     /// Two columns of one name would make one of them vanish.
-    fn refuse_doubles(&self) -> Result<(), String> {
+    fn refuse_doubles(&self) -> Result<(), RecordError> {
         let mut seen = FxHashSet::default();
         let counts = |name: &str| {
             self.form != TableForm::Generic
@@ -98,19 +98,22 @@ impl TableHead {
         match self.names.iter().filter(|name| !name.is_empty() && counts(name)).find(|name| !seen.insert(name.as_str()))
         {
             None => Ok(()),
-            Some(name) => Err(format!(
-                "two columns are called {name:?}\n  help: remove one of them, or give them different names and say which counts with --columns {name}=NAME"
-            )),
+            Some(name) => Err(RecordError::Form(format!("two columns are called {name:?}")).or(format!(
+                "remove one of them, or give them different names and say which counts with --columns {name}=NAME"
+            ))),
         }
     }
 
     /// Gives the columns our names: as the user says, then as others call them.
-    fn rename(&mut self, columns: &[(String, String)]) -> Result<(), String> {
+    fn rename(&mut self, columns: &[(String, String)]) -> Result<(), RecordError> {
         for (ours, theirs) in columns {
             let known = self.names.join(", ");
             match self.names.iter_mut().find(|name| name.eq_ignore_ascii_case(theirs)) {
                 Some(name) => ours.clone_into(name),
-                None => return Err(format!("no column is called {theirs:?}: the columns are {known}")),
+                None => {
+                    let what = format!("no column is called {theirs:?}: the columns are {known}");
+                    return Err(RecordError::Form(what));
+                }
             }
         }
         let mut taken: FxHashSet<String> = self.names.iter().cloned().collect();
@@ -126,7 +129,8 @@ impl TableHead {
         if self.names.iter().any(is_usage) {
             return Ok(());
         }
-        Err("the table has no column \"model\": say which columns hold what, such as --columns model=Name,input_tokens=Prompt,output_tokens=Answer".into())
+        let what = "the table has no column \"model\": say which columns hold what, such as --columns model=Name,input_tokens=Prompt,output_tokens=Answer";
+        Err(RecordError::Form(what.to_owned()))
     }
 }
 
@@ -135,15 +139,16 @@ impl TableHead {
 /// `columns` names columns as (ours, theirs). `take` says whether to go on.
 ///
 /// # Errors
-/// A text for people where the head cannot be used or the table cannot be read.
+/// [`RecordError`] where the head cannot be used or the table cannot be read.
 pub fn read_table(
     mut reader: impl Read,
     columns: &[(String, String)],
     from: Option<Dialect>,
     take: &mut dyn FnMut(u64, Item<'static>) -> bool,
-) -> Result<(), String> {
+) -> Result<(), RecordError> {
+    let unreadable = |error: std::io::Error| RecordError::Form(error.to_string());
     let mut start = Vec::new();
-    reader.by_ref().take(1 << 16).read_to_end(&mut start).map_err(|error| error.to_string())?;
+    reader.by_ref().take(1 << 16).read_to_end(&mut start).map_err(unreadable)?;
     let first = start.split(|b| *b == b'\n').next().unwrap_or_default();
     let delimiter = separator(first).unwrap_or(b',');
     let mut rows = RowForms::new(std::io::Cursor::new(start).chain(reader), delimiter);
@@ -155,13 +160,13 @@ pub fn read_table(
             Ok(next) => next,
             Err(error) => {
                 pending.flush(take);
-                return Err(format!("the text breaks off: {error}"));
+                return Err(RecordError::Form(format!("the text breaks off: {error}")));
             }
         };
         let go_on = match (next, &head) {
             (Next::End, _) => break,
-            (Next::Broken(_, what), None) => return Err(what),
-            (Next::Broken(line, what), Some(_)) => take(line, Item::Bad(RecordError::Form(what))),
+            (Next::Broken(_, error), None) => return Err(error),
+            (Next::Broken(line, error), Some(_)) => take(line, Item::Bad(error)),
             (Next::Row, None) => {
                 head = Some(TableHead::of(&row, columns, from)?);
                 true
@@ -170,11 +175,11 @@ pub fn read_table(
                 take_row(head, &row, row.line, &mut pending, take)
             }
             (Next::Row, Some(head)) => {
-                let what = format!("the row has {} cells and the head {}{}", row.len(), head.names.len(), over(&row));
+                let wrong = other_width(&row, head.names.len());
                 if row.breaks > 0 {
                     rows.read_inside_again(&row);
                 }
-                take(row.line, Item::Bad(RecordError::Form(what)))
+                take(row.line, Item::Bad(wrong))
             }
         };
         if !go_on {
@@ -186,13 +191,15 @@ pub fn read_table(
 }
 
 /// A quotation mark that is missing or too much joins rows. What is in such a row is read once more, line by line.
-fn over(row: &RowForm) -> String {
+fn other_width(row: &RowForm, width: usize) -> RecordError {
+    let what = format!("the row has {} cells and the head {width}", row.len());
     match row.breaks {
-        0 => String::new(),
-        breaks => format!(
-            ", from this line to line {}: a quotation mark may be missing\n  help: its other lines were read as rows of their own",
-            row.line + breaks
-        ),
+        0 => RecordError::Form(what),
+        breaks => {
+            let last = row.line + breaks;
+            RecordError::Form(format!("{what}, from this line to line {last}: a quotation mark may be missing"))
+                .or("its other lines were read as rows of their own")
+        }
     }
 }
 
@@ -299,19 +306,17 @@ fn plain(name: &str, cell: &str) -> Result<(), RecordError> {
         && groups.first().is_some_and(|first| first.len() <= 3 && *first != "0")
         && groups.iter().skip(1).all(|group| group.len() == 3);
     let meter_is_whole = !matches!(name.parse::<Meter>().map(Meter::unit), Ok(crate::meter::Unit::Measure));
-    let what = if is_grouped && meter_is_whole {
+    let (what, help) = if is_grouped && meter_is_whole {
         let joined = groups.concat();
-        format!(
-            "{name} is {cell}: the point may group digits or begin a fraction\n  help: write {joined}, or the number without its point"
-        )
+        let what = format!("{name} is {cell}: the point may group digits or begin a fraction");
+        (what, format!("write {joined}, or the number without its point"))
     } else if cell.contains([',', '\'', '\u{a0}', '\u{202f}', ' ']) {
-        format!(
-            "{name} is {cell:?}: a number is written with digits and at most one point\n  help: export it without separators, such as 1000 or 1.5"
-        )
+        let what = format!("{name} is {cell:?}: a number is written with digits and at most one point");
+        (what, "export it without separators, such as 1000 or 1.5".to_owned())
     } else {
         return Ok(());
     };
-    Err(RecordError::Usage(what))
+    Err(RecordError::Usage(what).or(help))
 }
 
 fn generic_entry(fields: &Map<String, Json>) -> Result<Entry<'static>, RecordError> {
