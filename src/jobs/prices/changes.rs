@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::rates::{PriceStart, change_text, or_dash};
 use super::{full_id, is_wanted, known_providers};
-use crate::jobs::setup::{Setup, TableStamp, table_stamp};
+use crate::jobs::setup::{Setup, TableStamp, table_age_note, table_stamp};
 use crate::jobs::{JobError, plural};
 use crate::meter::Meter;
 use crate::period::{Instant, Period};
@@ -98,6 +98,7 @@ pub fn changes(query: &ChangesQuery, setup: &Setup) -> Result<Report, JobError> 
             .notes
             .push(format!("Not listed: the first prices of {models}, whose start is not known. --all lists them."));
     }
+    report.notes.extend(table_age_note(&setup.table, setup.at));
     report.state_all(&ChangesHead { start_not_known, table: table_stamp(setup) });
     Ok(report)
 }

@@ -9,6 +9,7 @@ use super::rates::{PriceStart, change_text, or_dash};
 use super::{HeadAndCard, full_id};
 use crate::calculator::estimate::{Work, estimate};
 use crate::jobs::assumed::assumed_cell;
+use crate::jobs::setup::table_age_note;
 use crate::meter::Meter;
 use crate::money::Usd;
 use crate::period::Instant;
@@ -117,6 +118,7 @@ pub fn diff(old: &DiffSide, new: &DiffSide, query: &DiffQuery) -> Report {
         });
     }
     report.notes.push(format!("Models that differ: {models}; rates: {}.", report.rows.len()));
+    report.notes.extend(table_age_note(&new.table, new.at));
     report.state_all(&DiffHead { old: side_row(old), new: side_row(new), models });
     report
 }
