@@ -139,6 +139,10 @@ impl<'a> Bill<'a> {
         if let Some(meter) = self.made.tokens {
             usage.set_tokens(meter, bound(&self.work.output));
         }
+        let thinking = bound(&self.work.thinking);
+        if thinking > 0 {
+            usage.set_tokens(Meter::Reasoning, thinking);
+        }
         if let Some(meter) = self.made.piece {
             usage.set(meter, Decimal::from(self.work.answers.max(1)));
         }

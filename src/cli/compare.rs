@@ -59,6 +59,9 @@ pub(crate) struct CompareArgs {
     /// Include models that cost nothing
     #[arg(long)]
     free: bool,
+    /// Include models that are retired or no longer listed
+    #[arg(long)]
+    include_retired: bool,
     /// Exit with 3 when something could not be priced, or only at an assumed price
     #[arg(long)]
     strict: bool,
@@ -132,6 +135,7 @@ impl CompareArgs {
             hosts_of: self.hosts.clone(),
             all: self.all,
             free: self.free,
+            include_retired: self.include_retired,
             top: self.top,
             ..CompareQuery::default()
         })

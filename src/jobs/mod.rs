@@ -14,6 +14,7 @@ pub mod demo;
 pub mod error;
 pub mod estimate;
 pub mod init;
+pub(crate) mod life;
 pub mod models;
 pub mod plan;
 pub mod prices;

@@ -31,6 +31,8 @@ pub struct Found {
     pub holds: Period,
     /// Providers that sell a model of the same id, where the question named none.
     pub also_at: Vec<String>,
+    /// The alias that was asked for, where it stops to answer on a day of its own.
+    pub snapshot: Option<Alias>,
 }
 
 impl Found {
@@ -38,7 +40,29 @@ impl Found {
     #[must_use]
     pub fn of_card(provider: Arc<ProviderHead>, model: Arc<ModelCard>) -> Self {
         let (context, holds) = (Context::default(), Period::default());
-        Found { provider, model, matched: Matched::Id, context, regional: false, holds, also_at: Vec::new() }
+        Found {
+            provider,
+            model,
+            matched: Matched::Id,
+            context,
+            regional: false,
+            holds,
+            also_at: Vec::new(),
+            snapshot: None,
+        }
+    }
+
+    /// First moment that the id which was asked for is not answered any longer.
+    #[must_use]
+    pub(crate) fn retired(&self) -> Option<Instant> {
+        self.snapshot.as_ref().and_then(|alias| alias.retired).or(self.model.info.retired)
+    }
+
+    /// `provider/model` with the snapshot that was asked for, where that ends on a day of its own.
+    #[must_use]
+    pub(crate) fn ending_id(&self) -> String {
+        let id = self.snapshot.as_ref().map_or(&self.model.id, |alias| &alias.id);
+        format!("{}/{id}", self.provider.id)
     }
 
     /// `provider/model`, which finds this card again.
@@ -363,7 +387,7 @@ impl PriceTable {
         for (spelling, without) in spellings(&id) {
             let mut hits = self.hits(scope, &spelling, at, &mut holds);
             hits.sort_by_cached_key(|(head, card)| {
-                (card.is_retired(at), !head.is_maker_of(&card.id), head.role, head.id.clone())
+                (has_ended(card, &spelling, at), !head.is_maker_of(&card.id), head.role, head.id.clone())
             });
             let also_at = hits.iter().skip(1).map(|(head, _)| head.id.clone()).collect();
             let Some((provider, model)) = hits.into_iter().next() else { continue };
@@ -373,7 +397,8 @@ impl PriceTable {
                 None => Matched::Alias,
             };
             let context = Context::default();
-            return Ok(Found { provider, model, matched, context, regional: false, holds, also_at });
+            let snapshot = snapshot(&model, &spelling, at).cloned();
+            return Ok(Found { provider, model, matched, context, regional: false, holds, also_at, snapshot });
         }
         Err(holds)
     }
@@ -403,7 +428,7 @@ impl PriceTable {
             }
             *holds = holds.around(at, Period { from: card.info.retired, to: None });
             for alias in card.aliases.iter().filter(|a| a.id.to_lowercase() == name) {
-                *holds = holds.around(at, alias.period);
+                *holds = holds.around(at, alias.period).around(at, Period { from: alias.retired, to: None });
             }
             let Some(meaning) = meaning(&card, name, at) else { return };
             match hits.iter_mut().find(|(_, h, _)| h.id == head.id) {
@@ -455,7 +480,11 @@ impl PriceTable {
     fn similar(&self, provider: Option<&str>, model: &str, at: Instant) -> Suggestions {
         #[cfg(test)]
         self.searches.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        self.names.get_or_init(|| Names::of(self.cards()).into()).search(provider, model, at)
+        let names = || {
+            let unlisted = |head: &ProviderHead, card: &ModelCard| self.unlisted_since(head, card);
+            Names::of(self.cards(), &unlisted).into()
+        };
+        self.names.get_or_init(names).search(provider, model, at)
     }
 
     /// Every card that an alias means or meant, the earliest first; none for an id of a card's own.
@@ -592,6 +621,18 @@ enum Meaning {
     AtAnotherTime,
     Alias,
     Id,
+}
+
+/// The alias of a card that a name is, where it ends on a day of its own.
+fn snapshot<'c>(card: &'c ModelCard, name: &str, at: Instant) -> Option<&'c Alias> {
+    let is_meant = |alias: &&Alias| alias.retired.is_some() && alias.period.contains(at);
+    card.aliases.iter().filter(is_meant).find(|alias| alias.id.to_lowercase() == name)
+}
+
+/// Whether a card no longer answers under a name.
+fn has_ended(card: &ModelCard, name: &str, at: Instant) -> bool {
+    let own = snapshot(card, name, at).and_then(|alias| alias.retired);
+    own.map_or_else(|| card.is_retired(at), |day| day <= at)
 }
 
 fn meaning(card: &ModelCard, name: &str, at: Instant) -> Option<Meaning> {

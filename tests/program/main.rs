@@ -9,6 +9,7 @@ mod count;
 mod dates;
 mod facade;
 mod import;
+mod lifecycles;
 mod limits;
 mod media;
 mod names;

@@ -22,6 +22,7 @@ use crate::conversation::Modality;
 use crate::meter::Meter;
 use crate::period::Instant;
 use crate::pricing::Found;
+use crate::pricing::candidates::always_thinks;
 use crate::pricing::card::{Kind, RateCard};
 use crate::range::Range;
 use crate::usage::Usage;
@@ -113,6 +114,7 @@ impl FeatureBuilder<'_> {
         let (epochs, events) = rates.map_err(|refusal| self.refused(refusal))?;
         self.refuse_assumed(resolver, &found, &epochs)?;
         plan.events.extend(events);
+        self.note_life(plan, resolver, &found);
         if uses.cache.is_some() && !card.lists(Meter::CacheRead) {
             let text = format!("{} has no rate for cached tokens: they are planned as plain input", found.full_id());
             plan.events.push(PlanEvent { kind: "no-cache", model: found.full_id(), at: None, text });
@@ -234,6 +236,25 @@ impl FeatureBuilder<'_> {
         let name = format!("{name} ({})", found.full_id());
         plan.one_offs.push(OneOff { name, month: self.month_of(at.date()), usd });
         Ok(())
+    }
+
+    /// Notes that a model is no longer listed, and that it thinks where the file says nothing of it.
+    fn note_life(&self, plan: &mut FeaturePlan, resolver: &dyn Resolver, found: &Found) {
+        let id = found.full_id();
+        let last = self.schedule.days.last().map_or(self.schedule.start, |day| day.at);
+        if let Some(day) = resolver.last_listed(found, last) {
+            let replacement = found.model.info.replacement.as_ref();
+            let instead = replacement.map_or_else(String::new, |id| format!("; its replacement is {id}"));
+            let text = format!("{id} was last listed on {day}: check that it still answers{instead}");
+            plan.events.push(PlanEvent { kind: "last-listed", model: id.clone(), at: Some(day), text });
+        }
+        if self.feature.reasoning.high.is_zero() && always_thinks(&found.model) {
+            let text = format!(
+                "{id} always thinks, and {} has no thinking tokens: its cost is too low; `reasoning:` in the workload says how many",
+                self.feature.name
+            );
+            plan.events.push(PlanEvent { kind: "always-thinks", model: id, at: None, text });
+        }
     }
 
     /// # Errors

@@ -74,6 +74,11 @@ pub trait Resolver {
     /// Units of a currency for one US dollar at a moment.
     fn per_usd(&self, currency: &str, at: Instant) -> Option<Decimal>;
 
+    /// The last day that a source listed a model, where it is not known to be retired and no source lists it any longer.
+    fn last_listed(&self, _found: &Found, _at: Instant) -> Option<Instant> {
+        None
+    }
+
     /// Whether prices of a time before the first evidence of them are refused.
     fn refuses_assumed(&self) -> bool {
         false
@@ -138,7 +143,7 @@ pub struct OneOff {
 /// Something that happens within the plan: a price that changes, a model that retires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanEvent {
-    /// `price-change`, `assumed-price`, `retires`, `context-window`, `no-cache`.
+    /// `price-change`, `assumed-price`, `retires`, `last-listed`, `always-thinks`, `context-window`, `no-cache`.
     pub kind: &'static str,
     /// The model.
     pub model: String,

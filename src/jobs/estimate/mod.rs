@@ -11,7 +11,7 @@ use self::requests::RequestPricer;
 use self::rows::{EstimateHead, EstimateRow, ModelTotal, QuotesHead};
 use super::assumed::{assumed_note, refuse_assumed};
 use super::error::with_help;
-use super::models::status;
+use super::life::life_notes;
 use super::setup::{matched_note, table_line, table_stamp};
 use super::{JobError, Setup, plural};
 use crate::calculator::estimate::Work;
@@ -234,6 +234,7 @@ fn table(setup: &Setup) -> TypedTable<'_, EstimateRow> {
         .number("low_usd", "low", |row| row.bound_cell(setup, row.low_usd))
         .number("high_usd", "high", |row| row.bound_cell(setup, row.high_usd))
         .text("assumed_before", "assumed before", |row| row.assumed_cell())
+        .text("life", "status", |row| row.life_cell())
 }
 
 /// What each model costs over all prompts; a model with a refusal among them has no total.
@@ -289,10 +290,15 @@ pub(super) fn add_notes(report: &mut Report, quotes: &[Quote], asked: AskedModel
             plural(ids.len() as u64, "model")
         )),
     }
+    let thinks = quotes.iter().filter(|q| q.lacks_thinking() && q.result.is_ok()).map(|q| q.found.full_id());
+    let mut thinks: Vec<String> = thinks.collect();
+    thinks.dedup();
+    notes.extend(thinks.iter().map(|id| {
+        format!("{id} always thinks, and its thinking is billed: its total is too low. --thinking-tokens N adds it.")
+    }));
     let assumed = |q: &Quote| Some((q.found.full_id(), q.result.as_ref().ok()?.cost.assumed?));
     notes.extend(assumed_note(quotes.iter().filter_map(assumed).collect()));
-    let retired = asked.found.iter().filter(|f| f.model.is_retired(setup.at));
-    notes.extend(retired.map(|f| format!("{} is {}.", f.full_id(), status(&f.model, setup.at))));
+    notes.extend(life_notes(asked.found, setup.at, setup));
     notes.extend(asked.ids.iter().zip(asked.found).filter_map(|(asked, found)| matched_note(asked, found)));
     notes.push(table_line(setup));
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::rates::{PriceStart, RatesRow, per_million, price_text};
 use super::{HeadAndCard, is_wanted, known_needs, known_providers};
 use crate::jobs::assumed::{assumed_cell, assumed_note};
+use crate::jobs::life::LifeRow;
 use crate::jobs::setup::{Setup, TableStamp, table_line, table_stamp};
 use crate::jobs::{JobError, plural};
 use crate::meter::Meter;
@@ -38,8 +39,8 @@ pub struct PricesListQuery {
     pub needs: Vec<Need>,
     /// The order of the rows.
     pub order: ListOrder,
-    /// Also models that no longer answer.
-    pub retired: bool,
+    /// Also models that no longer answer, or are no longer listed.
+    pub include_retired: bool,
 }
 
 /// The prices of a model.
@@ -60,6 +61,9 @@ pub(crate) struct PricesListRow {
     /// Since when there is evidence of them, where they are assumed at the instant of the list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assumed_before: Option<Instant>,
+    /// That the model ends, has ended, or is no longer listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub life: Option<LifeRow>,
     /// Where they were read.
     pub source: Arc<Source>,
     /// How many sets of rates there are by what a request states.
@@ -89,7 +93,7 @@ pub fn list(query: &PricesListQuery, setup: &Setup) -> Result<Report, JobError> 
         .table
         .cards()
         .filter(|(head, _)| is_wanted(&providers, head))
-        .filter(|(_, card)| query.retired || !card.is_retired(setup.at))
+        .filter(|(head, card)| query.include_retired || setup.table.life(head, card, setup.at).is_live())
         .collect();
     let meets = |card: &ModelCard, answer| query.needs.iter().any(|need| need.is_met_by(card) == answer);
     let unknown = cards.iter().filter(|(_, card)| meets(card, None)).count();
@@ -132,6 +136,7 @@ fn row((head, card): &HeadAndCard, setup: &Setup) -> Option<PricesListRow> {
         period: rates.period,
         first_seen: PriceStart::of(rates).first_seen,
         assumed_before: rates.assumed_before(setup.at),
+        life: LifeRow::of(setup.table.life(head, card, setup.at), card),
         source: rates.source.clone(),
         variants: rates.variants.len(),
         tiers: rates.tiers.len(),
@@ -154,6 +159,7 @@ fn table() -> TypedTable<'static, PricesListRow> {
         .optional()
         .text("from", "since", from)
         .text("assumed_before", "assumed before", |row| assumed_cell(row.assumed_before))
+        .text("life", "status", |row| row.life.as_ref().map_or_else(Cell::default, |life| Cell::text(life.text())))
         .text("basis", "basis", |row| Cell::text(row.source.basis.name()))
         .optional()
         .text("checked", "checked", |row| Cell::text(row.source.checked.to_string()))

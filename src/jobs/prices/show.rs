@@ -8,10 +8,10 @@ use super::rates::{PriceStart, RateRow, period_text, price_text};
 use crate::context::conditions;
 use crate::jobs::JobError;
 use crate::jobs::assumed::assumed_note;
-use crate::jobs::models::status;
+use crate::jobs::life::{LifeRow, life_text};
 use crate::jobs::setup::{Setup, TableStamp, matched_note, table_line, table_stamp};
 use crate::meter::Meter;
-use crate::period::Instant;
+use crate::period::{Instant, Period};
 use crate::pricing::Found;
 use crate::pricing::card::{Alias, Api, ModelInfo, Rate, RateCard, Rates, Source, Tier, TokenizerRef};
 use crate::report::{Cell, Report, Tone, TypedTable};
@@ -47,6 +47,9 @@ pub(crate) struct PricesShowRow {
 pub(crate) struct PricesShowHead {
     /// What is known of the model beside its prices.
     pub card: CardRow,
+    /// That the model ends, has ended, or is no longer listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub life: Option<LifeRow>,
     /// Since when there is evidence of the rates in force, where they are assumed at the instant of the report.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assumed_before: Option<Instant>,
@@ -99,6 +102,7 @@ pub fn show(model: &str, all: bool, setup: &Setup) -> Result<Report, JobError> {
     report.notes.push(table_line(setup));
     report.state_all(&PricesShowHead {
         card: card_row(&found),
+        life: LifeRow::of_found(&found, setup.at, setup),
         assumed_before: in_force.and_then(|card| card.assumed_before(setup.at)),
         table: table_stamp(setup),
     });
@@ -133,15 +137,20 @@ fn card_row(found: &Found) -> CardRow {
 fn head(setup: &Setup, found: &Found) -> Vec<String> {
     let (card, info) = (&found.model, &found.model.info);
     let (id, provider) = (found.full_id(), &found.provider.name);
-    let mut head =
-        vec![format!("{id} · {provider} · {} · {}", info.kind.name(), status(card, setup.at)), facts(setup, found)];
+    let mut head = vec![
+        format!("{id} · {provider} · {} · {}", info.kind.name(), life_text(setup.table.life_of(found, setup.at), card)),
+        facts(setup, found),
+    ];
     if !info.capabilities.is_empty() {
         head.push(format!("can: {}", info.capabilities.join(", ")));
     }
     if !card.aliases.is_empty() {
-        let alias = |a: &Alias| match (a.period.from, a.period.to) {
-            (None, None) => a.id.clone(),
-            _ => format!("{} ({})", a.id, a.period),
+        let retired = |a: &Alias| a.retired.map(|day| format!("retires {day}"));
+        let alias = |a: &Alias| match (a.period == Period::default(), retired(a)) {
+            (true, None) => a.id.clone(),
+            (true, Some(retired)) => format!("{} ({retired})", a.id),
+            (false, None) => format!("{} ({})", a.id, a.period),
+            (false, Some(retired)) => format!("{} ({}, {retired})", a.id, a.period),
         };
         head.push(format!("also called: {}", card.aliases.iter().map(alias).collect::<Vec<_>>().join(", ")));
     }

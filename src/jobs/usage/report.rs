@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::grouping::{GroupKey, Grouping, UsageView};
 use super::priced::Assumed;
-use super::totals::{GroupSum, UsageTotals};
+use super::totals::{EndedUse, GroupSum, UsageTotals};
 use crate::jobs::assumed::assumed_records_note;
 use crate::jobs::plural;
 use crate::jobs::setup::{Setup, TableStamp, in_currency, table_line, table_stamp};
@@ -153,6 +153,8 @@ pub struct UsageHead {
     pub without_timestamp: u64,
     /// Records at assumed prices; null where there are none.
     pub assumed_prices: Option<AssumedPrices>,
+    /// Records of models that had ended by then, or were no longer listed, by model.
+    pub after_end: BTreeMap<String, EndedUse>,
     /// What the files say themselves; null where they say nothing.
     pub reported: Option<Reconciliation>,
     /// The price table.
@@ -346,6 +348,7 @@ impl UsageTotals {
             free: self.free.clone(),
             without_timestamp: self.without_time,
             assumed_prices: assumed_prices(&self.all),
+            after_end: self.ended.clone(),
             reported: self.reconciliation(),
             table: table_stamp(setup),
         }
@@ -378,6 +381,7 @@ impl UsageTotals {
             notes.push(format!("{records} without a timestamp priced as of {}.", setup.shown_at()));
         }
         notes.extend([Assumed::Unnamed, Assumed::NotSold].into_iter().filter_map(|why| self.assumed_note(why)));
+        notes.extend(self.ended_notes());
         if let Some((id, since)) = &self.assumed_price {
             notes.push(assumed_records_note(self.all.assumed_records, self.all.assumed, (id, *since)));
         }
@@ -396,6 +400,23 @@ impl UsageTotals {
         }
         notes.extend(self.reported_notes());
         notes.push(table_line(setup));
+        notes
+    }
+
+    /// Records of models that had ended by then, a note for each of the first few.
+    fn ended_notes(&self) -> Vec<String> {
+        const LISTED: usize = 5;
+        let note = |(model, EndedUse { records, total_usd, life }): (&String, &EndedUse)| {
+            let (records, usd) = (plain_count(*records, "record"), total_usd.for_people());
+            format!("{records} ({usd}) of {model}, {}: priced at its last known rates.", life.text())
+        };
+        let mut notes: Vec<String> = self.ended.iter().take(LISTED).map(note).collect();
+        let more = self.ended.len().saturating_sub(LISTED);
+        notes.extend(
+            (more > 0).then(|| {
+                format!("And {} more that had ended; --format json names each.", plural(more as u64, "model"))
+            }),
+        );
         notes
     }
 

@@ -171,6 +171,10 @@ impl WhatIf<'_> {
             let verb = if assumed == 1 { "is" } else { "are" };
             said.push(format!("{records} {verb} older than the first evidence of a price on one side or both, which is assumed; --strict leaves such records out."));
         }
+        if !totals.ended.is_empty() {
+            let ended: Vec<&str> = totals.ended.iter().map(String::as_str).collect();
+            said.push(format!("Priced at the last known rates after the end of {}.", ended.join(", ")));
+        }
         if totals.summed {
             said.push("Rows that sum up many requests do not say how long each prompt was or when it was sent: low and high are the least and the most that they can have cost, on both sides.".to_owned());
         }

@@ -1,6 +1,6 @@
 //! Sums over a run of `what-if`: as it was, and as it would have been.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Add;
 
 use super::target::SwitchTarget;
@@ -74,6 +74,8 @@ pub struct WhatIfTotals {
     pub(super) without_time: u64,
     /// Whether a row summed up several requests.
     pub(super) summed: bool,
+    /// Models that would have ended by then, each as it is said.
+    pub(super) ended: BTreeSet<String>,
     /// The ratios of tokenizers, in sentences.
     pub(super) ratios: Vec<String>,
 }
@@ -97,6 +99,7 @@ impl WhatIfTotals {
         self.outside += other.outside;
         self.without_time += other.without_time;
         self.summed |= other.summed;
+        self.ended.extend(other.ended);
     }
 
     /// Whether nothing at all was read.
