@@ -260,7 +260,7 @@ impl Names {
         });
         // What no longer answers is an answer only where nothing else is.
         if members.iter().any(|(_, card)| card.lives.contains(at)) {
-            members.retain(|(_, card)| card.lives.contains(at));
+            members.retain(|(_, card)| !card.has_ended(at));
         }
         found.add(members.into_iter());
     }
@@ -295,7 +295,7 @@ impl Names {
             found.holds = found.holds.around(at, card.lives);
         }
         if !found.ids.is_empty() || scored.iter().any(|(_, _, card)| card.lives.contains(at)) {
-            scored.retain(|(_, _, card)| card.lives.contains(at));
+            scored.retain(|(_, _, card)| !card.has_ended(at));
         }
         scored.sort_by(|(a, name, card), (b, other, others_card)| {
             let key = |name: &Name, card: &Listed| {
@@ -322,6 +322,11 @@ impl Listed {
             version: version_of(&card.id),
             lives: Period { from, to },
         }
+    }
+
+    /// Whether it no longer answers at a moment.
+    fn has_ended(&self, at: Instant) -> bool {
+        self.lives.to.is_some_and(|to| to <= at)
     }
 
     /// Dates it where nothing else did.
