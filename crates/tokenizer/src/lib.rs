@@ -17,8 +17,6 @@
 #![warn(missing_docs, unreachable_pub)]
 // Documentation of what is not promised leads contributors on, to private items too.
 #![allow(rustdoc::private_intra_doc_links)]
-// The cross-check calls what a count alone leaves unused.
-#![cfg_attr(not(feature = "reference"), allow(dead_code))]
 
 #[cfg(feature = "reference")]
 mod bounded;
