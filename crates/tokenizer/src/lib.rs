@@ -59,6 +59,7 @@ mod spm;
 pub mod store;
 mod symbols;
 mod vocab;
+mod vocabulary_error;
 
 #[doc(hidden)]
 pub use chat::media;
@@ -78,9 +79,9 @@ use bpe::ByteLevel;
 use claude::Claude;
 use cut::{Cut, Cuts};
 use estimate::Estimator;
-use own::VocabularyError;
 use parallel::Workers;
 use spm::SentencePiece;
+use vocabulary_error::VocabularyError;
 
 /// What a count rests on, from best to worst.
 ///
