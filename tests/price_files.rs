@@ -288,6 +288,26 @@ fn times() -> Vec<Row> {
             period("        to: 2026-02-01\n      - {from: §2025-01-01, to: 2025-02-01, rates: {input: \"1\"}}"),
         ),
         (
+            "a first sight of a start that is known",
+            "two-starts",
+            period(
+                "        to: 2026-02-01\n      - {from: 2026-02-01, first_seen: §2026-03-01, rates: {input: \"1\"}}",
+            ),
+        ),
+        (
+            "first seen when it was over",
+            "bad-period",
+            models("  - {id: small, prices: [{first_seen: §2026-02-01, to: 2026-02-01, rates: {input: \"1\"}}]}"),
+        ),
+        (
+            "listed by a source that keeps dead models",
+            "unknown-listing",
+            format!(
+                "schema: 1\nprovider: acme\nsources: {{db: {{url: \"https://acme.example\", checked: 2026-01-01, basis: single}}}}\nmodels:\n{}\n",
+                "  - {id: small, listed_by: [§db], prices: [{rates: {input: \"1\"}}]}"
+            ),
+        ),
+        (
             "a month without a price",
             "gap",
             period("        to: 2026-02-01\n      - {from: §2026-03-01, rates: {input: \"1\"}}"),

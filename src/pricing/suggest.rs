@@ -429,7 +429,7 @@ mod tests {
             card.info.released = from.parse().ok();
             card.info.retired = to.parse().ok();
             if id == "zephyr-haiku-4-5" {
-                card.aliases.push(Alias { id: "zephyr-haiku-4-5-20251001".into(), period: Period::default() });
+                card.aliases.push(Alias { id: "zephyr-haiku-4-5-20251001".into(), ..Alias::default() });
             }
             card
         });

@@ -163,13 +163,15 @@ impl ModelCard {
 }
 
 /// Another id of a card.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Alias {
     /// The id.
     pub id: String,
     /// When it meant this card.
     pub period: Period,
+    /// First moment that this id is not answered any more, where that is another than the card's.
+    pub retired: Option<Instant>,
 }
 
 /// A vocabulary by name, with how well it is known to be the model's.
@@ -208,6 +210,8 @@ pub struct ModelInfo {
     pub retired: Option<Instant>,
     /// Last day that a public source listed it, where none does any more and nobody has said that it is retired.
     pub last_listed: Option<Instant>,
+    /// Last day that a source which drops dead models listed it: such a source may list it still.
+    pub listed: Option<Instant>,
     /// What to use in its place.
     pub replacement: Option<String>,
     /// One line for people.
@@ -272,6 +276,10 @@ impl Kind {
 pub struct RateCard {
     /// When they hold.
     pub period: Period,
+    /// First day that a dated snapshot shows them, where their start is not known.
+    pub first_seen: Option<Instant>,
+    /// Where the start or the first sight was read, where that is another place than `source`.
+    pub start_source: Option<Arc<Source>>,
     /// Where they were read; shared, since every receipt carries it.
     pub source: Arc<Source>,
     /// One line for people.
@@ -287,6 +295,16 @@ pub struct RateCard {
 }
 
 impl RateCard {
+    /// The moment since when there is evidence for these rates; before it they are assumed. `None` for a user's own
+    /// prices, which need none.
+    ///
+    /// That is where they begin; else the day of the first snapshot that shows them; else the day their source was read.
+    #[must_use]
+    pub fn evidence_begins(&self) -> Option<Instant> {
+        let read = || (self.source.basis != SourceBasis::Own).then_some(self.source.checked);
+        self.period.from.or(self.first_seen).or_else(read)
+    }
+
     /// Whether any of its rates is one of this meter: outside and inside of tiers, variants and schedules.
     #[must_use]
     pub fn lists(&self, meter: Meter) -> bool {

@@ -125,6 +125,9 @@ pub struct RawSource {
     pub checked: At<String>,
     /// How well it is known.
     pub basis: SourceBasis,
+    /// Whether it lists the models that can be used: it drops those that are gone, or dates their end.
+    #[serde(default)]
+    pub listing: bool,
 }
 
 /// The price of one credit.
@@ -196,6 +199,9 @@ pub struct RawModel {
     pub released: Option<At<String>>,
     /// First day it does not answer any more.
     pub retired: Option<At<String>>,
+    /// Names of the sources (with `listing: true`) that list it; its last listing is the latest day one of them was read.
+    #[serde(default)]
+    pub listed_by: Vec<At<String>>,
     /// Last day that a public source listed it, where none does any more.
     pub last_listed: Option<At<String>>,
     /// What to use in its place.
@@ -220,6 +226,8 @@ pub struct RawAlias {
     pub from: Option<At<String>>,
     /// First moment it did not.
     pub to: Option<At<String>>,
+    /// First day that this id is not answered any more, where that is another day than the card's.
+    pub retired: Option<At<String>>,
 }
 
 /// A tokenizer by name, or a list of dated ones.
@@ -259,6 +267,10 @@ pub enum TokenizerBasis {
 pub struct RawPeriod {
     /// First moment they hold; left out where the start is not known.
     pub from: Option<At<String>>,
+    /// First day that a dated snapshot shows them, where the start is not known: they hold since then at the latest.
+    pub first_seen: Option<At<String>>,
+    /// Where the start, or the first sight, was read, where that is another place than `source`.
+    pub from_source: Option<At<RawSourceRef>>,
     /// First moment they do not; left out while they last.
     pub to: Option<At<String>>,
     /// Where they were read: a name from `sources`, or a source of its own.
@@ -529,6 +541,7 @@ struct LongAlias {
     id: String,
     from: Option<At<String>>,
     to: Option<At<String>>,
+    retired: Option<At<String>>,
 }
 
 impl<'de> Deserialize<'de> for RawAlias {
@@ -537,12 +550,12 @@ impl<'de> Deserialize<'de> for RawAlias {
             Short(String),
             Long(LongAlias),
         }
-        short_or_long!(Alias, "an id, or {id, from, to}", Alias::Short, LongAlias => Alias::Long);
+        short_or_long!(Alias, "an id, or {id, from, to, retired}", Alias::Short, LongAlias => Alias::Long);
         let At { value, place } = At::<Alias>::deserialize(deserializer)?;
         let at = |value| At { value, place };
         Ok(match value {
-            Alias::Short(id) => RawAlias { id: at(id), from: None, to: None },
-            Alias::Long(long) => RawAlias { id: at(long.id), from: long.from, to: long.to },
+            Alias::Short(id) => RawAlias { id: at(id), from: None, to: None, retired: None },
+            Alias::Long(long) => RawAlias { id: at(long.id), from: long.from, to: long.to, retired: long.retired },
         })
     }
 }

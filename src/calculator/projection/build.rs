@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use super::counted::{CountedText, framed};
 use super::epochs::{DatedFeature, priced_at};
 use super::ranges::ranges;
-use super::{FeaturePlan, OneOff, PlanError, PlanEvent, Resolver, Stream, StreamRole};
+use super::{CountingError, FeaturePlan, OneOff, PlanError, PlanEvent, Resolver, Stream, StreamRole};
 use crate::calculator::attached::{Attached, Billing, billing};
 use crate::calculator::calendar::Month;
 use crate::calculator::estimate::Work;
@@ -74,7 +74,7 @@ impl DatedFeature {
         resolver.find(model, at).map_err(|error| PlanError::Model { line, error })
     }
 
-    fn uncounted(&self, reason: String) -> PlanError {
+    fn uncounted(&self, reason: CountingError) -> PlanError {
         PlanError::Uncounted { feature: self.feature.name.clone(), reason }
     }
 

@@ -29,6 +29,8 @@ pub(crate) fn rate_cards(facts: &[Fact], source: &Arc<Source>) -> Vec<RateCard> 
 fn rate_card(facts: &[Fact], period: Period, source: &Arc<Source>) -> RateCard {
     let mut card = RateCard {
         period,
+        first_seen: None,
+        start_source: None,
         source: Arc::clone(source),
         note: None,
         rates: Rates::new(),

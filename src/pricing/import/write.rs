@@ -46,7 +46,7 @@ pub fn imported(database: &Database, provider: &ListedProvider, today: Instant) 
     let standard = ["default", "auto", "standard", "on_demand"].map(str::to_owned).to_vec();
     let card = |model: &super::ListedModel| ModelCard {
         id: model.id.clone(),
-        aliases: model.aliases.iter().map(|id| Alias { id: id.clone(), period: Period::default() }).collect(),
+        aliases: model.aliases.iter().map(|id| Alias { id: id.clone(), ..Alias::default() }).collect(),
         info: model.info.clone(),
         tokenizers: Vec::new(),
         rate_cards: rate_cards(&model.facts, &source),

@@ -186,7 +186,7 @@ fn added(model: &ListedModel, source: &Arc<Source>, at: Instant) -> Option<Model
     let answers = model.info.retired.is_none_or(|retired| at < retired);
     (answers && !in_force(&model.facts, at).is_empty()).then(|| ModelCard {
         id: model.id.clone(),
-        aliases: model.aliases.iter().map(|id| Alias { id: id.clone(), period: Period::default() }).collect(),
+        aliases: model.aliases.iter().map(|id| Alias { id: id.clone(), ..Alias::default() }).collect(),
         info: model.info.clone(),
         tokenizers: Vec::new(),
         rate_cards: rate_cards(&model.facts, source),

@@ -255,6 +255,7 @@ fn check_provider(
                 released: checker.instant(model.released.as_ref()),
                 retired: checker.instant(model.retired.as_ref()),
                 last_listed: checker.instant(model.last_listed.as_ref()),
+                listed: checker.listed(&model.listed_by),
                 replacement: model.replacement,
                 note: model.note,
             };
@@ -281,7 +282,7 @@ struct SeenIds(HashMap<String, Vec<(Period, String)>>);
 
 impl SeenIds {
     fn model(&mut self, checker: &mut Checker, id: &str, id_place: Place, aliases: &[(Alias, Place)]) {
-        let own = (Alias { id: id.to_owned(), period: Period::default() }, id_place);
+        let own = (Alias { id: id.to_owned(), ..Alias::default() }, id_place);
         for (alias, at) in std::iter::once(&own).chain(aliases) {
             checker.id(&alias.id, *at);
             let taken = self.0.entry(alias.id.to_lowercase()).or_default();
@@ -303,6 +304,8 @@ impl SeenIds {
 struct Shared {
     role: Use,
     sources: BTreeMap<String, Source>,
+    /// Names of the sources that drop dead models.
+    listings: Vec<String>,
     fallbacks: Vec<(Meter, Meter)>,
     calendars: BTreeMap<String, Vec<i64>>,
     credits: Vec<(Period, Decimal)>,
@@ -313,6 +316,7 @@ impl Shared {
         let mut shared = Shared {
             role,
             sources: BTreeMap::new(),
+            listings: Vec::new(),
             fallbacks: Vec::new(),
             calendars: BTreeMap::new(),
             credits: Vec::new(),
@@ -321,15 +325,17 @@ impl Shared {
             let blank = Shared {
                 role,
                 sources: BTreeMap::new(),
+                listings: Vec::new(),
                 fallbacks: Vec::new(),
                 calendars: BTreeMap::new(),
                 credits: Vec::new(),
             };
             let mut checker = Checker { path, problems: &mut *problems, shared: &blank };
             for (name, source) in &raw.sources {
-                if let Some(source) = checker.source(source) {
-                    shared.sources.insert(name.clone(), source);
+                if let Some(read) = checker.source(source) {
+                    shared.sources.insert(name.clone(), read);
                 }
+                shared.listings.extend(source.listing.then(|| name.clone()));
             }
             for (name, target) in &raw.fallbacks.0 {
                 if let (Some(from), Some(to)) = (checker.meter(name), checker.meter(target)) {
@@ -536,6 +542,23 @@ impl Checker<'_> {
         Some(Source { url: raw.url.clone(), checked, basis: raw.basis })
     }
 
+    /// The last day that one of the sources was read which list a model.
+    fn listed(&mut self, names: &[At<String>]) -> Option<Instant> {
+        names.iter().filter_map(|name| self.listing(name)).max()
+    }
+
+    /// The day that a source was read which drops dead models.
+    fn listing(&mut self, name: &At<String>) -> Option<Instant> {
+        let shared = self.shared;
+        if shared.listings.contains(&name.value) {
+            return shared.sources.get(&name.value).map(|source| source.checked);
+        }
+        let near = did_you_mean(&name.value, shared.listings.iter().map(String::as_str));
+        let help = format!("{near}a source that drops dead models says `listing: true` in `sources`");
+        self.error("unknown-listing", name.place, format!("no listing is called {:?}", name.value), &help);
+        None
+    }
+
     fn meter(&mut self, name: &At<String>) -> Option<Meter> {
         if let Ok(meter) = name.value.parse() {
             return Some(meter);
@@ -571,7 +594,8 @@ impl Checker<'_> {
     fn aliases(&mut self, raw: &[RawAlias]) -> Vec<(Alias, Place)> {
         let one = |checker: &mut Self, alias: &RawAlias| {
             let period = checker.period(alias.from.as_ref(), alias.to.as_ref());
-            (Alias { id: alias.id.value.clone(), period }, alias.id.place)
+            let retired = checker.instant(alias.retired.as_ref());
+            (Alias { id: alias.id.value.clone(), period, retired }, alias.id.place)
         };
         raw.iter().map(|alias| one(self, alias)).collect()
     }
@@ -590,4 +614,37 @@ impl Checker<'_> {
 /// A whole number in digits alone: Rust's own reading takes a plus sign too.
 fn digits(text: &str) -> Option<u64> {
     text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn card(prices: &str, model: &str) -> ModelCard {
+        let text = format!(
+            "schema: 1\nprovider: acme\nsources:\n  page: {{url: \"https://acme.example\", checked: 2026-11-20, basis: documented}}\n  api: {{url: \"https://api.acme.example\", checked: 2026-11-22, basis: single, listing: true}}\n  old: {{url: \"https://old.example\", checked: 2026-01-05, basis: single, listing: true}}\nmodels:\n  - {{id: one, {model} prices: [{prices}]}}\n"
+        );
+        let file = PriceFile { path: "acme.yaml".into(), text };
+        let (mut providers, problems) = compile(&[file], Use::Overlay, &|_, _| None);
+        assert_eq!(problems, []);
+        providers.remove(0).models.remove(0)
+    }
+
+    #[test]
+    fn evidence_begins_with_the_start_else_the_first_sight_else_the_reading() {
+        let begins = |prices: &str| card(prices, "").rate_cards[0].evidence_begins().map(|day| day.to_string());
+        let rates = "rates: {input: \"1\"}";
+        assert_eq!(begins(&format!("{{from: 2024-05-01, source: page, {rates}}}")).unwrap(), "2024-05-01");
+        assert_eq!(begins(&format!("{{first_seen: 2025-03-02, source: page, {rates}}}")).unwrap(), "2025-03-02");
+        assert_eq!(begins(&format!("{{source: page, {rates}}}")).unwrap(), "2026-11-20");
+        assert_eq!(begins(&format!("{{{rates}}}")), None, "a user's own price");
+    }
+
+    #[test]
+    fn the_last_listing_is_the_latest_day_one_of_the_listings_was_read() {
+        let listed = |model: &str| card("{rates: {input: \"1\"}}", model).info.listed.map(|day| day.to_string());
+        assert_eq!(listed("listed_by: [api, old],").unwrap(), "2026-11-22");
+        assert_eq!(listed("listed_by: [old],").unwrap(), "2026-01-05");
+        assert_eq!(listed(""), None);
+    }
 }

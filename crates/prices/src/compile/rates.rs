@@ -45,6 +45,8 @@ impl Checker<'_> {
     fn rate_card(&mut self, raw: RawPeriod) -> RateCard {
         let period = self.period(raw.from.as_ref(), raw.to.as_ref());
         let source = self.source_of(raw.source.as_ref(), raw.rates.place);
+        let first_seen = self.first_seen(&raw, period);
+        let start_source = raw.from_source.as_ref().map(|source| Arc::new(self.source_of(Some(source), source.place)));
         let mut rates = self.rates(&raw.rates.value, period);
         let tiers = self.tiers(&raw.tiers, period);
         let variants = self.variants(&raw.variants, period);
@@ -63,7 +65,23 @@ impl Checker<'_> {
             .chain(raw.variants.iter().flat_map(|v| std::iter::once(&v.rates).chain(v.tiers.iter().map(|t| &t.rates))));
         sets.for_each(|set| self.check_same_as(set, &rates, &variants));
         raw.schedule.iter().for_each(|s| self.check_schedule_rates(&s.rates, &rates));
-        RateCard { period, source: Arc::new(source), note: raw.note, rates, tiers, variants, schedule }
+        let source = Arc::new(source);
+        RateCard { period, first_seen, start_source, source, note: raw.note, rates, tiers, variants, schedule }
+    }
+
+    /// The day of the first snapshot that shows the rates: in the place of a start, and inside of the period.
+    fn first_seen(&mut self, raw: &RawPeriod, period: Period) -> Option<Instant> {
+        let named = raw.first_seen.as_ref();
+        let seen = self.instant(named)?;
+        let place = named.map_or(raw.rates.place, |day| day.place);
+        if period.from.is_some() {
+            let message = "a period with both `from` and `first_seen`".into();
+            self.error("two-starts", place, message, "a start that is known needs no first sight: remove `first_seen`");
+        } else if period.to.is_some_and(|to| to <= seen) {
+            let message = format!("first seen on {seen}, when the period is over");
+            self.error("bad-period", place, message, "`first_seen` is a day inside of the period");
+        }
+        Some(seen)
     }
 
     /// A fallback of the head holds where its target has a rate and the meter has none; one may lead to another.

@@ -1,4 +1,4 @@
-//! Bodies of OpenAI and of everybody who speaks like OpenAI, their streams and batch output.
+//! Chat completions and alike of OpenAI and of everybody who speaks like OpenAI, and their streams.
 //!
 //! Here the cached, written, audio and image tokens are parts of `prompt_tokens`, and thinking is a part of
 //! `completion_tokens`, but for xAI and Perplexity, which count thinking beside it.
@@ -6,15 +6,25 @@
 use std::borrow::Cow;
 
 use super::counts::{calls, count, count_any, moment, rest, state, state_tier};
-use super::{Dialect, Entry, Item, Labels, Reported, State, error_text, failed, id_of};
+use super::entry::id_of;
+use super::outcomes::{error_text, failed, no_usage};
+use super::spec::{DialectSign, DialectSpec};
+use super::{Dialect, Entry, Item, Labels, Reported, State};
 use crate::context::Dimension;
-use crate::input::json::{Object, Value};
+use crate::input::json::Object;
 use crate::input::record::RecordError;
 use crate::meter::Meter;
 use crate::usage::Usage;
 
+pub(super) const DIALECT: DialectSpec = DialectSpec {
+    signs: &[DialectSign::own(&["choices"]), DialectSign::counts(&["prompt_tokens", "completion_tokens"])],
+    read: Some(read),
+    is_common: true,
+    ..DialectSpec::new("openai-chat", "chat completions and embeddings, OpenAI's and alike")
+};
+
 /// A chat completion, text completion, embedding, or a chunk of a stream.
-pub(super) fn body<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     let is_chunk = object.text("object").is_some_and(|kind| kind.ends_with(".chunk"));
     let Some(usage) = object.object("usage").or_else(|| groq_usage(object)) else {
         if object.get("error").is_some() {
@@ -37,11 +47,7 @@ fn groq_usage<'a>(object: &Object<'a>) -> Option<Object<'a>> {
     object.object("x_groq")?.object("usage")
 }
 
-pub(super) fn no_usage() -> RecordError {
-    RecordError::Form("the answer has no usage: streams need stream_options {\"include_usage\": true}".into())
-}
-
-fn body_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Result<Entry<'a>, RecordError> {
+pub(super) fn body_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Result<Entry<'a>, RecordError> {
     let model = object.text("model");
     let name = model.as_deref().unwrap_or("");
     let routed = routed(object, usage);
@@ -107,7 +113,7 @@ fn perplexity(usage: &Object, counted: &mut Usage, entry: &mut Entry) -> Result<
 }
 
 /// What every body of this family states beside its counts.
-fn finish<'a>(
+pub(super) fn finish<'a>(
     object: &Object<'a>,
     mut entry: Entry<'a>,
     model: Option<Cow<'a, str>>,
@@ -190,120 +196,5 @@ fn prompt_side(usage: &Object, prompt: u64, counted: &mut Usage) -> Result<(), R
     counted.set_tokens(Meter::CacheReadAudio, cached_audio);
     counted.set_tokens(Meter::CacheWrite5m, rest("the written tokens", written, &[hour])?);
     counted.set_tokens(Meter::CacheWrite1h, hour);
-    Ok(())
-}
-
-/// A Response, or an event of its stream.
-pub(super) fn response<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    if object.text("type").is_some_and(|kind| kind.starts_with("response.")) {
-        let Some(inner) = object.object("response") else { return Ok(()) };
-        return if inner.object("usage").is_some() { response(&inner, out) } else { Ok(()) };
-    }
-    let Some(usage) = object.object("usage") else {
-        let status = object.text("status");
-        match status.as_deref() {
-            Some("failed") => out.push(failed(Dialect::OpenAiResponses, error_text(object))),
-            Some("cancelled") => {
-                let state = State::Cancelled("the response was cancelled".into());
-                out.push(Item::Entry(Box::new(Entry::failed(Dialect::OpenAiResponses, state))));
-            }
-            Some("queued" | "in_progress") => {}
-            _ => return Err(no_usage()),
-        }
-        return Ok(());
-    };
-    let model = object.text("model");
-    let is_xai = model.as_deref().is_some_and(|m| m.starts_with("grok"));
-    let mut counted = chat_usage(&usage, false)?;
-    tool_calls(object, &mut counted);
-    let mut entry = Entry::new(Dialect::OpenAiResponses, counted);
-    if is_xai {
-        entry.assume("xai");
-    }
-    out.push(Item::Entry(Box::new(finish(object, entry, model)?)));
-    Ok(())
-}
-
-/// Server tools are billed by the call and stand among the output.
-fn tool_calls(object: &Object, counted: &mut Usage) {
-    let Some(output) = object.get("output") else { return };
-    for item in output.items().filter_map(Value::object) {
-        let meter = match item.text("type").as_deref() {
-            // Opening a page and searching in it belong to the search before.
-            Some("web_search_call") if item.object("action").is_none_or(|a| a.is("type", "search")) => {
-                Meter::WebSearches
-            }
-            Some("file_search_call") => Meter::FileSearches,
-            Some("x_search_call") => Meter::XSearches,
-            _ => continue,
-        };
-        counted.set(meter, counted.quantity(meter).saturating_add(1.into()));
-    }
-    // A container is billed once, however often code ran in it.
-    let containers: std::collections::BTreeSet<_> = output
-        .items()
-        .filter_map(Value::object)
-        .filter(|item| item.is("type", "code_interpreter_call"))
-        .map(|item| item.text("container_id"))
-        .collect();
-    if !containers.is_empty() {
-        counted.set(Meter::CodeSessions, containers.len().into());
-    }
-}
-
-/// A line of a batch's output or error file: bills as batch whatever the body inside says.
-pub(super) fn batch_line<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    if let Some(error) = object.object("error") {
-        let code = error.text("code");
-        let what = error_text(object);
-        let cancelled = matches!(code.as_deref(), Some("batch_cancelled" | "batch_expired"));
-        let state = if cancelled { State::Cancelled(what) } else { State::Failed(what) };
-        out.push(Item::Entry(Box::new(Entry::failed(Dialect::OpenAiBatch, state))));
-        return Ok(());
-    }
-    let Some(answer) = object.object("response") else {
-        let what = "a request of a batch, not its answer: nothing was used yet; `farebox estimate` prices requests";
-        return Err(RecordError::Form(what.into()));
-    };
-    let body_of = answer.object("body").unwrap_or_default();
-    let Some(usage) = body_of.object("usage") else {
-        let status = count(&answer, "status_code")?;
-        let text = if body_of.has("error") { error_text(&body_of) } else { "no usage".to_owned() };
-        if status == 200 {
-            return Err(no_usage());
-        }
-        out.push(failed(Dialect::OpenAiBatch, format!("status {status}: {text}")));
-        return Ok(());
-    };
-    let before = out.len();
-    if body_of.is("object", "response") {
-        response(&body_of, out)?
-    } else {
-        out.push(Item::Entry(Box::new(body_entry(&body_of, &usage)?)))
-    }
-    for item in out.iter_mut().skip(before) {
-        if let Item::Entry(entry) = item {
-            entry.dialect = Dialect::OpenAiBatch;
-            entry.context.remove(Dimension::ServiceTier);
-            entry.context.set(Dimension::Processing, "batch");
-        }
-    }
-    Ok(())
-}
-
-/// Ollama's own form, and llama.cpp's.
-pub(super) fn local<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    if object.get("done").is_some_and(|done| done.word() == Some("false")) {
-        return Ok(());
-    }
-    let prompt = count_any(object, &["prompt_eval_count", "tokens_evaluated"])?;
-    let answer = count_any(object, &["eval_count", "tokens_predicted"])?;
-    let llama_cpp = object.has("tokens_predicted");
-    let mut entry = Entry::new(Dialect::Ollama, Usage::tokens_in_out(prompt, answer));
-    entry.provider = Some(if llama_cpp { "llama.cpp" } else { "ollama" }.into());
-    entry.model = object.text("model");
-    entry.at = object.get("created_at").and_then(moment);
-    entry.state = State::Local;
-    out.push(Item::Entry(Box::new(entry)));
     Ok(())
 }
