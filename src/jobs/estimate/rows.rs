@@ -10,7 +10,7 @@ use crate::jobs::setup::{InCurrency, TableStamp, table_stamp};
 use crate::meter::Side;
 use crate::money::Usd;
 use crate::period::Instant;
-use crate::pricing::card::SourceBasis;
+use crate::pricing::card::Evidence;
 use crate::report::{Cell, Row, Tone};
 use crate::tokenizer::{Basis, TokenCount};
 
@@ -87,7 +87,7 @@ pub struct RatesRead {
     /// The day somebody looked.
     pub checked: Instant,
     /// How well they are known.
-    pub basis: SourceBasis,
+    pub evidence: Evidence,
 }
 
 /// The tokens of prompt and answer.
@@ -240,7 +240,7 @@ fn rates_read(estimate: &Estimate) -> RatesRead {
         to: cost.period.to,
         source: cost.source.url.clone(),
         checked: cost.source.checked,
-        basis: cost.source.basis,
+        evidence: cost.source.evidence,
     }
 }
 
