@@ -80,6 +80,7 @@ use bpe::ByteLevel;
 use claude::Claude;
 use cut::{Cut, Cuts};
 use estimate::Estimator;
+use own::VocabularyError;
 use parallel::Workers;
 use spm::SentencePiece;
 
@@ -353,6 +354,7 @@ pub fn is_known(name: &str) -> bool {
 
 /// Why a tokenizer could not be had.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TokenizerError {
     /// No tokenizer has this name; `suggestions` are the nearest that exist.
     #[error("no tokenizer is called {name:?}")]
@@ -376,7 +378,7 @@ pub enum TokenizerError {
         /// The file that was read.
         path: PathBuf,
         /// What is wrong with it.
-        reason: String,
+        reason: VocabularyError,
     },
     /// A vocabulary that the user added cannot be had.
     #[error(transparent)]
@@ -394,13 +396,14 @@ impl TokenizerError {
                 did_you_mean(suggestions)
             ),
             TokenizerError::Unreadable { .. } => "give the path of a Hugging Face `tokenizer.json`".to_owned(),
-            TokenizerError::Broken { .. } => "download the file again, and check that it is the model's \
-                `tokenizer.json`, not `tokenizer_config.json`"
-                .to_owned(),
+            TokenizerError::Broken { reason, .. } => return reason.help().or_else(|| Some(DOWNLOAD.to_owned())),
             TokenizerError::Stored(error) => return error.help(),
         })
     }
 }
+
+const DOWNLOAD: &str =
+    "download the file again, and check that it is the model's `tokenizer.json`, not `tokenizer_config.json`";
 
 fn did_you_mean(suggestions: &[&str]) -> String {
     match suggestions {

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use super::counted::{CountedText, framed};
 use super::epochs::{CallDays, priced_at};
 use super::ranges::ranges;
-use super::{FeaturePlan, OneOff, PlanError, PlanEvent, Resolver, Stream, StreamRole};
+use super::{CountingError, FeaturePlan, OneOff, PlanError, PlanEvent, Resolver, Stream, StreamRole};
 use crate::calculator::attached::{Attached, Billing, billing};
 use crate::calculator::calendar::Month;
 use crate::calculator::estimate::Work;
@@ -79,7 +79,7 @@ impl FeatureBuilder<'_> {
         resolver.find(model, at).map_err(|error| PlanError::Model { line, error })
     }
 
-    fn uncounted(&self, reason: String) -> PlanError {
+    fn uncounted(&self, reason: CountingError) -> PlanError {
         PlanError::Uncounted { feature: self.feature.name.clone(), reason }
     }
 

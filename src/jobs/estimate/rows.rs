@@ -6,6 +6,7 @@ use crate::calculator::LineItem;
 use crate::calculator::estimate::Estimate;
 use crate::calculator::quote::Quote;
 use crate::jobs::Setup;
+use crate::jobs::error::with_help;
 use crate::jobs::setup::{InCurrency, TableStamp, table_stamp};
 use crate::meter::Side;
 use crate::money::Usd;
@@ -155,7 +156,7 @@ impl EstimateRow {
             applied: estimate.map(|estimate| estimate.cost.applied.clone()).unwrap_or_default(),
             rates: estimate.map(rates_read),
             in_currency: total_usd.and_then(|usd| setup.in_currency(usd, setup.at)),
-            reason: refusal.map(ToString::to_string),
+            reason: refusal.map(|refusal| with_help(refusal, refusal.help())),
             warning: quote.warning.clone(),
             tokens: tokens_row(quote),
             table: table_stamp(setup),

@@ -13,6 +13,7 @@ use crate::calculator::projection::{FeatureFrame, FeaturePlan, Plan, PlanEvent, 
 use crate::calculator::shape::At;
 use crate::calculator::workload::{Amount, Assumption};
 use crate::jobs::Setup;
+use crate::jobs::error::with_help;
 use crate::jobs::setup::{TableStamp, table_stamp};
 use crate::jobs::workload::{ShownRate, Unpriced};
 use crate::money::Usd;
@@ -303,6 +304,9 @@ pub(crate) struct UnpricedFeatureRow {
     /// The feature.
     pub feature: String,
     /// Why.
+    #[serde(skip)]
+    pub what: String,
+    /// Why, and the next step.
     pub reason: String,
 }
 
@@ -471,7 +475,7 @@ fn events(plan: &Plan) -> Vec<EventRow> {
 }
 
 fn unpriced((feature, error): &Unpriced) -> UnpricedFeatureRow {
-    UnpricedFeatureRow { feature: feature.clone(), reason: error.to_string() }
+    UnpricedFeatureRow { feature: feature.clone(), what: error.to_string(), reason: with_help(error, error.help()) }
 }
 
 /// What the user did not say: of the file, and what stands around the messages on each model.

@@ -32,7 +32,7 @@ pub(crate) struct UsageRecordRow<'r> {
     total_usd: Option<Usd>,
     /// Why, where it has no price or cost nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'r str>,
+    reason: Option<Cow<'r, str>>,
     /// Ids that may have been meant by one that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     suggestions: Option<&'r [String]>,
@@ -150,7 +150,7 @@ impl<'r> UsageRecordRow<'r> {
                 row.price = Some(RecordPrice::of(priced, outcome, setup));
             }
             RecordVerdict::Refused(refused) => {
-                row.because(refused.status, &refused.reason);
+                row.because(refused.status, refused.text());
                 row.suggestions = (refused.status == "unknown-model").then_some(&refused.suggestions);
             }
             RecordVerdict::Free(status, why) => {
@@ -162,8 +162,8 @@ impl<'r> UsageRecordRow<'r> {
         row
     }
 
-    fn because(&mut self, status: &'static str, reason: &'r str) {
-        (self.status, self.reason) = (status, Some(reason));
+    fn because(&mut self, status: &'static str, reason: impl Into<Cow<'r, str>>) {
+        (self.status, self.reason) = (status, Some(reason.into()));
     }
 }
 
