@@ -711,7 +711,7 @@ fn a_cost_says_which_rates_it_is_from_and_who_read_them() {
         r#"
 schema: 1
 provider: acme
-sources: {page: {url: "https://acme.example/pricing", checked: 2026-11-20, basis: documented}}
+sources: {page: {url: "https://acme.example/pricing", checked: 2026-11-20, evidence: documented}}
 models:
   - id: m
     prices:
@@ -726,7 +726,7 @@ models:
     );
     let cost = prices.ask("m").says("processing", "batch").uses("input", "200").uses("output", "50").cost().unwrap();
     assert_eq!(cost.period.to_string(), "2026-01-01 to 2027-01-01");
-    assert_eq!((cost.source.url.as_str(), cost.source.basis.name()), ("https://acme.example/pricing", "documented"));
+    assert_eq!((cost.source.url.as_str(), cost.source.evidence.name()), ("https://acme.example/pricing", "documented"));
     assert_eq!(cost.source.checked.to_string(), "2026-11-20");
     let lines: Vec<String> =
         cost.lines.iter().map(|l| format!("{} {} × {} ÷ {} = {}", l.meter, l.quantity, l.rate, l.per, l.usd)).collect();
@@ -758,7 +758,7 @@ models: [{id: gpt-4o, prices: [{from: 2025-01-01, rates: {input: "2"}}]}]
     let million = Usage::tokens_in_out(1_000_000, 0);
     let cost = |usage: &Usage, at| price(&found.provider, &found.model, usage, &Context::default(), at);
     assert_eq!(cost(&million, at).unwrap().total.to_string(), "2");
-    assert_eq!(cost(&million, at).unwrap().source.basis.name(), "own");
+    assert_eq!(cost(&million, at).unwrap().source.evidence.name(), "own");
     // Nothing of the bundled card shines through: neither its output price nor its older periods.
     assert_eq!(cost(&Usage::tokens_in_out(0, 1), at).unwrap_err().status(), "no-rate");
     assert_eq!(cost(&million, "2024-11-15".parse().unwrap()).unwrap_err().status(), "before-first-price");
