@@ -10,7 +10,6 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::JobError;
-use super::error::on_one_line;
 use super::setup::{Setup, in_currency};
 use super::tokenizers::TokenizerChoice;
 use crate::calculator::attached::{Attached, billed_by};
@@ -131,8 +130,7 @@ impl<'s> PricedWorkload<'s> {
             let is_stuck = features.is_empty() || features.len() == before;
             unpriced.push((name, error));
             if is_stuck {
-                let why = |(_, error): &Unpriced| on_one_line(error, error.help());
-                return Err(JobError::NothingPriced(unpriced.iter().map(why).collect()));
+                return Err(JobError::NothingPriced(unpriced.into_iter().map(|(_, error)| error).collect()));
             }
         }
     }

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-pub use write::{NewFile, append_to, before_first_file, cannot_write, remove_unfinished, write_file};
+pub use write::{NewFile, WriteError, append_to, before_first_file, cannot_write, remove_unfinished, write_file};
 
 /// What is there where neither a file nor a folder is, with its article: `a named pipe`, `a device`.
 ///

@@ -110,7 +110,7 @@ impl Sequence {
         let Some((line, entry)) = slot else { return };
         if let Some(id) = entry.id {
             self.places.remove(&id);
-            if returns(entry.dialect) {
+            if entry.dialect.returns() {
                 self.seen.insert(id);
             }
         }
@@ -156,12 +156,6 @@ impl Sequence {
             out(line, Item::Entry(Box::new(entry)));
         }
     }
-}
-
-/// Whether requests of a dialect can return in another file: a session that is resumed is copied.
-#[must_use]
-pub(crate) const fn returns(dialect: Dialect) -> bool {
-    matches!(dialect, Dialect::ClaudeCode | Dialect::OpenCode)
 }
 
 impl Session {

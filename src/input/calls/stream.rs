@@ -151,10 +151,13 @@ impl TaskDone {
 
 /// A thread of ours panicked: sums without its part would be too low.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a thread of farebox failed, so the sums would be incomplete and are not shown\n  help: this is a defect of farebox: please report it with the message above"
-)]
+#[error("a thread of farebox failed, so the sums would be incomplete and are not shown")]
 pub(crate) struct LostThread;
+
+impl LostThread {
+    /// The next step.
+    pub(crate) const HELP: &'static str = "this is a defect of farebox: please report it with the message above";
+}
 
 /// Reads everything and hands it to as many takers as there are threads. What comes back has taken all that was read until
 /// the output was closed.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::calculator::{Cost, Refusal, price, price_sized};
 use crate::context::Context;
-use crate::input::dialect::{Bucket, Dialect, Entry, Naming, State};
+use crate::input::dialect::{Bucket, Entry, Naming, State};
 use crate::input::record::RecordError;
 use crate::jobs::error::with_help;
 use crate::jobs::setup::{Setup, converted};
@@ -282,7 +282,7 @@ impl<'s> RecordPricing<'s> {
         at: Instant,
         lookup: &mut Lookup,
     ) -> Result<ForRecord, RecordRefusal> {
-        let is_body = matches!(entry.dialect, Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::OpenAiBatch);
+        let is_body = entry.dialect.is_common();
         if is_body && let Some(found) = lookup.get(Whose::Maker, model, &entry.context, at) {
             return Ok((found, Some(Assumed::Unnamed)));
         }
@@ -400,6 +400,7 @@ fn times(at: Instant, until: Option<Instant>) -> impl Iterator<Item = Instant> {
 mod tests {
     use super::*;
     use crate::context::Dimension;
+    use crate::input::dialect::Dialect;
     use crate::jobs::AsOf;
     use crate::pricing::PriceTable;
     use crate::pricing::compile::PriceFile;
