@@ -7,6 +7,7 @@ use crate::period::Instant;
 use crate::pricing::Found;
 use crate::pricing::card::ModelCard;
 use crate::pricing::life::Life;
+use crate::report::{Cell, Tone};
 
 /// That a model ends, has ended, or is no longer listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -46,15 +47,32 @@ impl LifeRow {
     }
 }
 
+/// How many days ahead an end is worth a word next to a price; `models` and JSON tell every one.
+const SOON: i64 = 180;
+
+impl LifeRow {
+    /// Whether people should know it before they use a price: all but an end that is far ahead.
+    pub(crate) fn is_near(&self, at: Instant) -> bool {
+        let soon = at.unix().saturating_add(SOON * 86_400);
+        self.state != "retires" || self.day.is_some_and(|day| day.unix() <= soon)
+    }
+
+    /// The text next to a price, where people should know it.
+    pub(crate) fn cell(life: Option<&LifeRow>, at: Instant) -> Cell {
+        let near = life.filter(|life| life.is_near(at));
+        near.map_or_else(Cell::default, |life| Cell::text(life.text()).tone(Tone::Warn))
+    }
+}
+
 /// The same, and `live` for one without an end in sight.
 pub(crate) fn life_text(life: Life, card: &ModelCard) -> String {
     LifeRow::of(life, card).map_or_else(|| "live".to_owned(), |row| row.text())
 }
 
-/// A note for each model that ends, has ended or is no longer listed.
+/// A note for each model that ends soon, has ended or is no longer listed.
 pub(crate) fn life_notes<'f>(models: impl IntoIterator<Item = &'f Found>, at: Instant, setup: &Setup) -> Vec<String> {
     let note = |found: &Found| {
-        let life = LifeRow::of_found(found, at, setup)?;
+        let life = LifeRow::of_found(found, at, setup).filter(|life| life.is_near(at))?;
         let (id, text) = (found.ending_id(), life.text());
         Some(if life.state == "retires" { format!("{id} {text}.") } else { format!("{id} is {text}.") })
     };

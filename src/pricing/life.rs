@@ -4,7 +4,7 @@
 //! that drops or dates dead models, read at most [`LISTED_FOR`] days before the table's own date. A clock has no say in
 //! it: a table does not lose models by growing old.
 
-use super::card::{ModelCard, ProviderHead, SourceBasis};
+use super::card::{Evidence, ModelCard, ProviderHead};
 use super::{Found, PriceTable};
 use crate::period::Instant;
 
@@ -59,7 +59,7 @@ impl PriceTable {
         if let Some(day) = card.info.last_listed {
             return Some(after(day));
         }
-        let is_own = card.rate_cards.iter().all(|rates| rates.source.basis == SourceBasis::Own);
+        let is_own = card.rate_cards.iter().all(|rates| rates.source.evidence == Evidence::Own);
         if is_own || self.is_replaced(&head.id, &card.id) {
             return None;
         }

@@ -79,9 +79,9 @@ fn a_model_that_always_thinks_is_ranked_with_its_thinking_only() {
     assert_eq!(rows(&at(named).args(["--format", "json"]).run().code(0).json())[0]["tokens"]["thinking_missing"], true);
     let dir = tempfile::tempdir().unwrap();
     let path = plan_file(dir.path(), "acme/zephyr-thinker");
-    let plan = at("plan --format json -w").arg(&path).run().code(0).json();
+    let plan = at("plan --format json").arg("-w").arg(&path).run().code(0).json();
     assert_eq!(plan["events"][0]["kind"], "always-thinks");
-    let compared = at("compare --format json -p acme -w").arg(&path).run().code(0).json();
+    let compared = at("compare --format json -p acme").arg("-w").arg(&path).run().code(0).json();
     assert!(compared["left_out"].to_string().contains("always thinks, and the plan has no thinking tokens"));
 }
 
@@ -89,14 +89,14 @@ fn a_model_that_always_thinks_is_ranked_with_its_thinking_only() {
 fn a_plan_is_offered_what_lives_to_its_end() {
     let dir = tempfile::tempdir().unwrap();
     let path = plan_file(dir.path(), "acme/zephyr-live");
-    let compared = at("compare --format json -p acme -w").arg(&path).run().code(0).json();
+    let compared = at("compare --format json -p acme").arg("-w").arg(&path).run().code(0).json();
     assert_eq!(models(&compared), ["zephyr-mini", "zephyr-live"]);
     assert_eq!(rows(&compared)[0]["twins"], json!(["acme/zephyr-mini-2026-01-01"]));
-    let all = at("compare --format json -p acme --include-retired -w").arg(&path).run().code(0).json();
+    let all = at("compare --format json -p acme --include-retired").arg("-w").arg(&path).run().code(0).json();
     let ending = rows(&all).iter().find(|row| row["model"] == "zephyr-ending").unwrap();
     assert_eq!(ending["life"]["state"], "retired");
     // zephyr-ending at two thirds of the price would be the least change that saves a third.
-    let plan = at("plan --format json --budget 100USD -w").arg(&path).run().code(0).json();
+    let plan = at("plan --format json --budget 100USD").arg("-w").arg(&path).run().code(0).json();
     let lever = plan["levers"].as_array().unwrap().iter().find(|lever| lever["kind"] == "smaller-model").unwrap();
     assert!(lever["what"].as_str().unwrap().starts_with("use acme/zephyr-mini"), "{lever}");
     assert!(!plan["fits"].to_string().contains("zephyr-ending"), "{}", plan["fits"]);
@@ -114,7 +114,7 @@ fn a_plan_on_a_model_that_ends_says_when() {
         ("acme/zephyr-lost", "acme/zephyr-lost was last listed on 2026-02-01: check that it still answers"),
     ] {
         let path = plan_file(dir.path(), model);
-        let run = at("plan -w").arg(&path).run().code(0).stdout;
+        let run = at("plan").arg("-w").arg(&path).run().code(0).stdout;
         assert!(run.contains(event), "{event} is not in\n{run}");
     }
 }
@@ -168,7 +168,7 @@ fn models_and_price_lists_show_what_lives() {
 fn suggestions_are_models_that_live() {
     let suggested = |asked: &str, day: &str| {
         let run =
-            with_prices("estimate --input-tokens 1 --output-tokens 1 -m").args([asked, "--at", day]).run().code(2);
+            with_prices("estimate --input-tokens 1 --output-tokens 1").args(["-m", asked, "--at", day]).run().code(2);
         run.stderr
     };
     assert!(suggested("acme/zephyr-endng", "2026-11-22").contains("did you mean acme/zephyr-ending"));
@@ -183,7 +183,7 @@ fn init_warns_of_a_model_that_ends_within_the_plan() {
     let record = json!({"provider": "acme", "model": "zephyr-ending", "timestamp": "2026-11-01T12:00:00Z",
         "usage": {"input_tokens": 1000, "output_tokens": 10}});
     std::fs::write(&log, format!("{record}\n")).unwrap();
-    let run = at("init --from").arg(&log).arg(dir.path().join("farebox.yaml")).run().code(0);
+    let run = at("init").arg("--from").arg(&log).arg(dir.path().join("farebox.yaml")).run().code(0);
     assert!(
         run.stderr.contains("acme/zephyr-ending is retired 2027-01-14 → zephyr-live by the end of the plan"),
         "{}",

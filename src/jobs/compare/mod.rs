@@ -388,7 +388,7 @@ fn table(setup: &Setup) -> TypedTable<'_, CompareRow> {
         .number("total_usd", "total", |row| row.estimate.total_cell(setup))
         .number("high_usd", "up to", |row| row.estimate.bound_cell(setup, row.estimate.high_usd))
         .text("assumed_before", "assumed before", |row| row.estimate.assumed_cell())
-        .text("life", "status", |row| row.estimate.life_cell())
+        .text("life", "status", |row| row.estimate.life_cell(setup))
         .number("times", "× cheapest", move |row| or_empty(row.times.map(times_cell)))
         .number("score", "score", move |row| or_empty(row.score.clone().flatten().map(Cell::text)))
         .number("usd_per_point", "cost per point", move |row| {

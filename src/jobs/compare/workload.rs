@@ -320,7 +320,7 @@ pub fn report(
         life: LifeRow::of_found(&row.found, last, setup),
         ..plan_row(row, compared, cheapest, query, shown)
     };
-    let mut report = table(shown).report(rows.map(row));
+    let mut report = table(shown, last).report(rows.map(row));
     if format == Format::Html {
         report.charts.push(chart(&compared.rows[..count.min(20)], shown));
     }
@@ -349,7 +349,8 @@ pub fn report(
     report
 }
 
-fn table(shown: &ShownCurrency) -> TypedTable<'_, ComparePlanRow> {
+/// * `last`: the last moment of the plan.
+fn table(shown: &ShownCurrency, last: Instant) -> TypedTable<'_, ComparePlanRow> {
     let or_empty = |cell: Option<Cell>| cell.unwrap_or_default();
     TypedTable::new()
         .text("model", "model", |row: &ComparePlanRow| Cell::text(format!("{}/{}", row.provider, row.model)))
@@ -365,9 +366,7 @@ fn table(shown: &ShownCurrency) -> TypedTable<'_, ComparePlanRow> {
         .number("score", "score", move |row| or_empty(row.score.clone().map(Cell::text)))
         .number("usd_per_point", "cost per point", move |row| or_empty(row.usd_per_point.map(|usd| shown.cell(usd))))
         .text("assumed_before", "assumed before", |row| assumed_cell(row.assumed_before))
-        .text("life", "status", |row| {
-            row.life.as_ref().map_or_else(Cell::default, |life| Cell::text(life.text()).tone(Tone::Warn))
-        })
+        .text("life", "status", move |row| LifeRow::cell(row.life.as_ref(), last))
         .text("holds", "ranking holds", move |row| {
             let text = |(times, other): (Decimal, &String)| {
                 format!("while output is under {} ×, then {other}", times.round_dp(1).normalize())

@@ -234,7 +234,7 @@ fn table(setup: &Setup) -> TypedTable<'_, EstimateRow> {
         .number("low_usd", "low", |row| row.bound_cell(setup, row.low_usd))
         .number("high_usd", "high", |row| row.bound_cell(setup, row.high_usd))
         .text("assumed_before", "assumed before", |row| row.assumed_cell())
-        .text("life", "status", |row| row.life_cell())
+        .text("life", "status", |row| row.life_cell(setup))
 }
 
 /// What each model costs over all prompts; a model with a refusal among them has no total.

@@ -13,7 +13,7 @@ use crate::jobs::setup::{InCurrency, TableStamp, table_stamp};
 use crate::meter::Side;
 use crate::money::Usd;
 use crate::period::Instant;
-use crate::pricing::card::SourceBasis;
+use crate::pricing::card::Evidence;
 use crate::report::{Cell, Row, Tone};
 use crate::tokenizer::{Basis, TokenCount};
 
@@ -93,7 +93,7 @@ pub struct RatesRead {
     /// The day somebody looked.
     pub checked: Instant,
     /// How well they are known.
-    pub basis: SourceBasis,
+    pub evidence: Evidence,
     /// Since when there is evidence of them, where that is later than the moment that they are used for: assumed rates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assumed_before: Option<Instant>,
@@ -248,10 +248,10 @@ impl EstimateRow {
         assumed_cell(self.rates.as_ref().and_then(|rates| rates.assumed_before))
     }
 
-    /// That the model ends, has ended, or is no longer listed.
+    /// That the model ends soon, has ended, or is no longer listed.
     #[must_use]
-    pub(crate) fn life_cell(&self) -> Cell {
-        self.life.as_ref().map_or_else(Cell::default, |life| Cell::text(life.text()).tone(Tone::Warn))
+    pub(crate) fn life_cell(&self, setup: &Setup) -> Cell {
+        LifeRow::cell(self.life.as_ref(), setup.at)
     }
 
     /// Adds the warning, and why there is no price, below the row.
@@ -268,7 +268,7 @@ fn rates_read(estimate: &Estimate) -> RatesRead {
         to: cost.period.to,
         source: cost.source.url.clone(),
         checked: cost.source.checked,
-        basis: cost.source.basis,
+        evidence: cost.source.evidence,
         assumed_before: cost.assumed,
     }
 }

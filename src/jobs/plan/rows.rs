@@ -18,7 +18,7 @@ use crate::jobs::setup::{TableStamp, table_stamp};
 use crate::jobs::workload::{ShownRate, Unpriced};
 use crate::money::Usd;
 use crate::period::Instant;
-use crate::pricing::card::SourceBasis;
+use crate::pricing::card::Evidence;
 use crate::range::Range;
 use crate::tokenizer::TokenCount;
 
@@ -303,10 +303,10 @@ pub(crate) struct EventRow {
 pub(crate) struct UnpricedFeatureRow {
     /// The feature.
     pub feature: String,
-    /// Why.
+    /// Why, without the next step.
     #[serde(skip)]
     pub what: String,
-    /// Why, and the next step.
+    /// Why.
     pub reason: String,
 }
 
@@ -325,7 +325,7 @@ pub(crate) struct PriceSourceRow {
     /// The day somebody looked.
     pub checked: Instant,
     /// How well it is known.
-    pub basis: SourceBasis,
+    pub evidence: Evidence,
     /// Since when there is evidence of it, where the plan uses it for earlier days: then it is assumed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assumed_before: Option<Instant>,
@@ -523,7 +523,7 @@ fn sources(plan: &Plan) -> Vec<PriceSourceRow> {
                 to: tariff.period.to,
                 source: tariff.source.url.clone(),
                 checked: tariff.source.checked,
-                basis: tariff.source.basis,
+                evidence: tariff.source.evidence,
                 assumed_before: tariff.assumed,
                 tokenizer: stream.tokenizer.clone(),
             };

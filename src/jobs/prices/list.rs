@@ -160,7 +160,7 @@ fn table() -> TypedTable<'static, PricesListRow> {
         .text("from", "since", from)
         .text("assumed_before", "assumed before", |row| assumed_cell(row.assumed_before))
         .text("life", "status", |row| row.life.as_ref().map_or_else(Cell::default, |life| Cell::text(life.text())))
-        .text("basis", "basis", |row| Cell::text(row.source.basis.name()))
+        .text("evidence", "evidence", |row| Cell::text(row.source.evidence.name()))
         .optional()
         .text("checked", "checked", |row| Cell::text(row.source.checked.to_string()))
         .optional()

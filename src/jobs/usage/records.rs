@@ -14,7 +14,7 @@ use crate::jobs::life::LifeRow;
 use crate::jobs::setup::{InCurrency, Setup, TableStamp};
 use crate::money::Usd;
 use crate::period::Instant;
-use crate::pricing::card::SourceBasis;
+use crate::pricing::card::Evidence;
 
 /// A record, or a line that is none, with its price or why it has none.
 #[derive(Debug, Serialize)]
@@ -88,7 +88,7 @@ struct RatesStamp<'r> {
     to: Option<Instant>,
     source: &'r str,
     checked: Instant,
-    basis: SourceBasis,
+    evidence: Evidence,
     /// Since when there is evidence of them, where that is later than the record: assumed rates.
     #[serde(skip_serializing_if = "Option::is_none")]
     assumed_before: Option<Instant>,
@@ -194,7 +194,7 @@ impl<'r> RecordPrice<'r> {
                 to: cost.period.to,
                 source: &cost.source.url,
                 checked: cost.source.checked,
-                basis: cost.source.basis,
+                evidence: cost.source.evidence,
                 assumed_before: cost.assumed,
             },
             timestamp: (!has_time).then_some(NoTime),
