@@ -9,7 +9,32 @@ use crate::period::Instant;
 /// Whether a chat model can be bought on a day: it has a price and is [live](PriceTable::life).
 #[must_use]
 pub(crate) fn is_live(table: &PriceTable, head: &ProviderHead, card: &ModelCard, at: Instant) -> bool {
-    card.info.kind == Kind::Chat && card.rates_at(at).is_some() && table.life(head, card, at).is_live()
+    is_for_chat(card) && card.rates_at(at).is_some() && table.life(head, card, at).is_live()
+}
+
+/// Words in the ids of models that answer messages, but are made and billed for something else.
+const OTHER_USES: [&str; 12] = [
+    "realtime",
+    "live",
+    "livetranslate",
+    "audio",
+    "tts",
+    "research",
+    "search",
+    "robotics",
+    "translate",
+    "computer",
+    "guard",
+    "ocr",
+];
+
+/// Whether a model is there for any question: a chat model that writes text, and whose id names no other use.
+#[must_use]
+pub(crate) fn is_for_chat(card: &ModelCard) -> bool {
+    let writes = card.info.output.is_empty() || card.info.output.iter().any(|output| output == "text");
+    let id = card.id.to_lowercase();
+    let mut words = id.split(|c: char| !c.is_ascii_alphanumeric());
+    card.info.kind == Kind::Chat && writes && words.all(|word| !OTHER_USES.contains(&word))
 }
 
 /// The capability of a model whose thinking cannot be turned off.

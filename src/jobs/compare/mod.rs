@@ -18,8 +18,8 @@ use crate::calculator::projection::per;
 use crate::calculator::quote::Quote;
 use crate::money::Usd;
 use crate::pricing::Found;
-use crate::pricing::candidates::{core_name, twin_name};
-use crate::pricing::card::{Kind, ModelCard, ProviderHead};
+use crate::pricing::candidates::{core_name, is_for_chat, twin_name};
+use crate::pricing::card::{ModelCard, ProviderHead};
 use crate::pricing::need::Need;
 use crate::report::{Cell, Report, Tone, TypedTable};
 
@@ -143,7 +143,7 @@ fn listed(query: &CompareQuery, setup: &Setup) -> Result<Vec<Found>, JobError> {
     let everywhere = query.all || !query.providers.is_empty();
     let is_meant = |head: &ProviderHead, card: &ModelCard| match &hosted {
         Some((name, kind)) => card.info.kind == *kind && core_name(&card.id) == *name,
-        None => card.info.kind == Kind::Chat && (everywhere || head.is_maker_of(&card.id)),
+        None => is_for_chat(card) && (everywhere || head.is_maker_of(&card.id)),
     };
     let cards = setup.table.cards().filter(|(head, card)| {
         (query.providers.is_empty() || query.providers.contains(&head.id))

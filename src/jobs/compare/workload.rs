@@ -21,8 +21,8 @@ use crate::jobs::{JobError, Setup, plural};
 use crate::money::Usd;
 use crate::period::Instant;
 use crate::pricing::Found;
-use crate::pricing::candidates::{core_name, is_live, twin_name};
-use crate::pricing::card::{Kind, ModelCard, ProviderHead};
+use crate::pricing::candidates::{core_name, is_for_chat, is_live, twin_name};
+use crate::pricing::card::{ModelCard, ProviderHead};
 use crate::range::Range;
 use crate::report::chart::{Chart, ChartKind, ChartValue as Mark};
 use crate::report::{Cell, Format, Report, Tone, TypedTable};
@@ -149,7 +149,7 @@ fn list(query: &CompareQuery, last: Instant, setup: &Setup, left_out: &mut LeftO
     let wanted = wanted.map(|found| core_name(&found.model.id));
     let everywhere = query.all || query.hosts_of.is_some() || !query.providers.is_empty();
     let fits = |head: &ProviderHead, card: &ModelCard| {
-        let is_sold = card.info.kind == Kind::Chat && card.rates_at(last).is_some();
+        let is_sold = is_for_chat(card) && card.rates_at(last).is_some();
         (is_live(&setup.table, head, card, last) || query.include_retired && is_sold)
             && (query.providers.is_empty() || query.providers.contains(&head.id))
             && (everywhere || head.is_maker_of(&card.id))
