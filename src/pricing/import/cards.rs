@@ -68,8 +68,20 @@ fn say_the_rest(card: &mut RateCard) {
         let said = open.into_iter().map(|meter| (meter, beside(meter, &variant.when)));
         variant.rates.extend(said);
         variant.rates.sort_by_key(|(meter, _)| *meter);
+        for tier in tiers.iter() {
+            if variant.tiers.iter().all(|own| own.threshold != tier.threshold) && tier_matters(tier, variant) {
+                variant.tiers.push(Tier { rates: Rates::new(), ..tier.clone() });
+            }
+        }
+        variant.tiers.sort_by_key(|tier| tier.threshold);
         complete_tiers(&mut variant.tiers, &variant.rates);
     }
+}
+
+/// Whether a tier of the base has another price for something that a variant has a price for.
+fn tier_matters(tier: &Tier, variant: &Variant) -> bool {
+    let is_priced = |rates: &Rates, meter: Meter| matches!(rate_of(rates, meter), Some(Rate::Price(_)));
+    tier.rates.iter().any(|(meter, _)| is_priced(&tier.rates, *meter) && is_priced(&variant.rates, *meter))
 }
 
 /// Every tier says something of the meters that have a price below it.

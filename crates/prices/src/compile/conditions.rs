@@ -147,41 +147,51 @@ impl Checker<'_> {
         None
     }
 
+    /// The tiers of a base, lowest boundary first, each with what it says.
+    pub(super) fn base_tiers(&mut self, raw: &[RawTier], base: &Base, period: Period) -> Vec<Tier> {
+        let tiers = self.tiers(raw, base.rates, base, period);
+        self.warn_of_tiers(tiers, base.rates)
+    }
+
     /// The tiers of a set of rates, lowest boundary first. A factor multiplies what would hold without the tier.
-    pub(super) fn tiers(&mut self, raw: &[RawTier], flat: &Rates, base: &Base, period: Period) -> Vec<Tier> {
+    fn tiers(&mut self, raw: &[RawTier], flat: &Rates, base: &Base, period: Period) -> Vec<(Tier, Place)> {
         let mut read: Vec<(Tier, Vec<Factor>, Place)> = Vec::with_capacity(raw.len());
         for raw in raw {
             let place = raw.when.prompt_tokens.place;
             let Some((threshold, inclusive)) = self.boundary(&raw.when.prompt_tokens) else { continue };
             if read.iter().any(|(t, ..)| t.threshold == threshold) {
-                self.error(
-                    "repeated-tier",
-                    place,
-                    format!("two tiers at {threshold}"),
-                    "write one tier for each boundary",
-                );
+                let help = "write one tier for each boundary";
+                self.error("repeated-tier", place, format!("two tiers at {threshold}"), help);
             }
             let (rates, factors) = self.stated(&raw.rates, raw.others.as_ref(), base, period);
             read.push((Tier { threshold, inclusive, rates }, factors, place));
         }
         read.sort_by_key(|(tier, ..)| tier.threshold);
-        let mut tiers: Vec<Tier> = Vec::with_capacity(read.len());
+        let mut tiers: Vec<(Tier, Place)> = Vec::with_capacity(read.len());
         for (mut tier, factors, place) in read {
             for factor in factors {
                 let outside = outside_of(&tiers, flat, base, factor.meter, tier.threshold).cloned();
                 tier.rates.extend(self.multiplied(factor, outside.as_ref(), place).map(|rate| (factor.meter, rate)));
             }
             tier.rates.sort_by_key(|(meter, _)| *meter);
-            let rates_below = |meter| {
-                tiers.iter().any(|t| rate_of(&t.rates, meter).is_some_and(is_stated))
-                    || rate_of(flat, meter).is_some_and(is_stated)
-            };
-            let unsaid =
-                Meter::ALL.iter().copied().filter(|m| rates_below(*m) && rate_of(&tier.rates, *m).is_none()).collect();
-            self.warn_unsaid(unsaid, &tier.condition(), place);
-            tiers.push(tier);
+            tiers.push((tier, place));
         }
         tiers
+    }
+
+    /// The tiers, with a warning for each that says nothing of a meter with a price below it.
+    fn warn_of_tiers(&mut self, tiers: Vec<(Tier, Place)>, flat: &Rates) -> Vec<Tier> {
+        let mut below: Vec<Meter> = flat.iter().filter(|(_, rate)| is_stated(rate)).map(|(meter, _)| *meter).collect();
+        let mut all = Vec::with_capacity(tiers.len());
+        for (tier, place) in tiers {
+            let unsaid = below.iter().copied().filter(|meter| rate_of(&tier.rates, *meter).is_none());
+            self.warn_unsaid(unsaid.collect(), &tier.condition(), place);
+            below.extend(tier.rates.iter().filter(|(_, rate)| is_stated(rate)).map(|(meter, _)| *meter));
+            below.sort();
+            below.dedup();
+            all.push(tier);
+        }
+        all
     }
 
     pub(super) fn variants(&mut self, raw: &[RawVariant], base: &Base, period: Period) -> Vec<Variant> {
@@ -223,12 +233,13 @@ impl Checker<'_> {
         for tier in base.tiers {
             self.carry(&factors, tier, &mut tiers, place);
         }
-        tiers.sort_by_key(|t| t.threshold);
+        tiers.sort_by_key(|(tier, _)| tier.threshold);
+        let tiers = self.warn_of_tiers(tiers, &rates);
         Variant { when, rates, tiers }
     }
 
     /// A factor on the base rate holds in the tiers of the base too, where the variant says nothing else there.
-    fn carry(&mut self, factors: &[Factor], of: &Tier, tiers: &mut Vec<Tier>, place: Place) {
+    fn carry(&mut self, factors: &[Factor], of: &Tier, tiers: &mut Vec<(Tier, Place)>, place: Place) {
         let mut carried: Rates = Vec::new();
         for factor in factors {
             match rate_of(&of.rates, factor.meter) {
@@ -244,14 +255,15 @@ impl Checker<'_> {
         if carried.is_empty() {
             return;
         }
-        let own = match tiers.iter().position(|t| t.threshold == of.threshold) {
-            Some(at) => &mut tiers[at],
+        let own = match tiers.iter().position(|(tier, _)| tier.threshold == of.threshold) {
+            Some(at) => &mut tiers[at].0,
             None => {
                 // What the tier of the base leaves alone, the one that arises here leaves alone too.
                 let left = of.rates.iter().filter(|(_, rate)| *rate == Rate::Inherit).cloned();
-                tiers.push(Tier { threshold: of.threshold, inclusive: of.inclusive, rates: left.collect() });
+                let tier = Tier { threshold: of.threshold, inclusive: of.inclusive, rates: left.collect() };
+                tiers.push((tier, place));
                 let last = tiers.len() - 1;
-                &mut tiers[last]
+                &mut tiers[last].0
             }
         };
         carried.retain(|(meter, _)| rate_of(&own.rates, *meter).is_none());
@@ -310,23 +322,20 @@ fn unsaid_of(rates: &Rates, base: &Rates) -> Vec<Meter> {
 
 /// What would hold for a meter without the tier that begins at `threshold`.
 fn outside_of<'a>(
-    lower: &'a [Tier],
+    lower: &'a [(Tier, Place)],
     flat: &'a Rates,
     base: &'a Base,
     meter: Meter,
     threshold: u64,
 ) -> Option<&'a Rate> {
     let is_own = |rate: &&Rate| **rate != Rate::Inherit;
-    let in_tiers = |tiers: &'a [Tier]| {
-        tiers
-            .iter()
-            .rev()
-            .filter(move |t| t.threshold <= threshold)
-            .filter_map(move |t| rate_of(&t.rates, meter))
-            .find(is_own)
-    };
-    match in_tiers(lower).or_else(|| rate_of(flat, meter)) {
-        Some(Rate::Inherit) => in_tiers(base.tiers).or_else(|| rate_of(base.rates, meter)),
+    let of_lower = lower.iter().rev().filter_map(|(tier, _)| rate_of(&tier.rates, meter)).find(is_own);
+    match of_lower.or_else(|| rate_of(flat, meter)) {
+        Some(Rate::Inherit) => {
+            let of_base = base.tiers.iter().rev().filter(|tier| tier.threshold <= threshold);
+            let of_base = of_base.filter_map(|tier| rate_of(&tier.rates, meter)).find(is_own);
+            of_base.or_else(|| rate_of(base.rates, meter))
+        }
         found => found,
     }
 }

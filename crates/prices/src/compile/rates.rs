@@ -51,7 +51,7 @@ impl Checker<'_> {
         let priced = priced_meters(&raw);
         let mut rates = self.base_rates(&raw.rates.value, period);
         let base = Base { rates: &rates, tiers: &[], priced: &priced };
-        let tiers = self.tiers(&raw.tiers, &rates, &base, period);
+        let tiers = self.base_tiers(&raw.tiers, &base, period);
         let base = Base { tiers: &tiers, ..base };
         let variants = self.variants(&raw.variants, &base, period);
         let schedule = raw.schedule.iter().map(|s| self.schedule(s, &base, period)).collect();
