@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use divan::{Bencher, black_box};
 use farebox::calculator::outcome::outcome;
-use farebox::calculator::projection::{Plan, Planner, Resolver, plan};
+use farebox::calculator::projection::{CountingError, Plan, Planner, Resolver, plan};
 use farebox::calculator::settled::Settled;
 use farebox::calculator::workload::Workload;
 use farebox::input::workload::load;
@@ -27,13 +27,13 @@ impl Resolver for Quarters {
     fn find(&mut self, model: &str, at: Instant) -> Result<Found, UnknownModel> {
         self.0.find(model, at)
     }
-    fn count(&mut self, _: &Found, text: &Arc<str>) -> Result<TokenCount, String> {
+    fn count(&mut self, _: &Found, text: &Arc<str>) -> Result<TokenCount, CountingError> {
         Ok(TokenCount::exact(text.len() as u64 / 4))
     }
-    fn wrapping(&mut self, _: &Found, _: Option<&Arc<str>>) -> Result<Wrapping, String> {
+    fn wrapping(&mut self, _: &Found, _: Option<&Arc<str>>) -> Result<Wrapping, CountingError> {
         Ok(Wrapping::default())
     }
-    fn image(&mut self, _: &Found, width: u32, height: u32) -> Result<TokenCount, String> {
+    fn image(&mut self, _: &Found, width: u32, height: u32) -> Result<TokenCount, CountingError> {
         Ok(TokenCount::exact(u64::from(width) * u64::from(height) / 750))
     }
     fn tokenizer(&self, _: &Found) -> String {

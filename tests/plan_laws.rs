@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use farebox::calculator::outcome::{Outcome, outcome};
-use farebox::calculator::projection::{Resolver, plan};
+use farebox::calculator::projection::{CountingError, Resolver, plan};
 use farebox::calculator::settled::{Settled, in_usd};
 use farebox::calculator::workload::{Amount, Workload};
 use farebox::input::workload::load;
@@ -45,15 +45,15 @@ impl Resolver for ByteTokens {
     fn find(&mut self, model: &str, at: Instant) -> Result<Found, UnknownModel> {
         self.table.find(model, at)
     }
-    fn count(&mut self, _: &Found, text: &Arc<str>) -> Result<TokenCount, String> {
+    fn count(&mut self, _: &Found, text: &Arc<str>) -> Result<TokenCount, CountingError> {
         let n = text.len() as u64;
         let basis = farebox::tokenizer::Basis::Estimated;
         Ok(TokenCount { tokens: n, low: n * 9 / 10, high: n * 12 / 10, basis })
     }
-    fn wrapping(&mut self, _: &Found, _: Option<&Arc<str>>) -> Result<Wrapping, String> {
+    fn wrapping(&mut self, _: &Found, _: Option<&Arc<str>>) -> Result<Wrapping, CountingError> {
         Ok(Wrapping::default())
     }
-    fn image(&mut self, _: &Found, width: u32, height: u32) -> Result<TokenCount, String> {
+    fn image(&mut self, _: &Found, width: u32, height: u32) -> Result<TokenCount, CountingError> {
         Ok(TokenCount::exact(u64::from(width) * u64::from(height) / 750))
     }
     fn tokenizer(&self, _: &Found) -> String {

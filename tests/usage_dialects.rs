@@ -391,6 +391,22 @@ fn a_body_is_told_from_its_look_alikes() {
     assert_eq!([own, claude, response].map(|e| e.usage.prompt_tokens()), [10, 14, 10]);
 }
 
+#[test]
+fn a_session_in_one_document_is_no_request() {
+    let said = |text: &str| match &items(&Source::Text(text.into()))[..] {
+        [(1, Item::Bad(error))] => error.to_string(),
+        other => panic!("{text}: {other:?}"),
+    };
+    let user = r#"{"role":"user","content":"hello"}"#;
+    for counts in [r#""tokens":{"input":5,"output":1}"#, r#""usage":{"model":"m","inputTokens":5}"#] {
+        let session =
+            format!(r#"{{"sessionId":"s","messages":[{user},{{"role":"assistant","content":"",{counts}}}]}}"#);
+        assert!(said(&session).contains("a session in one document"), "{}", said(&session));
+    }
+    let request = format!(r#"{{"model":"m","messages":[{user}],"max_tokens":5}}"#);
+    assert!(said(&request).contains("a request, not an answer"), "{}", said(&request));
+}
+
 // What is broken costs only itself.
 
 fn kinds(source: &Source) -> Vec<(u64, bool)> {

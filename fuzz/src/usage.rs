@@ -5,6 +5,7 @@ use std::io::Read;
 use farebox::input::calls::chunks::{Chunk, Chunks};
 use farebox::input::calls::{Reading, each, read_chunk};
 use farebox::input::dialect::{Dialect, Item, table::read_table};
+use farebox::input::record::RecordError;
 use farebox::input::text::Source;
 
 type Items = Vec<(u64, Item<'static>)>;
@@ -52,7 +53,7 @@ fn of_chunks(reader: impl Read, reading: &Reading) -> Items {
     items
 }
 
-fn of_table(reader: impl Read) -> (Result<(), String>, Items) {
+fn of_table(reader: impl Read) -> (Result<(), RecordError>, Items) {
     let mut items = Vec::new();
     let read = read_table(reader, &[], None, &mut |line, item| {
         items.push((line, item));

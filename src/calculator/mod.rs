@@ -88,11 +88,12 @@ pub struct Cost {
     pub applied: Vec<String>,
 }
 
-/// Why a usage has no price. The text is for people; [`Refusal::status`] is for machines.
+/// Why a usage has no price. The text is for people, [`Refusal::help`] the next step; [`Refusal::status`] is for machines.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Refusal {
     /// The card lacks a rate for something that was used or stated.
-    #[error("{model}: {what}\n  help: {help}")]
+    #[error("{model}: {what}")]
     NoRate {
         /// `provider/model`.
         model: String,
@@ -102,7 +103,7 @@ pub enum Refusal {
         help: String,
     },
     /// The provider does not sell what was used.
-    #[error("{model}: {what}\n  help: check the usage; `farebox prices show {model}` prints what is sold and when")]
+    #[error("{model}: {what}")]
     NotSold {
         /// `provider/model`.
         model: String,
@@ -110,9 +111,7 @@ pub enum Refusal {
         what: String,
     },
     /// The usage is older than the first price.
-    #[error(
-        "{model} has no price on {at}: its first known price is from {first}\n  help: `farebox prices show {model}` prints every period; --at DATE prices at another day"
-    )]
+    #[error("{model} has no price on {at}: its first known price is from {first}")]
     BeforeFirstPrice {
         /// `provider/model`.
         model: String,
@@ -122,7 +121,7 @@ pub enum Refusal {
         first: Instant,
     },
     /// The model cannot read a prompt, or cannot write an answer, of that length.
-    #[error("{model}: {what}\n  help: {help}")]
+    #[error("{model}: {what}")]
     TooLong {
         /// `provider/model`.
         model: String,
@@ -132,7 +131,7 @@ pub enum Refusal {
         help: String,
     },
     /// The counts contradict each other, or are larger than money can be counted.
-    #[error("{what}\n  help: check the counts; a part is never larger than its whole and nothing is negative")]
+    #[error("{what}")]
     InvalidUsage {
         /// What contradicts what.
         what: String,
@@ -173,6 +172,23 @@ impl Refusal {
             Refusal::TooLong { .. } => "too-long",
             Refusal::InvalidUsage { .. } => "invalid-usage",
         }
+    }
+
+    /// The next step.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        Some(match self {
+            Refusal::NoRate { help, .. } | Refusal::TooLong { help, .. } => help.clone(),
+            Refusal::NotSold { model, .. } => {
+                format!("check the usage; `farebox prices show {model}` prints what is sold and when")
+            }
+            Refusal::BeforeFirstPrice { model, .. } => {
+                format!("`farebox prices show {model}` prints every period; --at DATE prices at another day")
+            }
+            Refusal::InvalidUsage { .. } => {
+                "check the counts; a part is never larger than its whole and nothing is negative".to_owned()
+            }
+        })
     }
 }
 

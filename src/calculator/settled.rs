@@ -10,7 +10,7 @@ use crate::money::{Usd, exact_sum};
 
 /// Why an amount of another currency has no value in dollars.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}\n  help: {}", self.message(), self.help())]
+#[error("{what} is in {currency}, and no exchange rate of {currency} holds on {day}")]
 pub struct NoExchange {
     /// What needs it.
     pub what: String,
@@ -21,13 +21,6 @@ pub struct NoExchange {
 }
 
 impl NoExchange {
-    /// What is wrong.
-    #[must_use]
-    pub(crate) fn message(&self) -> String {
-        let NoExchange { what, currency, day } = self;
-        format!("{what} is in {currency}, and no exchange rate of {currency} holds on {day}")
-    }
-
     /// The next step.
     #[must_use]
     pub fn help(&self) -> String {

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use rust_decimal::Decimal;
 
 use super::shared::{OutputFlags, PriceFlags};
-use super::workload::priced;
+use super::workload::{amount_argument, priced};
 use crate::cli::error::Error;
 use farebox::calculator::workload::Amount;
-use farebox::input::workload::quantity::amount;
 use farebox::jobs::breakeven::{BreakEvenQuery, MachineCost, break_even, report};
 use farebox::money::parse_decimal;
 
@@ -26,10 +25,10 @@ pub(crate) struct BreakEvenArgs {
     #[arg(long, short = 'w', value_name = "FILE")]
     workload: Option<PathBuf>,
     /// Price of a machine by the hour, such as 2.50USD; it runs all the time
-    #[arg(long, value_name = "AMOUNT", value_parser = amount)]
+    #[arg(long, value_name = "AMOUNT", value_parser = amount_argument)]
     gpu_hour: Option<Amount>,
     /// Price of a machine that is bought
-    #[arg(long, value_name = "AMOUNT", value_parser = amount, requires_all = ["years", "watts", "kwh"])]
+    #[arg(long, value_name = "AMOUNT", value_parser = amount_argument, requires_all = ["years", "watts", "kwh"])]
     buy: Option<Amount>,
     /// Years that it lasts
     #[arg(long, value_name = "N", value_parser = number)]
@@ -38,7 +37,7 @@ pub(crate) struct BreakEvenArgs {
     #[arg(long, value_name = "N", value_parser = number)]
     watts: Option<Decimal>,
     /// Price of a kilowatt-hour
-    #[arg(long, value_name = "AMOUNT", value_parser = amount)]
+    #[arg(long, value_name = "AMOUNT", value_parser = amount_argument)]
     kwh: Option<Amount>,
     /// Dedicated endpoint of the price table: farebox models endpoint
     #[arg(long, value_name = "MODEL")]

@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use super::shared::{OutputFlags, PriceFlags};
-use super::workload::priced;
+use super::workload::{amount_argument, priced};
 use crate::cli::error::Error;
 use farebox::calculator::workload::Amount;
-use farebox::input::workload::quantity::amount;
 use farebox::jobs::plan::{PlanQuery, plan, report};
 
 /// Plan a workload over months: low, expected and high, when the budget ends, what drives it, the cheapest lever
@@ -24,10 +23,10 @@ pub(crate) struct PlanArgs {
     #[arg(long)]
     why: bool,
     /// What may be spent over the whole plan, such as 60EUR: how many calls, how long, which models fit
-    #[arg(long, value_name = "AMOUNT", value_parser = amount)]
+    #[arg(long, value_name = "AMOUNT", value_parser = amount_argument)]
     budget: Option<Amount>,
     /// What an answer may cost, such as 0.002USD: how long it may be
-    #[arg(long, value_name = "AMOUNT", value_parser = amount)]
+    #[arg(long, value_name = "AMOUNT", value_parser = amount_argument)]
     unit_cost: Option<Amount>,
     /// Seed of the simulation, in the place of the workload's
     #[arg(long, value_name = "N")]

@@ -11,6 +11,7 @@ use farebox::calculator::quote::{Quote, WorkSpec};
 use farebox::context::Dimension;
 use farebox::conversation::Media;
 use farebox::input::text::Source;
+use farebox::jobs::error::with_help;
 use farebox::jobs::estimate::{InputNotice, InputsToPrice, PricedInputs, price_inputs};
 use farebox::money::grouped;
 use farebox::pricing::Found;
@@ -154,7 +155,7 @@ fn refuse_attachments(inputs: &[Input], media: &[(String, Media)]) -> Result<(),
 pub(crate) fn verdict(quotes: &[Quote], strict: bool, output: &OutputFlags) -> Result<(), Error> {
     let refused: Vec<&Refusal> = quotes.iter().filter_map(|quote| quote.result.as_ref().err()).collect();
     if output.format.readers() == Readers::Programs {
-        refused.iter().for_each(|refusal| say(&format!("warning: {refusal}")));
+        refused.iter().for_each(|refusal| say(&format!("warning: {}", with_help(refusal, refusal.help()))));
         for quote in quotes {
             let line = quote.warning_line().map(|line| format!("{line} ({})", quote.found.full_id()));
             line.iter().for_each(|line| say(line));

@@ -6,9 +6,18 @@ use std::path::Path;
 use super::say;
 use super::shared::Setup;
 use crate::cli::error::Error;
+use farebox::calculator::projection::PlanError;
+use farebox::calculator::workload::Amount;
 use farebox::calculator::workload::Workload;
+use farebox::input::workload::quantity::amount;
 use farebox::jobs::JobError;
+use farebox::jobs::error::with_help;
 use farebox::jobs::workload::{PricedWorkload, WorkloadFile};
+
+/// An amount of money of the command line, such as `60EUR`.
+pub(crate) fn amount_argument(text: &str) -> Result<Amount, String> {
+    amount(text).map_err(|error| error.in_full())
+}
 
 /// Opens a workload, lets flags change it, and plans what has a price.
 ///
@@ -25,14 +34,14 @@ pub(crate) fn priced<'s>(
         say(warnings);
     }
     change(&mut file.workload);
-    let warn = |reason: &str| say(&format!("warning: {reason}"));
+    let warn = |error: &PlanError| say(&format!("warning: {}", with_help(error, error.help())));
     match PricedWorkload::of(file, setup) {
         Ok(priced) => {
-            priced.unpriced.iter().for_each(|(_, error)| warn(&error.to_string()));
+            priced.unpriced.iter().for_each(|(_, error)| warn(error));
             Ok(priced)
         }
-        Err(JobError::NothingPriced(reasons)) => {
-            reasons.iter().for_each(|reason| warn(reason));
+        Err(JobError::NothingPriced(errors)) => {
+            errors.iter().for_each(warn);
             Err(Error::NothingPriced)
         }
         Err(error) => Err(error.into()),

@@ -96,7 +96,7 @@ impl PriceError {
             PriceError::Model(error) => error.help(),
             PriceError::Count(error) => error.help(),
             PriceError::Job(error) => error.help(),
-            PriceError::Refused(_) => None,
+            PriceError::Refused(error) => error.help(),
         }
     }
 }

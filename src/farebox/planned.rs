@@ -5,8 +5,10 @@ use std::path::Path;
 use super::Farebox;
 use crate::jobs::JobError;
 use crate::jobs::check::{BaseQuery, CheckQuery, CheckSide, check};
+use crate::jobs::error::on_one_line;
 use crate::jobs::plan::rows::months;
 use crate::jobs::plan::{PlanQuery, plan};
+use crate::jobs::workload::Unpriced;
 use crate::jobs::workload::{PricedWorkload, WorkloadFile};
 use crate::money::Usd;
 use crate::range::Range;
@@ -104,6 +106,7 @@ impl Farebox {
         let warnings = file.warnings.clone();
         let priced = PricedWorkload::of(file, &self.setup)?;
         let result = plan(priced, &PlanQuery::default(), &self.setup)?;
+        let unpriced = |(feature, why): &Unpriced| (feature.clone(), on_one_line(why, why.help()));
         let month = |row: crate::jobs::plan::rows::PlanMonthRow| PlannedMonth {
             month: row.month.to_string(),
             cost: Range { low: row.range.low_usd, expected: row.range.expected_usd, high: row.range.high_usd },
@@ -111,7 +114,7 @@ impl Farebox {
         Ok(Planned {
             total: result.outcome.total,
             months: months(&result).into_iter().map(month).collect(),
-            unpriced: result.unpriced.iter().map(|(feature, why)| (feature.clone(), why.to_string())).collect(),
+            unpriced: result.unpriced.iter().map(unpriced).collect(),
             warnings,
         })
     }

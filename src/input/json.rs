@@ -199,6 +199,16 @@ impl<'a> Object<'a> {
         Some(Object { fields, escaped: self.escaped, inner: None })
     }
 
+    /// The names in the object in a field, as they are written.
+    pub(crate) fn each_name_in(&self, name: &str, each: &mut dyn FnMut(&[u8])) {
+        let Some(place) = self.fields.iter().rposition(|(written, _)| self.means(written, name)) else { return };
+        if let Some(inner) = &self.inner {
+            return inner.iter().filter(|(of, _)| *of == place).for_each(|(_, (name, _))| each(name));
+        }
+        let object = self.fields.get(place).and_then(|(_, value)| value.object());
+        object.into_iter().for_each(|object| object.fields.iter().for_each(|(name, _)| each(name)));
+    }
+
     /// Whether a field holds exactly this text.
     #[must_use]
     pub(crate) fn is(&self, name: &str, text: &str) -> bool {

@@ -41,6 +41,7 @@ pub struct Record<'a> {
 
 /// Why a line is no record that can be priced.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RecordError {
     /// The line is not of this form.
     #[error("{0}")]
@@ -51,17 +52,49 @@ pub enum RecordError {
     /// It states something that no rate can depend on.
     #[error("{0}")]
     Context(String),
+    /// One of these, with its next step.
+    #[error("{error}")]
+    WithHelp {
+        /// What is wrong.
+        error: Box<RecordError>,
+        /// The next step.
+        help: String,
+    },
 }
 
 impl RecordError {
     /// The stable name in machine forms.
     #[must_use]
-    pub const fn status(&self) -> &'static str {
+    pub fn status(&self) -> &'static str {
         match self {
             RecordError::Form(_) => "invalid-record",
             RecordError::Usage(_) => "invalid-usage",
             RecordError::Context(_) => "no-rate",
+            RecordError::WithHelp { error, .. } => error.status(),
         }
+    }
+
+    /// Whether the line is no record at all.
+    pub(crate) fn is_form(&self) -> bool {
+        match self {
+            RecordError::Form(_) => true,
+            RecordError::WithHelp { error, .. } => error.is_form(),
+            _ => false,
+        }
+    }
+
+    /// The next step, where it stands apart from the text.
+    #[must_use]
+    pub fn help(&self) -> Option<&str> {
+        match self {
+            RecordError::WithHelp { help, .. } => Some(help),
+            _ => None,
+        }
+    }
+
+    /// The same with a next step.
+    pub(crate) fn or(self, help: impl Into<String>) -> Self {
+        RecordError::WithHelp { error: Box::new(self), help: help.into() }
     }
 }
 

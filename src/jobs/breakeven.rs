@@ -14,6 +14,7 @@ use crate::calculator::projection::times;
 use crate::calculator::settled::in_usd;
 use crate::calculator::workload::Amount;
 use crate::context::Context;
+use crate::jobs::error::with_help;
 use crate::meter::Meter;
 use crate::money::Usd;
 use crate::report::{Cell, Report, Tone, TypedTable};
@@ -103,7 +104,10 @@ fn machine_month(
     day: Date,
 ) -> Result<(Usd, String), JobError> {
     let usd = |amount: &Amount, what: &str| in_usd(amount, what, day, resolver);
-    let too_long = || JobError::of_text("the cost of the machine has more digits than farebox carries");
+    let too_long = || {
+        let message = "the cost of the machine has more digits than farebox carries".to_owned();
+        JobError::Asked { message, help: None }
+    };
     match cost {
         MachineCost::Hour(hour) => {
             let month = times(usd(hour, "--gpu-hour")?, HOURS_A_MONTH).ok_or_else(too_long)?;
@@ -118,7 +122,7 @@ fn machine_month(
             let mut usage = Usage::default();
             usage.set(Meter::ReplicaMinutes, HOURS_A_MONTH * Decimal::from(60));
             let cost = price(&found.provider, &found.model, &usage, &Context::default(), setup.at);
-            let cost = cost.map_err(|refusal| JobError::of_text(&refusal.to_string()))?;
+            let cost = cost?;
             Ok((cost.total, format!("{} (price checked on {})", found.full_id(), cost.source.checked)))
         }
     }
@@ -221,7 +225,9 @@ pub fn report(result: &BreakEvenResult, setup: &Setup) -> Report {
         notes.push(format!("Assumed: prompts are read at {} tokens a second, ten times the answers; --prompt-tokens-per-second says yours.", machine.prompt_tokens.normalize()));
     }
     notes.push(format!("A machine is kept busy {}% of the time at most (--utilisation) and costs the same when idle; nobody's time is counted.", percent(machine.utilisation)));
-    let left_out = |(feature, error): &Unpriced| format!("Not compared: {feature}, which has no price: {error}");
+    let left_out = |(feature, error): &Unpriced| {
+        format!("Not compared: {feature}, which has no price: {}", with_help(error, error.help()))
+    };
     notes.extend(result.unpriced.iter().map(left_out));
     notes.push(table_line(setup));
     report.state_all(&BreakEvenHead::of(result, setup));

@@ -8,6 +8,7 @@ use super::estimate::rows::EstimateRow;
 use super::setup::{TableStamp, matched_note, table_line, table_stamp};
 use super::{AsOf, JobError, Setup};
 use crate::calculator::quote::{Quote, WorkSpec};
+use crate::jobs::error::with_help;
 use crate::money::Usd;
 use crate::pricing::Found;
 use crate::range::Range;
@@ -133,7 +134,7 @@ impl DemoRow {
         let (tokens, none) = (TokenCount::default(), Usd::ZERO);
         let mut sum = DemoRow { provider, model, tokens, total_usd: none, low_usd: none, high_usd: none };
         for quote in quotes {
-            let estimate = quote.result.as_ref().map_err(ToString::to_string)?;
+            let estimate = quote.result.as_ref().map_err(|refusal| with_help(refusal, refusal.help()))?;
             sum.tokens += quote.tokens;
             sum.total_usd += estimate.cost.total;
             sum.low_usd += estimate.low;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use crate::calculator::Refusal;
+use crate::calculator::projection::PlanError;
 use crate::input::calls::stream::LostThread;
 use crate::input::media::AttachmentError;
 use crate::input::text::InputError;
@@ -13,6 +15,7 @@ use crate::pricing::problem::Problem;
 use crate::range::RangeTextError;
 use crate::tokenizer::TokenizerError;
 use crate::tokenizer::chat::Refused;
+use crate::tokenizer::files::WriteError;
 
 /// Why a job ended early. The text says what is wrong; [`JobError::help`] is the next step.
 #[derive(Debug, thiserror::Error)]
@@ -51,8 +54,8 @@ pub enum JobError {
     #[error(transparent)]
     Attachment(#[from] AttachmentError),
     /// Nothing of what was asked for has a price; the reasons.
-    #[error("nothing could be priced: {}", .0.join("; "))]
-    NothingPriced(Vec<String>),
+    #[error("nothing could be priced: {}", reasons(.0))]
+    NothingPriced(Vec<PlanError>),
     /// A failure of the system.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -61,6 +64,12 @@ pub enum JobError {
 #[cfg(feature = "reference")]
 impl From<crate::tokenizer::reference::ReferenceError> for JobError {
     fn from(error: crate::tokenizer::reference::ReferenceError) -> Self {
+        JobError::Asked { message: error.to_string(), help: error.help() }
+    }
+}
+
+impl From<Refusal> for JobError {
+    fn from(error: Refusal) -> Self {
         JobError::Asked { message: error.to_string(), help: error.help() }
     }
 }
@@ -76,14 +85,6 @@ impl JobError {
     pub fn of_price_files(problems: &[Problem], files: &[PriceFile]) -> Self {
         let shown = render_problems(problems, files);
         JobError::Prices(format!("a price file cannot be used\n\n{}", shown.trim_end()))
-    }
-
-    /// An error whose text may name its next step after `help: ` on a line of its own.
-    pub(crate) fn of_text(text: &str) -> Self {
-        match text.split_once("\n  help: ") {
-            Some((message, help)) => JobError::asked(message, help),
-            None => JobError::Asked { message: text.to_owned(), help: None },
-        }
     }
 
     /// The text and the next step below it, as the program prints them.
@@ -102,6 +103,7 @@ impl JobError {
             JobError::Uncountable(error) => error.help(),
             JobError::Input(error) => error.help(),
             JobError::Attachment(error) => error.help(),
+            JobError::Io(error) => help_of_system(error),
             _ => None,
         }
     }
@@ -120,6 +122,24 @@ impl From<LostThread> for JobError {
     fn from(error: LostThread) -> Self {
         JobError::Io(io::Error::other(error))
     }
+}
+
+/// The next step after a failure of the system that is one of ours inside.
+fn help_of_system(error: &io::Error) -> Option<String> {
+    let inside = error.get_ref()?;
+    if inside.is::<LostThread>() {
+        return Some(LostThread::HELP.to_owned());
+    }
+    match inside.downcast_ref::<WriteError>() {
+        Some(error) => error.help(),
+        // What writes CSV puts an error of its own around it.
+        None => help_of_system(inside.source()?.downcast_ref()?),
+    }
+}
+
+fn reasons(errors: &[PlanError]) -> String {
+    let reasons: Vec<String> = errors.iter().map(|error| on_one_line(error, error.help())).collect();
+    reasons.join("; ")
 }
 
 /// An error and its next step on one line, for a list of reasons.

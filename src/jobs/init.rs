@@ -195,7 +195,7 @@ impl UseMeasurement {
         let result = match item {
             Item::Entry(entry) => self.entry(&entry),
             Item::Event(_) => return,
-            Item::Bad(error) => Err(error.to_string()),
+            Item::Bad(error) => Err(with_help(&error, error.help().map(str::to_owned))),
         };
         if let Err(reason) = result {
             self.bad += 1;

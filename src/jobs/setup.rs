@@ -52,6 +52,9 @@ pub struct TableStamp {
     pub version: String,
     /// SHA-256 of the content, in hexadecimal.
     pub sha256: String,
+    /// How many days before the command's moment the table was made, where that is more than 30.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age_days: Option<u64>,
     /// The moment at which the clock was stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock_set_to: Option<String>,
@@ -190,11 +193,36 @@ pub fn matched_note(asked: &str, found: &Found) -> Option<String> {
 #[must_use]
 pub(crate) fn table_stamp(setup: &Setup) -> TableStamp {
     let id = setup.table.id().clone();
-    TableStamp { version: id.version, sha256: id.sha256, clock_set_to: setup.clock_set_to() }
+    TableStamp {
+        version: id.version,
+        sha256: id.sha256,
+        age_days: table_age(&setup.table, setup.at),
+        clock_set_to: setup.clock_set_to(),
+    }
+}
+
+/// A table that was made at most this many days before the moment it is asked about needs no remark.
+const YOUNG_DAYS: u64 = 30;
+
+/// How many days before a moment a table was made, where that is worth a remark: more than 30. The one place that
+/// decides so.
+#[must_use]
+pub(crate) fn table_age(table: &PriceTable, at: Instant) -> Option<u64> {
+    let seconds = at.unix() - table.day()?.unix();
+    u64::try_from(seconds.div_euclid(86_400)).ok().filter(|days| *days > YOUNG_DAYS)
+}
+
+/// What to say of a table that is old at a moment; `None` for one that is at most 30 days old.
+#[must_use]
+pub(crate) fn table_age_note(table: &PriceTable, at: Instant) -> Option<String> {
+    let version = &table.id().version;
+    table_age(table, at)
+        .map(|days| format!("Table {version} is {days} days old on {}: prices may have changed.", at.date()))
 }
 
 /// One line for people: which table, and as of when.
 pub fn table_line(setup: &Setup) -> String {
     let id = setup.table.id();
-    format!("Prices as of {}, table {} (sha256 {:.12}).", setup.shown_at(), id.version, id.sha256)
+    let age = table_age_note(&setup.table, setup.at).map_or_else(String::new, |note| format!(" {note}"));
+    format!("Prices as of {}, table {} (sha256 {:.12}).{age}", setup.shown_at(), id.version, id.sha256)
 }

@@ -10,12 +10,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::JobError;
-use super::error::with_help;
 use super::setup::{Setup, in_currency};
 use super::tokenizers::TokenizerChoice;
 use crate::calculator::attached::{Attached, billed_by};
 pub(crate) use crate::calculator::currency::ShownCurrency;
-use crate::calculator::projection::{Plan, PlanError, Resolver, plan};
+use crate::calculator::projection::{CountingError, Plan, PlanError, Resolver, plan};
 use crate::calculator::settled::{NoExchange, in_usd};
 use crate::calculator::workload::{Amount, Workload, instant_of};
 use crate::conversation::{Image, Media, Tool};
@@ -131,7 +130,7 @@ impl<'s> PricedWorkload<'s> {
             let is_stuck = features.is_empty() || features.len() == before;
             unpriced.push((name, error));
             if is_stuck {
-                return Err(JobError::NothingPriced(unpriced.iter().map(|(_, error)| error.to_string()).collect()));
+                return Err(JobError::NothingPriced(unpriced.into_iter().map(|(_, error)| error).collect()));
             }
         }
     }
@@ -167,11 +166,11 @@ impl<'s> TableResolver<'s> {
         self.exchange = workload.exchange.clone();
     }
 
-    fn load(&mut self, name: &str) -> Result<Arc<dyn Tokenizer>, String> {
+    fn load(&mut self, name: &str) -> Result<Arc<dyn Tokenizer>, CountingError> {
         if let Some(tokenizer) = self.tokenizers.get(name) {
             return Ok(tokenizer.clone());
         }
-        let tokenizer = self.setup.tokenizer(name).map_err(|error| with_help(&error, error.help()))?;
+        let tokenizer = self.setup.tokenizer(name)?;
         self.tokenizers.insert(name.to_owned(), tokenizer.clone());
         Ok(tokenizer)
     }
@@ -196,7 +195,7 @@ impl Resolver for TableResolver<'_> {
         Ok(found)
     }
 
-    fn count(&mut self, found: &Found, text: &Arc<str>) -> Result<TokenCount, String> {
+    fn count(&mut self, found: &Found, text: &Arc<str>) -> Result<TokenCount, CountingError> {
         let TokenizerChoice { name, assumed } = TokenizerChoice::of(found, self.setup);
         if let Some(count) = self.counts.get(&(name.clone(), assumed)).and_then(|counts| counts.get(text)) {
             return Ok(*count);
@@ -210,7 +209,7 @@ impl Resolver for TableResolver<'_> {
         Ok(count)
     }
 
-    fn wrapping(&mut self, found: &Found, tools: Option<&Arc<str>>) -> Result<Wrapping, String> {
+    fn wrapping(&mut self, found: &Found, tools: Option<&Arc<str>>) -> Result<Wrapping, CountingError> {
         let key = (found.full_id(), tools.cloned());
         if let Some(wrapping) = self.wrappings.get(&key) {
             return Ok(*wrapping);
@@ -218,19 +217,19 @@ impl Resolver for TableResolver<'_> {
         let TokenizerChoice { name, assumed } = TokenizerChoice::of(found, self.setup);
         let tools = tools.map(|text| tools_of(text)).unwrap_or_default();
         let framing = Framing::of(&key.0, self.load(&name)?, assumed);
-        let wrapping = framing.wrapping(&tools).map_err(|refused| with_help(&refused, refused.help()))?;
+        let wrapping = framing.wrapping(&tools)?;
         self.wrappings.insert(key, wrapping);
         Ok(wrapping)
     }
 
-    fn image(&mut self, found: &Found, width: u32, height: u32) -> Result<TokenCount, String> {
+    fn image(&mut self, found: &Found, width: u32, height: u32) -> Result<TokenCount, CountingError> {
         let image = Image { size: Some((width.into(), height.into())), detail: None };
         let tokenizer = self.load(&TokenizerChoice::of(found, self.setup).name)?;
         let weighed = MediaRules::of(&found.full_id()).count(&Media::Image(image), None, &*tokenizer);
-        let weighed = weighed.map_err(|refused| with_help(&refused, refused.help()))?;
+        let weighed = weighed?;
         if let Some(card) = found.model.rates_at(self.setup.at).or(found.model.rate_cards.last()) {
             for part in weighed.parts.iter().map(Attached::from) {
-                billed_by(&found.provider, &found.model, card, &part).map_err(|refusal| refusal.to_string())?;
+                billed_by(&found.provider, &found.model, card, &part)?;
             }
         }
         Ok(weighed.count)
@@ -291,7 +290,7 @@ impl ShownCurrency {
 
 impl From<NoExchange> for JobError {
     fn from(error: NoExchange) -> Self {
-        JobError::asked(error.message(), error.help())
+        JobError::asked(error.to_string(), error.help())
     }
 }
 
@@ -299,7 +298,7 @@ impl From<PlanError> for JobError {
     fn from(error: PlanError) -> Self {
         match error {
             PlanError::Model { error, .. } => JobError::Model(error),
-            other => JobError::of_text(&other.to_string()),
+            other => JobError::Asked { message: other.to_string(), help: other.help() },
         }
     }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure that there is a Chromium for tests/page.rs: one that is installed, else the system's package where that can be
+# Makes sure that there is a Chromium for tests/program/page.rs: one that is installed, else the system's package where that can be
 # installed without asking. Ends with 1 where there is none.
 set -uo pipefail
 has_browser() { command -v chromium || command -v chromium-browser || command -v google-chrome; }

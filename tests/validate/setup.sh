@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the validators of others that tests/validators.rs runs the reports through, into the folder it prints.
+# Installs the validators of others that tests/program/validators.rs runs the reports through, into the folder it prints.
 # Needs npm and python3 with venv; what it installs stays in target/validators. The two versions of focus-validator want a Python of
 # their own age: where there is none, `focus_1_0.missing` or `focus_1_2.missing` stands in the folder, which .ci/run heeds.
 set -euo pipefail

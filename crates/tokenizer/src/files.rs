@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-pub use write::{NewFile, append_to, before_first_file, cannot_write, remove_unfinished, write_file};
+pub use write::{NewFile, WriteError, append_to, before_first_file, cannot_write, remove_unfinished, write_file};
 
 /// What is there where neither a file nor a folder is, with its article: `a named pipe`, `a device`.
 ///
@@ -54,6 +54,7 @@ pub fn read_up_to(file: File, limit: u64) -> io::Result<Option<Vec<u8>>> {
 }
 
 /// All bytes of a file, with the reasons of the other functions as errors of the system.
+#[cfg(feature = "reference")]
 pub(crate) fn read_whole(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let refused = |text: String| io::Error::new(io::ErrorKind::InvalidInput, text);
     if let Some(kind) = not_a_file(path).filter(|_| !is_inherited_pipe(path)) {

@@ -22,6 +22,7 @@ use super::bounded::{Normalization, Splits, check_charsmap, encoded};
 use super::cut::{self, Cuts, FORCED_MARGIN, floor_char_boundary, is_border};
 use super::estimate::Estimator;
 use super::vocab::LARGEST;
+use super::vocabulary_error::VocabularyError;
 use super::{TokenCount, Tokenizer, TokenizerError};
 use crate::files;
 
@@ -55,19 +56,21 @@ impl HuggingFace {
             .map_err(|reason| TokenizerError::Broken { path: path.to_owned(), reason })
     }
 
-    pub(super) fn parse(name: &str, bytes: &[u8]) -> Result<Self, String> {
-        HuggingFace::of_value(name, serde_json::from_slice(bytes).map_err(|e| format!("not JSON: {e}"))?)
+    pub(super) fn parse(name: &str, bytes: &[u8]) -> Result<Self, VocabularyError> {
+        let no_json = |e| VocabularyError::Broken(format!("not JSON: {e}"));
+        HuggingFace::of_value(name, serde_json::from_slice(bytes).map_err(no_json)?)
     }
 
-    pub(super) fn of_value(name: &str, mut file: Value) -> Result<Self, String> {
+    pub(super) fn of_value(name: &str, mut file: Value) -> Result<Self, VocabularyError> {
         if file.get("model").is_none() {
-            return Err("it has no \"model\"".to_owned());
+            return Err(VocabularyError::broken("it has no \"model\""));
         }
         keep_to_the_text(&mut file);
-        refuse_what_panics(&file)?;
+        refuse_what_panics(&file).map_err(VocabularyError::Broken)?;
         let cuts = cuts(&file);
-        let engine: Engine = serde_json::from_value(file).map_err(|e| e.to_string())?;
-        encoded(|| engine.encode_fast(PROBE, false)).map_err(|e| format!("it cannot encode every text: {e}"))?;
+        let engine: Engine = serde_json::from_value(file).map_err(|e| VocabularyError::Broken(e.to_string()))?;
+        encoded(|| engine.encode_fast(PROBE, false))
+            .map_err(|e| VocabularyError::Broken(format!("it cannot encode every text: {e}")))?;
         Ok(HuggingFace { name: name.to_owned(), engine, cuts })
     }
 
@@ -294,7 +297,7 @@ mod tests {
     }
 
     fn parse(file: &Value) -> Result<HuggingFace, String> {
-        HuggingFace::parse("test", file.to_string().as_bytes())
+        HuggingFace::parse("test", file.to_string().as_bytes()).map_err(|error| error.to_string())
     }
 
     #[test]

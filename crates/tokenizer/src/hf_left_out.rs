@@ -5,9 +5,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::cut::Cuts;
+use super::vocabulary_error::VocabularyError;
 use super::{TokenCount, Tokenizer, TokenizerError};
-
-const REASON: &str = "this build reads no tokenizer.json and no GGUF of the kind gpt2\n  help: build with the feature \"reference\", or give a .tiktoken, a tekken.json or a SentencePiece .model";
 
 pub(crate) use NoHuggingFace as HuggingFace;
 
@@ -16,15 +15,15 @@ pub(crate) enum NoHuggingFace {}
 
 impl NoHuggingFace {
     pub(crate) fn open(path: &Path) -> Result<Self, TokenizerError> {
-        Err(TokenizerError::Broken { path: path.to_owned(), reason: REASON.to_owned() })
+        Err(TokenizerError::Broken { path: path.to_owned(), reason: VocabularyError::LeftOut })
     }
 
-    pub(super) fn parse(_: &str, _: &[u8]) -> Result<Self, String> {
-        Err(REASON.to_owned())
+    pub(super) fn parse(_: &str, _: &[u8]) -> Result<Self, VocabularyError> {
+        Err(VocabularyError::LeftOut)
     }
 
-    pub(super) fn of_value(_: &str, _: Value) -> Result<Self, String> {
-        Err(REASON.to_owned())
+    pub(super) fn of_value(_: &str, _: Value) -> Result<Self, VocabularyError> {
+        Err(VocabularyError::LeftOut)
     }
 }
 

@@ -17,8 +17,6 @@
 #![warn(missing_docs, unreachable_pub)]
 // Documentation of what is not promised leads contributors on, to private items too.
 #![allow(rustdoc::private_intra_doc_links)]
-// The cross-check calls what a count alone leaves unused.
-#![cfg_attr(not(feature = "reference"), allow(dead_code))]
 
 #[cfg(feature = "reference")]
 mod bounded;
@@ -61,6 +59,7 @@ mod spm;
 pub mod store;
 mod symbols;
 mod vocab;
+mod vocabulary_error;
 
 #[doc(hidden)]
 pub use chat::media;
@@ -82,6 +81,7 @@ use cut::{Cut, Cuts};
 use estimate::Estimator;
 use parallel::Workers;
 use spm::SentencePiece;
+use vocabulary_error::VocabularyError;
 
 /// What a count rests on, from best to worst.
 ///
@@ -353,6 +353,7 @@ pub fn is_known(name: &str) -> bool {
 
 /// Why a tokenizer could not be had.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TokenizerError {
     /// No tokenizer has this name; `suggestions` are the nearest that exist.
     #[error("no tokenizer is called {name:?}")]
@@ -376,7 +377,7 @@ pub enum TokenizerError {
         /// The file that was read.
         path: PathBuf,
         /// What is wrong with it.
-        reason: String,
+        reason: VocabularyError,
     },
     /// A vocabulary that the user added cannot be had.
     #[error(transparent)]
@@ -394,13 +395,14 @@ impl TokenizerError {
                 did_you_mean(suggestions)
             ),
             TokenizerError::Unreadable { .. } => "give the path of a Hugging Face `tokenizer.json`".to_owned(),
-            TokenizerError::Broken { .. } => "download the file again, and check that it is the model's \
-                `tokenizer.json`, not `tokenizer_config.json`"
-                .to_owned(),
+            TokenizerError::Broken { reason, .. } => return reason.help().or_else(|| Some(DOWNLOAD.to_owned())),
             TokenizerError::Stored(error) => return error.help(),
         })
     }
 }
+
+const DOWNLOAD: &str =
+    "download the file again, and check that it is the model's `tokenizer.json`, not `tokenizer_config.json`";
 
 fn did_you_mean(suggestions: &[&str]) -> String {
     match suggestions {

@@ -16,6 +16,7 @@ use super::merger::Merger;
 use super::merges::Merges;
 use super::symbols::Symbols;
 use super::vocab::{Tokens, Vocabulary, frames};
+use super::vocabulary_error::VocabularyError;
 use super::{TokenCount, Tokenizer, fast, prepared};
 
 /// What a space becomes.
@@ -175,13 +176,13 @@ impl OwnPieces {
     /// the text.
     ///
     /// # Errors
-    /// A text for people where the strings are too many to be looked for.
+    /// [`VocabularyError`] where the strings are too many to be looked for.
     pub(crate) fn new(
         name: &str,
         vocabulary: Vocabulary,
         symbols: &[Vec<u8>],
         mark_first: bool,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, VocabularyError> {
         let symbols_cross = symbols.iter().any(|symbol| {
             let text = String::from_utf8_lossy(symbol);
             text.chars().zip(text.chars().skip(1)).any(|(a, b)| a.is_alphanumeric() && b == MARK)
@@ -193,7 +194,7 @@ impl OwnPieces {
             None => Loaded::slow(vocabulary, &symbols),
         };
         if !loaded.symbols.can_be_found() {
-            return Err("its strings that are tokens anywhere are too many to be looked for".to_owned());
+            return Err(VocabularyError::broken("its strings that are tokens anywhere are too many to be looked for"));
         }
         let cuts = if crossed { Cuts::Nowhere } else { Cuts::Spaces };
         Ok(OwnPieces { name: name.to_owned(), loaded, mark_first, cuts })

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::own::{self, Form};
 use super::vocab::LARGEST;
+use super::vocabulary_error::VocabularyError;
 use super::{Known, TOKENIZERS, Tokenizer, TokenizerError, UNKNOWN, load};
 use crate::files;
 
@@ -43,10 +44,49 @@ pub struct Entry {
 
 /// Why a stored vocabulary cannot be had or added.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StoreError {
-    /// The name or the file cannot be used; the text says why and what to do.
-    #[error("{0}")]
-    Refused(String),
+    /// The name cannot be given to a tokenizer.
+    #[error("{name:?} {reason}")]
+    Name {
+        /// What was asked for.
+        name: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// A tokenizer of this name was added before.
+    #[error("a tokenizer called {0} was added before")]
+    Taken(String),
+    /// What was named is no file.
+    #[error("{path}: is {kind}, not a file", path = path.display())]
+    NoFile {
+        /// What was named.
+        path: PathBuf,
+        /// What it is instead.
+        kind: &'static str,
+    },
+    /// The file is larger than any vocabulary.
+    #[error("{path}: is larger than {} MiB, which no vocabulary is", LARGEST >> 20, path = path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file cannot be counted with exactly.
+    #[error("{path}: {reason}", path = path.display())]
+    Vocabulary {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: VocabularyError,
+    },
+    /// The stored file is what was added, and this build cannot count with it.
+    #[error("{name}: the stored file is damaged: {reason}")]
+    Unusable {
+        /// The name of the tokenizer.
+        name: String,
+        /// Why not.
+        reason: VocabularyError,
+    },
     /// The stored file is not what was added.
     #[error("{name}: the stored file is damaged: {reason}")]
     Damaged {
@@ -69,10 +109,17 @@ impl StoreError {
     /// The next step, where it stands apart from the text.
     #[must_use]
     pub fn help(&self) -> Option<String> {
-        match self {
-            StoreError::Damaged { name, .. } => Some(format!("`farebox tokenizers remove {name}`, then add it again")),
-            StoreError::Refused(_) | StoreError::Io { .. } => None,
-        }
+        let remove = |name| format!("`farebox tokenizers remove {name}`, then add it again");
+        Some(match self {
+            StoreError::Name { .. } => "give another --name".to_owned(),
+            StoreError::Taken(_) => "remove it first, or give another --name".to_owned(),
+            StoreError::NoFile { .. } => "give the path of the vocabulary's file".to_owned(),
+            StoreError::TooLarge { .. } => "give the file of the vocabulary alone, such as tokenizer.json".to_owned(),
+            StoreError::Vocabulary { reason, .. } => return reason.help(),
+            StoreError::Unusable { name, reason } => reason.help().unwrap_or_else(|| remove(name)),
+            StoreError::Damaged { name, .. } => remove(name),
+            StoreError::Io { .. } => return None,
+        })
     }
 }
 
@@ -114,31 +161,24 @@ impl Store {
     /// * `like`: the encoding that a `.tiktoken` splits like.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] where the name is taken or not one, or the file cannot be counted with exactly.
+    /// [`StoreError`] where the name is taken or not one, or the file cannot be counted with exactly.
     pub fn add(&self, file: &Path, name: Option<&str>, like: Option<&str>) -> Result<Entry, StoreError> {
-        let shown = file.display();
         let source = file.file_name().map_or_else(|| "-".to_owned(), |name| name.to_string_lossy().into_owned());
         let name = name.map_or_else(|| of_file(&source), str::to_owned);
         check_name(&name)?;
         if self.entry(&name)?.is_some() {
-            return Err(StoreError::Refused(format!(
-                "a tokenizer called {name} was added before\n  help: remove it first, or give another --name"
-            )));
+            return Err(StoreError::Taken(name));
         }
-        let refused = |reason: String| StoreError::Refused(format!("{shown}: {reason}"));
+        let refused = |reason| StoreError::Vocabulary { path: file.to_owned(), reason };
         if let Some(kind) = files::not_a_file(file).filter(|_| !files::is_inherited_pipe(file)) {
-            return Err(refused(format!("is {kind}, not a file\n  help: give the path of the vocabulary's file")));
+            return Err(StoreError::NoFile { path: file.to_owned(), kind });
         }
         let mut bytes = Vec::new();
         let open = File::open(file).map_err(at(file))?;
         open.take(LIMIT).read_to_end(&mut bytes).map_err(at(file))?;
         bytes.truncate(own::needed(&bytes).map_err(refused)?);
         if bytes.len() as u64 > LARGEST {
-            let help = "give the file of the vocabulary alone, such as tokenizer.json";
-            return Err(refused(format!(
-                "is larger than {} MiB, which no vocabulary is\n  help: {help}",
-                LARGEST >> 20
-            )));
+            return Err(StoreError::TooLarge { path: file.to_owned() });
         }
         let (form, _) = own::read(&name, &bytes, like).map_err(refused)?;
         let entry = Entry {
@@ -201,7 +241,7 @@ impl Store {
     /// Hashes and reads a stored file again.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] where it is not what was added.
+    /// [`StoreError::Damaged`] where it is not what was added, [`StoreError::Unusable`] where this build cannot use it.
     pub fn open(&self, entry: &Entry) -> Result<Arc<dyn Tokenizer>, StoreError> {
         let path = self.vocabulary(&entry.name);
         let bytes = fs::read(&path).map_err(|error| match error.kind() {
@@ -216,7 +256,7 @@ impl Store {
             ));
         }
         let read = own::read(&entry.name, &bytes, entry.like.as_deref());
-        read.map(|(_, tokenizer)| tokenizer).map_err(|reason| damaged(&entry.name, reason))
+        read.map(|(_, tokenizer)| tokenizer).map_err(|reason| StoreError::Unusable { name: entry.name.clone(), reason })
     }
 
     /// The tokenizer of a name: an added one, else one that is built in.
@@ -285,7 +325,7 @@ fn is_built_in(name: &str) -> bool {
 }
 
 fn check_name(name: &str) -> Result<(), StoreError> {
-    let refused = |reason: &str| Err(StoreError::Refused(format!("{name:?} {reason}\n  help: give another --name")));
+    let refused = |reason| Err(StoreError::Name { name: name.to_owned(), reason });
     match TOKENIZERS.iter().find(|known| known.name == name) {
         _ if !is_name(name) => refused("is no name for a tokenizer: it takes a-z, 0-9, _, - and ."),
         Some(Known { name, .. }) if is_built_in(name) => refused("is the name of a tokenizer that is built in"),
@@ -338,7 +378,7 @@ mod tests {
         let claude = if cfg!(feature = "claude") { "claude_v3" } else { "cl100k_base" };
         for name in ["o200k_base", claude, "unknown", "", "../x", "A", "tokenizer", ".x", "a/b", "x\0"] {
             assert!(
-                matches!(store.add(&file, Some(name), Some("cl100k_base")), Err(StoreError::Refused(_))),
+                matches!(store.add(&file, Some(name), Some("cl100k_base")), Err(StoreError::Name { .. })),
                 "{name:?}"
             );
         }
@@ -348,7 +388,7 @@ mod tests {
     #[test]
     fn a_refused_file_leaves_nothing_behind() {
         let (folder, store, file) = store();
-        assert!(store.add(&file, None, None).unwrap_err().to_string().contains("--like"));
+        assert!(store.add(&file, None, None).unwrap_err().help().unwrap().contains("--like"));
         assert!(matches!(store.add(&folder.path().join("none"), None, None), Err(StoreError::Io { .. })));
         assert!(!folder.path().join("not/yet").exists());
     }

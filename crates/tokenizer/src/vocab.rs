@@ -8,6 +8,8 @@ use std::ops::Range;
 
 pub(crate) use farebox_data::vocab::{Tokens, frames};
 
+use super::vocabulary_error::VocabularyError;
+
 /// The largest file of a vocabulary that is read: 128 MiB. The largest `tokenizer.json` that was published has 65 MB.
 pub(crate) const LARGEST: u64 = 128 << 20;
 
@@ -53,27 +55,30 @@ impl Vocabulary {
     /// Of tokens that a file of the user's has, in the order of their ranks.
     ///
     /// # Errors
-    /// A text for people where a token is there twice or empty, or they are so long that working out their merges, in the
+    /// [`VocabularyError`] where a token is there twice or empty, or they are so long that working out their merges, in the
     /// square of each, would take minutes.
-    pub(crate) fn of(tokens: &[Vec<u8>]) -> Result<Self, String> {
+    pub(crate) fn of(tokens: &[Vec<u8>]) -> Result<Self, VocabularyError> {
         let squares = tokens.iter().map(|token| (token.len() as u64).saturating_pow(2)).fold(0, u64::saturating_add);
         if squares > MOST_SQUARES {
             let longest = tokens.iter().map(Vec::len).max().unwrap_or(0);
-            return Err(format!("its tokens are too long to be those of a model: the longest has {longest} bytes"));
+            let what = format!("its tokens are too long to be those of a model: the longest has {longest} bytes");
+            return Err(VocabularyError::Broken(what));
         }
+        let too_long = |_| VocabularyError::broken("its tokens are longer than 4 GiB");
         let (mut bytes, mut places) = (Vec::new(), Vec::new());
         let mut seen = HashSet::new();
         for token in tokens {
             if token.is_empty() || !seen.insert(token.as_slice()) {
-                return Err(format!("the token {:?} is empty or there twice", String::from_utf8_lossy(token)));
+                let what = format!("the token {:?} is empty or there twice", String::from_utf8_lossy(token));
+                return Err(VocabularyError::Broken(what));
             }
-            let start = u32::try_from(bytes.len()).map_err(|_| "its tokens are longer than 4 GiB")?;
+            let start = u32::try_from(bytes.len()).map_err(too_long)?;
             bytes.extend_from_slice(token);
-            let end = u32::try_from(bytes.len()).map_err(|_| "its tokens are longer than 4 GiB")?;
+            let end = u32::try_from(bytes.len()).map_err(too_long)?;
             places.push(start..end);
         }
         if tokens.is_empty() {
-            Err("it has no tokens".to_owned())
+            Err(VocabularyError::broken("it has no tokens"))
         } else {
             Ok(Vocabulary::new(Tokens::new(bytes, places)))
         }

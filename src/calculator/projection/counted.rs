@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
+use super::CountingError;
 use super::Resolver;
 use crate::calculator::shape::MICRO;
 use crate::calculator::workload::{Attachment, Feature, PromptPart};
@@ -64,7 +65,7 @@ pub(super) fn framed(
     feature: &Feature,
     found: &Found,
     resolver: &mut dyn Resolver,
-) -> Result<(CountedText, Option<FeatureFrame>), String> {
+) -> Result<(CountedText, Option<FeatureFrame>), CountingError> {
     let mut counted = CountedText::of_prompts(feature, found, resolver)?;
     let (mut system, mut tools) = (sum(&feature.system, found, resolver)?, sum(&feature.tools, found, resolver)?);
     let frame = frame(feature, found, resolver)?;
@@ -94,7 +95,7 @@ fn frame(
     feature: &Feature,
     found: &Found,
     resolver: &mut dyn Resolver,
-) -> Result<Option<(FeatureFrame, TokenCount)>, String> {
+) -> Result<Option<(FeatureFrame, TokenCount)>, CountingError> {
     let is_text = |parts: &Vec<PromptPart>| parts.iter().any(|part| matches!(part, PromptPart::Text(_)));
     let (tells, asks) = (is_text(&feature.system), feature.prompts.iter().any(is_text));
     let tools = match feature.tools.as_slice() {
@@ -129,7 +130,7 @@ fn images(each: TokenCount, count: Range<Decimal>) -> Range<i64> {
     range.in_units(MICRO)
 }
 
-fn sum(parts: &[PromptPart], found: &Found, resolver: &mut dyn Resolver) -> Result<Range<i64>, String> {
+fn sum(parts: &[PromptPart], found: &Found, resolver: &mut dyn Resolver) -> Result<Range<i64>, CountingError> {
     parts.iter().try_fold(Range::default(), |sum, part| {
         Ok(sum
             + match part {
@@ -148,7 +149,7 @@ impl CountedText {
         feature: &Feature,
         found: &Found,
         resolver: &mut dyn Resolver,
-    ) -> Result<CountedText, String> {
+    ) -> Result<CountedText, CountingError> {
         let mut rows: Vec<(Range<i64>, u64)> = Vec::new();
         for prompt in &feature.prompts {
             let tokens = sum(prompt, found, resolver)?;

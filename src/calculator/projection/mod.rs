@@ -10,6 +10,7 @@ mod build;
 mod cost;
 mod counted;
 mod epochs;
+mod error;
 mod ranges;
 mod traffic;
 
@@ -17,7 +18,6 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
-use super::Refusal;
 use super::calendar::{Month, months};
 use super::shape::{At, MICRO};
 use super::tariff::Tariff;
@@ -29,12 +29,12 @@ use crate::range::Range;
 use crate::tokenizer::TokenCount;
 use crate::tokenizer::chat::Wrapping;
 
-use build::FeatureBuilder;
 pub(crate) use cost::per;
 pub(crate) use cost::times;
 use counted::CountedText;
 pub(crate) use counted::FeatureFrame;
-use epochs::CallDays;
+use epochs::DatedFeature;
+pub use error::{CountingError, PlanError};
 pub(crate) use ranges::{INPUTS, Point, Ranges, UncertainInput};
 pub use traffic::GROWTH_SCALE;
 
@@ -52,20 +52,20 @@ pub trait Resolver {
     /// Counts a text with the tokenizer of a model.
     ///
     /// # Errors
-    /// A text for people, where that tokenizer cannot be used.
-    fn count(&mut self, found: &Found, text: &Arc<str>) -> Result<TokenCount, String>;
+    /// [`CountingError::Tokenizer`], where that tokenizer cannot be used.
+    fn count(&mut self, found: &Found, text: &Arc<str>) -> Result<TokenCount, CountingError>;
 
     /// What the provider adds around texts that were counted alone, and what tools given as JSON take with it.
     ///
     /// # Errors
     /// As for [`count`](Self::count).
-    fn wrapping(&mut self, found: &Found, tools: Option<&Arc<str>>) -> Result<Wrapping, String>;
+    fn wrapping(&mut self, found: &Found, tools: Option<&Arc<str>>) -> Result<Wrapping, CountingError>;
 
     /// Tokens of an image of so many pixels.
     ///
     /// # Errors
-    /// A text for people, where the model cannot be sent such an image.
-    fn image(&mut self, found: &Found, width: u32, height: u32) -> Result<TokenCount, String>;
+    /// [`CountingError`], where the model cannot be sent such an image.
+    fn image(&mut self, found: &Found, width: u32, height: u32) -> Result<TokenCount, CountingError>;
 
     /// The name of that tokenizer.
     fn tokenizer(&self, found: &Found) -> String;
@@ -172,59 +172,6 @@ pub struct Plan {
     pub features: Vec<FeaturePlan>,
 }
 
-/// Why a workload has no plan.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum PlanError {
-    /// A model that nobody sells.
-    #[error("{error}")]
-    Model {
-        /// Line of the file that names it.
-        line: usize,
-        /// Why.
-        error: UnknownModel,
-    },
-    /// Something that has no price.
-    #[error("{feature}: {refusal}")]
-    Refused {
-        /// The feature.
-        feature: String,
-        /// Why.
-        refusal: Refusal,
-    },
-    /// Something whose tokens cannot be counted for the model.
-    #[error("{feature}: {reason}")]
-    Uncounted {
-        /// The feature.
-        feature: String,
-        /// Why.
-        reason: String,
-    },
-    /// Money with more digits than it can carry.
-    #[error("{0}: the cost has more digits than farebox carries\n  help: check the calls and the tokens")]
-    TooLarge(String),
-}
-
-impl PlanError {
-    /// The next step, where it stands apart from the text.
-    #[must_use]
-    pub fn help(&self) -> Option<String> {
-        match self {
-            PlanError::Model { error, .. } => error.help(),
-            _ => None,
-        }
-    }
-
-    /// The feature that cannot be planned; `None` for an unknown model, which stands on a line.
-    #[must_use]
-    pub(crate) fn feature(&self) -> Option<&str> {
-        match self {
-            PlanError::Model { .. } => None,
-            PlanError::Refused { feature, .. } | PlanError::Uncounted { feature, .. } => Some(feature),
-            PlanError::TooLarge(feature) => Some(feature),
-        }
-    }
-}
-
 /// Plans a workload; `instead` answers in the place of every model that the workload names.
 ///
 /// # Errors
@@ -237,7 +184,7 @@ pub fn plan(workload: &Workload, resolver: &mut dyn Resolver, instead: Option<&F
 pub struct Planner {
     workload: Arc<Workload>,
     months: Vec<Month>,
-    schedules: Vec<CallDays>,
+    features: Vec<DatedFeature>,
 }
 
 impl Planner {
@@ -246,8 +193,8 @@ impl Planner {
     pub fn new(workload: impl Into<Arc<Workload>>) -> Self {
         let workload = workload.into();
         let months = months(workload.start, workload.end);
-        let schedules = workload.features.iter().map(|f| CallDays::of(f, &months, workload.start)).collect();
-        Planner { workload, months, schedules }
+        let features = workload.features.iter().map(|f| DatedFeature::of(f, &months, workload.start)).collect();
+        Planner { workload, months, features }
     }
 
     /// Plans the workload, as [`plan`] does.
@@ -255,11 +202,9 @@ impl Planner {
     /// # Errors
     /// [`PlanError`] of the first feature that cannot be planned.
     pub fn plan(&self, resolver: &mut dyn Resolver, instead: Option<&Found>) -> Result<Plan, PlanError> {
-        let months = &self.months;
-        let builder = |(feature, schedule)| FeatureBuilder { feature, schedule, months };
-        let features = self.workload.features.iter().zip(&self.schedules).map(|f| builder(f).build(resolver, instead));
+        let features = self.features.iter().map(|feature| feature.plan(resolver, instead));
         let features = features.collect::<Result<Vec<_>, _>>()?;
-        Ok(Plan { workload: self.workload.clone(), months: months.clone(), features })
+        Ok(Plan { workload: self.workload.clone(), months: self.months.clone(), features })
     }
 }
 

@@ -182,13 +182,7 @@ impl Finder<'_> {
             Err(error) => {
                 let bad = CheckRule { code: RuleCode::BadRule, level: FindingLevel::Error, ..rule.clone() };
                 let name = rule.code.name();
-                self.found(
-                    &bad,
-                    None,
-                    rule.line,
-                    name,
-                    format!("{name} cannot be judged: {}; {}", error.message(), error.help()),
-                );
+                self.found(&bad, None, rule.line, name, format!("{name} cannot be judged: {error}; {}", error.help()));
                 None
             }
         }

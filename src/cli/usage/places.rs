@@ -7,6 +7,7 @@ use crate::cli::error::Error;
 use crate::cli::say;
 use farebox::input::calls::places::{AGENTS, AgentsHome, Places};
 use farebox::input::dialect::Dialect;
+use farebox::jobs::error::with_help;
 
 /// The sources to read: the files and folders that were named; without any, standard input where something was piped or
 /// redirected into it, and otherwise the folders of coding agents.
@@ -25,7 +26,7 @@ pub(crate) fn places(files: &[PathBuf], from: Option<Dialect>, reads_stdin: bool
     }
     let variable = |name: &str| std::env::var_os(name);
     let home = AgentsHome { variable: &variable, home: std::env::home_dir().unwrap_or_default() };
-    Places::of_agents(agent, &home).map_err(|error| Error::Usage(error.to_string()))
+    Places::of_agents(agent, &home).map_err(|error| Error::Usage(with_help(&error, Some(error.help()))))
 }
 
 /// Says what was passed over.

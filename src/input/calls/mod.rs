@@ -89,8 +89,8 @@ fn each_of_part(part: Part<'_>, reading: &Reading, sequence: &mut Sequence, take
             sequence.take(line, item, take);
             true
         });
-        if let Err(what) = result {
-            take(last + 1, Item::Bad(RecordError::Form(what)));
+        if let Err(error) = result {
+            take(last + 1, Item::Bad(error));
         }
         return sequence.end(take);
     }
@@ -108,7 +108,7 @@ pub(crate) fn is_table(part: &Part<'_>, reading: &Reading) -> bool {
 }
 
 fn begins_table(start: &[u8], reading: &Reading) -> bool {
-    if !reading.columns.is_empty() || matches!(reading.from, Some(Dialect::Table | Dialect::DeepSeekExport)) {
+    if !reading.columns.is_empty() || reading.from.is_some_and(Dialect::is_table) {
         return true;
     }
     // A first line with a comma may as well be what a service says as it starts, before it writes records.

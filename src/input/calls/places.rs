@@ -308,9 +308,16 @@ impl std::fmt::Display for NoSessions {
                 "no files were named, nothing is piped in, and no sessions of coding agents were found; looked in",
             )?,
         }
-        self.looked.iter().try_for_each(|folder| write!(f, "\n    {}", folder.display()))?;
+        self.looked.iter().try_for_each(|folder| write!(f, "\n    {}", folder.display()))
+    }
+}
+
+impl NoSessions {
+    /// The next step.
+    #[must_use]
+    pub fn help(&self) -> String {
         let example = if self.agent.is_none() { ", such as `farebox usage logs/`" } else { "" };
-        write!(f, "\n  help: name the files or their folder{example}")
+        format!("name the files or their folder{example}")
     }
 }
 

@@ -73,11 +73,13 @@ impl Sequence {
     }
 
     /// What waits, in order: it counts, but may still be replaced by a later line.
+    #[cfg(feature = "folders")]
     pub(crate) fn waiting(&self) -> impl Iterator<Item = (u64, &Entry<'static>)> {
         self.waiting.iter().flatten().chain(&self.stream).map(|(line, entry)| (*line, entry))
     }
 
     /// Hands out everything that waited, of a source that goes on. What returns later was counted and is dropped.
+    #[cfg(feature = "folders")]
     pub(crate) fn settle(&mut self, out: &mut Taken) {
         self.seen.extend(self.waiting.iter().flatten().filter_map(|(_, entry)| entry.id));
         while !self.waiting.is_empty() {
@@ -110,7 +112,7 @@ impl Sequence {
         let Some((line, entry)) = slot else { return };
         if let Some(id) = entry.id {
             self.places.remove(&id);
-            if returns(entry.dialect) {
+            if entry.dialect.returns() {
                 self.seen.insert(id);
             }
         }
@@ -156,12 +158,6 @@ impl Sequence {
             out(line, Item::Entry(Box::new(entry)));
         }
     }
-}
-
-/// Whether requests of a dialect can return in another file: a session that is resumed is copied.
-#[must_use]
-pub(crate) const fn returns(dialect: Dialect) -> bool {
-    matches!(dialect, Dialect::ClaudeCode | Dialect::OpenCode)
 }
 
 impl Session {

@@ -15,7 +15,6 @@ use super::sequence::Sequence;
 use super::{Reading, is_table, read_chunk};
 use crate::input::dialect::table::read_table;
 use crate::input::dialect::{Event, Item};
-use crate::input::record::RecordError;
 use crate::input::text::{InputError, Source};
 
 /// How sources are read: not what is made of them.
@@ -97,7 +96,7 @@ impl ChunkResult {
     fn note(&mut self, item: &Item) {
         match item {
             Item::Entry(_) | Item::Event(Event::Total(..) | Event::Begin(_)) => self.found.records += 1,
-            Item::Bad(RecordError::Form(_)) => self.found.bad += 1,
+            Item::Bad(error) if error.is_form() => self.found.bad += 1,
             // A record whose counts contradict each other is one all the same.
             Item::Bad(_) => self.found.records += 1,
             Item::Event(_) => {}
@@ -152,10 +151,13 @@ impl TaskDone {
 
 /// A thread of ours panicked: sums without its part would be too low.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a thread of farebox failed, so the sums would be incomplete and are not shown\n  help: this is a defect of farebox: please report it with the message above"
-)]
+#[error("a thread of farebox failed, so the sums would be incomplete and are not shown")]
 pub(crate) struct LostThread;
+
+impl LostThread {
+    /// The next step.
+    pub(crate) const HELP: &'static str = "this is a defect of farebox: please report it with the message above";
+}
 
 /// Reads everything and hands it to as many takers as there are threads. What comes back has taken all that was read until
 /// the output was closed.
@@ -286,8 +288,8 @@ fn table(
         }
         go_on
     });
-    if let Err(what) = result {
-        items.push((items.last().map_or(1, |(line, _)| line + 1), Item::Bad(RecordError::Form(what))));
+    if let Err(error) = result {
+        items.push((items.last().map_or(1, |(line, _)| line + 1), Item::Bad(error)));
     }
     go_on && give(items)
 }

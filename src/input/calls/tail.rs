@@ -14,7 +14,6 @@ use super::{Reading, begins_table, read_chunk};
 use crate::input::dialect::Item;
 use crate::input::dialect::table::read_table;
 use crate::input::json::{CUT_OFF, Walk};
-use crate::input::record::RecordError;
 use crate::input::text::{InputError, open_file};
 
 /// So many of the bytes that were read last are remembered.
@@ -69,12 +68,14 @@ impl Tail {
 
     /// The file.
     #[must_use]
+    #[cfg(feature = "folders")]
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// How many of its bytes were read.
     #[must_use]
+    #[cfg(feature = "folders")]
     pub(crate) fn offset(&self) -> u64 {
         self.offset
     }
@@ -314,8 +315,8 @@ fn read_rows(head: &[u8], text: impl Read, line: u64, reading: &Reading, take: &
         take(line + at.saturating_sub(before), item);
         true
     });
-    if let Err(what) = result {
-        take(line, Item::Bad(RecordError::Form(what)));
+    if let Err(error) = result {
+        take(line, Item::Bad(error));
     }
     line + rows.lines
 }

@@ -1,20 +1,33 @@
-//! Anthropic's messages, streams, batch results and Admin reports.
+//! Anthropic's messages and their streams.
 //!
 //! Here `input_tokens` is only what neither came from the cache nor went into it, so that the counts are disjoint already;
 //! thinking is a part of `output_tokens`. What goes into the cache is split by how long it stays.
 
 use super::counts::{calls, count, moment, rest, state, state_tier};
-use super::{
-    Bucket, Counts, Dialect, Entry, Event, Item, Labels, Reported, State, buckets, error_text, failed, rows_of,
-};
+use super::outcomes::{error_text, failed, no_usage};
+use super::spec::{DialectSign, DialectSpec};
+use super::{Counts, Dialect, Entry, Event, Item};
 use crate::context::Dimension;
 use crate::input::json::{Object, Value};
 use crate::input::record::RecordError;
 use crate::meter::Meter;
 use crate::usage::Usage;
 
+pub(super) const DIALECT: DialectSpec = DialectSpec {
+    signs: &[
+        DialectSign::kind(
+            &["type"],
+            &["message", "message_start", "message_delta", "message_stop", "ping", "content_block_*"],
+        ),
+        DialectSign::counts(&["cache_read_input_tokens", "cache_creation_input_tokens"])
+            .without_counts(&["prompt_tokens", "completion_tokens"]),
+    ],
+    read: Some(read),
+    ..DialectSpec::new("anthropic", "Anthropic's messages and their streams")
+};
+
 /// A message, or an event of its stream.
-pub(super) fn message<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+pub(super) fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     match object.text("type").as_deref() {
         Some("message_start") => {
             let inner = object.object("message").unwrap_or_default();
@@ -31,14 +44,18 @@ pub(super) fn message<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Resul
         Some("error") => out.push(failed(Dialect::Anthropic, error_text(object))),
         Some(kind) if kind == "ping" || kind.starts_with("content_block") => {}
         _ => {
-            let Some(usage) = object.object("usage") else { return Err(super::openai::no_usage()) };
+            let Some(usage) = object.object("usage") else { return Err(no_usage()) };
             push_message(object, &usage, out)?;
         }
     }
     Ok(())
 }
 
-fn push_message<'a>(object: &Object<'a>, usage: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+pub(super) fn push_message<'a>(
+    object: &Object<'a>,
+    usage: &Object<'a>,
+    out: &mut Vec<Item<'a>>,
+) -> Result<(), RecordError> {
     let entry = message_entry(object, usage)?;
     // What compaction and advisors used stands beside the message's own counts, an advisor under its own model.
     let beside = usage.get("iterations").into_iter().flat_map(Value::items).filter_map(Value::object);
@@ -127,119 +144,4 @@ fn replacing(usage: &Object) -> Result<Counts, RecordError> {
         counts.web_searches = Some(count(&tools, "web_search_requests")?);
     }
     Ok(counts)
-}
-
-/// A line of a batch's results: only those that succeeded are billed.
-pub(super) fn batch_line<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    let result = object.object("result").unwrap_or_default();
-    let kind = result.text("type");
-    match kind.as_deref() {
-        Some("succeeded") => {
-            let inner = result.object("message").unwrap_or_default();
-            let Some(usage) = inner.object("usage") else { return Err(super::openai::no_usage()) };
-            let before = out.len();
-            push_message(&inner, &usage, out)?;
-            for item in out.iter_mut().skip(before) {
-                if let Item::Entry(entry) = item {
-                    entry.dialect = Dialect::AnthropicBatch;
-                    entry.context.remove(Dimension::ServiceTier);
-                    entry.context.set(Dimension::Processing, "batch");
-                }
-            }
-        }
-        Some("errored") => out.push(failed(Dialect::AnthropicBatch, error_text(&result))),
-        Some(kind @ ("canceled" | "expired")) => {
-            let state = State::Cancelled(format!("the request was {kind}"));
-            out.push(Item::Entry(Box::new(Entry::failed(Dialect::AnthropicBatch, state))));
-        }
-        _ => return Err(RecordError::Form("result.type is none of succeeded, errored, canceled, expired".into())),
-    }
-    Ok(())
-}
-
-/// A page of the Admin API's usage or cost report, or one bucket of it.
-pub(super) fn report<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    for bucket in buckets(object)? {
-        let at = bucket.get("starting_at").and_then(moment);
-        let until = bucket.get("ending_at").and_then(moment);
-        for row in rows_of(&bucket) {
-            let read = |row: Object<'a>| if row.has("amount") { cost_row(&row) } else { usage_row(&row, until) };
-            match row.and_then(read) {
-                Ok(mut entry) => {
-                    entry.at = at;
-                    out.push(Item::Entry(Box::new(entry)));
-                }
-                Err(error) => out.push(Item::Bad(error)),
-            }
-        }
-    }
-    Ok(())
-}
-
-fn row_labels<'a>(row: &Object<'a>) -> Labels<'a> {
-    Labels { project: row.text("workspace_id"), key: row.text("api_key_id"), ..Labels::default() }
-}
-
-fn usage_row<'a>(row: &Object<'a>, until: Option<crate::period::Instant>) -> Result<Entry<'a>, RecordError> {
-    let mut counted = Usage::default();
-    let split = row.object("cache_creation").unwrap_or_default();
-    counted.set_tokens(Meter::Input, count(row, "uncached_input_tokens")?);
-    counted.set_tokens(Meter::CacheRead, count(row, "cache_read_input_tokens")?);
-    counted.set_tokens(Meter::CacheWrite5m, count(&split, "ephemeral_5m_input_tokens")?);
-    counted.set_tokens(Meter::CacheWrite1h, count(&split, "ephemeral_1h_input_tokens")?);
-    counted.set_tokens(Meter::Output, count(row, "output_tokens")?);
-    if let Some(tools) = row.object("server_tool_use") {
-        calls(&mut counted, Meter::WebSearches, &tools, "web_search_requests")?;
-    }
-    let mut entry = Entry::new(Dialect::AnthropicUsage, counted);
-    entry.provider = Some("anthropic".into());
-    entry.model = row.text("model");
-    state_row(&mut entry, row.text("service_tier"), row.text("inference_geo"), row.text("speed"));
-    let window = row.text("context_window");
-    entry.bucket = Some(Bucket { until, prompt_tokens: window.as_deref().and_then(prompt_size), ..Bucket::default() });
-    entry.labels = row_labels(row);
-    Ok(entry)
-}
-
-/// What a row of a report states beside its counts.
-pub(super) fn state_row(
-    entry: &mut Entry,
-    tier: Option<std::borrow::Cow<str>>,
-    geo: Option<std::borrow::Cow<str>>,
-    speed: Option<std::borrow::Cow<str>>,
-) {
-    if let Some(tier) = tier {
-        state_tier(&mut entry.context, &tier);
-    }
-    state(&mut entry.context, Dimension::InferenceGeo, geo, &["not_available", "global", "unknown", ""]);
-    state(&mut entry.context, Dimension::Speed, speed, &["standard", ""]);
-}
-
-/// How long the prompts of a row were, from what the report calls its context window: `0-200k`, `≤ 200k`, `> 200k`,
-/// `200k-1M`.
-pub(super) fn prompt_size(window: &str) -> Option<(u64, u64)> {
-    const BORDER: u64 = 200_000;
-    let plain: String = window.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_lowercase();
-    match plain.as_str() {
-        "0-200k" | "≤200k" | "<=200k" => Some((0, BORDER)),
-        ">200k" | "200k-1m" => Some((BORDER + 1, u64::MAX)),
-        _ => None,
-    }
-}
-
-/// A row of the cost report; its amount is in cents.
-fn cost_row<'a>(row: &Object<'a>) -> Result<Entry<'a>, RecordError> {
-    let cents = row.get("amount").and_then(Value::decimal);
-    let cents = cents.ok_or_else(|| RecordError::Form("amount is not a number of cents".into()))?;
-    let mut amount = cents;
-    amount.set_scale(cents.scale() + 2).map_err(|_| RecordError::Usage("amount has too many digits".into()))?;
-    let what = row.text("description").or_else(|| row.text("cost_type"));
-    let mut entry = Entry::new(Dialect::AnthropicCosts, Usage::default());
-    entry.state = State::Charge(what.map_or_else(String::new, std::borrow::Cow::into_owned));
-    let currency = row.text("currency").map_or_else(|| "USD".to_owned(), |c| c.to_uppercase());
-    entry.reported = Some(Reported { amount, currency });
-    entry.provider = Some("anthropic".into());
-    entry.model = row.text("model");
-    entry.labels = row_labels(row);
-    Ok(entry)
 }

@@ -4,6 +4,8 @@
 //! model: that is in the request, or in the log around it.
 
 use super::counts::{count, count_any, moment, rest, state_tier};
+use super::outcomes::no_usage;
+use super::spec::{DialectSign, DialectSpec, SeenObject};
 use super::{Dialect, Entry, Item, Labels, State};
 use crate::context::Dimension;
 use crate::input::json::{Object, Value};
@@ -11,14 +13,31 @@ use crate::input::record::RecordError;
 use crate::meter::Meter;
 use crate::usage::Usage;
 
+pub(super) const DIALECT: DialectSpec = DialectSpec {
+    signs: &[
+        DialectSign::around(&["schemaType"]),
+        DialectSign::own(&["usage"]).any(&["stopReason", "modelId"]),
+        DialectSign::counts(&["inputTokens", "outputTokens"]),
+        DialectSign::inside(&["metadata"], ends_stream).without(&["usage", "model"]),
+    ],
+    read: Some(read),
+    ..DialectSpec::new("bedrock", "Amazon Bedrock's Converse and invocation logs")
+};
+
+/// Whether it is the last event of a stream.
+fn ends_stream(seen: &SeenObject) -> bool {
+    let usage = seen.object.object("metadata").and_then(|metadata| metadata.object("usage"));
+    usage.is_some_and(|usage| usage.has("inputTokens"))
+}
+
 /// A body of Converse, or a line of an invocation log.
-pub(super) fn body<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     if object.has("schemaType") {
         return log_line(object, out);
     }
     let metadata = object.object("metadata");
     let around = metadata.as_ref().filter(|m| m.has("usage")).unwrap_or(object);
-    let Some(usage) = around.object("usage") else { return Err(super::openai::no_usage()) };
+    let Some(usage) = around.object("usage") else { return Err(no_usage()) };
     let mut entry = Entry::new(Dialect::Bedrock, converse(&usage)?);
     entry.provider = Some("bedrock".into());
     entry.model = object.text("modelId").map(model_of);

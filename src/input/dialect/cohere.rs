@@ -1,16 +1,28 @@
 //! Cohere: chat, rerank and embeddings. What is billed stands in `billed_units`; `tokens` adds the template and is not.
 
 use super::counts::{calls, count};
+use super::outcomes::no_usage;
+use super::spec::{DialectSign, DialectSpec, SeenObject};
 use super::{Dialect, Entry, Item};
 use crate::input::json::Object;
 use crate::input::record::RecordError;
 use crate::meter::Meter;
 use crate::usage::Usage;
 
+pub(super) const DIALECT: DialectSpec = DialectSpec {
+    signs: &[DialectSign::counts(&["billed_units"]), DialectSign::inside(&["meta"], bills_units).without(&["usage"])],
+    read: Some(read),
+    ..DialectSpec::new("cohere", "Cohere's chat, rerank and embeddings")
+};
+
+fn bills_units(seen: &SeenObject) -> bool {
+    seen.object.object("meta").is_some_and(|meta| meta.has("billed_units"))
+}
+
 /// A body of any endpoint. It does not name its model.
-pub(super) fn body<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     let around = object.object("usage").or_else(|| object.object("meta")).unwrap_or_default();
-    let Some(billed) = around.object("billed_units") else { return Err(super::openai::no_usage()) };
+    let Some(billed) = around.object("billed_units") else { return Err(no_usage()) };
     let mut counted = Usage::tokens_in_out(count(&billed, "input_tokens")?, count(&billed, "output_tokens")?);
     calls(&mut counted, Meter::SearchUnits, &billed, "search_units")?;
     if count(&billed, "images")? > 0 && !billed.has("image_tokens") {

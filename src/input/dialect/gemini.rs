@@ -1,19 +1,27 @@
-//! Gemini and Vertex AI: bodies, streams and batch output.
+//! Gemini and Vertex AI: bodies and streams.
 //!
 //! Here the cached tokens are a part of `promptTokenCount`, while the results of tools and the thoughts stand beside
 //! prompt and answer. A count that is zero is left out.
 
 use super::counts::{count, count_of, moment, rest, state_tier};
-use super::{Dialect, Entry, Item, Naming, error_text, failed, id_of};
-use crate::context::Dimension;
+use super::entry::id_of;
+use super::outcomes::no_usage;
+use super::spec::{DialectSign, DialectSpec};
+use super::{Dialect, Entry, Item};
 use crate::input::json::{Object, Value};
 use crate::input::record::RecordError;
 use crate::meter::Meter;
 use crate::usage::Usage;
 
+pub(super) const DIALECT: DialectSpec = DialectSpec {
+    signs: &[DialectSign::own(&["usageMetadata"])],
+    read: Some(read),
+    ..DialectSpec::new("gemini", "Gemini's and Vertex AI's bodies")
+};
+
 /// A body of `generateContent`, or a chunk of its stream.
-pub(super) fn body<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    let Some(usage) = object.object("usageMetadata") else { return Err(super::openai::no_usage()) };
+pub(super) fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+    let Some(usage) = object.object("usageMetadata") else { return Err(no_usage()) };
     let mut counted = prompt_side(&usage)?;
     answer_side(&usage, &mut counted)?;
     grounding(object, &mut counted);
@@ -113,41 +121,4 @@ fn grounding(object: &Object, counted: &mut Usage) {
             counted.set_tokens(Meter::MapsQueries, 1);
         }
     }
-}
-
-/// A line of batch output: of the Gemini API (`key`, `response`) or of Vertex AI (`status`, `request`, `response`).
-pub(super) fn batch_line<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    let is_vertex = object.has("status") || object.has("processed_time");
-    let answer = object.object("response").unwrap_or_default();
-    let status = object.text("status");
-    if !answer.has("usageMetadata") && !answer.has("usage") {
-        if status.is_none() && object.get("error").is_none() {
-            let what = "a request of a batch, not its answer: nothing was used yet; `farebox estimate` prices requests";
-            return Err(RecordError::Form(what.into()));
-        }
-        let what = status.map_or_else(|| error_text(object), std::borrow::Cow::into_owned);
-        out.push(failed(Dialect::GeminiBatch, what));
-        return Ok(());
-    }
-    let before = out.len();
-    // Claude runs in Vertex AI's batches too.
-    if answer.has("usageMetadata") {
-        body(&answer, out)?
-    } else {
-        super::anthropic::message(&answer, out)?
-    }
-    for item in out.iter_mut().skip(before) {
-        if let Item::Entry(entry) = item {
-            entry.dialect = Dialect::GeminiBatch;
-            entry.id = None;
-            if is_vertex {
-                entry.provider = Some("vertex".into());
-                entry.naming = Naming::Stated;
-            }
-            entry.at = object.get("processed_time").and_then(moment).or(entry.at);
-            entry.context.remove(Dimension::ServiceTier);
-            entry.context.set(Dimension::Processing, "batch");
-        }
-    }
-    Ok(())
 }

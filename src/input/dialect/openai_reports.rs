@@ -1,7 +1,8 @@
-//! What OpenAI reports about a whole organization: usage and costs by the day, and the batch object.
+//! What OpenAI reports about a whole organization: usage and costs by the day.
 
 use super::counts::{count, moment, rest, state_tier};
-use super::{Bucket, Dialect, Entry, Item, Labels, Reported, State, buckets, rows_of};
+use super::reports::{buckets, rows_of};
+use super::{Bucket, Dialect, Entry, Item, Labels, Reported, State};
 use crate::context::Dimension;
 use crate::input::json::{Object, Value};
 use crate::input::record::RecordError;
@@ -106,28 +107,5 @@ fn tokens(row: &Object, counted: &mut Usage) -> Result<(), RecordError> {
     counted.set_tokens(Meter::Output, if beside { answer } else { rest("output_tokens", answer, &[spoken, drawn])? });
     counted.set_tokens(Meter::OutputAudio, spoken);
     counted.set_tokens(Meter::OutputImage, drawn);
-    Ok(())
-}
-
-/// The batch object, which sums up its requests.
-pub(super) fn batch_object<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    let status = object.text("status");
-    let Some(usage) = object.object("usage") else {
-        let what = match status.as_deref() {
-            Some("completed") => "the batch says nothing about its usage: read its output file",
-            _ => "the batch has used nothing yet",
-        };
-        return Err(RecordError::Form(what.into()));
-    };
-    let mut entry = Entry::new(Dialect::OpenAiBatchObject, super::openai::chat_usage(&usage, false)?);
-    entry.provider = Some("openai".into());
-    entry.model = object.text("model");
-    entry.at = object.get("created_at").and_then(moment);
-    entry.context.set(Dimension::Processing, "batch");
-    let counts = object.object("request_counts").unwrap_or_default();
-    let requests = count(&counts, "completed")?;
-    let until = object.get("completed_at").and_then(moment);
-    entry.bucket = Some(Bucket { requests: Some(requests).filter(|n| *n > 0), until, prompt_tokens: None });
-    out.push(Item::Entry(Box::new(entry)));
     Ok(())
 }

@@ -6,6 +6,8 @@
 
 use std::io::{self, Read};
 
+use crate::input::record::RecordError;
+
 /// The longest row in bytes, like any record.
 const LONGEST: usize = 32 << 20;
 
@@ -54,7 +56,7 @@ pub(super) enum Next {
     /// A row.
     Row,
     /// No row: the line, and what is wrong there.
-    Broken(u64, String),
+    Broken(u64, RecordError),
     /// The end.
     End,
 }
@@ -79,13 +81,19 @@ enum Wrong {
     Long,
 }
 
-impl std::fmt::Display for Wrong {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Wrong::Open => f.write_str("a quotation mark opens a cell here and nothing closes it\n  help: close it; the lines behind this one were read as rows of their own"),
-            Wrong::Behind => f.write_str("something follows the quotation mark that closes the cell which opens here\n  help: write a quotation mark inside of a cell twice"),
-            Wrong::Wide => write!(f, "the row has more than {MOST_CELLS} cells, the most that farebox reads\n  help: leave out columns that hold no usage"),
-            Wrong::Long => write!(f, "the row is longer than {} MB, more than farebox reads at once", LONGEST >> 20),
+impl From<Wrong> for RecordError {
+    fn from(wrong: Wrong) -> Self {
+        let form = |what: &str| RecordError::Form(what.to_owned());
+        match wrong {
+            Wrong::Open => form("a quotation mark opens a cell here and nothing closes it")
+                .or("close it; the lines behind this one were read as rows of their own"),
+            Wrong::Behind => form("something follows the quotation mark that closes the cell which opens here")
+                .or("write a quotation mark inside of a cell twice"),
+            Wrong::Wide => form(&format!("the row has more than {MOST_CELLS} cells, the most that farebox reads"))
+                .or("leave out columns that hold no usage"),
+            Wrong::Long => {
+                form(&format!("the row is longer than {} MB, more than farebox reads at once", LONGEST >> 20))
+            }
         }
     }
 }
@@ -151,7 +159,7 @@ impl<R: Read> RowForms<R> {
         self.at += at;
         let line = self.line;
         self.skip_line();
-        Next::Broken(line, wrong.to_string())
+        Next::Broken(line, wrong.into())
     }
 
     fn skip_line(&mut self) {

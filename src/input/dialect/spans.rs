@@ -6,14 +6,32 @@
 use std::borrow::Cow;
 
 use super::counts::{moment, rest, state_tier};
+use super::outcomes::{error_text, failed};
+use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item, Labels, Naming, Reported};
 use crate::input::json::{Object, Value};
 use crate::input::record::{RecordError, whole};
 use crate::meter::Meter;
 use crate::usage::Usage;
 
+pub(super) const DIALECT: DialectSpec = DialectSpec {
+    signs: &[
+        DialectSign::around(&["resourceSpans"]),
+        DialectSign::around(&["attributes"]).any(&[
+            "spanId",
+            "span_id",
+            "traceId",
+            "context",
+            "startTimeUnixNano",
+            "start_time",
+        ]),
+    ],
+    read: Some(read),
+    ..DialectSpec::new("otel", "OpenTelemetry GenAI and OpenInference spans")
+};
+
 /// An OTLP/JSON document, or one span.
-pub(super) fn document<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     let lists = |object: &Object<'a>, names: &[&str]| -> Vec<Object<'a>> {
         let found = names.iter().find_map(|name| object.get(name));
         found.into_iter().flat_map(Value::items).filter_map(Value::object).collect()
@@ -103,7 +121,7 @@ fn span<'a>(object: &Object<'a>, resource: &Attributes<'a>, out: &mut Vec<Item<'
         let status = object.object("status").and_then(|s| s.get("code")?.word());
         let is_error = matches!(status, Some("2" | "STATUS_CODE_ERROR" | "ERROR"));
         if is_error && model.is_some() {
-            out.push(super::failed(Dialect::Spans, super::error_text(&object.object("status").unwrap_or_default())));
+            out.push(failed(Dialect::Spans, error_text(&object.object("status").unwrap_or_default())));
         }
         return Ok(());
     }

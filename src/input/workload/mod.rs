@@ -103,8 +103,8 @@ fn explain(error: &serde_saphyr::Error) -> Explained {
             ("unknown-key", format!("no key is called {field:?} here"), Some(help))
         }
         Error::Message { msg, .. } => {
-            let quantity::QuantityError { message, help } = quantity::QuantityError::of_text(msg);
-            ("invalid-value", message, help)
+            let help = quantity::QuantityError::handed_on(msg).and_then(|error| error.help());
+            ("invalid-value", msg.clone(), help.map(str::to_owned))
         }
         Error::InvalidScalar { ty: "u64" | "u32", .. } => {
             ("invalid-value", NO_WHOLE_NUMBER.into(), Some(WHOLE_NUMBER_HELP.into()))

@@ -2,6 +2,8 @@
 //!
 //! A [`Quantity`] is a [`Range`] with the words behind it; what the words must be is for the key to say.
 
+use std::cell::RefCell;
+use std::convert::Infallible;
 use std::fmt;
 
 use rust_decimal::Decimal;
@@ -38,46 +40,107 @@ pub(super) struct LongRange {
 #[derive(Clone)]
 pub(super) struct Scalar(Decimal, String);
 
-/// Why a text is no quantity, and the next step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QuantityError {
-    /// What is wrong.
-    pub message: String,
-    /// The next step, where one is known.
-    pub help: Option<String>,
+/// Why a text is no quantity.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum QuantityError {
+    /// What follows the digits continues the number in the way of some locale.
+    #[error("{0:?} is not a number with a unit")]
+    Locale(String),
+    /// It begins with a minus.
+    #[error("{0:?} is negative")]
+    Negative(String),
+    /// It does not begin with a number.
+    #[error("{0:?} is not a number")]
+    NoNumber(String),
+    /// A number of YAML that is not kept exactly.
+    #[error("{0} has more than 15 digits: put it in quotes")]
+    Digits(String),
+    /// More than is planned with.
+    #[error("{0} is too large")]
+    TooLarge(Decimal),
+    /// The ends of a range are in the wrong order.
+    #[error("the range contradicts itself: low {low}, expected {expected}, high {high} must not fall")]
+    Falls {
+        /// At least this.
+        low: Decimal,
+        /// The best guess.
+        expected: Decimal,
+        /// At most this.
+        high: Decimal,
+    },
+    /// The numbers of a range have different units.
+    #[error("{text:?} mixes the units {first:?} and {last:?}")]
+    Units {
+        /// What was written.
+        text: String,
+        /// A unit of it.
+        first: String,
+        /// The unit of its last number.
+        last: String,
+    },
+    /// More than three numbers.
+    #[error("{0:?} is no range: write low..high or low..expected..high")]
+    NoRange(String),
+    /// A long range without one of its ends.
+    #[error("a range needs low and high")]
+    NoEnds,
+    /// No amount of money.
+    #[error("{0:?} is no amount: write 60EUR, or 60 for dollars")]
+    NoAmount(String),
 }
 
-/// What stands before the next step where an error is one text.
-const BEFORE_HELP: &str = "\n  help: ";
+thread_local! {
+    /// The last error that was handed to serde, which keeps the text of an error alone.
+    static HANDED_ON: RefCell<Option<QuantityError>> = const { RefCell::new(None) };
+}
 
 impl QuantityError {
-    fn new(message: String, help: &str) -> Self {
-        QuantityError { message, help: Some(help.to_owned()) }
-    }
-
-    fn without_help(message: String) -> Self {
-        QuantityError { message, help: None }
-    }
-
-    /// Takes an error apart that serde handed on as one text.
-    pub(super) fn of_text(text: &str) -> Self {
-        match text.split_once(BEFORE_HELP) {
-            Some((message, help)) => QuantityError::new(message.to_owned(), help),
-            None => QuantityError::without_help(text.to_owned()),
+    /// The next step, where there is one.
+    #[must_use]
+    pub fn help(&self) -> Option<&'static str> {
+        match self {
+            QuantityError::Locale(_) => Some(NUMBERS_HELP),
+            QuantityError::Negative(_) => Some("a quantity is zero or more"),
+            QuantityError::NoNumber(_) => Some("write 300, a range 150..300..600, or a number with its unit"),
+            QuantityError::TooLarge(_) => Some("farebox plans with at most 1_000_000_000_000_000"),
+            _ => None,
         }
+    }
+
+    /// What is wrong and the next step below it.
+    #[must_use]
+    pub fn in_full(&self) -> String {
+        match self.help() {
+            Some(help) => format!("{self}\n  help: {help}"),
+            None => self.to_string(),
+        }
+    }
+
+    /// The error that serde gave this text of.
+    pub(super) fn handed_on(text: &str) -> Option<Self> {
+        HANDED_ON.take().filter(|error| error.to_string() == text)
     }
 }
 
-impl fmt::Display for QuantityError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.help {
-            Some(help) => write!(f, "{}{BEFORE_HELP}{help}", self.message),
-            None => f.write_str(&self.message),
-        }
+/// An error that serde is to hand on.
+pub(super) trait ForSerde {
+    fn for_serde<E: serde::de::Error>(self) -> E;
+}
+
+impl ForSerde for QuantityError {
+    fn for_serde<E: serde::de::Error>(self) -> E {
+        let error = E::custom(&self);
+        HANDED_ON.set(Some(self));
+        error
     }
 }
 
-impl std::error::Error for QuantityError {}
+impl ForSerde for Infallible {
+    fn for_serde<E: serde::de::Error>(self) -> E {
+        match self {}
+    }
+}
 
 /// How numbers are written, whatever the locale.
 pub(super) const NUMBERS_HELP: &str =
@@ -96,19 +159,13 @@ fn scalar(text: &str) -> Result<(Decimal, &str), QuantityError> {
     let (digits, unit) = text.split_at(end);
     let shown: String = text.chars().take(40).collect();
     if digits.matches('.').count() > 1 || continues_number(unit) || unit.starts_with(',') {
-        return Err(QuantityError::new(format!("{shown:?} is not a number with a unit"), NUMBERS_HELP));
+        return Err(QuantityError::Locale(shown));
     }
     let number = crate::money::parse_decimal(&digits.replace('_', "")).map_err(|_| {
-        if text.starts_with('-') {
-            QuantityError::new(format!("{shown:?} is negative"), "a quantity is zero or more")
-        } else {
-            let help = "write 300, a range 150..300..600, or a number with its unit";
-            QuantityError::new(format!("{shown:?} is not a number"), help)
-        }
+        if text.starts_with('-') { QuantityError::Negative(shown) } else { QuantityError::NoNumber(shown) }
     })?;
     if number > Decimal::from(1_000_000_000_000_000_u64) {
-        let help = "farebox plans with at most 1_000_000_000_000_000";
-        return Err(QuantityError::new(format!("{number} is too large"), help));
+        return Err(QuantityError::TooLarge(number));
     }
     Ok((number, unit.trim()))
 }
@@ -118,8 +175,7 @@ fn ordered(low: Decimal, expected: Decimal, high: Decimal) -> Result<Range<Decim
     if low <= expected && expected <= high {
         return Ok(Range { low, expected, high });
     }
-    let message = format!("the range contradicts itself: low {low}, expected {expected}, high {high} must not fall");
-    Err(QuantityError::without_help(message))
+    Err(QuantityError::Falls { low, expected, high })
 }
 
 fn middle(low: Decimal, high: Decimal) -> Decimal {
@@ -134,17 +190,14 @@ impl std::str::FromStr for Quantity {
         let numbers = parts.iter().map(|part| scalar(part)).collect::<Result<Vec<_>, _>>()?;
         let unit = numbers.last().map_or("", |(_, unit)| unit);
         if let Some((_, other)) = numbers.iter().find(|(_, u)| !u.is_empty() && *u != unit) {
-            let message = format!("{text:?} mixes the units {other:?} and {unit:?}");
-            return Err(QuantityError::without_help(message));
+            let (first, last) = ((*other).to_owned(), unit.to_owned());
+            return Err(QuantityError::Units { text: text.to_owned(), first, last });
         }
         let range = match numbers[..] {
             [(n, _)] => Range::exactly(n),
             [(low, _), (high, _)] => ordered(low, middle(low, high), high)?,
             [(low, _), (expected, _), (high, _)] => ordered(low, expected, high)?,
-            _ => {
-                let message = format!("{text:?} is no range: write low..high or low..expected..high");
-                return Err(QuantityError::without_help(message));
-            }
+            _ => return Err(QuantityError::NoRange(text.to_owned())),
         };
         Ok(Quantity { range, unit: unit.split_whitespace().collect::<Vec<_>>().join(" ") })
     }
@@ -160,7 +213,7 @@ macro_rules! by_text {
                 f.write_str($expecting)
             }
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$type, E> {
-                $read(text).map_err(E::custom)
+                $read(text).map_err(ForSerde::for_serde)
             }
             fn visit_u64<E: serde::de::Error>(self, n: u64) -> Result<$type, E> {
                 self.visit_str(&n.to_string())
@@ -171,7 +224,7 @@ macro_rules! by_text {
             fn visit_f64<E: serde::de::Error>(self, n: f64) -> Result<$type, E> {
                 let text = n.to_string();
                 if text.bytes().filter(u8::is_ascii_digit).count() > 15 {
-                    return Err(E::custom(format!("{text} has more than 15 digits: put it in quotes")));
+                    return Err(QuantityError::Digits(text).for_serde());
                 }
                 self.visit_str(&text)
             }
@@ -196,7 +249,7 @@ impl<'de> Deserialize<'de> for Quantity {
             |text: &str| text.parse::<Quantity>(),
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Quantity, A::Error> {
                 let long = LongRange::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
-                long.quantity().map_err(serde::de::Error::custom)
+                long.quantity().map_err(ForSerde::for_serde)
             }
         );
         deserializer.deserialize_any(QuantityVisitor)
@@ -206,12 +259,12 @@ impl<'de> Deserialize<'de> for Quantity {
 /// An amount of money, such as `60EUR`; dollars where no currency is named.
 ///
 /// # Errors
-/// A text for people.
-pub fn amount(text: &str) -> Result<Amount, String> {
-    let quantity = text.parse::<Quantity>().map_err(|why| why.to_string())?;
+/// [`QuantityError`] where it is none, or names no currency.
+pub fn amount(text: &str) -> Result<Amount, QuantityError> {
+    let quantity = text.parse::<Quantity>()?;
     let currency = if quantity.unit.is_empty() { "USD".to_owned() } else { quantity.unit.to_uppercase() };
     if quantity.range.is_range() || currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {
-        return Err(format!("{text:?} is no amount: write 60EUR, or 60 for dollars"));
+        return Err(QuantityError::NoAmount(text.to_owned()));
     }
     Ok(Amount { amount: Exact(quantity.range.expected), currency })
 }
@@ -269,7 +322,7 @@ mod tests {
             ("99999999999999999999", "too large"),
         ];
         for (text, why) in cases {
-            let error = text.parse::<Quantity>().unwrap_err().to_string();
+            let error = text.parse::<Quantity>().unwrap_err().in_full();
             assert!(error.contains(why), "{text}: {error}");
         }
     }

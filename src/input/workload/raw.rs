@@ -2,9 +2,11 @@
 //!
 //! `data/workload.schema.json` comes from these types.
 
+use std::convert::Infallible;
+
 use serde::Deserialize;
 
-use super::quantity::Quantity;
+use super::quantity::{ForSerde, Quantity, QuantityError};
 use super::tree::RawTree;
 use crate::pricing::yaml::{At, Pairs, RawExchange};
 
@@ -433,7 +435,7 @@ macro_rules! forms {
                         f.write_str($expecting)
                     }
                     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$type, E> {
-                        $text(text).map_err(E::custom)
+                        $text(text).map_err(ForSerde::for_serde)
                     }
                     fn visit_u64<E: serde::de::Error>(self, n: u64) -> Result<$type, E> {
                         self.visit_str(&n.to_string())
@@ -457,9 +459,9 @@ macro_rules! forms {
     };
 }
 
-forms!(Text, "a text", text: |text: &str| Ok::<_, String>(Text(text.to_owned())));
+forms!(Text, "a text", text: |text: &str| Ok::<_, Infallible>(Text(text.to_owned())));
 forms!(RawText, "the name of a file, a number of tokens, {text: …}, or a list of these",
-    text: |text: &str| Ok::<_, String>(match text.parse::<Quantity>() {
+    text: |text: &str| Ok::<_, Infallible>(match text.parse::<Quantity>() {
         Ok(tokens) if tokens.unit.is_empty() || tokens.unit == "tokens" => RawText::Tokens(tokens),
         _ => RawText::File(text.to_owned()),
     }),
@@ -495,7 +497,7 @@ fn long_range<E: serde::de::Error>(
     high: Option<Quantity>,
 ) -> Result<Quantity, E> {
     let (Some(low), Some(high)) = (low, high) else {
-        return Err(E::custom("a range needs low and high"));
+        return Err(QuantityError::NoEnds.for_serde());
     };
     let number = |q: &Quantity| q.range.expected;
     let (a, c) = (number(&low), number(&high));
@@ -504,7 +506,7 @@ fn long_range<E: serde::de::Error>(
         Some(b) => format!("{a}..{}..{c} {unit}", number(&b)),
         None => format!("{a}..{c} {unit}"),
     };
-    text.parse().map_err(E::custom)
+    text.parse().map_err(ForSerde::for_serde)
 }
 
 forms!(RawOutput, "a number of tokens, a range low..expected..high, or {file, column}",

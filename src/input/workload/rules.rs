@@ -251,7 +251,7 @@ fn flag(rule: &mut CheckRule, text: Option<&str>) -> Result<RuleLimit, String> {
 }
 
 fn quantity(text: Option<&str>) -> Result<Quantity, String> {
-    let not_understood = |why: QuantityError| format!("is not understood: {why}");
+    let not_understood = |why: QuantityError| format!("is not understood: {}", why.in_full());
     let quantity: Quantity = text.unwrap_or("").parse().map_err(not_understood)?;
     if quantity.range.is_range() {
         return Err("needs one number, not a range".to_owned());

@@ -15,7 +15,7 @@ use crate::calculator::projection::{PlanError, Resolver, plan};
 use crate::calculator::rules::BillSums;
 use crate::calculator::settled::Settled;
 use crate::calculator::workload::{Workload, instant_of};
-use crate::jobs::error::on_one_line;
+use crate::jobs::error::{on_one_line, with_help};
 use crate::jobs::workload::TableResolver;
 use crate::jobs::{JobError, Setup};
 use crate::pricing::PriceTable;
@@ -45,7 +45,10 @@ pub(super) fn leave_out_unpriced(workload: &mut Workload, resolver: &mut dyn Res
         });
         let Some(index) = index else { return unpriced };
         let feature = workload.features.remove(index);
-        let why = on_one_line(&error, error.help());
+        let why = match &error {
+            PlanError::Model { .. } => on_one_line(&error, error.help()),
+            other => with_help(other, other.help()).replace('\n', " "),
+        };
         let why = why.strip_prefix(&format!("{}: ", feature.name)).map_or(why.clone(), str::to_owned);
         let line = feature.routes.first().map_or(0, |r| r.line);
         let is_unknown = matches!(error, PlanError::Model { .. });

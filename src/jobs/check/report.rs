@@ -6,6 +6,7 @@ use super::CheckContext;
 use super::compare::{BaseComparison, PricedSide};
 use crate::calculator::change::MonthlyBill;
 use crate::calculator::rules::{CheckFacts, Finding};
+use crate::jobs::setup::table_age_note;
 use crate::money::Usd;
 use crate::report::check::{CheckReport, CheckedFeature, FeatureStatus, MonthlyChange};
 
@@ -97,6 +98,7 @@ impl CheckContext<'_> {
         let unpriced = before.into_iter().flat_map(|before| &before.unpriced);
         let note = |name: &str, why: &str| format!("At the base, {name} has no price and is not compared: {why}");
         notes.extend(unpriced.map(|feature| note(&feature.name, &feature.why)));
+        notes.extend(table_age_note(&self.setup.table, self.setup.at));
         notes
     }
 }

@@ -29,8 +29,10 @@ pub fn read_needs(texts: &[String], setup: &Setup) -> Result<(Vec<Need>, Option<
                 let message = format!("--need licence={other} is not known");
                 return Err(JobError::asked(message, "licence=open asks for published weights"));
             }
-            _ => needs
-                .push(text.parse().map_err(|error| JobError::of_text(&format!("{error}, region=eu or licence=open")))?),
+            _ => needs.push(text.parse().map_err(|error| {
+                let message = format!("{error}, region=eu or licence=open");
+                JobError::Asked { message, help: None }
+            })?),
         }
     }
     known_needs(&needs, setup)?;

@@ -140,10 +140,9 @@ fn try_on(
     resolver: &mut TableResolver,
     bounds: RowBounds,
 ) -> Result<Result<PlanOnModel, String>, JobError> {
-    let first_line = |error: &PlanError| error.to_string().lines().next().unwrap_or("").to_owned();
     let plan = match planner.plan(resolver, Some(found)) {
         Ok(plan) => plan,
-        Err(error) => return Ok(Err(first_line(&error))),
+        Err(error) => return Ok(Err(error.to_string())),
     };
     let too_long = plan.features.iter().flat_map(|f| &f.events).find(|event| event.kind == "context-window");
     if let Some(event) = too_long {
@@ -176,7 +175,7 @@ fn try_on(
             is_free,
         })
     };
-    Ok(row().map_err(|error| first_line(&error)))
+    Ok(row().map_err(|error| error.to_string()))
 }
 
 /// How many times longer answers may get before another model is cheaper, and which; `None` where none ever is.

@@ -167,8 +167,7 @@ impl Counting {
         let Some((found, at)) = &self.card else { return Ok(()) };
         let Some(card) = found.model.rates_at(*at).or(found.model.rate_cards.last()) else { return Ok(()) };
         for part in counted.attached.iter().map(Attached::from) {
-            let billing = billed_by(&found.provider, &found.model, card, &part)
-                .map_err(|refusal| JobError::Asked { message: refusal.to_string(), help: None })?;
+            let billing = billed_by(&found.provider, &found.model, card, &part)?;
             if let Billing::Amount(meter) = billing {
                 let (id, name) = (found.full_id(), part.modality.name());
                 return Err(JobError::asked(

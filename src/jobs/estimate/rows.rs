@@ -6,11 +6,12 @@ use crate::calculator::LineItem;
 use crate::calculator::estimate::Estimate;
 use crate::calculator::quote::Quote;
 use crate::jobs::Setup;
+use crate::jobs::error::with_help;
 use crate::jobs::setup::{InCurrency, TableStamp, table_stamp};
 use crate::meter::Side;
 use crate::money::Usd;
 use crate::period::Instant;
-use crate::pricing::card::SourceBasis;
+use crate::pricing::card::Evidence;
 use crate::report::{Cell, Row, Tone};
 use crate::tokenizer::{Basis, TokenCount};
 
@@ -87,7 +88,7 @@ pub struct RatesRead {
     /// The day somebody looked.
     pub checked: Instant,
     /// How well they are known.
-    pub basis: SourceBasis,
+    pub evidence: Evidence,
 }
 
 /// The tokens of prompt and answer.
@@ -155,7 +156,7 @@ impl EstimateRow {
             applied: estimate.map(|estimate| estimate.cost.applied.clone()).unwrap_or_default(),
             rates: estimate.map(rates_read),
             in_currency: total_usd.and_then(|usd| setup.in_currency(usd, setup.at)),
-            reason: refusal.map(ToString::to_string),
+            reason: refusal.map(|refusal| with_help(refusal, refusal.help())),
             warning: quote.warning.clone(),
             tokens: tokens_row(quote),
             table: table_stamp(setup),
@@ -240,7 +241,7 @@ fn rates_read(estimate: &Estimate) -> RatesRead {
         to: cost.period.to,
         source: cost.source.url.clone(),
         checked: cost.source.checked,
-        basis: cost.source.basis,
+        evidence: cost.source.evidence,
     }
 }
 

@@ -188,8 +188,7 @@ fn add_notes(report: &mut Report, result: &PlanResult, head: &PlanHead, quiet: b
         }
     }
     for unpriced in &head.unpriced {
-        let reason = unpriced.reason.lines().next().unwrap_or("");
-        notes.push(format!("Not in the totals: {}, which has no price: {reason}", unpriced.feature));
+        notes.push(format!("Not in the totals: {}, which has no price: {}", unpriced.feature, unpriced.what));
     }
     if head.simulation.is_some() {
         notes.push(format!("Low and high: 5% and 95% of {} draws, seed {}.", workload.draws, workload.seed));

@@ -13,11 +13,12 @@ use crate::calculator::projection::{FeatureFrame, FeaturePlan, Plan, PlanEvent, 
 use crate::calculator::shape::At;
 use crate::calculator::workload::{Amount, Assumption};
 use crate::jobs::Setup;
+use crate::jobs::error::with_help;
 use crate::jobs::setup::{TableStamp, table_stamp};
 use crate::jobs::workload::{ShownRate, Unpriced};
 use crate::money::Usd;
 use crate::period::Instant;
-use crate::pricing::card::SourceBasis;
+use crate::pricing::card::Evidence;
 use crate::range::Range;
 use crate::tokenizer::TokenCount;
 
@@ -302,6 +303,9 @@ pub(crate) struct EventRow {
 pub(crate) struct UnpricedFeatureRow {
     /// The feature.
     pub feature: String,
+    /// Why, without the next step.
+    #[serde(skip)]
+    pub what: String,
     /// Why.
     pub reason: String,
 }
@@ -321,7 +325,7 @@ pub(crate) struct PriceSourceRow {
     /// The day somebody looked.
     pub checked: Instant,
     /// How well it is known.
-    pub basis: SourceBasis,
+    pub evidence: Evidence,
     /// The tokenizer, where text was counted.
     pub tokenizer: Option<String>,
 }
@@ -471,7 +475,7 @@ fn events(plan: &Plan) -> Vec<EventRow> {
 }
 
 fn unpriced((feature, error): &Unpriced) -> UnpricedFeatureRow {
-    UnpricedFeatureRow { feature: feature.clone(), reason: error.to_string() }
+    UnpricedFeatureRow { feature: feature.clone(), what: error.to_string(), reason: with_help(error, error.help()) }
 }
 
 /// What the user did not say: of the file, and what stands around the messages on each model.
@@ -516,7 +520,7 @@ fn sources(plan: &Plan) -> Vec<PriceSourceRow> {
                 to: tariff.period.to,
                 source: tariff.source.url.clone(),
                 checked: tariff.source.checked,
-                basis: tariff.source.basis,
+                evidence: tariff.source.evidence,
                 tokenizer: stream.tokenizer.clone(),
             };
             if !list.contains(&source) {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::rates::{change_text, or_dash};
 use super::{full_id, is_wanted, known_providers};
 use crate::jobs::JobError;
-use crate::jobs::setup::{Setup, TableStamp, table_stamp};
+use crate::jobs::setup::{Setup, TableStamp, table_age_note, table_stamp};
 use crate::meter::Meter;
 use crate::period::{Instant, Period};
 use crate::pricing::diff::{self, Change};
@@ -59,6 +59,7 @@ pub fn changes(span: Period, providers: &[String], setup: &Setup) -> Result<Repo
     rows.sort_by(|a, b| b.date.cmp(&a.date).then_with(|| a.model.cmp(&b.model)));
     let mut report = table().report(rows);
     report.notes.push(format!("{} changes.", report.rows.len()));
+    report.notes.extend(table_age_note(&setup.table, setup.at));
     report.state_all(&ChangesHead { table: table_stamp(setup) });
     Ok(report)
 }

@@ -8,6 +8,7 @@ use super::changes::percent_cell;
 use super::rates::{change_text, or_dash};
 use super::{HeadAndCard, full_id};
 use crate::calculator::estimate::{Work, estimate};
+use crate::jobs::setup::table_age_note;
 use crate::meter::Meter;
 use crate::money::Usd;
 use crate::period::Instant;
@@ -106,6 +107,7 @@ pub fn diff(old: &DiffSide, new: &DiffSide, query: &DiffQuery) -> Report {
         });
     }
     report.notes.push(format!("Models that differ: {models}; rates: {}.", report.rows.len()));
+    report.notes.extend(table_age_note(&new.table, new.at));
     report.state_all(&DiffHead { old: side_row(old), new: side_row(new), models });
     report
 }

@@ -6,14 +6,15 @@
 
 use rust_decimal::Decimal;
 use rustc_hash::FxHashMap;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::priced::{PricedRecord, RecordOutcome};
 use crate::calculator::LineItem;
 use crate::meter::{Meter, Unit};
 use crate::money::Usd;
 use crate::period::Instant;
-use crate::report::{Cell, Column, Report};
+use crate::report::{Cell, Report, TypedTable};
 
 /// What tells one row from another.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -34,67 +35,82 @@ pub(crate) struct FocusTable(FxHashMap<FocusKey, (String, Decimal, Usd)>);
 
 const DAY: i64 = 86_400;
 
-const COLUMNS: &[&str] = &[
-    "AvailabilityZone",
-    "BilledCost",
-    "BillingAccountId",
-    "BillingAccountName",
-    "BillingAccountType",
-    "BillingCurrency",
-    "BillingPeriodEnd",
-    "BillingPeriodStart",
-    "CapacityReservationId",
-    "CapacityReservationStatus",
-    "ChargeCategory",
-    "ChargeClass",
-    "ChargeDescription",
-    "ChargeFrequency",
-    "ChargePeriodEnd",
-    "ChargePeriodStart",
-    "CommitmentDiscountCategory",
-    "CommitmentDiscountId",
-    "CommitmentDiscountName",
-    "CommitmentDiscountQuantity",
-    "CommitmentDiscountStatus",
-    "CommitmentDiscountType",
-    "CommitmentDiscountUnit",
-    "ConsumedQuantity",
-    "ConsumedUnit",
-    "ContractedCost",
-    "ContractedUnitPrice",
-    "EffectiveCost",
-    "HostProviderName",
-    "InvoiceId",
-    "InvoiceIssuerName",
-    "ListCost",
-    "ListUnitPrice",
-    "PricingCategory",
-    "PricingCurrency",
-    "PricingCurrencyContractedUnitPrice",
-    "PricingCurrencyEffectiveCost",
-    "PricingCurrencyListUnitPrice",
-    "PricingQuantity",
-    "PricingUnit",
-    "ProviderName",
-    "PublisherName",
-    "RegionId",
-    "RegionName",
-    "ResourceId",
-    "ResourceName",
-    "ResourceType",
-    "ServiceCategory",
-    "ServiceName",
-    "ServiceProviderName",
-    "ServiceSubcategory",
-    "SkuId",
-    "SkuMeter",
-    "SkuPriceDetails",
-    "SkuPriceId",
-    "SubAccountId",
-    "SubAccountName",
-    "SubAccountType",
-    "Tags",
-];
+/// A row of FOCUS from the columns of the specification: a field, its column and its cell are said by one line.
+macro_rules! focus_row {
+    ($($field:ident $column:literal)*) => {
+        /// What a day's use of a meter cost; what is not known of a public rate stays empty.
+        #[derive(Default, Serialize)]
+        struct FocusRow {
+            $(#[serde(rename = $column)] $field: String,)*
+        }
+
+        fn focus_columns() -> TypedTable<'static, FocusRow> {
+            TypedTable::new()$(.text($column, $column, |row: &FocusRow| Cell::text(row.$field.as_str())))*
+        }
+    };
+}
+
+focus_row! {
+    availability_zone "AvailabilityZone"
+    billed_cost "BilledCost"
+    billing_account_id "BillingAccountId"
+    billing_account_name "BillingAccountName"
+    billing_account_type "BillingAccountType"
+    billing_currency "BillingCurrency"
+    billing_period_end "BillingPeriodEnd"
+    billing_period_start "BillingPeriodStart"
+    capacity_reservation_id "CapacityReservationId"
+    capacity_reservation_status "CapacityReservationStatus"
+    charge_category "ChargeCategory"
+    charge_class "ChargeClass"
+    charge_description "ChargeDescription"
+    charge_frequency "ChargeFrequency"
+    charge_period_end "ChargePeriodEnd"
+    charge_period_start "ChargePeriodStart"
+    commitment_discount_category "CommitmentDiscountCategory"
+    commitment_discount_id "CommitmentDiscountId"
+    commitment_discount_name "CommitmentDiscountName"
+    commitment_discount_quantity "CommitmentDiscountQuantity"
+    commitment_discount_status "CommitmentDiscountStatus"
+    commitment_discount_type "CommitmentDiscountType"
+    commitment_discount_unit "CommitmentDiscountUnit"
+    consumed_quantity "ConsumedQuantity"
+    consumed_unit "ConsumedUnit"
+    contracted_cost "ContractedCost"
+    contracted_unit_price "ContractedUnitPrice"
+    effective_cost "EffectiveCost"
+    host_provider_name "HostProviderName"
+    invoice_id "InvoiceId"
+    invoice_issuer_name "InvoiceIssuerName"
+    list_cost "ListCost"
+    list_unit_price "ListUnitPrice"
+    pricing_category "PricingCategory"
+    pricing_currency "PricingCurrency"
+    pricing_currency_contracted_unit_price "PricingCurrencyContractedUnitPrice"
+    pricing_currency_effective_cost "PricingCurrencyEffectiveCost"
+    pricing_currency_list_unit_price "PricingCurrencyListUnitPrice"
+    pricing_quantity "PricingQuantity"
+    pricing_unit "PricingUnit"
+    provider_name "ProviderName"
+    publisher_name "PublisherName"
+    region_id "RegionId"
+    region_name "RegionName"
+    resource_id "ResourceId"
+    resource_name "ResourceName"
+    resource_type "ResourceType"
+    service_category "ServiceCategory"
+    service_name "ServiceName"
+    service_provider_name "ServiceProviderName"
+    service_subcategory "ServiceSubcategory"
+    sku_id "SkuId"
+    sku_meter "SkuMeter"
+    sku_price_details "SkuPriceDetails"
+    sku_price_id "SkuPriceId"
+    sub_account_id "SubAccountId"
+    sub_account_name "SubAccountName"
+    sub_account_type "SubAccountType"
+    tags "Tags"
+}
 
 impl FocusTable {
     pub(crate) fn add(&mut self, outcome: &RecordOutcome, priced: &PricedRecord) {
@@ -127,7 +143,6 @@ impl FocusTable {
 
     /// The table.
     pub(crate) fn report(&self) -> Report {
-        let mut report = Report::new(COLUMNS.iter().map(|name| Column::text(*name, *name)));
         let mut rows: Vec<_> = self.0.iter().collect();
         rows.sort_by(|(a, _), (b, _)| {
             let order = |k: &FocusKey| {
@@ -135,14 +150,8 @@ impl FocusTable {
             };
             order(a).cmp(&order(b))
         });
-        for (key, (name, quantity, usd)) in rows {
-            let values = row(key, name, *quantity, *usd);
-            let machine: Map<String, Value> =
-                values.iter().map(|(column, value)| ((*column).to_owned(), json!(value))).collect();
-            let value = |column: &&str| values.iter().find(|(name, _)| name == column).map_or("", |(_, v)| v.as_str());
-            report.push(COLUMNS.iter().map(|column| Cell::text(value(column))), Value::Object(machine));
-        }
-        report
+        focus_columns()
+            .report(rows.into_iter().map(|(key, (name, quantity, usd))| FocusRow::of(key, name, *quantity, *usd)))
     }
 }
 
@@ -192,57 +201,61 @@ fn decimal(number: Decimal) -> String {
     if text.contains('.') { text } else { text + ".0" }
 }
 
-fn row(key: &FocusKey, provider: &str, quantity: Decimal, usd: Usd) -> Vec<(&'static str, String)> {
-    let (month_start, month_end) = month(key.day);
-    let (consumed_unit, pricing_unit) = unit(key.meter, key.per);
-    let priced = quantity.checked_div(Decimal::from(key.per)).unwrap_or_default();
-    let (cost, rate) = (decimal(usd.amount()), decimal(key.rate));
-    let sku = format!("{}/{}#{}", key.provider, key.model, key.meter.name());
-    let applied = if key.applied.is_empty() { String::new() } else { format!(" ({})", key.applied) };
-    let project = key.project.clone().unwrap_or_default();
-    let details = json!({"x_Meter": key.meter.name(), "x_Model": key.model, "x_Applied": key.applied});
-    vec![
-        ("BilledCost", cost.clone()),
-        ("BillingAccountId", key.provider.clone()),
-        ("BillingAccountName", provider.to_owned()),
-        ("BillingAccountType", "Provider".into()),
-        ("BillingCurrency", "USD".into()),
-        ("BillingPeriodStart", month_start),
-        ("BillingPeriodEnd", month_end),
-        ("ChargeCategory", "Usage".into()),
-        ("ChargeDescription", ascii(&format!("{}: {}{applied}", key.model, key.meter.about()))),
-        ("ChargeFrequency", "Usage-Based".into()),
-        ("ChargePeriodStart", moment(key.day * DAY)),
-        ("ChargePeriodEnd", moment((key.day + 1) * DAY)),
-        ("ConsumedQuantity", decimal(quantity)),
-        ("ConsumedUnit", consumed_unit),
-        ("ContractedCost", cost.clone()),
-        ("ContractedUnitPrice", rate.clone()),
-        ("EffectiveCost", cost.clone()),
-        ("HostProviderName", provider.to_owned()),
-        ("InvoiceIssuerName", provider.to_owned()),
-        ("ListCost", cost.clone()),
-        ("ListUnitPrice", rate.clone()),
-        ("PricingCategory", "Standard".into()),
-        ("PricingCurrency", "USD".into()),
-        ("PricingCurrencyContractedUnitPrice", rate.clone()),
-        ("PricingCurrencyEffectiveCost", cost),
-        ("PricingCurrencyListUnitPrice", rate),
-        ("PricingQuantity", decimal(priced)),
-        ("PricingUnit", pricing_unit),
-        ("ProviderName", provider.to_owned()),
-        ("PublisherName", provider.to_owned()),
-        ("ServiceCategory", "AI and Machine Learning".into()),
-        ("ServiceName", format!("{provider} API")),
-        ("ServiceProviderName", provider.to_owned()),
-        ("ServiceSubcategory", "Generative AI".into()),
-        ("SkuId", sku.clone()),
-        ("SkuMeter", key.meter.name().into()),
-        ("SkuPriceDetails", details.to_string()),
-        ("SkuPriceId", format!("{sku}@{}/{}", key.rate, key.per)),
-        ("SubAccountId", project.clone()),
-        ("SubAccountName", project.clone()),
-        ("SubAccountType", if project.is_empty() { String::new() } else { "Project".into() }),
-        ("Tags", "{}".into()),
-    ]
+impl FocusRow {
+    fn of(key: &FocusKey, provider: &str, quantity: Decimal, usd: Usd) -> FocusRow {
+        let (month_start, month_end) = month(key.day);
+        let (consumed_unit, pricing_unit) = unit(key.meter, key.per);
+        let priced = quantity.checked_div(Decimal::from(key.per)).unwrap_or_default();
+        let (cost, rate) = (decimal(usd.amount()), decimal(key.rate));
+        let sku = format!("{}/{}#{}", key.provider, key.model, key.meter.name());
+        let applied = if key.applied.is_empty() { String::new() } else { format!(" ({})", key.applied) };
+        let project = key.project.clone().unwrap_or_default();
+        let details = json!({"x_Meter": key.meter.name(), "x_Model": key.model, "x_Applied": key.applied});
+        let ours = || provider.to_owned();
+        FocusRow {
+            billed_cost: cost.clone(),
+            billing_account_id: key.provider.clone(),
+            billing_account_name: ours(),
+            billing_account_type: "Provider".into(),
+            billing_currency: "USD".into(),
+            billing_period_start: month_start,
+            billing_period_end: month_end,
+            charge_category: "Usage".into(),
+            charge_description: ascii(&format!("{}: {}{applied}", key.model, key.meter.about())),
+            charge_frequency: "Usage-Based".into(),
+            charge_period_start: moment(key.day * DAY),
+            charge_period_end: moment((key.day + 1) * DAY),
+            consumed_quantity: decimal(quantity),
+            consumed_unit,
+            contracted_cost: cost.clone(),
+            contracted_unit_price: rate.clone(),
+            effective_cost: cost.clone(),
+            host_provider_name: ours(),
+            invoice_issuer_name: ours(),
+            list_cost: cost.clone(),
+            list_unit_price: rate.clone(),
+            pricing_category: "Standard".into(),
+            pricing_currency: "USD".into(),
+            pricing_currency_contracted_unit_price: rate.clone(),
+            pricing_currency_effective_cost: cost,
+            pricing_currency_list_unit_price: rate,
+            pricing_quantity: decimal(priced),
+            pricing_unit,
+            provider_name: ours(),
+            publisher_name: ours(),
+            service_category: "AI and Machine Learning".into(),
+            service_name: format!("{provider} API"),
+            service_provider_name: ours(),
+            service_subcategory: "Generative AI".into(),
+            sku_id: sku.clone(),
+            sku_meter: key.meter.name().into(),
+            sku_price_details: details.to_string(),
+            sku_price_id: format!("{sku}@{}/{}", key.rate, key.per),
+            sub_account_id: project.clone(),
+            sub_account_name: project.clone(),
+            sub_account_type: if project.is_empty() { String::new() } else { "Project".into() },
+            tags: "{}".into(),
+            ..FocusRow::default()
+        }
+    }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{RecordTaker, UsageQuery, UsageTotals};
-use crate::input::calls::sequence::{Sequence, returns};
+use crate::input::calls::sequence::Sequence;
 use crate::input::calls::stream::{ChunkResult, TakeItems};
 use crate::input::calls::tail::{Grown, Tail};
 use crate::input::calls::{Reading, each};
@@ -207,7 +207,7 @@ struct FileTaker<'t, 's> {
 impl FileTaker<'_, '_> {
     fn take(&mut self, name: &str, sequence: &mut Sequence, line: u64, item: Item<'static>) {
         if let Item::Entry(entry) = &item
-            && let Some(id) = entry.id.filter(|_| returns(entry.dialect))
+            && let Some(id) = entry.id.filter(|_| entry.dialect.returns())
             && *self.owners.entry(id).or_insert(self.place) != self.place
         {
             return;

@@ -101,7 +101,7 @@ impl<'s> RecordTaker<'s> {
             let lookup = &mut self.lookup;
             result.warn(line, || {
                 refused.explain(lookup);
-                format!("{}: {}", refused.status, refused.reason)
+                format!("{}: {}", refused.status, refused.text())
             });
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::calculator::{Cost, Refusal, price, price_sized};
 use crate::context::Context;
-use crate::input::dialect::{Bucket, Dialect, Entry, Naming, State};
+use crate::input::dialect::{Bucket, Entry, Naming, State};
 use crate::input::record::RecordError;
 use crate::jobs::error::with_help;
 use crate::jobs::setup::{Setup, converted};
@@ -13,13 +13,16 @@ use crate::meter::Meter;
 use crate::money::Usd;
 use crate::period::Instant;
 use crate::pricing::lookup::Lookup;
-use crate::pricing::{Found, Whose};
+use crate::pricing::{Found, UnknownModel, Whose};
+use crate::tokenizer::TokenizerError;
 use crate::usage::Usage;
 
 /// Why a record has no price: the status for programs, the reason for people, and similar ids where the model is not known.
 pub(crate) struct RecordRefusal {
     pub status: &'static str,
     pub reason: String,
+    /// The next steps.
+    help: Vec<String>,
     pub suggestions: Vec<String>,
     /// What no card was found for, until [`RecordRefusal::explain`] says why.
     asked: Option<Box<(Option<String>, String, Instant)>>,
@@ -28,7 +31,31 @@ pub(crate) struct RecordRefusal {
 impl RecordRefusal {
     /// A refusal with its status and reason.
     pub(crate) fn new(status: &'static str, reason: impl Into<String>) -> Self {
-        RecordRefusal { status, reason: reason.into(), suggestions: Vec::new(), asked: None }
+        RecordRefusal { status, reason: reason.into(), help: Vec::new(), suggestions: Vec::new(), asked: None }
+    }
+
+    /// The same with a next step.
+    fn or(mut self, help: impl Into<String>) -> Self {
+        self.help.push(help.into());
+        self
+    }
+
+    /// The reason and the next steps below it, as the program prints them.
+    pub(crate) fn text(&self) -> String {
+        self.help.iter().fold(self.reason.clone(), |text, help| with_help(&text, Some(help.clone())))
+    }
+
+    /// A tokenizer that cannot be used, so that nothing is measured on it.
+    pub(crate) fn unmeasured(error: TokenizerError) -> Self {
+        RecordRefusal { help: error.help().into_iter().collect(), ..RecordRefusal::new("no-rate", error.to_string()) }
+    }
+
+    /// A model that is not known, with its similar ids in the help.
+    pub(crate) fn of_unknown(unknown: &UnknownModel) -> Self {
+        RecordRefusal {
+            help: unknown.help().into_iter().collect(),
+            ..RecordRefusal::new("unknown-model", unknown.to_string())
+        }
     }
 
     /// A model that is not known. Similar ids are looked for only where somebody reads them.
@@ -42,12 +69,27 @@ impl RecordRefusal {
         let Some(asked) = self.asked.take() else { return };
         let (provider, model, at) = *asked;
         let why = lookup.why(provider.as_deref(), &model, at);
-        self.reason = with_help(&why, why.help());
+        self.reason = why.to_string();
+        self.help.extend(why.help());
         if why.unknown_provider.is_some() {
-            self.reason
-                .push_str("\n  help: --force-provider PROVIDER prices these records at the rates of another provider");
+            let help = "--force-provider PROVIDER prices these records at the rates of another provider";
+            self.help.push(help.to_owned());
         }
         self.suggestions.clone_from(&why.suggestions);
+    }
+}
+
+impl From<Refusal> for RecordRefusal {
+    fn from(refusal: Refusal) -> Self {
+        let help = refusal.help().into_iter().collect();
+        RecordRefusal { help, ..RecordRefusal::new(refusal.status(), refusal.to_string()) }
+    }
+}
+
+impl From<&RecordError> for RecordRefusal {
+    fn from(error: &RecordError) -> Self {
+        let help = error.help().into_iter().map(str::to_owned).collect();
+        RecordRefusal { help, ..RecordRefusal::new(error.status(), error.to_string()) }
     }
 }
 
@@ -139,7 +181,7 @@ impl<'s> RecordPricing<'s> {
 
     /// The outcome of a line that is no record.
     pub(crate) fn bad<'r>(&self, error: &RecordError) -> RecordOutcome<'r> {
-        let verdict = RecordVerdict::Refused(RecordRefusal::new(error.status(), error.to_string()));
+        let verdict = RecordVerdict::Refused(error.into());
         RecordOutcome { entry: None, provider: None, model: None, at: self.setup.at, verdict }
     }
 
@@ -175,19 +217,22 @@ impl<'s> RecordPricing<'s> {
     ) -> Result<PricedRecord, RecordRefusal> {
         let at = outcome.at;
         let Some(model) = outcome.model.as_deref() else {
-            let what = "the record does not name its model\n  help: name it: `farebox usage --model MODEL` or `farebox what-if --force-model MODEL`";
-            return Err(RecordRefusal::new("invalid-record", what));
+            let help = "name it: `farebox usage --model MODEL` or `farebox what-if --force-model MODEL`";
+            return Err(RecordRefusal::new("invalid-record", "the record does not name its model").or(help));
         };
         let (found, assumed) = self.card(entry, model, at, lookup)?;
         outcome.provider = Some(Cow::Owned(found.provider.id.clone()));
         let context = found.settle(&entry.context);
         let priced = cost(&entry.usage, entry.bucket.as_ref(), &found, &context, at);
-        let (cost, range) = priced.map_err(|refusal| RecordRefusal::new(refusal.status(), refusal.to_string()))?;
-        if let Some(rate) = self.setup.exchange(at).map_err(|error| RecordRefusal::new("no-rate", error.with_help()))? {
+        let (cost, range) = priced?;
+        if let Some(rate) = self.setup.exchange(at).map_err(|error| RecordRefusal {
+            help: error.help().into_iter().collect(),
+            ..RecordRefusal::new("no-rate", error.to_string())
+        })? {
             // A sum that left this amount out would be too low without a word.
             converted(cost.total, rate).ok_or_else(|| {
                 let what = format!("{} in {} has more digits than farebox carries", cost.total, rate.currency);
-                RecordRefusal::new("no-rate", format!("{what}\n  help: leave out --currency"))
+                RecordRefusal::new("no-rate", what).or("leave out --currency")
             })?;
         }
         Ok(PricedRecord { cost, found, range, assumed })
@@ -237,7 +282,7 @@ impl<'s> RecordPricing<'s> {
         at: Instant,
         lookup: &mut Lookup,
     ) -> Result<ForRecord, RecordRefusal> {
-        let is_body = matches!(entry.dialect, Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::OpenAiBatch);
+        let is_body = entry.dialect.is_common();
         if is_body && let Some(found) = lookup.get(Whose::Maker, model, &entry.context, at) {
             return Ok((found, Some(Assumed::Unnamed)));
         }
@@ -246,11 +291,9 @@ impl<'s> RecordPricing<'s> {
         };
         // Most hosts answer in OpenAI's form, so that the form says nothing of who billed.
         if is_body {
-            let what = format!(
-                "{model} runs on many hosts, and the body does not name the one that answered\n  help: name it with --provider, such as --provider {}",
-                found.provider.id
-            );
-            return Err(RecordRefusal::new("no-rate", what));
+            let what = format!("{model} runs on many hosts, and the body does not name the one that answered");
+            let help = format!("name it with --provider, such as --provider {}", found.provider.id);
+            return Err(RecordRefusal::new("no-rate", what).or(help));
         }
         Ok((found, None))
     }
@@ -301,10 +344,8 @@ type ForRecord = (Arc<Found>, Option<Assumed>);
 
 fn not_found(entry: &Entry, provider: Option<&str>, model: &str, at: Instant) -> RecordRefusal {
     if entry.state == State::Local {
-        let what = format!(
-            "{model} ran on your own machine: no provider bills its tokens\n  help: `farebox break-even` compares the machine with an API"
-        );
-        return RecordRefusal::new("not-sold", what);
+        let what = format!("{model} ran on your own machine: no provider bills its tokens");
+        return RecordRefusal::new("not-sold", what).or("`farebox break-even` compares the machine with an API");
     }
     RecordRefusal::unknown(provider, model, at)
 }
@@ -359,6 +400,7 @@ fn times(at: Instant, until: Option<Instant>) -> impl Iterator<Item = Instant> {
 mod tests {
     use super::*;
     use crate::context::Dimension;
+    use crate::input::dialect::Dialect;
     use crate::jobs::AsOf;
     use crate::pricing::PriceTable;
     use crate::pricing::compile::PriceFile;
@@ -507,6 +549,6 @@ models:
         assert_eq!((refused.status, refused.suggestions.len()), ("unknown-model", 0));
         refused.explain(&mut lookup);
         assert_eq!(refused.suggestions[0], "openai/gpt-4o");
-        assert!(refused.reason.contains("did you mean openai/gpt-4o"), "{}", refused.reason);
+        assert!(refused.text().contains("did you mean openai/gpt-4o"), "{}", refused.text());
     }
 }

@@ -12,7 +12,7 @@ use crate::input::dialect::{Entry, Reported};
 use crate::jobs::setup::{InCurrency, Setup, TableStamp};
 use crate::money::Usd;
 use crate::period::Instant;
-use crate::pricing::card::SourceBasis;
+use crate::pricing::card::Evidence;
 
 /// A record, or a line that is none, with its price or why it has none.
 #[derive(Debug, Serialize)]
@@ -32,7 +32,7 @@ pub(crate) struct UsageRecordRow<'r> {
     total_usd: Option<Usd>,
     /// Why, where it has no price or cost nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'r str>,
+    reason: Option<Cow<'r, str>>,
     /// Ids that may have been meant by one that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     suggestions: Option<&'r [String]>,
@@ -83,7 +83,7 @@ struct RatesStamp<'r> {
     to: Option<Instant>,
     source: &'r str,
     checked: Instant,
-    basis: SourceBasis,
+    evidence: Evidence,
 }
 
 /// A time that is not known, which is written as null.
@@ -150,7 +150,7 @@ impl<'r> UsageRecordRow<'r> {
                 row.price = Some(RecordPrice::of(priced, outcome, setup));
             }
             RecordVerdict::Refused(refused) => {
-                row.because(refused.status, &refused.reason);
+                row.because(refused.status, refused.text());
                 row.suggestions = (refused.status == "unknown-model").then_some(&refused.suggestions);
             }
             RecordVerdict::Free(status, why) => {
@@ -162,8 +162,8 @@ impl<'r> UsageRecordRow<'r> {
         row
     }
 
-    fn because(&mut self, status: &'static str, reason: &'r str) {
-        (self.status, self.reason) = (status, Some(reason));
+    fn because(&mut self, status: &'static str, reason: impl Into<Cow<'r, str>>) {
+        (self.status, self.reason) = (status, Some(reason.into()));
     }
 }
 
@@ -185,7 +185,7 @@ impl<'r> RecordPrice<'r> {
                 to: cost.period.to,
                 source: &cost.source.url,
                 checked: cost.source.checked,
-                basis: cost.source.basis,
+                evidence: cost.source.evidence,
             },
             timestamp: (!has_time).then_some(NoTime),
         }

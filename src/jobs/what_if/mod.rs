@@ -18,7 +18,6 @@ use crate::input::calls::stream::{ChunkResult, StreamPlan, StreamSink, TakeItems
 use crate::input::calls::texts::long_texts;
 use crate::input::dialect::{Entry, Item, State};
 use crate::input::text::Source;
-use crate::jobs::error::with_help;
 use crate::money::Usd;
 use crate::period::{Instant, Period};
 use crate::pricing::Found;
@@ -141,11 +140,6 @@ fn classes(asked: &[String]) -> Result<Vec<String>, JobError> {
 /// Which side has no price, and why.
 type SideRefusal = (SwitchSide, Box<RecordRefusal>);
 
-/// What the other side is refused for.
-fn other_refusal(status: &'static str, reason: impl Into<String>) -> SideRefusal {
-    (SwitchSide::Other, Box::new(RecordRefusal::new(status, reason)))
-}
-
 /// Prices on both sides what one thread is given.
 struct SwitchTaker<'a, 's> {
     what_if: &'a WhatIf<'a>,
@@ -167,16 +161,14 @@ impl TakeItems for SwitchTaker<'_, '_> {
                 self.totals.free += 1;
                 return;
             }
-            Item::Bad(error) => {
-                Err((SwitchSide::Past, Box::new(RecordRefusal::new(error.status(), error.to_string()))))
-            }
+            Item::Bad(error) => Err((SwitchSide::Past, Box::new(error.into()))),
             Item::Event(_) => return,
         };
         if let Err((side, mut refused)) = taken {
             *self.totals.refused.entry((refused.status, side)).or_default() += 1;
             result.warn(line, || {
                 refused.explain(&mut self.lookup);
-                format!("{}: {}: {}", side.name(), refused.status, refused.reason)
+                format!("{}: {}: {}", side.name(), refused.status, refused.text())
             });
         }
     }
@@ -230,7 +222,7 @@ impl<'a, 's> SwitchTaker<'a, 's> {
         let other = match self.target(model, past) {
             Some(target) => {
                 let found = self.lookup.find(None, &target.to, &entry.context, other_at);
-                found.map_err(|unknown| other_refusal("unknown-model", with_help(&unknown, unknown.help())))?
+                found.map_err(|unknown| (SwitchSide::Other, Box::new(RecordRefusal::of_unknown(&unknown))))?
             }
             None => Arc::clone(&was.found),
         };
@@ -264,7 +256,7 @@ impl<'a, 's> SwitchTaker<'a, 's> {
         }
         // A thread that panicked while it measured left the others as they were.
         let mut all = self.ratios.lock().unwrap_or_else(PoisonError::into_inner);
-        let ratio = all.between(from, to).map_err(|what| other_refusal("no-rate", what))?;
+        let ratio = all.between(from, to).map_err(|why| (SwitchSide::Other, Box::new(why)))?;
         self.known.insert(pair, ratio);
         Ok(ratio)
     }
@@ -310,7 +302,7 @@ impl<'a, 's> SwitchTaker<'a, 's> {
         let context = other.settle(&context);
         let priced = |usage| {
             let cost = cost(usage, entry.bucket.as_ref(), other, &context, other_at);
-            let (cost, range) = cost.map_err(|refusal| other_refusal(refusal.status(), refusal.to_string()))?;
+            let (cost, range) = cost.map_err(|refusal| (SwitchSide::Other, Box::new(refusal.into())))?;
             let (low, high) = range.unwrap_or((cost.total, cost.total));
             Ok(Range { low, expected: cost.total, high })
         };

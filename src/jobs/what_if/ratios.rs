@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::jobs::error::with_help;
+use crate::jobs::usage::priced::RecordRefusal;
 use crate::jobs::{Setup, TokenizerChoice};
 use crate::report::Cell;
 use crate::tokenizer::ratio::{Ratio, samples};
@@ -27,7 +27,7 @@ pub(super) struct TokenRatios<'s> {
 
 impl TokenRatios<'_> {
     /// The ratio between two tokenizers.
-    pub(crate) fn between(&mut self, from: &TokenizerChoice, to: &TokenizerChoice) -> Result<Ratio, String> {
+    pub(crate) fn between(&mut self, from: &TokenizerChoice, to: &TokenizerChoice) -> Result<Ratio, RecordRefusal> {
         let key = pair(from, to);
         if let Some(ratio) = self.known.get(&key) {
             return Ok(*ratio);
@@ -37,18 +37,18 @@ impl TokenRatios<'_> {
         Ok(ratio)
     }
 
-    fn measured(&self, from: &TokenizerChoice, to: &TokenizerChoice) -> Result<Ratio, String> {
+    fn measured(&self, from: &TokenizerChoice, to: &TokenizerChoice) -> Result<Ratio, RecordRefusal> {
         let (from, to) = (self.counter(from)?, self.counter(to)?);
         let own = self.texts.iter().map(String::as_str);
         let others = samples().iter().filter(|s| self.classes.contains(&s.kind)).map(|s| s.text.as_str());
         let ratio =
             if self.texts.is_empty() { Ratio::measured(others, from, to) } else { Ratio::measured(own, from, to) };
-        ratio.ok_or_else(|| "there is no text to measure the ratio of two tokenizers on".to_owned())
+        ratio.ok_or_else(|| RecordRefusal::new("no-rate", "there is no text to measure the ratio of two tokenizers on"))
     }
 
     /// Counts a text as a tokenizer does that may only be assumed.
-    fn counter(&self, choice: &TokenizerChoice) -> Result<impl Fn(&str) -> TokenCount + use<>, String> {
-        let tokenizer = self.setup.tokenizer(&choice.name).map_err(|error| with_help(&error, error.help()))?;
+    fn counter(&self, choice: &TokenizerChoice) -> Result<impl Fn(&str) -> TokenCount + use<>, RecordRefusal> {
+        let tokenizer = self.setup.tokenizer(&choice.name).map_err(RecordRefusal::unmeasured)?;
         let choice = choice.clone();
         Ok(move |text: &str| {
             let mut counter = StreamCounter::new(tokenizer.clone());

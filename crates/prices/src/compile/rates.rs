@@ -2,7 +2,7 @@
 
 use super::conditions::{Base, priced_meters};
 use super::{Checker, Use, did_you_mean, digits};
-use crate::card::{Price, Rate, RateCard, Rates, Source, SourceBasis, Variant, has_price, rate_of};
+use crate::card::{Evidence, Price, Rate, RateCard, Rates, Source, Variant, has_price, rate_of};
 use crate::meter::{Meter, Unit};
 use crate::money::{Exact, exact_product};
 use crate::period::{Instant, Period};
@@ -166,7 +166,7 @@ impl Checker<'_> {
     }
 
     fn source_of(&mut self, raw: Option<&At<RawSourceRef>>, at: Place) -> Source {
-        let own = Source { url: self.path.to_owned(), checked: Instant::from_unix(0), basis: SourceBasis::Own };
+        let own = Source { url: self.path.to_owned(), checked: Instant::from_unix(0), evidence: Evidence::Own };
         let Some(raw) = raw else {
             if self.shared.role == Use::Table {
                 self.error(

@@ -134,24 +134,40 @@ pub fn append_to(path: &Path, bytes: &[u8]) -> io::Result<()> {
     OpenOptions::new().append(true).create(true).open(path)?.write_all(bytes)
 }
 
+/// Why a file cannot be written, inside of an [`io::Error`] of the same kind.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {}: {reason}", path.display())]
+pub struct WriteError {
+    path: PathBuf,
+    reason: String,
+    help: Option<String>,
+}
+
+impl WriteError {
+    /// The next step, where there is one.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        self.help.clone()
+    }
+}
+
 /// The same kind of error, with the path and what to do about it.
 pub fn cannot_write(path: &Path, error: &io::Error) -> io::Error {
     let folder = folder_of(path);
-    let reason = match error.kind() {
-        _ if !folder.exists() => {
-            format!("the folder {0} does not exist\n  help: create it first: mkdir -p {0}", folder.display())
-        }
-        _ if path.is_dir() => "it is a folder\n  help: name a file in it".to_owned(),
+    let (reason, help) = match error.kind() {
+        _ if !folder.exists() => (
+            format!("the folder {} does not exist", folder.display()),
+            Some(format!("create it first: mkdir -p {}", folder.display())),
+        ),
+        _ if path.is_dir() => ("it is a folder".to_owned(), Some("name a file in it".to_owned())),
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            format!(
-                "{error}\n  help: name a file that you may write, or allow writing to {}",
-                protected(path).display()
-            )
+            let place = protected(path).display();
+            (error.to_string(), Some(format!("name a file that you may write, or allow writing to {place}")))
         }
-        io::ErrorKind::StorageFull => format!("{error}\n  help: make room, or name a file on another disk"),
-        _ => error.to_string(),
+        io::ErrorKind::StorageFull => (error.to_string(), Some("make room, or name a file on another disk".to_owned())),
+        _ => (error.to_string(), None),
     };
-    io::Error::new(error.kind(), format!("cannot write {}: {reason}", path.display()))
+    io::Error::new(error.kind(), WriteError { path: path.to_owned(), reason, help })
 }
 
 /// Which of the two forbids it: the file, where it is read-only, or else its folder.
@@ -383,10 +399,16 @@ mod tests {
         assert_eq!(names_in(dir.path()), ["farebox.yaml", "other.yaml"]);
     }
 
+    fn in_full(error: &io::Error) -> String {
+        let inside = error.get_ref().and_then(|inside| inside.downcast_ref::<WriteError>());
+        let help = inside.and_then(WriteError::help).map(|help| format!("\n  help: {help}"));
+        format!("{error}{}", help.unwrap_or_default())
+    }
+
     #[test]
     fn an_error_says_the_path_and_what_to_do() {
         let dir = tempfile::tempdir().unwrap();
-        let said = |path: &Path, kind: io::ErrorKind| cannot_write(path, &kind.into()).to_string();
+        let said = |path: &Path, kind: io::ErrorKind| in_full(&cannot_write(path, &kind.into()));
         let nowhere = dir.path().join("nowhere").join("report.csv");
         assert!(said(&nowhere, io::ErrorKind::NotFound).ends_with(&format!(
             "the folder {0} does not exist\n  help: create it first: mkdir -p {0}",
@@ -410,7 +432,7 @@ mod tests {
         let error = NewFile::replacing(&path).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
         let help = format!("allow writing to {}", path.display());
-        assert!(cannot_write(&path, &error).to_string().ends_with(&help));
+        assert!(in_full(&cannot_write(&path, &error)).ends_with(&help));
         assert_eq!(names_in(dir.path()), ["kept.csv"]);
     }
 

@@ -11,10 +11,8 @@ use serde_json::{Map, Value, json};
 use super::super::Tokenizer;
 use super::super::hf::HuggingFace;
 use super::super::published;
+use super::super::vocabulary_error::VocabularyError;
 use super::sentencepiece::{Piece, of_pieces};
-
-const INSTEAD: &str = "\n  help: add the model's tokenizer.json instead";
-const CUT_OFF: &str = "it ends in the middle of its metadata\n  help: download the file again";
 
 /// What the metadata says of the tokenizer.
 #[derive(Default)]
@@ -28,31 +26,32 @@ struct Metadata {
     end: usize,
 }
 
-pub(super) fn metadata_end(bytes: &[u8]) -> Result<usize, String> {
+pub(super) fn metadata_end(bytes: &[u8]) -> Result<usize, VocabularyError> {
     Ok(parse(bytes)?.end)
 }
 
-pub(super) fn read(name: &str, bytes: &[u8]) -> Result<Arc<dyn Tokenizer>, String> {
+pub(super) fn read(name: &str, bytes: &[u8]) -> Result<Arc<dyn Tokenizer>, VocabularyError> {
     let metadata = parse(bytes)?;
     if metadata.tokens.is_empty() || metadata.kinds.len() != metadata.tokens.len() {
-        return Err(format!("its metadata has no list of tokens with their types{INSTEAD}"));
+        return Err(VocabularyError::inexact("its metadata has no list of tokens with their types"));
     }
     match metadata.texts.get("tokenizer.ggml.model").map(String::as_str) {
         Some("gpt2") => Ok(Arc::new(HuggingFace::of_value(name, tokenizer_json(&metadata)?)?)),
         Some("llama") => llama(name, metadata),
-        other => {
-            Err(format!("its tokenizer is of the kind {:?}, which is not known here{INSTEAD}", other.unwrap_or("none")))
-        }
+        other => Err(VocabularyError::Inexact(format!(
+            "its tokenizer is of the kind {:?}, which is not known here",
+            other.unwrap_or("none")
+        ))),
     }
 }
 
-fn llama(name: &str, metadata: Metadata) -> Result<Arc<dyn Tokenizer>, String> {
+fn llama(name: &str, metadata: Metadata) -> Result<Arc<dyn Tokenizer>, VocabularyError> {
     if metadata.scores.len() != metadata.tokens.len() {
-        return Err(format!("its pieces have no scores{INSTEAD}"));
+        return Err(VocabularyError::inexact("its pieces have no scores"));
     }
     let flag = |key: &str, default| metadata.numbers.get(key).copied().unwrap_or(default) != 0;
     if flag("tokenizer.ggml.remove_extra_whitespaces", 0) {
-        return Err(format!("it drops spaces before it counts{INSTEAD}"));
+        return Err(VocabularyError::inexact("it drops spaces before it counts"));
     }
     let mark_first = flag("tokenizer.ggml.add_space_prefix", 1);
     let pieces = metadata.tokens.into_iter().zip(metadata.kinds).zip(metadata.scores);
@@ -76,14 +75,15 @@ fn pre_tokenizer(name: &str) -> Option<(Vec<&'static str>, bool, bool)> {
     })
 }
 
-fn tokenizer_json(metadata: &Metadata) -> Result<Value, String> {
+fn tokenizer_json(metadata: &Metadata) -> Result<Value, VocabularyError> {
     let pre = metadata.texts.get("tokenizer.ggml.pre").map_or("none", String::as_str);
-    let (regexes, composes, whole) = pre_tokenizer(pre)
-        .ok_or_else(|| format!("its pre-tokenizer {pre:?} is none that is counted exactly here{INSTEAD}"))?;
+    let (regexes, composes, whole) = pre_tokenizer(pre).ok_or_else(|| {
+        VocabularyError::Inexact(format!("its pre-tokenizer {pre:?} is none that is counted exactly here"))
+    })?;
     let mut vocab = Map::new();
     for (id, token) in (0_u32..).zip(&metadata.tokens) {
         if vocab.insert(token.clone(), json!(id)).is_some() {
-            return Err(format!("the token {token:?} is there twice"));
+            return Err(VocabularyError::Broken(format!("the token {token:?} is there twice")));
         }
     }
     let splits = regexes
@@ -104,11 +104,13 @@ fn tokenizer_json(metadata: &Metadata) -> Result<Value, String> {
     }))
 }
 
-fn parse(bytes: &[u8]) -> Result<Metadata, String> {
+fn parse(bytes: &[u8]) -> Result<Metadata, VocabularyError> {
     let mut reader = Reader { bytes, at: 4 };
     let version = reader.number(4)?;
     if !(2..=3).contains(&version) {
-        return Err(format!("it is a GGUF of version {version}, and versions 2 and 3 are known"));
+        return Err(VocabularyError::Broken(format!(
+            "it is a GGUF of version {version}, and versions 2 and 3 are known"
+        )));
     }
     let (_tensors, pairs) = (reader.number(8)?, reader.number(8)?);
     let mut metadata = Metadata::default();
@@ -130,13 +132,13 @@ fn parse(bytes: &[u8]) -> Result<Metadata, String> {
 const TEXT: u64 = 8;
 const ARRAY: u64 = 9;
 
-fn size_of(kind: u64) -> Result<usize, String> {
+fn size_of(kind: u64) -> Result<usize, VocabularyError> {
     match kind {
         0 | 1 | 7 => Ok(1),
         2 | 3 => Ok(2),
         4..=6 => Ok(4),
         10..=12 => Ok(8),
-        _ => Err(format!("its metadata has a value of the unknown type {kind}")),
+        _ => Err(VocabularyError::Broken(format!("its metadata has a value of the unknown type {kind}"))),
     }
 }
 
@@ -146,23 +148,23 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn take(&mut self, size: usize) -> Result<&[u8], String> {
-        let end = self.at.checked_add(size).filter(|end| *end <= self.bytes.len()).ok_or(CUT_OFF)?;
+    fn take(&mut self, size: usize) -> Result<&[u8], VocabularyError> {
+        let end = self.at.checked_add(size).filter(|end| *end <= self.bytes.len()).ok_or(VocabularyError::CutOff)?;
         let taken = &self.bytes[self.at..end];
         self.at = end;
         Ok(taken)
     }
 
-    fn number(&mut self, size: usize) -> Result<u64, String> {
+    fn number(&mut self, size: usize) -> Result<u64, VocabularyError> {
         Ok(self.take(size)?.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)))
     }
 
-    fn text(&mut self) -> Result<String, String> {
-        let length = usize::try_from(self.number(8)?).map_err(|_| CUT_OFF)?;
+    fn text(&mut self) -> Result<String, VocabularyError> {
+        let length = usize::try_from(self.number(8)?).map_err(|_| VocabularyError::CutOff)?;
         Ok(String::from_utf8_lossy(self.take(length)?).into_owned())
     }
 
-    fn array(&mut self, key: &str, metadata: &mut Metadata) -> Result<(), String> {
+    fn array(&mut self, key: &str, metadata: &mut Metadata) -> Result<(), VocabularyError> {
         let (kind, count) = (self.number(4)?, self.number(8)?);
         for _ in 0..count {
             match (kind, key) {
@@ -171,7 +173,7 @@ impl Reader<'_> {
                 (TEXT, _) => drop(self.text()?),
                 (4 | 5, "tokenizer.ggml.token_type") => metadata.kinds.push(self.number(4)?),
                 (6, "tokenizer.ggml.scores") => {
-                    let bits = u32::try_from(self.number(4)?).map_err(|_| CUT_OFF)?;
+                    let bits = u32::try_from(self.number(4)?).map_err(|_| VocabularyError::CutOff)?;
                     metadata.scores.push(f32::from_bits(bits));
                 }
                 (kind, _) => drop(self.take(size_of(kind)?)?),
@@ -220,9 +222,9 @@ mod tests {
         let own = read("mine", &file("gpt2", "gpt-2")).unwrap();
         assert_eq!(own.count("the<td> th").tokens, 2 + 1 + 2);
         assert_eq!(own.count("<|endoftext|>").tokens, 13);
-        assert!(read("mine", &file("gpt2", "jais")).err().unwrap().contains("\"jais\""));
-        assert!(read("mine", &file("bert", "gpt-2")).err().unwrap().contains("\"bert\""));
-        assert!(read("mine", &file("llama", "gpt-2")).err().unwrap().contains("scores"));
+        assert!(read("mine", &file("gpt2", "jais")).err().unwrap().to_string().contains("\"jais\""));
+        assert!(read("mine", &file("bert", "gpt-2")).err().unwrap().to_string().contains("\"bert\""));
+        assert!(read("mine", &file("llama", "gpt-2")).err().unwrap().to_string().contains("scores"));
     }
 
     #[test]

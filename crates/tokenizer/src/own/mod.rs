@@ -25,6 +25,7 @@ use super::bpe::{Encoding, OwnRanks};
 use super::hf::HuggingFace;
 use super::published::rules_of;
 use super::vocab::Vocabulary;
+pub use super::vocabulary_error::VocabularyError;
 
 /// The form of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,13 +70,11 @@ impl Form {
 /// * `like`: the encoding whose rules for splitting a `.tiktoken` shares, such as `cl100k_base`.
 ///
 /// # Errors
-/// A text for people: what is wrong with the file, or what it needs that is not exact here.
-pub fn read(name: &str, bytes: &[u8], like: Option<&str>) -> Result<(Form, Arc<dyn Tokenizer>), String> {
-    let form = Form::of(bytes).ok_or(
-        "it is no tokenizer.json, .tiktoken, tekken.json, SentencePiece .model or GGUF\n  help: give the file that the model was published with",
-    )?;
+/// [`VocabularyError`]: what is wrong with the file, or what it needs that is not exact here.
+pub fn read(name: &str, bytes: &[u8], like: Option<&str>) -> Result<(Form, Arc<dyn Tokenizer>), VocabularyError> {
+    let form = Form::of(bytes).ok_or(VocabularyError::NoForm)?;
     if like.is_some() && form != Form::Tiktoken {
-        return Err("its form says itself how text is split\n  help: leave --like out".to_owned());
+        return Err(VocabularyError::SplitsByItself);
     }
     let tokenizer: Arc<dyn Tokenizer> = match form {
         Form::TokenizerJson => Arc::new(HuggingFace::parse(name, bytes)?),
@@ -90,8 +89,8 @@ pub fn read(name: &str, bytes: &[u8], like: Option<&str>) -> Result<(Form, Arc<d
 /// How many bytes of a file are needed: all, or the part of a GGUF before its tensors.
 ///
 /// # Errors
-/// A text for people where a GGUF ends in the middle of its metadata.
-pub fn needed(bytes: &[u8]) -> Result<usize, String> {
+/// [`VocabularyError::CutOff`] where a GGUF ends in the middle of its metadata.
+pub fn needed(bytes: &[u8]) -> Result<usize, VocabularyError> {
     if bytes.starts_with(b"GGUF") { gguf::metadata_end(bytes) } else { Ok(bytes.len()) }
 }
 
@@ -100,50 +99,57 @@ fn rank_line(line: &[u8]) -> Option<(u32, Vec<u8>)> {
     Some((rank.parse().ok()?, BASE64_STANDARD.decode(token).ok()?))
 }
 
-fn tiktoken(name: &str, bytes: &[u8], like: Option<&str>) -> Result<OwnRanks, String> {
-    let names = "r50k_base, cl100k_base, o200k_base, llama3, qwen2, qwen3_5, kimi_k2 or mistral_tekken";
-    let Some(like) = like else {
-        return Err(format!(
-            "a .tiktoken file does not say how text is split\n  help: name an encoding that splits alike with --like: {names}"
-        ));
-    };
-    let rules =
-        Encoding::of(like).ok_or_else(|| format!("--like {like:?} is no encoding of ranks\n  help: give {names}"))?;
+fn tiktoken(name: &str, bytes: &[u8], like: Option<&str>) -> Result<OwnRanks, VocabularyError> {
+    let like = like.ok_or(VocabularyError::NoSplit)?;
+    let rules = Encoding::of(like).ok_or_else(|| VocabularyError::NoRanks(like.to_owned()))?;
     let mut tokens = Vec::new();
     for (number, line) in (1..).zip(bytes.split(|b| *b == b'\n')) {
         if line.trim_ascii().is_empty() {
             continue;
         }
-        tokens.push(rank_line(line).ok_or_else(|| format!("line {number} is not `base64 rank`"))?);
+        tokens.push(
+            rank_line(line).ok_or_else(|| VocabularyError::Broken(format!("line {number} is not `base64 rank`")))?,
+        );
     }
     tokens.sort();
     if tokens.windows(2).any(|two| two[0].0 == two[1].0) {
-        return Err("two of its tokens have the same rank".to_owned());
+        return Err(VocabularyError::broken("two of its tokens have the same rank"));
     }
     let tokens: Vec<Vec<u8>> = tokens.into_iter().map(|(_, token)| token).collect();
     Ok(OwnRanks::new(name, all_bytes(&tokens)?, rules))
 }
 
-fn tekken(name: &str, bytes: &[u8]) -> Result<OwnRanks, String> {
-    let file: Value = serde_json::from_slice(bytes).map_err(|e| format!("not JSON: {e}"))?;
+fn tekken(name: &str, bytes: &[u8]) -> Result<OwnRanks, VocabularyError> {
+    let file: Value = serde_json::from_slice(bytes).map_err(|e| VocabularyError::Broken(format!("not JSON: {e}")))?;
     let config = &file["config"];
-    let rules = config["pattern"].as_str().and_then(rules_of).and_then(Encoding::of).ok_or(
-        "its regex is none that is known to be counted exactly here\n  help: add the model's tokenizer.json instead",
-    )?;
-    let number = |key: &str| config[key].as_u64().ok_or_else(|| format!("its config has no {key}"));
+    let rules = config["pattern"]
+        .as_str()
+        .and_then(rules_of)
+        .and_then(Encoding::of)
+        .ok_or_else(|| VocabularyError::inexact("its regex is none that is known to be counted exactly here"))?;
+    let number =
+        |key: &str| config[key].as_u64().ok_or_else(|| VocabularyError::Broken(format!("its config has no {key}")));
     let used = number("default_vocab_size")?.saturating_sub(number("default_num_special_tokens")?);
-    let entries =
-        file["vocab"].as_array().ok_or("it has no vocab")?.iter().take(usize::try_from(used).unwrap_or(usize::MAX));
+    let entries = file["vocab"]
+        .as_array()
+        .ok_or_else(|| VocabularyError::broken("it has no vocab"))?
+        .iter()
+        .take(usize::try_from(used).unwrap_or(usize::MAX));
     let token = |entry: &Value| entry["token_bytes"].as_str().and_then(|text| BASE64_STANDARD.decode(text).ok());
-    let tokens = entries.map(token).collect::<Option<Vec<_>>>().ok_or("one of its tokens has no token_bytes")?;
+    let tokens = entries
+        .map(token)
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(|| VocabularyError::broken("one of its tokens has no token_bytes"))?;
     Ok(OwnRanks::new(name, all_bytes(&tokens)?, rules))
 }
 
 /// A vocabulary of bytes has every byte, or some texts cannot be written in it.
-fn all_bytes(tokens: &[Vec<u8>]) -> Result<Vocabulary, String> {
+fn all_bytes(tokens: &[Vec<u8>]) -> Result<Vocabulary, VocabularyError> {
     let vocabulary = Vocabulary::of(tokens)?;
     match (0..=255_u8).find(|byte| vocabulary.rank(&[*byte]).is_none()) {
-        Some(byte) => Err(format!("it has no token for the byte 0x{byte:02x}, so it cannot write every text")),
+        Some(byte) => Err(VocabularyError::Broken(format!(
+            "it has no token for the byte 0x{byte:02x}, so it cannot write every text"
+        ))),
         None => Ok(vocabulary),
     }
 }
@@ -167,11 +173,11 @@ mod tests {
         assert_eq!((form, own.name()), (Form::Tiktoken, "mine"));
         let text = "It's  a <|endoftext|> test\n\n\u{4f60}\u{597d} 1234".repeat(9);
         assert_eq!(own.count(&text), load("r50k_base").unwrap().count(&text));
-        assert!(read("mine", &tiktoken_file(), None).err().unwrap().contains("--like"));
-        assert!(read("mine", &tiktoken_file(), Some("claude_v3")).err().unwrap().contains("claude_v3"));
-        assert!(read("mine", b"IQ== 0\nIg== 1\n", Some("r50k_base")).err().unwrap().contains("byte 0x00"));
-        assert!(read("mine", b"IQ== 0\nIQ== 1\n", Some("r50k_base")).err().unwrap().contains("twice"));
-        assert!(read("mine", b"IQ== 0\n???\n", Some("r50k_base")).err().unwrap().contains("line 2"));
+        assert!(read("mine", &tiktoken_file(), None).err().unwrap().help().unwrap().contains("--like"));
+        assert!(read("mine", &tiktoken_file(), Some("claude_v3")).err().unwrap().to_string().contains("claude_v3"));
+        assert!(read("mine", b"IQ== 0\nIg== 1\n", Some("r50k_base")).err().unwrap().to_string().contains("byte 0x00"));
+        assert!(read("mine", b"IQ== 0\nIQ== 1\n", Some("r50k_base")).err().unwrap().to_string().contains("twice"));
+        assert!(read("mine", b"IQ== 0\n???\n", Some("r50k_base")).err().unwrap().to_string().contains("line 2"));
     }
 
     #[test]
@@ -190,7 +196,7 @@ mod tests {
         assert_eq!(form, Form::Tekken);
         assert_eq!(own.count(text), load("mistral_tekken").unwrap().count(text));
         file["config"]["pattern"] = r"\w+".into();
-        assert!(read("mine", file.to_string().as_bytes(), None).err().unwrap().contains("regex"));
+        assert!(read("mine", file.to_string().as_bytes(), None).err().unwrap().to_string().contains("regex"));
     }
 
     #[test]
@@ -203,7 +209,7 @@ mod tests {
         }
         // One token for every length: 9 billion.
         let ladder: Vec<Vec<u8>> = (1..=3_000).map(|length| vec![b'a'; length]).collect();
-        assert!(Vocabulary::of(&ladder).err().unwrap().contains("the longest has 3000 bytes"));
+        assert!(Vocabulary::of(&ladder).err().unwrap().to_string().contains("the longest has 3000 bytes"));
     }
 
     #[test]

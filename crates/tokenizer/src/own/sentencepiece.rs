@@ -5,6 +5,7 @@
 
 use super::super::spm::OwnPieces;
 use super::super::vocab::Vocabulary;
+use super::super::vocabulary_error::VocabularyError;
 
 /// A piece: its text, its score and its type.
 pub(super) struct Piece {
@@ -21,10 +22,7 @@ const BYTE: u64 = 6;
 /// Fields of a message, of which each piece is one: the largest known model has a million.
 const MOST_FIELDS: usize = 4_000_000;
 
-/// What a refused model should be given as.
-const INSTEAD: &str = "\n  help: add the model's tokenizer.json instead";
-
-pub(super) fn read(name: &str, bytes: &[u8]) -> Result<OwnPieces, String> {
+pub(super) fn read(name: &str, bytes: &[u8]) -> Result<OwnPieces, VocabularyError> {
     let mut pieces = Vec::new();
     // The defaults of the format.
     let (mut kind, mut suffix) = (1, 0);
@@ -56,12 +54,17 @@ pub(super) fn read(name: &str, bytes: &[u8]) -> Result<OwnPieces, String> {
         }
     }
     match () {
-        () if kind != 2 => {
-            Err(format!("it is a {} model, and only byte-pair ones are exact here{INSTEAD}", kind_name(kind)))
+        () if kind != 2 => Err(VocabularyError::Inexact(format!(
+            "it is a {} model, and only byte-pair ones are exact here",
+            kind_name(kind)
+        ))),
+        () if replaces => {
+            Err(VocabularyError::inexact("it replaces characters by a table of its own before it counts"))
         }
-        () if replaces => Err(format!("it replaces characters by a table of its own before it counts{INSTEAD}")),
-        () if squeezes != 0 => Err(format!("it drops spaces before it counts{INSTEAD}")),
-        () if escapes == 0 || suffix != 0 => Err(format!("it marks spaces in a way that is not known here{INSTEAD}")),
+        () if squeezes != 0 => Err(VocabularyError::inexact("it drops spaces before it counts")),
+        () if escapes == 0 || suffix != 0 => {
+            Err(VocabularyError::inexact("it marks spaces in a way that is not known here"))
+        }
         () => of_pieces(name, pieces, mark_first != 0),
     }
 }
@@ -75,29 +78,31 @@ fn kind_name(kind: u64) -> &'static str {
 }
 
 /// A tokenizer of pieces that are merged by score.
-pub(super) fn of_pieces(name: &str, mut pieces: Vec<Piece>, mark_first: bool) -> Result<OwnPieces, String> {
+pub(super) fn of_pieces(name: &str, mut pieces: Vec<Piece>, mark_first: bool) -> Result<OwnPieces, VocabularyError> {
     let of_kind = |kind| pieces.iter().filter(move |piece| piece.kind == kind);
     if of_kind(BYTE).count() != 256 {
-        return Err(format!("it has no tokens for bytes, so unknown characters count in a way of its own{INSTEAD}"));
+        return Err(VocabularyError::inexact(
+            "it has no tokens for bytes, so unknown characters count in a way of its own",
+        ));
     }
     if of_kind(UNUSED).next().is_some() {
-        return Err(format!("it has pieces that are not used{INSTEAD}"));
+        return Err(VocabularyError::inexact("it has pieces that are not used"));
     }
     let symbols: Vec<Vec<u8>> = of_kind(USER_DEFINED).map(|piece| piece.text.clone()).collect();
     pieces.retain(|piece| piece.kind == NORMAL);
     if pieces.iter().any(|piece| std::str::from_utf8(&piece.text).is_err() || !piece.score.is_finite()) {
-        return Err("one of its pieces is no text or has no score".to_owned());
+        return Err(VocabularyError::broken("one of its pieces is no text or has no score"));
     }
     pieces.sort_by(|a, b| b.score.total_cmp(&a.score));
     let merges = |piece: &Piece| String::from_utf8_lossy(&piece.text).chars().nth(1).is_some();
     if pieces.windows(2).any(|two| two[0].score == two[1].score && merges(&two[0]) && merges(&two[1])) {
-        return Err(format!("two of its pieces have the same score, so their order is not known{INSTEAD}"));
+        return Err(VocabularyError::inexact("two of its pieces have the same score, so their order is not known"));
     }
     let tokens: Vec<Vec<u8>> = pieces.into_iter().map(|piece| piece.text).collect();
     OwnPieces::new(name, Vocabulary::of(&tokens)?, &symbols, mark_first)
 }
 
-fn piece(bytes: &[u8]) -> Result<Piece, String> {
+fn piece(bytes: &[u8]) -> Result<Piece, VocabularyError> {
     let mut piece = Piece { text: Vec::new(), score: 0.0, kind: NORMAL };
     for field in fields(bytes)? {
         match field {
@@ -117,34 +122,34 @@ enum Wire<'a> {
 }
 
 /// The fields of a protocol buffer: their numbers and values.
-fn fields(bytes: &[u8]) -> Result<Vec<(u64, Wire<'_>)>, String> {
-    let cut_off = "it is damaged: a field ends early";
+fn fields(bytes: &[u8]) -> Result<Vec<(u64, Wire<'_>)>, VocabularyError> {
+    let cut_off = || VocabularyError::broken("it is damaged: a field ends early");
     let mut rest = bytes;
     let mut found = Vec::new();
     while !rest.is_empty() {
-        let key = varint(&mut rest).ok_or(cut_off)?;
+        let key = varint(&mut rest).ok_or_else(cut_off)?;
         let value = match key & 7 {
-            0 => Wire::Number(varint(&mut rest).ok_or(cut_off)?),
+            0 => Wire::Number(varint(&mut rest).ok_or_else(cut_off)?),
             1 => {
-                rest = rest.get(8..).ok_or(cut_off)?;
+                rest = rest.get(8..).ok_or_else(cut_off)?;
                 continue;
             }
             2 => {
-                let length = varint(&mut rest).and_then(|length| usize::try_from(length).ok()).ok_or(cut_off)?;
-                let (value, after) = rest.split_at_checked(length).ok_or(cut_off)?;
+                let length = varint(&mut rest).and_then(|length| usize::try_from(length).ok()).ok_or_else(cut_off)?;
+                let (value, after) = rest.split_at_checked(length).ok_or_else(cut_off)?;
                 rest = after;
                 Wire::Bytes(value)
             }
             5 => {
-                let (value, after) = rest.split_first_chunk::<4>().ok_or(cut_off)?;
+                let (value, after) = rest.split_first_chunk::<4>().ok_or_else(cut_off)?;
                 rest = after;
                 Wire::Fixed(u32::from_le_bytes(*value))
             }
-            _ => return Err("it is no protocol buffer of SentencePiece".to_owned()),
+            _ => return Err(VocabularyError::broken("it is no protocol buffer of SentencePiece")),
         };
         found.push((key >> 3, value));
         if found.len() > MOST_FIELDS {
-            return Err(format!("it has more than {MOST_FIELDS} fields"));
+            return Err(VocabularyError::Broken(format!("it has more than {MOST_FIELDS} fields")));
         }
     }
     Ok(found)
@@ -211,8 +216,10 @@ mod tests {
     #[test]
     #[cfg_attr(not(feature = "open-models"), ignore = "needs the feature open-models")]
     fn what_is_not_exact_here_is_refused_with_the_way_out() {
-        let error = |bytes: &[u8]| read("mine", bytes).err().unwrap();
-        assert!(error(&model(1, 0)).contains("unigram") && error(&model(1, 0)).contains("tokenizer.json"));
+        let refused = |bytes: &[u8]| read("mine", bytes).err().unwrap();
+        let error = |bytes: &[u8]| refused(bytes).to_string();
+        assert!(error(&model(1, 0)).contains("unigram"));
+        assert!(refused(&model(1, 0)).help().unwrap().contains("tokenizer.json"));
         assert!(error(&model(2, 1)).contains("drops spaces"));
         let whole = model(2, 0);
         assert!(error(&whole[..whole.len() / 2]).contains("damaged"));

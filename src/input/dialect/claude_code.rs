@@ -1,0 +1,49 @@
+//! Sessions of Claude Code.
+
+use super::anthropic::message_entry;
+use super::counts::moment;
+use super::entry::id_of;
+use super::spec::{DialectSign, DialectSpec};
+use super::{Dialect, Item, Labels, Reported};
+use crate::input::json::{Object, Value};
+use crate::input::record::RecordError;
+
+pub(super) const DIALECT: DialectSpec =
+    DialectSpec {
+        signs: &[
+            DialectSign::around(&["type"])
+                .any(&["sessionId", "session_id", "leafUuid", "messageId", "uuid"])
+                .without(&["usage", "usageDetails", "startTime"]),
+            DialectSign::kind(&["type"], &["summary", "file-history-snapshot", "queue-operation"]),
+        ],
+        read: Some(read),
+        returns: true,
+        ..DialectSpec::new("claude-code", "sessions of Claude Code")
+    };
+
+/// A line of a Claude Code session. One request stands on several lines with the same ids; the last one is whole.
+fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+    if !object.is("type", "assistant") {
+        return Ok(());
+    }
+    let Some(message) = object.object("message") else { return Ok(()) };
+    let Some(usage) = message.object("usage") else { return Ok(()) };
+    // Written by the program itself, such as the text of an error.
+    if message.is("model", "<synthetic>") {
+        return Ok(());
+    }
+    let mut entry = message_entry(&message, &usage)?;
+    entry.dialect = Dialect::ClaudeCode;
+    entry.at = object.get("timestamp").and_then(moment);
+    if let Some(id) = message.text("id") {
+        entry.id = Some(id_of(&[&id, object.text("requestId").as_deref().unwrap_or("")]));
+    }
+    entry.reported = object.get("costUSD").and_then(Value::decimal).map(Reported::usd);
+    let session = object.text("sessionId").or_else(|| object.text("session_id"));
+    entry.labels = Labels { project: object.text("cwd"), session, ..Labels::default() };
+    if object.get("isSidechain").is_some_and(|side| side.word() == Some("true")) {
+        entry.labels.tags.push("subagent".into());
+    }
+    out.push(Item::Entry(Box::new(entry)));
+    Ok(())
+}

@@ -1,0 +1,247 @@
+//! What a form of usage yields: entries, and parts of what only makes sense in order.
+
+use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use rust_decimal::Decimal;
+
+use super::Dialect;
+use crate::context::Context;
+use crate::input::json::JsonError;
+use crate::input::record::RecordError;
+use crate::period::Instant;
+use crate::usage::Usage;
+
+/// One request, or one bucket of requests, as it was recorded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry<'a> {
+    /// The form it was written in.
+    pub dialect: Dialect,
+    /// Who billed it, where the form says: in its own words.
+    pub provider: Option<Cow<'a, str>>,
+    /// How far the provider can be trusted.
+    pub naming: Naming,
+    /// The model, as it was recorded; some bodies do not name it.
+    pub model: Option<Cow<'a, str>>,
+    /// When it happened, or the span of the bucket began.
+    pub at: Option<Instant>,
+    /// What was used: disjoint.
+    pub usage: Usage,
+    /// What the response says that a rate may depend on.
+    pub context: Context,
+    /// How many requests it sums up, where it is more than one request.
+    pub bucket: Option<Bucket>,
+    /// What it can be grouped by.
+    pub labels: Labels<'a>,
+    /// The same in every repetition of this request; the last one counts.
+    pub id: Option<u64>,
+    /// What the file itself says that it cost.
+    pub reported: Option<Reported>,
+    /// How it ended.
+    pub state: State,
+}
+
+/// How a record came to its provider.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Naming {
+    /// The record names it.
+    #[default]
+    Stated,
+    /// The record names the library or the protocol that was used, which other providers take too.
+    ByHabit,
+    /// The record does not name it: its form is that of one provider, which others imitate.
+    Assumed,
+}
+
+/// Several requests in one row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bucket {
+    /// How many, where the row says.
+    pub requests: Option<u64>,
+    /// First moment after it.
+    pub until: Option<Instant>,
+    /// How long each prompt was at least and at most, in tokens, where the row says.
+    pub prompt_tokens: Option<(u64, u64)>,
+}
+
+/// What an entry can be grouped by, beside time, provider and model.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Labels<'a> {
+    /// The project, folder, workspace or service.
+    pub project: Option<Cow<'a, str>>,
+    /// The session or conversation.
+    pub session: Option<Cow<'a, str>>,
+    /// The API key's name or id, or the user where the form knows no keys.
+    pub key: Option<Cow<'a, str>>,
+    /// Everything else that a request was marked with.
+    pub tags: Vec<Cow<'a, str>>,
+}
+
+/// A cost that somebody else worked out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reported {
+    /// The amount.
+    pub amount: Decimal,
+    /// ISO code in upper case.
+    pub currency: String,
+}
+
+/// How a request ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum State {
+    /// With an answer, which is billed.
+    #[default]
+    Done,
+    /// With an error: nothing is billed.
+    Failed(String),
+    /// Taken back or expired before it ran: nothing is billed.
+    Cancelled(String),
+    /// Answered out of a gateway's own memory: nothing is billed.
+    Remembered,
+    /// No request: an amount on a bill.
+    Charge(String),
+    /// It ran on a machine of the user's own.
+    Local,
+}
+
+/// What a line holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item<'a> {
+    /// A record.
+    Entry(Box<Entry<'a>>),
+    /// A part of something that only makes sense in order.
+    Event(Event<'a>),
+    /// A record that cannot be used.
+    Bad(RecordError),
+}
+
+/// What one line contributes to a stream or a running total.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event<'a> {
+    /// A session begins.
+    Session(Box<Labels<'a>>, Option<Cow<'a, str>>, bool),
+    /// The model of what follows.
+    Model(Cow<'a, str>),
+    /// Running totals of the session: input, cached, output, reasoning; the whole, and the last request alone.
+    Total(Option<Instant>, [u64; 4], Option<[u64; 4]>),
+    /// A streamed message begins.
+    Begin(Box<Entry<'a>>),
+    /// Counts of a streamed message that replace those before.
+    Replace(Box<Counts>),
+    /// A streamed message ends.
+    End,
+}
+
+/// Counts that replace earlier ones; `None` leaves what was.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Counts {
+    /// Token meters with their new counts.
+    pub tokens: Vec<(crate::meter::Meter, u64)>,
+    /// Calls of server tools.
+    pub web_searches: Option<u64>,
+}
+
+impl<'a> Entry<'a> {
+    /// An entry of so much usage that nothing else is known about.
+    #[must_use]
+    pub fn new(dialect: Dialect, usage: Usage) -> Self {
+        Entry {
+            dialect,
+            provider: None,
+            naming: Naming::Stated,
+            model: None,
+            at: None,
+            usage,
+            context: Context::default(),
+            bucket: None,
+            labels: Labels::default(),
+            id: None,
+            reported: None,
+            state: State::Done,
+        }
+    }
+
+    /// A request that ended with an error.
+    pub(super) fn failed(dialect: Dialect, state: State) -> Self {
+        Entry { state, ..Entry::new(dialect, Usage::default()) }
+    }
+
+    /// The same entry, free of the line it was read from.
+    #[must_use]
+    pub(crate) fn into_owned(self) -> Entry<'static> {
+        let own = |text: Option<Cow<'a, str>>| text.map(|t| Cow::Owned(t.into_owned()));
+        Entry {
+            provider: own(self.provider),
+            naming: self.naming,
+            model: own(self.model),
+            labels: self.labels.into_owned(),
+            dialect: self.dialect,
+            at: self.at,
+            usage: self.usage,
+            context: self.context,
+            bucket: self.bucket,
+            id: self.id,
+            reported: self.reported,
+            state: self.state,
+        }
+    }
+}
+
+impl<'a> Entry<'a> {
+    /// Names the provider that a form is usually one of.
+    pub(super) fn assume(&mut self, provider: &'static str) {
+        self.provider = Some(provider.into());
+        self.naming = Naming::Assumed;
+    }
+}
+
+impl<'a> Labels<'a> {
+    /// The same labels, free of the line they were read from.
+    #[must_use]
+    pub(crate) fn into_owned(self) -> Labels<'static> {
+        let own = |text: Option<Cow<'a, str>>| text.map(|t| Cow::Owned(t.into_owned()));
+        let tags = self.tags.into_iter().map(|tag| Cow::Owned(tag.into_owned())).collect();
+        Labels { project: own(self.project), session: own(self.session), key: own(self.key), tags }
+    }
+}
+
+impl Item<'_> {
+    /// The same item, free of the line it was read from.
+    #[must_use]
+    pub fn into_owned(self) -> Item<'static> {
+        let own = |text: Cow<'_, str>| -> Cow<'static, str> { Cow::Owned(text.into_owned()) };
+        match self {
+            Item::Entry(entry) => Item::Entry(Box::new(entry.into_owned())),
+            Item::Bad(error) => Item::Bad(error),
+            Item::Event(event) => Item::Event(match event {
+                Event::Session(labels, provider, is_fork) => {
+                    Event::Session(Box::new(labels.into_owned()), provider.map(own), is_fork)
+                }
+                Event::Model(model) => Event::Model(own(model)),
+                Event::Total(at, total, last) => Event::Total(at, total, last),
+                Event::Begin(entry) => Event::Begin(Box::new(entry.into_owned())),
+                Event::Replace(counts) => Event::Replace(counts),
+                Event::End => Event::End,
+            }),
+        }
+    }
+}
+
+impl Reported {
+    pub(super) fn usd(amount: Decimal) -> Self {
+        Reported { amount, currency: "USD".into() }
+    }
+}
+
+impl From<JsonError> for RecordError {
+    fn from(error: JsonError) -> Self {
+        RecordError::Form(error.to_string())
+    }
+}
+
+/// A number for what identifies a request: 64 bits, so that a million of them collide with a chance of 1 in 30 million.
+pub(super) fn id_of(parts: &[&str]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    parts.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,200 @@
+//! Chat completions and alike of OpenAI and of everybody who speaks like OpenAI, and their streams.
+//!
+//! Here the cached, written, audio and image tokens are parts of `prompt_tokens`, and thinking is a part of
+//! `completion_tokens`, but for xAI and Perplexity, which count thinking beside it.
+
+use std::borrow::Cow;
+
+use super::counts::{calls, count, count_any, moment, rest, state, state_tier};
+use super::entry::id_of;
+use super::outcomes::{error_text, failed, no_usage};
+use super::spec::{DialectSign, DialectSpec};
+use super::{Dialect, Entry, Item, Labels, Reported, State};
+use crate::context::Dimension;
+use crate::input::json::Object;
+use crate::input::record::RecordError;
+use crate::meter::Meter;
+use crate::usage::Usage;
+
+pub(super) const DIALECT: DialectSpec = DialectSpec {
+    signs: &[DialectSign::own(&["choices"]), DialectSign::counts(&["prompt_tokens", "completion_tokens"])],
+    read: Some(read),
+    is_common: true,
+    ..DialectSpec::new("openai-chat", "chat completions and embeddings, OpenAI's and alike")
+};
+
+/// A chat completion, text completion, embedding, or a chunk of a stream.
+fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+    let is_chunk = object.text("object").is_some_and(|kind| kind.ends_with(".chunk"));
+    let Some(usage) = object.object("usage").or_else(|| groq_usage(object)) else {
+        if object.get("error").is_some() {
+            out.push(failed(Dialect::OpenAiChat, error_text(object)));
+            return Ok(());
+        }
+        // Every chunk of a stream but the last comes without.
+        return if is_chunk { Ok(()) } else { Err(no_usage()) };
+    };
+    let mut entry = body_entry(object, &usage)?;
+    if is_chunk && let Some(id) = object.text("id") {
+        // Some servers state the running usage in every chunk.
+        entry.id = Some(id_of(&["chunk", &id]));
+    }
+    out.push(Item::Entry(Box::new(entry)));
+    Ok(())
+}
+
+fn groq_usage<'a>(object: &Object<'a>) -> Option<Object<'a>> {
+    object.object("x_groq")?.object("usage")
+}
+
+pub(super) fn body_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Result<Entry<'a>, RecordError> {
+    let model = object.text("model");
+    let name = model.as_deref().unwrap_or("");
+    let routed = routed(object, usage);
+    let is_xai = !routed && name.trim_start_matches("xai/").starts_with("grok");
+    let is_perplexity = usage.has("search_context_size") || name.starts_with("sonar");
+    let mut counted = chat_usage(usage, is_xai)?;
+    let mut entry = Entry::new(Dialect::OpenAiChat, Usage::default());
+    if is_perplexity && !routed {
+        perplexity(usage, &mut counted, &mut entry)?;
+    } else if name.contains("search") {
+        counted.set_tokens(Meter::Requests, 1);
+    }
+    if is_xai && count(usage, "num_sources_used")? > 0 {
+        return Err(RecordError::Context("num_sources_used: no price is known for a source of live search".into()));
+    }
+    if let Some(tools) = usage.object("server_tool_use") {
+        calls(&mut counted, Meter::WebSearches, &tools, "web_search_requests")?;
+    }
+    entry.usage = counted;
+    match () {
+        () if routed => entry.provider = Some("openrouter".into()),
+        () if is_perplexity => entry.assume("perplexity"),
+        () if is_xai => entry.assume("xai"),
+        () if usage.has("prompt_cache_hit_tokens") && name.starts_with("deepseek") => entry.assume("deepseek"),
+        () if object.get("x_groq").is_some() => entry.provider = Some("groq".into()),
+        () if is_llama_cpp(object) => entry.provider = Some("llama.cpp".into()),
+        () => {}
+    }
+    if is_llama_cpp(object) {
+        entry.state = State::Local;
+    }
+    entry.reported = entry.reported.or_else(|| reported(usage));
+    finish(object, entry, model)
+}
+
+/// Whether the body went through OpenRouter, which names the host that answered and what it charged.
+fn routed(object: &Object, usage: &Object) -> bool {
+    let id = object.text("id");
+    object.text("provider").is_some() && (usage.has("cost") || id.is_some_and(|id| id.starts_with("gen-")))
+}
+
+/// Whether llama.cpp's server answered: its timings count tokens. The model may have the name of one that is sold.
+fn is_llama_cpp(object: &Object) -> bool {
+    object.object("timings").is_some_and(|timings| timings.has("prompt_n") && timings.has("predicted_n"))
+}
+
+fn reported(usage: &Object) -> Option<Reported> {
+    usage.get("cost")?.decimal().map(Reported::usd)
+}
+
+fn perplexity(usage: &Object, counted: &mut Usage, entry: &mut Entry) -> Result<(), RecordError> {
+    counted.set_tokens(Meter::Requests, 1);
+    counted.set_tokens(Meter::CitationTokens, count(usage, "citation_tokens")?);
+    let thinking = count(usage, "reasoning_tokens")?;
+    if counted.tokens(Meter::Reasoning) == 0 {
+        counted.set_tokens(Meter::Reasoning, thinking);
+    }
+    calls(counted, Meter::WebSearches, usage, "num_search_queries")?;
+    state(&mut entry.context, Dimension::SearchContextSize, usage.text("search_context_size"), &[]);
+    let cost = usage.object("cost").and_then(|cost| cost.get("total_cost")?.decimal());
+    entry.reported = cost.map(Reported::usd);
+    Ok(())
+}
+
+/// What every body of this family states beside its counts.
+pub(super) fn finish<'a>(
+    object: &Object<'a>,
+    mut entry: Entry<'a>,
+    model: Option<Cow<'a, str>>,
+) -> Result<Entry<'a>, RecordError> {
+    entry.model = model;
+    entry.at = ["created", "created_at", "timestamp"].iter().find_map(|name| object.get(name).and_then(moment));
+    if let Some(tier) = object.text("service_tier") {
+        state_tier(&mut entry.context, &tier);
+    }
+    entry.labels = labels(object);
+    Ok(entry)
+}
+
+fn labels<'a>(object: &Object<'a>) -> Labels<'a> {
+    let mut labels = Labels { key: object.text("user"), ..Labels::default() };
+    let Some(metadata) = object.object("metadata") else { return labels };
+    for (name, value) in metadata.fields() {
+        let Some(text) = value.text() else { continue };
+        match &*name {
+            "project" => labels.project = Some(text),
+            "session" | "session_id" | "conversation_id" => labels.session = Some(text),
+            _ => labels.tags.push(Cow::Owned(format!("{name}:{text}"))),
+        }
+    }
+    labels
+}
+
+/// Usage with OpenAI's names, old (`prompt_tokens`) and new (`input_tokens`), both of which include the cache.
+///
+/// `beside` says that thinking usually stands beside the answer; where a total settles it, the total decides.
+pub(super) fn chat_usage(usage: &Object, beside: bool) -> Result<Usage, RecordError> {
+    let prompt = count_any(usage, &["prompt_tokens", "input_tokens"])?;
+    let answer = count_any(usage, &["completion_tokens", "output_tokens"])?;
+    if !["prompt_tokens", "input_tokens", "completion_tokens", "output_tokens"].iter().any(|n| usage.has(n)) {
+        return Err(no_usage());
+    }
+    let mut counted = Usage::default();
+    prompt_side(usage, prompt, &mut counted)?;
+    let details = usage.object("completion_tokens_details").or_else(|| usage.object("output_tokens_details"));
+    let part = |name: &str| details.as_ref().map_or(Ok(0), |details| count(details, name));
+    let (thinking, audio, image) = (part("reasoning_tokens")?, part("audio_tokens")?, part("image_tokens")?);
+    let total = count(usage, "total_tokens")?;
+    let sum = prompt.saturating_add(answer);
+    let outside =
+        thinking > 0 && if beside { total != sum } else { total != sum && total == sum.saturating_add(thinking) };
+    let inside = if outside { 0 } else { thinking };
+    counted.set_tokens(Meter::Output, rest("the answer", answer, &[inside, audio, image])?);
+    counted.set_tokens(Meter::Reasoning, thinking);
+    counted.set_tokens(Meter::OutputAudio, audio);
+    counted.set_tokens(Meter::OutputImage, image);
+    Ok(counted)
+}
+
+fn prompt_side(usage: &Object, prompt: u64, counted: &mut Usage) -> Result<(), RecordError> {
+    let details = usage.object("prompt_tokens_details").or_else(|| usage.object("input_tokens_details"));
+    let part = |names: &[&str]| details.as_ref().map_or(Ok(0), |details| count_any(details, names));
+    let mut cached = part(&["cached_tokens"])?;
+    if cached == 0 {
+        cached = count_any(usage, &["cache_read_input_tokens", "prompt_cache_hit_tokens"])?;
+    }
+    let mut written = part(&["cache_write_tokens", "cache_creation_tokens"])?;
+    if written == 0 {
+        written = count(usage, "cache_creation_input_tokens")?;
+    }
+    let lifetimes = details.as_ref().and_then(|d| d.object("cache_creation_token_details"));
+    let lifetimes = lifetimes.or_else(|| usage.object("cache_creation"));
+    let hour = lifetimes.map_or(Ok(0), |l| count(&l, "ephemeral_1h_input_tokens"))?;
+    let cached_audio = match details.as_ref().and_then(|d| d.object("cached_tokens_details")) {
+        Some(of_cached) => count(&of_cached, "audio_tokens")?,
+        None => 0,
+    };
+    let audio = rest("the audio", part(&["audio_tokens"])?, &[cached_audio])?;
+    // A cached image is counted as cached and as an image: the cache decides its price.
+    let others = rest("the prompt", prompt, &[cached, written, audio])?;
+    let image = part(&["image_tokens"])?.min(others);
+    counted.set_tokens(Meter::Input, others - image);
+    counted.set_tokens(Meter::InputImage, image);
+    counted.set_tokens(Meter::InputAudio, audio);
+    counted.set_tokens(Meter::CacheRead, rest("the cached tokens", cached, &[cached_audio])?);
+    counted.set_tokens(Meter::CacheReadAudio, cached_audio);
+    counted.set_tokens(Meter::CacheWrite5m, rest("the written tokens", written, &[hour])?);
+    counted.set_tokens(Meter::CacheWrite1h, hour);
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! Sessions of opencode.
+
+use std::borrow::Cow;
+
+use super::counts::{count, moment};
+use super::entry::id_of;
+use super::spec::{DialectSign, DialectSpec};
+use super::{Dialect, Entry, Item, Labels, Reported, State};
+use crate::input::json::{Object, Value};
+use crate::input::record::RecordError;
+use crate::meter::Meter;
+use crate::usage::Usage;
+
+pub(super) const DIALECT: DialectSpec = DialectSpec {
+    signs: &[
+        DialectSign::together(&["modelID", "providerID"]),
+        DialectSign::together(&["sessionID", "role"]),
+        DialectSign::together(&["info", "messages"]),
+    ],
+    read: Some(read),
+    returns: true,
+    ..DialectSpec::new("opencode", "messages of opencode")
+};
+
+/// A message of opencode, or an exported session of them. Its counts are disjoint, thinking too.
+fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+    if let Some(messages) = object.get("messages") {
+        for message in messages.items().filter_map(Value::object) {
+            let info = message.object("info").unwrap_or(message);
+            if let Err(error) = read(&info, out) {
+                out.push(Item::Bad(error));
+            }
+        }
+        return Ok(());
+    }
+    if !object.is("role", "assistant") {
+        return Ok(());
+    }
+    let Some(tokens) = object.object("tokens") else { return Ok(()) };
+    let cache = tokens.object("cache").unwrap_or_default();
+    let mut counted = Usage::tokens_in_out(count(&tokens, "input")?, count(&tokens, "output")?);
+    counted.set_tokens(Meter::Reasoning, count(&tokens, "reasoning")?);
+    counted.set_tokens(Meter::CacheRead, count(&cache, "read")?);
+    counted.set_tokens(Meter::CacheWrite5m, count(&cache, "write")?);
+    let mut entry = Entry::new(Dialect::OpenCode, counted);
+    // Since version 2 both stand in an object of their own.
+    let named = object.object("model").unwrap_or_default();
+    entry.provider = object.text("providerID").or_else(|| named.text("providerID"));
+    entry.model = object.text("modelID").or_else(|| named.text("id"));
+    entry.at = object.object("time").and_then(|time| time.get("created").and_then(moment));
+    // Zero means that opencode did not work it out.
+    let cost = object.get("cost").and_then(Value::decimal);
+    entry.reported = cost.filter(|cost| !cost.is_zero()).map(Reported::usd);
+    entry.id = object.text("id").map(|id| id_of(&["opencode", &id]));
+    let path = object.object("path").unwrap_or_default();
+    let project = path.text("cwd").or_else(|| path.text("root"));
+    let tags = object.text("agent").or_else(|| object.text("mode")).map(|a| Cow::Owned(format!("agent:{a}")));
+    entry.labels = Labels { project, session: object.text("sessionID"), key: None, tags: tags.into_iter().collect() };
+    let nothing = entry.usage.used().next().is_none();
+    if let Some(error) = object.object("error").filter(|_| nothing) {
+        let name = error.text("name").map_or_else(|| "an error".into(), Cow::into_owned);
+        entry.state = State::Failed(name);
+    } else if nothing {
+        return Ok(());
+    }
+    out.push(Item::Entry(Box::new(entry)));
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! farebox's own record.
+
+use super::spec::{DialectSign, DialectSpec};
+use super::{Dialect, Entry, Item, Labels};
+use crate::input::json::{Object, Value};
+use crate::input::record::{Record, RecordError, of_object};
+
+pub(super) const DIALECT: DialectSpec = DialectSpec {
+    signs: &[
+        DialectSign::fallback(&["usage"]),
+        DialectSign::fallback(&["model"]).without(&["object", "messages", "data", "meta"]),
+    ],
+    read: Some(read),
+    ..DialectSpec::new("farebox", "farebox's own record")
+};
+
+/// farebox's own record; what it can be grouped by may stand beside the model.
+fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+    let mut entry = of_record(of_object(object)?);
+    entry.labels = Labels {
+        project: object.text("project"),
+        session: object.text("session"),
+        key: object.text("key"),
+        tags: object.get("tags").into_iter().flat_map(Value::items).filter_map(Value::text).collect(),
+    };
+    out.push(Item::Entry(Box::new(entry)));
+    Ok(())
+}
+
+/// An entry of farebox's own record.
+pub(super) fn of_record(record: Record<'_>) -> Entry<'_> {
+    let Record { provider, model, at, usage, context } = record;
+    Entry { provider, model, at, context, ..Entry::new(Dialect::Own, usage) }
+}

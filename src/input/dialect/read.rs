@@ -1,0 +1,143 @@
+//! Reads a line or document of JSON: finds out which form it is in, and hands it to what reads that form.
+
+use super::detect::detect;
+use super::outcomes::{error_text, failed};
+use super::{Dialect, Item, counts};
+use crate::input::json::{JsonError, Object, Value};
+use crate::input::record::RecordError;
+
+/// Reads one line or document of JSON: an object of any form, or a list of them.
+///
+/// `from` forces a form. A text that holds nothing of use pushes nothing.
+///
+/// # Examples
+/// ```
+/// use farebox::input::dialect::{Item, read};
+/// let body = br#"{"object":"chat.completion","model":"gpt-4o","usage":{"prompt_tokens":9,"completion_tokens":1}}"#;
+/// let mut items = Vec::new();
+/// read(body, None, &mut items);
+/// assert!(matches!(&items[..], [Item::Entry(entry)] if entry.usage.prompt_tokens() == 9));
+/// ```
+pub fn read<'a>(text: &'a [u8], from: Option<Dialect>, out: &mut Vec<Item<'a>>) {
+    if let Err(error) = read_text(text, from, out) {
+        out.push(no_json(text, error));
+    }
+}
+
+/// [`read`] that leaves it to the caller what to make of a text that is not JSON.
+pub(crate) fn read_text<'a>(text: &'a [u8], from: Option<Dialect>, out: &mut Vec<Item<'a>>) -> Result<(), JsonError> {
+    let text = text.trim_ascii();
+    let text = match stream_line(text) {
+        StreamLine::Data(data) => data,
+        StreamLine::Other => return Ok(()),
+        StreamLine::None => text,
+    };
+    if text.is_empty() {
+        return Ok(());
+    }
+    if text.first() == Some(&b'[') {
+        Value::read(text)?.items().for_each(|item| read(item.raw(), from, out));
+    } else {
+        read_object(&Object::read(text)?, from, out);
+    }
+    Ok(())
+}
+
+/// What is said about a text that is not JSON.
+pub(crate) fn no_json<'a>(text: &[u8], error: JsonError) -> Item<'a> {
+    let text = text.trim_ascii();
+    if let Some(place) = memchr::memchr(0, text.get(..=error.at).unwrap_or(text)) {
+        let place = place + 1;
+        let what = format!("not text: a NUL byte is at column {place}; the file was cut or is binary");
+        return Item::Bad(RecordError::Form(what));
+    }
+    Item::Bad(error.into())
+}
+
+fn read_object<'a>(object: &Object<'a>, from: Option<Dialect>, out: &mut Vec<Item<'a>>) {
+    let result = match from.or_else(|| detect(object)) {
+        Some(dialect) => match dialect.spec().read {
+            Some(read) => read(object, out),
+            None => Err(RecordError::Form("this dialect is a table (CSV), and the line is JSON".into())),
+        },
+        None => inside(object, out),
+    };
+    if let Err(error) = result {
+        out.push(Item::Bad(error));
+    }
+}
+
+/// A line of server-sent events.
+enum StreamLine<'a> {
+    None,
+    Data(&'a [u8]),
+    Other,
+}
+
+fn stream_line(line: &[u8]) -> StreamLine<'_> {
+    if let Some(data) = line.strip_prefix(b"data:") {
+        let data = data.trim_ascii();
+        return if data == b"[DONE]" { StreamLine::Other } else { StreamLine::Data(data) };
+    }
+    let other = [b"event:".as_slice(), b"id:", b"retry:", b":"];
+    if other.iter().any(|prefix| line.starts_with(prefix)) { StreamLine::Other } else { StreamLine::None }
+}
+
+/// An object of no form: what it holds may be one.
+fn inside<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+    for name in ["response", "body", "data", "results", "result", "observations", "spans"] {
+        let Some(value) = object.get(name) else { continue };
+        let inner = value.object();
+        let fits = inner.as_ref().is_some_and(|inner| detect(inner).is_some())
+            || value.items().next().is_some_and(|item| item.object().is_some());
+        if fits {
+            let before = out.len();
+            read(value.raw(), None, out);
+            add_time(object, out.get_mut(before..).unwrap_or_default());
+            return Ok(());
+        }
+    }
+    if object.get("error").is_some() {
+        out.push(failed(Dialect::OpenAiChat, error_text(object)));
+        return Ok(());
+    }
+    // An empty page is not an error.
+    let is_empty = |name: &str| {
+        object.get(name).is_some_and(|list| list.raw().first() == Some(&b'[') && list.items().next().is_none())
+    };
+    if is_empty("data") || is_empty("results") {
+        return Ok(());
+    }
+    let request = ["messages", "contents", "requests", "body", "params", "request"].iter().any(|name| object.has(name));
+    let what = match () {
+        () if is_session(object) => {
+            "a session in one document, in a form that farebox does not know: its messages say what they used, and nothing reads them; --from DIALECT forces a form"
+        }
+        () if request => "a request, not an answer: nothing was used yet; `farebox estimate` prices requests",
+        () => {
+            "no form of usage that farebox knows: a record of its own names \"model\" and \"usage\"; --from DIALECT forces a form"
+        }
+    };
+    Err(RecordError::Form(what.into()))
+}
+
+/// Whether an object has messages that say what they used, as those of a request never do.
+fn is_session(object: &Object) -> bool {
+    let counts = |name: &str, value: Value| {
+        let name = name.to_lowercase();
+        (name.contains("usage") || name.contains("token")) && value.raw().first() == Some(&b'{')
+    };
+    let mut messages = object.get("messages").into_iter().flat_map(Value::items).filter_map(Value::object);
+    messages.any(|message| message.fields().any(|(name, value)| counts(&name, value)))
+}
+
+/// The time that stands around a body which does not know its own.
+fn add_time<'a>(object: &Object<'a>, items: &mut [Item<'a>]) {
+    let names = ["timestamp", "time", "created_at", "started_at", "date"];
+    let Some(at) = names.iter().find_map(|name| object.get(name).and_then(counts::moment)) else { return };
+    for item in items {
+        if let Item::Entry(entry) = item {
+            entry.at.get_or_insert(at);
+        }
+    }
+}

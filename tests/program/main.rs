@@ -1,0 +1,28 @@
+//! Runs of the program as a user makes them: one test program for all, because each that links the library costs a build.
+
+mod asked;
+mod chat;
+mod check;
+mod cli;
+mod clock;
+mod count;
+mod facade;
+mod import;
+mod limits;
+mod media;
+mod names;
+mod output;
+mod page;
+mod plan;
+mod reading;
+mod support;
+mod tokenizers;
+#[cfg(feature = "update")]
+mod update;
+mod upkeep;
+mod usage;
+mod usage_files;
+mod validators;
+mod what_if;
+#[cfg(unix)]
+mod writing;
