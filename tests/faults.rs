@@ -86,6 +86,11 @@ impl Question<'_> {
 
 // ---- Ids
 
+/// The same of a refusal.
+fn refused(refusal: &Refusal) -> String {
+    farebox::jobs::error::with_help(refusal, refusal.help())
+}
+
 /// The error and its next step, as the program prints them.
 fn shown(error: &UnknownModel) -> String {
     farebox::jobs::error::with_help(error, error.help())
@@ -217,7 +222,7 @@ fn a_day_before_the_first_price_is_not_priced_at_the_first_price() {
     let prices = Prices::of_models(r#"  - {id: m, prices: [{from: 2025-06-10, rates: {input: "2"}}]}"#);
     let before = prices.ask("m").at("2025-05-31").reads_a_million();
     before.answers("before-first-price");
-    insta::assert_snapshot!(before.cost().unwrap_err(), @r#"
+    insta::assert_snapshot!(refused(&before.cost().unwrap_err()), @r#"
     acme/m has no price on 2025-05-31: its first known price is from 2025-06-10
       help: `farebox prices show acme/m` prints every period; --at DATE prices at another day
     "#);
@@ -267,7 +272,7 @@ fn absent_zero_and_not_sold_are_three_things() {
     prices.ask("m").uses("cache_write_1h", "1000000").answers("not-sold");
     prices.ask("m").uses("cache_write_5m", "1000000").answers("no-rate");
     let refusal = prices.ask("m").uses("cache_write_5m", "40").cost().unwrap_err();
-    insta::assert_snapshot!(refusal, @r#"
+    insta::assert_snapshot!(refused(&refusal), @r#"
     acme/m: 40 of cache_write_5m have no rate
       help: `farebox prices show acme/m` prints what the model bills; a price from your contract or invoice can be given in a price file (--prices FILE)
     "#);
@@ -421,7 +426,7 @@ fn a_misspelt_or_unknown_value_is_not_the_standard_price() {
         prices.ask("chat").says(dimension, value).reads_a_million().answers("no-rate");
     }
     let refusal = prices.ask("chat").says("service_tier", "superfast").reads_a_million().cost().unwrap_err();
-    insta::assert_snapshot!(refusal, @r#"
+    insta::assert_snapshot!(refused(&refusal), @r#"
     acme/chat: no rate for service_tier "superfast"
       help: its service_tier is one of auto, default, flex, priority; `farebox prices show acme/chat` prints the rates of each
     "#);
@@ -706,7 +711,7 @@ fn a_cost_says_which_rates_it_is_from_and_who_read_them() {
         r#"
 schema: 1
 provider: acme
-sources: {page: {url: "https://acme.example/pricing", checked: 2026-11-20, basis: documented}}
+sources: {page: {url: "https://acme.example/pricing", checked: 2026-11-20, evidence: documented}}
 models:
   - id: m
     prices:
@@ -721,7 +726,7 @@ models:
     );
     let cost = prices.ask("m").says("processing", "batch").uses("input", "200").uses("output", "50").cost().unwrap();
     assert_eq!(cost.period.to_string(), "2026-01-01 to 2027-01-01");
-    assert_eq!((cost.source.url.as_str(), cost.source.basis.name()), ("https://acme.example/pricing", "documented"));
+    assert_eq!((cost.source.url.as_str(), cost.source.evidence.name()), ("https://acme.example/pricing", "documented"));
     assert_eq!(cost.source.checked.to_string(), "2026-11-20");
     let lines: Vec<String> =
         cost.lines.iter().map(|l| format!("{} {} × {} ÷ {} = {}", l.meter, l.quantity, l.rate, l.per, l.usd)).collect();
@@ -753,7 +758,7 @@ models: [{id: gpt-4o, prices: [{from: 2025-01-01, rates: {input: "2"}}]}]
     let million = Usage::tokens_in_out(1_000_000, 0);
     let cost = |usage: &Usage, at| price(&found.provider, &found.model, usage, &Context::default(), at);
     assert_eq!(cost(&million, at).unwrap().total.to_string(), "2");
-    assert_eq!(cost(&million, at).unwrap().source.basis.name(), "own");
+    assert_eq!(cost(&million, at).unwrap().source.evidence.name(), "own");
     // Nothing of the bundled card shines through: neither its output price nor its older periods.
     assert_eq!(cost(&Usage::tokens_in_out(0, 1), at).unwrap_err().status(), "no-rate");
     assert_eq!(cost(&million, "2024-11-15".parse().unwrap()).unwrap_err().status(), "before-first-price");
@@ -846,7 +851,7 @@ fn a_fee_that_depends_on_something_unsaid_is_not_free() {
     sonar().says("search_context_size", "low").answers("1.005");
     sonar().says("search_context_size", "high").answers("1.012");
     sonar().answers("no-rate");
-    let help = sonar().cost().unwrap_err().to_string();
+    let help = refused(&sonar().cost().unwrap_err());
     assert!(help.contains("requests has rates for search_context_size=low; search_context_size=high"), "{help}");
     prices.ask("plain").reads_a_million().uses("requests", "1").answers("1");
 }

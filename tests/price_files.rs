@@ -175,7 +175,7 @@ fn keys() -> Vec<Row> {
         ("a price twice", "repeated-key", rate("{price: \"1\", §price: \"2\"}")),
         ("a dimension twice", "repeated-key", variant("{when: {speed: fast, §speed: slow}, rates: {input: \"1\"}}")),
         ("a source twice", "repeated-key", {
-            let docs = "docs: {url: \"https://a.example\", checked: 2026-01-01, basis: agreed}";
+            let docs = "docs: {url: \"https://a.example\", checked: 2026-01-01, evidence: agreed}";
             head(&format!("sources:\n  {docs}\n  §{docs}"))
         }),
         ("an unknown key in the head", "unknown-key", head("§modles: []")),
@@ -187,9 +187,19 @@ fn keys() -> Vec<Row> {
         ("an unknown role", "unknown-value", head("role: §seller")),
         ("an unknown kind", "unknown-value", and_models("  - {id: b, prices_of: small, kind: §chatt}")),
         (
-            "an unknown basis",
+            "an unknown evidence",
             "unknown-value",
-            head("sources: {docs: {url: \"https://a.example\", checked: 2026-01-01, basis: §sure}}"),
+            head("sources: {docs: {url: \"https://a.example\", checked: 2026-01-01, evidence: §sure}}"),
+        ),
+        (
+            "a source without evidence",
+            "missing-key",
+            head("sources: {docs: {url: \"https://a.example\", checked: §2026-01-01}}"),
+        ),
+        (
+            "the old name of a source's evidence",
+            "old-key",
+            head("sources: {docs: {url: \"https://a.example\", checked: 2026-01-01, basis: §documented}}"),
         ),
         ("no schema", "missing-key", head("").replace("schema: 1\n", "").replace("models", "§models")),
         ("no zone", "missing-key", schedule("{windows: [\"01:00-02:00\"], §factor: \"2\"}")),
@@ -231,7 +241,7 @@ fn keys() -> Vec<Row> {
         (
             "a source that is no page",
             "bad-source",
-            head("sources: {docs: {url: \"the web\", checked: §2026-01-01, basis: agreed}}")
+            head("sources: {docs: {url: \"the web\", checked: §2026-01-01, evidence: agreed}}")
                 .replace("rates:", "source: docs, rates:"),
         ),
         ("an unknown source", "unknown-source", period("        source: §docz")),
@@ -303,7 +313,7 @@ fn times() -> Vec<Row> {
             "listed by a source that keeps dead models",
             "unknown-listing",
             format!(
-                "schema: 1\nprovider: acme\nsources: {{db: {{url: \"https://acme.example\", checked: 2026-01-01, basis: single}}}}\nmodels:\n{}\n",
+                "schema: 1\nprovider: acme\nsources: {{db: {{url: \"https://acme.example\", checked: 2026-01-01, evidence: single}}}}\nmodels:\n{}\n",
                 "  - {id: small, listed_by: [§db], prices: [{rates: {input: \"1\"}}]}"
             ),
         ),

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use super::Refusal;
 use crate::conversation::Modality;
 use crate::meter::Meter;
-use crate::pricing::card::{ModelCard, ProviderHead, RateCard, SourceBasis};
+use crate::pricing::card::{Evidence, ModelCard, ProviderHead, RateCard};
 use crate::range::Range;
 use crate::tokenizer::media::{Rate, Weight};
 
@@ -124,7 +124,7 @@ fn help_for(head: &ProviderHead, model: &ModelCard, card: &RateCard, modality: M
         Modality::Audio => ("gemini-2.5-flash or whisper-1", Meter::InputAudio),
         Modality::Video | Modality::Soundtrack => ("gemini-2.5-flash", Meter::InputVideo),
     };
-    if card.source.basis == SourceBasis::Own {
+    if card.source.evidence == Evidence::Own {
         return format!(
             "say in your price file what the provider bills for it: `{meter}: =input` where it is billed as text"
         );

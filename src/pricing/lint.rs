@@ -84,7 +84,7 @@ impl Findings {
         if let Some(rates) = card.rates_at(today).filter(|_| !card.is_retired(today) && card.info.last_listed.is_none())
         {
             let age = (today.unix() - rates.source.checked.unix()).div_euclid(86_400);
-            let own = rates.source.basis == super::card::SourceBasis::Own;
+            let own = rates.source.evidence == super::card::Evidence::Own;
             if age > i64::from(max_age) && !own {
                 warn(
                     "stale",

@@ -333,7 +333,7 @@ mod tests {
 
     #[test]
     fn a_table_of_files_is_of_those_files_alone() {
-        let text = "schema: 1\nprovider: acme\nsources: {docs: {url: \"https://acme.example\", checked: 2026-01-01, basis: documented}}\nmodels:\n  - {id: one, prices: [{from: 2026-01-01, source: docs, rates: {input: \"1\"}}]}\n";
+        let text = "schema: 1\nprovider: acme\nsources: {docs: {url: \"https://acme.example\", checked: 2026-01-01, evidence: documented}}\nmodels:\n  - {id: one, prices: [{from: 2026-01-01, source: docs, rates: {input: \"1\"}}]}\n";
         let file = PriceFile { path: "acme.yaml".into(), text: text.into() };
         let table = PriceTable::of_files(&[file], "older").unwrap_or_else(|problems| panic!("{problems:#?}"));
         assert_eq!((table.id().version.as_str(), table.model_count()), ("older", 1));

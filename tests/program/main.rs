@@ -19,6 +19,7 @@ mod support;
 mod tokenizers;
 #[cfg(feature = "update")]
 mod update;
+mod upkeep;
 mod usage;
 mod usage_files;
 mod validators;

@@ -295,7 +295,7 @@ fn no_calls_and_months_without_days_are_warnings() {
 }
 
 /// Prices made up for the test: one that changes in the middle of a month, of a model that retires later.
-const PRICES: &str = "schema: 1\nprovider: acme\nmodels:\n  - id: one\n    tokenizer: o200k_base\n    retired: 2027-03-01\n    replacement: two\n    prices:\n      - {from: 2026-01-01, to: 2027-01-11, source: {url: 'https://acme.example', checked: 2026-11-01, basis: own}, rates: {input: \"2\", output: \"10\"}}\n      - {from: 2027-01-11, source: {url: 'https://acme.example', checked: 2026-11-01, basis: own}, rates: {input: \"1\", output: \"10\"}}\n";
+const PRICES: &str = "schema: 1\nprovider: acme\nmodels:\n  - id: one\n    tokenizer: o200k_base\n    retired: 2027-03-01\n    replacement: two\n    prices:\n      - {from: 2026-01-01, to: 2027-01-11, source: {url: 'https://acme.example', checked: 2026-11-01, evidence: own}, rates: {input: \"2\", output: \"10\"}}\n      - {from: 2027-01-11, source: {url: 'https://acme.example', checked: 2026-11-01, evidence: own}, rates: {input: \"1\", output: \"10\"}}\n";
 
 #[test]
 fn a_price_change_and_a_retirement_within_the_plan_are_applied_and_said() {

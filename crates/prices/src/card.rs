@@ -301,7 +301,7 @@ impl RateCard {
     /// That is where they begin; else the day of the first snapshot that shows them; else the day their source was read.
     #[must_use]
     pub fn evidence_begins(&self) -> Option<Instant> {
-        let read = || (self.source.basis != SourceBasis::Own).then_some(self.source.checked);
+        let read = || (self.source.evidence != Evidence::Own).then_some(self.source.checked);
         self.period.from.or(self.first_seen).or_else(read)
     }
 
@@ -336,21 +336,23 @@ impl RateCard {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Source {
-    /// The page.
+    /// The page, or the database.
     pub url: String,
-    /// The day somebody looked.
+    /// The day of the evidence: when the page was opened, or the database was made.
     pub checked: Instant,
     /// How well it is known.
-    pub basis: SourceBasis,
+    pub evidence: Evidence,
 }
 
 /// How well a price is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum SourceBasis {
-    /// The provider's own page says so.
+pub enum Evidence {
+    /// The provider's own page says so: a person opened it on the day that `checked` names.
     Documented,
+    /// A database of that day reports what the provider's page says.
+    Reported,
     /// Two or more public databases give the same value.
     Agreed,
     /// One public database gives it.
@@ -365,18 +367,19 @@ pub enum SourceBasis {
     Own,
 }
 
-impl SourceBasis {
+impl Evidence {
     /// The name in price files.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            SourceBasis::Documented => "documented",
-            SourceBasis::Agreed => "agreed",
-            SourceBasis::Single => "single",
-            SourceBasis::Decided => "decided",
-            SourceBasis::Curated => "curated",
-            SourceBasis::Observed => "observed",
-            SourceBasis::Own => "own",
+            Evidence::Documented => "documented",
+            Evidence::Reported => "reported",
+            Evidence::Agreed => "agreed",
+            Evidence::Single => "single",
+            Evidence::Decided => "decided",
+            Evidence::Curated => "curated",
+            Evidence::Observed => "observed",
+            Evidence::Own => "own",
         }
     }
 }

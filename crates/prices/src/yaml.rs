@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::card::{Api, Kind, Role, SourceBasis};
+use super::card::{Api, Evidence, Kind, Role};
 use super::problem::{Place, Problem, Severity};
 use crate::money::{DecimalTextError, parse_decimal};
 use crate::similar::did_you_mean;
@@ -114,17 +114,21 @@ pub struct RawExchange {
     pub source: Option<String>,
 }
 
-/// A page, the day somebody looked at it, and how well the price is known.
+/// A page or a database, its day, and how well the price is known.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RawSource {
-    /// The page.
+    /// The page, or the database.
     pub url: String,
-    /// The day somebody looked.
+    /// The day of the evidence: when the page was opened, or the database was made; not the day of the import.
     pub checked: At<String>,
     /// How well it is known.
-    pub basis: SourceBasis,
+    #[cfg_attr(feature = "schema", schemars(required))]
+    pub evidence: Option<At<Evidence>>,
+    /// What `evidence` was called first.
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub basis: Option<At<Evidence>>,
     /// Whether it lists the models that can be used: it drops those that are gone, or dates their end.
     #[serde(default)]
     pub listing: bool,
@@ -532,7 +536,7 @@ macro_rules! short_or_long {
     };
 }
 
-short_or_long!(RawSourceRef, "the name of a source, or {url, checked, basis}", RawSourceRef::Named, RawSource => RawSourceRef::Own);
+short_or_long!(RawSourceRef, "the name of a source, or {url, checked, evidence}", RawSourceRef::Named, RawSource => RawSourceRef::Own);
 
 #[derive(Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

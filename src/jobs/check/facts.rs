@@ -11,7 +11,7 @@ use crate::calculator::rules::{
 };
 use crate::calculator::shape::At;
 use crate::money::Usd;
-use crate::pricing::card::SourceBasis;
+use crate::pricing::card::Evidence;
 use crate::pricing::problem::Problem;
 
 impl CheckContext<'_> {
@@ -81,7 +81,7 @@ impl CheckContext<'_> {
         let route = feature.feature.routes.iter().find(|route| is_meant(&route.model));
         let info = &stream.found.model.info;
         let rates = stream.found.model.rates_at(self.setup.at);
-        let listed = rates.filter(|rates| rates.source.basis != SourceBasis::Own);
+        let listed = rates.filter(|rates| rates.source.evidence != Evidence::Own);
         ModelFact {
             asked: route.map_or_else(|| id.clone(), |route| route.model.clone()),
             line: route.map_or_else(|| self.head.line_of(&feature.feature.name), |route| route.line),

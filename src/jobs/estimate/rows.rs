@@ -11,7 +11,7 @@ use crate::jobs::setup::{InCurrency, TableStamp, table_stamp};
 use crate::meter::Side;
 use crate::money::Usd;
 use crate::period::Instant;
-use crate::pricing::card::SourceBasis;
+use crate::pricing::card::Evidence;
 use crate::report::{Cell, Row, Tone};
 use crate::tokenizer::{Basis, TokenCount};
 
@@ -88,7 +88,7 @@ pub struct RatesRead {
     /// The day somebody looked.
     pub checked: Instant,
     /// How well they are known.
-    pub basis: SourceBasis,
+    pub evidence: Evidence,
 }
 
 /// The tokens of prompt and answer.
@@ -241,7 +241,7 @@ fn rates_read(estimate: &Estimate) -> RatesRead {
         to: cost.period.to,
         source: cost.source.url.clone(),
         checked: cost.source.checked,
-        basis: cost.source.basis,
+        evidence: cost.source.evidence,
     }
 }
 

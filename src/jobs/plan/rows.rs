@@ -18,7 +18,7 @@ use crate::jobs::setup::{TableStamp, table_stamp};
 use crate::jobs::workload::{ShownRate, Unpriced};
 use crate::money::Usd;
 use crate::period::Instant;
-use crate::pricing::card::SourceBasis;
+use crate::pricing::card::Evidence;
 use crate::range::Range;
 use crate::tokenizer::TokenCount;
 
@@ -303,10 +303,10 @@ pub(crate) struct EventRow {
 pub(crate) struct UnpricedFeatureRow {
     /// The feature.
     pub feature: String,
-    /// Why.
+    /// Why, without the next step.
     #[serde(skip)]
     pub what: String,
-    /// Why, and the next step.
+    /// Why.
     pub reason: String,
 }
 
@@ -325,7 +325,7 @@ pub(crate) struct PriceSourceRow {
     /// The day somebody looked.
     pub checked: Instant,
     /// How well it is known.
-    pub basis: SourceBasis,
+    pub evidence: Evidence,
     /// The tokenizer, where text was counted.
     pub tokenizer: Option<String>,
 }
@@ -520,7 +520,7 @@ fn sources(plan: &Plan) -> Vec<PriceSourceRow> {
                 to: tariff.period.to,
                 source: tariff.source.url.clone(),
                 checked: tariff.source.checked,
-                basis: tariff.source.basis,
+                evidence: tariff.source.evidence,
                 tokenizer: stream.tokenizer.clone(),
             };
             if !list.contains(&source) {

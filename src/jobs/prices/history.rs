@@ -101,7 +101,7 @@ fn table() -> TypedTable<'static, HistoryRow> {
         .number("output", "output", price(Meter::Output))
         .text("chart", "input ▇ output ░", move |row| Cell::text(&row.bars).tone(tone(row)))
         .text("more", "more", |row| Cell::text(&row.more))
-        .text("basis", "basis", |row| Cell::text(row.source.basis.name()))
+        .text("evidence", "evidence", |row| Cell::text(row.source.evidence.name()))
 }
 
 /// Bars of at most twenty characters, to the scale of the highest price of the timeline.

@@ -137,7 +137,7 @@ fn table() -> TypedTable<'static, PricesListRow> {
         .text("other", "other meters", |row| Cell::text(other_meters(&row.rates)))
         .optional()
         .text("from", "since", from)
-        .text("basis", "basis", |row| Cell::text(row.source.basis.name()))
+        .text("evidence", "evidence", |row| Cell::text(row.source.evidence.name()))
         .optional()
         .text("checked", "checked", |row| Cell::text(row.source.checked.to_string()))
         .optional()

@@ -102,7 +102,7 @@ fn table() -> TypedTable<'static, PricesShowRow> {
         .number("rate", "rate", |row| Cell::text(&row.rate_text))
         .text("checked", "checked", |row| Cell::text(row.source.checked.to_string()))
         .optional()
-        .text("source", "source", |row| Cell::text(format!("{} ({})", row.source.url, row.source.basis.name())))
+        .text("source", "source", |row| Cell::text(format!("{} ({})", row.source.url, row.source.evidence.name())))
         .optional()
 }
 

@@ -6,7 +6,7 @@ use super::{HeadAndCard, is_wanted, known_providers};
 use crate::jobs::JobError;
 use crate::jobs::setup::{Setup, TableStamp, table_line, table_stamp};
 use crate::period::Instant;
-use crate::pricing::card::{ModelCard, ProviderHead, SourceBasis};
+use crate::pricing::card::{Evidence, ModelCard, ProviderHead};
 use crate::report::{Cell, Report, Tone, TypedTable};
 
 /// What to look for.
@@ -95,7 +95,7 @@ fn findings(head: &ProviderHead, card: &ModelCard, query: &StaleQuery, at: Insta
     let mut findings = Vec::new();
     if let Some(rates) = card.rates_at(at) {
         let (checked, age) = (rates.source.checked, days(rates.source.checked, at));
-        if age > u64::from(query.max_age) && rates.source.basis != SourceBasis::Own {
+        if age > u64::from(query.max_age) && rates.source.evidence != Evidence::Own {
             findings.push(found("unchecked", checked, age, format!("look at {}", rates.source.url)));
         }
     }

@@ -12,7 +12,7 @@ use crate::input::dialect::{Entry, Reported};
 use crate::jobs::setup::{InCurrency, Setup, TableStamp};
 use crate::money::Usd;
 use crate::period::Instant;
-use crate::pricing::card::SourceBasis;
+use crate::pricing::card::Evidence;
 
 /// A record, or a line that is none, with its price or why it has none.
 #[derive(Debug, Serialize)]
@@ -83,7 +83,7 @@ struct RatesStamp<'r> {
     to: Option<Instant>,
     source: &'r str,
     checked: Instant,
-    basis: SourceBasis,
+    evidence: Evidence,
 }
 
 /// A time that is not known, which is written as null.
@@ -185,7 +185,7 @@ impl<'r> RecordPrice<'r> {
                 to: cost.period.to,
                 source: &cost.source.url,
                 checked: cost.source.checked,
-                basis: cost.source.basis,
+                evidence: cost.source.evidence,
             },
             timestamp: (!has_time).then_some(NoTime),
         }

@@ -87,7 +87,7 @@ fn read_info(reading: &mut DraftReading, fields: &Fields) {
         Some("audio_transcription") => Kind::Transcription,
         Some("video_generation") => Kind::Video,
         Some("ocr") => Kind::Ocr,
-        Some("moderation") => Kind::Moderation,
+        Some("moderation" | "evaluation" | "decisions" | "extraction") => Kind::Moderation,
         Some("search" | "vector_store") => Kind::Search,
         _ => Kind::Chat,
     };
@@ -222,7 +222,7 @@ struct UnitEnding {
 
 impl UnitEnding {
     fn of(mut rest: &str) -> Option<UnitEnding> {
-        const WORDS: [(&str, Dimension, &str); 12] = [
+        const WORDS: [(&str, Dimension, &str); 14] = [
             ("_batch_requests", Dimension::Processing, "batch"),
             ("_batches", Dimension::Processing, "batch"),
             ("_flex", Dimension::ServiceTier, "flex"),
@@ -234,7 +234,9 @@ impl UnitEnding {
             ("_720p", Dimension::Resolution, "720p"),
             ("_768p", Dimension::Resolution, "768p"),
             ("_1080p", Dimension::Resolution, "1080p"),
+            ("_2k", Dimension::Resolution, "2k"),
             ("_4k", Dimension::Resolution, "4k"),
+            ("_4K", Dimension::Resolution, "4k"),
         ];
         let mut ending = UnitEnding::default();
         while !rest.is_empty() {

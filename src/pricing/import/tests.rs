@@ -3,7 +3,7 @@
 use super::write::imported;
 use super::*;
 use crate::period::Instant;
-use crate::pricing::card::{Kind, Source, SourceBasis};
+use crate::pricing::card::{Evidence, Kind, Source};
 use crate::pricing::compile::{PriceFile, Use, compile};
 
 const LITELLM: &str = include_str!("../../../tests/data/import/litellm.json");
@@ -24,7 +24,7 @@ const ALL: [(&str, DatabaseFormat); 6] = [
 
 fn source() -> Source {
     let checked = "2026-11-22".parse().unwrap();
-    Source { url: "https://example.org".into(), checked, basis: SourceBasis::Single }
+    Source { url: "https://example.org".into(), checked, evidence: Evidence::Single }
 }
 
 /// Of a model: `meter condition | price / per`, in the order of the file; prices that hold on a day.
@@ -396,7 +396,7 @@ fn what_is_written_reads_back_the_same() {
     let today: Instant = "2026-11-22".parse().unwrap();
     for (text, format) in ALL {
         let database = read(text, None).unwrap();
-        let source = Source { url: format.page().to_owned(), checked: today, basis: SourceBasis::Single };
+        let source = Source { url: format.page().to_owned(), checked: today, evidence: Evidence::Single };
         let source = std::sync::Arc::new(source);
         for provider in &database.providers {
             let file = PriceFile { path: format!("{}.yaml", provider.id), text: imported(&database, provider, today) };

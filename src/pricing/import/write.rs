@@ -12,9 +12,7 @@ use super::{Database, DatabaseFormat, ListedProvider, rate_cards};
 use crate::context::Dimension;
 use crate::meter::{Meter, Unit};
 use crate::period::{Instant, Period};
-use crate::pricing::card::{
-    Alias, ModelCard, Price, Rate, RateCard, Rates, Schedule, Source, SourceBasis, Tier, Variant,
-};
+use crate::pricing::card::{Alias, Evidence, ModelCard, Price, Rate, RateCard, Rates, Schedule, Source, Tier, Variant};
 
 /// How long a line may be before what is on it gets lines of its own.
 const WIDTH: usize = 150;
@@ -42,7 +40,7 @@ pub(crate) struct PriceFileContent<'a> {
 #[must_use]
 pub fn imported(database: &Database, provider: &ListedProvider, today: Instant) -> String {
     let checked = today.date().to_string().parse().unwrap_or(today);
-    let source = Arc::new(Source { url: database.format.page().to_owned(), checked, basis: SourceBasis::Single });
+    let source = Arc::new(Source { url: database.format.page().to_owned(), checked, evidence: Evidence::Single });
     let standard = ["default", "auto", "standard", "on_demand"].map(str::to_owned).to_vec();
     let card = |model: &super::ListedModel| ModelCard {
         id: model.id.clone(),
@@ -84,7 +82,7 @@ impl PriceWriter {
     fn new(models: &[ModelCard]) -> Self {
         let mut writer = PriceWriter { out: String::new(), sources: Vec::new(), calendars: Vec::new() };
         for card in models.iter().flat_map(|m| &m.rate_cards) {
-            if card.source.basis != SourceBasis::Own && !writer.sources.iter().any(|(_, s)| *s == card.source) {
+            if card.source.evidence != Evidence::Own && !writer.sources.iter().any(|(_, s)| *s == card.source) {
                 let name = writer.source_name(&card.source);
                 writer.sources.push((name, card.source.clone()));
             }
@@ -109,7 +107,7 @@ impl PriceWriter {
             None if (3..=30).contains(&stem.len()) => stem,
             None => "source".to_owned(),
         };
-        let known = format!("{short}-{}", source.basis.name());
+        let known = format!("{short}-{}", source.evidence.name());
         let numbered = (2..).map(|n| format!("{known}-{n}"));
         let mut names = std::iter::once(short.clone()).chain(std::iter::once(known.clone())).chain(numbered);
         names.find(|name| !self.sources.iter().any(|(taken, _)| taken == name)).unwrap_or(short)
@@ -126,8 +124,8 @@ impl PriceWriter {
         if !self.sources.is_empty() {
             self.line(0, "sources:");
             for (name, source) in self.sources.clone() {
-                let Source { url, checked, basis } = source.as_ref();
-                let source = format!("{{url: {}, checked: {checked}, basis: {}}}", quoted(url), basis.name());
+                let Source { url, checked, evidence } = source.as_ref();
+                let source = format!("{{url: {}, checked: {checked}, evidence: {}}}", quoted(url), evidence.name());
                 self.line(2, &format!("{}: {source}", scalar(&name)));
             }
         }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::meter::Meter;
 use crate::period::{Instant, Period};
 use crate::pricing::PriceTable;
-use crate::pricing::card::{Alias, ModelCard, Price, Rate, RateCard, Source, SourceBasis, rate_of};
+use crate::pricing::card::{Alias, Evidence, ModelCard, Price, Rate, RateCard, Source, rate_of};
 use crate::pricing::compile::PriceFile;
 use crate::pricing::import::compare::{
     About, ComparedItem, Comparison, Index, Verdict, compare, compare_model, in_force, is_live,
@@ -141,7 +141,7 @@ fn changed_cards(
     index: &Index,
     at: Instant,
 ) -> Vec<ModelCard> {
-    let source = Source { url: database.format.page().to_owned(), checked: day_of(at), basis: SourceBasis::Single };
+    let source = Source { url: database.format.page().to_owned(), checked: day_of(at), evidence: Evidence::Single };
     let source = Arc::new(source);
     let mut cards = Vec::new();
     let mut by_place: HashMap<usize, &ListedModel> = HashMap::new();
@@ -276,7 +276,7 @@ mod tests {
         let models: String = (0..12).map(|i| model(&format!("m{i}"), "4")).collect();
         let text = format!(
             "schema: 1\nprovider: acme\nfallbacks: {{reasoning: output}}\n\
-             sources: {{page: {{url: \"{page}\", checked: 2026-11-01, basis: single}}}}\nmodels:\n{models}"
+             sources: {{page: {{url: \"{page}\", checked: 2026-11-01, evidence: single}}}}\nmodels:\n{models}"
         );
         let mut table = PriceTable::bundled();
         table.lay_over(&[PriceFile { path: "acme.yaml".into(), text }]).unwrap();

@@ -7,7 +7,7 @@ mod rates;
 mod schedule;
 
 use super::card::{
-    Alias, Deployment, ExchangeRate, ModelCard, ModelInfo, Multiplier, ProviderHead, Rate, RateCard, Source,
+    Alias, Deployment, Evidence, ExchangeRate, ModelCard, ModelInfo, Multiplier, ProviderHead, Rate, RateCard, Source,
     TokenizerRef,
 };
 use super::problem::{Place, Problem, Severity, render_all};
@@ -539,7 +539,22 @@ impl Checker<'_> {
                 "give the page's https address",
             );
         }
-        Some(Source { url: raw.url.clone(), checked, basis: raw.basis })
+        let evidence = self.evidence(raw)?;
+        Some(Source { url: raw.url.clone(), checked, evidence })
+    }
+
+    /// How well a price is known; `basis` is what the key was called before counts had a basis of their own.
+    fn evidence(&mut self, raw: &RawSource) -> Option<Evidence> {
+        if let Some(old) = &raw.basis {
+            let message = "`basis` of a source is called `evidence`".into();
+            self.warn("old-key", old.place, message, "rename the key; its values are as they were");
+        }
+        let evidence = raw.evidence.as_ref().or(raw.basis.as_ref()).map(|evidence| evidence.value);
+        if evidence.is_none() {
+            let help = "write how well the price is known, such as `evidence: documented`";
+            self.error("missing-key", raw.checked.place, "the key `evidence` is missing".into(), help);
+        }
+        evidence
     }
 
     /// The last day that one of the sources was read which list a model.
@@ -622,7 +637,7 @@ mod tests {
 
     fn card(prices: &str, model: &str) -> ModelCard {
         let text = format!(
-            "schema: 1\nprovider: acme\nsources:\n  page: {{url: \"https://acme.example\", checked: 2026-11-20, basis: documented}}\n  api: {{url: \"https://api.acme.example\", checked: 2026-11-22, basis: single, listing: true}}\n  old: {{url: \"https://old.example\", checked: 2026-01-05, basis: single, listing: true}}\nmodels:\n  - {{id: one, {model} prices: [{prices}]}}\n"
+            "schema: 1\nprovider: acme\nsources:\n  page: {{url: \"https://acme.example\", checked: 2026-11-20, evidence: documented}}\n  api: {{url: \"https://api.acme.example\", checked: 2026-11-22, evidence: single, listing: true}}\n  old: {{url: \"https://old.example\", checked: 2026-01-05, evidence: single, listing: true}}\nmodels:\n  - {{id: one, {model} prices: [{prices}]}}\n"
         );
         let file = PriceFile { path: "acme.yaml".into(), text };
         let (mut providers, problems) = compile(&[file], Use::Overlay, &|_, _| None);

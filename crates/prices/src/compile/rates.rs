@@ -1,7 +1,7 @@
 //! Judges the rates of a model: periods, prices, tiers and variants.
 
 use super::{Checker, Use, did_you_mean, digits};
-use crate::card::{Price, Rate, RateCard, Rates, Source, SourceBasis, Tier, Variant, rate_of};
+use crate::card::{Evidence, Price, Rate, RateCard, Rates, Source, Tier, Variant, rate_of};
 use crate::meter::{Meter, Unit};
 use crate::money::{Exact, exact_product};
 use crate::period::{Instant, Period};
@@ -146,7 +146,7 @@ impl Checker<'_> {
     }
 
     fn source_of(&mut self, raw: Option<&At<RawSourceRef>>, at: Place) -> Source {
-        let own = Source { url: self.path.to_owned(), checked: Instant::from_unix(0), basis: SourceBasis::Own };
+        let own = Source { url: self.path.to_owned(), checked: Instant::from_unix(0), evidence: Evidence::Own };
         let Some(raw) = raw else {
             if self.shared.role == Use::Table {
                 self.error(

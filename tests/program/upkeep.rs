@@ -1,9 +1,7 @@
 //! What keeps the table true, as a user meets it: its age, its evidence, the faults that `prices lint` finds, and
 //! reviews of public databases.
 
-mod support;
-
-use support::farebox;
+use crate::support::farebox;
 
 /// The day that the bundled table's version names.
 fn table_day() -> String {
