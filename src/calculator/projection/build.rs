@@ -118,6 +118,7 @@ impl DatedFeature {
         let also = others.iter().map(|(_, range)| range.in_units(MICRO)).collect();
         let (role, batch) = (StreamRole::Answer, feature.batch);
         let stream = Stream { found, role, share, epochs, tokenizer, frame, counted, also, batch };
+        self.refuse_unpriced(plan, &stream)?;
         let longest = plan.longest_prompt(&stream);
         if let Some(window) = stream.found.model.info.context_window.filter(|w| longest > *w) {
             let id = stream.found.full_id();
@@ -209,7 +210,9 @@ impl DatedFeature {
                 .collect();
             let tokenizer = feature.texts().next().map(|_| resolver.tokenizer(&found));
             let (share, frame, batch) = (Decimal::ONE, None, Decimal::ZERO);
-            plan.streams.push(Stream { found, role, share, epochs, tokenizer, frame, counted, also, batch });
+            let stream = Stream { found, role, share, epochs, tokenizer, frame, counted, also, batch };
+            self.refuse_unpriced(plan, &stream)?;
+            plan.streams.push(stream);
         }
         Ok(())
     }
@@ -260,6 +263,11 @@ impl DatedFeature {
             Some((at, since)) => Err(self.refused(Refusal::AssumedPrice { model: found.full_id(), at, since })),
             None => Ok(()),
         }
+    }
+
+    /// Every prompt that a stream may send has a price.
+    fn refuse_unpriced(&self, plan: &FeaturePlan, stream: &Stream) -> Result<(), PlanError> {
+        plan.refusal(stream).map_or(Ok(()), |refusal| Err(self.refused(refusal.clone())))
     }
 
     fn refused(&self, refusal: Refusal) -> PlanError {
