@@ -38,7 +38,7 @@ pub(crate) fn is_for_chat(card: &ModelCard) -> bool {
 }
 
 /// The capability of a model whose thinking cannot be turned off.
-const ALWAYS_THINKS: &str = "always_thinks";
+pub(super) const ALWAYS_THINKS: &str = "always_thinks";
 
 /// Whether a model thinks before every answer: what it costs without thinking tokens is then too low.
 #[must_use]

@@ -69,10 +69,9 @@ impl PriceTable {
     }
 }
 
-/// The last day that a source listed a card.
+/// The last day that a source which drops or dates dead models listed a card.
 fn last_listing(card: &ModelCard) -> Option<Instant> {
-    let newest = || card.rate_cards.iter().map(|rates| rates.source.checked).max();
-    card.info.last_listed.or(card.info.listed).or_else(newest)
+    card.info.last_listed.or(card.info.listed)
 }
 
 /// The end of a day.
@@ -96,6 +95,7 @@ sources:
 models:
   - {id: fresh, listed_by: [new], prices: [{source: new, rates: {input: \"1\"}}]}
   - {id: forgotten, listed_by: [old], prices: [{source: new, rates: {input: \"1\"}}]}
+  - {id: unheard-of, prices: [{source: new, rates: {input: \"1\"}}]}
   - {id: gone, last_listed: 2026-05-01, prices: [{source: new, rates: {input: \"1\"}}]}
   - {id: ending, retired: 2027-01-14, listed_by: [new], aliases: [{id: ending-0101, retired: 2026-12-01}], prices: [{source: new, rates: {input: \"1\"}}]}
 ";
@@ -123,6 +123,7 @@ models:
             ("acme/forgotten", "2026-11-22", Life::Unlisted(day("2026-09-22"))),
             // What was still listed after a day was alive on that day.
             ("acme/forgotten", "2026-09-22", Life::Live(None)),
+            ("acme/unheard-of", "2026-11-22", Life::Unlisted(None)),
             ("acme/gone", "2026-05-01", Life::Live(None)),
             ("acme/gone", "2026-05-02", Life::Unlisted(day("2026-05-01"))),
             ("acme/ending", "2026-12-31", Life::Live(day("2027-01-14"))),
