@@ -377,7 +377,10 @@ fn a_long_prompt_moves_the_whole_request() {
     prices.ask("above").uses("output", "300000").answers("3.6"); // a long answer is no long prompt
     prices.ask("above").uses("cache_write_5m", "200000").answers("0.6");
     let refusal = prices.ask("above").uses("cache_write_5m", "200001").cost().unwrap_err();
-    insta::assert_snapshot!(refused(&refusal), @"");
+    insta::assert_snapshot!(refused(&refusal), @r#"
+    acme/above: no rate of cache_write_5m at prompt_tokens > 200000
+      help: send shorter prompts; `farebox prices show acme/above` prints the rates of each condition
+    "#);
 }
 
 #[test]
@@ -476,8 +479,14 @@ fn a_meter_that_a_condition_does_not_name_never_has_the_standard_price() {
         let question = prices.ask("chat").says("service_tier", tier).uses(meter, "100");
         refused(&question.cost().unwrap_err())
     };
-    insta::assert_snapshot!(refusal("priority", "web_search"), @"");
-    insta::assert_snapshot!(refusal("flex", "output"), @"");
+    insta::assert_snapshot!(refusal("priority", "web_search"), @r#"
+    acme/chat: no rate of web_search for service_tier=priority
+      help: `farebox prices show acme/chat` prints the rates of each condition; a price from your contract or invoice can be given in a price file (--prices FILE)
+    "#);
+    insta::assert_snapshot!(refusal("flex", "output"), @r#"
+    acme/chat: no rate of output for service_tier=flex: nobody publishes it
+      help: `farebox prices show acme/chat` prints the rates of each condition; a price from your contract or invoice can be given in a price file (--prices FILE)
+    "#);
 }
 
 #[test]
@@ -527,7 +536,10 @@ fn a_schedule_with_prices_refuses_what_it_does_not_name() {
     prices.ask("m").uses("cache_read", "1000000").answers("0.3");
     prices.ask("m").uses("web_search", "100").answers("1");
     let refusal = prices.ask("m").uses("output", "1").cost().unwrap_err();
-    insta::assert_snapshot!(refused(&refusal), @"");
+    insta::assert_snapshot!(refused(&refusal), @r#"
+    acme/m: no rate of output at this time of the day
+      help: `farebox prices show acme/m` prints the rates by time of day; a price from your contract or invoice can be given in a price file (--prices FILE)
+    "#);
 }
 
 #[test]
