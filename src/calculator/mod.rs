@@ -477,7 +477,7 @@ impl<'a> Request<'a> {
 
     /// The rate of a meter: from the set that names most of what the request states.
     ///
-    /// A variant that says nothing of a meter refuses it. Two sets that name as much and say different things contradict
+    /// A variant that says nothing of a meter refuses it. Two variants that name as much and both have a price contradict
     /// each other, which is a refusal; so is a set that lacks a tier which another one has for this prompt.
     fn rate(&self, meter: Meter) -> Result<Option<FoundRate<'a>>, Refusal> {
         let card = self.card;
@@ -657,9 +657,10 @@ impl<'a> Request<'a> {
     }
 }
 
-/// The second of two rates, where it is not the first one.
+/// The second of two rates, where they cannot both hold. Two discounts do not agree by being equal: one on top of the other
+/// is published nowhere.
 fn contradicts<'a>(one: FoundRate<'a>, two: FoundRate<'a>) -> Option<FoundRate<'a>> {
-    (one.rate != two.rate).then_some(two)
+    (one.rate != two.rate || matches!(one.rate, Rate::Price(_))).then_some(two)
 }
 
 /// Where a price that nothing publishes may come from: a guess would be worse than none.
