@@ -13,7 +13,7 @@ pub mod show;
 pub mod stale;
 pub mod update;
 
-pub use self::rates::{ExactPriceRow, RateRow, RatesRow};
+pub use self::rates::{ExactPriceRow, PriceStart, RateRow, RatesRow};
 
 use super::{JobError, Setup};
 use crate::pricing::card::{ModelCard, ProviderHead};
