@@ -38,7 +38,7 @@ fn at(problems: &[Problem]) -> Vec<String> {
 
 /// What a row gets wrong, if anything.
 fn wrong((name, code, marked): &Row) -> Option<String> {
-    let role = if matches!(*code, "no-source" | "bad-source") { Use::Table } else { Use::Overlay };
+    let role = if matches!(*code, "no-source" | "bad-source" | "dropped-variant") { Use::Table } else { Use::Overlay };
     let (text, places) = unmarked(marked);
     let want: Vec<String> = places.iter().map(|p| format!("{code}@{}:{}", p.line, p.column)).collect();
     let (providers, mut problems) = read(&text, role);
@@ -483,6 +483,17 @@ fn cards() -> Vec<Row> {
             "a schedule that says nothing of a meter",
             "unsaid-meter",
             schedule("{windows: [\"01:00-02:00\"], zone: §UTC, rates: {input: \"1\"}}"),
+        ),
+        (
+            "a later period without the variant of the earlier one",
+            "dropped-variant",
+            models(
+                "  - id: small\n    prices:\n      - {to: 2026-02-01, source: page, rates: {input: \"1\"}, variants: [{when: {speed: fast}, others: inherit}]}\n      - {from: §2026-02-01, source: page, rates: {input: \"2\"}}",
+            )
+            .replace(
+                "models:",
+                "sources: {page: {url: \"https://acme.example\", checked: 2026-01-01, evidence: reported}}\nmodels:",
+            ),
         ),
         ("a price for all other meters", "bad-others", variant("{when: {speed: fast}, others: §\"2\"}")),
         ("other meters that are not sold", "bad-others", variant("{when: {speed: fast}, others: §none}")),
