@@ -27,8 +27,6 @@
 #![warn(missing_docs, unreachable_pub)]
 // Documentation of what is not promised leads contributors on, to private items too.
 #![allow(rustdoc::private_intra_doc_links)]
-// The program calls what the library alone may leave unused.
-#![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports))]
 
 #[doc(hidden)]
 pub mod calculator;

@@ -86,6 +86,11 @@ impl Question<'_> {
 
 // ---- Ids
 
+/// The same of a refusal.
+fn refused(refusal: &Refusal) -> String {
+    farebox::jobs::error::with_help(refusal, refusal.help())
+}
+
 /// The error and its next step, as the program prints them.
 fn shown(error: &UnknownModel) -> String {
     farebox::jobs::error::with_help(error, error.help())
@@ -217,7 +222,7 @@ fn a_day_before_the_first_price_is_not_priced_at_the_first_price() {
     let prices = Prices::of_models(r#"  - {id: m, prices: [{from: 2025-06-10, rates: {input: "2"}}]}"#);
     let before = prices.ask("m").at("2025-05-31").reads_a_million();
     before.answers("before-first-price");
-    insta::assert_snapshot!(before.cost().unwrap_err(), @r#"
+    insta::assert_snapshot!(refused(&before.cost().unwrap_err()), @r#"
     acme/m has no price on 2025-05-31: its first known price is from 2025-06-10
       help: `farebox prices show acme/m` prints every period; --at DATE prices at another day
     "#);
@@ -267,7 +272,7 @@ fn absent_zero_and_not_sold_are_three_things() {
     prices.ask("m").uses("cache_write_1h", "1000000").answers("not-sold");
     prices.ask("m").uses("cache_write_5m", "1000000").answers("no-rate");
     let refusal = prices.ask("m").uses("cache_write_5m", "40").cost().unwrap_err();
-    insta::assert_snapshot!(refusal, @r#"
+    insta::assert_snapshot!(refused(&refusal), @r#"
     acme/m: 40 of cache_write_5m have no rate
       help: `farebox prices show acme/m` prints what the model bills; a price from your contract or invoice can be given in a price file (--prices FILE)
     "#);
@@ -421,7 +426,7 @@ fn a_misspelt_or_unknown_value_is_not_the_standard_price() {
         prices.ask("chat").says(dimension, value).reads_a_million().answers("no-rate");
     }
     let refusal = prices.ask("chat").says("service_tier", "superfast").reads_a_million().cost().unwrap_err();
-    insta::assert_snapshot!(refusal, @r#"
+    insta::assert_snapshot!(refused(&refusal), @r#"
     acme/chat: no rate for service_tier "superfast"
       help: its service_tier is one of auto, default, flex, priority; `farebox prices show acme/chat` prints the rates of each
     "#);
@@ -846,7 +851,7 @@ fn a_fee_that_depends_on_something_unsaid_is_not_free() {
     sonar().says("search_context_size", "low").answers("1.005");
     sonar().says("search_context_size", "high").answers("1.012");
     sonar().answers("no-rate");
-    let help = sonar().cost().unwrap_err().to_string();
+    let help = refused(&sonar().cost().unwrap_err());
     assert!(help.contains("requests has rates for search_context_size=low; search_context_size=high"), "{help}");
     prices.ask("plain").reads_a_million().uses("requests", "1").answers("1");
 }

@@ -54,6 +54,7 @@ pub fn read_up_to(file: File, limit: u64) -> io::Result<Option<Vec<u8>>> {
 }
 
 /// All bytes of a file, with the reasons of the other functions as errors of the system.
+#[cfg(feature = "reference")]
 pub(crate) fn read_whole(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let refused = |text: String| io::Error::new(io::ErrorKind::InvalidInput, text);
     if let Some(kind) = not_a_file(path).filter(|_| !is_inherited_pipe(path)) {

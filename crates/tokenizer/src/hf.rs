@@ -21,8 +21,8 @@ use tokenizers::{DecoderWrapper, ModelWrapper, PostProcessorWrapper, TokenizerIm
 use super::bounded::{Normalization, Splits, check_charsmap, encoded};
 use super::cut::{self, Cuts, FORCED_MARGIN, floor_char_boundary, is_border};
 use super::estimate::Estimator;
-use super::own::VocabularyError;
 use super::vocab::LARGEST;
+use super::vocabulary_error::VocabularyError;
 use super::{TokenCount, Tokenizer, TokenizerError};
 use crate::files;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::cut::Cuts;
-use super::own::VocabularyError;
+use super::vocabulary_error::VocabularyError;
 use super::{TokenCount, Tokenizer, TokenizerError};
 
 pub(crate) use NoHuggingFace as HuggingFace;

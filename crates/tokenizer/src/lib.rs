@@ -17,8 +17,6 @@
 #![warn(missing_docs, unreachable_pub)]
 // Documentation of what is not promised leads contributors on, to private items too.
 #![allow(rustdoc::private_intra_doc_links)]
-// The cross-check calls what a count alone leaves unused.
-#![cfg_attr(not(feature = "reference"), allow(dead_code))]
 
 #[cfg(feature = "reference")]
 mod bounded;
@@ -61,6 +59,7 @@ mod spm;
 pub mod store;
 mod symbols;
 mod vocab;
+mod vocabulary_error;
 
 #[doc(hidden)]
 pub use chat::media;
@@ -80,9 +79,9 @@ use bpe::ByteLevel;
 use claude::Claude;
 use cut::{Cut, Cuts};
 use estimate::Estimator;
-use own::VocabularyError;
 use parallel::Workers;
 use spm::SentencePiece;
+use vocabulary_error::VocabularyError;
 
 /// What a count rests on, from best to worst.
 ///

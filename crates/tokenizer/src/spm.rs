@@ -14,9 +14,9 @@ use std::sync::{Arc, OnceLock};
 use super::cut::{self, Cuts};
 use super::merger::Merger;
 use super::merges::Merges;
-use super::own::VocabularyError;
 use super::symbols::Symbols;
 use super::vocab::{Tokens, Vocabulary, frames};
+use super::vocabulary_error::VocabularyError;
 use super::{TokenCount, Tokenizer, fast, prepared};
 
 /// What a space becomes.

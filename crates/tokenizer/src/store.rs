@@ -15,8 +15,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::own::{self, Form, VocabularyError};
+use super::own::{self, Form};
 use super::vocab::LARGEST;
+use super::vocabulary_error::VocabularyError;
 use super::{Known, TOKENIZERS, Tokenizer, TokenizerError, UNKNOWN, load};
 use crate::files;
 

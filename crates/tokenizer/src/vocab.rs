@@ -8,7 +8,7 @@ use std::ops::Range;
 
 pub(crate) use farebox_data::vocab::{Tokens, frames};
 
-use super::own::VocabularyError;
+use super::vocabulary_error::VocabularyError;
 
 /// The largest file of a vocabulary that is read: 128 MiB. The largest `tokenizer.json` that was published has 65 MB.
 pub(crate) const LARGEST: u64 = 128 << 20;

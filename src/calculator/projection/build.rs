@@ -1,12 +1,10 @@
-//! Puts a feature on its models: [`FeatureBuilder`] asks for cards, counts, rates, and notes what happens within the plan.
-
-use std::sync::Arc;
+//! Puts a feature on its models: [`DatedFeature::plan`] asks for cards, counts, rates, and notes what happens within the plan.
 
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::counted::{CountedText, framed};
-use super::epochs::{CallDays, priced_at};
+use super::epochs::{DatedFeature, priced_at};
 use super::ranges::ranges;
 use super::{CountingError, FeaturePlan, OneOff, PlanError, PlanEvent, Resolver, Stream, StreamRole};
 use crate::calculator::attached::{Attached, Billing, billing};
@@ -26,17 +24,14 @@ use crate::pricing::card::{Kind, RateCard};
 use crate::range::Range;
 use crate::usage::Usage;
 
-/// A feature on its way into a plan.
-pub(super) struct FeatureBuilder<'b> {
-    pub feature: &'b Arc<Feature>,
-    pub schedule: &'b CallDays,
-    pub months: &'b [Month],
-}
-
-impl FeatureBuilder<'_> {
-    pub(crate) fn build(&self, resolver: &mut dyn Resolver, instead: Option<&Found>) -> Result<FeaturePlan, PlanError> {
-        let feature = self.feature;
-        let days = self.schedule.days.as_slice();
+impl DatedFeature {
+    /// The feature on its models, or on one `instead` of them all.
+    ///
+    /// # Errors
+    /// [`PlanError`] where it cannot be planned.
+    pub(super) fn plan(&self, resolver: &mut dyn Resolver, instead: Option<&Found>) -> Result<FeaturePlan, PlanError> {
+        let feature = &self.feature;
+        let days = self.days.as_slice();
         let mut plan = FeaturePlan {
             feature: feature.clone(),
             streams: Vec::new(),
@@ -95,8 +90,8 @@ impl FeatureBuilder<'_> {
         found: Found,
         share: Decimal,
     ) -> Result<(), PlanError> {
-        let feature = self.feature;
-        let first = self.schedule.days.first().map_or(self.schedule.start, |day| day.at);
+        let feature = &self.feature;
+        let first = self.days.first().map_or(self.start, |day| day.at);
         let card = rates_at(&found.provider, &found.model, priced_at(&found.model, first));
         let card = card.map_err(|refusal| self.refused(refusal))?;
         let made = self.made(&found, card)?;
@@ -109,7 +104,7 @@ impl FeatureBuilder<'_> {
         let others: Vec<(Meter, Range<Decimal>)> = feature.also.iter().copied().chain(piece).collect();
         let also: Vec<Meter> = others.iter().map(|(meter, _)| *meter).collect();
         let context = found.settle(&feature.context).into_owned();
-        let rates = self.schedule.rates(&found, &context, uses, &also, feature.batch);
+        let rates = self.rates(&found, &context, uses, &also, feature.batch);
         let (epochs, events) = rates.map_err(|refusal| self.refused(refusal))?;
         plan.events.extend(events);
         if uses.cache.is_some() && !card.lists(Meter::CacheRead) {
@@ -120,6 +115,7 @@ impl FeatureBuilder<'_> {
         let also = others.iter().map(|(_, range)| range.in_units(MICRO)).collect();
         let (role, batch) = (StreamRole::Answer, feature.batch);
         let stream = Stream { found, role, share, epochs, tokenizer, frame, counted, also, batch };
+        self.refuse_unpriced(plan, &stream)?;
         let longest = plan.longest_prompt(&stream);
         if let Some(window) = stream.found.model.info.context_window.filter(|w| longest > *w) {
             let id = stream.found.full_id();
@@ -132,7 +128,7 @@ impl FeatureBuilder<'_> {
 
     /// The meters of what a request of the feature makes.
     fn made(&self, found: &Found, card: &RateCard) -> Result<Made, PlanError> {
-        let feature = self.feature;
+        let feature = &self.feature;
         let whole = |n: Decimal| u64::try_from(n.ceil()).unwrap_or(u64::MAX);
         let (low, expected, high) = (feature.output.low, feature.output.expected, feature.output.high);
         let output = Range { low: whole(low), expected: whole(expected), high: whole(high) };
@@ -158,7 +154,7 @@ impl FeatureBuilder<'_> {
     }
 
     fn uses(&self, found: &Found, made: &Made) -> Uses {
-        let feature = self.feature;
+        let feature = &self.feature;
         let is_embedding = matches!(found.model.info.kind, Kind::Embedding | Kind::Rerank);
         let answers = feature.output.high > Decimal::ZERO && !is_embedding || has_steps(feature);
         Uses {
@@ -172,7 +168,7 @@ impl FeatureBuilder<'_> {
 
     /// The streams that look passages up.
     fn retrieval(&self, plan: &mut FeaturePlan, resolver: &mut dyn Resolver, first: Instant) -> Result<(), PlanError> {
-        let feature = self.feature;
+        let feature = &self.feature;
         let Some(rag) = &feature.rag else { return Ok(()) };
         let line = feature.routes.first().map_or(0, |r| r.line);
         let models = [(&rag.embedding, StreamRole::Embedding), (&rag.rerank, StreamRole::Rerank)];
@@ -191,7 +187,7 @@ impl FeatureBuilder<'_> {
             }
             let also = if by_unit { vec![Meter::SearchUnits] } else { Vec::new() };
             let context = found.settle(&Context::default()).into_owned();
-            let rates = self.schedule.rates(&found, &context, Uses::default(), &also, Decimal::ZERO);
+            let rates = self.rates(&found, &context, Uses::default(), &also, Decimal::ZERO);
             let (epochs, events) = rates.map_err(|refusal| self.refused(refusal))?;
             plan.events.extend(events);
             if role == StreamRole::Embedding && rag.index_tokens > 0 {
@@ -210,7 +206,9 @@ impl FeatureBuilder<'_> {
                 .collect();
             let tokenizer = feature.texts().next().map(|_| resolver.tokenizer(&found));
             let (share, frame, batch) = (Decimal::ONE, None, Decimal::ZERO);
-            plan.streams.push(Stream { found, role, share, epochs, tokenizer, frame, counted, also, batch });
+            let stream = Stream { found, role, share, epochs, tokenizer, frame, counted, also, batch };
+            self.refuse_unpriced(plan, &stream)?;
+            plan.streams.push(stream);
         }
         Ok(())
     }
@@ -232,6 +230,11 @@ impl FeatureBuilder<'_> {
         let name = format!("{name} ({})", found.full_id());
         plan.one_offs.push(OneOff { name, month: self.month_of(at.date()), usd });
         Ok(())
+    }
+
+    /// Every prompt that a stream may send has a price.
+    fn refuse_unpriced(&self, plan: &FeaturePlan, stream: &Stream) -> Result<(), PlanError> {
+        plan.refusal(stream).map_or(Ok(()), |refusal| Err(self.refused(refusal.clone())))
     }
 
     fn refused(&self, refusal: Refusal) -> PlanError {

@@ -1,5 +1,7 @@
 //! The days of a plan, and between which of them no rate changes.
 
+use std::sync::Arc;
+
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
@@ -22,8 +24,10 @@ pub(super) struct CallDay {
     weight: Decimal,
 }
 
-/// The days of a feature's calls, which are the same on every model.
-pub(super) struct CallDays {
+/// A feature with the days of its calls, which are the same on every model.
+pub(super) struct DatedFeature {
+    pub feature: Arc<Feature>,
+    pub months: Vec<Month>,
     /// In order; none without calls.
     pub days: Vec<CallDay>,
     /// Units of the calls' time by month.
@@ -32,10 +36,12 @@ pub(super) struct CallDays {
     pub start: Instant,
 }
 
-impl CallDays {
-    pub(crate) fn of(feature: &Feature, months: &[Month], start: Date) -> CallDays {
+impl DatedFeature {
+    pub(crate) fn of(feature: &Arc<Feature>, months: &[Month], start: Date) -> DatedFeature {
         let calendar = &feature.calendar;
-        let mut schedule = CallDays {
+        let mut dated = DatedFeature {
+            feature: feature.clone(),
+            months: months.to_vec(),
             days: Vec::new(),
             weights: vec![Decimal::ZERO; months.len()],
             start: instant_of(start, feature.minute),
@@ -51,13 +57,13 @@ impl CallDays {
                 let factor = calendar.factor(day);
                 if !factor.is_zero() {
                     let weight = factor.checked_div(Decimal::from(unit)).unwrap_or_default();
-                    schedule.days.push(CallDay { month: index, at: instant_of(day, feature.minute), weight });
-                    schedule.weights[index] += weight;
+                    dated.days.push(CallDay { month: index, at: instant_of(day, feature.minute), weight });
+                    dated.weights[index] += weight;
                 }
             }
         }
-        schedule.weights.iter_mut().for_each(|w| *w = w.round_dp(WEIGHT_SCALE));
-        schedule
+        dated.weights.iter_mut().for_each(|w| *w = w.round_dp(WEIGHT_SCALE));
+        dated
     }
 
     /// The rates over the days, and which prices change and which models retire while there are calls.

@@ -29,12 +29,11 @@ use crate::range::Range;
 use crate::tokenizer::TokenCount;
 use crate::tokenizer::chat::Wrapping;
 
-use build::FeatureBuilder;
 pub(crate) use cost::per;
 pub(crate) use cost::times;
 use counted::CountedText;
 pub(crate) use counted::FeatureFrame;
-use epochs::CallDays;
+use epochs::DatedFeature;
 pub use error::{CountingError, PlanError};
 pub(crate) use ranges::{INPUTS, Point, Ranges, UncertainInput};
 pub use traffic::GROWTH_SCALE;
@@ -185,7 +184,7 @@ pub fn plan(workload: &Workload, resolver: &mut dyn Resolver, instead: Option<&F
 pub struct Planner {
     workload: Arc<Workload>,
     months: Vec<Month>,
-    schedules: Vec<CallDays>,
+    features: Vec<DatedFeature>,
 }
 
 impl Planner {
@@ -194,8 +193,8 @@ impl Planner {
     pub fn new(workload: impl Into<Arc<Workload>>) -> Self {
         let workload = workload.into();
         let months = months(workload.start, workload.end);
-        let schedules = workload.features.iter().map(|f| CallDays::of(f, &months, workload.start)).collect();
-        Planner { workload, months, schedules }
+        let features = workload.features.iter().map(|f| DatedFeature::of(f, &months, workload.start)).collect();
+        Planner { workload, months, features }
     }
 
     /// Plans the workload, as [`plan`] does.
@@ -203,11 +202,9 @@ impl Planner {
     /// # Errors
     /// [`PlanError`] of the first feature that cannot be planned.
     pub fn plan(&self, resolver: &mut dyn Resolver, instead: Option<&Found>) -> Result<Plan, PlanError> {
-        let months = &self.months;
-        let builder = |(feature, schedule)| FeatureBuilder { feature, schedule, months };
-        let features = self.workload.features.iter().zip(&self.schedules).map(|f| builder(f).build(resolver, instead));
+        let features = self.features.iter().map(|feature| feature.plan(resolver, instead));
         let features = features.collect::<Result<Vec<_>, _>>()?;
-        Ok(Plan { workload: self.workload.clone(), months: months.clone(), features })
+        Ok(Plan { workload: self.workload.clone(), months: self.months.clone(), features })
     }
 }
 

@@ -73,11 +73,13 @@ impl Sequence {
     }
 
     /// What waits, in order: it counts, but may still be replaced by a later line.
+    #[cfg(feature = "folders")]
     pub(crate) fn waiting(&self) -> impl Iterator<Item = (u64, &Entry<'static>)> {
         self.waiting.iter().flatten().chain(&self.stream).map(|(line, entry)| (*line, entry))
     }
 
     /// Hands out everything that waited, of a source that goes on. What returns later was counted and is dropped.
+    #[cfg(feature = "folders")]
     pub(crate) fn settle(&mut self, out: &mut Taken) {
         self.seen.extend(self.waiting.iter().flatten().filter_map(|(_, entry)| entry.id));
         while !self.waiting.is_empty() {

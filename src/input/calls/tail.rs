@@ -68,12 +68,14 @@ impl Tail {
 
     /// The file.
     #[must_use]
+    #[cfg(feature = "folders")]
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// How many of its bytes were read.
     #[must_use]
+    #[cfg(feature = "folders")]
     pub(crate) fn offset(&self) -> u64 {
         self.offset
     }

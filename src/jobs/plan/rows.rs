@@ -303,10 +303,10 @@ pub(crate) struct EventRow {
 pub(crate) struct UnpricedFeatureRow {
     /// The feature.
     pub feature: String,
-    /// Why.
+    /// Why, without the next step.
     #[serde(skip)]
     pub what: String,
-    /// Why, and the next step.
+    /// Why.
     pub reason: String,
 }
 

@@ -40,7 +40,7 @@ pub(super) fn read(root: Node, draft: &mut Draft) {
             }
             continue;
         };
-        let picture = Picture::of(key);
+        let picture = Picture::behind(&provider, key);
         let mut reading = draft.model(key, &provider, picture.id);
         read_info(&mut reading, &fields);
         names.read(&mut reading, key, &fields);
@@ -92,6 +92,13 @@ struct Picture<'k> {
 }
 
 impl<'k> Picture<'k> {
+    /// The picture of a key, which may name the provider first: `fal_ai/low/1024-x-768/openai/gpt-image-2`.
+    fn behind(provider: &str, key: &'k str) -> Self {
+        let rest = key.strip_prefix(provider).and_then(|rest| rest.strip_prefix('/'));
+        let picture = rest.map(Picture::of).filter(|picture| picture.steps || !picture.condition.when.is_empty());
+        picture.unwrap_or_else(|| Picture::of(key))
+    }
+
     fn of(key: &'k str) -> Self {
         let mut picture = Picture { condition: Condition::default(), steps: false, id: key };
         while let Some((first, rest)) = picture.id.split_once('/') {
@@ -100,7 +107,9 @@ impl<'k> Picture<'k> {
             let condition = std::mem::take(&mut picture.condition);
             picture.condition = match (first, size) {
                 (_, Some((width, height))) => condition.with(Dimension::Size, &format!("{width}x{height}")),
-                ("low" | "medium" | "high" | "standard" | "hd", None) => condition.with(Dimension::Quality, first),
+                ("low" | "medium" | "high" | "xhigh" | "max" | "standard" | "hd", None) => {
+                    condition.with(Dimension::Quality, first)
+                }
                 _ if first.ends_with("-steps") => {
                     picture.steps = true;
                     condition
@@ -127,7 +136,7 @@ fn read_info(reading: &mut DraftReading, fields: &Fields) {
         Some("audio_transcription") => Kind::Transcription,
         Some("video_generation") => Kind::Video,
         Some("ocr") => Kind::Ocr,
-        Some("moderation") => Kind::Moderation,
+        Some("moderation" | "evaluation" | "decisions" | "extraction") => Kind::Moderation,
         Some("search" | "vector_store") => Kind::Search,
         _ => Kind::Chat,
     };
@@ -262,7 +271,7 @@ struct UnitEnding {
 
 impl UnitEnding {
     fn of(mut rest: &str) -> Option<UnitEnding> {
-        const WORDS: [(&str, Dimension, &str); 12] = [
+        const WORDS: [(&str, Dimension, &str); 14] = [
             ("_batch_requests", Dimension::Processing, "batch"),
             ("_batches", Dimension::Processing, "batch"),
             ("_flex", Dimension::ServiceTier, "flex"),
@@ -274,7 +283,9 @@ impl UnitEnding {
             ("_720p", Dimension::Resolution, "720p"),
             ("_768p", Dimension::Resolution, "768p"),
             ("_1080p", Dimension::Resolution, "1080p"),
+            ("_2k", Dimension::Resolution, "2k"),
             ("_4k", Dimension::Resolution, "4k"),
+            ("_4K", Dimension::Resolution, "4k"),
         ];
         let mut ending = UnitEnding::default();
         while !rest.is_empty() {
@@ -417,9 +428,11 @@ mod tests {
             ("azure/eu/gpt-4o", "", "azure/eu/gpt-4o"),
             ("1024-x-1024/max-steps/stability.x", "size=1024x1024", "stability.x"),
             ("low/gpt", "quality=low", "gpt"),
+            ("fal_ai/max/1024-x-768/openai/gpt-image-2", "quality=max, size=1024x768", "openai/gpt-image-2"),
+            ("fal_ai/flux/dev", "", "fal_ai/flux/dev"),
         ];
         for (key, condition, id) in cases {
-            let picture = Picture::of(key);
+            let picture = Picture::behind("fal_ai", key);
             assert_eq!((picture.condition.to_string().as_str(), picture.id), (condition, id), "{key}");
         }
     }

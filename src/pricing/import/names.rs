@@ -71,7 +71,8 @@ mod tests {
                 "kimi-k3",
             ),
             (DatabaseFormat::Litellm, "azure", "azure/eu/gpt-4o-2024-08-06", "azure", "eu/gpt-4o-2024-08-06"),
-            (DatabaseFormat::Litellm, "fal_ai", "fal_ai/flux/dev", "fal_ai", "flux/dev"),
+            (DatabaseFormat::Litellm, "fal_ai", "fal_ai/flux/dev", "fal", "flux/dev"),
+            (DatabaseFormat::Litellm, "lambda_ai", "lambda_ai/hermes3", "lambda_ai", "hermes3"),
             (
                 DatabaseFormat::GenaiPrices,
                 "huggingface_novita",

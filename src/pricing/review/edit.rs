@@ -325,8 +325,9 @@ fn rate_edit(text: &str, period: &RawPeriod, price: &ReviewedPrice) -> Option<Te
     let usd = there.usd.0.checked_mul(own.per.into())?.checked_div(there.per.into())?.normalize();
     let token = match rate.1 {
         RawRate::Plain(_) => at..at + 1 + text[at + 1..].find(text[at..].chars().next()?)? + 1,
-        RawRate::Full(_) => {
-            let from = at + text[at..].find("price:")? + 6;
+        RawRate::Full(full) if full.price.is_some() => {
+            let inside = &text[at..at + text[at..].find('}')?];
+            let from = at + inside.find("price:")? + 6;
             let open = from + text[from..].find(['"', '\''])?;
             open..open + 1 + text[open + 1..].find(['"', '\''])? + 1
         }

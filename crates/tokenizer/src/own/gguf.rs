@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::super::Tokenizer;
 use super::super::hf::HuggingFace;
 use super::super::published;
-use super::VocabularyError;
+use super::super::vocabulary_error::VocabularyError;
 use super::sentencepiece::{Piece, of_pieces};
 
 /// What the metadata says of the tokenizer.

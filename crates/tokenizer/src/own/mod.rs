@@ -10,7 +10,6 @@
 //!
 //! What a file leaves open is never guessed: it is refused, and the message says which form would do. Begin at [`read`].
 
-mod error;
 mod gguf;
 mod sentencepiece;
 
@@ -26,7 +25,7 @@ use super::bpe::{Encoding, OwnRanks};
 use super::hf::HuggingFace;
 use super::published::rules_of;
 use super::vocab::Vocabulary;
-pub use error::VocabularyError;
+pub use super::vocabulary_error::VocabularyError;
 
 /// The form of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@
 
 use super::super::spm::OwnPieces;
 use super::super::vocab::Vocabulary;
-use super::VocabularyError;
+use super::super::vocabulary_error::VocabularyError;
 
 /// A piece: its text, its score and its type.
 pub(super) struct Piece {

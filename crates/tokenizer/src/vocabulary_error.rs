@@ -58,7 +58,7 @@ impl VocabularyError {
         VocabularyError::Broken(what.into())
     }
 
-    pub(super) fn inexact(what: impl Into<String>) -> Self {
+    pub(crate) fn inexact(what: impl Into<String>) -> Self {
         VocabularyError::Inexact(what.into())
     }
 }
