@@ -214,8 +214,10 @@ impl ReviewRoom {
 /// `class model` of the rows.
 fn classes(ran: &crate::support::Ran) -> Vec<String> {
     let rows = ran.json()["rows"].as_array().unwrap().clone();
-    let mut classes: Vec<String> =
-        rows.iter().map(|row| format!("{} {}", row["class"].as_str().unwrap(), row["model"].as_str().unwrap())).collect();
+    let mut classes: Vec<String> = rows
+        .iter()
+        .map(|row| format!("{} {}", row["class"].as_str().unwrap(), row["model"].as_str().unwrap()))
+        .collect();
     classes.dedup();
     classes
 }
@@ -239,7 +241,11 @@ fn a_review_writes_what_two_databases_agree_on_and_leaves_every_other_byte() {
           - {when: {processing: batch}, rates: {input: "0.5", output: "1"}}
 "#;
     let batch = "          - {when: {processing: batch}, rates: {input: \"0.5\", output: \"1\"}}\n";
-    let want = TABLE.replace(changed, &format!("        to: 2026-11-21\n{changed}")).replacen(batch, &format!("{batch}{next}"), 1);
+    let want = TABLE.replace(changed, &format!("        to: 2026-11-21\n{changed}")).replacen(
+        batch,
+        &format!("{batch}{next}"),
+        1,
+    );
     assert_eq!(room.table(), want);
     drop(farebox(["prices", "lint", "pricing", "--at", "2026-11-22"]).dir(room.folder.path()).run().code(0));
     assert_eq!(classes(&room.review(&["--format", "json"]).code(0)), ["disputed two", "new four", "gone three"]);
@@ -292,7 +298,8 @@ fn junk_and_half_a_file_are_errors_with_a_next_step_and_nothing_is_written() {
     let cases = [("half a file", half, "the file is not whole"), ("50 MB of junk", junk.as_str(), "get it again")];
     for (name, text, help) in cases {
         let room = ReviewRoom::new(text, &whole);
-        let ran = room.review(&["--accept", "agreed"]).code(2).says("a.json: this is not JSON").says("help: ").says(help);
+        let ran =
+            room.review(&["--accept", "agreed"]).code(2).says("a.json: this is not JSON").says("help: ").says(help);
         assert_eq!((ran.stdout.as_str(), room.table().as_str()), ("", TABLE), "{name}");
     }
 }
@@ -308,7 +315,8 @@ fn a_comparison_names_the_id_of_the_file_and_reads_other_names_and_successors() 
     let overlay = "schema: 1\nprovider: acme\nmodels:\n  - {id: one-latest, prices: [{rates: {input: \"1\"}}]}\n";
     std::fs::write(folder.path().join("acme.yaml"), overlay).unwrap();
     let run = |args: &[&str]| farebox(args.iter().copied()).dir(folder.path()).run();
-    let compared = ["prices", "import", "a.json", "--compare", "--show", "same", "--prices", "acme.yaml", "--format", "json"];
+    let compared =
+        ["prices", "import", "a.json", "--compare", "--show", "same", "--prices", "acme.yaml", "--format", "json"];
     let json = run(&compared).code(0).json();
     let row = &json["rows"][0];
     assert_eq!((&row["model"], &row["listed_as"]), (&"one-latest".into(), &"acme/one".into()));

@@ -8,6 +8,7 @@ use super::Known;
 use super::places::ModelPlaces;
 use crate::context::Dimension;
 use crate::meter::{Meter, Unit};
+use crate::period::Instant;
 use crate::pricing::card::{Evidence, Kind, ModelCard, Price, ProviderHead, Rate, RateCard, Rates, rate_of};
 use crate::pricing::problem::{Place, Problem, Severity};
 use crate::similar::did_you_mean;
@@ -118,20 +119,22 @@ impl CardExaminer<'_> {
         }
     }
 
-    /// A live price that nobody has looked at for long.
+    /// A live price whose evidence is old; a note where a source lists the model still.
     fn age(&mut self) {
-        let today = self.known.today;
+        let (today, max_age) = (self.known.today, i64::from(self.known.max_age));
+        let days = |from: Instant| (today.unix() - from.unix()).div_euclid(86_400);
         let alive = !self.card.is_retired(today) && self.card.info.last_listed.is_none();
         let Some(at) = self.card.rate_cards.iter().rposition(|card| card.period.contains(today)).filter(|_| alive)
         else {
             return;
         };
         let source = &self.card.rate_cards[at].source;
-        let age = (today.unix() - source.checked.unix()).div_euclid(86_400);
-        if age > i64::from(self.known.max_age) && source.evidence != Evidence::Own {
+        let age = days(source.checked);
+        if age > max_age && source.evidence != Evidence::Own {
+            let is_listed = self.card.info.listed.is_some_and(|listed| days(listed) <= max_age);
             self.ask(Question {
                 code: "stale",
-                severity: Severity::Warning,
+                severity: if is_listed { Severity::Note } else { Severity::Warning },
                 place: self.places.source(at),
                 message: format!("the evidence for this price is {age} days old"),
                 help: "look at the source and write the new day in `checked`".into(),
