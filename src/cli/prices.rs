@@ -119,7 +119,7 @@ fn show(args: &ShowArgs) -> Result<(), Error> {
 struct LintArgs {
     /// Price files, or folders of them; the bundled table when left out
     files: Vec<PathBuf>,
-    /// Warn of prices that nobody has checked for this many days
+    /// Report prices whose evidence is older than this many days
     #[arg(long, value_name = "DAYS", default_value_t = 90)]
     max_age: u32,
     /// End with 1 for less than errors, too

@@ -22,7 +22,7 @@ use farebox::pricing::review::{ReviewClass, ReviewSource};
 /// Review public price databases against the table, and write what is accepted into price files
 ///
 /// Lists first what two databases agree on against the table, then what is for a person to decide, models that are new,
-/// and models that no listing has any more. --accept writes into the price files of --table: a changed price ends its
+/// and models that are no longer listed. --accept writes into the price files of --table: a changed price ends its
 /// period and begins the next, dated and with its source. All files are written, or none.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:

@@ -156,7 +156,11 @@ models:
         variants:
           - {when: {processing: batch}, rates: {input: "0.5", output: "1"}}
 
-  - {id: two, listed_by: [list], prices: [{source: page, rates: {input: "3", output: "6"}}]}
+  - id: two
+    listed_by: [list]
+    prices:
+      - {source: page, rates: {input: "3", output: "6"}}
+  - {id: six, listed_by: [list], prices: [{source: page, rates: {input: "4", output: "8"}}]}
   - id: three
     listed_by: [list]
     prices:
@@ -225,8 +229,8 @@ fn classes(ran: &crate::support::Ran) -> Vec<String> {
 #[test]
 fn a_review_writes_what_two_databases_agree_on_and_leaves_every_other_byte() {
     let room = ReviewRoom::new(
-        &litellm(&[("one-latest", "1.5", "2"), ("two", "4", "6"), ("four", "8", "16")]),
-        &models_dev(&[("one", "1.5", "2"), ("two", "3", "6"), ("four", "8", "16")]),
+        &litellm(&[("one-latest", "1.5", "2"), ("two", "4", "6"), ("four", "8", "16"), ("six", "4", "8")]),
+        &models_dev(&[("one", "1.5", "2"), ("two", "3", "6"), ("four", "8", "16"), ("six", "4", "8")]),
     );
     let found = room.review(&["--format", "json"]).code(0);
     assert_eq!(classes(&found), ["agreed one", "disputed two", "new four", "gone three"]);
@@ -254,13 +258,14 @@ fn a_review_writes_what_two_databases_agree_on_and_leaves_every_other_byte() {
 #[test]
 fn new_and_gone_models_and_single_rows_are_accepted_by_name() {
     let room = ReviewRoom::new(
-        &litellm(&[("one", "1", "2"), ("two", "4", "6"), ("four", "8", "16")]),
-        &models_dev(&[("one", "1", "2"), ("two", "4", "6"), ("four", "8", "16")]),
+        &litellm(&[("one", "1", "2"), ("two", "4", "6"), ("four", "8", "16"), ("six", "5", "8")]),
+        &models_dev(&[("one", "1", "2"), ("two", "3", "6"), ("four", "8", "16"), ("six", "4", "8")]),
     );
-    drop(room.review(&["--accept", "new,gone,acme/two"]).code(0).says("3 models accepted, 0 left"));
+    let ran = room.review(&["--accept", "new,gone,acme/two,acme/six"]).code(0).says("3 models accepted, 1 left");
+    drop(ran.says("left: acme/six: its period is written in an unusual way"));
     let table = room.table();
-    let two = "  - {id: two, listed_by: [list], prices: [{source: page, rates: {input: \"3\", output: \"6\"}}]}\n";
-    assert!(table.contains(two) || table.contains("to: 2026-11-21"), "{table}");
+    let two = "      - {to: 2026-11-20, source: page, rates: {input: \"3\", output: \"6\"}}\n      - {from: 2026-11-20, source: {url: ";
+    assert!(table.contains(two) && table.contains("rates: {input: \"4\", output: \"6\"}}\n  - {id: six,"), "{table}");
     assert!(table.contains("  - id: three\n    last_listed: 2026-11-01\n    prices:\n"), "{table}");
     assert!(table.contains("  - id: four\n    kind: chat\n    prices:\n      - first_seen: 2026-11-"), "{table}");
     drop(farebox(["prices", "lint", "pricing", "--at", "2026-11-22"]).dir(room.folder.path()).run().code(0));
@@ -269,8 +274,8 @@ fn new_and_gone_models_and_single_rows_are_accepted_by_name() {
 #[test]
 fn a_thousandfold_price_is_never_accepted_with_the_rest() {
     let room = ReviewRoom::new(
-        &litellm(&[("one", "1000", "2"), ("two", "3", "6"), ("three", "7", "9")]),
-        &models_dev(&[("one", "1000", "2"), ("two", "3", "6"), ("three", "7", "9")]),
+        &litellm(&[("one", "1000", "2"), ("two", "3", "6"), ("three", "7", "9"), ("six", "4", "8")]),
+        &models_dev(&[("one", "1000", "2"), ("two", "3", "6"), ("three", "7", "9"), ("six", "4", "8")]),
     );
     let ran = room.review(&["--accept", "agreed", "--format", "json"]).code(0).says("0 models accepted");
     assert_eq!(classes(&ran), ["implausible one"]);
@@ -281,7 +286,10 @@ fn a_thousandfold_price_is_never_accepted_with_the_rest() {
 fn prices_and_ids_that_cannot_be_are_listed_with_their_place_and_not_used() {
     let bad = r#"{"acme/one": {"litellm_provider": "acme", "input_cost_per_token": -1e-06, "output_cost_per_token": 2e-06},
         "acme/../../etc/passwd": {"litellm_provider": "acme", "input_cost_per_token": 1e-06}}"#;
-    let room = ReviewRoom::new(bad, &models_dev(&[("one", "1", "2"), ("two", "3", "6"), ("three", "7", "9")]));
+    let room = ReviewRoom::new(
+        bad,
+        &models_dev(&[("one", "1", "2"), ("two", "3", "6"), ("three", "7", "9"), ("six", "4", "8")]),
+    );
     drop(room.review(&["--accept", "agreed,new,gone"]).code(0).says("0 models accepted"));
     assert_eq!(room.table(), TABLE);
     let unread = farebox(["prices", "import", "a.json", "--unread"]).dir(room.folder.path()).run().code(0).stdout;

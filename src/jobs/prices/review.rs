@@ -84,7 +84,7 @@ pub(crate) struct ReviewedPriceRow {
     pub price: ExactPriceRow,
 }
 
-/// What stands before the rows of the `json` form.
+/// The head of the `json` form.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ReviewHead {
@@ -125,7 +125,7 @@ pub(crate) struct ReviewCount {
 /// Reviews the table of a setup.
 ///
 /// # Errors
-/// [`JobError::Asked`] for a provider that nobody knows.
+/// [`JobError::Asked`] for an unknown provider.
 pub fn review(sources: &[ReviewSource], query: &ReviewQuery, setup: &Setup) -> Result<(Report, Review), JobError> {
     let providers = known_providers(setup, &query.providers)?;
     let review = crate::pricing::review::review(sources, &setup.table, setup.at, &providers);

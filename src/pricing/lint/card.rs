@@ -239,7 +239,7 @@ impl CardExaminer<'_> {
         if known.iter().any(|k| k == value) || neutral || value == "any" {
             return;
         }
-        // 720p and 1080p are no slips of each other.
+        // 720p is not a misspelt 1080p.
         let words = known.iter().map(String::as_str).filter(|k| k.chars().all(char::is_alphabetic));
         let near = if value.chars().all(char::is_alphabetic) { did_you_mean(value, words) } else { String::new() };
         if !near.is_empty() || few.contains(&dimension) {
@@ -333,7 +333,7 @@ fn odd_size(meter: Meter, rate: &Rate) -> Option<(Meter, Decimal)> {
     is_odd.then_some((meter, usd))
 }
 
-/// Whether two prices differ by a factor of 10 or more; free and not free are no jump.
+/// Whether two prices differ by a factor of 10 or more; from free to not free is not a jump.
 fn is_jump(a: Decimal, b: Decimal) -> bool {
     let (small, large) = (a.min(b), a.max(b));
     !small.is_zero() && small.checked_mul(Decimal::TEN).is_some_and(|tenfold| tenfold <= large)

@@ -30,7 +30,9 @@ impl Block {
             let line = text[start..].lines().next()?;
             let dash = line.len() - line.trim_start().len();
             if line[dash..].starts_with("- ") && dash < column && (!is_flow || line[dash + 2..].starts_with('{')) {
-                return Block::of(text, start, dash, is_flow);
+                // A key of a map inside of the item is not one of its own.
+                return Block::of(text, start, dash, is_flow)
+                    .filter(|block| block.key(key).is_some_and(|own| own.start == key_at));
             }
             start = line_start(start.checked_sub(1)?);
         }

@@ -267,7 +267,7 @@ fn end_of_period(text: &str, block: &Block, day: Instant) -> Option<TextEdit> {
     Some(TextEdit { range: at..at, text: added })
 }
 
-/// Keys of a period that its successor says anew.
+/// Keys of a period that its successor replaces.
 const OWN_KEYS: [&str; 7] = ["from", "to", "first_seen", "from_source", "source", "note", "allow"];
 
 /// A copy of a period with other prices.

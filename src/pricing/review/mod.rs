@@ -2,7 +2,7 @@
 //!
 //! A price that two databases of different formats give, and none contradicts, is agreed: [`mod@edit`] can write it into
 //! the price files as a dated period. Everything else is for a person: prices that one database alone gives, prices
-//! that databases differ on, changes by a factor of 10, models that are new, and models that no listing has any more.
+//! that databases differ on, changes by a factor of 10, models that are new, and models that are no longer listed.
 //! Nothing here reads or writes a file.
 
 pub mod edit;
@@ -59,7 +59,7 @@ pub struct ReviewItem {
     pub sources: Vec<String>,
     /// The latest day of these.
     pub day: Instant,
-    /// What the databases say of a new model beside prices.
+    /// What the databases say of a new model, apart from prices.
     pub listed: Option<ListedModel>,
     /// The format that a new price is written after.
     pub format: Option<DatabaseFormat>,
@@ -102,7 +102,7 @@ pub struct Review {
 /// What the databases say of one card: each fact by the database's place in the list.
 type Listed<'d> = BTreeMap<usize, &'d ListedModel>;
 
-/// Reviews the table as it stands at a moment.
+/// Reviews the table that holds at a moment.
 #[must_use]
 pub fn review(sources: &[ReviewSource], table: &PriceTable, at: Instant, providers: &[String]) -> Review {
     let index = Index::new(table, at);
