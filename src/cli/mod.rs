@@ -26,6 +26,7 @@ mod price_files;
 mod prices;
 mod prices_check;
 mod prices_import;
+mod prices_review;
 mod prices_time;
 #[cfg(feature = "update")]
 mod prices_update;

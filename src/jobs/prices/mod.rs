@@ -9,6 +9,7 @@ pub mod lint;
 pub mod list;
 pub mod meters;
 mod rates;
+pub mod review;
 pub mod show;
 pub mod stale;
 pub mod update;
