@@ -9,7 +9,7 @@ use super::work::Work;
 use crate::context::Dimension;
 use crate::conversation::Modality;
 use crate::meter::{Meter, MeterRole, Side, Unit};
-use crate::pricing::card::{Kind, ModelCard, ProviderHead, RateCard, Variant, rate_of, states};
+use crate::pricing::card::{Kind, ModelCard, ProviderHead, RateCard, Variant, has_price, rate_of, states};
 
 /// The meters of what a request makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +111,7 @@ impl Sold<'_> {
 
     /// What has rates only by quality or size needs a combination that has one.
     fn refuse_unstated(self, work: &Work, piece: Meter) -> Result<(), Refusal> {
-        let lists = |v: &&Variant| rate_of(&v.rates, piece).is_some();
+        let lists = |v: &&Variant| has_price(&v.rates, piece);
         let mut variants = self.card.variants.iter().filter(lists);
         let is_priced = rate_of(&self.card.rates, piece).is_some();
         let Some(first) = variants.clone().next().filter(|_| !is_priced) else { return Ok(()) };
@@ -163,7 +163,7 @@ impl Sold<'_> {
         let quantity = if meter.unit() == Unit::Measure { 10 } else { 1_000 };
         let mut record = serde_json::json!({"provider": self.head.id, "model": self.model.id,
                                             "usage": {meter.name(): quantity}});
-        let lists = |v: &&Variant| rate_of(&v.rates, meter).is_some();
+        let lists = |v: &&Variant| has_price(&v.rates, meter);
         let variant = self.card.variants.iter().find(lists).filter(|_| rate_of(&self.card.rates, meter).is_none());
         if let Some(variant) = variant {
             let stated =

@@ -44,7 +44,8 @@ use crate::meter::{Meter, Side};
 use crate::money::{Exact, Usd, amount, exact_product, exact_sum, round_up};
 use crate::period::{Instant, Period};
 use crate::pricing::card::{
-    ANY, ModelCard, Multiplier, Price, ProviderHead, Rate, RateCard, Rates, Schedule, Source, Tier, rate_of, states,
+    ANY, ModelCard, Multiplier, Price, ProviderHead, Rate, RateCard, Rates, Schedule, Source, Tier, has_price, rate_of,
+    states,
 };
 use crate::usage::Usage;
 
@@ -287,15 +288,50 @@ struct RateSet<'a> {
     tiers: &'a [Tier],
 }
 
-/// The rate of a meter, the tier it is from if any, and the condition of the variant it is from.
-type FoundRate<'a> = (&'a Rate, Option<&'a Tier>, &'a [(Dimension, String)]);
+/// The rate of a meter, and where it stands.
+#[derive(Clone, Copy)]
+struct FoundRate<'a> {
+    rate: &'a Rate,
+    /// The tier that it is from, or that says nothing of it.
+    tier: Option<&'a Tier>,
+    /// The condition of the variant it is from; empty for the base.
+    when: &'a [(Dimension, String)],
+    /// The boundary of the highest tier that its set has for this prompt.
+    reaches: u64,
+}
+
+/// What a set of rates says of a meter.
+enum SetSays<'a> {
+    /// A rate, or that there is none.
+    Rate(FoundRate<'a>),
+    /// That it leaves the meter alone.
+    Inherits,
+    /// Nothing, not even that.
+    Nothing,
+}
+
+/// A meter that a condition says nothing of.
+static UNSAID: Rate = Rate::Refuse(None);
 
 impl<'a> RateSet<'a> {
-    /// From the highest tier that holds and lists the meter, else the flat rate.
-    fn rate(self, meter: Meter, prompt_tokens: u64) -> Option<FoundRate<'a>> {
-        let mut holding = self.tiers.iter().rev().filter(|t| t.holds(prompt_tokens));
-        let in_tier = holding.find_map(|t| rate_of(&t.rates, meter).map(|r| (r, Some(t), self.when)));
-        in_tier.or_else(|| rate_of(self.rates, meter).map(|r| (r, None, self.when)))
+    /// From the highest tier that holds, else the flat rate. A tier that says nothing of a meter that has a price below it
+    /// has none for it.
+    fn says(self, meter: Meter, prompt_tokens: u64) -> SetSays<'a> {
+        let holding = || self.tiers.iter().rev().filter(|t| t.holds(prompt_tokens));
+        let reaches = holding().next().map_or(0, |tier| tier.threshold);
+        let found = |rate, tier| SetSays::Rate(FoundRate { rate, tier, when: self.when, reaches });
+        let mut silent = None;
+        let all = holding().map(|tier| (rate_of(&tier.rates, meter), Some(tier)));
+        let mut inherits = false;
+        for (rate, tier) in all.chain([(rate_of(self.rates, meter), None)]) {
+            match (rate, silent) {
+                (Some(Rate::Inherit), _) => inherits = true,
+                (Some(Rate::Price(_)), Some(_)) => return found(&UNSAID, silent),
+                (Some(rate), _) => return found(rate, tier),
+                (None, _) => silent = silent.or(tier),
+            }
+        }
+        if inherits { SetSays::Inherits } else { SetSays::Nothing }
     }
 }
 
@@ -402,7 +438,7 @@ impl<'a> Request<'a> {
         let mut meter = used;
         for _ in 0..4 {
             match self.rate(meter)? {
-                Some((Rate::SameAs(next), ..)) => meter = *next,
+                Some(FoundRate { rate: Rate::SameAs(next), .. }) => meter = *next,
                 // A call is a fee only where the card says so: every usage is made of calls.
                 None if used == Meter::Requests && !self.card.lists(used) => return Ok(None),
                 Some(_) | None => return Ok(Some(meter)),
@@ -413,38 +449,79 @@ impl<'a> Request<'a> {
 
     /// The rate of a meter: from the set that names most of what the request states.
     ///
-    /// Two sets that name different things and both list the meter contradict each other, which is a refusal; so is a
-    /// variant that lacks a tier which the base has.
+    /// A variant that says nothing of a meter refuses it. Two sets that name as much and say different things contradict
+    /// each other, which is a refusal; so is a set that lacks a tier which another one has for this prompt.
     fn rate(&self, meter: Meter) -> Result<Option<FoundRate<'a>>, Refusal> {
         let card = self.card;
-        let base = RateSet { when: &[], rates: &card.rates, tiers: &card.tiers }.rate(meter, self.prompt_tokens);
-        let (mut best, mut rival) = (base, None);
+        let base = RateSet { when: &[], rates: &card.rates, tiers: &card.tiers };
+        let mut best = match base.says(meter, self.prompt_tokens) {
+            SetSays::Rate(found) => Some(found),
+            SetSays::Inherits | SetSays::Nothing => None,
+        };
+        let mut rival = None;
+        let mut deepest = best.and_then(|found| found.tier);
+        let follows = best.is_some_and(|found| matches!(found.rate, Rate::SameAs(_) | Rate::NotSold));
         for variant in card.variants.iter().filter(|v| states(&self.context, &v.when)) {
             let set = RateSet { when: &variant.when, rates: &variant.rates, tiers: &variant.tiers };
-            let Some(found) = set.rate(meter, self.prompt_tokens) else { continue };
+            let found = match set.says(meter, self.prompt_tokens) {
+                SetSays::Rate(found) => found,
+                SetSays::Inherits => continue,
+                SetSays::Nothing if follows || !card.lists(meter) => continue,
+                SetSays::Nothing => FoundRate { rate: &UNSAID, tier: None, when: set.when, reaches: 0 },
+            };
+            deepest = [deepest, found.tier].into_iter().flatten().max_by_key(|tier| tier.threshold);
             match best {
-                Some((.., when)) if when.len() > set.when.len() => {}
-                Some((.., when)) if when.len() == set.when.len() => rival = Some(set.when),
+                Some(other) if other.when.len() > set.when.len() => {}
+                Some(other) if other.when.len() == set.when.len() => rival = rival.or(contradicts(other, found)),
                 _ => (best, rival) = (Some(found), None),
             }
         }
-        if let (Some((.., when)), Some(rival)) = (best, rival) {
-            let (one, two) = (conditions(when), conditions(rival));
-            let help = format!("{}; {OWN_PRICE}", self.shows("what is published for each alone"));
-            return Err(self.no_rate(format!("no rate of {meter} for {one} together with {two}"), &help));
+        let Some(best) = best else { return Ok(None) };
+        if let Some(rival) = rival {
+            return Err(self.contradiction(meter, best, rival));
         }
-        if let (Some((_, None, when)), Some((_, Some(tier), _))) = (best, base)
-            && !when.is_empty()
-        {
-            let what = format!("no rate of {meter} for {} at {}", conditions(when), tier.condition());
-            let help = format!("send shorter prompts; {}", self.shows("the tiers that are published"));
-            return Err(self.no_rate(what, &help));
+        let missing = deepest.filter(|tier| !best.when.is_empty() && tier.threshold > best.reaches);
+        match (best.rate, missing) {
+            (Rate::Refuse(why), _) => Err(self.refused(meter, best.when, best.tier, why.as_deref())),
+            (_, Some(tier)) => Err(self.refused(meter, best.when, Some(tier), None)),
+            (_, None) => Ok(Some(best)),
         }
-        Ok(best)
+    }
+
+    /// Two conditions that hold together, and say different things of a meter.
+    fn contradiction(&self, meter: Meter, one: FoundRate, two: FoundRate) -> Refusal {
+        for found in [one, two] {
+            if let Rate::Refuse(why) = found.rate {
+                return self.refused(meter, found.when, found.tier, why.as_deref());
+            }
+        }
+        let (one, two) = (conditions(one.when), conditions(two.when));
+        let help = format!("{}; {OWN_PRICE}", self.shows("what is published for each alone"));
+        self.no_rate(format!("no rate of {meter} for {one} together with {two}"), &help)
+    }
+
+    /// A meter that has no rate under a condition or in a tier, with the reason that the price file gives.
+    fn refused(&self, meter: Meter, when: &[(Dimension, String)], tier: Option<&Tier>, why: Option<&str>) -> Refusal {
+        let mut what = format!("no rate of {meter}");
+        if !when.is_empty() {
+            what.push_str(&format!(" for {}", conditions(when)));
+        }
+        if let Some(tier) = tier {
+            what.push_str(&format!(" at {}", tier.condition()));
+        }
+        if let Some(why) = why {
+            what.push_str(&format!(": {why}"));
+        }
+        let shows = self.shows("the rates of each condition");
+        let help = match tier {
+            Some(_) => format!("send shorter prompts; {shows}"),
+            None => format!("{shows}; {OWN_PRICE}"),
+        };
+        self.no_rate(what, &help)
     }
 
     fn line(&self, meter: Meter, quantity: Decimal, notes: &mut Notes) -> Result<LineItem, Refusal> {
-        let Some((rate, tier, when)) = self.rate(meter)? else {
+        let Some(FoundRate { rate, tier, when, .. }) = self.rate(meter)? else {
             return Err(self.missing(meter, quantity));
         };
         let price = match rate {
@@ -452,7 +529,7 @@ impl<'a> Request<'a> {
             Rate::NotSold => {
                 return Err(Refusal::NotSold { model: self.full_id(), what: format!("{meter} is not sold") });
             }
-            Rate::SameAs(_) => return Err(self.missing(meter, quantity)),
+            Rate::SameAs(_) | Rate::Inherit | Rate::Refuse(_) => return Err(self.missing(meter, quantity)),
         };
         if let Some(tier) = tier {
             notes.add(tier, || tier.condition());
@@ -480,16 +557,16 @@ impl<'a> Request<'a> {
             let (_, minute) = self.at.at_offset(schedule.zone_minutes);
             format!("time of day {:02}:{:02}", minute / 60, minute % 60)
         };
-        if let Some(Rate::Price(own)) = rate_of(&schedule.rates, meter) {
-            let elsewhere = tier.map(Tier::condition).into_iter().chain((!when.is_empty()).then(|| conditions(when)));
-            let elsewhere: Vec<String> = elsewhere.collect();
-            if !elsewhere.is_empty() {
-                let what = format!("no rate of {meter} for {} at this time of the day", elsewhere.join(" and "));
-                let help = format!("{}; {OWN_PRICE}", self.shows("the rates by time of day"));
-                return Err(self.no_rate(what, &help));
+        match rate_of(&schedule.rates, meter) {
+            Some(Rate::Price(own)) if tier.is_none() && when.is_empty() => {
+                notes.add(schedule, label);
+                return Ok(*own);
             }
-            notes.add(schedule, label);
-            return Ok(*own);
+            Some(Rate::Price(_)) => return Err(self.no_rate_now(meter, when, tier, None)),
+            Some(Rate::Refuse(why)) => return Err(self.no_rate_now(meter, &[], None, why.as_deref())),
+            Some(Rate::Inherit | Rate::NotSold | Rate::SameAs(_)) => return Ok(price),
+            None if !schedule.rates.is_empty() => return Err(self.no_rate_now(meter, &[], None, None)),
+            None => {}
         }
         let moves = if schedule.meters.is_empty() { meter.is_tokens() } else { schedule.meters.contains(&meter) };
         match schedule.factor.filter(|_| moves) {
@@ -499,6 +576,22 @@ impl<'a> Request<'a> {
             }
             None => Ok(price),
         }
+    }
+
+    /// A meter that has no rate at this time of the day.
+    fn no_rate_now(
+        &self,
+        meter: Meter,
+        when: &[(Dimension, String)],
+        tier: Option<&Tier>,
+        why: Option<&str>,
+    ) -> Refusal {
+        let place = tier.map(Tier::condition).into_iter().chain((!when.is_empty()).then(|| conditions(when)));
+        let place: Vec<String> = place.collect();
+        let place = if place.is_empty() { String::new() } else { format!(" for {}", place.join(" and ")) };
+        let why = why.map_or_else(String::new, |why| format!(": {why}"));
+        let help = format!("{}; {OWN_PRICE}", self.shows("the rates by time of day"));
+        self.no_rate(format!("no rate of {meter}{place} at this time of the day{why}"), &help)
     }
 
     fn multiplied(&self, meter: Meter, rate: Decimal, notes: &mut Notes) -> Result<Decimal, Refusal> {
@@ -525,13 +618,8 @@ impl<'a> Request<'a> {
     }
 
     fn missing(&self, meter: Meter, quantity: Decimal) -> Refusal {
-        let needs: Vec<String> = self
-            .card
-            .variants
-            .iter()
-            .filter(|v| rate_of(&v.rates, meter).is_some())
-            .map(|v| conditions(&v.when))
-            .collect();
+        let needs: Vec<String> =
+            self.card.variants.iter().filter(|v| has_price(&v.rates, meter)).map(|v| conditions(&v.when)).collect();
         let help = if needs.is_empty() {
             format!("{}; {OWN_PRICE}", self.shows("what the model bills"))
         } else {
@@ -539,6 +627,11 @@ impl<'a> Request<'a> {
         };
         self.no_rate(format!("{} of {meter} have no rate", quantity.normalize()), &help)
     }
+}
+
+/// The second of two rates, where it is not the first one.
+fn contradicts<'a>(one: FoundRate<'a>, two: FoundRate<'a>) -> Option<FoundRate<'a>> {
+    (one.rate != two.rate).then_some(two)
 }
 
 /// Where a price that nothing publishes may come from: a guess would be worse than none.

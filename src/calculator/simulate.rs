@@ -223,7 +223,11 @@ impl Drawing<'_> {
         for row in &ready.rows {
             self.feature.shape(ready.stream, *row, point).requests(|prompt, parts| {
                 let (_, band) = tariff.band(prompt);
-                for (rate, quantity) in band.rates.iter().zip(parts).filter(|(rate, _)| rate.femto != 0) {
+                // A plan that may send such a prompt was refused when it was made.
+                let Ok(rates) = &band.rates else {
+                    return sum = i128::MAX;
+                };
+                for (rate, quantity) in rates.iter().zip(parts).filter(|(rate, _)| rate.femto != 0) {
                     sum = sum.saturating_add(quantity.saturating_mul(rate.femto));
                 }
             });

@@ -72,8 +72,8 @@ pub struct UnitRate {
 pub struct Band {
     /// The shortest prompt in the band, in tokens.
     pub first: u64,
-    /// A rate for each [`TokenSlot`].
-    pub rates: [UnitRate; SLOTS],
+    /// A rate for each [`TokenSlot`], or why prompts of this length have no price.
+    pub rates: Result<[UnitRate; SLOTS], Refusal>,
 }
 
 /// What a request costs on one model under one context at one time.
@@ -136,7 +136,8 @@ impl Meters {
 /// Asks for every rate that a feature may need.
 ///
 /// # Errors
-/// The [`Refusal`] of the first kind that has no price.
+/// The [`Refusal`] of the first kind that has no price for the shortest prompts, or of a fee. A refusal of longer prompts
+/// stays in their band: who sends none of them need not know.
 pub(crate) fn tariff(
     found: &Found,
     context: &Context,
@@ -148,22 +149,27 @@ pub(crate) fn tariff(
     let card = rates_at(&found.provider, &found.model, at)?;
     let (period, source) = (card.period, card.source.clone());
     let meters = Meters::on(card, uses);
-    let mut bands = Vec::with_capacity(1);
-    for first in borders(card) {
+    let slot = |first: u64, meter: Meter| {
+        let mut usage = Usage::default();
+        if meter.side() == Side::Prompt {
+            usage.set_tokens(meter, first.max(1));
+        } else {
+            usage.set_tokens(Meter::Input, if uses.no_text { 0 } else { first });
+            usage.set(meter, Decimal::ONE);
+        }
+        unit_rate(&ask(&usage)?, meter.side(), found, meter)
+    };
+    let band = |first: u64| {
         let mut rates = [UnitRate::default(); SLOTS];
         for (rate, meter) in rates.iter_mut().zip(meters.of) {
             let Some(meter) = meter else { continue };
-            let mut usage = Usage::default();
-            if meter.side() == Side::Prompt {
-                usage.set_tokens(meter, first.max(1));
-            } else {
-                usage.set_tokens(Meter::Input, if uses.no_text { 0 } else { first });
-                usage.set(meter, Decimal::ONE);
-            }
-            let cost = ask(&usage)?;
-            *rate = unit_rate(&cost, meter.side(), found, meter)?;
+            *rate = slot(first, meter)?;
         }
-        bands.push(Band { first, rates });
+        Ok(rates)
+    };
+    let bands: Vec<Band> = borders(card).into_iter().map(|first| Band { first, rates: band(first) }).collect();
+    if let Some(Err(refusal)) = bands.first().map(|band| &band.rates) {
+        return Err(refusal.clone());
     }
     let fees = beside.iter().map(|meter| {
         let mut usage = Usage::default();
@@ -203,5 +209,12 @@ impl Tariff {
         let holds = |band: &&Band| i128::from(band.first) * MICRO <= prompt;
         let index = self.bands.iter().take_while(holds).count().saturating_sub(1);
         (index, &self.bands[index])
+    }
+
+    /// Why a prompt between two lengths, in millionths of a token, may have no price.
+    #[must_use]
+    pub(crate) fn refusal(&self, shortest: i128, longest: i128) -> Option<&Refusal> {
+        let (first, last) = (self.band(shortest).0, self.band(longest).0);
+        self.bands[first..=last].iter().find_map(|band| band.rates.as_ref().err())
     }
 }

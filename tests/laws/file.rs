@@ -85,12 +85,14 @@ pub struct Tier {
     pub threshold: u64,
     pub is_inclusive: bool,
     pub rates: Rates,
+    pub others: Option<Rate>,
 }
 
 #[derive(Clone, Debug)]
 pub struct Variant {
     pub when: When,
     pub rates: Rates,
+    pub others: Option<Rate>,
     pub tiers: Vec<Tier>,
 }
 
@@ -110,7 +112,7 @@ pub struct Schedule {
 #[derive(Clone, Debug)]
 pub enum Effect {
     Factor { factor: String, meters: Vec<&'static str> },
-    Rates(Rates),
+    Rates(Rates, Option<Rate>),
 }
 
 #[derive(Clone, Debug)]
@@ -118,6 +120,10 @@ pub enum Rate {
     NotSold,
     SameAs(&'static str),
     Price(Price),
+    Inherit,
+    Refuse,
+    /// On the base rate.
+    Factor(String),
 }
 
 #[derive(Clone, Debug)]
@@ -216,7 +222,7 @@ fn moments() -> impl Strategy<Value = i64> {
 
 const THRESHOLDS: &[u64] = &[0, 100, 128, 1_000];
 
-/// Price files that compile, with at most a warning about a gap.
+/// Price files that compile, with at most a warning about a gap or a meter of which nothing is said.
 pub fn files() -> impl Strategy<Value = File> {
     let neutral = prop::sample::subsequence(NEUTRAL, 0..=NEUTRAL.len());
     let fallbacks = prop::sample::subsequence(
@@ -262,30 +268,32 @@ fn periods() -> impl Strategy<Value = Vec<Period>> {
 }
 
 fn card() -> impl Strategy<Value = Period> {
-    let variants = prop::collection::vec((when(1..3), rates(0..4), tiers()), 0..4);
+    let variants = prop::collection::vec((when(1..3), rates(0..4), tiers(), others(true)), 0..4);
     let schedules = prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(schedule(), 1..3)];
     (most_rates(), tiers(), variants, schedules).prop_map(|(rates, tiers, variants, schedules)| {
         let base = settled(rates, None);
         let mut seen = BTreeSet::new();
         let variants = variants.into_iter().filter(|(when, ..)| seen.insert(when.clone()));
         let variants: Vec<Variant> = variants
-            .map(|(when, rates, tiers)| Variant {
+            .map(|(when, rates, tiers, others)| Variant {
                 when,
                 rates: settled(rates, Some(&base)),
+                others,
                 tiers: raised(tiers, &base),
             })
             .collect();
         let schedules = schedules.into_iter().filter_map(|(schedule, rates)| {
             let effect = match schedule.effect {
-                Effect::Rates(_) => {
-                    // A schedule has prices alone, and only for what has a price beside it.
+                Effect::Rates(_, others) => {
+                    // A schedule changes prices, and only of what has a price beside it.
                     let is_priced = |name: &str| matches!(base.get(name), Some(Rate::Price(_)));
+                    let is_change = |rate: &Rate| !matches!(rate, Rate::NotSold | Rate::SameAs(_));
                     let rates = settled(rates, Some(&base)).into_iter();
-                    let rates: Rates = rates.filter(|(m, r)| is_priced(m) && matches!(r, Rate::Price(_))).collect();
+                    let rates: Rates = rates.filter(|(m, r)| is_priced(m) && is_change(r)).collect();
                     if rates.is_empty() {
                         return None;
                     }
-                    Effect::Rates(rates)
+                    Effect::Rates(rates, others)
                 }
                 factor @ Effect::Factor { .. } => factor,
             };
@@ -311,15 +319,35 @@ fn most_rates() -> impl Strategy<Value = Draft> {
         .prop_filter("a period has at least one rate", |draft: &Draft| !draft.is_empty())
 }
 
-fn tiers() -> impl Strategy<Value = Vec<(u64, bool, Draft)>> {
-    let one = (any::<bool>(), rates(0..4));
+/// What holds for every meter that a condition does not list.
+fn others(may_multiply: bool) -> impl Strategy<Value = Option<Rate>> {
+    let multiplied = factor().prop_map(move |by| if may_multiply { Rate::Factor(by) } else { Rate::Inherit });
+    prop_oneof![
+        1 => Just(None),
+        5 => Just(Some(Rate::Inherit)),
+        1 => Just(Some(Rate::Refuse)),
+        3 => multiplied.prop_map(Some),
+    ]
+}
+
+/// A tier before it is known which other meters have a rate.
+type TierDraft = (u64, bool, Draft, Option<Rate>);
+
+fn tiers() -> impl Strategy<Value = Vec<TierDraft>> {
+    let one = (any::<bool>(), rates(0..4), others(false));
     let some = prop::collection::btree_map(prop::sample::select(THRESHOLDS), one, 1..3);
-    let some = some.prop_map(|tiers| tiers.into_iter().map(|(t, (inclusive, rates))| (t, inclusive, rates)).collect());
+    let draft = |(t, (inclusive, rates, others))| (t, inclusive, rates, others);
+    let some = some.prop_map(move |tiers| tiers.into_iter().map(draft).collect());
     prop_oneof![3 => Just(Vec::new()), 2 => some]
 }
 
-fn raised(tiers: Vec<(u64, bool, Draft)>, base: &Rates) -> Vec<Tier> {
-    let tier = |(threshold, is_inclusive, rates)| Tier { threshold, is_inclusive, rates: settled(rates, Some(base)) };
+fn raised(tiers: Vec<TierDraft>, base: &Rates) -> Vec<Tier> {
+    let tier = |(threshold, is_inclusive, rates, others)| {
+        let mut rates = settled(rates, Some(base));
+        // What a factor in a tier multiplies need not be there.
+        rates.retain(|_, rate| !matches!(rate, Rate::Factor(_)));
+        Tier { threshold, is_inclusive, rates, others }
+    };
     tiers.into_iter().map(tier).collect()
 }
 
@@ -338,6 +366,11 @@ fn settled(draft: Draft, base: Option<&Rates>) -> Rates {
             4..=12 => {
                 let per = if meter.is_tokens { 1_000_000 } else { 1 };
                 Rate::Price(Price { per, minimum: None, step: None, ..price })
+            }
+            13 if base.is_some() => Rate::Inherit,
+            14 if base.is_some() => Rate::Refuse,
+            15 if matches!(base.and_then(|base| base.get(meter.name)), Some(Rate::Price(_))) => {
+                Rate::Factor(if price.per % 2 == 0 { "0.5".into() } else { "1.25".into() })
             }
             _ => Rate::Price(price),
         };
@@ -431,9 +464,10 @@ fn schedule() -> impl Strategy<Value = (Schedule, Draft)> {
     });
     let zone = prop_oneof![2 => Just(0), 1 => (-56..=56_i64).prop_map(|quarter| quarter * 15)];
     let weekdays = prop_oneof![1 => Just([true; 7]), 1 => any::<[bool; 7]>().prop_map(|d| if d.contains(&true) { d } else { [true; 7] })];
-    let effect = (any::<bool>(), factor(), some_meters()).prop_map(|(is_factor, factor, meters)| match is_factor {
+    let effect = (any::<bool>(), factor(), some_meters(), others(true));
+    let effect = effect.prop_map(|(is_factor, factor, meters, others)| match is_factor {
         true => Effect::Factor { factor, meters },
-        false => Effect::Rates(Rates::new()),
+        false => Effect::Rates(Rates::new(), others),
     });
     let windows = prop::collection::vec(window, 1..3);
     (windows, zone, weekdays, any::<bool>(), span(), effect, rates(1..4)).prop_map(
@@ -502,20 +536,31 @@ fn when_yaml(when: &When) -> String {
 }
 
 fn rates_yaml(rates: &Rates) -> String {
-    braced(rates.iter().map(|(meter, rate)| match rate {
-        Rate::NotSold => format!("{meter}: none"),
-        Rate::SameAs(other) => format!("{meter}: ={other}"),
+    braced(rates.iter().map(|(meter, rate)| format!("{meter}: {}", rate_yaml(meter, rate))))
+}
+
+fn rate_yaml(meter: &str, rate: &Rate) -> String {
+    match rate {
+        Rate::NotSold => "none".to_owned(),
+        Rate::SameAs(other) => format!("={other}"),
+        Rate::Inherit => "inherit".to_owned(),
+        Rate::Refuse => "{refuse: nobody knows}".to_owned(),
+        Rate::Factor(by) => format!("{{factor: \"{by}\"}}"),
         Rate::Price(Price { usd, per: 1_000_000, minimum: None, step: None }) if is_tokens(meter) => {
-            format!("{meter}: \"{usd}\"")
+            format!("\"{usd}\"")
         }
         Rate::Price(price) => {
             let more = |key: &str, value: &Option<String>| {
                 value.as_ref().map_or_else(String::new, |v| format!(", {key}: \"{v}\""))
             };
             let (minimum, step) = (more("minimum", &price.minimum), more("step", &price.step));
-            format!("{meter}: {{price: \"{}\", per: {}{minimum}{step}}}", price.usd, price.per)
+            format!("{{price: \"{}\", per: {}{minimum}{step}}}", price.usd, price.per)
         }
-    }))
+    }
+}
+
+fn others_yaml(others: Option<&Rate>) -> String {
+    others.map_or_else(String::new, |rate| format!(", others: {}", rate_yaml("others", rate)))
 }
 
 fn is_tokens(name: &str) -> bool {
@@ -524,12 +569,14 @@ fn is_tokens(name: &str) -> bool {
 
 fn tier_yaml(tier: &Tier) -> String {
     let sign = if tier.is_inclusive { ">=" } else { ">" };
-    format!("{{when: {{prompt_tokens: \"{sign}{}\"}}, rates: {}}}", tier.threshold, rates_yaml(&tier.rates))
+    let (rates, others) = (rates_yaml(&tier.rates), others_yaml(tier.others.as_ref()));
+    format!("{{when: {{prompt_tokens: \"{sign}{}\"}}, rates: {rates}{others}}}", tier.threshold)
 }
 
 fn variant_yaml(variant: &Variant) -> String {
     let tiers = bracketed(variant.tiers.iter().map(tier_yaml));
-    format!("{{when: {}, rates: {}, tiers: {tiers}}}", when_yaml(&variant.when), rates_yaml(&variant.rates))
+    let (rates, others) = (rates_yaml(&variant.rates), others_yaml(variant.others.as_ref()));
+    format!("{{when: {}, rates: {rates}{others}, tiers: {tiers}}}", when_yaml(&variant.when))
 }
 
 fn multiplier_yaml(multiplier: &Multiplier) -> String {
@@ -557,7 +604,7 @@ fn schedule_yaml(schedule: &Schedule) -> String {
     let span = span_yaml(", ", schedule.from, schedule.to);
     let effect = match &schedule.effect {
         Effect::Factor { factor, meters } => format!("factor: \"{factor}\", meters: [{}]", meters.join(", ")),
-        Effect::Rates(rates) => format!("rates: {}", rates_yaml(rates)),
+        Effect::Rates(rates, others) => format!("rates: {}{}", rates_yaml(rates), others_yaml(others.as_ref())),
     };
     format!("{{windows: {windows}, zone: {zone}, weekdays: \"{}\"{except}{span}, {effect}}}", days.join(", "))
 }

@@ -9,7 +9,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use num_rational::BigRational;
 
-use super::file::{Effect, File, METERS, Multiplier, Period, Price, Rate, Rates, Request, Schedule, Tier, When};
+use super::file::{
+    Effect, File, METERS, Multiplier, Period, Price, Rate, Rates, Request, Schedule, Tier, Variant, When,
+};
 
 /// A number without error.
 pub type Q = BigRational;
@@ -142,11 +144,23 @@ struct Asked<'a> {
 }
 
 /// The rate of a meter, and where it stands.
+#[derive(Clone)]
 struct Found<'a> {
     rate: Rate,
-    is_in_tier: bool,
+    /// The boundary of the tier it is from.
+    tier: Option<u64>,
     /// What a request must say for it: nothing for the base.
     when: Option<&'a When>,
+}
+
+/// What a set of rates says of a meter.
+enum Says {
+    /// A rate, from a tier or not.
+    A(Rate, Option<u64>),
+    /// That it changes nothing.
+    Inherits,
+    /// Not a word.
+    Nothing,
 }
 
 impl<'a> Asked<'a> {
@@ -196,7 +210,11 @@ impl<'a> Asked<'a> {
     fn base(&self) -> Rates {
         let mut base = self.period.rates.clone();
         let has_a_rate = |base: &Rates, meter: &str| {
-            base.contains_key(meter) || self.period.variants.iter().any(|v| v.rates.contains_key(meter))
+            let is_own = |v: &Variant| match self.flat_of(meter, &v.rates, v.others.as_ref()) {
+                Some(rate) => matches!(rate, Rate::Price(_) | Rate::SameAs(_)),
+                None => false,
+            };
+            base.contains_key(meter) || self.period.variants.iter().any(is_own)
         };
         for _ in 0..=self.file.fallbacks.len() {
             for (meter, other) in &self.file.fallbacks {
@@ -208,35 +226,141 @@ impl<'a> Asked<'a> {
         base
     }
 
-    /// The highest tier that matches and lists the meter, else the rate outside of tiers.
-    fn in_set(&self, meter: &str, rates: &Rates, tiers: &[Tier]) -> Option<(Rate, bool)> {
-        let matching = tiers.iter().filter(|t| t.holds(self.prompt_tokens) && t.rates.contains_key(meter));
-        match matching.max_by_key(|t| t.threshold) {
-            Some(tier) => Some((tier.rates[meter].clone(), true)),
-            None => rates.get(meter).map(|rate| (rate.clone(), false)),
+    /// Whether any set of rates of the period says something of the meter that is more than "as without me".
+    fn is_spoken_of(&self, meter: &str) -> bool {
+        let p = self.period;
+        let tiers = p.tiers.iter().chain(p.variants.iter().flat_map(|v| &v.tiers)).map(|t| &t.rates);
+        let schedules = p.schedules.iter().filter_map(|s| match &s.effect {
+            Effect::Rates(rates, _) => Some(rates),
+            Effect::Factor { .. } => None,
+        });
+        let mut all = tiers.chain(schedules).chain(p.variants.iter().map(|v| &v.rates)).chain([&p.rates]);
+        all.any(|rates| rates.get(meter).is_some_and(|rate| !matches!(rate, Rate::Inherit)))
+    }
+
+    /// Whether the meter has a price in some set of rates of the period.
+    fn is_priced_anywhere(&self, meter: &str) -> bool {
+        let p = self.period;
+        let tiers = p.tiers.iter().chain(p.variants.iter().flat_map(|v| &v.tiers)).map(|t| &t.rates);
+        let schedules = p.schedules.iter().filter_map(|s| match &s.effect {
+            Effect::Rates(rates, _) => Some(rates),
+            Effect::Factor { .. } => None,
+        });
+        let mut all = tiers.chain(schedules).chain(p.variants.iter().map(|v| &v.rates)).chain([&p.rates]);
+        all.any(|rates| matches!(rates.get(meter), Some(Rate::Price(_))))
+    }
+
+    /// What a condition says of a meter: its own line, else what it says of all others that have a price.
+    fn line_or_others(&self, meter: &str, rates: &Rates, others: Option<&Rate>) -> Option<Rate> {
+        let bills_otherwise = match self.period.rates.get(meter) {
+            Some(rate) => matches!(rate, Rate::SameAs(_) | Rate::NotSold),
+            None => self.file.fallbacks.iter().any(|(from, _)| *from == meter),
+        };
+        let is_meant = !bills_otherwise && self.is_priced_anywhere(meter);
+        rates.get(meter).cloned().or_else(|| others.filter(|_| is_meant).cloned())
+    }
+
+    /// What a variant says of a meter outside of its tiers: a factor is one on the base rate, if that is a price.
+    fn flat_of(&self, meter: &str, rates: &Rates, others: Option<&Rate>) -> Option<Rate> {
+        match (self.line_or_others(meter, rates, others)?, self.period.rates.get(meter)) {
+            (Rate::Factor(by), Some(Rate::Price(price))) => Some(Rate::Price(by_factor(price, &by))),
+            (Rate::Factor(_), _) => None,
+            (rate, _) => Some(rate),
         }
     }
 
-    /// The one that names more of what the request says wins, meter by meter; meters not listed keep the base rate.
-    fn rate(&self, meter: &str) -> Result<Option<Found<'a>>, &'static str> {
-        let base = self.in_set(meter, &self.base(), &self.period.tiers);
-        let variants = self.period.variants.iter().filter(|v| self.says(&v.when));
-        let listed = variants.filter_map(|v| Some((&v.when, self.in_set(meter, &v.rates, &v.tiers)?)));
-        let listed: Vec<(&When, (Rate, bool))> = listed.collect();
-        let most = listed.iter().map(|(when, _)| when.len()).max();
-        let mut best = listed.into_iter().filter(|(when, _)| Some(when.len()) == most);
-        match (best.next(), best.next()) {
-            (None, _) => Ok(base.map(|(rate, is_in_tier)| Found { rate, is_in_tier, when: None })),
-            // Two that name as much contradict each other.
-            (Some(_), Some(_)) => Err("no-rate"),
-            (Some((when, (rate, is_in_tier))), None) => {
-                // Under a tier, a variant holds only for the tiers that it lists itself.
-                if !is_in_tier && base.is_some_and(|(_, is_in_tier)| is_in_tier) {
-                    return Err("no-rate");
+    /// What a tier says of a meter. In a variant, a factor on the base rate holds in the tiers of the base as well.
+    fn lines_of_tiers(&self, meter: &str, set: Set) -> Vec<(u64, Option<Rate>)> {
+        let mut lines: BTreeMap<u64, Option<Rate>> = BTreeMap::new();
+        for tier in set.tiers.iter().filter(|t| t.holds(self.prompt_tokens)) {
+            lines.insert(tier.threshold, self.line_or_others(meter, &tier.rates, tier.others.as_ref()));
+        }
+        let factor_of = |meter: &str| match self.line_or_others(meter, set.rates, set.others) {
+            Some(Rate::Factor(by)) if matches!(self.period.rates.get(meter), Some(Rate::Price(_))) => Some(by),
+            _ => None,
+        };
+        for tier in self.period.tiers.iter().filter(|t| set.is_variant && t.holds(self.prompt_tokens)) {
+            let said_in = |meter: &str| self.line_or_others(meter, &tier.rates, tier.others.as_ref());
+            let arises = METERS.iter().any(|m| factor_of(m.name).is_some() && said_in(m.name).is_some());
+            let said = match (factor_of(meter), said_in(meter)) {
+                (Some(by), Some(Rate::Price(price))) => Some(Rate::Price(by_factor(&price, &by))),
+                (Some(_), said) => said,
+                (None, Some(Rate::Inherit)) if !set.tiers.iter().any(|t| t.threshold == tier.threshold) => {
+                    Some(Rate::Inherit)
                 }
-                Ok(Some(Found { rate, is_in_tier, when: Some(when) }))
+                (None, _) => None,
+            };
+            match lines.get_mut(&tier.threshold) {
+                Some(line) => *line = line.take().or(said),
+                None if arises => drop(lines.insert(tier.threshold, said)),
+                None => {}
             }
         }
+        lines.into_iter().rev().collect()
+    }
+
+    /// From the highest tier down to what holds outside of tiers. A tier that says nothing of a meter with a price below
+    /// it has no rate for it.
+    fn in_set(&self, meter: &str, set: Set) -> (Says, u64) {
+        let flat =
+            if set.is_variant { self.flat_of(meter, set.rates, set.others) } else { set.rates.get(meter).cloned() };
+        let tiers = self.lines_of_tiers(meter, set);
+        let reaches = tiers.first().map_or(0, |(threshold, _)| *threshold);
+        let mut silent = None;
+        let mut inherits = false;
+        let all = tiers.into_iter().map(|(threshold, rate)| (Some(threshold), rate)).chain([(None, flat)]);
+        for (threshold, rate) in all {
+            match rate {
+                None => silent = silent.or(threshold),
+                Some(Rate::Inherit) => inherits = true,
+                Some(Rate::Price(_)) if silent.is_some() => return (Says::A(Rate::Refuse, silent), reaches),
+                Some(rate) => return (Says::A(rate, threshold), reaches),
+            }
+        }
+        (if inherits { Says::Inherits } else { Says::Nothing }, reaches)
+    }
+
+    /// The one that names more of what the request says wins, meter by meter. A variant that says nothing of a meter has no
+    /// rate for it, one that inherits leaves it to the others.
+    fn rate(&self, meter: &str) -> Result<Option<Found<'a>>, &'static str> {
+        let base_rates = self.base();
+        let set = Set { rates: &base_rates, others: None, tiers: &self.period.tiers, is_variant: false };
+        let base = match self.in_set(meter, set) {
+            (Says::A(rate, tier), reaches) => Some((Found { rate, tier, when: None }, reaches)),
+            _ => None,
+        };
+        let bills_otherwise =
+            base.as_ref().is_some_and(|(found, _)| matches!(found.rate, Rate::SameAs(_) | Rate::NotSold));
+        let mut said: Vec<(usize, Found<'a>, u64)> = Vec::new();
+        for variant in self.period.variants.iter().filter(|v| self.says(&v.when)) {
+            let others = variant.others.as_ref();
+            let set = Set { rates: &variant.rates, others, tiers: &variant.tiers, is_variant: true };
+            let (rate, tier, reaches) = match self.in_set(meter, set) {
+                (Says::A(rate, tier), reaches) => (rate, tier, reaches),
+                (Says::Nothing, _) if !bills_otherwise && self.is_spoken_of(meter) => (Rate::Refuse, None, 0),
+                (Says::Nothing | Says::Inherits, _) => continue,
+            };
+            said.push((variant.when.len(), Found { rate, tier, when: Some(&variant.when) }, reaches));
+        }
+        let deepest = said.iter().map(|(_, found, _)| found.tier).chain([base.as_ref().and_then(|(f, _)| f.tier)]);
+        let deepest = deepest.flatten().max();
+        let most = said.iter().map(|(n, ..)| *n).max();
+        let best: Vec<_> = said.into_iter().filter(|(n, ..)| Some(*n) == most).collect();
+        let Some((_, found, reaches)) = best.first() else {
+            return match base {
+                Some((Found { rate: Rate::Refuse, .. }, _)) => Err("no-rate"),
+                base => Ok(base.map(|(found, _)| found)),
+            };
+        };
+        let shown = |rate: &Rate| format!("{:?}", normal(rate));
+        // Two that name as much and differ contradict each other.
+        let agree = best.iter().all(|(_, other, _)| shown(&other.rate) == shown(&found.rate));
+        // Under a tier that anybody has, a variant holds only if it has it too.
+        let covers = deepest.is_none_or(|deepest| deepest <= *reaches);
+        if !agree || !covers || matches!(found.rate, Rate::Refuse) {
+            return Err("no-rate");
+        }
+        Ok(Some(found.clone()))
     }
 
     /// The meter that a used one is billed as in the end; `None` for calls where the card has no fee for them.
@@ -245,22 +369,11 @@ impl<'a> Asked<'a> {
         for _ in METERS {
             match self.rate(meter)? {
                 Some(Found { rate: Rate::SameAs(other), .. }) => meter = other,
-                None if used == "requests" && !self.lists_requests() => return Ok(None),
+                None if used == "requests" && !self.is_spoken_of("requests") => return Ok(None),
                 _ => return Ok(Some(meter)),
             }
         }
         Err("no-rate")
-    }
-
-    fn lists_requests(&self) -> bool {
-        let p = self.period;
-        let tiers = p.tiers.iter().chain(p.variants.iter().flat_map(|v| &v.tiers)).map(|t| &t.rates);
-        let schedules = p.schedules.iter().filter_map(|s| match &s.effect {
-            Effect::Rates(rates) => Some(rates),
-            Effect::Factor { .. } => None,
-        });
-        let mut all = tiers.chain(schedules).chain(p.variants.iter().map(|v| &v.rates)).chain([&p.rates]);
-        all.any(|rates| rates.contains_key("requests"))
     }
 
     fn line(&self, meter: &'static str, used: Q) -> Result<Line, &'static str> {
@@ -268,19 +381,16 @@ impl<'a> Asked<'a> {
         let mut price = match found.rate {
             Rate::Price(price) => price,
             Rate::NotSold => return Err("not-sold"),
-            Rate::SameAs(_) => return Err("no-rate"),
+            Rate::SameAs(_) | Rate::Inherit | Rate::Refuse | Rate::Factor(_) => return Err("no-rate"),
         };
         let mut factors: Vec<&str> = Vec::new();
         // Of two schedules that hold, the first that is written.
         match self.period.schedules.iter().find(|s| self.is_in_schedule(s)).map(|s| &s.effect) {
-            Some(Effect::Rates(rates)) => {
-                if let Some(Rate::Price(own)) = rates.get(meter) {
-                    if found.is_in_tier || found.when.is_some() {
-                        return Err("no-rate");
-                    }
-                    price = own.clone();
-                }
-            }
+            Some(Effect::Rates(rates, others)) => match self.flat_of(meter, rates, others.as_ref()) {
+                Some(Rate::Price(own)) if found.tier.is_none() && found.when.is_none() => price = own,
+                Some(Rate::Inherit | Rate::SameAs(_) | Rate::NotSold) => {}
+                Some(_) | None => return Err("no-rate"),
+            },
             Some(Effect::Factor { factor, meters }) if moves(meters, meter) => factors.push(factor),
             Some(Effect::Factor { .. }) | None => {}
         }
@@ -327,6 +437,38 @@ impl<'a> Asked<'a> {
             };
             is_a_day && schedule.windows.iter().any(is_open)
         })
+    }
+}
+
+/// A set of rates, as it is written.
+#[derive(Clone, Copy)]
+struct Set<'s> {
+    rates: &'s Rates,
+    others: Option<&'s Rate>,
+    tiers: &'s [Tier],
+    is_variant: bool,
+}
+
+/// A price times a factor, as a decimal text.
+fn by_factor(price: &Price, factor: &str) -> Price {
+    let usd = exact(&price.usd) * exact(factor);
+    let places = (0..=60).find(|places| (&usd * ten_to(*places)).is_integer()).expect("decimals have decimal products");
+    let digits = format!("{:0>width$}", (&usd * ten_to(places)).to_integer(), width = places + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - places);
+    Price { usd: if places == 0 { whole.to_owned() } else { format!("{whole}.{fraction}") }, ..price.clone() }
+}
+
+/// A rate with its numbers written one way, so that equal ones are equal texts.
+fn normal(rate: &Rate) -> Rate {
+    let plain = |text: &String| by_factor(&Price { usd: text.clone(), per: 1, minimum: None, step: None }, "1").usd;
+    match rate {
+        Rate::Price(price) => Rate::Price(Price {
+            usd: plain(&price.usd),
+            per: price.per,
+            minimum: price.minimum.as_ref().map(plain),
+            step: price.step.as_ref().map(plain),
+        }),
+        rate => rate.clone(),
     }
 }
 

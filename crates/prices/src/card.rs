@@ -305,10 +305,11 @@ impl RateCard {
         self.period.from.or(self.first_seen).or_else(read)
     }
 
-    /// Whether any of its rates is one of this meter: outside and inside of tiers, variants and schedules.
+    /// Whether anything says what this meter costs, or why that is not known: outside and inside of tiers, variants and
+    /// schedules.
     #[must_use]
     pub fn lists(&self, meter: Meter) -> bool {
-        self.sets().any(|rates| rate_of(rates, meter).is_some())
+        self.sets().any(|rates| rate_of(rates, meter).is_some_and(|rate| *rate != Rate::Inherit))
     }
 
     /// Whether it has a price of its own for this meter anywhere: not one that is another meter's.
@@ -393,6 +394,12 @@ pub fn rate_of(rates: &Rates, meter: Meter) -> Option<&Rate> {
     rates.binary_search_by_key(&meter, |(m, _)| *m).ok().map(|at| &rates[at].1)
 }
 
+/// Whether a set of rates has a price of its own for a meter, or one that is another meter's.
+#[must_use]
+pub fn has_price(rates: &Rates, meter: Meter) -> bool {
+    matches!(rate_of(rates, meter), Some(Rate::Price(_) | Rate::SameAs(_)))
+}
+
 /// What a meter costs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Rate {
@@ -402,6 +409,10 @@ pub enum Rate {
     SameAs(Meter),
     /// Dollars per so many.
     Price(Price),
+    /// What would hold without this tier, variant or schedule: it leaves the meter alone on purpose.
+    Inherit,
+    /// Not known, and the reason where somebody wrote it: using it is refused.
+    Refuse(Option<String>),
 }
 
 /// Dollars per so many, with what a bill rounds up.
@@ -424,7 +435,7 @@ pub struct Tier {
     pub threshold: u64,
     /// Whether a prompt of exactly the threshold is in the tier.
     pub inclusive: bool,
-    /// The rates; meters that are absent keep the rate outside of the tier.
+    /// The rates; a meter that is absent has none in the tier.
     pub rates: Rates,
 }
 
@@ -447,7 +458,7 @@ impl Tier {
 pub struct Variant {
     /// What the request must state.
     pub when: Vec<(Dimension, String)>,
-    /// The rates; meters that are absent keep the base rate.
+    /// The rates; a meter that is absent has none under the condition.
     pub rates: Rates,
     /// Its own tiers.
     pub tiers: Vec<Tier>,
@@ -479,7 +490,7 @@ pub struct Schedule {
     pub factor: Option<Exact>,
     /// The meters that the factor moves; all token meters when empty.
     pub meters: Vec<Meter>,
-    /// Rates in the place of a factor.
+    /// Rates in the place of a factor; a meter that is absent has none at these times.
     pub rates: Rates,
 }
 

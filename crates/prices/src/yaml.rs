@@ -314,7 +314,10 @@ pub struct RawTier {
     /// The boundary.
     pub when: RawTierCondition,
     /// The rates.
+    #[serde(default)]
     pub rates: RawRates,
+    /// What holds for every other meter that has a price: `inherit`, `refuse`, `{refuse: why}` or `{factor: "2"}`.
+    pub others: Option<At<RawRate>>,
 }
 
 /// The boundary of a tier.
@@ -336,6 +339,8 @@ pub struct RawVariant {
     /// The rates.
     #[serde(default)]
     pub rates: RawRates,
+    /// What holds for every other meter that has a price: `inherit`, `refuse`, `{refuse: why}` or `{factor: "0.5"}`.
+    pub others: Option<At<RawRate>>,
     /// Rates by prompt length under the same condition.
     #[serde(default)]
     pub tiers: Vec<RawTier>,
@@ -366,6 +371,8 @@ pub struct RawSchedule {
     /// Rates in the place of a factor.
     #[serde(default)]
     pub rates: RawRates,
+    /// What holds for every other meter that has a price, where there are rates: `inherit`, `refuse` or `{refuse: why}`.
+    pub others: Option<At<RawRate>>,
 }
 
 /// What a meter costs, as written.
@@ -375,13 +382,17 @@ pub enum RawRate {
     NotSold,
     /// `=input`.
     SameAs(String),
+    /// `inherit`.
+    Inherit,
+    /// `refuse`.
+    Refuse,
     /// `"2.50"`.
     Plain(Decimal),
-    /// `{price: "10", per: 1000}`.
+    /// `{price: "10", per: 1000}`, `{factor: "0.5"}` or `{refuse: why}`.
     Full(RawPrice),
 }
 
-/// A price that says per how many, or more.
+/// A price that says per how many, or more; or what stands in the place of a price.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -390,6 +401,10 @@ pub struct RawPrice {
     pub price: Option<Quoted>,
     /// Credits, in the place of a price.
     pub credits: Option<Quoted>,
+    /// A factor on what would hold without this tier, variant or schedule, in the place of a price.
+    pub factor: Option<Quoted>,
+    /// Why there is no price.
+    pub refuse: Option<String>,
     /// Per how many.
     pub per: Option<u64>,
     /// A request is billed for at least this quantity.
@@ -451,11 +466,13 @@ impl<'de> Deserialize<'de> for RawRate {
         impl<'de> Visitor<'de> for RateVisitor {
             type Value = RawRate;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a rate: \"2.50\", none, =input or {price: \"10\", per: 1000}")
+                f.write_str("a rate: \"2.50\", none, inherit, refuse, =input or {price: \"10\", per: 1000}")
             }
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RawRate, E> {
                 match (text, text.strip_prefix('=')) {
                     ("none", _) => Ok(RawRate::NotSold),
+                    ("inherit", _) => Ok(RawRate::Inherit),
+                    ("refuse", _) => Ok(RawRate::Refuse),
                     (_, Some(meter)) => Ok(RawRate::SameAs(meter.trim().to_owned())),
                     _ => decimal(text).map(RawRate::Plain),
                 }
@@ -817,7 +834,7 @@ mod schema {
     schema!(Quoted, "Quoted", |_g| json_schema!({"type": "string", "pattern": DECIMAL}));
     schema!(RawRate, "Rate", |g| {
         let full = g.subschema_for::<RawPrice>();
-        json_schema!({"anyOf": [{"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?|none|=[a-z0-9_]+)$"}, full]})
+        json_schema!({"anyOf": [{"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?|none|inherit|refuse|=[a-z0-9_]+)$"}, full]})
     });
     schema!(RawSourceRef, "SourceRef", |g| {
         let own = g.subschema_for::<RawSource>();

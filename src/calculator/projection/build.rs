@@ -115,6 +115,7 @@ impl DatedFeature {
         let also = others.iter().map(|(_, range)| range.in_units(MICRO)).collect();
         let (role, batch) = (StreamRole::Answer, feature.batch);
         let stream = Stream { found, role, share, epochs, tokenizer, frame, counted, also, batch };
+        self.refuse_unpriced(plan, &stream)?;
         let longest = plan.longest_prompt(&stream);
         if let Some(window) = stream.found.model.info.context_window.filter(|w| longest > *w) {
             let id = stream.found.full_id();
@@ -205,7 +206,9 @@ impl DatedFeature {
                 .collect();
             let tokenizer = feature.texts().next().map(|_| resolver.tokenizer(&found));
             let (share, frame, batch) = (Decimal::ONE, None, Decimal::ZERO);
-            plan.streams.push(Stream { found, role, share, epochs, tokenizer, frame, counted, also, batch });
+            let stream = Stream { found, role, share, epochs, tokenizer, frame, counted, also, batch };
+            self.refuse_unpriced(plan, &stream)?;
+            plan.streams.push(stream);
         }
         Ok(())
     }
@@ -227,6 +230,11 @@ impl DatedFeature {
         let name = format!("{name} ({})", found.full_id());
         plan.one_offs.push(OneOff { name, month: self.month_of(at.date()), usd });
         Ok(())
+    }
+
+    /// Every prompt that a stream may send has a price.
+    fn refuse_unpriced(&self, plan: &FeaturePlan, stream: &Stream) -> Result<(), PlanError> {
+        plan.refusal(stream).map_or(Ok(()), |refusal| Err(self.refused(refusal.clone())))
     }
 
     fn refused(&self, refusal: Refusal) -> PlanError {

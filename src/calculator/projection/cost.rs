@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 
 use super::counted::CountedText;
 use super::{Epoch, FeaturePlan, PlanError, Point, Stream, StreamRole, UncertainInput, WEIGHT_SCALE};
+use crate::calculator::Refusal;
 use crate::calculator::calendar::Month;
 use crate::calculator::shape::{At, Cached, MICRO, QUANTITY_SCALE, Shape, WHOLE};
 use crate::calculator::tariff::{ALL_SLOTS, Tariff};
@@ -71,10 +72,25 @@ impl FeaturePlan {
     /// The longest prompt that the plan thinks possible, in tokens.
     #[must_use]
     pub(crate) fn longest_prompt(&self, stream: &Stream) -> u64 {
-        let rows = stream.counted.rows.iter().map(|(row, _)| self.shape(stream, *row, &Point::all(At::High)));
-        let mut longest = 0;
-        rows.for_each(|shape| shape.requests(|prompt, _| longest = longest.max(prompt)));
-        u64::try_from(longest / MICRO).unwrap_or(u64::MAX)
+        u64::try_from(self.prompts_at(stream, At::High).1 / MICRO).unwrap_or(u64::MAX)
+    }
+
+    /// The shortest and the longest prompt of a call, in millionths of a token, every uncertain number at one end.
+    fn prompts_at(&self, stream: &Stream, at: At) -> (i128, i128) {
+        let rows = stream.counted.rows.iter().map(|(row, _)| self.shape(stream, *row, &Point::all(at)));
+        let (mut shortest, mut longest) = (i128::MAX, 0);
+        rows.for_each(|shape| {
+            shape.requests(|prompt, _| (shortest, longest) = (shortest.min(prompt), longest.max(prompt)));
+        });
+        (shortest.min(longest), longest)
+    }
+
+    /// Why some prompt that the plan thinks possible has no price, in any epoch.
+    #[must_use]
+    pub(crate) fn refusal<'s>(&self, stream: &'s Stream) -> Option<&'s Refusal> {
+        let (shortest, longest) = (self.prompts_at(stream, At::Low).0, self.prompts_at(stream, At::High).1);
+        let tariffs = stream.epochs.iter().flat_map(|epoch| std::iter::once(&epoch.single).chain(&epoch.batch));
+        tariffs.filter_map(|tariff| tariff.refusal(shortest, longest)).next()
     }
 
     /// What one call costs on a stream under the rates of an epoch.
@@ -98,7 +114,12 @@ impl FeaturePlan {
                 sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
             });
             for (band, quantities) in tariff.bands.iter().zip(bands) {
-                for (rate, quantity) in band.rates.iter().zip(quantities).filter(|(r, q)| r.per > 0 && *q != 0) {
+                if quantities.iter().all(|quantity| *quantity == 0) {
+                    continue;
+                }
+                for (rate, quantity) in
+                    band.rates.as_ref().ok()?.iter().zip(quantities).filter(|(r, q)| r.per > 0 && *q != 0)
+                {
                     let quantity =
                         Decimal::try_from_i128_with_scale(quantity.checked_mul(i128::from(*n))?, QUANTITY_SCALE)
                             .ok()?;

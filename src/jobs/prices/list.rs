@@ -149,7 +149,8 @@ fn rate_cell(rates: &RatesRow, meter: Meter) -> Cell {
         Some(Rate::Price(price)) => Cell::pair(price_text(meter, price), price.usd.to_string()),
         Some(Rate::NotSold) => Cell::absent("not sold"),
         Some(Rate::SameAs(other)) => Cell::absent(format!("as {other}")),
-        None => Cell::absent("–"),
+        Some(Rate::Refuse(_)) => Cell::absent("not known"),
+        Some(Rate::Inherit) | None => Cell::absent("–"),
     }
 }
 

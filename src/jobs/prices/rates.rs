@@ -38,7 +38,13 @@ pub enum RateRow {
         #[serde(skip_serializing_if = "Option::is_none")]
         step: Option<Exact>,
     },
-    /// `not-sold`, or `=input` where it is billed as another meter.
+    /// No price, with the reason why it is not known.
+    Refused {
+        /// The reason.
+        refuse: String,
+    },
+    /// `not-sold`, `=input` where it is billed as another meter, `inherit` where what holds without the condition does, or
+    /// `refuse` where nothing is known.
     Word(String),
 }
 
@@ -50,6 +56,9 @@ impl RateRow {
             }
             Rate::NotSold => RateRow::Word("not-sold".into()),
             Rate::SameAs(other) => RateRow::Word(format!("={other}")),
+            Rate::Inherit => RateRow::Word("inherit".into()),
+            Rate::Refuse(None) => RateRow::Word("refuse".into()),
+            Rate::Refuse(Some(why)) => RateRow::Refused { refuse: why.clone() },
         }
     }
 }
@@ -99,6 +108,11 @@ pub(super) fn short_price(meter: Meter, price: &Price) -> String {
     }
 }
 
+/// A meter that a condition leaves alone.
+pub(super) const INHERITED: &str = "as without it";
+/// A meter without a known rate.
+pub(super) const UNKNOWN: &str = "not known";
+
 /// A rate in a row of changes: the price per million alone, `not sold`, `=input`.
 pub(super) fn change_text(rate: Option<&Rate>) -> Option<String> {
     Some(match rate? {
@@ -106,6 +120,8 @@ pub(super) fn change_text(rate: Option<&Rate>) -> Option<String> {
         Rate::Price(price) => format!("{} / {}", price.usd, price.per),
         Rate::NotSold => "not sold".into(),
         Rate::SameAs(meter) => format!("={meter}"),
+        Rate::Inherit => INHERITED.into(),
+        Rate::Refuse(_) => UNKNOWN.into(),
     })
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::rates::{RateRow, price_text};
+use super::rates::{INHERITED, RateRow, UNKNOWN, price_text};
 use crate::context::conditions;
 use crate::jobs::JobError;
 use crate::jobs::models::status;
@@ -186,6 +186,9 @@ fn row(card: &RateCard, when: &str, meter: Meter, rate: &Rate) -> PricesShowRow 
             Rate::Price(price) => price_text(meter, price),
             Rate::NotSold => "not sold".into(),
             Rate::SameAs(other) => format!("billed as {other}"),
+            Rate::Inherit => INHERITED.into(),
+            Rate::Refuse(None) => UNKNOWN.into(),
+            Rate::Refuse(Some(why)) => format!("{UNKNOWN}: {why}"),
         },
     }
 }

@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 
 use super::draft::{says_something, settled};
 use super::{Boundary, Condition, Fact, Week};
+use crate::context::Dimension;
 use crate::meter::Meter;
 use crate::money::Exact;
 use crate::period::Period;
@@ -52,10 +53,73 @@ fn rate_card(facts: &[Fact], period: Period, source: &Arc<Source>) -> RateCard {
         }
     }
     in_order(&mut card);
+    say_the_rest(&mut card);
     card
 }
 
-fn variant_of<'c>(variants: &'c mut Vec<Variant>, when: &[(crate::context::Dimension, String)]) -> &'c mut Variant {
+/// Every condition says what holds for a priced meter that the database has no rate for there.
+fn say_the_rest(card: &mut RateCard) {
+    let RateCard { rates: base, tiers, variants, .. } = card;
+    complete_tiers(tiers, base);
+    let in_tiers = tiers.iter().flat_map(|tier| &tier.rates).chain(base.iter()).map(|(meter, _)| *meter);
+    let meters: std::collections::BTreeSet<Meter> = in_tiers.collect();
+    for variant in variants {
+        let open: Vec<Meter> = meters.iter().copied().filter(|m| rate_of(&variant.rates, *m).is_none()).collect();
+        let said = open.into_iter().map(|meter| (meter, beside(meter, &variant.when)));
+        variant.rates.extend(said);
+        variant.rates.sort_by_key(|(meter, _)| *meter);
+        for tier in tiers.iter() {
+            if variant.tiers.iter().all(|own| own.threshold != tier.threshold) && tier_matters(tier, variant) {
+                variant.tiers.push(Tier { rates: Rates::new(), ..tier.clone() });
+            }
+        }
+        variant.tiers.sort_by_key(|tier| tier.threshold);
+        complete_tiers(&mut variant.tiers, &variant.rates);
+    }
+}
+
+/// Whether a tier of the base has another price for something that a variant has a price for.
+fn tier_matters(tier: &Tier, variant: &Variant) -> bool {
+    let is_priced = |rates: &Rates, meter: Meter| matches!(rate_of(rates, meter), Some(Rate::Price(_)));
+    tier.rates.iter().any(|(meter, _)| is_priced(&tier.rates, *meter) && is_priced(&variant.rates, *meter))
+}
+
+/// Every tier says something of the meters that have a price below it.
+fn complete_tiers(tiers: &mut [Tier], below: &Rates) {
+    for tier in tiers {
+        let priced = below.iter().filter(|(_, rate)| matches!(rate, Rate::Price(_))).map(|(meter, _)| *meter);
+        let open: Vec<Meter> = priced.filter(|m| rate_of(&tier.rates, *m).is_none()).collect();
+        tier.rates.extend(open.into_iter().map(|meter| (meter, beside(meter, &[]))));
+        tier.rates.sort_by_key(|(meter, _)| *meter);
+    }
+}
+
+/// What a tool is paid for by the call.
+const TOOL_CALLS: &[Meter] = &[
+    Meter::Requests,
+    Meter::WebSearches,
+    Meter::FileSearches,
+    Meter::MapsQueries,
+    Meter::XSearches,
+    Meter::AttachmentSearches,
+    Meter::CodeExecutions,
+    Meter::CodeSessions,
+];
+
+/// What holds for a meter that a condition does not list: a fee of a tool is the same in every queue and at every length of
+/// a prompt, and the size of an image says nothing about text. Anything else is not known.
+fn beside(meter: Meter, when: &[(Dimension, String)]) -> Rate {
+    let is_fee = TOOL_CALLS.contains(&meter);
+    let is_queue = |d: Dimension| matches!(d, Dimension::Processing | Dimension::ServiceTier | Dimension::Speed);
+    let is_untouched = |d: &Dimension| !d.concerns(meter) || (is_fee && is_queue(*d));
+    if when.iter().all(|(d, _)| is_untouched(d)) && (is_fee || !when.is_empty()) {
+        Rate::Inherit
+    } else {
+        Rate::Refuse(None)
+    }
+}
+
+fn variant_of<'c>(variants: &'c mut Vec<Variant>, when: &[(Dimension, String)]) -> &'c mut Variant {
     let at = variants.iter().position(|v| v.when == when).unwrap_or_else(|| {
         variants.push(Variant { when: when.to_vec(), rates: Rates::new(), tiers: Vec::new() });
         variants.len() - 1

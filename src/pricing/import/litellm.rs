@@ -66,7 +66,7 @@ pub(super) fn read(root: Node, draft: &mut Draft) {
             draft.unread("a model without a provider", key.as_ref());
             continue;
         };
-        let picture = Picture::of(key);
+        let picture = Picture::behind(&provider, key);
         let mut reading = draft.model(key, &provider, picture.id);
         read_info(&mut reading, &fields);
         if picture.steps {
@@ -86,6 +86,13 @@ struct Picture<'k> {
 }
 
 impl<'k> Picture<'k> {
+    /// The picture of a key, which may name the provider first: `fal_ai/low/1024-x-768/openai/gpt-image-2`.
+    fn behind(provider: &str, key: &'k str) -> Self {
+        let rest = key.strip_prefix(provider).and_then(|rest| rest.strip_prefix('/'));
+        let picture = rest.map(Picture::of).filter(|picture| picture.steps || !picture.condition.when.is_empty());
+        picture.unwrap_or_else(|| Picture::of(key))
+    }
+
     fn of(key: &'k str) -> Self {
         let mut picture = Picture { condition: Condition::default(), steps: false, id: key };
         while let Some((first, rest)) = picture.id.split_once('/') {
@@ -94,7 +101,9 @@ impl<'k> Picture<'k> {
             let condition = std::mem::take(&mut picture.condition);
             picture.condition = match (first, size) {
                 (_, Some((width, height))) => condition.with(Dimension::Size, &format!("{width}x{height}")),
-                ("low" | "medium" | "high" | "standard" | "hd", None) => condition.with(Dimension::Quality, first),
+                ("low" | "medium" | "high" | "xhigh" | "max" | "standard" | "hd", None) => {
+                    condition.with(Dimension::Quality, first)
+                }
                 _ if first.ends_with("-steps") => {
                     picture.steps = true;
                     condition
@@ -383,9 +392,11 @@ mod tests {
             ("azure/eu/gpt-4o", "", "azure/eu/gpt-4o"),
             ("1024-x-1024/max-steps/stability.x", "size=1024x1024", "stability.x"),
             ("low/gpt", "quality=low", "gpt"),
+            ("fal_ai/max/1024-x-768/openai/gpt-image-2", "quality=max, size=1024x768", "openai/gpt-image-2"),
+            ("fal_ai/flux/dev", "", "fal_ai/flux/dev"),
         ];
         for (key, condition, id) in cases {
-            let picture = Picture::of(key);
+            let picture = Picture::behind("fal_ai", key);
             assert_eq!((picture.condition.to_string().as_str(), picture.id), (condition, id), "{key}");
         }
     }

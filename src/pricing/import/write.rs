@@ -305,6 +305,9 @@ fn rate_text(meter: Meter, rate: &Rate) -> String {
     match rate {
         Rate::NotSold => "none".to_owned(),
         Rate::SameAs(other) => format!("={other}"),
+        Rate::Inherit => "inherit".to_owned(),
+        Rate::Refuse(None) => "refuse".to_owned(),
+        Rate::Refuse(Some(why)) => format!("{{refuse: {}}}", quoted(why)),
         Rate::Price(Price { usd, per: 1_000_000, minimum: None, step: None }) if meter.unit() == Unit::Tokens => {
             format!("\"{usd}\"")
         }

@@ -3,6 +3,7 @@
 //! This is where a price file is judged: dates, overlaps, meters, boundaries, references. A file with an error gives
 //! no card at all, so that nothing half-read is ever priced.
 
+mod conditions;
 mod rates;
 mod schedule;
 

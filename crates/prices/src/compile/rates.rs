@@ -1,12 +1,13 @@
 //! Judges the rates of a model: periods, prices, tiers and variants.
 
+use super::conditions::{Base, priced_meters};
 use super::{Checker, Use, did_you_mean, digits};
-use crate::card::{Evidence, Price, Rate, RateCard, Rates, Source, Tier, Variant, rate_of};
+use crate::card::{Evidence, Price, Rate, RateCard, Rates, Source, Variant, has_price, rate_of};
 use crate::meter::{Meter, Unit};
 use crate::money::{Exact, exact_product};
 use crate::period::{Instant, Period};
 use crate::problem::Place;
-use crate::yaml::{At, Quoted, RawPeriod, RawPrice, RawRate, RawRates, RawSourceRef, RawTier, RawVariant};
+use crate::yaml::{At, Quoted, RawPeriod, RawPrice, RawRate, RawRates, RawSourceRef};
 use rust_decimal::Decimal;
 use std::sync::Arc;
 
@@ -47,10 +48,13 @@ impl Checker<'_> {
         let source = self.source_of(raw.source.as_ref(), raw.rates.place);
         let first_seen = self.first_seen(&raw, period);
         let start_source = raw.from_source.as_ref().map(|source| Arc::new(self.source_of(Some(source), source.place)));
-        let mut rates = self.rates(&raw.rates.value, period);
-        let tiers = self.tiers(&raw.tiers, period);
-        let variants = self.variants(&raw.variants, period);
-        let schedule = raw.schedule.iter().map(|s| self.schedule(s, period)).collect();
+        let priced = priced_meters(&raw);
+        let mut rates = self.base_rates(&raw.rates.value, period);
+        let base = Base { rates: &rates, tiers: &[], priced: &priced };
+        let tiers = self.base_tiers(&raw.tiers, &base, period);
+        let base = Base { tiers: &tiers, ..base };
+        let variants = self.variants(&raw.variants, &base, period);
+        let schedule = raw.schedule.iter().map(|s| self.schedule(s, &base, period)).collect();
         if raw.rates.value.0.is_empty() && variants.is_empty() {
             self.error(
                 "no-rates",
@@ -67,6 +71,19 @@ impl Checker<'_> {
         raw.schedule.iter().for_each(|s| self.check_schedule_rates(&s.rates, &rates));
         let source = Arc::new(source);
         RateCard { period, first_seen, start_source, source, note: raw.note, rates, tiers, variants, schedule }
+    }
+
+    /// The rates of a request that states nothing: there is nothing that they could inherit or multiply.
+    fn base_rates(&mut self, raw: &RawRates, period: Period) -> Rates {
+        let mut rates = self.rates(raw, period);
+        for (name, rate) in &raw.0 {
+            if matches!(rate.value, RawRate::Inherit) {
+                let message = format!("{} has nothing here that it could inherit", name.value);
+                self.error("nothing-to-inherit", rate.place, message, "write its price, or leave the meter out");
+            }
+        }
+        rates.retain(|(_, rate)| *rate != Rate::Inherit);
+        rates
     }
 
     /// The day of the first snapshot that shows the rates: in the place of a start, and inside of the period.
@@ -98,7 +115,10 @@ impl Checker<'_> {
     /// A meter that bills as another must lead to one that has a price, counted alike.
     fn check_same_as(&mut self, set: &RawRates, base: &Rates, variants: &[Variant]) {
         let same_as = |raw: &RawRate| if let RawRate::SameAs(name) = raw { name.parse().ok() } else { None };
-        let own = |meter: Meter| set.0.iter().find(|(name, _)| name.value == meter.name()).map(|(_, rate)| &rate.value);
+        let own = |meter: Meter| {
+            let found = set.0.iter().find(|(name, _)| name.value == meter.name()).map(|(_, rate)| &rate.value);
+            found.filter(|rate| !matches!(rate, RawRate::Inherit))
+        };
         let next = |meter: Meter| match (own(meter), rate_of(base, meter)) {
             (Some(raw), _) => same_as(raw),
             (None, Some(Rate::SameAs(to))) => Some(*to),
@@ -130,7 +150,7 @@ impl Checker<'_> {
     /// A schedule changes prices: what is not sold, or bills as another meter, it cannot touch.
     fn check_schedule_rates(&mut self, set: &RawRates, base: &Rates) {
         for (name, rate) in &set.0 {
-            let is_price = matches!(rate.value, RawRate::Plain(_) | RawRate::Full(_));
+            let is_price = !matches!(rate.value, RawRate::NotSold | RawRate::SameAs(_));
             let bills_as = name.value.parse().ok().and_then(|meter| match rate_of(base, meter) {
                 Some(Rate::SameAs(to)) => Some(*to),
                 _ => None,
@@ -188,6 +208,11 @@ impl Checker<'_> {
         let at = raw.place;
         match &raw.value {
             RawRate::NotSold => Some(Rate::NotSold),
+            RawRate::Inherit => Some(Rate::Inherit),
+            RawRate::Refuse => Some(Rate::Refuse(None)),
+            RawRate::Full(RawPrice { refuse: Some(why), price: None, credits: None, factor: None, .. }) => {
+                Some(Rate::Refuse(Some(why.clone())))
+            }
             RawRate::SameAs(name) => {
                 let named = At { value: name.clone(), place: at };
                 self.meter(&named).map(Rate::SameAs)
@@ -210,6 +235,16 @@ impl Checker<'_> {
     }
 
     fn full_price(&mut self, meter: Meter, raw: &RawPrice, at: Place, period: Period) -> Option<Rate> {
+        if raw.factor.is_some() || raw.refuse.is_some() {
+            let alone = raw.price.is_none() && raw.credits.is_none() && raw.refuse.is_none();
+            let (message, help) = if alone {
+                ("a factor where there is nothing to multiply", "write the price itself")
+            } else {
+                ("a rate is a price, credits, a factor or a refusal", "write one of them")
+            };
+            self.error("bad-rate", at, message.into(), help);
+            return None;
+        }
         let per = match (raw.per, meter.unit()) {
             (Some(0), _) => {
                 self.error(
@@ -276,60 +311,23 @@ impl Checker<'_> {
         usd
     }
 
-    fn tiers(&mut self, raw: &[RawTier], period: Period) -> Vec<Tier> {
-        let mut tiers: Vec<Tier> = Vec::with_capacity(raw.len());
-        for tier in raw {
-            let condition = &tier.when.prompt_tokens;
-            let text = condition.value.replace([' ', '_'], "");
-            let parsed = match (text.strip_prefix(">="), text.strip_prefix('>')) {
-                (Some(n), _) => digits(n).map(|n| (n, true)),
-                (None, Some(n)) => digits(n).map(|n| (n, false)),
-                (None, None) => None,
-            };
-            let Some((threshold, inclusive)) = parsed else {
-                self.error(
-                    "bad-tier",
-                    condition.place,
-                    format!("{:?} is no boundary", condition.value),
-                    "write \">200000\" or \">=200000\"",
-                );
-                continue;
-            };
-            if tiers.iter().any(|t| t.threshold == threshold) {
-                self.error(
-                    "repeated-tier",
-                    condition.place,
-                    format!("two tiers at {threshold}"),
-                    "write one tier for each boundary",
-                );
-            }
-            tiers.push(Tier { threshold, inclusive, rates: self.rates(&tier.rates, period) });
+    /// The boundary of a tier, and whether it lies inside of it.
+    pub(super) fn boundary(&mut self, condition: &At<String>) -> Option<(u64, bool)> {
+        let text = condition.value.replace([' ', '_'], "");
+        let parsed = match (text.strip_prefix(">="), text.strip_prefix('>')) {
+            (Some(n), _) => digits(n).map(|n| (n, true)),
+            (None, Some(n)) => digits(n).map(|n| (n, false)),
+            (None, None) => None,
+        };
+        if parsed.is_none() {
+            let message = format!("{:?} is no boundary", condition.value);
+            self.error("bad-tier", condition.place, message, "write \">200000\" or \">=200000\"");
         }
-        tiers.sort_by_key(|t| t.threshold);
-        tiers
-    }
-
-    fn variants(&mut self, raw: &[RawVariant], period: Period) -> Vec<Variant> {
-        let mut variants: Vec<Variant> = Vec::with_capacity(raw.len());
-        for raw in raw {
-            let place = raw.when.place;
-            let mut when = self.when(&raw.when.value);
-            when.sort();
-            if raw.when.value.0.is_empty() {
-                let help = "name what a request must state; what always holds belongs into the rates of the period";
-                self.error("no-condition", place, "a variant without a condition".into(), help);
-            } else if variants.iter().any(|v| v.when == when) {
-                let message = "two variants under the same condition".into();
-                self.error("repeated-variant", place, message, "write one variant for each condition");
-            }
-            let (rates, tiers) = (self.rates(&raw.rates, period), self.tiers(&raw.tiers, period));
-            variants.push(Variant { when, rates, tiers });
-        }
-        variants
+        parsed
     }
 }
 
 /// Whether a meter has a rate outside of tiers, or in a variant.
 fn is_priced(meter: Meter, base: &Rates, variants: &[Variant]) -> bool {
-    rate_of(base, meter).is_some() || variants.iter().any(|v| rate_of(&v.rates, meter).is_some())
+    rate_of(base, meter).is_some() || variants.iter().any(|v| has_price(&v.rates, meter))
 }

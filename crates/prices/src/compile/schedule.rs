@@ -1,5 +1,6 @@
 //! Judges the hours at which rates are other ones.
 
+use super::conditions::Base;
 use super::{Checker, digits};
 use crate::card::Schedule;
 use crate::money::Exact;
@@ -8,7 +9,7 @@ use crate::problem::Place;
 use crate::yaml::{Quoted, RawSchedule};
 
 impl Checker<'_> {
-    pub(super) fn schedule(&mut self, raw: &RawSchedule, within: Period) -> Schedule {
+    pub(super) fn schedule(&mut self, raw: &RawSchedule, base: &Base, within: Period) -> Schedule {
         let zone = &raw.zone;
         let zone_minutes = zone_minutes(&zone.value).unwrap_or_else(|| {
             self.error(
@@ -52,7 +53,7 @@ impl Checker<'_> {
                 Vec::new()
             })
         });
-        let rates = self.rates(&raw.rates, within);
+        let rates = self.schedule_rates(raw, base, within);
         if raw.factor.is_some() != rates.is_empty() {
             self.error(
                 "bad-schedule",
