@@ -34,6 +34,8 @@ enum PricesCommand {
     Stale(StaleArgs),
     Meters(MetersArgs),
     Import(super::prices_import::ImportArgs),
+    Export(super::prices_export::ExportArgs),
+    Watch(super::prices_watch::WatchArgs),
     Check(super::prices_check::PricesCheckArgs),
     #[cfg(feature = "update")]
     Update(super::prices_update::UpdateArgs),
@@ -50,6 +52,8 @@ pub(crate) fn run(args: PricesArgs) -> Result<(), Error> {
         PricesCommand::Stale(args) => stale(args),
         PricesCommand::Meters(args) => meters(&args),
         PricesCommand::Import(args) => super::prices_import::run(&args),
+        PricesCommand::Export(args) => super::prices_export::run(&args),
+        PricesCommand::Watch(args) => super::prices_watch::run(&args),
         PricesCommand::Check(args) => super::prices_check::run(&args),
         #[cfg(feature = "update")]
         PricesCommand::Update(args) => super::prices_update::run(&args),

@@ -3,6 +3,7 @@
 pub mod changes;
 pub mod check;
 pub mod diff;
+pub mod export;
 pub mod history;
 pub mod import;
 pub mod lint;
@@ -12,6 +13,7 @@ mod rates;
 pub mod show;
 pub mod stale;
 pub mod update;
+pub mod watch;
 
 pub use self::rates::{ExactPriceRow, RateRow, RatesRow};
 

@@ -20,7 +20,7 @@ use rust_decimal::Decimal;
 
 /// Writes what of a table can be bought at a moment, with all its periods.
 #[must_use]
-pub fn write(table: &PriceTable, selection: &Selection) -> Exported {
+pub(crate) fn write(table: &PriceTable, selection: &Selection) -> Exported {
     let mut out = Exported::default();
     let mut providers: BTreeMap<String, (JsonObject, Vec<String>)> = BTreeMap::new();
     for entry in selection.live(table, &mut out) {
@@ -171,7 +171,7 @@ impl PriceSets {
 
     /// A variant holds for ever: one that a later period does not have would hold in it too.
     fn drop_ended_variants(&mut self, card: &ModelCard, entry: &Entry, out: &mut Exported) {
-        let later = |period: &Period| card.rate_cards.iter().filter(|c| c.period.from > period.from).map(|c| c.period);
+        let periods: Vec<Period> = card.rate_cards.iter().map(|rates| rates.period).collect();
         let known: Vec<(Period, When, Vec<&'static str>)> =
             self.variants.iter().map(|(period, when, prices)| (*period, when.clone(), prices.keys().copied().collect())).collect();
         let has = |period: Period, when: &When, key: &&'static str| {
@@ -179,7 +179,7 @@ impl PriceSets {
         };
         for (period, when, prices) in &mut self.variants {
             let before = prices.len();
-            prices.retain(|key, _| later(period).all(|later| has(later, when, key)));
+            prices.retain(|key, _| periods.iter().filter(|later| later.from > period.from).all(|later| has(*later, when, key)));
             if prices.len() < before {
                 self.prices -= before - prices.len();
                 out.leave_out("a condition that a later price does not have", entry);

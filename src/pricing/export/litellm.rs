@@ -23,7 +23,7 @@ const BARE: [&str; 2] = ["anthropic", "openai"];
 
 /// Writes what of a table can be bought at a moment.
 #[must_use]
-pub fn write(table: &PriceTable, selection: &Selection) -> Exported {
+pub(crate) fn write(table: &PriceTable, selection: &Selection) -> Exported {
     let mut out = Exported::default();
     let mut keys = BTreeSet::new();
     let mut lines = Vec::new();

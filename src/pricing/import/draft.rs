@@ -50,7 +50,8 @@ impl Quote {
         let unit = Decimal::from(price.per).checked_mul(scale.into())?;
         let usd = price.usd.0.checked_mul(self.per.into())?;
         let written = usd.checked_div(unit)?.normalize();
-        (written.checked_mul(unit)? == usd).then_some(written)
+        // What looks like the noise of binary arithmetic is not read back as it stands.
+        (written.checked_mul(unit)? == usd && mended(written.checked_mul(scale.into())?).is_none()).then_some(written)
     }
 }
 

@@ -93,7 +93,8 @@ fn selection(query: &ExportQuery, setup: &Setup) -> Result<Selection, JobError> 
 
 fn write_json(rows: &[ExportRow], table: &TableId, out: &mut dyn Write) -> Result<Vec<String>, JobError> {
     let text = |error: serde_json::Error| JobError::from(std::io::Error::from(error));
-    write!(out, "{{\"table\": {}, \"rows\": [", serde_json::to_string(table).map_err(text)?)?;
+    let head = serde_json::to_string(&ExportHead { table: table.clone() }).map_err(text)?;
+    write!(out, "{}, \"rows\": [", head.trim_end_matches('}').to_owned() + "}")?;
     for (i, row) in rows.iter().enumerate() {
         let end = if i == 0 { "" } else { "," };
         write!(out, "{end}\n{}", serde_json::to_string(row).map_err(text)?)?;

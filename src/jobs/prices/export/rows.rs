@@ -35,8 +35,10 @@ pub(crate) struct ExportRow {
     pub meter: Option<Meter>,
     /// What a quantity of the meter is of: `tokens`, `count` or `measure`.
     pub unit: Option<&'static str>,
-    /// What is said of the meter: `price`, `factor`, `=input` where it is billed as another, `not-sold`, `inherit` or `refuse`.
-    pub rate: String,
+    /// What is said of the meter: `price`, `factor`, `same-as` another meter, `not-sold`, `inherit` or `refuse`.
+    pub rate: &'static str,
+    /// The meter that it is billed as.
+    pub same_as: Option<Meter>,
     /// US dollars.
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub usd: Option<Exact>,
@@ -63,13 +65,16 @@ pub(crate) struct ExportRow {
     pub evidence: Option<&'static str>,
     /// Anything else worth knowing of it.
     pub note: Option<String>,
+    /// Why a rate is refused, where somebody wrote it.
+    pub reason: Option<String>,
 }
 
 impl ExportRow {
     /// The columns of the table forms, which are the fields in their order.
     pub(crate) const COLUMNS: &[&str] = &[
         "provider", "model", "kind", "from", "to", "first_seen", "evidence_from", "condition", "meter", "unit", "rate",
-        "usd", "per", "minimum", "step", "factor", "retired", "replacement", "source", "checked", "evidence", "note",
+        "same_as", "usd", "per", "minimum", "step", "factor", "retired", "replacement", "source", "checked", "evidence", "note",
+        "reason",
     ];
 
     /// The cells of the table forms; an empty one where there is nothing.
@@ -89,7 +94,8 @@ impl ExportRow {
             self.condition.clone(),
             word(self.meter.map(Meter::name)),
             word(self.unit),
-            self.rate.clone(),
+            self.rate.to_owned(),
+            word(self.same_as.map(Meter::name)),
             exact(self.usd),
             self.per.map(|per| per.to_string()).unwrap_or_default(),
             exact(self.minimum),
@@ -101,6 +107,7 @@ impl ExportRow {
             instant(self.checked),
             word(self.evidence),
             text(&self.note),
+            text(&self.reason),
         ]
     }
 
@@ -164,17 +171,19 @@ fn rows_of(head: &ProviderHead, card: &ModelCard, rates: &RateCard) -> Vec<Expor
 fn of_rate(row: ExportRow, rate: &Rate) -> ExportRow {
     match rate {
         Rate::Price(Price { usd, per, minimum, step }) => {
-            ExportRow { rate: "price".into(), usd: Some(*usd), per: Some(*per), minimum: *minimum, step: *step, ..row }
+            ExportRow { rate: "price", usd: Some(*usd), per: Some(*per), minimum: *minimum, step: *step, ..row }
         }
-        Rate::NotSold => ExportRow { rate: "not-sold".into(), ..row },
-        Rate::SameAs(other) => ExportRow { rate: format!("={other}"), ..row },
+        Rate::NotSold => ExportRow { rate: "not-sold", ..row },
+        Rate::SameAs(other) => ExportRow { rate: "same-as", same_as: Some(*other), ..row },
+        Rate::Inherit => ExportRow { rate: "inherit", ..row },
+        Rate::Refuse(why) => ExportRow { rate: "refuse", reason: why.clone(), ..row },
     }
 }
 
 /// The factor of a schedule: a row for each meter that it names, or one for all of tokens.
 fn scheduled(base: &ExportRow, schedule: &Schedule) -> Vec<ExportRow> {
     let Some(factor) = schedule.factor else { return Vec::new() };
-    let row = ExportRow { condition: schedule.to_string(), rate: "factor".into(), factor: Some(factor), ..base.clone() };
+    let row = ExportRow { condition: schedule.to_string(), rate: "factor", factor: Some(factor), ..base.clone() };
     each_meter(&row, &schedule.meters)
 }
 
@@ -185,7 +194,7 @@ fn factor_rows(head: &ProviderHead, multiplier: &Multiplier) -> Vec<ExportRow> {
         provider: head.id.clone(),
         model: model.clone(),
         condition: conditions(&multiplier.when),
-        rate: "factor".into(),
+        rate: "factor",
         factor: Some(multiplier.factor),
         ..ExportRow::default()
     };
