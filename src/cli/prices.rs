@@ -13,8 +13,9 @@ use crate::cli::error::Error;
 use farebox::jobs::prices;
 use farebox::jobs::prices::lint::lint;
 use farebox::jobs::prices::list::{ListOrder, PricesListQuery};
+use farebox::jobs::prices::show::ShowLayout;
 use farebox::pricing::need::Need;
-use farebox::report::Format;
+use farebox::report::{Format, Readers};
 
 /// Look up, check and explain prices
 #[derive(Debug, clap::Args)]
@@ -105,9 +106,18 @@ struct ShowArgs {
     output: OutputFlags,
 }
 
+/// How wide a matrix of rates is at most, on a wider screen and in a file.
+const WIDEST: usize = 100;
+
 fn show(args: &ShowArgs) -> Result<(), Error> {
     let setup = args.prices.setup()?;
-    args.output.write(prices::show::show(&args.model, args.all, &setup)?)
+    let out = Out::open(args.output.output.as_deref())?;
+    let widest = out.screen(args.output.color).width.map_or(WIDEST, |width| WIDEST.min(usize::from(width)));
+    let layout = match args.output.format.readers() {
+        Readers::People => ShowLayout::Matrix(widest),
+        Readers::Programs => ShowLayout::Rows,
+    };
+    args.output.write_to(prices::show::show(&args.model, args.all, layout, &setup)?, out)
 }
 
 /// Check price files: overlaps, gaps, floats, sources, age of checks, jumps, repeated ids, unknown keys

@@ -6,6 +6,7 @@ mod check;
 mod cli;
 mod clock;
 mod count;
+mod export;
 mod facade;
 mod import;
 mod limits;
@@ -23,6 +24,7 @@ mod upkeep;
 mod usage;
 mod usage_files;
 mod validators;
+mod watch;
 mod what_if;
 #[cfg(unix)]
 mod writing;

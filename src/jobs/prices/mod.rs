@@ -8,6 +8,7 @@ pub mod history;
 pub mod import;
 pub mod lint;
 pub mod list;
+mod matrix;
 pub mod meters;
 mod rates;
 pub mod show;

@@ -1,6 +1,6 @@
 //! The table as the `data.json` of genai-prices: [`write`].
 //!
-//! The form holds the periods of a model's prices and its variants; a tier begins behind so many tokens, and hours of the day
+//! The form holds the periods of a model's prices and its variants; the first token of a tier is the one after its `start`, and hours of the day
 //! are a set of prices of the last period.
 
 use std::collections::BTreeMap;
@@ -55,14 +55,14 @@ fn model(entry: &Entry, selection: &Selection, out: &mut Exported) -> Option<Str
         let is_last = i + 1 == card.rate_cards.len();
         let next = card.rate_cards.get(i + 1).and_then(|next| next.period.from);
         if rates.period.to.is_some() && rates.period.to != next {
-            out.leave_out("the end of a price that no other one follows", entry);
+            out.leave_out("the end of a price without a successor", entry);
         }
         sets.add_period(rates.period, &facts_of(rates, card.info.kind), is_last, entry, out);
         note_words(rates, entry, out);
     }
     sets.drop_ended_variants(card, entry, out);
     if sets.prices == 0 {
-        out.leave_out("a model of whose prices none has a place", entry);
+        out.leave_out("a model whose prices cannot be expressed", entry);
         return None;
     }
     out.prices += sets.prices;
@@ -112,7 +112,7 @@ impl PriceSets {
     fn add_period(&mut self, period: Period, facts: &[Fact], is_last: bool, entry: &Entry, out: &mut Exported) {
         let (mut normal, mut variants) = (Prices::new(), BTreeMap::<When, Prices>::new());
         if period.from.is_some_and(|from| from.unix().rem_euclid(86_400) != 0) {
-            out.leave_out("the hour at which a price begins: its day is written", entry);
+            out.leave_out("the hour at which a price begins: only its day is written", entry);
         }
         for fact in facts {
             let Some((key, price)) = keyed(fact) else {
@@ -120,7 +120,7 @@ impl PriceSets {
                 continue;
             };
             if price.is_zero() && !matches!(fact.meter, Meter::Input | Meter::Output) {
-                out.leave_out(format!("a price of 0, which is read as not known: {}", fact.meter), entry);
+                out.leave_out(format!("a price of 0, which is read as unknown: {}", fact.meter), entry);
             }
             if fact.condition.hours.is_some() {
                 self.add_hours(fact, key, price, is_last, entry, out);
@@ -169,7 +169,7 @@ impl PriceSets {
         self.prices += 1;
     }
 
-    /// A variant holds for ever: one that a later period does not have would hold in it too.
+    /// A variant has no end: one that a later period lacks would hold in that period as well.
     fn drop_ended_variants(&mut self, card: &ModelCard, entry: &Entry, out: &mut Exported) {
         let periods: Vec<Period> = card.rate_cards.iter().map(|rates| rates.period).collect();
         let known: Vec<(Period, When, Vec<&'static str>)> =
@@ -182,7 +182,7 @@ impl PriceSets {
             prices.retain(|key, _| periods.iter().filter(|later| later.from > period.from).all(|later| has(*later, when, key)));
             if prices.len() < before {
                 self.prices -= before - prices.len();
-                out.leave_out("a condition that a later price does not have", entry);
+                out.leave_out("a condition that a later price lacks", entry);
             }
         }
         self.variants.retain(|(_, _, prices)| !prices.is_empty());

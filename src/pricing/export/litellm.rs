@@ -1,7 +1,7 @@
 //! The table as LiteLLM's `model_prices_and_context_window.json`: [`write`].
 //!
 //! The form holds the prices of one moment. Conditions are endings of the names of fields, sizes and qualities of images stand
-//! before the id, and prompts beyond a boundary that is no whole thousand are in `tiered_pricing`.
+//! before the id, and prompts over a threshold that is not a multiple of 1,000 are in `tiered_pricing`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,7 +51,7 @@ struct LiteModel {
     provider: String,
     begins: String,
     fields: JsonObject,
-    /// Prices of images by what stands before the id: their quality and size.
+    /// Prices of images by the prefix of the id: their quality and size.
     pictures: BTreeMap<String, JsonObject>,
     prices: usize,
 }
@@ -60,7 +60,7 @@ struct LiteModel {
 enum FieldPlace {
     /// A field of its own.
     Field(String),
-    /// A field of a range of prompt lengths, which begins behind so many tokens.
+    /// A field of a range of prompt lengths, with the number of tokens that the prompt must exceed.
     Tier(u64, String),
     /// A field at some times of the week.
     OffPeak(String),
@@ -85,11 +85,11 @@ impl LiteModel {
         note_words(rates, entry, out);
         let is_free = facts.iter().all(|fact| fact.price.usd.0.is_zero());
         if model.prices == 0 {
-            out.leave_out("a model of whose prices none has a place", entry);
+            out.leave_out("a model whose prices cannot be expressed", entry);
             return None;
         }
         if is_free && !is_called_free(&card.id) {
-            out.leave_out("a model that costs nothing: 0 stands for what is not known", entry);
+            out.leave_out("a model that costs nothing: 0 means unknown", entry);
         }
         Some(model)
     }
@@ -119,7 +119,7 @@ impl LiteModel {
                 continue;
             };
             if price.is_zero() && !matches!(fact.meter, Meter::Input | Meter::Output) {
-                out.leave_out(format!("a price of 0, which stands for what is not known: {}", fact.meter), entry);
+                out.leave_out(format!("a price of 0, which means unknown: {}", fact.meter), entry);
             }
             let is_placed = match place {
                 FieldPlace::Field(name) => add(&mut self.fields, &name, price),
@@ -254,7 +254,7 @@ fn ending(when: &[(Dimension, String)]) -> Option<String> {
     when.iter().map(word).collect()
 }
 
-/// What stands before the id of an image of this quality and size: `hd/1024-x-1792/`.
+/// The prefix of the id for an image of this quality and size: `hd/1024-x-1792/`.
 fn picture_of(when: &[(Dimension, String)]) -> Option<String> {
     let mut parts = (String::new(), String::new());
     for (dimension, value) in when {

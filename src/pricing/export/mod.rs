@@ -1,7 +1,7 @@
 //! Writes the table in the forms of public price databases: what [`super::import`] reads, the other way round.
 //!
 //! Both forms are made of the same neutral prices that a comparison looks at, so that what is written is read back as it
-//! was. What a form has no place for is listed by reason ([`Exported::left_out`]): nothing is dropped in silence.
+//! was. What a format cannot express is listed by reason ([`Exported::left_out`]): nothing is dropped in silence.
 
 pub(crate) mod genai_prices;
 pub(crate) mod litellm;
@@ -24,7 +24,7 @@ pub struct Exported {
     pub models: usize,
     /// How many prices are in it.
     pub prices: usize,
-    /// What it has no place for, each with the model.
+    /// What it cannot express, each with the model.
     pub left_out: Vec<Unread>,
 }
 
@@ -54,7 +54,7 @@ impl Selection {
         let (live, gone): (Vec<Entry>, Vec<Entry>) =
             self.cards(table).into_iter().partition(|(_, card)| is_live(card, self.at));
         for entry in &gone {
-            out.leave_out("a model that nobody sells then", entry);
+            out.leave_out("a model not sold on that day", entry);
         }
         live
     }
@@ -66,7 +66,7 @@ impl Exported {
     }
 }
 
-/// What a set of rates says that is no price of its own, and so has no place in a list of prices.
+/// Notes what a set of rates says besides prices.
 fn note_words(rates: &RateCard, entry: &Entry, out: &mut Exported) {
     let priced = rates.rates.iter().filter_map(|(meter, rate)| match rate {
         super::card::Rate::Price(price) => Some((meter, price)),

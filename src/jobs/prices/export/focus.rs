@@ -69,7 +69,7 @@ pub(super) fn write(table: &PriceTable, selection: &Selection, out: &mut dyn Wri
     drop(writer);
     let left_out = (left_out > 0).then(|| {
         let rows = plural(left_out, "row");
-        format!("{rows} of the table left out: factors, and words in the place of a price.")
+        format!("{rows} left out: factors and rates that are not a price.")
     });
     Ok(std::iter::once(format!("{}.", plural(written, "SKU price"))).chain(left_out).collect())
 }

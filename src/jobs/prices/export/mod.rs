@@ -25,7 +25,7 @@ use crate::report::defused;
 farebox_data::names! {
     /// The form of an export.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum ExportForm "is no form of an export" {
+    pub enum ExportForm "is not an export format" {
         Json "json" "one object: the version of the table, and a row for every rate of every period";
         Csv "csv" "the same rows under a header";
         Parquet "parquet" "the same rows in a file of columns, where this program was built with it";
@@ -38,7 +38,7 @@ farebox_data::names! {
 farebox_data::names! {
     /// A version of the FOCUS specification that has SKU prices.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum FocusVersion "is no version of FOCUS with SKU prices" {
+    pub enum FocusVersion "is not a known version of FOCUS SKU prices" {
         Draft "1.5-draft-2026-09" "the proposal of September 2026 for version 1.5";
     }
 }
@@ -65,7 +65,7 @@ pub(crate) struct ExportHead {
 /// Writes the table in a form, and says what there is to know of it.
 ///
 /// # Errors
-/// [`JobError::Asked`] for a provider that nobody knows, and for Parquet in a program that was built without it;
+/// [`JobError::Asked`] for an unknown provider, and for Parquet in a program that was built without it;
 /// [`JobError::Io`] where `out` cannot be written.
 pub fn export(query: &ExportQuery, setup: &Setup, out: &mut dyn Write) -> Result<Vec<String>, JobError> {
     let selection = selection(query, setup)?;
@@ -154,7 +154,7 @@ fn write_database(
     )];
     let kinds = by_kind(&exported.left_out);
     if !kinds.is_empty() {
-        notes.push(format!("The form of {form} has no place for:"));
+        notes.push(format!("The {form} format cannot express:"));
     }
     notes.extend(kinds.into_iter().map(|(what, places)| {
         let first = places.first().copied().unwrap_or_default();

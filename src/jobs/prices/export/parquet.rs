@@ -142,6 +142,7 @@ mod tests {
     use super::*;
     use parquet::file::reader::{FileReader, SerializedFileReader};
     use parquet::record::RowAccessor;
+    use std::io::Write;
 
     #[test]
     fn what_is_written_is_read_back() {
@@ -157,9 +158,11 @@ mod tests {
         };
         let table = TableId { version: "2026.11.22".into(), sha256: "ab".into() };
         let bytes = file(&[row.clone(), ExportRow { usd: None, ..row }], &table).unwrap();
-        let reader = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
-        let kept = reader.metadata().file_metadata().key_value_metadata().unwrap();
-        assert_eq!(kept[0].value.as_deref(), Some("2026.11.22"));
+        let mut kept = tempfile::tempfile().unwrap();
+        kept.write_all(&bytes).unwrap();
+        let reader = SerializedFileReader::new(kept).unwrap();
+        let stamps = reader.metadata().file_metadata().key_value_metadata().unwrap();
+        assert_eq!(stamps[0].value.as_deref(), Some("2026.11.22"));
         let rows: Vec<_> = reader.get_row_iter(None).unwrap().map(Result::unwrap).collect();
         assert_eq!(rows.len(), 2);
         assert_eq!(rows[0].get_string(0).unwrap(), "acme");

@@ -53,9 +53,9 @@ pub(crate) struct ExportRow {
     /// What the rates of the model are multiplied with.
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub factor: Option<Exact>,
-    /// The first day on which the model does not answer any more.
+    /// The first day on which the model no longer answers.
     pub retired: Option<Instant>,
-    /// What to use in the place of the model.
+    /// The model to use instead.
     pub replacement: Option<String>,
     /// Where it was read.
     pub source: Option<String>,

@@ -35,7 +35,7 @@ pub(crate) enum WatchedKind {
     Price,
     /// The name means another model from then on.
     Moves,
-    /// The model does not answer any more.
+    /// The model no longer answers.
     Retires,
 }
 
@@ -54,7 +54,7 @@ pub(super) struct WatchedEvent {
 }
 
 /// What happens to a card in a span, the earliest first; what comes after its end is left out.
-pub(super) fn of_card(found: &Found, span: Period) -> Vec<WatchedEvent> {
+pub(super) fn of_card(table: &PriceTable, found: &Found, span: Period) -> Vec<WatchedEvent> {
     let (head, card) = (&found.provider, &found.model);
     let mut moments: Vec<Instant> = card.rate_cards.iter().flat_map(starts_in).collect();
     moments.extend(concerning(head, card).flat_map(|m| ends(m.period)));
@@ -64,11 +64,29 @@ pub(super) fn of_card(found: &Found, span: Period) -> Vec<WatchedEvent> {
     let mut events: Vec<WatchedEvent> = moments.into_iter().filter_map(|at| price_event(found, at)).collect();
     if let Some(at) = card.info.retired.filter(|at| span.contains(*at)) {
         events.retain(|event| event.at < at);
-        let instead = card.info.replacement.clone();
+        let instead = replacement(table, found, at);
         let source = card.rates_at(just_before(at)).map(|rates| rates.source.url.clone());
         events.push(WatchedEvent { at, kind: WatchedKind::Retires, model: found.full_id(), changes: Vec::new(), instead, source });
     }
     events
+}
+
+/// The replacement that the provider names, by its full id if the table has it.
+pub(super) fn replacement(table: &PriceTable, found: &Found, at: Instant) -> Option<String> {
+    let named = found.model.info.replacement.as_ref()?;
+    let at_provider = table.find_in(&found.provider.id, named, at).ok();
+    let known = at_provider.or_else(|| table.get(named, at));
+    Some(known.map_or_else(|| named.clone(), |known| known.full_id()))
+}
+
+/// A sentence about a model that was retired before the span begins.
+pub(super) fn gone(table: &PriceTable, found: &Found, begin: Instant) -> Option<String> {
+    let day = found.model.info.retired.filter(|day| *day < begin)?;
+    let instead = match replacement(table, found, day) {
+        Some(id) => format!("its replacement is {id}"),
+        None => "no replacement is named, `farebox models` lists other models".to_owned(),
+    };
+    Some(format!("{} was retired on {day}; {instead}.", found.full_id()))
 }
 
 /// The moment before a moment.
@@ -153,7 +171,7 @@ pub(super) fn of_name(table: &PriceTable, name: &str, span: Period) -> Result<Ve
     // A name moves a few times at most; a table in which it goes in circles does not hold anybody up.
     for _ in 0..100 {
         let until = found.holds.to.filter(|to| *to > begin && span.contains(*to));
-        events.extend(of_card(&found, Period { from: Some(begin), to: until.or(span.to) }));
+        events.extend(of_card(table, &found, Period { from: Some(begin), to: until.or(span.to) }));
         let retires = events.last().is_some_and(|event: &WatchedEvent| event.kind == WatchedKind::Retires);
         let Some(at) = until.filter(|_| !retires) else { break };
         let Ok(next) = table.find(name, at) else { break };
@@ -166,7 +184,7 @@ pub(super) fn of_name(table: &PriceTable, name: &str, span: Period) -> Result<Ve
     Ok(events)
 }
 
-/// A model with the prices of one moment, which hold for ever: the same usage on any day costs what it did then.
+/// A model with the prices of one moment on every day: the same usage costs what it did at that moment.
 ///
 /// Before its first price a model has that one, after its last one the last.
 pub(super) fn frozen(found: &Found, at: Instant) -> Found {
@@ -175,7 +193,7 @@ pub(super) fn frozen(found: &Found, at: Instant) -> Found {
     let rates = card.rates_at(at).or_else(ended).or(card.rate_cards.first());
     let rate_cards = rates.map(|rates| RateCard {
         period: Period::default(),
-        schedule: rates.schedule.iter().filter(|s| s.period.contains(at)).map(for_ever).collect(),
+        schedule: rates.schedule.iter().filter(|s| s.period.contains(at)).map(undated).collect(),
         ..rates.clone()
     });
     let mut model = ModelCard { rate_cards: rate_cards.into_iter().collect(), ..ModelCard::clone(card) };
@@ -186,6 +204,6 @@ pub(super) fn frozen(found: &Found, at: Instant) -> Found {
     Found { provider: Arc::new(provider), model: Arc::new(model), holds: Period::default(), ..found.clone() }
 }
 
-fn for_ever(schedule: &Schedule) -> Schedule {
+fn undated(schedule: &Schedule) -> Schedule {
     Schedule { period: Period::default(), ..schedule.clone() }
 }

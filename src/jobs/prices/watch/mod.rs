@@ -52,7 +52,7 @@ pub fn since(text: &str) -> Result<Instant, JobError> {
     let day = if is_version { version[..3].join("-") } else { text.to_owned() };
     day.parse().map_err(|_| match text.parse::<Instant>() {
         Err(error) => error.into(),
-        Ok(_) => JobError::asked(format!("{text:?} is no date"), "write 2026-10-01, or the version of a table"),
+        Ok(_) => JobError::asked(format!("{text:?} is not a date"), "write 2026-10-01, or the version of a table"),
     })
 }
 
@@ -108,7 +108,9 @@ fn course_of_plan(plan: &mut WatchedPlan, unpriced: u64, span: Period) -> Result
         steps.push(Step { event, before: bill, after, note });
         bill = after;
     }
-    let notes = plan.unpriced.iter().map(|f| format!("{} is not in the bill: {}", f.name, f.why)).collect();
+    let left_out = plan.unpriced.iter().map(|f| format!("{} is not in the bill: {}", f.name, f.why));
+    let gone = span.from.map(|begin| plan.gone(begin)).unwrap_or_default();
+    let notes = gone.into_iter().chain(left_out).collect();
     Ok(Course { bill: "month", first, last, steps, unpriced: unpriced + plan.unpriced.len() as u64, notes })
 }
 
@@ -143,7 +145,8 @@ fn course_of_usage(usage: WatchedUsage) -> Course {
         bill = after;
     }
     let records: u64 = usage.models.values().map(|model| model.records).sum();
-    let mut notes = vec![format!("The bill is that of {}.", plural(records, "record"))];
+    let mut notes: Vec<String> = usage.models.values().filter_map(|model| model.gone.clone()).collect();
+    notes.push(format!("The bill is that of {}.", plural(records, "record")));
     let counts = [
         (usage.unpriced, "left out of every bill, since it has no price at some moment"),
         (usage.free, "that cost nothing"),
@@ -200,19 +203,20 @@ fn summary(bill: &str, span: Period, setup: &Setup) -> String {
     let of = if bill == "month" { "the average month of the plan" } else { "what was used" };
     let since = span.from.unwrap_or(setup.at);
     let until = span.to.map_or_else(|| "everything that is scheduled".to_owned(), |to| format!("what is scheduled before {to}"));
-    format!("Bills are of {of}, the same quantities at each moment: price changes since {since} and {until}.")
+    format!(
+        "Bills are of {of}, the same quantities at each moment: price changes since {since} and {until}. Rates are US dollars per million, unless they say per how many."
+    )
 }
 
 /// What retires, each once.
 fn retiring(steps: &[Step]) -> Vec<String> {
     let gone = steps.iter().filter(|step| step.event.kind == WatchedKind::Retires).map(|step| &step.event);
     let sentence = |event: &WatchedEvent| match &event.instead {
-        Some(instead) => format!(
-            "{} retires on {}: from then on the bill is that of its replacement {instead}, with the same numbers of tokens.",
-            event.model, event.at
-        ),
+        Some(instead) => {
+            format!("{} retires on {}: from then on the bill is that of its replacement {instead}.", event.model, event.at)
+        }
         None => format!(
-            "{} retires on {}, and no replacement is named: `farebox models` lists what can be used; the bill keeps its last price.",
+            "{} retires on {} and no replacement is named: the bill keeps its last price, `farebox models` lists other models.",
             event.model, event.at
         ),
     };

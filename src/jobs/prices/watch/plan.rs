@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
-use super::events::{WatchedEvent, WatchedKind, frozen, just_before, of_name};
+use super::events::{WatchedEvent, WatchedKind, frozen, gone, just_before, of_name};
 use crate::calculator::change::CostedPlan;
 use crate::calculator::projection::{CountingError, Resolver, plan};
 use crate::calculator::settled::Settled;
@@ -49,6 +49,13 @@ impl<'s> WatchedPlan<'s> {
             events.into_iter().map(|event| (name.clone(), event)).collect::<Vec<_>>()
         };
         names.flat_map(of).collect()
+    }
+
+    /// A sentence for each model that was retired before a span begins.
+    pub(crate) fn gone(&self, begin: Instant) -> Vec<String> {
+        let table = &self.resolver.setup.table;
+        let names = self.resolver.names.keys();
+        names.filter_map(|name| gone(table, &table.get(name, begin)?, begin)).collect()
     }
 
     /// Lets something happen.

@@ -32,11 +32,11 @@ pub(crate) struct WatchRow {
     pub after_usd: Option<Usd>,
     /// By how much the bill changes, in percent.
     pub change_percent: Option<String>,
-    /// What else there is to know, such as why there is no price.
+    /// Further information, such as why the bill has no price.
     pub note: Option<String>,
 }
 
-/// What stands before the rows of the `json` form.
+/// The fields before the rows in the `json` format.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct WatchHead {
@@ -86,7 +86,7 @@ impl WatchRow {
         }
     }
 
-    /// Whether the bill stays as it is and nobody has to do anything.
+    /// Whether the bill stays the same.
     pub(super) fn is_nothing(&self) -> bool {
         self.event == WatchedKind::Price && self.before_usd.is_some() && self.before_usd == self.after_usd
     }
@@ -157,6 +157,7 @@ pub(super) fn calendar_event(event: &WatchedEvent) -> CalendarEvent {
         at: event.at,
         summary: format!("{}: {}", event.model, what(event.kind, &event.changes, event.instead.as_deref())),
         description: all,
-        url: event.source.clone(),
+        // A price file of the user's has no address.
+        url: event.source.clone().filter(|source| source.starts_with("http")),
     }
 }

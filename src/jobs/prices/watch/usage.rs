@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::events::{WatchedEvent, WatchedKind, frozen, of_card};
+use super::events::{WatchedEvent, WatchedKind, frozen, gone, of_card};
 use super::plan::before;
 use crate::input::calls::Reading;
 use crate::input::calls::stream::{ChunkResult, StreamPlan, StreamSink, TakeItems, run_stream};
@@ -36,6 +36,8 @@ pub struct UsageWishes {
 pub(super) struct ModelBills {
     pub records: u64,
     pub bills: Vec<Usd>,
+    /// A sentence about a model that was retired before the span begins.
+    pub gone: Option<String>,
     pub events: Vec<WatchedEvent>,
 }
 
@@ -52,7 +54,7 @@ pub(super) struct WatchedUsage {
 }
 
 impl WatchedUsage {
-    /// Reads all sources on so many threads.
+    /// Reads all sources on a number of threads.
     pub(crate) fn read(
         query: &UsageWishes,
         span: Period,
@@ -69,19 +71,21 @@ impl WatchedUsage {
 /// A model in every state that it has in the span: at first, and after each thing that happens to it.
 struct Track {
     states: Vec<Found>,
+    gone: Option<String>,
     events: Vec<WatchedEvent>,
 }
 
 impl Track {
     fn of(found: &Found, span: Period, setup: &Setup) -> Track {
-        let events = of_card(found, span);
+        let events = of_card(&setup.table, found, span);
+        let gone = span.from.and_then(|begin| gone(&setup.table, found, begin));
         let mut states = vec![frozen(found, before(span))];
         for event in &events {
             let instead = event.instead.as_deref().filter(|_| event.kind == WatchedKind::Retires);
             let instead = instead.and_then(|id| setup.table.get(id, event.at));
             states.push(frozen(instead.as_ref().unwrap_or(found), event.at));
         }
-        Track { states, events }
+        Track { states, events, gone }
     }
 }
 
@@ -127,7 +131,7 @@ impl TakeItems for UsageTaker<'_> {
         for (model, theirs) in other.usage.models {
             let mine = self.usage.models.entry(model).or_default();
             mine.add(theirs.records, &theirs.bills);
-            mine.events = theirs.events;
+            (mine.events, mine.gone) = (theirs.events, theirs.gone);
         }
     }
 }
@@ -185,6 +189,7 @@ impl<'s> UsageTaker<'s> {
         let model = self.usage.models.entry(id).or_default();
         model.add(1, &bills);
         model.events.clone_from(&track.events);
+        model.gone.clone_from(&track.gone);
         Ok(())
     }
 }
