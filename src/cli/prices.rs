@@ -76,9 +76,9 @@ struct ListArgs {
     /// Order of the rows
     #[arg(long, value_parser = choice(ListOrder::ALL, ListOrder::name, ListOrder::about), default_value_t = ListOrder::Name, value_name = "KEY")]
     sort: ListOrder,
-    /// Also models that do not answer any more
-    #[arg(long)]
-    retired: bool,
+    /// Also list models that are retired or no longer listed
+    #[arg(long, alias = "retired")]
+    include_retired: bool,
     #[command(flatten)]
     prices: TableFlags,
     #[command(flatten)]
@@ -87,7 +87,8 @@ struct ListArgs {
 
 fn list(args: ListArgs) -> Result<(), Error> {
     let setup = args.prices.setup()?;
-    let query = PricesListQuery { providers: args.provider, needs: args.need, order: args.sort, retired: args.retired };
+    let include_retired = args.include_retired;
+    let query = PricesListQuery { providers: args.provider, needs: args.need, order: args.sort, include_retired };
     args.output.write(prices::list::list(&query, &setup)?)
 }
 

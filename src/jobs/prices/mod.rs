@@ -16,7 +16,7 @@ pub mod stale;
 pub mod update;
 pub mod watch;
 
-pub use self::rates::{ExactPriceRow, RateRow, RatesRow};
+pub use self::rates::{ExactPriceRow, PriceStart, RateRow, RatesRow};
 
 use super::{JobError, Setup};
 use crate::pricing::card::{ModelCard, ProviderHead};

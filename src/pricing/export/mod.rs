@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use super::card::{ModelCard, ProviderHead};
 use super::import::Unread;
-use super::import::compare::is_live;
 use super::{PriceTable, card::RateCard};
 use crate::period::Instant;
 
@@ -52,7 +51,9 @@ impl Selection {
     /// The cards that can be bought; the others are noted.
     fn live(&self, table: &PriceTable, out: &mut Exported) -> Vec<Entry> {
         let (live, gone): (Vec<Entry>, Vec<Entry>) =
-            self.cards(table).into_iter().partition(|(_, card)| is_live(card, self.at));
+            self.cards(table).into_iter().partition(|(head, card)| {
+                card.rates_at(self.at).is_some() && table.life(head, card, self.at).is_live()
+            });
         for entry in &gone {
             out.leave_out("a model not sold on that day", entry);
         }

@@ -62,7 +62,7 @@ pub(super) fn of_card(table: &PriceTable, found: &Found, span: Period) -> Vec<Wa
     moments.sort_unstable();
     moments.dedup();
     let mut events: Vec<WatchedEvent> = moments.into_iter().filter_map(|at| price_event(found, at)).collect();
-    if let Some(at) = card.info.retired.filter(|at| span.contains(*at)) {
+    if let Some(at) = found.retired().filter(|at| span.contains(*at)) {
         events.retain(|event| event.at < at);
         let instead = replacement(table, found, at);
         let source = card.rates_at(just_before(at)).map(|rates| rates.source.url.clone());
@@ -81,7 +81,7 @@ pub(super) fn replacement(table: &PriceTable, found: &Found, at: Instant) -> Opt
 
 /// A sentence about a model that was retired before the span begins.
 pub(super) fn gone(table: &PriceTable, found: &Found, begin: Instant) -> Option<String> {
-    let day = found.model.info.retired.filter(|day| *day < begin)?;
+    let day = found.retired().filter(|day| *day < begin)?;
     let instead = match replacement(table, found, day) {
         Some(id) => format!("its replacement is {id}"),
         None => "no replacement is named, `farebox models` lists other models".to_owned(),
@@ -198,6 +198,7 @@ pub(super) fn frozen(found: &Found, at: Instant) -> Found {
     });
     let mut model = ModelCard { rate_cards: rate_cards.into_iter().collect(), ..ModelCard::clone(card) };
     (model.info.retired, model.info.last_listed) = (None, None);
+    model.aliases.iter_mut().for_each(|alias| alias.retired = None);
     let multipliers = found.provider.multipliers.iter().filter(|m| m.period.contains(at));
     let multipliers = multipliers.map(|m| Multiplier { period: Period::default(), ..m.clone() }).collect();
     let provider = ProviderHead { multipliers, ..ProviderHead::clone(&found.provider) };
