@@ -25,9 +25,11 @@ mod plan;
 mod price_files;
 mod prices;
 mod prices_check;
+mod prices_export;
 mod prices_import;
 mod prices_review;
 mod prices_time;
+mod prices_watch;
 #[cfg(feature = "update")]
 mod prices_update;
 mod prompts;

@@ -10,6 +10,8 @@ pub(crate) mod candidates;
 #[doc(hidden)]
 pub mod diff;
 #[doc(hidden)]
+pub mod export;
+#[doc(hidden)]
 pub mod import;
 #[doc(hidden)]
 pub mod lint;
