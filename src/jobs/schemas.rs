@@ -9,7 +9,8 @@ use super::compare::workload::{ComparePlanRow, ComparePlansHead};
 use super::estimate::rows as estimate;
 use super::plan::rows as plan;
 use super::prices::{
-    changes, check as prices_check, diff, export, history, import, lint, list, meters, review, show, stale, update, watch,
+    changes, check as prices_check, diff, export, history, import, lint, list, meters, review, show, stale, update,
+    watch,
 };
 use super::{breakeven, compare, count, demo, models, tokenizers, usage, what_if};
 use crate::report::check;

@@ -66,7 +66,14 @@ pub(super) fn of_card(table: &PriceTable, found: &Found, span: Period) -> Vec<Wa
         events.retain(|event| event.at < at);
         let instead = replacement(table, found, at);
         let source = card.rates_at(just_before(at)).map(|rates| rates.source.url.clone());
-        events.push(WatchedEvent { at, kind: WatchedKind::Retires, model: found.full_id(), changes: Vec::new(), instead, source });
+        events.push(WatchedEvent {
+            at,
+            kind: WatchedKind::Retires,
+            model: found.full_id(),
+            changes: Vec::new(),
+            instead,
+            source,
+        });
     }
     events
 }
@@ -177,7 +184,14 @@ pub(super) fn of_name(table: &PriceTable, name: &str, span: Period) -> Result<Ve
         let Ok(next) = table.find(name, at) else { break };
         if next.full_id() != found.full_id() {
             let (model, instead) = (found.full_id(), Some(next.full_id()));
-            events.push(WatchedEvent { at, kind: WatchedKind::Moves, model, changes: Vec::new(), instead, source: None });
+            events.push(WatchedEvent {
+                at,
+                kind: WatchedKind::Moves,
+                model,
+                changes: Vec::new(),
+                instead,
+                source: None,
+            });
         }
         (begin, found) = (at, next);
     }

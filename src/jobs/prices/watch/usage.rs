@@ -177,7 +177,8 @@ impl<'s> UsageTaker<'s> {
         // What a deployment says of a request is the record's, not the state's.
         let state = |state: &Found| {
             let is_same = state.full_id() == id;
-            let of_record = || Found { provider: state.provider.clone(), model: state.model.clone(), ..Found::clone(&found) };
+            let of_record =
+                || Found { provider: state.provider.clone(), model: state.model.clone(), ..Found::clone(&found) };
             if is_same { of_record() } else { state.clone() }
         };
         let priced = |still: &Found| {
