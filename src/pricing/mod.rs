@@ -10,6 +10,8 @@ pub(crate) mod candidates;
 #[doc(hidden)]
 pub mod diff;
 #[doc(hidden)]
+pub mod export;
+#[doc(hidden)]
 pub mod import;
 #[doc(hidden)]
 pub mod lint;
@@ -17,6 +19,8 @@ pub mod lint;
 pub mod lookup;
 #[doc(hidden)]
 pub mod need;
+#[doc(hidden)]
+pub mod review;
 #[doc(hidden)]
 pub mod update;
 

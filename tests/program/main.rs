@@ -7,6 +7,7 @@ mod cli;
 mod clock;
 mod count;
 mod dates;
+mod export;
 mod facade;
 mod import;
 mod lifecycles;
@@ -25,6 +26,7 @@ mod upkeep;
 mod usage;
 mod usage_files;
 mod validators;
+mod watch;
 mod what_if;
 #[cfg(unix)]
 mod writing;

@@ -35,7 +35,7 @@ pub struct UnpricedFeature {
 }
 
 /// Leaves out what has no price and says which features these are.
-pub(super) fn leave_out_unpriced(workload: &mut Workload, resolver: &mut dyn Resolver) -> Vec<UnpricedFeature> {
+pub(crate) fn leave_out_unpriced(workload: &mut Workload, resolver: &mut dyn Resolver) -> Vec<UnpricedFeature> {
     let mut unpriced = Vec::new();
     loop {
         let Err(error) = plan(workload, resolver, None) else { return unpriced };

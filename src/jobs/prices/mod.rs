@@ -3,15 +3,19 @@
 pub mod changes;
 pub mod check;
 pub mod diff;
+pub mod export;
 pub mod history;
 pub mod import;
 pub mod lint;
 pub mod list;
+mod matrix;
 pub mod meters;
 mod rates;
+pub mod review;
 pub mod show;
 pub mod stale;
 pub mod update;
+pub mod watch;
 
 pub use self::rates::{ExactPriceRow, PriceStart, RateRow, RatesRow};
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::matrix::Matrix;
 use super::rates::{INHERITED, PriceStart, RateRow, UNKNOWN, period_text, price_text};
 use crate::context::conditions;
 use crate::jobs::JobError;
@@ -75,21 +76,30 @@ pub(crate) struct CardRow {
     pub api: Option<Api>,
 }
 
+/// How the rates of a model are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShowLayout {
+    /// A row for each rate, for programs.
+    Rows,
+    /// Conditions down and meters across, in blocks that are at most so many columns wide.
+    Matrix(usize),
+}
+
 /// Shows a model: the rates in force, or those of all periods.
 ///
 /// # Errors
 /// [`JobError::Model`] for a model that nobody sells.
-pub fn show(model: &str, all: bool, setup: &Setup) -> Result<Report, JobError> {
+pub fn show(model: &str, all: bool, layout: ShowLayout, setup: &Setup) -> Result<Report, JobError> {
     let found = setup.find(model)?;
     let in_force = found.model.rates_at(setup.at);
-    let mut report = table().empty();
-    report.head = head(setup, &found);
-    for card in found.model.rate_cards.iter().filter(|card| all || in_force == Some(card)) {
-        rows(card).iter().for_each(|row| {
-            table().push(&mut report, row);
-        });
-        report.notes.extend(notes(card));
-    }
+    let shown = found.model.rate_cards.iter().filter(|card| all || in_force == Some(card));
+    let mut report = match layout {
+        ShowLayout::Rows => table().report(shown.clone().flat_map(rows)),
+        ShowLayout::Matrix(width) => matrix(shown.clone(), width, setup.at),
+    };
+    report.head.splice(..0, head(setup, &found));
+    let by_factor = layout == ShowLayout::Rows;
+    report.notes.extend(shown.flat_map(|card| notes(card, by_factor)));
     let hidden = found.model.rate_cards.len() - usize::from(in_force.is_some());
     if in_force.is_none() && !all {
         report.notes.push(format!("No price holds on {}; --all shows the periods that have one.", setup.at));
@@ -213,8 +223,23 @@ fn row(card: &RateCard, when: &str, meter: Meter, rate: &Rate) -> PricesShowRow 
     }
 }
 
-fn notes(card: &RateCard) -> Vec<String> {
-    let by_factor = card.schedule.iter().filter_map(|schedule| Some((schedule, schedule.factor?)));
+/// The blocks of the periods: the first is the table of the report, the others are below it.
+fn matrix<'c>(cards: impl Iterator<Item = &'c RateCard>, width: usize, now: Instant) -> Report {
+    let mut matrix = Matrix::default();
+    cards.for_each(|card| matrix.add(card, &period_text(card), width, now));
+    let notes = matrix.notes();
+    let mut blocks = matrix.blocks.into_iter();
+    let Some((title, mut report)) = blocks.next() else { return table().empty() };
+    let unit = "US dollars, for a million tokens where nothing else is said";
+    report.head = vec![String::new(), format!("{title} · {unit}")];
+    report.sections = blocks.collect();
+    report.notes = notes;
+    report
+}
+
+fn notes(card: &RateCard, with_factors: bool) -> Vec<String> {
+    let schedules = card.schedule.iter().filter(|_| with_factors);
+    let by_factor = schedules.filter_map(|schedule| Some((schedule, schedule.factor?)));
     let period = period_text(card);
     let factor = by_factor.map(|(schedule, factor)| format!("{period}: {schedule}: token rates × {factor}"));
     factor.chain(card.note.iter().map(|note| format!("{period}: {note}"))).collect()

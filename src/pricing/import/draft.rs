@@ -28,7 +28,7 @@ pub(super) struct Draft {
 
 /// How a file counts: dollars times ten to the `shift` are the price of `per`.
 #[derive(Clone, Copy)]
-pub(super) struct Quote {
+pub(in crate::pricing) struct Quote {
     shift: i32,
     per: u64,
 }
@@ -42,6 +42,16 @@ impl Quote {
     /// Dollars for so many.
     pub(crate) const fn per(per: u64) -> Quote {
         Quote { shift: 0, per }
+    }
+
+    /// What a file that counts so says of a price; `None` where that is no decimal with an end.
+    pub(crate) fn written(self, price: &Price) -> Option<Decimal> {
+        let scale = 10_u64.checked_pow(u32::try_from(self.shift).ok()?)?;
+        let unit = Decimal::from(price.per).checked_mul(scale.into())?;
+        let usd = price.usd.0.checked_mul(self.per.into())?;
+        let written = usd.checked_div(unit)?.normalize();
+        // What looks like the noise of binary arithmetic is not read back as it stands.
+        (written.checked_mul(unit)? == usd && mended(written.checked_mul(scale.into())?).is_none()).then_some(written)
     }
 }
 
@@ -59,7 +69,7 @@ impl Draft {
     pub(crate) fn model(&mut self, place: &str, provider: &str, id: &str) -> DraftReading<'_> {
         let theirs = provider.to_owned();
         let (provider, id) = ours(self.format, provider, id);
-        let model = ListedModel { id, ..ListedModel::default() };
+        let model = ListedModel { id, place: place.to_owned(), ..ListedModel::default() };
         DraftReading { draft: self, place: place.to_owned(), theirs, provider, provider_name: None, model }
     }
 
@@ -185,6 +195,7 @@ fn fill(info: &mut ModelInfo, more: ModelInfo) {
     info.context_window = info.context_window.or(more.context_window);
     info.max_output = info.max_output.or(more.max_output);
     info.retired = info.retired.or(more.retired);
+    info.replacement = info.replacement.take().or(more.replacement);
     for (list, more) in
         [(&mut info.input, more.input), (&mut info.output, more.output), (&mut info.capabilities, more.capabilities)]
     {
@@ -230,6 +241,15 @@ impl DraftReading<'_> {
         let (_, id) = ours(self.draft.format, &self.theirs, id);
         if is_id(&id) && !id.eq_ignore_ascii_case(&self.model.id) {
             self.model.aliases.push(id);
+        }
+    }
+
+    /// The model to use instead, by the file's own names of it and of its provider.
+    pub(crate) fn replacement(&mut self, provider: &str, id: &str) {
+        let (provider, id) = ours(self.draft.format, provider, id);
+        let full = if provider == self.provider { id } else { format!("{provider}/{id}") };
+        if is_id(&full) && full != self.model.id {
+            self.model.info.replacement = Some(full);
         }
     }
 
@@ -305,7 +325,7 @@ impl DraftReading<'_> {
     /// Ends with the model, and puts it where it belongs.
     pub(crate) fn done(mut self) {
         if !is_id(&self.model.id) || self.provider.is_empty() {
-            self.unread("an id that is none: empty, or with space around it or control characters in it");
+            self.unread("an invalid id: empty, or with space around it, control characters or `..` in it");
             return;
         }
         let kind = self.model.info.kind;
@@ -327,17 +347,20 @@ impl DraftReading<'_> {
 
 /// Whether a price file can name a model so.
 fn is_id(id: &str) -> bool {
-    !id.is_empty() && id.trim() == id && !id.chars().any(char::is_control)
+    !id.is_empty()
+        && id.trim() == id
+        && !id.chars().any(char::is_control)
+        && !id.split(['/', '\\']).any(|part| part == "..")
 }
 
 /// A 0 says nothing of a model that does not talk: one that orders documents writes no text and reads none for money.
-pub(super) fn says_something(fact: &Fact, kind: Kind) -> bool {
+pub(in crate::pricing) fn says_something(fact: &Fact, kind: Kind) -> bool {
     let talks = matches!(kind, Kind::Chat | Kind::Completion);
     talks || !fact.price.usd.0.is_zero()
 }
 
 /// Whether an id says itself that nothing is charged.
-fn is_called_free(id: &str) -> bool {
+pub(in crate::pricing) fn is_called_free(id: &str) -> bool {
     let id = id.to_lowercase();
     id.ends_with(":free") || id.ends_with("-free") || id.ends_with("/free")
 }

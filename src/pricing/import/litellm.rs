@@ -6,12 +6,49 @@
 //! * a size and a quality of images are beginnings of the key: `hd/1024-x-1792/dall-e-3`;
 //! * 0 is written where nothing is known.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
 use super::draft::{Draft, DraftReading, Quote};
 use super::json::{Fields, Node};
 use super::{Boundary, Condition, Week};
 use crate::context::Dimension;
 use crate::meter::Meter;
 use crate::pricing::card::Kind;
+
+/// Fields that say what a model can do, and what that is called here; of two for one thing the first is the usual one.
+pub(in crate::pricing) const FLAGS: [(&str, &str); 12] = [
+    ("supports_function_calling", "tools"),
+    ("supports_vision", "vision"),
+    ("supports_pdf_input", "pdf"),
+    ("supports_audio_input", "audio_input"),
+    ("supports_audio_output", "audio_output"),
+    ("supports_video_input", "video"),
+    ("supports_reasoning", "reasoning"),
+    ("supports_prompt_caching", "caching"),
+    ("supports_response_schema", "json_schema"),
+    ("supports_web_search", "web_search"),
+    ("supports_computer_use", "computer_use"),
+    ("supports_image_input", "vision"),
+];
+
+/// Endings of the names of prices, and what a request states under them; of two for one thing the first is the usual one.
+pub(in crate::pricing) const WORDS: [(&str, Dimension, &str); 14] = [
+    ("_batch_requests", Dimension::Processing, "batch"),
+    ("_batches", Dimension::Processing, "batch"),
+    ("_flex", Dimension::ServiceTier, "flex"),
+    ("_priority", Dimension::ServiceTier, "priority"),
+    ("_ultrafast", Dimension::ServiceTier, "ultrafast"),
+    ("_balanced", Dimension::ServiceTier, "balanced"),
+    ("_decisions", Dimension::Mode, "decisions"),
+    ("_480p", Dimension::Resolution, "480p"),
+    ("_720p", Dimension::Resolution, "720p"),
+    ("_768p", Dimension::Resolution, "768p"),
+    ("_1080p", Dimension::Resolution, "1080p"),
+    ("_2k", Dimension::Resolution, "2k"),
+    ("_4k", Dimension::Resolution, "4k"),
+    ("_4K", Dimension::Resolution, "4k"),
+];
 
 /// Keys that stand beside the models and are none.
 const NO_MODELS: [&str; 2] = ["sample_spec", "fallback_generalizations"];
@@ -23,24 +60,61 @@ pub(super) fn fits(root: Node) -> bool {
 
 pub(super) fn read(root: Node, draft: &mut Draft) {
     let models = root.fields().map(|f| f.0).unwrap_or_default();
+    let names = ModelNames::of(&models);
     for (key, node) in models.iter().filter(|(key, _)| !NO_MODELS.contains(&key.as_ref())) {
         let Some(fields) = node.fields() else {
             draft.unread("a member that is no model", key.as_ref());
             continue;
         };
         let Some(provider) = fields.text("litellm_provider") else {
-            draft.unread("a model without a provider", key.as_ref());
+            match fields.text("alias_of") {
+                Some(of) if names.providers.contains_key(of.as_ref()) => {}
+                Some(_) => draft.unread("an alias of a model that the file does not list", key.as_ref()),
+                None => draft.unread("a model without a provider", key.as_ref()),
+            }
             continue;
         };
         let picture = Picture::behind(&provider, key);
         let mut reading = draft.model(key, &provider, picture.id);
         read_info(&mut reading, &fields);
+        names.read(&mut reading, key, &fields);
         if picture.steps {
             reading.unread("images by the number of steps");
             continue;
         }
         read_prices(&mut reading, &fields, &picture);
         reading.done();
+    }
+}
+
+/// The provider of each key, and the keys that are other names of one: `alias_of` and `successor_model` name keys.
+struct ModelNames<'j> {
+    providers: HashMap<String, String>,
+    aliases: HashMap<String, Vec<&'j str>>,
+}
+
+impl<'j> ModelNames<'j> {
+    fn of(models: &'j [(Cow<'_, str>, Node)]) -> Self {
+        let mut names = ModelNames { providers: HashMap::new(), aliases: HashMap::new() };
+        for (key, node) in models {
+            let Some(fields) = node.fields() else { continue };
+            if let Some(provider) = fields.text("litellm_provider") {
+                names.providers.insert(key.to_string(), provider.into_owned());
+            } else if let Some(of) = fields.text("alias_of") {
+                names.aliases.entry(of.into_owned()).or_default().push(key);
+            }
+        }
+        names
+    }
+
+    /// Other names of the model with a key, and what replaces it.
+    fn read(&self, reading: &mut DraftReading, key: &str, fields: &Fields) {
+        self.aliases.get(key).into_iter().flatten().for_each(|alias| reading.alias(alias));
+        let Some(successor) = fields.text("successor_model") else { return };
+        match self.providers.get(successor.as_ref()) {
+            Some(provider) => reading.replacement(provider, &successor),
+            None => reading.unread("a successor that the file does not list"),
+        }
     }
 }
 
@@ -104,20 +178,6 @@ fn read_info(reading: &mut DraftReading, fields: &Fields) {
     info.max_output = fields.size("max_output_tokens");
     info.input = fields.texts("supported_modalities");
     info.output = fields.texts("supported_output_modalities");
-    const FLAGS: [(&str, &str); 12] = [
-        ("supports_function_calling", "tools"),
-        ("supports_vision", "vision"),
-        ("supports_pdf_input", "pdf"),
-        ("supports_audio_input", "audio_input"),
-        ("supports_audio_output", "audio_output"),
-        ("supports_video_input", "video"),
-        ("supports_reasoning", "reasoning"),
-        ("supports_prompt_caching", "caching"),
-        ("supports_response_schema", "json_schema"),
-        ("supports_web_search", "web_search"),
-        ("supports_computer_use", "computer_use"),
-        ("supports_image_input", "vision"),
-    ];
     let can = FLAGS.iter().filter(|(flag, _)| fields.is_true(flag)).map(|(_, name)| (*name).to_owned());
     info.capabilities = can.collect();
     info.capabilities.dedup();
@@ -163,7 +223,7 @@ struct NamedField {
 }
 
 /// Names of prices before their endings. A longer name stands before its own beginning.
-const NAMES: &[(&str, Meter, Quote)] = &[
+pub(in crate::pricing) const NAMES: &[(&str, Meter, Quote)] = &[
     ("input_cost_per_token_cache_hit", Meter::CacheRead, Quote::TOKEN),
     ("input_cost_per_token", Meter::Input, Quote::TOKEN),
     ("input_cost_per_audio_token", Meter::InputAudio, Quote::TOKEN),
@@ -200,7 +260,7 @@ const NAMES: &[(&str, Meter, Quote)] = &[
 ];
 
 /// Names that mean one thing for one kind of model and another for the next.
-const NAMES_BY_KIND: &[(&str, Kind, Meter, Quote)] = &[
+pub(in crate::pricing) const NAMES_BY_KIND: &[(&str, Kind, Meter, Quote)] = &[
     ("input_cost_per_second", Kind::Transcription, Meter::AudioSeconds, Quote::per(1)),
     ("output_cost_per_second", Kind::Video, Meter::VideoSeconds, Quote::per(1)),
     ("output_cost_per_second", Kind::Speech, Meter::OutputAudioSeconds, Quote::per(1)),
@@ -231,22 +291,6 @@ struct UnitEnding {
 
 impl UnitEnding {
     fn of(mut rest: &str) -> Option<UnitEnding> {
-        const WORDS: [(&str, Dimension, &str); 14] = [
-            ("_batch_requests", Dimension::Processing, "batch"),
-            ("_batches", Dimension::Processing, "batch"),
-            ("_flex", Dimension::ServiceTier, "flex"),
-            ("_priority", Dimension::ServiceTier, "priority"),
-            ("_ultrafast", Dimension::ServiceTier, "ultrafast"),
-            ("_balanced", Dimension::ServiceTier, "balanced"),
-            ("_decisions", Dimension::Mode, "decisions"),
-            ("_480p", Dimension::Resolution, "480p"),
-            ("_720p", Dimension::Resolution, "720p"),
-            ("_768p", Dimension::Resolution, "768p"),
-            ("_1080p", Dimension::Resolution, "1080p"),
-            ("_2k", Dimension::Resolution, "2k"),
-            ("_4k", Dimension::Resolution, "4k"),
-            ("_4K", Dimension::Resolution, "4k"),
-        ];
         let mut ending = UnitEnding::default();
         while !rest.is_empty() {
             if let Some((word, dimension, value)) = WORDS.iter().find(|(word, ..)| rest.starts_with(word)) {

@@ -7,7 +7,7 @@ use crate::context::conditions;
 use crate::meter::{Meter, Unit};
 use crate::money::{Exact, exact_product};
 use crate::period::{Instant, Period};
-use crate::problem::Place;
+use crate::problem::{ALLOWABLE, Place};
 use crate::yaml::{At, Quoted, RawPeriod, RawPrice, RawRate, RawRates, RawSourceRef};
 use rust_decimal::Decimal;
 use std::sync::Arc;
@@ -85,7 +85,28 @@ impl Checker<'_> {
         sets.for_each(|set| self.check_same_as(set, &rates, &variants));
         raw.schedule.iter().for_each(|s| self.check_schedule_rates(&s.rates, &rates));
         let source = Arc::new(source);
-        RateCard { period, first_seen, start_source, source, note: raw.note, rates, tiers, variants, schedule }
+        let allow = self.allowed(&raw.allow, raw.note.as_deref());
+        RateCard { period, first_seen, start_source, source, note: raw.note, allow, rates, tiers, variants, schedule }
+    }
+
+    /// What `prices lint` need not ask: a note has to say why.
+    fn allowed(&mut self, codes: &[At<String>], note: Option<&str>) -> Vec<String> {
+        for code in codes {
+            if !ALLOWABLE.contains(&code.value.as_str()) {
+                let near = did_you_mean(&code.value, ALLOWABLE.iter().copied());
+                let help = format!("{near}it is one of {}", ALLOWABLE.join(", "));
+                self.error(
+                    "unknown-code",
+                    code.place,
+                    format!("nothing is called {:?} that could be allowed", code.value),
+                    &help,
+                );
+            } else if note.is_none() {
+                let message = format!("{} is allowed without a reason", code.value);
+                self.error("no-reason", code.place, message, "add a `note` to the period that says why it is right");
+            }
+        }
+        codes.iter().map(|code| code.value.clone()).collect()
     }
 
     /// The rates of a request that states nothing: there is nothing that they could inherit or multiply.
