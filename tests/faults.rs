@@ -337,8 +337,8 @@ fn tiered() -> Prices {
   - id: above
     prices:
       - from: 2026-01-01
-        rates: {input: "2", output: "12", cache_read: "0.2"}
-        tiers: [{when: {prompt_tokens: ">200000"}, rates: {input: "4", output: "18"}}]
+        rates: {input: "2", output: "12", cache_read: "0.2", cache_write_5m: "3"}
+        tiers: [{when: {prompt_tokens: ">200000"}, rates: {input: "4", output: "18", cache_read: inherit}}]
   - id: from
     prices:
       - from: 2026-01-01
@@ -375,6 +375,12 @@ fn a_long_prompt_moves_the_whole_request() {
     prices.ask("above").uses("input", "300000").uses("output", "100000").answers("3"); // 1.2 + 1.8, not part by part
     prices.ask("above").uses("input", "150000").uses("cache_read", "100000").answers("0.62"); // 0.6 + 0.02
     prices.ask("above").uses("output", "300000").answers("3.6"); // a long answer is no long prompt
+    prices.ask("above").uses("cache_write_5m", "200000").answers("0.6");
+    let refusal = prices.ask("above").uses("cache_write_5m", "200001").cost().unwrap_err();
+    insta::assert_snapshot!(refused(&refusal), @r#"
+    acme/above: no rate of cache_write_5m at prompt_tokens > 200000
+      help: send shorter prompts; `farebox prices show acme/above` prints the rates of each condition
+    "#);
 }
 
 #[test]
@@ -401,12 +407,12 @@ models:
       - {from: 2025-10-01, to: 2026-01-01, rates: {input: "1", output: "5"}}
       - from: 2026-01-01
         rates: {input: "1", output: "5", web_search: {price: "10", per: 1000}}
-        tiers: [{when: {prompt_tokens: ">2000000"}, rates: {input: "2"}}]
+        tiers: [{when: {prompt_tokens: ">2000000"}, rates: {input: "2"}, others: inherit}]
         variants:
-          - {when: {processing: batch}, rates: {input: "0.5", output: "2.5"}}
-          - {when: {service_tier: flex}, rates: {input: "0.5", output: "2.5"}}
+          - {when: {processing: batch}, rates: {input: "0.5", output: "2.5", web_search: inherit}}
+          - {when: {service_tier: flex}, rates: {input: {factor: "0.5"}}, others: {refuse: nobody publishes it}}
           - {when: {service_tier: priority}, rates: {input: "2", output: "10"}}
-          - {when: {mode: thinking}, rates: {output: "8"}}
+          - {when: {mode: thinking}, rates: {output: "8"}, others: inherit}
   - {id: vectors, prices: [{from: 2026-01-01, rates: {input: "0.02"}}]}
 "#,
     )
@@ -461,9 +467,79 @@ fn a_variant_holds_only_for_the_tiers_it_lists() {
 }
 
 #[test]
-fn a_search_has_no_batch_price_of_its_own_and_keeps_the_base_one() {
+fn a_search_keeps_its_price_in_a_batch_where_the_file_says_so() {
     let prices = served();
     prices.ask("chat").says("processing", "batch").uses("web_search", "100").answers("1");
+}
+
+#[test]
+fn a_meter_that_a_condition_does_not_name_never_has_the_standard_price() {
+    let prices = served();
+    let refusal = |tier: &str, meter: &str| {
+        let question = prices.ask("chat").says("service_tier", tier).uses(meter, "100");
+        refused(&question.cost().unwrap_err())
+    };
+    insta::assert_snapshot!(refusal("priority", "web_search"), @r#"
+    acme/chat: no rate of web_search for service_tier=priority
+      help: `farebox prices show acme/chat` prints the rates of each condition; a price from your contract or invoice can be given in a price file (--prices FILE)
+    "#);
+    insta::assert_snapshot!(refusal("flex", "output"), @r#"
+    acme/chat: no rate of output for service_tier=flex: nobody publishes it
+      help: `farebox prices show acme/chat` prints the rates of each condition; a price from your contract or invoice can be given in a price file (--prices FILE)
+    "#);
+}
+
+#[test]
+fn a_factor_on_the_base_rate_holds_in_its_tiers_too() {
+    let prices = served();
+    let flex = |tokens: &str| prices.ask("chat").says("service_tier", "flex").uses("input", tokens);
+    flex("1000000").answers("0.5");
+    flex("3000000").answers("3"); // 3 × 2 ÷ 2
+}
+
+#[test]
+fn the_most_specific_condition_wins_even_where_it_refuses() {
+    let prices = Prices::of_models(
+        r#"
+  - id: m
+    prices:
+      - from: 2026-01-01
+        rates: {input: "1", output: "2"}
+        variants:
+          - {when: {processing: batch}, rates: {input: "0.5", output: "1"}}
+          - {when: {processing: batch, region: eu}, rates: {input: "0.6", output: {refuse: sold out}}}
+          - {when: {region: eu}, others: inherit}
+"#,
+    );
+    let batch = || prices.ask("m").says("processing", "batch");
+    batch().uses("output", "1000000").answers("1");
+    batch().says("region", "eu").reads_a_million().answers("0.6");
+    batch().says("region", "eu").uses("output", "1").answers("no-rate");
+    prices.ask("m").says("region", "eu").uses("output", "1000000").answers("2");
+}
+
+#[test]
+fn a_schedule_with_prices_refuses_what_it_does_not_name() {
+    let prices = Prices::of_models(
+        r#"
+  - id: m
+    prices:
+      - from: 2026-01-01
+        rates: {input: "1", output: "2", cache_read: "0.1", web_search: {price: "10", per: 1000}}
+        schedule:
+          - windows: ["00:00-23:59"]
+            zone: UTC
+            rates: {input: "3", cache_read: {factor: "3"}, web_search: inherit}
+"#,
+    );
+    prices.ask("m").reads_a_million().answers("3");
+    prices.ask("m").uses("cache_read", "1000000").answers("0.3");
+    prices.ask("m").uses("web_search", "100").answers("1");
+    let refusal = prices.ask("m").uses("output", "1").cost().unwrap_err();
+    insta::assert_snapshot!(refused(&refusal), @r#"
+    acme/m: no rate of output at this time of the day
+      help: `farebox prices show acme/m` prints the rates by time of day; a price from your contract or invoice can be given in a price file (--prices FILE)
+    "#);
 }
 
 #[test]
@@ -719,8 +795,8 @@ models:
         to: 2027-01-01
         source: page
         rates: {input: "2", output: "4"}
-        tiers: [{when: {prompt_tokens: ">100"}, rates: {input: "3"}}]
-        variants: [{when: {processing: batch}, rates: {output: "1"}}]
+        tiers: [{when: {prompt_tokens: ">100"}, rates: {input: "3", output: inherit}}]
+        variants: [{when: {processing: batch}, rates: {output: "1", input: inherit}}]
         schedule: [{windows: ["11:00-13:00"], zone: UTC, factor: "2", meters: [input]}]
 "#,
     );
@@ -842,8 +918,8 @@ fn a_fee_that_depends_on_something_unsaid_is_not_free() {
       - from: 2026-01-01
         rates: {input: "1"}
         variants:
-          - {when: {search_context_size: low}, rates: {requests: {price: "5", per: 1000}}}
-          - {when: {search_context_size: high}, rates: {requests: {price: "12", per: 1000}}}
+          - {when: {search_context_size: low}, rates: {requests: {price: "5", per: 1000}}, others: inherit}
+          - {when: {search_context_size: high}, rates: {requests: {price: "12", per: 1000}}, others: inherit}
   - {id: plain, prices: [{from: 2026-01-01, rates: {input: "1"}}]}
 "#,
     );

@@ -28,7 +28,7 @@ struct ByteTokens {
 impl ByteTokens {
     fn new(input: u32, output: u32, tiered: bool) -> Self {
         let tier = if tiered {
-            "        tiers: [{when: {prompt_tokens: \">3000\"}, rates: {input: \"70\", output: \"90\"}}]\n"
+            "        tiers: [{when: {prompt_tokens: \">3000\"}, rates: {input: \"70\", output: \"90\"}, others: inherit}]\n"
         } else {
             ""
         };

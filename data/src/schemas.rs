@@ -25,6 +25,7 @@ schemas! {
     "prices-changes"
     "prices-check"
     "prices-diff"
+    "prices-export"
     "prices-history"
     "prices-import"
     "prices-lint"
@@ -34,6 +35,7 @@ schemas! {
     "prices-show"
     "prices-stale"
     "prices-update"
+    "prices-watch"
     "tokenizers"
     "tokenizers-show"
 }

@@ -33,6 +33,14 @@ impl Estimate {
 }
 
 impl Estimate {
+    /// The same, unless its rates are assumed.
+    ///
+    /// # Errors
+    /// [`Refusal::AssumedPrice`], which names `model` and the moment of the work.
+    pub fn refuse_assumed(self, model: &str, at: Instant) -> Result<Estimate, Refusal> {
+        Ok(Estimate { cost: self.cost.refuse_assumed(model, at)?, ..self })
+    }
+
     /// Adds what another piece of work costs at the same rates; lines of one meter at one rate become one.
     ///
     /// # Errors
@@ -52,6 +60,7 @@ impl Estimate {
                 None => self.cost.lines.push(*line),
             }
         }
+        self.cost.assumed = self.cost.assumed.max(other.cost.assumed);
         let new =
             other.cost.applied.iter().filter(|what| !self.cost.applied.contains(what)).cloned().collect::<Vec<_>>();
         self.cost.applied.extend(new);
@@ -129,6 +138,10 @@ impl<'a> Bill<'a> {
         }
         if let Some(meter) = self.made.tokens {
             usage.set_tokens(meter, bound(&self.work.output));
+        }
+        let thinking = bound(&self.work.thinking);
+        if thinking > 0 {
+            usage.set_tokens(Meter::Reasoning, thinking);
         }
         if let Some(meter) = self.made.piece {
             usage.set(meter, Decimal::from(self.work.answers.max(1)));

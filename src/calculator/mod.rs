@@ -84,6 +84,8 @@ pub struct Cost {
     pub period: Period,
     /// Where they were read.
     pub source: Arc<Source>,
+    /// Since when there is evidence of the rates, where the request is older: then they are assumed.
+    pub assumed: Option<Instant>,
     /// Tiers, variants, schedules and factors that moved a rate, for people.
     pub applied: Vec<String>,
 }
@@ -120,6 +122,16 @@ pub enum Refusal {
         /// Start of the first period.
         first: Instant,
     },
+    /// The usage is older than the first evidence of the price, and assumed prices were not wanted.
+    #[error("{model}: its price on {at} is assumed, since the first evidence of it is from {since}")]
+    AssumedPrice {
+        /// `provider/model`.
+        model: String,
+        /// The instant asked for.
+        at: Instant,
+        /// When the evidence begins.
+        since: Instant,
+    },
     /// The model cannot read a prompt, or cannot write an answer, of that length.
     #[error("{model}: {what}")]
     TooLong {
@@ -154,6 +166,17 @@ impl Cost {
         Some(self)
     }
 
+    /// The same, unless its rates are assumed.
+    ///
+    /// # Errors
+    /// [`Refusal::AssumedPrice`], which names `model` and the moment of the request.
+    pub fn refuse_assumed(self, model: &str, at: Instant) -> Result<Cost, Refusal> {
+        match self.assumed {
+            Some(since) => Err(Refusal::AssumedPrice { model: model.to_owned(), at, since }),
+            None => Ok(self),
+        }
+    }
+
     /// What the meters of one side of the exchange cost together.
     #[must_use]
     pub(crate) fn of_side(&self, side: Side) -> Usd {
@@ -169,6 +192,7 @@ impl Refusal {
             Refusal::NoRate { .. } => "no-rate",
             Refusal::NotSold { .. } => "not-sold",
             Refusal::BeforeFirstPrice { .. } => "before-first-price",
+            Refusal::AssumedPrice { .. } => "assumed-price",
             Refusal::TooLong { .. } => "too-long",
             Refusal::InvalidUsage { .. } => "invalid-usage",
         }
@@ -184,6 +208,9 @@ impl Refusal {
             }
             Refusal::BeforeFirstPrice { model, .. } => {
                 format!("`farebox prices show {model}` prints every period; --at DATE prices at another day")
+            }
+            Refusal::AssumedPrice { model, .. } => {
+                format!("leave out --strict to price at it; `farebox prices history {model}` shows what is known")
             }
             Refusal::InvalidUsage { .. } => {
                 "check the counts; a part is never larger than its whole and nothing is negative".to_owned()
@@ -243,6 +270,7 @@ pub(crate) fn price_sized(
         total: Usd::ZERO,
         period: card.period,
         source: card.source.clone(),
+        assumed: card.assumed_before(at),
         applied: Vec::new(),
     };
     let mut notes = Notes::default();
@@ -449,7 +477,7 @@ impl<'a> Request<'a> {
 
     /// The rate of a meter: from the set that names most of what the request states.
     ///
-    /// A variant that says nothing of a meter refuses it. Two sets that name as much and say different things contradict
+    /// A variant that says nothing of a meter refuses it. Two variants that name as much and both have a price contradict
     /// each other, which is a refusal; so is a set that lacks a tier which another one has for this prompt.
     fn rate(&self, meter: Meter) -> Result<Option<FoundRate<'a>>, Refusal> {
         let card = self.card;
@@ -629,9 +657,10 @@ impl<'a> Request<'a> {
     }
 }
 
-/// The second of two rates, where it is not the first one.
+/// The second of two rates, where they cannot both hold. Two discounts do not agree by being equal: one on top of the other
+/// is published nowhere.
 fn contradicts<'a>(one: FoundRate<'a>, two: FoundRate<'a>) -> Option<FoundRate<'a>> {
-    (one.rate != two.rate).then_some(two)
+    (one.rate != two.rate || matches!(one.rate, Rate::Price(_))).then_some(two)
 }
 
 /// Where a price that nothing publishes may come from: a guess would be worse than none.

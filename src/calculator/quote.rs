@@ -11,6 +11,7 @@ use crate::meter::Meter;
 use crate::money::grouped;
 use crate::period::Instant;
 use crate::pricing::Found;
+use crate::pricing::candidates::{always_thinks, may_think};
 use crate::range::Range;
 use crate::tokenizer::TokenCount;
 use crate::tokenizer::chat::Counted;
@@ -23,6 +24,8 @@ pub struct WorkSpec {
     pub input_tokens: Option<Range<u64>>,
     /// Answer tokens; an answer whose length is not given is anything from none to the longest.
     pub output_tokens: Option<Range<u64>>,
+    /// Thinking tokens of an answer, on models that think.
+    pub thinking_tokens: Option<Range<u64>>,
     /// How many of the prompt's tokens are read from the provider's cache.
     pub cached_tokens: u64,
     /// How often each prompt is sent.
@@ -40,6 +43,7 @@ impl Default for WorkSpec {
         WorkSpec {
             input_tokens: None,
             output_tokens: None,
+            thinking_tokens: None,
             cached_tokens: 0,
             requests: 1,
             batch: false,
@@ -58,6 +62,11 @@ impl WorkSpec {
         }
         self.stated.iter().for_each(|(dimension, value)| context.set(*dimension, value));
         context
+    }
+
+    /// Thinking tokens of an answer of this model: none on one that does not think.
+    fn thinking_for(&self, found: &Found) -> Range<u64> {
+        self.thinking_tokens.filter(|_| may_think(&found.model)).unwrap_or_default()
     }
 
     /// The work of one request, which may say itself that it goes in a batch, how many answers it wants, and more.
@@ -189,6 +198,7 @@ impl Quote {
             attached: tokens.attached.clone(),
             cache_read: spec.cached_tokens,
             output: output.times(spec.answers.unwrap_or(1)),
+            thinking: spec.thinking_for(found).times(spec.answers.unwrap_or(1)),
             answers: spec.answers.unwrap_or(1),
             requests: spec.requests,
             context: spec.context_for(found),
@@ -221,6 +231,7 @@ impl Quote {
         self.work.input = self.work.input + next.work.input;
         next.work.attached.into_iter().for_each(|part| attach(&mut self.work.attached, part));
         self.work.output = self.work.output + next.work.output;
+        self.work.thinking = self.work.thinking + next.work.thinking;
         let requests = self.of_requests.unwrap_or(1) + next.of_requests.unwrap_or(1);
         self.of_requests = Some(requests);
         self.warning = self.warning.or(next.warning);
@@ -236,6 +247,12 @@ impl Quote {
             (Err(refusal), _) | (_, Err(refusal)) => Err(refusal),
         };
         self
+    }
+
+    /// Whether the model thinks before every answer, and the work says nothing of it: the cost is then too low.
+    #[must_use]
+    pub(crate) fn lacks_thinking(&self) -> bool {
+        self.work.thinking.high == 0 && always_thinks(&self.found.model)
     }
 
     /// What a person has to know before they use the price.

@@ -87,6 +87,8 @@ pub struct Tariff {
     pub period: Period,
     /// Where they were read.
     pub source: Arc<Source>,
+    /// Since when there is evidence of them, where their time begins earlier: then they are assumed.
+    pub assumed: Option<Instant>,
 }
 
 /// Which kinds a feature uses, and how a model bills them.
@@ -177,7 +179,7 @@ pub(crate) fn tariff(
         unit_rate(&ask(&usage)?, Side::Beside, found, *meter)
     });
     let beside = fees.collect::<Result<_, Refusal>>()?;
-    Ok(Tariff { bands, beside, period, source })
+    Ok(Tariff { bands, beside, period, source, assumed: card.assumed_before(at) })
 }
 
 /// The prompt lengths at which another rate may begin.

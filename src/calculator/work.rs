@@ -15,6 +15,8 @@ pub struct Work {
     pub cache_read: u64,
     /// Answer tokens of one request, all its answers together.
     pub output: Range<u64>,
+    /// Thinking tokens of one request, all its answers together.
+    pub thinking: Range<u64>,
     /// How many answers a request asks for; 0 is one too. Images that it makes are billed by the piece.
     pub answers: u64,
     /// How many requests.
@@ -36,6 +38,9 @@ impl Work {
     /// Whether any of its quantities is a range.
     pub(super) fn is_range(&self) -> bool {
         let uncertain = |part: &Attached| part.tokens.is_range() || part.amount.is_range();
-        self.input.is_range() || self.output.is_range() || self.attached.iter().any(uncertain)
+        self.input.is_range()
+            || self.output.is_range()
+            || self.thinking.is_range()
+            || self.attached.iter().any(uncertain)
     }
 }

@@ -359,6 +359,12 @@ pub struct Workload {
     pub assumptions: Vec<Assumption>,
 }
 
+/// The last moment of a workload.
+#[must_use]
+pub(crate) fn last_moment(workload: &Workload) -> Instant {
+    Instant::from_unix(instant_of(workload.end, 0).unix().saturating_sub(1))
+}
+
 /// The first moment of a minute of a day in UTC.
 #[must_use]
 pub(crate) fn instant_of(day: Date, minute: u32) -> Instant {

@@ -50,7 +50,7 @@ pub(crate) struct CheckArgs {
     /// Whose build machine this is: where annotations, summaries and outputs go, and the base when none is given
     #[arg(long, value_enum, default_value_t = BuildService::Auto, value_name = "SERVICE")]
     ci: BuildService,
-    /// Exit with 3 when something could not be priced
+    /// Exit with 3 when something could not be priced, or only at an assumed price
     #[arg(long)]
     strict: bool,
     #[command(flatten)]
@@ -94,7 +94,7 @@ fn report_flag(text: &str) -> Result<(CheckFormat, PathBuf), String> {
 }
 
 pub(crate) fn run(args: CheckArgs) -> Result<(), Error> {
-    let setup = args.prices.table.setup()?;
+    let setup = Setup { strict: args.strict, ..args.prices.table.setup()? };
     if let ([feature, reason], Some(until)) = (&args.accept[..], &args.until) {
         let request = ExemptionRequest { feature, reason, until };
         return write_exemption(args.workload.as_deref(), &request, &setup);

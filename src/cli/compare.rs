@@ -59,7 +59,10 @@ pub(crate) struct CompareArgs {
     /// Include models that cost nothing
     #[arg(long)]
     free: bool,
-    /// Exit with 3 when something could not be priced
+    /// Include models that are retired or no longer listed
+    #[arg(long)]
+    include_retired: bool,
+    /// Exit with 3 when something could not be priced, or only at an assumed price
     #[arg(long)]
     strict: bool,
     #[command(flatten)]
@@ -85,7 +88,7 @@ pub(crate) fn run(args: CompareArgs) -> Result<(), Error> {
     if let Some(path) = &args.plan.workload {
         return run_workload(&args, path);
     }
-    let setup = args.prices.setup()?;
+    let setup = Setup { strict: args.strict, ..args.prices.setup()? };
     let scores = args.scores(&setup)?;
     let mut query = args.query(&setup)?;
     let mut spec = args.prompts.work.spec();
@@ -108,7 +111,7 @@ pub(crate) fn run(args: CompareArgs) -> Result<(), Error> {
 
 /// The same for the plan of a workload.
 fn run_workload(args: &CompareArgs, path: &Path) -> Result<(), Error> {
-    let setup = args.prices.table.setup()?;
+    let setup = Setup { strict: args.strict, ..args.prices.table.setup()? };
     let mut priced = priced(Some(path), &setup, args.output.quiet, |_| {})?;
     let shown = ShownCurrency::of(args.prices.currency.as_deref(), &priced.plan.workload, &priced.resolver)?;
     let mut query = args.query(&setup)?;
@@ -132,6 +135,7 @@ impl CompareArgs {
             hosts_of: self.hosts.clone(),
             all: self.all,
             free: self.free,
+            include_retired: self.include_retired,
             top: self.top,
             ..CompareQuery::default()
         })

@@ -1,7 +1,7 @@
 //! `farebox estimate`: what a prompt would cost, before it is sent.
 
 use super::prompts::{PromptFlags, RequestNotes, price, verdict};
-use super::shared::{OutputFlags, PriceFlags};
+use super::shared::{OutputFlags, PriceFlags, Setup};
 use crate::cli::error::Error;
 use farebox::jobs::estimate::{AskedModels, report};
 
@@ -26,7 +26,7 @@ pub(crate) struct EstimateArgs {
     /// Model: provider/model, a model id, or an alias; repeatable. Requests that name theirs need none
     #[arg(long = "model", short = 'm', value_name = "MODEL")]
     models: Vec<String>,
-    /// Exit with 3 when something could not be priced
+    /// Exit with 3 when something could not be priced, or only at an assumed price
     #[arg(long)]
     strict: bool,
     #[command(flatten)]
@@ -38,7 +38,7 @@ pub(crate) struct EstimateArgs {
 }
 
 pub(crate) fn run(args: EstimateArgs) -> Result<(), Error> {
-    let setup = args.prices.setup()?;
+    let setup = Setup { strict: args.strict, ..args.prices.setup()? };
     let models = setup.find_all(&args.models)?;
     let spec = args.prompts.work.spec();
     let priced = price(&args.prompts, &models, &spec, &setup, RequestNotes::Told, args.output.quiet)?;

@@ -25,11 +25,13 @@ mod plan;
 mod price_files;
 mod prices;
 mod prices_check;
+mod prices_export;
 mod prices_import;
 mod prices_review;
 mod prices_time;
 #[cfg(feature = "update")]
 mod prices_update;
+mod prices_watch;
 mod prompts;
 mod scan;
 mod schema;

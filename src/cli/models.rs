@@ -16,9 +16,9 @@ pub(crate) struct ModelsArgs {
     /// Only this provider
     #[arg(long, short = 'p', value_name = "PROVIDER")]
     provider: Option<String>,
-    /// Also models that no longer answer
-    #[arg(long)]
-    retired: bool,
+    /// Also list models that are retired or no longer listed
+    #[arg(long, alias = "retired")]
+    include_retired: bool,
     #[command(flatten)]
     prices: TableFlags,
     #[command(flatten)]
@@ -28,6 +28,6 @@ pub(crate) struct ModelsArgs {
 pub(crate) fn run(args: ModelsArgs) -> Result<(), Error> {
     let setup = args.prices.setup()?;
     let provider = args.provider.as_deref().map(|name| known_provider(&setup, name)).transpose()?;
-    let query = ModelsQuery { words: args.query, provider, retired: args.retired };
+    let query = ModelsQuery { words: args.query, provider, include_retired: args.include_retired };
     args.output.write(list(&query, &setup))
 }

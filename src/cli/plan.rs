@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::shared::{OutputFlags, PriceFlags};
+use super::shared::{OutputFlags, PriceFlags, Setup};
 use super::workload::{amount_argument, priced};
 use crate::cli::error::Error;
 use farebox::calculator::workload::Amount;
@@ -34,7 +34,7 @@ pub(crate) struct PlanArgs {
     /// Draws of the simulation, in the place of the workload's
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
     draws: Option<u32>,
-    /// Exit with 3 when something could not be priced
+    /// Exit with 3 when something could not be priced, or only at an assumed price
     #[arg(long)]
     strict: bool,
     #[command(flatten)]
@@ -44,7 +44,7 @@ pub(crate) struct PlanArgs {
 }
 
 pub(crate) fn run(args: PlanArgs) -> Result<(), Error> {
-    let setup = args.prices.table.setup()?;
+    let setup = Setup { strict: args.strict, ..args.prices.table.setup()? };
     let query = PlanQuery {
         budget: args.budget,
         unit_cost: args.unit_cost,

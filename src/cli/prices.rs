@@ -13,8 +13,9 @@ use crate::cli::error::Error;
 use farebox::jobs::prices;
 use farebox::jobs::prices::lint::lint;
 use farebox::jobs::prices::list::{ListOrder, PricesListQuery};
+use farebox::jobs::prices::show::ShowLayout;
 use farebox::pricing::need::Need;
-use farebox::report::Format;
+use farebox::report::{Format, Readers};
 
 /// Look up, check and explain prices
 #[derive(Debug, clap::Args)]
@@ -34,6 +35,8 @@ enum PricesCommand {
     Stale(StaleArgs),
     Meters(MetersArgs),
     Import(super::prices_import::ImportArgs),
+    Export(super::prices_export::ExportArgs),
+    Watch(super::prices_watch::WatchArgs),
     Check(super::prices_check::PricesCheckArgs),
     Review(super::prices_review::ReviewArgs),
     #[cfg(feature = "update")]
@@ -51,6 +54,8 @@ pub(crate) fn run(args: PricesArgs) -> Result<(), Error> {
         PricesCommand::Stale(args) => stale(args),
         PricesCommand::Meters(args) => meters(&args),
         PricesCommand::Import(args) => super::prices_import::run(&args),
+        PricesCommand::Export(args) => super::prices_export::run(&args),
+        PricesCommand::Watch(args) => super::prices_watch::run(&args),
         PricesCommand::Check(args) => super::prices_check::run(&args),
         PricesCommand::Review(args) => super::prices_review::run(&args),
         #[cfg(feature = "update")]
@@ -73,9 +78,9 @@ struct ListArgs {
     /// Order of the rows
     #[arg(long, value_parser = choice(ListOrder::ALL, ListOrder::name, ListOrder::about), default_value_t = ListOrder::Name, value_name = "KEY")]
     sort: ListOrder,
-    /// Also models that do not answer any more
-    #[arg(long)]
-    retired: bool,
+    /// Also list models that are retired or no longer listed
+    #[arg(long, alias = "retired")]
+    include_retired: bool,
     #[command(flatten)]
     prices: TableFlags,
     #[command(flatten)]
@@ -84,7 +89,8 @@ struct ListArgs {
 
 fn list(args: ListArgs) -> Result<(), Error> {
     let setup = args.prices.setup()?;
-    let query = PricesListQuery { providers: args.provider, needs: args.need, order: args.sort, retired: args.retired };
+    let include_retired = args.include_retired;
+    let query = PricesListQuery { providers: args.provider, needs: args.need, order: args.sort, include_retired };
     args.output.write(prices::list::list(&query, &setup)?)
 }
 
@@ -103,9 +109,18 @@ struct ShowArgs {
     output: OutputFlags,
 }
 
+/// How wide a matrix of rates is at most, on a wider screen and in a file.
+const WIDEST: usize = 100;
+
 fn show(args: &ShowArgs) -> Result<(), Error> {
     let setup = args.prices.setup()?;
-    args.output.write(prices::show::show(&args.model, args.all, &setup)?)
+    let out = Out::open(args.output.output.as_deref())?;
+    let widest = out.screen(args.output.color).width.map_or(WIDEST, |width| WIDEST.min(usize::from(width)));
+    let layout = match args.output.format.readers() {
+        Readers::People => ShowLayout::Matrix(widest),
+        Readers::Programs => ShowLayout::Rows,
+    };
+    args.output.write_to(prices::show::show(&args.model, args.all, layout, &setup)?, out)
 }
 
 /// Check price files: what cannot be read, what contradicts itself, and prices that look wrong

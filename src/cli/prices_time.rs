@@ -8,6 +8,7 @@ use super::span::SpanFlags;
 use crate::cli::error::Error;
 use farebox::jobs::JobError;
 use farebox::jobs::prices;
+use farebox::jobs::prices::changes::ChangesQuery;
 use farebox::jobs::prices::diff::{DiffQuery, DiffSide};
 use farebox::jobs::prices::stale::StaleQuery;
 use farebox::pricing::PriceTable;
@@ -43,6 +44,9 @@ pub(crate) struct ChangesArgs {
     /// Only this provider; repeatable
     #[arg(long, short = 'p', value_name = "PROVIDER")]
     provider: Vec<String>,
+    /// Also list the first price of each model without --since, and prices whose start is not known
+    #[arg(long)]
+    all: bool,
     #[command(flatten)]
     prices: TableFlags,
     #[command(flatten)]
@@ -52,7 +56,8 @@ pub(crate) struct ChangesArgs {
 pub(crate) fn changes(args: &ChangesArgs) -> Result<(), Error> {
     let setup = args.prices.setup()?;
     let span = args.span.period(&jiff::tz::TimeZone::UTC)?;
-    args.output.write(prices::changes::changes(span, &args.provider, &setup)?)
+    let query = ChangesQuery { span, providers: args.provider.clone(), all: args.all };
+    args.output.write(prices::changes::changes(&query, &setup)?)
 }
 
 /// Compare two versions of the table, or the table on two dates: rates, and money for a workload

@@ -39,6 +39,9 @@ pub(crate) struct WorkFlags {
     /// Answer tokens: 500, a range LOW..HIGH, or LOW..EXPECTED..HIGH
     #[arg(long, value_name = "N")]
     pub output_tokens: Option<Range<u64>>,
+    /// Thinking tokens of each answer, on models that think: 2000, or a range LOW..HIGH
+    #[arg(long, value_name = "N")]
+    pub thinking_tokens: Option<Range<u64>>,
     /// How many of the prompt's tokens are read from the provider's cache
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub cached_tokens: u64,
@@ -65,6 +68,7 @@ impl WorkFlags {
         WorkSpec {
             input_tokens: self.input_tokens,
             output_tokens: self.output_tokens,
+            thinking_tokens: self.thinking_tokens,
             cached_tokens: self.cached_tokens,
             requests: self.requests,
             batch: self.batch,

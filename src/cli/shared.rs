@@ -205,7 +205,14 @@ impl TableFlags {
         if let Some(pin) = &self.pin {
             check_pin(pin, table.id())?;
         }
-        Ok(Setup { table: table.into(), at, as_of, currency: None, vocabularies: super::data::tokenizers().ok() })
+        Ok(Setup {
+            table: table.into(),
+            at,
+            as_of,
+            currency: None,
+            vocabularies: super::data::tokenizers().ok(),
+            strict: false,
+        })
     }
 }
 

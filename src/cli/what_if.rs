@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::out::Out;
-use super::shared::{self, OutputFlags, PriceFlags};
+use super::shared::{self, OutputFlags, PriceFlags, Setup};
 use super::span::SpanFlags;
 use super::usage::places::{places, say_passed_over};
 use super::usage::screen::ReadingScreen;
@@ -84,7 +84,7 @@ pub(crate) struct WhatIfArgs {
     /// Maximum number of threads [default: all CPUs]
     #[arg(long, value_name = "N", value_parser = shared::threads)]
     threads: Option<NonZero<u16>>,
-    /// Exit with 3 when a record could not be priced
+    /// Exit with 3 when a record could not be priced, or only at an assumed price
     #[arg(long)]
     strict: bool,
     #[command(flatten)]
@@ -138,7 +138,7 @@ impl WhatIfArgs {
 }
 
 pub(crate) fn run(args: WhatIfArgs) -> Result<(), Error> {
-    let setup = args.prices.setup()?;
+    let setup = Setup { strict: args.strict, ..args.prices.setup()? };
     for provider in args.provider.iter().chain(&args.force_provider) {
         farebox::jobs::prices::known_provider(&setup, provider)?;
     }

@@ -78,7 +78,7 @@ impl Farebox {
         // A test says that the bundled version names its day; without one nothing would have a price yet.
         let at = table.day().unwrap_or(Instant::from_unix(0));
         let (as_of, currency, vocabularies) = (AsOf::Named, None, None);
-        Farebox { setup: Arc::new(Setup { table: Arc::new(table), at, as_of, currency, vocabularies }) }
+        Farebox { setup: Arc::new(Setup { table: Arc::new(table), at, as_of, currency, vocabularies, strict: false }) }
     }
 
     /// The same at another moment: a [`std::time::SystemTime`], a date or timestamp of jiff, or an

@@ -30,6 +30,8 @@ pub struct UsageCost {
     pub charges: (u64, Usd),
     /// Records with a price that have no time of their own: they are priced at [`Farebox::moment`].
     pub without_time: u64,
+    /// Records that are older than the first evidence of their price, and what they come to: both are counted above too.
+    pub assumed: (u64, Usd),
     /// Sources that cannot be read, each with why.
     pub unreadable: Vec<String>,
     /// The same by model, in the order of their names.
@@ -132,6 +134,7 @@ impl Farebox {
             free: head.free.iter().map(|(why, count)| ((*why).to_owned(), *count)).collect(),
             charges: totals.charged(),
             without_time: head.without_timestamp,
+            assumed: head.assumed_prices.map_or((0, Usd::ZERO), |assumed| (assumed.records, assumed.total_usd)),
             unreadable: kept.unreadable,
             models: groups.iter().map(model).collect(),
             warnings: kept.warnings,

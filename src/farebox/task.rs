@@ -65,8 +65,14 @@ impl Task {
     /// the model writes.
     #[must_use]
     pub fn output(mut self, tokens: RangeInclusive<u64>) -> Self {
-        let (low, high) = (*tokens.start(), *tokens.end().max(tokens.start()));
-        self.spec.output_tokens = Some(Range { low, expected: low + (high - low) / 2, high });
+        self.spec.output_tokens = Some(range_of(&tokens));
+        self
+    }
+
+    /// How many tokens a model that thinks spends on it before each answer.
+    #[must_use]
+    pub fn thinking(mut self, tokens: RangeInclusive<u64>) -> Self {
+        self.spec.thinking_tokens = Some(range_of(&tokens));
         self
     }
 
@@ -97,6 +103,12 @@ impl Task {
         self.spec.stated.push((dimension, value.to_owned()));
         self
     }
+}
+
+/// The middle of the range is expected.
+fn range_of(tokens: &RangeInclusive<u64>) -> Range<u64> {
+    let (low, high) = (*tokens.start(), *tokens.end().max(tokens.start()));
+    Range { low, expected: low + (high - low) / 2, high }
 }
 
 /// A model in a comparison.

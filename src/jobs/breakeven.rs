@@ -70,6 +70,8 @@ pub struct BreakEvenResult {
     pub unpriced: Vec<Unpriced>,
     /// The currency that money is shown in.
     pub shown: ShownCurrency,
+    /// What happens within the plan, for people.
+    pub events: Vec<String>,
     /// Whether it is assumed how fast prompts are read.
     prompts_are_assumed: bool,
 }
@@ -93,7 +95,11 @@ pub fn break_even(priced: PricedWorkload, query: &BreakEvenQuery, setup: &Setup)
         return Err(JobError::asked("the workload makes no calls", help));
     };
     let prompts_are_assumed = query.prompt_tokens.is_none();
-    Ok(BreakEvenResult { months: plan.months, what, machine, even, unpriced, shown, prompts_are_assumed })
+    let events = plan.features.iter().flat_map(|feature| &feature.events).map(|event| event.text.clone());
+    let mut events: Vec<String> = events.collect();
+    events.sort();
+    events.dedup();
+    Ok(BreakEvenResult { months: plan.months, what, machine, even, unpriced, shown, events, prompts_are_assumed })
 }
 
 /// What one machine costs in a month, and what it is.
@@ -123,7 +129,9 @@ fn machine_month(
             usage.set(Meter::ReplicaMinutes, HOURS_A_MONTH * Decimal::from(60));
             let cost = price(&found.provider, &found.model, &usage, &Context::default(), setup.at);
             let cost = cost?;
-            Ok((cost.total, format!("{} (price checked on {})", found.full_id(), cost.source.checked)))
+            let since = cost.assumed.map_or_else(String::new, |since| format!(", assumed before {since}"));
+            let checked = cost.source.checked;
+            Ok((cost.total, format!("{} (price checked on {checked}{since})", found.full_id())))
         }
     }
 }
@@ -168,6 +176,8 @@ pub(crate) struct BreakEvenHead {
     pub break_even_calls_a_month: Option<String>,
     /// How busy it then is, of what it can be; above 1 where it cannot.
     pub break_even_load: String,
+    /// What happens within the plan: prices that change or are assumed, models that retire.
+    pub events: Vec<String>,
     /// The price table.
     pub table: TableStamp,
 }
@@ -206,6 +216,7 @@ impl BreakEvenHead {
             capacity_calls_a_month: short(even.capacity),
             break_even_calls_a_month: even.from_calls.map(short),
             break_even_load: short(even.load),
+            events: result.events.clone(),
             table: table_stamp(setup),
         }
     }
@@ -229,6 +240,7 @@ pub fn report(result: &BreakEvenResult, setup: &Setup) -> Report {
         format!("Not compared: {feature}, which has no price: {}", with_help(error, error.help()))
     };
     notes.extend(result.unpriced.iter().map(left_out));
+    notes.extend(result.events.iter().map(|event| format!("Note: {event}.")));
     notes.push(table_line(setup));
     report.state_all(&BreakEvenHead::of(result, setup));
     report

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use rust_decimal::Decimal;
 
+use super::life::life_text;
 use super::{AsOf, JobError, Setup, plural};
+use crate::calculator::workload::last_moment;
 use crate::context::Dimension;
 use crate::input::calls::{Reading, each_of};
 use crate::input::dialect::{Entry, Item, State};
@@ -36,19 +38,21 @@ pub fn starting(text: String, setup: &Setup) -> String {
     text.replacen("\nfeatures:\n", &format!("\n{start}features:\n"), 1)
 }
 
-/// Says which models of a workload the table does not have at the setup's instant, or no longer; nothing about a text that
+/// Says which models of a workload the table does not have at the setup's instant, or no longer at the end of the plan; nothing about a text that
 /// is no workload.
 #[must_use]
 pub fn model_warnings(path: &Path, text: &str, setup: &Setup) -> Vec<String> {
     let Ok((workload, _)) = load(path, text, setup.at.date()) else { return Vec::new() };
-    let mut seen = BTreeSet::new();
+    let (mut seen, last) = (BTreeSet::new(), last_moment(&workload));
     let routes = workload.features.iter().flat_map(|feature| &feature.routes);
     let warning = |model: &String| match setup.table.find(model, setup.at) {
         Err(unknown) => Some(with_help(&unknown, unknown.help())),
-        Ok(found) if found.model.is_retired(setup.at) => {
-            Some(format!("{} is retired at that time: plan with another model", found.full_id()))
+        Ok(found) => {
+            let (id, life) = (found.ending_id(), setup.table.life_of(&found, last));
+            let text =
+                || format!("{id} is {} by the end of the plan: plan with another model", life_text(life, &found.model));
+            (!life.is_live()).then(text)
         }
-        Ok(_) => None,
     };
     routes.map(|route| &route.model).filter(|model| seen.insert(*model)).filter_map(warning).collect()
 }

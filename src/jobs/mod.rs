@@ -5,6 +5,7 @@
 //!
 //! Start reading at [`Setup`], which every job works with, and at [`models`], the shortest job.
 
+pub(crate) mod assumed;
 pub mod breakeven;
 pub mod check;
 pub mod compare;
@@ -13,6 +14,7 @@ pub mod demo;
 pub mod error;
 pub mod estimate;
 pub mod init;
+pub(crate) mod life;
 pub mod models;
 pub mod plan;
 pub mod prices;

@@ -1,12 +1,16 @@
 //! Which models are known, and what is known of each: [`list`].
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
+use super::life::{LifeRow, life_text};
 use super::plural;
 use super::setup::{Setup, TableStamp, table_line, table_stamp};
 use crate::meter::Meter;
 use crate::period::Instant;
-use crate::pricing::card::{Alias, Kind, ModelCard, ProviderHead, Rate, rate_of};
+use crate::pricing::candidates::twin_name;
+use crate::pricing::card::{Alias, Kind, ModelCard, ProviderHead, Rate, RateCard, rate_of};
 use crate::report::{Cell, Report, Tone, TypedTable};
 
 /// Which models to list.
@@ -16,8 +20,8 @@ pub struct ModelsQuery {
     pub words: Vec<String>,
     /// The id of the one provider to list.
     pub provider: Option<String>,
-    /// Also models that no longer answer.
-    pub retired: bool,
+    /// Also models that no longer answer, or are no longer listed.
+    pub include_retired: bool,
 }
 
 /// One model, as the list shows it.
@@ -48,20 +52,29 @@ pub(crate) struct ModelRow<'c> {
     pub released: Option<Instant>,
     /// The day it stops or stopped to answer.
     pub retired: Option<Instant>,
-    /// The day it was last seen in its provider's list.
+    /// The last day that a source listed it, where none does any longer.
     pub last_listed: Option<Instant>,
+    /// The last day that a source which drops dead models listed it.
+    pub listed: Option<Instant>,
+    /// That it ends, has ended, or is no longer listed; null for one that lives without an end in sight.
+    pub life: Option<LifeRow>,
+    /// Dated twins of the same price, which are listed in this row alone.
+    pub twins: Vec<&'c str>,
     /// What its provider recommends instead.
     pub replacement: Option<&'c str>,
     /// Anything else worth knowing.
     pub note: Option<&'c str>,
     /// The tokenizer it counts with.
     pub tokenizer: Option<TokenizerRow<'c>>,
-    /// `live`, `retires 2026-12-01`, `retired 2025-07-21 → replacement`.
+    /// `live`, `retires 2026-12-01`, `retired 2025-07-21 → replacement`, `last listed 2025-07-21`, `not listed`.
     pub status: String,
     #[serde(skip)]
     rates: [Option<String>; 2],
     #[serde(skip)]
-    is_retired: bool,
+    is_live: bool,
+    /// The rates in force, for which of two models are twins.
+    #[serde(skip)]
+    in_force: Option<&'c RateCard>,
 }
 
 /// Another id of a model.
@@ -74,6 +87,9 @@ pub(crate) struct AliasRow<'c> {
     pub from: Option<Instant>,
     /// Until when, exclusive.
     pub to: Option<Instant>,
+    /// First moment that it is no longer answered, where that is another than the model's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retired: Option<Instant>,
 }
 
 /// The tokenizer of a model.
@@ -92,7 +108,7 @@ pub(crate) struct TokenizerRow<'c> {
 pub(crate) struct ModelsHead {
     /// The price table.
     pub table: TableStamp,
-    /// How many models were left out because they no longer answer.
+    /// How many models were left out because they no longer answer, or are no longer listed.
     pub retired_left_out: u64,
 }
 
@@ -103,26 +119,65 @@ pub fn list(query: &ModelsQuery, setup: &Setup) -> Report {
     let mut found: Vec<_> =
         setup.table.cards().filter(|(head, card)| matches(head, card, &words, query.provider.as_deref())).collect();
     found.sort_by(|(h1, c1), (h2, c2)| (&h1.id, &c1.id).cmp(&(&h2.id, &c2.id)));
-    let (rows, left_out): (Vec<_>, Vec<_>) = found
-        .iter()
-        .map(|(head, card)| row(head, card, setup.at))
-        .partition(|row| !row.is_retired || query.retired || !words.is_empty());
-    let mut report = table().report(rows);
-    let head = ModelsHead { table: table_stamp(setup), retired_left_out: left_out.len() as u64 };
+    let rows: Vec<ModelRow> = found.iter().map(|(head, card)| row(head, card, setup)).collect();
+    let (live, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.is_live);
+    // Somebody who names a dead model wants to know what became of it.
+    let shows_all = query.include_retired || live.is_empty() && !words.is_empty();
+    let (mut rows, left_out) =
+        if shows_all { (live.into_iter().chain(others).collect(), 0) } else { (live, others.len()) };
+    rows.sort_by_key(|row: &ModelRow| (row.provider, row.model));
+    let mut report = table().report(without_twins(rows));
+    let head = ModelsHead { table: table_stamp(setup), retired_left_out: left_out as u64 };
     report.state_all(&head);
     report.notes.push(format!("{}. {}", plural(report.rows.len() as u64, "model"), table_line(setup)));
-    if !left_out.is_empty() {
-        report.notes.push(format!("{} retired models left out: --retired shows them.", left_out.len()));
+    if left_out > 0 {
+        let models = plural(left_out as u64, "model");
+        report
+            .notes
+            .push(format!("Left out: {models} that are retired or no longer listed. --include-retired shows them."));
     }
     report
 }
 
+/// The rows with dated twins of the same price in the row of the model that they are twins of.
+fn without_twins(rows: Vec<ModelRow>) -> Vec<ModelRow> {
+    let mut kept: Vec<ModelRow> = Vec::with_capacity(rows.len());
+    let mut places: HashMap<(&str, String), Vec<usize>> = HashMap::new();
+    for row in rows {
+        let same = places.entry((row.provider, twin_name(row.model))).or_default();
+        match same.iter().find(|place| kept.get(**place).is_some_and(|other| are_twins(other, &row))) {
+            Some(place) => {
+                if let Some(other) = kept.get_mut(*place) {
+                    other.twins.push(row.model);
+                }
+            }
+            None => {
+                same.push(kept.len());
+                kept.push(row);
+            }
+        }
+    }
+    kept
+}
+
+/// Whether two models of one name have the same kind, the same end and the same rates.
+fn are_twins(a: &ModelRow, b: &ModelRow) -> bool {
+    let (Some(ours), Some(theirs)) = (a.in_force, b.in_force) else { return false };
+    let is_same = ours.rates == theirs.rates
+        && ours.tiers == theirs.tiers
+        && ours.variants == theirs.variants
+        && ours.schedule == theirs.schedule;
+    is_same && (a.kind, &a.life) == (b.kind, &b.life)
+}
+
 fn table<'c>() -> TypedTable<'static, ModelRow<'c>> {
     let rate = |i: usize| move |row: &ModelRow| row.rates[i].as_ref().map_or_else(|| Cell::absent("–"), Cell::text);
-    let tone = |row: &ModelRow| if row.is_retired { Tone::Dim } else { Tone::Plain };
+    let tone = |row: &ModelRow| if row.is_live { Tone::Plain } else { Tone::Dim };
     TypedTable::<ModelRow>::new()
         .text("provider", "provider", |row| Cell::text(row.provider))
         .text("model", "model", |row| Cell::text(row.model))
+        .text("twins", "also as", |row| Cell::text(row.twins.join(", ")))
+        .optional()
         .text("kind", "kind", |row| Cell::text(row.kind.name()))
         .optional()
         .number("context_window", "context", |row| row.context_window.map_or_else(|| Cell::absent("–"), Cell::quantity))
@@ -135,14 +190,15 @@ fn table<'c>() -> TypedTable<'static, ModelRow<'c>> {
         .text("status", "status", move |row| Cell::text(&row.status).tone(tone(row)))
 }
 
-fn row<'c>(head: &'c ProviderHead, card: &'c ModelCard, at: Instant) -> ModelRow<'c> {
-    let info = &card.info;
+fn row<'c>(head: &'c ProviderHead, card: &'c ModelCard, setup: &Setup) -> ModelRow<'c> {
+    let (info, at) = (&card.info, setup.at);
+    let life = setup.table.life(head, card, at);
     let rates = card.rates_at(at).map(|r| &r.rates);
     let rate = |meter| match rates.and_then(|rates| rate_of(rates, meter)) {
         Some(Rate::Price(price)) if price.per == 1_000_000 => Some(price.usd.to_string()),
         _ => None,
     };
-    let alias = |a: &'c Alias| AliasRow { id: &a.id, from: a.period.from, to: a.period.to };
+    let alias = |a: &'c Alias| AliasRow { id: &a.id, from: a.period.from, to: a.period.to, retired: a.retired };
     ModelRow {
         provider: &head.id,
         model: &card.id,
@@ -157,14 +213,18 @@ fn row<'c>(head: &'c ProviderHead, card: &'c ModelCard, at: Instant) -> ModelRow
         released: info.released,
         retired: info.retired,
         last_listed: info.last_listed,
+        listed: info.listed,
+        life: LifeRow::of(life, card),
+        twins: Vec::new(),
         replacement: info.replacement.as_deref(),
         note: info.note.as_deref(),
         tokenizer: card
             .tokenizer_at(at)
             .map(|t| TokenizerRow { name: &t.name, basis: if t.assumed { "assumed" } else { "known" } }),
-        status: status(card, at),
+        status: life_text(life, card),
         rates: [rate(Meter::Input), rate(Meter::Output)],
-        is_retired: card.is_retired(at),
+        is_live: life.is_live(),
+        in_force: card.rates_at(at),
     }
 }
 
@@ -174,15 +234,4 @@ fn matches(head: &ProviderHead, card: &ModelCard, words: &[String], provider: Op
         id.contains(word.as_str()) || card.aliases.iter().any(|a| a.id.to_lowercase().contains(word.as_str()))
     };
     provider.is_none_or(|p| p == head.id) && words.iter().all(has)
-}
-
-/// `live`, `retires 2026-12-01`, `retired 2025-07-21 → replacement`.
-#[must_use]
-pub fn status(card: &ModelCard, at: Instant) -> String {
-    let Some(day) = card.info.retired else {
-        return card.info.last_listed.map_or_else(|| "live".into(), |day| format!("last listed {day}"));
-    };
-    let word = if day <= at { "retired" } else { "retires" };
-    let arrow = card.info.replacement.as_ref().map(|r| format!(" → {r}")).unwrap_or_default();
-    format!("{word} {day}{arrow}")
 }

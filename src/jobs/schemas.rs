@@ -9,7 +9,8 @@ use super::compare::workload::{ComparePlanRow, ComparePlansHead};
 use super::estimate::rows as estimate;
 use super::plan::rows as plan;
 use super::prices::{
-    changes, check as prices_check, diff, history, import, lint, list, meters, review, show, stale, update,
+    changes, check as prices_check, diff, export, history, import, lint, list, meters, review, show, stale, update,
+    watch,
 };
 use super::{breakeven, compare, count, demo, models, tokenizers, usage, what_if};
 use crate::report::check;
@@ -83,6 +84,7 @@ fn all() -> Vec<(&'static str, Schema)> {
         ("prices-changes", document::<changes::ChangesHead, changes::ChangeRow>()),
         ("prices-check", either::<CheckOfDatabase, CheckOfFile>()),
         ("prices-diff", document::<diff::DiffHead, diff::DiffRow>()),
+        ("prices-export", document::<export::ExportHead, export::ExportRow>()),
         ("prices-history", document::<history::HistoryHead, history::HistoryRow>()),
         ("prices-import", either::<ImportCompared, ImportUnread>()),
         ("prices-lint", document::<lint::LintHead, lint::LintRow>()),
@@ -92,6 +94,7 @@ fn all() -> Vec<(&'static str, Schema)> {
         ("prices-show", document::<show::PricesShowHead, show::PricesShowRow>()),
         ("prices-stale", document::<stale::StaleHead, stale::StaleRow>()),
         ("prices-update", document::<update::UpdateHead, import::ComparisonRow>()),
+        ("prices-watch", document::<watch::WatchHead, watch::WatchRow>()),
         ("tokenizers", document::<NoHead, tokenizers::KnownTokenizerRow>()),
         ("tokenizers-show", document::<tokenizers::KnownTokenizerRow, tokenizers::TokenizerFactRow>()),
         ("usage", SchemaGenerator::default().into_root_schema_for::<UsageDocument>()),

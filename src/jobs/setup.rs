@@ -26,6 +26,8 @@ pub struct Setup {
     pub currency: Option<String>,
     /// The folder of vocabularies that the user added, where there is one.
     pub vocabularies: Option<Store>,
+    /// Whether prices of a time before the first evidence of them are refused, rather than marked as assumed.
+    pub strict: bool,
 }
 
 /// Where the instant of a [`Setup`] came from.

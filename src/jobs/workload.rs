@@ -24,6 +24,7 @@ use crate::input::workload::{DEFAULT_FILE, load};
 use crate::money::{Exact, Usd};
 use crate::period::Instant;
 use crate::pricing::card::ExchangeRate;
+use crate::pricing::life::Life;
 use crate::pricing::problem::{Place, Problem, Severity, render_all};
 use crate::pricing::{Found, UnknownModel};
 use crate::report::Cell;
@@ -242,6 +243,17 @@ impl Resolver for TableResolver<'_> {
     fn per_usd(&self, currency: &str, at: Instant) -> Option<Decimal> {
         let own = self.exchange.iter().rev().find(|r| r.currency == currency && r.period.contains(at));
         own.or_else(|| self.setup.table.exchange(currency, at)).map(|rate| rate.per_usd.0)
+    }
+
+    fn last_listed(&self, found: &Found, at: Instant) -> Option<Instant> {
+        match self.setup.table.life_of(found, at) {
+            Life::Unlisted(day) => day,
+            Life::Live(_) | Life::Retired(_) => None,
+        }
+    }
+
+    fn refuses_assumed(&self) -> bool {
+        self.setup.strict
     }
 }
 

@@ -1,28 +1,81 @@
-//! Which models may answer instead of another: what is live ([`is_live`]), newer or older ones of the same provider
-//! ([`sisters`]), the same model at other hosts ([`core_name`]).
+//! Which models may answer instead of another: live chat models ([`is_live`]), newer or older ones of the same provider
+//! ([`sisters`]), the same model at other hosts ([`core_name`]), other names of the same ([`twin_name`]).
 
 use super::card::{Kind, ModelCard, ProviderHead};
+use super::suggest::without_date;
 use super::{Found, PriceTable};
 use crate::period::Instant;
 
-/// Whether a model answers, has a price, and is still listed by public sources.
+/// Whether a chat model can be bought on a day: it has a price and is [live](PriceTable::life).
 #[must_use]
-pub(crate) fn is_live(card: &ModelCard, at: Instant) -> bool {
-    card.info.kind == Kind::Chat
-        && !card.is_retired(at)
-        && card.info.last_listed.is_none()
-        && card.rates_at(at).is_some()
+pub(crate) fn is_live(table: &PriceTable, head: &ProviderHead, card: &ModelCard, at: Instant) -> bool {
+    is_for_chat(card) && card.rates_at(at).is_some() && table.life(head, card, at).is_live()
+}
+
+/// Words in the ids of models that answer messages, but are made and billed for something else.
+const OTHER_USES: [&str; 12] = [
+    "realtime",
+    "live",
+    "livetranslate",
+    "audio",
+    "tts",
+    "research",
+    "search",
+    "robotics",
+    "translate",
+    "computer",
+    "guard",
+    "ocr",
+];
+
+/// Whether a model is there for any question: a chat model that writes text, and whose id names no other use.
+#[must_use]
+pub(crate) fn is_for_chat(card: &ModelCard) -> bool {
+    let writes = card.info.output.is_empty() || card.info.output.iter().any(|output| output == "text");
+    let id = card.id.to_lowercase();
+    let mut words = id.split(|c: char| !c.is_ascii_alphanumeric());
+    card.info.kind == Kind::Chat && writes && words.all(|word| !OTHER_USES.contains(&word))
+}
+
+/// The capability of a model whose thinking cannot be turned off.
+pub(super) const ALWAYS_THINKS: &str = "always_thinks";
+
+/// Whether a model thinks before every answer: what it costs without thinking tokens is then too low.
+#[must_use]
+pub(crate) fn always_thinks(card: &ModelCard) -> bool {
+    card.info.capabilities.iter().any(|can| can == ALWAYS_THINKS)
+}
+
+/// Whether a model may think: one of which nothing is known may.
+#[must_use]
+pub(crate) fn may_think(card: &ModelCard) -> bool {
+    let can = &card.info.capabilities;
+    can.is_empty() || can.iter().any(|can| can == "reasoning" || can == ALWAYS_THINKS)
+}
+
+/// What an id has in common with its dated twins: `gpt-4o-2024-08-06`, `gpt-4-0613` and `mistral-large-latest` lose
+/// their last part.
+#[must_use]
+pub(crate) fn twin_name(id: &str) -> String {
+    let id = id.to_lowercase();
+    let id = without_date(&id).unwrap_or(&id);
+    let is_version = |part: &str| part == "latest" || part.len() == 4 && part.bytes().all(|b| b.is_ascii_digit());
+    match id.rsplit_once('-') {
+        Some((rest, last)) if is_version(last) => rest.to_owned(),
+        _ => id.to_owned(),
+    }
 }
 
 /// Live models of the same provider that read prompts of that length and are less than two years older, or newer.
+///
+/// * `at`: the last moment that they are for.
 pub(crate) fn sisters(table: &PriceTable, own: &Found, longest_prompt: u64, at: Instant) -> Vec<Found> {
     let fits = |head: &ProviderHead, card: &ModelCard| {
         let near = is_as_new(card.info.released, own.model.info.released);
         let reads = own.model.info.input.iter().all(|input| input == "text" || card.info.input.contains(input));
         head.id == own.provider.id
             && card.id != own.model.id
-            && is_live(card, at)
-            && card.info.retired.is_none()
+            && is_live(table, head, card, at)
             && card.info.context_window.is_none_or(|window| window >= longest_prompt)
             && !card.id.starts_with("ft:")
             && is_plain(&card.id)
@@ -105,6 +158,20 @@ mod tests {
         let mut found: Vec<String> = sisters(&table, &own, 0, at).iter().map(|found| found.model.id.clone()).collect();
         found.sort();
         assert_eq!(found, ["newer", "older", "undated"]);
+    }
+
+    #[test]
+    fn a_dated_twin_has_the_name_of_its_model() {
+        for (id, name) in [
+            ("gpt-4o-2024-08-06", "gpt-4o"),
+            ("claude-haiku-4-5-20251001", "claude-haiku-4-5"),
+            ("gpt-4-0613", "gpt-4"),
+            ("mistral-large-latest", "mistral-large"),
+            ("gpt-4.1-mini", "gpt-4.1-mini"),
+            ("llama-3.1-70b", "llama-3.1-70b"),
+        ] {
+            assert_eq!(twin_name(id), name, "{id}");
+        }
     }
 
     #[test]

@@ -60,8 +60,8 @@ pub(crate) fn changes_between(before: Option<&RateCard>, after: Option<&RateCard
         .collect()
 }
 
-/// Every set of rates of a card under its condition.
-fn sets(card: &RateCard) -> Vec<(String, Rates)> {
+/// Every set of rates of a card under its condition; schedules by a factor have none.
+pub(crate) fn sets(card: &RateCard) -> Vec<(String, Rates)> {
     let tier = |prefix: &str, tier: &Tier| {
         let parts = [prefix.to_owned(), tier.condition()];
         (parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" and "), tier.rates.clone())
@@ -70,8 +70,8 @@ fn sets(card: &RateCard) -> Vec<(String, Rates)> {
     sets.extend(card.tiers.iter().map(|t| tier("", t)));
     for variant in &card.variants {
         let when = conditions(&variant.when);
+        sets.push((when.clone(), variant.rates.clone()));
         sets.extend(variant.tiers.iter().map(|t| tier(&when, t)));
-        sets.push((when, variant.rates.clone()));
     }
     sets.extend(card.schedule.iter().filter(|s| !s.rates.is_empty()).map(|s| (s.to_string(), s.rates.clone())));
     sets

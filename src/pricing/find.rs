@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::PriceTable;
-use super::card::{ModelCard, ProviderHead, Role};
+use super::card::{Alias, ModelCard, ProviderHead, Role};
 use super::suggest::{Names, Suggestions, without_date};
 use crate::context::{Context, Dimension};
 use crate::period::{Instant, Period};
@@ -31,6 +31,8 @@ pub struct Found {
     pub holds: Period,
     /// Providers that sell a model of the same id, where the question named none.
     pub also_at: Vec<String>,
+    /// The alias that was asked for, where it stops to answer on a day of its own.
+    pub snapshot: Option<Alias>,
 }
 
 impl Found {
@@ -38,7 +40,29 @@ impl Found {
     #[must_use]
     pub fn of_card(provider: Arc<ProviderHead>, model: Arc<ModelCard>) -> Self {
         let (context, holds) = (Context::default(), Period::default());
-        Found { provider, model, matched: Matched::Id, context, regional: false, holds, also_at: Vec::new() }
+        Found {
+            provider,
+            model,
+            matched: Matched::Id,
+            context,
+            regional: false,
+            holds,
+            also_at: Vec::new(),
+            snapshot: None,
+        }
+    }
+
+    /// First moment that the id which was asked for is not answered any longer.
+    #[must_use]
+    pub(crate) fn retired(&self) -> Option<Instant> {
+        self.snapshot.as_ref().and_then(|alias| alias.retired).or(self.model.info.retired)
+    }
+
+    /// `provider/model` with the snapshot that was asked for, where that ends on a day of its own.
+    #[must_use]
+    pub(crate) fn ending_id(&self) -> String {
+        let id = self.snapshot.as_ref().map_or(&self.model.id, |alias| &alias.id);
+        format!("{}/{id}", self.provider.id)
     }
 
     /// `provider/model`, which finds this card again.
@@ -73,6 +97,19 @@ pub enum Matched {
     Deployment,
     /// It is the id or an alias after something around it was taken off.
     Without(&'static str),
+}
+
+/// A card that an alias meant for some time.
+#[derive(Clone, Debug)]
+pub(crate) struct AliasMeaning {
+    /// The provider's id.
+    pub provider: String,
+    /// The card, as `provider/model`.
+    pub id: String,
+    /// The card itself.
+    pub card: Arc<ModelCard>,
+    /// When the alias meant it.
+    pub period: Period,
 }
 
 /// No card is meant by an id.
@@ -350,7 +387,7 @@ impl PriceTable {
         for (spelling, without) in spellings(&id) {
             let mut hits = self.hits(scope, &spelling, at, &mut holds);
             hits.sort_by_cached_key(|(head, card)| {
-                (card.is_retired(at), !head.is_maker_of(&card.id), head.role, head.id.clone())
+                (has_ended(card, &spelling, at), !head.is_maker_of(&card.id), head.role, head.id.clone())
             });
             let also_at = hits.iter().skip(1).map(|(head, _)| head.id.clone()).collect();
             let Some((provider, model)) = hits.into_iter().next() else { continue };
@@ -360,7 +397,8 @@ impl PriceTable {
                 None => Matched::Alias,
             };
             let context = Context::default();
-            return Ok(Found { provider, model, matched, context, regional: false, holds, also_at });
+            let snapshot = snapshot(&model, &spelling, at).cloned();
+            return Ok(Found { provider, model, matched, context, regional: false, holds, also_at, snapshot });
         }
         Err(holds)
     }
@@ -390,7 +428,7 @@ impl PriceTable {
             }
             *holds = holds.around(at, Period { from: card.info.retired, to: None });
             for alias in card.aliases.iter().filter(|a| a.id.to_lowercase() == name) {
-                *holds = holds.around(at, alias.period);
+                *holds = holds.around(at, alias.period).around(at, Period { from: alias.retired, to: None });
             }
             let Some(meaning) = meaning(&card, name, at) else { return };
             match hits.iter_mut().find(|(_, h, _)| h.id == head.id) {
@@ -442,11 +480,38 @@ impl PriceTable {
     fn similar(&self, provider: Option<&str>, model: &str, at: Instant) -> Suggestions {
         #[cfg(test)]
         self.searches.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        self.names.get_or_init(|| Names::of(self.cards()).into()).search(provider, model, at)
+        let names = || {
+            let unlisted = |head: &ProviderHead, card: &ModelCard| self.unlisted_since(head, card);
+            Names::of(self.cards(), &unlisted).into()
+        };
+        self.names.get_or_init(names).search(provider, model, at)
+    }
+
+    /// Every card that an alias means or meant, the earliest first; none for an id of a card's own.
+    ///
+    /// They are those of one provider: the one that is named, or else the one that [`PriceTable::find`] answers with, or
+    /// the first that has the alias.
+    pub(crate) fn meanings(&self, asked: &str, at: Instant) -> Vec<AliasMeaning> {
+        let (head, model) =
+            self.split_provider(asked.trim()).map_or((None, asked.trim()), |(h, model)| (Some(h), model));
+        let found = self.get(asked, at);
+        if found.as_ref().is_some_and(|found| found.matched == Matched::Id) {
+            return Vec::new();
+        }
+        let provider = head.map(|head| head.id.clone()).or(found.map(|found| found.provider.id.clone()));
+        let mut meanings = self.with_alias(provider.as_deref(), model);
+        let first = meanings.first().map(|meaning| meaning.provider.clone());
+        meanings.retain(|meaning| Some(&meaning.provider) == first.as_ref());
+        meanings.sort_by_key(|meaning| meaning.period.from);
+        meanings
     }
 
     /// The cards that have an alias whatever the time, each with the time it meant it.
     fn meant(&self, provider: Option<&str>, model: &str) -> Vec<(String, Period)> {
+        self.with_alias(provider, model).into_iter().map(|meaning| (meaning.id, meaning.period)).collect()
+    }
+
+    fn with_alias(&self, provider: Option<&str>, model: &str) -> Vec<AliasMeaning> {
         let name = model.to_lowercase();
         let own = self.overlays.iter().flat_map(|o| o.named(&name).map(|card| (o.head.id.as_str(), card.clone())));
         let bundled = self.packed.find(&name).filter_map(|i| self.bundled_card(i));
@@ -455,7 +520,13 @@ impl PriceTable {
         let cards = own.chain(bundled).filter(|(head, _)| provider.is_none_or(|id| id == *head));
         let meant = cards.flat_map(|(head, card)| {
             let dated = card.aliases.iter().filter(|a| a.id.to_lowercase() == name);
-            dated.map(|a| (format!("{head}/{}", card.id), a.period)).collect::<Vec<_>>()
+            let meaning = |alias: &Alias| AliasMeaning {
+                provider: head.to_owned(),
+                id: format!("{head}/{}", card.id),
+                card: card.clone(),
+                period: alias.period,
+            };
+            dated.map(meaning).collect::<Vec<_>>()
         });
         meant.collect()
     }
@@ -550,6 +621,18 @@ enum Meaning {
     AtAnotherTime,
     Alias,
     Id,
+}
+
+/// The alias of a card that a name is, where it ends on a day of its own.
+fn snapshot<'c>(card: &'c ModelCard, name: &str, at: Instant) -> Option<&'c Alias> {
+    let is_meant = |alias: &&Alias| alias.retired.is_some() && alias.period.contains(at);
+    card.aliases.iter().filter(is_meant).find(|alias| alias.id.to_lowercase() == name)
+}
+
+/// Whether a card no longer answers under a name.
+fn has_ended(card: &ModelCard, name: &str, at: Instant) -> bool {
+    let own = snapshot(card, name, at).and_then(|alias| alias.retired);
+    own.map_or_else(|| card.is_retired(at), |day| day <= at)
 }
 
 fn meaning(card: &ModelCard, name: &str, at: Instant) -> Option<Meaning> {

@@ -10,6 +10,8 @@ pub(crate) mod candidates;
 #[doc(hidden)]
 pub mod diff;
 #[doc(hidden)]
+pub mod export;
+#[doc(hidden)]
 pub mod import;
 #[doc(hidden)]
 pub mod lint;
@@ -23,6 +25,7 @@ pub mod review;
 pub mod update;
 
 mod find;
+pub(crate) mod life;
 mod suggest;
 
 use std::borrow::Cow;
@@ -43,6 +46,7 @@ pub use farebox_prices::{card, problem};
 #[doc(hidden)]
 pub use farebox_prices::{compile, packed, yaml};
 
+pub(crate) use self::find::AliasMeaning;
 pub use self::find::{Found, Matched, UnknownModel, Whose};
 
 static BUNDLED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/prices.bin"));
@@ -73,6 +77,8 @@ pub struct PriceTable {
     packed: Packed,
     overlays: Vec<Overlay>,
     id: TableId,
+    /// The day that the version names.
+    day: Option<Instant>,
     heads: OnceLock<Vec<Arc<ProviderHead>>>,
     /// For similar ids; made when the first unknown id asks for them.
     names: OnceLock<Arc<Names>>,
@@ -151,6 +157,7 @@ impl PriceTable {
         Ok(PriceTable {
             packed,
             overlays: Vec::new(),
+            day: day_of(&id.version),
             id,
             heads: OnceLock::new(),
             names: OnceLock::new(),
@@ -221,8 +228,7 @@ impl PriceTable {
 
     /// The day that the version names, as `2026.11.22`, `2026.11.22.1` and `2026.11.22+overlay` do.
     pub(crate) fn day(&self) -> Option<Instant> {
-        let numbers: Vec<&str> = self.id.version.split(['.', '+']).take(3).collect();
-        numbers.join("-").parse().ok()
+        self.day
     }
 
     /// How many models the table holds, overlays included.
@@ -308,6 +314,11 @@ impl PriceTable {
             .find(|(p, card)| card.id == id && self.packed.provider(*p).is_some_and(|head| head.id == provider))
             .map(|(_, card)| card)
     }
+}
+
+fn day_of(version: &str) -> Option<Instant> {
+    let numbers: Vec<&str> = version.split(['.', '+']).take(3).collect();
+    numbers.join("-").parse().ok()
 }
 
 #[cfg(test)]

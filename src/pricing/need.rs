@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::candidates::ALWAYS_THINKS;
 use super::card::ModelCard;
 
 /// A condition on what is known of a model.
@@ -57,7 +58,8 @@ impl Need {
                     other => other,
                 };
                 let lists = info.capabilities.iter().any(|c| c == what) || info.input.iter().any(|i| i == reads);
-                let silent = info.capabilities.is_empty() && info.input.is_empty();
+                // That a model always thinks is known of some of which nothing else is.
+                let silent = info.capabilities.iter().all(|c| c == ALWAYS_THINKS) && info.input.is_empty();
                 (lists || !silent).then_some(lists)
             }
         }

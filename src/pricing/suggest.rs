@@ -82,14 +82,18 @@ pub(super) struct Suggestions {
 }
 
 impl Names {
-    pub(super) fn of<H, C>(cards: impl Iterator<Item = (H, C)>) -> Self
+    /// * `unlisted`: the moment from which a card is not listed any longer, where it is not.
+    pub(super) fn of<H, C>(
+        cards: impl Iterator<Item = (H, C)>,
+        unlisted: &dyn Fn(&ProviderHead, &ModelCard) -> Option<Instant>,
+    ) -> Self
     where
         H: std::ops::Deref<Target = ProviderHead>,
         C: std::ops::Deref<Target = ModelCard>,
     {
         let mut names = Names::default();
         for (head, card) in cards {
-            names.add(&head, &card);
+            names.add(&head, &card, unlisted(&head, &card));
         }
         names.date_versions();
         names
@@ -149,10 +153,10 @@ impl Names {
         self.cards.iter_mut().zip(dates).for_each(|(card, date)| card.date(date));
     }
 
-    fn add(&mut self, head: &ProviderHead, card: &ModelCard) {
+    fn add(&mut self, head: &ProviderHead, card: &ModelCard, unlisted: Option<Instant>) {
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let at = number(self.cards.len());
-        self.cards.push(Listed::of(head, card));
+        self.cards.push(Listed::of(head, card, unlisted));
         let aliases = card.aliases.iter().map(|alias| &alias.id);
         for (i, id) in std::iter::once(&card.id).chain(aliases).enumerate() {
             let text = id.to_lowercase();
@@ -254,6 +258,10 @@ impl Names {
                 (others.count(), !name.is_id, name.text.len(), card.provider.clone(), name.text.clone()),
             )
         });
+        // What no longer answers is an answer only where nothing else is.
+        if members.iter().any(|(_, card)| card.lives.contains(at)) {
+            members.retain(|(_, card)| !card.has_ended(at));
+        }
         found.add(members.into_iter());
     }
 
@@ -286,6 +294,9 @@ impl Names {
         for (_, _, card) in &scored {
             found.holds = found.holds.around(at, card.lives);
         }
+        if !found.ids.is_empty() || scored.iter().any(|(_, _, card)| card.lives.contains(at)) {
+            scored.retain(|(_, _, card)| !card.has_ended(at));
+        }
         scored.sort_by(|(a, name, card), (b, other, others_card)| {
             let key = |name: &Name, card: &Listed| {
                 let rank = (!card.lives.contains(at), !card.is_makers, Reverse(card.released));
@@ -298,12 +309,12 @@ impl Names {
 }
 
 impl Listed {
-    fn of(head: &ProviderHead, card: &ModelCard) -> Self {
+    fn of(head: &ProviderHead, card: &ModelCard, unlisted: Option<Instant>) -> Self {
         let info = &card.info;
         let priced = card.rate_cards.first().and_then(|rates| rates.period.from);
         let last = card.rate_cards.last().and_then(|rates| rates.period.to);
         let from = info.released.max(priced).or(priced);
-        let to = [info.retired, info.last_listed, last].into_iter().flatten().min();
+        let to = [info.retired, unlisted, last].into_iter().flatten().min();
         Listed {
             provider: head.id.clone(),
             is_makers: head.role == Role::Maker && head.is_maker_of(&card.id),
@@ -311,6 +322,11 @@ impl Listed {
             version: version_of(&card.id),
             lives: Period { from, to },
         }
+    }
+
+    /// Whether it no longer answers at a moment.
+    fn has_ended(&self, at: Instant) -> bool {
+        self.lives.to.is_some_and(|to| to <= at)
     }
 
     /// Dates it where nothing else did.
@@ -436,7 +452,7 @@ mod tests {
         let cards: Vec<ModelCard> = cards.collect();
         let hosted = ModelCard { id: "acme/Zephyr-Haiku-5-5".into(), ..ModelCard::default() };
         let all = cards.iter().map(|card| (&head, card)).chain([(&host, &hosted)]);
-        Names::of(all)
+        Names::of(all, &|_, card| card.info.last_listed)
     }
 
     #[track_caller]

@@ -25,6 +25,7 @@ pub mod check;
 
 mod csv;
 mod html;
+pub mod ics;
 mod inert;
 mod json;
 mod jsonl;

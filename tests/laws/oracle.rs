@@ -353,8 +353,9 @@ impl<'a> Asked<'a> {
             };
         };
         let shown = |rate: &Rate| format!("{:?}", normal(rate));
-        // Two that name as much and differ contradict each other.
-        let agree = best.iter().all(|(_, other, _)| shown(&other.rate) == shown(&found.rate));
+        // Two that name as much contradict each other, unless they bill as the same meter.
+        let is_price = matches!(found.rate, Rate::Price(_));
+        let agree = best.len() == 1 || !is_price && best.iter().all(|(_, b, _)| shown(&b.rate) == shown(&found.rate));
         // Under a tier that anybody has, a variant holds only if it has it too.
         let covers = deepest.is_none_or(|deepest| deepest <= *reaches);
         if !agree || !covers || matches!(found.rate, Rate::Refuse) {

@@ -22,7 +22,7 @@ models:
     prices:
       - from: 2026-01-01
         rates: {input: "1", output: "2", cache_read: "0.1"}
-        variants: [{when: {processing: batch}, rates: {input: "0.5", output: "1"}}]
+        variants: [{when: {processing: batch}, rates: {input: "0.5", output: "1"}, others: inherit}]
   - id: large
     kind: chat
     context_window: 10000

@@ -20,7 +20,7 @@ models:
     tokenizer: o200k_base
     prices:
       - rates: {input: "0.3", cache_read: "0.03", input_audio: "1", cache_read_audio: "0.1", input_video: "0.5", output: "2"}
-        tiers: [{when: {prompt_tokens: ">200000"}, rates: {input: "0.6", input_audio: "2", output: "3"}}]
+        tiers: [{when: {prompt_tokens: ">200000"}, rates: {input: "0.6", input_audio: "2", output: "3"}, others: inherit}]
   - id: gemini-2.5-alike
     tokenizer: o200k_base
     prices: [{rates: {input: "0.4", input_audio: =input, input_video: =input, output: "2"}}]
@@ -64,8 +64,8 @@ models:
     prices:
       - rates: {input: "5", input_image: "8", output: "10", output_image: "32"}
         variants:
-          - {when: {quality: low, size: 1024x1024}, rates: {images: {price: "0.009", per: 1}}}
-          - {when: {quality: high, size: 1024x1024}, rates: {images: {price: "0.133", per: 1}}}
+          - {when: {quality: low, size: 1024x1024}, rates: {images: {price: "0.009", per: 1}}, others: inherit}
+          - {when: {quality: high, size: 1024x1024}, rates: {images: {price: "0.133", per: 1}}, others: inherit}
   - {id: paint-pieces, kind: image, prices: [{rates: {images: {price: "0.04", per: 1}}}]}
 "#;
 

@@ -300,11 +300,21 @@ impl RateCard {
     /// The moment since when there is evidence for these rates; before it they are assumed. `None` for a user's own
     /// prices, which need none.
     ///
-    /// That is where they begin; else the day of the first snapshot that shows them; else the day their source was read.
+    /// That is where they begin; else the day of the first snapshot that shows them; else the day their source was read,
+    /// or the day on which they ended where that is earlier.
     #[must_use]
     pub fn evidence_begins(&self) -> Option<Instant> {
-        let read = || (self.source.evidence != Evidence::Own).then_some(self.source.checked);
+        let read = || {
+            let checked = (self.source.evidence != Evidence::Own).then_some(self.source.checked)?;
+            Some(self.period.to.map_or(checked, |to| to.min(checked)))
+        };
         self.period.from.or(self.first_seen).or_else(read)
+    }
+
+    /// Since when there is evidence for these rates, where a moment is before it: they are then assumed.
+    #[must_use]
+    pub fn assumed_before(&self, at: Instant) -> Option<Instant> {
+        self.evidence_begins().filter(|begins| at < *begins)
     }
 
     /// Whether anything says what this meter costs, or why that is not known: outside and inside of tiers, variants and

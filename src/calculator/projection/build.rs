@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use super::counted::{CountedText, framed};
 use super::epochs::{DatedFeature, priced_at};
 use super::ranges::ranges;
-use super::{CountingError, FeaturePlan, OneOff, PlanError, PlanEvent, Resolver, Stream, StreamRole};
+use super::{CountingError, Epoch, FeaturePlan, OneOff, PlanError, PlanEvent, Resolver, Stream, StreamRole};
 use crate::calculator::attached::{Attached, Billing, billing};
 use crate::calculator::calendar::Month;
 use crate::calculator::estimate::Work;
@@ -20,6 +20,7 @@ use crate::conversation::Modality;
 use crate::meter::Meter;
 use crate::period::Instant;
 use crate::pricing::Found;
+use crate::pricing::candidates::always_thinks;
 use crate::pricing::card::{Kind, RateCard};
 use crate::range::Range;
 use crate::usage::Usage;
@@ -106,7 +107,9 @@ impl DatedFeature {
         let context = found.settle(&feature.context).into_owned();
         let rates = self.rates(&found, &context, uses, &also, feature.batch);
         let (epochs, events) = rates.map_err(|refusal| self.refused(refusal))?;
+        self.refuse_assumed(resolver, &found, &epochs)?;
         plan.events.extend(events);
+        self.note_life(plan, resolver, &found);
         if uses.cache.is_some() && !card.lists(Meter::CacheRead) {
             let text = format!("{} has no rate for cached tokens: they are planned as plain input", found.full_id());
             plan.events.push(PlanEvent { kind: "no-cache", model: found.full_id(), at: None, text });
@@ -189,6 +192,7 @@ impl DatedFeature {
             let context = found.settle(&Context::default()).into_owned();
             let rates = self.rates(&found, &context, Uses::default(), &also, Decimal::ZERO);
             let (epochs, events) = rates.map_err(|refusal| self.refused(refusal))?;
+            self.refuse_assumed(resolver, &found, &epochs)?;
             plan.events.extend(events);
             if role == StreamRole::Embedding && rag.index_tokens > 0 {
                 self.once(plan, &found, Meter::Input, rag.index_tokens, first, "embedding the index")?;
@@ -230,6 +234,35 @@ impl DatedFeature {
         let name = format!("{name} ({})", found.full_id());
         plan.one_offs.push(OneOff { name, month: self.month_of(at.date()), usd });
         Ok(())
+    }
+
+    /// Notes that a model is no longer listed, and that it thinks where the file says nothing of it.
+    fn note_life(&self, plan: &mut FeaturePlan, resolver: &dyn Resolver, found: &Found) {
+        let id = found.full_id();
+        let last = self.days.last().map_or(self.start, |day| day.at);
+        if let Some(day) = resolver.last_listed(found, last) {
+            let replacement = found.model.info.replacement.as_ref();
+            let instead = replacement.map_or_else(String::new, |id| format!("; its replacement is {id}"));
+            let text = format!("{id} was last listed on {day}: check that it still answers{instead}");
+            plan.events.push(PlanEvent { kind: "last-listed", model: id.clone(), at: Some(day), text });
+        }
+        if self.feature.reasoning.high.is_zero() && always_thinks(&found.model) {
+            let text = format!(
+                "{id} always thinks, and {} has no thinking tokens: its cost is too low; `reasoning:` in the workload says how many",
+                self.feature.name
+            );
+            plan.events.push(PlanEvent { kind: "always-thinks", model: id, at: None, text });
+        }
+    }
+
+    /// # Errors
+    /// [`Refusal::AssumedPrice`] where a price is assumed and such ones are refused.
+    fn refuse_assumed(&self, resolver: &dyn Resolver, found: &Found, epochs: &[Epoch]) -> Result<(), PlanError> {
+        let assumed = epochs.iter().find_map(|epoch| Some((epoch.at, epoch.single.assumed?)));
+        match assumed.filter(|_| resolver.refuses_assumed()) {
+            Some((at, since)) => Err(self.refused(Refusal::AssumedPrice { model: found.full_id(), at, since })),
+            None => Ok(()),
+        }
     }
 
     /// Every prompt that a stream may send has a price.

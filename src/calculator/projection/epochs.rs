@@ -180,8 +180,12 @@ fn events(found: &Found, epochs: &[Epoch], days: &[CallDay]) -> Vec<PlanEvent> {
             }
         }
     }
-    if let Some(day) = found.model.info.retired.filter(|day| *day <= last.at) {
-        let replacement = found.model.info.replacement.as_ref();
+    if let Some(since) = epochs.iter().find_map(|epoch| epoch.single.assumed) {
+        let text = format!("the price of {id} is assumed before {since}, when the first evidence of it is from");
+        list.push(PlanEvent { kind: "assumed-price", model: id.clone(), at: Some(since), text });
+    }
+    if let Some(day) = found.retired().filter(|day| *day <= last.at) {
+        let (id, replacement) = (found.ending_id(), found.model.info.replacement.as_ref());
         let instead =
             replacement.map_or_else(|| "it names no replacement".into(), |r| format!("its replacement is {r}"));
         let text = format!("{id} retires on {day}: later days are planned at its last rates; {instead}");

@@ -72,6 +72,16 @@ pub trait Resolver {
 
     /// Units of a currency for one US dollar at a moment.
     fn per_usd(&self, currency: &str, at: Instant) -> Option<Decimal>;
+
+    /// The last day that a source listed a model, where it is not known to be retired and no source lists it any longer.
+    fn last_listed(&self, _found: &Found, _at: Instant) -> Option<Instant> {
+        None
+    }
+
+    /// Whether prices of a time before the first evidence of them are refused.
+    fn refuses_assumed(&self) -> bool {
+        false
+    }
 }
 
 /// The rates that hold on some days, and the calls of each month that fall on them.
@@ -132,7 +142,7 @@ pub struct OneOff {
 /// Something that happens within the plan: a price that changes, a model that retires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanEvent {
-    /// `price-change`, `retires`, `context-window`, `no-cache`.
+    /// `price-change`, `assumed-price`, `retires`, `last-listed`, `always-thinks`, `context-window`, `no-cache`.
     pub kind: &'static str,
     /// The model.
     pub model: String,
@@ -245,6 +255,12 @@ impl Plan {
 }
 
 impl FeaturePlan {
+    /// Since when there is evidence of all its prices, where one is assumed for some of its days.
+    #[must_use]
+    pub(crate) fn assumed(&self) -> Option<Instant> {
+        self.streams.iter().flat_map(|stream| &stream.epochs).filter_map(|epoch| epoch.single.assumed).max()
+    }
+
     /// The same feature with answers of exactly so many tokens.
     #[must_use]
     pub(crate) fn with_answer(&self, tokens: u64) -> Self {

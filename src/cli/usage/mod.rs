@@ -85,7 +85,7 @@ pub(crate) struct UsageArgs {
     /// Price every record as of --at rather than at its own time
     #[arg(long, requires = "at")]
     reprice: bool,
-    /// Exit with 3 when a record could not be priced
+    /// Exit with 3 when a record could not be priced, or only at an assumed price
     #[arg(long)]
     strict: bool,
     #[command(flatten)]
@@ -156,7 +156,7 @@ pub(super) fn zone_of(name: Option<&str>) -> Result<TimeZone, Error> {
 
 pub(crate) fn run(args: UsageArgs) -> Result<(), Error> {
     args.refuse_what_does_nothing()?;
-    let setup = args.prices.setup()?;
+    let setup = Setup { strict: args.strict, ..args.prices.setup()? };
     for provider in args.provider.iter().chain(&args.force_provider) {
         farebox::jobs::prices::known_provider(&setup, provider)?;
     }

@@ -35,7 +35,7 @@ pub struct UnpricedFeature {
 }
 
 /// Leaves out what has no price and says which features these are.
-pub(super) fn leave_out_unpriced(workload: &mut Workload, resolver: &mut dyn Resolver) -> Vec<UnpricedFeature> {
+pub(crate) fn leave_out_unpriced(workload: &mut Workload, resolver: &mut dyn Resolver) -> Vec<UnpricedFeature> {
     let mut unpriced = Vec::new();
     loop {
         let Err(error) = plan(workload, resolver, None) else { return unpriced };
@@ -355,7 +355,7 @@ mod tests {
         #[test]
         fn the_parts_of_any_pair_add_up_to_the_last_digit((a, b) in pairs()) {
             let (at, as_of) = ("2026-11-22".parse().unwrap(), AsOf::Named);
-            let setup = Setup { table: PriceTable::bundled().into(), at, as_of, currency: None, vocabularies: None };
+            let setup = Setup { table: PriceTable::bundled().into(), at, as_of, currency: None, vocabularies: None, strict: false };
             let (base, head) = (CheckSide::of_text(&yaml(&a), &setup), CheckSide::of_text(&yaml(&b), &setup));
             let mut resolver = TableResolver::new(&setup, &head.workload);
             let rate = |side: &CheckSide| per_usd(&side.workload, &setup.table, "EUR").unwrap();

@@ -87,7 +87,7 @@ impl CheckContext<'_> {
             line: route.map_or_else(|| self.head.line_of(&feature.feature.name), |route| route.line),
             window: info.context_window,
             longest: feature.longest_prompt(stream),
-            retired: info.retired,
+            retired: stream.found.retired(),
             replacement: info.replacement.clone(),
             checked: listed.map(|rates| rates.source.checked),
             id,

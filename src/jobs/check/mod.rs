@@ -24,13 +24,13 @@ mod sides;
 
 pub use base::BaseQuery;
 pub(crate) use baseline::Baseline;
-pub(crate) use compare::UnpricedFeature;
+pub(crate) use compare::{UnpricedFeature, leave_out_unpriced};
 pub use end::CheckEnd;
 pub use exemption::{ExemptedWorkload, ExemptionRequest, accept};
 pub use sides::CheckSide;
 
 use base::CheckBase;
-use compare::{BothSides, PricedSide, earlier_setup, leave_out_unpriced};
+use compare::{BothSides, PricedSide, earlier_setup};
 
 /// What to check a workload against.
 #[derive(Clone, Debug)]

@@ -18,8 +18,8 @@ use crate::calculator::projection::per;
 use crate::calculator::quote::Quote;
 use crate::money::Usd;
 use crate::pricing::Found;
-use crate::pricing::candidates::core_name;
-use crate::pricing::card::{Kind, ModelCard, ProviderHead};
+use crate::pricing::candidates::{core_name, is_for_chat, twin_name};
+use crate::pricing::card::{ModelCard, ProviderHead};
 use crate::pricing::need::Need;
 use crate::report::{Cell, Report, Tone, TypedTable};
 
@@ -38,6 +38,8 @@ pub struct CompareQuery {
     pub all: bool,
     /// Models that cost nothing too.
     pub free: bool,
+    /// Models that no longer answer, or are no longer listed, too.
+    pub include_retired: bool,
     /// How many rows are shown; 0 for all of them.
     pub top: usize,
     /// The user's own scores by model.
@@ -141,13 +143,12 @@ fn listed(query: &CompareQuery, setup: &Setup) -> Result<Vec<Found>, JobError> {
     let everywhere = query.all || !query.providers.is_empty();
     let is_meant = |head: &ProviderHead, card: &ModelCard| match &hosted {
         Some((name, kind)) => card.info.kind == *kind && core_name(&card.id) == *name,
-        None => card.info.kind == Kind::Chat && (everywhere || head.is_maker_of(&card.id)),
+        None => is_for_chat(card) && (everywhere || head.is_maker_of(&card.id)),
     };
     let cards = setup.table.cards().filter(|(head, card)| {
         (query.providers.is_empty() || query.providers.contains(&head.id))
             && is_meant(head, card)
-            && !card.is_retired(setup.at)
-            && card.info.last_listed.is_none()
+            && (query.include_retired || setup.table.life(head, card, setup.at).is_live())
             && card.rates_at(setup.at).is_some()
     });
     Ok(cards.map(|(provider, model)| Found::of_card(provider, model)).collect())
@@ -164,6 +165,8 @@ pub struct ComparedQuotes {
     pub left_out: LeftOut,
     /// How many models that cost nothing were left out.
     pub free_left_out: usize,
+    /// Dated twins that cost the same, by the model in whose row they are.
+    pub twins: HashMap<String, Vec<String>>,
     /// How many of the requests were lines of a batch.
     batch: u64,
 }
@@ -174,14 +177,15 @@ pub fn compare(priced: PricedInputs, candidates: Candidates, query: &CompareQuer
     let Candidates { named, models, mut left_out } = candidates;
     let mut quotes = sums(&models, priced.quotes);
     quotes.sort_by_cached_key(key);
-    let mut free_left_out = 0;
+    let (mut free_left_out, mut twins) = (0, HashMap::new());
     if query.models.is_empty() {
         take_impossible(&mut quotes, query.needs_region, &mut left_out);
         if !query.free {
             free_left_out = take_free(&mut quotes);
         }
+        twins = take_twins(&mut quotes);
     }
-    ComparedQuotes { quotes, named, left_out, free_left_out, batch: priced.batch }
+    ComparedQuotes { quotes, named, left_out, free_left_out, twins, batch: priced.batch }
 }
 
 impl ComparedQuotes {
@@ -219,6 +223,8 @@ fn take_impossible(quotes: &mut Vec<Quote>, needs_region: bool, left_out: &mut L
     quotes.retain(|quote| {
         let reason = match &quote.result {
             Ok(_) if quote.warning.is_some() => "cannot write an answer of that length",
+            Ok(_) if quote.lacks_thinking() => "always thinks, which --thinking-tokens N prices",
+            Err(Refusal::AssumedPrice { .. }) => "has only an assumed price, which --strict refuses",
             Err(Refusal::TooLong { .. }) => "cannot read a prompt of that length",
             Err(Refusal::NoRate { what, .. }) if needs_region && what.contains("region") => {
                 "has no rates for the region"
@@ -237,6 +243,30 @@ fn take_free(quotes: &mut Vec<Quote>) -> usize {
     before - quotes.len()
 }
 
+/// Takes dated twins of a model out that cost the same as it does, and says which they are.
+fn take_twins(quotes: &mut Vec<Quote>) -> HashMap<String, Vec<String>> {
+    let name = |quote: &Quote| (quote.found.provider.id.clone(), twin_name(&quote.found.model.id));
+    let cost = |quote: &Quote| quote.result.as_ref().ok().map(|e| (e.low, e.cost.total, e.high, e.cost.assumed));
+    let mut kept: HashMap<_, String> = HashMap::new();
+    let mut twins: HashMap<String, Vec<String>> = HashMap::new();
+    // The order is that of costs and then of names, so that the shortest name of a run comes first.
+    quotes.retain(|quote| {
+        let Some(cost) = cost(quote) else { return true };
+        let id = quote.found.full_id();
+        match kept.get(&(name(quote), cost)) {
+            Some(first) => {
+                twins.entry(first.clone()).or_default().push(id);
+                false
+            }
+            None => {
+                kept.insert((name(quote), cost), id);
+                true
+            }
+        }
+    });
+    twins
+}
+
 /// What the same work costs on one model.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -244,6 +274,9 @@ pub(crate) struct CompareRow {
     /// The cost.
     #[serde(flatten)]
     pub estimate: EstimateRow,
+    /// Dated twins of the model that cost the same, which have no rows of their own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub twins: Vec<String>,
     /// Why it costs more than the cheapest, in dollars.
     pub difference: Option<Difference>,
     /// The user's own score; only where scores were given.
@@ -286,7 +319,8 @@ pub fn report(comparison: &ComparedQuotes, query: &CompareQuery, requests: u64, 
     let mut report = table.empty();
     let cheapest = quotes.first().filter(|quote| quote.result.is_ok());
     for quote in quotes.iter().take(shown) {
-        let row = row(quote, cheapest, query, setup);
+        let mut row = row(quote, cheapest, query, setup);
+        row.twins = comparison.twins.get(&quote.found.full_id()).cloned().unwrap_or_default();
         let shown = table.push(&mut report, &row);
         row.estimate.detail(shown);
     }
@@ -322,6 +356,11 @@ fn add_own_notes(
         let rates = if batch > 0 { format!(", {batch} of them at batch rates") } else { String::new() };
         notes.push(format!("Totals are for {}{rates}.", plural(answers, "answer")));
     }
+    let twins = comparison.twins.values().map(Vec::len).sum::<usize>();
+    if twins > 0 {
+        let models = plural(twins as u64, "dated twin");
+        notes.push(format!("In the rows of their models: {models} of the same price. --format json names each."));
+    }
     let free = comparison.free_left_out;
     if free > 0 {
         let (models, cost) = (plural(free as u64, "model"), if free == 1 { "costs" } else { "cost" });
@@ -348,6 +387,8 @@ fn table(setup: &Setup) -> TypedTable<'_, CompareRow> {
         .optional()
         .number("total_usd", "total", |row| row.estimate.total_cell(setup))
         .number("high_usd", "up to", |row| row.estimate.bound_cell(setup, row.estimate.high_usd))
+        .text("assumed_before", "assumed before", |row| row.estimate.assumed_cell())
+        .text("life", "status", |row| row.estimate.life_cell(setup))
         .number("times", "× cheapest", move |row| or_empty(row.times.map(times_cell)))
         .number("score", "score", move |row| or_empty(row.score.clone().flatten().map(Cell::text)))
         .number("usd_per_point", "cost per point", move |row| {
@@ -365,6 +406,7 @@ fn row(quote: &Quote, cheapest: Option<&Quote>, query: &CompareQuery, setup: &Se
     let per_point = score.zip(total(quote)).and_then(|(score, total)| per(total, score));
     let least = cheapest.and_then(total);
     CompareRow {
+        twins: Vec::new(),
         estimate: EstimateRow::of(quote, setup),
         difference: cheapest.and_then(|cheapest| why(quote, cheapest, setup)),
         score: query.scores.is_some().then(|| score.map(|s| s.normalize().to_string())),

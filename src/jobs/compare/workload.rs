@@ -11,14 +11,17 @@ use crate::calculator::outcome::outcome;
 use crate::calculator::projection::{FeaturePlan, Plan, PlanError, Planner, Point, StreamRole, per};
 use crate::calculator::settled::{Settled, minus};
 use crate::calculator::shape::At;
-use crate::calculator::workload::Workload;
+use crate::calculator::workload::{Workload, last_moment};
 use crate::context::Dimension;
+use crate::jobs::assumed::{assumed_cell, assumed_note};
+use crate::jobs::life::LifeRow;
 use crate::jobs::setup::{TableStamp, table_line, table_stamp};
 use crate::jobs::workload::{PricedWorkload, ShownCurrency, ShownRate, TableResolver};
 use crate::jobs::{JobError, Setup, plural};
 use crate::money::Usd;
+use crate::period::Instant;
 use crate::pricing::Found;
-use crate::pricing::candidates::{core_name, is_live};
+use crate::pricing::candidates::{core_name, is_for_chat, is_live, twin_name};
 use crate::pricing::card::{ModelCard, ProviderHead};
 use crate::range::Range;
 use crate::report::chart::{Chart, ChartKind, ChartValue as Mark};
@@ -53,6 +56,10 @@ pub struct PlanOnModel {
     usage: Usd,
     /// Whether the answers themselves cost nothing.
     is_free: bool,
+    /// Since when there is evidence of its prices, where one is assumed.
+    assumed: Option<Instant>,
+    /// Dated twins that cost the same, as `provider/model`.
+    twins: Vec<String>,
 }
 
 /// The models in order, and the others with their reasons.
@@ -77,9 +84,10 @@ pub fn compare_plans(
 ) -> Result<ComparedPlans, JobError> {
     let mut compared = ComparedPlans::default();
     let planner = Planner::new(movable(base, query));
-    for found in list(query, setup, &mut compared.left_out)? {
+    for found in list(query, last_moment(&base.workload), setup, &mut compared.left_out)? {
         let unmet = query.needs.iter().find_map(|need| need.reason_unmet(&found.model));
-        match unmet.map_or_else(|| try_on(&planner, &found, resolver, bounds), |reason| Ok(Err(reason)))? {
+        let tried = || try_on(&planner, &found, resolver, bounds, !query.models.is_empty());
+        match unmet.map_or_else(tried, |reason| Ok(Err(reason)))? {
             Ok(row) => compared.rows.push(row),
             Err(reason) => compared.left_out.add(found.full_id(), reason),
         }
@@ -90,6 +98,9 @@ pub fn compare_plans(
         }
     }
     compared.rows.sort_by_cached_key(|row| (row.total.expected, row.found.full_id()));
+    if query.models.is_empty() {
+        take_twins(&mut compared.rows);
+    }
     if let RowBounds::OfTheFirst(rows) = bounds {
         for row in compared.rows.iter_mut().take(rows).filter(|row| !row.is_drawn) {
             if let Ok(plan) = planner.plan(resolver, Some(&row.found)) {
@@ -98,6 +109,23 @@ pub fn compare_plans(
         }
     }
     Ok(compared)
+}
+
+/// Puts dated twins of a model that cost the same into the row of that model.
+fn take_twins(rows: &mut Vec<PlanOnModel>) {
+    let mut kept: Vec<PlanOnModel> = Vec::with_capacity(rows.len());
+    for row in rows.drain(..) {
+        let same = |other: &&mut PlanOnModel| {
+            other.found.provider.id == row.found.provider.id
+                && (other.usage, other.slope, other.total) == (row.usage, row.slope, row.total)
+                && twin_name(&other.found.model.id) == twin_name(&row.found.model.id)
+        };
+        match kept.iter_mut().find(same) {
+            Some(other) => other.twins.push(row.found.full_id()),
+            None => kept.push(row),
+        }
+    }
+    *rows = kept;
 }
 
 /// The workload of a plan without what ties it to its models, sent to the region that was asked for.
@@ -112,8 +140,8 @@ fn movable(base: &Plan, query: &CompareQuery) -> Workload {
     workload
 }
 
-/// The cards to try.
-fn list(query: &CompareQuery, setup: &Setup, left_out: &mut LeftOut) -> Result<Vec<Found>, JobError> {
+/// The cards to try: those that can be bought up to the last moment of the plan.
+fn list(query: &CompareQuery, last: Instant, setup: &Setup, left_out: &mut LeftOut) -> Result<Vec<Found>, JobError> {
     if !query.models.is_empty() {
         return setup.find_all(&query.models);
     }
@@ -121,7 +149,8 @@ fn list(query: &CompareQuery, setup: &Setup, left_out: &mut LeftOut) -> Result<V
     let wanted = wanted.map(|found| core_name(&found.model.id));
     let everywhere = query.all || query.hosts_of.is_some() || !query.providers.is_empty();
     let fits = |head: &ProviderHead, card: &ModelCard| {
-        is_live(card, setup.at)
+        let is_sold = is_for_chat(card) && card.rates_at(last).is_some();
+        (is_live(&setup.table, head, card, last) || query.include_retired && is_sold)
             && (query.providers.is_empty() || query.providers.contains(&head.id))
             && (everywhere || head.is_maker_of(&card.id))
             && wanted.as_ref().is_none_or(|name| core_name(&card.id) == *name)
@@ -139,6 +168,7 @@ fn try_on(
     found: &Found,
     resolver: &mut TableResolver,
     bounds: RowBounds,
+    is_named: bool,
 ) -> Result<Result<PlanOnModel, String>, JobError> {
     let plan = match planner.plan(resolver, Some(found)) {
         Ok(plan) => plan,
@@ -147,6 +177,10 @@ fn try_on(
     let too_long = plan.features.iter().flat_map(|f| &f.events).find(|event| event.kind == "context-window");
     if let Some(event) = too_long {
         return Ok(Err(event.text.clone()));
+    }
+    let has_no_thinking = plan.features.iter().any(|f| f.events.iter().any(|event| event.kind == "always-thinks"));
+    if has_no_thinking && !is_named {
+        return Ok(Err("always thinks, and the plan has no thinking tokens".to_owned()));
     }
     let settled = Settled::of(&plan, resolver)?;
     let row = || -> Result<PlanOnModel, PlanError> {
@@ -173,6 +207,8 @@ fn try_on(
             slope: minus(longer, usage),
             usage,
             is_free,
+            assumed: plan.features.iter().filter_map(FeaturePlan::assumed).max(),
+            twins: Vec::new(),
         })
     };
     Ok(row().map_err(|error| error.to_string()))
@@ -209,6 +245,9 @@ pub(crate) struct ComparePlanRow {
     pub total: String,
     /// That currency.
     pub currency: String,
+    /// Dated twins of the model that cost the same, which have no rows of their own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub twins: Vec<String>,
     /// The expected cost of an answer.
     pub per_answer_usd: Option<Usd>,
     /// The tokens of the first prompts.
@@ -223,6 +262,12 @@ pub(crate) struct ComparePlanRow {
     pub holds_while_output_under: Option<String>,
     /// The model that is cheaper then.
     pub then: Option<String>,
+    /// That the model ends within the plan or later, has ended, or is no longer listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub life: Option<LifeRow>,
+    /// Since when there is evidence of the prices, where one is assumed for earlier days of the plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assumed_before: Option<Instant>,
     #[serde(skip)]
     times: Option<Decimal>,
     #[serde(skip)]
@@ -270,7 +315,12 @@ pub fn report(
     let count = query.shown(compared.rows.len());
     let cheapest = compared.rows.first().map(|row| row.total.expected);
     let rows = compared.rows.iter().take(count);
-    let mut report = table(shown).report(rows.map(|row| plan_row(row, compared, cheapest, query, shown)));
+    let last = last_moment(&base.plan.workload);
+    let row = |row: &PlanOnModel| ComparePlanRow {
+        life: LifeRow::of_found(&row.found, last, setup),
+        ..plan_row(row, compared, cheapest, query, shown)
+    };
+    let mut report = table(shown, last).report(rows.map(row));
     if format == Format::Html {
         report.charts.push(chart(&compared.rows[..count.min(20)], shown));
     }
@@ -283,6 +333,8 @@ pub fn report(
     }
     add_answer(&mut report, compared, &base.plan.workload, shown);
     report.notes.extend(left_out_note(&compared.left_out));
+    let assumed = compared.rows.iter().take(count).filter_map(|row| Some((row.found.full_id(), row.assumed?)));
+    report.notes.extend(assumed_note(assumed.collect()));
     report
         .notes
         .push("~ marks a prompt whose tokens are estimated; models that look passages up stay as they are.".into());
@@ -297,7 +349,8 @@ pub fn report(
     report
 }
 
-fn table(shown: &ShownCurrency) -> TypedTable<'_, ComparePlanRow> {
+/// * `last`: the last moment of the plan.
+fn table(shown: &ShownCurrency, last: Instant) -> TypedTable<'_, ComparePlanRow> {
     let or_empty = |cell: Option<Cell>| cell.unwrap_or_default();
     TypedTable::new()
         .text("model", "model", |row: &ComparePlanRow| Cell::text(format!("{}/{}", row.provider, row.model)))
@@ -312,6 +365,8 @@ fn table(shown: &ShownCurrency) -> TypedTable<'_, ComparePlanRow> {
         .number("times", "× cheapest", move |row| or_empty(row.times.map(times_cell)))
         .number("score", "score", move |row| or_empty(row.score.clone().map(Cell::text)))
         .number("usd_per_point", "cost per point", move |row| or_empty(row.usd_per_point.map(|usd| shown.cell(usd))))
+        .text("assumed_before", "assumed before", |row| assumed_cell(row.assumed_before))
+        .text("life", "status", move |row| LifeRow::cell(row.life.as_ref(), last))
         .text("holds", "ranking holds", move |row| {
             let text = |(times, other): (Decimal, &String)| {
                 format!("while output is under {} ×, then {other}", times.round_dp(1).normalize())
@@ -340,6 +395,7 @@ fn plan_row(
         high_usd: row.total.high,
         total: shown.amount(row.total.expected).to_string(),
         currency: shown.currency.clone(),
+        twins: row.twins.clone(),
         per_answer_usd: row.per_answer,
         tokens: FirstPromptRow { first_prompt: row.prompt, is_exact: !row.is_estimated },
         times_cheapest: times.map(digits),
@@ -347,6 +403,8 @@ fn plan_row(
         usd_per_point: score.and_then(|score| per(row.total.expected, score)),
         holds_while_output_under: holds.map(digits),
         then,
+        life: None,
+        assumed_before: row.assumed,
         times,
         holds,
     }

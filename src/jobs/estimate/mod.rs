@@ -9,8 +9,9 @@ pub mod rows;
 use self::prompts::PromptCounter;
 use self::requests::RequestPricer;
 use self::rows::{EstimateHead, EstimateRow, ModelTotal, QuotesHead};
+use super::assumed::{assumed_note, refuse_assumed};
 use super::error::with_help;
-use super::models::status;
+use super::life::life_notes;
 use super::setup::{matched_note, table_line, table_stamp};
 use super::{JobError, Setup, plural};
 use crate::calculator::estimate::Work;
@@ -144,6 +145,7 @@ pub fn price_inputs(
         let rates = if tally.batch > 0 { ", priced at batch rates" } else { "" };
         tell(InputNotice::ReadAs(format!("{name}: read as {}{rates} (--plain counts it as text)", tally.shown())));
     }
+    refuse_assumed(&mut priced.quotes, setup);
     Ok(priced)
 }
 
@@ -231,6 +233,8 @@ fn table(setup: &Setup) -> TypedTable<'_, EstimateRow> {
         .number("total_usd", "total", |row| row.total_cell(setup))
         .number("low_usd", "low", |row| row.bound_cell(setup, row.low_usd))
         .number("high_usd", "high", |row| row.bound_cell(setup, row.high_usd))
+        .text("assumed_before", "assumed before", |row| row.assumed_cell())
+        .text("life", "status", |row| row.life_cell(setup))
 }
 
 /// What each model costs over all prompts; a model with a refusal among them has no total.
@@ -286,8 +290,15 @@ pub(super) fn add_notes(report: &mut Report, quotes: &[Quote], asked: AskedModel
             plural(ids.len() as u64, "model")
         )),
     }
-    let retired = asked.found.iter().filter(|f| f.model.is_retired(setup.at));
-    notes.extend(retired.map(|f| format!("{} is {}.", f.full_id(), status(&f.model, setup.at))));
+    let thinks = quotes.iter().filter(|q| q.lacks_thinking() && q.result.is_ok()).map(|q| q.found.full_id());
+    let mut thinks: Vec<String> = thinks.collect();
+    thinks.dedup();
+    notes.extend(thinks.iter().map(|id| {
+        format!("{id} always thinks, and its thinking is billed: its total is too low. --thinking-tokens N adds it.")
+    }));
+    let assumed = |q: &Quote| Some((q.found.full_id(), q.result.as_ref().ok()?.cost.assumed?));
+    notes.extend(assumed_note(quotes.iter().filter_map(assumed).collect()));
+    notes.extend(life_notes(asked.found, setup.at, setup));
     notes.extend(asked.ids.iter().zip(asked.found).filter_map(|(asked, found)| matched_note(asked, found)));
     notes.push(table_line(setup));
 }

@@ -6,7 +6,9 @@ use crate::calculator::LineItem;
 use crate::calculator::estimate::Estimate;
 use crate::calculator::quote::Quote;
 use crate::jobs::Setup;
+use crate::jobs::assumed::assumed_cell;
 use crate::jobs::error::with_help;
+use crate::jobs::life::LifeRow;
 use crate::jobs::setup::{InCurrency, TableStamp, table_stamp};
 use crate::meter::Side;
 use crate::money::Usd;
@@ -53,6 +55,9 @@ pub struct EstimateRow {
     /// The cost in another currency, where one was asked for.
     #[serde(flatten)]
     pub in_currency: Option<InCurrency>,
+    /// That the model ends, has ended, or is no longer listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub life: Option<LifeRow>,
     /// Why there is no price.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -89,6 +94,9 @@ pub struct RatesRead {
     pub checked: Instant,
     /// How well they are known.
     pub evidence: Evidence,
+    /// Since when there is evidence of them, where that is later than the moment that they are used for: assumed rates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assumed_before: Option<Instant>,
 }
 
 /// The tokens of prompt and answer.
@@ -99,6 +107,12 @@ pub struct TokensRow {
     pub input: InputTokensRow,
     /// Of the answer.
     pub output: OutputTokensRow,
+    /// Of thinking before the answer, where it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<u64>,
+    /// Whether the model thinks before every answer and nothing was given: the total is then too low.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub thinking_missing: bool,
 }
 
 /// The tokens of a prompt.
@@ -157,6 +171,7 @@ impl EstimateRow {
             rates: estimate.map(rates_read),
             in_currency: total_usd.and_then(|usd| setup.in_currency(usd, setup.at)),
             reason: refusal.map(|refusal| with_help(refusal, refusal.help())),
+            life: LifeRow::of_found(&quote.found, setup.at, setup),
             warning: quote.warning.clone(),
             tokens: tokens_row(quote),
             table: table_stamp(setup),
@@ -227,6 +242,18 @@ impl EstimateRow {
         }
     }
 
+    /// Since when there is evidence of the price, where it is assumed.
+    #[must_use]
+    pub(crate) fn assumed_cell(&self) -> Cell {
+        assumed_cell(self.rates.as_ref().and_then(|rates| rates.assumed_before))
+    }
+
+    /// That the model ends soon, has ended, or is no longer listed.
+    #[must_use]
+    pub(crate) fn life_cell(&self, setup: &Setup) -> Cell {
+        LifeRow::cell(self.life.as_ref(), setup.at)
+    }
+
     /// Adds the warning, and why there is no price, below the row.
     pub(crate) fn detail(&self, row: &mut Row) {
         row.detail.extend(self.warning_line.clone());
@@ -242,6 +269,7 @@ fn rates_read(estimate: &Estimate) -> RatesRead {
         source: cost.source.url.clone(),
         checked: cost.source.checked,
         evidence: cost.source.evidence,
+        assumed_before: cost.assumed,
     }
 }
 
@@ -261,7 +289,13 @@ fn tokens_row(quote: &Quote) -> TokensRow {
         (true, true) => OutputTokensRow { tokens, low, high, basis: "assumed" },
         (true, false) => OutputTokensRow { tokens, low: None, high: None, basis: "given" },
     };
-    TokensRow { input, output }
+    let thinking = quote.work.thinking;
+    TokensRow {
+        input,
+        output,
+        thinking: (thinking.high > 0).then_some(thinking.expected),
+        thinking_missing: quote.lacks_thinking(),
+    }
 }
 
 /// The fields before the rows of `estimate` and `compare`.

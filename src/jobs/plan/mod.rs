@@ -17,9 +17,10 @@ use crate::calculator::levers::{Lever, levers, on_one_model};
 use crate::calculator::outcome::{Driver, Outcome, drivers, outcome};
 use crate::calculator::projection::{FeaturePlan, Plan};
 use crate::calculator::settled::Settled;
-use crate::calculator::workload::{Amount, Workload};
+use crate::calculator::workload::{Amount, Workload, last_moment};
+use crate::period::Instant;
 use crate::pricing::Found;
-use crate::pricing::candidates::sisters;
+use crate::pricing::candidates::{always_thinks, sisters};
 
 /// What is asked of a plan besides its workload.
 #[derive(Clone, Debug, Default)]
@@ -85,16 +86,21 @@ pub fn plan(priced: PricedWorkload, query: &PlanQuery, setup: &Setup) -> Result<
     let shown = ShownCurrency::of(query.currency.as_deref(), &plan.workload, &resolver)?;
     let verdicts = judge(&plan, &outcome, &resolver)?;
     let drivers = drivers(&plan)?;
-    let smaller: Vec<Vec<Found>> = plan.features.iter().map(|feature| sisters_of(feature, setup)).collect();
+    let last = last_moment(&plan.workload);
+    let smaller: Vec<Vec<Found>> = plan.features.iter().map(|feature| sisters_of(feature, last, setup)).collect();
     let levers = levers(&plan, &mut resolver, &smaller);
     let fits = fit::fits(&plan, &settled, &mut resolver, setup, query)?;
     Ok(PlanResult { path: file.path, plan, settled, outcome, verdicts, drivers, levers, fits, unpriced, shown })
 }
 
-/// Models of the same provider that a feature might be put on.
-fn sisters_of(feature: &FeaturePlan, setup: &Setup) -> Vec<Found> {
+/// Models of the same provider that a feature might be put on up to the last moment of the plan.
+fn sisters_of(feature: &FeaturePlan, last: Instant, setup: &Setup) -> Vec<Found> {
     let Some(stream) = on_one_model(feature) else { return Vec::new() };
-    sisters(&setup.table, &stream.found, feature.longest_prompt(stream), setup.at)
+    let mut found = sisters(&setup.table, &stream.found, feature.longest_prompt(stream), last);
+    // A model that thinks before every answer costs more than a plan without thinking tokens says.
+    let has_thinking = !feature.feature.reasoning.high.is_zero();
+    found.retain(|sister| has_thinking || !always_thinks(&sister.model));
+    found
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::calculator::levers::Lever;
 use crate::calculator::outcome::Driver;
 use crate::calculator::workload::Assumption;
 use crate::jobs::Setup;
+use crate::jobs::assumed::assumed_cell;
 use crate::jobs::setup::table_line;
 use crate::jobs::workload::ShownCurrency;
 use crate::money::Usd;
@@ -293,6 +294,7 @@ fn source_table() -> TypedTable<'static, PriceSourceRow> {
         .text("model", "model", |row: &PriceSourceRow| Cell::text(&row.model))
         .text("since", "price since", |row| Cell::text(row.from.map(|from| from.to_string()).unwrap_or_default()))
         .text("checked", "checked", |row| Cell::text(row.checked.to_string()))
+        .text("assumed_before", "assumed before", |row| assumed_cell(row.assumed_before))
         .text("tokenizer", "tokenizer", |row| Cell::text(row.tokenizer.as_deref().unwrap_or("")))
         .text("source", "source", |row| Cell::text(&row.source))
 }

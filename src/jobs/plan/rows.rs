@@ -287,7 +287,7 @@ pub(crate) struct LeverRow {
 pub(crate) struct EventRow {
     /// The feature.
     pub feature: String,
-    /// `price-change`, `retires`, `context-window`, `no-cache`.
+    /// `price-change`, `assumed-price`, `retires`, `last-listed`, `always-thinks`, `context-window`, `no-cache`.
     pub kind: &'static str,
     /// The model.
     pub model: String,
@@ -326,6 +326,9 @@ pub(crate) struct PriceSourceRow {
     pub checked: Instant,
     /// How well it is known.
     pub evidence: Evidence,
+    /// Since when there is evidence of it, where the plan uses it for earlier days: then it is assumed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assumed_before: Option<Instant>,
     /// The tokenizer, where text was counted.
     pub tokenizer: Option<String>,
 }
@@ -521,6 +524,7 @@ fn sources(plan: &Plan) -> Vec<PriceSourceRow> {
                 source: tariff.source.url.clone(),
                 checked: tariff.source.checked,
                 evidence: tariff.source.evidence,
+                assumed_before: tariff.assumed,
                 tokenizer: stream.tokenizer.clone(),
             };
             if !list.contains(&source) {

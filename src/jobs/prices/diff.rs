@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::changes::percent_cell;
-use super::rates::{change_text, or_dash};
+use super::rates::{PriceStart, change_text, or_dash};
 use super::{HeadAndCard, full_id};
 use crate::calculator::estimate::{Work, estimate};
+use crate::jobs::assumed::assumed_cell;
 use crate::jobs::setup::table_age_note;
 use crate::meter::Meter;
 use crate::money::Usd;
 use crate::period::Instant;
-use crate::pricing::card::ProviderHead;
+use crate::pricing::card::{ProviderHead, RateCard};
 use crate::pricing::diff::{Change, changes_between};
 use crate::pricing::{PriceTable, TableId};
 use crate::range::Range;
@@ -54,6 +55,14 @@ pub(crate) struct DiffRow {
     pub old: Option<String>,
     /// The rate on the new side.
     pub new: Option<String>,
+    /// When the price of the new side began; null where it has none.
+    pub new_start: Option<PriceStart>,
+    /// Since when there is evidence of the old price, where it is assumed on the old side.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old_assumed_before: Option<Instant>,
+    /// Since when there is evidence of the new price, where it is assumed on the new side.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_assumed_before: Option<Instant>,
     /// What the workload costs on the old side.
     pub old_usd: Option<Usd>,
     /// What the workload costs on the new side.
@@ -62,6 +71,8 @@ pub(crate) struct DiffRow {
     pub delta_usd: Option<Usd>,
     #[serde(skip)]
     percent: Cell,
+    #[serde(skip)]
+    started: Cell,
     /// People see the money once for each model.
     #[serde(skip)]
     is_first: bool,
@@ -130,13 +141,20 @@ type CardAt<'c> = (Option<&'c HeadAndCard>, Instant);
 /// What differs between two cards of a model, each of which may be missing.
 fn model_rows(id: &str, old: CardAt, new: CardAt, query: &DiffQuery) -> Vec<DiffRow> {
     let rates = |(card, at): CardAt| card.and_then(|(_, card)| card.rates_at(at).cloned());
-    let list = changes_between(rates(old).as_ref(), rates(new).as_ref());
+    let (before, after) = (rates(old), rates(new));
+    let list = changes_between(before.as_ref(), after.as_ref());
     if list.is_empty() {
         return Vec::new();
     }
     let (old_usd, new_usd) = (workload_cost(old, query), workload_cost(new, query));
     let delta_usd = old_usd.zip(new_usd).map(|(a, b)| Usd::new(b.amount() - a.amount()));
+    let assumed = |card: &Option<RateCard>, at| card.as_ref().and_then(|card| card.assumed_before(at));
+    let start = after.as_ref().map(PriceStart::of);
     let row = |(i, change): (usize, Change)| DiffRow {
+        new_start: start,
+        old_assumed_before: assumed(&before, old.1),
+        new_assumed_before: assumed(&after, new.1),
+        started: start.map_or_else(Cell::default, |start| start.cell(old.1.max(new.1))),
         model: id.to_owned(),
         meter: change.meter,
         old: change_text(change.old.as_ref()),
@@ -166,6 +184,9 @@ fn table() -> TypedTable<'static, DiffRow> {
         .number("old", "old", |row| or_dash(&row.old))
         .number("new", "new", |row| or_dash(&row.new))
         .number("percent", "change", |row| row.percent.clone())
+        .text("new_start", "new since", |row| row.started.clone())
+        .text("old_assumed_before", "old assumed before", |row| assumed_cell(row.old_assumed_before))
+        .text("new_assumed_before", "new assumed before", |row| assumed_cell(row.new_assumed_before))
         .number("old_usd", "old cost", move |row| money(row, row.old_usd))
         .number("new_usd", "new cost", move |row| money(row, row.new_usd))
         .number("delta_usd", "difference", move |row| money(row, row.delta_usd))

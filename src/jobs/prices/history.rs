@@ -5,11 +5,12 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::rates::{RatesRow, per_million};
+use super::rates::{PriceStart, RatesRow, per_million, period_text};
 use crate::jobs::JobError;
 use crate::jobs::setup::{Setup, TableStamp, matched_note, table_line, table_stamp};
 use crate::meter::Meter;
-use crate::period::Instant;
+use crate::period::{Instant, Period};
+use crate::pricing::AliasMeaning;
 use crate::pricing::card::{RateCard, Rates, Source};
 use crate::report::{Cell, Report, Tone, TypedTable};
 
@@ -17,8 +18,12 @@ use crate::report::{Cell, Report, Tone, TypedTable};
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct HistoryRow {
-    /// From when on they hold; null where that is not known.
-    pub from: Option<Instant>,
+    /// The model that the alias meant, as `provider/model`, where an alias was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// When they began, or since when the alias meant the model.
+    #[serde(flatten)]
+    pub start: PriceStart,
     /// Until when, exclusive; null while they last.
     pub to: Option<Instant>,
     /// Whether they hold at the instant of the report.
@@ -33,6 +38,8 @@ pub(crate) struct HistoryRow {
     pub source: Arc<Source>,
     /// Anything else worth knowing of the period.
     pub note: Option<String>,
+    #[serde(skip)]
+    started: Cell,
     #[serde(skip)]
     bars: String,
     #[serde(skip)]
@@ -49,29 +56,71 @@ pub(crate) struct HistoryHead {
     pub table: TableStamp,
 }
 
-/// Shows the prices of a model as a timeline.
+/// Shows the prices of a model as a timeline; those of an alias are the prices of each model while it meant it.
 ///
 /// # Errors
 /// [`JobError::Model`] for a model that nobody sells.
 pub fn history(model: &str, setup: &Setup) -> Result<Report, JobError> {
+    let meanings = setup.table.meanings(model, setup.at);
+    if meanings.iter().any(|meaning| meaning.period != Period::default()) {
+        return Ok(alias_history(model, &meanings, setup));
+    }
     let found = setup.find(model)?;
-    let cards = &found.model.rate_cards;
-    let prices = cards.iter().flat_map(|c| [Meter::Input, Meter::Output].map(|m| per_million(&c.rates, m)));
-    let highest = prices.flatten().max();
-    let mut report = table().report(cards.iter().map(|card| row(card, highest, setup.at)));
-    report.head.push(format!("{} · USD per million tokens", found.full_id()));
-    let notes = cards.iter().filter_map(|card| Some(format!("{}: {}", card.period, card.note.as_ref()?)));
-    report.notes.extend(notes);
+    let cards: Vec<(Option<String>, RateCard)> = found.model.rate_cards.iter().map(|c| (None, c.clone())).collect();
+    let mut report = timeline(found.full_id(), &cards, setup);
     report.notes.extend(matched_note(model, &found));
     report.notes.push(table_line(setup));
-    report.state_all(&HistoryHead { model: found.full_id(), table: table_stamp(setup) });
     Ok(report)
 }
 
+/// The prices of what an alias meant, each for the time it did.
+fn alias_history(alias: &str, meanings: &[AliasMeaning], setup: &Setup) -> Report {
+    let mut cards = Vec::new();
+    for AliasMeaning { id, card, period, .. } in meanings {
+        let held = card.rate_cards.iter().filter(|rates| rates.period.overlaps(period));
+        cards.extend(held.map(|rates| (Some(id.clone()), within(rates, *period))));
+    }
+    cards.sort_by_key(|(_, card)| card.period.from);
+    let mut report = timeline(alias.to_owned(), &cards, setup);
+    report.head.extend(meanings.iter().map(|meaning| format!("{alias} meant {} {}", meaning.id, meaning.period)));
+    report.notes.push(table_line(setup));
+    report
+}
+
+/// Rates for the part of their time that is in a period.
+fn within(rates: &RateCard, period: Period) -> RateCard {
+    let part = rates.period.and(period);
+    let first_seen = rates.first_seen.filter(|seen| part.from.is_none() && part.contains(*seen));
+    RateCard { period: part, first_seen, ..rates.clone() }
+}
+
+/// A row for each period, each with the model where an alias meant several.
+fn timeline(id: String, cards: &[(Option<String>, RateCard)], setup: &Setup) -> Report {
+    let rates = cards.iter().map(|(_, card)| &card.rates);
+    let prices = rates.flat_map(|rates| [Meter::Input, Meter::Output].map(|m| per_million(rates, m)));
+    let highest = prices.flatten().max();
+    let rows = cards.iter().map(|(model, card)| HistoryRow { model: model.clone(), ..row(card, highest, setup.at) });
+    let mut report = table().report(rows);
+    report.head.push(format!("{id} · USD per million tokens"));
+    let notes = cards.iter().filter_map(|(_, card)| Some(format!("{}: {}", period_text(card), card.note.as_ref()?)));
+    report.notes.extend(notes);
+    let has_no_start = |card: &RateCard| PriceStart::of(card).day().is_none() && card.evidence_begins().is_some();
+    if cards.iter().any(|(_, card)| has_no_start(card)) {
+        report.notes.push(NO_START.to_owned());
+    }
+    report.state_all(&HistoryHead { model: id, table: table_stamp(setup) });
+    report
+}
+
+/// What a price without a start is before it was read.
+const NO_START: &str = "A price whose start is not known is assumed for the time before its source was read.";
+
 fn row(card: &RateCard, highest: Option<Decimal>, at: Instant) -> HistoryRow {
     let in_force = card.period.contains(at);
+    let start = PriceStart::of(card);
     HistoryRow {
-        from: card.period.from,
+        model: None,
+        start,
         to: card.period.to,
         in_force,
         rates: RatesRow(card.rates.clone()),
@@ -79,6 +128,7 @@ fn row(card: &RateCard, highest: Option<Decimal>, at: Instant) -> HistoryRow {
         variants: card.variants.len(),
         source: card.source.clone(),
         note: card.note.clone(),
+        started: start.cell(at),
         bars: bars(&card.rates, highest),
         more: more(card, in_force, card.period.from.is_some_and(|from| from > at)),
     }
@@ -90,11 +140,11 @@ fn table() -> TypedTable<'static, HistoryRow> {
             per_million(&row.rates.0, meter).map_or_else(|| Cell::absent("–"), |usd| Cell::text(usd.to_string()))
         }
     };
-    let from = |row: &HistoryRow| row.from.map_or_else(|| Cell::absent("not known"), |f| Cell::text(f.to_string()));
     let to = |row: &HistoryRow| Cell::text(row.to.map_or_else(|| "today and on".to_owned(), |t| t.to_string()));
     let tone = |row: &HistoryRow| if row.in_force { Tone::Good } else { Tone::Dim };
     TypedTable::new()
-        .text("from", "from", from)
+        .text("model", "model", |row: &HistoryRow| row.model.as_ref().map_or_else(Cell::default, Cell::text))
+        .text("from", "from", |row| row.started.clone())
         .text("to", "to", to)
         .number("input", "input", price(Meter::Input))
         .number("cache_read", "cache read", price(Meter::CacheRead))

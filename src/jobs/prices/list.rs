@@ -6,12 +6,14 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::rates::{RatesRow, per_million, price_text};
+use super::rates::{PriceStart, RatesRow, per_million, price_text};
 use super::{HeadAndCard, is_wanted, known_needs, known_providers};
+use crate::jobs::assumed::{assumed_cell, assumed_note};
+use crate::jobs::life::LifeRow;
 use crate::jobs::setup::{Setup, TableStamp, table_line, table_stamp};
 use crate::jobs::{JobError, plural};
 use crate::meter::Meter;
-use crate::period::Period;
+use crate::period::{Instant, Period};
 use crate::pricing::card::{ModelCard, Rate, Source, rate_of};
 use crate::pricing::need::Need;
 use crate::report::{Cell, Report, TypedTable};
@@ -37,8 +39,8 @@ pub struct PricesListQuery {
     pub needs: Vec<Need>,
     /// The order of the rows.
     pub order: ListOrder,
-    /// Also models that no longer answer.
-    pub retired: bool,
+    /// Also models that no longer answer, or are no longer listed.
+    pub include_retired: bool,
 }
 
 /// The prices of a model.
@@ -53,6 +55,15 @@ pub(crate) struct PricesListRow {
     pub rates: RatesRow,
     /// When they hold.
     pub period: Period,
+    /// First day that a dated snapshot shows them, where their start is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_seen: Option<Instant>,
+    /// Since when there is evidence of them, where they are assumed at the instant of the list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assumed_before: Option<Instant>,
+    /// That the model ends, has ended, or is no longer listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub life: Option<LifeRow>,
     /// Where they were read.
     pub source: Arc<Source>,
     /// How many sets of rates there are by what a request states.
@@ -82,7 +93,7 @@ pub fn list(query: &PricesListQuery, setup: &Setup) -> Result<Report, JobError> 
         .table
         .cards()
         .filter(|(head, _)| is_wanted(&providers, head))
-        .filter(|(_, card)| query.retired || !card.is_retired(setup.at))
+        .filter(|(head, card)| query.include_retired || setup.table.life(head, card, setup.at).is_live())
         .collect();
     let meets = |card: &ModelCard, answer| query.needs.iter().any(|need| need.is_met_by(card) == answer);
     let unknown = cards.iter().filter(|(_, card)| meets(card, None)).count();
@@ -92,6 +103,10 @@ pub fn list(query: &PricesListQuery, setup: &Setup) -> Result<Report, JobError> 
     if unknown > 0 {
         report.notes.push(format!("Left out: {} not known to meet the needs.", plural(unknown as u64, "more model")));
     }
+    let assumed = |(head, card): &HeadAndCard| {
+        Some((super::full_id(head, card), card.rates_at(setup.at)?.assumed_before(setup.at)?))
+    };
+    report.notes.extend(assumed_note(cards.iter().filter_map(assumed).collect()));
     report.state_all(&PricesListHead { not_known: unknown, table: table_stamp(setup) });
     let models = plural(report.rows.len() as u64, "model");
     report.notes.push(format!("USD per million tokens; {models}. {}", table_line(setup)));
@@ -119,6 +134,9 @@ fn row((head, card): &HeadAndCard, setup: &Setup) -> Option<PricesListRow> {
         model: card.id.clone(),
         rates: RatesRow(rates.rates.clone()),
         period: rates.period,
+        first_seen: PriceStart::of(rates).first_seen,
+        assumed_before: rates.assumed_before(setup.at),
+        life: LifeRow::of(setup.table.life(head, card, setup.at), card),
         source: rates.source.clone(),
         variants: rates.variants.len(),
         tiers: rates.tiers.len(),
@@ -126,8 +144,11 @@ fn row((head, card): &HeadAndCard, setup: &Setup) -> Option<PricesListRow> {
 }
 
 fn table() -> TypedTable<'static, PricesListRow> {
-    let from =
-        |row: &PricesListRow| row.period.from.map_or_else(|| Cell::absent("not known"), |f| Cell::text(f.to_string()));
+    let from = |row: &PricesListRow| match (row.period.from, row.first_seen) {
+        (Some(from), _) => Cell::text(from.to_string()),
+        (None, Some(seen)) => Cell::pair(format!("at least {seen}"), seen.to_string()),
+        (None, None) => Cell::absent("not known"),
+    };
     TypedTable::new()
         .text("provider", "provider", |row: &PricesListRow| Cell::text(&row.provider))
         .text("model", "model", |row| Cell::text(&row.model))
@@ -137,6 +158,8 @@ fn table() -> TypedTable<'static, PricesListRow> {
         .text("other", "other meters", |row| Cell::text(other_meters(&row.rates)))
         .optional()
         .text("from", "since", from)
+        .text("assumed_before", "assumed before", |row| assumed_cell(row.assumed_before))
+        .text("life", "status", |row| row.life.as_ref().map_or_else(Cell::default, |life| Cell::text(life.text())))
         .text("evidence", "evidence", |row| Cell::text(row.source.evidence.name()))
         .optional()
         .text("checked", "checked", |row| Cell::text(row.source.checked.to_string()))

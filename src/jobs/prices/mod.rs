@@ -3,18 +3,21 @@
 pub mod changes;
 pub mod check;
 pub mod diff;
+pub mod export;
 pub mod history;
 pub mod import;
 pub mod lint;
 pub mod list;
+mod matrix;
 pub mod meters;
 mod rates;
 pub mod review;
 pub mod show;
 pub mod stale;
 pub mod update;
+pub mod watch;
 
-pub use self::rates::{ExactPriceRow, RateRow, RatesRow};
+pub use self::rates::{ExactPriceRow, PriceStart, RateRow, RatesRow};
 
 use super::{JobError, Setup};
 use crate::pricing::card::{ModelCard, ProviderHead};

@@ -5,8 +5,9 @@ use serde::{Serialize, Serializer};
 
 use crate::meter::{Meter, Unit};
 use crate::money::Exact;
-use crate::pricing::card::{Price, Rate, Rates, rate_of};
-use crate::report::Cell;
+use crate::period::Instant;
+use crate::pricing::card::{Price, Rate, RateCard, Rates, rate_of};
+use crate::report::{Cell, Tone};
 
 /// Rates by the name of their meter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,6 +77,54 @@ pub struct ExactPriceRow {
 impl ExactPriceRow {
     pub(super) fn of(price: &Price) -> ExactPriceRow {
         ExactPriceRow { usd: price.usd.to_string(), per: price.per }
+    }
+}
+
+/// When a price began, as far as that is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct PriceStart {
+    /// From when on it holds; null where that is not known.
+    pub from: Option<Instant>,
+    /// First day that a dated snapshot shows it, where its start is not known: it holds since then at least.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_seen: Option<Instant>,
+}
+
+impl PriceStart {
+    pub(super) fn of(card: &RateCard) -> PriceStart {
+        PriceStart { from: card.period.from, first_seen: card.first_seen.filter(|_| card.period.from.is_none()) }
+    }
+
+    /// The day that is known of it.
+    pub(super) fn day(self) -> Option<Instant> {
+        self.from.or(self.first_seen)
+    }
+
+    /// `2025-03-02`, `from 2026-12-01` where it is still to come, `since at least 2025-03-02`, `start not known`.
+    pub(super) fn text(self, now: Instant) -> String {
+        match (self.from, self.first_seen) {
+            (Some(from), _) if from > now => format!("from {from}"),
+            (Some(from), _) => from.to_string(),
+            (None, Some(seen)) => format!("since at least {seen}"),
+            (None, None) => "start not known".to_owned(),
+        }
+    }
+
+    /// The same as a cell, whose exact form is the day that is known.
+    pub(super) fn cell(self, now: Instant) -> Cell {
+        let exact = self.day().map_or_else(String::new, |day| day.to_string());
+        let tone = if self.from.is_some_and(|from| from > now) { Tone::Warn } else { Tone::Plain };
+        Cell::pair(self.text(now), exact).tone(tone)
+    }
+}
+
+/// `since 2025-03-02`, `since at least 2025-03-02`, `since at least 2025-03-02, until 2026-12-01`, `start not known`.
+pub(super) fn period_text(card: &RateCard) -> String {
+    match (PriceStart::of(card).first_seen, card.period.to) {
+        (None, _) => card.period.to_string(),
+        (Some(seen), None) => format!("since at least {seen}"),
+        (Some(seen), Some(to)) => format!("since at least {seen}, until {to}"),
     }
 }
 

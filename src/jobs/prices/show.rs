@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::rates::{INHERITED, RateRow, UNKNOWN, price_text};
+use super::matrix::Matrix;
+use super::rates::{INHERITED, PriceStart, RateRow, UNKNOWN, period_text, price_text};
 use crate::context::conditions;
 use crate::jobs::JobError;
-use crate::jobs::models::status;
+use crate::jobs::assumed::assumed_note;
+use crate::jobs::life::{LifeRow, life_text};
 use crate::jobs::setup::{Setup, TableStamp, matched_note, table_line, table_stamp};
 use crate::meter::Meter;
-use crate::period::Instant;
+use crate::period::{Instant, Period};
 use crate::pricing::Found;
 use crate::pricing::card::{Alias, Api, ModelInfo, Rate, RateCard, Rates, Source, Tier, TokenizerRef};
 use crate::report::{Cell, Report, Tone, TypedTable};
@@ -19,8 +21,9 @@ use crate::report::{Cell, Report, Tone, TypedTable};
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct PricesShowRow {
-    /// From when on it holds; null where that is not known.
-    pub from: Option<Instant>,
+    /// When it began.
+    #[serde(flatten)]
+    pub start: PriceStart,
     /// Until when, exclusive; null while it lasts.
     pub to: Option<Instant>,
     /// What must hold of a request; empty for one that states nothing.
@@ -45,6 +48,12 @@ pub(crate) struct PricesShowRow {
 pub(crate) struct PricesShowHead {
     /// What is known of the model beside its prices.
     pub card: CardRow,
+    /// That the model ends, has ended, or is no longer listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub life: Option<LifeRow>,
+    /// Since when there is evidence of the rates in force, where they are assumed at the instant of the report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assumed_before: Option<Instant>,
     /// The price table.
     pub table: TableStamp,
 }
@@ -67,30 +76,46 @@ pub(crate) struct CardRow {
     pub api: Option<Api>,
 }
 
+/// How the rates of a model are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShowLayout {
+    /// A row for each rate, for programs.
+    Rows,
+    /// Conditions down and meters across, in blocks that are at most so many columns wide.
+    Matrix(usize),
+}
+
 /// Shows a model: the rates in force, or those of all periods.
 ///
 /// # Errors
 /// [`JobError::Model`] for a model that nobody sells.
-pub fn show(model: &str, all: bool, setup: &Setup) -> Result<Report, JobError> {
+pub fn show(model: &str, all: bool, layout: ShowLayout, setup: &Setup) -> Result<Report, JobError> {
     let found = setup.find(model)?;
     let in_force = found.model.rates_at(setup.at);
-    let mut report = table().empty();
-    report.head = head(setup, &found);
-    for card in found.model.rate_cards.iter().filter(|card| all || in_force == Some(card)) {
-        rows(card).iter().for_each(|row| {
-            table().push(&mut report, row);
-        });
-        report.notes.extend(notes(card));
-    }
+    let shown = found.model.rate_cards.iter().filter(|card| all || in_force == Some(card));
+    let mut report = match layout {
+        ShowLayout::Rows => table().report(shown.clone().flat_map(rows)),
+        ShowLayout::Matrix(width) => matrix(shown.clone(), width, setup.at),
+    };
+    report.head.splice(..0, head(setup, &found));
+    let by_factor = layout == ShowLayout::Rows;
+    report.notes.extend(shown.flat_map(|card| notes(card, by_factor)));
     let hidden = found.model.rate_cards.len() - usize::from(in_force.is_some());
     if in_force.is_none() && !all {
         report.notes.push(format!("No price holds on {}; --all shows the periods that have one.", setup.at));
     } else if hidden > 0 && !all {
         report.notes.push(format!("{hidden} more periods, past or future: --all shows them."));
     }
+    let assumed = in_force.and_then(|card| Some((found.full_id(), card.assumed_before(setup.at)?)));
+    report.notes.extend(assumed_note(assumed.into_iter().collect()));
     report.notes.extend(matched_note(model, &found));
     report.notes.push(table_line(setup));
-    report.state_all(&PricesShowHead { card: card_row(&found), table: table_stamp(setup) });
+    report.state_all(&PricesShowHead {
+        card: card_row(&found),
+        life: LifeRow::of_found(&found, setup.at, setup),
+        assumed_before: in_force.and_then(|card| card.assumed_before(setup.at)),
+        table: table_stamp(setup),
+    });
     Ok(report)
 }
 
@@ -122,15 +147,20 @@ fn card_row(found: &Found) -> CardRow {
 fn head(setup: &Setup, found: &Found) -> Vec<String> {
     let (card, info) = (&found.model, &found.model.info);
     let (id, provider) = (found.full_id(), &found.provider.name);
-    let mut head =
-        vec![format!("{id} · {provider} · {} · {}", info.kind.name(), status(card, setup.at)), facts(setup, found)];
+    let mut head = vec![
+        format!("{id} · {provider} · {} · {}", info.kind.name(), life_text(setup.table.life_of(found, setup.at), card)),
+        facts(setup, found),
+    ];
     if !info.capabilities.is_empty() {
         head.push(format!("can: {}", info.capabilities.join(", ")));
     }
     if !card.aliases.is_empty() {
-        let alias = |a: &Alias| match (a.period.from, a.period.to) {
-            (None, None) => a.id.clone(),
-            _ => format!("{} ({})", a.id, a.period),
+        let retired = |a: &Alias| a.retired.map(|day| format!("retires {day}"));
+        let alias = |a: &Alias| match (a.period == Period::default(), retired(a)) {
+            (true, None) => a.id.clone(),
+            (true, Some(retired)) => format!("{} ({retired})", a.id),
+            (false, None) => format!("{} ({})", a.id, a.period),
+            (false, Some(retired)) => format!("{} ({}, {retired})", a.id, a.period),
         };
         head.push(format!("also called: {}", card.aliases.iter().map(alias).collect::<Vec<_>>().join(", ")));
     }
@@ -174,14 +204,14 @@ fn rows(card: &RateCard) -> Vec<PricesShowRow> {
 
 fn row(card: &RateCard, when: &str, meter: Meter, rate: &Rate) -> PricesShowRow {
     PricesShowRow {
-        from: card.period.from,
+        start: PriceStart::of(card),
         to: card.period.to,
         when: when.to_owned(),
         meter,
         rate: RateRow::of(rate),
         source: card.source.clone(),
         note: card.note.clone(),
-        period: card.period.to_string(),
+        period: period_text(card),
         rate_text: match rate {
             Rate::Price(price) => price_text(meter, price),
             Rate::NotSold => "not sold".into(),
@@ -193,8 +223,24 @@ fn row(card: &RateCard, when: &str, meter: Meter, rate: &Rate) -> PricesShowRow 
     }
 }
 
-fn notes(card: &RateCard) -> Vec<String> {
-    let by_factor = card.schedule.iter().filter_map(|schedule| Some((schedule, schedule.factor?)));
-    let factor = by_factor.map(|(schedule, factor)| format!("{}: {schedule}: token rates × {factor}", card.period));
-    factor.chain(card.note.iter().map(|note| format!("{}: {note}", card.period))).collect()
+/// The blocks of the periods: the first is the table of the report, the others are below it.
+fn matrix<'c>(cards: impl Iterator<Item = &'c RateCard>, width: usize, now: Instant) -> Report {
+    let mut matrix = Matrix::default();
+    cards.for_each(|card| matrix.add(card, &period_text(card), width, now));
+    let notes = matrix.notes();
+    let mut blocks = matrix.blocks.into_iter();
+    let Some((title, mut report)) = blocks.next() else { return table().empty() };
+    let unit = "US dollars, for a million tokens where nothing else is said";
+    report.head = vec![String::new(), format!("{title} · {unit}")];
+    report.sections = blocks.collect();
+    report.notes = notes;
+    report
+}
+
+fn notes(card: &RateCard, with_factors: bool) -> Vec<String> {
+    let schedules = card.schedule.iter().filter(|_| with_factors);
+    let by_factor = schedules.filter_map(|schedule| Some((schedule, schedule.factor?)));
+    let period = period_text(card);
+    let factor = by_factor.map(|(schedule, factor)| format!("{period}: {schedule}: token rates × {factor}"));
+    factor.chain(card.note.iter().map(|note| format!("{period}: {note}"))).collect()
 }

@@ -78,7 +78,7 @@ fn candidates(query: &StaleQuery, setup: &Setup) -> Result<Vec<HeadAndCard>, Job
     let mut cards: Vec<HeadAndCard> = setup.table.cards().filter(|(head, _)| is_wanted(&providers, head)).collect();
     cards.sort_by(|a, b| (&a.0.id, &a.1.id).cmp(&(&b.0.id, &b.1.id)));
     // A model that was named is always judged; of the whole table, only what is alive.
-    cards.retain(|(_, card)| !card.is_retired(setup.at) && card.info.last_listed.is_none());
+    cards.retain(|(head, card)| setup.table.life(head, card, setup.at).is_live());
     Ok(cards)
 }
 

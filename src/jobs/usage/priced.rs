@@ -224,6 +224,7 @@ impl<'s> RecordPricing<'s> {
         outcome.provider = Some(Cow::Owned(found.provider.id.clone()));
         let context = found.settle(&entry.context);
         let priced = cost(&entry.usage, entry.bucket.as_ref(), &found, &context, at);
+        let priced = priced.and_then(|(cost, range)| Ok((self.known(cost, &found, at)?, range)));
         let (cost, range) = priced?;
         if let Some(rate) = self.setup.exchange(at).map_err(|error| RecordRefusal {
             help: error.help().into_iter().collect(),
@@ -236,6 +237,12 @@ impl<'s> RecordPricing<'s> {
             })?;
         }
         Ok(PricedRecord { cost, found, range, assumed })
+    }
+
+    /// The cost, unless its rates are assumed and such ones are refused.
+    pub(crate) fn known(&self, cost: Cost, found: &Found, at: Instant) -> Result<Cost, Refusal> {
+        let is_refused = self.setup.strict && cost.assumed.is_some();
+        if is_refused { cost.refuse_assumed(&found.full_id(), at) } else { Ok(cost) }
     }
 
     /// The card of a record, and whether it is one of a provider that the record does not name.
@@ -429,7 +436,14 @@ models:
 ";
 
     fn setup_at(at: &str, table: PriceTable) -> Setup {
-        Setup { table: table.into(), at: at.parse().unwrap(), as_of: AsOf::Named, currency: None, vocabularies: None }
+        Setup {
+            table: table.into(),
+            at: at.parse().unwrap(),
+            as_of: AsOf::Named,
+            currency: None,
+            vocabularies: None,
+            strict: false,
+        }
     }
 
     fn with_setup(run: impl FnOnce(&Setup)) {

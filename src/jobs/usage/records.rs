@@ -7,8 +7,10 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::priced::{PricedRecord, RecordOutcome, RecordVerdict};
+use super::totals::ended;
 use crate::calculator::LineItem;
 use crate::input::dialect::{Entry, Reported};
+use crate::jobs::life::LifeRow;
 use crate::jobs::setup::{InCurrency, Setup, TableStamp};
 use crate::money::Usd;
 use crate::period::Instant;
@@ -63,6 +65,9 @@ struct RecordPrice<'r> {
     in_currency: Option<InCurrency>,
     /// The card that it was priced by, as `provider/model`.
     card: String,
+    /// That the model had ended by then, or that no source listed it any longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    life: Option<LifeRow>,
     /// Why it was priced at a provider that it does not name.
     #[serde(skip_serializing_if = "Option::is_none")]
     assumed: Option<&'static str>,
@@ -84,6 +89,9 @@ struct RatesStamp<'r> {
     source: &'r str,
     checked: Instant,
     evidence: Evidence,
+    /// Since when there is evidence of them, where that is later than the record: assumed rates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assumed_before: Option<Instant>,
 }
 
 /// A time that is not known, which is written as null.
@@ -178,6 +186,7 @@ impl<'r> RecordPrice<'r> {
             applied: &cost.applied,
             in_currency: setup.in_currency(cost.total, outcome.at),
             card: priced.found.full_id(),
+            life: ended(priced, outcome.at),
             assumed: priced.assumed.map(super::priced::Assumed::about),
             priced_at: outcome.at,
             rates: RatesStamp {
@@ -186,6 +195,7 @@ impl<'r> RecordPrice<'r> {
                 source: &cost.source.url,
                 checked: cost.source.checked,
                 evidence: cost.source.evidence,
+                assumed_before: cost.assumed,
             },
             timestamp: (!has_time).then_some(NoTime),
         }

@@ -7,7 +7,8 @@ use serde::{Serialize, Serializer};
 
 use super::grouping::{GroupKey, Grouping, UsageView};
 use super::priced::Assumed;
-use super::totals::{GroupSum, UsageTotals};
+use super::totals::{EndedUse, GroupSum, UsageTotals};
+use crate::jobs::assumed::assumed_records_note;
 use crate::jobs::plural;
 use crate::jobs::setup::{Setup, TableStamp, in_currency, table_line, table_stamp};
 use crate::money::Usd;
@@ -47,6 +48,9 @@ pub struct UsageGroupRow {
     /// Amounts of bills, which are not added.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub charged_usd: Option<Usd>,
+    /// Those that are older than the first evidence of their price, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assumed_prices: Option<AssumedPrices>,
     #[serde(skip)]
     money: Cell,
 }
@@ -98,6 +102,16 @@ pub struct GroupTokens {
     pub output: u64,
 }
 
+/// Records that are older than the first evidence of their price, and so were priced at an assumed one.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct AssumedPrices {
+    /// How many.
+    pub records: u64,
+    /// What they come to, which is part of the total.
+    pub total_usd: Usd,
+}
+
 /// What files say themselves that records cost, next to what this table says.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -137,6 +151,10 @@ pub struct UsageHead {
     pub free: BTreeMap<&'static str, u64>,
     /// Records that were priced as of now, or as of `--at`.
     pub without_timestamp: u64,
+    /// Records at assumed prices; null where there are none.
+    pub assumed_prices: Option<AssumedPrices>,
+    /// Records of models that had ended by then, or were no longer listed, by model.
+    pub after_end: BTreeMap<String, EndedUse>,
     /// What the files say themselves; null where they say nothing.
     pub reported: Option<Reconciliation>,
     /// The price table.
@@ -192,6 +210,7 @@ impl UsageGroupRow {
             high_usd: sum.is_range().then(|| sum.high()),
             reported: reported(sum),
             charged_usd: (sum.charged != Usd::ZERO).then_some(sum.charged),
+            assumed_prices: assumed_prices(sum),
             money: if sum.records == 0 { Cell::absent("") } else { money(sum, setup) },
         }
     }
@@ -201,6 +220,11 @@ fn reported(sum: &GroupSum) -> Option<GroupReported> {
     let all =
         || GroupReported { records: sum.reported_records, reported_usd: sum.reported, ours_usd: sum.reported_ours };
     (sum.reported_records > 0).then(all)
+}
+
+fn assumed_prices(sum: &GroupSum) -> Option<AssumedPrices> {
+    let all = || AssumedPrices { records: sum.assumed_records, total_usd: sum.assumed };
+    (sum.assumed_records > 0).then(all)
 }
 
 fn money(sum: &GroupSum, setup: &Setup) -> Cell {
@@ -280,6 +304,10 @@ impl UsageTotals {
             let column = Column::number("reported_usd", "file says").optional();
             table = table.column(column, |row| amount(row.reported.map(|reported| reported.reported_usd)));
         }
+        if self.all.assumed_records > 0 {
+            let assumed = |row: &UsageGroupRow| row.assumed_prices.map(|assumed| assumed.total_usd);
+            table = table.number("assumed_usd", "of it assumed", move |row| amount(assumed(row)).tone(Tone::Warn));
+        }
         if self.charges > 0 {
             table = table.number("charged_usd", "charged", |row| amount(row.charged_usd));
         }
@@ -319,6 +347,8 @@ impl UsageTotals {
             reasons: self.reasons.clone(),
             free: self.free.clone(),
             without_timestamp: self.without_time,
+            assumed_prices: assumed_prices(&self.all),
+            after_end: self.ended.clone(),
             reported: self.reconciliation(),
             table: table_stamp(setup),
         }
@@ -351,6 +381,10 @@ impl UsageTotals {
             notes.push(format!("{records} without a timestamp priced as of {}.", setup.shown_at()));
         }
         notes.extend([Assumed::Unnamed, Assumed::NotSold].into_iter().filter_map(|why| self.assumed_note(why)));
+        notes.extend(self.ended_notes());
+        if let Some((id, since)) = &self.assumed_price {
+            notes.push(assumed_records_note(self.all.assumed_records, self.all.assumed, (id, *since)));
+        }
         if self.outside > 0 {
             notes.push(format!("{} of another time left out.", plain_count(self.outside, "record")));
         }
@@ -366,6 +400,23 @@ impl UsageTotals {
         }
         notes.extend(self.reported_notes());
         notes.push(table_line(setup));
+        notes
+    }
+
+    /// Records of models that had ended by then, a note for each of the first few.
+    fn ended_notes(&self) -> Vec<String> {
+        const LISTED: usize = 5;
+        let note = |(model, EndedUse { records, total_usd, life }): (&String, &EndedUse)| {
+            let (records, usd) = (plain_count(*records, "record"), total_usd.for_people());
+            format!("{records} ({usd}) of {model}, {}: priced at its last known rates.", life.text())
+        };
+        let mut notes: Vec<String> = self.ended.iter().take(LISTED).map(note).collect();
+        let more = self.ended.len().saturating_sub(LISTED);
+        notes.extend(
+            (more > 0).then(|| {
+                format!("And {} more that had ended; --format json names each.", plural(more as u64, "model"))
+            }),
+        );
         notes
     }
 

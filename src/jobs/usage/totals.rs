@@ -5,14 +5,18 @@ use std::ops::AddAssign;
 
 use rust_decimal::Decimal;
 use rustc_hash::FxHashMap;
+use serde::Serialize;
 
 use super::focus::FocusTable;
 use super::grouping::{GroupKey, GroupKeys, UsageView};
 use super::priced::{Assumed, PricedRecord, RecordOutcome, RecordPricing, RecordVerdict, near};
 use crate::input::dialect::Entry;
+use crate::jobs::life::LifeRow;
 use crate::jobs::setup::converted;
 use crate::meter::Meter;
 use crate::money::Usd;
+use crate::period::Instant;
+use crate::pricing::life::Life;
 use crate::report::Report;
 
 /// The sum of one group: in dollars, and in the currency that is shown.
@@ -36,6 +40,9 @@ pub(crate) struct GroupSum {
     pub reported_ours: Usd,
     pub reported_records: u64,
     pub charged: Usd,
+    /// Records that are older than the first evidence of their price, and what they come to.
+    pub assumed_records: u64,
+    pub assumed: Usd,
 }
 
 impl AddAssign<&GroupSum> for GroupSum {
@@ -50,6 +57,7 @@ impl AddAssign<&GroupSum> for GroupSum {
             (&mut self.reported, other.reported),
             (&mut self.reported_ours, other.reported_ours),
             (&mut self.charged, other.charged),
+            (&mut self.assumed, other.assumed),
         ];
         amounts.into_iter().filter(|(_, usd)| *usd != Usd::ZERO).for_each(|(sum, usd)| *sum += usd);
         if !other.shown.is_zero() {
@@ -60,6 +68,7 @@ impl AddAssign<&GroupSum> for GroupSum {
         self.cache_write = self.cache_write.saturating_add(other.cache_write);
         self.output = self.output.saturating_add(other.output);
         self.reported_records += other.reported_records;
+        self.assumed_records += other.assumed_records;
     }
 }
 
@@ -87,6 +96,30 @@ impl GroupSum {
     }
 }
 
+/// Use of a model after its end.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct EndedUse {
+    /// Records from then on.
+    pub records: u64,
+    /// What they come to, at the last rates.
+    pub total_usd: Usd,
+    /// The end.
+    #[serde(flatten)]
+    pub life: LifeRow,
+}
+
+/// The end of a record's model, where it lies before the record: its retirement, or the last listing.
+pub(super) fn ended(priced: &PricedRecord, at: Instant) -> Option<LifeRow> {
+    let found = &priced.found;
+    let life = match (found.retired(), found.model.info.last_listed) {
+        (Some(day), _) if day <= at => Life::Retired(day),
+        (_, Some(day)) if day.date() < at.date() => Life::Unlisted(Some(day)),
+        _ => return None,
+    };
+    LifeRow::of(life, &found.model)
+}
+
 /// Sums over a run, by group, with every refusal counted by its status.
 #[derive(Clone, Default)]
 pub struct UsageTotals {
@@ -99,6 +132,10 @@ pub struct UsageTotals {
     pub(super) without_time: u64,
     /// Records priced at a provider that they do not name, by why and by card.
     pub(super) assumed: BTreeMap<(Assumed, String), u64>,
+    /// Of the cards with assumed prices, the one whose id comes first, and since when there is evidence of it.
+    pub(super) assumed_price: Option<(String, Instant)>,
+    /// Records of models that had ended by then, by model: how many, what they come to, and the end.
+    pub(super) ended: BTreeMap<String, EndedUse>,
     pub(super) left_out: u64,
     /// Records of another time than was asked for.
     pub(super) outside: u64,
@@ -187,7 +224,36 @@ impl UsageTotals {
         if let Some(focus) = &mut self.focus {
             focus.add(outcome, priced);
         }
-        GroupSum { records: 1, usd, shown, less, more, ..GroupSum::default() }
+        let mut sum = GroupSum { records: 1, usd, shown, less, more, ..GroupSum::default() };
+        if let Some(since) = priced.cost.assumed {
+            (sum.assumed_records, sum.assumed) = (1, usd);
+            self.note_assumed(priced, since);
+        }
+        if let Some(life) = ended(priced, outcome.at) {
+            let of_model = EndedUse { records: 1, total_usd: usd, life };
+            self.add_ended(priced.found.ending_id(), of_model);
+        }
+        sum
+    }
+
+    fn add_ended(&mut self, model: String, other: EndedUse) {
+        match self.ended.get_mut(&model) {
+            Some(sum) => {
+                sum.records += other.records;
+                sum.total_usd += other.total_usd;
+            }
+            None => drop(self.ended.insert(model, other)),
+        }
+    }
+
+    /// Keeps the first card by its id, so that the answer does not depend on which thread read which record.
+    fn note_assumed(&mut self, priced: &PricedRecord, since: Instant) {
+        let parts = (priced.found.provider.id.as_str(), priced.found.model.id.as_str(), since);
+        let kept = self.assumed_price.as_ref();
+        let kept = kept.and_then(|(id, since)| id.split_once('/').map(|(head, model)| (head, model, *since)));
+        if kept.is_none_or(|kept| parts < kept) {
+            self.assumed_price = Some((priced.found.full_id(), since));
+        }
     }
 
     fn add_reported(&mut self, entry: &Entry, outcome: &RecordOutcome, sum: &mut GroupSum, pricing: &RecordPricing) {
@@ -240,6 +306,11 @@ impl UsageTotals {
         if let (Some(mine), Some(theirs)) = (&mut self.focus, other.focus) {
             mine.merge(theirs);
         }
+        self.assumed_price = match (self.assumed_price.take(), other.assumed_price) {
+            (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
+            (mine, theirs) => mine.or(theirs),
+        };
+        other.ended.into_iter().for_each(|(model, ended)| self.add_ended(model, ended));
         for (which, count) in other.assumed {
             *self.assumed.entry(which).or_default() += count;
         }

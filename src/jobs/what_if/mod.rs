@@ -18,6 +18,7 @@ use crate::input::calls::stream::{ChunkResult, StreamPlan, StreamSink, TakeItems
 use crate::input::calls::texts::long_texts;
 use crate::input::dialect::{Entry, Item, State};
 use crate::input::text::Source;
+use crate::jobs::life::life_text;
 use crate::money::Usd;
 use crate::period::{Instant, Period};
 use crate::pricing::Found;
@@ -229,7 +230,15 @@ impl<'a, 's> SwitchTaker<'a, 's> {
         let (was_low, was_high) = was.range.unwrap_or((was.cost.total, was.cost.total));
         let there = self.there(entry, (past, at), (&other, other_at))?;
         self.totals.summed |= entry.bucket.is_some();
-        let sums = SwitchSums { records: 1, was: was.cost.total, was_low, was_high, there };
+        for (found, at) in [(past, at), (&*other, other_at)] {
+            if found.retired().is_some_and(|day| day <= at) {
+                let life = setup.table.life_of(found, at);
+                self.totals.ended.insert(format!("{} ({})", found.ending_id(), life_text(life, &found.model)));
+            }
+        }
+        let is_assumed = |found: &Found, at| found.model.rates_at(at).is_some_and(|c| c.assumed_before(at).is_some());
+        let assumed = u64::from(was.cost.assumed.is_some() || is_assumed(&other, other_at));
+        let sums = SwitchSums { records: 1, was: was.cost.total, was_low, was_high, there, assumed };
         let slot = self.totals.rows.entry((past.full_id(), other.full_id())).or_default();
         *slot = *slot + sums;
         Ok(())
@@ -302,6 +311,7 @@ impl<'a, 's> SwitchTaker<'a, 's> {
         let context = other.settle(&context);
         let priced = |usage| {
             let cost = cost(usage, entry.bucket.as_ref(), other, &context, other_at);
+            let cost = cost.and_then(|(cost, range)| Ok((self.pricing.known(cost, other, other_at)?, range)));
             let (cost, range) = cost.map_err(|refusal| (SwitchSide::Other, Box::new(refusal.into())))?;
             let (low, high) = range.unwrap_or((cost.total, cost.total));
             Ok(Range { low, expected: cost.total, high })

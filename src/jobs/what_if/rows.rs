@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::WhatIf;
 use super::totals::{SwitchSums, WhatIfTotals};
 use crate::calculator::switch::Caching;
-use crate::jobs::Setup;
 use crate::jobs::setup::{TableStamp, table_line, table_stamp};
+use crate::jobs::{Setup, plural};
 use crate::money::Usd;
 use crate::report::{Cell, Report, Tone, TypedTable};
 
@@ -48,6 +48,9 @@ pub struct WhatIfCosts {
     /// The most that they can have cost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub was_high_usd: Option<Usd>,
+    /// Records of which one side is older than the first evidence of its price, so that it is assumed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assumed_records: Option<u64>,
 }
 
 /// What stands before the rows of the `json` form.
@@ -81,6 +84,7 @@ impl WhatIfCosts {
             difference_usd: Usd::new(sums.there.expected.amount() - sums.was.amount()),
             was_low_usd: has_range.then_some(sums.was_low),
             was_high_usd: has_range.then_some(sums.was_high),
+            assumed_records: (sums.assumed > 0).then_some(sums.assumed),
         }
     }
 
@@ -121,6 +125,9 @@ fn table(setup: &Setup) -> TypedTable<'_, WhatIfRow> {
         .number("expected_usd", "expected", |row| setup.money(row.costs.expected_usd))
         .number("high_usd", "high", |row| row.costs.bound(row.costs.high_usd, setup))
         .number("difference_usd", "difference", |row| row.costs.difference(setup))
+        .number("assumed_records", "at assumed prices", |row| {
+            row.costs.assumed_records.map_or_else(Cell::default, |n| Cell::quantity(n).tone(Tone::Warn))
+        })
 }
 
 impl WhatIf<'_> {
@@ -158,6 +165,16 @@ impl WhatIf<'_> {
         let answers = &self.query.answers;
         let is_other = totals.rows.keys().any(|(was, other)| was != other);
         let mut said = totals.ratios.clone();
+        let assumed: u64 = totals.rows.values().map(|sums| sums.assumed).sum();
+        if assumed > 0 {
+            let records = plural(assumed, "record");
+            let verb = if assumed == 1 { "is" } else { "are" };
+            said.push(format!("{records} {verb} older than the first evidence of a price on one side or both, which is assumed; --strict leaves such records out."));
+        }
+        if !totals.ended.is_empty() {
+            let ended: Vec<&str> = totals.ended.iter().map(String::as_str).collect();
+            said.push(format!("Priced at the last known rates after the end of {}.", ended.join(", ")));
+        }
         if totals.summed {
             said.push("Rows that sum up many requests do not say how long each prompt was or when it was sent: low and high are the least and the most that they can have cost, on both sides.".to_owned());
         }

@@ -1,6 +1,6 @@
 //! Sums over a run of `what-if`: as it was, and as it would have been.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Add;
 
 use super::target::SwitchTarget;
@@ -17,6 +17,8 @@ pub(super) struct SwitchSums {
     pub was_low: Usd,
     pub was_high: Usd,
     pub there: Range<Usd>,
+    /// Records of which one side is older than the first evidence of its price.
+    pub assumed: u64,
 }
 
 impl Add for SwitchSums {
@@ -32,6 +34,7 @@ impl Add for SwitchSums {
                 expected: self.there.expected + other.there.expected,
                 high: self.there.high + other.there.high,
             },
+            assumed: self.assumed + other.assumed,
         }
     }
 }
@@ -71,6 +74,8 @@ pub struct WhatIfTotals {
     pub(super) without_time: u64,
     /// Whether a row summed up several requests.
     pub(super) summed: bool,
+    /// Models that would have ended by then, each as it is said.
+    pub(super) ended: BTreeSet<String>,
     /// The ratios of tokenizers, in sentences.
     pub(super) ratios: Vec<String>,
 }
@@ -94,6 +99,7 @@ impl WhatIfTotals {
         self.outside += other.outside;
         self.without_time += other.without_time;
         self.summed |= other.summed;
+        self.ended.extend(other.ended);
     }
 
     /// Whether nothing at all was read.

@@ -28,7 +28,7 @@ pub(super) struct Draft {
 
 /// How a file counts: dollars times ten to the `shift` are the price of `per`.
 #[derive(Clone, Copy)]
-pub(super) struct Quote {
+pub(in crate::pricing) struct Quote {
     shift: i32,
     per: u64,
 }
@@ -42,6 +42,16 @@ impl Quote {
     /// Dollars for so many.
     pub(crate) const fn per(per: u64) -> Quote {
         Quote { shift: 0, per }
+    }
+
+    /// What a file that counts so says of a price; `None` where that is no decimal with an end.
+    pub(crate) fn written(self, price: &Price) -> Option<Decimal> {
+        let scale = 10_u64.checked_pow(u32::try_from(self.shift).ok()?)?;
+        let unit = Decimal::from(price.per).checked_mul(scale.into())?;
+        let usd = price.usd.0.checked_mul(self.per.into())?;
+        let written = usd.checked_div(unit)?.normalize();
+        // What looks like the noise of binary arithmetic is not read back as it stands.
+        (written.checked_mul(unit)? == usd && mended(written.checked_mul(scale.into())?).is_none()).then_some(written)
     }
 }
 
@@ -344,13 +354,13 @@ fn is_id(id: &str) -> bool {
 }
 
 /// A 0 says nothing of a model that does not talk: one that orders documents writes no text and reads none for money.
-pub(super) fn says_something(fact: &Fact, kind: Kind) -> bool {
+pub(in crate::pricing) fn says_something(fact: &Fact, kind: Kind) -> bool {
     let talks = matches!(kind, Kind::Chat | Kind::Completion);
     talks || !fact.price.usd.0.is_zero()
 }
 
 /// Whether an id says itself that nothing is charged.
-fn is_called_free(id: &str) -> bool {
+pub(in crate::pricing) fn is_called_free(id: &str) -> bool {
     let id = id.to_lowercase();
     id.ends_with(":free") || id.ends_with("-free") || id.ends_with("/free")
 }

@@ -230,42 +230,47 @@ fn tiers<'j>(tiered: &Fields<'j>) -> Vec<(u64, Node<'j>)> {
         .collect()
 }
 
+/// Keys of prices, and what they mean; of two for one meter the first is the usual one.
+pub(in crate::pricing) const UNITS: &[(&str, Meter, Quote)] = &[
+    ("input_mtok", Meter::Input, MTOK),
+    ("output_mtok", Meter::Output, MTOK),
+    ("cache_read_mtok", Meter::CacheRead, MTOK),
+    ("cache_write_mtok", Meter::CacheWrite5m, MTOK),
+    ("cache_write_5m_mtok", Meter::CacheWrite5m, MTOK),
+    ("cache_write_1h_mtok", Meter::CacheWrite1h, MTOK),
+    ("input_audio_mtok", Meter::InputAudio, MTOK),
+    ("output_audio_mtok", Meter::OutputAudio, MTOK),
+    ("cache_audio_read_mtok", Meter::CacheReadAudio, MTOK),
+    ("cache_audio_write_mtok", Meter::CacheWriteAudio, MTOK),
+    ("input_image_mtok", Meter::InputImage, MTOK),
+    ("output_image_mtok", Meter::OutputImage, MTOK),
+    ("cache_image_read_mtok", Meter::CacheReadImage, MTOK),
+    ("input_video_mtok", Meter::InputVideo, MTOK),
+    ("output_video_mtok", Meter::OutputVideo, MTOK),
+    ("output_reasoning_mtok", Meter::Reasoning, MTOK),
+    ("output_citation_mtok", Meter::CitationTokens, MTOK),
+    ("input_mchars", Meter::Characters, Quote::per(1_000_000)),
+    ("input_text_messages_kcount", Meter::Messages, THOUSAND),
+    ("input_audio_hours", Meter::AudioSeconds, Quote::per(3600)),
+    ("audio_hours", Meter::AudioSeconds, Quote::per(3600)),
+    ("output_audio_hours", Meter::OutputAudioSeconds, Quote::per(3600)),
+    ("input_gpixels", Meter::InputPixels, Quote::per(1_000_000_000)),
+    ("input_document_kpages", Meter::Pages, THOUSAND),
+    ("input_annotated_document_kpages", Meter::AnnotatedPages, THOUSAND),
+    ("rerank_searches_kcount", Meter::SearchUnits, THOUSAND),
+    ("web_searches_kcount", Meter::WebSearches, THOUSAND),
+    ("social_searches_kcount", Meter::XSearches, THOUSAND),
+    ("storage_searches_kcount", Meter::FileSearches, THOUSAND),
+    ("code_executions_kcount", Meter::CodeExecutions, THOUSAND),
+    ("requests_kcount", Meter::Requests, THOUSAND),
+];
+
+const MTOK: Quote = Quote::per(1_000_000);
+const THOUSAND: Quote = Quote::per(1000);
+
 /// What the key of a price means.
 fn unit(key: &str) -> Option<(Meter, Quote)> {
-    const MTOK: Quote = Quote::per(1_000_000);
-    const THOUSAND: Quote = Quote::per(1000);
-    Some(match key {
-        "input_mtok" => (Meter::Input, MTOK),
-        "output_mtok" => (Meter::Output, MTOK),
-        "cache_read_mtok" => (Meter::CacheRead, MTOK),
-        "cache_write_mtok" | "cache_write_5m_mtok" => (Meter::CacheWrite5m, MTOK),
-        "cache_write_1h_mtok" => (Meter::CacheWrite1h, MTOK),
-        "input_audio_mtok" => (Meter::InputAudio, MTOK),
-        "output_audio_mtok" => (Meter::OutputAudio, MTOK),
-        "cache_audio_read_mtok" => (Meter::CacheReadAudio, MTOK),
-        "cache_audio_write_mtok" => (Meter::CacheWriteAudio, MTOK),
-        "input_image_mtok" => (Meter::InputImage, MTOK),
-        "output_image_mtok" => (Meter::OutputImage, MTOK),
-        "cache_image_read_mtok" => (Meter::CacheReadImage, MTOK),
-        "input_video_mtok" => (Meter::InputVideo, MTOK),
-        "output_video_mtok" => (Meter::OutputVideo, MTOK),
-        "output_reasoning_mtok" => (Meter::Reasoning, MTOK),
-        "output_citation_mtok" => (Meter::CitationTokens, MTOK),
-        "input_mchars" => (Meter::Characters, Quote::per(1_000_000)),
-        "input_text_messages_kcount" => (Meter::Messages, THOUSAND),
-        "audio_hours" | "input_audio_hours" => (Meter::AudioSeconds, Quote::per(3600)),
-        "output_audio_hours" => (Meter::OutputAudioSeconds, Quote::per(3600)),
-        "input_gpixels" => (Meter::InputPixels, Quote::per(1_000_000_000)),
-        "input_document_kpages" => (Meter::Pages, THOUSAND),
-        "input_annotated_document_kpages" => (Meter::AnnotatedPages, THOUSAND),
-        "rerank_searches_kcount" => (Meter::SearchUnits, THOUSAND),
-        "web_searches_kcount" => (Meter::WebSearches, THOUSAND),
-        "social_searches_kcount" => (Meter::XSearches, THOUSAND),
-        "storage_searches_kcount" => (Meter::FileSearches, THOUSAND),
-        "code_executions_kcount" => (Meter::CodeExecutions, THOUSAND),
-        "requests_kcount" => (Meter::Requests, THOUSAND),
-        _ => return None,
-    })
+    UNITS.iter().find(|(name, ..)| *name == key).map(|(_, meter, quote)| (*meter, *quote))
 }
 
 #[cfg(test)]

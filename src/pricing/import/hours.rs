@@ -17,7 +17,7 @@ const WEEK: u16 = 7 * DAY;
 pub struct Week(Vec<(u16, u16)>);
 
 /// Windows of the day, with the weekdays they hold on.
-pub(super) type DayWindows = (Vec<(u16, u16)>, [bool; 7]);
+pub(in crate::pricing) type DayWindows = (Vec<(u16, u16)>, [bool; 7]);
 
 impl Week {
     /// Windows (minutes from, and up to) on some days; one that ends before it begins passes midnight and belongs to
@@ -66,7 +66,7 @@ impl Week {
     }
 
     /// Windows of the day with their weekdays, days of the same windows together.
-    pub(super) fn by_days(&self) -> Vec<DayWindows> {
+    pub(in crate::pricing) fn by_days(&self) -> Vec<DayWindows> {
         let mut groups: Vec<DayWindows> = Vec::new();
         for day in 0..7_u16 {
             let (start, end) = (day * DAY, (day + 1) * DAY);
@@ -119,7 +119,7 @@ impl fmt::Display for Week {
 }
 
 /// `16:30-24:00`.
-pub(super) fn window_text((from, to): (u16, u16)) -> String {
+pub(in crate::pricing) fn window_text((from, to): (u16, u16)) -> String {
     format!("{:02}:{:02}-{:02}:{:02}", from / 60, from % 60, to / 60, to % 60)
 }
 

@@ -16,6 +16,40 @@ use crate::context::Dimension;
 use crate::meter::Meter;
 use crate::pricing::card::Kind;
 
+/// Fields that say what a model can do, and what that is called here; of two for one thing the first is the usual one.
+pub(in crate::pricing) const FLAGS: [(&str, &str); 12] = [
+    ("supports_function_calling", "tools"),
+    ("supports_vision", "vision"),
+    ("supports_pdf_input", "pdf"),
+    ("supports_audio_input", "audio_input"),
+    ("supports_audio_output", "audio_output"),
+    ("supports_video_input", "video"),
+    ("supports_reasoning", "reasoning"),
+    ("supports_prompt_caching", "caching"),
+    ("supports_response_schema", "json_schema"),
+    ("supports_web_search", "web_search"),
+    ("supports_computer_use", "computer_use"),
+    ("supports_image_input", "vision"),
+];
+
+/// Endings of the names of prices, and what a request states under them; of two for one thing the first is the usual one.
+pub(in crate::pricing) const WORDS: [(&str, Dimension, &str); 14] = [
+    ("_batch_requests", Dimension::Processing, "batch"),
+    ("_batches", Dimension::Processing, "batch"),
+    ("_flex", Dimension::ServiceTier, "flex"),
+    ("_priority", Dimension::ServiceTier, "priority"),
+    ("_ultrafast", Dimension::ServiceTier, "ultrafast"),
+    ("_balanced", Dimension::ServiceTier, "balanced"),
+    ("_decisions", Dimension::Mode, "decisions"),
+    ("_480p", Dimension::Resolution, "480p"),
+    ("_720p", Dimension::Resolution, "720p"),
+    ("_768p", Dimension::Resolution, "768p"),
+    ("_1080p", Dimension::Resolution, "1080p"),
+    ("_2k", Dimension::Resolution, "2k"),
+    ("_4k", Dimension::Resolution, "4k"),
+    ("_4K", Dimension::Resolution, "4k"),
+];
+
 /// Keys that stand beside the models and are none.
 const NO_MODELS: [&str; 2] = ["sample_spec", "fallback_generalizations"];
 
@@ -144,20 +178,6 @@ fn read_info(reading: &mut DraftReading, fields: &Fields) {
     info.max_output = fields.size("max_output_tokens");
     info.input = fields.texts("supported_modalities");
     info.output = fields.texts("supported_output_modalities");
-    const FLAGS: [(&str, &str); 12] = [
-        ("supports_function_calling", "tools"),
-        ("supports_vision", "vision"),
-        ("supports_pdf_input", "pdf"),
-        ("supports_audio_input", "audio_input"),
-        ("supports_audio_output", "audio_output"),
-        ("supports_video_input", "video"),
-        ("supports_reasoning", "reasoning"),
-        ("supports_prompt_caching", "caching"),
-        ("supports_response_schema", "json_schema"),
-        ("supports_web_search", "web_search"),
-        ("supports_computer_use", "computer_use"),
-        ("supports_image_input", "vision"),
-    ];
     let can = FLAGS.iter().filter(|(flag, _)| fields.is_true(flag)).map(|(_, name)| (*name).to_owned());
     info.capabilities = can.collect();
     info.capabilities.dedup();
@@ -203,7 +223,7 @@ struct NamedField {
 }
 
 /// Names of prices before their endings. A longer name stands before its own beginning.
-const NAMES: &[(&str, Meter, Quote)] = &[
+pub(in crate::pricing) const NAMES: &[(&str, Meter, Quote)] = &[
     ("input_cost_per_token_cache_hit", Meter::CacheRead, Quote::TOKEN),
     ("input_cost_per_token", Meter::Input, Quote::TOKEN),
     ("input_cost_per_audio_token", Meter::InputAudio, Quote::TOKEN),
@@ -240,7 +260,7 @@ const NAMES: &[(&str, Meter, Quote)] = &[
 ];
 
 /// Names that mean one thing for one kind of model and another for the next.
-const NAMES_BY_KIND: &[(&str, Kind, Meter, Quote)] = &[
+pub(in crate::pricing) const NAMES_BY_KIND: &[(&str, Kind, Meter, Quote)] = &[
     ("input_cost_per_second", Kind::Transcription, Meter::AudioSeconds, Quote::per(1)),
     ("output_cost_per_second", Kind::Video, Meter::VideoSeconds, Quote::per(1)),
     ("output_cost_per_second", Kind::Speech, Meter::OutputAudioSeconds, Quote::per(1)),
@@ -271,22 +291,6 @@ struct UnitEnding {
 
 impl UnitEnding {
     fn of(mut rest: &str) -> Option<UnitEnding> {
-        const WORDS: [(&str, Dimension, &str); 14] = [
-            ("_batch_requests", Dimension::Processing, "batch"),
-            ("_batches", Dimension::Processing, "batch"),
-            ("_flex", Dimension::ServiceTier, "flex"),
-            ("_priority", Dimension::ServiceTier, "priority"),
-            ("_ultrafast", Dimension::ServiceTier, "ultrafast"),
-            ("_balanced", Dimension::ServiceTier, "balanced"),
-            ("_decisions", Dimension::Mode, "decisions"),
-            ("_480p", Dimension::Resolution, "480p"),
-            ("_720p", Dimension::Resolution, "720p"),
-            ("_768p", Dimension::Resolution, "768p"),
-            ("_1080p", Dimension::Resolution, "1080p"),
-            ("_2k", Dimension::Resolution, "2k"),
-            ("_4k", Dimension::Resolution, "4k"),
-            ("_4K", Dimension::Resolution, "4k"),
-        ];
         let mut ending = UnitEnding::default();
         while !rest.is_empty() {
             if let Some((word, dimension, value)) = WORDS.iter().find(|(word, ..)| rest.starts_with(word)) {

@@ -11,14 +11,14 @@
 pub mod compare;
 pub mod write;
 
-mod cards;
-mod draft;
+pub(super) mod cards;
+pub(super) mod draft;
 mod hours;
 mod json;
-mod names;
+pub(super) mod names;
 
-mod genai_prices;
-mod litellm;
+pub(super) mod genai_prices;
+pub(super) mod litellm;
 mod llm_prices;
 mod models_dev;
 mod openrouter;
@@ -35,6 +35,7 @@ use crate::pricing::card::{ModelInfo, Price};
 pub(crate) use self::cards::rate_cards;
 pub(in crate::pricing) use self::cards::{facts_of, more_than_ninety_percent, on_the_same_scale};
 pub(crate) use self::hours::Week;
+pub(in crate::pricing) use self::hours::{DayWindows, window_text};
 
 /// What a file of prices says, in farebox's own words.
 #[derive(Clone, Debug)]

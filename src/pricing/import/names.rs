@@ -6,21 +6,32 @@ use std::sync::OnceLock;
 use super::DatabaseFormat;
 
 /// A row of the file.
+#[derive(Clone)]
 struct NamesRow {
     ours: String,
     strip: Vec<String>,
     add: String,
 }
 
+/// The format, the database's name, and the rest of a row.
+type CsvRow = (String, String, NamesRow);
+
 fn rows() -> &'static HashMap<(String, String), NamesRow> {
     static ROWS: OnceLock<HashMap<(String, String), NamesRow>> = OnceLock::new();
-    ROWS.get_or_init(|| {
+    let key = |(format, theirs, row): &CsvRow| ((format.clone(), theirs.clone()), row.clone());
+    ROWS.get_or_init(|| listed().iter().map(key).collect())
+}
+
+/// The rows in the order of the file.
+fn listed() -> &'static [CsvRow] {
+    static LISTED: OnceLock<Vec<CsvRow>> = OnceLock::new();
+    LISTED.get_or_init(|| {
         let text = include_str!("providers.csv");
         let mut reader = csv::ReaderBuilder::new().comment(Some(b'#')).from_reader(text.as_bytes());
         let row = |record: csv::StringRecord| {
             let cell = |i: usize| record.get(i).unwrap_or_default().to_owned();
             let strip = cell(3).split('|').filter(|s| !s.is_empty()).map(str::to_owned).collect();
-            ((cell(0), cell(1)), NamesRow { ours: cell(2), strip, add: cell(4) })
+            (cell(0), cell(1), NamesRow { ours: cell(2), strip, add: cell(4) })
         };
         reader.records().filter_map(Result::ok).map(row).collect()
     })
@@ -40,6 +51,29 @@ pub(super) fn ours(format: DatabaseFormat, provider: &str, model: &str) -> (Stri
         }
         None => (id_of(provider), model.to_owned()),
     }
+}
+
+/// Providers whose own name here is a database's name for them too, next to others that it has for a part of their models.
+const SAME: [(DatabaseFormat, &str); 5] = [
+    (DatabaseFormat::Litellm, "openai"),
+    (DatabaseFormat::Litellm, "cohere"),
+    (DatabaseFormat::Litellm, "mistral"),
+    (DatabaseFormat::Litellm, "azure"),
+    (DatabaseFormat::Litellm, "bedrock"),
+];
+
+/// A database's name of one of our providers, and what the ids of its models begin with there: what [`ours`] takes off again.
+pub(in crate::pricing) fn theirs(format: DatabaseFormat, provider: &str) -> (String, String) {
+    let of_litellm = |name: &str| if format == DatabaseFormat::Litellm { format!("{name}/") } else { String::new() };
+    let same = || (provider.to_owned(), of_litellm(provider));
+    if SAME.contains(&(format, provider)) {
+        return same();
+    }
+    let is_whole = |row: &&CsvRow| row.0 == format.name() && row.2.ours == provider && row.2.add.is_empty();
+    listed().iter().find(is_whole).map_or_else(same, |(_, theirs, row)| {
+        let begins = row.strip.first().cloned().unwrap_or_default();
+        (theirs.clone(), begins)
+    })
 }
 
 /// A provider's name as an id: lower case, and a hyphen for whatever an id may not have.
@@ -89,6 +123,23 @@ mod tests {
         for (format, provider, model, our_provider, our_model) in cases {
             assert_eq!(ours(format, provider, model), (our_provider.to_owned(), our_model.to_owned()), "{provider}");
         }
+    }
+
+    #[test]
+    fn a_name_of_ours_becomes_one_of_theirs_and_comes_back() {
+        let bundled = crate::pricing::PriceTable::bundled();
+        for format in [DatabaseFormat::Litellm, DatabaseFormat::GenaiPrices] {
+            for head in bundled.providers() {
+                let (provider, begins) = theirs(format, &head.id);
+                let back = ours(format, &provider, &format!("{begins}some/model-1"));
+                assert_eq!(back, (head.id.clone(), "some/model-1".to_owned()), "{format} {provider}");
+            }
+        }
+        let cases = [("google", "gemini", "gemini/"), ("openai", "openai", "openai/"), ("xai", "xai", "xai/")];
+        for (ours, name, begins) in cases {
+            assert_eq!(theirs(DatabaseFormat::Litellm, ours), (name.to_owned(), begins.to_owned()));
+        }
+        assert_eq!(theirs(DatabaseFormat::GenaiPrices, "xai"), ("x-ai".to_owned(), String::new()));
     }
 
     #[test]

@@ -208,7 +208,10 @@ impl Checker<'_> {
                 self.error("repeated-variant", place, message, "write one variant for each condition");
             }
             let variant = self.variant(raw, when, base, period);
-            self.warn_of_variant(&variant, base, place);
+            // A variant whose condition is no good says nothing of anything.
+            if !variant.when.is_empty() {
+                self.warn_of_variant(&variant, base, place);
+            }
             variants.push(variant);
         }
         variants

@@ -3,6 +3,7 @@
 use super::conditions::{Base, priced_meters};
 use super::{Checker, Use, did_you_mean, digits};
 use crate::card::{Evidence, Price, Rate, RateCard, Rates, Source, Variant, has_price, rate_of};
+use crate::context::conditions;
 use crate::meter::{Meter, Unit};
 use crate::money::{Exact, exact_product};
 use crate::period::{Instant, Period};
@@ -19,6 +20,7 @@ impl Checker<'_> {
             let card = self.rate_card(period);
             if let Some((last, _)) = cards.last() {
                 self.neighbours(id, last, &card, at);
+                self.dropped(id, last, &card, at);
             }
             cards.push((card, at));
         }
@@ -40,6 +42,19 @@ impl Checker<'_> {
         } else if last.period.to != card.period.from && card.note.is_none() {
             let message = format!("{id} has no price between {} and {}", last.period, card.period);
             self.warn("gap", at, message, "let the periods meet, or say in a `note` why they do not");
+        }
+    }
+
+    /// A later period says of every condition of the one before what has become of it, were it that nobody knows.
+    fn dropped(&mut self, id: &str, last: &RateCard, card: &RateCard, at: Place) {
+        let is_kept = |old: &&Variant| card.variants.iter().any(|new| new.when == old.when);
+        let dropped: Vec<String> =
+            last.variants.iter().filter(|old| !is_kept(old)).map(|old| conditions(&old.when)).collect();
+        // What `prices update` writes holds only what the database has.
+        if !dropped.is_empty() && self.shared.role == Use::Table {
+            let message = format!("{id}: {} says nothing of {} any more", card.period, dropped.join(", "));
+            let help = "carry the variant over, or write {when: …, others: {refuse: why}}";
+            self.warn("dropped-variant", at, message, help);
         }
     }
 

@@ -1,0 +1,246 @@
+//! What price changes do to a bill of one's own: [`watch_plan`] and [`watch_usage`].
+//!
+//! The bill is that of the same quantities throughout: a workload, or what was used. Prices stand still at the moment before
+//! the span, then one thing after another happens (a price changes, a name moves, a model retires), and the bill is worked
+//! out again by the calculator of `plan` and `usage`.
+
+mod events;
+mod plan;
+mod rows;
+mod usage;
+
+use rust_decimal::Decimal;
+
+use self::events::{WatchedEvent, WatchedKind};
+use self::plan::{WatchedPlan, before};
+pub(crate) use self::rows::{WatchHead, WatchRow};
+use self::rows::{calendar_event, percent, percent_cell, table};
+pub use self::usage::UsageWishes;
+use self::usage::WatchedUsage;
+use crate::input::calls::stream::StreamSink;
+use crate::input::text::Source;
+use crate::jobs::setup::{Setup, table_line, table_stamp};
+use crate::jobs::workload::{PricedWorkload, ShownCurrency};
+use crate::jobs::{JobError, plural};
+use crate::money::Usd;
+use crate::period::{Instant, Period};
+use crate::report::ics::{CalendarEvent, calendar};
+use crate::report::{Cell, Report};
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    /// The rows.
+    pub report: Report,
+    /// What is scheduled, as a calendar (RFC 5545).
+    pub calendar: String,
+    /// By how much the bill changes in all, in percent; nothing where it was nothing.
+    pub percent: Option<Decimal>,
+    /// What retires in the span, in sentences.
+    pub retiring: Vec<String>,
+    /// How many features or records have no price.
+    pub unpriced: u64,
+}
+
+/// The moment that `--since` names: a day, a moment, or the version of a table.
+///
+/// # Errors
+/// [`JobError::Date`] where it is none of these.
+pub fn since(text: &str) -> Result<Instant, JobError> {
+    let version: Vec<&str> = text.split(['.', '+']).collect();
+    let is_version = version.len() >= 3 && version[..3].iter().all(|part| part.bytes().all(|b| b.is_ascii_digit()));
+    let day = if is_version { version[..3].join("-") } else { text.to_owned() };
+    day.parse().map_err(|_| match text.parse::<Instant>() {
+        Err(error) => error.into(),
+        Ok(_) => JobError::asked(format!("{text:?} is not a date"), "write 2026-10-01, or the version of a table"),
+    })
+}
+
+/// One thing that happened, with the bill before and after it.
+struct Step {
+    event: WatchedEvent,
+    before: Option<Usd>,
+    after: Option<Usd>,
+    note: Option<String>,
+}
+
+/// What the steps came to.
+struct Course {
+    bill: &'static str,
+    first: Usd,
+    last: Usd,
+    steps: Vec<Step>,
+    unpriced: u64,
+    notes: Vec<String>,
+}
+
+/// Watches the average month of a workload.
+///
+/// # Errors
+/// [`JobError`] where nothing of it has a price before the span.
+pub fn watch_plan(
+    priced: PricedWorkload,
+    span: Period,
+    currency: Option<&str>,
+    setup: &Setup,
+) -> Result<Watched, JobError> {
+    let PricedWorkload { file, resolver, unpriced, .. } = priced;
+    let shown = ShownCurrency::of(currency, &file.workload, &resolver)?;
+    let mut plan = WatchedPlan::new(file.workload, resolver, setup, before(span));
+    if plan.is_empty() {
+        let why = plan.unpriced.first().map_or("it has no feature", |feature| feature.why.as_str());
+        return Err(JobError::asked(
+            format!("nothing of the workload has a price on {}: {why}", before(span)),
+            "give a later day with --since",
+        ));
+    }
+    let course = course_of_plan(&mut plan, unpriced.len() as u64, span)?;
+    Ok(watched(course, span, &|usd| shown.cell(usd), setup))
+}
+
+fn course_of_plan(plan: &mut WatchedPlan, unpriced: u64, span: Period) -> Result<Course, JobError> {
+    let first = plan.bill()?;
+    let mut events = plan.events(span);
+    events.sort_by(|(a, one), (b, other)| (one.at, one.kind, a).cmp(&(other.at, other.kind, b)));
+    let (mut bill, mut last, mut steps) = (Some(first), first, Vec::new());
+    for (name, event) in events {
+        plan.apply(&name, &event);
+        let (after, note) = match plan.bill() {
+            Ok(after) => (Some(after), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        last = after.unwrap_or(last);
+        steps.push(Step { event, before: bill, after, note });
+        bill = after;
+    }
+    let left_out = plan.unpriced.iter().map(|f| format!("{} is not in the bill: {}", f.name, f.why));
+    let gone = span.from.map(|begin| plan.gone(begin)).unwrap_or_default();
+    let notes = gone.into_iter().chain(left_out).collect();
+    Ok(Course { bill: "month", first, last, steps, unpriced: unpriced + plan.unpriced.len() as u64, notes })
+}
+
+/// Watches what was used.
+///
+/// # Errors
+/// [`JobError::Io`] where a thread failed, so that sums would be too low.
+pub fn watch_usage(
+    query: &UsageWishes,
+    span: Period,
+    setup: &Setup,
+    sources: &[Source],
+    threads: usize,
+    sink: &mut dyn StreamSink,
+) -> Result<Watched, JobError> {
+    let usage = WatchedUsage::read(query, span, setup, sources, threads, sink)?;
+    Ok(watched(course_of_usage(usage), span, &|usd| setup.money(usd), setup))
+}
+
+fn course_of_usage(usage: WatchedUsage) -> Course {
+    let first: Usd = usage.models.values().filter_map(|model| model.bills.first().copied()).sum();
+    let moves = usage.models.values().flat_map(|model| {
+        let pairs = model.bills.windows(2).map(|pair| (pair[0], pair[1]));
+        model.events.iter().cloned().zip(pairs)
+    });
+    let mut moves: Vec<(WatchedEvent, (Usd, Usd))> = moves.collect();
+    moves.sort_by(|(one, _), (other, _)| (one.at, one.kind, &one.model).cmp(&(other.at, other.kind, &other.model)));
+    let (mut bill, mut steps) = (first, Vec::new());
+    for (event, (old, new)) in moves {
+        let after = Usd::new(bill.amount() - old.amount() + new.amount());
+        steps.push(Step { event, before: Some(bill), after: Some(after), note: None });
+        bill = after;
+    }
+    let records: u64 = usage.models.values().map(|model| model.records).sum();
+    let mut notes: Vec<String> = usage.models.values().filter_map(|model| model.gone.clone()).collect();
+    notes.push(format!("The bill is that of {}.", plural(records, "record")));
+    let counts = [
+        (usage.unpriced, "left out of every bill, since it has no price at some moment"),
+        (usage.free, "that cost nothing"),
+        (usage.outside, "of another time left out"),
+    ];
+    notes.extend(counts.iter().filter(|(n, _)| *n > 0).map(|(n, why)| format!("{} {why}.", plural(*n, "record"))));
+    Course { bill: "usage", first, last: bill, steps, unpriced: usage.unpriced, notes }
+}
+
+fn watched(course: Course, span: Period, money: &dyn Fn(Usd) -> Cell, setup: &Setup) -> Watched {
+    let Course { bill, first, last, steps, unpriced, notes } = course;
+    let table = table(money);
+    let mut report = table.empty();
+    let mut untouched = 0;
+    for step in &steps {
+        let row = WatchRow { note: step.note.clone(), ..WatchRow::of(&step.event, step.before, step.after, setup) };
+        if row.is_nothing() {
+            untouched += 1;
+        } else {
+            let shown = table.push(&mut report, &row);
+            shown.detail.extend(row.note);
+        }
+    }
+    let total = percent(first, last);
+    report.total = (!report.rows.is_empty()).then(|| {
+        let people = |text: &str| Cell::pair(text, "");
+        vec![people("in all"), people(""), people(""), money(first), money(last), percent_cell(Some((first, last)))]
+    });
+    let retiring = retiring(&steps);
+    report.notes = retiring.clone();
+    report.notes.push(summary(bill, span, setup));
+    if untouched > 0 {
+        report
+            .notes
+            .push(format!("{} of these models leave the bill as it is.", plural(untouched, "more price change")));
+    }
+    report.notes.extend(notes);
+    report.notes.push(table_line(setup));
+    report.state_all(&WatchHead {
+        bill,
+        since: span.from.unwrap_or(setup.at),
+        until: span.to,
+        at: setup.at,
+        before_usd: first,
+        after_usd: last,
+        change_percent: total.map(|percent| percent.to_string()),
+        untouched,
+        unpriced,
+        table: table_stamp(setup),
+    });
+    let calendar = scheduled(&steps, setup);
+    Watched { report, calendar, percent: total, retiring, unpriced }
+}
+
+fn summary(bill: &str, span: Period, setup: &Setup) -> String {
+    let of = if bill == "month" { "the average month of the plan" } else { "what was used" };
+    let since = span.from.unwrap_or(setup.at);
+    let until = span
+        .to
+        .map_or_else(|| "everything that is scheduled".to_owned(), |to| format!("what is scheduled before {to}"));
+    format!(
+        "Bills are of {of}, the same quantities at each moment: price changes since {since} and {until}. Rates are US dollars per million, unless they say per how many."
+    )
+}
+
+/// What retires, each once.
+fn retiring(steps: &[Step]) -> Vec<String> {
+    let gone = steps.iter().filter(|step| step.event.kind == WatchedKind::Retires).map(|step| &step.event);
+    let sentence = |event: &WatchedEvent| match &event.instead {
+        Some(instead) => {
+            format!(
+                "{} retires on {}: from then on the bill is that of its replacement {instead}.",
+                event.model, event.at
+            )
+        }
+        None => format!(
+            "{} retires on {} and no replacement is named: the bill keeps its last price, `farebox models` lists other models.",
+            event.model, event.at
+        ),
+    };
+    let mut sentences: Vec<String> = gone.map(sentence).collect();
+    sentences.dedup();
+    sentences
+}
+
+/// What is still to come, as a calendar: made when the table was.
+fn scheduled(steps: &[Step], setup: &Setup) -> String {
+    let coming = steps.iter().map(|step| &step.event).filter(|event| event.at > setup.at);
+    let mut events: Vec<CalendarEvent> = coming.map(calendar_event).collect();
+    events.dedup_by(|a, b| a.key == b.key);
+    calendar(&events, setup.table.day().unwrap_or(setup.at))
+}
