@@ -80,7 +80,7 @@ pub(crate) fn run(args: &ReviewArgs) -> Result<(), Error> {
 /// A database and its day, out of `FILE` or `FILE=DAY`.
 fn source(named: &str, setup: &Setup) -> Result<ReviewSource, Error> {
     let dated = named.rsplit_once('=').and_then(|(file, day)| Some((file, day.parse::<Instant>().ok()?)));
-    let (file, day) = dated.unwrap_or_else(|| (named, setup.at));
+    let (file, day) = dated.unwrap_or((named, setup.at));
     let path = Path::new(file);
     let text = read_text(path)?;
     let database = read(&text, None).map_err(|error| unreadable(file, &error))?;

@@ -264,13 +264,12 @@ impl CardExaminer<'_> {
     }
 }
 
+/// A card with its provider and its place in the files.
+pub(super) type PlacedCard<'a> = (&'a ProviderHead, &'a ModelCard, ModelPlaces<'a>);
+
 /// Asks about models of one name whose prices are far apart, such as an alias with a card of its own and a dated twin.
-pub(super) fn siblings(
-    cards: Vec<(&ProviderHead, &ModelCard, ModelPlaces)>,
-    known: &Known,
-    problems: &mut Vec<Problem>,
-) {
-    let mut families: BTreeMap<(&str, String), Vec<(&ProviderHead, &ModelCard, ModelPlaces)>> = BTreeMap::new();
+pub(super) fn siblings(cards: Vec<PlacedCard>, known: &Known, problems: &mut Vec<Problem>) {
+    let mut families: BTreeMap<(&str, String), Vec<PlacedCard>> = BTreeMap::new();
     for (head, card, places) in cards {
         families.entry((&head.id, stem(&card.id))).or_default().push((head, card, places));
     }

@@ -97,7 +97,7 @@ pub fn compile_all(files: &[PriceFile], role: Use, elsewhere: Elsewhere) -> (Vec
     let moved: HashMap<&str, Moved> =
         files.iter().map(|f| f.path.as_str()).zip(parsed.iter().map(|p| p.moved.clone())).collect();
     let mut unread: Vec<Problem> = Vec::new();
-    let (mut by_provider, mut incomplete): (BTreeMap<String, Vec<(&str, RawFile)>>, Vec<String>) = Default::default();
+    let (mut by_provider, mut incomplete) = (FilesByProvider::new(), Vec::new());
     for (file, parsed) in files.iter().zip(parsed) {
         if parsed.lost_head {
             incomplete.extend(providers_named_in(&file.text));
@@ -132,11 +132,11 @@ pub fn compile_all(files: &[PriceFile], role: Use, elsewhere: Elsewhere) -> (Vec
     (checked.into_iter().map(|(provider, _, sound)| (provider, sound)).collect(), problems)
 }
 
+/// Documents by the provider that they are of, each with its path.
+type FilesByProvider<'f> = BTreeMap<String, Vec<(&'f str, RawFile)>>;
+
 /// The lines of models that something was taken out of; a value that was replaced leaves a model to be judged.
-fn broken_models(
-    files: &BTreeMap<String, Vec<(&str, RawFile)>>,
-    unread: &[Problem],
-) -> Vec<(String, std::ops::Range<usize>)> {
+fn broken_models(files: &FilesByProvider, unread: &[Problem]) -> Vec<(String, std::ops::Range<usize>)> {
     let values = ["float-price", "bad-price", "negative-price", "unknown-value"];
     let taken: Vec<&Problem> = unread.iter().filter(|problem| !values.contains(&problem.code)).collect();
     let mut broken = Vec::new();
