@@ -194,7 +194,8 @@ fn item_indent(text: &str) -> Option<usize> {
 
 fn is_item(line: &str, indent: Option<usize>) -> bool {
     indent.is_some_and(|indent| {
-        line.len() > indent && line[..indent].trim().is_empty() && line[indent..].starts_with("- ")
+        let parts = line.split_at_checked(indent);
+        parts.is_some_and(|(before, item)| before.trim().is_empty() && item.starts_with("- "))
     })
 }
 
