@@ -28,9 +28,9 @@ mod prices_check;
 mod prices_export;
 mod prices_import;
 mod prices_time;
-mod prices_watch;
 #[cfg(feature = "update")]
 mod prices_update;
+mod prices_watch;
 mod prompts;
 mod scan;
 mod schema;

@@ -8,7 +8,9 @@ use serde::Serialize;
 use super::compare::workload::{ComparePlanRow, ComparePlansHead};
 use super::estimate::rows as estimate;
 use super::plan::rows as plan;
-use super::prices::{changes, check as prices_check, diff, export, history, import, lint, list, meters, show, stale, update, watch};
+use super::prices::{
+    changes, check as prices_check, diff, export, history, import, lint, list, meters, show, stale, update, watch,
+};
 use super::{breakeven, compare, count, demo, models, tokenizers, usage, what_if};
 use crate::report::check;
 

@@ -27,7 +27,13 @@ fn acme(args: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("acme.yaml");
     std::fs::write(&file, PRICES).unwrap();
-    farebox(["prices", "export", "-q", "-p", "acme"]).args(args.iter().copied()).arg("--prices").arg(&file).run().code(0).stdout
+    farebox(["prices", "export", "-q", "-p", "acme"])
+        .args(args.iter().copied())
+        .arg("--prices")
+        .arg(&file)
+        .run()
+        .code(0)
+        .stdout
 }
 
 #[test]
@@ -42,7 +48,8 @@ fn a_row_says_everything_about_a_rate() {
         fields.iter().map(|field| row[field].clone()).collect::<Vec<_>>()
     };
     let price = ["provider", "model", "kind", "to", "unit", "rate", "usd", "per", "retired", "replacement", "note"];
-    let want = json!(["acme", "one", "chat", "2026-01-01", "tokens", "price", "4", 1_000_000, "2027-02-01", "two", null]);
+    let want =
+        json!(["acme", "one", "chat", "2026-01-01", "tokens", "price", "4", 1_000_000, "2027-02-01", "two", null]);
     assert_eq!(Value::from(of("2025-01-01", "", "output", &price)), want);
     let now = |condition: &str, meter: &str, fields: &[&str]| Value::from(of("2026-01-01", condition, meter, fields));
     assert_eq!(now("", "input", &["to", "usd", "note", "evidence"]), json!([null, "0.5", "half as much", "own"]));
@@ -134,7 +141,8 @@ fn what_a_form_cannot_express_is_counted() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("acme.yaml");
         std::fs::write(&file, PRICES).unwrap();
-        let run = farebox(["prices", "export", "--as", form, "-p", "acme", "--at", "2026-11-22", "--prices"]).arg(&file);
+        let run =
+            farebox(["prices", "export", "--as", form, "-p", "acme", "--at", "2026-11-22", "--prices"]).arg(&file);
         run.run().code(0).stderr
     };
     // 0.111 of 3,600 seconds is no decimal with an end for one second.
@@ -169,14 +177,18 @@ fn the_fields_are_those_of_the_other_databases() {
     assert_eq!((&genai[0]["id"], &model["match"]), (&json!("acme"), &json!({"equals": "one"})));
     let sets = model["prices"].as_array().unwrap();
     assert_eq!(sets[0]["prices"]["input_mtok"], json!(1));
-    assert_eq!((&sets[1]["constraint"], &sets[1]["prices"]["input_mtok"]), (&json!({"start_date": "2026-01-01"}), &json!(0.5)));
+    assert_eq!(
+        (&sets[1]["constraint"], &sets[1]["prices"]["input_mtok"]),
+        (&json!({"start_date": "2026-01-01"}), &json!(0.5))
+    );
     assert_eq!(model["price_variants"][0]["when"], json!({"processing": "batch"}));
     assert_eq!(model["price_variants"][0]["prices"], json!({"input_mtok": 0.25}));
 }
 
 #[test]
 fn a_focus_price_has_an_id_of_its_own() {
-    let text = farebox(["prices", "export", "--as", "focus", "-q", "-p", "openai", "-p", "google"]).run().code(0).stdout;
+    let text =
+        farebox(["prices", "export", "--as", "focus", "-q", "-p", "openai", "-p", "google"]).run().code(0).stdout;
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let head: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
     let at = |name: &str| head.iter().position(|column| column == name).unwrap();
@@ -187,7 +199,10 @@ fn a_focus_price_has_an_id_of_its_own() {
         let row = row.unwrap();
         let cell = |name: &str| row.get(at(name)).unwrap().to_owned();
         assert!(!cell("UnitPrice").is_empty() && !cell("SkuPriceCreated").is_empty(), "{row:?}");
-        assert!(ids.insert((cell("ServiceProviderName"), cell("SkuPriceId"), cell("SkuPriceEffectiveStart"))), "{row:?}");
+        assert!(
+            ids.insert((cell("ServiceProviderName"), cell("SkuPriceId"), cell("SkuPriceEffectiveStart"))),
+            "{row:?}"
+        );
         rows += 1;
     }
     assert!(rows > 500, "{rows}");

@@ -66,9 +66,8 @@ impl Shop {
 /// Date, event, bill before, bill after, and the change in percent.
 fn steps(report: &Value) -> Vec<[String; 5]> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let step = |row: &Value| {
-        ["date", "event", "before_usd", "after_usd", "change_percent"].map(|field| text(&row[field]))
-    };
+    let step =
+        |row: &Value| ["date", "event", "before_usd", "after_usd", "change_percent"].map(|field| text(&row[field]));
     report["rows"].as_array().unwrap().iter().map(step).collect()
 }
 
@@ -88,7 +87,8 @@ fn a_plan_has_a_bill_before_and_after_each_change() {
     assert_eq!(rows[2]["instead"], "acme/two");
     let batch = json!({"when": "processing=batch", "meter": "input", "old": "0.5", "new": "1"});
     assert_eq!(rows[0]["changes"], json!([{"when": "", "meter": "input", "old": "1", "new": "2"}, batch]));
-    let head = ["bill", "since", "until", "before_usd", "after_usd", "change_percent"].map(|field| report[field].clone());
+    let head =
+        ["bill", "since", "until", "before_usd", "after_usd", "change_percent"].map(|field| report[field].clone());
     assert_eq!(Value::from(head.to_vec()), json!(["month", "2026-10-23", null, "90", "180", "100"]));
     // The factor for a region that the workload does not state.
     assert_eq!(report["untouched"], 1);
@@ -179,7 +179,10 @@ fn a_record_without_a_price_is_in_no_bill() {
     let records = [record("one", 1_000_000, 0, &json!({})), record("unheard-of", 1_000_000, 0, &json!({}))].concat();
     shop.write("u.jsonl", &records);
     let report = shop.json(&["--usage", "u.jsonl"]);
-    assert_eq!((&report["unpriced"], &report["before_usd"], &report["after_usd"]), (&json!(1), &json!("1"), &json!("3")));
+    assert_eq!(
+        (&report["unpriced"], &report["before_usd"], &report["after_usd"]),
+        (&json!(1), &json!("1"), &json!("3"))
+    );
     shop.watch(&["--usage", "u.jsonl", "--strict"]).run().code(3);
     shop.watch(&["--usage", "u.jsonl", "-w", "farebox.yaml"]).run().code(2);
     shop.watch(&["--usage", "nowhere.jsonl"]).run().code(5);

@@ -36,8 +36,10 @@ impl Matrix {
         let meters = self.own_meters(card, &lines);
         let title = self.title(card, period, now);
         let first: Vec<Cell> = lines.iter().map(|(when, _)| Cell::text(when)).collect();
-        let columns: Vec<(Meter, Vec<Cell>)> =
-            meters.iter().map(|meter| (*meter, lines.iter().map(|(_, line)| self.cell(*meter, line)).collect())).collect();
+        let columns: Vec<(Meter, Vec<Cell>)> = meters
+            .iter()
+            .map(|meter| (*meter, lines.iter().map(|(_, line)| self.cell(*meter, line)).collect()))
+            .collect();
         for (i, block) in packed(&first, columns, width).into_iter().enumerate() {
             let title = if i == 0 { title.clone() } else { format!("{period}, more meters") };
             self.blocks.push((title, report(&first, block)));

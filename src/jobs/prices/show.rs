@@ -94,9 +94,7 @@ pub fn show(model: &str, all: bool, layout: ShowLayout, setup: &Setup) -> Result
     let in_force = found.model.rates_at(setup.at);
     let shown = found.model.rate_cards.iter().filter(|card| all || in_force == Some(card));
     let mut report = match layout {
-        ShowLayout::Rows => {
-            table().report(shown.clone().flat_map(rows))
-        }
+        ShowLayout::Rows => table().report(shown.clone().flat_map(rows)),
         ShowLayout::Matrix(width) => matrix(shown.clone(), width, setup.at),
     };
     report.head.splice(..0, head(setup, &found));

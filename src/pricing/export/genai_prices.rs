@@ -172,14 +172,19 @@ impl PriceSets {
     /// A variant has no end: one that a later period lacks would hold in that period as well.
     fn drop_ended_variants(&mut self, card: &ModelCard, entry: &Entry, out: &mut Exported) {
         let periods: Vec<Period> = card.rate_cards.iter().map(|rates| rates.period).collect();
-        let known: Vec<(Period, When, Vec<&'static str>)> =
-            self.variants.iter().map(|(period, when, prices)| (*period, when.clone(), prices.keys().copied().collect())).collect();
+        let known: Vec<(Period, When, Vec<&'static str>)> = self
+            .variants
+            .iter()
+            .map(|(period, when, prices)| (*period, when.clone(), prices.keys().copied().collect()))
+            .collect();
         let has = |period: Period, when: &When, key: &&'static str| {
             known.iter().any(|(p, w, keys)| *p == period && w == when && keys.contains(key))
         };
         for (period, when, prices) in &mut self.variants {
             let before = prices.len();
-            prices.retain(|key, _| periods.iter().filter(|later| later.from > period.from).all(|later| has(*later, when, key)));
+            prices.retain(|key, _| {
+                periods.iter().filter(|later| later.from > period.from).all(|later| has(*later, when, key))
+            });
             if prices.len() < before {
                 self.prices -= before - prices.len();
                 out.leave_out("a condition that a later price lacks", entry);
@@ -244,7 +249,9 @@ fn prices_json(prices: &Prices, normal: Option<&Prices>) -> String {
             _ => {
                 let mut tiered = JsonObject::default();
                 base.iter().for_each(|base| tiered.price("base", *base));
-                let items = tiers.iter().map(|(start, price)| format!("{{\"start\": {start}, \"price\": {}}}", price.normalize()));
+                let items = tiers
+                    .iter()
+                    .map(|(start, price)| format!("{{\"start\": {start}, \"price\": {}}}", price.normalize()));
                 tiered.json("tiers", list(items));
                 fields.json(key, tiered.done());
             }

@@ -214,7 +214,9 @@ fn place(fact: &Fact, (head, card): &Entry) -> Option<(FieldPlace, Decimal)> {
     };
     let is_plain = condition.tier.is_none() && condition.hours.is_none();
     let searches = if head.id == "perplexity" { Meter::Requests } else { Meter::WebSearches };
-    if let Some(size) = size.filter(|size| is_plain && fact.meter == searches && (size.is_some() || searches == Meter::WebSearches)) {
+    if let Some(size) =
+        size.filter(|size| is_plain && fact.meter == searches && (size.is_some() || searches == Meter::WebSearches))
+    {
         let quote = crate::pricing::import::draft::Quote::OF_THOUSAND;
         return Some((FieldPlace::Search(size), quote.written(&fact.price)?));
     }
@@ -222,7 +224,8 @@ fn place(fact: &Fact, (head, card): &Entry) -> Option<(FieldPlace, Decimal)> {
     if condition.hours.is_some() {
         return (condition.when.is_empty() && condition.tier.is_none()).then(|| (FieldPlace::OffPeak(name), price));
     }
-    if BARE.contains(&head.id.as_str()) && condition.tier.is_none()
+    if BARE.contains(&head.id.as_str())
+        && condition.tier.is_none()
         && let Some(picture) = picture_of(&condition.when)
     {
         return Some((FieldPlace::Picture(picture, name), price));
@@ -239,10 +242,12 @@ fn place(fact: &Fact, (head, card): &Entry) -> Option<(FieldPlace, Decimal)> {
 
 /// The name of a price before its endings, and the price in the unit that the name says.
 fn field(fact: &Fact, kind: Kind) -> Option<(String, Decimal)> {
-    let by_kind = NAMES_BY_KIND.iter().filter(|(_, of, ..)| *of == kind).map(|(name, _, meter, quote)| (name, meter, quote));
+    let by_kind =
+        NAMES_BY_KIND.iter().filter(|(_, of, ..)| *of == kind).map(|(name, _, meter, quote)| (name, meter, quote));
     let always = NAMES.iter().map(|(name, meter, quote)| (name, meter, quote));
     // The field for a hit of DeepSeek's cache is another name of a field that everyone has.
-    let mut known = by_kind.chain(always).filter(|(name, meter, _)| **meter == fact.meter && !name.ends_with("_cache_hit"));
+    let mut known =
+        by_kind.chain(always).filter(|(name, meter, _)| **meter == fact.meter && !name.ends_with("_cache_hit"));
     known.find_map(|(name, _, quote)| Some(((*name).to_owned(), quote.written(&fact.price)?)))
 }
 

@@ -50,10 +50,10 @@ impl Selection {
 
     /// The cards that can be bought; the others are noted.
     fn live(&self, table: &PriceTable, out: &mut Exported) -> Vec<Entry> {
-        let (live, gone): (Vec<Entry>, Vec<Entry>) =
-            self.cards(table).into_iter().partition(|(head, card)| {
-                card.rates_at(self.at).is_some() && table.life(head, card, self.at).is_live()
-            });
+        let (live, gone): (Vec<Entry>, Vec<Entry>) = self
+            .cards(table)
+            .into_iter()
+            .partition(|(head, card)| card.rates_at(self.at).is_some() && table.life(head, card, self.at).is_live());
         for entry in &gone {
             out.leave_out("a model not sold on that day", entry);
         }
@@ -75,7 +75,10 @@ fn note_words(rates: &RateCard, entry: &Entry, out: &mut Exported) {
     });
     for (meter, price) in priced {
         if price.minimum.is_some() || price.step.is_some() {
-            out.leave_out(format!("the smallest quantity that is billed, or the step it is rounded up to: {meter}"), entry);
+            out.leave_out(
+                format!("the smallest quantity that is billed, or the step it is rounded up to: {meter}"),
+                entry,
+            );
         }
     }
 }

@@ -75,7 +75,9 @@ pub fn export(query: &ExportQuery, setup: &Setup, out: &mut dyn Write) -> Result
         ExportForm::Csv => write_csv(&all(), setup.table.id(), out),
         ExportForm::Parquet => write_parquet(&all(), setup.table.id(), out),
         ExportForm::Focus => focus::write(&setup.table, &selection, out),
-        ExportForm::Litellm => write_database(query.form, litellm::write(&setup.table, &selection), &selection, setup, out),
+        ExportForm::Litellm => {
+            write_database(query.form, litellm::write(&setup.table, &selection), &selection, setup, out)
+        }
         ExportForm::GenaiPrices => {
             write_database(query.form, genai_prices::write(&setup.table, &selection), &selection, setup, out)
         }

@@ -132,8 +132,10 @@ fn decimal(row: &ExportRow, column: &str) -> Result<Option<FixedLenByteArray>, P
 /// The number times ten to the scale, as 16 bytes, the highest first.
 fn bytes(Exact(number): Exact) -> Result<FixedLenByteArray, ParquetError> {
     let unit = 10_i128.pow(SCALE.saturating_sub(number.normalize().scale()));
-    let whole = Some(number.normalize()).filter(|n: &Decimal| n.scale() <= SCALE).and_then(|n| n.mantissa().checked_mul(unit));
-    let whole = whole.ok_or_else(|| ParquetError::General(format!("{number} has more digits than the file carries")))?;
+    let whole =
+        Some(number.normalize()).filter(|n: &Decimal| n.scale() <= SCALE).and_then(|n| n.mantissa().checked_mul(unit));
+    let whole =
+        whole.ok_or_else(|| ParquetError::General(format!("{number} has more digits than the file carries")))?;
     Ok(ByteArray::from(whole.to_be_bytes().to_vec()).into())
 }
 

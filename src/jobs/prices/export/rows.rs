@@ -72,8 +72,29 @@ pub(crate) struct ExportRow {
 impl ExportRow {
     /// The columns of the table forms, which are the fields in their order.
     pub(crate) const COLUMNS: &[&str] = &[
-        "provider", "model", "kind", "from", "to", "first_seen", "evidence_from", "condition", "meter", "unit", "rate",
-        "same_as", "usd", "per", "minimum", "step", "factor", "retired", "replacement", "source", "checked", "evidence", "note",
+        "provider",
+        "model",
+        "kind",
+        "from",
+        "to",
+        "first_seen",
+        "evidence_from",
+        "condition",
+        "meter",
+        "unit",
+        "rate",
+        "same_as",
+        "usd",
+        "per",
+        "minimum",
+        "step",
+        "factor",
+        "retired",
+        "replacement",
+        "source",
+        "checked",
+        "evidence",
+        "note",
         "reason",
     ];
 

@@ -66,7 +66,14 @@ pub(super) fn of_card(table: &PriceTable, found: &Found, span: Period) -> Vec<Wa
         events.retain(|event| event.at < at);
         let instead = replacement(table, found, at);
         let source = card.rates_at(just_before(at)).map(|rates| rates.source.url.clone());
-        events.push(WatchedEvent { at, kind: WatchedKind::Retires, model: found.full_id(), changes: Vec::new(), instead, source });
+        events.push(WatchedEvent {
+            at,
+            kind: WatchedKind::Retires,
+            model: found.ending_id(),
+            changes: Vec::new(),
+            instead,
+            source,
+        });
     }
     events
 }
@@ -86,7 +93,7 @@ pub(super) fn gone(table: &PriceTable, found: &Found, begin: Instant) -> Option<
         Some(id) => format!("its replacement is {id}"),
         None => "no replacement is named, `farebox models` lists other models".to_owned(),
     };
-    Some(format!("{} was retired on {day}; {instead}.", found.full_id()))
+    Some(format!("{} was retired on {day}; {instead}.", found.ending_id()))
 }
 
 /// The moment before a moment.
@@ -177,7 +184,14 @@ pub(super) fn of_name(table: &PriceTable, name: &str, span: Period) -> Result<Ve
         let Ok(next) = table.find(name, at) else { break };
         if next.full_id() != found.full_id() {
             let (model, instead) = (found.full_id(), Some(next.full_id()));
-            events.push(WatchedEvent { at, kind: WatchedKind::Moves, model, changes: Vec::new(), instead, source: None });
+            events.push(WatchedEvent {
+                at,
+                kind: WatchedKind::Moves,
+                model,
+                changes: Vec::new(),
+                instead,
+                source: None,
+            });
         }
         (begin, found) = (at, next);
     }
@@ -202,7 +216,13 @@ pub(super) fn frozen(found: &Found, at: Instant) -> Found {
     let multipliers = found.provider.multipliers.iter().filter(|m| m.period.contains(at));
     let multipliers = multipliers.map(|m| Multiplier { period: Period::default(), ..m.clone() }).collect();
     let provider = ProviderHead { multipliers, ..ProviderHead::clone(&found.provider) };
-    Found { provider: Arc::new(provider), model: Arc::new(model), holds: Period::default(), ..found.clone() }
+    Found {
+        provider: Arc::new(provider),
+        model: Arc::new(model),
+        holds: Period::default(),
+        snapshot: None,
+        ..found.clone()
+    }
 }
 
 fn undated(schedule: &Schedule) -> Schedule {

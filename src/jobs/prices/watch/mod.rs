@@ -78,7 +78,12 @@ struct Course {
 ///
 /// # Errors
 /// [`JobError`] where nothing of it has a price before the span.
-pub fn watch_plan(priced: PricedWorkload, span: Period, currency: Option<&str>, setup: &Setup) -> Result<Watched, JobError> {
+pub fn watch_plan(
+    priced: PricedWorkload,
+    span: Period,
+    currency: Option<&str>,
+    setup: &Setup,
+) -> Result<Watched, JobError> {
     let PricedWorkload { file, resolver, unpriced, .. } = priced;
     let shown = ShownCurrency::of(currency, &file.workload, &resolver)?;
     let mut plan = WatchedPlan::new(file.workload, resolver, setup, before(span));
@@ -179,7 +184,9 @@ fn watched(course: Course, span: Period, money: &dyn Fn(Usd) -> Cell, setup: &Se
     report.notes = retiring.clone();
     report.notes.push(summary(bill, span, setup));
     if untouched > 0 {
-        report.notes.push(format!("{} of these models leave the bill as it is.", plural(untouched, "more price change")));
+        report
+            .notes
+            .push(format!("{} of these models leave the bill as it is.", plural(untouched, "more price change")));
     }
     report.notes.extend(notes);
     report.notes.push(table_line(setup));
@@ -202,7 +209,9 @@ fn watched(course: Course, span: Period, money: &dyn Fn(Usd) -> Cell, setup: &Se
 fn summary(bill: &str, span: Period, setup: &Setup) -> String {
     let of = if bill == "month" { "the average month of the plan" } else { "what was used" };
     let since = span.from.unwrap_or(setup.at);
-    let until = span.to.map_or_else(|| "everything that is scheduled".to_owned(), |to| format!("what is scheduled before {to}"));
+    let until = span
+        .to
+        .map_or_else(|| "everything that is scheduled".to_owned(), |to| format!("what is scheduled before {to}"));
     format!(
         "Bills are of {of}, the same quantities at each moment: price changes since {since} and {until}. Rates are US dollars per million, unless they say per how many."
     )
@@ -213,7 +222,10 @@ fn retiring(steps: &[Step]) -> Vec<String> {
     let gone = steps.iter().filter(|step| step.event.kind == WatchedKind::Retires).map(|step| &step.event);
     let sentence = |event: &WatchedEvent| match &event.instead {
         Some(instead) => {
-            format!("{} retires on {}: from then on the bill is that of its replacement {instead}.", event.model, event.at)
+            format!(
+                "{} retires on {}: from then on the bill is that of its replacement {instead}.",
+                event.model, event.at
+            )
         }
         None => format!(
             "{} retires on {} and no replacement is named: the bill keeps its last price, `farebox models` lists other models.",
