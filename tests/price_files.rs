@@ -38,7 +38,7 @@ fn at(problems: &[Problem]) -> Vec<String> {
 
 /// What a row gets wrong, if anything.
 fn wrong((name, code, marked): &Row) -> Option<String> {
-    let role = if matches!(*code, "no-source" | "bad-source") { Use::Table } else { Use::Overlay };
+    let role = if matches!(*code, "no-source" | "bad-source" | "dropped-variant") { Use::Table } else { Use::Overlay };
     let (text, places) = unmarked(marked);
     let want: Vec<String> = places.iter().map(|p| format!("{code}@{}:{}", p.line, p.column)).collect();
     let (providers, mut problems) = read(&text, role);
@@ -484,6 +484,17 @@ fn cards() -> Vec<Row> {
             "unsaid-meter",
             schedule("{windows: [\"01:00-02:00\"], zone: §UTC, rates: {input: \"1\"}}"),
         ),
+        (
+            "a later period without the variant of the earlier one",
+            "dropped-variant",
+            models(
+                "  - id: small\n    prices:\n      - {to: 2026-02-01, source: page, rates: {input: \"1\"}, variants: [{when: {speed: fast}, others: inherit}]}\n      - {from: §2026-02-01, source: page, rates: {input: \"2\"}}",
+            )
+            .replace(
+                "models:",
+                "sources: {page: {url: \"https://acme.example\", checked: 2026-01-01, evidence: reported}}\nmodels:",
+            ),
+        ),
         ("a price for all other meters", "bad-others", variant("{when: {speed: fast}, others: §\"2\"}")),
         ("other meters that are not sold", "bad-others", variant("{when: {speed: fast}, others: §none}")),
         ("a factor outside of a condition", "bad-rate", rate("§{factor: \"2\"}")),
@@ -547,7 +558,10 @@ fn texts() -> Vec<Row> {
         ("yes for true", "invalid-yaml", and_models("  - {id: b, prices_of: small, open_weights: §yes}")),
         ("an anchor that nobody set", "invalid-yaml", rate("§*price")),
         ("a tag", "invalid-yaml", rate("!price §\"2\"")),
-        ("billion laughs", "unknown-key", format!("schema: 1\nprovider: acme\n§{laughs}")),
+        ("billion laughs", "unknown-key", {
+            let laughs: String = laughs.lines().map(|line| format!("§{line}\n")).collect();
+            format!("schema: 1\nprovider: acme\n{laughs}")
+        }),
         ("billion laughs in a place for names", "invalid-yaml", {
             "schema: 1\nprovider: acme\ncalendars:\n  x0: &x0 [2026-01-01]\n  x1: [§*x0, *x0]\n".to_owned()
         }),
@@ -570,7 +584,17 @@ fn texts() -> Vec<Row> {
         ),
         ("a problem behind a byte order mark", "schema-version", "\u{feff}schema: §2\nprovider: acme\n".into()),
         ("a problem between Windows line ends", "float-price", rate("§2.5").replace('\n', "\r\n")),
-        ("a problem in the second document", "float-price", format!("{}---\n{}", and_models(""), rate("§2.5"))),
+        (
+            "a problem in the second document",
+            "float-price",
+            format!("{}---\n{}", and_models("").replace("id: small", "id: other"), rate("§2.5")),
+        ),
+        (
+            "something allowed that nobody asks about",
+            "unknown-code",
+            period("        note: n\n        allow: [§magnitud]"),
+        ),
+        ("something allowed without a reason", "no-reason", period("        allow: [§magnitude]")),
         (
             "a problem behind wide letters",
             "float-price",
@@ -633,6 +657,38 @@ fn a_list_that_is_repeated_without_end_is_refused() {
     let text = models(&format!("  - id: small\n    prices: &all\n{periods}{rolling}"));
     let problems = read(&text, Use::Overlay).1;
     assert_eq!(problems.iter().map(|p| p.code).collect::<Vec<_>>(), ["too-large"]);
+}
+
+/// Mistakes of every kind in one file: the reader goes on behind each, and nothing that it repaired is a problem.
+#[test]
+fn all_mistakes_are_reported_at_once() {
+    let marked = r#"schema: 1
+provider: acme
+role: §seller
+models:
+  - id: one
+    §contxt: {a: [1, 2], "b": "}"}
+    prices:
+      - from: 2026-01-01
+        rates: {input: §2.50, output: §"-2", cache_read: §"1,5", §input: "3"}
+        §teirs:
+          - {when: {prompt_tokens: ">5"},
+             rates: {input: "9"}}
+  - id: two
+    prices: [{rates: {§inptu: "1", output: §=smells, cache_read: "2"}}]
+  - {id: three, kind: §chatt, prices: [{§rate: {input: "1"}}]}
+  - id: four
+    prices: §none at all
+  - §kind: chat
+  - id: six
+    prices: [{from: 2026-05-01, to: §2026-04-01, rates: {input: "1"}}]
+  - {id: §one, prices: [{rates: {input: "1"}}]}
+"#;
+    let (text, places) = unmarked(marked);
+    let (providers, problems) = read(&text, Use::Overlay);
+    let found: Vec<Place> = problems.iter().map(|problem| problem.place).collect();
+    assert_eq!(found, places, "{:#?}", at(&problems));
+    assert!(providers.is_empty(), "nothing of a file with errors is used");
 }
 
 /// What looks odd and is allowed.

@@ -31,6 +31,7 @@ schemas! {
     "prices-lint"
     "prices-list"
     "prices-meters"
+    "prices-review"
     "prices-show"
     "prices-stale"
     "prices-update"

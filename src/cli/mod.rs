@@ -27,6 +27,7 @@ mod prices;
 mod prices_check;
 mod prices_export;
 mod prices_import;
+mod prices_review;
 mod prices_time;
 #[cfg(feature = "update")]
 mod prices_update;

@@ -38,6 +38,7 @@ enum PricesCommand {
     Export(super::prices_export::ExportArgs),
     Watch(super::prices_watch::WatchArgs),
     Check(super::prices_check::PricesCheckArgs),
+    Review(super::prices_review::ReviewArgs),
     #[cfg(feature = "update")]
     Update(super::prices_update::UpdateArgs),
 }
@@ -56,6 +57,7 @@ pub(crate) fn run(args: PricesArgs) -> Result<(), Error> {
         PricesCommand::Export(args) => super::prices_export::run(&args),
         PricesCommand::Watch(args) => super::prices_watch::run(&args),
         PricesCommand::Check(args) => super::prices_check::run(&args),
+        PricesCommand::Review(args) => super::prices_review::run(&args),
         #[cfg(feature = "update")]
         PricesCommand::Update(args) => super::prices_update::run(&args),
     }
@@ -121,28 +123,47 @@ fn show(args: &ShowArgs) -> Result<(), Error> {
     args.output.write_to(prices::show::show(&args.model, args.all, layout, &setup)?, out)
 }
 
-/// Check price files: overlaps, gaps, floats, sources, age of checks, jumps, repeated ids, unknown keys
+/// Check price files: what cannot be read, what contradicts itself, and prices that look wrong
+///
+/// Reports everything at once. Errors end with 1, warnings and notes only with --deny. A question about a price that is
+/// right is answered in the file: `allow: [CODE]` and a `note` next to the price.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  farebox prices lint\n  farebox prices lint pricing\n  farebox prices lint my-prices.yaml"
+    after_help = "Examples:\n  farebox prices lint\n  farebox prices lint pricing\n  farebox prices lint my-prices.yaml --deny warnings"
 )]
 struct LintArgs {
     /// Price files, or folders of them; the bundled table when left out
     files: Vec<PathBuf>,
-    /// Warn of prices that nobody has checked for this many days
+    /// Report prices whose evidence is older than this many days
     #[arg(long, value_name = "DAYS", default_value_t = 90)]
     max_age: u32,
+    /// End with 1 for less than errors, too
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    deny: Option<DenyLevel>,
     #[command(flatten)]
     prices: TableFlags,
     #[command(flatten)]
     output: OutputFlags,
 }
 
+/// From which level on `prices lint` fails.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum DenyLevel {
+    /// Warnings and errors
+    Warnings,
+    /// Notes, warnings and errors
+    Notes,
+}
+
 fn lint_files(args: &LintArgs) -> Result<(), Error> {
     let setup = args.prices.setup()?;
     let files = price_files(&args.files)?;
     let result = lint(&files, args.max_age, &setup);
-    let errors = result.errors;
+    let denied = match args.deny {
+        None => plural_if(result.errors, "error"),
+        Some(DenyLevel::Warnings) => plural_if(result.errors + result.warnings, "finding"),
+        Some(DenyLevel::Notes) => plural_if(result.errors + result.warnings + result.notes, "finding"),
+    };
     if args.output.format == Format::Table && !result.report.rows.is_empty() {
         let text = result.with_lines(&files);
         let out = Out::open(args.output.output.as_deref())?;
@@ -150,10 +171,15 @@ fn lint_files(args: &LintArgs) -> Result<(), Error> {
     } else {
         args.output.write(result.report)?;
     }
-    match errors {
-        0 => Ok(()),
-        _ => Err(Error::Failed(format!("{} in price files", plural(errors, "error")))),
+    match denied {
+        None => Ok(()),
+        Some(found) => Err(Error::Failed(format!("{found} in price files"))),
     }
+}
+
+/// How many there are, where there are any.
+fn plural_if(number: u64, noun: &str) -> Option<String> {
+    (number > 0).then(|| plural(number, noun))
 }
 
 /// List every meter: what providers bill apart, and what one unit of it is

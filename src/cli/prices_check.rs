@@ -19,8 +19,9 @@ use farebox::pricing::import::{DatabaseFormat, read};
 
 /// Check that the table still agrees with a price file or a public price database; ends with 4 where it does not
 ///
-/// Compares prices of models that both have, in force at the same moment. Models that only one of the two lists are no
-/// disagreement. A file is one of farebox's own (YAML) or a database's (`farebox prices import --help` lists them);
+/// Compares prices of models that both have, in force at the same moment. Models that only one of the two lists count with
+/// --missing only.
+/// A file is one of farebox's own (YAML) or a database's (`farebox prices import --help` lists them);
 /// --online opens a connection: to the address of the database, as `prices update` does.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -46,6 +47,9 @@ pub(crate) struct PricesCheckArgs {
     /// How far a price may be off
     #[arg(long, value_name = "PERCENT", default_value = "0%", value_parser = tolerance)]
     tolerance: Decimal,
+    /// Also end with 4 where the table does not have a model of the file
+    #[arg(long)]
+    missing: bool,
     #[command(flatten)]
     prices: TableFlags,
     #[command(flatten)]
@@ -60,19 +64,18 @@ fn tolerance(text: &str) -> Result<Decimal, String> {
 
 pub(crate) fn run(args: &PricesCheckArgs) -> Result<(), Error> {
     let setup = args.prices.setup()?;
-    let PricesCheckResult { report, differing } = check(args, &setup)?;
+    let PricesCheckResult { report, differing, missing } = check(args, &setup)?;
     args.output.write(report)?;
-    match differing {
-        0 => Ok(()),
-        n => {
-            let differ = if n == 1 { "differs" } else { "differ" };
-            Err(Error::Stale(format!("{} of the table {differ}", plural(n as u64, "price"))))
-        }
-    }
+    let differ = if differing == 1 { "differs" } else { "differ" };
+    let prices = (differing > 0).then(|| format!("{} of the table {differ}", plural(differing as u64, "price")));
+    let are = if missing == 1 { "is" } else { "are" };
+    let models = (missing > 0).then(|| format!("{} {are} not in the table", plural(missing as u64, "model")));
+    let found: Vec<String> = prices.into_iter().chain(models).collect();
+    if found.is_empty() { Ok(()) } else { Err(Error::Stale(found.join("; "))) }
 }
 
 fn check(args: &PricesCheckArgs, setup: &Setup) -> Result<PricesCheckResult, Error> {
-    let query = PricesCheckQuery { providers: args.provider.clone(), tolerance: args.tolerance };
+    let query = PricesCheckQuery { providers: args.provider.clone(), tolerance: args.tolerance, missing: args.missing };
     let is_yaml = |path: &&PathBuf| path.extension().is_some_and(|e| e == "yaml" || e == "yml");
     if let Some(path) = args.file.as_ref().filter(is_yaml) {
         let file = read_price_file(path)?;

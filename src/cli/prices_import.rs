@@ -88,7 +88,7 @@ fn print_files(args: &ImportArgs, setup: &Setup, database: &Database, providers:
     Ok(())
 }
 
-fn read_text(path: &Path) -> Result<String, Error> {
+pub(super) fn read_text(path: &Path) -> Result<String, Error> {
     let bytes = if path == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::stdin().lock().read_to_end(&mut bytes)?;

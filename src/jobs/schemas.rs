@@ -9,7 +9,8 @@ use super::compare::workload::{ComparePlanRow, ComparePlansHead};
 use super::estimate::rows as estimate;
 use super::plan::rows as plan;
 use super::prices::{
-    changes, check as prices_check, diff, export, history, import, lint, list, meters, show, stale, update, watch,
+    changes, check as prices_check, diff, export, history, import, lint, list, meters, review, show, stale, update,
+    watch,
 };
 use super::{breakeven, compare, count, demo, models, tokenizers, usage, what_if};
 use crate::report::check;
@@ -89,6 +90,7 @@ fn all() -> Vec<(&'static str, Schema)> {
         ("prices-lint", document::<lint::LintHead, lint::LintRow>()),
         ("prices-list", document::<list::PricesListHead, list::PricesListRow>()),
         ("prices-meters", document::<NoHead, meters::MeterRow>()),
+        ("prices-review", document::<review::ReviewHead, review::ReviewRow>()),
         ("prices-show", document::<show::PricesShowHead, show::PricesShowRow>()),
         ("prices-stale", document::<stale::StaleHead, stale::StaleRow>()),
         ("prices-update", document::<update::UpdateHead, import::ComparisonRow>()),

@@ -135,4 +135,31 @@ models:
             assert_eq!(life(id, at), want, "{id} on {at}");
         }
     }
+
+    /// Models that were once shown as live although they were gone; `docs/prices.md` names the pages that say so.
+    const GONE: &str = "
+        anthropic/claude-3-sonnet-20240229 anthropic/claude-3-5-sonnet-20240620 anthropic/claude-3-5-sonnet-20241022
+        anthropic/claude-3-5-haiku-20241022 anthropic/claude-2 anthropic/claude-2.1 openai/gpt-4.5-preview openai/o1-preview
+        openai/o1-mini openai/gpt-4-32k openai/gpt-4-vision-preview openai/text-davinci-003 openai/gpt-3.5-turbo-0613
+        google/gemini-1.5-pro google/gemini-1.5-flash-8b google/gemini-pro google/gemini-2.5-pro-preview-06-05
+        google/gemini-2.5-flash-preview-05-20 google/imagen-3.0-generate-001 xai/grok-2 xai/grok-2-1212 xai/grok-beta
+        groq/llama3-70b-8192 groq/llama3-8b-8192 groq/mixtral-8x7b-32768 groq/gemma2-9b-it perplexity/pplx-70b-online
+        perplexity/pplx-7b-online perplexity/llama-3.1-sonar-large-128k-online perplexity/llama-3.1-sonar-small-128k-online
+        mistral/open-mistral-7b mistral/open-mixtral-8x7b mistral/open-mixtral-8x22b";
+
+    /// Models that their makers sold on the day of the table; the previews of the Gemini image models had ended.
+    const SOLD: &str = "
+        anthropic/claude-opus-5-5 anthropic/claude-haiku-5-5 openai/gpt-6.1-sol openai/gpt-6-luna openai/gpt-4.1-mini
+        google/gemini-3.8-flash google/gemini-3-pro-image google/gemini-3.1-flash-image xai/grok-4.7 mistral/mistral-large-4
+        cohere/embed-v4.0 bedrock/anthropic.claude-opus-5-5 vertex/claude-opus-5-5 azure/gpt-6-sol openrouter/openai/gpt-6-sol";
+
+    #[test]
+    fn the_table_knows_what_is_gone_and_what_is_sold() {
+        let table = PriceTable::bundled();
+        let day = table.day().unwrap();
+        let is_live = |id: &&str| table.life_of(&table.find(id, day).unwrap(), day).is_live();
+        let live: Vec<&str> = GONE.split_whitespace().filter(is_live).collect();
+        let dead: Vec<&str> = SOLD.split_whitespace().filter(|id| !is_live(id)).collect();
+        assert_eq!((live, dead), (Vec::new(), Vec::new()), "live though gone, and gone though sold");
+    }
 }

@@ -20,6 +20,8 @@ pub mod lookup;
 #[doc(hidden)]
 pub mod need;
 #[doc(hidden)]
+pub mod review;
+#[doc(hidden)]
 pub mod update;
 
 mod find;

@@ -284,6 +284,8 @@ pub struct RateCard {
     pub source: Arc<Source>,
     /// One line for people.
     pub note: Option<String>,
+    /// Codes of what `prices lint` would ask about these rates, and the note answers.
+    pub allow: Vec<String>,
     /// The rates of a request that states nothing.
     pub rates: Rates,
     /// Rates by prompt length, lowest threshold first.

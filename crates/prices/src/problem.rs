@@ -4,14 +4,40 @@ use std::fmt::Write as _;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
-/// Whether a file can be used despite a problem.
+/// How bad a problem is, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// The file is refused.
+    /// Something wrong; a file that cannot be read with it is refused.
     Error,
     /// Something a person should look at.
     Warning,
+    /// Something that may well be meant.
+    Note,
 }
+
+impl Severity {
+    /// The name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => "note",
+        }
+    }
+}
+
+/// What `prices lint` asks about a price and `allow` excepts, where a note says that it is right.
+pub const ALLOWABLE: &[&str] = &[
+    "cache-read-above-input",
+    "discount-above-base",
+    "magnitude",
+    "output-below-input",
+    "priority-below-base",
+    "sibling-jump",
+    "tier-below-base",
+    "unknown-condition",
+];
 
 /// One finding about one place of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +74,7 @@ impl Problem {
         let level = match self.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
+            Severity::Note => Level::NOTE,
         };
         // A byte order mark is no column.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -72,8 +99,7 @@ impl Problem {
 /// Without the source at hand: `error[code]: path:line:column: message`.
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let level = if self.severity == Severity::Error { "error" } else { "warning" };
-        write!(f, "{level}[{}]: {}", self.code, self.path)?;
+        write!(f, "{}[{}]: {}", self.severity.name(), self.code, self.path)?;
         if self.place.line > 0 {
             write!(f, ":{}:{}", self.place.line, self.place.column)?;
         }
@@ -85,7 +111,8 @@ impl std::fmt::Display for Problem {
     }
 }
 
-fn byte_offset(text: &str, place: Place) -> Option<usize> {
+/// Where a place is in a text.
+pub(crate) fn byte_offset(text: &str, place: Place) -> Option<usize> {
     let line_start = match place.line {
         0 => return None,
         1 => 0,

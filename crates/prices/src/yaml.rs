@@ -3,6 +3,8 @@
 //! What a field means is in `pricing/README.md`. Nothing here decides whether the values make sense together; that is
 //! [`compile`](mod@super::compile). The types are also where `pricing/schema.json` comes from.
 
+mod recover;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -10,6 +12,8 @@ use rust_decimal::Decimal;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+pub use self::recover::Moved;
+use self::recover::{Mend, Repair};
 use super::card::{Api, Evidence, Kind, Role};
 use super::problem::{Place, Problem, Severity};
 use crate::money::{DecimalTextError, parse_decimal};
@@ -281,6 +285,9 @@ pub struct RawPeriod {
     pub source: Option<At<RawSourceRef>>,
     /// One line for people.
     pub note: Option<String>,
+    /// Codes of what `prices lint` would ask about these rates; `note` says why they are right.
+    #[serde(default)]
+    pub allow: Vec<At<String>>,
     /// The rates of a request that states nothing.
     pub rates: At<RawRates>,
     /// Rates by prompt length.
@@ -621,32 +628,85 @@ impl<'de> Deserialize<'de> for RawTokenizer {
     }
 }
 
-/// Reads the text of one price file: a document for each provider, `---` between them.
-///
-/// # Errors
-/// The first thing that is not YAML, or not of the layout: an unknown or repeated key, a price without quotes, a text
-/// that is no decimal.
+/// What a price file says, as far as it can be read, and what is wrong with it.
+#[derive(Debug, Default)]
+pub struct Parsed {
+    /// A document for each provider. What was wrong is left out or replaced, so they may be used only where there is no
+    /// problem.
+    pub files: Vec<RawFile>,
+    /// Everything that is not YAML, or not of the layout: an unknown or repeated key, a price without quotes, a text that
+    /// is no decimal.
+    pub problems: Vec<Problem>,
+    /// Whether the head is incomplete, so that what refers to it cannot be judged.
+    pub lost_head: bool,
+    /// Places in `files` that are other ones in the text.
+    pub moved: Moved,
+}
+
+/// Reads the text of one price file: a document for each provider, `---` between them. Reads on behind a mistake, as far
+/// as it can.
 ///
 /// # Examples
 /// ```
-/// let text = "schema: 1\nprovider: acme\nprovider: other\n";
-/// let problem = farebox_prices::yaml::parse("acme.yaml", text).unwrap_err();
-/// assert_eq!((problem.place.line, problem.place.column), (3, 1));
+/// let text = "schema: 1\nprovider: acme\nprovider: other\nmodles: []\n";
+/// let parsed = farebox_prices::yaml::parse("acme.yaml", text);
+/// let lines: Vec<usize> = parsed.problems.iter().map(|problem| problem.place.line).collect();
+/// assert_eq!(lines, [3, 4]);
 /// ```
-pub fn parse(path: &str, text: &str) -> Result<Vec<RawFile>, Box<Problem>> {
-    let read = serde_saphyr::from_str_multiple_with_options::<RawFile, Vec<RawFile>>(text, options());
-    let files = read.map_err(|error| Box::new(yaml_problem(path, &error)))?;
-    if files.is_empty() {
-        return Err(Box::new(Problem {
-            code: "empty-file",
-            severity: Severity::Error,
-            path: path.to_owned(),
-            place: Place::default(),
-            message: "the price file is empty".into(),
-            help: Some("a price file begins with `schema: 1` and `provider: …`; pricing/README.md shows one".into()),
-        }));
+#[must_use]
+pub fn parse(path: &str, text: &str) -> Parsed {
+    let mut repair = Repair::new(text);
+    let mut problems: Vec<Problem> = Vec::new();
+    loop {
+        let read = serde_saphyr::from_str_multiple_with_options::<RawFile, Vec<RawFile>>(&repair.text, options());
+        let error = match read {
+            Ok(files) if files.is_empty() && problems.is_empty() => return empty_file(path),
+            Ok(files) => return Parsed { files, problems, lost_head: repair.lost_head, moved: repair.moved },
+            Err(error) => error,
+        };
+        let found = yaml_problem(path, &error);
+        let place = repair.moved.original(found.place);
+        if !is_of_repair(&problems, &found, &repair) {
+            problems.push(Problem { place, ..found.clone() });
+        }
+        let is_head = found.code == "missing-key" && found.place.column == 1;
+        if found.code == "too-large" || is_head || !repair.mend(&found, &mend_of(&error)) {
+            return Parsed { files: Vec::new(), problems, lost_head: true, moved: repair.moved };
+        }
     }
-    Ok(files)
+}
+
+/// Whether a problem is there only because something else was repaired: at the same place, or a key that is missing where
+/// an unknown one was taken out.
+fn is_of_repair(known: &[Problem], found: &Problem, repair: &Repair) -> bool {
+    let place = repair.moved.original(found.place);
+    let is_key = |problem: &Problem| problem.code == "unknown-key" && repair.is_same_region(problem.place, place);
+    let lost = found.code == "missing-key" && (found.place.column == 1 && repair.lost_head || known.iter().any(is_key));
+    lost || known.iter().any(|problem| problem.place == place)
+}
+
+fn empty_file(path: &str) -> Parsed {
+    let problem = Problem {
+        code: "empty-file",
+        severity: Severity::Error,
+        path: path.to_owned(),
+        place: Place::default(),
+        message: "the price file is empty".into(),
+        help: Some("a price file begins with `schema: 1` and `provider: …`; pricing/README.md shows one".into()),
+    };
+    Parsed { problems: vec![problem], lost_head: true, ..Parsed::default() }
+}
+
+/// How to read on behind an error.
+fn mend_of(error: &serde_saphyr::Error) -> Mend {
+    use serde_saphyr::Error;
+    match error.without_snippet() {
+        Error::SerdeUnknownField { .. } | Error::DuplicateMappingKey { .. } => Mend::Key,
+        Error::SerdeUnknownVariant { expected, .. } => Mend::Value(expected.first().copied().unwrap_or("").to_owned()),
+        Error::NonFiniteFloat { .. } => Mend::Value("\"1\"".to_owned()),
+        Error::Message { msg, .. } if explain_own(msg).0 != "invalid-yaml" => Mend::Value("\"1\"".to_owned()),
+        _ => Mend::Model,
+    }
 }
 
 fn options() -> serde_saphyr::Options {

@@ -24,6 +24,8 @@ pub struct PricesCheckQuery {
     pub providers: Vec<String>,
     /// How far a price may be off, as a share of the table's.
     pub tolerance: Decimal,
+    /// Whether models that the table does not have are to be found, too.
+    pub missing: bool,
 }
 
 /// The rows of a check, and how many prices differ.
@@ -33,6 +35,8 @@ pub struct PricesCheckResult {
     pub report: Report,
     /// How many prices of the table differ.
     pub differing: usize,
+    /// How many models the table does not have, where that was asked.
+    pub missing: usize,
 }
 
 /// What stands before the rows of a check against a database in the `json` form.
@@ -44,6 +48,8 @@ pub struct DatabaseCheckHead {
     pub comparison: ComparisonHead,
     /// How many prices of the table differ by more than is tolerated.
     pub differing: usize,
+    /// How many models the table does not have; 0 where nobody asked.
+    pub missing: usize,
 }
 
 /// A price of the table that is not that of a price file.
@@ -70,6 +76,8 @@ pub(crate) struct FileCheckHead {
     pub models: u64,
     /// How many prices of the table differ by more than is tolerated.
     pub differing: usize,
+    /// How many models the table does not have; 0 where nobody asked.
+    pub missing: usize,
     /// The price table.
     pub table: TableStamp,
 }
@@ -87,11 +95,14 @@ pub fn with_database(
     let comparison = compare(database, &setup.table, setup.at, &providers);
     let differs =
         |row: &ComparedItem| row.verdict == Verdict::Differs && row.differs_in_money() && is_off(row, query.tolerance);
+    let is_missing = |row: &ComparedItem| query.missing && row.is_model() && row.verdict == Verdict::OnlyThere;
     let differing = comparison.rows.iter().filter(|row| differs(row)).count();
-    let mut report = import::comparison(setup, database, &comparison, differs);
+    let missing = comparison.rows.iter().filter(|row| is_missing(row)).count();
+    let mut report = import::comparison(setup, database, &comparison, |row| differs(row) || is_missing(row));
     report.state("differing", differing);
+    report.state("missing", missing);
     report.notes.extend(database_notes(database));
-    Ok(PricesCheckResult { report, differing })
+    Ok(PricesCheckResult { report, differing, missing })
 }
 
 fn is_off(row: &ComparedItem, tolerance: Decimal) -> bool {
@@ -136,20 +147,26 @@ pub fn with_price_file(
     if problems.iter().any(|p| p.severity == Severity::Error) {
         return Err(FileCheckError::Unsound(problems));
     }
-    let (mut models, mut rows) = (0, Vec::new());
+    let (mut models, mut missing, mut rows) = (0, 0, Vec::new());
     let cards = theirs.iter().flat_map(|provider| provider.models.iter().map(|card| (&provider.head, card)));
     for (head, card) in cards.filter(|(head, _)| is_wanted(&providers, head)) {
-        if let Some(differing) = differing(head, card, query.tolerance, setup) {
-            models += 1;
-            rows.extend(differing);
+        match differing(head, card, query.tolerance, setup) {
+            Some(differing) => {
+                models += 1;
+                rows.extend(differing);
+            }
+            None => missing += usize::from(query.missing && setup.table.get(&full_id(head, card), setup.at).is_none()),
         }
     }
     let mut report = table().report(rows);
     let differing = report.rows.len();
     report.notes.push(format!("Models in both: {models}; prices that differ: {differing}."));
+    if missing > 0 {
+        report.notes.push(format!("Models of the file that the table does not have: {missing}."));
+    }
     report.notes.push(table_line(setup));
-    report.state_all(&FileCheckHead { models, differing, table: table_stamp(setup) });
-    Ok(PricesCheckResult { report, differing })
+    report.state_all(&FileCheckHead { models, differing, missing, table: table_stamp(setup) });
+    Ok(PricesCheckResult { report, differing, missing })
 }
 
 /// The prices of a card that are not the table's; `None` where one of the two has none in force.

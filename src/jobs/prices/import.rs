@@ -23,6 +23,8 @@ pub(crate) struct ComparisonRow {
     pub provider: String,
     /// The model's id: the table's where it has the model.
     pub model: String,
+    /// What the file calls the model; null where only the table has it.
+    pub listed_as: Option<String>,
     /// The price, or the prices of the model.
     #[serde(flatten)]
     pub about: ComparedRow,
@@ -263,12 +265,20 @@ fn table(there: &'static str) -> TypedTable<'static, ComparisonRow> {
         .text("verdict", "verdict", |row: &ComparisonRow| Cell::text(row.verdict).tone(row.tone))
         .text("provider", "provider", |row| Cell::text(&row.provider))
         .text("model", "model", |row| Cell::text(&row.model))
+        .text("listed_as", "id there", |row| listed_as(row))
         .text("meter", "meter", cell(0))
         .text("condition", "when", cell(1))
         .column(Column::number("there", there), cell(2))
         .number("here", "table", cell(3))
         .number("change_percent", "there − here", cell(4))
         .text("note", "note", cell(5))
+}
+
+/// What the file calls a model: for people only where that says more than the table's id.
+fn listed_as(row: &ComparisonRow) -> Cell {
+    let Some(id) = &row.listed_as else { return Cell::default() };
+    let is_known = *id == row.model || *id == format!("{}/{}", row.provider, row.model);
+    Cell::pair(if is_known { "" } else { id.as_str() }, id.clone())
 }
 
 fn row(row: &ComparedItem) -> ComparisonRow {
@@ -301,8 +311,8 @@ fn row(row: &ComparedItem) -> ComparisonRow {
         Verdict::Differs => Tone::Warn,
         Verdict::OnlyThere | Verdict::OnlyHere => Tone::Dim,
     };
-    let (provider, model) = (row.provider.clone(), row.model.clone());
-    ComparisonRow { verdict: row.verdict.words(), provider, model, about, tone, cells }
+    let (provider, model, listed_as) = (row.provider.clone(), row.model.clone(), row.listed_as.clone());
+    ComparisonRow { verdict: row.verdict.words(), provider, model, listed_as, about, tone, cells }
 }
 
 fn fact(fact: &Fact) -> FactRow {

@@ -13,7 +13,7 @@ use crate::report::{Cell, Report, Tone, TypedTable};
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct LintRow {
-    /// `error` or `warning`.
+    /// `error`, `warning` or `note`.
     pub severity: &'static str,
     /// What kind of thing, in one word.
     pub code: &'static str,
@@ -41,6 +41,8 @@ pub(crate) struct LintHead {
     pub errors: usize,
     /// How many warnings there are.
     pub warnings: usize,
+    /// How many notes there are.
+    pub notes: usize,
     /// The price table.
     pub table: TableStamp,
 }
@@ -54,6 +56,10 @@ pub struct LintResult {
     pub summary: String,
     /// How many errors there are.
     pub errors: u64,
+    /// How many warnings there are.
+    pub warnings: u64,
+    /// How many notes there are.
+    pub notes: u64,
     problems: Vec<Problem>,
 }
 
@@ -67,20 +73,21 @@ pub fn lint(files: &[PriceFile], max_age: u32, setup: &Setup) -> LintResult {
         files => lint_files(files, &setup.table, setup.at, max_age),
     };
     let mut report = table().report(findings.problems.iter().map(row));
-    let errors = findings.problems.iter().filter(|p| p.severity == Severity::Error).count();
-    let warnings = findings.problems.len() - errors;
+    let count = |severity| findings.problems.iter().filter(|p| p.severity == severity).count();
+    let [errors, warnings, notes] = [Severity::Error, Severity::Warning, Severity::Note].map(count);
     let (models, prices) = (findings.models, findings.prices);
-    report.state_all(&LintHead { models, prices, errors, warnings, table: table_stamp(setup) });
-    let errors = errors as u64;
+    report.state_all(&LintHead { models, prices, errors, warnings, notes, table: table_stamp(setup) });
+    let [errors, warnings, notes] = [errors, warnings, notes].map(|count| count as u64);
+    let noted = if notes > 0 { format!(", {}", plural(notes, "note")) } else { String::new() };
     let summary = format!(
-        "{}, {} checked: {}, {}",
+        "{}, {} checked: {}, {}{noted}",
         plural(models as u64, "model"),
         plural(prices as u64, "price"),
         plural(errors, "error"),
-        plural(warnings as u64, "warning")
+        plural(warnings, "warning")
     );
     report.notes.push(summary.clone());
-    LintResult { report, summary, errors, problems: findings.problems }
+    LintResult { report, summary, errors, warnings, notes, problems: findings.problems }
 }
 
 impl LintResult {
@@ -93,7 +100,7 @@ impl LintResult {
 
 fn row(problem: &Problem) -> LintRow {
     LintRow {
-        severity: if problem.severity == Severity::Error { "error" } else { "warning" },
+        severity: problem.severity.name(),
         code: problem.code,
         path: problem.path.clone(),
         line: problem.place.line,
@@ -104,7 +111,11 @@ fn row(problem: &Problem) -> LintRow {
 }
 
 fn table() -> TypedTable<'static, LintRow> {
-    let tone = |row: &LintRow| if row.severity == "error" { Tone::Bad } else { Tone::Warn };
+    let tone = |row: &LintRow| match row.severity {
+        "error" => Tone::Bad,
+        "warning" => Tone::Warn,
+        _ => Tone::Plain,
+    };
     let place = |row: &LintRow| match row.line {
         0 => row.path.clone(),
         line => format!("{}:{line}:{}", row.path, row.column),

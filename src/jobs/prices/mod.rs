@@ -11,6 +11,7 @@ pub mod list;
 mod matrix;
 pub mod meters;
 mod rates;
+pub mod review;
 pub mod show;
 pub mod stale;
 pub mod update;

@@ -34,6 +34,7 @@ fn rate_card(facts: &[Fact], period: Period, source: &Arc<Source>) -> RateCard {
         start_source: None,
         source: Arc::clone(source),
         note: None,
+        allow: Vec::new(),
         rates: Rates::new(),
         tiers: Vec::new(),
         variants: Vec::new(),

@@ -30,6 +30,8 @@ pub struct ComparedItem {
     pub provider: String,
     /// The model's id: the table's where it has the model.
     pub model: String,
+    /// What the file calls the model; `None` where only the table has it.
+    pub listed_as: Option<String>,
     /// What the comparison says.
     pub verdict: Verdict,
     /// The price, or the model.
@@ -122,6 +124,10 @@ impl Comparison {
     }
 }
 
+/// Providers under whose name databases list another's models as well: the Gemini API's with Vertex's, Azure's OpenAI
+/// models with those of others.
+const MIXED: [(&str, &str); 3] = [("google", "vertex"), ("azure", "azure-foundry"), ("azure-foundry", "azure")];
+
 /// The table's live cards, found by provider and by every id that means them at a moment.
 pub(in crate::pricing) struct Index {
     cards: Vec<(String, Arc<ModelCard>)>,
@@ -158,6 +164,23 @@ impl Index {
         let place = ids.find_map(|id| self.by_id.get(&(provider.to_owned(), id.to_lowercase())))?;
         Some((*place, &self.cards[*place].1))
     }
+
+    /// The same; where a database lists two providers under one name, at the other one.
+    pub(in crate::pricing) fn find_mixed(
+        &self,
+        provider: &str,
+        model: &ListedModel,
+    ) -> Option<(usize, &Arc<ModelCard>)> {
+        let other =
+            || MIXED.iter().find(|(listed, _)| *listed == provider).and_then(|(_, other)| self.find(other, model));
+        self.find(provider, model).or_else(other)
+    }
+
+    /// The provider and the card at a place.
+    pub(in crate::pricing) fn card(&self, place: usize) -> (&str, &Arc<ModelCard>) {
+        let (provider, card) = &self.cards[place];
+        (provider, card)
+    }
 }
 
 /// Compares what a file says with the table, as both stand at a moment.
@@ -182,19 +205,28 @@ pub fn compare(database: &Database, table: &PriceTable, at: Instant, providers: 
 
 fn compare_provider(comparison: &mut Comparison, provider: &ListedProvider, index: &Index, at: Instant) {
     let mut left: HashMap<usize, Vec<Fact>> = HashMap::new();
+    let mut elsewhere = HashSet::new();
     for model in &provider.models {
         let there = in_force(&model.facts, at);
-        match index.find(&provider.id, model) {
+        match index.find_mixed(&provider.id, model) {
             Some((place, card)) => {
-                let (rows, unmatched) = compare_model(&provider.id, &there, card, at);
+                let (id, _) = index.card(place);
+                let (rows, unmatched) = compare_model(id, model, &there, card, at);
                 comparison.rows.extend(rows);
-                left.entry(place).and_modify(|left| left.retain(|f| unmatched.contains(f))).or_insert(unmatched);
+                if id == provider.id {
+                    left.entry(place).and_modify(|left| left.retain(|f| unmatched.contains(f))).or_insert(unmatched);
+                } else {
+                    elsewhere.insert(place);
+                }
             }
             None if there.is_empty() => {}
-            None => comparison.rows.push(whole_model(&provider.id, &model.id, Verdict::OnlyThere, there)),
+            None => {
+                let row = whole_model(&provider.id, &model.id, Verdict::OnlyThere, there);
+                comparison.rows.push(ComparedItem { listed_as: Some(model.place.clone()), ..row });
+            }
         }
     }
-    comparison.models_in_both += left.len();
+    comparison.models_in_both += left.len() + elsewhere.len();
     for (place, (id, card)) in index.cards.iter().enumerate().filter(|(_, (id, _))| *id == provider.id) {
         match left.remove(&place) {
             Some(facts) => comparison.rows.extend(facts.into_iter().map(|fact| only_here(id, &card.id, fact))),
@@ -209,7 +241,8 @@ fn compare_provider(comparison: &mut Comparison, provider: &ListedProvider, inde
 
 fn only_here(provider: &str, model: &str, Fact { meter, condition, price, .. }: Fact) -> ComparedItem {
     let about = About::Price { meter, condition, there: None, here: Some(price), boundary: None };
-    ComparedItem { provider: provider.to_owned(), model: model.to_owned(), verdict: Verdict::OnlyHere, about }
+    let (provider, model) = (provider.to_owned(), model.to_owned());
+    ComparedItem { provider, model, listed_as: None, verdict: Verdict::OnlyHere, about }
 }
 
 /// Whether a card has a price and answers at a moment.
@@ -223,12 +256,14 @@ pub(in crate::pricing) fn in_force(facts: &[Fact], at: Instant) -> Vec<Fact> {
 }
 
 fn whole_model(provider: &str, model: &str, verdict: Verdict, facts: Vec<Fact>) -> ComparedItem {
-    ComparedItem { provider: provider.to_owned(), model: model.to_owned(), verdict, about: About::Model(facts) }
+    let (provider, model) = (provider.to_owned(), model.to_owned());
+    ComparedItem { provider, model, listed_as: None, verdict, about: About::Model(facts) }
 }
 
 /// The prices of one model in the file beside those of its card, and the card's that the file does not have.
 pub(in crate::pricing) fn compare_model(
     provider: &str,
+    listed: &ListedModel,
     there: &[Fact],
     card: &ModelCard,
     at: Instant,
@@ -248,7 +283,8 @@ pub(in crate::pricing) fn compare_model(
         };
         let (meter, condition, there) = (fact.meter, fact.condition.clone(), Some(fact.price));
         let about = About::Price { meter, condition, there, here, boundary };
-        ComparedItem { provider: provider.to_owned(), model: card.id.clone(), verdict, about }
+        let (provider, model, listed_as) = (provider.to_owned(), card.id.clone(), Some(listed.place.clone()));
+        ComparedItem { provider, model, listed_as, verdict, about }
     };
     let rows = there.iter().map(&mut row).collect();
     (rows, left)

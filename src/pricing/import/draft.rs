@@ -69,7 +69,7 @@ impl Draft {
     pub(crate) fn model(&mut self, place: &str, provider: &str, id: &str) -> DraftReading<'_> {
         let theirs = provider.to_owned();
         let (provider, id) = ours(self.format, provider, id);
-        let model = ListedModel { id, ..ListedModel::default() };
+        let model = ListedModel { id, place: place.to_owned(), ..ListedModel::default() };
         DraftReading { draft: self, place: place.to_owned(), theirs, provider, provider_name: None, model }
     }
 
@@ -195,6 +195,7 @@ fn fill(info: &mut ModelInfo, more: ModelInfo) {
     info.context_window = info.context_window.or(more.context_window);
     info.max_output = info.max_output.or(more.max_output);
     info.retired = info.retired.or(more.retired);
+    info.replacement = info.replacement.take().or(more.replacement);
     for (list, more) in
         [(&mut info.input, more.input), (&mut info.output, more.output), (&mut info.capabilities, more.capabilities)]
     {
@@ -240,6 +241,15 @@ impl DraftReading<'_> {
         let (_, id) = ours(self.draft.format, &self.theirs, id);
         if is_id(&id) && !id.eq_ignore_ascii_case(&self.model.id) {
             self.model.aliases.push(id);
+        }
+    }
+
+    /// The model to use instead, by the file's own names of it and of its provider.
+    pub(crate) fn replacement(&mut self, provider: &str, id: &str) {
+        let (provider, id) = ours(self.draft.format, provider, id);
+        let full = if provider == self.provider { id } else { format!("{provider}/{id}") };
+        if is_id(&full) && full != self.model.id {
+            self.model.info.replacement = Some(full);
         }
     }
 
@@ -315,7 +325,7 @@ impl DraftReading<'_> {
     /// Ends with the model, and puts it where it belongs.
     pub(crate) fn done(mut self) {
         if !is_id(&self.model.id) || self.provider.is_empty() {
-            self.unread("an id that is none: empty, or with space around it or control characters in it");
+            self.unread("an invalid id: empty, or with space around it, control characters or `..` in it");
             return;
         }
         let kind = self.model.info.kind;
@@ -337,7 +347,10 @@ impl DraftReading<'_> {
 
 /// Whether a price file can name a model so.
 fn is_id(id: &str) -> bool {
-    !id.is_empty() && id.trim() == id && !id.chars().any(char::is_control)
+    !id.is_empty()
+        && id.trim() == id
+        && !id.chars().any(char::is_control)
+        && !id.split(['/', '\\']).any(|part| part == "..")
 }
 
 /// A 0 says nothing of a model that does not talk: one that orders documents writes no text and reads none for money.

@@ -6,6 +6,9 @@
 //! * a size and a quality of images are beginnings of the key: `hd/1024-x-1792/dall-e-3`;
 //! * 0 is written where nothing is known.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
 use super::draft::{Draft, DraftReading, Quote};
 use super::json::{Fields, Node};
 use super::{Boundary, Condition, Week};
@@ -57,24 +60,61 @@ pub(super) fn fits(root: Node) -> bool {
 
 pub(super) fn read(root: Node, draft: &mut Draft) {
     let models = root.fields().map(|f| f.0).unwrap_or_default();
+    let names = ModelNames::of(&models);
     for (key, node) in models.iter().filter(|(key, _)| !NO_MODELS.contains(&key.as_ref())) {
         let Some(fields) = node.fields() else {
             draft.unread("a member that is no model", key.as_ref());
             continue;
         };
         let Some(provider) = fields.text("litellm_provider") else {
-            draft.unread("a model without a provider", key.as_ref());
+            match fields.text("alias_of") {
+                Some(of) if names.providers.contains_key(of.as_ref()) => {}
+                Some(_) => draft.unread("an alias of a model that the file does not list", key.as_ref()),
+                None => draft.unread("a model without a provider", key.as_ref()),
+            }
             continue;
         };
         let picture = Picture::behind(&provider, key);
         let mut reading = draft.model(key, &provider, picture.id);
         read_info(&mut reading, &fields);
+        names.read(&mut reading, key, &fields);
         if picture.steps {
             reading.unread("images by the number of steps");
             continue;
         }
         read_prices(&mut reading, &fields, &picture);
         reading.done();
+    }
+}
+
+/// The provider of each key, and the keys that are other names of one: `alias_of` and `successor_model` name keys.
+struct ModelNames<'j> {
+    providers: HashMap<String, String>,
+    aliases: HashMap<String, Vec<&'j str>>,
+}
+
+impl<'j> ModelNames<'j> {
+    fn of(models: &'j [(Cow<'_, str>, Node)]) -> Self {
+        let mut names = ModelNames { providers: HashMap::new(), aliases: HashMap::new() };
+        for (key, node) in models {
+            let Some(fields) = node.fields() else { continue };
+            if let Some(provider) = fields.text("litellm_provider") {
+                names.providers.insert(key.to_string(), provider.into_owned());
+            } else if let Some(of) = fields.text("alias_of") {
+                names.aliases.entry(of.into_owned()).or_default().push(key);
+            }
+        }
+        names
+    }
+
+    /// Other names of the model with a key, and what replaces it.
+    fn read(&self, reading: &mut DraftReading, key: &str, fields: &Fields) {
+        self.aliases.get(key).into_iter().flatten().for_each(|alias| reading.alias(alias));
+        let Some(successor) = fields.text("successor_model") else { return };
+        match self.providers.get(successor.as_ref()) {
+            Some(provider) => reading.replacement(provider, &successor),
+            None => reading.unread("a successor that the file does not list"),
+        }
     }
 }
 

@@ -32,8 +32,8 @@ use crate::meter::Meter;
 use crate::period::Period;
 use crate::pricing::card::{ModelInfo, Price};
 
-pub(in crate::pricing) use self::cards::more_than_ninety_percent;
 pub(crate) use self::cards::rate_cards;
+pub(in crate::pricing) use self::cards::{facts_of, more_than_ninety_percent, on_the_same_scale};
 pub(crate) use self::hours::Week;
 pub(in crate::pricing) use self::hours::{DayWindows, window_text};
 
@@ -66,6 +66,8 @@ pub struct ListedProvider {
 pub struct ListedModel {
     /// Its id at the provider.
     pub id: String,
+    /// What the file calls it.
+    pub place: String,
     /// Other ids that the file says mean it.
     pub aliases: Vec<String>,
     /// What the file says of it beside prices.
@@ -300,9 +302,9 @@ fn not_json(text: &str, error: &serde_json::Error) -> ImportError {
     } else if text.contains("provider:") {
         ("", Some("a price file of farebox's own is used with --prices FILE"))
     } else if error.is_eof() {
-        ("; it ends too early", None)
+        ("; it ends too early", Some("the file is not whole: get it again"))
     } else {
-        ("", None)
+        ("", Some("a price database is one JSON file: get it again, or name another"))
     };
     ImportError::NotJson { message, line: error.line(), column: error.column(), hint, help }
 }

@@ -124,9 +124,7 @@ impl PriceWriter {
         if !self.sources.is_empty() {
             self.line(0, "sources:");
             for (name, source) in self.sources.clone() {
-                let Source { url, checked, evidence } = source.as_ref();
-                let source = format!("{{url: {}, checked: {checked}, evidence: {}}}", quoted(url), evidence.name());
-                self.line(2, &format!("{}: {source}", scalar(&name)));
+                self.line(2, &format!("{}: {}", scalar(&name), source_text(&source)));
             }
         }
         if !content.neutral.is_empty() {
@@ -162,8 +160,11 @@ impl PriceWriter {
 
     fn period(&mut self, card: &RateCard) {
         let mut fields = dates(card.period);
+        let first_seen = card.first_seen.filter(|_| card.period.from.is_none());
+        fields.extend(first_seen.map(|day| format!("first_seen: {}", moment(day))));
         let source = self.sources.iter().find(|(_, source)| *source == card.source);
-        fields.extend(source.map(|(name, _)| format!("source: {}", scalar(name))));
+        let in_place = || (card.source.evidence != Evidence::Own).then(|| source_text(&card.source));
+        fields.extend(source.map(|(name, _)| scalar(name)).or_else(in_place).map(|source| format!("source: {source}")));
         fields.extend(card.note.as_ref().map(|note| format!("note: {}", scalar(note))));
         let mut fields = fields.into_iter();
         match fields.next() {
@@ -246,6 +247,18 @@ impl PriceWriter {
         }
         self.line(10, &format!("- {{{}}}", parts.join(", ")));
     }
+}
+
+/// A source in place.
+pub(in crate::pricing) fn source_text(Source { url, checked, evidence }: &Source) -> String {
+    format!("{{url: {}, checked: {checked}, evidence: {}}}", quoted(url), evidence.name())
+}
+
+/// One model as an item of `models`, its sources in place.
+pub(in crate::pricing) fn model_text(model: &ModelCard) -> String {
+    let mut writer = PriceWriter { out: String::new(), sources: Vec::new(), calendars: Vec::new() };
+    writer.model(model);
+    writer.out
 }
 
 /// The lines of a model between its id and its prices.
@@ -336,7 +349,7 @@ fn dates(period: Period) -> Vec<String> {
 }
 
 /// A day as it is, a moment in quotes: its colons would end a value in a flow map.
-fn moment(at: Instant) -> String {
+pub(in crate::pricing) fn moment(at: Instant) -> String {
     let text = at.to_string();
     if text.parse::<Date>().is_ok() && text.len() == 10 { text } else { quoted(&text) }
 }
@@ -365,7 +378,7 @@ fn scalar(text: &str) -> String {
 }
 
 /// A text in double quotes.
-fn quoted(text: &str) -> String {
+pub(in crate::pricing) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {

@@ -166,7 +166,7 @@ fn changed_cards(
         let Some((_, card)) = index.find(&provider.id, model).filter(|(_, card)| !card.is_retired(at)) else {
             continue;
         };
-        let (rows, _) = compare_model(&provider.id, &in_force(&model.facts, at), card, at);
+        let (rows, _) = compare_model(&provider.id, model, &in_force(&model.facts, at), card, at);
         if rows.iter().any(ComparedItem::differs_in_money) {
             plan.concerns.extend(rows.iter().filter_map(steep));
             plan.changed.push(format!("{}/{}", provider.id, card.id));

@@ -13,7 +13,8 @@ use super::card::{
 };
 use super::problem::{Place, Problem, Severity, render_all};
 use super::yaml::{
-    At, Pairs, Quoted, RawAlias, RawExchange, RawFile, RawMultiplier, RawSource, RawTokenizer, TokenizerBasis, parse,
+    At, Moved, Pairs, Parsed, Quoted, RawAlias, RawExchange, RawFile, RawMultiplier, RawSource, RawTokenizer,
+    TokenizerBasis, parse,
 };
 use crate::context::Dimension;
 use crate::meter::Meter;
@@ -83,29 +84,77 @@ pub(crate) type Elsewhere<'a> = &'a dyn Fn(&str, &str) -> Option<ModelCard>;
 /// ```
 #[must_use]
 pub fn compile(files: &[PriceFile], role: Use, elsewhere: Elsewhere) -> (Vec<Provider>, Vec<Problem>) {
-    let mut problems = Vec::new();
-    let mut raws: Vec<(&str, RawFile)> = Vec::new();
-    for file in files {
-        match parse(&file.path, &file.text) {
-            Ok(documents) => raws.extend(documents.into_iter().map(|raw| (file.path.as_str(), raw))),
-            Err(problem) => problems.push(*problem),
+    let (providers, problems) = compile_all(files, role, elsewhere);
+    let sound = providers.into_iter().filter(|(_, sound)| *sound);
+    (sound.map(|(provider, _)| provider).collect(), problems)
+}
+
+/// As [`compile`], with the providers that have an error as well, as far as they can be read, each with whether it is
+/// sound. What is not must not be used for a price.
+#[must_use]
+pub fn compile_all(files: &[PriceFile], role: Use, elsewhere: Elsewhere) -> (Vec<(Provider, bool)>, Vec<Problem>) {
+    let parsed: Vec<Parsed> = files.iter().map(|file| parse(&file.path, &file.text)).collect();
+    let moved: HashMap<&str, Moved> =
+        files.iter().map(|f| f.path.as_str()).zip(parsed.iter().map(|p| p.moved.clone())).collect();
+    let mut unread: Vec<Problem> = Vec::new();
+    let (mut by_provider, mut incomplete): (BTreeMap<String, Vec<(&str, RawFile)>>, Vec<String>) = Default::default();
+    for (file, parsed) in files.iter().zip(parsed) {
+        if parsed.lost_head {
+            incomplete.extend(providers_named_in(&file.text));
+        }
+        unread.extend(parsed.problems);
+        for raw in parsed.files {
+            let id = raw.provider.as_ref().map_or_else(String::new, |p| p.value.clone());
+            by_provider.entry(id).or_default().push((&file.path, raw));
         }
     }
-    let mut by_provider: BTreeMap<String, Vec<(&str, RawFile)>> = BTreeMap::new();
-    for (path, raw) in raws {
-        let id = raw.provider.as_ref().map_or_else(String::new, |p| p.value.clone());
-        by_provider.entry(id).or_default().push((path, raw));
-    }
+    let broken = broken_models(&by_provider, &unread);
+    let mut problems = Vec::new();
     let mut checked: Vec<(Provider, Vec<Loan>, bool)> = Vec::new();
-    for (id, files) in by_provider {
+    for (id, files) in by_provider.into_iter().filter(|(id, _)| !incomplete.contains(id)) {
         let before = problems.len();
+        let is_read = |path: &str| !unread.iter().any(|problem| problem.path == path);
+        let read = files.iter().all(|(path, _)| is_read(path));
         let (provider, loans) = check_provider(&id, files, role, &mut problems);
-        let sound = problems[before..].iter().all(|p| p.severity != Severity::Error);
+        let sound = read && problems[before..].iter().all(|p: &Problem| p.severity != Severity::Error);
         checked.push((provider, loans, sound));
     }
     settle_loans(&mut checked, elsewhere, &mut problems);
-    let providers = checked.into_iter().filter(|(_, _, sound)| *sound).map(|(provider, _, _)| provider).collect();
-    (providers, problems)
+    problems
+        .iter_mut()
+        .for_each(|p| p.place = moved.get(p.path.as_str()).map_or(p.place, |moved| moved.original(p.place)));
+    // A model that could not be read is missing only here, and what is left of one says nothing.
+    problems.retain(|p| p.code != "unknown-lender" || unread.is_empty());
+    problems.retain(|p| !broken.iter().any(|(path, lines)| *path == p.path && lines.contains(&p.place.line)));
+    problems.extend(unread);
+    let position = |path: &str| files.iter().position(|file| file.path == path);
+    problems.sort_by_key(|p| (position(&p.path), p.place));
+    (checked.into_iter().map(|(provider, _, sound)| (provider, sound)).collect(), problems)
+}
+
+/// The lines of models that something was taken out of; a value that was replaced leaves a model to be judged.
+fn broken_models(
+    files: &BTreeMap<String, Vec<(&str, RawFile)>>,
+    unread: &[Problem],
+) -> Vec<(String, std::ops::Range<usize>)> {
+    let values = ["float-price", "bad-price", "negative-price", "unknown-value"];
+    let taken: Vec<&Problem> = unread.iter().filter(|problem| !values.contains(&problem.code)).collect();
+    let mut broken = Vec::new();
+    for (path, raw) in files.values().flatten() {
+        let starts: Vec<usize> = raw.models.iter().map(|model| model.id.place.line).collect();
+        for (i, start) in starts.iter().enumerate() {
+            let lines = *start..starts.get(i + 1).copied().unwrap_or(usize::MAX).max(start + 1);
+            if taken.iter().any(|problem| problem.path == *path && lines.contains(&problem.place.line)) {
+                broken.push(((*path).to_owned(), lines));
+            }
+        }
+    }
+    broken
+}
+
+/// The providers that a text names which cannot be read.
+fn providers_named_in(text: &str) -> impl Iterator<Item = String> + '_ {
+    text.lines().filter_map(|line| line.strip_prefix("provider:")).map(|id| id.trim().to_owned())
 }
 
 /// A model that has the prices of another card.

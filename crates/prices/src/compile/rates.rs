@@ -3,10 +3,11 @@
 use super::conditions::{Base, priced_meters};
 use super::{Checker, Use, did_you_mean, digits};
 use crate::card::{Evidence, Price, Rate, RateCard, Rates, Source, Variant, has_price, rate_of};
+use crate::context::conditions;
 use crate::meter::{Meter, Unit};
 use crate::money::{Exact, exact_product};
 use crate::period::{Instant, Period};
-use crate::problem::Place;
+use crate::problem::{ALLOWABLE, Place};
 use crate::yaml::{At, Quoted, RawPeriod, RawPrice, RawRate, RawRates, RawSourceRef};
 use rust_decimal::Decimal;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ impl Checker<'_> {
             let card = self.rate_card(period);
             if let Some((last, _)) = cards.last() {
                 self.neighbours(id, last, &card, at);
+                self.dropped(id, last, &card, at);
             }
             cards.push((card, at));
         }
@@ -40,6 +42,19 @@ impl Checker<'_> {
         } else if last.period.to != card.period.from && card.note.is_none() {
             let message = format!("{id} has no price between {} and {}", last.period, card.period);
             self.warn("gap", at, message, "let the periods meet, or say in a `note` why they do not");
+        }
+    }
+
+    /// A later period says of every condition of the one before what has become of it, were it that nobody knows.
+    fn dropped(&mut self, id: &str, last: &RateCard, card: &RateCard, at: Place) {
+        let is_kept = |old: &&Variant| card.variants.iter().any(|new| new.when == old.when);
+        let dropped: Vec<String> =
+            last.variants.iter().filter(|old| !is_kept(old)).map(|old| conditions(&old.when)).collect();
+        // What `prices update` writes holds only what the database has.
+        if !dropped.is_empty() && self.shared.role == Use::Table {
+            let message = format!("{id}: {} says nothing of {} any more", card.period, dropped.join(", "));
+            let help = "carry the variant over, or write {when: …, others: {refuse: why}}";
+            self.warn("dropped-variant", at, message, help);
         }
     }
 
@@ -70,7 +85,28 @@ impl Checker<'_> {
         sets.for_each(|set| self.check_same_as(set, &rates, &variants));
         raw.schedule.iter().for_each(|s| self.check_schedule_rates(&s.rates, &rates));
         let source = Arc::new(source);
-        RateCard { period, first_seen, start_source, source, note: raw.note, rates, tiers, variants, schedule }
+        let allow = self.allowed(&raw.allow, raw.note.as_deref());
+        RateCard { period, first_seen, start_source, source, note: raw.note, allow, rates, tiers, variants, schedule }
+    }
+
+    /// What `prices lint` need not ask: a note has to say why.
+    fn allowed(&mut self, codes: &[At<String>], note: Option<&str>) -> Vec<String> {
+        for code in codes {
+            if !ALLOWABLE.contains(&code.value.as_str()) {
+                let near = did_you_mean(&code.value, ALLOWABLE.iter().copied());
+                let help = format!("{near}it is one of {}", ALLOWABLE.join(", "));
+                self.error(
+                    "unknown-code",
+                    code.place,
+                    format!("nothing is called {:?} that could be allowed", code.value),
+                    &help,
+                );
+            } else if note.is_none() {
+                let message = format!("{} is allowed without a reason", code.value);
+                self.error("no-reason", code.place, message, "add a `note` to the period that says why it is right");
+            }
+        }
+        codes.iter().map(|code| code.value.clone()).collect()
     }
 
     /// The rates of a request that states nothing: there is nothing that they could inherit or multiply.

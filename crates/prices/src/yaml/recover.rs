@@ -1,0 +1,229 @@
+//! Reads on behind a mistake, so that all mistakes of a file are reported at once.
+//!
+//! The YAML reader stops at the first thing that is not of the layout. That thing is then replaced by something that is
+//! (a price by `"1"`, an unknown key by nothing, a broken model by blank lines), and the text is read again. What was
+//! repaired is never used: a file with an error gives no card. Lines never move; columns that do are put back by
+//! [`Moved`].
+
+use crate::problem::{Place, Problem, byte_offset};
+
+/// A file with more mistakes than this has another kind of problem.
+const MOST_REPAIRS: usize = 200;
+/// Reading again costs as much as reading: no more than this many bytes in all.
+const MOST_BYTES: usize = 64 << 20;
+
+/// Which columns of a repaired text are other ones in the text of the user.
+#[derive(Clone, Debug, Default)]
+pub struct Moved(Vec<MovedBehind>);
+
+/// What is behind a place of a line was this many columns further right in the text before.
+#[derive(Clone, Debug)]
+struct MovedBehind {
+    place: Place,
+    by: isize,
+}
+
+impl Moved {
+    /// The place in the user's text of a place in the repaired one.
+    #[must_use]
+    pub(crate) fn original(&self, place: Place) -> Place {
+        self.0.iter().rev().fold(place, |at, moved| {
+            let is_behind = at.line == moved.place.line && at.column > moved.place.column;
+            let column = if is_behind { at.column.saturating_add_signed(moved.by) } else { at.column };
+            Place { column, ..at }
+        })
+    }
+}
+
+/// A text that is being repaired.
+pub(super) struct Repair {
+    pub text: String,
+    pub moved: Moved,
+    /// Whether something outside of the models is missing: what refers to it must not be judged.
+    pub lost_head: bool,
+    repairs: usize,
+    bytes: usize,
+}
+
+/// What a mistake can be replaced with.
+pub(super) enum Mend {
+    /// Another value.
+    Value(String),
+    /// The key and its value go.
+    Key,
+    /// The whole model goes.
+    Model,
+}
+
+/// The bytes of a model, or of a key of the head.
+struct Region {
+    /// Where the key of the head begins that it is under.
+    list: usize,
+    from: usize,
+    until: usize,
+    is_model: bool,
+}
+
+impl Repair {
+    pub(super) fn new(text: &str) -> Repair {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
+        Repair { text, moved: Moved::default(), lost_head: false, repairs: 0, bytes: 0 }
+    }
+
+    /// Repairs the text at a problem; `false` where it cannot be read any further. The place is that in this text.
+    pub(super) fn mend(&mut self, problem: &Problem, mend: &Mend) -> bool {
+        self.repairs += 1;
+        self.bytes = self.bytes.saturating_add(self.text.len());
+        if self.repairs > MOST_REPAIRS || self.bytes > MOST_BYTES {
+            return false;
+        }
+        let Some(at) = byte_offset(&self.text, problem.place) else { return false };
+        match mend {
+            Mend::Value(value) => self.replace_value(at, problem.place, value) || self.blank_model(at),
+            Mend::Key => self.blank_key(at) || self.blank_model(at),
+            Mend::Model => self.blank_model(at),
+        }
+    }
+
+    /// Replaces the scalar that begins at a place, within its line.
+    fn replace_value(&mut self, at: usize, place: Place, value: &str) -> bool {
+        let line = self.text[at..].lines().next().unwrap_or("");
+        let Some(end) = scalar_end(line) else { return false };
+        let signed = |text: &str| isize::try_from(text.chars().count()).unwrap_or(isize::MAX);
+        let by = signed(&line[..end]).saturating_sub(signed(value));
+        if &line[..end] == value {
+            return false;
+        }
+        self.text.replace_range(at..at + end, value);
+        self.moved.0.push(MovedBehind { place, by });
+        true
+    }
+
+    /// Blanks the key that begins at a place, with its value.
+    fn blank_key(&mut self, at: usize) -> bool {
+        let start = self.text[..at].rfind('\n').map_or(0, |i| i + 1);
+        let before = &self.text[start..at];
+        let is_block = before.chars().all(|c| c == ' ' || c == '-');
+        let end = if is_block {
+            self.block_end(at, before.chars().count())
+        } else {
+            flow_end(&self.text[at..]).map(|n| at + n)
+        };
+        // A key of the head is what other lines refer to.
+        self.lost_head |= before.is_empty();
+        end.is_some_and(|end| self.blank(at, end))
+    }
+
+    /// Where the lines end that are indented deeper than a key.
+    fn block_end(&self, at: usize, indent: usize) -> Option<usize> {
+        let mut end = at + self.text[at..].find('\n').map_or(self.text.len() - at, |i| i + 1);
+        for line in self.text[end..].split_inclusive('\n') {
+            let is_deeper = line.chars().take_while(|c| *c == ' ').count() > indent;
+            if !is_deeper && !line.trim().is_empty() {
+                break;
+            }
+            end += line.len();
+        }
+        Some(end)
+    }
+
+    /// Blanks the model around a place; in the head, the key of the head.
+    fn blank_model(&mut self, at: usize) -> bool {
+        let Some(region) = self.region(at) else { return false };
+        self.lost_head |= !region.is_model;
+        let changed = self.blank(region.from, region.until);
+        let rest = self.text[region.list..].lines().skip(1);
+        let is_empty = |line: &&str| line.trim().is_empty() || line.trim_start().starts_with('#');
+        if region.is_model && rest.skip_while(is_empty).next().is_none_or(is_top) {
+            // A list without items would be the next mistake.
+            let end = self.text[region.list..].find('\n').map_or(self.text.len(), |i| region.list + i);
+            self.blank(region.list, end);
+        }
+        changed
+    }
+
+    /// Whether a place is in the same model, or under the same key of the head, as another.
+    pub(super) fn is_same_region(&self, a: Place, b: Place) -> bool {
+        let at = |place| byte_offset(&self.text, place).and_then(|at| self.region(at));
+        a.line == b.line || at(a).zip(at(b)).is_some_and(|(a, b)| a.from == b.from)
+    }
+
+    /// The model around a place, or what is under one key of the head.
+    fn region(&self, at: usize) -> Option<Region> {
+        let lines = line_starts(&self.text);
+        let line = lines.partition_point(|start| *start <= at).saturating_sub(1);
+        let text_of = |i: usize| self.text[lines[i]..].lines().next().unwrap_or("");
+        let top = (0..=line.min(lines.len().checked_sub(1)?)).rev().find(|i| is_top(text_of(*i)))?;
+        if text_of(top).starts_with("---") {
+            return None;
+        }
+        let indent = item_indent(&self.text[lines[top]..]).filter(|_| text_of(top).starts_with("models:"));
+        let is_item = |i: &usize| *i > top && is_item(text_of(*i), indent);
+        let first = (top..=line).rev().find(is_item);
+        let from = first.unwrap_or(top);
+        let ends = |i: &usize| is_top(text_of(*i)) || (first.is_some() && is_item(i));
+        let until = (from + 1..lines.len()).find(ends).map_or(self.text.len(), |i| lines[i]);
+        Some(Region { list: lines[top], from: lines[from], until, is_model: first.is_some() })
+    }
+
+    /// Puts spaces where something is; `false` where there was nothing.
+    fn blank(&mut self, from: usize, to: usize) -> bool {
+        let old = &self.text[from..to];
+        let blank: String = old.chars().map(|c| if c == '\n' { '\n' } else { ' ' }).collect();
+        // Characters of several bytes become one space each, so that columns stay.
+        let changed = !old.trim().is_empty();
+        self.text.replace_range(from..to, &blank);
+        changed
+    }
+}
+
+fn line_starts(text: &str) -> Vec<usize> {
+    std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).filter(|i| *i < text.len()).collect()
+}
+
+/// Whether a line is a key of the head, or parts two documents.
+fn is_top(line: &str) -> bool {
+    line.chars().next().is_some_and(|c| !c.is_whitespace() && c != '#' && c != '-') || line.starts_with("---")
+}
+
+/// How deep the items of a list are whose key is in the first line.
+fn item_indent(text: &str) -> Option<usize> {
+    let first = text.lines().skip(1).find(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))?;
+    first.trim_start().starts_with("- ").then(|| first.len() - first.trim_start().len())
+}
+
+fn is_item(line: &str, indent: Option<usize>) -> bool {
+    indent.is_some_and(|indent| {
+        line.len() > indent && line[..indent].trim().is_empty() && line[indent..].starts_with("- ")
+    })
+}
+
+/// Where a scalar ends that begins a text; `None` for what is not one, or goes on in the next line.
+fn scalar_end(line: &str) -> Option<usize> {
+    match line.chars().next()? {
+        quote @ ('"' | '\'') => line[1..].find(quote).map(|i| i + 2),
+        '{' | '[' | '&' | '*' | '!' | '|' | '>' => None,
+        _ => {
+            let end = line.find([',', '}', ']']).unwrap_or(line.len());
+            let end = line[..end].find(" #").unwrap_or(end);
+            Some(line[..end].trim_end().len()).filter(|end| *end > 0)
+        }
+    }
+}
+
+/// Where a pair inside of braces ends that begins a text: behind its comma, or before the brace that closes the map.
+fn flow_end(text: &str) -> Option<usize> {
+    let (mut depth, mut quote) = (0_usize, None);
+    for (i, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(open), _) => quote = if c == open { None } else { quote },
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '{' | '[') => depth += 1,
+            (None, '}' | ']') if depth == 0 => return Some(i),
+            (None, '}' | ']') => depth -= 1,
+            (None, ',') if depth == 0 => return Some(i + 1),
+            _ => {}
+        }
+    }
+    None
+}

@@ -1,0 +1,122 @@
+//! `farebox prices review`: what public databases say against the table, and price files with what was accepted.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::price_files::price_files;
+use super::prices_import::{read_text, unreadable};
+use super::shared::{OutputFlags, Setup, TableFlags};
+use super::{plural, say};
+use crate::cli::choice::choice;
+use crate::cli::error::Error;
+use farebox::files::{NewFile, cannot_write};
+use farebox::jobs::JobError;
+use farebox::jobs::prices::review::{AcceptedPart, ReviewQuery, accepted, review};
+use farebox::period::Instant;
+use farebox::pricing::PriceTable;
+use farebox::pricing::compile::PriceFile;
+use farebox::pricing::import::read;
+use farebox::pricing::review::edit::Accepted;
+use farebox::pricing::review::{ReviewClass, ReviewSource};
+
+/// Review public price databases against the table, and write what is accepted into price files
+///
+/// Lists first what two databases agree on against the table, then what is for a person to decide, models that are new,
+/// and models that are no longer listed. --accept writes into the price files of --table: a changed price ends its
+/// period and begins the next, dated and with its source. All files are written, or none.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  farebox prices review litellm.json=2026-11-20 data.json api.json
+  farebox prices review litellm.json data.json --table pricing --accept agreed
+  farebox prices review litellm.json --table pricing --accept openai/gpt-6-astra --show single")]
+pub(crate) struct ReviewArgs {
+    /// Files of databases, as `prices import` reads them; FILE=DAY says when one was made [default: the day of --at]
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<String>,
+    /// The folder of price files to review; the bundled table when left out
+    #[arg(long, value_name = "FOLDER")]
+    table: Option<PathBuf>,
+    /// Write this into the files of --table: agreed, new, gone, or the provider/model of a row; repeatable
+    #[arg(long, value_name = "WHAT", requires = "table", value_delimiter = ',')]
+    accept: Vec<AcceptedPart>,
+    /// Only this provider; repeatable
+    #[arg(long, short = 'p', value_name = "PROVIDER")]
+    provider: Vec<String>,
+    /// The rows to show; all when left out; repeatable
+    #[arg(long, value_parser = choice(ReviewClass::ALL, ReviewClass::name, ReviewClass::about), value_name = "CLASS")]
+    show: Vec<ReviewClass>,
+    #[command(flatten)]
+    prices: TableFlags,
+    #[command(flatten)]
+    output: OutputFlags,
+}
+
+pub(crate) fn run(args: &ReviewArgs) -> Result<(), Error> {
+    let mut setup = args.prices.setup()?;
+    let sources = args.files.iter().map(|file| source(file, &setup)).collect::<Result<Vec<_>, _>>()?;
+    let files = match &args.table {
+        Some(folder) => price_files(std::slice::from_ref(folder))?,
+        None => Vec::new(),
+    };
+    if args.table.is_some() {
+        let table =
+            PriceTable::of_files(&files, "files").map_err(|problems| JobError::of_price_files(&problems, &files))?;
+        setup.table = table.into();
+    }
+    let query = ReviewQuery { providers: args.provider.clone(), show: args.show.clone() };
+    let (report, found) = review(&sources, &query, &setup)?;
+    if args.accept.is_empty() {
+        return args.output.write(report);
+    }
+    let prices: Vec<PriceFile> = files.iter().filter(|file| !file.path.ends_with("table.yaml")).cloned().collect();
+    let done =
+        accepted(&found, &args.accept, &prices).map_err(|problems| JobError::of_price_files(&problems, &prices))?;
+    write_all(&done.files)?;
+    args.output.write(report)?;
+    told(&done);
+    Ok(())
+}
+
+/// A database and its day, out of `FILE` or `FILE=DAY`.
+fn source(named: &str, setup: &Setup) -> Result<ReviewSource, Error> {
+    let dated = named.rsplit_once('=').and_then(|(file, day)| Some((file, day.parse::<Instant>().ok()?)));
+    let (file, day) = dated.unwrap_or_else(|| (named, setup.at));
+    let path = Path::new(file);
+    let text = read_text(path)?;
+    let database = read(&text, None).map_err(|error| unreadable(file, &error))?;
+    let name = path.file_name().map_or_else(|| file.to_owned(), |name| name.to_string_lossy().into_owned());
+    let day = day.date().to_string().parse().unwrap_or(day);
+    Ok(ReviewSource { name, database, day })
+}
+
+/// Writes all files, or none: each gets its name only when all are on the disk.
+fn write_all(files: &[PriceFile]) -> Result<(), Error> {
+    let write = |file: &PriceFile| {
+        let path = Path::new(&file.path);
+        let written = NewFile::replacing(path).and_then(|mut new| {
+            new.write_all(file.text.as_bytes())?;
+            Ok(new)
+        });
+        written.map_err(|error| cannot_write(path, &error))
+    };
+    let whole = files.iter().map(write).collect::<Result<Vec<_>, _>>()?;
+    for (new, file) in whole.into_iter().zip(files) {
+        new.finish().map_err(|error| cannot_write(Path::new(&file.path), &error))?;
+    }
+    Ok(())
+}
+
+/// What was written and what was not, on stderr.
+fn told(done: &Accepted) {
+    for file in &done.files {
+        say(&format!("wrote {}", file.path));
+    }
+    say(&format!(
+        "{} accepted, {} left to be written by hand",
+        plural(done.written.len() as u64, "model"),
+        done.left.len()
+    ));
+    for (id, why) in &done.left {
+        say(&format!("left: {id}: {why}"));
+    }
+}
