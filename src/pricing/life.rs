@@ -63,7 +63,9 @@ impl PriceTable {
         if is_own || self.is_replaced(&head.id, &card.id) {
             return None;
         }
-        let Some(listed) = last_listing(card) else { return Some(Instant::from_unix(i64::MIN)) };
+        // Whoever says when a model ends says that it is there until then.
+        let never = || card.info.retired.is_none().then_some(Instant::from_unix(i64::MIN));
+        let Some(listed) = last_listing(card) else { return never() };
         let oldest = self.day()?.unix() - LISTED_FOR * DAY;
         (listed.unix() < oldest).then(|| after(listed))
     }
@@ -96,6 +98,7 @@ models:
   - {id: fresh, listed_by: [new], prices: [{source: new, rates: {input: \"1\"}}]}
   - {id: forgotten, listed_by: [old], prices: [{source: new, rates: {input: \"1\"}}]}
   - {id: unheard-of, prices: [{source: new, rates: {input: \"1\"}}]}
+  - {id: ended, retired: 2026-01-01, prices: [{source: new, rates: {input: \"1\"}}]}
   - {id: gone, last_listed: 2026-05-01, prices: [{source: new, rates: {input: \"1\"}}]}
   - {id: ending, retired: 2027-01-14, listed_by: [new], aliases: [{id: ending-0101, retired: 2026-12-01}], prices: [{source: new, rates: {input: \"1\"}}]}
 ";
@@ -128,6 +131,9 @@ models:
             ("acme/gone", "2026-05-02", Life::Unlisted(day("2026-05-01"))),
             ("acme/ending", "2026-12-31", Life::Live(day("2027-01-14"))),
             ("acme/ending", "2027-01-14", Life::Retired("2027-01-14".parse().unwrap())),
+            // A day of an end says that the model was there before it, whoever lists it.
+            ("acme/ended", "2025-01-01", Life::Live(day("2026-01-01"))),
+            ("acme/ended", "2026-01-01", Life::Retired("2026-01-01".parse().unwrap())),
             // A snapshot ends on its own day.
             ("acme/ending-0101", "2026-12-01", Life::Retired("2026-12-01".parse().unwrap())),
             ("mine/house", "2031-01-01", Life::Live(None)),

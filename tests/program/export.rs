@@ -20,7 +20,7 @@ models:
         rates: {input: "0.5", output: "2", reasoning: "=output", web_search: {price: "10", per: 1000}, audio_seconds: {price: "0.111", per: 3600, minimum: "10"}}
         variants:
           - when: {processing: batch}
-            rates: {input: "0.25", output: {refuse: no page says so}, web_search: inherit, audio_seconds: not_sold}
+            rates: {input: "0.25", output: {refuse: no page says so}, web_search: inherit, audio_seconds: none}
 "#;
 
 fn acme(args: &[&str]) -> String {

@@ -138,7 +138,7 @@ fn a_model_that_has_retired_already_is_said() {
 #[test]
 fn a_factor_that_begins_is_a_change() {
     let shop = Shop::new("acme/two");
-    let eu = workload("acme/two").replace("output: 500}", "output: 500, context: {region: eu}}");
+    let eu = workload("acme/two").replace("output: 500}", "output: 500, with: {region: eu}}");
     shop.write("farebox.yaml", &eu);
     let report = shop.json(&[]);
     assert_eq!(steps(&report), [["2026-12-01", "price", "180", "198", "10"].map(str::to_owned)]);

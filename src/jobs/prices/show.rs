@@ -7,10 +7,10 @@ use serde::Serialize;
 use super::matrix::Matrix;
 use super::rates::{INHERITED, PriceStart, RateRow, UNKNOWN, period_text, price_text};
 use crate::context::conditions;
-use crate::jobs::JobError;
 use crate::jobs::assumed::assumed_note;
 use crate::jobs::life::{LifeRow, life_text};
 use crate::jobs::setup::{Setup, TableStamp, matched_note, table_line, table_stamp};
+use crate::jobs::{JobError, plural};
 use crate::meter::Meter;
 use crate::period::{Instant, Period};
 use crate::pricing::Found;
@@ -104,7 +104,8 @@ pub fn show(model: &str, all: bool, layout: ShowLayout, setup: &Setup) -> Result
     if in_force.is_none() && !all {
         report.notes.push(format!("No price holds on {}; --all shows the periods that have one.", setup.at));
     } else if hidden > 0 && !all {
-        report.notes.push(format!("{hidden} more periods, past or future: --all shows them."));
+        let periods = plural(hidden as u64, "more period");
+        report.notes.push(format!("{periods}, past or future: list all with --all."));
     }
     let assumed = in_force.and_then(|card| Some((found.full_id(), card.assumed_before(setup.at)?)));
     report.notes.extend(assumed_note(assumed.into_iter().collect()));
@@ -230,7 +231,7 @@ fn matrix<'c>(cards: impl Iterator<Item = &'c RateCard>, width: usize, now: Inst
     let notes = matrix.notes();
     let mut blocks = matrix.blocks.into_iter();
     let Some((title, mut report)) = blocks.next() else { return table().empty() };
-    let unit = "US dollars, for a million tokens where nothing else is said";
+    let unit = "US dollars per million tokens, unless stated otherwise";
     report.head = vec![String::new(), format!("{title} · {unit}")];
     report.sections = blocks.collect();
     report.notes = notes;

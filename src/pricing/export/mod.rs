@@ -82,3 +82,29 @@ fn note_words(rates: &RateCard, entry: &Entry, out: &mut Exported) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pricing::import::compare::{Verdict, compare};
+    use crate::pricing::import::read;
+
+    /// What a comparison finds in the table alone must be what the export says that it left out.
+    #[test]
+    fn nothing_is_left_out_without_a_word() {
+        let table = PriceTable::bundled();
+        let at = table.day().unwrap();
+        let selection = Selection { providers: Vec::new(), at };
+        for exported in [litellm::write(&table, &selection), genai_prices::write(&table, &selection)] {
+            let database = read(&exported.text, None).unwrap();
+            let comparison = compare(&database, &table, at, &[]);
+            let told: std::collections::HashSet<&str> =
+                exported.left_out.iter().map(|out| out.place.as_str()).collect();
+            for row in &comparison.rows {
+                let id = format!("{}/{}", row.provider, row.model);
+                assert!(row.verdict != Verdict::OnlyHere || told.contains(id.as_str()), "{}: {row:?}", database.format);
+            }
+            assert!(comparison.prices(Verdict::Same) > 5_000);
+        }
+    }
+}

@@ -69,7 +69,7 @@ pub(super) fn of_card(table: &PriceTable, found: &Found, span: Period) -> Vec<Wa
         events.push(WatchedEvent {
             at,
             kind: WatchedKind::Retires,
-            model: found.full_id(),
+            model: found.ending_id(),
             changes: Vec::new(),
             instead,
             source,
@@ -93,7 +93,7 @@ pub(super) fn gone(table: &PriceTable, found: &Found, begin: Instant) -> Option<
         Some(id) => format!("its replacement is {id}"),
         None => "no replacement is named, `farebox models` lists other models".to_owned(),
     };
-    Some(format!("{} was retired on {day}; {instead}.", found.full_id()))
+    Some(format!("{} was retired on {day}; {instead}.", found.ending_id()))
 }
 
 /// The moment before a moment.
@@ -216,7 +216,13 @@ pub(super) fn frozen(found: &Found, at: Instant) -> Found {
     let multipliers = found.provider.multipliers.iter().filter(|m| m.period.contains(at));
     let multipliers = multipliers.map(|m| Multiplier { period: Period::default(), ..m.clone() }).collect();
     let provider = ProviderHead { multipliers, ..ProviderHead::clone(&found.provider) };
-    Found { provider: Arc::new(provider), model: Arc::new(model), holds: Period::default(), ..found.clone() }
+    Found {
+        provider: Arc::new(provider),
+        model: Arc::new(model),
+        holds: Period::default(),
+        snapshot: None,
+        ..found.clone()
+    }
 }
 
 fn undated(schedule: &Schedule) -> Schedule {

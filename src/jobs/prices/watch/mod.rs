@@ -184,9 +184,9 @@ fn watched(course: Course, span: Period, money: &dyn Fn(Usd) -> Cell, setup: &Se
     report.notes = retiring.clone();
     report.notes.push(summary(bill, span, setup));
     if untouched > 0 {
-        report
-            .notes
-            .push(format!("{} of these models leave the bill as it is.", plural(untouched, "more price change")));
+        let verb = if untouched == 1 { "does" } else { "do" };
+        let changes = plural(untouched, "more price change");
+        report.notes.push(format!("{changes} of these models {verb} not affect the bill."));
     }
     report.notes.extend(notes);
     report.notes.push(table_line(setup));

@@ -119,7 +119,7 @@ pub(super) fn percent_cell(sides: Option<(Usd, Usd)>) -> Cell {
 }
 
 /// How many changes are named; the others are counted.
-const NAMED: usize = 3;
+const NAMED: usize = 2;
 
 /// "output 10 → 8, batch input 1.25 → 1", "retires; use openai/gpt-4.1".
 pub(super) fn what(kind: WatchedKind, changes: &[WatchedChange], instead: Option<&str>) -> String {
@@ -130,9 +130,12 @@ pub(super) fn what(kind: WatchedKind, changes: &[WatchedChange], instead: Option
         (WatchedKind::Retires, None) => return "retires; no replacement is named".to_owned(),
         (WatchedKind::Price, _) => {}
     }
-    let mut named: Vec<String> = changes.iter().take(NAMED).map(change_words).collect();
-    if changes.len() > NAMED {
-        named.push(format!("{} more", changes.len() - NAMED));
+    // Those of a request that states nothing are what most bills are made of.
+    let plain: Vec<&WatchedChange> = changes.iter().filter(|change| change.when.is_empty()).take(NAMED).collect();
+    let first: Vec<&WatchedChange> = if plain.is_empty() { changes.iter().take(1).collect() } else { plain };
+    let mut named: Vec<String> = first.into_iter().map(change_words).collect();
+    if changes.len() > named.len() {
+        named.push(format!("{} more", changes.len() - named.len()));
     }
     named.join(", ")
 }

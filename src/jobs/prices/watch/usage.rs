@@ -171,12 +171,13 @@ impl<'s> UsageTaker<'s> {
                 return Ok(());
             }
         };
-        let id = found.full_id();
+        // A snapshot may end on a day of its own.
+        let id = found.ending_id();
         let (span, setup) = (self.span, self.pricing.setup);
         let track = self.tracks.entry(id.clone()).or_insert_with(|| Arc::new(Track::of(&found, span, setup))).clone();
         // What a deployment says of a request is the record's, not the state's.
         let state = |state: &Found| {
-            let is_same = state.full_id() == id;
+            let is_same = state.full_id() == found.full_id();
             let of_record =
                 || Found { provider: state.provider.clone(), model: state.model.clone(), ..Found::clone(&found) };
             if is_same { of_record() } else { state.clone() }
