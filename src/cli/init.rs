@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn nothing_typed_takes_what_stands_in_brackets() {
         assert_eq!(answered("").0, answered("\n\n\n\n\n\n\n\n").0);
-        assert!(answered("").0.contains(r#"model: "openai/gpt-4o-mini""#));
+        assert!(answered("").0.contains(r#"model: "openai/gpt-6-luna""#));
     }
 
     #[test]
@@ -147,6 +147,6 @@ mod tests {
         }
         assert!(text.contains(r#"output: "1..3..9""#) && text.contains(r#"calls: "10 per day""#), "{text}");
         // The end of the input in the place of a better answer.
-        assert!(answered("x\nno such model").0.contains("gpt-4o-mini"));
+        assert!(answered("x\nno such model").0.contains("gpt-6-luna"));
     }
 }

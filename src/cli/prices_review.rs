@@ -63,12 +63,12 @@ pub(crate) fn run(args: &ReviewArgs) -> Result<(), Error> {
             PriceTable::of_files(&files, "files").map_err(|problems| JobError::of_price_files(&problems, &files))?;
         setup.table = table.into();
     }
+    let prices: Vec<PriceFile> = files.iter().filter(|file| !file.path.ends_with("table.yaml")).cloned().collect();
     let query = ReviewQuery { providers: args.provider.clone(), show: args.show.clone() };
-    let (report, found) = review(&sources, &query, &setup)?;
+    let (report, found) = review(&sources, &prices, &query, &setup)?;
     if args.accept.is_empty() {
         return args.output.write(report);
     }
-    let prices: Vec<PriceFile> = files.iter().filter(|file| !file.path.ends_with("table.yaml")).cloned().collect();
     let done =
         accepted(&found, &args.accept, &prices).map_err(|problems| JobError::of_price_files(&problems, &prices))?;
     write_all(&done.files)?;
@@ -80,7 +80,7 @@ pub(crate) fn run(args: &ReviewArgs) -> Result<(), Error> {
 /// A database and its day, out of `FILE` or `FILE=DAY`.
 fn source(named: &str, setup: &Setup) -> Result<ReviewSource, Error> {
     let dated = named.rsplit_once('=').and_then(|(file, day)| Some((file, day.parse::<Instant>().ok()?)));
-    let (file, day) = dated.unwrap_or_else(|| (named, setup.at));
+    let (file, day) = dated.unwrap_or((named, setup.at));
     let path = Path::new(file);
     let text = read_text(path)?;
     let database = read(&text, None).map_err(|error| unreadable(file, &error))?;

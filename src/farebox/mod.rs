@@ -98,6 +98,25 @@ impl Farebox {
         Farebox { setup: Arc::new(Setup { at: moment.into(), as_of: AsOf::Named, ..(*self.setup).clone() }) }
     }
 
+    /// The same without assumed prices: one of a time before the first evidence of it is a refusal, where it was marked
+    /// ([`Cost::assumed`]) before.
+    ///
+    /// # Examples
+    /// ```
+    /// use farebox::{Farebox, Used};
+    /// let prices = "schema: 1\nprovider: acme\nsources: {page: {url: \"https://acme.example\", checked: 2026-01-01, evidence: documented}}\nmodels: [{id: one, prices: [{source: page, rates: {input: \"1\"}}]}]\n";
+    /// let fb = Farebox::bundled().with_price_texts(&[("acme.yaml".into(), prices.into())])?;
+    /// let then = fb.at("2025-06-01".parse::<farebox::period::Instant>()?);
+    /// let cost = then.price("acme/one", Used::new().input(1_000_000))?;
+    /// assert_eq!(cost.assumed.unwrap().to_string(), "2026-01-01");
+    /// assert!(then.without_assumed_prices().price("acme/one", Used::new().input(1)).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn without_assumed_prices(&self) -> Self {
+        Farebox { setup: Arc::new(Setup { strict: true, ..(*self.setup).clone() }) }
+    }
+
     /// The same with a price file laid over the table: its cards replace those of the same provider and id.
     ///
     /// # Errors
@@ -234,7 +253,9 @@ impl Farebox {
         let Used { usage, context } = used.into();
         let found = self.setup.table.find_for(None, model, &context, self.setup.at)?;
         let context = found.settle(&context);
-        Ok(crate::calculator::price(&found.provider, &found.model, &usage, &context, self.setup.at)?)
+        let cost = crate::calculator::price(&found.provider, &found.model, &usage, &context, self.setup.at)?;
+        let is_refused = self.setup.strict && cost.assumed.is_some();
+        Ok(if is_refused { cost.refuse_assumed(&found.full_id(), self.setup.at)? } else { cost })
     }
 
     fn found(&self, model: &str) -> Result<Found, crate::pricing::UnknownModel> {

@@ -8,6 +8,7 @@ use super::{Farebox, PriceError, one_request};
 use crate::calculator::estimate::Estimate;
 use crate::calculator::quote::WorkSpec;
 use crate::context::Dimension;
+use crate::jobs::assumed::refuse_assumed;
 use crate::jobs::estimate::{quote_request, quote_text, quote_tokens};
 use crate::range::Range;
 
@@ -135,6 +136,9 @@ impl Farebox {
             TaskPrompt::Text(text) => quote_text(text, &found, spec, setup)?,
             TaskPrompt::Request(body) => quote_request(&one_request(body)?, &found, spec, setup)?,
         };
+        let mut quotes = [quote];
+        refuse_assumed(&mut quotes, setup);
+        let [quote] = quotes;
         Ok(quote.result?)
     }
 

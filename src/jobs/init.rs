@@ -60,7 +60,7 @@ pub fn model_warnings(path: &Path, text: &str, setup: &Setup) -> Vec<String> {
 /// What is asked, and the answer that an empty line gives.
 pub const QUESTIONS: [(&str, &str); 8] = [
     ("What is it called?", "my project"),
-    ("Which model?", "openai/gpt-4o-mini"),
+    ("Which model?", "openai/gpt-6-luna"),
     ("A file with a typical prompt, or its number of tokens?", "500"),
     ("Turns of a conversation?", "1"),
     ("Tokens of an answer (low..expected..high)?", "150..300..600"),

@@ -58,9 +58,15 @@ impl LifeRow {
     }
 
     /// The text next to a price, where people should know it.
-    pub(crate) fn cell(life: Option<&LifeRow>, at: Instant) -> Cell {
+    ///
+    /// * `is_noted`: whether a note below the rows names the replacement.
+    pub(crate) fn cell(life: Option<&LifeRow>, at: Instant, is_noted: bool) -> Cell {
+        let text = |life: &LifeRow| match is_noted {
+            true => LifeRow { replacement: None, ..life.clone() }.text(),
+            false => life.text(),
+        };
         let near = life.filter(|life| life.is_near(at));
-        near.map_or_else(Cell::default, |life| Cell::text(life.text()).tone(Tone::Warn))
+        near.map_or_else(Cell::default, |life| Cell::text(text(life)).tone(Tone::Warn))
     }
 }
 

@@ -16,6 +16,7 @@ use farebox::calculator::{Cost, Refusal, price};
 use farebox::context::{Context, Dimension};
 use farebox::meter::Meter;
 use farebox::period::Instant;
+use farebox::pricing::card::{Rate, Rates, Variant};
 use farebox::pricing::compile::{PriceFile, Provider, Use, compile};
 use farebox::pricing::packed::{Packed, pack};
 use farebox::usage::Usage;
@@ -233,6 +234,45 @@ fn a_neutral_value_changes_nothing() {
                 prop_assert_eq!(ask(provider, &said), ask(provider, request), "{}={}", dimension, value);
             }
         }
+        Ok(())
+    });
+}
+
+/// What no made-up file is about.
+const STATED: [(Dimension, &str); 3] =
+    [(Dimension::Speed, "fast"), (Dimension::Endpoint, "regional"), (Dimension::Route, "elsewhere")];
+
+/// The same provider, whose cards have one more variant, and what a request to it costs that fulfils the variant.
+fn with_variant(provider: &Provider, request: &Request, when: &[(Dimension, &str)], rates: &Rates) -> Asked {
+    let mut provider = provider.clone();
+    let when: Vec<(Dimension, String)> = when.iter().map(|(d, value)| (*d, (*value).to_owned())).collect();
+    for card in &mut provider.models[0].rate_cards {
+        card.variants.push(Variant { when: when.clone(), rates: rates.clone(), tiers: Vec::new() });
+    }
+    let mut request = request.clone();
+    request.said.extend(when.iter().map(|(d, value)| (d.name(), value.clone())));
+    ask(&provider, &request)
+}
+
+type Asked = Result<Cost, Refusal>;
+
+#[test]
+fn a_variant_that_inherits_everything_changes_nothing() {
+    let inherits: Rates = Meter::ALL.iter().map(|meter| (*meter, Rate::Inherit)).collect();
+    law(8, |_, provider, request| {
+        let got = with_variant(provider, request, &STATED[..1], &inherits);
+        prop_assert_eq!(got, ask(provider, request));
+        Ok(())
+    });
+}
+
+/// No standard rate, and no other variant's, is billed for a meter that the most specific condition does not name.
+#[test]
+fn a_variant_that_says_nothing_refuses_everything() {
+    law(8, |_, provider, request| {
+        let Ok(cost) = ask(provider, request) else { return Ok(()) };
+        let got = with_variant(provider, request, &STATED, &Rates::new());
+        prop_assert_eq!(got.is_err(), !cost.lines.is_empty(), "{:?}", got);
         Ok(())
     });
 }

@@ -486,7 +486,11 @@ fn an_accepted_feature_passes_until_its_day() {
     // It holds on its last day, and no longer on the next.
     let at = |day: &str| quiet(farebox(["check", "--at", day, "--format", "json"]).dir(repo.path())).run();
     at("2027-01-31").code(0);
-    assert_eq!(rules_of(&at("2027-02-01").code(1).json()), ["max-feature", "expired-exemption"]);
+    let later = at("2027-02-01").code(1).json();
+    let mut broken = rules_of(&later);
+    // Whether the model is still sold by then is a matter of the table.
+    broken.retain(|rule| *rule != "retired");
+    assert_eq!(broken, ["max-feature", "expired-exemption"]);
 }
 
 #[test]

@@ -37,13 +37,13 @@ fn plan_file(dir: &std::path::Path, model: &str) -> std::path::PathBuf {
 #[test]
 fn a_comparison_offers_what_can_be_bought() {
     let json = at(WORK).run().code(0).json();
-    assert_eq!(models(&json), ["zephyr-mini", "zephyr-ending", "zephyr-live"]);
+    assert_eq!(models(&json), ["zephyr-mini", "zephyr-ending", "zephyr-max"]);
     assert_eq!(rows(&json)[0]["twins"], json!(["acme/zephyr-mini-2026-01-01"]));
-    let ending = json!({"state": "retires", "day": "2027-01-14", "replacement": "zephyr-live"});
+    let ending = json!({"state": "retires", "day": "2027-01-14", "replacement": "zephyr-max"});
     assert_eq!(rows(&json)[1]["life"], ending);
     assert_eq!(rows(&json)[2]["life"], Value::Null);
     let all = at(WORK).arg("--include-retired").run().code(0).json();
-    assert_eq!(models(&all), ["zephyr-mini", "zephyr-dead", "zephyr-lost", "zephyr-ending", "zephyr-live"]);
+    assert_eq!(models(&all), ["zephyr-mini", "zephyr-dead", "zephyr-lost", "zephyr-ending", "zephyr-max"]);
     let of = |model: &str| rows(&all).iter().find(|row| row["model"] == model).unwrap()["life"].clone();
     assert_eq!(of("zephyr-dead")["state"], "retired");
     assert_eq!(of("zephyr-lost"), json!({"state": "last-listed", "day": "2026-02-01", "replacement": null}));
@@ -51,7 +51,7 @@ fn a_comparison_offers_what_can_be_bought() {
     let then = with_prices(WORK).args(["--at", "2025-06-01"]).run().code(0).json();
     assert!(models(&then).contains(&"zephyr-dead") && models(&then).contains(&"zephyr-lost"), "{then}");
     let table = at("compare --input-tokens 1000 --output-tokens 100 -p acme").run().code(0).stdout;
-    assert!(table.contains("retires 2027-01-14 → zephyr-live"), "{table}");
+    assert!(table.contains("retires 2027-01-14 → zephyr-max"), "{table}");
     assert!(table.contains("1 dated twin of the same price"), "{table}");
 }
 
@@ -88,9 +88,9 @@ fn a_model_that_always_thinks_is_ranked_with_its_thinking_only() {
 #[test]
 fn a_plan_is_offered_what_lives_to_its_end() {
     let dir = tempfile::tempdir().unwrap();
-    let path = plan_file(dir.path(), "acme/zephyr-live");
+    let path = plan_file(dir.path(), "acme/zephyr-max");
     let compared = at("compare --format json -p acme").arg("-w").arg(&path).run().code(0).json();
-    assert_eq!(models(&compared), ["zephyr-mini", "zephyr-live"]);
+    assert_eq!(models(&compared), ["zephyr-mini", "zephyr-max"]);
     assert_eq!(rows(&compared)[0]["twins"], json!(["acme/zephyr-mini-2026-01-01"]));
     let all = at("compare --format json -p acme --include-retired").arg("-w").arg(&path).run().code(0).json();
     let ending = rows(&all).iter().find(|row| row["model"] == "zephyr-ending").unwrap();
@@ -108,9 +108,9 @@ fn a_plan_on_a_model_that_ends_says_when() {
     for (model, event) in [
         (
             "acme/zephyr-ending",
-            "acme/zephyr-ending retires on 2027-01-14: later days are planned at its last rates; its replacement is zephyr-live",
+            "acme/zephyr-ending retires on 2027-01-14: later days are planned at its last rates; its replacement is zephyr-max",
         ),
-        ("acme/zephyr-live-0101", "acme/zephyr-live-0101 retires on 2026-12-15"),
+        ("acme/zephyr-max-0101", "acme/zephyr-max-0101 retires on 2026-12-15"),
         ("acme/zephyr-lost", "acme/zephyr-lost was last listed on 2026-02-01: check that it still answers"),
     ] {
         let path = plan_file(dir.path(), model);
@@ -126,42 +126,41 @@ fn usage_after_the_end_of_a_model_is_priced_with_a_note() {
             "usage": {"input_tokens": 1_000_000, "output_tokens": 0}});
         format!("{record}\n")
     };
-    let log = [("zephyr-dead", "2025-12-31"), ("zephyr-dead", "2026-01-01"), ("zephyr-live-0101", "2026-12-20")];
+    let log = [("zephyr-dead", "2025-12-31"), ("zephyr-dead", "2026-01-01"), ("zephyr-max-0101", "2026-12-20")];
     let log: String = log.into_iter().map(|(model, day)| record(model, day)).collect();
     let json = with_prices("usage --format json").input(log.clone()).run().code(0).json();
     assert_eq!(json["total_usd"], "5");
     let dead =
-        json!({"records": 1, "total_usd": "1", "state": "retired", "day": "2026-01-01", "replacement": "zephyr-live"});
+        json!({"records": 1, "total_usd": "1", "state": "retired", "day": "2026-01-01", "replacement": "zephyr-max"});
     assert_eq!(json["after_end"]["acme/zephyr-dead"], dead);
-    assert_eq!(json["after_end"]["acme/zephyr-live-0101"]["day"], "2026-12-15");
+    assert_eq!(json["after_end"]["acme/zephyr-max-0101"]["day"], "2026-12-15");
     let table = with_prices("usage").input(log.clone()).run().code(0).stdout;
-    let note =
-        "1 record ($1.00) of acme/zephyr-dead, retired 2026-01-01 → zephyr-live: priced at its last known rates.";
+    let note = "1 record ($1.00) of acme/zephyr-dead, retired 2026-01-01 → zephyr-max: priced at its last known rates.";
     assert!(table.contains(note), "{table}");
     let lines = with_prices("usage --format jsonl").input(log.clone()).run().code(0).json_lines();
     let states: Vec<&Value> = lines.iter().map(|line| &line["life"]["state"]).collect();
     assert_eq!(states, [&Value::Null, &json!("retired"), &json!("retired")]);
     let other = with_prices("what-if --model acme/zephyr-dead").input(log).run().code(0).stdout;
-    assert!(other.contains("acme/zephyr-dead (retired 2026-01-01 → zephyr-live)"), "{other}");
+    assert!(other.contains("acme/zephyr-dead (retired 2026-01-01 → zephyr-max)"), "{other}");
 }
 
 #[test]
 fn models_and_price_lists_show_what_lives() {
     let json = at("models -p acme --format json").run().code(0).json();
-    let live = ["zephyr-ending", "zephyr-live", "zephyr-mini", "zephyr-painter", "zephyr-thinker"];
+    let live = ["zephyr-ending", "zephyr-max", "zephyr-mini", "zephyr-painter", "zephyr-thinker"];
     assert_eq!(models(&json), live);
     assert_eq!((&json["retired_left_out"], &rows(&json)[2]["twins"]), (&json!(2), &json!(["zephyr-mini-2026-01-01"])));
     let all = at("models -p acme --include-retired --format json").run().code(0).json();
     let status = |model: &str| rows(&all).iter().find(|row| row["model"] == model).unwrap()["status"].clone();
     assert_eq!(status("zephyr-lost"), "last listed 2026-02-01");
-    assert_eq!(status("zephyr-dead"), "retired 2026-01-01 → zephyr-live");
+    assert_eq!(status("zephyr-dead"), "retired 2026-01-01 → zephyr-max");
     // Somebody who names a dead model wants to know what became of it.
     assert_eq!(models(&at("models zephyr-dead --format json").run().code(0).json()), ["zephyr-dead"]);
     assert_eq!(models(&at("prices list -p acme --format json").run().code(0).json()).len(), 6);
     assert_eq!(models(&at("prices list -p acme --include-retired --format json").run().code(0).json()).len(), 8);
-    let shown = at("prices show acme/zephyr-live").run().code(0).stdout;
-    assert!(shown.contains("zephyr-live-0101 (retires 2026-12-15)"), "{shown}");
-    assert!(at("prices show acme/zephyr-dead").run().code(0).stdout.contains("retired 2026-01-01 → zephyr-live"));
+    let shown = at("prices show acme/zephyr-max").run().code(0).stdout;
+    assert!(shown.contains("zephyr-max-0101 (retires 2026-12-15)"), "{shown}");
+    assert!(at("prices show acme/zephyr-dead").run().code(0).stdout.contains("retired 2026-01-01 → zephyr-max"));
 }
 
 #[test]
@@ -185,7 +184,7 @@ fn init_warns_of_a_model_that_ends_within_the_plan() {
     std::fs::write(&log, format!("{record}\n")).unwrap();
     let run = at("init").arg("--from").arg(&log).arg(dir.path().join("farebox.yaml")).run().code(0);
     assert!(
-        run.stderr.contains("acme/zephyr-ending is retired 2027-01-14 → zephyr-live by the end of the plan"),
+        run.stderr.contains("acme/zephyr-ending is retired 2027-01-14 → zephyr-max by the end of the plan"),
         "{}",
         run.stderr
     );

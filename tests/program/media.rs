@@ -438,15 +438,16 @@ fn the_bundled_cards_bill_each_thing_as_they_say() {
         ran.run().json()["rows"][0].clone()
     };
     for (model, flag, value, line, total) in [
-        // 1,920 tokens at $1 a million; 600 at $32; 60 s at $0.36 an hour; 765 tokens at $2.50.
+        // 1,920 tokens at $1 a million; 600 at $32 and at $40; 60 s at $0.36 an hour; 765 tokens at $2.50.
         ("google/gemini-2.5-flash", "--audio", "60s", ["input_audio", "1920", "0.00192"], "0.00192"),
         ("openai/gpt-realtime", "--audio", "60s", ["input_audio", "600", "0.0192"], "0.0192"),
+        ("openai/gpt-4o-audio-preview", "--audio", "60s", ["input_audio", "600", "0.024"], "0.024"),
         ("openai/whisper-1", "--audio", "60s", ["audio_seconds", "60", "0.006"], "0.006"),
         ("openai/gpt-4o", "--image", "1024x1024:high", ["input", "765", "0.0019125"], "0.0019125"),
     ] {
         assert_bill(bill(&ask(&["estimate", flag, value, "-m", model])), &[line], total);
     }
-    for model in ["openai/gpt-4o-audio-preview", "anthropic/claude-opus-4-8", "openai/gpt-4o"] {
+    for model in ["anthropic/claude-opus-4-8", "openai/gpt-4o"] {
         let row = ask(&["estimate", "--audio", "60s", "-m", model]);
         assert_eq!((&row["status"], &row["total_usd"]), (&json!("no-rate"), &Value::Null), "{row}");
     }

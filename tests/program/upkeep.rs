@@ -143,7 +143,7 @@ provider: acme
 name: Acme
 sources:
   page: {url: "https://acme.example/pricing", checked: 2026-11-01, evidence: reported}
-  list: {url: "https://acme.example/list", checked: 2026-11-01, evidence: single, listing: true}
+  list: {url: "https://models.dev", checked: 2026-11-01, evidence: single, listing: true}
 models:
   - id: one   # the first
     aliases: [one-latest]

@@ -315,7 +315,7 @@ pub(crate) struct CompareHead {
 pub fn report(comparison: &ComparedQuotes, query: &CompareQuery, requests: u64, setup: &Setup) -> Report {
     let quotes = &comparison.quotes;
     let shown = query.shown(quotes.len());
-    let table = table(setup);
+    let table = table(setup, !query.models.is_empty());
     let mut report = table.empty();
     let cheapest = quotes.first().filter(|quote| quote.result.is_ok());
     for quote in quotes.iter().take(shown) {
@@ -374,7 +374,8 @@ fn add_own_notes(
     }
 }
 
-fn table(setup: &Setup) -> TypedTable<'_, CompareRow> {
+/// * `is_noted`: whether notes below the rows name what replaces a model.
+fn table(setup: &Setup, is_noted: bool) -> TypedTable<'_, CompareRow> {
     let or_empty = |cell: Option<Cell>| cell.unwrap_or_default();
     TypedTable::new()
         .text("model", "model", |row: &CompareRow| Cell::text(row.estimate.id()))
@@ -388,7 +389,7 @@ fn table(setup: &Setup) -> TypedTable<'_, CompareRow> {
         .number("total_usd", "total", |row| row.estimate.total_cell(setup))
         .number("high_usd", "up to", |row| row.estimate.bound_cell(setup, row.estimate.high_usd))
         .text("assumed_before", "assumed before", |row| row.estimate.assumed_cell())
-        .text("life", "status", |row| row.estimate.life_cell(setup))
+        .text("life", "status", move |row| row.estimate.life_cell(setup, is_noted))
         .number("times", "× cheapest", move |row| or_empty(row.times.map(times_cell)))
         .number("score", "score", move |row| or_empty(row.score.clone().flatten().map(Cell::text)))
         .number("usd_per_point", "cost per point", move |row| {

@@ -366,7 +366,7 @@ fn table(shown: &ShownCurrency, last: Instant) -> TypedTable<'_, ComparePlanRow>
         .number("score", "score", move |row| or_empty(row.score.clone().map(Cell::text)))
         .number("usd_per_point", "cost per point", move |row| or_empty(row.usd_per_point.map(|usd| shown.cell(usd))))
         .text("assumed_before", "assumed before", |row| assumed_cell(row.assumed_before))
-        .text("life", "status", move |row| LifeRow::cell(row.life.as_ref(), last))
+        .text("life", "status", move |row| LifeRow::cell(row.life.as_ref(), last, false))
         .text("holds", "ranking holds", move |row| {
             let text = |(times, other): (Decimal, &String)| {
                 format!("while output is under {} ×, then {other}", times.round_dp(1).normalize())

@@ -193,7 +193,7 @@ pub struct AskedModels<'a> {
 /// The quotes as a report, a row for each.
 #[must_use]
 pub fn report(quotes: &[Quote], asked: AskedModels, setup: &Setup) -> Report {
-    let table = table(setup);
+    let table = table(setup, !asked.found.is_empty());
     let mut report = table.empty();
     for quote in quotes {
         let row = EstimateRow::of(quote, setup);
@@ -216,7 +216,8 @@ pub fn report(quotes: &[Quote], asked: AskedModels, setup: &Setup) -> Report {
     report
 }
 
-fn table(setup: &Setup) -> TypedTable<'_, EstimateRow> {
+/// * `is_noted`: whether notes below the rows name what replaces a model.
+fn table(setup: &Setup, is_noted: bool) -> TypedTable<'_, EstimateRow> {
     TypedTable::new()
         .text("source", "source", |row: &EstimateRow| {
             row.source.as_deref().map_or_else(|| Cell::absent("numbers"), Cell::text)
@@ -234,7 +235,7 @@ fn table(setup: &Setup) -> TypedTable<'_, EstimateRow> {
         .number("low_usd", "low", |row| row.bound_cell(setup, row.low_usd))
         .number("high_usd", "high", |row| row.bound_cell(setup, row.high_usd))
         .text("assumed_before", "assumed before", |row| row.assumed_cell())
-        .text("life", "status", |row| row.life_cell(setup))
+        .text("life", "status", move |row| row.life_cell(setup, is_noted))
 }
 
 /// What each model costs over all prompts; a model with a refusal among them has no total.

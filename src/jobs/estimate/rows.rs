@@ -249,9 +249,11 @@ impl EstimateRow {
     }
 
     /// That the model ends soon, has ended, or is no longer listed.
+    ///
+    /// * `is_noted`: whether a note below the rows names the replacement.
     #[must_use]
-    pub(crate) fn life_cell(&self, setup: &Setup) -> Cell {
-        LifeRow::cell(self.life.as_ref(), setup.at)
+    pub(crate) fn life_cell(&self, setup: &Setup, is_noted: bool) -> Cell {
+        LifeRow::cell(self.life.as_ref(), setup.at, is_noted)
     }
 
     /// Adds the warning, and why there is no price, below the row.

@@ -265,7 +265,7 @@ fn table(there: &'static str) -> TypedTable<'static, ComparisonRow> {
         .text("verdict", "verdict", |row: &ComparisonRow| Cell::text(row.verdict).tone(row.tone))
         .text("provider", "provider", |row| Cell::text(&row.provider))
         .text("model", "model", |row| Cell::text(&row.model))
-        .text("listed_as", "id there", |row| listed_as(row))
+        .text("listed_as", "id there", listed_as)
         .text("meter", "meter", cell(0))
         .text("condition", "when", cell(1))
         .column(Column::number("there", there), cell(2))

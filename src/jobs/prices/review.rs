@@ -13,7 +13,7 @@ use crate::pricing::card::Price;
 use crate::pricing::compile::PriceFile;
 use crate::pricing::problem::Problem;
 use crate::pricing::review::edit::{Accepted, accept};
-use crate::pricing::review::{Review, ReviewClass, ReviewItem, ReviewSource, ReviewedPrice};
+use crate::pricing::review::{Review, ReviewClass, ReviewItem, ReviewSource, ReviewedPrice, listings};
 use crate::report::{Cell, Report, Tone, TypedTable};
 
 /// What to review.
@@ -124,11 +124,18 @@ pub(crate) struct ReviewCount {
 
 /// Reviews the table of a setup.
 ///
+/// * `files`: the price files of the table, which say who lists a model; without them none is found to be gone.
+///
 /// # Errors
 /// [`JobError::Asked`] for an unknown provider.
-pub fn review(sources: &[ReviewSource], query: &ReviewQuery, setup: &Setup) -> Result<(Report, Review), JobError> {
+pub fn review(
+    sources: &[ReviewSource],
+    files: &[PriceFile],
+    query: &ReviewQuery,
+    setup: &Setup,
+) -> Result<(Report, Review), JobError> {
     let providers = known_providers(setup, &query.providers)?;
-    let review = crate::pricing::review::review(sources, &setup.table, setup.at, &providers);
+    let review = crate::pricing::review::review(sources, &setup.table, &listings(files), setup.at, &providers);
     let shown = review.items.iter().filter(|item| query.show.is_empty() || query.show.contains(&item.class));
     let mut report = table().report(shown.flat_map(rows));
     report.state_all(&ReviewHead {

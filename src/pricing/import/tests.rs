@@ -81,7 +81,7 @@ fn what_is_no_database_says_what_it_is() {
     );
     assert_eq!(
         error("{\"gpt-4o\": {\"litellm_provider\""),
-        "this is not JSON: EOF while parsing an object (line 1, column 30); it ends too early"
+        "this is not JSON: EOF while parsing an object (line 1, column 30); it ends too early\n  help: the file is not whole: get it again"
     );
     assert!(
         error("schema: 1\nprovider: acme\n")

@@ -123,7 +123,10 @@ impl CardExaminer<'_> {
     fn age(&mut self) {
         let (today, max_age) = (self.known.today, i64::from(self.known.max_age));
         let days = |from: Instant| (today.unix() - from.unix()).div_euclid(86_400);
-        let alive = !self.card.is_retired(today) && self.card.info.last_listed.is_none();
+        let info = &self.card.info;
+        // A model whose end is known, and that no source lists, is not offered any longer.
+        let is_ending = info.retired.is_some() && info.listed.is_none();
+        let alive = !self.card.is_retired(today) && info.last_listed.is_none() && !is_ending;
         let Some(at) = self.card.rate_cards.iter().rposition(|card| card.period.contains(today)).filter(|_| alive)
         else {
             return;
@@ -264,13 +267,12 @@ impl CardExaminer<'_> {
     }
 }
 
+/// A card with its provider and its place in the files.
+pub(super) type PlacedCard<'a> = (&'a ProviderHead, &'a ModelCard, ModelPlaces<'a>);
+
 /// Asks about models of one name whose prices are far apart, such as an alias with a card of its own and a dated twin.
-pub(super) fn siblings(
-    cards: Vec<(&ProviderHead, &ModelCard, ModelPlaces)>,
-    known: &Known,
-    problems: &mut Vec<Problem>,
-) {
-    let mut families: BTreeMap<(&str, String), Vec<(&ProviderHead, &ModelCard, ModelPlaces)>> = BTreeMap::new();
+pub(super) fn siblings(cards: Vec<PlacedCard>, known: &Known, problems: &mut Vec<Problem>) {
+    let mut families: BTreeMap<(&str, String), Vec<PlacedCard>> = BTreeMap::new();
     for (head, card, places) in cards {
         families.entry((&head.id, stem(&card.id))).or_default().push((head, card, places));
     }

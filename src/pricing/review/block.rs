@@ -76,7 +76,7 @@ fn block_keys(text: &str, start: usize, end: usize, indent: usize) -> Vec<(Strin
         let line = &text[at..at + len];
         let is_first = at == start;
         let own = line.len() - line.trim_start().len() == indent || is_first;
-        let name = line.get(indent..).filter(|_| own).and_then(|rest| key_name(rest));
+        let name = line.get(indent..).filter(|_| own).and_then(key_name);
         if let Some(name) = name {
             if let Some((_, last)) = keys.last_mut() {
                 last.end = at;

@@ -15,10 +15,12 @@ use crate::meter::Meter;
 use crate::period::Instant;
 use crate::pricing::PriceTable;
 use crate::pricing::card::{ModelCard, Price};
+use crate::pricing::compile::PriceFile;
 use crate::pricing::import::compare::{Index, in_force, is_live};
 use crate::pricing::import::{
     Condition, Database, DatabaseFormat, Fact, ListedModel, facts_of, more_than_ninety_percent, on_the_same_scale,
 };
+use crate::pricing::yaml::{At, RawFile, parse};
 
 /// A database with the day that its evidence is of.
 #[derive(Clone, Debug)]
@@ -102,9 +104,40 @@ pub struct Review {
 /// What the databases say of one card: each fact by the database's place in the list.
 type Listed<'d> = BTreeMap<usize, &'d ListedModel>;
 
-/// Reviews the table that holds at a moment.
+/// The addresses of the sources that list each model, by provider and id: `listed_by` of the price files.
+pub type Listings = HashMap<(String, String), Vec<String>>;
+
+/// Who lists each model of price files.
 #[must_use]
-pub fn review(sources: &[ReviewSource], table: &PriceTable, at: Instant, providers: &[String]) -> Review {
+pub fn listings(files: &[PriceFile]) -> Listings {
+    let parsed: Vec<RawFile> = files.iter().flat_map(|file| parse(&file.path, &file.text).files).collect();
+    let provider = |raw: &RawFile| raw.provider.as_ref().map_or_else(String::new, |id| id.value.clone());
+    let sources = parsed.iter().flat_map(|raw| {
+        raw.sources.iter().map(move |(name, source)| ((provider(raw), name.clone()), source.url.clone()))
+    });
+    let sources: HashMap<(String, String), String> = sources.collect();
+    let mut listings = Listings::new();
+    for raw in &parsed {
+        for model in raw.models.iter().filter(|model| !model.listed_by.is_empty()) {
+            let url =
+                |name: &At<String>| sources.get(&(provider(raw), name.value.clone())).cloned().unwrap_or_default();
+            listings.insert((provider(raw), model.id.value.clone()), model.listed_by.iter().map(url).collect());
+        }
+    }
+    listings
+}
+
+/// Reviews the table that holds at a moment.
+///
+/// * `listings`: who lists each model; a model is gone only where every database that listed it is here.
+#[must_use]
+pub fn review(
+    sources: &[ReviewSource],
+    table: &PriceTable,
+    listings: &Listings,
+    at: Instant,
+    providers: &[String],
+) -> Review {
     let index = Index::new(table, at);
     let known: BTreeSet<&str> = table.providers().iter().map(|head| head.id.as_str()).collect();
     let (mut cards, mut new) = (BTreeMap::<usize, Listed>::new(), BTreeMap::<(String, String), Listed>::new());
@@ -129,7 +162,7 @@ pub fn review(sources: &[ReviewSource], table: &PriceTable, at: Instant, provide
     }
     let new = new.iter().filter(|((provider, _), _)| wanted(provider));
     review.items.extend(new.filter_map(|((provider, _), listed)| new_model(sources, provider, listed, at)));
-    review.gone(sources, &index, &cards, &wanted, at);
+    review.gone(sources, listings, &index, &cards, &wanted, at);
     review.items.sort_by(|a, b| (a.class, &a.provider, &a.model).cmp(&(b.class, &b.provider, &b.model)));
     review
 }
@@ -158,8 +191,9 @@ fn changed(
     }
     // The worst of its prices says what can be done about a card.
     let class = prices.iter().map(|(class, _)| *class).max_by_key(|class| caution(*class))?;
-    let names: BTreeSet<String> =
-        prices.iter().flat_map(|(_, price)| &price.there).map(|(name, _)| name.clone()).collect();
+    let differs = |price: &ReviewedPrice, there: &Price| price.here.is_none_or(|here| !is_same_money(there, &here));
+    let differing = prices.iter().flat_map(|(_, price)| price.there.iter().filter(|(_, there)| differs(price, there)));
+    let names: BTreeSet<String> = differing.map(|(name, _)| name.clone()).collect();
     let named = |source: &&ReviewSource| names.contains(&source.name);
     let newest = sources.iter().filter(named).max_by_key(|source| source.day)?;
     Some(ReviewItem {
@@ -259,6 +293,7 @@ impl Review {
     fn gone(
         &mut self,
         sources: &[ReviewSource],
+        listings: &Listings,
         index: &Index,
         listed: &BTreeMap<usize, Listed>,
         wanted: &dyn Fn(&str) -> bool,
@@ -268,8 +303,11 @@ impl Review {
         let mut live: HashMap<&str, usize> = HashMap::new();
         for (place, _) in index.places() {
             let (provider, card) = index.card(place);
-            let is_listing = card.info.listed.is_some() && is_live(card, at);
-            if is_listing && sources.iter().any(|s| s.database.provider(provider).is_some()) && wanted(provider) {
+            let listed_by = listings.get(&(provider.to_owned(), card.id.clone())).filter(|_| is_live(card, at));
+            let is_here = |url: &String| {
+                sources.iter().any(|s| s.database.format.page() == url && s.database.provider(provider).is_some())
+            };
+            if listed_by.is_some_and(|urls| urls.iter().all(is_here)) && wanted(provider) {
                 *live.entry(provider).or_default() += 1;
                 if !listed.contains_key(&place) {
                     missing.entry(provider).or_default().push(card);

@@ -208,7 +208,7 @@ impl Checker<'_> {
                 self.error("repeated-variant", place, message, "write one variant for each condition");
             }
             let variant = self.variant(raw, when, base, period);
-            // A variant whose condition is no good says nothing of anything.
+            // An invalid condition has its own error.
             if !variant.when.is_empty() {
                 self.warn_of_variant(&variant, base, place);
             }

@@ -97,7 +97,7 @@ pub fn compile_all(files: &[PriceFile], role: Use, elsewhere: Elsewhere) -> (Vec
     let moved: HashMap<&str, Moved> =
         files.iter().map(|f| f.path.as_str()).zip(parsed.iter().map(|p| p.moved.clone())).collect();
     let mut unread: Vec<Problem> = Vec::new();
-    let (mut by_provider, mut incomplete): (BTreeMap<String, Vec<(&str, RawFile)>>, Vec<String>) = Default::default();
+    let (mut by_provider, mut incomplete) = (FilesByProvider::new(), Vec::new());
     for (file, parsed) in files.iter().zip(parsed) {
         if parsed.lost_head {
             incomplete.extend(providers_named_in(&file.text));
@@ -108,7 +108,7 @@ pub fn compile_all(files: &[PriceFile], role: Use, elsewhere: Elsewhere) -> (Vec
             by_provider.entry(id).or_default().push((&file.path, raw));
         }
     }
-    let broken = broken_models(&by_provider, &unread);
+    let broken = broken_models(&by_provider, &unread, files);
     let mut problems = Vec::new();
     let mut checked: Vec<(Provider, Vec<Loan>, bool)> = Vec::new();
     for (id, files) in by_provider.into_iter().filter(|(id, _)| !incomplete.contains(id)) {
@@ -132,24 +132,43 @@ pub fn compile_all(files: &[PriceFile], role: Use, elsewhere: Elsewhere) -> (Vec
     (checked.into_iter().map(|(provider, _, sound)| (provider, sound)).collect(), problems)
 }
 
+/// Documents by the provider that they are of, each with its path.
+type FilesByProvider<'f> = BTreeMap<String, Vec<(&'f str, RawFile)>>;
+
 /// The lines of models that something was taken out of; a value that was replaced leaves a model to be judged.
 fn broken_models(
-    files: &BTreeMap<String, Vec<(&str, RawFile)>>,
+    by_provider: &FilesByProvider,
     unread: &[Problem],
+    files: &[PriceFile],
 ) -> Vec<(String, std::ops::Range<usize>)> {
     let values = ["float-price", "bad-price", "negative-price", "unknown-value"];
     let taken: Vec<&Problem> = unread.iter().filter(|problem| !values.contains(&problem.code)).collect();
     let mut broken = Vec::new();
-    for (path, raw) in files.values().flatten() {
-        let starts: Vec<usize> = raw.models.iter().map(|model| model.id.place.line).collect();
-        for (i, start) in starts.iter().enumerate() {
-            let lines = *start..starts.get(i + 1).copied().unwrap_or(usize::MAX).max(start + 1);
-            if taken.iter().any(|problem| problem.path == *path && lines.contains(&problem.place.line)) {
+    for (path, raw) in by_provider.values().flatten() {
+        let in_file: Vec<&&Problem> = taken.iter().filter(|problem| problem.path == *path).collect();
+        let Some(file) = files.iter().find(|file| file.path == *path && !in_file.is_empty()) else { continue };
+        let lines: Vec<&str> = file.text.lines().collect();
+        for model in &raw.models {
+            let lines = lines_of_item(&lines, model.id.place.line);
+            if in_file.iter().any(|problem| lines.contains(&problem.place.line)) {
                 broken.push(((*path).to_owned(), lines));
             }
         }
     }
     broken
+}
+
+/// The lines of the item of a list that one of its lines is in, from 1.
+fn lines_of_item(lines: &[&str], within: usize) -> std::ops::Range<usize> {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let is_dash = |i: &usize| lines.get(*i).is_some_and(|line| line.trim_start().starts_with("- "));
+    let Some(first) = (0..within).rev().find(is_dash) else { return within..within + 1 };
+    let ends = |i: &usize| {
+        let line = lines[*i];
+        !line.trim().is_empty() && indent(line) <= indent(lines[first])
+    };
+    let end = (within.max(first + 1)..lines.len()).find(ends).unwrap_or(lines.len());
+    first + 1..end + 1
 }
 
 /// The providers that a text names which cannot be read.

@@ -45,7 +45,7 @@ impl Checker<'_> {
         }
     }
 
-    /// A later period says of every condition of the one before what has become of it, were it that nobody knows.
+    /// A later period says of every condition of the one before what holds now, or that it is not known.
     fn dropped(&mut self, id: &str, last: &RateCard, card: &RateCard, at: Place) {
         let is_kept = |old: &&Variant| card.variants.iter().any(|new| new.when == old.when);
         let dropped: Vec<String> =

@@ -132,9 +132,9 @@ impl Repair {
         let Some(region) = self.region(at) else { return false };
         self.lost_head |= !region.is_model;
         let changed = self.blank(region.from, region.until);
-        let rest = self.text[region.list..].lines().skip(1);
+        let mut rest = self.text[region.list..].lines().skip(1);
         let is_empty = |line: &&str| line.trim().is_empty() || line.trim_start().starts_with('#');
-        if region.is_model && rest.skip_while(is_empty).next().is_none_or(is_top) {
+        if region.is_model && rest.find(|line| !is_empty(line)).is_none_or(is_top) {
             // A list without items would be the next mistake.
             let end = self.text[region.list..].find('\n').map_or(self.text.len(), |i| region.list + i);
             self.blank(region.list, end);
@@ -194,7 +194,8 @@ fn item_indent(text: &str) -> Option<usize> {
 
 fn is_item(line: &str, indent: Option<usize>) -> bool {
     indent.is_some_and(|indent| {
-        line.len() > indent && line[..indent].trim().is_empty() && line[indent..].starts_with("- ")
+        let parts = line.split_at_checked(indent);
+        parts.is_some_and(|(before, item)| before.trim().is_empty() && item.starts_with("- "))
     })
 }
 
