@@ -18,6 +18,7 @@ mod output;
 mod page;
 mod plan;
 mod reading;
+mod show;
 mod support;
 mod tokenizers;
 #[cfg(feature = "update")]

@@ -7,10 +7,10 @@ use crate::support::{Farebox, farebox};
 use serde_json::{Value, json};
 
 /// Dollars per million tokens. `one` changes on 2026-11-01 and 2027-01-01 and retires on 2027-02-01; `latest` is another
-/// name of it until 2026-12-15 and of `two` after that; from 2026-12-01 on everything costs a tenth more in the region `eu`.
+/// name of it until 2026-12-15 and of `two` after that; the region `eu` costs a tenth more, and a fifth more from 2026-12-01 on.
 const PRICES: &str = r#"schema: 1
 provider: acme
-multipliers: [{when: {region: eu}, factor: "1.1", from: 2026-12-01}]
+multipliers: [{when: {region: eu}, factor: "1.1", to: 2026-12-01}, {when: {region: eu}, factor: "1.2", from: 2026-12-01}]
 models:
   - id: one
     retired: 2027-02-01
@@ -136,13 +136,13 @@ fn a_model_that_has_retired_already_is_said() {
 }
 
 #[test]
-fn a_factor_that_begins_is_a_change() {
+fn a_factor_that_follows_another_is_a_change() {
     let shop = Shop::new("acme/two");
     let eu = workload("acme/two").replace("output: 500}", "output: 500, with: {region: eu}}");
     shop.write("farebox.yaml", &eu);
     let report = shop.json(&[]);
-    assert_eq!(steps(&report), [["2026-12-01", "price", "180", "198", "10"].map(str::to_owned)]);
-    let change = json!([{"when": "region=eu", "meter": null, "old": null, "new": "× 1.1"}]);
+    assert_eq!(steps(&report), [["2026-12-01", "price", "198", "216", "9.09"].map(str::to_owned)]);
+    let change = json!([{"when": "region=eu", "meter": null, "old": "× 1.1", "new": "× 1.2"}]);
     assert_eq!(report["rows"][0]["changes"], change);
 }
 

@@ -36,10 +36,11 @@ impl Matrix {
         let meters = self.own_meters(card, &lines);
         let title = self.title(card, period, now);
         let first: Vec<Cell> = lines.iter().map(|(when, _)| Cell::text(when)).collect();
-        let columns: Vec<(Meter, Vec<Cell>)> = meters
-            .iter()
-            .map(|meter| (*meter, lines.iter().map(|(_, line)| self.cell(*meter, line)).collect()))
-            .collect();
+        // Line by line, so that footnotes are numbered as they are read.
+        let mut columns: Vec<(Meter, Vec<Cell>)> = meters.into_iter().map(|meter| (meter, Vec::new())).collect();
+        for (_, line) in &lines {
+            columns.iter_mut().for_each(|(meter, cells)| cells.push(self.cell(*meter, line)));
+        }
         for (i, block) in packed(&first, columns, width).into_iter().enumerate() {
             let title = if i == 0 { title.clone() } else { format!("{period}, more meters") };
             self.blocks.push((title, report(&first, block)));
@@ -209,4 +210,37 @@ fn report(first: &[Cell], block: Vec<(Meter, Vec<Cell>)>) -> Report {
         report.push(std::iter::once(when.clone()).chain(cells), Value::Null);
     }
     report
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pricing::PriceTable;
+
+    /// Every block of every card of three providers that is in force, for screens of three widths.
+    #[test]
+    fn a_block_is_as_wide_as_it_may_be_or_has_one_meter() {
+        let table = PriceTable::bundled();
+        let now = table.day().unwrap();
+        let is_wanted = |id: &str| ["openai", "google", "deepseek"].contains(&id);
+        let longest = |cells: Vec<&str>| cells.into_iter().map(|cell| cell.chars().count()).max().unwrap_or(0);
+        let mut blocks = 0;
+        for (head, card) in table.cards().filter(|(head, _)| is_wanted(&head.id)) {
+            let Some(rates) = card.rates_at(now) else { continue };
+            for width in [60, 80, 100] {
+                let mut matrix = Matrix::default();
+                matrix.add(rates, "now", width, now);
+                for (_, block) in &matrix.blocks {
+                    let columns = block.columns.iter().enumerate().map(|(i, column)| {
+                        let cells = block.rows.iter().map(|row| row.cells[i].people.as_str());
+                        longest(cells.chain([&*column.title]).collect())
+                    });
+                    let wide = columns.sum::<usize>() + GAP * (block.columns.len() - 1);
+                    assert!(wide <= width || block.columns.len() == 2, "{}/{}: {wide} in {width}", head.id, card.id);
+                    blocks += 1;
+                }
+            }
+        }
+        assert!(blocks > 300, "{blocks}");
+    }
 }

@@ -13,6 +13,7 @@ use crate::period::Period;
 use crate::pricing::PriceTable;
 use crate::pricing::card::{Alias, ModelCard};
 use crate::pricing::import::cards::facts_of;
+use crate::pricing::import::draft::is_called_free;
 use crate::pricing::import::genai_prices::UNITS;
 use crate::pricing::import::names::theirs;
 use crate::pricing::import::{DatabaseFormat, Fact};
@@ -64,6 +65,10 @@ fn model(entry: &Entry, selection: &Selection, out: &mut Exported) -> Option<Str
     if sets.prices == 0 {
         out.leave_out("a model whose prices cannot be expressed", entry);
         return None;
+    }
+    let mut prices = card.rates_at(selection.at).map(|rates| facts_of(rates, card.info.kind)).into_iter().flatten();
+    if prices.all(|fact| fact.price.usd.0.is_zero()) && !is_called_free(&card.id) {
+        out.leave_out("a model that costs nothing: 0 is read as unknown", entry);
     }
     out.prices += sets.prices;
     let id = format!("{begins}{}", card.id);

@@ -222,7 +222,7 @@ fn place(fact: &Fact, (head, card): &Entry) -> Option<(FieldPlace, Decimal)> {
     }
     let (name, price) = field(fact, card.info.kind)?;
     if condition.hours.is_some() {
-        return (condition.when.is_empty() && condition.tier.is_none()).then(|| (FieldPlace::OffPeak(name), price));
+        return (condition.when.is_empty() && condition.tier.is_none()).then_some((FieldPlace::OffPeak(name), price));
     }
     if BARE.contains(&head.id.as_str())
         && condition.tier.is_none()

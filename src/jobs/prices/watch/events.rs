@@ -123,7 +123,9 @@ fn price_event(found: &Found, at: Instant) -> Option<WatchedEvent> {
     let mut changes: Vec<WatchedChange> = diff::changes(old, new).iter().map(of_rates).collect();
     changes.extend(of_hours(old, new, at));
     let factors = concerning(head, card).filter(|m| ends(m.period).any(|end| end == at));
-    changes.extend(factors.flat_map(|factor| of_factor(factor, at)));
+    for change in factors.flat_map(|factor| of_factor(factor, at)) {
+        add_factor(&mut changes, change);
+    }
     let source = Some(new.source.url.clone());
     let event = WatchedEvent { at, kind: WatchedKind::Price, model: found.full_id(), changes, instead: None, source };
     (!event.changes.is_empty()).then_some(event)
@@ -156,6 +158,21 @@ fn of_hours(old: &RateCard, new: &RateCard, at: Instant) -> Vec<WatchedChange> {
 
 fn hours_text(schedule: &Schedule) -> String {
     Schedule { period: Period::default(), ..schedule.clone() }.to_string()
+}
+
+/// A factor that ends where another one for the same requests begins is one change.
+fn add_factor(changes: &mut Vec<WatchedChange>, factor: WatchedChange) {
+    let is_other_side = |known: &&mut WatchedChange| {
+        let is_same = known.when == factor.when && known.meter == factor.meter;
+        is_same && known.old.is_some() != factor.old.is_some() && known.new.is_some() != factor.new.is_some()
+    };
+    match changes.iter_mut().find(is_other_side) {
+        Some(known) => {
+            known.old = known.old.take().or(factor.old);
+            known.new = known.new.take().or(factor.new);
+        }
+        None => changes.push(factor),
+    }
 }
 
 fn of_factor(factor: &Multiplier, at: Instant) -> Vec<WatchedChange> {

@@ -209,11 +209,9 @@ fn watched(course: Course, span: Period, money: &dyn Fn(Usd) -> Cell, setup: &Se
 fn summary(bill: &str, span: Period, setup: &Setup) -> String {
     let of = if bill == "month" { "the average month of the plan" } else { "what was used" };
     let since = span.from.unwrap_or(setup.at);
-    let until = span
-        .to
-        .map_or_else(|| "everything that is scheduled".to_owned(), |to| format!("what is scheduled before {to}"));
+    let until = span.to.map_or_else(|| "all scheduled ones".to_owned(), |to| format!("those scheduled before {to}"));
     format!(
-        "Bills are of {of}, the same quantities at each moment: price changes since {since} and {until}. Rates are US dollars per million, unless they say per how many."
+        "Bills are for {of}, with the same quantities throughout: price changes since {since} and {until}. Rates are in US dollars per million, unless stated otherwise."
     )
 }
 
