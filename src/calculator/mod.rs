@@ -488,19 +488,28 @@ impl<'a> Request<'a> {
         };
         let mut rival = None;
         let mut deepest = best.and_then(|found| found.tier);
-        let follows = best.is_some_and(|found| matches!(found.rate, Rate::SameAs(_) | Rate::NotSold));
+        let follows = best.filter(|found| matches!(found.rate, Rate::SameAs(_) | Rate::NotSold));
+        // What only follows from the base is said of no condition on purpose: a rate of its own is stronger.
+        let is_implied = |found: &FoundRate| follows.is_some_and(|base| std::ptr::eq(base.rate, found.rate));
         for variant in card.variants.iter().filter(|v| states(&self.context, &v.when)) {
             let set = RateSet { when: &variant.when, rates: &variant.rates, tiers: &variant.tiers };
             let found = match set.says(meter, self.prompt_tokens) {
                 SetSays::Rate(found) => found,
                 SetSays::Inherits => continue,
-                SetSays::Nothing if follows || !card.lists(meter) => continue,
-                SetSays::Nothing => FoundRate { rate: &UNSAID, tier: None, when: set.when, reaches: 0 },
+                SetSays::Nothing => match follows {
+                    Some(base) if self.leaves_alone(set, base.rate) => continue,
+                    Some(base) => FoundRate { tier: None, when: set.when, reaches: u64::MAX, ..base },
+                    None if !card.lists(meter) => continue,
+                    None => FoundRate { rate: &UNSAID, tier: None, when: set.when, reaches: 0 },
+                },
             };
             deepest = [deepest, found.tier].into_iter().flatten().max_by_key(|tier| tier.threshold);
             match best {
                 Some(other) if other.when.len() > set.when.len() => {}
-                Some(other) if other.when.len() == set.when.len() => rival = rival.or(contradicts(other, found)),
+                Some(other) if other.when.len() == set.when.len() && !is_implied(&other) => {
+                    rival = rival.or_else(|| contradicts(other, found).filter(|found| !is_implied(found)));
+                }
+                Some(other) if other.when.len() == set.when.len() && is_implied(&found) => {}
                 _ => (best, rival) = (Some(found), None),
             }
         }
@@ -514,6 +523,23 @@ impl<'a> Request<'a> {
             (_, Some(tier)) => Err(self.refused(meter, best.when, Some(tier), None)),
             (_, None) => Ok(Some(best)),
         }
+    }
+
+    /// Whether a set that says nothing of a meter which bills as another leaves that other alone.
+    fn leaves_alone(&self, set: RateSet, rate: &Rate) -> bool {
+        let mut rate = rate;
+        for _ in 0..4 {
+            let Rate::SameAs(next) = rate else { return false };
+            match set.says(*next, self.prompt_tokens) {
+                SetSays::Inherits => return true,
+                SetSays::Rate(_) => return false,
+                SetSays::Nothing => match rate_of(&self.card.rates, *next) {
+                    Some(base) => rate = base,
+                    None => return false,
+                },
+            }
+        }
+        false
     }
 
     /// Two conditions that hold together, and say different things of a meter.

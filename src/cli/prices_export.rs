@@ -29,10 +29,10 @@ pub(crate) struct ExportArgs {
     #[arg(long, value_parser = choice(FocusVersion::ALL, FocusVersion::name, FocusVersion::about), default_value_t = FocusVersion::Draft, value_name = "VERSION")]
     focus_version: FocusVersion,
     /// Write to a file, which appears only when it is whole
-    #[arg(long, short = 'o', value_name = "FILE")]
+    #[arg(long, short = 'o', value_name = "FILE", help_heading = "Output")]
     output: Option<PathBuf>,
     /// Print no notes on stderr
-    #[arg(long, short = 'q')]
+    #[arg(long, short = 'q', help_heading = "Output")]
     quiet: bool,
     #[command(flatten)]
     prices: TableFlags,
