@@ -123,10 +123,7 @@ impl CardExaminer<'_> {
     fn age(&mut self) {
         let (today, max_age) = (self.known.today, i64::from(self.known.max_age));
         let days = |from: Instant| (today.unix() - from.unix()).div_euclid(86_400);
-        let info = &self.card.info;
-        // A model whose end is known, and that no source lists, is not offered any longer.
-        let is_ending = info.retired.is_some() && info.listed.is_none();
-        let alive = !self.card.is_retired(today) && info.last_listed.is_none() && !is_ending;
+        let alive = self.known.is_live(self.head, self.card);
         let Some(at) = self.card.rate_cards.iter().rposition(|card| card.period.contains(today)).filter(|_| alive)
         else {
             return;

@@ -55,6 +55,10 @@ pub(crate) struct ExportRow {
     pub factor: Option<Exact>,
     /// The first day on which the model no longer answers.
     pub retired: Option<Instant>,
+    /// Where that day was read, where the table knows it.
+    pub retired_source: Option<String>,
+    /// The day on which it was read there.
+    pub retired_checked: Option<Instant>,
     /// The model to use instead.
     pub replacement: Option<String>,
     /// Where it was read.
@@ -90,6 +94,8 @@ impl ExportRow {
         "step",
         "factor",
         "retired",
+        "retired_source",
+        "retired_checked",
         "replacement",
         "source",
         "checked",
@@ -123,6 +129,8 @@ impl ExportRow {
             exact(self.step),
             exact(self.factor),
             instant(self.retired),
+            text(&self.retired_source),
+            instant(self.retired_checked),
             text(&self.replacement),
             text(&self.source),
             instant(self.checked),
@@ -172,6 +180,8 @@ fn rows_of(head: &ProviderHead, card: &ModelCard, rates: &RateCard) -> Vec<Expor
         first_seen: rates.first_seen,
         evidence_from: rates.evidence_begins(),
         retired: card.info.retired,
+        retired_source: card.info.retired_source.as_ref().map(|source| source.url.clone()),
+        retired_checked: card.info.retired_source.as_ref().map(|source| source.checked),
         replacement: card.info.replacement.clone(),
         source: Some(rates.source.url.clone()),
         checked: Some(rates.source.checked),
