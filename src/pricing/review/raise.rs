@@ -3,13 +3,13 @@
 //! A source is shared by many cards. Its `checked` is raised for those that a newer file of its database confirms; what is
 //! not confirmed moves to a copy of the source that keeps the old day, so that no price gets evidence that it does not have.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 use super::edit::{Left, TextEdit, byte_at, compiled, with_edits};
-use super::{Review, ReviewSource};
+use super::{Review, ReviewSource, Seen};
 use crate::period::Instant;
-use crate::pricing::card::Evidence;
+use crate::pricing::card::{Evidence, ModelCard};
 use crate::pricing::compile::{PriceFile, Provider};
 use crate::pricing::import::DatabaseFormat;
 use crate::pricing::import::write::moment;
@@ -71,35 +71,56 @@ pub(super) fn raise(review: &Review, sources: &[ReviewSource], files: &[PriceFil
     let mut raiser = Raiser::new(review, sources, files);
     let providers: BTreeSet<String> = raiser.parsed.iter().flat_map(provider_ids).collect();
     providers.iter().for_each(|provider| raiser.provider(provider));
-    let Raiser { edits, raised, left, .. } = raiser;
+    let Raiser { edits, raised, left, parsed, .. } = raiser;
     let changed = with_edits(files, edits);
     let whole: Vec<PriceFile> =
         files.iter().map(|file| changed.iter().find(|new| new.path == file.path).unwrap_or(file).clone()).collect();
     let after = compiled(&whole)?;
-    if let Some(id) = overstated(review, &before, &after) {
+    if let Some(id) = overstated(review, &parsed, &before, &after) {
         let why = "sources of its provider are not written so that their days could be changed one by one".to_owned();
         return Ok(Raising { left: vec![Left { id, place: None, why }], ..Raising::default() });
     }
     Ok(Raising { files: changed, raised, left })
 }
 
-/// A card whose evidence would be newer although no database names it.
-fn overstated(review: &Review, before: &[Provider], after: &[Provider]) -> Option<String> {
-    let mut days: BTreeMap<(&str, &str), Vec<Option<Instant>>> = BTreeMap::new();
-    let of = |model: &crate::pricing::card::ModelCard| -> Vec<Option<Instant>> {
-        let prices = model.rate_cards.iter().map(|rates| Some(rates.source.checked));
-        prices.chain([model.info.listed]).collect()
+/// What the databases list, by provider and model.
+type SeenBy<'r> = HashMap<(&'r str, &'r str), Vec<&'r Seen>>;
+
+fn seen_by(review: &Review) -> SeenBy<'_> {
+    let mut by_model = SeenBy::new();
+    for seen in &review.seen {
+        by_model.entry((seen.provider.as_str(), seen.model.as_str())).or_default().push(seen);
+    }
+    by_model
+}
+
+/// A card whose evidence would be newer although no database says so.
+fn overstated(review: &Review, files: &[Parsed], before: &[Provider], after: &[Provider]) -> Option<String> {
+    type Days = (Vec<Instant>, Option<Instant>);
+    let of = |model: &ModelCard| -> Days {
+        (model.rate_cards.iter().map(|rates| rates.source.checked).collect(), model.info.listed)
     };
+    let mut days: BTreeMap<(&str, &str), Days> = BTreeMap::new();
     for provider in before {
         days.extend(provider.models.iter().map(|model| ((provider.head.id.as_str(), model.id.as_str()), of(model))));
     }
-    for provider in after {
-        for model in &provider.models {
-            let key = (provider.head.id.as_str(), model.id.as_str());
-            let is_seen = review.seen.iter().any(|seen| (seen.provider.as_str(), seen.model.as_str()) == key);
-            if days.get(&key).is_some_and(|old| *old != of(model)) && !is_seen {
-                return Some(format!("{}/{}", key.0, key.1));
-            }
+    // A card with the prices of another has its evidence too.
+    let mut borrowers: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for raw in files.iter().flat_map(|parsed| &parsed.files) {
+        let provider = raw.provider.as_ref().map_or("", |id| id.value.as_str());
+        let own = raw.models.iter().filter(|model| model.prices_of.is_some());
+        borrowers.extend(own.map(|model| (provider, model.id.value.as_str())));
+    }
+    let seen = seen_by(review);
+    for (provider, model) in after.iter().flat_map(|p| p.models.iter().map(move |model| (p, model))) {
+        let key = (provider.head.id.as_str(), model.id.as_str());
+        let Some((prices, listed)) = days.get(&key) else { continue };
+        let (new_prices, new_listed) = of(model);
+        let seen = seen.get(&key).map_or(&[][..], Vec::as_slice);
+        let is_listed = !seen.is_empty();
+        let is_confirmed = borrowers.contains(&key) || seen.iter().any(|seen| seen.confirms);
+        if *prices != new_prices && !is_confirmed || *listed != new_listed && !is_listed {
+            return Some(format!("{}/{}", key.0, key.1));
         }
     }
     None
@@ -110,7 +131,7 @@ fn provider_ids(parsed: &Parsed) -> impl Iterator<Item = String> + '_ {
 }
 
 struct Raiser<'r> {
-    review: &'r Review,
+    seen: SeenBy<'r>,
     files: &'r [PriceFile],
     parsed: Vec<Parsed>,
     /// The newest file of each format: its place among the sources, and its day.
@@ -132,7 +153,7 @@ impl<'r> Raiser<'r> {
             }
         }
         Raiser {
-            review,
+            seen: seen_by(review),
             files,
             parsed: files.iter().map(|file| parse(&file.path, &file.text)).collect(),
             newest,
@@ -155,17 +176,14 @@ impl<'r> Raiser<'r> {
 
     /// Whether a file confirms the prices of a model; for evidence of several databases, another one has to as well.
     fn is_confirmed(&self, provider: &str, model: &str, number: usize, evidence: Evidence) -> bool {
-        let says_so = |is_here: &dyn Fn(usize) -> bool| {
-            let mut seen = self.review.seen.iter().filter(|seen| seen.provider == provider && seen.model == model);
-            seen.any(|seen| seen.confirms && is_here(seen.source))
-        };
+        let seen = self.seen.get(&(provider, model)).map_or(&[][..], Vec::as_slice);
+        let says_so = |is_here: &dyn Fn(usize) -> bool| seen.iter().any(|seen| seen.confirms && is_here(seen.source));
         let others = |n: usize| self.formats.get(n) != self.formats.get(number);
         says_so(&|n| n == number) && (evidence != Evidence::Agreed || says_so(&others))
     }
 
     fn is_listed(&self, provider: &str, model: &str, number: usize) -> bool {
-        let is_it = |seen: &super::Seen| seen.provider == provider && seen.model == model && seen.source == number;
-        self.review.seen.iter().any(is_it)
+        self.seen.get(&(provider, model)).is_some_and(|seen| seen.iter().any(|seen| seen.source == number))
     }
 
     fn provider(&mut self, provider: &str) {
