@@ -79,8 +79,8 @@ pub fn since(text: &str) -> Result<Instant, JobError> {
     let is_version = version.len() >= 3 && version[..3].iter().all(|part| part.bytes().all(|b| b.is_ascii_digit()));
     let day = if is_version { version[..3].join("-") } else { text.to_owned() };
     day.parse().map_err(|_| match text.parse::<Instant>() {
-        Err(error) => error.into(),
-        Ok(_) => JobError::asked(
+        Err(error) if text.starts_with(|c: char| c.is_ascii_digit()) => error.into(),
+        _ => JobError::asked(
             format!("{text:?} is not a date"),
             "write 2026-10-01, the version of a table, or the path of older price files",
         ),
