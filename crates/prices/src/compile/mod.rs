@@ -646,7 +646,7 @@ impl Checker<'_> {
             }
             known.push(FactSource { fact, source: self.source_of(Some(source), name.place) });
         }
-        for fact in Fact::ALL.into_iter().filter(|fact| self.shared.role == Use::Table && *fact != Fact::AlwaysThinks) {
+        for fact in Fact::ALL.into_iter().filter(|_| self.shared.role == Use::Table) {
             let has_source = model.fact_sources.0.iter().any(|(name, _)| name.value == fact.name());
             if let (Some(place), false) = (stated(model, fact), has_source) {
                 let message = format!("{} states {} without a source", model.id.value, fact.name());
