@@ -283,6 +283,8 @@ impl<'r> Raiser<'r> {
                 }
                 let end = model.retired.iter().filter_map(|retired| retired.source.as_ref());
                 end.filter(is_it).for_each(|source| add(source.place, Role::Past));
+                let facts = model.fact_sources.0.iter().map(|(_, source)| source);
+                facts.filter(is_it).for_each(|source| add(source.place, Role::Past));
                 model.listed_by.iter().filter(|by| by.value == name).for_each(|by| add(by.place, Role::Listing));
             }
         }

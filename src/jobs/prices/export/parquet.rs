@@ -36,7 +36,7 @@ fn kind(column: &str) -> ColumnKind {
             ColumnKind::Moment
         }
         "usd" | "minimum" | "step" | "factor" => ColumnKind::Amount,
-        "per" => ColumnKind::Whole,
+        "per" | "smallest_cacheable" => ColumnKind::Whole,
         _ => ColumnKind::Text,
     }
 }
@@ -118,6 +118,7 @@ fn whole(row: &ExportRow, column: &str) -> Option<i64> {
         "retired" => millis(row.retired),
         "retired_checked" => millis(row.retired_checked),
         "checked" => millis(row.checked),
+        "smallest_cacheable" => row.smallest_cacheable.and_then(|tokens| i64::try_from(tokens).ok()),
         _ => row.per.and_then(|per| i64::try_from(per).ok()),
     }
 }
