@@ -567,7 +567,6 @@ fn a_factor_holds_from_its_day_to_its_day() {
         r#"
 schema: 1
 provider: acme
-neutral: {region: [eu]}
 multipliers:
   - {when: {region: eu}, factor: "1.1", from: 2026-02-05, to: 2026-05-01}
   - {when: {region: eu}, factor: "1.2", from: 2026-05-01}
@@ -576,7 +575,7 @@ models: [{id: chat, prices: [{from: 2026-01-01, rates: {input: "1"}}]}]
 "#,
     );
     for (at, in_eu, elsewhere) in [
-        ("2026-02-04T23:59:59Z", "1", "1"),
+        ("2026-02-04T23:59:59Z", "no-rate", "1"), // nothing says what the region costs then
         ("2026-02-05", "1.1", "1"),
         ("2026-04-30T23:59:59Z", "1.1", "1"),
         ("2026-05-01", "1.2", "1"),
