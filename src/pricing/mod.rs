@@ -329,7 +329,7 @@ mod tests {
     fn a_block_that_does_not_open_is_an_error_and_not_another_table() {
         let whole = packed::pack("2030.01.01", &[]);
         assert_eq!(PriceTable::of_packed(whole.clone(), "x").unwrap().id().version, "2030.01.01");
-        for broken in [Vec::new(), b"fbx2".to_vec(), whole[..whole.len() - 1].to_vec(), vec![0xff; 200]] {
+        for broken in [Vec::new(), b"fbx3".to_vec(), whole[..whole.len() - 1].to_vec(), vec![0xff; 200]] {
             let problems = PriceTable::of_packed(broken, "older/pricing").unwrap_err();
             assert_eq!((problems[0].code, problems[0].path.as_str()), ("unreadable-table", "older/pricing"));
         }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer};
 
 pub use self::recover::Moved;
 use self::recover::{Mend, Repair};
-use super::card::{Api, Evidence, Kind, Role};
+use super::card::{Api, Evidence, Kind, Role, WindowHolds};
 use super::problem::{Place, Problem, Severity};
 use crate::money::{DecimalTextError, parse_decimal};
 use crate::similar::did_you_mean;
@@ -190,8 +190,15 @@ pub struct RawModel {
     pub tokenizer: Option<RawTokenizer>,
     /// Tokens of prompt and answer together.
     pub context_window: Option<u64>,
+    /// What the context window holds; prompt and answer together when left out.
+    pub window_holds: Option<At<WindowHolds>>,
     /// Longest answer in tokens.
     pub max_output: Option<u64>,
+    /// Shortest prompt that its cache takes, in tokens; left out where no source says it.
+    pub smallest_cacheable: Option<At<u64>>,
+    /// Where facts of the model were read, by fact: names from `sources`, or sources of their own.
+    #[serde(default)]
+    pub fact_sources: Pairs<At<RawSourceRef>>,
     /// What it reads.
     #[serde(default)]
     pub input: Vec<String>,

@@ -8,13 +8,13 @@ mod rates;
 mod schedule;
 
 use super::card::{
-    Alias, Deployment, Evidence, ExchangeRate, ModelCard, ModelInfo, Multiplier, ProviderHead, Rate, RateCard, Source,
-    TokenizerRef,
+    ALWAYS_THINKS, Alias, Deployment, Evidence, ExchangeRate, Fact, FactSource, ModelCard, ModelInfo, Multiplier,
+    ProviderHead, Rate, RateCard, Source, TokenizerRef, WindowHolds,
 };
 use super::problem::{Place, Problem, Severity, render_all};
 use super::yaml::{
-    At, Moved, Pairs, Parsed, Quoted, RawAlias, RawExchange, RawFile, RawMultiplier, RawSource, RawTokenizer,
-    TokenizerBasis, parse,
+    At, Moved, Pairs, Parsed, Quoted, RawAlias, RawExchange, RawFile, RawModel, RawMultiplier, RawSource,
+    RawTokenizer, TokenizerBasis, parse,
 };
 use crate::context::Dimension;
 use crate::meter::Meter;
@@ -313,10 +313,13 @@ fn check_provider(
             }
             let aliases = checker.aliases(&model.aliases);
             seen.model(&mut checker, &id, id_place, &aliases);
+            let fact_sources = checker.fact_sources(&model);
             let info = ModelInfo {
                 kind: model.kind,
                 context_window: model.context_window,
+                window_holds: model.window_holds.map_or_else(WindowHolds::default, |holds| holds.value),
                 max_output: model.max_output,
+                smallest_cacheable: model.smallest_cacheable.map(|tokens| tokens.value),
                 input: model.input,
                 output: model.output,
                 capabilities: model.capabilities,
@@ -327,6 +330,7 @@ fn check_provider(
                 listed: checker.listed(&model.listed_by),
                 replacement: model.replacement,
                 note: model.note,
+                fact_sources,
             };
             let tokenizers = checker.tokenizers(model.tokenizer);
             let rate_cards = checker.periods(&id, model.prices);
@@ -626,6 +630,33 @@ impl Checker<'_> {
         evidence
     }
 
+    /// Where the facts of a model were read; in the table, a fact without a source is an error.
+    fn fact_sources(&mut self, model: &RawModel) -> Vec<FactSource> {
+        let mut known = Vec::new();
+        for (name, source) in &model.fact_sources.0 {
+            let Some(fact) = Fact::ALL.into_iter().find(|fact| fact.name() == name.value) else {
+                let near = did_you_mean(&name.value, Fact::ALL.iter().map(|fact| fact.name()));
+                let help = format!("{near}facts with a source are {}", Fact::ALL.map(Fact::name).join(", "));
+                self.error("unknown-fact", name.place, format!("no fact is called {:?}", name.value), &help);
+                continue;
+            };
+            if stated(model, fact).is_none() {
+                let message = format!("{} has a source for {} and does not say it", model.id.value, fact.name());
+                self.error("unstated-fact", name.place, message, "state the fact, or remove its source");
+            }
+            known.push(FactSource { fact, source: self.source_of(Some(source), name.place) });
+        }
+        for fact in Fact::ALL.into_iter().filter(|_| self.shared.role == Use::Table) {
+            let has_source = model.fact_sources.0.iter().any(|(name, _)| name.value == fact.name());
+            if let (Some(place), false) = (stated(model, fact), has_source) {
+                let message = format!("{} states {} without a source", model.id.value, fact.name());
+                let help = format!("name where it was read: `fact_sources: {{{}: NAME}}`", fact.name());
+                self.error("no-source", place, message, &help);
+            }
+        }
+        known
+    }
+
     /// The last day that one of the sources was read which list a model.
     fn listed(&mut self, names: &[At<String>]) -> Option<Instant> {
         names.iter().filter_map(|name| self.listing(name)).max()
@@ -692,6 +723,15 @@ impl Checker<'_> {
             period: checker.period(raw.from.as_ref(), raw.to.as_ref()),
         };
         list.iter().map(|raw| one(self, raw)).collect()
+    }
+}
+
+/// Where a model states a fact.
+fn stated(model: &RawModel, fact: Fact) -> Option<Place> {
+    match fact {
+        Fact::SmallestCacheable => model.smallest_cacheable.as_ref().map(|tokens| tokens.place),
+        Fact::WindowHolds => model.window_holds.as_ref().map(|holds| holds.place),
+        Fact::AlwaysThinks => model.capabilities.iter().any(|can| can == ALWAYS_THINKS).then_some(model.id.place),
     }
 }
 

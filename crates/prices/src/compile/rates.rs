@@ -201,7 +201,7 @@ impl Checker<'_> {
         }
     }
 
-    fn source_of(&mut self, raw: Option<&At<RawSourceRef>>, at: Place) -> Source {
+    pub(super) fn source_of(&mut self, raw: Option<&At<RawSourceRef>>, at: Place) -> Source {
         let own = Source { url: self.path.to_owned(), checked: Instant::from_unix(0), evidence: Evidence::Own };
         let Some(raw) = raw else {
             if self.shared.role == Use::Table {

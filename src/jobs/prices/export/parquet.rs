@@ -34,7 +34,7 @@ fn kind(column: &str) -> ColumnKind {
     match column {
         "from" | "to" | "first_seen" | "evidence_from" | "retired" | "checked" => ColumnKind::Moment,
         "usd" | "minimum" | "step" | "factor" => ColumnKind::Amount,
-        "per" => ColumnKind::Whole,
+        "per" | "smallest_cacheable" => ColumnKind::Whole,
         _ => ColumnKind::Text,
     }
 }
@@ -115,6 +115,7 @@ fn whole(row: &ExportRow, column: &str) -> Option<i64> {
         "evidence_from" => millis(row.evidence_from),
         "retired" => millis(row.retired),
         "checked" => millis(row.checked),
+        "smallest_cacheable" => row.smallest_cacheable.and_then(|tokens| i64::try_from(tokens).ok()),
         _ => row.per.and_then(|per| i64::try_from(per).ok()),
     }
 }

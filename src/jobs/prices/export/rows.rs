@@ -53,6 +53,8 @@ pub(crate) struct ExportRow {
     /// What the rates of the model are multiplied with.
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub factor: Option<Exact>,
+    /// The shortest prompt that the cache of the model takes, in tokens; null where that is not known.
+    pub smallest_cacheable: Option<u64>,
     /// The first day on which the model no longer answers.
     pub retired: Option<Instant>,
     /// The model to use instead.
@@ -89,6 +91,7 @@ impl ExportRow {
         "minimum",
         "step",
         "factor",
+        "smallest_cacheable",
         "retired",
         "replacement",
         "source",
@@ -122,6 +125,7 @@ impl ExportRow {
             exact(self.minimum),
             exact(self.step),
             exact(self.factor),
+            self.smallest_cacheable.map(|tokens| tokens.to_string()).unwrap_or_default(),
             instant(self.retired),
             text(&self.replacement),
             text(&self.source),
@@ -171,6 +175,7 @@ fn rows_of(head: &ProviderHead, card: &ModelCard, rates: &RateCard) -> Vec<Expor
         kind: Some(card.info.kind.name()),
         first_seen: rates.first_seen,
         evidence_from: rates.evidence_begins(),
+        smallest_cacheable: card.info.smallest_cacheable,
         retired: card.info.retired,
         replacement: card.info.replacement.clone(),
         source: Some(rates.source.url.clone()),
