@@ -758,6 +758,17 @@ fn these_files_are_fine() {
             ),
         ),
         ("a fallback over a fallback", head("fallbacks: {reasoning: cache_read, cache_read: input}")),
+        (
+            "a factor that may hold always",
+            head("multipliers: [{factor: \"0.9\", allow: [undated-factor], note: a discount}]"),
+        ),
+        ("the end of a model alone", models("  - {id: one, retired: 2027-01-01, prices: [{rates: {input: \"1\"}}]}")),
+        (
+            "the end of a model with its source",
+            models(
+                "  - {id: one, retired: {date: 2027-01-01, source: {url: \"https://acme.example\", checked: 2026-11-01, evidence: documented}}, prices: [{rates: {input: \"1\"}}]}",
+            ),
+        ),
         ("30,000 digits of a name", head(&format!("name: \"{}\"", "9".repeat(30_000)))),
     ];
     for (name, text) in cases {

@@ -28,6 +28,8 @@ pub struct ProviderHead {
     pub api: Option<Api>,
     /// Values of a request that change no price.
     pub neutral: Vec<(Dimension, Vec<String>)>,
+    /// Meters that bill as another where a card has no rate of their own.
+    pub fallbacks: Vec<(Meter, Meter)>,
     /// Factors on rates.
     pub multipliers: Vec<Multiplier>,
     /// Names of a user's own for its models.
@@ -212,6 +214,8 @@ pub struct ModelInfo {
     pub released: Option<Instant>,
     /// First day it does not answer any more.
     pub retired: Option<Instant>,
+    /// Where that day was read, where the file says so.
+    pub retired_source: Option<Source>,
     /// Last day that a public source listed it, where none does any more and nobody has said that it is retired.
     pub last_listed: Option<Instant>,
     /// Last day that a source which drops dead models listed it: such a source may list it still.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::matrix::Matrix;
+use super::matrix::{Matrix, source_text};
 use super::rates::{INHERITED, PriceStart, RateRow, UNKNOWN, period_text, price_text};
 use crate::context::conditions;
 use crate::jobs::assumed::assumed_note;
@@ -165,6 +165,7 @@ fn head(setup: &Setup, found: &Found) -> Vec<String> {
         };
         head.push(format!("also called: {}", card.aliases.iter().map(alias).collect::<Vec<_>>().join(", ")));
     }
+    head.extend(info.retired_source.as_ref().map(|source| format!("the end: {}", source_text(source))));
     head.extend(info.note.clone());
     head.retain(|line| !line.is_empty());
     head

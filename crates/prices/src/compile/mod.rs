@@ -11,9 +11,9 @@ use super::card::{
     ALWAYS_THINKS, Alias, Deployment, Evidence, ExchangeRate, Fact, FactSource, ModelCard, ModelInfo, Multiplier,
     ProviderHead, Rate, RateCard, Source, TokenizerRef, WindowHolds,
 };
-use super::problem::{Place, Problem, Severity, render_all};
+use super::problem::{ALLOWABLE_OF_FACTORS, Place, Problem, Severity, render_all};
 use super::yaml::{
-    At, Moved, Pairs, Parsed, Quoted, RawAlias, RawExchange, RawFile, RawModel, RawMultiplier, RawSource,
+    At, Moved, Pairs, Parsed, Quoted, RawAlias, RawExchange, RawFile, RawModel, RawMultiplier, RawRetired, RawSource,
     RawTokenizer, TokenizerBasis, parse,
 };
 use crate::context::Dimension;
@@ -63,6 +63,9 @@ pub enum Use {
 /// Looks up a card outside of the files at hand, for `prices_of`.
 pub(crate) type Elsewhere<'a> = &'a dyn Fn(&str, &str) -> Option<ModelCard>;
 
+/// The fallbacks that a provider has outside of the files at hand.
+pub(crate) type KnownFallbacks<'a> = &'a dyn Fn(&str) -> Vec<(Meter, Meter)>;
+
 /// Reads and checks files together; several files of one provider are its families.
 ///
 /// Returns the providers without an error, and every problem found, in the order of the files.
@@ -93,6 +96,26 @@ pub fn compile(files: &[PriceFile], role: Use, elsewhere: Elsewhere) -> (Vec<Pro
 /// sound. What is not must not be used for a price.
 #[must_use]
 pub fn compile_all(files: &[PriceFile], role: Use, elsewhere: Elsewhere) -> (Vec<(Provider, bool)>, Vec<Problem>) {
+    compile_knowing(files, role, elsewhere, &|_| Vec::new())
+}
+
+/// As [`compile_all`] of files that are laid over a table: a card of a provider that the table has keeps the fallbacks of
+/// that provider, but for meters that the files' own fallbacks name.
+#[must_use]
+pub fn compile_over(
+    files: &[PriceFile],
+    elsewhere: Elsewhere,
+    fallbacks: KnownFallbacks,
+) -> (Vec<(Provider, bool)>, Vec<Problem>) {
+    compile_knowing(files, Use::Overlay, elsewhere, fallbacks)
+}
+
+fn compile_knowing(
+    files: &[PriceFile],
+    role: Use,
+    elsewhere: Elsewhere,
+    fallbacks: KnownFallbacks,
+) -> (Vec<(Provider, bool)>, Vec<Problem>) {
     let parsed: Vec<Parsed> = files.iter().map(|file| parse(&file.path, &file.text)).collect();
     let moved: HashMap<&str, Moved> =
         files.iter().map(|f| f.path.as_str()).zip(parsed.iter().map(|p| p.moved.clone())).collect();
@@ -115,7 +138,7 @@ pub fn compile_all(files: &[PriceFile], role: Use, elsewhere: Elsewhere) -> (Vec
         let before = problems.len();
         let is_read = |path: &str| !unread.iter().any(|problem| problem.path == path);
         let read = files.iter().all(|(path, _)| is_read(path));
-        let (provider, loans) = check_provider(&id, files, role, &mut problems);
+        let (provider, loans) = check_provider(&id, files, role, fallbacks(&id), &mut problems);
         let sound = read && problems[before..].iter().all(|p: &Problem| p.severity != Severity::Error);
         checked.push((provider, loans, sound));
     }
@@ -261,11 +284,16 @@ fn check_provider(
     id: &str,
     files: Vec<(&str, RawFile)>,
     role: Use,
+    known: Vec<(Meter, Meter)>,
     problems: &mut Vec<Problem>,
 ) -> (Provider, Vec<Loan>) {
-    let shared = Shared::collect(&files, role, problems);
-    let mut provider =
-        Provider { head: ProviderHead { id: id.to_owned(), ..ProviderHead::default() }, ..Provider::default() };
+    let mut shared = Shared::collect(&files, role, problems);
+    let own = shared.fallbacks.clone();
+    shared.fallbacks.extend(known.into_iter().filter(|(from, _)| own.iter().all(|(meter, _)| meter != from)));
+    let mut provider = Provider {
+        head: ProviderHead { id: id.to_owned(), fallbacks: own, ..ProviderHead::default() },
+        ..Provider::default()
+    };
     let mut loans = Vec::new();
     let mut seen = SeenIds::default();
     if let Some((path, raw)) = files.first() {
@@ -325,7 +353,8 @@ fn check_provider(
                 capabilities: model.capabilities,
                 open_weights: model.open_weights,
                 released: checker.instant(model.released.as_ref()),
-                retired: checker.instant(model.retired.as_ref()),
+                retired: checker.instant(model.retired.as_ref().map(|retired| &retired.date)),
+                retired_source: checker.retired_source(model.retired.as_ref()),
                 last_listed: checker.instant(model.last_listed.as_ref()),
                 listed: checker.listed(&model.listed_by),
                 replacement: model.replacement,
@@ -550,9 +579,10 @@ impl Checker<'_> {
     }
 
     fn multiplier(&mut self, raw: &RawMultiplier) -> Multiplier {
+        self.allowed(&raw.allow, raw.note.as_deref(), ALLOWABLE_OF_FACTORS);
         Multiplier {
             when: self.when(&raw.when),
-            factor: Exact(raw.factor.0),
+            factor: Exact(raw.factor.value.0),
             meters: raw.meters.iter().filter_map(|m| self.meter(m)).collect(),
             models: raw.models.iter().map(|m| m.value.clone()).collect(),
             period: self.period(raw.from.as_ref(), raw.to.as_ref()),
@@ -628,6 +658,12 @@ impl Checker<'_> {
             self.error("missing-key", raw.checked.place, "the key `evidence` is missing".into(), help);
         }
         evidence
+    }
+
+    /// Where the end of a model was read, where the file says so.
+    fn retired_source(&mut self, raw: Option<&RawRetired>) -> Option<Source> {
+        let source = raw?.source.as_ref()?;
+        Some(self.source_of(Some(source), source.place))
     }
 
     /// Where the facts of a model were read; in the table, a fact without a source is an error.

@@ -57,6 +57,10 @@ pub(crate) struct ExportRow {
     pub smallest_cacheable: Option<u64>,
     /// The first day on which the model no longer answers.
     pub retired: Option<Instant>,
+    /// Where that day was read, where the table knows it.
+    pub retired_source: Option<String>,
+    /// The day on which it was read there.
+    pub retired_checked: Option<Instant>,
     /// The model to use instead.
     pub replacement: Option<String>,
     /// Where it was read.
@@ -93,6 +97,8 @@ impl ExportRow {
         "factor",
         "smallest_cacheable",
         "retired",
+        "retired_source",
+        "retired_checked",
         "replacement",
         "source",
         "checked",
@@ -127,6 +133,8 @@ impl ExportRow {
             exact(self.factor),
             self.smallest_cacheable.map(|tokens| tokens.to_string()).unwrap_or_default(),
             instant(self.retired),
+            text(&self.retired_source),
+            instant(self.retired_checked),
             text(&self.replacement),
             text(&self.source),
             instant(self.checked),
@@ -177,6 +185,8 @@ fn rows_of(head: &ProviderHead, card: &ModelCard, rates: &RateCard) -> Vec<Expor
         evidence_from: rates.evidence_begins(),
         smallest_cacheable: card.info.smallest_cacheable,
         retired: card.info.retired,
+        retired_source: card.info.retired_source.as_ref().map(|source| source.url.clone()),
+        retired_checked: card.info.retired_source.as_ref().map(|source| source.checked),
         replacement: card.info.replacement.clone(),
         source: Some(rates.source.url.clone()),
         checked: Some(rates.source.checked),
