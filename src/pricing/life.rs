@@ -183,4 +183,27 @@ models:
         let dead: Vec<&str> = SOLD.split_whitespace().filter(|id| !is_live(id)).collect();
         assert_eq!((live, dead), (Vec::new(), Vec::new()), "live though gone, and gone though sold");
     }
+
+    /// A listing says that a model is sold, not what it costs: a price that nobody has seen for so long is not offered.
+    #[test]
+    fn every_live_price_has_evidence_as_young_as_a_listing() {
+        let table = PriceTable::bundled();
+        let day = table.day().unwrap();
+        let oldest = day.unix() - LISTED_FOR * DAY;
+        let mut live = 0;
+        let mut old = Vec::new();
+        for (head, card) in table.cards() {
+            if !table.life(&head, &card, day).is_live() {
+                continue;
+            }
+            live += 1;
+            match card.rates_at(day) {
+                Some(rates) if rates.source.checked.unix() >= oldest => {}
+                Some(rates) => old.push(format!("{}/{} of {}", head.id, card.id, rates.source.checked)),
+                None => old.push(format!("{}/{} has no price on {day}", head.id, card.id)),
+            }
+        }
+        assert!(live > 1_000, "{live} live cards");
+        assert!(old.is_empty(), "{} of {live}: {old:#?}", old.len());
+    }
 }
