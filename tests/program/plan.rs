@@ -657,7 +657,11 @@ fn a_prompt_is_cached_where_it_is_long_enough_for_the_model() {
         let (_dir, path) = written(&format!(
             "version: 1\nstart: 2027-01-01\nmonths: 1\nfeatures:\n  f: {{model: acme/{model}, system: 2000, prompt: 100, output: 50, calls: 1000 per day{cache}}}\n"
         ));
-        farebox(["plan", "-w", &path, "--format", "json", "--at", "2026-11-22", "--prices"]).arg(&table).run().code(0).json()
+        farebox(["plan", "-w", &path, "--format", "json", "--at", "2026-11-22", "--prices"])
+            .arg(&table)
+            .run()
+            .code(0)
+            .json()
     };
     let per_call = |json: &Value| json["features"][0]["per_call_usd"].as_str().unwrap().to_owned();
     let smallest = |json: &Value| {
@@ -687,11 +691,12 @@ fn a_prompt_is_cached_where_it_is_long_enough_for_the_model() {
     let (_dir, path) = written(&format!(
         "version: 1\nstart: 2027-01-01\nmonths: 1\nfeatures:\n  f: {{model: acme/small, system: 2000, prompt: 100, output: 50, calls: 1000 per day{cached}}}\n"
     ));
-    let compared = farebox(["compare", "-w", &path, "--format", "json", "--at", "2026-11-22", "-m", "acme/large", "--prices"])
-        .arg(&table)
-        .run()
-        .code(0)
-        .json();
+    let compared =
+        farebox(["compare", "-w", &path, "--format", "json", "--at", "2026-11-22", "-m", "acme/large", "--prices"])
+            .arg(&table)
+            .run()
+            .code(0)
+            .json();
     // 31 days with 1,000 calls at 0.00235.
     assert_eq!(compared["rows"][0]["total_usd"], "72.85", "{compared}");
 }

@@ -12,7 +12,9 @@ use super::{Database, DatabaseFormat, ListedProvider, rate_cards};
 use crate::context::Dimension;
 use crate::meter::{Meter, Unit};
 use crate::period::{Instant, Period};
-use crate::pricing::card::{Alias, Evidence, ModelCard, Price, Rate, RateCard, Rates, Schedule, Source, Tier, Variant, WindowHolds};
+use crate::pricing::card::{
+    Alias, Evidence, ModelCard, Price, Rate, RateCard, Rates, Schedule, Source, Tier, Variant, WindowHolds,
+};
 
 /// How long a line may be before what is on it gets lines of its own.
 const WIDTH: usize = 150;

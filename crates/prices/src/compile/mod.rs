@@ -13,8 +13,8 @@ use super::card::{
 };
 use super::problem::{Place, Problem, Severity, render_all};
 use super::yaml::{
-    At, Moved, Pairs, Parsed, Quoted, RawAlias, RawExchange, RawFile, RawModel, RawMultiplier, RawSource,
-    RawTokenizer, TokenizerBasis, parse,
+    At, Moved, Pairs, Parsed, Quoted, RawAlias, RawExchange, RawFile, RawModel, RawMultiplier, RawSource, RawTokenizer,
+    TokenizerBasis, parse,
 };
 use crate::context::Dimension;
 use crate::meter::Meter;
@@ -730,7 +730,9 @@ impl Checker<'_> {
 fn stated(model: &RawModel, fact: Fact) -> Option<Place> {
     match fact {
         Fact::SmallestCacheable => model.smallest_cacheable.as_ref().map(|tokens| tokens.place),
-        Fact::WindowHolds => model.window_holds.as_ref().map(|holds| holds.place),
+        Fact::WindowHolds => {
+            model.window_holds.as_ref().filter(|holds| holds.value == WindowHolds::Prompt).map(|holds| holds.place)
+        }
         Fact::AlwaysThinks => model.capabilities.iter().any(|can| can == ALWAYS_THINKS).then_some(model.id.place),
     }
 }
