@@ -37,11 +37,29 @@ pub struct PlanQuery {
     pub currency: Option<String>,
 }
 
+impl PlanResult {
+    /// Which budgets are not kept, for people; nothing where all are.
+    #[must_use]
+    pub fn over_budget(&self) -> Option<String> {
+        let over: Vec<&BudgetVerdict> = self.verdicts.iter().filter(|verdict| !verdict.holds()).collect();
+        let first = over.first()?;
+        let months = over.iter().filter_map(|verdict| verdict.month).count();
+        Some(match first.month {
+            None => format!("the plan costs {} {}, the budget is {}", first.spent, first.amount.currency, first.amount),
+            Some(month) => format!("the budget of {} a month is not kept in {months} months, first in {month}", first.amount),
+        })
+    }
+}
+
 impl PlanQuery {
     /// Sets what is asked for instead of what the workload says.
     pub fn change(&self, workload: &mut Workload) {
         workload.seed = self.seed.unwrap_or(workload.seed);
         workload.draws = self.draws.unwrap_or(workload.draws);
+        if let Some(currency) = &self.currency {
+            // The plan is cut where the rates of the currency change that it is shown in.
+            workload.currency = currency.to_uppercase();
+        }
         if let Some(budget) = &self.budget {
             workload.budget.total = Some(budget.clone());
             (workload.budget.from, workload.budget.to) = (None, None);
@@ -84,11 +102,11 @@ pub fn plan(priced: PricedWorkload, query: &PlanQuery, setup: &Setup) -> Result<
     let draws = usize::try_from(plan.workload.draws).unwrap_or(10_000);
     let outcome = outcome(&plan, &settled, true, draws)?;
     let shown = ShownCurrency::of(query.currency.as_deref(), &plan.workload, &resolver)?;
-    let verdicts = judge(&plan, &outcome, &resolver)?;
-    let drivers = drivers(&plan)?;
+    let verdicts = judge(&plan, &outcome, &settled);
+    let drivers = drivers(&plan, &settled)?;
     let last = last_moment(&plan.workload);
     let smaller: Vec<Vec<Found>> = plan.features.iter().map(|feature| sisters_of(feature, last, setup)).collect();
-    let levers = levers(&plan, &mut resolver, &smaller);
+    let levers = levers(&plan, &settled, &mut resolver, &smaller);
     let fits = fit::fits(&plan, &settled, &mut resolver, setup, query)?;
     Ok(PlanResult { path: file.path, plan, settled, outcome, verdicts, drivers, levers, fits, unpriced, shown })
 }
