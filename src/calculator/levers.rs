@@ -89,7 +89,7 @@ impl LeverTrials<'_> {
         let (old, costs) = self.costs.get(index)?;
         let mut feature = Feature::clone(&old.feature);
         change(&mut feature);
-        let new = Planner::again(self.base, feature, self.resolver).ok()?;
+        let new = Planner::again(self.base, old, feature, self.resolver).ok()?;
         let total = match &self.draws {
             Some(draws) => draws.mean_with(self.base, self.settled, index, Some((*old, &new))),
             None => {

@@ -33,7 +33,7 @@ impl DatedFeature {
     /// [`PlanError`] where it cannot be planned.
     pub(super) fn plan(&self, resolver: &mut dyn Resolver, instead: Option<&Found>) -> Result<FeaturePlan, PlanError> {
         let feature = &self.feature;
-        let days = self.days.as_slice();
+        let days = self.days();
         let mut plan = FeaturePlan {
             feature: feature.clone(),
             streams: Vec::new(),
@@ -41,8 +41,7 @@ impl DatedFeature {
             events: Vec::new(),
             ranges: ranges(feature),
             first_month: self.month_of(feature.calendar.start),
-            slots: self.slots.clone(),
-            units: self.units.clone(),
+            calls: self.calls.clone(),
             spans: self.spans.len(),
         };
         let first = days.first().map_or_else(|| instant_of(feature.calendar.start, feature.minute), |d| d.at);
@@ -93,7 +92,7 @@ impl DatedFeature {
         share: Decimal,
     ) -> Result<(), PlanError> {
         let feature = &self.feature;
-        let first = self.days.first().map_or(self.start, |day| day.at);
+        let first = self.days().first().map_or(self.start(), |day| day.at);
         let card = rates_at(&found.provider, &found.model, priced_at(&found.model, first));
         let card = card.map_err(|refusal| self.refused(refusal))?;
         let made = self.made(&found, card)?;
@@ -247,7 +246,7 @@ impl DatedFeature {
     /// Notes that a model is no longer listed, and that it thinks where the file says nothing of it.
     fn note_life(&self, plan: &mut FeaturePlan, resolver: &dyn Resolver, found: &Found) {
         let id = found.full_id();
-        let last = self.days.last().map_or(self.start, |day| day.at);
+        let last = self.days().last().map_or(self.start(), |day| day.at);
         if let Some(day) = resolver.last_listed(found, last) {
             let replacement = found.model.info.replacement.as_ref();
             let instead = replacement.map_or_else(String::new, |id| format!("; its replacement is {id}"));

@@ -322,7 +322,7 @@ impl FeaturePlan {
         let mut costs = vec![Working::ZERO; self.spans];
         for epoch in &stream.epochs {
             let one = self.working_per_call(stream, epoch, point)?.times(rate)?.times(stream.share)?;
-            for (index, (slot, weight)) in self.slots.iter().zip(&epoch.weights).enumerate() {
+            for (index, (slot, weight)) in self.slots().iter().zip(&epoch.weights).enumerate() {
                 if weight.is_zero() {
                     continue;
                 }

@@ -19,12 +19,25 @@ use crate::pricing::Found;
 use crate::pricing::card::{ModelCard, Multiplier, ProviderHead, RateCard};
 
 /// A moment of a day with calls.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct CallDay {
-    pub day: Date,
     pub at: Instant,
     slot: usize,
     /// How many times the usual calls of a day.
     weight: Decimal,
+}
+
+/// The days of a feature's calls.
+#[derive(Clone, Debug)]
+pub(super) struct CallDays {
+    /// In order; none without calls.
+    days: Vec<CallDay>,
+    /// Days that are priced together.
+    pub slots: Vec<Slot>,
+    /// How many usual days the calls are given for, by month.
+    pub units: Vec<Decimal>,
+    /// The moment of the plan's first day, at which a feature without calls is priced.
+    start: Instant,
 }
 
 /// A feature with the days of its calls, which are the same on every model.
@@ -32,14 +45,7 @@ pub(super) struct DatedFeature {
     pub feature: Arc<Feature>,
     pub months: Arc<[Month]>,
     pub spans: Arc<[Span]>,
-    /// In order; none without calls.
-    pub days: Vec<CallDay>,
-    /// Days that are priced together.
-    pub slots: Arc<[Slot]>,
-    /// How many usual days the calls are given for, by month.
-    pub units: Arc<[Decimal]>,
-    /// The moment of the plan's first day, at which a feature without calls is priced.
-    pub start: Instant,
+    pub calls: Arc<CallDays>,
 }
 
 impl DatedFeature {
@@ -72,18 +78,23 @@ impl DatedFeature {
                 }
                 slots[slot].days += 1;
                 slots[slot].weight += weight;
-                call_days.push(CallDay { day, at: instant_of(day, feature.minute), slot, weight });
+                call_days.push(CallDay { at: instant_of(day, feature.minute), slot, weight });
             }
         }
-        DatedFeature {
-            feature: feature.clone(),
-            months: months.clone(),
-            spans: spans.clone(),
-            days: call_days,
-            slots: slots.into(),
-            units: months.iter().map(unit).collect(),
-            start: instant_of(start, feature.minute),
-        }
+        let units = months.iter().map(unit).collect();
+        let start = instant_of(start, feature.minute);
+        let calls = Arc::new(CallDays { days: call_days, slots, units, start });
+        DatedFeature { feature: feature.clone(), months: months.clone(), spans: spans.clone(), calls }
+    }
+
+    /// In order; none without calls.
+    pub(super) fn days(&self) -> &[CallDay] {
+        &self.calls.days
+    }
+
+    /// The moment of the plan's first day.
+    pub(super) fn start(&self) -> Instant {
+        self.calls.start
     }
 
     /// The rates over the days, and which prices change and which models retire while there are calls.
@@ -99,12 +110,12 @@ impl DatedFeature {
         batch: Decimal,
     ) -> Result<(Vec<Epoch>, Vec<PlanEvent>), Refusal> {
         let epochs = self.epochs(found, context, uses, also, batch)?;
-        let events = events(found, &epochs, &self.days);
+        let events = events(found, &epochs, self.days());
         Ok((epochs, events))
     }
 
     fn weights(&self) -> Vec<Decimal> {
-        self.slots.iter().map(|slot| slot.weight).collect()
+        self.calls.slots.iter().map(|slot| slot.weight).collect()
     }
 
     /// The rates over the days, one epoch for each time that nothing changes.
@@ -116,7 +127,7 @@ impl DatedFeature {
         also: &[Meter],
         batch: Decimal,
     ) -> Result<Vec<Epoch>, Refusal> {
-        let days = &self.days;
+        let days = self.days();
         let ask = |context: &Context, at| tariff(found, context, uses, also, at);
         let epoch = |at, weights| -> Result<Option<Epoch>, Refusal> {
             let single = if batch < Decimal::ONE { Some(ask(context, at)?) } else { None };
@@ -127,7 +138,7 @@ impl DatedFeature {
             Ok(single.map(|single| Epoch { at, single, batch, weights }))
         };
         let (Some(first), Some(last)) = (days.first(), days.last()) else {
-            let at = priced_at(&found.model, self.start);
+            let at = priced_at(&found.model, self.start());
             return Ok(epoch(at, self.weights())?.into_iter().collect());
         };
         if is_steady(&found.provider, &found.model, first.at, last.at) {
@@ -140,7 +151,7 @@ impl DatedFeature {
             let index = match epochs.iter().position(|(k, _)| *k == key) {
                 Some(index) => index,
                 None => {
-                    let Some(epoch) = epoch(at, vec![Decimal::ZERO; self.slots.len()])? else { continue };
+                    let Some(epoch) = epoch(at, vec![Decimal::ZERO; self.calls.slots.len()])? else { continue };
                     epochs.push((key, epoch));
                     epochs.len() - 1
                 }

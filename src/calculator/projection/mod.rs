@@ -35,7 +35,7 @@ pub(crate) use cost::per;
 pub(crate) use cost::times;
 use counted::CountedText;
 pub(crate) use counted::FeatureFrame;
-use epochs::DatedFeature;
+use epochs::{CallDays, DatedFeature};
 pub use error::{CountingError, PlanError};
 pub(crate) use counted::PromptRow;
 pub(crate) use ranges::{INPUTS, Point, Ranges, UncertainInput, attempts};
@@ -187,10 +187,7 @@ pub struct FeaturePlan {
     pub ranges: Ranges,
     /// Growth counts from this month of the plan.
     first_month: usize,
-    /// Days that are priced together, in order.
-    pub slots: Arc<[Slot]>,
-    /// How many usual days the calls are given for, by month.
-    units: Arc<[Decimal]>,
+    calls: Arc<CallDays>,
     /// How many spans the plan has.
     spans: usize,
 }
@@ -246,12 +243,18 @@ impl Planner {
         Ok(Plan { workload, months, spans, features })
     }
 
-    /// Plans one feature of a plan after a change; the others stay as they are.
+    /// Plans one feature of a plan after a change that leaves its days alone; the others stay as they are.
     ///
     /// # Errors
     /// [`PlanError`] where it cannot be planned.
-    pub(crate) fn again(base: &Plan, feature: Feature, resolver: &mut dyn Resolver) -> Result<FeaturePlan, PlanError> {
-        DatedFeature::of(&Arc::new(feature), &base.months, &base.spans, base.workload.start).plan(resolver, None)
+    pub(crate) fn again(
+        base: &Plan,
+        old: &FeaturePlan,
+        feature: Feature,
+        resolver: &mut dyn Resolver,
+    ) -> Result<FeaturePlan, PlanError> {
+        let (months, spans, calls) = (base.months.clone(), base.spans.clone(), old.calls.clone());
+        DatedFeature { feature: Arc::new(feature), months, spans, calls }.plan(resolver, None)
     }
 }
 
@@ -325,6 +328,11 @@ impl FeaturePlan {
 
     /// How many usual days the calls are given for in a month.
     pub(crate) fn unit(&self, month: usize) -> Decimal {
-        self.units.get(month).copied().unwrap_or(Decimal::ONE)
+        self.calls.units.get(month).copied().unwrap_or(Decimal::ONE)
+    }
+
+    /// Days that are priced together, in order.
+    pub(crate) fn slots(&self) -> &[Slot] {
+        &self.calls.slots
     }
 }

@@ -55,14 +55,14 @@ impl FeaturePlan {
             let weighted = grown.saturating_mul(slot.weight);
             weighted.checked_div(self.unit(slot.month)).unwrap_or_default()
         };
-        self.slots.iter().map(of).collect()
+        self.slots().iter().map(of).collect()
     }
 
     /// The calls of every month at a point, rounded at [`CALLS_SCALE`] digits where they have no end.
     #[must_use]
     pub fn calls(&self, months: &[Month], point: &Point) -> Vec<Decimal> {
         let mut calls = vec![Decimal::ZERO; months.len()];
-        for (slot, n) in self.slots.iter().zip(self.calls_by_slot(months, point)) {
+        for (slot, n) in self.slots().iter().zip(self.calls_by_slot(months, point)) {
             calls[slot.month] += n;
         }
         calls.into_iter().map(|n| n.round_dp(CALLS_SCALE).normalize()).collect()
@@ -75,11 +75,11 @@ impl FeaturePlan {
         self.feature.free.as_ref()?;
         let calls = self.calls_by_slot(months, point);
         let mut paid = vec![Decimal::ZERO; calls.len()];
-        for free in &self.feature.free {
+        for free in self.feature.free.iter() {
             let used = self.free_used(point, free.is_tokens);
             let mut left = Decimal::ZERO;
             let mut month = None;
-            for ((slot, calls), paid) in self.slots.iter().zip(&calls).zip(&mut paid) {
+            for ((slot, calls), paid) in self.slots().iter().zip(&calls).zip(&mut paid) {
                 let all = calls.saturating_mul(used);
                 let own = match free.per {
                     Per::Day => free.quantity.saturating_mul(Decimal::from(slot.days)),

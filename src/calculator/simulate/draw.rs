@@ -112,7 +112,7 @@ impl<'p> FeatureDraws<'p> {
             let share = float(stream.share);
             for epoch in &stream.epochs {
                 let (mean, single) = self.costs(stream, epoch);
-                for (index, (slot, weight)) in self.feature.slots.iter().zip(&epoch.weights).enumerate() {
+                for (index, (slot, weight)) in self.feature.slots().iter().zip(&epoch.weights).enumerate() {
                     if weight.is_zero() {
                         continue;
                     }
@@ -197,11 +197,11 @@ impl<'p> FeatureDraws<'p> {
     fn paid(&self, calls: &[Drawn]) -> Vec<Drawn> {
         let feature = self.feature;
         let mut paid: Vec<Drawn> = Vec::new();
-        for free in &feature.feature.free {
+        for free in feature.feature.free.iter() {
             let used = self.used(free.is_tokens);
             let mut left: Vec<f64> = Vec::new();
             let mut month = None;
-            for (index, slot) in feature.slots.iter().enumerate() {
+            for (index, slot) in feature.slots().iter().enumerate() {
                 let times = float(slot.weight) / float(feature.unit(slot.month)).max(f64::MIN_POSITIVE);
                 let all = calls[slot.month].with(&used, |calls, used| calls * used * times);
                 let quantity = float(free.quantity);

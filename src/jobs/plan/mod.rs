@@ -17,10 +17,11 @@ use crate::calculator::levers::{Lever, levers, on_one_model};
 use crate::calculator::outcome::{Driver, Outcome, drivers, outcome};
 use crate::calculator::projection::{FeaturePlan, Plan};
 use crate::calculator::settled::Settled;
-use crate::calculator::workload::{Amount, Workload, last_moment};
+use crate::calculator::workload::{Amount, Feature, Workload, last_moment};
 use crate::period::Instant;
 use crate::pricing::Found;
 use crate::pricing::candidates::{always_thinks, sisters};
+use crate::pricing::card::ModelCard;
 
 /// What is asked of a plan besides its workload.
 #[derive(Clone, Debug, Default)]
@@ -118,7 +119,18 @@ fn sisters_of(feature: &FeaturePlan, last: Instant, setup: &Setup) -> Vec<Found>
     // A model that thinks before every answer costs more than a plan without thinking tokens says.
     let has_thinking = !feature.feature.reasoning.high.is_zero();
     found.retain(|sister| has_thinking || !always_thinks(&sister.model));
+    found.retain(|sister| can_do(&feature.feature, &sister.model));
     found
+}
+
+/// Whether a model can do what a feature asks for: use its tools, and write answers of their length. A card that lists no
+/// capabilities is not known to lack any.
+fn can_do(feature: &Feature, card: &ModelCard) -> bool {
+    let has_tools = !feature.tools.is_empty() || feature.steps.count.high > rust_decimal::Decimal::ONE;
+    let can = &card.info.capabilities;
+    let longest = u64::try_from(feature.output.high.ceil()).unwrap_or(u64::MAX);
+    (!has_tools || can.is_empty() || can.iter().any(|can| can == "tools"))
+        && card.info.max_output.is_none_or(|most| most >= longest)
 }
 
 #[cfg(test)]
