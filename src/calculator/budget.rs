@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use super::calendar::{Month, days};
 use super::outcome::Outcome;
 use super::projection::{Plan, PlanError};
-use super::settled::{Settled, SettledBudget};
+use super::settled::{Settled, SettledBudget, rounded};
 use super::simulate::BudgetDraws;
 use super::workload::Amount;
 use crate::money::{Usd, exact_product};
@@ -79,7 +79,7 @@ fn verdict(
         exact_product(usd, *rate).unwrap_or_else(|| usd.saturating_mul(*rate))
     };
     let spent: Decimal = budget.spans.iter().map(in_currency).sum::<Decimal>().round_dp(CONVERTED_SCALE).normalize();
-    let spent_usd: Usd = budget.spans.iter().map(|(span, _)| cost(*span)).sum();
+    let spent_usd = rounded(budget.spans.iter().map(|(span, _)| cost(*span)).sum());
     // Bounds are spread over the spans as the expected cost is.
     let times = |bound: Decimal| bound.checked_div(spent).unwrap_or(Decimal::ONE);
     let bound = |bound: Decimal| Usd::new(spent_usd.amount().saturating_mul(times(bound)).round_dp(12).normalize());

@@ -14,8 +14,9 @@ use crate::money::Usd;
 use crate::pricing::Found;
 use crate::range::Range;
 
-/// How many draws a lever is compared with, where credits make the mean of the bill another one than the bill of the means.
-const DRAWS: usize = 1_000;
+/// How many draws of all features levers are compared with at most, where credits make the mean of the bill another one than
+/// the bill of the means.
+const MOST_DRAWS: usize = 200_000;
 
 /// One change, and what it saves over the whole plan.
 #[derive(Clone, Debug)]
@@ -51,7 +52,9 @@ pub fn levers(base: &Plan, settled: &Settled, resolver: &mut dyn Resolver, small
     let Some(costs) = base.features.iter().map(own).collect::<Option<Vec<_>>>() else { return Vec::new() };
     let bill = Bill::of(settled, base.spans.len(), &costs);
     let Some(total) = bill.total(settled.tax.expected) else { return Vec::new() };
-    let draws = (settled.has_credits() && !is_certain(base)).then(|| UsageDraws::of(base, settled, DRAWS));
+    let wanted = usize::try_from(base.workload.draws).unwrap_or(MOST_DRAWS);
+    let number = wanted.min((MOST_DRAWS / base.features.len().max(1)).max(500));
+    let draws = (settled.has_credits() && !is_certain(base)).then(|| UsageDraws::of(base, settled, number));
     let total = draws.as_ref().map_or(total, |draws| draws.mean_with(base, settled, 0, None));
     let mut trials = LeverTrials { base, settled, costs: &costs, bill, total, draws, resolver, found: Vec::new() };
     for (index, feature) in base.features.iter().enumerate() {

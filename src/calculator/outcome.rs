@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::projection::{FeaturePlan, Plan, PlanError, Point, UncertainInput, times};
-use super::settled::{Settled, minus};
+use super::settled::{Settled, minus, rounded};
 use super::shape::At;
 use super::simulate::{Simulation, simulate};
 use crate::money::Usd;
@@ -37,9 +37,9 @@ pub struct Outcome {
     pub credits: Vec<Usd>,
     /// Tax by month, at the expected cost.
     pub tax: Vec<Usd>,
-    /// Fixed and one-off costs, credits used and tax by span.
+    /// Fixed and one-off costs, credits used and tax by span, before they are rounded: for other currencies.
     pub others_by_span: [Vec<Usd>; 3],
-    /// The expected cost by span, with everything.
+    /// The expected cost by span, with everything, before it is rounded: for other currencies and budgets.
     pub spans: Vec<Usd>,
     /// By month, with everything.
     pub months: Vec<Range<Usd>>,
@@ -91,13 +91,19 @@ pub fn outcome(plan: &Plan, settled: &Settled, detail: bool, draws: usize) -> Re
     };
     let too_large = || PlanError::TooLarge("tax".into());
     let (mut tax, mut gross) = (Vec::with_capacity(plan.spans.len()), Vec::with_capacity(plan.spans.len()));
+    let (mut unrounded_tax, mut unrounded) = (Vec::with_capacity(plan.spans.len()), Vec::with_capacity(plan.spans.len()));
     for (span, used) in credits.iter().enumerate() {
-        let usage = groups.iter().map(|g| g[span]).sum::<Usd>() + settled.fixed[span];
-        let net = minus(usage, *used);
+        let usage = groups.iter().map(|g| g[span]).sum::<Usd>();
+        let net = minus(usage + settled.fixed[span], rounded(*used));
         let own = times(net, settled.tax.expected).ok_or_else(too_large)?;
         tax.push(own);
         gross.push(net + own);
+        let net = minus(usage + settled.fixed_unrounded[span], *used).amount();
+        let own = net.saturating_mul(settled.tax.expected);
+        unrounded_tax.push(Usd::new(own));
+        unrounded.push(Usd::new(net.saturating_add(own)));
     }
+    let used: Vec<Usd> = credits.iter().copied().map(rounded).collect();
     let drawn =
         |list: fn(&Simulation) -> &Vec<Range<Usd>>, month: usize| simulation.as_ref().and_then(|s| list(s).get(month));
     let months = by_month(plan, &gross);
@@ -111,10 +117,10 @@ pub fn outcome(plan: &Plan, settled: &Settled, detail: bool, draws: usize) -> Re
         is_closed_form: !are_drawn && features.iter().all(|f| f.is_closed_form),
         features,
         fixed: by_month(plan, &settled.fixed),
-        credits: by_month(plan, &credits),
+        credits: by_month(plan, &used),
         tax: by_month(plan, &tax),
-        others_by_span: [settled.fixed.clone(), credits, tax],
-        spans: gross,
+        others_by_span: [settled.fixed_unrounded.clone(), credits, unrounded_tax],
+        spans: unrounded,
         months: months.iter().enumerate().map(|(m, usd)| around(*usd, drawn(|s| &s.months, m))).collect(),
         cumulative,
         total: around(running, simulation.as_ref().map(|s| &s.total)),

@@ -10,6 +10,9 @@ use super::workload::{Amount, Fixed, instant_of};
 use crate::money::{Usd, exact_sum};
 use crate::range::Range;
 
+/// Digits behind the point that an amount without end is worked out to.
+const UNROUNDED_SCALE: u32 = 18;
+
 /// Why an amount of another currency has no value in dollars.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} is in {currency}, and no exchange rate of {currency} holds on {day}")]
@@ -43,7 +46,7 @@ pub fn in_usd(amount: &Amount, what: &str, day: Date, resolver: &dyn Resolver) -
         return Ok(Usd::new(amount.amount.0));
     }
     let missing = || NoExchange { what: what.to_owned(), currency: amount.currency.clone(), day };
-    amount.amount.0.checked_div(rate).map(|usd| Usd::new(usd.round_dp(18))).ok_or_else(missing)
+    amount.amount.0.checked_div(rate).map(|usd| Usd::new(usd.round_dp(UNROUNDED_SCALE))).ok_or_else(missing)
 }
 
 /// What a dollar is in a currency on a day.
@@ -90,8 +93,10 @@ pub struct SettledBudget {
 pub struct Settled {
     /// Providers that have a credit of their own; streams of others are in the group 0.
     pub groups: Vec<String>,
-    /// Fixed and one-off costs by span.
+    /// Fixed and one-off costs by span, rounded once where they are a division.
     pub fixed: Vec<Usd>,
+    /// The same before they are rounded, for other currencies.
+    pub(super) fixed_unrounded: Vec<Usd>,
     /// Those that come once, with their days.
     pub(super) once: Vec<(Date, Usd)>,
     /// What they are: name, month and amount.
@@ -123,7 +128,7 @@ impl Settled {
                 }
             }
             let months = by_month.into_iter().enumerate();
-            items.extend(months.filter_map(|(month, usd)| Some((cost.name.clone(), month, usd?))));
+            items.extend(months.filter_map(|(month, usd)| Some((cost.name.clone(), month, rounded(usd?)))));
         }
         for feature in &plan.features {
             for one in &feature.one_offs {
@@ -150,7 +155,9 @@ impl Settled {
         credits.sort_by_key(|(expires, c)| (expires.is_none(), *expires, c.group.is_none()));
         let credits = credits.into_iter().map(|(_, credit)| credit).collect();
         let budgets = budgets(plan, resolver)?;
-        Ok(Settled { groups, fixed, once, fixed_items: items, budgets, credits, tax: workload.tax })
+        let fixed_unrounded = fixed;
+        let fixed = fixed_unrounded.iter().copied().map(rounded).collect();
+        Ok(Settled { groups, fixed, fixed_unrounded, once, fixed_items: items, budgets, credits, tax: workload.tax })
     }
 
     /// The group of a stream.
@@ -218,7 +225,7 @@ impl Settled {
                     None => &mut *costs,
                 };
                 for group in groups {
-                    let worth = left.checked_div(rate).map_or(Usd::ZERO, |usd| Usd::new(usd.round_dp(18)));
+                    let worth = left.checked_div(rate).map_or(Usd::ZERO, |usd| Usd::new(usd.round_dp(UNROUNDED_SCALE)));
                     let used = group[span].min(worth).max(Usd::ZERO);
                     group[span] = minus(group[span], used);
                     *left = (*left - used.amount().saturating_mul(rate)).max(Decimal::ZERO);
@@ -245,7 +252,7 @@ fn fixed_in(cost: &Fixed, span: &Span, resolver: &dyn Resolver) -> Result<Option
         return Ok(Some(all));
     }
     let part = all.amount().saturating_mul(Decimal::from(days)).checked_div(Decimal::from(span.days_of_month()));
-    Ok(Some(Usd::new(part.unwrap_or_default().round_dp(18))))
+    Ok(Some(Usd::new(part.unwrap_or_default().round_dp(UNROUNDED_SCALE))))
 }
 
 /// What a dollar is in the currency of an amount, by span.
@@ -281,6 +288,12 @@ fn budgets(plan: &Plan, resolver: &dyn Resolver) -> Result<Vec<SettledBudget>, N
         }
     }
     Ok(list)
+}
+
+/// An amount with more digits than money is exact to is a division, or a conversion, which is rounded once.
+#[must_use]
+pub(crate) fn rounded(usd: Usd) -> Usd {
+    if usd.amount().normalize().scale() < UNROUNDED_SCALE { usd } else { Usd::new(usd.amount().round_dp(12).normalize()) }
 }
 
 fn float(n: Decimal) -> f64 {
