@@ -27,8 +27,14 @@ impl FeaturePlan {
                 months.iter().map(|month| holding(month).map_or(Decimal::ONE, |(_, factor)| *factor)).collect()
             }
             Growth::Monthly(_) => {
-                let since = |month: usize| u32::try_from(month.saturating_sub(self.first_month)).unwrap_or(0);
-                (0..months.len()).map(|month| self.ranges.grown(since(month), at).unwrap_or(Decimal::MAX)).collect()
+                let [low, mean, high] = &self.calls.grown;
+                let powers = match at {
+                    At::Low => low,
+                    At::Expected | At::Share(_) => mean,
+                    At::High => high,
+                };
+                let since = |month: usize| month.saturating_sub(self.first_month);
+                (0..months.len()).map(|month| powers.get(since(month)).copied().unwrap_or(Decimal::MAX)).collect()
             }
         }
     }

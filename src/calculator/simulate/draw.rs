@@ -22,8 +22,8 @@ pub(super) struct FeatureDraws<'p> {
     feature: &'p FeaturePlan,
     index: u64,
     draws: usize,
-    /// By draw, where something about a call is uncertain; otherwise one for all draws.
-    points: Vec<Point>,
+    /// The places of what is uncertain in its ranges, by draw.
+    shares: Vec<(UncertainInput, Vec<f64>)>,
 }
 
 /// Numbers of all draws, or the one that all of them have.
@@ -59,19 +59,25 @@ impl Drawn {
 
 impl<'p> FeatureDraws<'p> {
     pub(super) fn new(plan: &'p Plan, feature: &'p FeaturePlan, index: usize, draws: usize) -> FeatureDraws<'p> {
-        let mut own = FeatureDraws { plan, feature, index: index as u64, draws, points: Vec::new() };
-        let mut points = vec![Point::all(At::Expected); draws];
-        for input in feature.uncertain() {
-            let shares = own.shares(input);
-            points.iter_mut().zip(shares).for_each(|(point, share)| *point = point.with(input, At::Share(share)));
-        }
-        own.points = points;
+        let mut own = FeatureDraws { plan, feature, index: index as u64, draws, shares: Vec::new() };
+        own.shares = feature.uncertain().into_iter().map(|input| (input, own.stratified(input))).collect();
         own
+    }
+
+    /// Where every uncertain number stands in a draw.
+    fn point(&self, draw: usize) -> Point {
+        let mut point = Point::all(At::Expected);
+        for (input, shares) in &self.shares {
+            if let Some(share) = shares.get(draw) {
+                point.0[*input as usize] = At::Share(*share);
+            }
+        }
+        point
     }
 
     /// The places of an input in its range. Counts by one tokenizer err together in all features, and so does what the
     /// workload says is drawn together.
-    fn shares(&self, input: UncertainInput) -> Vec<f64> {
+    fn stratified(&self, input: UncertainInput) -> Vec<f64> {
         let key = match input {
             UncertainInput::Tokens => self.tokenizer_key(),
             input if self.plan.workload.drawn_together.contains(&input) => u64::MAX - 1 - input as u64,
@@ -91,11 +97,12 @@ impl<'p> FeatureDraws<'p> {
         if range.low >= range.high {
             return Drawn::One(range.expected);
         }
-        let place = |point: &Point| match point.get(input) {
-            At::Share(share) => ramp(range.low, range.expected, range.high, share),
-            _ => range.expected,
-        };
-        Drawn::Each(self.points.iter().map(place).collect())
+        match self.shares.iter().find(|(own, _)| *own == input) {
+            None => Drawn::One(range.expected),
+            Some((_, shares)) => {
+                Drawn::Each(shares.iter().map(|share| ramp(range.low, range.expected, range.high, *share)).collect())
+            }
+        }
     }
 
     fn input(&self, input: UncertainInput) -> Drawn {
@@ -268,8 +275,8 @@ impl<'p> FeatureDraws<'p> {
             let quantity = match range.low == range.high {
                 true => Drawn::One(range.expected as f64),
                 false => {
-                    let at = |point: &Point| range.at(point.get(UncertainInput::Also).of_part(index)) as f64;
-                    Drawn::Each(self.points.iter().map(at).collect())
+                    let at = |draw| range.at(self.point(draw).get(UncertainInput::Also).of_part(index)) as f64;
+                    Drawn::Each((0..self.draws).map(at).collect())
                 }
             };
             let fee = quantity.with(&turns, |quantity, turns| quantity * turns * one);
@@ -306,7 +313,7 @@ impl<'p> FeatureDraws<'p> {
         };
         let surfaces: Vec<Option<Surface>> = rows.iter().map(surface).collect();
         let cost = |draw: usize| {
-            let point = &self.points[draw];
+            let point = &self.point(draw);
             let numbers = (Between::of(turns.get(draw)), Between::of(steps.get(draw)));
             let attempts: Paid = [attempts[0].get(draw), attempts[1].get(draw)];
             let mut sum = CallCost::default();
