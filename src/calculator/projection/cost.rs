@@ -111,7 +111,7 @@ impl FeaturePlan {
                 history: cache.history,
                 between,
                 within: if cache.within.is_some() { at(UncertainInput::HitRateWithin) } else { between },
-                minimum: i64::try_from(cache.minimum).unwrap_or(i64::MAX).saturating_mul(1_000_000),
+                minimum: stream.smallest_cacheable(&cache),
             }
         });
         let images = stream.counted.images.at(point.get(UncertainInput::Attachments));
@@ -386,7 +386,7 @@ impl FeaturePlan {
     pub(crate) fn is_bent(&self, stream: &Stream) -> bool {
         let tariffs = || stream.epochs.iter().flat_map(|epoch| std::iter::once(&epoch.single).chain(&epoch.batch));
         let has_bands = tariffs().any(|tariff| tariff.bands.len() > 1);
-        let has_minimum = self.feature.cache.is_some_and(|cache| cache.minimum > 0);
+        let has_minimum = self.feature.cache.is_some_and(|cache| stream.smallest_cacheable(&cache) > 0);
         if !has_bands && !has_minimum {
             return false;
         }

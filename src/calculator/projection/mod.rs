@@ -23,7 +23,7 @@ use super::calendar::{Month, months};
 use super::shape::At;
 use super::spans::{Span, spans};
 use super::tariff::Tariff;
-use super::workload::{Budget, Feature, Workload};
+use super::workload::{Budget, Cache, Feature, Workload};
 use crate::money::Usd;
 use crate::period::Instant;
 use crate::pricing::{Found, UnknownModel};
@@ -40,6 +40,9 @@ pub use error::{CountingError, PlanError};
 pub(crate) use counted::PromptRow;
 pub(crate) use ranges::{INPUTS, Point, Ranges, UncertainInput, attempts};
 pub use traffic::CALLS_SCALE;
+
+/// The shortest cacheable beginning, in tokens, of a model whose card does not say it: that of most models that say one.
+pub(crate) const ASSUMED_CACHEABLE: u64 = 1024;
 
 /// Finds models and counts text; the only thing that a plan needs from the rest of the program.
 pub trait Resolver {
@@ -144,6 +147,15 @@ pub struct Stream {
     counted: CountedText,
     also: Vec<Range<i64>>,
     batch: Decimal,
+}
+
+impl Stream {
+    /// The shortest beginning that the cache of the model takes, in millionths of a token.
+    fn smallest_cacheable(&self, cache: &Cache) -> i64 {
+        let own = self.found.model.info.smallest_cacheable;
+        let tokens = cache.minimum.or(own).unwrap_or(ASSUMED_CACHEABLE);
+        i64::try_from(tokens).unwrap_or(i64::MAX).saturating_mul(1_000_000)
+    }
 }
 
 /// A cost that comes once.
