@@ -464,10 +464,10 @@ impl FeaturePlan {
     }
 }
 
-/// A quotient, rounded at 18 digits; `None` where there is nothing to divide by.
+/// A quotient, rounded at [`DIVIDED_SCALE`] digits where it has no end; `None` where there is nothing to divide by.
 #[must_use]
 pub(crate) fn per(usd: Usd, by: Decimal) -> Option<Usd> {
-    usd.amount().checked_div(by).map(|n| Usd::new(n.round_dp(18)))
+    Working::exact(usd.amount().normalize()).divided(by).map(Working::usd)
 }
 
 /// Money times a plain number: exact where the digits suffice, otherwise rounded at [`DIVIDED_SCALE`] digits.
