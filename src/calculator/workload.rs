@@ -403,8 +403,8 @@ pub struct Workload {
     pub seed: u64,
     /// Draws of the simulation.
     pub draws: u32,
-    /// Numbers whose draws stand at the same place of their ranges in all features.
-    pub drawn_together: Vec<super::projection::UncertainInput>,
+    /// Names of numbers whose draws stand at the same place of their ranges in all features.
+    pub drawn_together: Vec<&'static str>,
     /// What the user did not say.
     pub assumptions: Vec<Assumption>,
 }

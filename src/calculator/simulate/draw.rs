@@ -80,7 +80,7 @@ impl<'p> FeatureDraws<'p> {
     fn stratified(&self, input: UncertainInput) -> Vec<f64> {
         let key = match input {
             UncertainInput::Tokens => self.tokenizer_key(),
-            input if self.plan.workload.drawn_together.contains(&input) => u64::MAX - 1 - input as u64,
+            input if self.plan.workload.drawn_together.contains(&input.key()) => u64::MAX - 1 - input as u64,
             input => (self.index + 1) * KEYS + input as u64,
         };
         stratified(self.plan.workload.seed, key, self.draws)

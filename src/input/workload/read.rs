@@ -104,7 +104,7 @@ impl WorkloadReader<'_> {
     }
 
     /// A number whose draws all features share.
-    fn together(&mut self, word: &At<String>) -> Option<UncertainInput> {
+    fn together(&mut self, word: &At<String>) -> Option<&'static str> {
         let name = word.value.trim();
         let found = UncertainInput::ALL.iter().find(|input| input.key() == name);
         if found.is_none() {
@@ -112,7 +112,7 @@ impl WorkloadReader<'_> {
             let help = format!("{}The names are {}", did_you_mean(name, known.iter().copied()), known.join(", "));
             self.object("drawn-together", word.place, format!("{name:?} is no number of a feature"), help);
         }
-        found.copied()
+        found.map(|input| input.key())
     }
 
     fn draws(&mut self, draws: &At<u32>) -> u32 {
