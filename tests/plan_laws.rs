@@ -266,7 +266,9 @@ fn levers_take_time_in_proportion_to_the_features() {
     let asked = |features: usize| {
         let mut yaml = String::from("version: 1\nstart: 2027-01-01\nmonths: 2\nfeatures:\n");
         for i in 0..features {
-            yaml += &format!("  f{i}: {{model: acme/one, system: 2000, prompt: 300, output: 100..200..900, turns: 5, calls: 40 per day}}\n");
+            yaml += &format!(
+                "  f{i}: {{model: acme/one, system: 2000, prompt: 300, output: 100..200..900, turns: 5, calls: 40 per day}}\n"
+            );
         }
         let workload = read(&yaml);
         let mut counting = Counting { inner: ByteTokens::new(3, 15, false), found: 0 };
@@ -397,7 +399,9 @@ mod coverage {
     /// Every conversation is drawn by itself: one of the whole numbers around the mean of the trial.
     #[test]
     fn whole_turns_of_a_few_conversations() {
-        let outcome = plan("months: 1\nfeatures: {f: {model: acme/one, system: 300, prompt: 200, output: 200, turns: 1..2.5..6, calls: 40 per month}}\n");
+        let outcome = plan(
+            "months: 1\nfeatures: {f: {model: acme/one, system: 300, prompt: 200, output: 200, turns: 1..2.5..6, calls: 40 per month}}\n",
+        );
         let share = inside(&outcome, 15, 4_000, |chance| {
             let mean = chance.from((1.0, 2.5, 6.0));
             let talk = |chance: &mut Chance| {

@@ -63,7 +63,12 @@ impl BudgetVerdict {
 #[must_use]
 pub(crate) fn judge(plan: &Plan, outcome: &Outcome, settled: &Settled) -> Vec<BudgetVerdict> {
     let drawn = |index: usize| outcome.simulation.as_ref().and_then(|s| s.budgets.get(index));
-    settled.budgets.iter().enumerate().map(|(index, budget)| verdict(plan, outcome, settled, budget, drawn(index))).collect()
+    settled
+        .budgets
+        .iter()
+        .enumerate()
+        .map(|(index, budget)| verdict(plan, outcome, settled, budget, drawn(index)))
+        .collect()
 }
 
 fn verdict(
@@ -139,7 +144,8 @@ fn day_within(plan: &Plan, outcome: &Outcome, settled: &Settled, index: usize, s
         per_unit.iter().map(|(f, unit)| f.feature.calendar.factor(day).saturating_mul(*unit)).sum::<Decimal>()
     };
     // What comes once is paid on its day, what is fixed by the day.
-    let once = |day: Date| settled.once.iter().filter(|(on, _)| *on == day).map(|(_, usd)| usd.amount()).sum::<Decimal>();
+    let once =
+        |day: Date| settled.once.iter().filter(|(on, _)| *on == day).map(|(_, usd)| usd.amount()).sum::<Decimal>();
     let all_once: Decimal = days(span.first, span.end).map(once).sum();
     let fixed = settled.fixed.get(index).map_or(zero, |usd| usd.amount());
     let length = Decimal::from(span.days_between(span.first, None));

@@ -193,7 +193,8 @@ pub(crate) fn differences(base: &Feature, head: &Feature) -> Vec<Factor> {
         || base.tuning != head.tuning;
     let output = base.output != head.output
         || base.spread != head.spread
-        || base.also != head.also || base.steps.call != head.steps.call;
+        || base.also != head.also
+        || base.steps.call != head.steps.call;
     let calls = base.turns != head.turns
         || base.steps.count != head.steps.count
         || base.retries != head.retries

@@ -94,7 +94,8 @@ pub fn outcome(plan: &Plan, settled: &Settled, detail: bool, draws: usize) -> Re
     };
     let too_large = || PlanError::TooLarge("tax".into());
     let (mut tax, mut gross) = (Vec::with_capacity(plan.spans.len()), Vec::with_capacity(plan.spans.len()));
-    let (mut unrounded_tax, mut unrounded) = (Vec::with_capacity(plan.spans.len()), Vec::with_capacity(plan.spans.len()));
+    let (mut unrounded_tax, mut unrounded) =
+        (Vec::with_capacity(plan.spans.len()), Vec::with_capacity(plan.spans.len()));
     for (span, used) in credits.iter().enumerate() {
         let usage = groups.iter().map(|g| g[span]).sum::<Usd>();
         let net = minus(usage + settled.fixed[span], rounded(*used));
@@ -214,11 +215,7 @@ pub(crate) struct Bill<'p> {
 
 impl<'p> Bill<'p> {
     /// The costs of all features.
-    pub(crate) fn of(
-        settled: &'p Settled,
-        spans: usize,
-        features: &[(&FeaturePlan, Vec<Vec<Usd>>)],
-    ) -> Bill<'p> {
+    pub(crate) fn of(settled: &'p Settled, spans: usize, features: &[(&FeaturePlan, Vec<Vec<Usd>>)]) -> Bill<'p> {
         let mut groups = vec![vec![Usd::ZERO; spans]; settled.groups.len() + 1];
         for (feature, costs) in features {
             add_costs(feature, costs, None, settled, &mut groups);

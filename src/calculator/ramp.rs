@@ -34,8 +34,9 @@ pub(crate) fn mean_above(range: Range<Decimal>, a: Decimal) -> Decimal {
     let Range { low, expected, high } = range;
     let (left, right) = shares(range);
     // A ramp of length w and mass m that rises from its end to its top holds m d³ ÷ 3 w² between its end and d before it.
-    let of_ramp =
-        |mass: Decimal, d: Decimal, w: Decimal| (mass * d * d * d).checked_div(Decimal::from(3) * w * w).unwrap_or_default();
+    let of_ramp = |mass: Decimal, d: Decimal, w: Decimal| {
+        (mass * d * d * d).checked_div(Decimal::from(3) * w * w).unwrap_or_default()
+    };
     if a <= low {
         expected - a
     } else if a >= high {
@@ -82,8 +83,9 @@ pub(crate) fn mean_powers(range: Range<Decimal>, shift: Decimal, most: u32) -> V
             for k in 0..=power {
                 let term = feet.get(power - k)?.checked_mul(*ways.get(k)?)?.checked_mul(binomial)?;
                 sum = sum.checked_add(term.checked_mul(Decimal::TWO)?.checked_div(Decimal::from(k as u64 + 2))?)?;
-                binomial =
-                    binomial.checked_mul(Decimal::from((power - k) as u64))?.checked_div(Decimal::from(k as u64 + 1))?;
+                binomial = binomial
+                    .checked_mul(Decimal::from((power - k) as u64))?
+                    .checked_div(Decimal::from(k as u64 + 1))?;
             }
             Some(sum)
         };
@@ -128,7 +130,12 @@ mod tests {
         near(mean_above(r, dec!(3)), dec!(8.1) / dec!(36.75));
         near(mean_up_to(r, dec!(3)), dec!(2.5) - dec!(8.1) / dec!(36.75));
         // The chances of every whole number add up to the mean.
-        for r in [r, range(dec!(1), dec!(1.4), dec!(6)), range(dec!(1), dec!(1.5), dec!(2)), range(dec!(2), dec!(2), dec!(9))] {
+        for r in [
+            r,
+            range(dec!(1), dec!(1.4), dec!(6)),
+            range(dec!(1), dec!(1.5), dec!(2)),
+            range(dec!(2), dec!(2), dec!(9)),
+        ] {
             let sum: Decimal = (0..9).map(|n| more_than(r, n)).sum();
             near(sum, r.expected);
         }
@@ -156,7 +163,8 @@ mod tests {
     fn the_mean_of_a_range_is_its_expected_value() {
         for (low, expected, high) in [(0.0, 1.0, 2.0), (100.0, 120.0, 900.0), (5.0, 5.0, 9.0), (5.0, 9.0, 9.0)] {
             let n = 200_000_u64;
-            let mean = (0..n).map(|draw| ramp(low, expected, high, (draw as f64 + 0.5) / n as f64)).sum::<f64>() / n as f64;
+            let mean =
+                (0..n).map(|draw| ramp(low, expected, high, (draw as f64 + 0.5) / n as f64)).sum::<f64>() / n as f64;
             assert!((mean - expected).abs() < 1e-4 * (high - low), "{low}..{expected}..{high}: {mean}");
         }
     }

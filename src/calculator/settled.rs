@@ -180,7 +180,8 @@ impl Settled {
         let spans = self.fixed.len();
         let mut used_by_span = vec![0.0; spans];
         if self.has_credits() {
-            let rates: Vec<Vec<f64>> = self.credits.iter().map(|c| c.per_usd.iter().copied().map(float).collect()).collect();
+            let rates: Vec<Vec<f64>> =
+                self.credits.iter().map(|c| c.per_usd.iter().copied().map(float).collect()).collect();
             for draw in 0..draws {
                 let mut left: Vec<f64> = self.credits.iter().map(|c| float(c.amount)).collect();
                 for span in 0..spans {
@@ -293,7 +294,11 @@ fn budgets(plan: &Plan, resolver: &dyn Resolver) -> Result<Vec<SettledBudget>, N
 /// An amount with more digits than money is exact to is a division, or a conversion, which is rounded once.
 #[must_use]
 pub(crate) fn rounded(usd: Usd) -> Usd {
-    if usd.amount().normalize().scale() < UNROUNDED_SCALE { usd } else { Usd::new(usd.amount().round_dp(12).normalize()) }
+    if usd.amount().normalize().scale() < UNROUNDED_SCALE {
+        usd
+    } else {
+        Usd::new(usd.amount().round_dp(12).normalize())
+    }
 }
 
 fn float(n: Decimal) -> f64 {

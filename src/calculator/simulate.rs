@@ -159,14 +159,7 @@ impl UsageDraws {
     }
 }
 
-fn add(
-    plan: &Plan,
-    feature: &FeaturePlan,
-    index: usize,
-    settled: &Settled,
-    draws: usize,
-    groups: &mut [Vec<f64>],
-) {
+fn add(plan: &Plan, feature: &FeaturePlan, index: usize, settled: &Settled, draws: usize, groups: &mut [Vec<f64>]) {
     let mut own = vec![0.0; plan.spans.len() * draws];
     FeatureDraws::new(plan, feature, index, draws).run(settled, &mut own, groups);
 }
@@ -224,7 +217,9 @@ fn spread(draws: &mut [f64]) -> Range<Usd> {
 /// A simulated amount, rounded once.
 fn usd(amount: f64) -> Usd {
     let exact = Decimal::from_f64_retain(amount).or_else(|| Decimal::try_from(amount).ok());
-    Usd::new(exact.unwrap_or(if amount > 0.0 { Decimal::MAX } else { Decimal::ZERO }).round_dp(SIMULATED_SCALE).normalize())
+    Usd::new(
+        exact.unwrap_or(if amount > 0.0 { Decimal::MAX } else { Decimal::ZERO }).round_dp(SIMULATED_SCALE).normalize(),
+    )
 }
 
 fn standard_error(draws: &[f64]) -> f64 {

@@ -117,7 +117,13 @@ mod tests {
     /// Quantiles from R's qnorm: qnorm(c(0.001, 0.05, 0.5, 0.95, 0.999)).
     #[test]
     fn normal_quantiles_are_those_of_the_tables() {
-        let cases = [(0.001, -3.090_232_306_2), (0.05, -1.644_853_626_95), (0.5, 0.0), (0.95, 1.644_853_626_95), (0.999, 3.090_232_306_2)];
+        let cases = [
+            (0.001, -3.090_232_306_2),
+            (0.05, -1.644_853_626_95),
+            (0.5, 0.0),
+            (0.95, 1.644_853_626_95),
+            (0.999, 3.090_232_306_2),
+        ];
         for (share, want) in cases {
             assert!((normal(share) - want).abs() < 1e-8, "{share}: {}", normal(share));
         }

@@ -69,7 +69,8 @@ const BILLIONTH: Decimal = dec!(0.000000001);
 
 #[test]
 fn workloads_cost_what_an_independent_model_says() {
-    let expected: Value = serde_json::from_str(&std::fs::read_to_string(format!("{DATA}/expected.json")).unwrap()).unwrap();
+    let expected: Value =
+        serde_json::from_str(&std::fs::read_to_string(format!("{DATA}/expected.json")).unwrap()).unwrap();
     let mut figures = 0;
     for (file, features) in expected.as_object().unwrap() {
         let json = stored(&format!("workloads/{file}"));
@@ -105,10 +106,8 @@ fn turns_between_two_whole_numbers_are_one_of_them() {
         ("3", dec!(0.031) * (dec!(195) * dec!(3) + dec!(180))),
     ];
     for (turns, want) in cases {
-        let json = mini(
-            &format!("system: 300, prompt: 200, output: 200, turns: {turns}, calls: 1000 per day"),
-            "months: 1\n",
-        );
+        let json =
+            mini(&format!("system: 300, prompt: 200, output: 200, turns: {turns}, calls: 1000 per day"), "months: 1\n");
         near(total(&json), want, dec!(0.0000001));
         assert_eq!(json["total"]["expected_basis"], "closed-form", "{turns}");
     }
@@ -119,10 +118,8 @@ fn turns_between_two_whole_numbers_are_one_of_them() {
 /// 10 S − 10 tokens and the answer 20. With S between 2 and 3 (2.5): E S = 2.5, E S (S − 1) = 4.
 #[test]
 fn steps_between_two_whole_numbers_are_one_of_them() {
-    let json = mini(
-        "prompt: 100, output: 20, steps: {count: 2.5, call: 10, result: 40}, calls: 1000 per day",
-        "months: 1\n",
-    );
+    let json =
+        mini("prompt: 100, output: 20, steps: {count: 2.5, call: 10, result: 40}, calls: 1000 per day", "months: 1\n");
     let sent = dec!(100) * dec!(2.5) + dec!(25) * dec!(4);
     let answered = dec!(15) + dec!(20);
     assert_eq!(total(&json), dec!(0.031) * (sent * dec!(0.15) + answered * dec!(0.60)));
@@ -251,7 +248,10 @@ fn levers_save_what_is_paid_in_the_end() {
     // 100 × 31 × (10,000 × 0.15 + 500 × 0.60) µ$ = 5.58: a credit that pays for all of it leaves nothing to save, one of 5
     // leaves 0.58.
     let with_credit = |usd: &str| {
-        mini("prompt: 10_000, output: 500, calls: 100 per day", &format!("months: 1\ncredits: [{{amount: {usd} USD}}]\n"))
+        mini(
+            "prompt: 10_000, output: 500, calls: 100 per day",
+            &format!("months: 1\ncredits: [{{amount: {usd} USD}}]\n"),
+        )
     };
     assert_eq!(lever(&with_credit("100"), "batch"), None);
     assert_eq!(lever(&with_credit("5"), "batch"), Some(dec!(0.58)));
@@ -290,11 +290,18 @@ fn ranges_are_drawn_or_refused_by_name() {
         "version: 1\nstart: 2027-01-01\nmonths: 1\nfeatures: {f: {model: openai/gpt-4o, prompt: 0, output: 0, calls: 100 per day, also: {web_search: 1..2..5}}}\n",
     );
     assert_eq!(total(&json), dec!(62));
-    assert!(number(&json["total"]["low_usd"]) < dec!(45) && number(&json["total"]["high_usd"]) > dec!(100), "{}", json["total"]);
+    assert!(
+        number(&json["total"]["low_usd"]) < dec!(45) && number(&json["total"]["high_usd"]) > dec!(100),
+        "{}",
+        json["total"]
+    );
     assert_eq!(json["drivers"][0]["input"], "other meters");
     let json = mini("prompt: 1_000_000, output: 0, calls: 10 per day", "months: 1\ntax: 10%..19%..25%\n");
     assert_eq!(total(&json), dec!(46.5) * dec!(1.19));
-    assert!(number(&json["total"]["low_usd"]) > dec!(46.5) * dec!(1.1) && number(&json["total"]["low_usd"]) < dec!(46.5) * dec!(1.15));
+    assert!(
+        number(&json["total"]["low_usd"]) > dec!(46.5) * dec!(1.1)
+            && number(&json["total"]["low_usd"]) < dec!(46.5) * dec!(1.15)
+    );
     assert_eq!(json["drivers"][0]["input"], "tax");
     assert_eq!(json["drivers"][0]["high_usd"], (dec!(46.5) * dec!(1.25)).normalize().to_string());
 }
@@ -342,7 +349,8 @@ fn the_band_narrows_with_the_number_of_calls() {
         (of("high_usd") - of("low_usd")) / of("expected_usd")
     };
     let measured = "{file: n.csv, column: n}";
-    let (few, some, many) = (width("31 per month", measured), width("310 per month", measured), width("1000 per day", measured));
+    let (few, some, many) =
+        (width("31 per month", measured), width("310 per month", measured), width("1000 per day", measured));
     // The standard deviation of the 40 answers is 83.98, that of their mean 13.28: 2 × 1.685 × 13.28 ÷ 74.75 = 0.598 for many
     // calls; together with a normal draw of 83.98 ÷ √31 = 15.08 it is 0.887, by 10⁶ draws in Python.
     near(many, dec!(0.598), dec!(0.02));
@@ -372,14 +380,18 @@ fn ranges_are_drawn_apart_unless_the_file_says_otherwise() {
     near(low, dec!(0.316), dec!(0.03));
     near(high, dec!(1.684), dec!(0.02));
     // Users and their conversations are two numbers: a product of two, not one end by the other.
-    let users = mini("prompt: 1_000_000, output: 0, calls: {users: 0..10..20, sessions: 0..1..2 per day}", "months: 1\n");
+    let users =
+        mini("prompt: 1_000_000, output: 0, calls: {users: 0..10..20, sessions: 0..1..2 per day}", "months: 1\n");
     let (low, high) = bounds(&users);
     // The 5 and 95 % points of the product of two such draws, by 2 · 10⁶ draws with Python's random.triangular: 0.1899 and 2.1325.
     near(low, dec!(0.1899), dec!(0.05));
     near(high, dec!(2.1325), dec!(0.02));
     assert_eq!(total(&users), dec!(46.5));
     let passages = |more: &str| {
-        mini(&format!("prompt: 0, output: 0, calls: 1000 per day, rag: {{chunks: 0..10..20, chunk_tokens: {more}}}"), "months: 1\n")
+        mini(
+            &format!("prompt: 0, output: 0, calls: 1000 per day, rag: {{chunks: 0..10..20, chunk_tokens: {more}}}"),
+            "months: 1\n",
+        )
     };
     let (low, high) = bounds(&passages("0..100..200"));
     near(low, dec!(0.1899), dec!(0.05));

@@ -107,7 +107,9 @@ impl FeaturePlan {
             let typed = |is: bool, tokens: i64| if is { tokens } else { 0 };
             let between = at(UncertainInput::HitRate);
             Cached {
-                prefix: stream.counted.cached_prefix.at(tokens) + typed(cache.system, system) + typed(cache.tools, tools),
+                prefix: stream.counted.cached_prefix.at(tokens)
+                    + typed(cache.system, system)
+                    + typed(cache.tools, tools),
                 history: cache.history,
                 between,
                 within: if cache.within.is_some() { at(UncertainInput::HitRateWithin) } else { between },
@@ -250,7 +252,8 @@ impl FeaturePlan {
             })?;
         }
         let turns = self.ranges.exact(UncertainInput::Turns).place(point.get(UncertainInput::Turns));
-        for (index, (rate, range)) in tariff.beside.iter().zip(&stream.also).enumerate().filter(|(_, (r, _))| r.per > 0) {
+        for (index, (rate, range)) in tariff.beside.iter().zip(&stream.also).enumerate().filter(|(_, (r, _))| r.per > 0)
+        {
             let quantity = range.at(point.get(UncertainInput::Also).of_part(index));
             let quantity = Decimal::try_from_i128_with_scale(i128::from(quantity), 6).ok()?.normalize();
             let usd = Working::exact(amount(quantity, rate.rate, rate.per)?.amount());
@@ -280,7 +283,8 @@ impl FeaturePlan {
                 let rows = Decimal::from(stream.counted.row_count.max(1));
                 let share = stream.share.saturating_mul(Decimal::from(*n)).checked_div(rows).unwrap_or_default();
                 let add = |chance: Decimal, sums: &BandSums| {
-                    let [input, read, write, image, output, reasoning, request] = sums.first().copied().unwrap_or_default();
+                    let [input, read, write, image, output, reasoning, request] =
+                        sums.first().copied().unwrap_or_default();
                     let part = |quantity: i128, tried: Decimal| {
                         decimal(quantity).unwrap_or(Decimal::MAX).saturating_mul(tried).saturating_mul(chance * share)
                     };
@@ -349,7 +353,9 @@ impl FeaturePlan {
                 self.ranges.exact(*input).is_range() || self.streams.iter().any(|s| s.counted.images.is_range())
             }
             UncertainInput::Also => self.streams.iter().any(|s| s.also.iter().any(Range::is_range)),
-            UncertainInput::Prompt => self.streams.iter().any(|s| s.counted.rows.iter().any(|(r, _)| r.typed.is_range())),
+            UncertainInput::Prompt => {
+                self.streams.iter().any(|s| s.counted.rows.iter().any(|(r, _)| r.typed.is_range()))
+            }
             other => self.ranges.exact(*other).is_range(),
         };
         UncertainInput::ALL.iter().copied().filter(is_range).collect()

@@ -35,9 +35,9 @@ pub(crate) use cost::per;
 pub(crate) use cost::times;
 use counted::CountedText;
 pub(crate) use counted::FeatureFrame;
+pub(crate) use counted::PromptRow;
 use epochs::{CallDays, DatedFeature};
 pub use error::{CountingError, PlanError};
-pub(crate) use counted::PromptRow;
 pub(crate) use ranges::{INPUTS, Point, Ranges, UncertainInput, attempts};
 pub use traffic::CALLS_SCALE;
 

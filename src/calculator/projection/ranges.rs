@@ -124,9 +124,7 @@ pub(super) fn ranges(feature: &Feature) -> Ranges {
         UncertainInput::PassageLength => feature.rag.as_ref().map_or_else(Range::default, |rag| rag.chunk_tokens),
         UncertainInput::Attachments => attachments,
         UncertainInput::HitRate => feature.cache.map_or_else(Range::default, |cache| cache.hit_rate),
-        UncertainInput::HitRateWithin => {
-            feature.cache.and_then(|cache| cache.within).unwrap_or_default()
-        }
+        UncertainInput::HitRateWithin => feature.cache.and_then(|cache| cache.within).unwrap_or_default(),
         UncertainInput::Failures => feature.retries.failure_rate,
         UncertainInput::System => typed(&feature.system),
         UncertainInput::Tools => typed(&feature.tools),
@@ -146,11 +144,7 @@ fn in_units(range: Range<Decimal>) -> Range<i64> {
 /// Conversations of one user, where the product with the users is known.
 fn per_user(rate: Range<Decimal>, users: Range<Decimal>) -> Range<Decimal> {
     let of = |rate: Decimal, users: Decimal| rate.checked_div(users).unwrap_or_default();
-    Range {
-        low: of(rate.low, users.low),
-        expected: of(rate.expected, users.expected),
-        high: of(rate.high, users.high),
-    }
+    Range { low: of(rate.low, users.low), expected: of(rate.expected, users.expected), high: of(rate.high, users.high) }
 }
 
 fn plus(a: Range<Decimal>, b: Range<Decimal>) -> Range<Decimal> {
@@ -169,7 +163,8 @@ impl Range<Decimal> {
             At::Share(_) if !self.is_range() => self.expected,
             At::Share(share) => {
                 let float = |n: Decimal| f64::try_from(n).unwrap_or(0.0);
-                let drawn = crate::calculator::ramp::ramp(float(self.low), float(self.expected), float(self.high), share);
+                let drawn =
+                    crate::calculator::ramp::ramp(float(self.low), float(self.expected), float(self.high), share);
                 Decimal::try_from(drawn).unwrap_or(self.expected)
             }
         }
@@ -241,7 +236,6 @@ impl Ranges {
         }
         list
     }
-
 }
 
 /// What the calls are multiplied with, by how many months they have grown: at the low end, on average over the draws, and at

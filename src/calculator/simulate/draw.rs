@@ -1,8 +1,10 @@
 //! One feature, drawn: [`FeatureDraws`].
 
-use super::surface::{Between, CallCost, FloatRates, Paid, Surface, walked};
 use super::float;
-use crate::calculator::projection::{Epoch, FeaturePlan, INPUTS, Plan, Point, PromptRow, Stream, StreamRole, UncertainInput};
+use super::surface::{Between, CallCost, FloatRates, Paid, Surface, walked};
+use crate::calculator::projection::{
+    Epoch, FeaturePlan, INPUTS, Plan, Point, PromptRow, Stream, StreamRole, UncertainInput,
+};
 use crate::calculator::ramp::ramp;
 use crate::calculator::settled::Settled;
 use crate::calculator::shape::{At, Shape};
@@ -259,7 +261,8 @@ impl<'p> FeatureDraws<'p> {
         let share = float(FeaturePlan::batch_share(stream));
         let batched = at(batch);
         let mean = single.0.with(&batched.0, |one, other| one * (1.0 - share) + other * share);
-        let variance = single.1.zip(batched.1).map(|(one, other)| one.with(&other, |a, b| a * (1.0 - share) + b * share));
+        let variance =
+            single.1.zip(batched.1).map(|(one, other)| one.with(&other, |a, b| a * (1.0 - share) + b * share));
         (mean, variance)
     }
 
@@ -301,15 +304,14 @@ impl<'p> FeatureDraws<'p> {
         let varies = deviation > 0.0 || is_fraction(UncertainInput::Turns) || is_fraction(UncertainInput::Steps);
         let most_turns = i64::try_from(feature.ranges.turns(At::High).len()).unwrap_or(i64::MAX);
         let counts = feature.steps_of(stream, At::Expected);
-        let counts = (
-            counts.iter().map(|(n, _)| *n).min().unwrap_or(1),
-            counts.iter().map(|(n, _)| *n).max().unwrap_or(1),
-        );
+        let counts =
+            (counts.iter().map(|(n, _)| *n).min().unwrap_or(1), counts.iter().map(|(n, _)| *n).max().unwrap_or(1));
         let is_bent = feature.is_bent(stream);
         let shape_at = |row: PromptRow, point: &Point| Shape { turns: most_turns, ..feature.shape(stream, row, point) };
         let (low, high) = (Point::all(At::Low), Point::all(At::High));
         let surface = |row: &PromptRow| {
-            (!is_bent).then(|| Surface::of(rates, &shape_at(*row, &low), &shape_at(*row, &high), counts, deviation > 0.0))
+            (!is_bent)
+                .then(|| Surface::of(rates, &shape_at(*row, &low), &shape_at(*row, &high), counts, deviation > 0.0))
         };
         let surfaces: Vec<Option<Surface>> = rows.iter().map(surface).collect();
         let cost = |draw: usize| {
@@ -339,7 +341,8 @@ impl<'p> FeatureDraws<'p> {
 
     /// Whether anything about a call on a stream is uncertain.
     fn is_uncertain(&self, stream: &Stream) -> bool {
-        let about_calls = [UncertainInput::Calls, UncertainInput::Sessions, UncertainInput::Growth, UncertainInput::Also];
+        let about_calls =
+            [UncertainInput::Calls, UncertainInput::Sessions, UncertainInput::Growth, UncertainInput::Also];
         let concerns = |input: &UncertainInput| {
             let of_answers = stream.role == StreamRole::Answer;
             let everywhere =
@@ -353,9 +356,9 @@ impl<'p> FeatureDraws<'p> {
     /// Attempts that are sent, and those that are answered, for a request that works.
     fn attempts(&self) -> [Drawn; 2] {
         let retries = self.feature.feature.retries;
-        let all = self.drawn(UncertainInput::Failures, retries.failure_rate.map(float)).map(|rate| {
-            (0..retries.attempts.max(1)).map(|n| rate.powi(i32::try_from(n).unwrap_or(i32::MAX))).sum()
-        });
+        let all = self
+            .drawn(UncertainInput::Failures, retries.failure_rate.map(float))
+            .map(|rate| (0..retries.attempts.max(1)).map(|n| rate.powi(i32::try_from(n).unwrap_or(i32::MAX))).sum());
         let one = || Drawn::One(1.0);
         match retries.billed {
             Billed::All => [all.map(|n| n), all],

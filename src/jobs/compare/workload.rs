@@ -174,7 +174,11 @@ fn try_on(
         Ok(plan) => plan,
         Err(error) => return Ok(Err(error.to_string())),
     };
-    let too_long = plan.features.iter().flat_map(|f| &f.events).find(|event| matches!(event.kind, "context-window" | "longest-answer"));
+    let too_long = plan
+        .features
+        .iter()
+        .flat_map(|f| &f.events)
+        .find(|event| matches!(event.kind, "context-window" | "longest-answer"));
     if let Some(event) = too_long {
         return Ok(Err(event.text.clone()));
     }

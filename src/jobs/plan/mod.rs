@@ -48,7 +48,9 @@ impl PlanResult {
         let months = over.iter().filter_map(|verdict| verdict.month).count();
         Some(match first.month {
             None => format!("the plan costs {} {}, the budget is {}", first.spent, first.amount.currency, first.amount),
-            Some(month) => format!("the budget of {} a month is not kept in {months} months, first in {month}", first.amount),
+            Some(month) => {
+                format!("the budget of {} a month is not kept in {months} months, first in {month}", first.amount)
+            }
         })
     }
 }

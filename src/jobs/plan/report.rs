@@ -241,9 +241,8 @@ fn feature_table(shown: &ShownCurrency) -> TypedTable<'_, PlanFeatureRow> {
     let in_shown = |row: &PlanFeatureRow, usd: Usd| {
         shown.cell_of(usd, in_proportion(usd, row.range.expected_usd, row.shown, shown))
     };
-    let unit = move |row: &PlanFeatureRow, usd: Option<Usd>| {
-        usd.map_or_else(|| Cell::absent("–"), |usd| in_shown(row, usd))
-    };
+    let unit =
+        move |row: &PlanFeatureRow, usd: Option<Usd>| usd.map_or_else(|| Cell::absent("–"), |usd| in_shown(row, usd));
     let bound = |index: usize| move |row: &PlanFeatureRow| bounds(row.range, row.shown, shown)[index].clone();
     TypedTable::new()
         .text("feature", "feature", |row: &PlanFeatureRow| Cell::text(&row.name))

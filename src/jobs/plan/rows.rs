@@ -381,7 +381,12 @@ impl PlanHead {
                 low: "5%",
                 high: "95%",
             }),
-            features: plan.features.iter().zip(&outcome.features).map(|(f, costs)| feature(f, plan, costs, shown)).collect(),
+            features: plan
+                .features
+                .iter()
+                .zip(&outcome.features)
+                .map(|(f, costs)| feature(f, plan, costs, shown))
+                .collect(),
             fixed: fixed.map(|(name, month, usd)| FixedCostRow { name, month, usd }).collect(),
             budgets: result.verdicts.iter().map(budget).collect(),
             drivers: drivers(result),

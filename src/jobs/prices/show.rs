@@ -14,7 +14,9 @@ use crate::jobs::{JobError, plural};
 use crate::meter::Meter;
 use crate::period::{Instant, Period};
 use crate::pricing::Found;
-use crate::pricing::card::{Alias, Api, ModelInfo, Multiplier, Rate, RateCard, Rates, Source, Tier, TokenizerRef, WindowHolds};
+use crate::pricing::card::{
+    Alias, Api, ModelInfo, Multiplier, Rate, RateCard, Rates, Source, Tier, TokenizerRef, WindowHolds,
+};
 use crate::report::{Cell, Report, Tone, TypedTable};
 
 /// One rate of a model.
@@ -245,7 +247,8 @@ fn matrix<'c>(cards: impl Iterator<Item = &'c RateCard>, width: usize, now: Inst
 
 /// A factor of the provider on the rates of the model.
 fn factor_note(factor: &Multiplier) -> String {
-    let when: Vec<String> = factor.when.iter().map(|(dimension, value)| format!("{}={value}", dimension.name())).collect();
+    let when: Vec<String> =
+        factor.when.iter().map(|(dimension, value)| format!("{}={value}", dimension.name())).collect();
     let what = match factor.meters.as_slice() {
         [] => "token rates".to_owned(),
         meters => meters.iter().map(|meter| meter.name()).collect::<Vec<_>>().join(", "),
