@@ -157,6 +157,7 @@ pub(crate) fn mixed(base: &Feature, head: &Feature, changed: Changed) -> Feature
         free: model.free,
         tuning: model.tuning.clone(),
         output: output.output,
+        spread: output.spread.clone(),
         also: output.also.clone(),
         reasoning: reasoning.reasoning,
         turns: calls.turns,
@@ -190,7 +191,10 @@ pub(crate) fn differences(base: &Feature, head: &Feature) -> Vec<Factor> {
         || base.minute != head.minute
         || base.free != head.free
         || base.tuning != head.tuning;
-    let output = base.output != head.output || base.also != head.also || base.steps.call != head.steps.call;
+    let output = base.output != head.output
+        || base.spread != head.spread
+        || base.also != head.also
+        || base.steps.call != head.steps.call;
     let calls = base.turns != head.turns
         || base.steps.count != head.steps.count
         || base.retries != head.retries

@@ -13,8 +13,10 @@ fn plan(file: &str, format: &str) -> Ran {
     farebox(["plan", "-w", file, "--format", format]).arg(AT[0]).arg(AT[1]).pinned().run()
 }
 
+/// The budget of the chatbot holds until its use has grown: its plan exits with 1.
 fn example(name: &str) -> Value {
-    plan(&format!("data/examples/{name}.yaml"), "json").code(0).json()
+    let code = if name == "rag-chatbot" { 1 } else { 0 };
+    plan(&format!("data/examples/{name}.yaml"), "json").code(code).json()
 }
 
 fn month<'j>(json: &'j Value, name: &str) -> &'j Value {
@@ -350,7 +352,7 @@ fn a_budget_ends_on_the_day_that_the_calls_reach_it() {
     let (_dir, path) = written(&format!(
         "version: 1\nstart: 2027-01-01\nmonths: 2\nbudget: {{total: 0.0255 USD}}\n{FEATURE}    calls: 10 per day\n"
     ));
-    let json = plan(&path, "json").code(0).json();
+    let json = plan(&path, "json").code(1).json();
     // A day costs $0.00255: ten days are inside to the last digit, the eleventh is not.
     assert_eq!(json["budgets"][0]["ends"], "2027-01-11");
     assert_eq!(json["budgets"][0]["holds"], false);
@@ -631,7 +633,8 @@ fn the_examples_in_the_folder_all_plan() {
         let path = entry.unwrap().path();
         let is_workload = std::fs::read_to_string(&path).unwrap_or_default().contains("\nfeatures:");
         if path.extension().is_some_and(|e| e == "yaml") && is_workload {
-            plan(&path.display().to_string(), "csv").code(0);
+            let is_over = path.ends_with("rag-chatbot.yaml");
+            plan(&path.display().to_string(), "csv").code(if is_over { 1 } else { 0 });
             count += 1;
         }
     }

@@ -3,13 +3,14 @@
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::counted::{CountedText, framed};
+use super::counted::{CountedText, PromptRow, framed};
 use super::epochs::{DatedFeature, priced_at};
 use super::ranges::ranges;
 use super::{CountingError, Epoch, FeaturePlan, OneOff, PlanError, PlanEvent, Resolver, Stream, StreamRole};
 use crate::calculator::attached::{Attached, Billing, billing};
 use crate::calculator::calendar::Month;
 use crate::calculator::estimate::Work;
+use crate::calculator::limits::impossible_answer;
 use crate::calculator::made::{Made, Sold};
 use crate::calculator::shape::MICRO;
 use crate::calculator::tariff::Uses;
@@ -32,7 +33,7 @@ impl DatedFeature {
     /// [`PlanError`] where it cannot be planned.
     pub(super) fn plan(&self, resolver: &mut dyn Resolver, instead: Option<&Found>) -> Result<FeaturePlan, PlanError> {
         let feature = &self.feature;
-        let days = self.days.as_slice();
+        let days = self.days();
         let mut plan = FeaturePlan {
             feature: feature.clone(),
             streams: Vec::new(),
@@ -40,9 +41,8 @@ impl DatedFeature {
             events: Vec::new(),
             ranges: ranges(feature),
             first_month: self.month_of(feature.calendar.start),
-            days_with_calls: (0..self.months.len())
-                .map(|m| days.iter().filter(|d| d.month == m).count() as u64)
-                .collect(),
+            calls: self.calls.clone(),
+            spans: self.spans.len(),
         };
         let first = days.first().map_or_else(|| instant_of(feature.calendar.start, feature.minute), |d| d.at);
         match (instead, &feature.tuning) {
@@ -92,7 +92,7 @@ impl DatedFeature {
         share: Decimal,
     ) -> Result<(), PlanError> {
         let feature = &self.feature;
-        let first = self.days.first().map_or(self.start, |day| day.at);
+        let first = self.days().first().map_or(self.start(), |day| day.at);
         let card = rates_at(&found.provider, &found.model, priced_at(&found.model, first));
         let card = card.map_err(|refusal| self.refused(refusal))?;
         let made = self.made(&found, card)?;
@@ -120,6 +120,12 @@ impl DatedFeature {
         let stream = Stream { found, role, share, epochs, tokenizer, frame, counted, also, batch };
         self.refuse_unpriced(plan, &stream)?;
         let longest = plan.longest_prompt(&stream);
+        let answer = feature.spread.as_ref().and_then(|spread| spread.longest()).unwrap_or(0);
+        let answer = answer.max(u64::try_from(feature.output.high.ceil()).unwrap_or(u64::MAX));
+        if let Some(why) = impossible_answer(&stream.found.model, 0, answer) {
+            let text = format!("{}: {why}; one request cannot give it", stream.found.full_id());
+            plan.events.push(PlanEvent { kind: "longest-answer", model: stream.found.full_id(), at: None, text });
+        }
         if let Some(window) = stream.found.model.info.context_window.filter(|w| longest > *w) {
             let id = stream.found.full_id();
             let text = format!("a prompt may be {longest} tokens long, more than the {window} that {id} reads");
@@ -182,11 +188,10 @@ impl DatedFeature {
             let by_unit = role == StreamRole::Rerank && card.is_some_and(|card| card.lists(Meter::SearchUnits));
             let candidates = i64::try_from(rag.candidates).unwrap_or(i64::MAX);
             if by_unit {
-                counted.rows = vec![(Range::default(), 1)];
+                counted.rows = vec![(PromptRow::default(), 1)];
                 counted.row_count = 1;
             } else if role == StreamRole::Rerank {
-                let passage = rag.chunk_tokens.in_units(MICRO);
-                counted.rows.iter_mut().for_each(|(tokens, _)| *tokens = (*tokens + passage).times(candidates));
+                counted.passages = Some((rag.chunk_tokens.in_units(MICRO), candidates));
             }
             let also = if by_unit { vec![Meter::SearchUnits] } else { Vec::new() };
             let context = found.settle(&Context::default()).into_owned();
@@ -232,14 +237,16 @@ impl DatedFeature {
         let cost = price(&found.provider, &found.model, &usage, &found.context, priced_at(&found.model, at));
         let usd = cost.map_err(|refusal| self.refused(refusal))?.total;
         let name = format!("{name} ({})", found.full_id());
-        plan.one_offs.push(OneOff { name, month: self.month_of(at.date()), usd });
+        let day = at.date();
+        let span = self.spans.iter().rposition(|span| span.first <= day).unwrap_or(0);
+        plan.one_offs.push(OneOff { name, span, day, usd });
         Ok(())
     }
 
     /// Notes that a model is no longer listed, and that it thinks where the file says nothing of it.
     fn note_life(&self, plan: &mut FeaturePlan, resolver: &dyn Resolver, found: &Found) {
         let id = found.full_id();
-        let last = self.days.last().map_or(self.start, |day| day.at);
+        let last = self.days().last().map_or(self.start(), |day| day.at);
         if let Some(day) = resolver.last_listed(found, last) {
             let replacement = found.model.info.replacement.as_ref();
             let instead = replacement.map_or_else(String::new, |id| format!("; its replacement is {id}"));

@@ -4,19 +4,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use rust_decimal::Decimal;
 
 use super::feature::read_feature;
 use super::quantity::Quantity;
 use super::raw::{RawBudget, RawBusy, RawCalendar, RawCredit, RawFixed, RawWorkload};
 use super::reader::WorkloadReader;
 use crate::calculator::calendar::{self, Busy, Calendar, months_after};
+use crate::calculator::projection::UncertainInput;
 use crate::calculator::workload::{Budget, Credit, Feature, Fixed, Workload, instant_of};
 use crate::money::Exact;
 use crate::period::Period;
 use crate::pricing::card::ExchangeRate;
 use crate::pricing::problem::{Place, Problem, Severity};
 use crate::pricing::yaml::{At, Pairs, RawExchange};
+use crate::similar::did_you_mean;
 
 /// How long a plan may be, and how far ahead it may start, in months.
 ///
@@ -88,7 +89,7 @@ impl WorkloadReader<'_> {
             name: raw.name.clone().unwrap_or_else(|| "plan".into()),
             currency: self.currency.clone(),
             exchange,
-            tax: raw.tax.as_ref().map_or(Decimal::ZERO, |t| self.share(t).expected),
+            tax: raw.tax.as_ref().map(|t| self.share(t)).unwrap_or_default(),
             budget,
             start: self.start,
             end: self.end,
@@ -97,8 +98,21 @@ impl WorkloadReader<'_> {
             credits: raw.credits.iter().filter_map(|c| self.credit(c)).collect(),
             seed: raw.seed.unwrap_or(1),
             draws,
+            drawn_together: raw.drawn_together.iter().filter_map(|word| self.together(word)).collect(),
             assumptions: Vec::new(),
         }
+    }
+
+    /// A number whose draws all features share.
+    fn together(&mut self, word: &At<String>) -> Option<&'static str> {
+        let name = word.value.trim();
+        let found = UncertainInput::ALL.iter().find(|input| input.key() == name);
+        if found.is_none() {
+            let known: Vec<&str> = UncertainInput::ALL.iter().map(|input| input.key()).collect();
+            let help = format!("{}The names are {}", did_you_mean(name, known.iter().copied()), known.join(", "));
+            self.object("drawn-together", word.place, format!("{name:?} is no number of a feature"), help);
+        }
+        found.map(|input| input.key())
     }
 
     fn draws(&mut self, draws: &At<u32>) -> u32 {
@@ -287,6 +301,7 @@ impl WorkloadReader<'_> {
         if last < first {
             self.object("busy", to.place, format!("the busy period ends on {last}, before {first}"), "");
         }
+        self.no_range(factor, "the factor of a busy period");
         let factor = self.plain(factor)?.expected;
         Some(Busy { name: raw.name.clone().unwrap_or_else(|| "busy".into()), from: first, to: last, factor })
     }

@@ -118,6 +118,14 @@ impl WorkloadReader<'_> {
         self.with_unit(q, &[""])
     }
 
+    /// Objects to a range where one number is meant.
+    pub(crate) fn no_range(&mut self, q: &At<Quantity>, what: &str) {
+        if q.value.range.is_range() {
+            let message = format!("{what} is one number, and {} is a range", q.value.range);
+            self.object("no-range", q.place, message, "write the number that you expect");
+        }
+    }
+
     /// Tokens of one request: whole numbers, and not more than any model reads.
     pub(crate) fn tokens(&mut self, q: &At<Quantity>) -> Option<Range<Decimal>> {
         let range = self.with_unit(q, &["", "tokens"])?;
@@ -127,12 +135,11 @@ impl WorkloadReader<'_> {
         Some(range)
     }
 
-    /// A whole number of at least one, where a range has to end.
+    /// A number of at least one, such as a mean of 1.4 turns.
     pub(crate) fn count(&mut self, q: &At<Quantity>, most: u32) -> Option<Range<Decimal>> {
         let range = self.plain(q)?;
-        let whole = |n: Decimal| n.fract().is_zero();
-        if range.low < Decimal::ONE || range.high > Decimal::from(most) || !whole(range.low) || !whole(range.high) {
-            self.object("count", q.place, format!("{range}: it is a whole number from 1 to {most}"), "");
+        if range.low < Decimal::ONE || range.high > Decimal::from(most) {
+            self.object("count", q.place, format!("{range}: it is a number from 1 to {most}"), "");
             return None;
         }
         Some(range)

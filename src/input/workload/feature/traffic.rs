@@ -95,6 +95,7 @@ impl FeatureReader<'_, '_> {
                 let mut factors = Vec::new();
                 for (month, factor) in steps {
                     let day = self.reader.day(month);
+                    self.reader.no_range(factor, "a factor by month");
                     factors.extend(day.zip(self.reader.plain(factor)).map(|(day, f)| (day, f.expected)));
                 }
                 factors.sort_by_key(|(day, _)| *day);
@@ -135,6 +136,7 @@ impl FeatureReader<'_, '_> {
             }
         };
         let per = self.per(&quantity.value.unit, quantity.place)?;
+        self.reader.no_range(quantity, "what is free");
         if per == Per::Week {
             self.reader.object("free", quantity.place, "a free quantity is per day or per month", "");
         }
