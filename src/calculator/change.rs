@@ -267,6 +267,7 @@ fn alone(feature: Feature, span: &Workload) -> Workload {
         credits: Vec::new(),
         seed: span.seed,
         draws: span.draws,
+        choices: BTreeMap::new(),
         assumptions: Vec::new(),
     }
 }

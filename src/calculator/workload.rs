@@ -3,6 +3,7 @@
 //! `input::workload` makes it out of a file. Every uncertain number is a [`Range`]; a number that is known is a range
 //! whose three values are equal.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -10,6 +11,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::calendar::Calendar;
+use super::choice::Choice;
 use crate::context::Context;
 use crate::meter::Meter;
 use crate::money::Exact;
@@ -355,6 +357,8 @@ pub struct Workload {
     pub seed: u64,
     /// Draws of the simulation.
     pub draws: u32,
+    /// What may be chosen to make it cheaper, by feature.
+    pub choices: BTreeMap<String, Choice>,
     /// What the user did not say.
     pub assumptions: Vec<Assumption>,
 }

@@ -97,6 +97,7 @@ impl WorkloadReader<'_> {
             credits: raw.credits.iter().filter_map(|c| self.credit(c)).collect(),
             seed: raw.seed.unwrap_or(1),
             draws,
+            choices: self.choices(&raw.features),
             assumptions: Vec::new(),
         }
     }
