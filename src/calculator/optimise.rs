@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::choice::{Choice, Latency};
 use super::projection::{FeaturePlan, Planner, Point, Resolver};
@@ -126,6 +126,9 @@ fn cached(feature: &Feature, write: Meter, minutes: u32) -> Cache {
     }
 }
 
+/// The most that a cache is taken to be found again: 99.99% of the time.
+const MOST_FOUND: Decimal = Decimal::from_parts(9_999, 0, 0, false, 4);
+
 /// How often calls that come at random through the day find what an earlier one left, so many minutes ago or less.
 #[must_use]
 pub(crate) fn found_again(feature: &Feature, minutes: u32) -> Decimal {
@@ -137,10 +140,11 @@ pub(crate) fn found_again(feature: &Feature, minutes: u32) -> Decimal {
     let requests = [feature.turns.expected, feature.steps.count.expected, Decimal::from(minutes)];
     let within = requests.iter().try_fold(feature.calls.rate.expected, |product, n| product.checked_mul(*n));
     let within = within.and_then(|n| n.checked_div(days * Decimal::from(1440)));
-    let Some(within) = within else { return Decimal::ONE };
-    // A share, not money: the exponential has no exact value, and four digits of it are kept.
+    let Some(within) = within else { return MOST_FOUND };
+    // A share, not money: the exponential has no exact value. Four digits of it are kept, and it never becomes certain.
     let float: f64 = within.try_into().unwrap_or(f64::MAX);
-    Decimal::try_from(1.0 - (-float).exp()).unwrap_or(Decimal::ONE).round_dp(4)
+    let share = Decimal::try_from(1.0 - (-float).exp()).unwrap_or(Decimal::ONE);
+    share.round_dp_with_strategy(4, RoundingStrategy::ToZero).min(MOST_FOUND)
 }
 
 /// Answers that are cut off: the mean is that of the draws, which rise from low to the mean and fall to high in straight lines.

@@ -18,6 +18,7 @@ use crate::calculator::rules::matches;
 use crate::calculator::settled::{Settled, minus};
 use crate::calculator::shape::At;
 use crate::calculator::workload::{Feature, Route, Workload, last_moment};
+use crate::context::Dimension;
 use crate::jobs::error::with_help;
 use crate::meter::Meter;
 use crate::money::Usd;
@@ -316,7 +317,10 @@ impl FeatureSearch<'_> {
         };
         let is_allowed = match models.is_empty() {
             true => head.is_maker_of(&card.id) || self.own.full_id() == full,
-            false => matches(models, &full) || matches(models, &card.id),
+            // A pattern with a slash says the host; one without means the model anywhere.
+            false => models.iter().any(|pattern| {
+                matches(std::slice::from_ref(pattern), if pattern.contains('/') { &full } else { &card.id })
+            }),
         };
         is_of_kind && is_allowed
     }
@@ -524,11 +528,14 @@ impl OptimiseRow {
 fn written(feature: &Feature, found: &Found, variant: Variant) -> String {
     let mut keys = vec![format!("model: {}", found.full_id())];
     let changed = variant.of(feature);
-    match variant.queue {
-        Queue::AsWritten => {}
-        Queue::Standard => keys.push("batch: 0%, without service_tier".to_owned()),
-        Queue::Flex => keys.push("batch: 0%, service_tier: flex".to_owned()),
-        Queue::Batch => keys.push("batch: 100%".to_owned()),
+    if changed.batch != feature.batch {
+        keys.push(format!("batch: {}%", (changed.batch * Decimal::ONE_HUNDRED).normalize()));
+    }
+    let tier = |feature: &Feature| feature.context.get(Dimension::ServiceTier).map(str::to_owned);
+    match tier(&changed) {
+        new if new == tier(feature) => {}
+        Some(tier) => keys.push(format!("service_tier: {tier}")),
+        None => keys.push("no service_tier".to_owned()),
     }
     match (variant.caching, changed.cache) {
         (Caching::AsWritten, _) => {}
