@@ -256,6 +256,7 @@ impl PlanChange<'_> {
 fn alone(feature: Feature, span: &Workload) -> Workload {
     Workload {
         name: String::new(),
+        choices: BTreeMap::new(),
         currency: span.currency.clone(),
         exchange: Vec::new(),
         tax: Decimal::ZERO,
@@ -267,7 +268,6 @@ fn alone(feature: Feature, span: &Workload) -> Workload {
         credits: Vec::new(),
         seed: span.seed,
         draws: span.draws,
-        choices: BTreeMap::new(),
         assumptions: Vec::new(),
     }
 }

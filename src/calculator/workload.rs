@@ -11,7 +11,6 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::calendar::Calendar;
-use super::choice::Choice;
 use crate::context::Context;
 use crate::meter::Meter;
 use crate::money::Exact;
@@ -335,6 +334,8 @@ pub struct Assumption {
 pub struct Workload {
     /// What the plan is called.
     pub name: String,
+    /// What may be chosen to make it cheaper, by feature.
+    pub choices: BTreeMap<String, super::choice::Choice>,
     /// Currency to show money in.
     pub currency: String,
     /// What one US dollar is in other currencies.
@@ -357,8 +358,6 @@ pub struct Workload {
     pub seed: u64,
     /// Draws of the simulation.
     pub draws: u32,
-    /// What may be chosen to make it cheaper, by feature.
-    pub choices: BTreeMap<String, Choice>,
     /// What the user did not say.
     pub assumptions: Vec<Assumption>,
 }

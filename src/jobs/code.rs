@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::Setup;
+use crate::input::workload::parse;
 use crate::pricing::Matched;
 
 /// A file larger than this is data rather than code.
@@ -122,7 +123,7 @@ fn ending(path: &str) -> Option<String> {
 }
 
 /// Whether a file's name or folder says that it is a prompt.
-fn is_prompt(path: &str) -> bool {
+pub(crate) fn is_prompt(path: &str) -> bool {
     let lower = path.to_lowercase();
     let Some((stem, extension)) = lower.rsplit_once('.') else { return false };
     if matches!(extension, "prompt" | "prompty") {
@@ -137,7 +138,7 @@ fn is_prompt(path: &str) -> bool {
 /// Whether a text is a workload file.
 pub(crate) fn is_workload(path: &str, text: &str) -> bool {
     let has = |key: &str| text.lines().any(|line| line.starts_with(key));
-    is_yaml(path) && has("version:") && has("features:")
+    is_yaml(path) && has("features:") && (has("version:") || parse(path, text).is_ok())
 }
 
 fn is_price_file(path: &str, text: &str) -> bool {

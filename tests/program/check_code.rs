@@ -62,7 +62,7 @@ fn what_the_base_had_is_at_most_a_note_and_only_where_the_rule_is_written() {
     let json = repo.json(0);
     let found = finding(&json, "model-drift");
     assert_eq!(found["level"], "note");
-    assert!(message(found).starts_with("the base had this already: the code names openai/gpt-4.1 "), "{found:#}");
+    assert!(message(found).starts_with("the base had this already: the code names openai/gpt-4.1, "), "{found:#}");
     // Without a base nobody can tell who brought it: the rule's level holds.
     let alone = repo.check(&["--format", "json"]).code(1).json();
     assert_eq!(finding(&alone, "model-drift")["level"], "error");
@@ -188,7 +188,7 @@ fn a_comment_says_the_verdict_and_three_lines_of_why_and_folds_the_rest() {
     assert!(open.contains("Check failed: 2 errors, 1 warning, 0 notes."), "{open}");
     let why: Vec<&str> = open.lines().filter(|line| line.starts_with("- ")).collect();
     assert_eq!(why.len(), 3, "{open}");
-    assert!(why[0].starts_with("- **error max-growth**: the bill grows by 188.9%"), "{open}");
+    assert!(why[1].starts_with("- **error max-growth**: the bill grows by 188.9%"), "{open}");
     assert!(why[2].starts_with("- **warning model-drift**: the code asks openai/gpt-4.1 "), "{open}");
     assert_eq!(open.lines().filter(|line| !line.is_empty()).count(), 6, "{open}");
     assert!(folded.starts_with("\n<summary>Details: 1 feature, 3 findings, 2 parts</summary>\n"), "{folded}");

@@ -86,6 +86,7 @@ impl WorkloadReader<'_> {
         }
         Workload {
             name: raw.name.clone().unwrap_or_else(|| "plan".into()),
+            choices: self.choices(&raw.features),
             currency: self.currency.clone(),
             exchange,
             tax: raw.tax.as_ref().map_or(Decimal::ZERO, |t| self.share(t).expected),
@@ -97,7 +98,6 @@ impl WorkloadReader<'_> {
             credits: raw.credits.iter().filter_map(|c| self.credit(c)).collect(),
             seed: raw.seed.unwrap_or(1),
             draws,
-            choices: self.choices(&raw.features),
             assumptions: Vec::new(),
         }
     }

@@ -18,7 +18,7 @@ use crate::calculator::workload::{Feature, Route};
 use crate::input::git::{GitBase, GitError, Repository};
 use crate::input::text::read_bytes;
 use crate::input::workload::parse;
-use crate::jobs::code::{CodeFile, CodeReader, FileNames, LARGEST, code_files, is_workload, relative};
+use crate::jobs::code::{CodeFile, CodeReader, FileNames, LARGEST, code_files, is_prompt, is_workload, relative};
 use crate::money::Usd;
 use crate::pricing::candidates::core_name;
 
@@ -66,6 +66,11 @@ fn is_code(path: &str) -> bool {
 fn is_passed_over(path: &str) -> bool {
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     folder.split('/').any(|part| PASSED_OVER.contains(&part.to_lowercase().as_str()))
+}
+
+/// Whether a file is read at all: others name nothing that counts.
+fn may_name(path: &str) -> bool {
+    is_code(path) || is_prompt(path) && !is_passed_over(path)
 }
 
 /// Where code and workload differ.
@@ -215,6 +220,10 @@ impl<'c> Search<'c> {
         self.has_base = true;
         for name in commit.changed()? {
             let mut file = ChangedFile::default();
+            if !may_name(&name) {
+                self.changed.insert(name, file);
+                continue;
+            }
             let path = self.root.join(&name);
             let is_small = path.metadata().is_ok_and(|meta| meta.is_file() && meta.len() <= LARGEST);
             if let (true, Ok(bytes)) = (is_small, read_bytes(&path)) {
@@ -247,7 +256,7 @@ impl<'c> Search<'c> {
     fn walk(&mut self) {
         for path in code_files(&self.root) {
             let name = relative(&self.root, &path);
-            let Ok(bytes) = read_bytes(&path) else { continue };
+            let Some(bytes) = may_name(&name).then(|| read_bytes(&path).ok()).flatten() else { continue };
             let text = String::from_utf8_lossy(&bytes);
             if is_workload(&name, &text) {
                 self.other_workload(&path, &text);

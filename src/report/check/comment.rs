@@ -5,7 +5,7 @@ use std::io;
 
 use sha2::{Digest, Sha256};
 
-use super::text::{people, place, signed};
+use super::text::{people, place, sentence, signed};
 use super::{ChangePart, CheckReport};
 use crate::calculator::rules::Finding;
 use crate::report::markdown::escaped;
@@ -78,7 +78,7 @@ impl CheckReport {
     fn reasons(&self) -> Vec<String> {
         let finding = |f: &Finding| {
             let at = people(&place(&f.file, f.line));
-            format!("**{} {}**: {} ({})", f.level.name(), f.rule.name(), escaped(&people(&f.message)), escaped(&at))
+            format!("**{} {}**: {} ({})", f.level.name(), f.rule.name(), escaped(&sentence(&f.message)), escaped(&at))
         };
         let findings = self.counting().map(finding);
         let mut parts: Vec<&ChangePart> = self.parts.iter().filter(|part| !part.amount.is_zero()).collect();
