@@ -161,7 +161,10 @@ fn json(path: &str, text: &str) -> Option<Value> {
 fn servers(path: &str, document: &Value) -> Vec<String> {
     let is_mcp = path.to_lowercase().ends_with("mcp.json");
     let named = document.get("mcpServers").or_else(|| document.get("servers").filter(|_| is_mcp));
-    named.and_then(Value::as_object).map(|servers| servers.keys().cloned().collect()).unwrap_or_default()
+    let mut names: Vec<String> =
+        named.and_then(Value::as_object).into_iter().flat_map(|map| map.keys().cloned()).collect();
+    names.sort();
+    names
 }
 
 /// How many tools a document defines: a list of them, alone or as `tools`; 0 where anything in it is no tool.

@@ -93,6 +93,17 @@ pub struct OptimiseResult {
 /// # Errors
 /// [`JobError`] where no feature has one, a score is asked for without scores, or nothing that is allowed has a price.
 pub fn optimise(priced: PricedWorkload, query: &OptimiseQuery, setup: &Setup) -> Result<OptimiseResult, JobError> {
+    let cards: Vec<Card> = setup.table.cards().collect();
+    optimise_on(&cards, priced, query, setup)
+}
+
+/// The same on these models alone.
+fn optimise_on(
+    cards: &[Card],
+    priced: PricedWorkload,
+    query: &OptimiseQuery,
+    setup: &Setup,
+) -> Result<OptimiseResult, JobError> {
     let PricedWorkload { file, plan, mut resolver, unpriced } = priced;
     let shown = ShownCurrency::of(query.currency.as_deref(), &plan.workload, &resolver)?;
     let workload = plan.workload.clone();
@@ -100,7 +111,6 @@ pub fn optimise(priced: PricedWorkload, query: &OptimiseQuery, setup: &Setup) ->
         let help = "write `choose: {}` under a feature to let its model be chosen, or `choose: {models: [openai/*], latency: day, cache: true}`";
         return Err(JobError::asked("no feature says what may be chosen", help));
     }
-    let cards: Vec<_> = setup.table.cards().collect();
     let mut features = Vec::new();
     let mut best = plan.clone();
     let mut work = 0;
@@ -113,7 +123,7 @@ pub fn optimise(priced: PricedWorkload, query: &OptimiseQuery, setup: &Setup) ->
         let Some(own) = own.map(|stream| &stream.found) else { continue };
         let search = FeatureSearch { feature, choice, own, query, setup, last: last_moment(&workload) };
         let mut trials = Trials::new(&workload, feature, choice);
-        let tried = search.run(&cards, &mut trials, &mut resolver)?;
+        let tried = search.run(cards, &mut trials, &mut resolver)?;
         work += trials.priced;
         let costs = feature_plan.costs(&plan.months, &Point::all(At::Expected))?;
         let optimised = OptimisedFeature {

@@ -245,6 +245,8 @@ fn the_search_finds_what_the_trial_of_every_combination_finds() {
     let scores: HashMap<String, Decimal> =
         models.iter().filter_map(|model| Some((model.id.clone(), model.score?))).collect();
     let query = OptimiseQuery { scores, top: 3, currency: None };
+    // The bundled models would be looked at, and passed over, 200 times.
+    let cards: Vec<Card> = setup.table.cards().filter(|(head, _)| head.id.starts_with("zz")).collect();
     let (mut found, mut impossible) = (0, 0);
     for instance in 0..200 {
         let cases: Vec<Case> = (0..=dice.below(3)).map(|_| Case::roll(&mut dice, &models)).collect();
@@ -254,7 +256,7 @@ fn the_search_finds_what_the_trial_of_every_combination_finds() {
         let file = WorkloadFile::of_text(Path::new("farebox.yaml"), text.clone(), &setup);
         let file = file.unwrap_or_else(|error| panic!("{instance}: {}\n{text}", error.with_help()));
         let priced = PricedWorkload::of(file, &setup).unwrap_or_else(|error| panic!("{}\n{text}", error.with_help()));
-        match (optimise(priced, &query, &setup), least(&cases, &models)) {
+        match (optimise_on(&cards, priced, &query, &setup), least(&cases, &models)) {
             (Ok(result), Some(least)) => {
                 found += 1;
                 let off = (result.after.amount() - least).abs();
