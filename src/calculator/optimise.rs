@@ -10,7 +10,8 @@ use std::sync::Arc;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::choice::{Choice, Latency};
-use super::projection::{FeaturePlan, Planner, Point, Resolver};
+use super::limits::impossible_answer;
+use super::projection::{FeaturePlan, Planner, Point, Resolver, StreamRole};
 use super::shape::At;
 use super::workload::{Cache, Feature, Per, Workload};
 use crate::context::Dimension;
@@ -121,7 +122,7 @@ fn cached(feature: &Feature, write: Meter, minutes: u32) -> Cache {
             history: talks,
             hit_rate: Range::exactly(found_again(feature, minutes)),
             write,
-            minimum: 1024,
+            minimum: None,
         },
     }
 }
@@ -267,10 +268,7 @@ fn cost(planner: &Planner, found: &Found, is_named: bool, resolver: &mut dyn Res
     if !is_named && events().any(|event| event.kind == "always-thinks") {
         return Err(WhyNot::Thinks);
     }
-    let longest = |feature: &FeaturePlan| feature.feature.output.high;
-    let writes = found.model.info.max_output.map(Decimal::from);
-    if let (Some(most), Some(high)) = (writes, plan.features.iter().map(longest).max().filter(|h| writes < Some(*h))) {
-        let text = format!("answers have up to {} tokens, and it writes {most}", high.normalize());
+    if let Some(text) = plan.features.iter().find_map(answer_too_long) {
         return Err(WhyNot::AnswerTooLong(text));
     }
     let usd = plan.usage_at(&Point::all(At::Expected)).map_err(refused)?;
@@ -278,6 +276,13 @@ fn cost(planner: &Planner, found: &Found, is_named: bool, resolver: &mut dyn Res
         return Err(WhyNot::Free);
     }
     Ok(usd)
+}
+
+/// What is wrong with the longest answer to the longest prompt, where the model cannot give it.
+fn answer_too_long(feature: &FeaturePlan) -> Option<String> {
+    let answer = u64::try_from(feature.feature.output.high.ceil()).unwrap_or(u64::MAX);
+    let mut answering = feature.streams.iter().filter(|stream| stream.role == StreamRole::Answer);
+    answering.find_map(|stream| impossible_answer(&stream.found.model, feature.longest_prompt(stream), answer))
 }
 
 #[cfg(test)]

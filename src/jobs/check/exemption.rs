@@ -90,7 +90,11 @@ pub fn accepted<'a>(asked: &'a str, side: &CheckSide) -> Result<(&'a str, Option
     }
 }
 
-fn last_day(text: &str, today: Date) -> Result<Date, JobError> {
+/// The last day on which an exemption holds, as it is typed.
+///
+/// # Errors
+/// [`JobError`] where it is no day, or over.
+pub fn last_day(text: &str, today: Date) -> Result<Date, JobError> {
     let Some(day) = text.parse::<Date>().ok().filter(|_| text.len() == 10) else {
         // A moment is a date elsewhere; an exemption holds for whole days.
         let why = text.parse::<Instant>().err().map_or_else(|| format!("{text:?} is not a day"), |e| e.to_string());

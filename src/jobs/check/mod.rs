@@ -29,7 +29,7 @@ pub use base::BaseQuery;
 pub(crate) use baseline::Baseline;
 pub(crate) use compare::{UnpricedFeature, leave_out_unpriced};
 pub use end::CheckEnd;
-pub use exemption::{ExemptedWorkload, ExemptionRequest, accept, accepted};
+pub use exemption::{ExemptedWorkload, ExemptionRequest, accept, accepted, last_day};
 pub use sides::CheckSide;
 
 use base::CheckBase;

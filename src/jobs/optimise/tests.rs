@@ -167,9 +167,10 @@ impl Case {
             "[\"m1*\"]" => id.starts_with("m1"),
             list => list.trim_matches(['[', ']']).split(", ").any(|name| name == model.id),
         };
+        let longest = self.cap.map_or(self.output[2], |cap| cap.min(self.output[2]));
         is_meant
             && !model.is_retired
-            && self.system + self.prompt <= model.window
+            && self.system + self.prompt + longest <= model.window
             && (!self.vision || model.sees)
             && self.score.is_none_or(|least| model.score.is_some_and(|score| score >= Decimal::from(least)))
     }
