@@ -11,7 +11,9 @@ use super::say;
 use super::shared::{self, OutputFlags, OutputFormat, PriceFlags, Setup, read_price_file};
 use crate::cli::error::Error;
 use farebox::jobs::JobError;
-use farebox::jobs::check::{BaseQuery, CheckEnd, CheckQuery, CheckSide, ExemptionRequest, accept, accepted, check};
+use farebox::jobs::check::{
+    BaseQuery, CheckEnd, CheckQuery, CheckSide, ExemptionRequest, accept, accepted, check, last_day,
+};
 use farebox::jobs::error::with_help;
 use farebox::report::check::{CheckFormat, CheckReport, write};
 
@@ -105,6 +107,7 @@ pub(crate) fn run(args: CheckArgs) -> Result<(), Error> {
     }
     let query = args.query(machine.base.as_deref())?;
     if let ([asked, reason], Some(until)) = (&args.accept[..], &args.until) {
+        last_day(until, setup.at.date())?;
         let (feature, rule) = accepted(asked, &head)?;
         let rules = match rule {
             Some(rule) => vec![rule],

@@ -88,7 +88,7 @@ fn a_dearer_model_says_by_how_much_and_a_cache_has_its_lifetime() {
     assert_eq!((large["cache"].as_str(), large["why_not"].as_str()), (Some("1h"), Some("too-expensive")));
     assert_eq!(decimal(&large["usd"]), dec!(30.495072));
     assert_eq!(decimal(&large["more_usd"]), dec!(19.335072));
-    assert_eq!(large["reason"], "too expensive by $19.33");
+    assert_eq!(large["reason"], "too expensive by $19.34");
 }
 
 #[test]
