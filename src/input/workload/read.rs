@@ -87,6 +87,7 @@ impl WorkloadReader<'_> {
         }
         Workload {
             name: raw.name.clone().unwrap_or_else(|| "plan".into()),
+            choices: self.choices(&raw.features),
             currency: self.currency.clone(),
             exchange,
             tax: raw.tax.as_ref().map(|t| self.share(t)).unwrap_or_default(),
