@@ -171,9 +171,8 @@ impl LeverTrials<'_> {
 fn hit_rate(feature: &Feature) -> Decimal {
     let per_day = match feature.calls.per {
         super::workload::Per::Day => feature.calls.rate.expected,
-        super::workload::Per::Week => {
-            feature.calls.rate.expected / Decimal::from(feature.calendar.days_a_week().max(1))
-        }
+        super::workload::Per::Week => feature.calls.rate.expected / feature.calendar.days_a_week().max(Decimal::ONE),
+        super::workload::Per::Once => feature.calls.rate.expected,
         super::workload::Per::Month => feature.calls.rate.expected / Decimal::from(30),
     };
     let requests = per_day * feature.turns.expected * feature.steps.count.expected;

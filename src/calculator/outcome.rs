@@ -29,8 +29,10 @@ pub struct FeatureOutcome {
 pub struct Outcome {
     /// By feature.
     pub features: Vec<FeatureOutcome>,
-    /// Fixed and one-off costs by month.
+    /// Fixed and one-off costs by month, and what commitments add to the usage.
     pub fixed: Vec<Usd>,
+    /// What is paid on top of the usage because of commitments, by month.
+    pub committed: Vec<Usd>,
     /// Credits used by month.
     pub credits: Vec<Usd>,
     /// Tax by month, at the expected cost.
@@ -54,7 +56,7 @@ pub struct Outcome {
 /// [`PlanError::TooLarge`].
 pub fn outcome(plan: &Plan, settled: &Settled, detail: bool, draws: usize) -> Result<Outcome, PlanError> {
     let months = plan.months.len();
-    let is_certain = plan.features.iter().all(|f| f.uncertain().is_empty());
+    let is_certain = settled.is_certain() && plan.features.iter().all(|f| f.uncertain().is_empty());
     let simulation = (!is_certain && draws > 0).then(|| simulate(plan, settled, detail || needs_mean(plan), draws));
     let mut groups = vec![vec![Usd::ZERO; months]; settled.groups.len() + 1];
     let mut features = Vec::with_capacity(plan.features.len());
@@ -89,6 +91,7 @@ pub fn outcome(plan: &Plan, settled: &Settled, detail: bool, draws: usize) -> Re
             is_closed_form,
         });
     }
+    let committed = settled.committed(&mut groups, months);
     let credits = settled.credited(&mut groups, months);
     let sum_of = |month: usize| groups.iter().map(|g| g[month]).sum::<Usd>() + settled.fixed[month];
     let net: Vec<Usd> = (0..months).map(sum_of).collect();
@@ -105,7 +108,8 @@ pub fn outcome(plan: &Plan, settled: &Settled, detail: bool, draws: usize) -> Re
     }
     Ok(Outcome {
         features,
-        fixed: settled.fixed.clone(),
+        fixed: settled.fixed.iter().zip(&committed).map(|(fixed, more)| *fixed + *more).collect(),
+        committed,
         credits,
         tax,
         months: gross.iter().enumerate().map(|(m, usd)| around(*usd, drawn(|s| &s.months, m))).collect(),
@@ -186,7 +190,13 @@ fn range_text(plan: &super::projection::FeaturePlan, input: UncertainInput) -> S
     let percent =
         |range: Range<Decimal>| format!("{}%", range.times(Decimal::ONE_HUNDRED).to_string().replace("..", "%.."));
     match input {
-        UncertainInput::Calls => format!("{} per {}", f.calls.rate, f.calls.per.name()),
+        UncertainInput::Calls => f.calls.to_string(),
+        UncertainInput::Share => f.follows.as_ref().map_or_else(String::new, |follows| percent(follows.share)),
+        UncertainInput::PromptGrowth => format!("{} a month", percent(f.prompt_growth)),
+        UncertainInput::Also => {
+            f.also.iter().filter(|(_, r)| r.is_range()).map(|(m, r)| format!("{m} {r}")).collect::<Vec<_>>().join(", ")
+        }
+        UncertainInput::Media => "estimated".into(),
         UncertainInput::Growth => match &f.growth {
             super::workload::Growth::Monthly(range) => format!("{} a month", percent(*range)),
             super::workload::Growth::Steps(_) => String::new(),
@@ -200,6 +210,6 @@ fn range_text(plan: &super::projection::FeaturePlan, input: UncertainInput) -> S
         UncertainInput::Passages => f.rag.as_ref().map_or_else(String::new, |rag| rag.tokens.to_string()),
         UncertainInput::HitRate => f.cache.map_or_else(String::new, |cache| percent(cache.hit_rate)),
         UncertainInput::Failures => percent(f.retries.failure_rate),
-        UncertainInput::Attachments | UncertainInput::Also | UncertainInput::Tokens => "estimated".into(),
+        UncertainInput::Attachments | UncertainInput::Tokens => "estimated".into(),
     }
 }

@@ -9,7 +9,7 @@
 
 use rust_decimal::Decimal;
 
-use super::projection::{FeaturePlan, INPUTS, Plan, Point, Stream, UncertainInput};
+use super::projection::{Epoch, FeaturePlan, INPUTS, Plan, Point, Stream, UncertainInput};
 use super::settled::Settled;
 use super::shape::{At, WHOLE};
 use super::tariff::Tariff;
@@ -72,7 +72,7 @@ pub(crate) fn simulate(plan: &Plan, settled: &Settled, cells: bool, draws: usize
     let mut own = vec![0_i64; months * draws];
     for (index, feature) in plan.features.iter().enumerate() {
         own.fill(0);
-        let drawing = Drawing { plan, feature, index: index as u64, seed, draws, months };
+        let drawing = Drawing { plan, feature, seed, draws, months };
         drawing.run(settled, &mut own, &mut groups);
         simulation.features.push(drawing.total(&own));
         if cells {
@@ -101,7 +101,6 @@ pub(crate) fn simulate(plan: &Plan, settled: &Settled, cells: bool, draws: usize
 struct Drawing<'p> {
     plan: &'p Plan,
     feature: &'p FeaturePlan,
-    index: u64,
     seed: u64,
     draws: usize,
     months: usize,
@@ -127,18 +126,16 @@ impl Drawing<'_> {
         for draw in 0..self.draws {
             let point = self.point(&uncertain, draw);
             self.calls(&point, &steps, &mut calls);
-            self.paid(&point, &calls, &ready, &mut paid);
+            self.paid(&point, &calls, &mut paid);
+            let growing = self.feature.prompt_growth(point.0[UncertainInput::PromptGrowth as usize]);
             for stream in &ready {
                 for (epoch, weights) in stream.stream.epochs.iter().zip(&stream.weights) {
-                    let single = self.cost(stream, &epoch.single, &point);
-                    let cost = match &epoch.batch {
-                        Some(batch) => {
-                            let batched = self.cost(stream, batch, &point);
-                            (single / WHOLE) * (WHOLE - stream.batch) + (batched / WHOLE) * stream.batch
-                        }
-                        None => single,
-                    };
+                    let steady = if growing.is_none() { self.epoch_cost(stream, epoch, &point) } else { 0 };
                     for (month, weight) in weights.iter().enumerate().filter(|(_, w)| **w > 0.0) {
+                        let cost = match &growing {
+                            Some(factors) => self.epoch_cost(stream, epoch, &point.grown(factors[month])),
+                            None => steady,
+                        };
                         let calls = weight * calls[month] * paid[month];
                         let calls = (calls * f64::from(1_u32 << CALL_BITS)).round() as i64;
                         let nano = clamp(cost.saturating_mul(i128::from(calls)) >> (COST_BITS + CALL_BITS));
@@ -151,9 +148,19 @@ impl Drawing<'_> {
         }
     }
 
+    /// What a call costs under the rates of an epoch.
+    fn epoch_cost(&self, stream: &Ready, epoch: &Epoch, point: &Point) -> i128 {
+        let single = self.cost(stream, &epoch.single, point);
+        let Some(batch) = &epoch.batch else { return single };
+        let batched = self.cost(stream, batch, point);
+        (single / WHOLE) * (WHOLE - stream.batch) + (batched / WHOLE) * stream.batch
+    }
+
     fn ready<'p>(&self, stream: &'p Stream, settled: &Settled) -> Ready<'p> {
         let share = float(stream.share);
-        let weights = stream.epochs.iter().map(|e| e.weights.iter().map(|w| float(*w) * share).collect()).collect();
+        let paid = |month: usize| float(FeaturePlan::paid_of(stream, month));
+        let by_month = |e: &Epoch| e.weights.iter().enumerate().map(|(m, w)| float(*w) * share * paid(m)).collect();
+        let weights = stream.epochs.iter().map(by_month).collect();
         let batch =
             i128::try_from((FeaturePlan::batch_share(stream) * Decimal::from(1_000_000_000)).round()).unwrap_or(0);
         Ready { stream, group: settled.group_of(stream), rows: self.feature.typical_rows(stream), weights, batch }
@@ -162,10 +169,13 @@ impl Drawing<'_> {
     /// The place of every uncertain number in its range, in one draw. Counts by one tokenizer err together in all features.
     fn point(&self, uncertain: &[UncertainInput], draw: usize) -> Point {
         let mut point = Point::all(At::Expected);
+        let key = |order: usize, input: UncertainInput| (order as u64 + 1) * INPUTS as u64 + input as u64;
         for input in uncertain {
             let key = match input {
                 UncertainInput::Tokens => self.tokenizer_key(),
-                other => (self.index + 1) * INPUTS as u64 + *other as u64,
+                // A feature that follows another has the calls of that one.
+                UncertainInput::Calls | UncertainInput::Growth => key(self.feature.feature.calls_of, *input),
+                other => key(self.feature.feature.order, *other),
             };
             point = point.with(*input, At::Share(uniform(self.seed, key, draw as u64)));
         }
@@ -186,7 +196,8 @@ impl Drawing<'_> {
     /// The calls of every month in a unit of their time.
     fn calls(&self, point: &Point, steps: &Option<Vec<f64>>, calls: &mut [f64]) {
         let at = |input: UncertainInput| point.0[input as usize];
-        let rate = self.feature.ranges.fixed(UncertainInput::Calls).at(at(UncertainInput::Calls)) as f64 / 1e6;
+        let share = self.feature.ranges.fixed(UncertainInput::Share).at(at(UncertainInput::Share)) as f64 / 1e9;
+        let rate = self.feature.ranges.fixed(UncertainInput::Calls).at(at(UncertainInput::Calls)) as f64 / 1e6 * share;
         if let Some(steps) = steps {
             calls.iter_mut().zip(steps).for_each(|(calls, factor)| *calls = rate * factor);
             return;
@@ -202,18 +213,15 @@ impl Drawing<'_> {
     }
 
     /// The share of every month that is not free.
-    fn paid(&self, point: &Point, calls: &[f64], ready: &[Ready], paid: &mut [f64]) {
-        if self.feature.feature.free.is_none() {
+    fn paid(&self, point: &Point, calls: &[f64], paid: &mut [f64]) {
+        if !self.feature.is_free_in_part() {
             return;
         }
-        let used = float(self.feature.free_used(point));
-        let Some(first) = ready.first() else { return };
-        let share = float(first.stream.share);
+        let used = self.feature.free_used(point);
         for (month, paid) in paid.iter_mut().enumerate() {
-            let units: f64 = first.weights.iter().map(|w| w[month]).sum::<f64>() / share.max(f64::MIN_POSITIVE);
-            let all = units * calls[month] * used;
-            let free = self.feature.free_quantity(month).map_or(0.0, float);
-            *paid = if all > 0.0 { ((all - free) / all).max(0.0) } else { 1.0 };
+            // A quantity: money is integers from here on.
+            let calls = Decimal::try_from(calls[month]).unwrap_or_default();
+            *paid = float(self.feature.paid_share(month, calls, used));
         }
     }
 
@@ -237,7 +245,7 @@ impl Drawing<'_> {
         let mut cost = (fine << COST_BITS) / 1_000_000_000;
         if !tariff.beside.is_empty() {
             let turns = self.feature.shape(ready.stream, Range::default(), point).turns;
-            for (rate, quantity) in tariff.beside.iter().zip(FeaturePlan::beside(ready.stream)) {
+            for (rate, quantity) in tariff.beside.iter().zip(FeaturePlan::beside(ready.stream, point)) {
                 let femto =
                     rate.femto.saturating_mul(i128::from(quantity)).saturating_mul(i128::from(turns)) / 1_000_000;
                 cost += (femto << COST_BITS) / 1_000_000;

@@ -3,11 +3,13 @@
 use rust_decimal::Decimal;
 
 use super::counted::CountedText;
-use super::{Epoch, FeaturePlan, PlanError, Point, Stream, StreamRole, UncertainInput, WEIGHT_SCALE};
+use super::ranges::FIRST_LENGTH;
+use super::{Beside, Epoch, FeaturePlan, PlanError, Point, Stream, StreamRole, UncertainInput, WEIGHT_SCALE};
 use crate::calculator::Refusal;
 use crate::calculator::calendar::Month;
-use crate::calculator::shape::{At, Cached, MICRO, QUANTITY_SCALE, Shape, WHOLE};
+use crate::calculator::shape::{At, Cached, LongHistory, MICRO, QUANTITY_SCALE, Shape, WHOLE};
 use crate::calculator::tariff::{ALL_SLOTS, Tariff};
+use crate::calculator::workload::History;
 use crate::money::{ROUNDED_SCALE, Usd, amount};
 use crate::range::Range;
 
@@ -27,7 +29,7 @@ impl FeaturePlan {
         }
         let base = Shape {
             prefix: 0,
-            user: row.at(tokens),
+            user: grown(row.at(tokens), point),
             passages: 0,
             images: 0,
             images_apart: stream.counted.images_apart,
@@ -36,6 +38,10 @@ impl FeaturePlan {
             turns,
             around: 0,
             kept: 0,
+            long: LongHistory::Sent,
+            audio: 0,
+            video: 0,
+            speech: 0,
             steps: 1,
             call: 0,
             result: 0,
@@ -47,16 +53,26 @@ impl FeaturePlan {
             return base;
         }
         let cached = self.feature.cache.map(|cache| Cached {
-            prefix: stream.counted.cached_prefix.at(tokens),
+            prefix: grown(stream.counted.cached_prefix.at(tokens), point),
             history: cache.history,
             hit: at(UncertainInput::HitRate),
             minimum: i64::try_from(cache.minimum).unwrap_or(i64::MAX).saturating_mul(1_000_000),
         });
+        let media = point.get(UncertainInput::Media);
+        let pages = stream.counted.media.text.at(media);
         Shape {
-            prefix: stream.counted.prefix.at(tokens),
-            user: base.user.saturating_add(at(UncertainInput::Attachments)),
+            prefix: grown(stream.counted.prefix.at(tokens), point),
+            user: base.user.saturating_add(at(UncertainInput::Attachments)).saturating_add(pages),
+            audio: stream.counted.media.audio.at(media),
+            video: stream.counted.media.video.at(media),
+            speech: stream.counted.media.speech.at(media),
+            long: long_history(self.feature.history),
             passages: at(UncertainInput::Passages),
-            images: stream.counted.images.at(point.get(UncertainInput::Attachments)),
+            images: stream
+                .counted
+                .images
+                .at(point.get(UncertainInput::Attachments))
+                .saturating_add(stream.counted.media.images.at(media)),
             output: at(UncertainInput::Output),
             reasoning: at(UncertainInput::Reasoning),
             kept: i64::from(self.feature.history.turns()),
@@ -77,7 +93,8 @@ impl FeaturePlan {
 
     /// The shortest and the longest prompt of a call, in millionths of a token, every uncertain number at one end.
     fn prompts_at(&self, stream: &Stream, at: At) -> (i128, i128) {
-        let rows = stream.counted.rows.iter().map(|(row, _)| self.shape(stream, *row, &Point::all(at)));
+        let point = Point::all(at).grown(self.outer_growth(at));
+        let rows = stream.counted.rows.iter().map(|(row, _)| self.shape(stream, *row, &point));
         let (mut shortest, mut longest) = (i128::MAX, 0);
         rows.for_each(|shape| {
             shape.requests(|prompt, _| (shortest, longest) = (shortest.min(prompt), longest.max(prompt)));
@@ -129,8 +146,9 @@ impl FeaturePlan {
             }
         }
         let turns = Decimal::from(self.ranges.whole(UncertainInput::Turns, point.get(UncertainInput::Turns)));
-        for (rate, quantity) in tariff.beside.iter().zip(&stream.also).filter(|(rate, _)| rate.per > 0) {
-            let quantity = Decimal::try_from_i128_with_scale(i128::from(quantity.at(At::Expected)), 6).ok()?;
+        for (rate, beside) in tariff.beside.iter().zip(&stream.also).filter(|(rate, _)| rate.per > 0) {
+            let quantity = beside.amount.at(point.get(beside.drawn));
+            let quantity = Decimal::try_from_i128_with_scale(i128::from(quantity), 6).ok()?;
             total = total.checked_add(amount((quantity * turns).normalize(), rate.rate, rate.per)?)?;
         }
         Some(total)
@@ -158,10 +176,10 @@ impl FeaturePlan {
                     .requests(|_, parts| sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part));
                 let share = stream.share * Decimal::from(*n) / Decimal::from(stream.counted.row_count.max(1));
                 let decimal = |q: i128| Decimal::try_from_i128_with_scale(q, QUANTITY_SCALE).unwrap_or_default();
-                let [input, read, write, image, output, reasoning, request] = sums;
+                let [input, read, write, image, output, reasoning, request, audio, video, speech] = sums;
                 requests += decimal(request) * share;
-                prompt += decimal(input + read + write + image) * share;
-                answer += decimal(output + reasoning) * share;
+                prompt += decimal(input + read + write + image + audio + video) * share;
+                answer += decimal(output + reasoning + speech) * share;
             }
         }
         (requests, prompt, answer)
@@ -185,18 +203,25 @@ impl FeaturePlan {
     }
 
     fn stream_costs(&self, stream: &Stream, months: &[Month], point: &Point, paid: &[Decimal]) -> Option<Vec<Usd>> {
-        let rate = self.rate(point.get(UncertainInput::Calls));
+        let rate =
+            self.rate(point.get(UncertainInput::Calls)).checked_mul(self.share(point.get(UncertainInput::Share)))?;
         let growth = self.growth(months, point.get(UncertainInput::Growth));
+        let prompts = self.prompt_growth(point.get(UncertainInput::PromptGrowth));
         let mut costs = vec![Usd::ZERO; months.len()];
         for epoch in &stream.epochs {
-            let per_call = self.per_call(stream, epoch, point)?;
+            let steady = if prompts.is_none() { Some(self.per_call(stream, epoch, point)?) } else { None };
             for (month, weight) in epoch.weights.iter().enumerate().filter(|(_, w)| !w.is_zero()) {
+                let per_call = match (&prompts, steady) {
+                    (Some(factors), None) => self.per_call(stream, epoch, &point.grown(factors[month]))?,
+                    (_, steady) => steady?,
+                };
                 let calls = [weight, &growth[month], &stream.share]
                     .into_iter()
                     .try_fold(rate, |product, factor| product.checked_mul(*factor))?;
                 let usd = times(per_call, calls)?;
                 let usd =
                     if paid[month] == Decimal::ONE { usd } else { times(usd, paid[month].round_dp(WEIGHT_SCALE))? };
+                let usd = if stream.paid[month] == Decimal::ONE { usd } else { times(usd, stream.paid[month])? };
                 // Rounded once here, as a line of a receipt is, so that sums of sums stay exact.
                 let usd = Usd::new(usd.amount().round_dp(ROUNDED_SCALE));
                 costs[month] = costs[month].checked_add(usd)?;
@@ -210,6 +235,11 @@ impl FeaturePlan {
     pub(crate) fn uncertain(&self) -> Vec<UncertainInput> {
         let is_range = |input: &UncertainInput| match input {
             UncertainInput::Tokens => self.streams.iter().any(Self::is_estimated),
+            UncertainInput::Also | UncertainInput::Media => {
+                let is_drawn = |b: &Beside| b.drawn == *input && b.amount.is_range();
+                let has_tokens = |s: &Stream| *input == UncertainInput::Media && s.counted.media.is_range();
+                self.streams.iter().any(|s| s.also.iter().any(is_drawn) || has_tokens(s))
+            }
             UncertainInput::Attachments => {
                 self.ranges.fixed(*input).is_range() || self.streams.iter().any(|s| s.counted.images.is_range())
             }
@@ -223,7 +253,9 @@ impl FeaturePlan {
     pub(crate) fn is_linear(&self) -> bool {
         let uncertain = self.uncertain();
         let bends = |input: &UncertainInput| match input {
-            UncertainInput::Turns | UncertainInput::Steps | UncertainInput::Growth => true,
+            UncertainInput::Turns | UncertainInput::Steps | UncertainInput::Growth | UncertainInput::PromptGrowth => {
+                true
+            }
             UncertainInput::Failures => self.feature.retries.attempts > 2,
             _ => false,
         };
@@ -242,8 +274,10 @@ impl FeaturePlan {
             let prefix = s.counted.cached_prefix;
             prefix.low < least && least <= prefix.high
         };
-        let is_free = self.feature.free.is_some_and(|free| !free.quantity.is_zero());
-        !uncertain.iter().any(bends) && !is_free && !self.streams.iter().any(|s| tiers(s) || minimum(s))
+        let is_free = self.limits.iter().any(|limit| !limit.quantity.is_zero());
+        let is_long = matches!(self.feature.history, History::Tokens(_) | History::Compacted { .. });
+        // Two ranges that are multiplied and drawn apart have the product of their means.
+        !uncertain.iter().any(bends) && !is_free && !is_long && !self.streams.iter().any(|s| tiers(s) || minimum(s))
     }
 
     /// The average prompt of the rows of a stream, or up to eight of different lengths where rates depend on it.
@@ -276,8 +310,14 @@ impl FeaturePlan {
     }
 
     /// What is billed besides the tokens of a turn, in millionths.
-    pub fn beside(stream: &Stream) -> impl Iterator<Item = i64> + '_ {
-        stream.also.iter().map(|fixed| fixed.expected)
+    pub fn beside<'s>(stream: &'s Stream, point: &'s Point) -> impl Iterator<Item = i64> + 's {
+        stream.also.iter().map(|beside| beside.amount.at(point.get(beside.drawn)))
+    }
+
+    /// The share of a stream's cost that is paid in a month, after discounts.
+    #[must_use]
+    pub(crate) fn paid_of(stream: &Stream, month: usize) -> Decimal {
+        stream.paid.get(month).copied().unwrap_or(Decimal::ONE)
     }
 
     /// Tokens of the prompt of a first turn at the mean, for people.
@@ -297,6 +337,24 @@ impl FeaturePlan {
     pub(crate) fn is_estimated(stream: &Stream) -> bool {
         let CountedText { prefix, turn, rows, .. } = &stream.counted;
         prefix.is_range() || turn.is_range() || rows.iter().any(|(row, _)| row.is_range())
+    }
+}
+
+/// Tokens of a prompt that is so many times as long as at first.
+fn grown(tokens: i64, point: &Point) -> i64 {
+    if point.1 == FIRST_LENGTH {
+        return tokens;
+    }
+    i64::try_from(i128::from(tokens) * i128::from(point.1) / WHOLE).unwrap_or(i64::MAX)
+}
+
+/// What becomes of a long history, in millionths of a token.
+fn long_history(history: History) -> LongHistory {
+    let micro = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+    match history {
+        History::Last(_) => LongHistory::Sent,
+        History::Tokens(most) => LongHistory::Capped(micro(most)),
+        History::Compacted { at, summary } => LongHistory::Compacted { at: micro(at), summary: micro(summary) },
     }
 }
 

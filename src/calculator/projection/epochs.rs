@@ -9,7 +9,7 @@ use super::{Epoch, PlanEvent, WEIGHT_SCALE};
 use crate::calculator::Refusal;
 use crate::calculator::calendar::{Month, days};
 use crate::calculator::tariff::{Uses, tariff};
-use crate::calculator::workload::{Feature, Per, instant_of};
+use crate::calculator::workload::{Discount, Feature, Per, instant_of, instant_within};
 use crate::context::{Context, Dimension};
 use crate::meter::Meter;
 use crate::period::Instant;
@@ -19,6 +19,7 @@ use crate::pricing::card::{ModelCard, Multiplier, ProviderHead, RateCard};
 /// A day with calls.
 pub(super) struct CallDay {
     pub month: usize,
+    pub day: Date,
     pub at: Instant,
     /// Share of the unit of time that the calls are given for.
     weight: Decimal,
@@ -32,38 +33,82 @@ pub(super) struct DatedFeature {
     pub days: Vec<CallDay>,
     /// Units of the calls' time by month.
     weights: Vec<Decimal>,
+    /// What providers take off their list prices.
+    pub discounts: Vec<Discount>,
     /// The moment of the plan's first day, at which a feature without calls is priced.
     pub start: Instant,
 }
 
 impl DatedFeature {
-    pub(crate) fn of(feature: &Arc<Feature>, months: &[Month], start: Date) -> DatedFeature {
+    pub(crate) fn of(feature: &Arc<Feature>, months: &[Month], start: Date, discounts: &[Discount]) -> DatedFeature {
         let calendar = &feature.calendar;
         let mut dated = DatedFeature {
             feature: feature.clone(),
             months: months.to_vec(),
             days: Vec::new(),
             weights: vec![Decimal::ZERO; months.len()],
+            discounts: discounts.to_vec(),
             start: instant_of(start, feature.minute),
         };
+        let moments = calendar.moments(feature.minute);
         for (index, month) in months.iter().enumerate() {
             let unit = match feature.calls.per {
-                Per::Day => 1,
+                Per::Day | Per::Once => Decimal::ONE,
                 Per::Week => calendar.days_a_week(),
-                Per::Month => month.days().filter(|day| calendar.is_weekday(*day)).count() as u64,
+                Per::Month => month.days().map(|day| calendar.of_weekday(day)).sum(),
             };
             let first = month.first().max(start);
             for day in days(first, month.next().first()) {
                 let factor = calendar.factor(day);
                 if !factor.is_zero() {
-                    let weight = factor.checked_div(Decimal::from(unit)).unwrap_or_default();
-                    dated.days.push(CallDay { month: index, at: instant_of(day, feature.minute), weight });
+                    let weight = factor.checked_div(unit).unwrap_or_default();
+                    for (minute, share) in &moments {
+                        let at = instant_within(day, *minute);
+                        dated.days.push(CallDay { month: index, day, at, weight: weight * share });
+                    }
                     dated.weights[index] += weight;
                 }
             }
         }
         dated.weights.iter_mut().for_each(|w| *w = w.round_dp(WEIGHT_SCALE));
         dated
+    }
+
+    /// The share of the list prices of a provider that is paid in each month, by the calls of its days.
+    pub(super) fn paid(&self, provider: &str) -> Vec<Decimal> {
+        let mut sums = vec![(Decimal::ZERO, Decimal::ZERO); self.months.len()];
+        let concerns = |d: &Discount| d.provider.as_deref().is_none_or(|p| p == provider);
+        if !self.discounts.iter().any(concerns) {
+            return vec![Decimal::ONE; self.months.len()];
+        }
+        for day in &self.days {
+            if let Some((paid, all)) = sums.get_mut(day.month) {
+                *paid += day.weight * self.paid_on(provider, day.day);
+                *all += day.weight;
+            }
+        }
+        let share =
+            |(paid, all): (Decimal, Decimal)| paid.checked_div(all).unwrap_or(Decimal::ONE).round_dp(WEIGHT_SCALE);
+        sums.into_iter().map(share).collect()
+    }
+
+    /// The share that is paid on a day: discounts are taken off one after the other.
+    pub(super) fn paid_on(&self, provider: &str, day: Date) -> Decimal {
+        self.discounts.iter().fold(Decimal::ONE, |product, d| product * d.paid(provider, day)).normalize()
+    }
+
+    /// Days with calls by month: how many units of the calls' time each has, and how many days have as many.
+    pub(super) fn loads(&self) -> Vec<Vec<(Decimal, u64)>> {
+        let mut loads: Vec<Vec<(Decimal, u64)>> = vec![Vec::new(); self.months.len()];
+        for day in self.days.chunk_by(|a, b| a.day == b.day) {
+            let weight: Decimal = day.iter().map(|moment| moment.weight).sum::<Decimal>().round_dp(WEIGHT_SCALE);
+            let Some(month) = day.first().and_then(|first| loads.get_mut(first.month)) else { continue };
+            match month.iter_mut().find(|(same, _)| *same == weight) {
+                Some((_, n)) => *n += 1,
+                None => month.push((weight, 1)),
+            }
+        }
+        loads
     }
 
     /// The rates over the days, and which prices change and which models retire while there are calls.

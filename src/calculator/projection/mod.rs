@@ -11,6 +11,8 @@ mod cost;
 mod counted;
 mod epochs;
 mod error;
+mod free;
+mod media;
 mod ranges;
 mod traffic;
 
@@ -22,12 +24,14 @@ use super::calendar::{Month, months};
 use super::shape::{At, MICRO};
 use super::tariff::Tariff;
 use super::workload::{Feature, Workload};
+use crate::conversation::Media;
 use crate::money::Usd;
 use crate::period::Instant;
 use crate::pricing::{Found, UnknownModel};
 use crate::range::Range;
 use crate::tokenizer::TokenCount;
 use crate::tokenizer::chat::Wrapping;
+use crate::tokenizer::media::Weighed;
 
 pub(crate) use cost::per;
 pub(crate) use cost::times;
@@ -35,6 +39,7 @@ use counted::CountedText;
 pub(crate) use counted::FeatureFrame;
 use epochs::DatedFeature;
 pub use error::{CountingError, PlanError};
+use free::FreeLimit;
 pub(crate) use ranges::{INPUTS, Point, Ranges, UncertainInput};
 pub use traffic::GROWTH_SCALE;
 
@@ -66,6 +71,12 @@ pub trait Resolver {
     /// # Errors
     /// [`CountingError`], where the model cannot be sent such an image.
     fn image(&mut self, found: &Found, width: u32, height: u32) -> Result<TokenCount, CountingError>;
+
+    /// What a recording, a video or a document weighs on a model.
+    ///
+    /// # Errors
+    /// [`CountingError`], where the model cannot be sent it.
+    fn weigh(&mut self, found: &Found, media: &Media) -> Result<Weighed, CountingError>;
 
     /// The name of that tokenizer.
     fn tokenizer(&self, found: &Found) -> String;
@@ -124,8 +135,17 @@ pub struct Stream {
     /// What the provider adds around its texts; none where the prompt is a number of tokens.
     pub frame: Option<FeatureFrame>,
     counted: CountedText,
-    also: Vec<Range<i64>>,
+    also: Vec<Beside>,
     batch: Decimal,
+    /// The share of the list price that is paid, by month.
+    paid: Vec<Decimal>,
+}
+
+/// Something that is billed besides tokens: how much of it a turn has, in millionths, and with what it is drawn.
+#[derive(Clone, Copy, Debug)]
+struct Beside {
+    amount: Range<i64>,
+    drawn: UncertainInput,
 }
 
 /// A cost that comes once.
@@ -167,8 +187,10 @@ pub struct FeaturePlan {
     pub ranges: Ranges,
     /// Growth counts from this month of the plan.
     first_month: usize,
-    /// Days with calls by month.
-    days_with_calls: Vec<u64>,
+    /// What is free, its own and what it shares with others.
+    limits: Vec<FreeLimit>,
+    /// Days with calls by month: how many units of the calls' time each has, and how many days have as many.
+    days: Vec<Vec<(Decimal, u64)>>,
 }
 
 /// A workload, counted and with the rates of every day.
@@ -203,7 +225,8 @@ impl Planner {
     pub fn new(workload: impl Into<Arc<Workload>>) -> Self {
         let workload = workload.into();
         let months = months(workload.start, workload.end);
-        let features = workload.features.iter().map(|f| DatedFeature::of(f, &months, workload.start)).collect();
+        let dated = |f| DatedFeature::of(f, &months, workload.start, &workload.discounts);
+        let features = workload.features.iter().map(dated).collect();
         Planner { workload, months, features }
     }
 
@@ -213,7 +236,8 @@ impl Planner {
     /// [`PlanError`] of the first feature that cannot be planned.
     pub fn plan(&self, resolver: &mut dyn Resolver, instead: Option<&Found>) -> Result<Plan, PlanError> {
         let features = self.features.iter().map(|feature| feature.plan(resolver, instead));
-        let features = features.collect::<Result<Vec<_>, _>>()?;
+        let mut features = features.collect::<Result<Vec<_>, _>>()?;
+        free::share(&mut features, &self.workload.free, &self.months);
         Ok(Plan { workload: self.workload.clone(), months: self.months.clone(), features })
     }
 }

@@ -39,6 +39,9 @@ inputs! {
     Passages "retrieved passages";
     Attachments "attachments";
     Also "other meters";
+    Media "audio, video, pages and images";
+    Share "calls for each call of another feature";
+    PromptGrowth "growth of the prompt";
     HitRate "cache hit rate";
     Failures "failure rate";
     Tokens "token count of the prompt";
@@ -48,14 +51,26 @@ inputs! {
 pub(crate) const INPUTS: usize = UncertainInput::ALL.len();
 
 /// Where each uncertain number of a feature stands.
+///
+/// The second part is how many times its first length the prompt has, in billionths.
 #[derive(Clone, Copy, Debug)]
-pub struct Point(pub [At; INPUTS]);
+pub struct Point(pub [At; INPUTS], pub i64);
+
+/// A prompt of its first length.
+pub(crate) const FIRST_LENGTH: i64 = 1_000_000_000;
 
 impl Point {
     /// Every number at the same place.
     #[must_use]
     pub(crate) const fn all(at: At) -> Self {
-        Point([at; INPUTS])
+        Point([at; INPUTS], FIRST_LENGTH)
+    }
+
+    /// The same point with a prompt that is so many times as long, in billionths.
+    #[must_use]
+    pub(crate) const fn grown(mut self, factor: i64) -> Self {
+        self.1 = factor;
+        self
     }
 
     /// The same point with one number elsewhere.
@@ -75,6 +90,8 @@ impl Point {
 pub struct Ranges {
     pub(super) of: [Range<i64>; INPUTS],
     pub(super) calls: Range<Decimal>,
+    /// Calls for each of those.
+    pub(super) share: Range<Decimal>,
     pub(super) growth: Growth,
 }
 pub(super) fn ranges(feature: &Feature) -> Ranges {
@@ -87,6 +104,7 @@ pub(super) fn ranges(feature: &Feature) -> Ranges {
         Growth::Monthly(range) => *range,
         Growth::Steps(_) => Range::default(),
     };
+    let share = feature.follows.as_ref().map_or(Range::exactly(Decimal::ONE), |follows| follows.share);
     let passages = feature.rag.as_ref().map_or_else(Range::default, |rag| rag.tokens);
     let of = |input: UncertainInput| match input {
         UncertainInput::Calls => feature.calls.rate.in_units(MICRO),
@@ -99,14 +117,17 @@ pub(super) fn ranges(feature: &Feature) -> Ranges {
         UncertainInput::Result => feature.steps.result.in_units(MICRO),
         UncertainInput::Passages => passages.in_units(MICRO),
         UncertainInput::Attachments => attachments,
-        UncertainInput::Also => Range::default(),
+        // These two are units that each entry of a stream has for itself.
+        UncertainInput::Also | UncertainInput::Media => Range::default(),
+        UncertainInput::Share => share.in_units(WHOLE),
+        UncertainInput::PromptGrowth => feature.prompt_growth.in_units(WHOLE),
         UncertainInput::HitRate => hit_rate.in_units(WHOLE),
         UncertainInput::Failures => feature.retries.failure_rate.in_units(WHOLE),
         UncertainInput::Tokens => Range::default(),
     };
     let mut list = [Range::default(); INPUTS];
     list.iter_mut().zip(UncertainInput::ALL).for_each(|(slot, input)| *slot = of(*input));
-    Ranges { of: list, calls: feature.calls.rate, growth: feature.growth.clone() }
+    Ranges { of: list, calls: feature.calls.rate, share, growth: feature.growth.clone() }
 }
 
 impl Ranges {

@@ -2,10 +2,11 @@
 
 use rust_decimal::Decimal;
 
+use super::ranges::FIRST_LENGTH;
 use super::{FeaturePlan, Point, UncertainInput};
 use crate::calculator::calendar::Month;
 use crate::calculator::shape::At;
-use crate::calculator::workload::{Growth, Per};
+use crate::calculator::workload::Growth;
 
 /// Digits behind the point that a growth factor keeps.
 pub const GROWTH_SCALE: u32 = 6;
@@ -53,46 +54,55 @@ impl FeaturePlan {
         self.first_month
     }
 
-    /// How much is free in a month, in requests or tokens.
+    /// Calls for each call of the feature that it follows, at an end or the mean of their range.
     #[must_use]
-    pub(crate) fn free_quantity(&self, month: usize) -> Option<Decimal> {
-        let free = self.feature.free?;
-        let days = match free.per {
-            Per::Day => Decimal::from(self.days_with_calls.get(month).copied().unwrap_or(0)),
-            Per::Week | Per::Month => Decimal::ONE,
-        };
-        Some(free.quantity.saturating_mul(days))
+    pub(crate) fn share(&self, at: At) -> Decimal {
+        match at {
+            At::Low => self.ranges.share.low,
+            At::High => self.ranges.share.high,
+            At::Expected | At::Share(_) => self.ranges.share.expected,
+        }
     }
 
-    /// How much of what may be free one call uses.
+    /// How many times its first length the prompt has in each month, in billionths; none where it does not grow.
     #[must_use]
-    pub(crate) fn free_used(&self, point: &Point) -> Decimal {
-        let (requests, tokens) = self.uses_of_a_call(point);
-        if self.feature.free.is_some_and(|free| free.is_tokens) { tokens } else { requests }
+    pub(crate) fn prompt_growth(&self, at: At) -> Option<Vec<i64>> {
+        let range = self.feature.prompt_growth;
+        if !range.is_range() && range.expected.is_zero() {
+            return None;
+        }
+        let share =
+            Decimal::try_from_i128_with_scale(i128::from(self.ranges.fixed(UncertainInput::PromptGrowth).at(at)), 9);
+        let factor = Decimal::ONE + share.unwrap_or_default();
+        let mut product = Decimal::ONE;
+        let of = |month: usize| {
+            if month > self.first_month {
+                product = product.saturating_mul(factor).round_dp(20);
+            }
+            i64::try_from((product.min(Decimal::from(9_000_000_000_u64)) * Decimal::from(1_000_000_000)).round())
+                .unwrap_or(i64::MAX)
+        };
+        Some((0..self.days.len()).map(of).collect())
+    }
+
+    /// The length of the shortest or the longest prompt of all months, in billionths of the first one.
+    pub(super) fn outer_growth(&self, at: At) -> i64 {
+        let Some(factors) = self.prompt_growth(at) else { return FIRST_LENGTH };
+        let all = factors.into_iter().chain([FIRST_LENGTH]);
+        let outer = if at == At::Low { all.min() } else { all.max() };
+        outer.unwrap_or(FIRST_LENGTH)
     }
 
     /// The calls of every month at a point.
     #[must_use]
     pub fn calls(&self, months: &[Month], point: &Point) -> Vec<Decimal> {
-        let rate = self.rate(point.get(UncertainInput::Calls));
+        let share = self.share(point.get(UncertainInput::Share));
+        let rate = self.rate(point.get(UncertainInput::Calls)).saturating_mul(share);
         let Some(stream) = self.streams.first() else { return vec![Decimal::ZERO; months.len()] };
         let of = |(month, growth): (usize, Decimal)| {
             let weight: Decimal = stream.epochs.iter().filter_map(|e| e.weights.get(month)).sum();
             rate.saturating_mul(weight).saturating_mul(growth).normalize()
         };
         self.growth(months, point.get(UncertainInput::Growth)).into_iter().enumerate().map(of).collect()
-    }
-
-    /// The share of every month's cost that is not free.
-    pub(super) fn paid_shares(&self, months: &[Month], point: &Point) -> Vec<Decimal> {
-        let calls = self.calls(months, point);
-        let used = if self.feature.free.is_some() { self.free_used(point) } else { Decimal::ZERO };
-        let share = |(month, calls): (usize, &Decimal)| {
-            let Some(free) = self.free_quantity(month) else { return Decimal::ONE };
-            let all = calls.saturating_mul(used);
-            let paid = (all - free).max(Decimal::ZERO);
-            paid.checked_div(all).unwrap_or(Decimal::ONE)
-        };
-        calls.iter().enumerate().map(share).collect()
     }
 }
