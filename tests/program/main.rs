@@ -30,4 +30,5 @@ mod validators;
 mod watch;
 mod what_if;
 #[cfg(unix)]
+mod workloads;
 mod writing;
