@@ -77,7 +77,8 @@ fn n(text: &str) -> Decimal {
 /// The short forms, and the long ones that mean the same.
 #[test]
 fn short_forms_mean_the_same_as_long_ones() {
-    let feature = |more: &str| format!("features:\n  a: {{model: acme/text, prompt: 100, output: 10, calls: 5 per day{more}}}\n");
+    let feature =
+        |more: &str| format!("features:\n  a: {{model: acme/text, prompt: 100, output: 10, calls: 5 per day{more}}}\n");
     let pairs = [
         (feature(", batch: true"), feature(", batch: 100%")),
         (feature(", batch: false"), feature(", batch: 0%")),
@@ -88,9 +89,15 @@ fn short_forms_mean_the_same_as_long_ones() {
         (feature(", calendar: {weekdays: {mon-fri: 1}}"), feature(", calendar: {weekdays: mon-fri}")),
         (feature(", calendar: {holidays: 2027-01-05}"), feature(", calendar: {holidays: [2027-01-05]}")),
         (feature(", attachments: {tokens: 50}"), feature(", attachments: [{tokens: 50}]")),
-        (format!("budget: 50 EUR\nexchange: {{EUR: [{{per_usd: '0.5'}}]}}\n{}", feature("")), format!("budget: {{total: 50 EUR}}\nexchange: {{EUR: [{{per_usd: '0.5'}}]}}\n{}", feature(""))),
+        (
+            format!("budget: 50 EUR\nexchange: {{EUR: [{{per_usd: '0.5'}}]}}\n{}", feature("")),
+            format!("budget: {{total: 50 EUR}}\nexchange: {{EUR: [{{per_usd: '0.5'}}]}}\n{}", feature("")),
+        ),
         (format!("budget: 3 USD per month\n{}", feature("")), format!("budget: {{monthly: 3}}\n{}", feature(""))),
-        (format!("fixed: {{name: x, cost: 3 USD per month}}\n{}", feature("")), format!("fixed: [{{name: x, cost: 3 USD per month}}]\n{}", feature(""))),
+        (
+            format!("fixed: {{name: x, cost: 3 USD per month}}\n{}", feature("")),
+            format!("fixed: [{{name: x, cost: 3 USD per month}}]\n{}", feature("")),
+        ),
     ];
     for (short, long) in pairs {
         let (a, b) = (planned(&short), planned(&long));
@@ -118,7 +125,10 @@ fn calls_of_users_are_written_in_any_place() {
     // Without sessions, a wide guess that is named.
     let json = planned(&format!("users: 40\nfeatures: {{a: {{{feature}}}}}\n"));
     assert!(json["assumptions"].to_string().contains("1..3..7 per user per week"), "{}", json["assumptions"]);
-    assert!(refused(&format!("features: {{a: {{{feature}, users: 40, calls: 3 per week}}}}\n")).contains("in all, or for each of them?"));
+    assert!(
+        refused(&format!("features: {{a: {{{feature}, users: 40, calls: 3 per week}}}}\n"))
+            .contains("in all, or for each of them?")
+    );
 }
 
 #[test]
@@ -127,7 +137,11 @@ fn media_are_billed_in_their_own_units() {
     let cases = [
         // 3 minutes are 180 s × $0.0001.
         ("transcription", "model: acme/ears, sends: {audio: 3 minutes}", "0.018"),
-        ("transcription with a prompt of nothing", "model: acme/ears, prompt: 0, output: 0, sends: {audio: 180 s}", "0.018"),
+        (
+            "transcription with a prompt of nothing",
+            "model: acme/ears, prompt: 0, output: 0, sends: {audio: 180 s}",
+            "0.018",
+        ),
         // 900 × $15 ÷ 1M.
         ("speech", "model: acme/voice, sends: {characters: 900}, output: 0", "0.0135"),
         // 12 × $2 ÷ 1000.
@@ -135,7 +149,11 @@ fn media_are_billed_in_their_own_units() {
         ("images", "model: acme/brush, prompt: 0, makes: {images: 3}", "0.12"),
         ("video", "model: acme/film, prompt: 0, makes: {video: 8 seconds}", "0.8"),
         // 10 tokens a second (the rule of gpt-realtime): 200 × $30 ÷ 1M; text 100 × $1 and 50 × $4 ÷ 1M.
-        ("audio to text", "model: acme/gpt-realtime-own, prompt: 100, output: 50, sends: {audio: 20 seconds}", "0.0063"),
+        (
+            "audio to text",
+            "model: acme/gpt-realtime-own, prompt: 100, output: 50, sends: {audio: 20 seconds}",
+            "0.0063",
+        ),
         // 32 tokens a second (the rule of Gemini): 1,920 × $3 ÷ 1M.
         ("audio by Gemini", "model: acme/gemini-2.5-own, prompt: 0, output: 0, sends: {audio: 1 minute}", "0.00576"),
         // also: the same meter by hand.
@@ -172,15 +190,26 @@ fn what_a_model_does_not_bill_is_refused_with_the_next_step() {
         ("model: acme/plain, prompt: 1, output: 1, sends: {audio: 3 minutes}", "audio", "gpt-realtime-own"),
         ("model: acme/plain, prompt: 1, output: 1, sends: {characters: 900}", "bills text by the token", "prompt"),
         ("model: acme/voice, prompt: 0, makes: {audio: 3 minutes}", "by the character", "sends: {characters: 900}"),
-        ("model: acme/plain, prompt: 1, output: 1, sends: {images: 2}", "by the piece", "attachments: {image: 1024x768"),
+        (
+            "model: acme/plain, prompt: 1, output: 1, sends: {images: 2}",
+            "by the piece",
+            "attachments: {image: 1024x768",
+        ),
     ];
     for (feature, what, _) in cases {
-        let ran = run(folder(&with_head(&format!("features: {{a: {{{feature}, calls: 1 per day}}}}\n"))).path(), "table", &[]);
+        let ran = run(
+            folder(&with_head(&format!("features: {{a: {{{feature}, calls: 1 per day}}}}\n"))).path(),
+            "table",
+            &[],
+        );
         assert_eq!(ran.code, 3, "{feature}: {}", ran.stderr);
         assert!(ran.stderr.contains(what) && ran.stderr.contains("help"), "{feature}: {}", ran.stderr);
     }
-    for (sends, word) in [("{audio: 3}", "3 minutes"), ("{sound: 3 s}", "audio, video"), ("{pages: 3 EUR}", "pages: 12")] {
-        let said = refused(&format!("features: {{a: {{model: acme/ears, sends: {sends}, output: 0, calls: 1 per day}}}}\n"));
+    for (sends, word) in
+        [("{audio: 3}", "3 minutes"), ("{sound: 3 s}", "audio, video"), ("{pages: 3 EUR}", "pages: 12")]
+    {
+        let said =
+            refused(&format!("features: {{a: {{model: acme/ears, sends: {sends}, output: 0, calls: 1 per day}}}}\n"));
         assert!(said.contains(word), "{sends}: {said}");
     }
 }
@@ -229,7 +258,10 @@ fn what_follows_nothing_or_itself_is_refused() {
             "features:\n  a: {{model: acme/text, prompt: 1, output: 1, {a}}}\n  b: {{model: acme/text, prompt: 1, output: 1, {b}}}\n"
         ))
     };
-    assert!(of("per: chatt", "calls: 1 per day").contains("the features are a, b") || of("per: chatt", "calls: 1 per day").contains("The features are a, b"));
+    assert!(
+        of("per: chatt", "calls: 1 per day").contains("the features are a, b")
+            || of("per: chatt", "calls: 1 per day").contains("The features are a, b")
+    );
     assert!(of("per: b", "per: a").contains("which follows"));
     assert!(of("per: b, calls: 3 per day", "calls: 1 per day").contains("keep one of calls and per"));
     assert!(of("per: b, growth: 5%", "calls: 1 per day").contains("take growth out"));
@@ -261,7 +293,9 @@ fn a_free_quantity_may_be_shared_and_have_two_limits() {
 #[test]
 fn hours_and_weekends_have_their_prices() {
     let of = |calendar: &str| {
-        planned(&format!("features: {{a: {{model: acme/night, prompt: 100, output: 10, calls: 10 per day, calendar: {{{calendar}}}}}}}\n"))
+        planned(&format!(
+            "features: {{a: {{model: acme/night, prompt: 100, output: 10, calls: 10 per day, calendar: {{{calendar}}}}}}}\n"
+        ))
     };
     assert_eq!(usd(&of("hours: 9-17"), "2027-01").round_dp(12), n("0.09009375"), "0.093 × 15.5 ÷ 16");
     // At UTC+01:00 the same hours are 08:00 to 16:00 UTC.
@@ -271,17 +305,27 @@ fn hours_and_weekends_have_their_prices() {
     // A half at noon, a half at night: 0.75.
     assert_eq!(usd(&of("hours: {11-12: 50%, 20-21: 50%}"), "2027-01").round_dp(12), n("0.06975"));
     // 21 weekdays and 10 days of weekends with a fifth: 230 calls.
-    let json = planned("features: {a: {model: acme/text, prompt: 100, output: 10, calls: 10 per day, calendar: {weekdays: {mon-fri: 100%, sat-sun: 20%}}}}\n");
+    let json = planned(
+        "features: {a: {model: acme/text, prompt: 100, output: 10, calls: 10 per day, calendar: {weekdays: {mon-fri: 100%, sat-sun: 20%}}}}\n",
+    );
     assert_eq!(of_feature(&json, "2027-01", "a", "calls"), n("230"));
-    for (hours, word) in [("hours: 25-30", "8-18"), ("hours: {8-12: 50%}", "add up to 50%"), ("hours: 8-18, timezone: Mars", "+01:00")] {
-        let said = refused(&format!("features: {{a: {{model: acme/text, prompt: 1, output: 1, calls: 1 per day, calendar: {{{hours}}}}}}}\n"));
+    for (hours, word) in
+        [("hours: 25-30", "8-18"), ("hours: {8-12: 50%}", "add up to 50%"), ("hours: 8-18, timezone: Mars", "+01:00")]
+    {
+        let said = refused(&format!(
+            "features: {{a: {{model: acme/text, prompt: 1, output: 1, calls: 1 per day, calendar: {{{hours}}}}}}}\n"
+        ));
         assert!(said.contains(word), "{hours}: {said}");
     }
 }
 
 #[test]
 fn use_shrinks_grows_by_year_and_prompts_grow() {
-    let of = |growth: &str| planned(&format!("start: 2027-01-01\nmonths: 13\nfeatures: {{a: {{model: acme/text, prompt: 100, output: 10, calls: 100 per month, {growth}}}}}\n"));
+    let of = |growth: &str| {
+        planned(&format!(
+            "start: 2027-01-01\nmonths: 13\nfeatures: {{a: {{model: acme/text, prompt: 100, output: 10, calls: 100 per month, {growth}}}}}\n"
+        ))
+    };
     let calls = |json: &Value, month: &str| of_feature(json, month, "a", "calls").round_dp(4);
     let json = of("growth: -10% a month");
     assert_eq!((calls(&json, "2027-02"), calls(&json, "2027-03")), (n("90"), n("81")));
@@ -301,7 +345,9 @@ fn use_shrinks_grows_by_year_and_prompts_grow() {
 #[test]
 fn discounts_commitments_seats_and_yearly_costs() {
     let with = |head: &str| {
-        planned(&format!("start: 2027-01-01\nmonths: 13\n{head}\nfeatures: {{a: {{model: acme/text, prompt: 10000, output: 1000, calls: 100 per month}}}}\n"))
+        planned(&format!(
+            "start: 2027-01-01\nmonths: 13\n{head}\nfeatures: {{a: {{model: acme/text, prompt: 10000, output: 1000, calls: 100 per month}}}}\n"
+        ))
     };
     assert_eq!(usd(&with("discounts: {provider: acme, off: 15%}"), "2027-01"), n("2.55"));
     assert_eq!(usd(&with("discounts: {provider: openai, off: 15%}"), "2027-01"), n("3"));
@@ -329,7 +375,9 @@ fn discounts_commitments_seats_and_yearly_costs() {
     assert_eq!(usd(&json, "2027-01"), n("83"));
     let bound = |key: &str| json["total"][key].as_str().unwrap().parse::<f64>().unwrap();
     assert!(bound("low_usd") < 1000.0 && bound("high_usd") > 1200.0, "{}", json["total"]);
-    let said = refused("fixed: {name: x, cost: 20 USD per seat per month}\nfeatures: {a: {model: acme/text, prompt: 1, output: 1, calls: 1 per day}}\n");
+    let said = refused(
+        "fixed: {name: x, cost: 20 USD per seat per month}\nfeatures: {a: {model: acme/text, prompt: 1, output: 1, calls: 1 per day}}\n",
+    );
     assert!(said.contains("write seats: 12"), "{said}");
 }
 
@@ -338,7 +386,9 @@ fn discounts_commitments_seats_and_yearly_costs() {
 #[test]
 fn a_history_is_capped_or_summed_up() {
     let of = |history: &str| {
-        let json = planned(&format!("start: 2027-01-01\nmonths: 1\nfeatures: {{a: {{model: acme/text, prompt: 1000, output: 1000, turns: 4, {history}, calls: 100 per month}}}}\n"));
+        let json = planned(&format!(
+            "start: 2027-01-01\nmonths: 1\nfeatures: {{a: {{model: acme/text, prompt: 1000, output: 1000, turns: 4, {history}, calls: 100 per month}}}}\n"
+        ));
         usd(&json, "2027-01")
     };
     assert_eq!(of("history: all"), n("7.2"));
@@ -348,21 +398,26 @@ fn a_history_is_capped_or_summed_up() {
     // before the fourth it has 500 + 2,000 tokens, and the prompt is 3,500. Prompts: 1 + 3 + 4 + 1.5 + 3.5 = 13 thousand
     // × $2, answers: 4,000 + 500 × $10: $0.071.
     assert_eq!(of("history: {compact_at: 4000, summary: 500}"), n("7.1"));
-    let said = refused("features: {a: {model: acme/text, prompt: 1, output: 1, turns: 3, history: {compact_at: 400, summary: 500}, calls: 1 per day}}\n");
+    let said = refused(
+        "features: {a: {model: acme/text, prompt: 1, output: 1, turns: 3, history: {compact_at: 400, summary: 500}, calls: 1 per day}}\n",
+    );
     assert!(said.contains("not shorter"), "{said}");
 }
 
 /// 500 calls of $0.03 on one day; on two days twice.
 #[test]
 fn a_job_runs_once() {
-    let of = |calls: &str| planned(&format!("features: {{a: {{model: acme/text, prompt: 10000, output: 1000, {calls}}}}}\n"));
+    let of = |calls: &str| {
+        planned(&format!("features: {{a: {{model: acme/text, prompt: 10000, output: 1000, {calls}}}}}\n"))
+    };
     let json = of("calls: 500 once");
     assert_eq!((usd(&json, "2027-01"), usd(&json, "2027-02")), (n("15"), n("0")));
     let json = of("calls: 500 once, on: 2027-02-10");
     assert_eq!((usd(&json, "2027-01"), usd(&json, "2027-02")), (n("0"), n("15")));
     let json = of("calls: 500 once, on: [2027-02-10, 2027-01-10, 2027-02-20]");
     assert_eq!((usd(&json, "2027-01"), usd(&json, "2027-02")), (n("15"), n("30")));
-    let refusal = |more: &str| refused(&format!("features: {{a: {{model: acme/text, prompt: 1, output: 1, {more}}}}}\n"));
+    let refusal =
+        |more: &str| refused(&format!("features: {{a: {{model: acme/text, prompt: 1, output: 1, {more}}}}}\n"));
     assert!(refusal("calls: 500 once, on: 2028-01-01").contains("outside of the plan"));
     assert!(refusal("calls: 500 once, growth: 5%").contains("does not grow"));
     assert!(refusal("calls: 5 per day, on: 2027-01-01").contains("calls: 500 once"));
@@ -371,7 +426,11 @@ fn a_job_runs_once() {
 /// Half the price where the model has batches: 310 × $0.0003 ÷ 2; a model without them is planned request by request.
 #[test]
 fn batches_where_they_are_sold() {
-    let of = |model: &str| planned(&format!("features: {{a: {{model: {model}, prompt: 100, output: 10, calls: 10 per day, batch: where available}}}}\n"));
+    let of = |model: &str| {
+        planned(&format!(
+            "features: {{a: {{model: {model}, prompt: 100, output: 10, calls: 10 per day, batch: where available}}}}\n"
+        ))
+    };
     assert_eq!(usd(&of("acme/text"), "2027-01"), n("0.0465"));
     let json = of("acme/plain");
     // 100 × $1 + 10 × $4.
@@ -383,7 +442,9 @@ fn batches_where_they_are_sold() {
 #[test]
 fn ranges_of_media_and_other_meters_are_drawn() {
     for units in ["sends: {audio: 1..3..5 minutes}", "prompt: 0, output: 0, also: {audio_seconds: 60..180..300}"] {
-        let json = planned(&format!("start: 2027-01-01\nmonths: 1\nfeatures: {{a: {{model: acme/ears, {units}, calls: 10 per day}}}}\n"));
+        let json = planned(&format!(
+            "start: 2027-01-01\nmonths: 1\nfeatures: {{a: {{model: acme/ears, {units}, calls: 10 per day}}}}\n"
+        ));
         assert_eq!(usd(&json, "2027-01"), n("5.58"), "{units}");
         let bound = |key: &str| json["total"][key].as_str().unwrap().parse::<f64>().unwrap();
         assert!(bound("low_usd") < 4.0 && bound("high_usd") > 7.0, "{units}: {}", json["total"]);
@@ -397,7 +458,21 @@ fn all_mistakes_are_said_at_once() {
     let said = refused(
         "tax: 19\nbudget: {monthly: 5 EURO}\nbugdet: 3\nfeatures:\n  a: {model: acme/text, prompt: 1, output: many, calls: 3 per fortnight}\n  b: {model: acme/text, prompt: 1, output: 1, calls: 3 per day, history: lots, turns: 3}\n  c: {modle: acme/text, prompt: 1, output: 1, calls: 3 per day}\n",
     );
-    for part in [":4:", ":5:", ":6:", ":8:", ":9:", ":10:", "5%", "60 EUR", "`budget`", "300", "400 per day", "4000 tokens", "`model`"] {
+    for part in [
+        ":4:",
+        ":5:",
+        ":6:",
+        ":8:",
+        ":9:",
+        ":10:",
+        "5%",
+        "60 EUR",
+        "`budget`",
+        "300",
+        "400 per day",
+        "4000 tokens",
+        "`model`",
+    ] {
         assert!(said.contains(part), "{part} is not in\n{said}");
     }
     // Every error has a next step.
@@ -406,13 +481,17 @@ fn all_mistakes_are_said_at_once() {
 
 #[test]
 fn every_unknown_model_is_named_at_once() {
-    let said = refused("features:\n  a: {model: acme/textt, prompt: 1, output: 1, calls: 1 per day}\n  b: {model: acme/plian, prompt: 1, output: 1, calls: 1 per day}\n");
+    let said = refused(
+        "features:\n  a: {model: acme/textt, prompt: 1, output: 1, calls: 1 per day}\n  b: {model: acme/plian, prompt: 1, output: 1, calls: 1 per day}\n",
+    );
     assert!(said.contains("acme/textt") && said.contains("acme/plian"), "{said}");
 }
 
 #[test]
 fn ten_thousand_features_are_too_many() {
-    let features: String = (0..10_000).map(|i| format!("  f{i}: {{model: acme/text, prompt: 1, output: 1, calls: 1 per day}}\n")).collect();
+    let features: String = (0..10_000)
+        .map(|i| format!("  f{i}: {{model: acme/text, prompt: 1, output: 1, calls: 1 per day}}\n"))
+        .collect();
     let said = refused(&format!("features:\n{features}"));
     assert!(said.contains("the plan has 10000 features") && said.contains("a dataset for their prompts"), "{said}");
     assert_eq!(said.matches("error[").count(), 1, "{said}");
@@ -428,11 +507,16 @@ fn files_outside_of_the_repository_are_not_read() {
     std::fs::write(dir.path().join("repository/prompt.txt"), "a prompt").unwrap();
     std::fs::write(inner.join("prices.yaml"), PRICES).unwrap();
     let workload = |file: &str| {
-        let yaml = format!("version: 1\nstart: 2027-01-01\nmonths: 1\nfeatures: {{a: {{model: acme/text, prompt: {file}, output: 1, calls: 1 per day}}}}\n");
+        let yaml = format!(
+            "version: 1\nstart: 2027-01-01\nmonths: 1\nfeatures: {{a: {{model: acme/text, prompt: {file}, output: 1, calls: 1 per day}}}}\n"
+        );
         std::fs::write(inner.join("farebox.yaml"), yaml).unwrap();
         run(&inner, "json", &[])
     };
-    workload("../prompt.txt").code(2).says("../prompt.txt is outside of the folder of the workload").says("copy the file");
+    workload("../prompt.txt")
+        .code(2)
+        .says("../prompt.txt is outside of the folder of the workload")
+        .says("copy the file");
     std::fs::create_dir(dir.path().join("repository/.git")).unwrap();
     workload("../prompt.txt").code(0);
     workload("../../secret.txt").code(2).says("is outside of the repository");

@@ -60,12 +60,18 @@ impl Recovered {
     pub(super) fn with(self, meaning: Vec<Problem>, original: &str) -> Vec<Problem> {
         let Recovered { mut problems, text, .. } = self;
         let lost: Vec<usize> = problems.iter().map(|p| p.place.line).collect();
-        let changed: Vec<bool> = original.lines().zip(text.lines()).map(|(a, b)| a != b).collect();
-        let is_changed = |line: usize| line > 0 && changed.get(line - 1).copied().unwrap_or(false);
-        // What a feature lacks may be what a repair took out of it.
+        let rest =
+            |text: &str, at: Place| byte_at(text, at).map(|at| text[at..].lines().next().unwrap_or("").to_owned());
+        // What a feature lacks may be what a repair took out of it, and what was put in is not what the file says.
         let follows = |problem: &Problem| {
-            let line = problem.place.line;
-            line <= 1 || is_changed(line) || lost.iter().any(|lost| is_within(original, line, *lost))
+            let at = problem.place;
+            let (then, now) = (rest(original, at).unwrap_or_default(), rest(&text, at).unwrap_or_default());
+            let is_key = then
+                .split([',', '{', '}'])
+                .next()
+                .is_some_and(|first| first.trim_end().ends_with(':') || first.contains(": "));
+            let is_repaired = then.chars().next() != now.chars().next();
+            at.line <= 1 || is_repaired || is_key && lost.iter().any(|lost| is_within(original, at.line, *lost))
         };
         problems.extend(meaning.into_iter().filter(|p| p.severity == Severity::Error && !follows(p)));
         problems.sort_by_key(|problem| problem.place);
@@ -219,7 +225,7 @@ mod tests {
                 ("unknown-key", 7),
                 ("invalid-value", 8),
                 ("calls", 9),
-                ("invalid-value", 10),
+                ("missing-file", 10),
                 ("unknown-key", 10),
                 ("share", 11),
             ]
