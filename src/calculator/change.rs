@@ -258,7 +258,7 @@ fn alone(feature: Feature, span: &Workload) -> Workload {
         name: String::new(),
         currency: span.currency.clone(),
         exchange: Vec::new(),
-        tax: Decimal::ZERO,
+        tax: Range::default(),
         budget: Budget::default(),
         start: span.start,
         end: span.end,
@@ -271,6 +271,7 @@ fn alone(feature: Feature, span: &Workload) -> Workload {
         currencies: Vec::new(),
         seed: span.seed,
         draws: span.draws,
+        drawn_together: span.drawn_together.clone(),
         assumptions: Vec::new(),
     }
 }

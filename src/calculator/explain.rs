@@ -158,6 +158,7 @@ pub(crate) fn mixed(base: &Feature, head: &Feature, changed: Changed) -> Feature
         free: model.free.clone(),
         tuning: model.tuning.clone(),
         output: output.output,
+        spread: output.spread.clone(),
         also: output.also.clone(),
         media: prompt.media.clone(),
         reasoning: reasoning.reasoning,
@@ -170,6 +171,7 @@ pub(crate) fn mixed(base: &Feature, head: &Feature, changed: Changed) -> Feature
         retries: calls.retries,
         calls: calls.calls,
         follows: calls.follows.clone(),
+        shared_users: calls.shared_users,
         order: head.order,
         calls_of: calls.calls_of,
         prompt_growth: prompt.prompt_growth,
@@ -199,7 +201,10 @@ pub(crate) fn differences(base: &Feature, head: &Feature) -> Vec<Factor> {
         || base.minute != head.minute
         || base.free != head.free
         || base.tuning != head.tuning;
-    let output = base.output != head.output || base.also != head.also || base.steps.call != head.steps.call;
+    let output = base.output != head.output
+        || base.spread != head.spread
+        || base.also != head.also
+        || base.steps.call != head.steps.call;
     let calls = base.turns != head.turns
         || base.steps.count != head.steps.count
         || base.retries != head.retries

@@ -124,15 +124,15 @@ pub struct Steps {
 /// Passages that are looked up for each turn.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rag {
-    /// Tokens of all passages of a turn.
-    pub tokens: Range<Decimal>,
+    /// How many passages a turn has.
+    pub chunks: Range<Decimal>,
     /// Model that embeds the question.
     pub embedding: Option<String>,
     /// Model that orders the candidates.
     pub rerank: Option<String>,
     /// How many candidates are ordered.
     pub candidates: u64,
-    /// Tokens of one candidate.
+    /// Tokens of one passage.
     pub chunk_tokens: Range<Decimal>,
     /// Tokens that are embedded once, at the start.
     pub index_tokens: u64,
@@ -185,8 +185,11 @@ pub struct Cache {
     pub tools: bool,
     /// Earlier turns and steps.
     pub history: bool,
-    /// How often the cache has it, from 0 to 1.
+    /// How often the first request of a conversation finds the instructions and the tools, from 0 to 1.
     pub hit_rate: Range<Decimal>,
+    /// How often a later request of a conversation finds what the one before it has sent; as often as the first where it is
+    /// not known apart.
+    pub within: Option<Range<Decimal>>,
     /// The meter that writing is billed by, where the model bills it.
     pub write: Meter,
     /// Shortest cacheable beginning in tokens.
@@ -293,6 +296,17 @@ impl Discount {
     }
 }
 
+impl Commitment {
+    /// The day on which each of its months or years begins, up to a day, and the day on which it ends.
+    pub(crate) fn borders(&self, end: Date) -> Vec<Date> {
+        let length = if self.yearly { 12 } else { 1 };
+        let first = if self.yearly { self.from } else { super::calendar::Month::of(self.from).first() };
+        let last = self.to.min(end);
+        let begins = (0..1200).map(|n| super::calendar::months_after(first, n * length)).take_while(|day| *day < last);
+        begins.map(|day| day.max(self.from)).chain([last]).collect()
+    }
+}
+
 /// What is paid to a provider at least.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Commitment {
@@ -306,6 +320,49 @@ pub struct Commitment {
     pub from: Date,
     /// First day without it.
     pub to: Date,
+}
+
+/// Lengths of single answers that were measured.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AnswerLengths(Vec<(u64, u64)>);
+
+impl AnswerLengths {
+    /// Out of the lengths of answers in tokens.
+    #[must_use]
+    pub fn of(mut lengths: Vec<u64>) -> Self {
+        lengths.sort_unstable();
+        let alike = lengths.chunk_by(|a, b| a == b);
+        AnswerLengths(alike.filter_map(|same| Some((*same.first()?, same.len() as u64))).collect())
+    }
+
+    /// How many answers were measured.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.iter().map(|(_, n)| n).sum()
+    }
+
+    /// The longest of them.
+    #[must_use]
+    pub(crate) fn longest(&self) -> Option<u64> {
+        self.0.last().map(|(tokens, _)| *tokens)
+    }
+
+    /// The mean of the lengths, each of them cut off at a cap.
+    #[must_use]
+    pub(crate) fn mean_up_to(&self, cap: Decimal) -> Decimal {
+        let cut = |(tokens, n): &(u64, u64)| Decimal::from(*tokens).min(cap).saturating_mul(Decimal::from(*n));
+        let sum: Decimal = self.0.iter().map(cut).sum();
+        sum.checked_div(Decimal::from(self.count())).unwrap_or_default()
+    }
+
+    /// How far single answers are from their mean: the standard deviation, in tokens. A statistic, not an amount.
+    #[must_use]
+    pub(crate) fn deviation(&self) -> f64 {
+        let n = self.count() as f64;
+        let mean = self.0.iter().map(|(tokens, n)| *tokens as f64 * *n as f64).sum::<f64>() / n.max(1.0);
+        let square = |(tokens, n): &(u64, u64)| (*tokens as f64 - mean).powi(2) * *n as f64;
+        (self.0.iter().map(square).sum::<f64>() / (n - 1.0).max(1.0)).sqrt()
+    }
 }
 
 /// A model of one's own.
@@ -355,8 +412,10 @@ pub struct Feature {
     pub rag: Option<Rag>,
     /// Images and files.
     pub attachments: Vec<Attachment>,
-    /// Tokens of an answer.
+    /// Tokens of an answer: their mean, and what that may be.
     pub output: Range<Decimal>,
+    /// Lengths of single answers, where they were measured.
+    pub spread: Option<Arc<AnswerLengths>>,
     /// Tokens that are thought before an answer.
     pub reasoning: Range<Decimal>,
     /// Failed attempts.
@@ -377,6 +436,8 @@ pub struct Feature {
     pub calls: Calls,
     /// The feature whose calls cause these; `calls` are those of it.
     pub follows: Option<Follows>,
+    /// Whether its people are those of the plan.
+    pub shared_users: bool,
     /// Its place in the file.
     pub order: usize,
     /// The place in the file of the feature whose calls and growth it has.
@@ -479,7 +540,7 @@ pub struct Workload {
     /// What one US dollar is in other currencies.
     pub exchange: Vec<ExchangeRate>,
     /// Tax on everything, from 0.
-    pub tax: Decimal,
+    pub tax: Range<Decimal>,
     /// What may be spent.
     pub budget: Budget,
     /// First day.
@@ -504,6 +565,8 @@ pub struct Workload {
     pub seed: u64,
     /// Draws of the simulation.
     pub draws: u32,
+    /// Numbers whose draws stand at the same place of their ranges in all features.
+    pub drawn_together: Vec<super::projection::UncertainInput>,
     /// What the user did not say.
     pub assumptions: Vec<Assumption>,
 }

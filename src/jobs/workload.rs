@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -15,13 +16,13 @@ use super::tokenizers::TokenizerChoice;
 use crate::calculator::attached::{Attached, billed_by};
 pub(crate) use crate::calculator::currency::ShownCurrency;
 use crate::calculator::projection::{CountingError, Plan, PlanError, Resolver, plan};
-use crate::calculator::settled::{NoExchange, in_usd};
-use crate::calculator::workload::{Amount, Workload, instant_of};
+use crate::calculator::settled::{NoExchange, per_usd};
+use crate::calculator::workload::{Workload, instant_of};
 use crate::conversation::{Image, Media, Tool};
 use crate::input::chat::requests;
 use crate::input::text::read_bytes;
 use crate::input::workload::{DEFAULT_FILE, load};
-use crate::money::{Exact, Usd};
+use crate::money::Usd;
 use crate::period::Instant;
 use crate::pricing::card::ExchangeRate;
 use crate::pricing::life::Life;
@@ -119,10 +120,10 @@ fn unusable(problems: &str) -> JobError {
 /// Every currency of a workload that has no exchange rate on its first day.
 fn without_rate(path: &Path, workload: &Workload, setup: &Setup) -> Vec<Problem> {
     let resolver = TableResolver::new(setup, workload);
-    let missing = workload.currencies.iter().filter(|(currency, ..)| {
-        let amount = Amount { amount: Exact(Decimal::ONE), currency: currency.clone() };
-        in_usd(&amount, "the plan", workload.start, &resolver).is_err()
-    });
+    let missing = workload
+        .currencies
+        .iter()
+        .filter(|(currency, ..)| resolver.per_usd(currency, instant_of(workload.start, 0)).is_none());
     let problem = |(currency, line, column): &(String, usize, usize)| Problem {
         code: "no-rate",
         severity: Severity::Error,
@@ -296,6 +297,12 @@ impl Resolver for TableResolver<'_> {
         own.or_else(|| self.setup.table.exchange(currency, at)).map(|rate| rate.per_usd.0)
     }
 
+    fn exchange_changes(&self, currency: &str) -> Vec<Date> {
+        let own = self.exchange.iter().filter(|rate| rate.currency == currency);
+        let rates = own.chain(self.setup.table.exchange_rates(currency));
+        rates.flat_map(|rate| [rate.period.from, rate.period.to]).flatten().map(Instant::date).collect()
+    }
+
     fn last_listed(&self, found: &Found, at: Instant) -> Option<Instant> {
         match self.setup.table.life_of(found, at) {
             Life::Unlisted(day) => day,
@@ -318,6 +325,19 @@ pub(crate) struct ShownRate {
     pub per_usd: String,
     /// When the rate holds.
     pub at: Instant,
+    /// The rates of later days, where others hold within the plan: each cost is converted at the rate of its day.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub later: Vec<LaterRate>,
+}
+
+/// A rate that holds from a day within the plan on.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct LaterRate {
+    /// The first moment at which it holds.
+    pub from: Instant,
+    /// Units of the currency for one US dollar.
+    pub per_usd: String,
 }
 
 impl ShownCurrency {
@@ -329,12 +349,22 @@ impl ShownCurrency {
         let currency = asked.map_or_else(|| workload.currency.clone(), str::to_uppercase);
         let at = instant_of(workload.start, 0);
         if currency == "USD" {
-            return Ok(ShownCurrency { currency, per_usd: Decimal::ONE, at });
+            return Ok(ShownCurrency { currency, per_usd: Decimal::ONE, at, steps: vec![(at, Decimal::ONE)] });
         }
-        let amount = Amount { amount: Exact(Decimal::ONE), currency: currency.clone() };
-        in_usd(&amount, "the plan", workload.start, resolver)?;
-        let per_usd = resolver.per_usd(&currency, at).unwrap_or(Decimal::ONE);
-        Ok(ShownCurrency { currency, per_usd, at })
+        let mut days = resolver.exchange_changes(&currency);
+        days.retain(|day| workload.start < *day && *day < workload.end);
+        days.push(workload.start);
+        days.sort_unstable();
+        days.dedup();
+        let mut steps: Vec<(Instant, Decimal)> = Vec::with_capacity(days.len());
+        for day in days {
+            let rate = per_usd(&currency, "the plan", day, resolver)?;
+            if steps.last().is_none_or(|(_, last)| *last != rate) {
+                steps.push((instant_of(day, 0), rate));
+            }
+        }
+        let per_usd = steps.first().map_or(Decimal::ONE, |(_, rate)| *rate);
+        Ok(ShownCurrency { currency, per_usd, at, steps })
     }
 
     /// For people in the currency, for programs in dollars.
@@ -343,11 +373,19 @@ impl ShownCurrency {
         if self.is_usd() { Cell::usd(usd) } else { in_currency(usd, self.amount(usd), &self.currency) }
     }
 
+    /// An amount in dollars for programs, and in the currency for people.
+    #[must_use]
+    pub(crate) fn cell_of(&self, usd: Usd, amount: Decimal) -> Cell {
+        if self.is_usd() { Cell::usd(usd) } else { in_currency(usd, amount, &self.currency) }
+    }
+
     /// The rate, as programs read it.
     #[must_use]
     pub(crate) fn rate(&self) -> ShownRate {
         let per_usd = self.per_usd.normalize().to_string();
-        ShownRate { currency: self.currency.clone(), per_usd, at: self.at }
+        let later = self.steps.iter().skip(1);
+        let later = later.map(|(from, rate)| LaterRate { from: *from, per_usd: rate.normalize().to_string() });
+        ShownRate { currency: self.currency.clone(), per_usd, at: self.at, later: later.collect() }
     }
 }
 

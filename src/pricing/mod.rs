@@ -279,6 +279,11 @@ impl PriceTable {
         rates.filter(|rate| rate.currency == currency).find(|rate| rate.period.contains(at))
     }
 
+    /// Every rate of a currency, whenever it holds.
+    pub(crate) fn exchange_rates<'t>(&'t self, currency: &'t str) -> impl Iterator<Item = &'t ExchangeRate> {
+        self.overlays.iter().flat_map(|o| &o.exchange).filter(move |rate| rate.currency == currency)
+    }
+
     /// The currencies that the overlays have a rate for at some moment.
     #[must_use]
     pub(crate) fn currencies(&self) -> Vec<&str> {

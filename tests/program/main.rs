@@ -17,6 +17,7 @@ mod names;
 mod output;
 mod page;
 mod plan;
+mod planning;
 mod reading;
 mod show;
 mod support;

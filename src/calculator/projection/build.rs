@@ -3,18 +3,16 @@
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::counted::{CountedText, framed};
+use super::counted::{CountedText, PromptRow, framed};
 use super::epochs::{DatedFeature, priced_at};
 use super::free::FreeLimit;
 use super::media::BilledMedia;
 use super::ranges::ranges;
-use super::{
-    Beside, CountingError, Epoch, FeaturePlan, OneOff, PlanError, PlanEvent, Resolver, Stream, StreamRole,
-    UncertainInput, times,
-};
+use super::{CountingError, Epoch, FeaturePlan, OneOff, PlanError, PlanEvent, Resolver, Stream, StreamRole, times};
 use crate::calculator::attached::{Attached, Billing, billing};
 use crate::calculator::calendar::Month;
 use crate::calculator::estimate::Work;
+use crate::calculator::limits::impossible_answer;
 use crate::calculator::made::{Made, Sold};
 use crate::calculator::shape::MICRO;
 use crate::calculator::tariff::Uses;
@@ -37,7 +35,7 @@ impl DatedFeature {
     /// [`PlanError`] where it cannot be planned.
     pub(super) fn plan(&self, resolver: &mut dyn Resolver, instead: Option<&Found>) -> Result<FeaturePlan, PlanError> {
         let feature = &self.feature;
-        let days = self.days.as_slice();
+        let days = self.days();
         let mut plan = FeaturePlan {
             feature: feature.clone(),
             streams: Vec::new(),
@@ -45,8 +43,10 @@ impl DatedFeature {
             events: Vec::new(),
             ranges: ranges(feature),
             first_month: self.month_of(feature.calendar.start),
-            limits: feature.free.iter().map(|free| FreeLimit::own(free, self.months.len())).collect(),
-            days: self.loads(),
+            calls: self.calls.clone(),
+            discounts: self.discounts.clone(),
+            limits: feature.free.iter().map(FreeLimit::own).collect(),
+            spans: self.spans.len(),
         };
         let first = days.first().map_or_else(|| instant_of(feature.calendar.start, feature.minute), |d| d.at);
         match (instead, &feature.tuning) {
@@ -96,7 +96,7 @@ impl DatedFeature {
         share: Decimal,
     ) -> Result<(), PlanError> {
         let feature = &self.feature;
-        let first = self.days.first().map_or(self.start, |day| day.at);
+        let first = self.days().first().map_or(self.start(), |day| day.at);
         let card = rates_at(&found.provider, &found.model, priced_at(&found.model, first));
         let card = card.map_err(|refusal| self.refused(refusal))?;
         let made = self.made(&found, card)?;
@@ -114,12 +114,9 @@ impl DatedFeature {
         let is_said = |piece: &Meter| {
             feature.also.iter().any(|(meter, _)| meter == piece) || media.beside.iter().any(|(meter, _)| meter == piece)
         };
-        let piece = made.piece.filter(|piece| !is_said(piece));
-        let beside = |range: Range<Decimal>| Beside { amount: range.in_units(MICRO), drawn: UncertainInput::Also };
-        let piece = piece.map(|meter| (meter, beside(Range::exactly(Decimal::ONE))));
-        let others =
-            feature.also.iter().map(|(meter, range)| (*meter, beside(*range))).chain(piece).chain(media.beside);
-        let (also, others): (Vec<Meter>, Vec<Beside>) = others.unzip();
+        let piece = made.piece.filter(|piece| !is_said(piece)).map(|meter| (meter, Range::exactly(1_000_000)));
+        let others = feature.also.iter().map(|(meter, range)| (*meter, range.in_units(MICRO))).chain(piece);
+        let (also, others): (Vec<Meter>, Vec<Range<i64>>) = others.chain(media.beside).unzip();
         let context = found.settle(&feature.context).into_owned();
         let mut batch = feature.batch;
         let mut rates = self.rates(&found, &context, uses, &also, batch);
@@ -144,6 +141,12 @@ impl DatedFeature {
         let stream = Stream { found, role, share, epochs, tokenizer, frame, counted, also, batch, paid };
         self.refuse_unpriced(plan, &stream)?;
         let longest = plan.longest_prompt(&stream);
+        let answer = feature.spread.as_ref().and_then(|spread| spread.longest()).unwrap_or(0);
+        let answer = answer.max(u64::try_from(feature.output.high.ceil()).unwrap_or(u64::MAX));
+        if let Some(why) = impossible_answer(&stream.found.model, 0, answer) {
+            let text = format!("{}: {why}; one request cannot give it", stream.found.full_id());
+            plan.events.push(PlanEvent { kind: "longest-answer", model: stream.found.full_id(), at: None, text });
+        }
         if let Some(window) = stream.found.model.info.context_window.filter(|w| longest > *w) {
             let id = stream.found.full_id();
             let text = format!("a prompt may be {longest} tokens long, more than the {window} that {id} reads");
@@ -236,11 +239,10 @@ impl DatedFeature {
             let by_unit = role == StreamRole::Rerank && card.is_some_and(|card| card.lists(Meter::SearchUnits));
             let candidates = i64::try_from(rag.candidates).unwrap_or(i64::MAX);
             if by_unit {
-                counted.rows = vec![(Range::default(), 1)];
+                counted.rows = vec![(PromptRow::default(), 1)];
                 counted.row_count = 1;
             } else if role == StreamRole::Rerank {
-                let passage = rag.chunk_tokens.in_units(MICRO);
-                counted.rows.iter_mut().for_each(|(tokens, _)| *tokens = (*tokens + passage).times(candidates));
+                counted.passages = Some((rag.chunk_tokens.in_units(MICRO), candidates));
             }
             let also = if by_unit { vec![Meter::SearchUnits] } else { Vec::new() };
             let context = found.settle(&Context::default()).into_owned();
@@ -251,9 +253,17 @@ impl DatedFeature {
             if role == StreamRole::Embedding && rag.index_tokens > 0 {
                 self.once(plan, &found, Meter::Input, rag.index_tokens, first, "embedding the index")?;
             }
-            let hundreds = candidates.div_euclid(100).saturating_add(i64::from(candidates % 100 > 0));
-            let units = Range::exactly(hundreds.saturating_mul(1_000_000));
-            let also = also.iter().map(|_| Beside { amount: units, drawn: UncertainInput::Also }).collect();
+            let also = also
+                .iter()
+                .map(|_| {
+                    Range::exactly(
+                        candidates
+                            .div_euclid(100)
+                            .saturating_add(i64::from(candidates % 100 > 0))
+                            .saturating_mul(1_000_000),
+                    )
+                })
+                .collect();
             let tokenizer = feature.texts().next().map(|_| resolver.tokenizer(&found));
             let (share, frame, batch) = (Decimal::ONE, None, Decimal::ZERO);
             let paid = self.paid(&found.provider.id);
@@ -281,14 +291,16 @@ impl DatedFeature {
         let paid = self.paid_on(&found.provider.id, at.date());
         let usd = times(usd, paid).ok_or_else(|| PlanError::TooLarge(self.feature.name.clone()))?;
         let name = format!("{name} ({})", found.full_id());
-        plan.one_offs.push(OneOff { name, month: self.month_of(at.date()), usd });
+        let day = at.date();
+        let span = self.spans.iter().rposition(|span| span.first <= day).unwrap_or(0);
+        plan.one_offs.push(OneOff { name, span, day, usd });
         Ok(())
     }
 
     /// Notes that a model is no longer listed, and that it thinks where the file says nothing of it.
     fn note_life(&self, plan: &mut FeaturePlan, resolver: &dyn Resolver, found: &Found) {
         let id = found.full_id();
-        let last = self.days.last().map_or(self.start, |day| day.at);
+        let last = self.days().last().map_or(self.start(), |day| day.at);
         if let Some(day) = resolver.last_listed(found, last) {
             let replacement = found.model.info.replacement.as_ref();
             let instead = replacement.map_or_else(String::new, |id| format!("; its replacement is {id}"));

@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 
 use super::counted::MediaTokens;
 use super::epochs::DatedFeature;
-use super::{Beside, PlanError, Resolver, UncertainInput};
+use super::{PlanError, Resolver};
 use crate::calculator::Refusal;
 use crate::calculator::attached::{Attached, Billing, billed_by};
 use crate::calculator::shape::MICRO;
@@ -27,7 +27,7 @@ pub(super) struct BilledMedia {
     /// Whether pages are billed as images.
     pub images: bool,
     /// What is billed by the second, the page, the piece or the character.
-    pub beside: Vec<(Meter, Beside)>,
+    pub beside: Vec<(Meter, Range<i64>)>,
 }
 
 /// Audio tokens for a second of speech that a model makes.
@@ -137,8 +137,7 @@ impl BilledMedia {
     }
 
     fn beside(&mut self, meter: Meter, medium: &Medium) {
-        let beside = Beside { amount: medium.amount.in_units(MICRO), drawn: UncertainInput::Media };
-        self.beside.push((meter, beside));
+        self.beside.push((meter, medium.amount.in_units(MICRO)));
     }
 
     /// What is billed by the piece, the character or the second that is made.

@@ -69,6 +69,9 @@ raw! {
         seed: Option<u64>,
         /// Draws of the simulation; 10,000 when left out.
         draws: Option<At<u32>>,
+        /// Numbers that are drawn together in all features, such as `[calls, output]`; every feature draws its own when left
+        /// out.
+        drawn_together: Vec<At<String>>,
         /// What `farebox check` insists on.
         check: Option<RawCheck>,
     }
@@ -324,9 +327,16 @@ raw! {
     RawCache {
         /// Which parts of the prompt: system, tools, history; system and tools when left out.
         parts: Option<Vec<At<RawPart>>>,
-        /// How often the cache has it, such as 90%.
+        /// How often the cache has it, such as 90%: for every request, or for the first of a conversation where
+        /// `hit_rate_within` is given too.
         hit_rate: Given,
-        /// Time between two calls, such as 4m, in the place of a hit rate.
+        /// How often the first request of a conversation finds the instructions and the tools, which other conversations
+        /// have left there; the same as `hit_rate` next to `hit_rate_within`.
+        hit_rate_between: Given,
+        /// How often a later request of a conversation finds what the one before it has sent; 100% next to `gap` and
+        /// `hit_rate_between` when left out.
+        hit_rate_within: Given,
+        /// Time between two conversations, such as 4m, in the place of their hit rate.
         gap: Given,
         /// How long the cache keeps it: 5m, 30m, 1h, 12h; 5m when left out.
         ttl: Given,

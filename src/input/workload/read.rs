@@ -15,6 +15,7 @@ use super::raw::{
 use super::reader::WorkloadReader;
 use super::root::Root;
 use crate::calculator::calendar::{self, Busy, Calendar, months_after};
+use crate::calculator::projection::UncertainInput;
 use crate::calculator::workload::{
     Amount, Budget, Commitment, Credit, Discount, Feature, Fixed, Per, SharedFree, Workload, instant_of,
 };
@@ -106,7 +107,7 @@ impl WorkloadReader<'_> {
             name: raw.name.clone().unwrap_or_else(|| "plan".into()),
             currency: self.currency.clone(),
             exchange,
-            tax: raw.tax.as_ref().map_or(Decimal::ZERO, |t| self.tax(t)),
+            tax: raw.tax.as_ref().map(|t| self.share(t)).unwrap_or_default(),
             budget,
             start: self.start,
             end: self.end,
@@ -122,8 +123,21 @@ impl WorkloadReader<'_> {
                 .collect(),
             seed: raw.seed.unwrap_or(1),
             draws,
+            drawn_together: raw.drawn_together.iter().filter_map(|word| self.together(word)).collect(),
             assumptions: Vec::new(),
         }
+    }
+
+    /// A number whose draws all features share.
+    fn together(&mut self, word: &At<String>) -> Option<UncertainInput> {
+        let name = word.value.trim();
+        let found = UncertainInput::ALL.iter().find(|input| input.key() == name);
+        if found.is_none() {
+            let known: Vec<&str> = UncertainInput::ALL.iter().map(|input| input.key()).collect();
+            let help = format!("{}The names are {}", did_you_mean(name, known.iter().copied()), known.join(", "));
+            self.object("drawn-together", word.place, format!("{name:?} is no number of a feature"), help);
+        }
+        found.copied()
     }
 
     /// The people of the plan and their conversations.
@@ -180,23 +194,19 @@ impl WorkloadReader<'_> {
                 }
                 continue;
             };
-            let (calls, growth) = (source.calls, source.growth.clone());
+            let (calls, growth, shared_users) = (source.calls, source.growth.clone(), source.shared_users);
             let (calendar, calls_of) = (source.calendar.clone(), source.order);
             let value = format!("{share} for each call of {}", source.name);
             self.assume(&name, "calls", value, "what it follows, its growth and its days with it");
             if let Some(feature) = features.get_mut(index) {
                 (feature.calls, feature.growth, feature.calendar, feature.calls_of) =
                     (calls, growth, calendar, calls_of);
+                feature.shared_users = shared_users;
                 if let Some(follows) = &mut feature.follows {
                     follows.share = share;
                 }
             }
         }
-    }
-
-    fn tax(&mut self, q: &At<Quantity>) -> Decimal {
-        self.no_range(q, "a tax");
-        self.share(q).expected
     }
 
     fn discount(&mut self, raw: &RawDiscount) -> Option<Discount> {

@@ -144,13 +144,13 @@ impl WorkloadReader<'_> {
     /// Objects to a range where one number is planned with.
     pub(crate) fn no_range(&mut self, q: &At<Quantity>, what: &str) {
         if q.value.range.is_range() {
-            let message = format!("{what} is one number, not a range");
+            let message = format!("{what} is one number, and {} is a range", q.value.range);
             let unit = if q.value.unit.is_empty() || q.value.unit == "%" {
                 q.value.unit.clone()
             } else {
                 format!(" {}", q.value.unit)
             };
-            self.object("range", q.place, message, format!("write {}{unit}", q.value.range.expected));
+            self.object("no-range", q.place, message, format!("write {}{unit}", q.value.range.expected));
         }
     }
 
@@ -198,12 +198,11 @@ impl WorkloadReader<'_> {
         Some(range)
     }
 
-    /// A whole number of at least one, where a range has to end.
+    /// A number of at least one, such as a mean of 1.4 turns.
     pub(crate) fn count(&mut self, q: &At<Quantity>, most: u32) -> Option<Range<Decimal>> {
         let range = self.plain(q)?;
-        let whole = |n: Decimal| n.fract().is_zero();
-        if range.low < Decimal::ONE || range.high > Decimal::from(most) || !whole(range.low) || !whole(range.high) {
-            let message = format!("{range}: it is a whole number from 1 to {most}");
+        if range.low < Decimal::ONE || range.high > Decimal::from(most) {
+            let message = format!("{range}: it is a number from 1 to {most}");
             self.object("count", q.place, message, "write 4, or a range such as 1..3..10");
             return None;
         }

@@ -27,6 +27,9 @@ pub struct CheckRules {
 /// Keys of the long form of a rule.
 const KEYS: [&str; 6] = ["limit", "level", "message", "features", "pin", "models"];
 
+/// What a budget says that is only a note.
+const CROSSING: &str = "a note only, since `budget-crossed` asks about the crossing alone; `budget: true` fails on it";
+
 /// Reads the rules of a file; `currency` is that of an amount without one.
 #[must_use]
 pub fn read_rules(path: &str, raw: &RawWorkload, currency: &str) -> CheckRules {
@@ -57,7 +60,7 @@ pub fn read_rules(path: &str, raw: &RawWorkload, currency: &str) -> CheckRules {
             code,
             limit: RuleLimit::None,
             level,
-            message: None,
+            message: crossing.then(|| CROSSING.to_owned()),
             features: Vec::new(),
             line: 0,
         });

@@ -76,8 +76,8 @@ impl PricedSide {
         bounds: bool,
         resolver: &mut dyn Resolver,
     ) -> Result<PricedSide, JobError> {
-        let costed = costed(workload, per_usd, bounds, resolver)?;
-        let budgets = judge(&costed.plan, &costed.outcome, resolver)?;
+        let (costed, settled) = costed(workload, per_usd, bounds, resolver)?;
+        let budgets = judge(&costed.plan, &costed.outcome, &settled);
         Ok(PricedSide { monthly: costed.monthly(), costed, budgets })
     }
 }
@@ -87,10 +87,10 @@ fn costed(
     per_usd: Decimal,
     bounds: bool,
     resolver: &mut dyn Resolver,
-) -> Result<CostedPlan, JobError> {
+) -> Result<(CostedPlan, Settled), JobError> {
     let plan = plan(workload, resolver, None)?;
     let settled = Settled::of(&plan, resolver)?;
-    Ok(CostedPlan::of(plan, &settled, per_usd, bounds)?)
+    Ok((CostedPlan::of(plan, &settled, per_usd, bounds)?, settled))
 }
 
 /// The base next to the head.
@@ -143,7 +143,7 @@ impl BothSides<'_> {
         let today = PricedSide::of(&workload, per_usd, false, resolver)?;
         let own = earlier_resolver.as_mut().map(|earlier| costed(&workload, per_usd, false, earlier)).transpose()?;
         resolver.use_exchange_of(&self.head.workload);
-        let base = own.as_ref().unwrap_or(&today.costed);
+        let base = own.as_ref().map_or(&today.costed, |(own, _)| own);
         let mut monthly = base.monthly();
         let mut change = PlanChange {
             base,

@@ -134,7 +134,7 @@ fn budget_facts(head: &[BudgetVerdict], base: Option<&[BudgetVerdict]>) -> Vec<B
             name,
             subject: if is_monthly { "monthly budget" } else { "budget" },
             limit: first.usd,
-            spent: first.spent,
+            spent: first.spent_at_first_rate(),
             // A base without such a budget was not over it.
             base_held: base.map(|list| list.iter().filter(of).all(BudgetVerdict::holds)),
         })

@@ -83,7 +83,7 @@ pub fn compare_plans(
     bounds: RowBounds,
 ) -> Result<ComparedPlans, JobError> {
     let mut compared = ComparedPlans::default();
-    let planner = Planner::new(movable(base, query));
+    let planner = Planner::new(movable(base, query), resolver);
     for found in list(query, last_moment(&base.workload), setup, &mut compared.left_out)? {
         let unmet = query.needs.iter().find_map(|need| need.reason_unmet(&found.model));
         let tried = || try_on(&planner, &found, resolver, bounds, !query.models.is_empty());
@@ -174,7 +174,11 @@ fn try_on(
         Ok(plan) => plan,
         Err(error) => return Ok(Err(error.to_string())),
     };
-    let too_long = plan.features.iter().flat_map(|f| &f.events).find(|event| event.kind == "context-window");
+    let too_long = plan
+        .features
+        .iter()
+        .flat_map(|f| &f.events)
+        .find(|event| matches!(event.kind, "context-window" | "longest-answer"));
     if let Some(event) = too_long {
         return Ok(Err(event.text.clone()));
     }

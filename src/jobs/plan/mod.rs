@@ -17,10 +17,11 @@ use crate::calculator::levers::{Lever, levers, on_one_model};
 use crate::calculator::outcome::{Driver, Outcome, drivers, outcome};
 use crate::calculator::projection::{FeaturePlan, Plan};
 use crate::calculator::settled::Settled;
-use crate::calculator::workload::{Amount, Workload, last_moment};
+use crate::calculator::workload::{Amount, Feature, Workload, last_moment};
 use crate::period::Instant;
 use crate::pricing::Found;
 use crate::pricing::candidates::{always_thinks, sisters};
+use crate::pricing::card::ModelCard;
 
 /// What is asked of a plan besides its workload.
 #[derive(Clone, Debug, Default)]
@@ -37,11 +38,31 @@ pub struct PlanQuery {
     pub currency: Option<String>,
 }
 
+impl PlanResult {
+    /// Which budgets are not kept, for people; nothing where all are.
+    #[must_use]
+    pub fn over_budget(&self) -> Option<String> {
+        let over: Vec<&BudgetVerdict> = self.verdicts.iter().filter(|verdict| !verdict.holds()).collect();
+        let first = over.first()?;
+        let months = over.iter().filter_map(|verdict| verdict.month).count();
+        Some(match first.month {
+            None => format!("the plan costs {} {}, the budget is {}", first.spent, first.amount.currency, first.amount),
+            Some(month) => {
+                format!("the budget of {} a month is not kept in {months} months, first in {month}", first.amount)
+            }
+        })
+    }
+}
+
 impl PlanQuery {
     /// Sets what is asked for instead of what the workload says.
     pub fn change(&self, workload: &mut Workload) {
         workload.seed = self.seed.unwrap_or(workload.seed);
         workload.draws = self.draws.unwrap_or(workload.draws);
+        if let Some(currency) = &self.currency {
+            // The plan is cut where the rates of the currency change that it is shown in.
+            workload.currency = currency.to_uppercase();
+        }
         if let Some(budget) = &self.budget {
             workload.budget.total = Some(budget.clone());
             (workload.budget.from, workload.budget.to) = (None, None);
@@ -84,11 +105,11 @@ pub fn plan(priced: PricedWorkload, query: &PlanQuery, setup: &Setup) -> Result<
     let draws = usize::try_from(plan.workload.draws).unwrap_or(10_000);
     let outcome = outcome(&plan, &settled, true, draws)?;
     let shown = ShownCurrency::of(query.currency.as_deref(), &plan.workload, &resolver)?;
-    let verdicts = judge(&plan, &outcome, &resolver)?;
-    let drivers = drivers(&plan)?;
+    let verdicts = judge(&plan, &outcome, &settled);
+    let drivers = drivers(&plan, &settled)?;
     let last = last_moment(&plan.workload);
     let smaller: Vec<Vec<Found>> = plan.features.iter().map(|feature| sisters_of(feature, last, setup)).collect();
-    let levers = levers(&plan, &mut resolver, &smaller);
+    let levers = levers(&plan, &settled, &mut resolver, &smaller);
     let fits = fit::fits(&plan, &settled, &mut resolver, setup, query)?;
     Ok(PlanResult { path: file.path, plan, settled, outcome, verdicts, drivers, levers, fits, unpriced, shown })
 }
@@ -100,7 +121,18 @@ fn sisters_of(feature: &FeaturePlan, last: Instant, setup: &Setup) -> Vec<Found>
     // A model that thinks before every answer costs more than a plan without thinking tokens says.
     let has_thinking = !feature.feature.reasoning.high.is_zero();
     found.retain(|sister| has_thinking || !always_thinks(&sister.model));
+    found.retain(|sister| can_do(&feature.feature, &sister.model));
     found
+}
+
+/// Whether a model can do what a feature asks for: use its tools, and write answers of their length. A card that lists no
+/// capabilities is not known to lack any.
+fn can_do(feature: &Feature, card: &ModelCard) -> bool {
+    let has_tools = !feature.tools.is_empty() || feature.steps.count.high > rust_decimal::Decimal::ONE;
+    let can = &card.info.capabilities;
+    let longest = u64::try_from(feature.output.high.ceil()).unwrap_or(u64::MAX);
+    (!has_tools || can.is_empty() || can.iter().any(|can| can == "tools"))
+        && card.info.max_output.is_none_or(|most| most >= longest)
 }
 
 #[cfg(test)]

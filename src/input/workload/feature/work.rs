@@ -128,17 +128,14 @@ impl FeatureReader<'_, '_> {
             return None;
         };
         let (chunks, chunk_tokens) = (self.reader.plain(chunks)?, self.reader.tokens(chunk)?);
-        let product = |a: Decimal, b: Decimal| a.saturating_mul(b).round();
-        let tokens = Range {
-            low: product(chunks.low, chunk_tokens.low),
-            expected: product(chunks.expected, chunk_tokens.expected),
-            high: product(chunks.high, chunk_tokens.high),
-        };
         self.assume("rag.history", "none", "passages stand in the turn that looked them up, and are not sent again");
         let whole = |q: Option<Range<Decimal>>| q.and_then(|r| u64::try_from(r.expected.round()).ok());
         let four_times = u64::try_from((chunks.expected * Decimal::from(4)).round()).unwrap_or(0);
         let candidates = match &raw.candidates {
-            Some(q) => whole(self.reader.plain(q))?,
+            Some(q) => {
+                self.reader.no_range(q, "the number of candidates");
+                whole(self.reader.plain(q))?
+            }
             None => {
                 if raw.rerank.is_some() {
                     self.assume("rag.candidates", four_times, "four times the passages that are kept");
@@ -147,12 +144,15 @@ impl FeatureReader<'_, '_> {
             }
         };
         let index_tokens = match &raw.index_tokens {
-            Some(q) => whole(self.reader.tokens(q))?,
+            Some(q) => {
+                self.reader.no_range(q, "the length of the index");
+                whole(self.reader.tokens(q))?
+            }
             None => 0,
         };
         let name = |word: &Option<At<String>>| word.as_ref().map(|w| w.value.clone());
         Some(Rag {
-            tokens,
+            chunks,
             embedding: name(&raw.embedding),
             rerank: name(&raw.rerank),
             candidates,
@@ -284,6 +284,7 @@ impl FeatureReader<'_, '_> {
             self.object("fine_tuning", format!("the fine-tuning of {} has no training_tokens", self.name), "");
             return None;
         };
+        self.reader.no_range(tokens, "the length of the training data");
         let tokens = u64::try_from(self.reader.tokens(tokens)?.expected.round()).ok()?;
         let epochs = raw.epochs.unwrap_or_else(|| {
             self.assume("fine_tuning.epochs", 3, "a usual number of passes over the data");

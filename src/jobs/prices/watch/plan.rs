@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::events::{WatchedEvent, WatchedKind, frozen, gone, just_before, of_name};
@@ -128,6 +129,10 @@ impl Resolver for StillResolver<'_> {
 
     fn per_usd(&self, currency: &str, at: Instant) -> Option<Decimal> {
         self.inner.per_usd(currency, at)
+    }
+
+    fn exchange_changes(&self, currency: &str) -> Vec<Date> {
+        self.inner.exchange_changes(currency)
     }
 }
 
