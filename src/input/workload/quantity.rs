@@ -222,7 +222,9 @@ impl std::str::FromStr for Signed {
         let is_below = |i: usize| parts.get(i).is_some_and(|part| part.starts_with('-'));
         let numbers = unsigned.iter().map(|part| part.parse::<Quantity>()).collect::<Result<Vec<_>, _>>()?;
         let unit = numbers.last().map_or("", |q| q.unit.as_str()).to_owned();
-        if let Some(other) = numbers.iter().find(|q| !q.unit.is_empty() && q.unit != unit) {
+        // The percent sign may be behind every number, and the time behind the last alone.
+        let is_other = |q: &&Quantity| !q.unit.is_empty() && q.unit != unit && !(q.unit == "%" && unit.starts_with('%'));
+        if let Some(other) = numbers.iter().find(is_other) {
             return Err(QuantityError::Units { text: text.clone(), first: other.unit.clone(), last: unit });
         }
         let value = |i: usize| numbers.get(i).map(|q| if is_below(i) { -q.range.expected } else { q.range.expected });
