@@ -235,6 +235,58 @@ fn a_request_costs_what_the_engine_says() {
     }
 }
 
+/// Counts what a plan asks for, which is what time goes with.
+struct Counting {
+    inner: ByteTokens,
+    found: u32,
+}
+
+impl Resolver for Counting {
+    fn find(&mut self, model: &str, at: Instant) -> Result<Found, UnknownModel> {
+        self.found += 1;
+        self.inner.find(model, at)
+    }
+    fn count(&mut self, found: &Found, text: &Arc<str>) -> Result<TokenCount, CountingError> {
+        self.inner.count(found, text)
+    }
+    fn wrapping(&mut self, found: &Found, tools: Option<&Arc<str>>) -> Result<Wrapping, CountingError> {
+        self.inner.wrapping(found, tools)
+    }
+    fn image(&mut self, found: &Found, width: u32, height: u32) -> Result<TokenCount, CountingError> {
+        self.inner.image(found, width, height)
+    }
+    fn tokenizer(&self, found: &Found) -> String {
+        self.inner.tokenizer(found)
+    }
+    fn per_usd(&self, currency: &str, at: Instant) -> Option<Decimal> {
+        self.inner.per_usd(currency, at)
+    }
+}
+
+/// A lever plans the feature that it changes and no other: twice the features ask for twice as many models, not four times.
+#[test]
+fn levers_take_time_in_proportion_to_the_features() {
+    let asked = |features: usize| {
+        let mut yaml = String::from("version: 1\nstart: 2027-01-01\nmonths: 2\nfeatures:\n");
+        for i in 0..features {
+            yaml += &format!(
+                "  f{i}: {{model: acme/one, system: 2000, prompt: 300, output: 100..200..900, turns: 5, calls: 40 per day}}\n"
+            );
+        }
+        let workload = read(&yaml);
+        let mut counting = Counting { inner: ByteTokens::new(3, 15, false), found: 0 };
+        let plan = plan(&workload, &mut counting, None).unwrap();
+        let settled = Settled::of(&plan, &counting).unwrap();
+        let smaller = vec![Vec::new(); features];
+        let levers = farebox::calculator::levers::levers(&plan, &settled, &mut counting, &smaller);
+        assert_eq!(levers.len() % features, 0);
+        assert!(levers.len() >= 2 * features, "{}", levers.len());
+        counting.found
+    };
+    let (ten, twenty) = (asked(10), asked(20));
+    assert_eq!(twenty, 2 * ten);
+}
+
 /// How often what happens lies within the bounds of a plan: simulated here from the meaning of the keys, with a generator and
 /// a way to draw of its own. Nine in ten is what the bounds are for; with 4,000 trials the standard error is half a percent.
 mod coverage {

@@ -158,6 +158,7 @@ pub(crate) fn mixed(base: &Feature, head: &Feature, changed: Changed) -> Feature
         free: model.free.clone(),
         tuning: model.tuning.clone(),
         output: output.output,
+        says_output: output.says_output,
         spread: output.spread.clone(),
         also: output.also.clone(),
         media: prompt.media.clone(),

@@ -16,6 +16,8 @@ pub struct FeatureOutcome {
     pub months: Vec<Usd>,
     /// Expected cost by span, before credits and tax.
     pub spans: Vec<Usd>,
+    /// Cost by stream over the whole plan, every number at its mean.
+    pub streams: Vec<Usd>,
     /// With bounds, by month, where the plan was drawn.
     pub spreads: Vec<Range<Usd>>,
     /// Calls by month.
@@ -80,6 +82,7 @@ pub fn outcome(plan: &Plan, settled: &Settled, detail: bool, draws: usize) -> Re
         features.push(FeatureOutcome {
             spreads: by_month.iter().enumerate().map(|(m, usd)| around(*usd, drawn.and_then(|d| d.get(m)))).collect(),
             months: by_month,
+            streams: costs.iter().map(|costs| costs.iter().copied().sum()).collect(),
             calls: feature.calls(&plan.months, &Point::all(At::Expected)),
             total: around(spans.iter().copied().sum(), total),
             spans,

@@ -62,27 +62,43 @@ pub(crate) fn more_than(range: Range<Decimal>, n: u32) -> Decimal {
     (mean_above(range, n) - mean_above(range, n + Decimal::ONE)).clamp(Decimal::ZERO, Decimal::ONE)
 }
 
-/// The mean of the `power`-th power of `shift` plus a draw.
+/// The means of all powers, from the one of nothing up to `most`, of `shift` plus a draw; fewer where one has no end in sight.
 #[must_use]
-pub(crate) fn mean_power(range: Range<Decimal>, shift: Decimal, power: u32) -> Option<Decimal> {
-    let range = range.map(|n| n + shift);
-    let Range { low: a, expected: b, high: c } = range;
+pub(crate) fn mean_powers(range: Range<Decimal>, shift: Decimal, most: u32) -> Vec<Decimal> {
+    let Range { low: a, expected: b, high: c } = range.map(|n| n + shift);
+    let powers = |base: Decimal| -> Vec<Decimal> {
+        let next = |power: &Decimal| power.checked_mul(base);
+        std::iter::successors(Some(Decimal::ONE), next).take(most as usize + 1).collect()
+    };
     if a == c || a == b || b == c {
-        return whole_power(b, power);
+        return powers(b);
     }
     let (left, right) = shares(range);
     // With t from 0 at the foot of a ramp to 1 at its top, x = foot + (top − foot) t has the density 2 t: the mean of xⁿ is
     // the sum of the binomial terms, each a power of the foot, a power of the way, and 2 ÷ (k + 2).
-    let of_ramp = |foot: Decimal, way: Decimal| -> Option<Decimal> {
-        let (mut sum, mut binomial) = (Decimal::ZERO, Decimal::ONE);
-        for k in 0..=power {
-            let term = whole_power(foot, power - k)?.checked_mul(whole_power(way, k)?)?.checked_mul(binomial)?;
-            sum = sum.checked_add(term.checked_mul(Decimal::TWO)?.checked_div(Decimal::from(k + 2))?)?;
-            binomial = binomial.checked_mul(Decimal::from(power - k))?.checked_div(Decimal::from(k + 1))?;
-        }
-        Some(sum)
+    let of_ramp = |foot: Decimal, way: Decimal| -> Vec<Decimal> {
+        let (feet, ways) = (powers(foot), powers(way));
+        let mean = |power: usize| -> Option<Decimal> {
+            let (mut sum, mut binomial) = (Decimal::ZERO, Decimal::ONE);
+            for k in 0..=power {
+                let term = feet.get(power - k)?.checked_mul(*ways.get(k)?)?.checked_mul(binomial)?;
+                sum = sum.checked_add(term.checked_mul(Decimal::TWO)?.checked_div(Decimal::from(k as u64 + 2))?)?;
+                binomial = binomial
+                    .checked_mul(Decimal::from((power - k) as u64))?
+                    .checked_div(Decimal::from(k as u64 + 1))?;
+            }
+            Some(sum)
+        };
+        (0..=most as usize).map_while(mean).collect()
     };
-    left.checked_mul(of_ramp(a, b - a)?)?.checked_add(right.checked_mul(of_ramp(c, b - c)?)?)
+    let both = of_ramp(a, b - a).into_iter().zip(of_ramp(c, b - c));
+    both.map_while(|(l, r)| left.checked_mul(l)?.checked_add(right.checked_mul(r)?)).collect()
+}
+
+/// The mean of one such power.
+#[must_use]
+pub(crate) fn mean_power(range: Range<Decimal>, shift: Decimal, power: u32) -> Option<Decimal> {
+    mean_powers(range, shift, power).get(power as usize).copied()
 }
 
 /// A power, rounded where it has more digits than a decimal.

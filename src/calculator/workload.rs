@@ -416,6 +416,8 @@ pub struct Feature {
     pub output: Range<Decimal>,
     /// Lengths of single answers, where they were measured.
     pub spread: Option<Arc<AnswerLengths>>,
+    /// Whether the file says how long an answer is; only a model that bills something else may do without.
+    pub says_output: bool,
     /// Tokens that are thought before an answer.
     pub reasoning: Range<Decimal>,
     /// Failed attempts.

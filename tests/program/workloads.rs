@@ -178,7 +178,7 @@ fn a_voice_conversation_sends_its_sound_again() {
     let low: Decimal = json["features"][0]["low_usd"].as_str().unwrap().parse().unwrap();
     assert!(low < n("60"), "the range of the speech is drawn: {low}");
     let none = planned(
-        "features: {a: {model: acme/gpt-realtime-own, prompt: 0, turns: 3, history: none, sends: {audio: 20 seconds}, calls: 10 per day}}\n",
+        "features: {a: {model: acme/gpt-realtime-own, prompt: 0, turns: 3, history: none, output: 0, sends: {audio: 20 seconds}, calls: 10 per day}}\n",
     );
     // 600 × $30 ÷ 1M × 310.
     assert_eq!(usd(&none, "2027-01"), n("5.58"));

@@ -100,6 +100,13 @@ impl DatedFeature {
         let card = rates_at(&found.provider, &found.model, priced_at(&found.model, first));
         let card = card.map_err(|refusal| self.refused(refusal))?;
         let made = self.made(&found, card)?;
+        if !feature.says_output && card.prices(Meter::Output) {
+            return Err(self.refused(Refusal::NoRate {
+                model: found.full_id(),
+                what: "it bills its answers by the token, and how long they are was not said".into(),
+                help: "write output: 150..300..600 (tokens), or output: 0 where it answers nothing".into(),
+            }));
+        }
         let media = self.billed_media(resolver, &found, card)?;
         let uses = Uses {
             audio: media.audio,

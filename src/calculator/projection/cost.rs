@@ -150,6 +150,9 @@ impl FeaturePlan {
 
     /// Tokens of all passages of a turn, in millionths.
     fn passages(&self, point: &Point) -> i64 {
+        if self.feature.rag.is_none() {
+            return 0;
+        }
         let of = |input| self.ranges.exact(input).place(point.get(input));
         let tokens = of(UncertainInput::Passages).saturating_mul(of(UncertainInput::PassageLength));
         Range::exactly(tokens).in_units(MICRO).expected

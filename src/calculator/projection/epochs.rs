@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
+use super::ranges::grown;
 use super::{Epoch, PlanEvent, Slot};
 use crate::calculator::Refusal;
 use crate::calculator::calendar::{Month, days};
@@ -37,6 +38,8 @@ pub(super) struct CallDays {
     pub slots: Vec<Slot>,
     /// How many usual days the calls are given for, by month.
     pub units: Vec<Decimal>,
+    /// What the calls are multiplied with, by how many months they have grown: low, mean and high.
+    pub grown: [Vec<Decimal>; 3],
     /// The moment of the plan's first day, at which a feature without calls is priced.
     start: Instant,
 }
@@ -106,7 +109,8 @@ impl DatedFeature {
         }
         let units = months.iter().map(unit).collect();
         let start = instant_of(start, feature.minute);
-        let calls = Arc::new(CallDays { days: call_days, slots, units, start });
+        let grown = grown(feature, u32::try_from(months.len()).unwrap_or(0));
+        let calls = Arc::new(CallDays { days: call_days, slots, units, grown, start });
         let discounts = workload.discounts.clone().into();
         DatedFeature { feature: feature.clone(), months: months.clone(), spans: spans.clone(), calls, discounts }
     }

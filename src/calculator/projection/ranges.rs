@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use crate::calculator::ramp::{mean_power, more_than, whole_power};
+use crate::calculator::ramp::{mean_power, mean_powers, more_than, whole_power};
 use crate::calculator::shape::{At, MICRO, WHOLE};
 use crate::calculator::workload::{Attachment, Billed, Feature, Growth, PromptPart};
 use crate::range::Range;
@@ -256,14 +256,25 @@ impl Ranges {
         list
     }
 
-    /// The mean of the `months`-th power of the growth of a month.
-    pub(super) fn grown(&self, input: UncertainInput, months: u32, at: At) -> Option<Decimal> {
-        let range = self.exact(input);
+    /// The mean of the `months`-th power of the growth of a prompt in a month.
+    pub(super) fn prompt_grown(&self, months: u32, at: At) -> Option<Decimal> {
+        let range = self.exact(UncertainInput::PromptGrowth);
         match at {
             At::Expected => mean_power(range, Decimal::ONE, months),
             _ => whole_power(Decimal::ONE + range.place(at), months),
         }
     }
+}
+
+/// What the calls are multiplied with, by how many months they have grown: at the low end, on average over the draws, and at
+/// the high end.
+pub(super) fn grown(feature: &Feature, months: u32) -> [Vec<Decimal>; 3] {
+    let range = match &feature.growth {
+        Growth::Monthly(range) => *range,
+        Growth::Steps(_) => Range::default(),
+    };
+    let at = |range: Range<Decimal>| mean_powers(range, Decimal::ONE, months);
+    [at(Range::exactly(range.low)), at(range), at(Range::exactly(range.high))]
 }
 
 /// Attempts that are billed for a request that works: those that send its prompt, and those that get an answer.

@@ -29,7 +29,7 @@ impl FeaturePlan {
         }
         let of = |month: usize| {
             let since = u32::try_from(month.saturating_sub(self.first_month)).unwrap_or(0);
-            let factor = self.ranges.grown(UncertainInput::PromptGrowth, since, at).unwrap_or(Decimal::MAX);
+            let factor = self.ranges.prompt_grown(since, at).unwrap_or(Decimal::MAX);
             let billionths = factor.checked_mul(Decimal::from(FIRST_LENGTH)).map(|n| n.round());
             billionths.and_then(|n| i64::try_from(n).ok()).unwrap_or(i64::MAX)
         };
@@ -54,10 +54,14 @@ impl FeaturePlan {
                 months.iter().map(|month| holding(month).map_or(Decimal::ONE, |(_, factor)| *factor)).collect()
             }
             Growth::Monthly(_) => {
-                let since = |month: usize| u32::try_from(month.saturating_sub(self.first_month)).unwrap_or(0);
-                (0..months.len())
-                    .map(|month| self.ranges.grown(UncertainInput::Growth, since(month), at).unwrap_or(Decimal::MAX))
-                    .collect()
+                let [low, mean, high] = &self.calls.grown;
+                let powers = match at {
+                    At::Low => low,
+                    At::Expected | At::Share(_) => mean,
+                    At::High => high,
+                };
+                let since = |month: usize| month.saturating_sub(self.first_month);
+                (0..months.len()).map(|month| powers.get(since(month)).copied().unwrap_or(Decimal::MAX)).collect()
             }
         }
     }

@@ -13,6 +13,7 @@ use crate::calculator::tariff::Tariff;
 use crate::calculator::workload::{Billed, Growth, Per};
 use crate::range::Range;
 use rust_decimal::Decimal;
+use std::sync::Arc;
 
 /// The key of what single calls differ by, beside those of the inputs.
 const SINGLE: u64 = INPUTS as u64;
@@ -25,9 +26,11 @@ pub(super) struct FeatureDraws<'p> {
     feature: &'p FeaturePlan,
     /// How many times its first length the prompt has at the low and the high end, in billionths.
     growth: (i64, i64),
+    /// The same by draw; nothing where prompts are of their first length.
+    grown: Vec<i64>,
     draws: usize,
-    /// By draw, where something about a call is uncertain; otherwise one for all draws.
-    points: Vec<Point>,
+    /// The places of what is uncertain in its ranges, by draw.
+    shares: Arc<[(UncertainInput, Vec<f64>)]>,
 }
 
 /// Numbers of all draws, or the one that all of them have.
@@ -63,19 +66,29 @@ impl Drawn {
 
 impl<'p> FeatureDraws<'p> {
     pub(super) fn new(plan: &'p Plan, feature: &'p FeaturePlan, draws: usize) -> FeatureDraws<'p> {
-        let mut own = FeatureDraws { plan, feature, growth: (FIRST_LENGTH, FIRST_LENGTH), draws, points: Vec::new() };
-        let mut points = vec![Point::all(At::Expected); draws];
-        for input in feature.uncertain() {
-            let shares = own.shares(input);
-            points.iter_mut().zip(shares).for_each(|(point, share)| *point = point.with(input, At::Share(share)));
-        }
-        own.points = points;
+        let growth = (FIRST_LENGTH, FIRST_LENGTH);
+        let mut own = FeatureDraws { plan, feature, growth, grown: Vec::new(), draws, shares: Arc::new([]) };
+        own.shares = feature.uncertain().into_iter().map(|input| (input, own.stratified(input))).collect();
         own
+    }
+
+    /// Where every uncertain number stands in a draw.
+    fn point(&self, draw: usize) -> Point {
+        let mut point = Point::all(At::Expected);
+        if let Some(factor) = self.grown.get(draw) {
+            point = point.grown(*factor);
+        }
+        for (input, shares) in &*self.shares {
+            if let Some(share) = shares.get(draw) {
+                point.0[*input as usize] = At::Share(*share);
+            }
+        }
+        point
     }
 
     /// The places of an input in its range. Counts by one tokenizer err together in all features, and so does what the
     /// workload says is drawn together.
-    fn shares(&self, input: UncertainInput) -> Vec<f64> {
+    fn stratified(&self, input: UncertainInput) -> Vec<f64> {
         let of = |order: usize| (order as u64 + 1) * KEYS + input as u64;
         let feature = &self.feature.feature;
         let key = match input {
@@ -100,11 +113,12 @@ impl<'p> FeatureDraws<'p> {
         if range.low >= range.high {
             return Drawn::One(range.expected);
         }
-        let place = |point: &Point| match point.get(input) {
-            At::Share(share) => ramp(range.low, range.expected, range.high, share),
-            _ => range.expected,
-        };
-        Drawn::Each(self.points.iter().map(place).collect())
+        match self.shares.iter().find(|(own, _)| *own == input) {
+            None => Drawn::One(range.expected),
+            Some((_, shares)) => {
+                Drawn::Each(shares.iter().map(|share| ramp(range.low, range.expected, range.high, *share)).collect())
+            }
+        }
     }
 
     fn input(&self, input: UncertainInput) -> Drawn {
@@ -179,15 +193,14 @@ impl<'p> FeatureDraws<'p> {
         let at = |at: At| self.feature.prompt_growth(months, at);
         let (low, high) = (at(At::Low)?, at(At::High)?);
         let input = UncertainInput::PromptGrowth;
-        let drawn: Vec<Option<Vec<i64>>> = self.points.iter().map(|point| at(point.get(input))).collect();
-        let of = |month: usize| {
-            let grown = |(point, factors): (&Point, &Option<Vec<i64>>)| match factors {
-                Some(factors) => point.grown(factors[month]),
-                None => *point,
-            };
-            let points = self.points.iter().zip(&drawn).map(grown).collect();
-            let growth = (low[month], high[month]);
-            FeatureDraws { plan: self.plan, feature: self.feature, growth, draws: self.draws, points }
+        let drawn: Vec<Vec<i64>> = (0..self.draws).filter_map(|draw| at(self.point(draw).get(input))).collect();
+        let of = |month: usize| FeatureDraws {
+            plan: self.plan,
+            feature: self.feature,
+            growth: (low[month], high[month]),
+            grown: drawn.iter().map(|factors| factors[month]).collect(),
+            draws: self.draws,
+            shares: self.shares.clone(),
         };
         Some((0..months).map(of).collect())
     }
@@ -309,8 +322,8 @@ impl<'p> FeatureDraws<'p> {
             let quantity = match range.low == range.high {
                 true => Drawn::One(range.expected as f64),
                 false => {
-                    let at = |point: &Point| range.at(point.get(UncertainInput::Also).of_part(index)) as f64;
-                    Drawn::Each(self.points.iter().map(at).collect())
+                    let at = |draw| range.at(self.point(draw).get(UncertainInput::Also).of_part(index)) as f64;
+                    Drawn::Each((0..self.draws).map(at).collect())
                 }
             };
             let fee = quantity.with(&turns, |quantity, turns| quantity * turns * one);
@@ -346,7 +359,7 @@ impl<'p> FeatureDraws<'p> {
         };
         let surfaces: Vec<Option<Surface>> = rows.iter().map(surface).collect();
         let cost = |draw: usize| {
-            let point = &self.points[draw];
+            let point = &self.point(draw);
             let numbers = (Between::of(turns.get(draw)), Between::of(steps.get(draw)));
             let attempts: Paid = [attempts[0].get(draw), attempts[1].get(draw)];
             let mut sum = CallCost::default();
@@ -372,8 +385,13 @@ impl<'p> FeatureDraws<'p> {
 
     /// Whether anything about a call on a stream is uncertain.
     fn is_uncertain(&self, stream: &Stream) -> bool {
-        let about_calls =
-            [UncertainInput::Calls, UncertainInput::Sessions, UncertainInput::Growth, UncertainInput::Also];
+        let about_calls = [
+            UncertainInput::Calls,
+            UncertainInput::Sessions,
+            UncertainInput::Share,
+            UncertainInput::Growth,
+            UncertainInput::Also,
+        ];
         let concerns = |input: &UncertainInput| {
             let of_answers = stream.role == StreamRole::Answer;
             let everywhere =

@@ -223,7 +223,8 @@ impl std::str::FromStr for Signed {
         let numbers = unsigned.iter().map(|part| part.parse::<Quantity>()).collect::<Result<Vec<_>, _>>()?;
         let unit = numbers.last().map_or("", |q| q.unit.as_str()).to_owned();
         // The percent sign may be behind every number, and the time behind the last alone.
-        let is_other = |q: &&Quantity| !q.unit.is_empty() && q.unit != unit && !(q.unit == "%" && unit.starts_with('%'));
+        let is_other =
+            |q: &&Quantity| !q.unit.is_empty() && q.unit != unit && !(q.unit == "%" && unit.starts_with('%'));
         if let Some(other) = numbers.iter().find(is_other) {
             return Err(QuantityError::Units { text: text.clone(), first: other.unit.clone(), last: unit });
         }
@@ -249,7 +250,9 @@ impl std::str::FromStr for Quantity {
         // The unit may stand behind every number or behind the last alone: `1%..5%`, `300..600 per day`.
         let numbers = parts.iter().map(|part| scalar(part)).collect::<Result<Vec<_>, _>>()?;
         let unit = numbers.last().map_or("", |(_, unit)| unit);
-        if let Some((_, other)) = numbers.iter().find(|(_, u)| !u.is_empty() && *u != unit) {
+        // The percent sign may be behind every number, and what it is of behind the last alone.
+        let is_other = |u: &str| !u.is_empty() && u != unit && !(u == "%" && unit.starts_with('%'));
+        if let Some((_, other)) = numbers.iter().find(|(_, u)| is_other(u)) {
             let (first, last) = ((*other).to_owned(), unit.to_owned());
             return Err(QuantityError::Units { text: text.to_owned(), first, last });
         }

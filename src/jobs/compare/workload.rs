@@ -192,11 +192,10 @@ fn try_on(
         let outcome = outcome(&plan, &settled, false, if is_drawn { DRAWS } else { 0 })?;
         let expected = Point::all(At::Expected);
         let (mut usage, mut is_free) = (Usd::ZERO, true);
-        for feature in &plan.features {
-            let costs = feature.costs(&plan.months, &expected)?;
-            usage += costs.iter().flatten().copied().sum();
-            let answering = feature.streams.iter().zip(&costs).filter(|(s, _)| s.role == StreamRole::Answer);
-            is_free &= answering.flat_map(|(_, costs)| costs).all(|usd| *usd == Usd::ZERO);
+        for (feature, costs) in plan.features.iter().zip(&outcome.features) {
+            usage += costs.streams.iter().copied().sum();
+            let answering = feature.streams.iter().zip(&costs.streams).filter(|(s, _)| s.role == StreamRole::Answer);
+            is_free &= answering.into_iter().all(|(_, usd)| *usd == Usd::ZERO);
         }
         let longer = plan.with_output(Decimal::TWO).usage_at(&expected)?;
         let answers: Decimal = plan.features.iter().map(|f| f.answers(&plan.months)).sum();

@@ -6,6 +6,7 @@ mod fit;
 mod report;
 pub mod rows;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 pub(crate) use self::fit::{Fit, FitRow};
@@ -108,16 +109,28 @@ pub fn plan(priced: PricedWorkload, query: &PlanQuery, setup: &Setup) -> Result<
     let verdicts = judge(&plan, &outcome, &settled);
     let drivers = drivers(&plan, &settled)?;
     let last = last_moment(&plan.workload);
-    let smaller: Vec<Vec<Found>> = plan.features.iter().map(|feature| sisters_of(feature, last, setup)).collect();
+    let mut known = HashMap::new();
+    let smaller: Vec<Vec<Found>> =
+        plan.features.iter().map(|feature| sisters_of(feature, last, setup, &mut known)).collect();
     let levers = levers(&plan, &settled, &mut resolver, &smaller);
     let fits = fit::fits(&plan, &settled, &mut resolver, setup, query)?;
     Ok(PlanResult { path: file.path, plan, settled, outcome, verdicts, drivers, levers, fits, unpriced, shown })
 }
 
 /// Models of the same provider that a feature might be put on up to the last moment of the plan.
-fn sisters_of(feature: &FeaturePlan, last: Instant, setup: &Setup) -> Vec<Found> {
+///
+/// * `known`: the sisters of models that were asked for before; every card is looked at for them.
+fn sisters_of(
+    feature: &FeaturePlan,
+    last: Instant,
+    setup: &Setup,
+    known: &mut HashMap<String, Vec<Found>>,
+) -> Vec<Found> {
     let Some(stream) = on_one_model(feature) else { return Vec::new() };
-    let mut found = sisters(&setup.table, &stream.found, feature.longest_prompt(stream), last);
+    let all = known.entry(stream.found.full_id()).or_insert_with(|| sisters(&setup.table, &stream.found, 0, last));
+    let mut found = all.clone();
+    let longest = feature.longest_prompt(stream);
+    found.retain(|sister| sister.model.info.context_window.is_none_or(|window| window >= longest));
     // A model that thinks before every answer costs more than a plan without thinking tokens says.
     let has_thinking = !feature.feature.reasoning.high.is_zero();
     found.retain(|sister| has_thinking || !always_thinks(&sister.model));

@@ -79,6 +79,7 @@ impl FeatureReader<'_, '_> {
             rag: raw.rag.as_ref().and_then(|r| self.rag(r)),
             attachments: raw.attachments.iter().filter_map(|a| self.attachment(a)).collect(),
             output: output?,
+            says_output: raw.output.is_some() || media.iter().any(|m| m.kind.is_made()),
             spread,
             reasoning: self.reasoning(raw),
             retries: self.retries(raw.retries.as_ref()),
@@ -248,10 +249,10 @@ impl FeatureReader<'_, '_> {
 
     /// What the mean of the answers may be, and the single ones where they were measured.
     fn output(&mut self, raw: &RawFeature, media: &[Medium]) -> (Option<Range<Decimal>>, Option<Arc<AnswerLengths>>) {
-        let makes_other = media.iter().any(|m| m.kind.is_made());
+        let makes_other = !media.is_empty();
         match &raw.output {
             None if makes_other => {
-                self.assume("output", "0 tokens", "none given: what it makes is said in its own units");
+                self.assume("output", "0 tokens", "none given: what it sends or makes is said in its own units, and a model that bills an answer by the token needs its length");
                 (Some(Range::default()), None)
             }
             Some(At { value: RawOutput::Tokens(tokens), place }) => {
