@@ -79,7 +79,7 @@ fn twenty_features_on_five_hundred_models(bencher: Bencher) {
     let models: Vec<Found> = cards.map(|(head, card)| Found::of_card(head, card)).collect();
     assert_eq!(models.len(), 500);
     bencher.bench_local(|| {
-        let planner = Planner::new(workload.clone());
+        let planner = Planner::new(workload.clone(), &resolver);
         let price = |plan: &Plan, resolver: &Quarters, draws| {
             let settled = Settled::of(plan, resolver).expect("no currency");
             outcome(plan, &settled, false, draws).expect("an outcome").total

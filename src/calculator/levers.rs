@@ -128,7 +128,7 @@ impl LeverTrials<'_> {
             // Requests of one conversation follow each other within the lifetime of the cache.
             within: feature.cache.map_or(Some(Range::exactly(Decimal::ONE)), |c| c.within),
             write: feature.cache.map_or(Meter::CacheWrite5m, |c| c.write),
-            minimum: feature.cache.map_or(1024, |c| c.minimum),
+            minimum: feature.cache.and_then(|c| c.minimum),
         };
         let saving = self.saving(index, |f| f.cache = Some(cache));
         let parts = if talks { "the instructions and the conversation" } else { "the instructions" };

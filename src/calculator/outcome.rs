@@ -149,6 +149,12 @@ pub(crate) fn is_certain(plan: &Plan) -> bool {
         && plan.features.iter().all(|f| f.uncertain().is_empty() && !f.varies())
 }
 
+/// Whether the expected cost of a plan is a mean of draws: where a draw changes the rates or what is free, and where credits
+/// pay for more of one draw than of another.
+pub(crate) fn needs_draws(plan: &Plan, settled: &Settled) -> bool {
+    settled.has_credits() && !is_certain(plan) || plan.features.iter().any(|feature| !feature.is_linear())
+}
+
 /// Adds the costs of a feature to those of its groups; its own by span.
 ///
 /// * `means`: what stands in the place of the costs at the means, spread over the groups as these are.

@@ -120,7 +120,7 @@ impl FeaturePlan {
                 history: cache.history,
                 between,
                 within: if cache.within.is_some() { at(UncertainInput::HitRateWithin) } else { between },
-                minimum: i64::try_from(cache.minimum).unwrap_or(i64::MAX).saturating_mul(1_000_000),
+                minimum: stream.smallest_cacheable(&cache),
             }
         });
         let media = point.get(UncertainInput::Media);
@@ -414,7 +414,7 @@ impl FeaturePlan {
     pub(crate) fn is_bent(&self, stream: &Stream) -> bool {
         let tariffs = || stream.epochs.iter().flat_map(|epoch| std::iter::once(&epoch.single).chain(&epoch.batch));
         let has_bands = tariffs().any(|tariff| tariff.bands.len() > 1);
-        let has_minimum = self.feature.cache.is_some_and(|cache| cache.minimum > 0);
+        let has_minimum = self.feature.cache.is_some_and(|cache| stream.smallest_cacheable(&cache) > 0);
         let is_long = matches!(self.feature.history, History::Tokens(_) | History::Compacted { .. });
         if is_long && self.feature.turns.high > Decimal::ONE {
             return true;
@@ -497,10 +497,10 @@ impl FeaturePlan {
     }
 }
 
-/// A quotient, rounded at 18 digits; `None` where there is nothing to divide by.
+/// A quotient, rounded at [`DIVIDED_SCALE`] digits where it has no end; `None` where there is nothing to divide by.
 #[must_use]
 pub(crate) fn per(usd: Usd, by: Decimal) -> Option<Usd> {
-    usd.amount().checked_div(by).map(|n| Usd::new(n.round_dp(18)))
+    Working::exact(usd.amount().normalize()).divided(by).map(Working::usd)
 }
 
 /// Money times a plain number: exact where the digits suffice, otherwise rounded at [`DIVIDED_SCALE`] digits.

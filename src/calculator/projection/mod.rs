@@ -25,7 +25,7 @@ use super::calendar::{Month, months};
 use super::shape::At;
 use super::spans::{Span, spans};
 use super::tariff::Tariff;
-use super::workload::{Budget, Discount, Feature, Workload};
+use super::workload::{Budget, Cache, Discount, Feature, Workload};
 use crate::conversation::Media;
 use crate::money::Usd;
 use crate::period::Instant;
@@ -45,6 +45,9 @@ pub use error::{CountingError, PlanError};
 pub(crate) use free::FreeLimit;
 pub(crate) use ranges::{FIRST_LENGTH, INPUTS, Point, Ranges, UncertainInput, attempts};
 pub use traffic::CALLS_SCALE;
+
+/// The shortest cacheable beginning, in tokens, of a model whose card does not say it: that of most models that say one.
+pub(crate) const ASSUMED_CACHEABLE: u64 = 1024;
 
 /// Finds models and counts text; the only thing that a plan needs from the rest of the program.
 pub trait Resolver {
@@ -157,6 +160,15 @@ pub struct Stream {
     batch: Decimal,
     /// The share of the list price that is paid, by span.
     paid: Vec<Decimal>,
+}
+
+impl Stream {
+    /// The shortest beginning that the cache of the model takes, in millionths of a token.
+    fn smallest_cacheable(&self, cache: &Cache) -> i64 {
+        let own = self.found.model.info.smallest_cacheable;
+        let tokens = cache.minimum.or(own).unwrap_or(ASSUMED_CACHEABLE);
+        i64::try_from(tokens).unwrap_or(i64::MAX).saturating_mul(1_000_000)
+    }
 }
 
 /// A cost that comes once.

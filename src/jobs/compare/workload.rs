@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::{CompareQuery, LeftOut, LeftOutModel, times_cell};
-use crate::calculator::outcome::outcome;
+use crate::calculator::outcome::{needs_draws, outcome};
 use crate::calculator::projection::{FeaturePlan, Plan, PlanError, Planner, Point, StreamRole, per};
 use crate::calculator::settled::{Settled, minus};
 use crate::calculator::shape::At;
@@ -188,7 +188,7 @@ fn try_on(
     }
     let settled = Settled::of(&plan, resolver)?;
     let row = || -> Result<PlanOnModel, PlanError> {
-        let is_drawn = matches!(bounds, RowBounds::OfTheFirst(_)) && plan.features.iter().any(|f| !f.is_linear());
+        let is_drawn = matches!(bounds, RowBounds::OfTheFirst(_)) && needs_draws(&plan, &settled);
         let outcome = outcome(&plan, &settled, false, if is_drawn { DRAWS } else { 0 })?;
         let expected = Point::all(At::Expected);
         let (mut usage, mut is_free) = (Usd::ZERO, true);

@@ -58,10 +58,6 @@ impl FeatureReader<'_, '_> {
                 Some(Range::exactly(Decimal::ONE))
             }
         };
-        let minimum = raw.minimum.unwrap_or_else(|| {
-            self.assume("cache.minimum", "1024 tokens", "the shortest prompt that most providers cache");
-            1024
-        });
         let has = |part| match &raw.parts {
             Some(parts) => parts.iter().any(|p| p.value == part),
             None => part != RawPart::History,
@@ -76,7 +72,7 @@ impl FeatureReader<'_, '_> {
             hit_rate,
             within,
             write,
-            minimum,
+            minimum: raw.minimum,
         })
     }
 
