@@ -57,7 +57,8 @@ fn with_files(page: &str) -> String {
 
 /// The page with the output of each command in place of what it shows.
 fn current(page: &str) -> String {
-    let page = &with_files(page);
+    let page = with_files(page);
+    let page = page.as_str();
     let mut out = String::new();
     let mut rest = page;
     while let Some(start) = rest.find("```console\n$ farebox ") {
