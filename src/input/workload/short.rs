@@ -8,8 +8,7 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::quantity::{ForSerde, Quantity, QuantityError};
-use super::raw::{RawBudget, RawPer, RawSteps};
+use super::quantity::{ForSerde, QuantityError};
 use crate::pricing::yaml::At;
 
 /// A map that has a short form.
@@ -27,54 +26,6 @@ pub trait Shorthand: Sized {
 
     /// The long form of it.
     fn of(said: At<Self::Said>) -> Self;
-}
-
-impl Shorthand for RawBudget {
-    type Said = Quantity;
-    const EXPECTED: &'static str = "an amount such as 50 EUR, or {total, monthly, from, to}";
-
-    fn said(text: &str) -> Result<Quantity, QuantityError> {
-        text.parse()
-    }
-
-    /// `10 EUR per month` is a monthly budget, `50 EUR` one for the whole plan.
-    fn of(said: At<Quantity>) -> Self {
-        let At { value: Quantity { range, unit }, place } = said;
-        let monthly = ["per month", "a month", "/month", "monthly"].iter().find_map(|words| unit.strip_suffix(words));
-        let total = ["in total", "total", "in all"].iter().find_map(|words| unit.strip_suffix(words));
-        let currency = monthly.or(total).unwrap_or(&unit).trim().to_owned();
-        let amount = Some(At { value: Quantity { range, unit: currency }, place });
-        match monthly {
-            Some(_) => RawBudget { monthly: amount, ..RawBudget::default() },
-            None => RawBudget { total: amount, ..RawBudget::default() },
-        }
-    }
-}
-
-impl Shorthand for RawSteps {
-    type Said = Quantity;
-    const EXPECTED: &'static str = "a number of requests such as 20, or {count, call, result}";
-
-    fn said(text: &str) -> Result<Quantity, QuantityError> {
-        text.parse()
-    }
-
-    fn of(said: At<Quantity>) -> Self {
-        RawSteps { count: Some(said), ..RawSteps::default() }
-    }
-}
-
-impl Shorthand for RawPer {
-    type Said = String;
-    const EXPECTED: &'static str = "the name of a feature, or {feature, share, of}";
-
-    fn said(text: &str) -> Result<String, QuantityError> {
-        Ok(text.to_owned())
-    }
-
-    fn of(said: At<String>) -> Self {
-        RawPer { feature: Some(said), ..RawPer::default() }
-    }
 }
 
 /// A map, or its short form.
