@@ -19,6 +19,7 @@ schemas! {
     "estimate"
     "check"
     "models"
+    "optimise"
     "plan"
     "usage"
     "what-if"

@@ -256,6 +256,7 @@ impl PlanChange<'_> {
 fn alone(feature: Feature, span: &Workload) -> Workload {
     Workload {
         name: String::new(),
+        choices: BTreeMap::new(),
         currency: span.currency.clone(),
         exchange: Vec::new(),
         tax: Range::default(),

@@ -3,6 +3,7 @@
 //! `input::workload` makes it out of a file. Every uncertain number is a [`Range`]; a number that is known is a range
 //! whose three values are equal.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -537,6 +538,8 @@ pub struct Assumption {
 pub struct Workload {
     /// What the plan is called.
     pub name: String,
+    /// What may be chosen to make it cheaper, by feature.
+    pub choices: BTreeMap<String, super::choice::Choice>,
     /// Currency to show money in.
     pub currency: String,
     /// What one US dollar is in other currencies.
@@ -567,8 +570,8 @@ pub struct Workload {
     pub seed: u64,
     /// Draws of the simulation.
     pub draws: u32,
-    /// Numbers whose draws stand at the same place of their ranges in all features.
-    pub drawn_together: Vec<super::projection::UncertainInput>,
+    /// Names of numbers whose draws stand at the same place of their ranges in all features.
+    pub drawn_together: Vec<&'static str>,
     /// What the user did not say.
     pub assumptions: Vec<Assumption>,
 }

@@ -8,6 +8,7 @@
 pub(crate) mod assumed;
 pub mod breakeven;
 pub mod check;
+pub(crate) mod code;
 pub mod compare;
 pub mod count;
 pub mod demo;
@@ -16,6 +17,7 @@ pub mod estimate;
 pub mod init;
 pub(crate) mod life;
 pub mod models;
+pub mod optimise;
 pub mod plan;
 pub mod prices;
 #[cfg(feature = "folders")]

@@ -3,6 +3,7 @@
 mod asked;
 mod chat;
 mod check;
+mod check_code;
 mod cli;
 mod clock;
 mod count;
@@ -14,6 +15,7 @@ mod lifecycles;
 mod limits;
 mod media;
 mod names;
+mod optimise;
 mod output;
 mod page;
 mod plan;

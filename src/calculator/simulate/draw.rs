@@ -93,7 +93,7 @@ impl<'p> FeatureDraws<'p> {
         let feature = &self.feature.feature;
         let key = match input {
             UncertainInput::Tokens => self.tokenizer_key(),
-            input if self.plan.workload.drawn_together.contains(&input) => u64::MAX - 1 - input as u64,
+            input if self.plan.workload.drawn_together.contains(&input.key()) => u64::MAX - 1 - input as u64,
             // The people of the plan are the same for every feature, and what follows another has its calls.
             UncertainInput::Calls if feature.shared_users => u64::MAX - 1 - INPUTS as u64,
             UncertainInput::Calls | UncertainInput::Sessions | UncertainInput::Growth => of(feature.calls_of),

@@ -8,6 +8,7 @@ pub(crate) mod raw;
 pub mod rules;
 pub(crate) mod tree;
 
+pub(crate) mod choose;
 mod data;
 mod days;
 mod feature;

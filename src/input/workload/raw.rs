@@ -220,6 +220,8 @@ raw! {
         free: Option<RawFree>,
         /// A model of one's own.
         fine_tuning: Option<RawTuning>,
+        /// What `farebox optimise` may choose.
+        choose: Option<At<super::choose::RawChoice>>,
     }
 }
 

@@ -105,6 +105,7 @@ impl WorkloadReader<'_> {
         }
         Workload {
             name: raw.name.clone().unwrap_or_else(|| "plan".into()),
+            choices: self.choices(&raw.features),
             currency: self.currency.clone(),
             exchange,
             tax: raw.tax.as_ref().map(|t| self.share(t)).unwrap_or_default(),
@@ -129,7 +130,7 @@ impl WorkloadReader<'_> {
     }
 
     /// A number whose draws all features share.
-    fn together(&mut self, word: &At<String>) -> Option<UncertainInput> {
+    fn together(&mut self, word: &At<String>) -> Option<&'static str> {
         let name = word.value.trim();
         let found = UncertainInput::ALL.iter().find(|input| input.key() == name);
         if found.is_none() {
@@ -137,7 +138,7 @@ impl WorkloadReader<'_> {
             let help = format!("{}The names are {}", did_you_mean(name, known.iter().copied()), known.join(", "));
             self.object("drawn-together", word.place, format!("{name:?} is no number of a feature"), help);
         }
-        found.copied()
+        found.map(|input| input.key())
     }
 
     /// The people of the plan and their conversations.

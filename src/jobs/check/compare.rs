@@ -15,7 +15,7 @@ use crate::calculator::projection::{PlanError, Resolver, plan};
 use crate::calculator::rules::BillSums;
 use crate::calculator::settled::Settled;
 use crate::calculator::workload::{Workload, instant_of};
-use crate::jobs::error::{on_one_line, with_help};
+use crate::jobs::error::on_one_line;
 use crate::jobs::workload::TableResolver;
 use crate::jobs::{JobError, Setup};
 use crate::pricing::PriceTable;
@@ -30,8 +30,17 @@ pub struct UnpricedFeature {
     pub line: usize,
     /// Why it has no price.
     pub why: String,
+    /// The next step.
+    pub help: Option<String>,
     /// Whether its model is unknown to the price table.
     pub is_unknown: bool,
+}
+
+impl UnpricedFeature {
+    /// Why it has no price and the next step, in one line.
+    pub(crate) fn in_full(&self) -> String {
+        on_one_line(&self.why, self.help.clone())
+    }
 }
 
 /// Leaves out what has no price and says which features these are.
@@ -45,14 +54,12 @@ pub(crate) fn leave_out_unpriced(workload: &mut Workload, resolver: &mut dyn Res
         });
         let Some(index) = index else { return unpriced };
         let feature = workload.features.remove(index);
-        let why = match &error {
-            PlanError::Model { .. } => on_one_line(&error, error.help()),
-            other => with_help(other, other.help()).replace('\n', " "),
-        };
+        let why = error.to_string().replace('\n', " ");
         let why = why.strip_prefix(&format!("{}: ", feature.name)).map_or(why.clone(), str::to_owned);
         let line = feature.routes.first().map_or(0, |r| r.line);
         let is_unknown = matches!(error, PlanError::Model { .. });
-        unpriced.push(UnpricedFeature { name: feature.name.clone(), line, why, is_unknown });
+        let help = error.help();
+        unpriced.push(UnpricedFeature { name: feature.name.clone(), line, why, help, is_unknown });
         if workload.features.is_empty() {
             return unpriced;
         }
@@ -82,7 +89,7 @@ impl PricedSide {
     }
 }
 
-fn costed(
+pub(super) fn costed(
     workload: &Workload,
     per_usd: Decimal,
     bounds: bool,
