@@ -9,6 +9,7 @@ use farebox::calculator::outcome::{Outcome, outcome};
 use farebox::calculator::projection::{CountingError, Resolver, plan};
 use farebox::calculator::settled::{Settled, in_usd};
 use farebox::calculator::workload::{Amount, Workload};
+use farebox::conversation::Media;
 use farebox::input::workload::load;
 use farebox::money::{Exact, Usd};
 use farebox::period::Instant;
@@ -16,6 +17,7 @@ use farebox::pricing::compile::PriceFile;
 use farebox::pricing::{Found, PriceTable, UnknownModel};
 use farebox::tokenizer::TokenCount;
 use farebox::tokenizer::chat::Wrapping;
+use farebox::tokenizer::media::Weighed;
 use proptest::prelude::*;
 use rust_decimal::{Decimal, dec};
 
@@ -55,6 +57,9 @@ impl Resolver for ByteTokens {
     }
     fn image(&mut self, _: &Found, width: u32, height: u32) -> Result<TokenCount, CountingError> {
         Ok(TokenCount::exact(u64::from(width) * u64::from(height) / 750))
+    }
+    fn weigh(&mut self, _: &Found, _: &Media) -> Result<Weighed, CountingError> {
+        Ok(Weighed::default())
     }
     fn tokenizer(&self, _: &Found) -> String {
         "bytes".into()

@@ -54,8 +54,9 @@ pub fn levers(base: &Plan, settled: &Settled, resolver: &mut dyn Resolver, small
     let Some(total) = bill.total(settled.tax.expected) else { return Vec::new() };
     let wanted = usize::try_from(base.workload.draws).unwrap_or(MOST_DRAWS);
     let number = wanted.min((MOST_DRAWS / base.features.len().max(1)).max(500));
-    let draws = (settled.has_credits() && !is_certain(base)).then(|| UsageDraws::of(base, settled, number));
-    let total = draws.as_ref().map_or(total, |draws| draws.mean_with(base, settled, 0, None));
+    let draws = ((settled.has_credits() || settled.has_commitments()) && !is_certain(base))
+        .then(|| UsageDraws::of(base, settled, number));
+    let total = draws.as_ref().map_or(total, |draws| draws.mean_with(base, settled, None));
     let mut trials = LeverTrials { base, settled, costs: &costs, bill, total, draws, resolver, found: Vec::new() };
     for (index, feature) in base.features.iter().enumerate() {
         let plain = &feature.feature;
@@ -94,7 +95,7 @@ impl LeverTrials<'_> {
         change(&mut feature);
         let new = Planner::again(self.base, old, feature, self.resolver).ok()?;
         let total = match &self.draws {
-            Some(draws) => draws.mean_with(self.base, self.settled, index, Some((*old, &new))),
+            Some(draws) => draws.mean_with(self.base, self.settled, Some((*old, &new))),
             None => {
                 let changed = new.costs(&self.base.months, &Point::all(At::Expected)).ok()?;
                 self.bill.total_with((*old, costs), (&new, &changed), self.settled.tax.expected)?
@@ -205,9 +206,8 @@ impl LeverTrials<'_> {
 fn hit_rate(feature: &Feature) -> Decimal {
     let per_day = match feature.calls.per {
         super::workload::Per::Day => feature.calls.rate.expected,
-        super::workload::Per::Week => {
-            feature.calls.rate.expected / Decimal::from(feature.calendar.days_a_week().max(1))
-        }
+        super::workload::Per::Week => feature.calls.rate.expected / feature.calendar.days_a_week().max(Decimal::ONE),
+        super::workload::Per::Once => feature.calls.rate.expected,
         super::workload::Per::Month => feature.calls.rate.expected / Decimal::from(30),
     };
     let in_five_minutes = float(per_day) * 5.0 / 1440.0;

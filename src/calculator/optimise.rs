@@ -135,6 +135,7 @@ fn cached(feature: &Feature, write: Meter, minutes: u32) -> Cache {
             // Requests of one conversation follow each other within the lifetime of the cache.
             within: Some(Range::exactly(Decimal::ONE)),
             write,
+            within: None,
             minimum: None,
         },
     }
@@ -147,8 +148,8 @@ const MOST_FOUND: Decimal = Decimal::from_parts(9_999, 0, 0, false, 4);
 #[must_use]
 pub(crate) fn found_again(feature: &Feature, minutes: u32) -> Decimal {
     let days = match feature.calls.per {
-        Per::Day => Decimal::ONE,
-        Per::Week => Decimal::from(feature.calendar.days_a_week().max(1)),
+        Per::Day | Per::Once => Decimal::ONE,
+        Per::Week => feature.calendar.days_a_week().max(Decimal::ONE),
         Per::Month => Decimal::from(30),
     };
     let requests = [feature.turns.expected, feature.steps.count.expected, Decimal::from(minutes)];

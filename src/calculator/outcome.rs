@@ -33,8 +33,10 @@ pub struct FeatureOutcome {
 pub struct Outcome {
     /// By feature.
     pub features: Vec<FeatureOutcome>,
-    /// Fixed and one-off costs by month.
+    /// Fixed and one-off costs by month, and what commitments add to the usage.
     pub fixed: Vec<Usd>,
+    /// What is paid on top of the usage because of commitments, by month.
+    pub committed: Vec<Usd>,
     /// Credits used by month.
     pub credits: Vec<Usd>,
     /// Tax by month, at the expected cost.
@@ -87,22 +89,29 @@ pub fn outcome(plan: &Plan, settled: &Settled, detail: bool, draws: usize) -> Re
             is_closed_form,
         });
     }
-    let are_drawn = settled.has_credits() && simulation.is_some();
-    let credits = match &simulation {
-        Some(drawn) if are_drawn => drawn.credits.clone(),
-        _ => settled.credited(&mut groups.clone()),
+    let are_drawn = (settled.has_credits() || settled.has_commitments()) && simulation.is_some();
+    let (credits, committed) = match &simulation {
+        Some(drawn) if are_drawn => (drawn.credits.clone(), drawn.committed.clone()),
+        _ => {
+            let mut paid = groups.clone();
+            let committed = settled.committed(&mut paid);
+            (settled.credited(&mut paid), committed)
+        }
     };
+    let with_committed =
+        |fixed: &[Usd]| -> Vec<Usd> { fixed.iter().zip(&committed).map(|(fixed, more)| *fixed + *more).collect() };
+    let (fixed, fixed_unrounded) = (with_committed(&settled.fixed), with_committed(&settled.fixed_unrounded));
     let too_large = || PlanError::TooLarge("tax".into());
     let (mut tax, mut gross) = (Vec::with_capacity(plan.spans.len()), Vec::with_capacity(plan.spans.len()));
     let (mut unrounded_tax, mut unrounded) =
         (Vec::with_capacity(plan.spans.len()), Vec::with_capacity(plan.spans.len()));
     for (span, used) in credits.iter().enumerate() {
         let usage = groups.iter().map(|g| g[span]).sum::<Usd>();
-        let net = minus(usage + settled.fixed[span], rounded(*used));
+        let net = minus(usage + fixed[span], rounded(*used));
         let own = times(net, settled.tax.expected).ok_or_else(too_large)?;
         tax.push(own);
         gross.push(net + own);
-        let net = minus(usage + settled.fixed_unrounded[span], *used).amount();
+        let net = minus(usage + fixed_unrounded[span], *used).amount();
         let own = net.saturating_mul(settled.tax.expected);
         unrounded_tax.push(Usd::new(own));
         unrounded.push(Usd::new(net.saturating_add(own)));
@@ -120,10 +129,11 @@ pub fn outcome(plan: &Plan, settled: &Settled, detail: bool, draws: usize) -> Re
     Ok(Outcome {
         is_closed_form: !are_drawn && features.iter().all(|f| f.is_closed_form),
         features,
-        fixed: by_month(plan, &settled.fixed),
+        fixed: by_month(plan, &fixed),
+        committed: by_month(plan, &committed),
         credits: by_month(plan, &used),
         tax: by_month(plan, &tax),
-        others_by_span: [settled.fixed_unrounded.clone(), credits, unrounded_tax],
+        others_by_span: [fixed_unrounded, credits, unrounded_tax],
         spans: unrounded,
         months: months.iter().enumerate().map(|(m, usd)| around(*usd, drawn(|s| &s.months, m))).collect(),
         cumulative,
@@ -134,7 +144,9 @@ pub fn outcome(plan: &Plan, settled: &Settled, detail: bool, draws: usize) -> Re
 
 /// Whether a plan has nothing to draw.
 pub(crate) fn is_certain(plan: &Plan) -> bool {
-    !plan.workload.tax.is_range() && plan.features.iter().all(|f| f.uncertain().is_empty() && !f.varies())
+    !plan.workload.tax.is_range()
+        && !plan.workload.fixed.iter().any(|f| f.range.is_range())
+        && plan.features.iter().all(|f| f.uncertain().is_empty() && !f.varies())
 }
 
 /// Whether the expected cost of a plan is a mean of draws: where a draw changes the rates or what is free, and where credits
@@ -245,6 +257,7 @@ impl<'p> Bill<'p> {
     }
 
     fn total_of(&self, mut groups: Vec<Vec<Usd>>, tax: Decimal) -> Option<Usd> {
+        self.settled.committed(&mut groups);
         if self.settled.has_credits() {
             self.settled.credited(&mut groups);
         }
@@ -281,6 +294,18 @@ pub fn drivers(plan: &Plan, settled: &Settled) -> Result<Vec<Driver>, PlanError>
             });
         }
     }
+    for fixed in &settled.uncertain {
+        let total = bill.total(settled.tax.expected).ok_or_else(too_large)?;
+        let mean: Usd = fixed.spans.iter().map(|(_, usd)| *usd).sum();
+        let at = |end: Decimal| -> Result<Usd, PlanError> {
+            let share = end.checked_div(fixed.range.expected).unwrap_or(Decimal::ONE) - Decimal::ONE;
+            let more = mean.amount().saturating_mul(share).saturating_mul(Decimal::ONE + settled.tax.expected);
+            Ok(Usd::new((total.amount() + more).round_dp(12).normalize()))
+        };
+        let (low, high) = (at(fixed.range.low)?, at(fixed.range.high)?);
+        let (feature, range) = (fixed.name.clone(), fixed.range.to_string());
+        list.push(Driver { feature, input: "fixed cost", range, low, high });
+    }
     if settled.tax.is_range() {
         let at = |tax: Decimal| bill.total(tax).ok_or_else(too_large);
         let range = percent(settled.tax);
@@ -300,7 +325,11 @@ fn range_text(plan: &FeaturePlan, input: UncertainInput) -> String {
     match input {
         UncertainInput::Calls if plan.feature.calls.users.is_some() => format!("{exact} users"),
         UncertainInput::Calls | UncertainInput::Sessions => format!("{exact} per {}", plan.feature.calls.per.name()),
-        UncertainInput::Growth => format!("{} a month", percent(exact)),
+        UncertainInput::Growth | UncertainInput::PromptGrowth => format!("{} a month", percent(exact)),
+        UncertainInput::Share => percent(exact),
+        UncertainInput::Also if plan.feature.also.iter().all(|(_, range)| !range.is_range()) => {
+            "in their own units".into()
+        }
         UncertainInput::HitRate | UncertainInput::HitRateWithin | UncertainInput::Failures => percent(exact),
         UncertainInput::Also => {
             let also = plan.feature.also.iter().filter(|(_, range)| range.is_range());

@@ -3,10 +3,12 @@
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::calendar::Month;
+use super::calendar::{Month, days, months_after};
 use super::projection::{Plan, Resolver, Stream};
+use super::ramp::ramp;
 use super::spans::Span;
-use super::workload::{Amount, Fixed, instant_of};
+use super::stratified::stratified;
+use super::workload::{Amount, Commitment, Fixed, instant_of};
 use crate::money::{Usd, exact_sum};
 use crate::range::Range;
 
@@ -105,7 +107,38 @@ pub struct Settled {
     pub budgets: Vec<SettledBudget>,
     /// In the order in which they are used.
     credits: Vec<SettledCredit>,
+    /// What is paid to providers at least.
+    minimums: Vec<Minimum>,
+    /// Fixed costs that are uncertain.
+    pub(super) uncertain: Vec<UncertainFixed>,
     pub(super) tax: Range<Decimal>,
+}
+
+/// A fixed cost whose amount is a range.
+#[derive(Clone, Debug)]
+pub(super) struct UncertainFixed {
+    pub name: String,
+    /// Spans in which it is paid, with its mean.
+    pub spans: Vec<(usize, Usd)>,
+    /// Its bounds as it was written, for all seats.
+    pub range: Range<Decimal>,
+    seed: u64,
+    key: u64,
+}
+
+/// What is paid to a provider at least over some spans of the plan.
+#[derive(Clone, Debug)]
+struct Minimum {
+    group: usize,
+    first: usize,
+    last: usize,
+    usd: Usd,
+}
+
+/// What credits and commitments make of the draws, on average and by span.
+pub(super) struct Applied {
+    pub credits: Vec<f64>,
+    pub committed: Vec<f64>,
 }
 
 impl Settled {
@@ -118,14 +151,22 @@ impl Settled {
         let mut fixed = vec![Usd::ZERO; plan.spans.len()];
         let mut items: Vec<(String, usize, Usd)> = Vec::new();
         let mut once = Vec::new();
-        for cost in &workload.fixed {
+        let mut uncertain = Vec::new();
+        for (index, cost) in workload.fixed.iter().enumerate() {
+            let mut paid = Vec::new();
+            let key = u64::MAX - 1_000 - index as u64;
             let mut by_month = vec![None; plan.months.len()];
             for (index, span) in plan.spans.iter().enumerate() {
                 if let Some(usd) = fixed_in(cost, span, resolver)? {
                     fixed[index] += usd;
-                    once.extend((!cost.monthly).then_some((cost.from, usd)));
+                    paid.push((index, usd));
+                    once.extend((!cost.monthly).then_some((span.first.max(cost.from), usd)));
                     by_month[span.month] = Some(by_month[span.month].unwrap_or(Usd::ZERO) + usd);
                 }
+            }
+            if cost.range.is_range() && !cost.range.expected.is_zero() {
+                let (name, range, seed) = (cost.name.clone(), cost.range, workload.seed);
+                uncertain.push(UncertainFixed { name, spans: paid, range, seed, key });
             }
             let months = by_month.into_iter().enumerate();
             items.extend(months.filter_map(|(month, usd)| Some((cost.name.clone(), month, rounded(usd?)))));
@@ -139,8 +180,13 @@ impl Settled {
             }
         }
         let mut groups: Vec<String> = workload.credits.iter().filter_map(|c| c.provider.clone()).collect();
+        groups.extend(workload.commitments.iter().map(|c| c.provider.clone()));
         groups.sort();
         groups.dedup();
+        let mut minimums = Vec::new();
+        for commitment in &workload.commitments {
+            minimums.extend(minimums_of(commitment, plan, &groups, resolver)?);
+        }
         let mut credits = Vec::new();
         for credit in &workload.credits {
             let per_usd = rates(&credit.amount, "a credit", &plan.spans, resolver)?;
@@ -157,7 +203,8 @@ impl Settled {
         let budgets = budgets(plan, resolver)?;
         let fixed_unrounded = fixed;
         let fixed = fixed_unrounded.iter().copied().map(rounded).collect();
-        Ok(Settled { groups, fixed, fixed_unrounded, once, fixed_items: items, budgets, credits, tax: workload.tax })
+        let (fixed_items, tax) = (items, workload.tax);
+        Ok(Settled { groups, fixed, fixed_unrounded, once, fixed_items, budgets, credits, minimums, uncertain, tax })
     }
 
     /// The group of a stream.
@@ -172,12 +219,62 @@ impl Settled {
         self.credits.iter().any(|credit| !credit.amount.is_zero())
     }
 
+    /// Whether anything is paid at least.
+    #[must_use]
+    pub(crate) fn has_commitments(&self) -> bool {
+        !self.minimums.is_empty()
+    }
+
+    /// What is paid on top of exact costs by group and span because of commitments; the costs become those with it.
+    pub(super) fn committed(&self, costs: &mut [Vec<Usd>]) -> Vec<Usd> {
+        let mut added = vec![Usd::ZERO; self.fixed.len()];
+        for minimum in &self.minimums {
+            let Some(group) = costs.get_mut(minimum.group) else { continue };
+            let paid = group[minimum.first..=minimum.last].iter().copied().sum();
+            let missing = minus(minimum.usd, paid).max(Usd::ZERO);
+            group[minimum.last] += missing;
+            added[minimum.last] += missing;
+        }
+        added
+    }
+
+    /// The same of draws.
+    fn commit(&self, groups: &mut [Vec<f64>], draws: usize) -> Vec<f64> {
+        let mut added = vec![0.0; self.fixed.len()];
+        for minimum in &self.minimums {
+            let Some(group) = groups.get_mut(minimum.group) else { continue };
+            for draw in 0..draws {
+                let paid: f64 = (minimum.first..=minimum.last).map(|span| group[span * draws + draw]).sum();
+                let missing = (float(minimum.usd.amount()) - paid).max(0.0);
+                group[minimum.last * draws + draw] += missing;
+                added[minimum.last] += missing / draws as f64;
+            }
+        }
+        added
+    }
+
+    /// Adds what uncertain fixed costs differ by from their means.
+    fn add_uncertain(&self, sums: &mut [f64], draws: usize) {
+        for fixed in &self.uncertain {
+            let range = fixed.range.map(float);
+            let shares = stratified(fixed.seed, fixed.key, draws);
+            let of = |share: f64| ramp(range.low, range.expected, range.high, share) / range.expected - 1.0;
+            let more: Vec<f64> = shares.into_iter().map(of).collect();
+            for (span, usd) in &fixed.spans {
+                let mean = float(usd.amount());
+                let own = &mut sums[span * draws..(span + 1) * draws];
+                own.iter_mut().zip(&more).for_each(|(sum, more)| *sum += mean * more);
+            }
+        }
+    }
+
     /// Takes credits off draws by group, span and draw, adds what is fixed, and the tax of each draw; the sums end in the
     /// first group.
     ///
-    /// * returns: what is used of the credits by span, on average.
-    pub(super) fn apply(&self, groups: &mut [Vec<f64>], draws: usize, tax: &[f64]) -> Vec<f64> {
+    /// * returns: what is used of the credits and added by commitments, by span and on average.
+    pub(super) fn apply(&self, groups: &mut [Vec<f64>], draws: usize, tax: &[f64]) -> Applied {
         let spans = self.fixed.len();
+        let committed = self.commit(groups, draws);
         let mut used_by_span = vec![0.0; spans];
         if self.has_credits() {
             let rates: Vec<Vec<f64>> =
@@ -202,6 +299,9 @@ impl Settled {
                 }
             }
         }
+        if let Some(first) = groups.first_mut() {
+            self.add_uncertain(first, draws);
+        }
         let (first, others) = groups.split_at_mut(1);
         for (span, fixed) in self.fixed.iter().enumerate() {
             let fixed = float(fixed.amount());
@@ -211,7 +311,8 @@ impl Settled {
                 *sum = net * (1.0 + tax.get(draw).copied().unwrap_or(0.0));
             }
         }
-        used_by_span.into_iter().map(|used| used / draws.max(1) as f64).collect()
+        let credits = used_by_span.into_iter().map(|used| used / draws.max(1) as f64).collect();
+        Applied { credits, committed }
     }
 
     /// Takes credits off exact costs by group and span; what each span uses of them.
@@ -241,8 +342,11 @@ impl Settled {
 /// What a fixed cost is in a span: a monthly one by the day, at the rate of the span.
 fn fixed_in(cost: &Fixed, span: &Span, resolver: &dyn Resolver) -> Result<Option<Usd>, NoExchange> {
     if !cost.monthly {
-        let is_in = span.first <= cost.from && cost.from < span.end;
-        return if is_in { in_usd(&cost.cost, &cost.name, cost.from, resolver).map(Some) } else { Ok(None) };
+        let years = if cost.yearly { 100 } else { 1 };
+        let mut due = (0..years).map(|year| months_after(cost.from, year * 12));
+        let is_due = |day: &Date| span.first <= *day && *day < span.end && cost.to.is_none_or(|to| *day < to);
+        let day = due.find(|day| *day >= span.end || is_due(day)).filter(is_due);
+        return day.map(|day| in_usd(&cost.cost, &cost.name, day, resolver)).transpose();
     }
     let days = span.days_between(cost.from, cost.to);
     if days == 0 {
@@ -254,6 +358,35 @@ fn fixed_in(cost: &Fixed, span: &Span, resolver: &dyn Resolver) -> Result<Option
     }
     let part = all.amount().saturating_mul(Decimal::from(days)).checked_div(Decimal::from(span.days_of_month()));
     Ok(Some(Usd::new(part.unwrap_or_default().round_dp(UNROUNDED_SCALE))))
+}
+
+/// The months of a commitment, each of them by itself, or a year at a time; a part of a month or a year takes its share.
+fn minimums_of(
+    commitment: &Commitment,
+    plan: &Plan,
+    groups: &[String],
+    resolver: &dyn Resolver,
+) -> Result<Vec<Minimum>, NoExchange> {
+    let workload = &plan.workload;
+    let group = groups.iter().position(|g| *g == commitment.provider).map_or(0, |g| g + 1);
+    let length = |a: Date, b: Date| Decimal::from(days(a, b).count() as u64);
+    let months = if commitment.yearly { 12 } else { 1 };
+    let mut list = Vec::new();
+    for pair in commitment.borders(workload.end).windows(2) {
+        let (first, last) = (pair[0].max(workload.start), pair[1].min(workload.end));
+        let is_in = |span: &Span| first <= span.first && span.end <= last;
+        let (Some(begin), Some(end)) = (plan.spans.iter().position(is_in), plan.spans.iter().rposition(is_in)) else {
+            continue;
+        };
+        // A part of the first month begins later than the month does.
+        let whole_from = if commitment.yearly { pair[0] } else { Month::of(pair[0]).first() };
+        let whole = length(whole_from, months_after(whole_from, months));
+        let share = length(first, last).checked_div(whole).unwrap_or_default();
+        let usd = in_usd(&commitment.amount, "a commitment", first, resolver)?;
+        let usd = rounded(Usd::new(usd.amount().saturating_mul(share)));
+        list.push(Minimum { group, first: begin, last: end, usd });
+    }
+    Ok(list)
 }
 
 /// What a dollar is in the currency of an amount, by span.

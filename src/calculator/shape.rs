@@ -58,6 +58,28 @@ pub(crate) struct Cached {
     pub minimum: i64,
 }
 
+/// What becomes of a history that is long. Tokens are in millionths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LongHistory {
+    /// It is sent as it is.
+    Sent,
+    /// What is beyond so many tokens is left out.
+    Capped(i64),
+    /// At so many tokens one request turns it into a summary.
+    Compacted { at: i64, summary: i64 },
+}
+
+/// The turns before one, as they are sent again.
+#[derive(Clone, Copy, Debug, Default)]
+struct Earlier {
+    /// Tokens of text.
+    text: i128,
+    /// Turns whose media are sent again, in billionths.
+    turns: i128,
+    /// Whether its beginning is another one than that of the turn before.
+    slides: bool,
+}
+
 /// One call of a feature, every uncertain number settled. Tokens are in millionths.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
@@ -83,6 +105,14 @@ pub(crate) struct Shape {
     pub around: i64,
     /// How many earlier turns are sent again.
     pub kept: i64,
+    /// What becomes of a history that is long.
+    pub long: LongHistory,
+    /// Audio of a turn, which is sent again with its history.
+    pub audio: i64,
+    /// Video of a turn, which is sent again with its history.
+    pub video: i64,
+    /// Audio of an answer, which is sent again with its history.
+    pub speech: i64,
     /// Requests of a turn.
     pub steps: i64,
     /// What the model writes to call a tool.
@@ -116,15 +146,32 @@ impl Shape {
             + wide(self.output)
             + wide(self.around)
             + (wide(self.steps) - 1).max(0) * step_adds;
+        let media = wide(self.audio)
+            + wide(self.video)
+            + wide(self.speech)
+            + if self.images_apart { wide(self.images) } else { 0 };
+        // What is left of the turns before the last summary, and how many turns there were since.
+        let (mut summed, mut since) = (0_i128, 0_i64);
         for turn in 0..self.turns {
-            let history = wide(turn.min(self.kept)) * turn_adds;
-            let earlier_images = if self.images_apart { wide(turn.min(self.kept)) * wide(self.images) } else { 0 };
-            let images = wide(self.images) + earlier_images;
-            let slides = turn > self.kept;
+            let mut earlier = self.earlier(turn, turn_adds, media);
+            if let LongHistory::Compacted { at, summary } = self.long {
+                earlier = Earlier { text: summed + wide(since) * turn_adds, turns: wide(since) * WHOLE, slides: false };
+                if turn > 0 && earlier.text + wide(since) * media >= wide(at) {
+                    take(&self.summarize(turn, &earlier, summary));
+                    (summed, since) = (wide(summary), 0);
+                    earlier = Earlier { text: summed, turns: 0, slides: true };
+                }
+                since += 1;
+            }
+            let Earlier { text: history, turns: again, slides } = earlier;
+            let sent_again = |tokens: i64| if again == 0 { 0 } else { wide(tokens) * again / WHOLE };
+            let images = wide(self.images) + if self.images_apart { sent_again(self.images) } else { 0 };
+            let audio = wide(self.audio) + sent_again(self.audio) + sent_again(self.speech);
+            let video = wide(self.video) + sent_again(self.video);
             for step in 0..self.steps {
                 let before = wide(step) * step_adds;
                 let text = wide(self.prefix) + history + wide(self.user) + wide(self.passages) + before;
-                let prompt = text + images;
+                let prompt = text + images + audio + video;
                 let is_last = step + 1 == self.steps;
                 let writes = if is_last { wide(self.output) } else { wide(self.call) };
                 let ((read, written), cacheable) = self.cache(turn, step, text, history, slides, step_adds, turn_adds);
@@ -136,9 +183,42 @@ impl Shape {
                     writes * WHOLE,
                     wide(self.reasoning) * WHOLE,
                     MICRO * WHOLE,
+                    audio * WHOLE,
+                    video * WHOLE,
+                    if is_last { wide(self.speech) * WHOLE } else { 0 },
                 ];
                 take(&Request { turn: usize::try_from(turn).unwrap_or(0), prompt, parts, cacheable });
             }
+        }
+    }
+
+    /// The turns before one, as they are sent again; those that are summed up are the caller's.
+    fn earlier(&self, turn: i64, turn_adds: i128, media: i128) -> Earlier {
+        let kept = i128::from(turn.min(self.kept));
+        let (text, turns) = (kept * turn_adds, kept * WHOLE);
+        let all = kept * (turn_adds + media);
+        match self.long {
+            LongHistory::Capped(most) if all > i128::from(most) => {
+                let most = i128::from(most);
+                Earlier { text: text * most / all, turns: turns * most / all, slides: true }
+            }
+            _ => Earlier { text, turns, slides: turn > self.kept },
+        }
+    }
+
+    /// The request that turns a history into a summary, at the full rate: its instructions are not those of the cache.
+    fn summarize(&self, turn: i64, earlier: &Earlier, summary: i64) -> Request {
+        let wide = i128::from;
+        let sent = |tokens: i64| wide(tokens) * earlier.turns / WHOLE;
+        let text = wide(self.prefix) + earlier.text;
+        let images = if self.images_apart { sent(self.images) } else { 0 };
+        let (audio, video) = (sent(self.audio) + sent(self.speech), sent(self.video));
+        let parts = [text, 0, 0, images, wide(summary), wide(self.reasoning), MICRO, audio, video, 0];
+        Request {
+            turn: usize::try_from(turn).unwrap_or(0),
+            prompt: text + images + audio + video,
+            parts: parts.map(|part| part * WHOLE),
+            cacheable: (false, false),
         }
     }
 

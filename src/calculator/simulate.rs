@@ -40,6 +40,8 @@ pub struct Simulation {
     pub means: Vec<Vec<Usd>>,
     /// What is used of the credits by span, on average.
     pub credits: Vec<Usd>,
+    /// What commitments add by span, on average.
+    pub committed: Vec<Usd>,
     /// By month, credits and tax applied.
     pub months: Vec<Range<Usd>>,
     /// From the start to the end of each month, credits and tax applied.
@@ -74,9 +76,9 @@ pub(crate) fn simulate(plan: &Plan, settled: &Settled, cells: bool, draws: usize
     let mut groups = empty(plan, settled, draws);
     let mut own = vec![0.0; plan.spans.len() * draws];
     let mut scratch = vec![0.0; draws];
-    for (index, feature) in plan.features.iter().enumerate() {
+    for feature in &plan.features {
         own.fill(0.0);
-        FeatureDraws::new(plan, feature, index, draws).run(settled, &mut own, &mut groups);
+        FeatureDraws::new(plan, feature, draws).run(settled, &mut own, &mut groups);
         let means = own.chunks(draws).map(|span| usd(span.iter().sum::<f64>() / draws as f64));
         simulation.means.push(means.collect());
         sum_of_spans(&own, 0..plan.spans.len(), draws, &mut scratch);
@@ -89,8 +91,9 @@ pub(crate) fn simulate(plan: &Plan, settled: &Settled, cells: bool, draws: usize
             simulation.cells.push(months.iter().map(month).collect());
         }
     }
-    let credits = settled.apply(&mut groups, draws, &taxes(settled, plan.workload.seed, draws));
-    simulation.credits = credits.into_iter().map(usd).collect();
+    let applied = settled.apply(&mut groups, draws, &taxes(settled, plan.workload.seed, draws));
+    simulation.credits = applied.credits.into_iter().map(usd).collect();
+    simulation.committed = applied.committed.into_iter().map(usd).collect();
     let totals = &groups[0];
     for budget in &settled.budgets {
         scratch.fill(0.0);
@@ -131,8 +134,8 @@ impl UsageDraws {
     /// Draws all features of a plan.
     pub(crate) fn of(plan: &Plan, settled: &Settled, draws: usize) -> UsageDraws {
         let mut groups = empty(plan, settled, draws);
-        for (index, feature) in plan.features.iter().enumerate() {
-            add(plan, feature, index, settled, draws, &mut groups);
+        for feature in &plan.features {
+            add(plan, feature, settled, draws, &mut groups);
         }
         UsageDraws { draws, tax: taxes(settled, plan.workload.seed, draws), groups }
     }
@@ -142,26 +145,25 @@ impl UsageDraws {
         &self,
         plan: &Plan,
         settled: &Settled,
-        index: usize,
         change: Option<(&FeaturePlan, &FeaturePlan)>,
     ) -> Usd {
         let mut groups = self.groups.clone();
         if let Some((old, new)) = change {
             let mut without = empty(plan, settled, self.draws);
-            add(plan, old, index, settled, self.draws, &mut without);
+            add(plan, old, settled, self.draws, &mut without);
             for (group, own) in groups.iter_mut().zip(&without) {
                 group.iter_mut().zip(own).for_each(|(sum, own)| *sum = (*sum - own).max(0.0));
             }
-            add(plan, new, index, settled, self.draws, &mut groups);
+            add(plan, new, settled, self.draws, &mut groups);
         }
         settled.apply(&mut groups, self.draws, &self.tax);
         usd(groups[0].iter().sum::<f64>() / self.draws.max(1) as f64)
     }
 }
 
-fn add(plan: &Plan, feature: &FeaturePlan, index: usize, settled: &Settled, draws: usize, groups: &mut [Vec<f64>]) {
+fn add(plan: &Plan, feature: &FeaturePlan, settled: &Settled, draws: usize, groups: &mut [Vec<f64>]) {
     let mut own = vec![0.0; plan.spans.len() * draws];
-    FeatureDraws::new(plan, feature, index, draws).run(settled, &mut own, groups);
+    FeatureDraws::new(plan, feature, draws).run(settled, &mut own, groups);
 }
 
 fn empty(plan: &Plan, settled: &Settled, draws: usize) -> Vec<Vec<f64>> {

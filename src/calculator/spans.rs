@@ -38,6 +38,8 @@ pub(crate) fn spans(workload: &Workload, changes: &[Date]) -> Vec<Span> {
     let (start, end) = (workload.start, workload.end);
     let mut cuts: Vec<Date> = changes.to_vec();
     cuts.extend(workload.credits.iter().filter_map(|credit| credit.expires));
+    cuts.extend(workload.discounts.iter().flat_map(|d| [d.from, d.to]).flatten());
+    cuts.extend(workload.commitments.iter().flat_map(|c| c.borders(end)));
     cuts.extend([workload.budget.from, workload.budget.to].into_iter().flatten());
     let mut spans = Vec::new();
     for (month, of) in months(start, end).into_iter().enumerate() {

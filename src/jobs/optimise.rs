@@ -263,7 +263,7 @@ fn couplings(workload: &Workload) -> Vec<String> {
             credit.amount
         ));
     }
-    for feature in workload.features.iter().filter(|feature| feature.free.is_some()) {
+    for feature in workload.features.iter().filter(|feature| !feature.free.is_empty()) {
         list.push(format!("{} has a free quantity, taken to hold on every model", feature.name));
     }
     list

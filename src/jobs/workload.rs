@@ -30,7 +30,7 @@ use crate::pricing::problem::{Place, Problem, Severity, render_all};
 use crate::pricing::{Found, UnknownModel};
 use crate::report::Cell;
 use crate::tokenizer::chat::{Framing, Wrapping};
-use crate::tokenizer::media::MediaRules;
+use crate::tokenizer::media::{MediaRules, Weighed};
 use crate::tokenizer::{StreamCounter, TokenCount, Tokenizer};
 
 /// A workload with the file it came from.
@@ -69,6 +69,10 @@ impl WorkloadFile {
         let shown = |problems: &[Problem]| render_all(problems, |_| Some(&text)).trim_end().to_owned();
         match load(path, &text, setup.at.date()) {
             Ok((workload, warnings)) => {
+                let unpriced = without_rate(path, &workload, setup);
+                if !unpriced.is_empty() {
+                    return Err(unusable(&shown(&unpriced)));
+                }
                 let warnings = (!warnings.is_empty()).then(|| shown(&warnings));
                 Ok(WorkloadFile { path: path.to_owned(), workload, warnings, text })
             }
@@ -76,24 +80,62 @@ impl WorkloadFile {
         }
     }
 
+    /// Every model that is not known on the first day of the plan, each with its line.
+    fn unknown_models(&self, resolver: &mut TableResolver<'_>) -> Vec<Problem> {
+        let at = instant_of(self.workload.start, 0);
+        let mut problems: Vec<Problem> = Vec::new();
+        for route in self.workload.features.iter().filter(|f| f.tuning.is_none()).flat_map(|f| &f.routes) {
+            if let Err(unknown) = resolver.find(&route.model, at)
+                && !problems.iter().any(|p| p.place.line == route.line)
+            {
+                problems.push(self.unknown(route.line, &unknown));
+            }
+        }
+        problems
+    }
+
     /// An error about a line of the file.
     fn at_line(&self, line: usize, unknown: &UnknownModel) -> JobError {
+        unusable(&self.unknown(line, unknown).render(&self.text))
+    }
+
+    fn unknown(&self, line: usize, unknown: &UnknownModel) -> Problem {
         let source = self.text.lines().nth(line.saturating_sub(1)).unwrap_or("");
         let column = source.find(": ").map_or(1, |at| at + 3).min(source.chars().count().max(1));
-        let problem = Problem {
+        Problem {
             code: "unknown-model",
             severity: Severity::Error,
             path: self.path.display().to_string(),
             place: Place { line, column },
             message: unknown.to_string(),
             help: unknown.help(),
-        };
-        unusable(&problem.render(&self.text))
+        }
     }
 }
 
 fn unusable(problems: &str) -> JobError {
     JobError::Asked { message: format!("the workload cannot be used\n\n{problems}"), help: None }
+}
+
+/// Every currency of a workload that has no exchange rate on its first day.
+fn without_rate(path: &Path, workload: &Workload, setup: &Setup) -> Vec<Problem> {
+    let resolver = TableResolver::new(setup, workload);
+    let missing = workload
+        .currencies
+        .iter()
+        .filter(|(currency, ..)| resolver.per_usd(currency, instant_of(workload.start, 0)).is_none());
+    let problem = |(currency, line, column): &(String, usize, usize)| Problem {
+        code: "no-rate",
+        severity: Severity::Error,
+        path: path.display().to_string(),
+        place: Place { line: *line, column: *column },
+        message: format!("no exchange rate of {currency} holds on {}", workload.start),
+        help: Some(format!(
+            "add exchange: {{{currency}: [{{from: {}, per_usd: \"…\"}}]}} with how many {currency} one US dollar is",
+            workload.start
+        )),
+    };
+    missing.map(problem).collect()
 }
 
 /// A feature without a price, and why.
@@ -119,6 +161,10 @@ impl<'s> PricedWorkload<'s> {
     pub fn of(mut file: WorkloadFile, setup: &'s Setup) -> Result<PricedWorkload<'s>, JobError> {
         let mut resolver = TableResolver::new(setup, &file.workload);
         let mut unpriced = Vec::new();
+        let unknown = file.unknown_models(&mut resolver);
+        if unknown.len() > 1 {
+            return Err(unusable(&render_all(&unknown, |_| Some(&file.text)).trim_end().to_owned()));
+        }
         loop {
             let error = match plan(&file.workload, &mut resolver, None) {
                 Ok(plan) => return Ok(PricedWorkload { file, plan, resolver, unpriced }),
@@ -235,6 +281,11 @@ impl Resolver for TableResolver<'_> {
             }
         }
         Ok(weighed.count)
+    }
+
+    fn weigh(&mut self, found: &Found, media: &Media) -> Result<Weighed, CountingError> {
+        let tokenizer = self.load(&TokenizerChoice::of(found, self.setup).name)?;
+        Ok(MediaRules::of(&found.full_id()).count(media, None, &*tokenizer)?)
     }
 
     fn tokenizer(&self, found: &Found) -> String {

@@ -33,4 +33,5 @@ mod validators;
 mod watch;
 mod what_if;
 #[cfg(unix)]
+mod workloads;
 mod writing;

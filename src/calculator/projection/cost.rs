@@ -3,11 +3,13 @@
 use rust_decimal::Decimal;
 
 use super::counted::{CountedText, PromptRow};
+use super::ranges::FIRST_LENGTH;
 use super::{Epoch, FeaturePlan, PlanError, Point, Stream, StreamRole, UncertainInput, attempts};
 use crate::calculator::Refusal;
 use crate::calculator::calendar::Month;
-use crate::calculator::shape::{At, Cached, MICRO, QUANTITY_SCALE, Shape};
+use crate::calculator::shape::{At, Cached, LongHistory, MICRO, QUANTITY_SCALE, Shape};
 use crate::calculator::tariff::{ALL_SLOTS, SLOTS, Tariff, TokenSlot};
+use crate::calculator::workload::History;
 use crate::money::{Usd, amount, exact_product, exact_sum};
 use crate::range::Range;
 
@@ -81,7 +83,7 @@ impl FeaturePlan {
         }
         let base = Shape {
             prefix: 0,
-            user,
+            user: grown(user, point),
             passages: 0,
             leaves_out: false,
             images: 0,
@@ -91,6 +93,10 @@ impl FeaturePlan {
             turns: 1,
             around: 0,
             kept: 0,
+            long: LongHistory::Sent,
+            audio: 0,
+            video: 0,
+            speech: 0,
             steps: 1,
             call: 0,
             result: 0,
@@ -107,21 +113,29 @@ impl FeaturePlan {
             let typed = |is: bool, tokens: i64| if is { tokens } else { 0 };
             let between = at(UncertainInput::HitRate);
             Cached {
-                prefix: stream.counted.cached_prefix.at(tokens)
-                    + typed(cache.system, system)
-                    + typed(cache.tools, tools),
+                prefix: grown(
+                    stream.counted.cached_prefix.at(tokens) + typed(cache.system, system) + typed(cache.tools, tools),
+                    point,
+                ),
                 history: cache.history,
                 between,
                 within: if cache.within.is_some() { at(UncertainInput::HitRateWithin) } else { between },
                 minimum: stream.smallest_cacheable(&cache),
             }
         });
+        let media = point.get(UncertainInput::Media);
         let images = stream.counted.images.at(point.get(UncertainInput::Attachments));
+        let images = images.saturating_add(stream.counted.media.images.at(media));
+        let pages = stream.counted.media.text.at(media);
         Shape {
-            prefix: stream.counted.prefix.at(tokens).saturating_add(system).saturating_add(tools),
-            user: base.user.saturating_add(at(UncertainInput::Attachments)),
+            prefix: grown(stream.counted.prefix.at(tokens).saturating_add(system).saturating_add(tools), point),
+            user: base.user.saturating_add(at(UncertainInput::Attachments)).saturating_add(pages),
+            audio: stream.counted.media.audio.at(media),
+            video: stream.counted.media.video.at(media),
+            speech: stream.counted.media.speech.at(media),
+            long: long_history(self.feature.history),
             passages: self.passages(point),
-            leaves_out: self.feature.rag.is_some() || stream.counted.images.high > 0,
+            leaves_out: self.feature.rag.is_some() || images > 0,
             images,
             output: at(UncertainInput::Output),
             reasoning: at(UncertainInput::Reasoning),
@@ -188,7 +202,7 @@ impl FeaturePlan {
 
     /// The shortest and the longest prompt of a call, in millionths of a token, every uncertain number at one end.
     fn prompts_at(&self, stream: &Stream, at: At) -> (i128, i128) {
-        let point = Point::all(at);
+        let point = Point::all(at).grown(self.outer_growth(at));
         let turns = self.ranges.turns(at).len();
         let steps = self.steps_of(stream, at).into_iter().map(|(n, _)| n);
         let steps = if at == At::High { steps.max() } else { steps.min() };
@@ -283,14 +297,14 @@ impl FeaturePlan {
                 let rows = Decimal::from(stream.counted.row_count.max(1));
                 let share = stream.share.saturating_mul(Decimal::from(*n)).checked_div(rows).unwrap_or_default();
                 let add = |chance: Decimal, sums: &BandSums| {
-                    let [input, read, write, image, output, reasoning, request] =
+                    let [input, read, write, image, output, reasoning, request, audio, video, speech] =
                         sums.first().copied().unwrap_or_default();
                     let part = |quantity: i128, tried: Decimal| {
                         decimal(quantity).unwrap_or(Decimal::MAX).saturating_mul(tried).saturating_mul(chance * share)
                     };
                     requests += part(request, sent);
-                    prompt += part(input + read + write + image, sent);
-                    answer += part(output + reasoning, answered);
+                    prompt += part(input + read + write + image + audio + video, sent);
+                    answer += part(output + reasoning + speech, answered);
                     Some(())
                 };
                 self.each_part(stream, *row, point, (1, &|_| 0), add).unwrap_or_default();
@@ -327,17 +341,24 @@ impl FeaturePlan {
         let rate = self.rate(point);
         let growth = self.growth(months, point.get(UncertainInput::Growth));
         let mut costs = vec![Working::ZERO; self.spans];
+        let prompts = self.prompt_growth(months.len(), point.get(UncertainInput::PromptGrowth));
         for epoch in &stream.epochs {
-            let one = self.working_per_call(stream, epoch, point)?.times(rate)?.times(stream.share)?;
+            let at = |point: &Point| self.working_per_call(stream, epoch, point)?.times(rate)?.times(stream.share);
+            let by_month: Vec<Working> = match &prompts {
+                None => vec![at(point)?],
+                Some(factors) => factors.iter().map(|factor| at(&point.grown(*factor))).collect::<Option<_>>()?,
+            };
             for (index, (slot, weight)) in self.slots().iter().zip(&epoch.weights).enumerate() {
                 if weight.is_zero() {
                     continue;
                 }
-                let mut usd = one.times(*weight)?.times(*growth.get(slot.month)?)?.divided(self.unit(slot.month))?;
+                let one = if prompts.is_some() { by_month.get(slot.month) } else { by_month.first() };
+                let mut usd = one?.times(*weight)?.times(*growth.get(slot.month)?)?.divided(self.unit(slot.month))?;
                 if let Some(share) = paid.and_then(|paid| paid.get(index)).filter(|share| **share != Decimal::ONE) {
                     // A share without end was divided before.
                     usd = Working { is_exact: false, ..usd.times(*share)? };
                 }
+                usd = usd.times(Self::paid_in(stream, slot.span))?;
                 costs[slot.span] = costs[slot.span].plus(usd)?;
             }
         }
@@ -353,6 +374,7 @@ impl FeaturePlan {
                 self.ranges.exact(*input).is_range() || self.streams.iter().any(|s| s.counted.images.is_range())
             }
             UncertainInput::Also => self.streams.iter().any(|s| s.also.iter().any(Range::is_range)),
+            UncertainInput::Media => self.streams.iter().any(|s| s.counted.media.is_range()),
             UncertainInput::Prompt => {
                 self.streams.iter().any(|s| s.counted.rows.iter().any(|(r, _)| r.typed.is_range()))
             }
@@ -384,7 +406,7 @@ impl FeaturePlan {
         if self.uncertain().is_empty() {
             return true;
         }
-        let is_free = self.feature.free.iter().any(|free| !free.quantity.is_zero());
+        let is_free = self.limits.iter().any(|limit| !limit.free.quantity.is_zero());
         !is_free && !self.streams.iter().any(|stream| self.is_bent(stream))
     }
 
@@ -393,13 +415,18 @@ impl FeaturePlan {
         let tariffs = || stream.epochs.iter().flat_map(|epoch| std::iter::once(&epoch.single).chain(&epoch.batch));
         let has_bands = tariffs().any(|tariff| tariff.bands.len() > 1);
         let has_minimum = self.feature.cache.is_some_and(|cache| stream.smallest_cacheable(&cache) > 0);
+        let is_long = matches!(self.feature.history, History::Tokens(_) | History::Compacted { .. });
+        if is_long && self.feature.turns.high > Decimal::ONE {
+            return true;
+        }
         if !has_bands && !has_minimum {
             return false;
         }
         let turns = i64::try_from(self.ranges.turns(At::High).len()).unwrap_or(i64::MAX);
         let steps: Vec<i64> = self.steps_of(stream, At::Expected).into_iter().map(|(n, _)| n).collect();
         let signs = |row: PromptRow, at: At, steps: i64| {
-            let shape = Shape { turns, steps, ..self.shape(stream, row, &Point::all(at)) };
+            let point = Point::all(at).grown(self.outer_growth(at));
+            let shape = Shape { turns, steps, ..self.shape(stream, row, &point) };
             let mut signs = Vec::new();
             shape.requests(|request| {
                 let bands: Vec<usize> = tariffs().map(|tariff| tariff.band(request.prompt).0).collect();
@@ -482,6 +509,24 @@ pub(crate) fn times(usd: Usd, factor: Decimal) -> Option<Usd> {
     Working::exact(usd.amount()).times(factor.normalize()).map(Working::usd)
 }
 
+/// Tokens of a prompt that is so many times as long as at first.
+fn grown(tokens: i64, point: &Point) -> i64 {
+    if point.1 == FIRST_LENGTH {
+        return tokens;
+    }
+    i64::try_from(i128::from(tokens) * i128::from(point.1) / i128::from(FIRST_LENGTH)).unwrap_or(i64::MAX)
+}
+
+/// What becomes of a long history, in millionths of a token.
+fn long_history(history: History) -> LongHistory {
+    let micro = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+    match history {
+        History::Last(_) => LongHistory::Sent,
+        History::Tokens(most) => LongHistory::Capped(micro(most)),
+        History::Compacted { at, summary } => LongHistory::Compacted { at: micro(at), summary: micro(summary) },
+    }
+}
+
 /// Tokens from the units of [`Shape::requests`]; `None` where they have more digits than a decimal.
 fn decimal(quantity: i128) -> Option<Decimal> {
     let (mut quantity, mut scale) = (quantity, QUANTITY_SCALE);
@@ -494,7 +539,7 @@ fn decimal(quantity: i128) -> Option<Decimal> {
 impl TokenSlot {
     /// Whether only an attempt that gets an answer uses it.
     pub(crate) const fn is_answer(self) -> bool {
-        matches!(self, TokenSlot::Output | TokenSlot::Reasoning)
+        matches!(self, TokenSlot::Output | TokenSlot::Reasoning | TokenSlot::Speech)
     }
 }
 

@@ -47,6 +47,26 @@ pub(super) struct CountedText {
     pub images: Range<i64>,
     /// Whether the card has a rate of its own for images.
     pub images_apart: bool,
+    /// What is sent and made besides text.
+    pub media: MediaTokens,
+}
+
+/// Tokens of what a turn sends and an answer makes besides text, in millionths.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct MediaTokens {
+    /// Text of pages.
+    pub text: Range<i64>,
+    /// Pages as images.
+    pub images: Range<i64>,
+    pub audio: Range<i64>,
+    pub video: Range<i64>,
+    pub speech: Range<i64>,
+}
+
+impl MediaTokens {
+    pub(super) fn is_range(&self) -> bool {
+        [self.text, self.images, self.audio, self.video, self.speech].iter().any(Range::is_range)
+    }
 }
 
 /// What the provider of a model adds around the texts of a feature.

@@ -12,7 +12,7 @@ use crate::calculator::Refusal;
 use crate::calculator::calendar::{Month, days};
 use crate::calculator::spans::Span;
 use crate::calculator::tariff::{Uses, tariff};
-use crate::calculator::workload::{Feature, Per, instant_of};
+use crate::calculator::workload::{Discount, Feature, Per, Workload, instant_of, instant_within};
 use crate::context::{Context, Dimension};
 use crate::meter::Meter;
 use crate::period::Instant;
@@ -23,6 +23,7 @@ use crate::pricing::card::{ModelCard, Multiplier, ProviderHead, RateCard};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CallDay {
     pub at: Instant,
+    day: Date,
     slot: usize,
     /// How many times the usual calls of a day.
     weight: Decimal,
@@ -43,25 +44,44 @@ pub(super) struct CallDays {
     start: Instant,
 }
 
+impl CallDays {
+    /// Every moment with calls: its day, its slot and how many times the usual calls it has.
+    pub(super) fn by_day(&self) -> impl Iterator<Item = (Date, usize, Decimal)> {
+        self.days.iter().map(|day| (day.day, day.slot, day.weight))
+    }
+}
+
 /// A feature with the days of its calls, which are the same on every model.
 pub(super) struct DatedFeature {
     pub feature: Arc<Feature>,
     pub months: Arc<[Month]>,
     pub spans: Arc<[Span]>,
     pub calls: Arc<CallDays>,
+    /// What providers take off their list prices.
+    pub discounts: Arc<[Discount]>,
 }
 
 impl DatedFeature {
-    pub(crate) fn of(feature: &Arc<Feature>, months: &Arc<[Month]>, spans: &Arc<[Span]>, start: Date) -> DatedFeature {
+    pub(crate) fn of(
+        feature: &Arc<Feature>,
+        months: &Arc<[Month]>,
+        spans: &Arc<[Span]>,
+        workload: &Workload,
+    ) -> DatedFeature {
+        let pools = workload.free.iter().filter(|pool| pool.features.contains(&feature.name));
+        let limits: Vec<Per> =
+            feature.free.iter().chain(pools.flat_map(|pool| &pool.limits)).map(|free| free.per).collect();
+        let start = workload.start;
         let calendar = &feature.calendar;
         let unit = |month: &Month| match feature.calls.per {
-            Per::Day => Decimal::ONE,
-            Per::Week => Decimal::from(calendar.days_a_week()),
-            Per::Month => Decimal::from(month.days().filter(|day| calendar.is_weekday(*day)).count() as u64),
+            Per::Day | Per::Once => Decimal::ONE,
+            Per::Week => calendar.days_a_week(),
+            Per::Month => month.days().map(|day| calendar.of_weekday(day)).sum(),
         };
         let mut slots: Vec<Slot> = Vec::new();
         let mut places = HashMap::new();
         let mut call_days = Vec::new();
+        let moments = calendar.moments(feature.minute);
         for (index, span) in spans.iter().enumerate() {
             for day in days(span.first, span.end) {
                 let weight = calendar.factor(day);
@@ -70,7 +90,7 @@ impl DatedFeature {
                 }
                 // Days with a quantity that is free of their own are together where they are alike, those that use up what
                 // is free in a month one after the other.
-                let class = match feature.free.iter().map(|free| free.per).max_by_key(|per| *per != Per::Day) {
+                let class = match limits.iter().max_by_key(|per| **per != Per::Day) {
                     None => (None, None),
                     Some(Per::Day) => (Some(weight.normalize()), None),
                     Some(_) => (None, Some(day)),
@@ -81,14 +101,28 @@ impl DatedFeature {
                 }
                 slots[slot].days += 1;
                 slots[slot].weight += weight;
-                call_days.push(CallDay { at: instant_of(day, feature.minute), slot, weight });
+                for (minute, share) in &moments {
+                    let at = instant_within(day, *minute);
+                    call_days.push(CallDay { at, day, slot, weight: weight * share });
+                }
             }
         }
         let units = months.iter().map(unit).collect();
         let start = instant_of(start, feature.minute);
         let grown = grown(feature, u32::try_from(months.len()).unwrap_or(0));
         let calls = Arc::new(CallDays { days: call_days, slots, units, grown, start });
-        DatedFeature { feature: feature.clone(), months: months.clone(), spans: spans.clone(), calls }
+        let discounts = workload.discounts.clone().into();
+        DatedFeature { feature: feature.clone(), months: months.clone(), spans: spans.clone(), calls, discounts }
+    }
+
+    /// The share of the list prices of a provider that is paid in each span, all of whose days are alike.
+    pub(super) fn paid(&self, provider: &str) -> Vec<Decimal> {
+        self.spans.iter().map(|span| self.paid_on(provider, span.first)).collect()
+    }
+
+    /// The share that is paid on a day: discounts are taken off one after the other.
+    pub(super) fn paid_on(&self, provider: &str, day: Date) -> Decimal {
+        self.discounts.iter().fold(Decimal::ONE, |product, d| product * d.paid(provider, day)).normalize()
     }
 
     /// In order; none without calls.

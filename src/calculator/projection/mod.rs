@@ -11,6 +11,8 @@ mod cost;
 mod counted;
 mod epochs;
 mod error;
+mod free;
+mod media;
 mod ranges;
 mod traffic;
 
@@ -23,13 +25,15 @@ use super::calendar::{Month, months};
 use super::shape::At;
 use super::spans::{Span, spans};
 use super::tariff::Tariff;
-use super::workload::{Budget, Cache, Feature, Workload};
+use super::workload::{Budget, Cache, Discount, Feature, Workload};
+use crate::conversation::Media;
 use crate::money::Usd;
 use crate::period::Instant;
 use crate::pricing::{Found, UnknownModel};
 use crate::range::Range;
 use crate::tokenizer::TokenCount;
 use crate::tokenizer::chat::Wrapping;
+use crate::tokenizer::media::Weighed;
 
 pub(crate) use cost::per;
 pub(crate) use cost::times;
@@ -38,7 +42,8 @@ pub(crate) use counted::FeatureFrame;
 pub(crate) use counted::PromptRow;
 use epochs::{CallDays, DatedFeature};
 pub use error::{CountingError, PlanError};
-pub(crate) use ranges::{INPUTS, Point, Ranges, UncertainInput, attempts};
+pub(crate) use free::FreeLimit;
+pub(crate) use ranges::{FIRST_LENGTH, INPUTS, Point, Ranges, UncertainInput, attempts};
 pub use traffic::CALLS_SCALE;
 
 /// The shortest cacheable beginning, in tokens, of a model whose card does not say it: that of most models that say one.
@@ -69,6 +74,12 @@ pub trait Resolver {
     /// # Errors
     /// [`CountingError`], where the model cannot be sent such an image.
     fn image(&mut self, found: &Found, width: u32, height: u32) -> Result<TokenCount, CountingError>;
+
+    /// What a recording, a video or a document weighs on a model.
+    ///
+    /// # Errors
+    /// [`CountingError`], where the model cannot be sent it.
+    fn weigh(&mut self, found: &Found, media: &Media) -> Result<Weighed, CountingError>;
 
     /// The name of that tokenizer.
     fn tokenizer(&self, found: &Found) -> String;
@@ -147,6 +158,8 @@ pub struct Stream {
     counted: CountedText,
     also: Vec<Range<i64>>,
     batch: Decimal,
+    /// The share of the list price that is paid, by span.
+    paid: Vec<Decimal>,
 }
 
 impl Stream {
@@ -200,6 +213,9 @@ pub struct FeaturePlan {
     /// Growth counts from this month of the plan.
     first_month: usize,
     calls: Arc<CallDays>,
+    discounts: Arc<[Discount]>,
+    /// What is free, its own and what it shares with others.
+    limits: Vec<FreeLimit>,
     /// How many spans the plan has.
     spans: usize,
 }
@@ -240,7 +256,7 @@ impl Planner {
         let workload = workload.into();
         let months: Arc<[Month]> = months(workload.start, workload.end).into();
         let spans: Arc<[Span]> = spans(&workload, &exchange_changes(&workload, resolver)).into();
-        let features = workload.features.iter().map(|f| DatedFeature::of(f, &months, &spans, workload.start)).collect();
+        let features = workload.features.iter().map(|f| DatedFeature::of(f, &months, &spans, &workload)).collect();
         Planner { workload, months, spans, features }
     }
 
@@ -250,7 +266,8 @@ impl Planner {
     /// [`PlanError`] of the first feature that cannot be planned.
     pub fn plan(&self, resolver: &mut dyn Resolver, instead: Option<&Found>) -> Result<Plan, PlanError> {
         let features = self.features.iter().map(|feature| feature.plan(resolver, instead));
-        let features = features.collect::<Result<Vec<_>, _>>()?;
+        let mut features = features.collect::<Result<Vec<_>, _>>()?;
+        free::share(&mut features, &self.workload.free, &self.months);
         let (workload, months, spans) = (self.workload.clone(), self.months.clone(), self.spans.clone());
         Ok(Plan { workload, months, spans, features })
     }
@@ -266,7 +283,12 @@ impl Planner {
         resolver: &mut dyn Resolver,
     ) -> Result<FeaturePlan, PlanError> {
         let (months, spans, calls) = (base.months.clone(), base.spans.clone(), old.calls.clone());
-        DatedFeature { feature: Arc::new(feature), months, spans, calls }.plan(resolver, None)
+        let discounts = old.discounts.clone();
+        let mut new =
+            DatedFeature { feature: Arc::new(feature), months, spans, calls, discounts }.plan(resolver, None)?;
+        // What it shares with others stays what it was.
+        new.limits.extend(old.limits.iter().skip(old.feature.free.len()).cloned());
+        Ok(new)
     }
 }
 
@@ -341,6 +363,16 @@ impl FeaturePlan {
     /// How many usual days the calls are given for in a month.
     pub(crate) fn unit(&self, month: usize) -> Decimal {
         self.calls.units.get(month).copied().unwrap_or(Decimal::ONE)
+    }
+
+    /// What is free, its own and what it shares with others.
+    pub(crate) fn limits(&self) -> &[FreeLimit] {
+        &self.limits
+    }
+
+    /// The share of a stream's list price that is paid in a span.
+    pub(crate) fn paid_in(stream: &Stream, span: usize) -> Decimal {
+        stream.paid.get(span).copied().unwrap_or(Decimal::ONE)
     }
 
     /// Days that are priced together, in order.

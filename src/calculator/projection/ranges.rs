@@ -48,6 +48,9 @@ inputs! {
     PassageLength "chunk_tokens" "length of a passage";
     Attachments "attachments" "attachments";
     Also "also" "other meters";
+    Media "media" "audio, video and pages";
+    Share "share" "calls for each call of another feature";
+    PromptGrowth "prompt_growth" "growth of the prompt";
     HitRate "hit_rate" "cache hit rate";
     HitRateWithin "hit_rate_within" "cache hit rate within a conversation";
     Failures "failure_rate" "failure rate";
@@ -61,14 +64,26 @@ inputs! {
 pub(crate) const INPUTS: usize = UncertainInput::ALL.len();
 
 /// Where each uncertain number of a feature stands.
+///
+/// The second part is how many times its first length the prompt has, in billionths.
 #[derive(Clone, Copy, Debug)]
-pub struct Point(pub [At; INPUTS]);
+pub struct Point(pub [At; INPUTS], pub i64);
+
+/// A prompt of its first length.
+pub(crate) const FIRST_LENGTH: i64 = 1_000_000_000;
 
 impl Point {
     /// Every number at the same place.
     #[must_use]
     pub(crate) const fn all(at: At) -> Self {
-        Point([at; INPUTS])
+        Point([at; INPUTS], FIRST_LENGTH)
+    }
+
+    /// The same point with a prompt that is so many times as long, in billionths.
+    #[must_use]
+    pub(crate) const fn grown(mut self, factor: i64) -> Self {
+        self.1 = factor;
+        self
     }
 
     /// The same point with one number elsewhere.
@@ -129,7 +144,11 @@ pub(super) fn ranges(feature: &Feature) -> Ranges {
         UncertainInput::System => typed(&feature.system),
         UncertainInput::Tools => typed(&feature.tools),
         // Rows may have ranges of their own, which the streams hold.
-        UncertainInput::Also | UncertainInput::Prompt | UncertainInput::Tokens => Range::default(),
+        UncertainInput::Share => feature.follows.as_ref().map_or(Range::exactly(Decimal::ONE), |follows| follows.share),
+        UncertainInput::PromptGrowth => feature.prompt_growth,
+        UncertainInput::Also | UncertainInput::Media | UncertainInput::Prompt | UncertainInput::Tokens => {
+            Range::default()
+        }
     };
     let mut list = [Range::default(); INPUTS];
     list.iter_mut().zip(UncertainInput::ALL).for_each(|(slot, input)| *slot = exact(*input));
@@ -235,6 +254,15 @@ impl Ranges {
             above = more;
         }
         list
+    }
+
+    /// The mean of the `months`-th power of the growth of a prompt in a month.
+    pub(super) fn prompt_grown(&self, months: u32, at: At) -> Option<Decimal> {
+        let range = self.exact(UncertainInput::PromptGrowth);
+        match at {
+            At::Expected => mean_power(range, Decimal::ONE, months),
+            _ => whole_power(Decimal::ONE + range.place(at), months),
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use rust_decimal::Decimal;
 
+use super::free::FreeLimit;
+use super::ranges::FIRST_LENGTH;
 use super::{FeaturePlan, Point, UncertainInput};
 use crate::calculator::calendar::Month;
 use crate::calculator::shape::At;
@@ -15,7 +17,32 @@ impl FeaturePlan {
     #[must_use]
     pub(crate) fn rate(&self, point: &Point) -> Decimal {
         let of = |input| self.ranges.exact(input).place(point.get(input));
-        of(UncertainInput::Calls).saturating_mul(of(UncertainInput::Sessions))
+        of(UncertainInput::Calls).saturating_mul(of(UncertainInput::Sessions)).saturating_mul(of(UncertainInput::Share))
+    }
+
+    /// How many times its first length the prompt has in each month, in billionths; none where it does not grow.
+    #[must_use]
+    pub(crate) fn prompt_growth(&self, months: usize, at: At) -> Option<Vec<i64>> {
+        let range = self.ranges.exact(UncertainInput::PromptGrowth);
+        if !range.is_range() && range.expected.is_zero() {
+            return None;
+        }
+        let of = |month: usize| {
+            let since = u32::try_from(month.saturating_sub(self.first_month)).unwrap_or(0);
+            let factor = self.ranges.prompt_grown(since, at).unwrap_or(Decimal::MAX);
+            let billionths = factor.checked_mul(Decimal::from(FIRST_LENGTH)).map(|n| n.round());
+            billionths.and_then(|n| i64::try_from(n).ok()).unwrap_or(i64::MAX)
+        };
+        Some((0..months).map(of).collect())
+    }
+
+    /// The shortest or the longest prompt of all months, in billionths of the first one.
+    pub(crate) fn outer_growth(&self, at: At) -> i64 {
+        let months = self.slots().last().map_or(0, |slot| slot.month + 1);
+        let Some(factors) = self.prompt_growth(months, at) else { return FIRST_LENGTH };
+        let all = factors.into_iter().chain([FIRST_LENGTH]);
+        let outer = if at == At::Low { all.min() } else { all.max() };
+        outer.unwrap_or(FIRST_LENGTH)
     }
 
     /// What the calls of every month are multiplied with; at the mean of a range, the mean of all its draws.
@@ -78,21 +105,25 @@ impl FeaturePlan {
     ///
     /// What is free in a day is left when the day is over; what is free in a month goes to its first calls.
     pub(super) fn paid_shares(&self, months: &[Month], point: &Point) -> Option<Vec<Decimal>> {
-        self.feature.free.as_ref()?;
+        if self.limits.is_empty() {
+            return None;
+        }
         let calls = self.calls_by_slot(months, point);
         let mut paid = vec![Decimal::ZERO; calls.len()];
-        for free in self.feature.free.iter() {
+        for FreeLimit { free, others, between } in &self.limits {
             let used = self.free_used(point, free.is_tokens);
             let mut left = Decimal::ZERO;
             let mut month = None;
-            for ((slot, calls), paid) in self.slots().iter().zip(&calls).zip(&mut paid) {
-                let all = calls.saturating_mul(used);
+            for (index, ((slot, calls), paid)) in self.slots().iter().zip(&calls).zip(&mut paid).enumerate() {
+                let others = others.get(index).copied().unwrap_or_default();
+                let all = calls.saturating_mul(used).saturating_add(others);
                 let own = match free.per {
                     Per::Day => free.quantity.saturating_mul(Decimal::from(slot.days)),
-                    Per::Week | Per::Month => {
+                    Per::Week | Per::Month | Per::Once => {
                         if month != Some(slot.month) {
                             (month, left) = (Some(slot.month), free.quantity);
                         }
+                        left = (left - between.get(index).copied().unwrap_or_default()).max(Decimal::ZERO);
                         left
                     }
                 };

@@ -3,7 +3,7 @@
 use super::float;
 use super::surface::{Between, CallCost, FloatRates, Paid, Surface, walked};
 use crate::calculator::projection::{
-    Epoch, FeaturePlan, INPUTS, Plan, Point, PromptRow, Stream, StreamRole, UncertainInput,
+    Epoch, FIRST_LENGTH, FeaturePlan, FreeLimit, INPUTS, Plan, Point, PromptRow, Stream, StreamRole, UncertainInput,
 };
 use crate::calculator::ramp::ramp;
 use crate::calculator::settled::Settled;
@@ -12,6 +12,8 @@ use crate::calculator::stratified::{normal, stratified};
 use crate::calculator::tariff::Tariff;
 use crate::calculator::workload::{Billed, Growth, Per};
 use crate::range::Range;
+use rust_decimal::Decimal;
+use std::sync::Arc;
 
 /// The key of what single calls differ by, beside those of the inputs.
 const SINGLE: u64 = INPUTS as u64;
@@ -22,10 +24,13 @@ const KEYS: u64 = INPUTS as u64 + 1;
 pub(super) struct FeatureDraws<'p> {
     plan: &'p Plan,
     feature: &'p FeaturePlan,
-    index: u64,
+    /// How many times its first length the prompt has at the low and the high end, in billionths.
+    growth: (i64, i64),
+    /// The same by draw; nothing where prompts are of their first length.
+    grown: Vec<i64>,
     draws: usize,
     /// The places of what is uncertain in its ranges, by draw.
-    shares: Vec<(UncertainInput, Vec<f64>)>,
+    shares: Arc<[(UncertainInput, Vec<f64>)]>,
 }
 
 /// Numbers of all draws, or the one that all of them have.
@@ -60,8 +65,9 @@ impl Drawn {
 }
 
 impl<'p> FeatureDraws<'p> {
-    pub(super) fn new(plan: &'p Plan, feature: &'p FeaturePlan, index: usize, draws: usize) -> FeatureDraws<'p> {
-        let mut own = FeatureDraws { plan, feature, index: index as u64, draws, shares: Vec::new() };
+    pub(super) fn new(plan: &'p Plan, feature: &'p FeaturePlan, draws: usize) -> FeatureDraws<'p> {
+        let growth = (FIRST_LENGTH, FIRST_LENGTH);
+        let mut own = FeatureDraws { plan, feature, growth, grown: Vec::new(), draws, shares: Arc::new([]) };
         own.shares = feature.uncertain().into_iter().map(|input| (input, own.stratified(input))).collect();
         own
     }
@@ -69,7 +75,10 @@ impl<'p> FeatureDraws<'p> {
     /// Where every uncertain number stands in a draw.
     fn point(&self, draw: usize) -> Point {
         let mut point = Point::all(At::Expected);
-        for (input, shares) in &self.shares {
+        if let Some(factor) = self.grown.get(draw) {
+            point = point.grown(*factor);
+        }
+        for (input, shares) in &*self.shares {
             if let Some(share) = shares.get(draw) {
                 point.0[*input as usize] = At::Share(*share);
             }
@@ -80,10 +89,15 @@ impl<'p> FeatureDraws<'p> {
     /// The places of an input in its range. Counts by one tokenizer err together in all features, and so does what the
     /// workload says is drawn together.
     fn stratified(&self, input: UncertainInput) -> Vec<f64> {
+        let of = |order: usize| (order as u64 + 1) * KEYS + input as u64;
+        let feature = &self.feature.feature;
         let key = match input {
             UncertainInput::Tokens => self.tokenizer_key(),
             input if self.plan.workload.drawn_together.contains(&input.key()) => u64::MAX - 1 - input as u64,
-            input => (self.index + 1) * KEYS + input as u64,
+            // The people of the plan are the same for every feature, and what follows another has its calls.
+            UncertainInput::Calls if feature.shared_users => u64::MAX - 1 - INPUTS as u64,
+            UncertainInput::Calls | UncertainInput::Sessions | UncertainInput::Growth => of(feature.calls_of),
+            _ => of(feature.order),
         };
         stratified(self.plan.workload.seed, key, self.draws)
     }
@@ -116,23 +130,32 @@ impl<'p> FeatureDraws<'p> {
         let calls = self.calls();
         let paid = self.paid(&calls);
         let mut variance: Vec<f64> = Vec::new();
+        let by_month = self.by_month();
         for stream in &self.feature.streams {
             let group = settled.group_of(stream);
             let share = float(stream.share);
             for epoch in &stream.epochs {
-                let (mean, single) = self.costs(stream, epoch);
+                let costs: Vec<(Drawn, Option<Drawn>)> = match &by_month {
+                    Some(months) => months.iter().map(|month| month.costs(stream, epoch)).collect(),
+                    None => vec![self.costs(stream, epoch)],
+                };
                 for (index, (slot, weight)) in self.feature.slots().iter().zip(&epoch.weights).enumerate() {
                     if weight.is_zero() {
                         continue;
                     }
-                    let times = share * float(*weight) / float(self.feature.unit(slot.month)).max(f64::MIN_POSITIVE);
+                    let Some((mean, single)) = costs.get(if by_month.is_some() { slot.month } else { 0 }) else {
+                        continue;
+                    };
+                    let paid_share = float(FeaturePlan::paid_in(stream, slot.span));
+                    let unit = float(self.feature.unit(slot.month)).max(f64::MIN_POSITIVE);
+                    let times = share * float(*weight) / unit * paid_share;
                     let mut number = calls[slot.month].map(|calls| calls * times);
                     if let Some(paid) = paid.get(index) {
                         number = number.with(paid, |calls, paid| calls * paid);
                     }
                     let span = slot.span * self.draws..(slot.span + 1) * self.draws;
                     let (own, sums) = (&mut own[span.clone()], &mut groups[group][span.clone()]);
-                    match (&mean, &number) {
+                    match (mean, &number) {
                         // The commonest shapes, each a loop that the compiler makes wide.
                         (Drawn::Each(cost), Drawn::Each(calls)) => {
                             for (((own, sum), cost), calls) in own.iter_mut().zip(sums).zip(cost).zip(calls) {
@@ -149,10 +172,10 @@ impl<'p> FeatureDraws<'p> {
                             }
                         }
                     }
-                    if let Some(single) = &single {
+                    if let Some(single) = single {
                         variance.resize(self.plan.spans.len() * self.draws, 0.0);
                         for (draw, sum) in variance[span].iter_mut().enumerate() {
-                            *sum += single.get(draw) * number.get(draw);
+                            *sum += single.get(draw) * number.get(draw) * paid_share;
                         }
                     }
                 }
@@ -164,10 +187,28 @@ impl<'p> FeatureDraws<'p> {
         }
     }
 
+    /// The same draws with the prompts of each month, where prompts grow.
+    fn by_month(&self) -> Option<Vec<FeatureDraws<'p>>> {
+        let months = self.plan.months.len();
+        let at = |at: At| self.feature.prompt_growth(months, at);
+        let (low, high) = (at(At::Low)?, at(At::High)?);
+        let input = UncertainInput::PromptGrowth;
+        let drawn: Vec<Vec<i64>> = (0..self.draws).filter_map(|draw| at(self.point(draw).get(input))).collect();
+        let of = |month: usize| FeatureDraws {
+            plan: self.plan,
+            feature: self.feature,
+            growth: (low[month], high[month]),
+            grown: drawn.iter().map(|factors| factors[month]).collect(),
+            draws: self.draws,
+            shares: self.shares.clone(),
+        };
+        Some((0..months).map(of).collect())
+    }
+
     /// What single calls add to their mean, by span: a draw with the variance of all of them together.
     fn add_single(&self, variance: &[f64], own: &mut [f64], group: &mut [f64]) {
         for (index, variance) in variance.chunks(self.draws).enumerate() {
-            let key = ((self.index + 1) * KEYS + SINGLE).wrapping_add((index as u64 + 1) << 32);
+            let key = ((self.feature.feature.order as u64 + 1) * KEYS + SINGLE).wrapping_add((index as u64 + 1) << 32);
             let shares = stratified(self.plan.workload.seed, key, self.draws);
             let span = index * self.draws..(index + 1) * self.draws;
             let sums = own[span.clone()].iter_mut().zip(&mut group[span]);
@@ -185,6 +226,7 @@ impl<'p> FeatureDraws<'p> {
     fn calls(&self) -> Vec<Drawn> {
         let feature = self.feature;
         let rate = self.input(UncertainInput::Calls).with(&self.input(UncertainInput::Sessions), |a, b| a * b);
+        let rate = rate.with(&self.input(UncertainInput::Share), |a, b| a * b);
         let months = self.plan.months.len();
         if matches!(feature.feature.growth, Growth::Steps(_)) {
             let factors = feature.growth(&self.plan.months, At::Expected);
@@ -206,19 +248,21 @@ impl<'p> FeatureDraws<'p> {
     fn paid(&self, calls: &[Drawn]) -> Vec<Drawn> {
         let feature = self.feature;
         let mut paid: Vec<Drawn> = Vec::new();
-        for free in feature.feature.free.iter() {
+        for FreeLimit { free, others, between } in feature.limits() {
+            let at = |list: &[Decimal], slot: usize| list.get(slot).copied().map_or(0.0, float);
             let used = self.used(free.is_tokens);
             let mut left: Vec<f64> = Vec::new();
             let mut month = None;
             for (index, slot) in feature.slots().iter().enumerate() {
                 let times = float(slot.weight) / float(feature.unit(slot.month)).max(f64::MIN_POSITIVE);
-                let all = calls[slot.month].with(&used, |calls, used| calls * used * times);
+                let (beside, before) = (at(others, index), at(between, index));
+                let all = calls[slot.month].with(&used, |calls, used| calls * used * times + beside);
                 let quantity = float(free.quantity);
                 let share = |draw: usize, left: &mut Vec<f64>| {
                     let all = all.get(draw);
                     let own = match free.per {
                         Per::Day => quantity * slot.days as f64,
-                        _ => left[draw],
+                        _ => (left[draw] - before).max(0.0),
                     };
                     if free.per != Per::Day {
                         left[draw] = (own - all).max(0.0);
@@ -308,7 +352,7 @@ impl<'p> FeatureDraws<'p> {
             (counts.iter().map(|(n, _)| *n).min().unwrap_or(1), counts.iter().map(|(n, _)| *n).max().unwrap_or(1));
         let is_bent = feature.is_bent(stream);
         let shape_at = |row: PromptRow, point: &Point| Shape { turns: most_turns, ..feature.shape(stream, row, point) };
-        let (low, high) = (Point::all(At::Low), Point::all(At::High));
+        let (low, high) = (Point::all(At::Low).grown(self.growth.0), Point::all(At::High).grown(self.growth.1));
         let surface = |row: &PromptRow| {
             (!is_bent)
                 .then(|| Surface::of(rates, &shape_at(*row, &low), &shape_at(*row, &high), counts, deviation > 0.0))
@@ -341,8 +385,13 @@ impl<'p> FeatureDraws<'p> {
 
     /// Whether anything about a call on a stream is uncertain.
     fn is_uncertain(&self, stream: &Stream) -> bool {
-        let about_calls =
-            [UncertainInput::Calls, UncertainInput::Sessions, UncertainInput::Growth, UncertainInput::Also];
+        let about_calls = [
+            UncertainInput::Calls,
+            UncertainInput::Sessions,
+            UncertainInput::Share,
+            UncertainInput::Growth,
+            UncertainInput::Also,
+        ];
         let concerns = |input: &UncertainInput| {
             let of_answers = stream.role == StreamRole::Answer;
             let everywhere =

@@ -53,12 +53,13 @@ impl FloatRates {
 }
 
 /// How many quantities a shape has.
-const FIELDS: usize = 10;
+const FIELDS: usize = 13;
 
 fn fields(shape: &Shape) -> [i64; FIELDS] {
     let cached = shape.cached.map_or(0, |cached| cached.prefix);
     let Shape { prefix, user, passages, images, output, reasoning, around, call, result, .. } = *shape;
-    [prefix, cached, user, passages, images, output, reasoning, around, call, result]
+    let Shape { audio, video, speech, .. } = *shape;
+    [prefix, cached, user, passages, images, output, reasoning, around, call, result, audio, video, speech]
 }
 
 /// The place of the answer among the quantities.
@@ -79,7 +80,10 @@ fn with_field(shape: &Shape, field: usize, value: i64) -> Shape {
         6 => &mut shape.reasoning,
         7 => &mut shape.around,
         8 => &mut shape.call,
-        _ => &mut shape.result,
+        9 => &mut shape.result,
+        10 => &mut shape.audio,
+        11 => &mut shape.video,
+        _ => &mut shape.speech,
     };
     *place = value;
     shape

@@ -362,6 +362,8 @@ impl PlanHead {
         let workload = &plan.workload;
         let fixed = result.settled.fixed_items.iter();
         let fixed = fixed.map(|(name, month, usd)| (name.clone(), plan.months.get(*month).copied(), *usd));
+        let paid = outcome.committed.iter().enumerate().filter(|(_, usd)| **usd != Usd::ZERO);
+        let committed = paid.map(|(month, usd)| ("commitments".to_owned(), plan.months.get(month).copied(), *usd));
         PlanHead {
             workload: WorkloadName { name: workload.name.clone(), path: result.path.display().to_string() },
             start: workload.start.to_string(),
@@ -387,7 +389,7 @@ impl PlanHead {
                 .zip(&outcome.features)
                 .map(|(f, costs)| feature(f, plan, costs, shown))
                 .collect(),
-            fixed: fixed.map(|(name, month, usd)| FixedCostRow { name, month, usd }).collect(),
+            fixed: fixed.chain(committed).map(|(name, month, usd)| FixedCostRow { name, month, usd }).collect(),
             budgets: result.verdicts.iter().map(budget).collect(),
             drivers: drivers(result),
             levers: levers(result),

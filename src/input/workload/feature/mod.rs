@@ -1,6 +1,7 @@
 //! Reads one feature of a workload.
 
 mod cache;
+mod media;
 mod traffic;
 mod work;
 
@@ -9,12 +10,12 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 
 use super::data::{DatasetRow, value};
-use super::raw::{RawFeature, RawOutput, RawSamples};
+use super::raw::{RawBatch, RawFeature, RawOutput, RawSamples};
 use super::reader::WorkloadReader;
 use crate::calculator::calendar::Calendar;
-use crate::calculator::workload::{AnswerLengths, Feature, PromptPart, Route};
+use crate::calculator::workload::{AnswerLengths, Feature, Follows, Medium, PromptPart, Route};
 use crate::context::{Context, Dimension};
-use crate::meter::Meter;
+use crate::meter::{Meter, Side};
 use crate::pricing::problem::Place;
 use crate::pricing::yaml::At;
 use crate::range::Range;
@@ -30,8 +31,9 @@ pub(super) fn read_feature(
     name: &At<String>,
     raw: &RawFeature,
     shared: &Calendar,
+    order: usize,
 ) -> Option<Feature> {
-    FeatureReader { reader, name: name.value.clone(), place: name.place }.read(raw, shared)
+    FeatureReader { reader, name: name.value.clone(), place: name.place }.read(raw, shared, order)
 }
 
 struct FeatureReader<'r, 'f> {
@@ -49,16 +51,20 @@ impl FeatureReader<'_, '_> {
         self.reader.assume(&self.name, what, value, origin);
     }
 
-    fn read(mut self, raw: &RawFeature, shared: &Calendar) -> Option<Feature> {
+    fn read(mut self, raw: &RawFeature, shared: &Calendar, order: usize) -> Option<Feature> {
         let routes = self.routes(raw);
         let (system, tools, prompts) = self.texts(raw);
-        let (output, spread) = self.output(raw);
+        let media = self.media(raw);
+        let (output, spread) = self.output(raw, &media);
         let calls = self.calls(raw);
-        let steps = self.steps(raw.steps.as_ref());
+        let steps = self.steps(raw.steps.as_deref());
         let calendar = match &raw.calendar {
             Some(own) => self.reader.calendar(&self.name, own),
             None => shared.clone(),
         };
+        let (calls, follows) = calls.map_or((None, None), |(calls, follows)| (Some(calls), follows));
+        let calendar = self.job_days(raw, calls, calendar);
+        self.contradictions(raw, follows.as_ref());
         let first = calendar.start;
         self.unsaid(raw);
         let tuning = raw.fine_tuning.as_ref().and_then(|t| self.tuning(t, &routes, first));
@@ -73,18 +79,26 @@ impl FeatureReader<'_, '_> {
             rag: raw.rag.as_ref().and_then(|r| self.rag(r)),
             attachments: raw.attachments.iter().filter_map(|a| self.attachment(a)).collect(),
             output: output?,
+            says_output: raw.output.is_some() || media.iter().any(|m| m.kind.is_made()),
             spread,
             reasoning: self.reasoning(raw),
             retries: self.retries(raw.retries.as_ref()),
             cache: raw.cache.as_ref().and_then(|c| self.cache(c)),
             batch: self.batch(raw),
+            batch_if_sold: matches!(&raw.batch, Some(At { value: RawBatch::WhereAvailable, .. })),
             context: self.context(raw),
             also: self.also(raw),
+            media,
             calls: calls?,
+            shared_users: self.reader.users.is_some_and(|users| calls.is_some_and(|calls| calls.users == Some(users))),
+            follows,
+            order,
+            calls_of: order,
+            prompt_growth: self.prompt_growth(raw),
             growth: self.growth(raw),
             calendar,
             minute: self.minute(raw),
-            free: raw.free.as_ref().and_then(|f| self.free(f)),
+            free: raw.free.as_ref().map(|f| self.free(f)).unwrap_or_default(),
             tuning,
             routes,
         })
@@ -101,8 +115,56 @@ impl FeatureReader<'_, '_> {
         if raw.reasoning.is_none() && raw.reasoning_effort.is_none() {
             self.assume("reasoning", "0 tokens", "none given: a model that thinks by itself costs more");
         }
-        if raw.time.is_none() {
+        let has_hours = raw.calendar.as_ref().is_some_and(|c| c.hours.is_some());
+        if raw.time.is_none() && !has_hours {
             self.assume("time", "12:00 UTC", "the time of the day that prices are looked up at");
+        }
+    }
+
+    /// Keys that exclude each other, or do nothing together.
+    fn contradictions(&mut self, raw: &RawFeature, follows: Option<&Follows>) {
+        if let (Some(time), Some(_)) = (&raw.time, raw.calendar.as_ref().and_then(|c| c.hours.as_ref())) {
+            self.reader.object(
+                "time",
+                time.place,
+                format!("{} has both a time and hours", self.name),
+                "keep one of the two: hours: 8-18 in the calendar, or time: \"02:00\"",
+            );
+        }
+        if let Some(follows) = follows {
+            let own = [
+                ("growth", raw.growth.as_ref().map(|g| g.place)),
+                ("calendar", raw.calendar.as_ref().map(|_| self.place)),
+                ("users", raw.users.as_ref().map(|u| u.place)),
+            ];
+            for (key, place) in own.into_iter().filter_map(|(key, place)| Some((key, place?))) {
+                let message = format!("{} follows {} and has a {key} of its own", self.name, follows.feature);
+                self.reader.object(
+                    "contradiction",
+                    place,
+                    message,
+                    format!("take {key} out: that of {} holds", follows.feature),
+                );
+            }
+        }
+        if let (Some(history), None) = (&raw.history, &raw.turns)
+            && raw.steps.is_none()
+        {
+            let message = format!("{} has a history and a single turn", self.name);
+            self.reader.warn(
+                "no-effect",
+                history.place,
+                message,
+                "write turns: 4 for conversations, or take history out",
+            );
+        }
+        if let (Some(dataset), Some(prompt)) = (&raw.dataset, &raw.prompt)
+            && let Some(column) = &dataset.column
+        {
+            let message = format!("{} has a prompt and a column that is the prompt", self.name);
+            let help =
+                format!("take column out and write {{{{{}}}}} in the prompt, or take the prompt out", column.value);
+            self.reader.object("contradiction", prompt.place, message, help);
         }
     }
 
@@ -152,7 +214,10 @@ impl FeatureReader<'_, '_> {
             _ => vec![DatasetRow::new()],
         };
         let column = dataset.flatten().and_then(|(_, column)| column);
-        if raw.prompt.is_none() && column.is_none() && raw.dataset.is_none() {
+        let sends_other = !raw.sends.0.is_empty() || !raw.attachments.is_empty();
+        if raw.prompt.is_none() && column.is_none() && raw.dataset.is_none() && sends_other {
+            self.assume("prompt", "0 tokens", "none given: what it sends is said in its own units");
+        } else if raw.prompt.is_none() && column.is_none() && raw.dataset.is_none() {
             self.object(
                 "prompt",
                 format!("{} has no prompt", self.name),
@@ -183,8 +248,13 @@ impl FeatureReader<'_, '_> {
     }
 
     /// What the mean of the answers may be, and the single ones where they were measured.
-    fn output(&mut self, raw: &RawFeature) -> (Option<Range<Decimal>>, Option<Arc<AnswerLengths>>) {
+    fn output(&mut self, raw: &RawFeature, media: &[Medium]) -> (Option<Range<Decimal>>, Option<Arc<AnswerLengths>>) {
+        let makes_other = !media.is_empty();
         match &raw.output {
+            None if makes_other => {
+                self.assume("output", "0 tokens", "none given: what it sends or makes is said in its own units, and a model that bills an answer by the token needs its length");
+                (Some(Range::default()), None)
+            }
             Some(At { value: RawOutput::Tokens(tokens), place }) => {
                 (self.reader.tokens(&At { value: tokens.clone(), place: *place }), None)
             }
@@ -227,10 +297,16 @@ impl FeatureReader<'_, '_> {
     }
 
     fn batch(&mut self, raw: &RawFeature) -> Decimal {
-        raw.batch.as_ref().map_or(Decimal::ZERO, |q| {
-            self.reader.no_range(q, "the share of batches");
-            self.reader.part(q).expected
-        })
+        match &raw.batch {
+            None => Decimal::ZERO,
+            Some(At { value: RawBatch::WhereAvailable, .. }) => Decimal::ONE,
+            Some(At { value: RawBatch::Share(share), place }) => {
+                let share = At { value: share.clone(), place: *place };
+                let range = self.reader.part(&share);
+                self.reader.no_range(&share, "the share of batches");
+                range.expected
+            }
+        }
     }
 
     fn context(&mut self, raw: &RawFeature) -> Context {
@@ -256,13 +332,15 @@ impl FeatureReader<'_, '_> {
         let mut also = Vec::new();
         for (key, quantity) in &raw.also.0 {
             match key.value.parse::<Meter>() {
-                Ok(meter) if !meter.is_tokens() => also.extend(self.reader.plain(quantity).map(|range| (meter, range))),
+                Ok(meter) if !meter.is_tokens() || meter.side() == Side::Beside => {
+                    also.extend(self.reader.plain(quantity).map(|range| (meter, range)))
+                }
                 Ok(meter) => {
                     self.reader.object(
                         "also",
                         key.place,
                         format!("{meter} counts tokens, which the prompt and the answer say"),
-                        "",
+                        "write prompt and output for text, and sends: {audio: 3 minutes} or makes: {audio: 40 seconds} for sound",
                     );
                 }
                 Err(error) => {

@@ -12,6 +12,7 @@ use crate::calculator::change::CostedPlan;
 use crate::calculator::projection::{CountingError, Resolver, plan};
 use crate::calculator::settled::Settled;
 use crate::calculator::workload::Workload;
+use crate::conversation::Media;
 use crate::jobs::check::{UnpricedFeature, leave_out_unpriced};
 use crate::jobs::workload::TableResolver;
 use crate::jobs::{JobError, Setup};
@@ -20,6 +21,7 @@ use crate::period::{Instant, Period};
 use crate::pricing::{Found, UnknownModel};
 use crate::tokenizer::TokenCount;
 use crate::tokenizer::chat::Wrapping;
+use crate::tokenizer::media::Weighed;
 
 /// The average month of a workload, at prices that stand still until something happens.
 pub(super) struct WatchedPlan<'s> {
@@ -168,6 +170,10 @@ impl Resolver for StillResolver<'_> {
 
     fn image(&mut self, found: &Found, width: u32, height: u32) -> Result<TokenCount, CountingError> {
         self.inner.image(found, width, height)
+    }
+
+    fn weigh(&mut self, found: &Found, media: &Media) -> Result<Weighed, CountingError> {
+        self.inner.weigh(found, media)
     }
 
     fn tokenizer(&self, found: &Found) -> String {
