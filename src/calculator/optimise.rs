@@ -215,12 +215,12 @@ pub(crate) struct Trials {
 
 impl Trials {
     /// * `workload`: the whole, of which `feature` is one.
-    pub(crate) fn new(workload: &Workload, feature: &Feature, choice: &Choice) -> Trials {
+    pub(crate) fn new(workload: &Workload, feature: &Feature, choice: &Choice, resolver: &dyn Resolver) -> Trials {
         let planner = |variant: Variant| {
             let mut changed = variant.of(feature);
             // What is trained is a model of its own, which no other answers for.
             changed.tuning = None;
-            (variant, Planner::new(Workload { features: vec![Arc::new(changed)], ..workload.clone() }))
+            (variant, Planner::new(Workload { features: vec![Arc::new(changed)], ..workload.clone() }, resolver))
         };
         Trials { variants: variants(feature, choice).into_iter().map(planner).collect(), priced: 0 }
     }

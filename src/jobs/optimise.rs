@@ -122,7 +122,7 @@ fn optimise_on(
         let own = feature_plan.streams.iter().find(|stream| stream.role == StreamRole::Answer);
         let Some(own) = own.map(|stream| &stream.found) else { continue };
         let search = FeatureSearch { feature, choice, own, query, setup, last: last_moment(&workload) };
-        let mut trials = Trials::new(&workload, feature, choice);
+        let mut trials = Trials::new(&workload, feature, choice, &resolver);
         let tried = search.run(cards, &mut trials, &mut resolver)?;
         work += trials.priced;
         let costs = feature_plan.costs(&plan.months, &Point::all(At::Expected))?;

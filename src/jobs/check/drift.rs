@@ -421,7 +421,7 @@ impl<'c> Search<'c> {
                 id.clone_into(&mut route.model);
             }
         }
-        let with = costed(&workload, self.context.shown.per_usd, false, resolver).ok()?;
+        let (with, _) = costed(&workload, self.context.shown.per_usd, false, resolver).ok()?;
         let would = with.feature_sums(0)?.monthly;
         let money = |usd: Usd| self.context.shown.text(usd);
         Some(format!(": {} a month there, {} in the plan", money(would), money(is_now)))
