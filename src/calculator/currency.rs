@@ -14,6 +14,8 @@ pub struct ShownCurrency {
     pub per_usd: Decimal,
     /// When the rate holds: at the first day of the plan.
     pub at: Instant,
+    /// Who says so, and of which day the rate is.
+    pub source: Option<String>,
 }
 
 impl ShownCurrency {

@@ -13,6 +13,7 @@ mod choice;
 mod clock;
 mod compare;
 mod completions;
+mod config;
 mod count;
 mod data;
 mod demo;
@@ -116,6 +117,7 @@ commands! {
     Schema "schema" schema SchemaArgs;
     Tokenizers "tokenizers" tokenizers TokenizersArgs;
     Demo "demo" demo DemoArgs;
+    Config "config" config ConfigArgs;
     Completions "completions" completions Args;
     Man "man" man Args;
 }

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use super::config::config;
 use super::say;
 use super::shared::Setup;
 use crate::cli::error::Error;
@@ -34,6 +35,10 @@ pub(crate) fn priced<'s>(
         say(warnings);
     }
     change(&mut file.workload);
+    // A workload that names no other currency is shown in the one that the user settled.
+    if let Some(currency) = config()?.currency.as_ref().filter(|_| file.workload.currency == "USD") {
+        file.workload.currency = currency.value.to_uppercase();
+    }
     let warn = |error: &PlanError| say(&format!("warning: {}", with_help(error, error.help())));
     match PricedWorkload::of(file, setup) {
         Ok(priced) => {

@@ -9,6 +9,7 @@ pub(crate) mod assumed;
 pub mod breakeven;
 pub mod check;
 pub mod compare;
+pub mod config;
 pub mod count;
 pub mod demo;
 pub mod error;
@@ -16,6 +17,7 @@ pub mod estimate;
 pub mod init;
 pub(crate) mod life;
 pub mod models;
+pub mod panel;
 pub mod plan;
 pub mod prices;
 #[cfg(feature = "folders")]

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::JobError;
-use super::setup::{Setup, in_currency};
+use super::setup::{Setup, in_currency, rate_source};
 use super::tokenizers::TokenizerChoice;
 use crate::calculator::attached::{Attached, billed_by};
 pub(crate) use crate::calculator::currency::ShownCurrency;
@@ -241,8 +241,7 @@ impl Resolver for TableResolver<'_> {
     }
 
     fn per_usd(&self, currency: &str, at: Instant) -> Option<Decimal> {
-        let own = self.exchange.iter().rev().find(|r| r.currency == currency && r.period.contains(at));
-        own.or_else(|| self.setup.table.exchange(currency, at)).map(|rate| rate.per_usd.0)
+        self.setup.table.exchange_with(&self.exchange, currency, at).map(|rate| rate.per_usd.0)
     }
 
     fn last_listed(&self, found: &Found, at: Instant) -> Option<Instant> {
@@ -278,12 +277,14 @@ impl ShownCurrency {
         let currency = asked.map_or_else(|| workload.currency.clone(), str::to_uppercase);
         let at = instant_of(workload.start, 0);
         if currency == "USD" {
-            return Ok(ShownCurrency { currency, per_usd: Decimal::ONE, at });
+            return Ok(ShownCurrency { currency, per_usd: Decimal::ONE, at, source: None });
         }
         let amount = Amount { amount: Exact(Decimal::ONE), currency: currency.clone() };
         in_usd(&amount, "the plan", workload.start, resolver)?;
-        let per_usd = resolver.per_usd(&currency, at).unwrap_or(Decimal::ONE);
-        Ok(ShownCurrency { currency, per_usd, at })
+        let rate = resolver.setup.table.exchange_with(&resolver.exchange, &currency, at);
+        let per_usd = rate.map_or(Decimal::ONE, |rate| rate.per_usd.0);
+        let source = rate.map(rate_source);
+        Ok(ShownCurrency { currency, per_usd, at, source })
     }
 
     /// For people in the currency, for programs in dollars.

@@ -275,8 +275,8 @@ fn a_bad_workload_names_the_line_and_the_way_out() {
 #[test]
 fn a_budget_without_a_rate_is_a_refusal_with_the_way_out() {
     let (_dir, path) =
-        written(&format!("version: 1\nstart: 2027-01-01\nbudget: {{total: 60 CHF}}\n{FEATURE}    calls: 10 per day\n"));
-    plan(&path, "json").code(2).says("no exchange rate of CHF holds on 2027-01-01").says("exchange: {CHF:");
+        written(&format!("version: 1\nstart: 2027-01-01\nbudget: {{total: 60 XOF}}\n{FEATURE}    calls: 10 per day\n"));
+    plan(&path, "json").code(2).says("no exchange rate of XOF holds on 2027-01-01").says("exchange: {XOF:");
 }
 
 #[test]
