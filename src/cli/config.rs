@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::data::config_folder;
-use super::shared::{OutputFlags, PriceFlags};
+use super::say;
+use super::shared::{OutputFlags, PriceFlags, Setup};
 use crate::cli::error::Error;
 use farebox::jobs::config::{Config, ConfigFileRow, Origin, Setting, names, parse, report};
+use farebox::jobs::panel::{panel, panel_note};
 
 /// The file of a project, found in the current folder or the nearest folder above it.
 const PROJECT_FILE: &str = ".farebox.yaml";
@@ -83,6 +85,23 @@ pub(crate) fn config() -> Result<&'static Config, Error> {
 /// As [`config`].
 pub(crate) fn default_models() -> Result<Vec<String>, Error> {
     Ok(config()?.models.as_ref().map(|models| models.value.clone()).unwrap_or_default())
+}
+
+/// The models of a command that names none and needs some: what the user settled, or the newest of the main makers, which a
+/// note says.
+///
+/// # Errors
+/// As [`config`].
+pub(crate) fn models_instead(setup: &Setup, quiet: bool) -> Result<Vec<String>, Error> {
+    let settled = default_models()?;
+    if !settled.is_empty() {
+        return Ok(settled);
+    }
+    let models = panel(setup);
+    if !quiet && !models.is_empty() {
+        say(&format!("note: {}", panel_note(&models)));
+    }
+    Ok(models)
 }
 
 fn environment() -> Config {

@@ -1,6 +1,7 @@
 //! `farebox estimate`: what a prompt would cost, before it is sent.
 
-use super::prompts::{PromptFlags, RequestNotes, price, verdict};
+use super::config::models_instead;
+use super::prompts::{Asked, PromptFlags, RequestNotes, price, verdict};
 use super::shared::{OutputFlags, PriceFlags, Setup};
 use crate::cli::error::Error;
 use farebox::jobs::estimate::{AskedModels, report};
@@ -9,6 +10,7 @@ use farebox::jobs::estimate::{AskedModels, report};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   farebox estimate prompt.txt -m gpt-4o-mini --output-tokens 500
+  farebox estimate 'Why is the sky blue?' --output-tokens 100-300 -n 2M
   farebox estimate --text 'Why is the sky blue?' -m claude-opus-4-6 -m gemini-2.5-pro --output-tokens 200..800
   farebox estimate --input-tokens 10000 --output-tokens 10000 -m gpt-4-turbo --at 2024-12-01
   cat prompt.txt | farebox estimate -m deepseek-chat --output-tokens 1000 --requests 5000 --format json
@@ -23,8 +25,8 @@ taken for; --chat and --plain decide it.
 A prompt that is longer than a model's context window has no price; the exit code is 2 where nothing could be priced. An
 answer that is longer than the model gives in one request is priced with a warning.")]
 pub(crate) struct EstimateArgs {
-    /// Model: provider/model, a model id, or an alias; repeatable. Requests that name theirs need none
-    #[arg(long = "model", short = 'm', value_name = "MODEL")]
+    /// Model: provider/model, a model id, or an alias; repeatable, or with commas [default: those that requests name, FAREBOX_MODEL, a configuration file, or the newest of five makers]
+    #[arg(long = "model", short = 'm', value_name = "MODEL", value_delimiter = ',')]
     models: Vec<String>,
     /// Exit with 3 when something could not be priced, or only at an assumed price
     #[arg(long)]
@@ -39,10 +41,18 @@ pub(crate) struct EstimateArgs {
 
 pub(crate) fn run(args: EstimateArgs) -> Result<(), Error> {
     let setup = Setup { strict: args.strict, ..args.prices.setup()? };
-    let models = setup.find_all(&args.models)?;
-    let spec = args.prompts.work.spec();
-    let priced = price(&args.prompts, &models, &spec, &setup, RequestNotes::Told, args.output.quiet)?;
-    let asked = AskedModels { ids: &args.models, found: &models, requests: spec.requests };
+    let quiet = args.output.quiet;
+    let Asked { sources, models, spec } = args.prompts.asked(&setup, quiet)?;
+    let inputs = args.prompts.open(&sources)?;
+    let mut ids: Vec<String> = args.models.iter().cloned().chain(models).collect();
+    // Requests name their own models.
+    let all_requests = !inputs.is_empty() && inputs.iter().all(|input| input.holds_requests);
+    if ids.is_empty() && !all_requests {
+        ids = models_instead(&setup, quiet)?;
+    }
+    let models = setup.find_all(&ids)?;
+    let priced = price(&args.prompts, inputs, &models, &spec, &setup, RequestNotes::Told, quiet)?;
+    let asked = AskedModels { ids: &ids, found: &models, requests: spec.requests };
     args.output.write(report(&priced.quotes, asked, &setup))?;
     match priced.failed {
         0 => verdict(&priced.quotes, args.strict, &args.output),

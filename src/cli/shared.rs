@@ -137,6 +137,11 @@ pub(crate) fn format_of_ending(path: &Path) -> Option<Format> {
     }
 }
 
+/// Reads a whole number as people type one: `5000`, `5k`, `2M`.
+pub(crate) fn whole_number(text: &str) -> Result<u64, String> {
+    farebox::range::whole(text).ok_or_else(|| "write a whole number such as 5000, 5k or 2M".to_owned())
+}
+
 /// The most threads that are of use on any machine.
 const MOST_THREADS: usize = 256;
 
