@@ -11,8 +11,8 @@ use super::shared::{OutputFlags, TableFlags};
 use super::work::{TextFlags, Typed, stdin_looks_like_json};
 use super::{data, say};
 use crate::cli::error::Error;
-use farebox::jobs::JobError;
 use farebox::input::text::Source;
+use farebox::jobs::JobError;
 use farebox::jobs::count::{CountOrder, CountQuery, CountTools, CountView, CountWith, Counting, count};
 use farebox::money::grouped;
 use farebox::report::Format;
@@ -151,7 +151,9 @@ fn names_own_models(query: &CountQuery) -> bool {
     let holds = |source: &Source| match source {
         Source::Stdin => stdin_looks_like_json(),
         // What cannot be opened is said where it is counted; a pipe gives its bytes only once.
-        Source::File(path) if path.is_file() => Input::open(source, query.read_as).is_ok_and(|input| input.holds_requests),
+        Source::File(path) if path.is_file() => {
+            Input::open(source, query.read_as).is_ok_and(|input| input.holds_requests)
+        }
         Source::File(_) | Source::Text(_) => false,
     };
     let as_text = query.jsonl.is_some() || query.tree.is_some() || query.read_as == ReadAs::Text;

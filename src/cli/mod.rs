@@ -17,6 +17,7 @@ mod config;
 mod count;
 mod data;
 mod demo;
+mod draft;
 mod error;
 mod estimate;
 mod init;
@@ -173,7 +174,10 @@ fn show_prices_of(args: &mut Vec<OsString>) {
     let prices = line.find_subcommand("prices");
     let mut known = prices.into_iter().flat_map(clap::Command::get_subcommands).map(clap::Command::get_name);
     // What is nearly the name of a subcommand is a mistake in typing it, which clap says.
-    if !word.starts_with('-') && word != "help" && farebox::similar::near(word, known.by_ref(), LIKE_A_COMMAND).is_empty() {
+    if !word.starts_with('-')
+        && word != "help"
+        && farebox::similar::near(word, known.by_ref(), LIKE_A_COMMAND).is_empty()
+    {
         args.insert(2, "show".into());
     }
 }
@@ -186,7 +190,8 @@ fn what_to_type(args: &[OsString]) -> Option<String> {
     let word = args.get(1)?.to_str()?;
     let whole = command();
     let names: Vec<&str> = whole.get_subcommands().map(clap::Command::get_name).collect();
-    if word.starts_with('-') || names.contains(&word) || !farebox::similar::near(word, names, LIKE_A_COMMAND).is_empty() {
+    if word.starts_with('-') || names.contains(&word) || !farebox::similar::near(word, names, LIKE_A_COMMAND).is_empty()
+    {
         return None;
     }
     let is_model = || farebox::pricing::PriceTable::bundled().find(word, clock::now().ok()?.at).ok();
@@ -195,7 +200,9 @@ fn what_to_type(args: &[OsString]) -> Option<String> {
     } else if word.contains(char::is_whitespace) {
         format!("`farebox count {word:?}` counts its tokens, `farebox estimate {word:?}` says what it would cost")
     } else if is_model().is_some() {
-        format!("`farebox prices {word}` shows its prices, `farebox estimate FILE -m {word}` says what a prompt would cost")
+        format!(
+            "`farebox prices {word}` shows its prices, `farebox estimate FILE -m {word}` says what a prompt would cost"
+        )
     } else {
         return None;
     };
@@ -218,6 +225,7 @@ mod tests {
         ("WorkFlags", "Work"),
         ("MediaFlags", "Attachments"),
         ("WorkloadFlags", "Workload"),
+        ("DraftFlags", "Without a file"),
         ("TableFlags", "Prices"),
         ("TypedOutputFlags", "Output"),
     ];

@@ -7,13 +7,13 @@ use serde::Serialize;
 
 use super::life::{LifeRow, life_text};
 use super::prices::known_needs;
-use super::{JobError, plural};
 use super::setup::{Setup, TableStamp, table_line, table_stamp};
+use super::{JobError, plural};
 use crate::meter::Meter;
 use crate::period::Instant;
 use crate::pricing::candidates::twin_name;
-use crate::pricing::need::Need;
 use crate::pricing::card::{Alias, Kind, ModelCard, ProviderHead, Rate, RateCard, rate_of};
+use crate::pricing::need::Need;
 use crate::report::{Cell, Report, Tone, TypedTable};
 
 /// Which models to list.

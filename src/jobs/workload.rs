@@ -64,7 +64,7 @@ impl WorkloadFile {
     ///
     /// # Errors
     /// [`JobError`] where it cannot be used: every objection with its line.
-    pub(crate) fn of_text(path: &Path, text: String, setup: &Setup) -> Result<WorkloadFile, JobError> {
+    pub fn of_text(path: &Path, text: String, setup: &Setup) -> Result<WorkloadFile, JobError> {
         let shown = |problems: &[Problem]| render_all(problems, |_| Some(&text)).trim_end().to_owned();
         match load(path, &text, setup.at.date()) {
             Ok((workload, warnings)) => {
