@@ -92,7 +92,7 @@ pub(crate) fn run(args: CompareArgs) -> Result<(), Error> {
     }
     let setup = Setup { strict: args.strict, ..args.prices.setup()? };
     let scores = args.scores(&setup)?;
-    let Asked { sources, models, mut spec } = args.prompts.asked(&setup, args.output.quiet)?;
+    let Asked { sources, models, media, mut spec } = args.prompts.asked(&setup, args.output.quiet)?;
     let mut query = args.query(models, &setup)?;
     spec.stated.extend(query.region.clone().map(|region| (Dimension::Region, region)));
     query.needs_region = spec.stated.iter().any(|(dimension, _)| *dimension == Dimension::Region);
@@ -101,7 +101,7 @@ pub(crate) fn run(args: CompareArgs) -> Result<(), Error> {
     let candidates = candidates(&query, &setup)?;
     let notes = if query.models.is_empty() { RequestNotes::LeftOut } else { RequestNotes::Told };
     let inputs = args.prompts.open(&sources)?;
-    let read = price(&args.prompts, inputs, &candidates.models, &spec, &setup, notes, args.output.quiet)?;
+    let read = price(&args.prompts, inputs, &media, &candidates.models, &spec, &setup, notes, args.output.quiet)?;
     let failed = read.failed;
     let comparison = compare(read, candidates, &query);
     args.output.write(report(&comparison, &query, spec.requests, &setup))?;

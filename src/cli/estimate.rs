@@ -15,6 +15,10 @@ use farebox::jobs::estimate::{AskedModels, report};
   farebox estimate --input-tokens 10000 --output-tokens 10000 -m gpt-4-turbo --at 2024-12-01
   cat prompt.txt | farebox estimate -m deepseek-chat --output-tokens 1000 --requests 5000 --format json
   farebox estimate request.json -m gpt-4o -m claude-opus-4-6
+  farebox estimate task.txt -m claude-opus-4-6 --steps 20 --cache 80% --output-tokens 500
+  farebox estimate 'a red fox' -m gpt-image-2 --images 500 --with quality=high --with size=1024x1024
+  farebox estimate speech.txt -m tts-1
+  farebox estimate talk.mp3 -m whisper-1
   farebox estimate batch.jsonl --output-tokens 200..400
   farebox estimate --text 'What is this?' --image photo.jpg -m gpt-4o
 
@@ -42,7 +46,7 @@ pub(crate) struct EstimateArgs {
 pub(crate) fn run(args: EstimateArgs) -> Result<(), Error> {
     let setup = Setup { strict: args.strict, ..args.prices.setup()? };
     let quiet = args.output.quiet;
-    let Asked { sources, models, spec } = args.prompts.asked(&setup, quiet)?;
+    let Asked { sources, models, media, spec } = args.prompts.asked(&setup, quiet)?;
     let inputs = args.prompts.open(&sources)?;
     let mut ids: Vec<String> = args.models.iter().cloned().chain(models).collect();
     // Requests name their own models.
@@ -51,7 +55,7 @@ pub(crate) fn run(args: EstimateArgs) -> Result<(), Error> {
         ids = models_instead(&setup, quiet)?;
     }
     let models = setup.find_all(&ids)?;
-    let priced = price(&args.prompts, inputs, &models, &spec, &setup, RequestNotes::Told, quiet)?;
+    let priced = price(&args.prompts, inputs, &media, &models, &spec, &setup, RequestNotes::Told, quiet)?;
     let asked = AskedModels { ids: &ids, found: &models, requests: spec.requests };
     args.output.write(report(&priced.quotes, asked, &setup))?;
     match priced.failed {

@@ -1,13 +1,16 @@
 //! What `estimate` and `compare` share on the command line: the flags of prompts and work, how they become something to
 //! price, and the exit code that refusals ask for.
 
+use rust_decimal::Decimal;
+
 use super::chat::{Input, MediaFlags};
+use super::draft::share;
 use super::say;
 use super::shared::{OutputFlags, Setup, whole_number};
-use super::work::{TextFlags, Typed, stdin_is_empty};
+use super::work::{TextFlags, stdin_is_empty};
 use crate::cli::error::Error;
 use farebox::calculator::Refusal;
-use farebox::calculator::quote::{Quote, WorkSpec};
+use farebox::calculator::quote::{Quote, Steps, WorkSpec};
 use farebox::context::Dimension;
 use farebox::conversation::Media;
 use farebox::input::text::Source;
@@ -45,6 +48,27 @@ pub(crate) struct WorkFlags {
     /// How many of the prompt's tokens are read from the provider's cache
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = whole_number)]
     pub cached_tokens: u64,
+    /// What share of every prompt is read from the provider's cache, such as 80%; what is written to it is not priced
+    #[arg(long, value_name = "PERCENT", conflicts_with = "cached_tokens")]
+    pub cache: Option<String>,
+    /// Requests of an agent that works in steps: each sends again what was there before it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    pub steps: Option<u64>,
+    /// Tokens that a step writes to call a tool
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = whole_number, requires = "steps")]
+    pub step_call: u64,
+    /// Tokens that come back from the tool
+    #[arg(long, value_name = "N", default_value_t = 600, value_parser = whole_number, requires = "steps")]
+    pub step_result: u64,
+    /// Images that each request makes
+    #[arg(long = "images", value_name = "N", value_parser = whole_number)]
+    pub made_images: Option<u64>,
+    /// Seconds of video or sound that each request makes
+    #[arg(long, value_name = "N", value_parser = whole_number)]
+    pub seconds: Option<u64>,
+    /// Documents that each request puts in order, on models that rerank
+    #[arg(long, value_name = "N", value_parser = whole_number)]
+    pub documents: Option<u64>,
     /// How often each prompt is sent
     #[arg(long, short = 'n', value_name = "N", default_value_t = 1, value_parser = whole_number)]
     pub requests: u64,
@@ -64,8 +88,13 @@ fn stated(text: &str) -> Result<(Dimension, String), String> {
 
 impl WorkFlags {
     /// What the flags say of the work.
-    pub(crate) fn spec(&self) -> WorkSpec {
-        WorkSpec {
+    pub(crate) fn spec(&self) -> Result<WorkSpec, Error> {
+        let cache = self.cache.as_ref().map(|text| share("--cache", text)).transpose()?;
+        Ok(WorkSpec {
+            cached_share: cache.map(|percent| percent / Decimal::ONE_HUNDRED),
+            steps: self.steps.map(|count| Steps { count, call: self.step_call, result: self.step_result }),
+            seconds: self.seconds,
+            documents: self.documents,
             input_tokens: self.input_tokens,
             output_tokens: self.output_tokens,
             thinking_tokens: self.thinking_tokens,
@@ -73,8 +102,8 @@ impl WorkFlags {
             requests: self.requests,
             batch: self.batch,
             stated: self.stated.clone(),
-            answers: None,
-        }
+            answers: self.made_images,
+        })
     }
 
     /// # Errors
@@ -102,13 +131,14 @@ pub(crate) enum RequestNotes {
 pub(crate) fn price(
     flags: &PromptFlags,
     inputs: Vec<Input<'_>>,
+    attachments: &MediaFlags,
     models: &[Found],
     spec: &WorkSpec,
     setup: &Setup,
     notes: RequestNotes,
     quiet: bool,
 ) -> Result<PricedInputs, Error> {
-    let media = flags.media.read()?;
+    let media = attachments.read()?;
     refuse_attachments(&inputs, &media)?;
     if media.is_empty() {
         flags.work.refuse_more_cached()?;
@@ -131,6 +161,7 @@ const ASSUMED_WORK: (u64, u64) = (1_000, 500);
 pub(crate) struct Asked {
     pub sources: Vec<Source>,
     pub models: Vec<String>,
+    pub media: MediaFlags,
     pub spec: WorkSpec,
 }
 
@@ -141,14 +172,16 @@ impl PromptFlags {
     /// [`Error::Usage`] where it does not go together, or there is nothing to read.
     pub(crate) fn asked(&self, setup: &Setup, quiet: bool) -> Result<Asked, Error> {
         let mut typed = self.text.typed(&|| Ok(setup.clone()), quiet)?;
-        let mut spec = self.work.spec();
+        let mut spec = self.work.spec()?;
         if let (Some(_), Some(source)) = (spec.input_tokens, typed.sources.first()) {
             return Err(Error::Usage(format!(
                 "both --input-tokens and {:?} are given\n  help: give one of the two",
                 source.name()
             )));
         }
-        let is_bare = typed.sources.is_empty() && self.media.is_empty() && spec.input_tokens.is_none();
+        let mut media = self.media.clone();
+        typed.sources.retain(|source| !media.takes(source));
+        let is_bare = typed.sources.is_empty() && media.is_empty() && spec.input_tokens.is_none();
         if is_bare && !typed.models.is_empty() && stdin_is_empty() {
             let (prompt, answer) = ASSUMED_WORK;
             spec.input_tokens = Some(Range::exactly(prompt));
@@ -162,13 +195,10 @@ impl PromptFlags {
             }
         }
         let models = std::mem::take(&mut typed.models);
-        Ok(Asked { sources: self.sources(&typed, &spec)?, models, spec })
-    }
-
-    /// What is read: nothing where tokens or attachments alone were named.
-    fn sources(&self, typed: &Typed, spec: &WorkSpec) -> Result<Vec<Source>, Error> {
-        let reads = spec.input_tokens.is_none() && (self.media.is_empty() || !typed.sources.is_empty());
-        if reads { typed.or_stdin("--text TEXT or --input-tokens N") } else { Ok(Vec::new()) }
+        // Nothing is read where tokens or attachments alone were named.
+        let reads = spec.input_tokens.is_none() && (media.is_empty() || !typed.sources.is_empty());
+        let sources = if reads { typed.or_stdin("--text TEXT or --input-tokens N")? } else { Vec::new() };
+        Ok(Asked { sources, models, media, spec })
     }
 
     /// Opens every source and decides what it is.

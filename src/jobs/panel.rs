@@ -10,6 +10,9 @@ use crate::pricing::card::{ModelCard, ProviderHead};
 /// The makers whose newest models stand for what most people choose between.
 const MAKERS: [&str; 5] = ["openai", "anthropic", "google", "mistral", "deepseek"];
 
+/// Words in the ids of models that may be gone next month.
+const EXPERIMENTS: [&str; 5] = ["exp", "experimental", "preview", "beta", "alpha"];
+
 /// The newest live chat model of each main maker, by the day of its release, as `provider/model`.
 ///
 /// Of two that came out on the same day it is the one with the shorter name: dated twins and variants have longer ones.
@@ -32,9 +35,12 @@ pub fn panel(setup: &Setup) -> Vec<String> {
 
 /// Live, made by who sells it, out by then, and billed by the token.
 fn is_candidate(table: &PriceTable, head: &ProviderHead, card: &ModelCard, at: Instant) -> bool {
+    let id = card.id.to_lowercase();
+    let mut words = id.split(|c: char| !c.is_ascii_alphanumeric());
     let is_out = card.info.released.is_some_and(|day| day <= at);
     let is_billed = |meter| card.rates_at(at).is_some_and(|rates| rates.priced_meters().any(|priced| priced == meter));
     is_out
+        && words.all(|word| !EXPERIMENTS.contains(&word))
         && head.is_maker_of(&card.id)
         && is_live(table, head, card, at)
         && is_billed(Meter::Input)
