@@ -9,6 +9,7 @@ mod count;
 mod dates;
 mod export;
 mod facade;
+mod first;
 mod import;
 mod lifecycles;
 mod limits;
