@@ -5,7 +5,7 @@ use std::num::NonZero;
 
 use super::chat::{Input, MediaFlags, ReadAs};
 use super::choice::choice;
-use super::config::models_instead;
+use super::config::{default_models, models_instead};
 use super::out::Out;
 use super::shared::{OutputFlags, TableFlags};
 use super::work::{TextFlags, Typed, stdin_looks_like_json};
@@ -136,7 +136,11 @@ fn what_to_count_with(args: &CountArgs, bare: Vec<String>, query: &CountQuery) -
     let (tokenizers, templates) = (args.tokenizers.clone(), args.templates.clone());
     let mut models: Vec<String> = args.models.iter().cloned().chain(bare).collect();
     if models.is_empty() && tokenizers.is_empty() && templates.is_empty() && !names_own_models(query) {
-        models = models_instead(&args.prices.setup()?, args.output.quiet)?;
+        // Not every model can be sent an attachment.
+        models = match args.media.is_empty() {
+            true => models_instead(&args.prices.setup()?, args.output.quiet)?,
+            false => default_models()?,
+        };
     }
     let with = CountWith { tokenizers, models, templates };
     let mut counting = with.load(data::tokenizers().ok().as_ref(), &mut || Ok(args.prices.setup()?))?;

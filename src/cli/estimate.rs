@@ -1,6 +1,6 @@
 //! `farebox estimate`: what a prompt would cost, before it is sent.
 
-use super::config::models_instead;
+use super::config::{default_models, models_instead};
 use super::prompts::{Asked, PromptFlags, RequestNotes, price, verdict};
 use super::shared::{OutputFlags, PriceFlags, Setup};
 use crate::cli::error::Error;
@@ -52,7 +52,12 @@ pub(crate) fn run(args: EstimateArgs) -> Result<(), Error> {
     // Requests name their own models.
     let all_requests = !inputs.is_empty() && inputs.iter().all(|input| input.holds_requests);
     if ids.is_empty() && !all_requests {
-        ids = models_instead(&setup, quiet)?;
+        // Not every model can be sent an attachment.
+        ids = if media.is_empty() { models_instead(&setup, quiet)? } else { default_models()? };
+        if ids.is_empty() {
+            let help = "help: give --model gpt-4o, which repeats; `farebox models` lists the models";
+            return Err(Error::Usage(format!("no model given, and what an attachment costs depends on it\n  {help}")));
+        }
     }
     let models = setup.find_all(&ids)?;
     let priced = price(&args.prompts, inputs, &media, &models, &spec, &setup, RequestNotes::Told, quiet)?;
