@@ -60,7 +60,10 @@ impl Sold<'_> {
             Kind::Image => self.medium(work, Meter::OutputImage, listed(Meter::Images), made),
             Kind::Speech if self.card.prices(Meter::Characters) => match work.characters {
                 Some(characters) => Ok(self.by_amount(Meter::Characters, characters, made)),
-                None => Err(self.refusal("speech is billed by the character", "give its text: --text TEXT or a file")),
+                None => Err(self.refusal(
+                    "a prompt in tokens has no price: this model bills characters",
+                    "give its text: --text TEXT or a file",
+                )),
             },
             Kind::Speech => self
                 .by_the_second(work, Meter::OutputAudioSeconds, "sound")

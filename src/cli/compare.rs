@@ -115,13 +115,13 @@ pub(crate) fn run(args: CompareArgs) -> Result<(), Error> {
 /// The same for the plan of a workload.
 fn run_workload(args: &CompareArgs, path: &Path) -> Result<(), Error> {
     let setup = Setup { strict: args.strict, ..args.prices.table.setup()? };
-    let mut priced = priced(Some(path), &setup, args.output.quiet, |_| {})?;
-    let shown = ShownCurrency::of(args.prices.currency.as_deref(), &priced.plan.workload, &priced.resolver)?;
     let typed = args.prompts.text.typed(&|| Ok(setup.clone()), args.output.quiet)?;
     if let Some(source) = typed.sources.first() {
         let name = source.name();
         return Err(Error::Usage(format!("both -w and {name:?} are given\n  help: give one of the two")));
     }
+    let mut priced = priced(Some(path), &setup, args.output.quiet, |_| {})?;
+    let shown = ShownCurrency::of(args.prices.currency.as_deref(), &priced.plan.workload, &priced.resolver)?;
     let mut query = args.query(typed.models, &setup)?;
     query.providers = known_providers(&setup, &args.provider)?;
     let rows = if args.top == 0 || !query.models.is_empty() { usize::MAX } else { args.top };

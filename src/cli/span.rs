@@ -25,9 +25,11 @@ impl SpanFlags {
     /// # Errors
     /// [`Error::Usage`] where a date cannot be read, or nothing lies between the two.
     pub(crate) fn period(&self, zone: &TimeZone) -> Result<Period, Error> {
-        let today = Timestamp::from_second(super::clock::now()?.at.unix()).unwrap_or_default().to_zoned(zone.clone()).date();
+        let today =
+            Timestamp::from_second(super::clock::now()?.at.unix()).unwrap_or_default().to_zoned(zone.clone()).date();
         let border = |flag: &str, text: &Option<String>, is_end: bool| {
-            let read = |text: &String| border(text, today, zone, is_end).map_err(|e| Error::Usage(format!("{flag}: {e}")));
+            let read =
+                |text: &String| border(text, today, zone, is_end).map_err(|e| Error::Usage(format!("{flag}: {e}")));
             text.as_ref().map(read).transpose()
         };
         let period = Period { from: border("--since", &self.since, false)?, to: border("--until", &self.until, true)? };

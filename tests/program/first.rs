@@ -33,19 +33,19 @@ models:
     prices: [{from: 2026-01-01, rates: {input: "10", output: "20"}}]
   - id: voice
     kind: speech
-    prices: [{from: 2026-01-01, rates: {characters: {usd: "15", per: 1000000}}}]
+    prices: [{from: 2026-01-01, rates: {characters: {price: "15", per: 1000000}}}]
   - id: film
     kind: video
-    prices: [{from: 2026-01-01, rates: {video_seconds: {usd: "0.5", per: 1}}}]
+    prices: [{from: 2026-01-01, rates: {video_seconds: {price: "0.5", per: 1}}}]
   - id: ranker
     kind: rerank
-    prices: [{from: 2026-01-01, rates: {search_units: {usd: "2", per: 1000}}}]
+    prices: [{from: 2026-01-01, rates: {search_units: {price: "2", per: 1000}}}]
   - id: painter
     kind: image
-    prices: [{from: 2026-01-01, rates: {images: {usd: "0.04", per: 1}}}]
+    prices: [{from: 2026-01-01, rates: {images: {price: "0.04", per: 1}}}]
   - id: ear
     kind: transcription
-    prices: [{from: 2026-01-01, rates: {audio_seconds: {usd: "0.006", per: 60}}}]
+    prices: [{from: 2026-01-01, rates: {audio_seconds: {price: "0.006", per: 60}}}]
   - id: vectors
     kind: embedding
     tokenizer: cl100k_base
@@ -124,7 +124,7 @@ fn a_bare_argument_is_a_file_a_model_or_a_text() {
         .run()
         .code(2)
         .says("both --input-tokens");
-    desk.run(["compare", "hello.txt", "-w", "farebox.yaml"]).run().code(5);
+    desk.run(["compare", "hello.txt", "-w", "farebox.yaml"]).run().code(2).says("both -w");
 }
 
 #[test]
@@ -240,8 +240,6 @@ fn what_makes_something_is_estimated_in_its_own_unit() {
     // 2 tokens × 0.02 ÷ 1M
     assert_eq!(total(&["hello.txt", "-m", "acme/vectors"]).as_deref(), Some("0.00000004"));
 
-    let refused = |args: &[&str], what: &str| drop(desk.run(["estimate"]).args(args.iter().copied()).run().code(2));
-    refused(&["-t", "a fox", "-m", "acme/film"], "--seconds 8");
     let film = desk.run(["estimate", "-t", "a fox", "-m", "acme/film"]).run().code(2);
     assert!(film.stdout.contains("--seconds 8"), "{}", film.stdout);
     let voice = desk.run(["estimate", "--input-tokens", "5", "-m", "acme/voice"]).run().code(2);

@@ -158,9 +158,9 @@ fn feature(name: &str, id: &str, used: &ModelUse) -> String {
     let days = u64::try_from(seconds / 86_400).unwrap_or(0) + 1;
     let calls = (Decimal::from(used.calls) / Decimal::from(days)).round_dp(3).normalize();
     let counted = if used.first.is_some() {
-        format!("{} calls in {days} days", used.calls)
+        format!("{} in {}", plural(used.calls, "call"), plural(days, "day"))
     } else {
-        format!("{} calls without a time, taken for one day", used.calls)
+        format!("{} without a time, taken for one day", plural(used.calls, "call"))
     };
     let mut text = format!("  {}:\n    model: {}\n", scalar(name), scalar(id));
     if cached > 0 {
@@ -171,12 +171,11 @@ fn feature(name: &str, id: &str, used: &ModelUse) -> String {
     }
     let output =
         if used.are_sums { mean(used.answered, used.calls).to_string() } else { mean_of(&used.answers).to_string() };
-    text += &format!(
-        "    prompt: {prompt}                       # tokens\n    output: {output}                       # tokens, the mean of {} answers\n",
-        used.calls
-    );
+    text += &format!("    {:<34} # tokens\n", format!("prompt: {prompt}"));
+    text +=
+        &format!("    {:<34} # tokens, the mean of {}\n", format!("output: {output}"), plural(used.calls, "answer"));
     if used.batches > 0 {
         text += &format!("    batch: {}%\n", share(used.batches));
     }
-    text + &format!("    calls: {calls} per day               # {counted}\n")
+    text + &format!("    {:<34} # {counted}\n", format!("calls: {calls} per day"))
 }
