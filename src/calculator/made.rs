@@ -114,7 +114,7 @@ impl Sold<'_> {
     }
 
     /// Video or sound that is billed by the second; `None` where it is billed by something else.
-    fn by_the_second(self, work: &Work, meter: Meter, what: &str) -> Option<Result<Made, Refusal>> {
+    fn by_the_second(self, work: &Work, meter: Meter) -> Option<Result<Made, Refusal>> {
         if !self.card.prices(meter) {
             return None;
         }
@@ -123,10 +123,13 @@ impl Sold<'_> {
                 let made = Made { bills_text: self.bills_text(), tokens: None, piece: None, amount: None };
                 self.refuse_unstated(work, meter).map(|()| self.by_amount(meter, seconds, made))
             }
-            None => Err(self.refusal(
-                &format!("{what} is billed by the second, and how many it has was not said"),
-                "say it: --seconds 8",
-            )),
+            None => {
+                let record = self.record(meter);
+                Err(self.refusal(
+                    &format!("how long it is was not said: this model bills {meter}"),
+                    &format!("say it: --seconds 8; or price known quantities: echo '{record}' | farebox usage"),
+                ))
+            }
         })
     }
 
