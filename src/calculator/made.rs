@@ -66,10 +66,10 @@ impl Sold<'_> {
                 )),
             },
             Kind::Speech => self
-                .by_the_second(work, Meter::OutputAudioSeconds, "sound")
+                .by_the_second(work, Meter::OutputAudioSeconds)
                 .unwrap_or_else(|| self.medium(work, Meter::OutputAudio, None, made)),
             Kind::Video => self
-                .by_the_second(work, Meter::VideoSeconds, "video")
+                .by_the_second(work, Meter::VideoSeconds)
                 .unwrap_or_else(|| self.medium(work, Meter::OutputVideo, None, made)),
             Kind::Transcription if !hears(work) => {
                 Err(self.refusal("a transcription is billed by its recording", "add it: --audio 60s or --audio FILE"))

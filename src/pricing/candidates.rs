@@ -1,7 +1,7 @@
 //! Which models may answer instead of another: live chat models ([`is_live`]), newer or older ones of the same provider
 //! ([`sisters`]), the same model at other hosts ([`core_name`]), other names of the same ([`twin_name`]).
 
-use super::card::{Kind, ModelCard, ProviderHead};
+use super::card::{ALWAYS_THINKS, Kind, ModelCard, ProviderHead};
 use super::suggest::without_date;
 use super::{Found, PriceTable};
 use crate::period::Instant;
@@ -36,9 +36,6 @@ pub(crate) fn is_for_chat(card: &ModelCard) -> bool {
     let mut words = id.split(|c: char| !c.is_ascii_alphanumeric());
     card.info.kind == Kind::Chat && writes && words.all(|word| !OTHER_USES.contains(&word))
 }
-
-/// The capability of a model whose thinking cannot be turned off.
-pub(super) const ALWAYS_THINKS: &str = "always_thinks";
 
 /// Whether a model thinks before every answer: what it costs without thinking tokens is then too low.
 #[must_use]
