@@ -578,7 +578,7 @@ fn init_measures_every_dialect() {
         let out = dir.path().join(format!("{index}.yaml"));
         farebox(["init"]).arg(&out).arg("--from").arg(format!("tests/data/usage/{log}")).run().code(0);
         let text = std::fs::read_to_string(&out).unwrap();
-        assert!(text.contains(&format!("model: \"{model}")), "{log}: {text}");
+        assert!(text.contains(&format!("model: {model}")), "{log}: {text}");
         assert!(text.matches("calls: ").count() >= *calls, "{log}: {text}");
         plan(&out.display().to_string(), "csv").code(0);
     }
