@@ -98,7 +98,7 @@ struct Words(Vec<String>);
 impl<'de> Deserialize<'de> for Words {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(untagged)]
+        #[serde(untagged, expecting = "this is not a list of names: write models: [gpt-4o, claude-haiku-4-5]")]
         enum Forms {
             One(String),
             Many(Vec<String>),
@@ -118,7 +118,7 @@ struct Number(String);
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(untagged)]
+        #[serde(untagged, expecting = "this is not a number: write rates: {EUR: 0.86}")]
         enum Forms {
             Whole(u64),
             Fraction(f64),

@@ -262,21 +262,24 @@ fn an_agent_sends_what_was_there_before_with_every_step() {
     desk.run(["estimate", "hello.txt", "-m", "acme/small", "--steps", "0"]).run().code(2);
 }
 
-/// The bank's reference rates of 2026-10-30: one euro is 1.1172 dollars.
+/// The bank's reference rates: one euro is 1.1172 dollars on 2026-10-30, a Friday, and 1.113 the day before.
 #[test]
 fn currencies_have_the_rates_of_the_central_bank_or_the_users() {
     let desk = Desk::new();
-    let euros = |at: &str, flags: &[&str]| {
-        let args =
-            ["estimate", "--input-tokens", "1M", "-m", "acme/small", "--output-tokens", "0", "--currency", "eur"];
-        let run =
-            farebox(args).dir(desk.dir.path()).args(["--prices", "acme.yaml", "--at", at]).args(flags.iter().copied());
-        run.args(["--format", "json"]).run().code(0).json()["rows"][0]["in_currency"].clone()
+    let euros = |day: &str, flags: &[&str]| {
+        let record = format!(
+            "{{\"provider\":\"acme\",\"model\":\"small\",\"timestamp\":\"{day}T12:00:00Z\",\"usage\":{{\"input_tokens\":1000000,\"output_tokens\":0}}}}\n"
+        );
+        let run = farebox(["usage", "--currency", "eur", "--format", "jsonl"]).dir(desk.dir.path()).input(record);
+        let run = run.args(["--prices", "acme.yaml"]).args(flags.iter().copied());
+        run.run().code(0).json_lines()[0].clone()
     };
     let row = euros("2026-10-30", &[]);
-    // 1 USD ÷ 1.1172, at eight digits.
+    // 1 USD ÷ 1.1172 and ÷ 1.113, at eight digits.
     assert_eq!((&row["total"], &row["exchange"]["source"]), (&"0.89509488".into(), &"European Central Bank".into()));
     assert_eq!(row["exchange"]["from"], "2026-10-30");
+    assert_eq!(euros("2026-10-29", &[])["total"], "0.89847259");
+    assert_eq!(euros("2026-11-15", &[])["total"], "0.89509488");
     assert_eq!(euros("2026-10-30", &["--rate", "EUR=0.86"])["total"], "0.86");
     desk.file("eur.yaml", "schema: 1\nexchange: {EUR: [{from: 2026-01-01, per_usd: \"0.9\"}]}\n");
     assert_eq!(euros("2026-10-30", &["--prices", "eur.yaml"])["total"], "0.9");
@@ -323,14 +326,11 @@ fn settings_have_an_origin_and_flags_go_before_variables_before_files() {
     );
     assert_eq!((models.1.as_str(), currency.1.as_str(), rates.1.as_str()), ("--model", "--currency", "--rate"));
 
-    // They are used: models and prices of the files, shown in euros at the project's rate.
-    let json = desk
-        .configured(["estimate", "--input-tokens", "1M", "--output-tokens", "0", "--format", "json"])
-        .run()
-        .code(0)
-        .json();
-    let rows = json["rows"].as_array().unwrap();
-    assert_eq!((rows.len(), &rows[0]["model"], &rows[0]["in_currency"]["total"]), (2, &"small".into(), &"0.5".into()));
+    // They are used: models and prices of the files, shown in euros at the project's rate. 100,000 × 1 × 0.5, per million.
+    let used = desk.configured(["estimate", "--input-tokens", "99k", "--output-tokens", "1k"]).run().code(0);
+    for part in ["acme/small", "acme/large", "0.0505 EUR", "1 USD = 0.5 EUR"] {
+        assert!(used.stdout.contains(part), "{part} is not in {}", used.stdout);
+    }
     // Nothing of it where it is turned off.
     let off = desk.configured(["config", "--format", "json"]).env("FAREBOX_NO_CONFIG", "1").run().code(0).json();
     assert!(off["rows"].as_array().unwrap().iter().all(|row| row["origin"] == "default"), "{off}");
