@@ -326,7 +326,7 @@ fn settings_have_an_origin_and_flags_go_before_variables_before_files() {
     );
     assert_eq!((models.1.as_str(), currency.1.as_str(), rates.1.as_str()), ("--model", "--currency", "--rate"));
 
-    // They are used: models and prices of the files, shown in euros at the project's rate. 100,000 × 1 × 0.5, per million.
+    // They are used: models and prices of the files, shown in euros at the project's rate: (99,000 × 1 + 1,000 × 2) × 0.5, per million.
     let used = desk.configured(["estimate", "--input-tokens", "99k", "--output-tokens", "1k"]).run().code(0);
     for part in ["acme/small", "acme/large", "0.0505 EUR", "1 USD = 0.5 EUR"] {
         assert!(used.stdout.contains(part), "{part} is not in {}", used.stdout);
