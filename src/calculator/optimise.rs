@@ -12,6 +12,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use super::choice::{Choice, Latency};
 use super::limits::impossible_answer;
 use super::projection::{FeaturePlan, Planner, Point, Resolver, StreamRole};
+use super::ramp::mean_up_to;
 use super::shape::At;
 use super::workload::{Cache, Feature, Per, Workload};
 use crate::context::Dimension;
@@ -82,7 +83,16 @@ impl Variant {
             Caching::Hour => changed.cache = Some(cached(feature, Meter::CacheWrite1h, 60)),
         }
         if let Some(cap) = self.cap {
-            changed.output = capped(feature.output, Decimal::from(cap));
+            let cap = Decimal::from(cap);
+            changed.output = match feature.spread.as_ref().map(|spread| spread.mean_up_to(cap)) {
+                // The range is that of the mean, and single answers are those that were measured.
+                Some(mean) => {
+                    let times = mean.checked_div(feature.output.expected).unwrap_or(Decimal::ONE);
+                    feature.output.map(|tokens| (tokens * times).round_dp(6))
+                }
+                None => capped(feature.output, cap),
+            };
+            changed.spread = None;
         }
         changed
     }
@@ -104,7 +114,8 @@ pub(crate) fn variants(feature: &Feature, choice: &Choice) -> Vec<Variant> {
         true => &[Caching::AsWritten, Caching::None, Caching::FiveMinutes, Caching::Hour],
         false => &[Caching::AsWritten],
     };
-    let cap = choice.cap.filter(|cap| feature.output.high > Decimal::from(*cap));
+    let is_cut = |cap: &u64| feature.output.high > Decimal::from(*cap) || feature.spread.is_some();
+    let cap = choice.cap.filter(is_cut);
     let with_queue = |queue: Queue| cachings.iter().map(move |caching| Variant { queue, caching: *caching, cap });
     queues.iter().copied().flat_map(with_queue).collect()
 }
@@ -121,6 +132,8 @@ fn cached(feature: &Feature, write: Meter, minutes: u32) -> Cache {
             tools: true,
             history: talks,
             hit_rate: Range::exactly(found_again(feature, minutes)),
+            // Requests of one conversation follow each other within the lifetime of the cache.
+            within: Some(Range::exactly(Decimal::ONE)),
             write,
             within: None,
             minimum: None,
@@ -152,26 +165,14 @@ pub(crate) fn found_again(feature: &Feature, minutes: u32) -> Decimal {
 /// Answers that are cut off: the mean is that of the draws, which rise from low to the mean and fall to high in straight lines.
 #[must_use]
 pub(crate) fn capped(output: Range<Decimal>, cap: Decimal) -> Range<Decimal> {
-    let Range { low, expected: mean, high } = output;
+    let Range { low, high, .. } = output;
     if high <= cap {
         return output;
     }
     if cap <= low {
         return Range::exactly(cap);
     }
-    let (left, right) = ((high - mean) / (high - low), (mean - low) / (high - low));
-    let three = Decimal::from(3);
-    // The mean excess above the cap, and the mean lack below it: a third of the width, over what of the ramp is there.
-    let expected = if cap >= mean {
-        let width = high - cap;
-        let share = width / (high - mean);
-        mean - right * share * share * width / three
-    } else {
-        let width = cap - low;
-        let share = width / (mean - low);
-        cap - left * share * share * width / three
-    };
-    Range { low, expected: expected.round_dp(6), high: cap }
+    Range { low, expected: mean_up_to(output, cap).round_dp(6), high: cap }
 }
 
 /// Why a model is not chosen.
