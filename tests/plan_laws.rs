@@ -257,6 +257,9 @@ impl Resolver for Counting {
     fn image(&mut self, found: &Found, width: u32, height: u32) -> Result<TokenCount, CountingError> {
         self.inner.image(found, width, height)
     }
+    fn weigh(&mut self, found: &Found, media: &Media) -> Result<Weighed, CountingError> {
+        self.inner.weigh(found, media)
+    }
     fn tokenizer(&self, found: &Found) -> String {
         self.inner.tokenizer(found)
     }

@@ -26,6 +26,7 @@ fn words(line: &str) -> Vec<String> {
 fn output_of(command: &str) -> String {
     let words = words(&command.replace("\\\n", " "));
     let output = Command::new(env!("CARGO_BIN_EXE_farebox"))
+        .env("FAREBOX_NO_CONFIG", "1")
         .args(&words[1..])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("FAREBOX_CACHE_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/tables"))

@@ -15,6 +15,7 @@ schemas! {
     "check"
     "break-even"
     "compare"
+    "config"
     "demo"
     "estimate"
     "check"

@@ -21,6 +21,8 @@ pub struct ShownCurrency {
     pub at: Instant,
     /// Every rate that holds within the plan, with the first day on which it does.
     pub steps: Vec<(Instant, Decimal)>,
+    /// Who says so, and of which day the rate is.
+    pub source: Option<String>,
 }
 
 impl ShownCurrency {

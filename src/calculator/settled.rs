@@ -33,7 +33,7 @@ impl NoExchange {
     pub fn help(&self) -> String {
         let NoExchange { currency, day, .. } = self;
         format!(
-            "add `exchange: {{{currency}: [{{from: {day}, per_usd: \"…\"}}]}}` to the workload, or lay a price file with it over the table (--prices FILE)"
+            "add `exchange: {{{currency}: [{{from: {day}, per_usd: \"…\"}}]}}` to the workload, or give --rate {currency}=N (units of {currency} for one US dollar)"
         )
     }
 }

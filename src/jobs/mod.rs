@@ -10,6 +10,7 @@ pub mod breakeven;
 pub mod check;
 pub(crate) mod code;
 pub mod compare;
+pub mod config;
 pub mod count;
 pub mod demo;
 pub mod error;
@@ -18,6 +19,7 @@ pub mod init;
 pub(crate) mod life;
 pub mod models;
 pub mod optimise;
+pub mod panel;
 pub mod plan;
 pub mod prices;
 #[cfg(feature = "folders")]

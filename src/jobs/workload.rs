@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::JobError;
-use super::setup::{Setup, in_currency};
+use super::setup::{Setup, in_currency, rate_source};
 use super::tokenizers::TokenizerChoice;
 use crate::calculator::attached::{Attached, billed_by};
 pub(crate) use crate::calculator::currency::ShownCurrency;
@@ -65,7 +65,7 @@ impl WorkloadFile {
     ///
     /// # Errors
     /// [`JobError`] where it cannot be used: every objection with its line.
-    pub(crate) fn of_text(path: &Path, text: String, setup: &Setup) -> Result<WorkloadFile, JobError> {
+    pub fn of_text(path: &Path, text: String, setup: &Setup) -> Result<WorkloadFile, JobError> {
         let shown = |problems: &[Problem]| render_all(problems, |_| Some(&text)).trim_end().to_owned();
         match load(path, &text, setup.at.date()) {
             Ok((workload, warnings)) => {
@@ -293,8 +293,7 @@ impl Resolver for TableResolver<'_> {
     }
 
     fn per_usd(&self, currency: &str, at: Instant) -> Option<Decimal> {
-        let own = self.exchange.iter().rev().find(|r| r.currency == currency && r.period.contains(at));
-        own.or_else(|| self.setup.table.exchange(currency, at)).map(|rate| rate.per_usd.0)
+        self.setup.table.exchange_with(&self.exchange, currency, at).map(|rate| rate.per_usd.0)
     }
 
     fn exchange_changes(&self, currency: &str) -> Vec<Date> {
@@ -349,7 +348,13 @@ impl ShownCurrency {
         let currency = asked.map_or_else(|| workload.currency.clone(), str::to_uppercase);
         let at = instant_of(workload.start, 0);
         if currency == "USD" {
-            return Ok(ShownCurrency { currency, per_usd: Decimal::ONE, at, steps: vec![(at, Decimal::ONE)] });
+            return Ok(ShownCurrency {
+                currency,
+                per_usd: Decimal::ONE,
+                at,
+                steps: vec![(at, Decimal::ONE)],
+                source: None,
+            });
         }
         let mut days = resolver.exchange_changes(&currency);
         days.retain(|day| workload.start < *day && *day < workload.end);
@@ -364,7 +369,8 @@ impl ShownCurrency {
             }
         }
         let per_usd = steps.first().map_or(Decimal::ONE, |(_, rate)| *rate);
-        Ok(ShownCurrency { currency, per_usd, at, steps })
+        let source = resolver.setup.table.exchange_with(&resolver.exchange, &currency, at).map(rate_source);
+        Ok(ShownCurrency { currency, per_usd, at, steps, source })
     }
 
     /// For people in the currency, for programs in dollars.

@@ -10,6 +10,7 @@ mod count;
 mod dates;
 mod export;
 mod facade;
+mod first;
 mod import;
 mod lifecycles;
 mod limits;

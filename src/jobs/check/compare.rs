@@ -261,8 +261,7 @@ fn per_usd(workload: &Workload, table: &PriceTable, currency: &str) -> Option<De
         return Some(Decimal::ONE);
     }
     let at = instant_of(workload.start, 0);
-    let own = workload.exchange.iter().rev().find(|r| r.currency == currency && r.period.contains(at));
-    own.or_else(|| table.exchange(currency, at)).map(|rate| rate.per_usd.0)
+    table.exchange_with(&workload.exchange, currency, at).map(|rate| rate.per_usd.0)
 }
 
 /// The table as it was at the base, where its price files were other ones.

@@ -206,7 +206,8 @@ fn add_notes(report: &mut Report, result: &PlanResult, head: &PlanHead, quiet: b
     }
     if !shown.is_usd() {
         let per_usd = shown.per_usd.normalize();
-        notes.push(format!("1 USD = {per_usd} {}, the rate of {}.", shown.currency, shown.at));
+        let source = shown.source.as_ref().map_or_else(String::new, |source| format!(" ({source})"));
+        notes.push(format!("1 USD = {per_usd} {} on {}{source}.", shown.currency, shown.at));
         for (from, rate) in shown.steps.iter().skip(1) {
             notes.push(format!("From {from} on, 1 USD = {} {}.", rate.normalize(), shown.currency));
         }
