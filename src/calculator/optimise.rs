@@ -135,7 +135,6 @@ fn cached(feature: &Feature, write: Meter, minutes: u32) -> Cache {
             // Requests of one conversation follow each other within the lifetime of the cache.
             within: Some(Range::exactly(Decimal::ONE)),
             write,
-            within: None,
             minimum: None,
         },
     }
