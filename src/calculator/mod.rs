@@ -29,6 +29,7 @@ pub(crate) mod shape;
 pub(crate) mod simulate;
 pub mod switch;
 pub(crate) mod tariff;
+pub mod thinking;
 pub(crate) mod work;
 pub mod workload;
 

@@ -192,7 +192,7 @@ fn range_text(plan: &super::projection::FeaturePlan, input: UncertainInput) -> S
             super::workload::Growth::Steps(_) => String::new(),
         },
         UncertainInput::Output => f.output.to_string(),
-        UncertainInput::Reasoning => f.reasoning.to_string(),
+        UncertainInput::Reasoning => plan.thinking().map_or_else(String::new, |tokens| tokens.to_string()),
         UncertainInput::Turns => f.turns.to_string(),
         UncertainInput::Steps => f.steps.count.to_string(),
         UncertainInput::Call => f.steps.call.to_string(),

@@ -5,13 +5,14 @@ use super::attached::{Attached, Billing, billing};
 use super::estimate::{Estimate, Work, estimate};
 use super::limits::{impossible_answer, longest_answer, may_be_too_long, refuse_long_prompt};
 use super::made::answers_in_text;
+use super::thinking::{AskedThinking, Thinking};
 use crate::context::{Context, Dimension};
 use crate::conversation::Conversation;
 use crate::meter::Meter;
 use crate::money::grouped;
 use crate::period::Instant;
 use crate::pricing::Found;
-use crate::pricing::candidates::{always_thinks, may_think};
+use crate::pricing::candidates::always_thinks;
 use crate::range::Range;
 use crate::tokenizer::TokenCount;
 use crate::tokenizer::chat::Counted;
@@ -24,8 +25,8 @@ pub struct WorkSpec {
     pub input_tokens: Option<Range<u64>>,
     /// Answer tokens; an answer whose length is not given is anything from none to the longest.
     pub output_tokens: Option<Range<u64>>,
-    /// Thinking tokens of an answer, on models that think.
-    pub thinking_tokens: Option<Range<u64>>,
+    /// What is said of thinking before an answer, on models that think.
+    pub thinking: AskedThinking<u64>,
     /// How many of the prompt's tokens are read from the provider's cache.
     pub cached_tokens: u64,
     /// How often each prompt is sent.
@@ -43,7 +44,7 @@ impl Default for WorkSpec {
         WorkSpec {
             input_tokens: None,
             output_tokens: None,
-            thinking_tokens: None,
+            thinking: AskedThinking::Unsaid,
             cached_tokens: 0,
             requests: 1,
             batch: false,
@@ -64,9 +65,11 @@ impl WorkSpec {
         context
     }
 
-    /// Thinking tokens of an answer of this model: none on one that does not think.
-    fn thinking_for(&self, found: &Found) -> Range<u64> {
-        self.thinking_tokens.filter(|_| may_think(&found.model)).unwrap_or_default()
+    /// The thinking before an answer of this model. Of an answer whose length is not given, no thinking is assumed either.
+    fn thinking_for(&self, found: &Found) -> Thinking {
+        let is_open = self.output_tokens.is_none() && self.thinking == AskedThinking::Unsaid;
+        let asked = if is_open { AskedThinking::Tokens(Range::default()) } else { self.thinking };
+        Thinking::of(&found.model, asked)
     }
 
     /// The work of one request, which may say itself that it goes in a batch, how many answers it wants, and more.
@@ -156,6 +159,8 @@ pub struct Quote {
     pub tokens: TokenCount,
     /// The work.
     pub work: Work,
+    /// The thinking before one answer.
+    pub thinking: Thinking,
     /// What it costs, or why it has no price.
     pub result: Result<Estimate, Refusal>,
     /// Whether the length of the answer was given; otherwise it is anything up to the model's limit.
@@ -193,12 +198,13 @@ impl Quote {
             Some(given) => given.map(|tokens| tokens.min(cap.unwrap_or(u64::MAX))),
             None => Range { low: 0, expected: 0, high: longest.unwrap_or(0) },
         };
+        let thinking = if writes { spec.thinking_for(found) } else { Thinking::OFF };
         let work = Work {
             input: tokens.count.into(),
             attached: tokens.attached.clone(),
             cache_read: spec.cached_tokens,
             output: output.times(spec.answers.unwrap_or(1)),
-            thinking: spec.thinking_for(found).times(spec.answers.unwrap_or(1)),
+            thinking: thinking.tokens.times(spec.answers.unwrap_or(1)),
             answers: spec.answers.unwrap_or(1),
             requests: spec.requests,
             context: spec.context_for(found),
@@ -221,6 +227,7 @@ impl Quote {
             may_be_too_long: warning.is_none() && may_be_too_long(&found.model, work.input, answer),
             warning,
             work,
+            thinking,
         }
     }
 
@@ -249,10 +256,10 @@ impl Quote {
         self
     }
 
-    /// Whether the model thinks before every answer, and the work says nothing of it: the cost is then too low.
+    /// Whether the model thinks before every answer, and the user said that it does not: the cost is then too low.
     #[must_use]
     pub(crate) fn lacks_thinking(&self) -> bool {
-        self.work.thinking.high == 0 && always_thinks(&self.found.model)
+        self.answer_given && self.work.thinking.high == 0 && always_thinks(&self.found.model)
     }
 
     /// What a person has to know before they use the price.

@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::calendar::Calendar;
+use super::thinking::AskedThinking;
 use crate::context::Context;
 use crate::meter::Meter;
 use crate::money::Exact;
@@ -232,8 +233,8 @@ pub struct Feature {
     pub attachments: Vec<Attachment>,
     /// Tokens of an answer.
     pub output: Range<Decimal>,
-    /// Tokens that are thought before an answer.
-    pub reasoning: Range<Decimal>,
+    /// What is said of thinking before an answer; each model settles it for itself.
+    pub reasoning: AskedThinking<Decimal>,
     /// Failed attempts.
     pub retries: Retries,
     /// What is cached.

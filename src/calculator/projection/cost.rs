@@ -58,7 +58,7 @@ impl FeaturePlan {
             passages: at(UncertainInput::Passages),
             images: stream.counted.images.at(point.get(UncertainInput::Attachments)),
             output: at(UncertainInput::Output),
-            reasoning: at(UncertainInput::Reasoning),
+            reasoning: stream.thinking.at(point.get(UncertainInput::Reasoning)),
             kept: i64::from(self.feature.history.turns()),
             around: stream.counted.turn.at(tokens),
             steps: self.ranges.whole(UncertainInput::Steps, point.get(UncertainInput::Steps)),
@@ -213,6 +213,7 @@ impl FeaturePlan {
             UncertainInput::Attachments => {
                 self.ranges.fixed(*input).is_range() || self.streams.iter().any(|s| s.counted.images.is_range())
             }
+            UncertainInput::Reasoning => self.streams.iter().any(|s| s.thinking.is_range()),
             other => self.ranges.fixed(*other).is_range(),
         };
         UncertainInput::ALL.iter().copied().filter(is_range).collect()

@@ -119,6 +119,8 @@ pub struct Stream {
     pub share: Decimal,
     /// The rates over time, earliest first.
     pub epochs: Vec<Epoch>,
+    /// What it thinks before an answer, in millionths of a token.
+    pub thinking: Range<i64>,
     /// Name of its tokenizer, where text was counted.
     pub tokenizer: Option<String>,
     /// What the provider adds around its texts; none where the prompt is a number of tokens.
@@ -142,7 +144,7 @@ pub struct OneOff {
 /// Something that happens within the plan: a price that changes, a model that retires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanEvent {
-    /// `price-change`, `assumed-price`, `retires`, `last-listed`, `always-thinks`, `context-window`, `no-cache`.
+    /// `price-change`, `assumed-price`, `retires`, `last-listed`, `assumed-thinking`, `always-thinks`, `context-window`, `no-cache`.
     pub kind: &'static str,
     /// The model.
     pub model: String,
@@ -259,6 +261,13 @@ impl FeaturePlan {
     #[must_use]
     pub(crate) fn assumed(&self) -> Option<Instant> {
         self.streams.iter().flat_map(|stream| &stream.epochs).filter_map(|epoch| epoch.single.assumed).max()
+    }
+
+    /// The tokens that the first of its models that thinks takes for an answer.
+    #[must_use]
+    pub(crate) fn thinking(&self) -> Option<Range<Decimal>> {
+        let thinks = self.streams.iter().map(|stream| stream.thinking).find(|tokens| tokens.high > 0)?;
+        Some(thinks.map(|tokens| (Decimal::from(tokens) / Decimal::from(1_000_000)).normalize()))
     }
 
     /// The same feature with answers of exactly so many tokens.

@@ -92,7 +92,8 @@ pub(super) fn ranges(feature: &Feature) -> Ranges {
         UncertainInput::Calls => feature.calls.rate.in_units(MICRO),
         UncertainInput::Growth => growth.in_units(WHOLE),
         UncertainInput::Output => feature.output.in_units(MICRO),
-        UncertainInput::Reasoning => feature.reasoning.in_units(MICRO),
+        // Each model has its own: `Stream::thinking`.
+        UncertainInput::Reasoning => Range::default(),
         UncertainInput::Turns => feature.turns.in_units(1),
         UncertainInput::Steps => feature.steps.count.in_units(1),
         UncertainInput::Call => feature.steps.call.in_units(MICRO),

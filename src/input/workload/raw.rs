@@ -160,9 +160,9 @@ raw! {
         attachments: Vec<RawAttachment>,
         /// Tokens of an answer.
         output: Option<At<RawOutput>>,
-        /// Tokens that are thought before an answer, or an effort: none, low, medium, high.
+        /// Tokens that are thought before an answer; 0 for none. Left out, what each model thinks by default is assumed.
         reasoning: Given,
-        /// How thoroughly it thinks: none, low, medium, high.
+        /// How thoroughly it thinks: none, minimal, low, medium, high, xhigh, max.
         reasoning_effort: Word,
         /// Failed attempts.
         retries: Option<RawRetries>,

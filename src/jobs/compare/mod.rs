@@ -223,7 +223,6 @@ fn take_impossible(quotes: &mut Vec<Quote>, needs_region: bool, left_out: &mut L
     quotes.retain(|quote| {
         let reason = match &quote.result {
             Ok(_) if quote.warning.is_some() => "cannot write an answer of that length",
-            Ok(_) if quote.lacks_thinking() => "always thinks, which --thinking-tokens N prices",
             Err(Refusal::AssumedPrice { .. }) => "has only an assumed price, which --strict refuses",
             Err(Refusal::TooLong { .. }) => "cannot read a prompt of that length",
             Err(Refusal::NoRate { what, .. }) if needs_region && what.contains("region") => {

@@ -98,7 +98,7 @@ fn sisters_of(feature: &FeaturePlan, last: Instant, setup: &Setup) -> Vec<Found>
     let Some(stream) = on_one_model(feature) else { return Vec::new() };
     let mut found = sisters(&setup.table, &stream.found, feature.longest_prompt(stream), last);
     // A model that thinks before every answer costs more than a plan without thinking tokens says.
-    let has_thinking = !feature.feature.reasoning.high.is_zero();
+    let has_thinking = !feature.feature.reasoning.is_none();
     found.retain(|sister| has_thinking || !always_thinks(&sister.model));
     found
 }

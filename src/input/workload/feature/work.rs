@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::{FeatureReader, MOST_ATTEMPTS, MOST_TURNS};
+use crate::calculator::thinking::{AskedThinking, Effort};
 use crate::calculator::workload::{Attachment, Billed, History, Rag, Retries, Route, Steps, Tuning};
 use crate::input::workload::quantity::Quantity;
 use crate::input::workload::raw::{RawAttachment, RawBilled, RawFeature, RawRag, RawRetries, RawSteps, RawTuning};
@@ -174,7 +175,7 @@ impl FeatureReader<'_, '_> {
         }
     }
 
-    pub(super) fn reasoning(&mut self, raw: &RawFeature) -> Range<Decimal> {
+    pub(super) fn reasoning(&mut self, raw: &RawFeature) -> AskedThinking<Decimal> {
         if let Some(tokens) = &raw.reasoning {
             if let Some(effort) = &raw.reasoning_effort {
                 self.reader.object(
@@ -184,28 +185,23 @@ impl FeatureReader<'_, '_> {
                     "keep one of the two",
                 );
             }
-            return self.reader.tokens(tokens).unwrap_or_default();
+            return AskedThinking::Tokens(self.reader.tokens(tokens).unwrap_or_default());
         }
-        let Some(effort) = &raw.reasoning_effort else { return Range::default() };
-        let range = |low, expected, high| Range { low, expected, high };
-        let tokens = match effort.value.as_str() {
-            "none" => return Range::default(),
-            "low" => range(Decimal::from(100), Decimal::from(500), Decimal::from(2000)),
-            "medium" => range(Decimal::from(400), Decimal::from(2000), Decimal::from(8000)),
-            "high" => range(Decimal::from(1500), Decimal::from(8000), Decimal::from(30000)),
-            other => {
-                let efforts = ["none", "low", "medium", "high"];
+        let Some(effort) = &raw.reasoning_effort else { return AskedThinking::Unsaid };
+        let word = effort.value.trim().to_lowercase();
+        match word.parse() {
+            Ok(effort) => AskedThinking::Effort(effort),
+            Err(_) => {
+                let efforts: Vec<&str> = Effort::ALL.iter().map(|effort| effort.name()).collect();
                 self.reader.object(
                     "reasoning",
                     effort.place,
-                    format!("{other:?} is not an effort"),
-                    format!("{}The efforts are {}", did_you_mean(other, efforts), efforts.join(", ")),
+                    format!("{:?} is not an effort", effort.value),
+                    format!("{}The efforts are {}", did_you_mean(&word, efforts.iter().copied()), efforts.join(", ")),
                 );
-                return Range::default();
+                AskedThinking::Unsaid
             }
-        };
-        self.assume("reasoning", tokens, "a wide guess for this effort: models differ by ten times; give reasoning: LOW..EXPECTED..HIGH from your own logs");
-        tokens
+        }
     }
 
     pub(super) fn retries(&mut self, raw: Option<&RawRetries>) -> Retries {
