@@ -1,10 +1,11 @@
 //! Why one model is more expensive than another for the same work: the difference, split exactly.
 
+use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::Refusal;
 use super::estimate::{Estimate, Work, estimate};
-use crate::meter::Side;
+use crate::meter::{Meter, Side};
 use crate::money::Usd;
 use crate::period::Instant;
 use crate::pricing::card::{ModelCard, ProviderHead};
@@ -17,8 +18,10 @@ pub(crate) struct Difference {
     pub input_rate: Usd,
     /// From counting the same prompt as more or fewer tokens, at this model's rates.
     pub tokenizer: Usd,
-    /// From other rates for the answer.
+    /// From other rates for the answer, its thinking left out.
     pub output_rate: Usd,
+    /// From more or less thinking, and other rates for it.
+    pub thinking: Usd,
     /// From fees that are not tokens.
     pub fees: Usd,
 }
@@ -31,18 +34,20 @@ impl Difference {
             input_rate: self.input_rate.checked_add(other.input_rate)?,
             tokenizer: self.tokenizer.checked_add(other.tokenizer)?,
             output_rate: self.output_rate.checked_add(other.output_rate)?,
+            thinking: self.thinking.checked_add(other.thinking)?,
             fees: self.fees.checked_add(other.fees)?,
         })
     }
 
-    /// The parts with their names for people.
+    /// The parts, each with what people call it where it is more, and where it is less.
     #[must_use]
-    pub(crate) fn parts(&self) -> [(&'static str, Usd); 4] {
+    pub(crate) fn parts(&self) -> [(&'static str, &'static str, Usd); 5] {
         [
-            ("input rate", self.input_rate),
-            ("tokenizer", self.tokenizer),
-            ("output rate", self.output_rate),
-            ("fees", self.fees),
+            ("prompt tokens cost more", "prompt tokens cost less", self.input_rate),
+            ("counts more tokens", "counts fewer tokens", self.tokenizer),
+            ("answer tokens cost more", "answer tokens cost less", self.output_rate),
+            ("thinking costs more", "thinking costs less", self.thinking),
+            ("other fees", "fewer fees", self.fees),
         ]
     }
 }
@@ -71,10 +76,16 @@ pub(crate) fn difference(this: Candidate, other: Candidate, at: Instant) -> Resu
     let at_their_tokens = priced(Candidate { work: &same_tokens, ..this })?;
     let side = |e: &Estimate, side| e.cost.of_side(side).amount();
     let minus = |a, b| Usd::new(a - b);
+    let thinking = |e: &Estimate| {
+        let lines = e.cost.lines.iter().filter(|line| line.meter == Meter::Reasoning);
+        lines.map(|line| line.usd.amount()).sum::<Decimal>()
+    };
+    let answer = |e: &Estimate| side(e, Side::Answer) - thinking(e);
     Ok(Difference {
         input_rate: minus(side(&at_their_tokens, Side::Prompt), side(&reference, Side::Prompt)),
         tokenizer: minus(side(&own, Side::Prompt), side(&at_their_tokens, Side::Prompt)),
-        output_rate: minus(side(&own, Side::Answer), side(&reference, Side::Answer)),
+        output_rate: minus(answer(&own), answer(&reference)),
+        thinking: minus(thinking(&own), thinking(&reference)),
         fees: minus(side(&own, Side::Beside), side(&reference, Side::Beside)),
     })
 }

@@ -158,7 +158,11 @@ fn default_effort(card: &ModelCard) -> Option<Effort> {
     let listed = listed.max_by_key(|(models, _)| models.len()).map(|(_, effort)| *effort);
     let effort = if says_no { Some(Effort::None) } else { listed };
     // The card knows better: what always thinks has no effort of none.
-    if always_thinks(card) { Some(effort.filter(|effort| *effort != Effort::None).unwrap_or(Effort::Medium)) } else { effort }
+    if always_thinks(card) {
+        Some(effort.filter(|effort| *effort != Effort::None).unwrap_or(Effort::Medium))
+    } else {
+        effort
+    }
 }
 
 /// The tokens at an effort.
@@ -213,7 +217,8 @@ fn goes_on(rest: &str) -> bool {
 
 /// Whether what follows a name is a date, `latest`, or how a host marks a version.
 fn is_date(rest: &str) -> bool {
-    let is_mark = |part: &str| part.is_empty() || part == "latest" || part == "v1" || part.bytes().all(|b| b.is_ascii_digit());
+    let is_mark =
+        |part: &str| part.is_empty() || part == "latest" || part == "v1" || part.bytes().all(|b| b.is_ascii_digit());
     rest.split('-').all(is_mark)
 }
 
@@ -311,11 +316,21 @@ mod tests {
     fn a_model_thinks_as_the_tables_say() {
         for (id, can, asked, want) in [
             ("gpt-5", "reasoning", AskedThinking::Unsaid, (range(130, 660, 3500), ThinkingBasis::Measured)),
-            ("openai/gpt-5-2025-08-07", "reasoning", AskedThinking::Unsaid, (range(130, 660, 3500), ThinkingBasis::Measured)),
+            (
+                "openai/gpt-5-2025-08-07",
+                "reasoning",
+                AskedThinking::Unsaid,
+                (range(130, 660, 3500), ThinkingBasis::Measured),
+            ),
             // Another model than the one that was measured.
             ("gpt-5-mini", "reasoning", AskedThinking::Unsaid, (range(65, 660, 7000), ThinkingBasis::Assumed)),
             // 80 percent of a budget instead of 50.
-            ("gpt-5", "reasoning", AskedThinking::Effort(Effort::High), (range(208, 1056, 5600), ThinkingBasis::Assumed)),
+            (
+                "gpt-5",
+                "reasoning",
+                AskedThinking::Effort(Effort::High),
+                (range(208, 1056, 5600), ThinkingBasis::Assumed),
+            ),
             // Off by default.
             ("claude-haiku-4-5-20251001", "reasoning", AskedThinking::Unsaid, (range(0, 0, 0), ThinkingBasis::Off)),
             ("anthropic.claude-opus-4.6-v1", "reasoning", AskedThinking::Unsaid, (range(0, 0, 0), ThinkingBasis::Off)),

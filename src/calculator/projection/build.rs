@@ -97,7 +97,7 @@ impl DatedFeature {
         let card = rates_at(&found.provider, &found.model, priced_at(&found.model, first));
         let card = card.map_err(|refusal| self.refused(refusal))?;
         let made = self.made(&found, card)?;
-        let (thinking, assumed) = self.thinking(&found, &made);
+        let (thinking, assumed_thinking) = self.thinking(&found, &made);
         let uses = Uses { reasoning: thinking.high > 0, ..self.uses(&found, &made) };
         let (mut counted, frame) = framed(feature, &found, resolver).map_err(|why| self.uncounted(why))?;
         counted.images_apart = uses.images && card.prices(Meter::InputImage);
@@ -112,7 +112,7 @@ impl DatedFeature {
         self.refuse_assumed(resolver, &found, &epochs)?;
         plan.events.extend(events);
         self.note_life(plan, resolver, &found);
-        self.note_thinking(plan, &found, thinking, assumed);
+        self.note_thinking(plan, &found, thinking, assumed_thinking);
         if uses.cache.is_some() && !card.lists(Meter::CacheRead) {
             let text = format!("{} has no rate for cached tokens: they are planned as plain input", found.full_id());
             plan.events.push(PlanEvent { kind: "no-cache", model: found.full_id(), at: None, text });
@@ -120,7 +120,8 @@ impl DatedFeature {
         let tokenizer = feature.texts().next().map(|_| resolver.tokenizer(&found));
         let also = others.iter().map(|(_, range)| range.in_units(MICRO)).collect();
         let (role, batch) = (StreamRole::Answer, feature.batch);
-        let stream = Stream { found, role, share, epochs, thinking, tokenizer, frame, counted, also, batch };
+        let stream =
+            Stream { found, role, share, epochs, thinking, assumed_thinking, tokenizer, frame, counted, also, batch };
         self.refuse_unpriced(plan, &stream)?;
         let longest = plan.longest_prompt(&stream);
         if let Some(window) = stream.found.model.info.context_window.filter(|w| longest > *w) {
@@ -231,8 +232,20 @@ impl DatedFeature {
                 .collect();
             let tokenizer = feature.texts().next().map(|_| resolver.tokenizer(&found));
             let (share, frame, batch) = (Decimal::ONE, None, Decimal::ZERO);
-            let thinking = Range::default();
-            let stream = Stream { found, role, share, epochs, thinking, tokenizer, frame, counted, also, batch };
+            let (thinking, assumed_thinking) = (Range::default(), None);
+            let stream = Stream {
+                found,
+                role,
+                share,
+                epochs,
+                thinking,
+                assumed_thinking,
+                tokenizer,
+                frame,
+                counted,
+                also,
+                batch,
+            };
             self.refuse_unpriced(plan, &stream)?;
             plan.streams.push(stream);
         }

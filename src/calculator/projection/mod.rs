@@ -21,6 +21,7 @@ use rust_decimal::Decimal;
 use super::calendar::{Month, months};
 use super::shape::{At, MICRO};
 use super::tariff::Tariff;
+use super::thinking::Thinking;
 use super::workload::{Feature, Workload};
 use crate::money::Usd;
 use crate::period::Instant;
@@ -121,6 +122,8 @@ pub struct Stream {
     pub epochs: Vec<Epoch>,
     /// What it thinks before an answer, in millionths of a token.
     pub thinking: Range<i64>,
+    /// The same where it is an assumption, with its basis.
+    pub assumed_thinking: Option<Thinking>,
     /// Name of its tokenizer, where text was counted.
     pub tokenizer: Option<String>,
     /// What the provider adds around its texts; none where the prompt is a number of tokens.
@@ -240,6 +243,15 @@ impl Plan {
             let range = feature.feature.output.times(factor);
             feature.ranges.of[UncertainInput::Output as usize] = range.in_units(MICRO);
         }
+        plan
+    }
+
+    /// The same plan on models that do not think.
+    #[must_use]
+    pub(crate) fn without_thinking(&self) -> Self {
+        let mut plan = self.clone();
+        let streams = plan.features.iter_mut().flat_map(|feature| &mut feature.streams);
+        streams.for_each(|stream| stream.thinking = Range::default());
         plan
     }
 

@@ -96,7 +96,11 @@ impl FeatureReader<'_, '_> {
             self.assume("batch", "0%", "none given: every request is sent by itself");
         }
         if raw.reasoning.is_none() && raw.reasoning_effort.is_none() {
-            self.assume("reasoning", "by model", "none given: what each model thinks by default, as a range; reasoning: 0 leaves it out");
+            self.assume(
+                "reasoning",
+                "by model",
+                "none given: what each model thinks by default, as a range; reasoning: 0 leaves it out",
+            );
         }
         if raw.time.is_none() {
             self.assume("time", "12:00 UTC", "the time of the day that prices are looked up at");
