@@ -5,10 +5,11 @@ use serde::Serialize;
 
 use super::Refusal;
 use super::estimate::{Estimate, Work, estimate};
-use crate::meter::{Meter, Side};
+use crate::meter::Side;
 use crate::money::Usd;
 use crate::period::Instant;
 use crate::pricing::card::{ModelCard, ProviderHead};
+use crate::range::Range;
 
 /// The difference between two models for the same work, in dollars; the parts add up to the difference of the totals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -76,16 +77,18 @@ pub(crate) fn difference(this: Candidate, other: Candidate, at: Instant) -> Resu
     let at_their_tokens = priced(Candidate { work: &same_tokens, ..this })?;
     let side = |e: &Estimate, side| e.cost.of_side(side).amount();
     let minus = |a, b| Usd::new(a - b);
-    let thinking = |e: &Estimate| {
-        let lines = e.cost.lines.iter().filter(|line| line.meter == Meter::Reasoning);
-        lines.map(|line| line.usd.amount()).sum::<Decimal>()
+    // What thinking adds: some cards bill it on the line of the answer.
+    let thinking = |c: Candidate, with: &Estimate| -> Result<Decimal, Refusal> {
+        let work = Work { thinking: Range::default(), ..c.work.clone() };
+        let without = priced(Candidate { work: &work, ..c })?;
+        Ok(side(with, Side::Answer) - side(&without, Side::Answer))
     };
-    let answer = |e: &Estimate| side(e, Side::Answer) - thinking(e);
+    let (own_thinking, other_thinking) = (thinking(this, &own)?, thinking(other, &reference)?);
     Ok(Difference {
         input_rate: minus(side(&at_their_tokens, Side::Prompt), side(&reference, Side::Prompt)),
         tokenizer: minus(side(&own, Side::Prompt), side(&at_their_tokens, Side::Prompt)),
-        output_rate: minus(answer(&own), answer(&reference)),
-        thinking: minus(thinking(&own), thinking(&reference)),
+        output_rate: minus(side(&own, Side::Answer) - own_thinking, side(&reference, Side::Answer) - other_thinking),
+        thinking: minus(own_thinking, other_thinking),
         fees: minus(side(&own, Side::Beside), side(&reference, Side::Beside)),
     })
 }

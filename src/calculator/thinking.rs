@@ -124,13 +124,13 @@ impl Thinking {
         matches!(self.basis, ThinkingBasis::Measured | ThinkingBasis::Assumed) && self.tokens.high > 0
     }
 
-    /// `130 to 3,500, 660 expected`.
+    /// `130 to 3,500 tokens, 660 expected`.
     #[must_use]
     pub(crate) fn shown(&self) -> String {
         let Range { low, expected, high } = self.tokens;
         match self.tokens.is_range() {
-            true => format!("{} to {}, {} expected,", grouped(low), grouped(high), grouped(expected)),
-            false => grouped(expected),
+            true => format!("{} to {} tokens, {} expected", grouped(low), grouped(high), grouped(expected)),
+            false => format!("{} tokens", grouped(expected)),
         }
     }
 

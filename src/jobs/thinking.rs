@@ -68,10 +68,10 @@ pub(crate) fn thinking_note(mut models: Vec<(String, Thinking)>, flag: &str) -> 
     let (range, why) = (first.shown(), first.reason());
     Some(match models.len() {
         1 => format!(
-            "{id} thinks before it answers: {range} tokens for each answer ({why}). {flag} says how many; 0 leaves it out."
+            "{id} thinks before it answers: {range} for each answer ({why}). {flag} says how many; 0 leaves it out."
         ),
         n => format!(
-            "~ thinking tokens of an answer are assumed for {}, at the effort that each has by default: for {id} {range} ({why}). {flag} says how many; 0 leaves it out.",
+            "~ marks thinking tokens of an answer that are assumed, for {}: for {id} {range} ({why}). {flag} says how many; 0 leaves it out.",
             plural(n as u64, "model")
         ),
     })

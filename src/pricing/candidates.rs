@@ -13,7 +13,11 @@ pub(crate) fn is_live(table: &PriceTable, head: &ProviderHead, card: &ModelCard,
 }
 
 /// Words in the ids of models that answer messages, but are made and billed for something else.
-const OTHER_USES: [&str; 12] = [
+const OTHER_USES: [&str; 16] = [
+    "voice",
+    "voxtral",
+    "stepaudio",
+    "mt",
     "realtime",
     "live",
     "livetranslate",
@@ -38,7 +42,12 @@ pub(crate) fn is_for_chat(card: &ModelCard) -> bool {
 }
 
 /// Words in the ids of models that answer anything, but are made for one trade, for few customers, or to be tried.
-const TRADES: [&str; 26] = [
+const TRADES: [&str; 31] = [
+    "arabic",
+    "vision",
+    "contributor",
+    "highspeed",
+    "ultraspeed",
     "code",
     "coder",
     "codex",

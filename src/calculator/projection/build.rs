@@ -290,7 +290,7 @@ impl DatedFeature {
             Some(thinking) => {
                 let (range, why) = (thinking.shown(), thinking.reason());
                 let text = format!(
-                    "{id} thinks {range} tokens for each answer of {name} ({why}): `reasoning:` in the workload says how many, 0 for none"
+                    "{id} thinks before each answer of {name}: {range} ({why}); `reasoning:` in the workload says how many, 0 for none"
                 );
                 ("assumed-thinking", text)
             }

@@ -42,10 +42,10 @@ impl PriceClass {
     }
 }
 
-/// Since when a model answers: its release, or else the first day that its price is known for.
+/// Since when a model answers: its release, or else the day that its first price began, where that is known.
 #[must_use]
 pub(crate) fn released(found: &Found) -> Option<Instant> {
-    let first = || found.model.rate_cards.iter().filter_map(|card| card.period.from.or(card.first_seen)).min();
+    let first = || found.model.rate_cards.iter().filter_map(|card| card.period.from).min();
     found.model.info.released.or_else(first)
 }
 

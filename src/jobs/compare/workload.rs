@@ -50,6 +50,8 @@ pub struct PlanOnModel {
     pub found: Found,
     /// What the plan costs on it.
     pub total: Range<Usd>,
+    /// Whether the bounds of the total are known: an expected cost without a closed form comes from draws too.
+    is_drawn: bool,
     per_answer: Option<Usd>,
     prompt: u64,
     is_estimated: bool,
@@ -108,7 +110,7 @@ pub fn compare_plans(
         let is_too_long = query.models.is_empty() && found.model.info.max_output.is_some_and(|most| longest > most);
         let unmet = query.unmet(&found.model);
         let unmet = unmet.or_else(|| is_too_long.then(|| "cannot write an answer of that length".to_owned()));
-        let tried = || try_on(&planner, &found, resolver);
+        let tried = || try_on(&planner, &found, resolver, bounds);
         match unmet.map_or_else(tried, |reason| Ok(Err(reason)))? {
             Ok(row) => compared.rows.push(row),
             Err(reason) => compared.left_out.add(found.full_id(), reason),
@@ -129,7 +131,9 @@ pub fn compare_plans(
         let shown = compared.rows.iter_mut().zip(&compared.shown).filter(|(_, shown)| **shown);
         for (row, _) in shown {
             if let Ok(plan) = planner.plan(resolver, Some(&row.found)) {
-                row.total = outcome(&plan, &Settled::of(&plan, resolver)?, false, DRAWS)?.total;
+                if !row.is_drawn {
+                    row.total = outcome(&plan, &Settled::of(&plan, resolver)?, false, DRAWS)?.total;
+                }
                 row.parts = parts_of(&plan, row.usage).ok();
             }
         }
@@ -226,6 +230,7 @@ fn try_on(
     planner: &Planner,
     found: &Found,
     resolver: &mut TableResolver,
+    bounds: RowBounds,
 ) -> Result<Result<PlanOnModel, String>, JobError> {
     let plan = match planner.plan(resolver, Some(found)) {
         Ok(plan) => plan,
@@ -237,7 +242,8 @@ fn try_on(
     }
     let settled = Settled::of(&plan, resolver)?;
     let row = || -> Result<PlanOnModel, PlanError> {
-        let outcome = outcome(&plan, &settled, false, 0)?;
+        let is_drawn = matches!(bounds, RowBounds::OfTheShown) && plan.features.iter().any(|f| !f.is_linear());
+        let outcome = outcome(&plan, &settled, false, if is_drawn { DRAWS } else { 0 })?;
         let expected = Point::all(At::Expected);
         let (mut usage, mut is_free) = (Usd::ZERO, true);
         for feature in &plan.features {
@@ -251,6 +257,7 @@ fn try_on(
         Ok(PlanOnModel {
             found: found.clone(),
             total: outcome.total,
+            is_drawn,
             per_answer: per(outcome.total.expected, answers),
             prompt: plan.features.iter().map(answering).sum(),
             is_estimated: plan.features.iter().any(|f| f.streams.first().is_some_and(FeaturePlan::is_estimated)),
