@@ -403,6 +403,16 @@ fn log_ticks(low: f64, high: f64) -> Vec<f64> {
     all.filter(|tick| (low..=high).contains(tick)).take(12).collect()
 }
 
+/// Round steps from the lowest to the highest value.
+fn steps_between(low: f64, high: f64) -> Vec<f64> {
+    let rough = (high - low).max(f64::MIN_POSITIVE) / 4.0;
+    let power = 10_f64.powf(rough.log10().floor());
+    let step = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|m| m * power).find(|s| *s >= rough).unwrap_or(power);
+    let first = (low / step).ceil();
+    let count = ((high / step).floor() - first).clamp(0.0, 12.0) as usize;
+    (0..=count).map(|i| (first + i as f64) * step).collect()
+}
+
 /// Costs to the right, each tenfold one step; scores upwards.
 fn dots_of(dots: &[Dot], x_name: &str, y_name: &str) -> Drawn {
     let (left, right, top, bottom) = (64.0, WIDTH - 16.0, 16.0, 300.0);
@@ -429,15 +439,14 @@ fn dots_of(dots: &[Dot], x_name: &str, y_name: &str) -> Drawn {
             small_tick(tick)
         );
     }
-    for step in 0..=4 {
-        let value = worst + (best - worst) * f64::from(step) / 4.0;
+    for value in steps_between(worst, best) {
         let _ = write!(
             svg,
             "<line class=\"grid\" x1=\"{left}\" x2=\"{right}\" y1=\"{0:.1}\" y2=\"{0:.1}\"/><text class=\"axis\" x=\"{1}\" y=\"{2:.1}\" text-anchor=\"end\">{3}</text>",
             y(value),
             left - 8.0,
             y(value) + 4.0,
-            tick_text((value * 10.0).round() / 10.0)
+            tick_text(value)
         );
     }
     let mut line: Vec<&Dot> = drawn().filter(|dot| dot.is_best).collect();
@@ -455,10 +464,11 @@ fn dots_of(dots: &[Dot], x_name: &str, y_name: &str) -> Drawn {
         );
     }
     // Names of those on the line alone: of a hundred others nobody could read one.
-    for (i, dot) in line.iter().enumerate() {
+    for dot in &line {
         let name = dot.name.rsplit('/').next().unwrap_or(&dot.name);
-        let (at, anchor) = if x(dot.x.at) > (left + right) / 2.0 { (-9.0, "end") } else { (9.0, "start") };
-        let above = if i % 2 == 0 { -7.0 } else { 15.0 };
+        // The line rises: below it on the left, above it on the right.
+        let is_right = x(dot.x.at) > (left + right) / 2.0;
+        let (at, above, anchor) = if is_right { (-4.0, -9.0, "end") } else { (4.0, 18.0, "start") };
         let _ = write!(
             svg,
             "<text class=\"key halo\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",

@@ -5,6 +5,7 @@ mod chat;
 mod check;
 mod cli;
 mod clock;
+mod compare;
 mod count;
 mod dates;
 mod export;

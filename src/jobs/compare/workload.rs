@@ -21,7 +21,7 @@ use crate::jobs::life::LifeRow;
 use crate::jobs::setup::{TableStamp, table_line, table_stamp};
 use crate::jobs::thinking::{ThinkingRow, thinking_note};
 use crate::jobs::workload::{PricedWorkload, ShownCurrency, ShownRate, TableResolver};
-use crate::jobs::{JobError, Setup};
+use crate::jobs::{JobError, Setup, plural};
 use crate::money::Usd;
 use crate::period::Instant;
 use crate::pricing::Found;
@@ -556,7 +556,12 @@ fn add_answer(
     shown: &ShownCurrency,
 ) {
     let last = workload.end.yesterday().unwrap_or(workload.end);
-    report.head.push(format!("{} on every model, {} to {last}", workload.name, workload.start));
+    report.head.push(format!(
+        "{} on {}, {} to {last}",
+        workload.name,
+        plural(compared.rows.len() as u64, "model"),
+        workload.start
+    ));
     let Some(first) = compared.rows.first() else { return };
     report.head.push(format!("Cheapest: {} at {}", first.found.full_id(), shown.text(first.total.expected)));
     let overtaken = rows.iter().filter_map(|row| Some((overtakes(row, first)?, row))).min_by_key(|(times, _)| *times);
