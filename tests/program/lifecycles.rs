@@ -37,13 +37,14 @@ fn plan_file(dir: &std::path::Path, model: &str) -> std::path::PathBuf {
 #[test]
 fn a_comparison_offers_what_can_be_bought() {
     let json = at(WORK).run().code(0).json();
-    assert_eq!(models(&json), ["zephyr-mini", "zephyr-ending", "zephyr-max"]);
+    assert_eq!(models(&json), ["zephyr-mini", "zephyr-thinker", "zephyr-ending", "zephyr-max"]);
     assert_eq!(rows(&json)[0]["twins"], json!(["acme/zephyr-mini-2026-01-01"]));
     let ending = json!({"state": "retires", "day": "2027-01-14", "replacement": "zephyr-max"});
-    assert_eq!(rows(&json)[1]["life"], ending);
-    assert_eq!(rows(&json)[2]["life"], Value::Null);
+    assert_eq!(rows(&json)[2]["life"], ending);
+    assert_eq!(rows(&json)[3]["life"], Value::Null);
     let all = at(WORK).arg("--include-retired").run().code(0).json();
-    assert_eq!(models(&all), ["zephyr-mini", "zephyr-dead", "zephyr-lost", "zephyr-ending", "zephyr-max"]);
+    let want = ["zephyr-mini", "zephyr-thinker", "zephyr-dead", "zephyr-lost", "zephyr-ending", "zephyr-max"];
+    assert_eq!(models(&all), want);
     let of = |model: &str| rows(&all).iter().find(|row| row["model"] == model).unwrap()["life"].clone();
     assert_eq!(of("zephyr-dead")["state"], "retired");
     assert_eq!(of("zephyr-lost"), json!({"state": "last-listed", "day": "2026-02-01", "replacement": null}));
@@ -112,7 +113,7 @@ fn a_plan_is_offered_what_lives_to_its_end() {
     let dir = tempfile::tempdir().unwrap();
     let path = plan_file(dir.path(), "acme/zephyr-max");
     let compared = at("compare --format json -p acme").arg("-w").arg(&path).run().code(0).json();
-    assert_eq!(models(&compared), ["zephyr-mini", "zephyr-max"]);
+    assert_eq!(models(&compared), ["zephyr-mini", "zephyr-thinker", "zephyr-max"]);
     assert_eq!(rows(&compared)[0]["twins"], json!(["acme/zephyr-mini-2026-01-01"]));
     let all = at("compare --format json -p acme --include-retired").arg("-w").arg(&path).run().code(0).json();
     let ending = rows(&all).iter().find(|row| row["model"] == "zephyr-ending").unwrap();
