@@ -560,6 +560,33 @@ fn computing_in_one_country_costs_a_tenth_more() {
     prices.ask("vectors").says("inference_geo", "us").reads_a_million().answers("no-rate");
 }
 
+/// A tenth more since 2026-02-05, a fifth more since 2026-05-01; a discount without a condition from 2026-06-01 to 2026-07-01.
+#[test]
+fn a_factor_holds_from_its_day_to_its_day() {
+    let prices = Prices::of_file(
+        r#"
+schema: 1
+provider: acme
+multipliers:
+  - {when: {region: eu}, factor: "1.1", from: 2026-02-05, to: 2026-05-01}
+  - {when: {region: eu}, factor: "1.2", from: 2026-05-01}
+  - {factor: "0.9", models: [chat], from: 2026-06-01, to: 2026-07-01}
+models: [{id: chat, prices: [{from: 2026-01-01, rates: {input: "1"}}]}]
+"#,
+    );
+    for (at, in_eu, elsewhere) in [
+        ("2026-02-04T23:59:59Z", "no-rate", "1"), // nothing says what the region costs then
+        ("2026-02-05", "1.1", "1"),
+        ("2026-04-30T23:59:59Z", "1.1", "1"),
+        ("2026-05-01", "1.2", "1"),
+        ("2026-06-01", "1.08", "0.9"), // 1.2 × 0.9
+        ("2026-07-01", "1.2", "1"),
+    ] {
+        prices.ask("chat").says("region", "eu").at(at).reads_a_million().answers(in_eu);
+        prices.ask("chat").at(at).reads_a_million().answers(elsewhere);
+    }
+}
+
 #[test]
 fn one_region_is_not_priced_as_another() {
     let prices = Prices::of_models(
@@ -841,6 +868,30 @@ models: [{id: gpt-4o, prices: [{from: 2025-01-01, rates: {input: "2"}}]}]
     assert!(!found.model.tokenizers.is_empty(), "what the table knows beside prices stays");
     assert_ne!(prices.0.id().sha256, bundled.id().sha256);
     assert_eq!(prices.0.id().version, format!("{}+overlay", bundled.id().version));
+}
+
+/// The bundled head of OpenAI says that thinking bills as output, and images as input (`pricing/openai/provider.yaml`).
+#[test]
+fn an_overlay_of_a_bundled_provider_keeps_what_its_meters_bill_as() {
+    let card = r#"models: [{id: gpt-4o, prices: [{from: 2025-01-01, rates: {input: "2", output: "10"}}]}]"#;
+    let total = |head: &str, meter: Meter| {
+        let prices = Prices::of_file(&format!("schema: 1\nprovider: openai\n{head}{card}"));
+        let at = "2026-06-15".parse().unwrap();
+        let found = prices.0.find("openai/gpt-4o", at).unwrap();
+        let mut usage = Usage::default();
+        usage.set(meter, "1000000".parse().unwrap());
+        let cost = price(&found.provider, &found.model, &usage, &Context::default(), at);
+        cost.map_or_else(|refusal| refusal.status().to_owned(), |cost| cost.total.to_string())
+    };
+    assert_eq!(total("", Meter::Reasoning), "10");
+    assert_eq!(total("", Meter::InputImage), "2");
+    // What the file says itself comes first, and the rest stays.
+    assert_eq!(total("fallbacks: {reasoning: input}\n", Meter::Reasoning), "2");
+    assert_eq!(total("fallbacks: {reasoning: input}\n", Meter::InputImage), "2");
+    // Nothing of another provider holds for a new one.
+    let prices =
+        Prices::of_models("  - {id: m, prices: [{from: 2025-01-01, rates: {input: \"2\", output: \"10\"}}]}\n");
+    prices.ask("m").uses("reasoning", "1000000").answers("no-rate");
 }
 
 #[test]

@@ -52,6 +52,13 @@ fn wrong((name, code, marked): &Row) -> Option<String> {
         .then(|| format!("{name}: got {got:?}, want {want:?}\n{shown}\n"))
 }
 
+/// A file with these lines in its model.
+fn fact(lines: &str) -> String {
+    format!(
+        "schema: 1\nprovider: acme\nsources:\n  page: {{url: \"https://acme.example\", checked: 2026-01-01, evidence: single}}\nmodels:\n  - id: small\n{lines}    prices: [{{from: 2026-01-01, source: page, rates: {{input: \"1\"}}}}]\n"
+    )
+}
+
 /// A file with these lines in its head.
 fn head(lines: &str) -> String {
     format!(
@@ -240,6 +247,19 @@ fn keys() -> Vec<Row> {
         ),
         ("regions that do not say where", "bad-region-id", head("region_id: §\"eu/{id}\"")),
         ("no source in the table", "no-source", rates("§{input: \"1\"}")),
+        ("a fact without a source in the table", "no-source", fact("    smallest_cacheable: §1024\n")),
+        ("a capability without its source in the table", "no-source", {
+            fact("    capabilities: [always_thinks]\n").replace("id: small", "id: §small")
+        }),
+        ("a source of an unknown fact", "unknown-fact", fact("    fact_sources: {§smallest_cachable: page}\n")),
+        ("a source of what is not said", "unstated-fact", fact("    fact_sources: {§smallest_cacheable: page}\n")),
+        (
+            "an unknown source of a fact",
+            "unknown-source",
+            fact("    smallest_cacheable: 1024\n    fact_sources: {smallest_cacheable: §docz}\n"),
+        ),
+        ("a fact in words", "invalid-yaml", fact("    smallest_cacheable: §one thousand\n")),
+        ("a window that holds something else", "unknown-value", fact("    window_holds: §answer\n")),
         (
             "a source that is no page",
             "bad-source",
@@ -738,6 +758,17 @@ fn these_files_are_fine() {
             ),
         ),
         ("a fallback over a fallback", head("fallbacks: {reasoning: cache_read, cache_read: input}")),
+        (
+            "a factor that may hold always",
+            head("multipliers: [{factor: \"0.9\", allow: [undated-factor], note: a discount}]"),
+        ),
+        ("the end of a model alone", models("  - {id: one, retired: 2027-01-01, prices: [{rates: {input: \"1\"}}]}")),
+        (
+            "the end of a model with its source",
+            models(
+                "  - {id: one, retired: {date: 2027-01-01, source: {url: \"https://acme.example\", checked: 2026-11-01, evidence: documented}}, prices: [{rates: {input: \"1\"}}]}",
+            ),
+        ),
         ("30,000 digits of a name", head(&format!("name: \"{}\"", "9".repeat(30_000)))),
     ];
     for (name, text) in cases {

@@ -10,7 +10,7 @@ mod usage;
 mod workload;
 
 pub use chat::chat_request;
-pub use prices::{packed_table, price_yaml};
+pub use prices::{packed_table, price_review, price_yaml};
 pub use tokenizers::tokenizer_file;
 pub use usage::{usage_csv, usage_json};
 pub use workload::workload_yaml;
@@ -55,6 +55,12 @@ pub const TARGETS: &[Target] = &[
         name: "price_yaml",
         run: price_yaml,
         seeds: seeds::price_yaml,
+        words: include_str!("../../pricing/schema.json"),
+    },
+    Target {
+        name: "price_review",
+        run: price_review,
+        seeds: seeds::price_review,
         words: include_str!("../../pricing/schema.json"),
     },
     Target { name: "tokenizer_file", run: tokenizer_file, seeds: seeds::tokenizer_file, words: "" },

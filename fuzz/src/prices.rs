@@ -5,6 +5,10 @@ use farebox::context::Context;
 use farebox::meter::Meter;
 use farebox::period::Instant;
 use farebox::pricing::PriceTable;
+use farebox::pricing::import::read;
+use farebox::pricing::problem::Severity;
+use farebox::pricing::review::edit::accept_and_raise;
+use farebox::pricing::review::{ReviewSource, listings, review};
 use farebox::usage::Usage;
 use farebox_prices::compile::{PriceFile, Use, compile};
 use farebox_prices::packed::{Packed, pack};
@@ -76,4 +80,44 @@ pub fn packed_table(bytes: &[u8]) {
         let there = names.iter().filter(|other| *other == name).count();
         assert!(packed.find(name).count() <= there, "{name:?} is found more often than it is there");
     }
+}
+
+/// What parts the price file from the databases of a review.
+pub(crate) const PART: &str = "\n%%%\n";
+
+/// A price file, and databases that are reviewed against it and accepted in whole.
+///
+/// Laws: what is written compiles, or nothing is; no comment is lost; the same each time.
+pub fn price_review(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let mut parts = text.split(PART);
+    let files = [PriceFile { path: "acme.yaml".into(), text: parts.next().unwrap_or_default().to_owned() }];
+    let Ok(table) = PriceTable::of_files(&files, "2026.11.22") else { return };
+    let sources: Vec<ReviewSource> = parts
+        .take(3)
+        .zip(["2026-11-20", "2026-11-21", "2026-11-30"])
+        .filter_map(|(part, day)| {
+            let day = day.parse::<Instant>().expect("a date");
+            Some(ReviewSource { name: format!("{day}.json"), database: read(part, None).ok()?, day })
+        })
+        .collect();
+    let at = "2026-11-30".parse::<Instant>().expect("a date");
+    let found = review(&sources, &table, &listings(&files), at, &[]);
+    let accept = || accept_and_raise(&found, &|_| true, &sources, &files);
+    let (done, again) = (accept(), accept());
+    assert_eq!(format!("{done:?}"), format!("{again:?}"));
+    let Ok(done) = done else { return };
+    for file in &done.files {
+        let (_, problems) = compile(std::slice::from_ref(file), Use::Table, &|_, _| None);
+        let errors: Vec<_> = problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
+        assert!(errors.is_empty(), "{errors:?}\n{}", file.text);
+        for comment in comments(&files[0].text) {
+            assert!(file.text.contains(comment), "{comment:?} is lost:\n{}", file.text);
+        }
+    }
+}
+
+/// Lines that are comments as a whole.
+fn comments(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| line.trim_start().starts_with('#'))
 }

@@ -8,6 +8,8 @@ use farebox_prices::compile::{PriceFile, Use, compile};
 use farebox_prices::packed::pack;
 use serde_json::json;
 
+use crate::prices::PART;
+
 /// What is larger teaches little and takes long.
 const LARGEST: usize = 4 << 10;
 
@@ -80,6 +82,59 @@ pub fn workload_yaml() -> Vec<Vec<u8>> {
 /// The first models of every file of prices, and those of the tests.
 pub fn price_yaml() -> Vec<Vec<u8>> {
     texts("pricing", &["yaml"]).into_iter().chain(texts("tests/data/prices", &["yaml"])).collect()
+}
+
+/// A price file with comments and what two databases say of it: an agreed change, a model that is new, one that is gone, and
+/// days to raise; then the first files of the table with an empty database.
+pub fn price_review() -> Vec<Vec<u8>> {
+    let table = r#"# Acme's prices.
+schema: 1
+provider: acme
+sources:
+  page: {url: "https://acme.example/pricing", checked: 2026-11-01, evidence: reported}
+  # the list
+  list: {url: "https://models.dev", checked: 2026-11-01, evidence: single, listing: true}
+models:
+  - id: one   # the first
+    listed_by: [list]
+    prices:
+      # since the launch
+      - from: 2026-01-01
+        source: page
+        rates: {input: "1", output: "2"}
+        variants:
+          - {when: {processing: batch}, rates: {input: "0.5", output: "1"}}
+
+  - id: two
+    listed_by: [list]
+    prices:
+      - {source: list, rates: {input: "3", output: "6"}}
+  - {id: three, listed_by: [list], prices: [{source: list, rates: {input: "4", output: "8"}}]}
+  - id: four
+    prices_of: two
+"#;
+    let litellm = |input: &str| {
+        let model = |id: &str, input: &str| {
+            format!("\"acme/{id}\": {{\"litellm_provider\": \"acme\", \"mode\": \"chat\", \"input_cost_per_token\": {input}e-06, \"output_cost_per_token\": 2e-06}}")
+        };
+        format!("{{{}, {}}}", model("one", input), model("five", "9"))
+    };
+    let models_dev = |input: &str| {
+        let model = |id: &str, input: &str, output: &str| {
+            format!("\"{id}\": {{\"id\": \"{id}\", \"cost\": {{\"input\": {input}, \"output\": {output}}}}}")
+        };
+        let models = [model("one", input, "2"), model("two", "3", "6"), model("five", "9", "2")].join(", ");
+        format!("{{\"acme\": {{\"id\": \"acme\", \"name\": \"Acme\", \"models\": {{{models}}}}}}}")
+    };
+    let joined = |parts: &[&str]| parts.join(PART).into_bytes();
+    let mut all = vec![
+        joined(&[table, &litellm("1.5"), &models_dev("1.5")]),
+        joined(&[table, &litellm("1"), &models_dev("1")]),
+        joined(&[table, &models_dev("1000"), &models_dev("1"), &litellm("1.5")]),
+    ];
+    let files = texts("tests/data/prices", &["yaml"]).into_iter().filter_map(|text| String::from_utf8(text).ok());
+    all.extend(files.map(|text| joined(&[&text, &models_dev("1")])));
+    all
 }
 
 /// The prices of the tests, packed one provider at a time.

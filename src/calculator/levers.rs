@@ -103,7 +103,7 @@ impl LeverTrials<'_> {
             history: talks,
             hit_rate: hit,
             write: feature.cache.map_or(Meter::CacheWrite5m, |c| c.write),
-            minimum: feature.cache.map_or(1024, |c| c.minimum),
+            minimum: feature.cache.and_then(|c| c.minimum),
         };
         let saving = self.saving(index, |f| f.cache = Some(cache));
         let parts = if talks { "the instructions and the conversation" } else { "the instructions" };

@@ -4,17 +4,13 @@
 
 use super::Refusal;
 use crate::money::grouped;
-use crate::pricing::card::{ModelCard, ProviderHead};
+use crate::pricing::card::{ModelCard, ProviderHead, WindowHolds};
 use crate::range::Range;
 
 /// Whether the context window of a card holds the prompt alone, rather than prompt and answer together.
-///
-/// Gemini's cards give the published input limit, which answers do not count against (ai.google.dev/gemini-api/docs/models,
-/// "Input token limit" next to "Output token limit"). OpenAI publishes windows of 400,000 and of 1,050,000 tokens with 128,000
-/// of output (platform.openai.com/docs/models/gpt-5); where a card gives the 272,000 or 922,000 that are left, it gives the input.
 #[must_use]
 pub(crate) fn holds_prompt_alone(card: &ModelCard) -> bool {
-    card.id.contains("gemini") || matches!(card.info.context_window, Some(272_000 | 922_000))
+    card.info.window_holds == WindowHolds::Prompt
 }
 
 /// The longest answer that a model can give to a prompt; `None` where its card does not say.
@@ -93,7 +89,8 @@ mod tests {
     #[test]
     fn prompt_and_answer_share_the_window_unless_the_provider_says_otherwise() {
         let shared = card("m", Some(1_000), Some(400));
-        let gemini = card("gemini-9", Some(1_000), Some(400));
+        let mut gemini = card("gemini-9", Some(1_000), Some(400));
+        gemini.info.window_holds = WindowHolds::Prompt;
         for (card, prompt, answer, possible, longest) in [
             (&shared, 600, 400, true, 400),
             (&shared, 601, 400, false, 399),

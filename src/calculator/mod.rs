@@ -427,7 +427,9 @@ impl<'a> Request<'a> {
     fn knows(&self, dimension: Dimension, value: &str) -> bool {
         let names =
             |when: &[(Dimension, String)]| when.iter().any(|(d, v)| *d == dimension && (v == value || v == ANY));
-        self.card.variants.iter().any(|v| names(&v.when) && states(&self.context, &v.when))
+        let has_rates = self.card.variants.iter().any(|v| v.when.iter().any(|(d, _)| *d == dimension));
+        dimension.is_one_without_rates() && !has_rates
+            || self.card.variants.iter().any(|v| names(&v.when) && states(&self.context, &v.when))
             || self.multipliers.iter().any(|m| names(&m.when))
     }
 

@@ -65,11 +65,11 @@ impl WorkSpec {
         context
     }
 
-    /// The thinking before an answer of this model. Of an answer whose length is not given, no thinking is assumed either.
+    /// The thinking before an answer of this model. Where no answer is asked for, or its length is not given, none is assumed.
     fn thinking_for(&self, found: &Found) -> Thinking {
-        let is_open = self.output_tokens.is_none() && self.thinking == AskedThinking::Unsaid;
-        let asked = if is_open { AskedThinking::Tokens(Range::default()) } else { self.thinking };
-        Thinking::of(&found.model, asked)
+        let has_answer = self.output_tokens.is_some_and(|tokens| tokens.high > 0);
+        let is_open = !has_answer && self.thinking == AskedThinking::Unsaid;
+        if is_open { Thinking::OFF } else { Thinking::of(&found.model, self.thinking) }
     }
 
     /// The work of one request, which may say itself that it goes in a batch, how many answers it wants, and more.
@@ -259,7 +259,10 @@ impl Quote {
     /// Whether the model thinks before every answer, and the user said that it does not: the cost is then too low.
     #[must_use]
     pub(crate) fn lacks_thinking(&self) -> bool {
-        self.answer_given && self.work.thinking.high == 0 && always_thinks(&self.found.model)
+        self.answer_given
+            && self.work.output.high > 0
+            && self.work.thinking.high == 0
+            && always_thinks(&self.found.model)
     }
 
     /// What a person has to know before they use the price.

@@ -125,8 +125,8 @@ pub struct Cache {
     pub hit_rate: Range<Decimal>,
     /// The meter that writing is billed by, where the model bills it.
     pub write: Meter,
-    /// Shortest cacheable beginning in tokens.
-    pub minimum: u64,
+    /// Shortest cacheable beginning in tokens, where the user says one; else that of each model.
+    pub minimum: Option<u64>,
 }
 
 /// How often a feature runs.

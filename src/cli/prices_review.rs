@@ -11,7 +11,7 @@ use crate::cli::choice::choice;
 use crate::cli::error::Error;
 use farebox::files::{NewFile, cannot_write};
 use farebox::jobs::JobError;
-use farebox::jobs::prices::review::{AcceptedPart, ReviewQuery, accepted, review};
+use farebox::jobs::prices::review::{AcceptedPart, ReviewQuery, accepted, review, state_accepted};
 use farebox::period::Instant;
 use farebox::pricing::PriceTable;
 use farebox::pricing::compile::PriceFile;
@@ -23,11 +23,12 @@ use farebox::pricing::review::{ReviewClass, ReviewSource};
 ///
 /// Lists first what two databases agree on against the table, then what is for a person to decide, models that are new,
 /// and models that are no longer listed. --accept writes into the price files of --table: a changed price ends its
-/// period and begins the next, dated and with its source. All files are written, or none.
+/// period and begins the next, dated and with its source; `checked` raises the day of sources whose prices and listings
+/// a database gives again. All files are written, or none.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   farebox prices review litellm.json=2026-11-20 data.json api.json
-  farebox prices review litellm.json data.json --table pricing --accept agreed
+  farebox prices review litellm.json data.json --table pricing --accept agreed,checked
   farebox prices review litellm.json --table pricing --accept openai/gpt-6-astra --show single")]
 pub(crate) struct ReviewArgs {
     /// Files of databases, as `prices import` reads them; FILE=DAY says when one was made [default: the day of --at]
@@ -36,7 +37,7 @@ pub(crate) struct ReviewArgs {
     /// The folder of price files to review; the bundled table when left out
     #[arg(long, value_name = "FOLDER")]
     table: Option<PathBuf>,
-    /// Write this into the files of --table: agreed, new, gone, or the provider/model of a row; repeatable
+    /// Write this into the files of --table: agreed, new, gone, checked, or the provider/model of a row; repeatable
     #[arg(long, value_name = "WHAT", requires = "table", value_delimiter = ',')]
     accept: Vec<AcceptedPart>,
     /// Only this provider; repeatable
@@ -65,13 +66,14 @@ pub(crate) fn run(args: &ReviewArgs) -> Result<(), Error> {
     }
     let prices: Vec<PriceFile> = files.iter().filter(|file| !file.path.ends_with("table.yaml")).cloned().collect();
     let query = ReviewQuery { providers: args.provider.clone(), show: args.show.clone() };
-    let (report, found) = review(&sources, &prices, &query, &setup)?;
+    let (mut report, found) = review(&sources, &prices, &query, &setup)?;
     if args.accept.is_empty() {
         return args.output.write(report);
     }
-    let done =
-        accepted(&found, &args.accept, &prices).map_err(|problems| JobError::of_price_files(&problems, &prices))?;
+    let done = accepted(&found, &args.accept, &sources, &prices)
+        .map_err(|problems| JobError::of_price_files(&problems, &prices))?;
     write_all(&done.files)?;
+    state_accepted(&mut report, &done);
     args.output.write(report)?;
     told(&done);
     Ok(())
@@ -116,7 +118,17 @@ fn told(done: &Accepted) {
         plural(done.written.len() as u64, "model"),
         done.left.len()
     ));
-    for (id, why) in &done.left {
-        say(&format!("left: {id}: {why}"));
+    for raised in &done.raised {
+        let kept = match raised.kept {
+            0 => String::new(),
+            kept => format!(", {kept} keep the old day"),
+        };
+        say(&format!(
+            "checked: {}:{}: {}: {} → {}: {} confirmed{kept}",
+            raised.path, raised.line, raised.name, raised.from, raised.to, raised.confirmed
+        ));
+    }
+    for left in &done.left {
+        say(&format!("left: {left}"));
     }
 }

@@ -1,17 +1,13 @@
 //! `farebox prices history|changes|diff|stale`: the table over time.
 
-use std::path::Path;
-
-use super::price_files::price_files;
+use super::price_files::table_at;
 use super::shared::{OutputFlags, TableFlags};
 use super::span::SpanFlags;
 use crate::cli::error::Error;
-use farebox::jobs::JobError;
 use farebox::jobs::prices;
 use farebox::jobs::prices::changes::ChangesQuery;
 use farebox::jobs::prices::diff::{DiffQuery, DiffSide};
 use farebox::jobs::prices::stale::StaleQuery;
-use farebox::pricing::PriceTable;
 use farebox::range::Range;
 
 /// Show every price a model has had, and will have, as a timeline
@@ -92,23 +88,13 @@ pub(crate) struct DiffArgs {
 
 fn side(text: &str, args: &DiffArgs) -> Result<DiffSide, Error> {
     let setup = args.prices.setup()?;
-    let path = Path::new(text);
-    if path.is_dir() {
-        let files = price_files(&[path.to_owned()])?;
-        let table =
-            PriceTable::of_files(&files, text).map_err(|problems| JobError::of_price_files(&problems, &files))?;
-        return Ok(DiffSide { label: text.to_owned(), table: table.into(), at: setup.at });
-    }
-    if path.is_file() {
-        let mut flags = args.prices.clone();
-        flags.overlays.push(path.to_owned());
-        let setup = flags.setup()?;
-        return Ok(DiffSide { label: text.to_owned(), table: setup.table, at: setup.at });
+    if let Some(table) = table_at(text, &args.prices)? {
+        return Ok(DiffSide { label: text.to_owned(), table, at: setup.at });
     }
     let looks_like_date = text.as_bytes().first().is_some_and(u8::is_ascii_digit);
     let at = text.parse().map_err(|error| match looks_like_date {
         true => Error::from(error),
-        false => Error::Usage(format!("{text:?} is no date, price file or folder of price files\n  help: write 2026-07-01, my-prices.yaml or path/to/pricing")),
+        false => Error::Usage(format!("{text:?} is not a date, a price file or a folder of price files\n  help: write 2026-07-01, my-prices.yaml or path/to/pricing")),
     })?;
     Ok(DiffSide { label: text.to_owned(), table: setup.table, at })
 }

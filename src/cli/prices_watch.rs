@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 
 use super::out::Out;
+use super::price_files::table_at;
 use super::shared::{self, OutputFlags, PriceFlags, Setup};
 use super::span::SpanFlags;
 use super::usage::places::{places, say_passed_over};
@@ -17,7 +18,7 @@ use crate::cli::error::Error;
 use farebox::input::calls::Reading;
 use farebox::input::calls::stream::StreamSink;
 use farebox::input::dialect::Dialect;
-use farebox::jobs::prices::watch::{UsageWishes, Watched, since, watch_plan, watch_usage};
+use farebox::jobs::prices::watch::{OlderTable, UsageWishes, WatchSpan, Watched, since, watch_plan, watch_usage};
 use farebox::jobs::usage::PricingWishes;
 use farebox::period::{Instant, Period};
 
@@ -26,6 +27,7 @@ use farebox::period::{Instant, Period};
 #[command(after_help = "Examples:
   farebox prices watch -w farebox.yaml
   farebox prices watch --usage logs/ --since 2026-10-01 --fail-over 5%
+  farebox prices watch --since ../old-checkout/pricing
   farebox prices watch -w farebox.yaml --ics prices.ics
 
 Each change is one row: the bill of the same quantities before it and after it. Exit code 1 where the bill rises by more
@@ -37,8 +39,11 @@ pub(crate) struct WatchArgs {
     /// Files and folders of recorded usage that is the bill, as `farebox usage` reads them; repeatable
     #[arg(long, value_name = "PATH")]
     usage: Vec<PathBuf>,
-    /// Changes from this day on, or since this version of the table [default: 30 days before the moment of --at]
-    #[arg(long, value_name = "DATE|VERSION")]
+    /// Changes from this day on, since this version of the table, or since older price files [default: 30 days before --at]
+    ///
+    /// A folder of price files is a table of its own; a price file is laid over the table. The first bill then has their
+    /// prices of the moment of --at, and what the table has otherwise comes before what is scheduled.
+    #[arg(long, value_name = "DATE|VERSION|PATH")]
     since: Option<String>,
     /// Changes up to the end of this day [default: all that are known]
     #[arg(long, value_name = "DATE")]
@@ -82,17 +87,22 @@ fn percentage(text: &str) -> Result<Decimal, String> {
 const A_MONTH: i64 = 30 * 86_400;
 
 impl WatchArgs {
-    fn span(&self, setup: &Setup) -> Result<Period, Error> {
+    fn span(&self, setup: &Setup) -> Result<WatchSpan, Error> {
+        let until = SpanFlags { since: None, until: self.until.clone() }.period(&TimeZone::UTC)?.to;
+        if let Some(text) = &self.since
+            && let Some(table) = table_at(text, &self.prices.table)?
+        {
+            return Ok(WatchSpan::since_table(OlderTable { label: text.clone(), table }, until, setup));
+        }
         let default = Instant::from_unix(setup.at.unix().saturating_sub(A_MONTH));
         let from = self.since.as_deref().map_or(Ok(default), since)?;
-        let until = SpanFlags { since: None, until: self.until.clone() }.period(&TimeZone::UTC)?.to;
         if until.is_some_and(|until| until <= from) {
             let (from, until) = (from.to_string(), self.until.clone().unwrap_or_default());
             return Err(Error::Usage(format!(
                 "nothing lies between --since {from} and --until {until}\n  help: write the earlier date after --since"
             )));
         }
-        Ok(Period { from: Some(from), to: until })
+        Ok(WatchSpan { period: Period { from: Some(from), to: until }, older: None })
     }
 }
 
@@ -109,7 +119,7 @@ fn of_plan(args: &WatchArgs) -> Result<Watched, Error> {
     let setup = args.prices.table.setup()?;
     let span = args.span(&setup)?;
     let priced = priced(args.workload.as_deref(), &setup, args.output.quiet, |_| {})?;
-    Ok(watch_plan(priced, span, args.prices.currency.as_deref(), &setup)?)
+    Ok(watch_plan(priced, &span, args.prices.currency.as_deref(), &setup)?)
 }
 
 fn of_usage(args: &WatchArgs) -> Result<Watched, Error> {
@@ -128,7 +138,7 @@ fn of_usage(args: &WatchArgs) -> Result<Watched, Error> {
     say_passed_over(&places, args.output.quiet);
     let mut screen = ReadingScreen::new(None, &places.sources, args.output.quiet);
     std::mem::take(&mut places.failed).into_iter().for_each(|error| screen.failed(error));
-    let watched = watch_usage(&query, span, &setup, &places.sources, shared::number_of(args.threads), &mut screen)?;
+    let watched = watch_usage(&query, &span, &setup, &places.sources, shared::number_of(args.threads), &mut screen)?;
     screen.judge(&places);
     match screen.end()? {
         (_, Some(failed)) => Err(failed.into()),

@@ -67,13 +67,70 @@ impl Kind {
     }
 }
 
+/// Why the bytes of an attachment say nothing. The text says what they are not; [`MediaError::help`] is the next step
+/// where one is more than another file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MediaError {
+    /// No picture.
+    #[error("not an image: PNG, JPEG, WebP and GIF can be read")]
+    NotImage,
+    /// A picture without a surface.
+    #[error("an image of {width}x{height} pixels")]
+    NoPixels {
+        /// Pixels from left to right.
+        width: usize,
+        /// Pixels from top to bottom.
+        height: usize,
+    },
+    /// No recording, or one that does not say how long it is.
+    #[error("the length of this recording cannot be read: that of WAV, MP3, FLAC, OGG and MP4 can")]
+    NoLength,
+    /// Neither PDF nor text.
+    #[error("neither PDF nor text")]
+    NotDocument,
+    /// A PDF that needs a password.
+    #[error("a PDF with a password, which cannot be counted")]
+    Locked,
+    /// A PDF with an error in it.
+    #[error("a PDF that cannot be read: {0}")]
+    BrokenPdf(String),
+    /// A PDF of no pages.
+    #[error("a PDF without pages")]
+    NoPages,
+    /// A `data:` address with nothing behind it.
+    #[error("a data: address without a comma")]
+    NoComma,
+    /// No base64.
+    #[error("not base64: {0}")]
+    NotBase64(#[from] base64::DecodeError),
+    /// What would read it is left out of this build.
+    #[error("this farebox was built without the feature media")]
+    NotBuilt {
+        /// What to give instead.
+        instead: &'static str,
+    },
+}
+
+impl MediaError {
+    /// The next step, where there is one.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            MediaError::Locked => Some("save it without one, or give its pages, such as --pdf 12".to_owned()),
+            MediaError::NotBuilt { instead } => Some((*instead).to_owned()),
+            _ => None,
+        }
+    }
+}
+
 /// The bytes of base64, with or without `data:image/png;base64,` before it.
 ///
 /// # Errors
-/// A text for people.
-pub(crate) fn decode(text: &str) -> Result<Vec<u8>, String> {
+/// [`MediaError::NoComma`], [`MediaError::NotBase64`].
+pub(crate) fn decode(text: &str) -> Result<Vec<u8>, MediaError> {
     let text = match text.strip_prefix("data:") {
-        Some(url) => url.split_once(',').ok_or("a data: address without a comma")?.1,
+        Some(url) => url.split_once(',').ok_or(MediaError::NoComma)?.1,
         None => text,
     };
     let clean: Cow<str> = if text.contains(|c: char| c.is_whitespace()) {
@@ -82,14 +139,14 @@ pub(crate) fn decode(text: &str) -> Result<Vec<u8>, String> {
         Cow::Borrowed(text)
     };
     let engine = if clean.contains(['-', '_']) { URL_SAFE } else { STANDARD };
-    engine.decode(clean.as_bytes()).map_err(|error| format!("not base64: {error}"))
+    Ok(engine.decode(clean.as_bytes())?)
 }
 
 /// What the bytes of an attachment say.
 ///
 /// # Errors
-/// A text for people: what the bytes are not.
-pub fn read(kind: Kind, bytes: &[u8]) -> Result<Media, String> {
+/// [`MediaError`]: what the bytes are not.
+pub fn read(kind: Kind, bytes: &[u8]) -> Result<Media, MediaError> {
     match kind {
         Kind::Image => Ok(Media::Image(Image { size: Some(image_size(bytes)?), detail: None })),
         Kind::Audio => Ok(Media::Audio(Clip { millis: Some(audio_millis(bytes)?) })),
@@ -97,7 +154,7 @@ pub fn read(kind: Kind, bytes: &[u8]) -> Result<Media, String> {
         Kind::Document if bytes.starts_with(b"%PDF") => pdf(bytes).map(Media::Document),
         Kind::Document => match std::str::from_utf8(bytes) {
             Ok(text) => Ok(Media::Document(Document { pages: Some(0), text: Some(text.to_owned()) })),
-            Err(_) => Err("neither PDF nor text".into()),
+            Err(_) => Err(MediaError::NotDocument),
         },
     }
 }
@@ -105,57 +162,51 @@ pub fn read(kind: Kind, bytes: &[u8]) -> Result<Media, String> {
 /// Width and height of a picture in pixels, read off its header.
 ///
 /// # Errors
-/// A text for people.
-pub(crate) fn image_size(bytes: &[u8]) -> Result<(u64, u64), String> {
-    let size =
-        imagesize::blob_size(bytes).map_err(|_| "not an image: PNG, JPEG, WebP and GIF can be read".to_owned())?;
+/// [`MediaError::NotImage`], [`MediaError::NoPixels`].
+pub(crate) fn image_size(bytes: &[u8]) -> Result<(u64, u64), MediaError> {
+    let size = imagesize::blob_size(bytes).map_err(|_| MediaError::NotImage)?;
     match (size.width as u64, size.height as u64) {
-        (0, _) | (_, 0) => Err(format!("an image of {}x{} pixels", size.width, size.height)),
+        (0, _) | (_, 0) => Err(MediaError::NoPixels { width: size.width, height: size.height }),
         size => Ok(size),
     }
 }
 
 /// The length of a recording in milliseconds.
 #[cfg(feature = "media")]
-fn audio_millis(bytes: &[u8]) -> Result<u64, String> {
-    let unknown = || "the length of this recording cannot be read: that of WAV, MP3, FLAC, OGG and MP4 can".to_owned();
-    let probe = Probe::new(Cursor::new(bytes)).guess_file_type().map_err(|_| unknown())?;
-    let file = probe.read().map_err(|_| unknown())?;
-    let millis = u64::try_from(file.properties().duration().as_millis()).map_err(|_| unknown())?;
-    if millis == 0 { Err(unknown()) } else { Ok(millis) }
+fn audio_millis(bytes: &[u8]) -> Result<u64, MediaError> {
+    let probe = Probe::new(Cursor::new(bytes)).guess_file_type().map_err(|_| MediaError::NoLength)?;
+    let file = probe.read().map_err(|_| MediaError::NoLength)?;
+    let millis = u64::try_from(file.properties().duration().as_millis()).map_err(|_| MediaError::NoLength)?;
+    if millis == 0 { Err(MediaError::NoLength) } else { Ok(millis) }
 }
-
-#[cfg(feature = "media")]
-const LOCKED: &str =
-    "a PDF with a password, which cannot be counted\n  help: save it without one, or give its pages, such as --pdf 12";
 
 /// Pages of a PDF and the text on them.
 #[cfg(feature = "media")]
-fn pdf(bytes: &[u8]) -> Result<Document, String> {
+fn pdf(bytes: &[u8]) -> Result<Document, MediaError> {
     let document = lopdf::Document::load_mem(bytes).map_err(|error| match error {
-        lopdf::Error::InvalidPassword => LOCKED.to_owned(),
-        error => format!("a PDF that cannot be read: {error}"),
+        lopdf::Error::InvalidPassword => MediaError::Locked,
+        error => MediaError::BrokenPdf(error.to_string()),
     })?;
     // One that only forbids changes was opened with its empty password, and is no longer encrypted.
     if document.is_encrypted() {
-        return Err(LOCKED.into());
+        return Err(MediaError::Locked);
     }
     let pages: Vec<u32> = document.get_pages().into_keys().collect();
     if pages.is_empty() {
-        return Err("a PDF without pages".into());
+        return Err(MediaError::NoPages);
     }
     let text = document.extract_text(&pages).ok();
     Ok(Document { pages: Some(pages.len() as u64), text })
 }
 
 #[cfg(not(feature = "media"))]
-fn pdf(_: &[u8]) -> Result<Document, String> {
-    Err("this farebox was built without the feature media\n  help: give its pages, such as --pdf 12".into())
+fn pdf(_: &[u8]) -> Result<Document, MediaError> {
+    Err(MediaError::NotBuilt { instead: "give its pages, such as --pdf 12" })
 }
 
 #[cfg(not(feature = "media"))]
-fn audio_millis(_: &[u8]) -> Result<u64, String> {
-    Err("this farebox was built without the feature media\n  help: give its length, such as --audio 30s".into())
+fn audio_millis(_: &[u8]) -> Result<u64, MediaError> {
+    Err(MediaError::NotBuilt { instead: "give its length, such as --audio 30s" })
 }
 
 /// The attachment that a flag names: a file, or what is known of it.
@@ -384,11 +435,13 @@ const LARGEST: u64 = 4 << 30;
 
 fn file(kind: Kind, name: &str) -> Result<Media, AttachmentError> {
     let bytes = read_named(Path::new(name), LARGEST)?;
-    let help = kind.help();
-    let media = read(kind, &bytes).map_err(|what| AttachmentError::wrong(format!("{name}: {what}"), help))?;
+    let media = read(kind, &bytes).map_err(|error| {
+        let help = error.help().unwrap_or_else(|| kind.help().to_owned());
+        AttachmentError::wrong(format!("{name}: {error}"), help)
+    })?;
     match media {
         Media::Video(Clip { millis: None }) => {
-            Err(AttachmentError::wrong(format!("{name}: its length cannot be read"), help))
+            Err(AttachmentError::wrong(format!("{name}: its length cannot be read"), kind.help()))
         }
         media => Ok(media),
     }
@@ -462,10 +515,10 @@ mod tests {
     #[test]
     #[cfg_attr(not(feature = "media"), ignore = "needs the feature media")]
     fn bytes_that_are_something_else_are_named() {
-        assert_eq!(read(Kind::Image, b"hello").unwrap_err(), "not an image: PNG, JPEG, WebP and GIF can be read");
-        assert!(read(Kind::Audio, b"hello").unwrap_err().starts_with("the length of this recording"));
-        assert!(read(Kind::Document, b"%PDF-1.7 broken").unwrap_err().starts_with("a PDF that cannot be read"));
+        assert!(matches!(read(Kind::Image, b"hello").unwrap_err(), MediaError::NotImage));
+        assert!(matches!(read(Kind::Audio, b"hello").unwrap_err(), MediaError::NoLength));
+        assert!(matches!(read(Kind::Document, b"%PDF-1.7 broken").unwrap_err(), MediaError::BrokenPdf(_)));
         assert_eq!(decode("data:image/png;base64,aGk").unwrap(), b"hi");
-        assert!(decode("%%%").unwrap_err().starts_with("not base64"));
+        assert!(decode("%%%").unwrap_err().to_string().starts_with("not base64"));
     }
 }

@@ -10,7 +10,7 @@ use super::setup::{Setup, TableStamp, table_line, table_stamp};
 use crate::meter::Meter;
 use crate::period::Instant;
 use crate::pricing::candidates::twin_name;
-use crate::pricing::card::{Alias, Kind, ModelCard, ProviderHead, Rate, RateCard, rate_of};
+use crate::pricing::card::{Alias, Kind, ModelCard, ProviderHead, Rate, RateCard, Source, rate_of};
 use crate::report::{Cell, Report, Tone, TypedTable};
 
 /// Which models to list.
@@ -52,6 +52,8 @@ pub(crate) struct ModelRow<'c> {
     pub released: Option<Instant>,
     /// The day it stops or stopped to answer.
     pub retired: Option<Instant>,
+    /// Where that day was read, where the table knows it.
+    pub retired_source: Option<&'c Source>,
     /// The last day that a source listed it, where none does any longer.
     pub last_listed: Option<Instant>,
     /// The last day that a source which drops dead models listed it.
@@ -188,6 +190,10 @@ fn table<'c>() -> TypedTable<'static, ModelRow<'c>> {
         .number("input", "input $/M", rate(0))
         .number("output", "output $/M", rate(1))
         .text("status", "status", move |row| Cell::text(&row.status).tone(tone(row)))
+        .text("retired_source", "end read at", |row| {
+            row.retired_source.map_or_else(Cell::default, |source| Cell::text(source.url.as_str()))
+        })
+        .optional()
 }
 
 fn row<'c>(head: &'c ProviderHead, card: &'c ModelCard, setup: &Setup) -> ModelRow<'c> {
@@ -212,6 +218,7 @@ fn row<'c>(head: &'c ProviderHead, card: &'c ModelCard, setup: &Setup) -> ModelR
         open_weights: info.open_weights,
         released: info.released,
         retired: info.retired,
+        retired_source: info.retired_source.as_ref(),
         last_listed: info.last_listed,
         listed: info.listed,
         life: LifeRow::of(life, card),

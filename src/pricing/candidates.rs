@@ -1,7 +1,7 @@
-//! Which models may answer instead of another: live chat models ([`is_live`]), those that most people want ([`is_general`]), newer or older ones of the same provider
-//! ([`sisters`]), the same model at other hosts ([`core_name`]), other names of the same ([`twin_name`]).
+//! Which models may answer instead of another: live chat models ([`is_live`]), those that most people want ([`is_general`]),
+//! newer or older ones of the same provider ([`sisters`]), the same model at other hosts ([`core_name`]), other names of the same ([`twin_name`]).
 
-use super::card::{Kind, ModelCard, ProviderHead};
+use super::card::{ALWAYS_THINKS, Kind, ModelCard, ProviderHead};
 use super::suggest::without_date;
 use super::{Found, PriceTable};
 use crate::period::Instant;
@@ -83,9 +83,6 @@ pub(crate) fn is_general(card: &ModelCard) -> bool {
     let mut words = id.split(|c: char| !c.is_ascii_alphanumeric());
     is_for_chat(card) && !id.starts_with("ft:") && words.all(|word| !TRADES.contains(&word))
 }
-
-/// The capability of a model whose thinking cannot be turned off.
-pub(super) const ALWAYS_THINKS: &str = "always_thinks";
 
 /// Whether a model thinks before every answer: what it costs without thinking tokens is then too low.
 #[must_use]

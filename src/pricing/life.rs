@@ -45,30 +45,45 @@ impl PriceTable {
     }
 
     fn life_until(&self, head: &ProviderHead, card: &ModelCard, ends: Option<Instant>, at: Instant) -> Life {
-        if let Some(day) = ends.filter(|day| *day <= at) {
-            return Life::Retired(day);
-        }
-        let is_over = self.unlisted_since(head, card).is_some_and(|since| since <= at);
-        if is_over { Life::Unlisted(last_listing(card)) } else { Life::Live(ends) }
+        life_by(card, ends, self.unlisted_since(head, card), at)
     }
 
     /// The first moment after the last listing of a card, where that was too long before the table.
     ///
     /// A user's own card needs no listing.
     pub(super) fn unlisted_since(&self, head: &ProviderHead, card: &ModelCard) -> Option<Instant> {
-        if let Some(day) = card.info.last_listed {
-            return Some(after(day));
-        }
-        let is_own = card.rate_cards.iter().all(|rates| rates.source.evidence == Evidence::Own);
-        if is_own || self.is_replaced(&head.id, &card.id) {
-            return None;
-        }
-        // Whoever says when a model ends says that it is there until then.
-        let never = || card.info.retired.is_none().then_some(Instant::from_unix(i64::MIN));
-        let Some(listed) = last_listing(card) else { return never() };
-        let oldest = self.day()?.unix() - LISTED_FOR * DAY;
-        (listed.unix() < oldest).then(|| after(listed))
+        let is_users = card.info.last_listed.is_none() && self.is_replaced(&head.id, &card.id);
+        if is_users { None } else { unlisted_since(card, self.day()) }
     }
+}
+
+/// What is known of the life of a card of price files on a day.
+///
+/// * `table`: the day of the table that the files are.
+pub(super) fn life_in_files(card: &ModelCard, table: Option<Instant>, at: Instant) -> Life {
+    life_by(card, card.info.retired, unlisted_since(card, table), at)
+}
+
+fn life_by(card: &ModelCard, ends: Option<Instant>, unlisted_since: Option<Instant>, at: Instant) -> Life {
+    if let Some(day) = ends.filter(|day| *day <= at) {
+        return Life::Retired(day);
+    }
+    let is_over = unlisted_since.is_some_and(|since| since <= at);
+    if is_over { Life::Unlisted(last_listing(card)) } else { Life::Live(ends) }
+}
+
+fn unlisted_since(card: &ModelCard, table: Option<Instant>) -> Option<Instant> {
+    if let Some(day) = card.info.last_listed {
+        return Some(after(day));
+    }
+    if card.rate_cards.iter().all(|rates| rates.source.evidence == Evidence::Own) {
+        return None;
+    }
+    // Whoever says when a model ends says that it is there until then.
+    let never = || card.info.retired.is_none().then_some(Instant::from_unix(i64::MIN));
+    let Some(listed) = last_listing(card) else { return never() };
+    let oldest = table?.unix() - LISTED_FOR * DAY;
+    (listed.unix() < oldest).then(|| after(listed))
 }
 
 /// The last day that a source which drops or dates dead models listed a card.
@@ -167,5 +182,28 @@ models:
         let live: Vec<&str> = GONE.split_whitespace().filter(is_live).collect();
         let dead: Vec<&str> = SOLD.split_whitespace().filter(|id| !is_live(id)).collect();
         assert_eq!((live, dead), (Vec::new(), Vec::new()), "live though gone, and gone though sold");
+    }
+
+    /// A listing says that a model is sold, not what it costs: a price that nobody has seen for so long is not offered.
+    #[test]
+    fn every_live_price_has_evidence_as_young_as_a_listing() {
+        let table = PriceTable::bundled();
+        let day = table.day().unwrap();
+        let oldest = day.unix() - LISTED_FOR * DAY;
+        let mut live = 0;
+        let mut old = Vec::new();
+        for (head, card) in table.cards() {
+            if !table.life(&head, &card, day).is_live() {
+                continue;
+            }
+            live += 1;
+            match card.rates_at(day) {
+                Some(rates) if rates.source.checked.unix() >= oldest => {}
+                Some(rates) => old.push(format!("{}/{} of {}", head.id, card.id, rates.source.checked)),
+                None => old.push(format!("{}/{} has no price on {day}", head.id, card.id)),
+            }
+        }
+        assert!(live > 1_000, "{live} live cards");
+        assert!(old.is_empty(), "{} of {live}: {old:#?}", old.len());
     }
 }

@@ -36,10 +36,11 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use self::card::{ExchangeRate, ModelCard, ProviderHead};
-use self::compile::{PriceFile, Provider, Use, compile};
+use self::compile::{PriceFile, Provider, Use, compile, compile_over};
 use self::packed::{Packed, hex};
 use self::problem::{Place, Problem, Severity};
 use self::suggest::Names;
+use crate::meter::Meter;
 use crate::period::Instant;
 
 pub use farebox_prices::{card, problem};
@@ -137,8 +138,8 @@ impl PriceTable {
             return Err(problems);
         }
         let stated = files.iter().find(|f| f.path.ends_with("table.yaml"));
-        let stated = stated.and_then(|f| f.text.lines().find_map(|line| line.strip_prefix("version: ")));
-        Self::of_packed(packed::pack(stated.map_or(version, str::trim), &providers), version)
+        let stated = stated.and_then(|f| stated_version(&f.text));
+        Self::of_packed(packed::pack(stated.unwrap_or(version), &providers), version)
     }
 
     /// A table out of a packed block; a block that does not open is an error, never another table.
@@ -178,12 +179,14 @@ impl PriceTable {
         let mut overlays = Vec::new();
         let at_any_time = |provider: &str, id: &str| self.card_by_id(provider, id);
         for file in files {
-            let (providers, problems) = compile(std::slice::from_ref(file), Use::Overlay, &at_any_time);
+            let (providers, problems) =
+                compile_over(std::slice::from_ref(file), &at_any_time, &|id| self.fallbacks(id));
             if problems.iter().any(|p| p.severity == Severity::Error) {
                 return Err(problems);
             }
             warnings.extend(problems);
-            overlays.extend(providers.into_iter().map(|provider| self.overlay(provider)));
+            let sound = providers.into_iter().filter(|(_, sound)| *sound);
+            overlays.extend(sound.map(|(provider, _)| self.overlay(provider)));
         }
         self.overlays.extend(overlays);
         if !files.is_empty() {
@@ -258,6 +261,9 @@ impl PriceTable {
                     Some(head) => {
                         head.names.extend(own.names.iter().cloned());
                         head.neutral.extend(own.neutral.iter().cloned());
+                        let kept =
+                            head.fallbacks.iter().filter(|(meter, _)| own.fallbacks.iter().all(|(m, _)| m != meter));
+                        head.fallbacks = own.fallbacks.iter().chain(kept).copied().collect();
                         head.multipliers.extend(own.multipliers.iter().cloned());
                         head.deployments.extend(own.deployments.iter().cloned());
                     }
@@ -266,6 +272,11 @@ impl PriceTable {
             }
             heads.into_iter().map(Arc::new).collect()
         })
+    }
+
+    /// The meters of a provider that bill as another where a card has no rate of their own.
+    pub(crate) fn fallbacks(&self, provider: &str) -> Vec<(Meter, Meter)> {
+        self.head(provider).map(|head| head.fallbacks.clone()).unwrap_or_default()
     }
 
     fn head(&self, id: &str) -> Option<Arc<ProviderHead>> {
@@ -316,6 +327,16 @@ impl PriceTable {
     }
 }
 
+/// The version that the text of a `table.yaml` states.
+fn stated_version(text: &str) -> Option<&str> {
+    text.lines().find_map(|line| line.strip_prefix("version: ")).map(str::trim)
+}
+
+/// The day of the version that the text of a `table.yaml` states.
+pub(crate) fn stated_day(text: &str) -> Option<Instant> {
+    day_of(stated_version(text)?)
+}
+
 fn day_of(version: &str) -> Option<Instant> {
     let numbers: Vec<&str> = version.split(['.', '+']).take(3).collect();
     numbers.join("-").parse().ok()
@@ -329,7 +350,7 @@ mod tests {
     fn a_block_that_does_not_open_is_an_error_and_not_another_table() {
         let whole = packed::pack("2030.01.01", &[]);
         assert_eq!(PriceTable::of_packed(whole.clone(), "x").unwrap().id().version, "2030.01.01");
-        for broken in [Vec::new(), b"fbx2".to_vec(), whole[..whole.len() - 1].to_vec(), vec![0xff; 200]] {
+        for broken in [Vec::new(), b"fbx3".to_vec(), whole[..whole.len() - 1].to_vec(), vec![0xff; 200]] {
             let problems = PriceTable::of_packed(broken, "older/pricing").unwrap_err();
             assert_eq!((problems[0].code, problems[0].path.as_str()), ("unreadable-table", "older/pricing"));
         }

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::candidates::ALWAYS_THINKS;
-use super::card::ModelCard;
+use super::card::{ALWAYS_THINKS, ModelCard};
 
 /// A condition on what is known of a model.
 ///

@@ -474,7 +474,10 @@ fn the_table_over_time() {
     );
     let same = farebox(["prices", "diff", "pricing", "pricing", "--format", "json"]).run().code(0).json();
     assert_eq!(same["models"], 0);
-    farebox(["prices", "diff", "no-such-thing", "2024-10-03"]).run().code(2).says("is no date, price file or folder");
+    farebox(["prices", "diff", "no-such-thing", "2024-10-03"])
+        .run()
+        .code(2)
+        .says("is not a date, a price file or a folder");
 
     let changes = farebox([
         "prices",

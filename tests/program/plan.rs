@@ -637,3 +637,66 @@ fn the_examples_in_the_folder_all_plan() {
     }
     assert!(count >= 6, "{count}");
 }
+
+/// Three models of one price that cache from 4,096 tokens, from 512, and from nobody knows where.
+const CACHES: &str = r#"
+schema: 1
+provider: acme
+models:
+  - {id: large, smallest_cacheable: 4096, prices: &p [{from: 2026-01-01, rates: {input: "1", cache_read: "0.1", output: "5"}}]}
+  - {id: small, smallest_cacheable: 512, prices: *p}
+  - {id: silent, prices: *p}
+"#;
+
+#[test]
+fn a_prompt_is_cached_where_it_is_long_enough_for_the_model() {
+    let prices = tempfile::tempdir().unwrap();
+    let table = prices.path().join("acme.yaml");
+    std::fs::write(&table, CACHES).unwrap();
+    let planned = |model: &str, cache: &str| {
+        let (_dir, path) = written(&format!(
+            "version: 1\nstart: 2027-01-01\nmonths: 1\nfeatures:\n  f: {{model: acme/{model}, system: 2000, prompt: 100, output: 50, calls: 1000 per day{cache}}}\n"
+        ));
+        farebox(["plan", "-w", &path, "--format", "json", "--at", "2026-11-22", "--prices"])
+            .arg(&table)
+            .run()
+            .code(0)
+            .json()
+    };
+    let per_call = |json: &Value| json["features"][0]["per_call_usd"].as_str().unwrap().to_owned();
+    let smallest = |json: &Value| {
+        let is_it = |a: &&Value| a["what"].as_str().unwrap().starts_with("smallest cacheable prompt");
+        let found = json["assumptions"].as_array().unwrap().iter().find(is_it).cloned();
+        found.map(|a| format!("{}: {}", a["value"].as_str().unwrap(), a["origin"].as_str().unwrap()))
+    };
+    let cached = ", cache: {parts: [system], hit_rate: 80%}";
+    // In millionths of a dollar: 2,100 tokens at 1 and 50 at 5 are 2,350 where nothing is cached; where 2,000 tokens are, 1,600
+    // of them cost 0.1 and 500 cost 1: 160 + 500 + 250 = 910.
+    let large = planned("large", cached);
+    assert_eq!(per_call(&large), "0.00235");
+    assert_eq!(smallest(&large).unwrap(), "4,096 tokens: the price card of the model");
+    assert_eq!(per_call(&planned("small", cached)), "0.00091");
+    let silent = planned("silent", cached);
+    assert_eq!(per_call(&silent), "0.00091");
+    assert!(smallest(&silent).unwrap().starts_with("1,024 tokens: unknown for this model"), "{silent}");
+    // What the file says goes before what the card says, and is no assumption.
+    let said = planned("large", &cached.replace("80%", "80%, minimum: 0"));
+    assert_eq!((per_call(&said).as_str(), smallest(&said)), ("0.00091", None));
+    let said = planned("small", &cached.replace("80%", "80%, minimum: 3000"));
+    assert_eq!(per_call(&said), "0.00235");
+    // The lever asks each model for its own.
+    let has_lever = |json: &Value| json["levers"].as_array().unwrap().iter().any(|lever| lever["kind"] == "cache");
+    assert!(has_lever(&planned("small", "")) && !has_lever(&planned("large", "")));
+    // So does a comparison of the workload on many models.
+    let (_dir, path) = written(&format!(
+        "version: 1\nstart: 2027-01-01\nmonths: 1\nfeatures:\n  f: {{model: acme/small, system: 2000, prompt: 100, output: 50, calls: 1000 per day{cached}}}\n"
+    ));
+    let compared =
+        farebox(["compare", "-w", &path, "--format", "json", "--at", "2026-11-22", "-m", "acme/large", "--prices"])
+            .arg(&table)
+            .run()
+            .code(0)
+            .json();
+    // 31 days with 1,000 calls at 0.00235.
+    assert_eq!(compared["rows"][0]["total_usd"], "72.85", "{compared}");
+}

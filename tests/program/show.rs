@@ -66,3 +66,39 @@ fn programs_get_a_row_for_each_rate() {
     let json: serde_json::Value = serde_json::from_str(&show(&["--format", "json", "-q"])).unwrap();
     assert_eq!(json["rows"].as_array().unwrap().len() + 1, csv.lines().count());
 }
+
+/// The end of a model has a source and a day of its own, wherever the end is shown; the short form has none.
+#[test]
+fn the_end_of_a_model_says_where_it_was_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = |id: &str, retired: &str| {
+        format!("  - {{id: {id}, retired: {retired}, prices: [{{from: 2026-01-01, rates: {{input: \"1\"}}}}]}}\n")
+    };
+    let long = "{date: 2027-03-01, source: deprecations}";
+    let text = format!(
+        "schema: 1\nprovider: acme\nsources: {{deprecations: {{url: \"https://acme.example/ends\", checked: 2026-11-05, evidence: documented}}}}\nmodels:\n{}{}",
+        model("long", long),
+        model("short", "2027-03-01")
+    );
+    let file = folder.path().join("acme.yaml");
+    std::fs::write(&file, text).unwrap();
+    let run =
+        |args: &[&str]| farebox(args.iter().copied()).args(["--at", "2026-11-22", "--prices"]).arg(&file).run().code(0);
+    let shown = run(&["prices", "show", "acme/long"]).stdout;
+    assert!(shown.contains("retires 2027-03-01"), "{shown}");
+    assert!(shown.contains("the end: documented, checked 2026-11-05: https://acme.example/ends"), "{shown}");
+    let short = run(&["prices", "show", "acme/short"]).stdout;
+    assert!(short.contains("retires 2027-03-01") && !short.contains("the end:"), "{short}");
+    let json = run(&["prices", "show", "acme/long", "--format", "json"]).json();
+    assert_eq!(json["card"]["info"]["retired_source"]["url"], "https://acme.example/ends");
+    let models = run(&["models", "-p", "acme", "--format", "json"]).json();
+    let sources: Vec<&serde_json::Value> =
+        models["rows"].as_array().unwrap().iter().map(|row| &row["retired_source"]["checked"]).collect();
+    assert_eq!(sources, [&serde_json::json!("2026-11-05"), &serde_json::Value::Null]);
+    let people = run(&["models", "-p", "acme"]).stdout;
+    assert!(people.contains("https://acme.example/ends"), "{people}");
+    let exported =
+        farebox(["prices", "export", "--as", "csv", "-p", "acme", "--prices"]).arg(&file).run().code(0).stdout;
+    assert!(exported.contains(",2027-03-01,https://acme.example/ends,2026-11-05,"), "{exported}");
+    assert!(exported.contains(",2027-03-01,,,"), "{exported}");
+}

@@ -262,13 +262,195 @@ fn new_and_gone_models_and_single_rows_are_accepted_by_name() {
         &models_dev(&[("one", "1", "2"), ("two", "3", "6"), ("four", "8", "16"), ("six", "4", "8")]),
     );
     let ran = room.review(&["--accept", "new,gone,acme/two,acme/six"]).code(0).says("3 models accepted, 1 left");
-    drop(ran.says("left: acme/six: its period is written in an unusual way"));
+    drop(ran.says("left: pricing/acme.yaml:24: acme/six: its period is written in an unusual way"));
     let table = room.table();
     let two = "      - {to: 2026-11-20, source: page, rates: {input: \"3\", output: \"6\"}}\n      - {from: 2026-11-20, source: {url: ";
     assert!(table.contains(two) && table.contains("rates: {input: \"4\", output: \"6\"}}\n  - {id: six,"), "{table}");
     assert!(table.contains("  - id: three\n    last_listed: 2026-11-01\n    prices:\n"), "{table}");
     assert!(table.contains("  - id: four\n    kind: chat\n    prices:\n      - first_seen: 2026-11-"), "{table}");
     drop(farebox(["prices", "lint", "pricing", "--at", "2026-11-22"]).dir(room.folder.path()).run().code(0));
+}
+
+#[test]
+fn what_is_left_to_a_person_is_named_with_its_file_and_line() {
+    let room = ReviewRoom::new(
+        &litellm(&[("one", "1", "2"), ("two", "3", "6"), ("three", "7", "9"), ("six", "5", "8"), ("night", "4", "2")]),
+        &models_dev(&[
+            ("one", "1", "2"),
+            ("two", "3", "6"),
+            ("three", "7", "9"),
+            ("six", "5", "8"),
+            ("night", "4", "2"),
+        ]),
+    );
+    let table = format!(
+        "{TABLE}  - id: night\n    prices:\n      - source: page\n        rates: {{input: \"2\", output: \"2\"}}\n        schedule:\n          - {{windows: [\"00:00-06:00\"], zone: UTC, rates: {{input: \"1\", output: \"1\"}}}}\n  - id: loan\n    aliases: [five]\n    prices_of: one\n"
+    );
+    std::fs::write(room.folder.path().join("pricing/acme.yaml"), &table).unwrap();
+    let line = |what: &str| table.lines().position(|line| line.contains(what)).unwrap() + 1;
+    let ran = room.review(&["--accept", "agreed", "--format", "json"]).code(0);
+    let six = format!("pricing/acme.yaml:{}: acme/six: its period is written in an unusual way", line("id: six"));
+    let ran = ran.says(&format!("left: {six}"));
+    let left = ran.json()["accepted"]["left"].clone();
+    assert_eq!((&left[0]["id"], &left[0]["line"]), (&"acme/six".into(), &line("id: six").into()), "{left}");
+    assert_eq!(left[0]["path"], "pricing/acme.yaml");
+    // A card with the prices of another has none of its own to change.
+    let other = |input: &str| (litellm(&[("loan", input, "2")]), models_dev(&[("loan", input, "2")]));
+    let (first, second) = other("3");
+    for (name, text) in [("a.json", first), ("b.json", second)] {
+        std::fs::write(room.folder.path().join(name), text).unwrap();
+    }
+    let at = room.table().lines().position(|line| line.contains("id: loan")).unwrap() + 1;
+    let loan = format!("left: pricing/acme.yaml:{at}: acme/loan: it has the prices of one: change them there");
+    drop(room.review(&["--accept", "agreed"]).code(0).says(&loan));
+}
+
+#[test]
+fn prices_at_hours_that_the_table_does_not_have_are_named() {
+    let text = r#"[{"id": "acme", "name": "Acme", "api_pattern": "acme", "models": [{"id": "one", "match": {"equals": "one"}, "prices": [
+        {"constraint": {"type": "time_of_date", "start_time": "16:30:00Z", "end_time": "00:30:00Z"}, "prices": {"input_mtok": 0.5, "output_mtok": 1}},
+        {"prices": {"input_mtok": 1, "output_mtok": 2}}]}]}]"#;
+    let room = ReviewRoom::new(text, &models_dev(&[("one", "1", "2")]));
+    let found = room.review(&["--format", "json"]).code(0).json();
+    let line = TABLE.lines().position(|line| line.contains("rates: {input: \"1\"")).unwrap() + 1;
+    assert_eq!(
+        found["left"],
+        serde_json::json!([{"id": "acme/one", "path": "pricing/acme.yaml", "line": line,
+            "why": "a.json gives 2 prices at hours that the table does not have"}])
+    );
+    let shown = room.review(&[]).code(0).stdout;
+    assert!(
+        shown.contains(&format!("Not compared: pricing/acme.yaml:{line}: acme/one: a.json gives 2 prices")),
+        "{shown}"
+    );
+}
+
+/// `two` and `three` have their prices from the list, `six` is listed and has another source; `one` differs.
+#[test]
+fn the_day_of_a_source_is_raised_for_what_a_database_says_again() {
+    let table = TABLE
+        .replace("      - {source: page, rates: {input: \"3\"", "      - {source: list, rates: {input: \"3\"")
+        .replace(
+            "      - source: page\n        rates:\n          input: \"7\"",
+            "      - source: list\n        rates:\n          input: \"7\"",
+        )
+        .replace("  list: {", "  # what lists models\n  list: {");
+    let database = models_dev(&[("one", "9", "2"), ("two", "3", "6"), ("three", "8", "9"), ("six", "4", "8")]);
+    let room = ReviewRoom::new(&litellm(&[("two", "3", "6")]), &database);
+    std::fs::write(room.folder.path().join("pricing/acme.yaml"), &table).unwrap();
+    let line = table.lines().position(|line| line.starts_with("  list:")).unwrap() + 1;
+    // Confirmed: the price of `two`, and four listings. The price of `three` is another one.
+    let said =
+        format!("checked: pricing/acme.yaml:{line}: list: 2026-11-01 → 2026-11-21: 5 confirmed, 1 keep the old day");
+    let ran = room.review(&["--accept", "checked", "--format", "json"]).code(0).says(&said);
+    let raised = &ran.json()["accepted"]["raised"];
+    assert_eq!(
+        (&raised[0]["confirmed"], &raised[0]["kept"], &raised[0]["to"]),
+        (&5.into(), &1.into(), &"2026-11-21".into())
+    );
+    let entry = "  list: {url: \"https://models.dev\", checked: 2026-11-01, evidence: single, listing: true}\n";
+    let both = format!("{}{}", entry.replace("list:", "list-2026-11-01:"), entry.replace("2026-11-01", "2026-11-21"));
+    let want = table.replace(entry, &both).replace(
+        "      - source: list\n        rates:\n          input: \"7\"",
+        "      - source: list-2026-11-01\n        rates:\n          input: \"7\"",
+    );
+    assert_eq!(room.table(), want);
+    drop(farebox(["prices", "lint", "pricing", "--at", "2026-11-22"]).dir(room.folder.path()).run().code(0));
+    // What was raised is not raised again, and a review alone raises nothing.
+    drop(room.review(&["--accept", "checked"]).code(0).says("0 models accepted"));
+    assert_eq!(room.table(), want);
+}
+
+#[test]
+fn a_day_is_not_raised_by_a_database_that_keeps_dead_models_or_by_one_alone_where_two_agreed() {
+    let table = TABLE
+        .replace(
+            "https://models.dev\", checked: 2026-11-01, evidence: single",
+            "https://github.com/BerriAI/litellm\", checked: 2026-11-01, evidence: single",
+        )
+        .replace(
+            "        source: page",
+            "        source: {url: \"https://models.dev\", checked: 2026-11-02, evidence: agreed}",
+        );
+    let both = [("one", "1", "2"), ("two", "3", "6"), ("three", "7", "9"), ("six", "4", "8")];
+    let room = ReviewRoom::new(&litellm(&both[1..]), &models_dev(&both));
+    std::fs::write(room.folder.path().join("pricing/acme.yaml"), &table).unwrap();
+    let line = table.lines().position(|line| line.starts_with("  list:")).unwrap() + 1;
+    let ran = room.review(&["--accept", "checked"]).code(0);
+    drop(ran.says(&format!("left: pricing/acme.yaml:{line}: acme: list lists models, and LiteLLM's")));
+    assert_eq!(room.table(), table, "models.dev alone gives the price of `one`");
+    std::fs::write(room.folder.path().join("a.json"), litellm(&both)).unwrap();
+    drop(room.review(&["--accept", "checked"]).code(0));
+    assert_eq!(
+        room.table(),
+        table.replace("checked: 2026-11-02, evidence: agreed", "checked: 2026-11-21, evidence: agreed")
+    );
+}
+
+#[test]
+fn lint_asks_for_the_start_of_a_factor() {
+    let file = |factor: &str, sources: &str| {
+        format!(
+            "schema: 1\nprovider: acme\n{sources}multipliers:\n  - {{when: {{region: eu}}, factor: \"1.1\"{factor}}}\n  - {{when: {{region: us}}, factor: \"1\"}}\nmodels:\n  - {{id: one, prices: [{{from: 2026-01-01, {}rates: {{input: \"1\", output: \"2\"}}}}]}}\n",
+            if sources.is_empty() { "" } else { "source: page, " }
+        )
+    };
+    let page = "sources:\n  page: {url: \"https://acme.example\", checked: 2026-11-01, evidence: documented}\n";
+    let (_folder, path) = folder_of("acme.yaml", "");
+    let lint = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        farebox(["prices", "lint", "--at", "2026-11-22"]).arg(&path).run().stdout
+    };
+    let asked = lint(&file("", page));
+    assert!(asked.contains("warning[undated-factor]: acme: the factor 1.1 for region=eu has no start"), "{asked}");
+    assert_eq!(
+        asked.matches("undated-factor]").count(),
+        2,
+        "once, and in its help: a factor of 1 changes nothing: {asked}"
+    );
+    assert!(!lint(&file(", from: 2026-02-05", page)).contains("undated-factor"));
+    assert!(!lint(&file(", allow: [undated-factor], note: no source gives it", page)).contains("undated-factor"));
+    assert!(lint(&file(", allow: [undated-factor]", page)).contains("error[no-reason]"));
+    assert!(lint(&file(", allow: [jump], note: x", page)).contains("error[unknown-code]"));
+    // A user's own factor may hold always.
+    assert!(lint(&file("", "")).contains("note[undated-factor]"));
+}
+
+/// The day of the table decides what is alive, not the day of the command: 2026-09-23 is 60 days before 2026-11-22.
+#[test]
+fn lint_asks_for_the_age_of_what_is_alive_by_the_rule_of_everything_else() {
+    let file = |listed: &str| {
+        format!(
+            "schema: 1\nprovider: acme\nsources:\n  page: {{url: \"https://acme.example\", checked: 2026-01-01, evidence: reported}}\n  list: {{url: \"https://models.dev\", checked: {listed}, evidence: single, listing: true}}\nmodels:\n  - {{id: one, listed_by: [list], prices: [{{source: page, rates: {{input: \"1\", output: \"2\"}}}}]}}\n"
+        )
+    };
+    let (folder, path) = folder_of("acme.yaml", "");
+    std::fs::write(folder.path().join("table.yaml"), "version: 2026.11.22\n").unwrap();
+    let lint = |text: String| {
+        std::fs::write(&path, text).unwrap();
+        farebox(["prices", "lint", "--at", "2026-12-20"]).arg(folder.path()).run().code(0).stdout
+    };
+    assert!(lint(file("2026-09-23")).contains("[stale]"));
+    assert!(!lint(file("2026-09-22")).contains("[stale]"), "it is not listed any longer, and not offered");
+}
+
+#[test]
+fn an_overlay_that_omits_a_meter_in_a_variant_says_so_and_refuses_it_there() {
+    let overlay = "schema: 1\nprovider: acme\nmodels:\n  - id: one\n    prices:\n      - from: 2026-01-01\n        rates: {input: \"1\", output: \"2\"}\n        variants:\n          - {when: {processing: batch}, rates: {input: \"0.5\"}}\n";
+    let (folder, path) = folder_of("own.yaml", overlay);
+    let record = |context: &str| {
+        format!(
+            "{{\"provider\": \"acme\", \"model\": \"one\", \"timestamp\": \"2026-10-05T12:00:00Z\", \"usage\": {{\"input_tokens\": 1000000, \"output_tokens\": 1000000}}, \"context\": {context}}}\n"
+        )
+    };
+    let priced = |context: &str, code: i32| {
+        std::fs::write(folder.path().join("u.jsonl"), record(context)).unwrap();
+        let run = farebox(["usage", "u.jsonl", "--prices", "own.yaml", "--strict"]).dir(folder.path()).run().code(code);
+        run.says("own.yaml:9:").says("nothing is said of output for processing=batch: using it there is refused")
+    };
+    drop(priced("{}", 0));
+    drop(priced("{\"processing\": \"batch\"}", 3));
+    drop(farebox(["prices", "lint", "--deny", "warnings"]).arg(&path).run().code(1));
 }
 
 #[test]

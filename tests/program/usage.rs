@@ -387,3 +387,44 @@ fn focus_rows_keep_the_rules_of_the_specification() {
         assert_eq!(number("ContractedUnitPrice") * number("PricingQuantity"), number("ContractedCost"));
     }
 }
+
+/// Model Studio bills hits of the explicit cache with 10 % of input, of the implicit one with 20 %, and writes with 125 %
+/// (alibabacloud.com/help/en/model-studio/context-cache of 2026-10-11). `acme` has one cache.
+const TWO_CACHES: &str = r#"
+schema: 1
+provider: alibaba
+models:
+  - id: qwen-plus
+    prices:
+      - from: 2025-01-01
+        rates: {input: "0.4", cache_read: "0.08", cache_write_5m: "0.5", output: "1.2"}
+        variants: [{when: {cache: explicit}, rates: {cache_read: {factor: "0.5"}}, others: inherit}]
+---
+schema: 1
+provider: acme
+models:
+  - {id: qwen-plus, prices: [{from: 2025-01-01, rates: {input: "0.4", cache_read: "0.08", output: "1.2"}}]}
+"#;
+
+#[test]
+fn an_explicit_cache_costs_its_own_price_where_a_provider_has_two() {
+    let dir = tempfile::tempdir().unwrap();
+    let table = dir.path().join("two.yaml");
+    std::fs::write(&table, TWO_CACHES).unwrap();
+    let total = |provider: &str, details: &str| {
+        let body = format!(
+            "{{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"created\":1764000000,\"model\":\"qwen-plus\",\"choices\":[],\"usage\":{{\"prompt_tokens\":1629,\"completion_tokens\":100,\"total_tokens\":1729,\"prompt_tokens_details\":{details}}}}}"
+        );
+        let run = farebox(["usage", "--format", "json", "--prices"]).arg(&table);
+        let run = if provider.is_empty() { run } else { run.args(["--provider", provider]) };
+        run.input(body).run().code(0).json()["total_usd"].as_str().unwrap().to_owned()
+    };
+    let hit = "{\"cached_tokens\":1605,\"cache_creation_input_tokens\":0,\"cache_type\":\"ephemeral\"}";
+    let written = "{\"cached_tokens\":0,\"cache_creation_input_tokens\":1605,\"cache_creation\":{\"ephemeral_5m_input_tokens\":1605},\"cache_type\":\"ephemeral\"}";
+    // 24 × 0.4 + 1,605 × 0.04 + 100 × 1.2 millionths of a dollar; written: 1,605 × 0.5; implicit: 1,605 × 0.08.
+    assert_eq!(total("", hit), "0.0001938");
+    assert_eq!(total("", written), "0.0009321");
+    assert_eq!(total("alibaba", "{\"cached_tokens\":1605}"), "0.000258");
+    // A card without rates by cache bills what it is called alike.
+    assert_eq!(total("acme", hit), "0.000258");
+}

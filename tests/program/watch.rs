@@ -146,6 +146,116 @@ fn a_factor_that_follows_another_is_a_change() {
     assert_eq!(report["rows"][0]["changes"], change);
 }
 
+/// The older table has 1.5 for the input that costs 2 since 2026-11-01, another model behind `latest`, and no `two`.
+const OLDER: &str = r#"schema: 1
+provider: acme
+sources: {page: {url: "https://acme.example", checked: 2026-09-01, evidence: documented}}
+multipliers: [{when: {region: eu}, factor: "1.05", from: 2026-01-01}]
+models:
+  - id: one
+    aliases: [latest]
+    prices: [{from: 2025-01-01, source: page, rates: {input: "1.5", output: "4"}}]
+"#;
+
+#[test]
+fn an_older_table_is_where_a_watch_can_begin() {
+    let shop = Shop::new("acme/one");
+    std::fs::create_dir(shop.path("older")).unwrap();
+    shop.write("older/acme.yaml", OLDER);
+    shop.write("older/table.yaml", "version: 2026.09.01\n");
+    let report = shop.json(&["--since", "older"]);
+    // A call costs 0.0015 + 0.002 in the older table, 0.002 + 0.002 in this one, and then what is scheduled.
+    let want = [
+        ["2026-11-01", "price", "105", "120", "14.29"],
+        ["2027-01-01", "price", "120", "105", "-12.5"],
+        ["2027-02-01", "retires", "105", "180", "71.43"],
+    ];
+    assert_eq!(steps(&report), want.map(|row| row.map(str::to_owned)));
+    assert_eq!(report["older"]["version"], "2026.09.01");
+    let changes = report["rows"][0]["changes"].as_array().unwrap();
+    assert_eq!(changes[0], json!({"when": "", "meter": "input", "old": "1.5", "new": "2"}));
+    // The same of usage.
+    shop.write("a.jsonl", &record("one", 30_000_000, 15_000_000, &json!({})));
+    assert_eq!(steps(&shop.json(&["--since", "older", "--usage", "a.jsonl"])), steps(&report));
+    // A price file is laid over the table.
+    shop.write("old.yaml", &OLDER.replace("sources: {page", "names: [acme-inc]\nsources: {page"));
+    assert_eq!(steps(&shop.json(&["--since", "old.yaml"])), steps(&report));
+    let said = shop.watch(&["--since", "older"]).run().code(0).stdout;
+    assert!(said.contains("price changes since the table of older (2026.09.01)"), "{said}");
+    shop.watch(&["--since", "older", "--fail-over", "50"]).run().code(1);
+}
+
+#[test]
+fn a_name_and_a_factor_that_an_older_table_has_otherwise_are_changes() {
+    let shop = Shop::new("acme/latest");
+    std::fs::create_dir(shop.path("older")).unwrap();
+    shop.write("older/acme.yaml", &OLDER.replace("    aliases: [latest]\n", "").replace("  - id: one", "  - id: zero\n    aliases: [latest]\n    prices: [{from: 2025-01-01, source: page, rates: {input: \"6\", output: \"4\"}}]\n  - id: one"));
+    let moved = shop.json(&["--since", "older", "--until", "2026-12-01"]);
+    // 0.006 + 0.002 and then 0.002 + 0.002.
+    assert_eq!(steps(&moved)[0][1..], ["moves", "240", "120", "-50"].map(str::to_owned));
+    assert_eq!(moved["rows"][0]["instead"], "acme/one");
+    let eu = workload("acme/one").replace("output: 500}", "output: 500, with: {region: eu}}");
+    shop.write("farebox.yaml", &eu);
+    let factor = shop.json(&["--since", "older", "--until", "2026-11-30"]);
+    // 105 × 1.05 and 120 × 1.1.
+    assert_eq!(steps(&factor)[0][2..4], ["110.25", "132"].map(str::to_owned));
+    let all = factor["rows"][0]["changes"].as_array().unwrap();
+    assert!(all.contains(&json!({"when": "region=eu", "meter": null, "old": "× 1.05", "new": "× 1.1"})), "{all:?}");
+}
+
+#[test]
+fn what_an_older_table_does_not_have_is_in_no_bill_and_is_said() {
+    let shop = Shop::new("acme/two");
+    std::fs::create_dir(shop.path("older")).unwrap();
+    shop.write("older/acme.yaml", OLDER);
+    shop.watch(&["--since", "older"]).run().code(2).says("nothing of the workload has a price");
+    let both = [record("one", 1_000_000, 0, &json!({})), record("two", 1_000_000, 0, &json!({}))].concat();
+    shop.write("u.jsonl", &both);
+    let report = shop.json(&["--since", "older", "--usage", "u.jsonl", "--until", "2026-12-01"]);
+    assert_eq!(
+        (&report["unpriced"], &report["before_usd"], &report["after_usd"]),
+        (&json!(1), &json!("1.5"), &json!("2"))
+    );
+    shop.watch(&["--since", "older", "--usage", "u.jsonl"]).run().says("acme/two is not in the older table, older");
+    shop.watch(&["--since", "no-such-folder"]).run().code(2).says("the path of older price files");
+}
+
+/// The first price of `old` is known from 2026-08-01 on, and changes on 2026-11-01; before that day it is assumed.
+#[test]
+fn an_assumed_price_is_marked_in_rows_csv_and_json() {
+    let shop = Shop::new("acme/old");
+    let prices = r#"schema: 1
+provider: acme
+sources: {page: {url: "https://acme.example", checked: 2026-11-02, evidence: reported}}
+models:
+  - id: old
+    prices:
+      - {first_seen: 2026-08-01, to: 2026-11-01, source: page, rates: {input: "1", output: "4"}}
+      - {from: 2026-11-01, source: page, rates: {input: "2", output: "4"}}
+"#;
+    shop.write("prices.yaml", prices);
+    let report = shop.json(&["--since", "2026-07-01"]);
+    assert_eq!(steps(&report), [["2026-11-01", "price", "90", "120", "33.33"].map(str::to_owned)]);
+    assert_eq!(
+        (&report["rows"][0]["old_assumed_before"], &report["rows"][0]["new_assumed_before"]),
+        (&json!("2026-08-01"), &Value::Null)
+    );
+    let people = shop.watch(&["--since", "2026-07-01"]).run().code(0).stdout;
+    assert!(people.contains("old assumed before") && people.contains("2026-08-01"), "{people}");
+    assert!(
+        people.contains(
+            "The first bill has an assumed price: the first evidence of that of acme/old is from 2026-08-01."
+        ),
+        "{people}"
+    );
+    let csv = shop.watch(&["--since", "2026-07-01", "--format", "csv"]).run().code(0).stdout;
+    assert!(csv.lines().next().unwrap().ends_with("old_assumed_before,new_assumed_before"), "{csv}");
+    assert!(csv.lines().nth(1).unwrap().ends_with(",2026-08-01,"), "{csv}");
+    // From a day with evidence on, nothing is marked.
+    let known = shop.watch(&["--since", "2026-08-02"]).run().code(0).stdout;
+    assert!(!known.contains("assumed"), "{known}");
+}
+
 fn record(model: &str, input: u64, output: u64, context: &Value) -> String {
     let usage = json!({"input_tokens": input, "output_tokens": output});
     let record = json!({"provider": "acme", "model": model, "timestamp": "2026-10-05T12:00:00Z", "usage": usage, "context": context});

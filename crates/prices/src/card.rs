@@ -28,6 +28,8 @@ pub struct ProviderHead {
     pub api: Option<Api>,
     /// Values of a request that change no price.
     pub neutral: Vec<(Dimension, Vec<String>)>,
+    /// Meters that bill as another where a card has no rate of their own.
+    pub fallbacks: Vec<(Meter, Meter)>,
     /// Factors on rates.
     pub multipliers: Vec<Multiplier>,
     /// Names of a user's own for its models.
@@ -192,10 +194,14 @@ pub struct TokenizerRef {
 pub struct ModelInfo {
     /// What it does.
     pub kind: Kind,
-    /// Prompt and answer together, or the prompt alone where the provider says so, in tokens.
+    /// What a request may hold, in tokens; of what, says `window_holds`.
     pub context_window: Option<u64>,
+    /// Whether that is prompt and answer together, or the prompt alone.
+    pub window_holds: WindowHolds,
     /// Longest answer in tokens.
     pub max_output: Option<u64>,
+    /// Shortest prompt that its cache takes, in tokens.
+    pub smallest_cacheable: Option<u64>,
     /// What it reads.
     pub input: Vec<String>,
     /// What it writes.
@@ -208,6 +214,8 @@ pub struct ModelInfo {
     pub released: Option<Instant>,
     /// First day it does not answer any more.
     pub retired: Option<Instant>,
+    /// Where that day was read, where the file says so.
+    pub retired_source: Option<Source>,
     /// Last day that a public source listed it, where none does any more and nobody has said that it is retired.
     pub last_listed: Option<Instant>,
     /// Last day that a source which drops dead models listed it: such a source may list it still.
@@ -216,6 +224,69 @@ pub struct ModelInfo {
     pub replacement: Option<String>,
     /// One line for people.
     pub note: Option<String>,
+    /// Where facts were read that are not prices.
+    pub fact_sources: Vec<FactSource>,
+}
+
+impl ModelInfo {
+    /// Where a fact was read.
+    #[must_use]
+    pub fn source_of(&self, fact: Fact) -> Option<&Source> {
+        self.fact_sources.iter().find(|known| known.fact == fact).map(|known| &known.source)
+    }
+}
+
+/// Where a fact of a model was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct FactSource {
+    /// Which fact.
+    pub fact: Fact,
+    /// Where, and how well it is known.
+    pub source: Source,
+}
+
+/// A fact of a model that has a source of its own in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Fact {
+    /// The shortest prompt that its cache takes.
+    SmallestCacheable,
+    /// That the context window holds the prompt alone.
+    WindowHolds,
+    /// That its thinking cannot be turned off: the capability `always_thinks`.
+    AlwaysThinks,
+}
+
+impl Fact {
+    /// All of them.
+    pub const ALL: [Fact; 3] = [Fact::SmallestCacheable, Fact::WindowHolds, Fact::AlwaysThinks];
+
+    /// The name in price files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Fact::SmallestCacheable => "smallest_cacheable",
+            Fact::WindowHolds => "window_holds",
+            Fact::AlwaysThinks => ALWAYS_THINKS,
+        }
+    }
+}
+
+/// The capability of models whose thinking cannot be turned off.
+pub const ALWAYS_THINKS: &str = "always_thinks";
+
+/// What the context window of a model holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum WindowHolds {
+    /// Prompt and answer together.
+    #[default]
+    PromptAndAnswer,
+    /// The prompt alone: an answer does not count against it.
+    Prompt,
 }
 
 /// What a model does.

@@ -46,6 +46,7 @@ dimensions! {
     Quality           "quality"             "the quality of an image: `low`, `hd` …" of Images InputImages OutputImage OutputPixels;
     Size              "size"                "the size of an image: `1024x1024` …" of Images InputImages OutputImage OutputPixels;
     Resolution        "resolution"          "the resolution of a video: `1280x720` …" of VideoSeconds OutputVideo;
+    Cache             "cache"               "which cache it hit, at a provider that has two: `implicit`, `explicit`" of CacheRead CacheReadAudio CacheReadImage CacheWrite5m CacheWrite1h CacheWrite12h;
     Route             "route"               "the host behind a router";
 }
 
@@ -54,6 +55,12 @@ impl Dimension {
     #[must_use]
     pub fn concerns(self, meter: Meter) -> bool {
         self.meters().is_empty() || self.meters().contains(&meter)
+    }
+
+    /// Whether a card without rates by it bills every value alike: most providers have one cache, whatever it is called.
+    #[must_use]
+    pub const fn is_one_without_rates(self) -> bool {
+        matches!(self, Dimension::Cache)
     }
 }
 

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use super::card::{ModelCard, ProviderHead};
 use super::compile::Provider;
 
-const MAGIC: &[u8; 4] = b"fbx2";
+const MAGIC: &[u8; 4] = b"fbx3";
 const HASH_END: usize = 36;
 /// Where the version begins: behind the hash and four numbers.
 const VERSION: usize = HASH_END + 16;

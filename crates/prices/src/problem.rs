@@ -39,6 +39,9 @@ pub const ALLOWABLE: &[&str] = &[
     "unknown-condition",
 ];
 
+/// The same of a factor of `multipliers`.
+pub const ALLOWABLE_OF_FACTORS: &[&str] = &["undated-factor"];
+
 /// One finding about one place of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer};
 
 pub use self::recover::Moved;
 use self::recover::{Mend, Repair};
-use super::card::{Api, Evidence, Kind, Role};
+use super::card::{Api, Evidence, Kind, Role, WindowHolds};
 use super::problem::{Place, Problem, Severity};
 use crate::money::{DecimalTextError, parse_decimal};
 use crate::similar::did_you_mean;
@@ -160,7 +160,7 @@ pub struct RawMultiplier {
     #[serde(default)]
     pub when: Pairs<String>,
     /// What the rates are multiplied with.
-    pub factor: Quoted,
+    pub factor: At<Quoted>,
     /// The meters it moves: all token meters when left out.
     #[serde(default)]
     pub meters: Vec<At<String>>,
@@ -171,6 +171,11 @@ pub struct RawMultiplier {
     pub from: Option<At<String>>,
     /// First moment it does not.
     pub to: Option<At<String>>,
+    /// `undated-factor`, where `prices lint` need not ask for its start; `note` says why.
+    #[serde(default)]
+    pub allow: Vec<At<String>>,
+    /// One line for people.
+    pub note: Option<String>,
 }
 
 /// A model.
@@ -190,8 +195,15 @@ pub struct RawModel {
     pub tokenizer: Option<RawTokenizer>,
     /// Tokens of prompt and answer together.
     pub context_window: Option<u64>,
+    /// What the context window holds; prompt and answer together when left out.
+    pub window_holds: Option<At<WindowHolds>>,
     /// Longest answer in tokens.
     pub max_output: Option<u64>,
+    /// Shortest prompt that its cache takes, in tokens; left out where no source says it.
+    pub smallest_cacheable: Option<At<u64>>,
+    /// Where facts of the model were read, by fact: names from `sources`, or sources of their own.
+    #[serde(default)]
+    pub fact_sources: Pairs<At<RawSourceRef>>,
     /// What it reads.
     #[serde(default)]
     pub input: Vec<String>,
@@ -205,8 +217,8 @@ pub struct RawModel {
     pub open_weights: Option<bool>,
     /// First day it answered.
     pub released: Option<At<String>>,
-    /// First day it does not answer any more.
-    pub retired: Option<At<String>>,
+    /// First day it does not answer any more: the day alone, or `{date, source}`.
+    pub retired: Option<RawRetired>,
     /// Names of the sources (with `listing: true`) that list it; its last listing is the latest day one of them was read.
     #[serde(default)]
     pub listed_by: Vec<At<String>>,
@@ -236,6 +248,15 @@ pub struct RawAlias {
     pub to: Option<At<String>>,
     /// First day that this id is not answered any more, where that is another day than the card's.
     pub retired: Option<At<String>>,
+}
+
+/// The end of a model: its day alone, or with where it was read.
+#[derive(Debug)]
+pub struct RawRetired {
+    /// First day it does not answer any more.
+    pub date: At<String>,
+    /// Where that was read: a name from `sources`, or a source of its own.
+    pub source: Option<At<RawSourceRef>>,
 }
 
 /// A tokenizer by name, or a list of dated ones.
@@ -588,6 +609,33 @@ impl<'de> Deserialize<'de> for RawAlias {
     }
 }
 
+/// The long form of [`RawRetired`].
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct LongRetired {
+    date: At<String>,
+    source: Option<At<RawSourceRef>>,
+}
+
+/// Either form of [`RawRetired`], without the place of the short one.
+enum Retired {
+    Day(String),
+    Long(LongRetired),
+}
+
+short_or_long!(Retired, "a day, or {date, source}", Retired::Day, LongRetired => Retired::Long);
+
+impl<'de> Deserialize<'de> for RawRetired {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let At { value, place } = At::<Retired>::deserialize(deserializer)?;
+        Ok(match value {
+            Retired::Day(value) => RawRetired { date: At { value, place }, source: None },
+            Retired::Long(long) => RawRetired { date: long.date, source: long.source },
+        })
+    }
+}
+
 impl<'de> Deserialize<'de> for RawTokenizer {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         enum Form {
@@ -845,8 +893,8 @@ mod schema {
     //! `pricing/schema.json`, generated from the types above. Values that are read by hand say here what they accept.
 
     use super::{
-        At, LongAlias, Pairs, Quoted, RawAlias, RawPrice, RawRate, RawSource, RawSourceRef, RawTokenizer,
-        RawTokenizerRef,
+        At, LongAlias, LongRetired, Pairs, Quoted, RawAlias, RawPrice, RawRate, RawRetired, RawSource, RawSourceRef,
+        RawTokenizer, RawTokenizerRef,
     };
     use schemars::json_schema;
 
@@ -902,6 +950,10 @@ mod schema {
     });
     schema!(RawAlias, "Alias", |g| {
         let long = g.subschema_for::<LongAlias>();
+        json_schema!({"anyOf": [{"type": "string"}, long]})
+    });
+    schema!(RawRetired, "Retired", |g| {
+        let long = g.subschema_for::<LongRetired>();
         json_schema!({"anyOf": [{"type": "string"}, long]})
     });
     schema!(RawTokenizer, "Tokenizer", |g| {

@@ -50,7 +50,7 @@ impl FeaturePlan {
             prefix: stream.counted.cached_prefix.at(tokens),
             history: cache.history,
             hit: at(UncertainInput::HitRate),
-            minimum: i64::try_from(cache.minimum).unwrap_or(i64::MAX).saturating_mul(1_000_000),
+            minimum: stream.smallest_cacheable(&cache),
         });
         Shape {
             prefix: stream.counted.prefix.at(tokens),
@@ -236,10 +236,7 @@ impl FeaturePlan {
             border.is_some_and(|first| self.longest_prompt(s) >= first)
         };
         let minimum = |s: &Stream| {
-            let least = self
-                .feature
-                .cache
-                .map_or(0, |c| i64::try_from(c.minimum).unwrap_or(i64::MAX).saturating_mul(1_000_000));
+            let least = self.feature.cache.map_or(0, |cache| s.smallest_cacheable(&cache));
             let prefix = s.counted.cached_prefix;
             prefix.low < least && least <= prefix.high
         };

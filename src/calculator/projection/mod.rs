@@ -22,7 +22,7 @@ use super::calendar::{Month, months};
 use super::shape::{At, MICRO};
 use super::tariff::Tariff;
 use super::thinking::Thinking;
-use super::workload::{Feature, Workload};
+use super::workload::{Cache, Feature, Workload};
 use crate::money::Usd;
 use crate::period::Instant;
 use crate::pricing::{Found, UnknownModel};
@@ -38,6 +38,9 @@ use epochs::DatedFeature;
 pub use error::{CountingError, PlanError};
 pub(crate) use ranges::{INPUTS, Point, Ranges, UncertainInput};
 pub use traffic::GROWTH_SCALE;
+
+/// The shortest cacheable beginning, in tokens, of a model whose card does not say it: that of most models that say one.
+pub(crate) const ASSUMED_CACHEABLE: u64 = 1024;
 
 /// Digits behind the point that a share of a month keeps where it has no end.
 const WEIGHT_SCALE: u32 = 12;
@@ -131,6 +134,15 @@ pub struct Stream {
     counted: CountedText,
     also: Vec<Range<i64>>,
     batch: Decimal,
+}
+
+impl Stream {
+    /// The shortest beginning that the cache of the model takes, in millionths of a token.
+    fn smallest_cacheable(&self, cache: &Cache) -> i64 {
+        let own = self.found.model.info.smallest_cacheable;
+        let tokens = cache.minimum.or(own).unwrap_or(ASSUMED_CACHEABLE);
+        i64::try_from(tokens).unwrap_or(i64::MAX).saturating_mul(1_000_000)
+    }
 }
 
 /// A cost that comes once.

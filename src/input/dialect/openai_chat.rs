@@ -67,10 +67,15 @@ pub(super) fn body_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Result<
         calls(&mut counted, Meter::WebSearches, &tools, "web_search_requests")?;
     }
     entry.usage = counted;
+    let has_explicit_cache = has_explicit_cache(usage);
+    if has_explicit_cache {
+        entry.context.set(Dimension::Cache, "explicit");
+    }
     match () {
         () if routed => entry.provider = Some("openrouter".into()),
         () if is_perplexity => entry.assume("perplexity"),
         () if is_xai => entry.assume("xai"),
+        () if has_explicit_cache && name.starts_with("qwen") => entry.assume("alibaba"),
         () if usage.has("prompt_cache_hit_tokens") && name.starts_with("deepseek") => entry.assume("deepseek"),
         () if object.get("x_groq").is_some() => entry.provider = Some("groq".into()),
         () if is_llama_cpp(object) => entry.provider = Some("llama.cpp".into()),
@@ -92,6 +97,15 @@ fn routed(object: &Object, usage: &Object) -> bool {
 /// Whether llama.cpp's server answered: its timings count tokens. The model may have the name of one that is sold.
 fn is_llama_cpp(object: &Object) -> bool {
     object.object("timings").is_some_and(|timings| timings.has("prompt_n") && timings.has("predicted_n"))
+}
+
+/// Whether Alibaba's explicit cache was written or hit, which its usage tells from the implicit one, whose hits cost twice
+/// as much: `"prompt_tokens_details": {"cache_type": "ephemeral", "cache_creation_input_tokens": 1605, …}`
+/// (alibabacloud.com/help/en/model-studio/context-cache).
+fn has_explicit_cache(usage: &Object) -> bool {
+    let Some(details) = usage.object("prompt_tokens_details") else { return false };
+    let is_written = || matches!(count(&details, "cache_creation_input_tokens"), Ok(1..));
+    details.text("cache_type").is_some_and(|kind| kind == "ephemeral") || is_written()
 }
 
 fn reported(usage: &Object) -> Option<Reported> {
@@ -174,7 +188,7 @@ fn prompt_side(usage: &Object, prompt: u64, counted: &mut Usage) -> Result<(), R
     if cached == 0 {
         cached = count_any(usage, &["cache_read_input_tokens", "prompt_cache_hit_tokens"])?;
     }
-    let mut written = part(&["cache_write_tokens", "cache_creation_tokens"])?;
+    let mut written = part(&["cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens"])?;
     if written == 0 {
         written = count(usage, "cache_creation_input_tokens")?;
     }

@@ -279,7 +279,7 @@ raw! {
         gap: Given,
         /// How long the cache keeps it: 5m, 30m, 1h, 12h; 5m when left out.
         ttl: Given,
-        /// Shortest prompt that is cached; 1024 tokens when left out.
+        /// Shortest prompt that is cached, in tokens; what the price card of the model says when left out, else 1024.
         minimum: Option<u64>,
     }
 }

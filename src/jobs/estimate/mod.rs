@@ -178,7 +178,7 @@ fn price_file(
     let mut pricer = RequestPricer::new(source.clone(), models, spec, setup)?;
     each_request::<JobError>(input, &mut |spot, read| {
         let outcome = match read {
-            Ok(request) => pricer.price(&request),
+            Ok(request) => pricer.price(&request).map_err(|error| error.with_help()),
             Err(error) => Err(with_help(&error, error.help())),
         };
         match outcome {

@@ -8,7 +8,6 @@ use crate::calculator::quote::{PromptTokens, Quote, WorkSpec};
 use crate::context::Context;
 use crate::conversation::{Conversation, Part};
 use crate::input::requests::Tally;
-use crate::jobs::error::with_help;
 use crate::jobs::{JobError, Setup, TokenizerChoice};
 use crate::money::grouped;
 use crate::pricing::Found;
@@ -81,8 +80,8 @@ impl<'s> RequestPricer<'s> {
     /// Prices a request and adds it up; what a person should know and was not told yet is returned.
     ///
     /// # Errors
-    /// A text for people where it names no model that is known, or a model cannot be sent it.
-    pub(crate) fn price(&mut self, request: &Conversation) -> Result<Vec<String>, String> {
+    /// [`JobError`] where it names no model that is known, or a model cannot be sent it.
+    pub(crate) fn price(&mut self, request: &Conversation) -> Result<Vec<String>, JobError> {
         let asked = match self.by_own_name {
             true => self.named(request)?,
             false => 0..self.sums.len(),
@@ -94,12 +93,14 @@ impl<'s> RequestPricer<'s> {
         // Counted for every model before it is priced for any: rows next to each other are for the same requests.
         let count = |sum: &ModelSum| {
             let counted = sum.framing.count(request);
-            let mut counted = counted
-                .map_err(|refused| format!("{}: {}", sum.found.full_id(), with_help(&refused, refused.help())))?;
+            let mut counted = counted.map_err(|refused| JobError::Asked {
+                message: format!("{}: {refused}", sum.found.full_id()),
+                help: refused.help(),
+            })?;
             let tokens = PromptTokens::billed(&sum.found, &mut counted, at);
             Ok((tokens, counted.notes))
         };
-        let counted = sums.iter().map(count).collect::<Result<Vec<_>, String>>()?;
+        let counted = sums.iter().map(count).collect::<Result<Vec<_>, JobError>>()?;
         let mut new = Vec::new();
         for (sum, (tokens, notes)) in sums.iter_mut().zip(counted) {
             let id = sum.found.full_id();
@@ -120,12 +121,13 @@ impl<'s> RequestPricer<'s> {
     }
 
     /// The place of the model that a request names.
-    fn named(&mut self, request: &Conversation) -> Result<std::ops::Range<usize>, String> {
+    fn named(&mut self, request: &Conversation) -> Result<std::ops::Range<usize>, JobError> {
         let model = request.model.as_deref();
-        let model = model.ok_or("the request names no model\n  help: give one, such as --model gpt-4o")?;
+        let model =
+            model.ok_or_else(|| JobError::asked("the request names no model", "give one, such as --model gpt-4o"))?;
         let found = self.lookup.find(None, model, &Context::default(), self.setup.at);
-        let found = found.map_err(|error| with_help(&error, error.help()))?;
-        let at = self.sum_of(&found).map_err(|error| with_help(&error, error.help()))?;
+        let found = found.map_err(|error| JobError::Asked { message: error.to_string(), help: error.help() })?;
+        let at = self.sum_of(&found)?;
         Ok(at..at + 1)
     }
 

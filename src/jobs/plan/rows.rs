@@ -9,16 +9,18 @@ use crate::calculator::budget::BudgetVerdict;
 use crate::calculator::calendar::Month;
 use crate::calculator::levers::Lever;
 use crate::calculator::outcome::{Driver, FeatureOutcome};
-use crate::calculator::projection::{FeatureFrame, FeaturePlan, Plan, PlanEvent, Point, StreamRole, per};
+use crate::calculator::projection::{
+    ASSUMED_CACHEABLE, FeatureFrame, FeaturePlan, Plan, PlanEvent, Point, Stream, StreamRole, per,
+};
 use crate::calculator::shape::At;
-use crate::calculator::workload::{Amount, Assumption};
+use crate::calculator::workload::{Amount, Assumption, Feature};
 use crate::jobs::Setup;
 use crate::jobs::error::with_help;
 use crate::jobs::setup::{TableStamp, table_stamp};
 use crate::jobs::workload::{ShownRate, Unpriced};
-use crate::money::Usd;
+use crate::money::{Usd, grouped};
 use crate::period::Instant;
-use crate::pricing::card::Evidence;
+use crate::pricing::card::{Evidence, Fact};
 use crate::range::Range;
 use crate::tokenizer::TokenCount;
 
@@ -499,9 +501,27 @@ fn assumptions(plan: &Plan) -> Vec<Assumption> {
             let about = feature.feature.name.clone();
             let what = format!("message frames of {}", stream.found.full_id());
             list.push(Assumption { about, what, value, origin });
+            list.extend(smallest_cacheable(&feature.feature, stream));
         }
     }
     list
+}
+
+/// The shortest prompt that is planned to be cached on a model, where the file does not say one.
+fn smallest_cacheable(feature: &Feature, stream: &Stream) -> Option<Assumption> {
+    feature.cache.filter(|cache| cache.minimum.is_none())?;
+    let info = &stream.found.model.info;
+    let (tokens, origin) = match (info.smallest_cacheable, info.source_of(Fact::SmallestCacheable)) {
+        (Some(tokens), Some(source)) => (tokens, format!("{} ({})", source.url, source.checked)),
+        (Some(tokens), None) => (tokens, "the price card of the model".into()),
+        (None, _) => (ASSUMED_CACHEABLE, "unknown for this model; `cache: {minimum: …}` says another".into()),
+    };
+    Some(Assumption {
+        about: feature.name.clone(),
+        what: format!("smallest cacheable prompt of {}", stream.found.full_id()),
+        value: format!("{} tokens", grouped(tokens)),
+        origin,
+    })
 }
 
 fn range_text(count: TokenCount) -> String {

@@ -145,6 +145,7 @@ fn table() -> TypedTable<'static, ChangeRow> {
         .number("old", "old", |row| if row.first { Cell::absent("first price") } else { or_dash(&row.old) })
         .number("new", "new", |row| or_dash(&row.new))
         .number("percent", "change", |row| row.percent.clone())
+        .optional()
 }
 
 /// By how many percent a price changed; nothing where one side has none.

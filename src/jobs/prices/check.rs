@@ -10,7 +10,7 @@ use crate::jobs::JobError;
 use crate::jobs::setup::{Setup, TableStamp, table_line, table_stamp};
 use crate::meter::Meter;
 use crate::pricing::card::{ModelCard, Price, ProviderHead, Rate};
-use crate::pricing::compile::{PriceFile, Use, compile};
+use crate::pricing::compile::{PriceFile, compile_over};
 use crate::pricing::diff::{Change, changes_between};
 use crate::pricing::import::Database;
 use crate::pricing::import::compare::{About, ComparedItem, Verdict, compare};
@@ -143,12 +143,13 @@ pub fn with_price_file(
         let found = setup.table.get(&format!("{provider}/{id}"), setup.at)?;
         Some((*found.model).clone())
     };
-    let (theirs, problems) = compile(std::slice::from_ref(file), Use::Overlay, &known);
+    let fallbacks = |provider: &str| setup.table.fallbacks(provider);
+    let (theirs, problems) = compile_over(std::slice::from_ref(file), &known, &fallbacks);
     if problems.iter().any(|p| p.severity == Severity::Error) {
         return Err(FileCheckError::Unsound(problems));
     }
     let (mut models, mut missing, mut rows) = (0, 0, Vec::new());
-    let cards = theirs.iter().flat_map(|provider| provider.models.iter().map(|card| (&provider.head, card)));
+    let cards = theirs.iter().flat_map(|(provider, _)| provider.models.iter().map(|card| (&provider.head, card)));
     for (head, card) in cards.filter(|(head, _)| is_wanted(&providers, head)) {
         match differing(head, card, query.tolerance, setup) {
             Some(differing) => {

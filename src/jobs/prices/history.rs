@@ -150,6 +150,7 @@ fn table() -> TypedTable<'static, HistoryRow> {
         .number("cache_read", "cache read", price(Meter::CacheRead))
         .number("output", "output", price(Meter::Output))
         .text("chart", "input ▇ output ░", move |row| Cell::text(&row.bars).tone(tone(row)))
+        .optional()
         .text("more", "more", |row| Cell::text(&row.more))
         .text("evidence", "evidence", |row| Cell::text(row.source.evidence.name()))
 }

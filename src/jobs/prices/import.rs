@@ -266,11 +266,13 @@ fn table(there: &'static str) -> TypedTable<'static, ComparisonRow> {
         .text("provider", "provider", |row| Cell::text(&row.provider))
         .text("model", "model", |row| Cell::text(&row.model))
         .text("listed_as", "id there", listed_as)
+        .optional()
         .text("meter", "meter", cell(0))
         .text("condition", "when", cell(1))
         .column(Column::number("there", there), cell(2))
         .number("here", "table", cell(3))
         .number("change_percent", "there − here", cell(4))
+        .optional()
         .text("note", "note", cell(5))
 }
 

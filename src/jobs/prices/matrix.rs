@@ -158,7 +158,7 @@ fn factor_cell(meter: Meter, schedule: &Schedule) -> Cell {
 }
 
 /// "documented, checked 2026-11-20: https://…".
-fn source_text(source: &Source) -> String {
+pub(super) fn source_text(source: &Source) -> String {
     format!("{}, checked {}: {}", source.evidence.name(), source.checked, source.url)
 }
 

@@ -79,3 +79,64 @@ fn is_wanted(providers: &[String], head: &ProviderHead) -> bool {
 fn full_id(head: &ProviderHead, card: &ModelCard) -> String {
     format!("{}/{}", head.id, card.id)
 }
+
+#[cfg(all(test, feature = "cli"))]
+mod tests {
+    use super::*;
+    use crate::jobs::setup::AsOf;
+    use crate::pricing::PriceTable;
+    use crate::pricing::compile::PriceFile;
+    use crate::pricing::import::compare::compare;
+    use crate::pricing::import::read;
+    use crate::report::{Format, Report, Screen, write};
+
+    /// A long id, long conditions, moments with hours, and prices of many digits.
+    const PRICES: &str = r#"schema: 1
+provider: a-provider-with-a-name
+models:
+  - id: organisation/a-model-with-a-long-name-and-a-date-2026-01-01
+    aliases: [another-name-of-the-model]
+    prices:
+      - from: 2026-01-01T16:30:00Z
+        to: 2026-06-01T16:30:00Z
+        rates: {input: "0.014999", output: "100.75", cache_read: "0.0014999", cache_write_1h: "0.0299"}
+        variants: [{when: {service_tier: priority, inference_geo: us}, rates: {input: "0.0299", cache_write_1h: "0.0599"}, others: inherit}]
+      - from: 2026-06-01T16:30:00Z
+        rates: {input: "0.0149", output: "1000.75", cache_read: "0.00149", cache_write_1h: "0.299"}
+        variants: [{when: {service_tier: priority, inference_geo: us}, rates: {input: "0.299", cache_write_1h: "0.599"}, others: inherit}]
+"#;
+
+    #[test]
+    fn tables_fit_a_screen_of_eighty_columns() {
+        let mut table = PriceTable::bundled();
+        table.lay_over(&[PriceFile { path: "own.yaml".into(), text: PRICES.into() }]).unwrap();
+        let at = "2026-11-22".parse().unwrap();
+        let setup =
+            Setup { table: table.into(), at, as_of: AsOf::Named, currency: None, vocabularies: None, strict: false };
+        let providers = vec!["a-provider-with-a-name".to_owned()];
+        let database = r#"{"a-provider-with-a-name/another-name-of-the-model": {"litellm_provider": "a-provider-with-a-name",
+            "input_cost_per_token": 1.4999e-08, "output_cost_per_token": 0.0001, "cache_creation_input_token_cost_above_1hr": 2.99e-08}}"#;
+        let database = read(database, None).unwrap();
+        let compared = compare(&database, &setup.table, at, &providers);
+        let changed = changes::ChangesQuery { providers: providers.clone(), all: true, ..Default::default() };
+        let reports = [
+            ("history", history::history("a-provider-with-a-name/another-name-of-the-model", &setup).unwrap()),
+            ("changes", changes::changes(&changed, &setup).unwrap()),
+            ("compare", import::comparison(&setup, &database, &compared, |_| true)),
+        ];
+        for (name, mut report) in reports {
+            report.drop_empty_columns();
+            report.fit(80);
+            let text = shown(&report);
+            let head = text.lines().take_while(|line| !line.is_empty());
+            assert!(head.clone().count() > 3, "{name}:\n{text}");
+            assert!(head.clone().all(|line| line.chars().count() <= 80), "{name}:\n{text}");
+        }
+    }
+
+    fn shown(report: &Report) -> String {
+        let mut out = Vec::new();
+        write(report, Format::Table, Screen { width: Some(80), color: false }, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+}

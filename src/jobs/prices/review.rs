@@ -12,7 +12,8 @@ use crate::period::Instant;
 use crate::pricing::card::Price;
 use crate::pricing::compile::PriceFile;
 use crate::pricing::problem::Problem;
-use crate::pricing::review::edit::{Accepted, accept};
+use crate::pricing::review::edit::{Accepted, Left, accept, accept_and_raise, place_of};
+use crate::pricing::review::raise::Raised;
 use crate::pricing::review::{Review, ReviewClass, ReviewItem, ReviewSource, ReviewedPrice, listings};
 use crate::report::{Cell, Report, Tone, TypedTable};
 
@@ -30,6 +31,8 @@ pub struct ReviewQuery {
 pub enum AcceptedPart {
     /// Everything of a class: `agreed`, `new` or `gone`.
     Class(ReviewClass),
+    /// The days of the sources that the databases confirm.
+    Checked,
     /// One model, as `provider/model`, whatever its class.
     Model(String),
 }
@@ -40,9 +43,12 @@ impl std::str::FromStr for AcceptedPart {
         if text.contains('/') {
             return Ok(AcceptedPart::Model(text.to_owned()));
         }
+        if text == "checked" {
+            return Ok(AcceptedPart::Checked);
+        }
         match text.parse() {
             Ok(class @ (ReviewClass::Agreed | ReviewClass::New | ReviewClass::Gone)) => Ok(AcceptedPart::Class(class)),
-            _ => Err("write agreed, new, gone, or the provider/model of a row".to_owned()),
+            _ => Err("write agreed, new, gone, checked, or the provider/model of a row".to_owned()),
         }
     }
 }
@@ -94,8 +100,67 @@ pub(crate) struct ReviewHead {
     pub models: Vec<ReviewCount>,
     /// How many models of the table some database lists.
     pub compared: usize,
+    /// What was written; null where nothing was accepted.
+    pub accepted: Option<AcceptedRow>,
+    /// What the databases say that the table has no place for: a person decides.
+    pub left: Vec<LeftRow>,
     /// The price table.
     pub table: TableStamp,
+}
+
+/// What was written into price files.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct AcceptedRow {
+    /// The files that changed.
+    pub files: Vec<String>,
+    /// The models, as `provider/model`.
+    pub models: Vec<String>,
+    /// The sources whose day was raised.
+    pub raised: Vec<RaisedRow>,
+    /// What was accepted and is left to a person.
+    pub left: Vec<LeftRow>,
+}
+
+/// A source whose day was raised.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct RaisedRow {
+    /// The file.
+    pub path: String,
+    /// The line, from 1, before anything was written.
+    pub line: usize,
+    /// The name of the source, or the model for a source in place.
+    pub source: String,
+    /// The day that it had.
+    pub from: Instant,
+    /// The day that it has now.
+    pub to: Instant,
+    /// How many prices and listings were confirmed.
+    pub confirmed: usize,
+    /// How many keep the old day, under a source of their own.
+    pub kept: usize,
+}
+
+/// Something that a person has to write.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct LeftRow {
+    /// `provider/model`, or a provider.
+    pub id: String,
+    /// The file, where it has one.
+    pub path: Option<String>,
+    /// The line, from 1.
+    pub line: Option<usize>,
+    /// Why it is left.
+    pub why: String,
+}
+
+impl LeftRow {
+    fn of(left: &Left) -> LeftRow {
+        let (path, line) = left.place.clone().unzip();
+        LeftRow { id: left.id.clone(), path, line, why: left.why.clone() }
+    }
 }
 
 /// One of the databases.
@@ -138,13 +203,17 @@ pub fn review(
     let review = crate::pricing::review::review(sources, &setup.table, &listings(files), setup.at, &providers);
     let shown = review.items.iter().filter(|item| query.show.is_empty() || query.show.contains(&item.class));
     let mut report = table().report(shown.flat_map(rows));
+    let unplaced = unplaced(&review, files);
     report.state_all(&ReviewHead {
         databases: sources.iter().map(database_row).collect(),
         models: counts(&review),
         compared: review.compared,
+        accepted: None,
+        left: unplaced.iter().map(LeftRow::of).collect(),
         table: table_stamp(setup),
     });
     report.notes.push(summary(&review));
+    report.notes.extend(unplaced.iter().map(|left| format!("Not compared: {left}.")));
     report.notes.extend(review.notes.iter().cloned());
     for source in sources {
         report
@@ -159,14 +228,53 @@ pub fn review(
 ///
 /// # Errors
 /// The problems of the files, as they are or as they would be.
-pub fn accepted(review: &Review, parts: &[AcceptedPart], files: &[PriceFile]) -> Result<Accepted, Vec<Problem>> {
+pub fn accepted(
+    review: &Review,
+    parts: &[AcceptedPart],
+    sources: &[ReviewSource],
+    files: &[PriceFile],
+) -> Result<Accepted, Vec<Problem>> {
     let is_accepted = |item: &ReviewItem| {
         parts.iter().any(|part| match part {
             AcceptedPart::Class(class) => item.class == *class,
             AcceptedPart::Model(id) => item.id() == *id,
+            AcceptedPart::Checked => false,
         })
     };
-    accept(review, &is_accepted, files)
+    match parts.contains(&AcceptedPart::Checked) {
+        true => accept_and_raise(review, &is_accepted, sources, files),
+        false => accept(review, &is_accepted, files),
+    }
+}
+
+/// States in the report of a review what was written.
+pub fn state_accepted(report: &mut Report, done: &Accepted) {
+    let raised = |raised: &Raised| RaisedRow {
+        path: raised.path.clone(),
+        line: raised.line,
+        source: raised.name.clone(),
+        from: raised.from,
+        to: raised.to,
+        confirmed: raised.confirmed,
+        kept: raised.kept,
+    };
+    let row = AcceptedRow {
+        files: done.files.iter().map(|file| file.path.clone()).collect(),
+        models: done.written.clone(),
+        raised: done.raised.iter().map(raised).collect(),
+        left: done.left.iter().map(LeftRow::of).collect(),
+    };
+    report.state("accepted", row);
+}
+
+/// What is not compared, with its place in the files.
+fn unplaced(review: &Review, files: &[PriceFile]) -> Vec<Left> {
+    let left = |unplaced: &crate::pricing::review::Unplaced| Left {
+        id: unplaced.id.clone(),
+        place: place_of(&unplaced.id, files),
+        why: format!("{} gives {}", unplaced.source, unplaced.what),
+    };
+    review.unplaced.iter().map(left).collect()
 }
 
 fn database_row(source: &ReviewSource) -> ReviewedDatabase {

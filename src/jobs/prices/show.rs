@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::matrix::Matrix;
+use super::matrix::{Matrix, source_text};
 use super::rates::{INHERITED, PriceStart, RateRow, UNKNOWN, period_text, price_text};
 use crate::context::conditions;
 use crate::jobs::assumed::assumed_note;
@@ -14,7 +14,7 @@ use crate::jobs::{JobError, plural};
 use crate::meter::Meter;
 use crate::period::{Instant, Period};
 use crate::pricing::Found;
-use crate::pricing::card::{Alias, Api, ModelInfo, Rate, RateCard, Rates, Source, Tier, TokenizerRef};
+use crate::pricing::card::{Alias, Api, ModelInfo, Rate, RateCard, Rates, Source, Tier, TokenizerRef, WindowHolds};
 use crate::report::{Cell, Report, Tone, TypedTable};
 
 /// One rate of a model.
@@ -165,6 +165,7 @@ fn head(setup: &Setup, found: &Found) -> Vec<String> {
         };
         head.push(format!("also called: {}", card.aliases.iter().map(alias).collect::<Vec<_>>().join(", ")));
     }
+    head.extend(info.retired_source.as_ref().map(|source| format!("the end: {}", source_text(source))));
     head.extend(info.note.clone());
     head.retain(|line| !line.is_empty());
     head
@@ -174,8 +175,10 @@ fn facts(setup: &Setup, found: &Found) -> String {
     let (card, info) = (&found.model, &found.model.info);
     let tokenizer = |t: &TokenizerRef| format!("tokenizer {}{}", t.name, if t.assumed { " (assumed)" } else { "" });
     let mut facts = Vec::new();
-    facts.extend(info.context_window.map(|n| format!("context {n} tokens")));
+    let held = if info.window_holds == WindowHolds::Prompt { " of prompt" } else { "" };
+    facts.extend(info.context_window.map(|n| format!("context {n} tokens{held}")));
     facts.extend(info.max_output.map(|n| format!("answers up to {n}")));
+    facts.extend(info.smallest_cacheable.map(|n| format!("caches from {n} tokens")));
     facts.extend(card.tokenizer_at(setup.at).map(tokenizer));
     facts.extend(info.released.map(|day| format!("released {day}")));
     facts.extend(info.open_weights.map(|open| if open { "open weights".into() } else { "closed weights".to_owned() }));

@@ -131,18 +131,21 @@ const MIXED: [(&str, &str); 3] = [("google", "vertex"), ("azure", "azure-foundry
 /// The table's live cards, found by provider and by every id that means them at a moment.
 pub(in crate::pricing) struct Index {
     cards: Vec<(String, Arc<ModelCard>)>,
+    /// Whether each card can be bought at the moment of the index, at a price that is known.
+    live: Vec<bool>,
     by_id: HashMap<(String, String), usize>,
     providers: HashSet<String>,
 }
 
 impl Index {
     pub(crate) fn new(table: &PriceTable, at: Instant) -> Self {
-        let mut index = Index { cards: Vec::new(), by_id: HashMap::new(), providers: HashSet::new() };
+        let mut index = Index { cards: Vec::new(), live: Vec::new(), by_id: HashMap::new(), providers: HashSet::new() };
         index.providers.extend(table.providers().iter().map(|head| head.id.clone()));
         for (head, card) in table.cards() {
             let place = index.cards.len();
             // An id of its own wins over an alias of another card, whichever comes first.
             index.by_id.insert((head.id.clone(), card.id.to_lowercase()), place);
+            index.live.push(card.rates_at(at).is_some() && table.life(&head, &card, at).is_live());
             index.cards.push((head.id.clone(), card));
         }
         for (place, (provider, card)) in index.cards.iter().enumerate() {
@@ -174,6 +177,11 @@ impl Index {
         let other =
             || MIXED.iter().find(|(listed, _)| *listed == provider).and_then(|(_, other)| self.find(other, model));
         self.find(provider, model).or_else(other)
+    }
+
+    /// Whether the card at a place can be bought, at a price that is known.
+    pub(in crate::pricing) fn is_live(&self, place: usize) -> bool {
+        self.live.get(place).is_some_and(|live| *live)
     }
 
     /// The provider and the card at a place.
@@ -230,7 +238,7 @@ fn compare_provider(comparison: &mut Comparison, provider: &ListedProvider, inde
     for (place, (id, card)) in index.cards.iter().enumerate().filter(|(_, (id, _))| *id == provider.id) {
         match left.remove(&place) {
             Some(facts) => comparison.rows.extend(facts.into_iter().map(|fact| only_here(id, &card.id, fact))),
-            None if is_live(card, at) => {
+            None if index.is_live(place) => {
                 let facts = card.rates_at(at).map(|rates| facts_of(rates, card.info.kind)).unwrap_or_default();
                 comparison.rows.push(whole_model(id, &card.id, Verdict::OnlyHere, facts));
             }
@@ -243,11 +251,6 @@ fn only_here(provider: &str, model: &str, Fact { meter, condition, price, .. }: 
     let about = About::Price { meter, condition, there: None, here: Some(price), boundary: None };
     let (provider, model) = (provider.to_owned(), model.to_owned());
     ComparedItem { provider, model, listed_as: None, verdict: Verdict::OnlyHere, about }
-}
-
-/// Whether a card has a price and answers at a moment.
-pub(in crate::pricing) fn is_live(card: &ModelCard, at: Instant) -> bool {
-    !card.is_retired(at) && card.info.last_listed.is_none() && card.rates_at(at).is_some()
 }
 
 /// The prices that hold at a moment.

@@ -339,6 +339,12 @@ macro_rules! formats {
                 match self { $(DatabaseFormat::$variant => $file),+ }
             }
 
+            /// Whether it drops or dates models that are gone, at every provider: `docs/prices.md` has the test.
+            #[must_use]
+            pub const fn drops_dead_models(self) -> bool {
+                matches!(self, DatabaseFormat::ModelsDev | DatabaseFormat::OpenRouter)
+            }
+
             fn fits(self, root: Node) -> bool {
                 match self { $(DatabaseFormat::$variant => $module::fits(root)),+ }
             }

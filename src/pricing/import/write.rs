@@ -12,7 +12,9 @@ use super::{Database, DatabaseFormat, ListedProvider, rate_cards};
 use crate::context::Dimension;
 use crate::meter::{Meter, Unit};
 use crate::period::{Instant, Period};
-use crate::pricing::card::{Alias, Evidence, ModelCard, Price, Rate, RateCard, Rates, Schedule, Source, Tier, Variant};
+use crate::pricing::card::{
+    Alias, Evidence, ModelCard, Price, Rate, RateCard, Rates, Schedule, Source, Tier, Variant, WindowHolds,
+};
 
 /// How long a line may be before what is on it gets lines of its own.
 const WIDTH: usize = 150;
@@ -272,16 +274,26 @@ fn model_fields(model: &ModelCard) -> Vec<String> {
     fields.push(format!("kind: {}", info.kind.name()));
     fields.extend(tokenizer(model));
     fields.extend(info.context_window.map(|n| format!("context_window: {n}")));
+    fields.extend((info.window_holds == WindowHolds::Prompt).then(|| "window_holds: prompt".to_owned()));
     fields.extend(info.max_output.map(|n| format!("max_output: {n}")));
+    fields.extend(info.smallest_cacheable.map(|n| format!("smallest_cacheable: {n}")));
     for (key, values) in [("input", &info.input), ("output", &info.output), ("capabilities", &info.capabilities)] {
         if !values.is_empty() {
             fields.push(format!("{key}: {}", list(values)));
         }
     }
-    fields.extend(info.open_weights.map(|open| format!("open_weights: {open}")));
-    for (key, day) in [("released", info.released), ("retired", info.retired), ("last_listed", info.last_listed)] {
-        fields.extend(day.map(|day| format!("{key}: {}", moment(day))));
+    let known = info.fact_sources.iter().filter(|known| known.source.evidence != Evidence::Own);
+    let known: Vec<String> = known.map(|k| format!("{}: {}", k.fact.name(), source_text(&k.source))).collect();
+    if !known.is_empty() {
+        fields.push(format!("fact_sources: {{{}}}", known.join(", ")));
     }
+    fields.extend(info.open_weights.map(|open| format!("open_weights: {open}")));
+    fields.extend(info.released.map(|day| format!("released: {}", moment(day))));
+    fields.extend(info.retired.map(|day| match &info.retired_source {
+        Some(source) => format!("retired: {{date: {}, source: {}}}", moment(day), source_text(source)),
+        None => format!("retired: {}", moment(day)),
+    }));
+    fields.extend(info.last_listed.map(|day| format!("last_listed: {}", moment(day))));
     fields.extend(info.replacement.as_ref().map(|id| format!("replacement: {}", scalar(id))));
     fields.extend(info.note.as_ref().map(|note| format!("note: {}", scalar(note))));
     fields

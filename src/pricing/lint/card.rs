@@ -119,14 +119,11 @@ impl CardExaminer<'_> {
         }
     }
 
-    /// A live price whose evidence is old; a note where a source lists the model still.
+    /// A live price whose evidence is old; a note where a source lists the model still, or says when it ends.
     fn age(&mut self) {
         let (today, max_age) = (self.known.today, i64::from(self.known.max_age));
         let days = |from: Instant| (today.unix() - from.unix()).div_euclid(86_400);
-        let info = &self.card.info;
-        // A model whose end is known, and that no source lists, is not offered any longer.
-        let is_ending = info.retired.is_some() && info.listed.is_none();
-        let alive = !self.card.is_retired(today) && info.last_listed.is_none() && !is_ending;
+        let alive = self.known.is_live(self.head, self.card);
         let Some(at) = self.card.rate_cards.iter().rposition(|card| card.period.contains(today)).filter(|_| alive)
         else {
             return;
@@ -134,10 +131,11 @@ impl CardExaminer<'_> {
         let source = &self.card.rate_cards[at].source;
         let age = days(source.checked);
         if age > max_age && source.evidence != Evidence::Own {
-            let is_listed = self.card.info.listed.is_some_and(|listed| days(listed) <= max_age);
+            let info = &self.card.info;
+            let is_known = info.retired.is_some() || info.listed.is_some_and(|listed| days(listed) <= max_age);
             self.ask(Question {
                 code: "stale",
-                severity: if is_listed { Severity::Note } else { Severity::Warning },
+                severity: if is_known { Severity::Note } else { Severity::Warning },
                 place: self.places.source(at),
                 message: format!("the evidence for this price is {age} days old"),
                 help: "look at the source and write the new day in `checked`".into(),

@@ -9,13 +9,16 @@ mod places;
 
 use std::collections::{HashMap, HashSet};
 
+use rust_decimal::Decimal;
+
 use self::card::CardExaminer;
 use self::places::ModelPlaces;
-use super::PriceTable;
 use super::card::{ModelCard, ProviderHead, Rate, RateCard, Rates};
-use super::compile::{PriceFile, Provider, Use, compile_all};
+use super::compile::{PriceFile, Provider, Use, compile_all, compile_over};
+use super::life::life_in_files;
 use super::problem::{Problem, Severity};
 use super::yaml::{Parsed, parse};
+use super::{PriceTable, stated_day};
 use crate::context::Dimension;
 use crate::period::Instant;
 
@@ -36,6 +39,7 @@ pub(crate) struct Findings {
 #[must_use]
 pub(crate) fn lint_files(files: &[PriceFile], table: &PriceTable, today: Instant, max_age: u32) -> Findings {
     let elsewhere = |provider: &str, id: &str| table.card_by_id(provider, id);
+    let day = files.iter().find(|f| f.path.ends_with("table.yaml")).and_then(|f| stated_day(&f.text));
     let files: Vec<PriceFile> = files.iter().filter(|f| !f.path.ends_with("table.yaml")).cloned().collect();
     // A file is a part of a table when some file of its provider names sources; otherwise it is an overlay.
     let provider =
@@ -44,9 +48,15 @@ pub(crate) fn lint_files(files: &[PriceFile], table: &PriceTable, today: Instant
     let (tables, overlays): (Vec<_>, Vec<_>) = files.into_iter().partition(|f| sourced.contains(&provider(f)));
     let mut findings = Findings::default();
     for (group, used_as) in [(tables, Use::Table), (overlays, Use::Overlay)] {
-        let (providers, problems) = compile_all(&group, used_as, &elsewhere);
+        let (providers, problems) = match used_as {
+            Use::Table => compile_all(&group, used_as, &elsewhere),
+            Use::Overlay => compile_over(&group, &elsewhere, &|provider| table.fallbacks(provider)),
+        };
         let providers: Vec<Provider> = providers.into_iter().map(|(provider, _)| provider).collect();
-        findings.look_at_group(&group, &providers, &problems, &Known::of(table, &providers, today, max_age));
+        let known = Known::of(table, &providers, today, max_age);
+        let latest = day.map_or(known.latest, |day| day.max(known.latest));
+        let known = Known { day: day.or(known.day), latest, ..known };
+        findings.look_at_group((&group, used_as), &providers, &problems, &known);
         findings.problems.extend(problems);
         let position = |path: &str| group.iter().position(|file| file.path == path);
         findings.problems.sort_by_key(|p| (position(&p.path), p.place));
@@ -72,6 +82,10 @@ pub(crate) fn lint_table(table: &PriceTable, today: Instant, max_age: u32) -> Fi
 pub(super) struct Known<'a> {
     table: &'a PriceTable,
     today: Instant,
+    /// The day of the table that the cards are of.
+    day: Option<Instant>,
+    /// Whether the cards are the table's own rather than those of files.
+    is_bundled: bool,
     /// The latest day that evidence can be of: today, or the table's own day where that is later.
     latest: Instant,
     max_age: u32,
@@ -89,7 +103,18 @@ impl<'a> Known<'a> {
             names.map(|id| format!("{}/{}", provider.head.id, id.to_lowercase()))
         });
         let latest = table.day().map_or(today, |day| day.max(today));
-        Known { table, today, latest, max_age, ids: ids.collect(), values: values_in_use(table) }
+        let is_bundled = providers.is_empty();
+        let (day, ids) = (table.day(), ids.collect());
+        Known { table, today, day, is_bundled, latest, max_age, ids, values: values_in_use(table) }
+    }
+
+    /// Whether a card can be bought today, by the same rule as everywhere.
+    fn is_live(&self, head: &ProviderHead, card: &ModelCard) -> bool {
+        let life = match self.is_bundled {
+            true => self.table.life(head, card, self.today),
+            false => life_in_files(card, self.day, self.today),
+        };
+        life.is_live()
     }
 
     /// Whether some card has an id, at a provider or anywhere.
@@ -122,11 +147,18 @@ fn values_in_use(table: &PriceTable) -> HashMap<Dimension, Vec<String>> {
 }
 
 impl Findings {
-    fn look_at_group(&mut self, group: &[PriceFile], providers: &[Provider], wrong: &[Problem], known: &Known) {
+    fn look_at_group(
+        &mut self,
+        (group, used_as): (&[PriceFile], Use),
+        providers: &[Provider],
+        wrong: &[Problem],
+        known: &Known,
+    ) {
         let parsed: Vec<(&PriceFile, Parsed)> =
             group.iter().map(|file| (file, parse(&file.path, &file.text))).collect();
         for (file, parsed) in &parsed {
             self.sources(&file.path, parsed, known.latest);
+            self.factors(&file.path, parsed, used_as);
         }
         let places = places::by_model(&parsed);
         let mut sound = Vec::new();
@@ -156,6 +188,34 @@ impl Findings {
                     help: Some("write the day of the evidence in `checked`".into()),
                 });
             }
+        }
+    }
+
+    /// Factors that hold since the beginning, as far as the file says. A user's own may be meant so.
+    fn factors(&mut self, path: &str, parsed: &Parsed, used_as: Use) {
+        let severity = if used_as == Use::Table { Severity::Warning } else { Severity::Note };
+        for (raw, factor) in parsed.files.iter().flat_map(|raw| raw.multipliers.iter().map(move |factor| (raw, factor)))
+        {
+            let is_answered = factor.allow.iter().any(|code| code.value == "undated-factor");
+            if factor.from.is_some() || factor.factor.value.0 == Decimal::ONE || is_answered {
+                continue;
+            }
+            let provider = raw.provider.as_ref().map_or("", |id| id.value.as_str());
+            let when: Vec<String> =
+                factor.when.0.iter().map(|(name, value)| format!("{}={value}", name.value)).collect();
+            let when = if when.is_empty() { String::new() } else { format!(" for {}", when.join(", ")) };
+            let help = "write its start in `from`; if no source gives one, write `allow: [undated-factor]` and a `note` next to it";
+            self.problems.push(Problem {
+                code: "undated-factor",
+                severity,
+                path: path.to_owned(),
+                place: factor.factor.place,
+                message: format!(
+                    "{provider}: the factor {}{when} has no start, so it holds for all of the past",
+                    factor.factor.value.0
+                ),
+                help: Some(help.into()),
+            });
         }
     }
 

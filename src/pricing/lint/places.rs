@@ -36,7 +36,7 @@ impl<'a> ModelPlaces<'a> {
     }
 
     pub(super) fn retired(&self) -> Place {
-        self.raw.and_then(|raw| raw.retired.as_ref()).map_or_else(|| self.model(), |day| day.place)
+        self.raw.and_then(|raw| raw.retired.as_ref()).map_or_else(|| self.model(), |retired| retired.date.place)
     }
 
     fn raw_period(&self, period: usize) -> Option<&'a RawPeriod> {

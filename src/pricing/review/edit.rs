@@ -10,7 +10,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::block::Block;
-use super::{Review, ReviewClass, ReviewItem, ReviewedPrice, is_of_same, is_same_money};
+use super::raise::{Raised, Raising, raise};
+use super::{Review, ReviewClass, ReviewItem, ReviewSource, ReviewedPrice, is_of_same, is_same_money};
 use crate::period::Instant;
 use crate::pricing::card::{Alias, Evidence, ModelCard, ModelInfo, Price, Source};
 use crate::pricing::compile::{PriceFile, Provider, Use, compile};
@@ -27,8 +28,36 @@ pub struct Accepted {
     pub files: Vec<PriceFile>,
     /// The ids of what was written.
     pub written: Vec<String>,
+    /// The sources whose day was raised.
+    pub raised: Vec<Raised>,
     /// What was not, and why.
-    pub left: Vec<(String, String)>,
+    pub left: Vec<Left>,
+}
+
+/// Something that is left to a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// The model as `provider/model`, or the provider.
+    pub id: String,
+    /// The file and the line, from 1, where it has one.
+    pub place: Option<(String, usize)>,
+    /// Why.
+    pub why: String,
+}
+
+impl std::fmt::Display for Left {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some((path, line)) = &self.place {
+            write!(f, "{path}:{line}: ")?;
+        }
+        write!(f, "{}: {}", self.id, self.why)
+    }
+}
+
+/// The place of a model in price files: of its last period, where it has one of its own.
+#[must_use]
+pub fn place_of(id: &str, files: &[PriceFile]) -> Option<(String, usize)> {
+    Editor::new(files).place(id)
 }
 
 /// Writes items of a review into price files.
@@ -55,7 +84,7 @@ pub fn accept(
             };
             match edited {
                 Ok(()) => accepted.written.push(id),
-                Err(why) => accepted.left.push((id, why)),
+                Err(why) => accepted.left.push(Left { place: editor.place(&id), id, why }),
             }
         }
         accepted.files = editor.result();
@@ -69,16 +98,48 @@ pub fn accept(
         if wrong.is_empty() {
             return Ok(accepted);
         }
-        let why = "its prices are not written so that they could be changed one by one";
-        refused.extend(wrong.into_iter().map(|id| (id, why.to_owned())));
+        let why = |id: &String| {
+            let mut items = review.items.iter().filter(|item| item.id() == *id);
+            let is_by_hour = items.any(|item| item.prices.iter().any(|price| price.condition.hours.is_some()));
+            let words = if is_by_hour {
+                "some of its prices hold at some hours only"
+            } else {
+                "its prices are not written so that they could be changed one by one"
+            };
+            words.to_owned()
+        };
+        let wrong: Vec<(String, String)> = wrong.into_iter().map(|id| (id.clone(), why(&id))).collect();
+        refused.extend(wrong);
     }
+}
+
+/// As [`accept`], and raises the day of the sources that the databases confirm in what was then written.
+///
+/// # Errors
+/// As [`accept`].
+pub fn accept_and_raise(
+    review: &Review,
+    ids: &dyn Fn(&ReviewItem) -> bool,
+    sources: &[ReviewSource],
+    files: &[PriceFile],
+) -> Result<Accepted, Vec<Problem>> {
+    let mut accepted = accept(review, ids, files)?;
+    let whole: Vec<PriceFile> = files.iter().map(|file| changed_or(&accepted.files, file)).collect();
+    let Raising { files: raised_files, raised, left } = raise(review, sources, &whole)?;
+    let mut changed: Vec<PriceFile> =
+        accepted.files.iter().filter(|file| !raised_files.iter().any(|new| new.path == file.path)).cloned().collect();
+    changed.extend(raised_files);
+    changed.sort_by_key(|file| files.iter().position(|old| old.path == file.path));
+    (accepted.files, accepted.raised) = (changed, raised);
+    accepted.left.extend(left);
+    Ok(accepted)
 }
 
 fn changed_or(changed: &[PriceFile], file: &PriceFile) -> PriceFile {
     changed.iter().find(|new| new.path == file.path).unwrap_or(file).clone()
 }
 
-fn compiled(files: &[PriceFile]) -> Result<Vec<Provider>, Vec<Problem>> {
+pub(super) fn compiled(files: &[PriceFile]) -> Result<Vec<Provider>, Vec<Problem>> {
     let (providers, problems) = compile(files, Use::Table, &|_, _| None);
     if problems.iter().any(|problem| problem.severity == Severity::Error) { Err(problems) } else { Ok(providers) }
 }
@@ -105,9 +166,9 @@ fn new_price(price: &ReviewedPrice) -> Option<(&str, Price)> {
 }
 
 /// A piece of text to put in place of a range of a file.
-struct TextEdit {
-    range: Range<usize>,
-    text: String,
+pub(super) struct TextEdit {
+    pub range: Range<usize>,
+    pub text: String,
 }
 
 /// Files with the edits that were made so far.
@@ -131,17 +192,15 @@ impl<'f> Editor<'f> {
 
     /// The files that changed.
     fn result(self) -> Vec<PriceFile> {
-        let mut changed = Vec::new();
-        for (file, mut edits) in self.files.iter().zip(self.edits) {
-            if edits.is_empty() {
-                continue;
-            }
-            let mut text = file.text.clone();
-            edits.sort_by_key(|edit| std::cmp::Reverse((edit.range.start, edit.range.end)));
-            edits.into_iter().for_each(|edit| text.replace_range(edit.range, &edit.text));
-            changed.push(PriceFile { path: file.path.clone(), text });
-        }
-        changed
+        with_edits(self.files, self.edits)
+    }
+
+    /// The file and the line of a model: of its last period, where it has one of its own.
+    fn place(&self, id: &str) -> Option<(String, usize)> {
+        let (provider, id) = id.split_once('/')?;
+        let Found { file, model } = self.find(provider, id).ok()?;
+        let line = model.prices.last().map_or(model.id.place.line, |period| period.rates.place.line);
+        Some((self.files[file].path.clone(), line))
     }
 
     fn item(&mut self, item: &ReviewItem) -> Result<(), String> {
@@ -155,11 +214,10 @@ impl<'f> Editor<'f> {
         Ok(())
     }
 
-    fn find(&self, item: &ReviewItem) -> Result<Found<'_>, String> {
+    fn find(&self, provider: &str, id: &str) -> Result<Found<'_>, String> {
         for (file, parsed) in self.parsed.iter().enumerate() {
-            for raw in parsed.files.iter().filter(|raw| raw.provider.as_ref().is_some_and(|p| p.value == item.provider))
-            {
-                if let Some(model) = raw.models.iter().find(|model| model.id.value == item.model) {
+            for raw in parsed.files.iter().filter(|raw| raw.provider.as_ref().is_some_and(|p| p.value == provider)) {
+                if let Some(model) = raw.models.iter().find(|model| model.id.value == id) {
                     return Ok(Found { file, model });
                 }
             }
@@ -169,9 +227,12 @@ impl<'f> Editor<'f> {
 
     /// Ends the last period and begins the next one with the new prices.
     fn change(&self, item: &ReviewItem) -> Result<(usize, Vec<TextEdit>), String> {
-        let Found { file, model } = self.find(item)?;
+        let Found { file, model } = self.find(&item.provider, &item.model)?;
         let text = &self.files[file].text;
-        let Some(period) = model.prices.last() else { return Err("it has the prices of another card".to_owned()) };
+        let Some(period) = model.prices.last() else {
+            let of = model.prices_of.as_ref().map_or("another card", |of| of.value.as_str());
+            return Err(format!("it has the prices of {of}: change them there"));
+        };
         let start = item.prices.iter().filter_map(|price| price.from).max().unwrap_or(item.day);
         let old: Option<Instant> = period.from.as_ref().and_then(|from| from.value.parse().ok());
         let start = if old.is_some_and(|old| start <= old) { item.day } else { start };
@@ -188,23 +249,29 @@ impl<'f> Editor<'f> {
 
     /// Says in place of who lists a model on which day one did so last.
     fn mark_gone(&self, item: &ReviewItem) -> Result<(usize, Vec<TextEdit>), String> {
-        let Found { file, model } = self.find(item)?;
+        let Found { file, model } = self.find(&item.provider, &item.model)?;
         let text = &self.files[file].text;
         let block = byte_at(text, model.id.place).and_then(|at| Block::around(text, "id", at));
         let block = block.ok_or("its card is written in an unusual way")?;
-        let (range, ends) = match (block.key("listed_by"), block.key("prices")) {
-            (Some(listed), _) => (listed.clone(), true),
-            (None, Some(prices)) => (prices.start..prices.start, false),
-            _ => return Err("its card is written in an unusual way".to_owned()),
-        };
         let day = moment(item.day);
         let pad = " ".repeat(block.indent);
-        let text = match (block.is_flow, ends) {
-            (true, _) => format!("last_listed: {day}, "),
-            (false, true) => format!("last_listed: {day}\n"),
-            (false, false) => format!("last_listed: {day}\n{pad}"),
+        let edit = match (block.key("listed_by"), block.key("prices")) {
+            (Some(listed), _) => {
+                // Behind the list there may be a comment, which stays.
+                let is_list = |value: &str| value.trim_start().starts_with('[') && !value.contains('#');
+                let value = text[listed.clone()].strip_prefix("listed_by:").unwrap_or_default();
+                let end = value.find(']').filter(|end| is_list(&value[..*end]));
+                let end = end.ok_or("its `listed_by` is not a list in brackets")? + "listed_by:".len() + 1;
+                TextEdit { range: listed.start..listed.start + end, text: format!("last_listed: {day}") }
+            }
+            (None, Some(prices)) => {
+                let text =
+                    if block.is_flow { format!("last_listed: {day}, ") } else { format!("last_listed: {day}\n{pad}") };
+                TextEdit { range: prices.start..prices.start, text }
+            }
+            _ => return Err("its card is written in an unusual way".to_owned()),
         };
-        Ok((file, vec![TextEdit { range, text }]))
+        Ok((file, vec![edit]))
     }
 
     /// Adds a card at the end of the file whose models have the most similar ids.
@@ -250,6 +317,21 @@ fn new_card(item: &ReviewItem) -> Option<ModelCard> {
 
 fn is_one(price: &ReviewedPrice) -> bool {
     price.there.iter().all(|(_, there)| price.there.first().is_some_and(|(_, first)| is_same_money(first, there)))
+}
+
+/// The files that edits change, each edit at its place in the text as it was.
+pub(super) fn with_edits(files: &[PriceFile], edits: Vec<Vec<TextEdit>>) -> Vec<PriceFile> {
+    let mut changed = Vec::new();
+    for (file, mut edits) in files.iter().zip(edits) {
+        if edits.is_empty() {
+            continue;
+        }
+        let mut text = file.text.clone();
+        edits.sort_by_key(|edit| std::cmp::Reverse((edit.range.start, edit.range.end)));
+        edits.into_iter().for_each(|edit| text.replace_range(edit.range, &edit.text));
+        changed.push(PriceFile { path: file.path.clone(), text });
+    }
+    changed
 }
 
 /// The place of `to:` in a period that ends now.
@@ -374,7 +456,7 @@ fn boundary(text: &str) -> Option<u64> {
 }
 
 /// Where a place is in a text.
-fn byte_at(text: &str, place: Place) -> Option<usize> {
+pub(super) fn byte_at(text: &str, place: Place) -> Option<usize> {
     let start = match place.line {
         0 => return None,
         1 => 0,

@@ -6,6 +6,7 @@
 //! Nothing here reads or writes a file.
 
 pub mod edit;
+pub mod raise;
 
 mod block;
 
@@ -16,7 +17,7 @@ use crate::period::Instant;
 use crate::pricing::PriceTable;
 use crate::pricing::card::{ModelCard, Price};
 use crate::pricing::compile::PriceFile;
-use crate::pricing::import::compare::{Index, in_force, is_live};
+use crate::pricing::import::compare::{Index, in_force};
 use crate::pricing::import::{
     Condition, Database, DatabaseFormat, Fact, ListedModel, facts_of, more_than_ninety_percent, on_the_same_scale,
 };
@@ -97,8 +98,36 @@ pub struct Review {
     pub items: Vec<ReviewItem>,
     /// How many models of the table some database lists.
     pub compared: usize,
+    /// Which database lists which model of the table, and whether it gives its prices.
+    pub seen: Vec<Seen>,
+    /// What the databases say that the table has no place for, and a person has to look at.
+    pub unplaced: Vec<Unplaced>,
     /// What to know about the databases.
     pub notes: Vec<String>,
+}
+
+/// A model of the table in a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The provider's id.
+    pub provider: String,
+    /// The model's id in the table.
+    pub model: String,
+    /// Which of the databases.
+    pub source: usize,
+    /// Whether it gives every price of a request that states nothing, and none otherwise than the table.
+    pub confirms: bool,
+}
+
+/// Prices of a model of the table that are not compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unplaced {
+    /// `provider/model`.
+    pub id: String,
+    /// The database, by the user's name.
+    pub source: String,
+    /// What they are.
+    pub what: String,
 }
 
 /// What the databases say of one card: each fact by the database's place in the list.
@@ -158,7 +187,10 @@ pub fn review(
     let mut review = Review { compared: cards.len(), ..Review::default() };
     for (place, listed) in &cards {
         let (provider, card) = index.card(*place);
-        review.items.extend(changed(sources, provider, card, listed, at).filter(|_| wanted(provider)));
+        if wanted(provider) {
+            review.items.extend(changed(sources, provider, card, listed, at));
+            review.look_again(sources, provider, card, listed, at);
+        }
     }
     let new = new.iter().filter(|((provider, _), _)| wanted(provider));
     review.items.extend(new.filter_map(|((provider, _), listed)| new_model(sources, provider, listed, at)));
@@ -289,6 +321,39 @@ fn new_model(sources: &[ReviewSource], provider: &str, listed: &Listed, at: Inst
 }
 
 impl Review {
+    /// Which databases say again what the table says of a card, and what they say that is not compared.
+    fn look_again(&mut self, sources: &[ReviewSource], provider: &str, card: &ModelCard, listed: &Listed, at: Instant) {
+        let id = format!("{provider}/{}", card.id);
+        let rates = card.rates_at(at).filter(|_| !card.is_retired(at));
+        let here = rates.map(|rates| facts_of(rates, card.info.kind)).unwrap_or_default();
+        for (number, model) in listed {
+            let there = in_force(&model.facts, at);
+            let same = |own: &Fact| {
+                there
+                    .iter()
+                    .filter(|fact| is_of_same(fact, own))
+                    .map(|fact| is_same_money(&fact.price, &own.price))
+                    .collect::<Vec<_>>()
+            };
+            let is_plain = |own: &&Fact| own.condition == Condition::default();
+            let confirms = here.iter().any(|own| is_plain(&own))
+                && here.iter().all(|own| same(own).into_iter().all(|same| same))
+                && here.iter().filter(is_plain).all(|own| !same(own).is_empty());
+            let (provider, model_id) = (provider.to_owned(), card.id.clone());
+            self.seen.push(Seen { provider, model: model_id, source: *number, confirms });
+            let by_hour = there.iter().filter(|fact| fact.condition.hours.is_some());
+            let strange = by_hour.filter(|fact| !here.iter().any(|own| is_of_same(fact, own))).count();
+            let source = sources[*number].name.clone();
+            let mut unplaced =
+                |what: String| self.unplaced.push(Unplaced { id: id.clone(), source: source.clone(), what });
+            if rates.is_none() && !there.is_empty() && !card.is_retired(at) {
+                unplaced(format!("{} prices, and the table has none that holds on {at}", there.len()));
+            } else if strange > 0 && rates.is_some() {
+                unplaced(format!("{strange} prices at hours that the table does not have"));
+            }
+        }
+    }
+
     /// Cards that a listing had, at providers that the databases list, and that none of them has now.
     fn gone(
         &mut self,
@@ -303,7 +368,7 @@ impl Review {
         let mut live: HashMap<&str, usize> = HashMap::new();
         for (place, _) in index.places() {
             let (provider, card) = index.card(place);
-            let listed_by = listings.get(&(provider.to_owned(), card.id.clone())).filter(|_| is_live(card, at));
+            let listed_by = listings.get(&(provider.to_owned(), card.id.clone())).filter(|_| index.is_live(place));
             let is_here = |url: &String| {
                 sources.iter().any(|s| s.database.format.page() == url && s.database.provider(provider).is_some())
             };

@@ -18,7 +18,7 @@ use crate::pricing::PriceTable;
 use crate::pricing::card::{Alias, Evidence, ModelCard, Price, Rate, RateCard, Source, rate_of};
 use crate::pricing::compile::PriceFile;
 use crate::pricing::import::compare::{
-    About, ComparedItem, Comparison, Index, Verdict, compare, compare_model, in_force, is_live,
+    About, ComparedItem, Comparison, Index, Verdict, compare, compare_model, in_force,
 };
 use crate::pricing::import::write::{PriceFileContent, price_file};
 use crate::pricing::import::{Database, Fact, ListedModel, ListedProvider, more_than_ninety_percent, rate_cards};
@@ -254,7 +254,7 @@ fn vanished(database: &Database, index: &Index, seen: &[usize], at: Instant) -> 
     let from_here =
         |card: &ModelCard| card.rates_at(at).is_some_and(|rates| rates.source.url == database.format.page());
     let known: Vec<usize> =
-        index.places().filter(|(_, card)| is_live(card, at) && from_here(card)).map(|(at, _)| at).collect();
+        index.places().filter(|(place, card)| index.is_live(*place) && from_here(card)).map(|(at, _)| at).collect();
     let missing = known.iter().filter(|place| !seen.contains(place)).count();
     (missing * 2 > known.len()).then_some(Concern::Vanished { missing, of: known.len() })
 }

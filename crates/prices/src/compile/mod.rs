@@ -8,13 +8,13 @@ mod rates;
 mod schedule;
 
 use super::card::{
-    Alias, Deployment, Evidence, ExchangeRate, ModelCard, ModelInfo, Multiplier, ProviderHead, Rate, RateCard, Source,
-    TokenizerRef,
+    ALWAYS_THINKS, Alias, Deployment, Evidence, ExchangeRate, Fact, FactSource, ModelCard, ModelInfo, Multiplier,
+    ProviderHead, Rate, RateCard, Source, TokenizerRef, WindowHolds,
 };
-use super::problem::{Place, Problem, Severity, render_all};
+use super::problem::{ALLOWABLE_OF_FACTORS, Place, Problem, Severity, render_all};
 use super::yaml::{
-    At, Moved, Pairs, Parsed, Quoted, RawAlias, RawExchange, RawFile, RawMultiplier, RawSource, RawTokenizer,
-    TokenizerBasis, parse,
+    At, Moved, Pairs, Parsed, Quoted, RawAlias, RawExchange, RawFile, RawModel, RawMultiplier, RawRetired, RawSource,
+    RawTokenizer, TokenizerBasis, parse,
 };
 use crate::context::Dimension;
 use crate::meter::Meter;
@@ -63,6 +63,9 @@ pub enum Use {
 /// Looks up a card outside of the files at hand, for `prices_of`.
 pub(crate) type Elsewhere<'a> = &'a dyn Fn(&str, &str) -> Option<ModelCard>;
 
+/// The fallbacks that a provider has outside of the files at hand.
+pub(crate) type KnownFallbacks<'a> = &'a dyn Fn(&str) -> Vec<(Meter, Meter)>;
+
 /// Reads and checks files together; several files of one provider are its families.
 ///
 /// Returns the providers without an error, and every problem found, in the order of the files.
@@ -93,6 +96,26 @@ pub fn compile(files: &[PriceFile], role: Use, elsewhere: Elsewhere) -> (Vec<Pro
 /// sound. What is not must not be used for a price.
 #[must_use]
 pub fn compile_all(files: &[PriceFile], role: Use, elsewhere: Elsewhere) -> (Vec<(Provider, bool)>, Vec<Problem>) {
+    compile_knowing(files, role, elsewhere, &|_| Vec::new())
+}
+
+/// As [`compile_all`] of files that are laid over a table: a card of a provider that the table has keeps the fallbacks of
+/// that provider, but for meters that the files' own fallbacks name.
+#[must_use]
+pub fn compile_over(
+    files: &[PriceFile],
+    elsewhere: Elsewhere,
+    fallbacks: KnownFallbacks,
+) -> (Vec<(Provider, bool)>, Vec<Problem>) {
+    compile_knowing(files, Use::Overlay, elsewhere, fallbacks)
+}
+
+fn compile_knowing(
+    files: &[PriceFile],
+    role: Use,
+    elsewhere: Elsewhere,
+    fallbacks: KnownFallbacks,
+) -> (Vec<(Provider, bool)>, Vec<Problem>) {
     let parsed: Vec<Parsed> = files.iter().map(|file| parse(&file.path, &file.text)).collect();
     let moved: HashMap<&str, Moved> =
         files.iter().map(|f| f.path.as_str()).zip(parsed.iter().map(|p| p.moved.clone())).collect();
@@ -115,7 +138,7 @@ pub fn compile_all(files: &[PriceFile], role: Use, elsewhere: Elsewhere) -> (Vec
         let before = problems.len();
         let is_read = |path: &str| !unread.iter().any(|problem| problem.path == path);
         let read = files.iter().all(|(path, _)| is_read(path));
-        let (provider, loans) = check_provider(&id, files, role, &mut problems);
+        let (provider, loans) = check_provider(&id, files, role, fallbacks(&id), &mut problems);
         let sound = read && problems[before..].iter().all(|p: &Problem| p.severity != Severity::Error);
         checked.push((provider, loans, sound));
     }
@@ -261,11 +284,16 @@ fn check_provider(
     id: &str,
     files: Vec<(&str, RawFile)>,
     role: Use,
+    known: Vec<(Meter, Meter)>,
     problems: &mut Vec<Problem>,
 ) -> (Provider, Vec<Loan>) {
-    let shared = Shared::collect(&files, role, problems);
-    let mut provider =
-        Provider { head: ProviderHead { id: id.to_owned(), ..ProviderHead::default() }, ..Provider::default() };
+    let mut shared = Shared::collect(&files, role, problems);
+    let own = shared.fallbacks.clone();
+    shared.fallbacks.extend(known.into_iter().filter(|(from, _)| own.iter().all(|(meter, _)| meter != from)));
+    let mut provider = Provider {
+        head: ProviderHead { id: id.to_owned(), fallbacks: own, ..ProviderHead::default() },
+        ..Provider::default()
+    };
     let mut loans = Vec::new();
     let mut seen = SeenIds::default();
     if let Some((path, raw)) = files.first() {
@@ -313,20 +341,25 @@ fn check_provider(
             }
             let aliases = checker.aliases(&model.aliases);
             seen.model(&mut checker, &id, id_place, &aliases);
+            let fact_sources = checker.fact_sources(&model);
             let info = ModelInfo {
                 kind: model.kind,
                 context_window: model.context_window,
+                window_holds: model.window_holds.map_or_else(WindowHolds::default, |holds| holds.value),
                 max_output: model.max_output,
+                smallest_cacheable: model.smallest_cacheable.map(|tokens| tokens.value),
                 input: model.input,
                 output: model.output,
                 capabilities: model.capabilities,
                 open_weights: model.open_weights,
                 released: checker.instant(model.released.as_ref()),
-                retired: checker.instant(model.retired.as_ref()),
+                retired: checker.instant(model.retired.as_ref().map(|retired| &retired.date)),
+                retired_source: checker.retired_source(model.retired.as_ref()),
                 last_listed: checker.instant(model.last_listed.as_ref()),
                 listed: checker.listed(&model.listed_by),
                 replacement: model.replacement,
                 note: model.note,
+                fact_sources,
             };
             let tokenizers = checker.tokenizers(model.tokenizer);
             let rate_cards = checker.periods(&id, model.prices);
@@ -546,9 +579,10 @@ impl Checker<'_> {
     }
 
     fn multiplier(&mut self, raw: &RawMultiplier) -> Multiplier {
+        self.allowed(&raw.allow, raw.note.as_deref(), ALLOWABLE_OF_FACTORS);
         Multiplier {
             when: self.when(&raw.when),
-            factor: Exact(raw.factor.0),
+            factor: Exact(raw.factor.value.0),
             meters: raw.meters.iter().filter_map(|m| self.meter(m)).collect(),
             models: raw.models.iter().map(|m| m.value.clone()).collect(),
             period: self.period(raw.from.as_ref(), raw.to.as_ref()),
@@ -626,6 +660,39 @@ impl Checker<'_> {
         evidence
     }
 
+    /// Where the end of a model was read, where the file says so.
+    fn retired_source(&mut self, raw: Option<&RawRetired>) -> Option<Source> {
+        let source = raw?.source.as_ref()?;
+        Some(self.source_of(Some(source), source.place))
+    }
+
+    /// Where the facts of a model were read; in the table, a fact without a source is an error.
+    fn fact_sources(&mut self, model: &RawModel) -> Vec<FactSource> {
+        let mut known = Vec::new();
+        for (name, source) in &model.fact_sources.0 {
+            let Some(fact) = Fact::ALL.into_iter().find(|fact| fact.name() == name.value) else {
+                let near = did_you_mean(&name.value, Fact::ALL.iter().map(|fact| fact.name()));
+                let help = format!("{near}facts with a source are {}", Fact::ALL.map(Fact::name).join(", "));
+                self.error("unknown-fact", name.place, format!("no fact is called {:?}", name.value), &help);
+                continue;
+            };
+            if stated(model, fact).is_none() {
+                let message = format!("{} has a source for {} and does not say it", model.id.value, fact.name());
+                self.error("unstated-fact", name.place, message, "state the fact, or remove its source");
+            }
+            known.push(FactSource { fact, source: self.source_of(Some(source), name.place) });
+        }
+        for fact in Fact::ALL.into_iter().filter(|_| self.shared.role == Use::Table) {
+            let has_source = model.fact_sources.0.iter().any(|(name, _)| name.value == fact.name());
+            if let (Some(place), false) = (stated(model, fact), has_source) {
+                let message = format!("{} states {} without a source", model.id.value, fact.name());
+                let help = format!("name where it was read: `fact_sources: {{{}: NAME}}`", fact.name());
+                self.error("no-source", place, message, &help);
+            }
+        }
+        known
+    }
+
     /// The last day that one of the sources was read which list a model.
     fn listed(&mut self, names: &[At<String>]) -> Option<Instant> {
         names.iter().filter_map(|name| self.listing(name)).max()
@@ -692,6 +759,17 @@ impl Checker<'_> {
             period: checker.period(raw.from.as_ref(), raw.to.as_ref()),
         };
         list.iter().map(|raw| one(self, raw)).collect()
+    }
+}
+
+/// Where a model states a fact.
+fn stated(model: &RawModel, fact: Fact) -> Option<Place> {
+    match fact {
+        Fact::SmallestCacheable => model.smallest_cacheable.as_ref().map(|tokens| tokens.place),
+        Fact::WindowHolds => {
+            model.window_holds.as_ref().filter(|holds| holds.value == WindowHolds::Prompt).map(|holds| holds.place)
+        }
+        Fact::AlwaysThinks => model.capabilities.iter().any(|can| can == ALWAYS_THINKS).then_some(model.id.place),
     }
 }
 

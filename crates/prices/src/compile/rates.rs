@@ -85,16 +85,16 @@ impl Checker<'_> {
         sets.for_each(|set| self.check_same_as(set, &rates, &variants));
         raw.schedule.iter().for_each(|s| self.check_schedule_rates(&s.rates, &rates));
         let source = Arc::new(source);
-        let allow = self.allowed(&raw.allow, raw.note.as_deref());
+        let allow = self.allowed(&raw.allow, raw.note.as_deref(), ALLOWABLE);
         RateCard { period, first_seen, start_source, source, note: raw.note, allow, rates, tiers, variants, schedule }
     }
 
     /// What `prices lint` need not ask: a note has to say why.
-    fn allowed(&mut self, codes: &[At<String>], note: Option<&str>) -> Vec<String> {
+    pub(super) fn allowed(&mut self, codes: &[At<String>], note: Option<&str>, known: &[&'static str]) -> Vec<String> {
         for code in codes {
-            if !ALLOWABLE.contains(&code.value.as_str()) {
-                let near = did_you_mean(&code.value, ALLOWABLE.iter().copied());
-                let help = format!("{near}it is one of {}", ALLOWABLE.join(", "));
+            if !known.contains(&code.value.as_str()) {
+                let near = did_you_mean(&code.value, known.iter().copied());
+                let help = format!("{near}it is one of {}", known.join(", "));
                 self.error(
                     "unknown-code",
                     code.place,
@@ -103,7 +103,7 @@ impl Checker<'_> {
                 );
             } else if note.is_none() {
                 let message = format!("{} is allowed without a reason", code.value);
-                self.error("no-reason", code.place, message, "add a `note` to the period that says why it is right");
+                self.error("no-reason", code.place, message, "add a `note` next to it that says why it is right");
             }
         }
         codes.iter().map(|code| code.value.clone()).collect()
@@ -201,7 +201,7 @@ impl Checker<'_> {
         }
     }
 
-    fn source_of(&mut self, raw: Option<&At<RawSourceRef>>, at: Place) -> Source {
+    pub(super) fn source_of(&mut self, raw: Option<&At<RawSourceRef>>, at: Place) -> Source {
         let own = Source { url: self.path.to_owned(), checked: Instant::from_unix(0), evidence: Evidence::Own };
         let Some(raw) = raw else {
             if self.shared.role == Use::Table {

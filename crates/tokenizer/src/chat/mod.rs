@@ -109,6 +109,7 @@ impl Template {
 
 /// Why a conversation has no count.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Refused {
     /// The template has no place for attachments.
     #[error("the template {0} has no images, audio or documents")]

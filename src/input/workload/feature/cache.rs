@@ -43,10 +43,6 @@ impl FeatureReader<'_, '_> {
                 return None;
             }
         };
-        let minimum = raw.minimum.unwrap_or_else(|| {
-            self.assume("cache.minimum", "1024 tokens", "the shortest prompt that most providers cache");
-            1024
-        });
         let has = |part| match &raw.parts {
             Some(parts) => parts.iter().any(|p| p.value == part),
             None => part != RawPart::History,
@@ -60,7 +56,7 @@ impl FeatureReader<'_, '_> {
             history: has(RawPart::History),
             hit_rate,
             write,
-            minimum,
+            minimum: raw.minimum,
         })
     }
 

@@ -32,9 +32,11 @@ enum ColumnKind {
 
 fn kind(column: &str) -> ColumnKind {
     match column {
-        "from" | "to" | "first_seen" | "evidence_from" | "retired" | "checked" => ColumnKind::Moment,
+        "from" | "to" | "first_seen" | "evidence_from" | "retired" | "retired_checked" | "checked" => {
+            ColumnKind::Moment
+        }
         "usd" | "minimum" | "step" | "factor" => ColumnKind::Amount,
-        "per" => ColumnKind::Whole,
+        "per" | "smallest_cacheable" => ColumnKind::Whole,
         _ => ColumnKind::Text,
     }
 }
@@ -114,7 +116,9 @@ fn whole(row: &ExportRow, column: &str) -> Option<i64> {
         "first_seen" => millis(row.first_seen),
         "evidence_from" => millis(row.evidence_from),
         "retired" => millis(row.retired),
+        "retired_checked" => millis(row.retired_checked),
         "checked" => millis(row.checked),
+        "smallest_cacheable" => row.smallest_cacheable.and_then(|tokens| i64::try_from(tokens).ok()),
         _ => row.per.and_then(|per| i64::try_from(per).ok()),
     }
 }

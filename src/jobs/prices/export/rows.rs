@@ -53,8 +53,14 @@ pub(crate) struct ExportRow {
     /// What the rates of the model are multiplied with.
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub factor: Option<Exact>,
+    /// The shortest prompt that the cache of the model takes, in tokens; null where that is not known.
+    pub smallest_cacheable: Option<u64>,
     /// The first day on which the model no longer answers.
     pub retired: Option<Instant>,
+    /// Where that day was read, where the table knows it.
+    pub retired_source: Option<String>,
+    /// The day on which it was read there.
+    pub retired_checked: Option<Instant>,
     /// The model to use instead.
     pub replacement: Option<String>,
     /// Where it was read.
@@ -89,7 +95,10 @@ impl ExportRow {
         "minimum",
         "step",
         "factor",
+        "smallest_cacheable",
         "retired",
+        "retired_source",
+        "retired_checked",
         "replacement",
         "source",
         "checked",
@@ -122,7 +131,10 @@ impl ExportRow {
             exact(self.minimum),
             exact(self.step),
             exact(self.factor),
+            self.smallest_cacheable.map(|tokens| tokens.to_string()).unwrap_or_default(),
             instant(self.retired),
+            text(&self.retired_source),
+            instant(self.retired_checked),
             text(&self.replacement),
             text(&self.source),
             instant(self.checked),
@@ -171,7 +183,10 @@ fn rows_of(head: &ProviderHead, card: &ModelCard, rates: &RateCard) -> Vec<Expor
         kind: Some(card.info.kind.name()),
         first_seen: rates.first_seen,
         evidence_from: rates.evidence_begins(),
+        smallest_cacheable: card.info.smallest_cacheable,
         retired: card.info.retired,
+        retired_source: card.info.retired_source.as_ref().map(|source| source.url.clone()),
+        retired_checked: card.info.retired_source.as_ref().map(|source| source.checked),
         replacement: card.info.replacement.clone(),
         source: Some(rates.source.url.clone()),
         checked: Some(rates.source.checked),

@@ -1,5 +1,6 @@
 //! What happens to a model in a span of time: prices that change, a name that moves, the end of the model.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -43,6 +44,12 @@ pub(crate) enum WatchedKind {
 #[derive(Clone, Debug)]
 pub(super) struct WatchedEvent {
     pub at: Instant,
+    /// The moment whose prices hold from then on: that of the event, but for what an older table has otherwise.
+    pub holds: Instant,
+    /// Since when there is evidence of the price before it, where that is assumed.
+    pub old_assumed_before: Option<Instant>,
+    /// The same of the price from then on.
+    pub new_assumed_before: Option<Instant>,
     pub kind: WatchedKind,
     /// The model, as `provider/model`.
     pub model: String,
@@ -61,13 +68,22 @@ pub(super) fn of_card(table: &PriceTable, found: &Found, span: Period) -> Vec<Wa
     moments.retain(|at| span.contains(*at));
     moments.sort_unstable();
     moments.dedup();
-    let mut events: Vec<WatchedEvent> = moments.into_iter().filter_map(|at| price_event(found, at)).collect();
+    // A price is in the bill since the change before it, or since the beginning of the span.
+    let begin = span.from.map_or(Instant::from_unix(0), just_before);
+    let since = |i: usize| i.checked_sub(1).and_then(|i| moments.get(i)).copied().unwrap_or(begin);
+    let mut events: Vec<WatchedEvent> =
+        moments.iter().enumerate().filter_map(|(i, at)| price_event(found, *at, since(i))).collect();
     if let Some(at) = found.retired().filter(|at| span.contains(*at)) {
         events.retain(|event| event.at < at);
         let instead = replacement(table, found, at);
         let source = card.rates_at(just_before(at)).map(|rates| rates.source.url.clone());
+        let last = events.last().map_or(begin, |event| event.at);
+        let by = instead.as_deref().and_then(|id| table.get(id, at));
         events.push(WatchedEvent {
             at,
+            holds: at,
+            old_assumed_before: assumed(found, last),
+            new_assumed_before: by.and_then(|by| assumed(&by, at)),
             kind: WatchedKind::Retires,
             model: found.ending_id(),
             changes: Vec::new(),
@@ -76,6 +92,61 @@ pub(super) fn of_card(table: &PriceTable, found: &Found, span: Period) -> Vec<Wa
         });
     }
     events
+}
+
+/// Since when there is evidence of the price of a moment, where it is assumed.
+pub(super) fn assumed(found: &Found, at: Instant) -> Option<Instant> {
+    found.model.rates_at(at).and_then(|rates| rates.assumed_before(at))
+}
+
+/// What is other in the table than in an older one, both as of a moment. `None` where nothing is, or one has no price.
+pub(super) fn between(older: &Found, found: &Found, at: Instant, table: &PriceTable) -> Option<WatchedEvent> {
+    let (old, new) = (older.model.rates_at(at)?, found.model.rates_at(at)?);
+    // The day on which the price began; a price without one is new since the table.
+    let began = new.period.from.filter(|from| *from <= at);
+    let event = WatchedEvent {
+        at: began.or(table.day()).unwrap_or(at).min(at),
+        holds: at,
+        old_assumed_before: old.assumed_before(at),
+        new_assumed_before: new.assumed_before(at),
+        kind: WatchedKind::Price,
+        model: found.full_id(),
+        changes: Vec::new(),
+        instead: None,
+        source: Some(new.source.url.clone()),
+    };
+    if older.full_id() != found.full_id() {
+        let (model, instead) = (older.full_id(), Some(found.full_id()));
+        return Some(WatchedEvent { kind: WatchedKind::Moves, model, instead, source: None, ..event });
+    }
+    let mut changes: Vec<WatchedChange> = diff::changes(old, new).iter().map(of_rates).collect();
+    changes.extend(of_hours((old, at), (new, at)));
+    changes.extend(differing_factors(older, found, at));
+    (!changes.is_empty()).then_some(WatchedEvent { changes, ..event })
+}
+
+/// The factors on a model at a moment that two tables have otherwise.
+fn differing_factors(older: &Found, found: &Found, at: Instant) -> Vec<WatchedChange> {
+    type Factors = BTreeMap<(String, Option<Meter>), String>;
+    let factors = |found: &Found| -> Factors {
+        let holding = concerning(&found.provider, &found.model).filter(|factor| factor.period.contains(at));
+        let one = |factor: &Multiplier| {
+            let meters: Vec<Option<Meter>> = match factor.meters.is_empty() {
+                true => vec![None],
+                false => factor.meters.iter().copied().map(Some).collect(),
+            };
+            let (when, text) = (conditions(&factor.when), format!("× {}", factor.factor));
+            meters.into_iter().map(move |meter| ((when.clone(), meter), text.clone()))
+        };
+        holding.flat_map(one).collect()
+    };
+    let (before, after) = (factors(older), factors(found));
+    let keys: BTreeSet<&(String, Option<Meter>)> = before.keys().chain(after.keys()).collect();
+    let change = |key: &(String, Option<Meter>)| {
+        let (old, new) = (before.get(key).cloned(), after.get(key).cloned());
+        WatchedChange { when: key.0.clone(), meter: key.1, old, new }
+    };
+    keys.into_iter().map(change).filter(|change| change.old != change.new).collect()
 }
 
 /// The replacement that the provider names, by its full id if the table has it.
@@ -117,17 +188,27 @@ fn concerning<'h>(head: &'h ProviderHead, card: &'h ModelCard) -> impl Iterator<
 }
 
 /// What changes at a moment; `None` where nothing was charged before, or everything is as it was.
-fn price_event(found: &Found, at: Instant) -> Option<WatchedEvent> {
+fn price_event(found: &Found, at: Instant, since: Instant) -> Option<WatchedEvent> {
     let (head, card) = (&found.provider, &found.model);
     let (old, new) = (card.rates_at(just_before(at))?, card.rates_at(at)?);
     let mut changes: Vec<WatchedChange> = diff::changes(old, new).iter().map(of_rates).collect();
-    changes.extend(of_hours(old, new, at));
+    changes.extend(of_hours((old, just_before(at)), (new, at)));
     let factors = concerning(head, card).filter(|m| ends(m.period).any(|end| end == at));
     for change in factors.flat_map(|factor| of_factor(factor, at)) {
         add_factor(&mut changes, change);
     }
     let source = Some(new.source.url.clone());
-    let event = WatchedEvent { at, kind: WatchedKind::Price, model: found.full_id(), changes, instead: None, source };
+    let event = WatchedEvent {
+        at,
+        holds: at,
+        old_assumed_before: old.assumed_before(since),
+        new_assumed_before: new.assumed_before(at),
+        kind: WatchedKind::Price,
+        model: found.full_id(),
+        changes,
+        instead: None,
+        source,
+    };
     (!event.changes.is_empty()).then_some(event)
 }
 
@@ -140,13 +221,13 @@ fn of_rates(change: &diff::Change) -> WatchedChange {
     }
 }
 
-/// Factors by the time of day that begin or end.
-fn of_hours(old: &RateCard, new: &RateCard, at: Instant) -> Vec<WatchedChange> {
+/// Factors by the time of day that are other at one moment than at another.
+fn of_hours((old, before): (&RateCard, Instant), (new, at): (&RateCard, Instant)) -> Vec<WatchedChange> {
     let factors = |card: &RateCard, at: Instant| -> Vec<(String, String)> {
         let holding = card.schedule.iter().filter(|schedule| schedule.period.contains(at));
         holding.filter_map(|schedule| Some((hours_text(schedule), format!("× {}", schedule.factor?)))).collect()
     };
-    let (before, after) = (factors(old, just_before(at)), factors(new, at));
+    let (before, after) = (factors(old, before), factors(new, at));
     let text = |all: &[(String, String)], hours: &String| all.iter().find(|(h, _)| h == hours).map(|(_, f)| f.clone());
     let mut hours: Vec<&String> = before.iter().chain(&after).map(|(hours, _)| hours).collect();
     hours.sort();
@@ -203,6 +284,9 @@ pub(super) fn of_name(table: &PriceTable, name: &str, span: Period) -> Result<Ve
             let (model, instead) = (found.full_id(), Some(next.full_id()));
             events.push(WatchedEvent {
                 at,
+                holds: at,
+                old_assumed_before: assumed(&found, begin),
+                new_assumed_before: assumed(&next, at),
                 kind: WatchedKind::Moves,
                 model,
                 changes: Vec::new(),

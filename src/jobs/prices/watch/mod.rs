@@ -24,6 +24,7 @@ use crate::jobs::workload::{PricedWorkload, ShownCurrency};
 use crate::jobs::{JobError, plural};
 use crate::money::Usd;
 use crate::period::{Instant, Period};
+use crate::pricing::PriceTable;
 use crate::report::ics::{CalendarEvent, calendar};
 use crate::report::{Cell, Report};
 
@@ -42,6 +43,33 @@ pub struct Watched {
     pub unpriced: u64,
 }
 
+/// An older price table, whose prices the first bill has.
+#[derive(Clone, Debug)]
+pub struct OlderTable {
+    /// What the user called it.
+    pub label: String,
+    /// The table.
+    pub table: std::sync::Arc<PriceTable>,
+}
+
+/// The changes that count.
+#[derive(Clone, Debug, Default)]
+pub struct WatchSpan {
+    /// When they happen.
+    pub period: Period,
+    /// Before them, what this table has otherwise than an older one.
+    pub older: Option<OlderTable>,
+}
+
+impl WatchSpan {
+    /// What an older table has otherwise at the moment of a setup, and what is scheduled after it.
+    #[must_use]
+    pub fn since_table(older: OlderTable, to: Option<Instant>, setup: &Setup) -> WatchSpan {
+        let next = Instant::from_unix(setup.at.unix().saturating_add(1));
+        WatchSpan { period: Period { from: Some(next), to }, older: Some(older) }
+    }
+}
+
 /// The moment that `--since` names: a day, a moment, or the version of a table.
 ///
 /// # Errors
@@ -51,8 +79,11 @@ pub fn since(text: &str) -> Result<Instant, JobError> {
     let is_version = version.len() >= 3 && version[..3].iter().all(|part| part.bytes().all(|b| b.is_ascii_digit()));
     let day = if is_version { version[..3].join("-") } else { text.to_owned() };
     day.parse().map_err(|_| match text.parse::<Instant>() {
-        Err(error) => error.into(),
-        Ok(_) => JobError::asked(format!("{text:?} is not a date"), "write 2026-10-01, or the version of a table"),
+        Err(error) if text.starts_with(|c: char| c.is_ascii_digit()) => error.into(),
+        _ => JobError::asked(
+            format!("{text:?} is not a date"),
+            "write 2026-10-01, the version of a table, or the path of older price files",
+        ),
     })
 }
 
@@ -80,21 +111,22 @@ struct Course {
 /// [`JobError`] where nothing of it has a price before the span.
 pub fn watch_plan(
     priced: PricedWorkload,
-    span: Period,
+    span: &WatchSpan,
     currency: Option<&str>,
     setup: &Setup,
 ) -> Result<Watched, JobError> {
     let PricedWorkload { file, resolver, unpriced, .. } = priced;
     let shown = ShownCurrency::of(currency, &file.workload, &resolver)?;
-    let mut plan = WatchedPlan::new(file.workload, resolver, setup, before(span));
+    let first = before(span.period);
+    let mut plan = WatchedPlan::new(file.workload, resolver, setup, span.older.as_ref(), first);
     if plan.is_empty() {
         let why = plan.unpriced.first().map_or("it has no feature", |feature| feature.why.as_str());
         return Err(JobError::asked(
-            format!("nothing of the workload has a price on {}: {why}", before(span)),
+            format!("nothing of the workload has a price on {first}: {why}"),
             "give a later day with --since",
         ));
     }
-    let course = course_of_plan(&mut plan, unpriced.len() as u64, span)?;
+    let course = course_of_plan(&mut plan, unpriced.len() as u64, span.period)?;
     Ok(watched(course, span, &|usd| shown.cell(usd), setup))
 }
 
@@ -115,7 +147,7 @@ fn course_of_plan(plan: &mut WatchedPlan, unpriced: u64, span: Period) -> Result
     }
     let left_out = plan.unpriced.iter().map(|f| format!("{} is not in the bill: {}", f.name, f.why));
     let gone = span.from.map(|begin| plan.gone(begin)).unwrap_or_default();
-    let notes = gone.into_iter().chain(left_out).collect();
+    let notes = gone.into_iter().chain(plan.lost()).chain(left_out).chain(assumed_note(plan.assumed())).collect();
     Ok(Course { bill: "month", first, last, steps, unpriced: unpriced + plan.unpriced.len() as u64, notes })
 }
 
@@ -125,13 +157,13 @@ fn course_of_plan(plan: &mut WatchedPlan, unpriced: u64, span: Period) -> Result
 /// [`JobError::Io`] where a thread failed, so that sums would be too low.
 pub fn watch_usage(
     query: &UsageWishes,
-    span: Period,
+    span: &WatchSpan,
     setup: &Setup,
     sources: &[Source],
     threads: usize,
     sink: &mut dyn StreamSink,
 ) -> Result<Watched, JobError> {
-    let usage = WatchedUsage::read(query, span, setup, sources, threads, sink)?;
+    let usage = WatchedUsage::read(query, (span.period, span.older.as_ref()), setup, sources, threads, sink)?;
     Ok(watched(course_of_usage(usage), span, &|usd| setup.money(usd), setup))
 }
 
@@ -151,6 +183,8 @@ fn course_of_usage(usage: WatchedUsage) -> Course {
     }
     let records: u64 = usage.models.values().map(|model| model.records).sum();
     let mut notes: Vec<String> = usage.models.values().filter_map(|model| model.gone.clone()).collect();
+    let assumed = usage.models.iter().filter_map(|(id, model)| Some((id.clone(), model.assumed?)));
+    notes.extend(assumed_note(assumed.collect()));
     notes.push(format!("The bill is that of {}.", plural(records, "record")));
     let counts = [
         (usage.unpriced, "left out of every bill, since it has no price at some moment"),
@@ -161,7 +195,7 @@ fn course_of_usage(usage: WatchedUsage) -> Course {
     Course { bill: "usage", first, last: bill, steps, unpriced: usage.unpriced, notes }
 }
 
-fn watched(course: Course, span: Period, money: &dyn Fn(Usd) -> Cell, setup: &Setup) -> Watched {
+fn watched(course: Course, span: &WatchSpan, money: &dyn Fn(Usd) -> Cell, setup: &Setup) -> Watched {
     let Course { bill, first, last, steps, unpriced, notes } = course;
     let table = table(money);
     let mut report = table.empty();
@@ -178,7 +212,16 @@ fn watched(course: Course, span: Period, money: &dyn Fn(Usd) -> Cell, setup: &Se
     let total = percent(first, last);
     report.total = (!report.rows.is_empty()).then(|| {
         let people = |text: &str| Cell::pair(text, "");
-        vec![people("in all"), people(""), people(""), money(first), money(last), percent_cell(Some((first, last)))]
+        vec![
+            people("in all"),
+            people(""),
+            people(""),
+            money(first),
+            money(last),
+            percent_cell(Some((first, last))),
+            people(""),
+            people(""),
+        ]
     });
     let retiring = retiring(&steps);
     report.notes = retiring.clone();
@@ -192,8 +235,9 @@ fn watched(course: Course, span: Period, money: &dyn Fn(Usd) -> Cell, setup: &Se
     report.notes.push(table_line(setup));
     report.state_all(&WatchHead {
         bill,
-        since: span.from.unwrap_or(setup.at),
-        until: span.to,
+        since: if span.older.is_some() { setup.at } else { span.period.from.unwrap_or(setup.at) },
+        older: span.older.as_ref().map(|older| older.table.id().clone()),
+        until: span.period.to,
         at: setup.at,
         before_usd: first,
         after_usd: last,
@@ -206,12 +250,30 @@ fn watched(course: Course, span: Period, money: &dyn Fn(Usd) -> Cell, setup: &Se
     Watched { report, calendar, percent: total, retiring, unpriced }
 }
 
-fn summary(bill: &str, span: Period, setup: &Setup) -> String {
+/// Says which prices of the first bill are assumed.
+fn assumed_note(mut cards: Vec<(String, Instant)>) -> Option<String> {
+    cards.sort();
+    cards.dedup();
+    let (id, since) = cards.first()?;
+    let more = match cards.len() {
+        1 => String::new(),
+        n => format!(" (and {} more)", plural(n as u64 - 1, "model")),
+    };
+    Some(format!(
+        "The first bill has an assumed price: the first evidence of that of {id}{more} is from {since}. `farebox prices history {id}` shows what is known."
+    ))
+}
+
+fn summary(bill: &str, span: &WatchSpan, setup: &Setup) -> String {
     let of = if bill == "month" { "the average month of the plan" } else { "what was used" };
-    let since = span.from.unwrap_or(setup.at);
-    let until = span.to.map_or_else(|| "all scheduled ones".to_owned(), |to| format!("those scheduled before {to}"));
+    let since = match &span.older {
+        Some(older) => format!("price changes since the table of {} ({})", older.label, older.table.id().version),
+        None => format!("price changes since {}", span.period.from.unwrap_or(setup.at)),
+    };
+    let until = span.period.to;
+    let until = until.map_or_else(|| "all scheduled ones".to_owned(), |to| format!("those scheduled before {to}"));
     format!(
-        "Bills are for {of}, with the same quantities throughout: price changes since {since} and {until}. Rates are in US dollars per million, unless stated otherwise."
+        "Bills are for {of}, with the same quantities throughout: {since} and {until}. Rates are in US dollars per million, unless stated otherwise."
     )
 }
 

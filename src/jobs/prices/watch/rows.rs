@@ -4,9 +4,11 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::events::{WatchedChange, WatchedEvent, WatchedKind};
+use crate::jobs::assumed::assumed_cell;
 use crate::jobs::setup::{Setup, TableStamp};
 use crate::money::Usd;
 use crate::period::Instant;
+use crate::pricing::TableId;
 use crate::report::ics::CalendarEvent;
 use crate::report::{Cell, Tone, TypedTable};
 
@@ -32,6 +34,12 @@ pub(crate) struct WatchRow {
     pub after_usd: Option<Usd>,
     /// By how much the bill changes, in percent.
     pub change_percent: Option<String>,
+    /// Since when there is evidence of the old price, where it is assumed in the bill before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old_assumed_before: Option<Instant>,
+    /// Since when there is evidence of the new price, where it is assumed in the bill after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_assumed_before: Option<Instant>,
     /// Further information, such as why the bill has no price.
     pub note: Option<String>,
 }
@@ -42,8 +50,11 @@ pub(crate) struct WatchRow {
 pub(crate) struct WatchHead {
     /// What the bill is of: `month` of a workload on average, or `usage`.
     pub bill: &'static str,
-    /// Changes from this moment on.
+    /// Changes from this moment on; where an older table is compared, the moment of the comparison.
     pub since: Instant,
+    /// The older table that the first bill is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub older: Option<TableId>,
     /// Changes before this moment; null for all that are known.
     pub until: Option<Instant>,
     /// The moment after which a change is still to come.
@@ -82,6 +93,8 @@ impl WatchRow {
             before_usd: before,
             after_usd: after,
             change_percent: change.map(|percent| percent.to_string()),
+            old_assumed_before: event.old_assumed_before,
+            new_assumed_before: event.new_assumed_before,
             note: None,
         }
     }
@@ -107,6 +120,10 @@ pub(super) fn table(money: &dyn Fn(Usd) -> Cell) -> TypedTable<'_, WatchRow> {
         .number("before_usd", "bill before", move |row| amount(row.before_usd))
         .number("after_usd", "bill after", move |row| amount(row.after_usd))
         .number("change_percent", "change", |row| percent_cell(row.before_usd.zip(row.after_usd)))
+        .text("old_assumed_before", "old assumed before", |row| assumed_cell(row.old_assumed_before))
+        .optional()
+        .text("new_assumed_before", "new assumed before", |row| assumed_cell(row.new_assumed_before))
+        .optional()
 }
 
 pub(super) fn percent_cell(sides: Option<(Usd, Usd)>) -> Cell {

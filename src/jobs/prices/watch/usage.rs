@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::events::{WatchedEvent, WatchedKind, frozen, gone, of_card};
+use super::OlderTable;
+use super::events::{WatchedEvent, WatchedKind, assumed, between, frozen, gone, of_card};
 use super::plan::before;
 use crate::input::calls::Reading;
 use crate::input::calls::stream::{ChunkResult, StreamPlan, StreamSink, TakeItems, run_stream};
@@ -16,7 +17,7 @@ use crate::jobs::usage::PricingWishes;
 use crate::jobs::usage::priced::{RecordPricing, RecordRefusal, RecordVerdict, cost};
 use crate::jobs::{JobError, Setup};
 use crate::money::Usd;
-use crate::period::Period;
+use crate::period::{Instant, Period};
 use crate::pricing::Found;
 use crate::pricing::lookup::Lookup;
 
@@ -38,6 +39,8 @@ pub(super) struct ModelBills {
     pub bills: Vec<Usd>,
     /// A sentence about a model that was retired before the span begins.
     pub gone: Option<String>,
+    /// Since when there is evidence of the price of the first bill, where that is assumed.
+    pub assumed: Option<Instant>,
     pub events: Vec<WatchedEvent>,
 }
 
@@ -57,14 +60,14 @@ impl WatchedUsage {
     /// Reads all sources on a number of threads.
     pub(crate) fn read(
         query: &UsageWishes,
-        span: Period,
+        (span, older): (Period, Option<&OlderTable>),
         setup: &Setup,
         sources: &[Source],
         threads: usize,
         sink: &mut dyn StreamSink,
     ) -> Result<WatchedUsage, JobError> {
         let plan = StreamPlan { sources, reading: &query.reading, threads, rows: false };
-        Ok(run_stream(plan, &|| UsageTaker::new(query, span, setup), sink)?.usage)
+        Ok(run_stream(plan, &|| UsageTaker::new(query, (span, older), setup), sink)?.usage)
     }
 }
 
@@ -72,20 +75,32 @@ impl WatchedUsage {
 struct Track {
     states: Vec<Found>,
     gone: Option<String>,
+    assumed: Option<Instant>,
     events: Vec<WatchedEvent>,
 }
 
 impl Track {
-    fn of(found: &Found, span: Period, setup: &Setup) -> Track {
-        let events = of_card(&setup.table, found, span);
+    /// `Err` for a model that the older table does not have.
+    fn of(found: &Found, span: Period, older: Option<&OlderTable>, setup: &Setup) -> Result<Track, String> {
+        let first = before(span);
+        let in_older = |older: &OlderTable| {
+            let named = found.ending_id();
+            let known = older.table.get(&named, first);
+            known.ok_or_else(|| format!("{named} is not in the older table, {}", older.label))
+        };
+        let older = older.map(in_older).transpose()?;
+        let mut events: Vec<WatchedEvent> =
+            older.iter().filter_map(|older| between(older, found, first, &setup.table)).collect();
+        events.extend(of_card(&setup.table, found, span));
+        let start = older.as_ref().unwrap_or(found);
         let gone = span.from.and_then(|begin| gone(&setup.table, found, begin));
-        let mut states = vec![frozen(found, before(span))];
+        let mut states = vec![frozen(start, first)];
         for event in &events {
             let instead = event.instead.as_deref().filter(|_| event.kind == WatchedKind::Retires);
             let instead = instead.and_then(|id| setup.table.get(id, event.at));
-            states.push(frozen(instead.as_ref().unwrap_or(found), event.at));
+            states.push(frozen(instead.as_ref().unwrap_or(found), event.holds));
         }
-        Track { states, events, gone }
+        Ok(Track { states, events, gone, assumed: assumed(start, first) })
     }
 }
 
@@ -93,9 +108,10 @@ impl Track {
 struct UsageTaker<'s> {
     query: &'s UsageWishes,
     span: Period,
+    older: Option<&'s OlderTable>,
     pricing: RecordPricing<'s>,
     lookup: Lookup<'s>,
-    tracks: HashMap<String, Arc<Track>>,
+    tracks: HashMap<String, Result<Arc<Track>, String>>,
     usage: WatchedUsage,
 }
 
@@ -131,7 +147,7 @@ impl TakeItems for UsageTaker<'_> {
         for (model, theirs) in other.usage.models {
             let mine = self.usage.models.entry(model).or_default();
             mine.add(theirs.records, &theirs.bills);
-            (mine.events, mine.gone) = (theirs.events, theirs.gone);
+            (mine.events, mine.gone, mine.assumed) = (theirs.events, theirs.gone, theirs.assumed);
         }
     }
 }
@@ -145,10 +161,11 @@ impl ModelBills {
 }
 
 impl<'s> UsageTaker<'s> {
-    fn new(query: &'s UsageWishes, span: Period, setup: &'s Setup) -> Self {
+    fn new(query: &'s UsageWishes, (span, older): (Period, Option<&'s OlderTable>), setup: &'s Setup) -> Self {
         UsageTaker {
             query,
             span,
+            older,
             pricing: RecordPricing { setup, wishes: &query.wishes },
             lookup: Lookup::new(&setup.table),
             tracks: HashMap::new(),
@@ -173,8 +190,10 @@ impl<'s> UsageTaker<'s> {
         };
         // A snapshot may end on a day of its own.
         let id = found.ending_id();
-        let (span, setup) = (self.span, self.pricing.setup);
-        let track = self.tracks.entry(id.clone()).or_insert_with(|| Arc::new(Track::of(&found, span, setup))).clone();
+        let (span, older, setup) = (self.span, self.older, self.pricing.setup);
+        let made = || Track::of(&found, span, older, setup).map(Arc::new);
+        let track = self.tracks.entry(id.clone()).or_insert_with(made).clone();
+        let track = track.map_err(|why| RecordRefusal::new("unknown-model", why))?;
         // What a deployment says of a request is the record's, not the state's.
         let state = |state: &Found| {
             let is_same = state.full_id() == found.full_id();
@@ -192,6 +211,7 @@ impl<'s> UsageTaker<'s> {
         model.add(1, &bills);
         model.events.clone_from(&track.events);
         model.gone.clone_from(&track.gone);
+        model.assumed = track.assumed;
         Ok(())
     }
 }
