@@ -10,6 +10,8 @@ pub(crate) mod shortlist;
 pub mod workload;
 
 pub use report::report;
+#[cfg(test)]
+pub(crate) use report::{CompareHead, CompareRow};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
