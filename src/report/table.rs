@@ -263,8 +263,8 @@ mod tests {
         insta::assert_snapshot!(on_width(&report, 44), @"
         model          input      cost  status
         ────────────────────────────────────────────
-        openai/       50,000  $0.07712  priced
-        gpt-4o
+        openai/gpt-   50,000  $0.07712  priced
+        4o
         acme/              7   unknown  unknown-
         unheard-of                      model
         ────────────────────────────────────────────

@@ -84,8 +84,7 @@ fn only_what_can_do_the_work_is_compared() {
         |more: &str| zeta_ids(&at(&format!("compare --output-tokens 100 --format json {more}")).run().code(0).json());
     // An image, a prompt of 100,000 tokens, an answer of 5,000.
     let with_image = of("--text hi --image 1024x768");
-    // No card of these has a rate for images: they are compared, and refused with the reason, in the order of their names.
-    assert_eq!(with_image, ["zeta-large-1", "zeta-small-1", "zeta-small-2", "zeta-small-2-latest"]);
+    assert_eq!(with_image, ["zeta-small-1", "zeta-small-2", "zeta-large-1"]);
     assert!(!of("--input-tokens 100000").contains(&"zeta-tiny-1".to_owned()));
     let long = at("compare --input-tokens 1000 --output-tokens 5000 --format json").run().code(0).json();
     assert!(!zeta(&long).contains(&"zeta-small-1"));

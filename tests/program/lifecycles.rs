@@ -118,10 +118,11 @@ fn a_plan_is_offered_what_lives_to_its_end() {
     let all = at("compare --format json -p acme --include-retired").arg("-w").arg(&path).run().code(0).json();
     let ending = rows(&all).iter().find(|row| row["model"] == "zephyr-ending").unwrap();
     assert_eq!(ending["life"]["state"], "retired");
-    // zephyr-ending at two thirds of the price would be the least change that saves a third.
+    // zephyr-ending at two thirds of the price would be the least change that saves a third; with its thinking,
+    // zephyr-thinker is the least of those that live on.
     let plan = at("plan --format json --budget 100USD").arg("-w").arg(&path).run().code(0).json();
     let lever = plan["levers"].as_array().unwrap().iter().find(|lever| lever["kind"] == "smaller-model").unwrap();
-    assert!(lever["what"].as_str().unwrap().starts_with("use acme/zephyr-mini"), "{lever}");
+    assert!(lever["what"].as_str().unwrap().starts_with("use acme/zephyr-thinker"), "{lever}");
     assert!(!plan["fits"].to_string().contains("zephyr-ending"), "{}", plan["fits"]);
 }
 
