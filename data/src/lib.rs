@@ -30,6 +30,9 @@ pub const CHAT_RULES: &str = include_str!("../chat/rules.csv");
 pub const CHAT_MEDIA: &str = include_str!("../chat/media.csv");
 /// What providers tell a model before its tools, with sources.
 pub const CHAT_TOOL_PROMPTS: &str = include_str!("../chat/tool_prompts.csv");
+/// What one euro was in other currencies on every working day, as the European Central Bank publishes it: the day, then a
+/// column for each currency.
+pub const EXCHANGE: &str = include_str!("../exchange/ecb.csv");
 /// How far estimates were from counts, with sources.
 pub const ESTIMATES: &str = include_str!("../estimates.csv");
 /// Thinking tokens of an answer by model, with sources.

@@ -144,7 +144,7 @@ impl<'a> Bill<'a> {
             usage.set_tokens(Meter::Reasoning, thinking);
         }
         if let Some(meter) = self.made.piece {
-            usage.set(meter, Decimal::from(self.work.answers.max(1)));
+            usage.set(meter, Decimal::from(self.made.amount.unwrap_or(self.work.answers.max(1))));
         }
         usage
     }

@@ -18,9 +18,14 @@ pub(super) struct Made {
     pub bills_text: bool,
     /// What the tokens of the answer are billed by.
     pub tokens: Option<Meter>,
-    /// What each request is billed for one of.
+    /// What each request is billed for by its number or length.
     pub piece: Option<Meter>,
+    /// How much of it a request has; as many as answers where it is not given.
+    pub amount: Option<u64>,
 }
+
+/// Documents that a search unit holds at most, besides its query.
+const DOCUMENTS_IN_A_UNIT: u64 = 100;
 
 /// A model with the rates in force.
 #[derive(Clone, Copy)]
@@ -49,12 +54,23 @@ impl Sold<'_> {
     /// [`Refusal::NoRate`] where the model bills something that the work does not settle.
     pub(crate) fn made(self, work: &Work) -> Result<Made, Refusal> {
         let listed = |meter| self.card.lists(meter).then_some(meter);
-        let made = Made { bills_text: self.bills_text(), tokens: Some(Meter::Output), piece: None };
+        let made = Made { bills_text: self.bills_text(), tokens: Some(Meter::Output), piece: None, amount: None };
         let only = |tokens, piece| Ok(Made { tokens, piece, ..made });
         match self.model.info.kind {
             Kind::Image => self.medium(work, Meter::OutputImage, listed(Meter::Images), made),
-            Kind::Speech => self.medium(work, Meter::OutputAudio, None, made),
-            Kind::Video => self.medium(work, Meter::OutputVideo, None, made),
+            Kind::Speech if self.card.prices(Meter::Characters) => match work.characters {
+                Some(characters) => Ok(self.by_amount(Meter::Characters, characters, made)),
+                None => Err(self.refusal(
+                    "a prompt in tokens has no price: this model bills characters",
+                    "give its text: --text TEXT or a file",
+                )),
+            },
+            Kind::Speech => self
+                .by_the_second(work, Meter::OutputAudioSeconds)
+                .unwrap_or_else(|| self.medium(work, Meter::OutputAudio, None, made)),
+            Kind::Video => self
+                .by_the_second(work, Meter::VideoSeconds)
+                .unwrap_or_else(|| self.medium(work, Meter::OutputVideo, None, made)),
             Kind::Transcription if !hears(work) => {
                 Err(self.refusal("a transcription is billed by its recording", "add it: --audio 60s or --audio FILE"))
             }
@@ -63,7 +79,10 @@ impl Sold<'_> {
             }
             Kind::Transcription | Kind::Ocr => only(listed(Meter::Output), None),
             Kind::Search if !self.card.lists(Meter::Input) => only(None, listed(Meter::WebSearches)),
-            Kind::Rerank if self.card.prices(Meter::SearchUnits) => only(None, listed(Meter::SearchUnits)),
+            Kind::Rerank if self.card.prices(Meter::SearchUnits) => {
+                let units = work.documents.map_or(1, |documents| documents.div_ceil(DOCUMENTS_IN_A_UNIT).max(1));
+                Ok(Made { tokens: None, ..self.by_amount(Meter::SearchUnits, units, made) })
+            }
             Kind::Endpoint => Err(self.billed_otherwise()),
             // Billed by the time that it listens and speaks, or by the character.
             _ if !self.card.lists(Meter::Input) && !self.card.lists(Meter::Output) => only(None, None),
@@ -74,7 +93,12 @@ impl Sold<'_> {
     /// The meters where a file says how much of everything else there is.
     pub(crate) fn by_the_file(self) -> Made {
         let own = [Meter::OutputImage, Meter::OutputAudio, Meter::Output];
-        Made { bills_text: self.bills_text(), tokens: own.into_iter().find(|m| self.card.lists(*m)), piece: None }
+        Made {
+            bills_text: self.bills_text(),
+            tokens: own.into_iter().find(|m| self.card.lists(*m)),
+            piece: None,
+            amount: None,
+        }
     }
 
     /// A model of chat without a rate for text is refused by its price; one of another kind bills no text.
@@ -82,6 +106,31 @@ impl Sold<'_> {
         let of_text =
             matches!(self.model.info.kind, Kind::Chat | Kind::Completion | Kind::Embedding | Kind::Moderation);
         self.card.lists(Meter::Input) || (of_text && !self.card.prices(Meter::Requests))
+    }
+
+    /// Made and billed by a number or a length, its text included where that has no rate.
+    fn by_amount(self, meter: Meter, quantity: u64, made: Made) -> Made {
+        Made { tokens: None, piece: Some(meter), amount: Some(quantity), ..made }
+    }
+
+    /// Video or sound that is billed by the second; `None` where it is billed by something else.
+    fn by_the_second(self, work: &Work, meter: Meter) -> Option<Result<Made, Refusal>> {
+        if !self.card.prices(meter) {
+            return None;
+        }
+        Some(match work.seconds {
+            Some(seconds) => {
+                let made = Made { bills_text: self.bills_text(), tokens: None, piece: None, amount: None };
+                self.refuse_unstated(work, meter).map(|()| self.by_amount(meter, seconds, made))
+            }
+            None => {
+                let record = self.record(meter);
+                Err(self.refusal(
+                    &format!("how long it is was not said: this model bills {meter}"),
+                    &format!("say it: --seconds 8; or price known quantities: echo '{record}' | farebox usage"),
+                ))
+            }
+        })
     }
 
     /// An image, speech or a video: by the piece where the request settles which, else by the tokens that it was given.

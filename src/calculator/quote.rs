@@ -1,5 +1,7 @@
 //! What a prompt would cost on a model, with what a person has to know before they use the price: [`Quote`].
 
+use rust_decimal::Decimal;
+
 use super::Refusal;
 use super::attached::{Attached, Billing, billing};
 use super::estimate::{Estimate, Work, estimate};
@@ -18,6 +20,17 @@ use crate::tokenizer::TokenCount;
 use crate::tokenizer::chat::Counted;
 use crate::tokenizer::media::TEXT_NOT_READ;
 
+/// Requests that follow one another: each sends what was there before with what the last one wrote and got back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Steps {
+    /// How many requests, the last of which writes the answer.
+    pub count: u64,
+    /// Tokens that every request but the last writes, to call a tool.
+    pub call: u64,
+    /// Tokens that come back from the tool.
+    pub result: u64,
+}
+
 /// What is known of the work besides its prompts.
 #[derive(Clone, Debug)]
 pub struct WorkSpec {
@@ -29,6 +42,14 @@ pub struct WorkSpec {
     pub thinking: AskedThinking<u64>,
     /// How many of the prompt's tokens are read from the provider's cache.
     pub cached_tokens: u64,
+    /// What share of every prompt is read from the provider's cache, where that was said instead of a number of tokens.
+    pub cached_share: Option<Decimal>,
+    /// How an agent goes on from its prompt, where it works in steps.
+    pub steps: Option<Steps>,
+    /// Seconds of video or sound that a request makes.
+    pub seconds: Option<u64>,
+    /// Documents that a request puts in order.
+    pub documents: Option<u64>,
     /// How often each prompt is sent.
     pub requests: u64,
     /// Whether they go in batches.
@@ -46,6 +67,10 @@ impl Default for WorkSpec {
             output_tokens: None,
             thinking: AskedThinking::Unsaid,
             cached_tokens: 0,
+            cached_share: None,
+            steps: None,
+            seconds: None,
+            documents: None,
             requests: 1,
             batch: false,
             stated: Vec::new(),
@@ -103,11 +128,13 @@ pub struct PromptTokens {
     pub count: TokenCount,
     /// What a card may bill at a rate of its own.
     pub attached: Vec<Attached>,
+    /// Characters of its text, where they were counted.
+    pub characters: Option<u64>,
 }
 
 impl From<TokenCount> for PromptTokens {
     fn from(count: TokenCount) -> Self {
-        PromptTokens { count, attached: Vec::new() }
+        PromptTokens { count, ..PromptTokens::default() }
     }
 }
 
@@ -179,11 +206,42 @@ pub struct Quote {
 const MOST_PARTS: u64 = 1_000;
 
 impl Quote {
-    /// Prices a prompt on a model. An answer whose length is not given is priced as the range from none to the longest.
+    /// Prices a prompt on a model, with every step that follows from it. An answer whose length is not given is priced as the
+    /// range from none to the longest.
     ///
     /// * `cap`: the longest answer that the request itself allows.
     #[must_use]
     pub fn of(
+        found: &Found,
+        source: Option<&str>,
+        tokens: &PromptTokens,
+        spec: &WorkSpec,
+        cap: Option<u64>,
+        at: Instant,
+    ) -> Quote {
+        let Some(Steps { count, call, result }) = spec.steps.filter(|steps| steps.count > 1) else {
+            return Self::of_one(found, source, tokens, spec, cap, at);
+        };
+        let mut before = tokens.clone();
+        let works = WorkSpec { output_tokens: Some(Range::exactly(call)), ..spec.clone() };
+        let mut sum: Option<Quote> = None;
+        for step in 1..=count {
+            let spec = if step == count { spec } else { &works };
+            let quote = Self::of_one(found, source, &before, spec, cap, at);
+            // What a step adds is as many tokens as was said, whatever the tokenizer.
+            let added = call.saturating_add(result);
+            before.count += TokenCount { tokens: added, low: added, high: added, basis: tokens.count.basis };
+            sum = Some(match sum {
+                None => quote,
+                Some(sum) => sum.plus(quote),
+            });
+        }
+        let quote = sum.unwrap_or_else(|| Self::of_one(found, source, tokens, spec, cap, at));
+        Quote { source: source.map(str::to_owned), answer_given: spec.output_tokens.is_some(), ..quote }
+    }
+
+    /// The same for one request.
+    fn of_one(
         found: &Found,
         source: Option<&str>,
         tokens: &PromptTokens,
@@ -202,7 +260,10 @@ impl Quote {
         let work = Work {
             input: tokens.count.into(),
             attached: tokens.attached.clone(),
-            cache_read: spec.cached_tokens,
+            cache_read: spec.cached_share.map_or(spec.cached_tokens, |share| part_of(tokens.count.low, share)),
+            characters: tokens.characters,
+            seconds: spec.seconds,
+            documents: spec.documents,
             output: output.times(spec.answers.unwrap_or(1)),
             thinking: thinking.tokens.times(spec.answers.unwrap_or(1)),
             answers: spec.answers.unwrap_or(1),
@@ -271,6 +332,12 @@ impl Quote {
         let warning = self.warning.as_ref().filter(|_| self.result.is_ok())?;
         Some(format!("warning: {warning}; it takes more than one request"))
     }
+}
+
+/// A share of some tokens, rounded down.
+fn part_of(tokens: u64, share: Decimal) -> u64 {
+    let part = Decimal::from(tokens).checked_mul(share).map(|part| part.floor());
+    part.and_then(|part| u64::try_from(part).ok()).unwrap_or(0)
 }
 
 /// Cached tokens are a part of the prompt.

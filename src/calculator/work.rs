@@ -19,6 +19,12 @@ pub struct Work {
     pub thinking: Range<u64>,
     /// How many answers a request asks for; 0 is one too. Images that it makes are billed by the piece.
     pub answers: u64,
+    /// Characters of the text of one request, where they were counted.
+    pub characters: Option<u64>,
+    /// Seconds of video or sound that one request makes, where that was said.
+    pub seconds: Option<u64>,
+    /// Documents that one request puts in order, where that was said.
+    pub documents: Option<u64>,
     /// How many requests.
     pub requests: u64,
     /// What each of them states.

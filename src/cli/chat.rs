@@ -8,6 +8,7 @@ use crate::cli::error::Error;
 use farebox::conversation::Media;
 use farebox::input::media::{Kind, NamedAttachments};
 pub(crate) use farebox::input::requests::{Input, ReadAs};
+use farebox::input::text::Source;
 
 /// Attachments next to the text.
 #[derive(Debug, Clone, Default, Args)]
@@ -38,6 +39,21 @@ impl MediaFlags {
         let flags =
             [(&self.images, "vision"), (&self.audio, "audio_input"), (&self.video, "video"), (&self.pdf, "pdf")];
         flags.into_iter().filter(|(named, _)| !named.is_empty()).map(|(_, need)| need).collect()
+    }
+
+    /// Takes a file that is an attachment by its ending, such as `talk.mp3`.
+    pub(crate) fn takes(&mut self, source: &Source) -> bool {
+        let Source::File(path) = source else { return false };
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_lowercase();
+        let flag = match ending.as_str() {
+            "png" | "jpg" | "jpeg" | "webp" | "gif" => &mut self.images,
+            "mp3" | "wav" | "m4a" | "flac" | "ogg" | "opus" | "aac" => &mut self.audio,
+            "mp4" | "mov" | "webm" | "mkv" => &mut self.video,
+            "pdf" => &mut self.pdf,
+            _ => return false,
+        };
+        flag.push(path.display().to_string());
+        true
     }
 
     /// What the flags name, to be read.

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use rust_decimal::Decimal;
 
-use super::prompts::{PromptFlags, RequestNotes, price, verdict};
+use super::config::default_models;
+use super::prompts::{Asked, PromptFlags, RequestNotes, price, verdict};
 use super::say;
 use super::shared::{OutputFlags, PriceFlags, Setup};
 use super::workload::priced;
@@ -21,6 +22,7 @@ use farebox::report::Readers;
 /// Compare what the same work costs on many models
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
+  farebox compare gpt-4o claude-sonnet-4-6
   farebox compare prompt.txt --output-tokens 500
   farebox compare batch.jsonl --output-tokens 200 -m gpt-4o-mini -m claude-haiku-4-5
   farebox compare --text 'Hello' --output-tokens 100..400 -m gpt-4o -m claude-sonnet-4-5 -m gemini-2.5-flash
@@ -37,8 +39,8 @@ Models that cannot read the prompt, write the answer or do what the work needs (
 counted in a note. docs/compare.md says what the short list is, and where thinking tokens come from. One that is named with --model is
 refused where it cannot read the prompt, and priced with a warning where it cannot write such an answer in one request.")]
 pub(crate) struct CompareArgs {
-    /// Model: provider/model, a model id, or an alias; repeatable [default: all live chat models at their makers]
-    #[arg(long = "model", short = 'm', value_name = "MODEL")]
+    /// Model: provider/model, a model id, or an alias; repeatable, or with commas [default: FAREBOX_MODEL, a configuration file, or all live chat models at their makers]
+    #[arg(long = "model", short = 'm', value_name = "MODEL", value_delimiter = ',')]
     models: Vec<String>,
     /// Only models of this provider; repeatable
     #[arg(long, short = 'p', value_name = "PROVIDER", conflicts_with = "models")]
@@ -83,7 +85,7 @@ pub(crate) struct CompareArgs {
 #[command(next_help_heading = "Workload")]
 struct WorkloadFlags {
     /// Compare the plan of a workload file instead of prompts
-    #[arg(long, short = 'w', value_name = "FILE", conflicts_with_all = ["files", "text", "chat", "plain", "binary", "input_tokens", "output_tokens", "cached_tokens", "requests", "batch", "stated", "images", "audio", "video", "pdf"])]
+    #[arg(long, short = 'w', value_name = "FILE", conflicts_with_all = ["text", "chat", "plain", "binary", "input_tokens", "output_tokens", "cached_tokens", "requests", "batch", "stated", "images", "audio", "video", "pdf"])]
     workload: Option<PathBuf>,
 }
 
@@ -93,16 +95,17 @@ pub(crate) fn run(args: CompareArgs) -> Result<(), Error> {
     }
     let setup = Setup { strict: args.strict, ..args.prices.setup()? };
     let scores = args.scores(&setup)?;
-    let mut query = args.query(&setup)?;
-    let mut spec = args.prompts.work.spec();
+    let Asked { sources, models, media, mut spec } = args.prompts.asked(&setup, args.output.quiet)?;
+    let mut query = args.query(models, &setup)?;
     spec.stated.extend(query.region.clone().map(|region| (Dimension::Region, region)));
     query.needs_region = spec.stated.iter().any(|(dimension, _)| *dimension == Dimension::Region);
     query.scores = scores;
     query.work = args.prompts.media.needs();
     query.providers = known_providers(&setup, &args.provider)?;
     let candidates = candidates(&query, &setup)?;
-    let notes = if args.models.is_empty() { RequestNotes::LeftOut } else { RequestNotes::Told };
-    let read = price(&args.prompts, &candidates.models, &spec, &setup, notes, args.output.quiet)?;
+    let notes = if query.models.is_empty() { RequestNotes::LeftOut } else { RequestNotes::Told };
+    let inputs = args.prompts.open(&sources)?;
+    let read = price(&args.prompts, inputs, &media, &candidates.models, &spec, &setup, notes, args.output.quiet)?;
     let failed = read.failed;
     let comparison = compare(read, candidates, &query);
     args.output.write(report(&comparison, &query, spec.requests, &setup))?;
@@ -110,15 +113,20 @@ pub(crate) fn run(args: CompareArgs) -> Result<(), Error> {
         return Err(Error::Strict(failed));
     }
     comparison.refuse_nothing()?;
-    verdict(if args.models.is_empty() { &[] } else { &comparison.quotes }, args.strict, &args.output)
+    verdict(if query.models.is_empty() { &[] } else { &comparison.quotes }, args.strict, &args.output)
 }
 
 /// The same for the plan of a workload.
 fn run_workload(args: &CompareArgs, path: &Path) -> Result<(), Error> {
     let setup = Setup { strict: args.strict, ..args.prices.table.setup()? };
+    let typed = args.prompts.text.typed(&|| Ok(setup.clone()), args.output.quiet)?;
+    if let Some(source) = typed.sources.first() {
+        let name = source.name();
+        return Err(Error::Usage(format!("both -w and {name:?} are given\n  help: give one of the two")));
+    }
     let mut priced = priced(Some(path), &setup, args.output.quiet, |_| {})?;
     let shown = ShownCurrency::of(args.prices.currency.as_deref(), &priced.plan.workload, &priced.resolver)?;
-    let mut query = args.query(&setup)?;
+    let mut query = args.query(typed.models, &setup)?;
     query.providers = known_providers(&setup, &args.provider)?;
     query.scores = args.scores(&setup)?;
     let compared = compare_plans(&priced.plan, &mut priced.resolver, &setup, &query, RowBounds::OfTheShown)?;
@@ -128,10 +136,18 @@ fn run_workload(args: &CompareArgs, path: &Path) -> Result<(), Error> {
 
 impl CompareArgs {
     /// Which models are compared, as far as the flags say it without a look into files and names of providers.
-    fn query(&self, setup: &Setup) -> Result<CompareQuery, Error> {
+    ///
+    /// * `bare`: the models among bare arguments.
+    fn query(&self, bare: Vec<String>, setup: &Setup) -> Result<CompareQuery, Error> {
         let (needs, region) = read_needs(&self.need, setup)?;
+        let mut models: Vec<String> = self.models.iter().cloned().chain(bare).collect();
+        // Who looks for models wants others than the usual ones.
+        let is_search = self.all || self.free || self.include_retired || !self.provider.is_empty();
+        if models.is_empty() && self.need.is_empty() && self.hosts.is_none() && !is_search {
+            models = default_models()?;
+        }
         Ok(CompareQuery {
-            models: self.models.clone(),
+            models,
             needs,
             region,
             hosts_of: self.hosts.clone(),

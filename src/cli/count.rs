@@ -3,17 +3,17 @@
 use std::io::{self, Write};
 use std::num::NonZero;
 
-use super::chat::{MediaFlags, ReadAs};
+use super::chat::{Input, MediaFlags, ReadAs};
 use super::choice::choice;
+use super::config::{default_models, models_instead};
 use super::out::Out;
 use super::shared::{OutputFlags, TableFlags};
-use super::work::TextFlags;
+use super::work::{TextFlags, Typed, stdin_looks_like_json};
 use super::{data, say};
 use crate::cli::error::Error;
+use farebox::input::text::Source;
 use farebox::jobs::JobError;
-use farebox::jobs::count::{
-    CountOrder, CountQuery, CountTools, CountView, CountWith, Counting, count, nothing_to_count_with,
-};
+use farebox::jobs::count::{CountOrder, CountQuery, CountTools, CountView, CountWith, Counting, count};
 use farebox::money::grouped;
 use farebox::report::Format;
 use farebox::tokenizer::chat::Template;
@@ -21,7 +21,8 @@ use farebox::tokenizer::chat::Template;
 /// Count the tokens of text: files, folders, standard input or --text
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  farebox count prompt.txt -m gpt-4o
+  farebox count prompt.txt
+  farebox count 'hello world' -m gpt-4o,claude-opus-4-6
   farebox count --text 'hello world' -m gpt-4o -m claude-opus-4-6 -m gemini-2.5-pro
   farebox count src docs --tokenizer o200k_base
   farebox count --jsonl text --tokenizer cl100k_base --format jsonl prompts.jsonl
@@ -40,8 +41,8 @@ input was taken for; --chat and --plain decide it.
 
 --budget is for the whole input: the exit code is 1 when everything together is more.")]
 pub(crate) struct CountArgs {
-    /// Count as this model does: provider/model, a model id, or an alias; repeatable
-    #[arg(long = "model", short = 'm', value_name = "MODEL")]
+    /// Count as this model does: provider/model, a model id, or an alias; repeatable, or with commas [default: those that requests name, FAREBOX_MODEL, a configuration file, or the newest of five makers]
+    #[arg(long = "model", short = 'm', value_name = "MODEL", value_delimiter = ',')]
     models: Vec<String>,
     /// Count with this tokenizer: a name such as o200k_base, or the path of a tokenizer.json; repeatable
     #[arg(long = "tokenizer", value_name = "NAME|FILE")]
@@ -72,7 +73,7 @@ pub(crate) struct CountArgs {
     #[arg(long, conflicts_with = "tree")]
     summary: bool,
     /// Exit with 1 when the whole input is more tokens than this; for a single text, say where it has to end
-    #[arg(long, value_name = "TOKENS")]
+    #[arg(long, value_name = "TOKENS", value_parser = super::shared::whole_number)]
     pub budget: Option<u64>,
     /// List the binary files of a folder that were skipped
     #[arg(long)]
@@ -102,9 +103,10 @@ fn percent(text: &str) -> Result<f64, String> {
 }
 
 pub(crate) fn run(args: CountArgs) -> Result<(), Error> {
-    let counting = what_to_count_with(&args)?;
+    let typed = args.text.typed(&|| args.prices.setup(), args.output.quiet)?;
+    let query = query(&args, &typed)?;
+    let counting = what_to_count_with(&args, typed.models, &query)?;
     let mut out = Out::open(args.output.output.as_deref())?;
-    let query = query(&args)?;
     let lines = (args.output.format == Format::Jsonl).then_some(&mut out as &mut dyn Write);
     let tools = CountTools { say: &mut say, prices: &mut || Ok(args.prices.setup()?) };
     let outcome = match count(&query, &counting, tools, lines) {
@@ -130,25 +132,43 @@ pub(crate) fn run(args: CountArgs) -> Result<(), Error> {
     }
 }
 
-fn what_to_count_with(args: &CountArgs) -> Result<Vec<Counting>, Error> {
-    let (tokenizers, models, templates) = (args.tokenizers.clone(), args.models.clone(), args.templates.clone());
+fn what_to_count_with(args: &CountArgs, bare: Vec<String>, query: &CountQuery) -> Result<Vec<Counting>, Error> {
+    let (tokenizers, templates) = (args.tokenizers.clone(), args.templates.clone());
+    let mut models: Vec<String> = args.models.iter().cloned().chain(bare).collect();
+    if models.is_empty() && tokenizers.is_empty() && templates.is_empty() && !names_own_models(query) {
+        // Not every model can be sent an attachment.
+        models = match args.media.is_empty() {
+            true => models_instead(&args.prices.setup()?, args.output.quiet)?,
+            false => default_models()?,
+        };
+    }
     let with = CountWith { tokenizers, models, templates };
     let mut counting = with.load(data::tokenizers().ok().as_ref(), &mut || Ok(args.prices.setup()?))?;
-    // Requests name their own models; whether an input holds some is known when it is open.
-    if counting.is_empty() && (args.jsonl.is_some() || args.tree || args.text.read_as() == ReadAs::Text) {
-        return Err(nothing_to_count_with().into());
-    }
     if args.verify {
         counting.iter_mut().try_for_each(Counting::verify)?;
     }
     Ok(counting)
 }
 
-fn query(args: &CountArgs) -> Result<CountQuery, Error> {
+/// Whether every input holds requests, which name their own models.
+fn names_own_models(query: &CountQuery) -> bool {
+    let holds = |source: &Source| match source {
+        Source::Stdin => stdin_looks_like_json(),
+        // What cannot be opened is said where it is counted; a pipe gives its bytes only once.
+        Source::File(path) if path.is_file() => {
+            Input::open(source, query.read_as).is_ok_and(|input| input.holds_requests)
+        }
+        Source::File(_) | Source::Text(_) => false,
+    };
+    let as_text = query.jsonl.is_some() || query.tree.is_some() || query.read_as == ReadAs::Text;
+    query.read_as == ReadAs::Requests || (!as_text && !query.sources.is_empty() && query.sources.iter().all(holds))
+}
+
+fn query(args: &CountArgs, typed: &Typed) -> Result<CountQuery, Error> {
     // Where attachments alone were named there is nothing else to read.
-    let media_alone = args.jsonl.is_none() && !args.media.is_empty() && !args.text.is_given();
+    let media_alone = args.jsonl.is_none() && !args.media.is_empty() && typed.sources.is_empty();
     Ok(CountQuery {
-        sources: if media_alone { Vec::new() } else { args.text.sources("--text TEXT")? },
+        sources: if media_alone { Vec::new() } else { typed.or_stdin("--text TEXT")? },
         attachments: args.media.attachments(),
         read_as: args.text.read_as(),
         jsonl: args.jsonl.clone(),

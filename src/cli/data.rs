@@ -41,6 +41,18 @@ const DATA: SystemFolder = SystemFolder {
     unix: ("XDG_DATA_HOME", ".local/share"),
 };
 
+const CONFIG: SystemFolder = SystemFolder {
+    windows: ("APPDATA", ""),
+    macos: "Library/Application Support",
+    unix: ("XDG_CONFIG_HOME", ".config"),
+};
+
+/// The folder of the user's configuration file; `None` where no home is known.
+pub(crate) fn config_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let folder = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    system_folder(&folder, &CONFIG)
+}
+
 /// The program's folder of a kind, by the environment and the customs of the system.
 fn system_folder(folder: &dyn Fn(&str) -> Option<PathBuf>, kind: &SystemFolder) -> Option<PathBuf> {
     let home = |below: &str| folder("HOME").map(|home| home.join(below));

@@ -3,7 +3,8 @@
 //! Each subcommand is one file: its arguments, and a `run` that turns them into a [`Report`](farebox::report::Report).
 //! A new command is a new file and one line in `commands`. What several commands share is in `shared`.
 
-pub(crate) mod out;
+pub(crate) mod optimise;
+mod out;
 
 mod breakeven;
 mod chat;
@@ -13,9 +14,11 @@ mod choice;
 mod clock;
 mod compare;
 mod completions;
+mod config;
 mod count;
 mod data;
 mod demo;
+mod draft;
 mod error;
 mod estimate;
 mod init;
@@ -108,6 +111,7 @@ commands! {
     Compare "compare" compare CompareArgs;
     Plan "plan" plan PlanArgs;
     Check "check" check CheckArgs;
+    Optimise "optimise" optimise OptimiseArgs;
     BreakEven "break-even" breakeven BreakEvenArgs;
     Init "init" init InitArgs;
     Scan "scan" scan ScanArgs;
@@ -116,6 +120,7 @@ commands! {
     Schema "schema" schema SchemaArgs;
     Tokenizers "tokenizers" tokenizers TokenizersArgs;
     Demo "demo" demo DemoArgs;
+    Config "config" config ConfigArgs;
     Completions "completions" completions Args;
     Man "man" man Args;
 }
@@ -134,6 +139,11 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if args.get(1).is_some_and(|name| name == "help") {
         args.remove(1);
         args.push("--help".into());
+    }
+    show_prices_of(&mut args);
+    if let Some(help) = what_to_type(&args) {
+        say(&help);
+        return ExitCode::from(2);
     }
     let named = args.get(1).and_then(|name| name.to_str());
     let line = named.and_then(Command::alone).unwrap_or_else(command);
@@ -158,6 +168,49 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// `farebox prices gpt-4o` asks what `farebox prices show gpt-4o` does.
+fn show_prices_of(args: &mut Vec<OsString>) {
+    let words = (args.get(1).and_then(|word| word.to_str()), args.get(2).and_then(|word| word.to_str()));
+    let (Some("prices"), Some(word)) = words else { return };
+    let Some(line) = Command::alone("prices") else { return };
+    let prices = line.find_subcommand("prices");
+    let mut known = prices.into_iter().flat_map(clap::Command::get_subcommands).map(clap::Command::get_name);
+    // What is nearly the name of a subcommand is a mistake in typing it, which clap says.
+    if !word.starts_with('-')
+        && word != "help"
+        && farebox::similar::near(word, known.by_ref(), LIKE_A_COMMAND).is_empty()
+    {
+        args.insert(2, "show".into());
+    }
+}
+
+/// How alike a word and the name of a command are where one is meant by the other.
+const LIKE_A_COMMAND: f64 = 0.8;
+
+/// What to type instead where no command is named, but a file, a model or a text.
+fn what_to_type(args: &[OsString]) -> Option<String> {
+    let word = args.get(1)?.to_str()?;
+    let whole = command();
+    let names: Vec<&str> = whole.get_subcommands().map(clap::Command::get_name).collect();
+    if word.starts_with('-') || names.contains(&word) || !farebox::similar::near(word, names, LIKE_A_COMMAND).is_empty()
+    {
+        return None;
+    }
+    let is_model = || farebox::pricing::PriceTable::bundled().find(word, clock::now().ok()?.at).ok();
+    let help = if std::path::Path::new(word).exists() {
+        format!("`farebox count {word}` counts its tokens, `farebox estimate {word}` says what it would cost")
+    } else if word.contains(char::is_whitespace) {
+        format!("`farebox count {word:?}` counts its tokens, `farebox estimate {word:?}` says what it would cost")
+    } else if is_model().is_some() {
+        format!(
+            "`farebox prices {word}` shows its prices, `farebox estimate FILE -m {word}` says what a prompt would cost"
+        )
+    } else {
+        return None;
+    };
+    Some(format!("error: {word:?} is not a command\n  help: {help}"))
+}
+
 /// Writes a line to stderr. A stderr that is gone is no reason to fail.
 fn say(line: &str) {
     let line: Vec<String> = line.lines().map(|l| farebox::report::inert(l).into_owned()).collect();
@@ -174,6 +227,7 @@ mod tests {
         ("WorkFlags", "Work"),
         ("MediaFlags", "Attachments"),
         ("WorkloadFlags", "Workload"),
+        ("DraftFlags", "Without a file"),
         ("TableFlags", "Prices"),
         ("TypedOutputFlags", "Output"),
     ];

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::draft::DraftFlags;
 use super::shared::{OutputFlags, PriceFlags, Setup};
-use super::workload::{amount_argument, priced};
+use super::workload::{amount_argument, priced, priced_draft};
 use crate::cli::error::Error;
 use farebox::calculator::workload::Amount;
 use farebox::jobs::plan::{PlanQuery, plan, report};
@@ -12,6 +13,7 @@ use farebox::jobs::plan::{PlanQuery, plan, report};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   farebox init && farebox plan
+  farebox plan --users 40 --per-week 3 --turns 4 --model gpt-5.4-mini --months 6
   farebox plan -w data/examples/tutor.yaml --why
   farebox plan --budget 60EUR --format html -o plan.html
   farebox plan --unit-cost 0.002USD --format json")]
@@ -38,6 +40,8 @@ pub(crate) struct PlanArgs {
     #[arg(long)]
     strict: bool,
     #[command(flatten)]
+    draft: DraftFlags,
+    #[command(flatten)]
     prices: PriceFlags,
     #[command(flatten)]
     output: OutputFlags,
@@ -52,12 +56,21 @@ pub(crate) fn run(args: PlanArgs) -> Result<(), Error> {
         draws: args.draws,
         currency: args.prices.currency,
     };
-    let priced = priced(args.workload.as_deref(), &setup, args.output.quiet, |workload| query.change(workload))?;
+    let quiet = args.output.quiet;
+    let priced = match (args.workload.as_deref(), args.draft.draft()?) {
+        (path, None) => priced(path, &setup, quiet, |workload| query.change(workload))?,
+        (None, Some(draft)) => priced_draft(&draft, &setup, quiet, |workload| query.change(workload))?,
+        (Some(path), Some(_)) => {
+            return Err(Error::Usage(format!(
+                "{} says what is planned, and flags do too\n  help: leave out -w, or change the file",
+                path.display()
+            )));
+        }
+    };
     let result = plan(priced, &query, &setup)?;
     args.output.write(report(&result, args.output.format, args.why, &setup))?;
-    match result.unpriced.len() {
-        0 => Ok(()),
-        n if args.strict => Err(Error::Strict(n as u64)),
-        _ => Ok(()),
+    if args.strict && !result.unpriced.is_empty() {
+        return Err(Error::Strict(result.unpriced.len() as u64));
     }
+    result.over_budget().map_or(Ok(()), |over| Err(Error::Failed(over)))
 }

@@ -122,7 +122,7 @@ pub(crate) struct StaleArgs {
     #[arg(long, value_name = "DAYS", default_value_t = 30)]
     retiring: u32,
     /// Only these models; repeatable
-    #[arg(long = "model", short = 'm', value_name = "MODEL")]
+    #[arg(long = "model", short = 'm', value_name = "MODEL", value_delimiter = ',')]
     models: Vec<String>,
     /// Only this provider; repeatable
     #[arg(long, short = 'p', value_name = "PROVIDER", conflicts_with = "models")]

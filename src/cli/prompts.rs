@@ -1,13 +1,16 @@
 //! What `estimate` and `compare` share on the command line: the flags of prompts and work, how they become something to
 //! price, and the exit code that refusals ask for.
 
+use rust_decimal::Decimal;
+
 use super::chat::{Input, MediaFlags};
+use super::draft::share;
 use super::say;
-use super::shared::{OutputFlags, Setup};
-use super::work::TextFlags;
+use super::shared::{OutputFlags, Setup, whole_number};
+use super::work::{TextFlags, stdin_is_empty};
 use crate::cli::error::Error;
 use farebox::calculator::Refusal;
-use farebox::calculator::quote::{Quote, WorkSpec};
+use farebox::calculator::quote::{Quote, Steps, WorkSpec};
 use farebox::calculator::thinking::AskedThinking;
 use farebox::context::Dimension;
 use farebox::conversation::Media;
@@ -34,10 +37,10 @@ pub(crate) struct PromptFlags {
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Work")]
 pub(crate) struct WorkFlags {
-    /// Prompt tokens, instead of text: 10000, or a range LOW..HIGH
-    #[arg(long, value_name = "N", conflicts_with_all = ["text", "files"])]
+    /// Prompt tokens, instead of text: 10000, 10k, or a range LOW..HIGH
+    #[arg(long, value_name = "N", conflicts_with = "text")]
     pub input_tokens: Option<Range<u64>>,
-    /// Answer tokens: 500, a range LOW..HIGH, or LOW..EXPECTED..HIGH
+    /// Answer tokens: 500, 1k, a range LOW..HIGH, or LOW..EXPECTED..HIGH
     #[arg(long, value_name = "N")]
     pub output_tokens: Option<Range<u64>>,
     /// Thinking before each answer, on models that think: tokens, a range LOW..HIGH, an effort such as high, or 0 for none
@@ -45,10 +48,31 @@ pub(crate) struct WorkFlags {
     #[arg(long, visible_alias = "reasoning", value_name = "N|EFFORT")]
     pub thinking_tokens: Option<AskedThinking<u64>>,
     /// How many of the prompt's tokens are read from the provider's cache
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = whole_number)]
     pub cached_tokens: u64,
+    /// What share of every prompt is read from the provider's cache, such as 80%; what is written to it is not priced
+    #[arg(long, value_name = "PERCENT", conflicts_with = "cached_tokens")]
+    pub cache: Option<String>,
+    /// Requests of an agent that works in steps: each sends again what was there before it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    pub steps: Option<u64>,
+    /// Tokens that a step writes to call a tool
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = whole_number, requires = "steps")]
+    pub step_call: u64,
+    /// Tokens that come back from the tool
+    #[arg(long, value_name = "N", default_value_t = 600, value_parser = whole_number, requires = "steps")]
+    pub step_result: u64,
+    /// Images that each request makes
+    #[arg(long = "images", value_name = "N", value_parser = whole_number)]
+    pub made_images: Option<u64>,
+    /// Seconds of video or sound that each request makes
+    #[arg(long, value_name = "N", value_parser = whole_number)]
+    pub seconds: Option<u64>,
+    /// Documents that each request puts in order, on models that rerank
+    #[arg(long, value_name = "N", value_parser = whole_number)]
+    pub documents: Option<u64>,
     /// How often each prompt is sent
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 1)]
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 1, value_parser = whole_number)]
     pub requests: u64,
     /// Price as batch requests
     #[arg(long)]
@@ -66,8 +90,13 @@ fn stated(text: &str) -> Result<(Dimension, String), String> {
 
 impl WorkFlags {
     /// What the flags say of the work.
-    pub(crate) fn spec(&self) -> WorkSpec {
-        WorkSpec {
+    pub(crate) fn spec(&self) -> Result<WorkSpec, Error> {
+        let cache = self.cache.as_ref().map(|text| share("--cache", text)).transpose()?;
+        Ok(WorkSpec {
+            cached_share: cache.map(|percent| percent / Decimal::ONE_HUNDRED),
+            steps: self.steps.map(|count| Steps { count, call: self.step_call, result: self.step_result }),
+            seconds: self.seconds,
+            documents: self.documents,
             input_tokens: self.input_tokens,
             output_tokens: self.output_tokens,
             thinking: self.thinking_tokens.unwrap_or_default(),
@@ -75,8 +104,8 @@ impl WorkFlags {
             requests: self.requests,
             batch: self.batch,
             stated: self.stated.clone(),
-            answers: None,
-        }
+            answers: self.made_images,
+        })
     }
 
     /// # Errors
@@ -97,27 +126,22 @@ pub(crate) enum RequestNotes {
     LeftOut,
 }
 
-/// Reads and prices what the flags name; what a person should know goes to stderr.
+/// Prices what was read; what a person should know goes to stderr.
 ///
 /// # Errors
-/// [`Error::Usage`] where the flags do not go together, or text has no model; what is wrong with an input.
+/// [`Error::Usage`] where the flags do not go together; what is wrong with an input.
 pub(crate) fn price(
     flags: &PromptFlags,
+    inputs: Vec<Input<'_>>,
+    attachments: &MediaFlags,
     models: &[Found],
     spec: &WorkSpec,
     setup: &Setup,
     notes: RequestNotes,
     quiet: bool,
 ) -> Result<PricedInputs, Error> {
-    let sources = flags.sources()?;
-    let media = flags.media.read()?;
-    let inputs = flags.open(&sources)?;
+    let media = attachments.read()?;
     refuse_attachments(&inputs, &media)?;
-    if models.is_empty() && !(inputs.iter().any(|i| i.holds_requests) && inputs.iter().all(|i| i.holds_requests)) {
-        return Err(Error::Usage(
-            "no model given\n  help: give --model gpt-4o, which repeats; `farebox models` lists the models".into(),
-        ));
-    }
     if media.is_empty() {
         flags.work.refuse_more_cached()?;
     }
@@ -132,15 +156,55 @@ pub(crate) fn price(
     Ok(price_inputs(what, models, spec, setup, tell)?)
 }
 
+/// Prompt and answer tokens of work that nothing was said of but the models.
+const ASSUMED_WORK: (u64, u64) = (1_000, 500);
+
+/// What was typed: the inputs by name, the models among bare arguments, and the work.
+pub(crate) struct Asked {
+    pub sources: Vec<Source>,
+    pub models: Vec<String>,
+    pub media: MediaFlags,
+    pub spec: WorkSpec,
+}
+
 impl PromptFlags {
-    /// What is read: nothing where tokens or attachments alone were named.
-    fn sources(&self) -> Result<Vec<Source>, Error> {
-        let reads = self.work.input_tokens.is_none() && (self.media.is_empty() || self.text.is_given());
-        if reads { self.text.sources("--text TEXT or --input-tokens N") } else { Ok(Vec::new()) }
+    /// Sorts what was typed, and assumes some work where models alone were.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where it does not go together, or there is nothing to read.
+    pub(crate) fn asked(&self, setup: &Setup, quiet: bool) -> Result<Asked, Error> {
+        let mut typed = self.text.typed(&|| Ok(setup.clone()), quiet)?;
+        let mut spec = self.work.spec()?;
+        if let (Some(_), Some(source)) = (spec.input_tokens, typed.sources.first()) {
+            return Err(Error::Usage(format!(
+                "both --input-tokens and {:?} are given\n  help: give one of the two",
+                source.name()
+            )));
+        }
+        let mut media = self.media.clone();
+        typed.sources.retain(|source| !media.takes(source));
+        let is_bare = typed.sources.is_empty() && media.is_empty() && spec.input_tokens.is_none();
+        if is_bare && !typed.models.is_empty() && stdin_is_empty() {
+            let (prompt, answer) = ASSUMED_WORK;
+            spec.input_tokens = Some(Range::exactly(prompt));
+            spec.output_tokens = spec.output_tokens.or(Some(Range::exactly(answer)));
+            if !quiet {
+                let (prompt, answer) = (grouped(prompt), spec.output_tokens.map_or(answer, |tokens| tokens.expected));
+                say(&format!(
+                    "note: no prompt given: {prompt} prompt tokens and {} answer tokens are assumed; name a file, or give --text or --input-tokens",
+                    grouped(answer)
+                ));
+            }
+        }
+        let models = std::mem::take(&mut typed.models);
+        // Nothing is read where tokens or attachments alone were named.
+        let reads = spec.input_tokens.is_none() && (media.is_empty() || !typed.sources.is_empty());
+        let sources = if reads { typed.or_stdin("--text TEXT or --input-tokens N")? } else { Vec::new() };
+        Ok(Asked { sources, models, media, spec })
     }
 
     /// Opens every source and decides what it is.
-    fn open<'s>(&self, sources: &'s [Source]) -> Result<Vec<Input<'s>>, Error> {
+    pub(crate) fn open<'s>(&self, sources: &'s [Source]) -> Result<Vec<Input<'s>>, Error> {
         let read_as = self.text.read_as();
         Ok(sources.iter().map(|source| Input::open(source, read_as)).collect::<Result<Vec<_>, _>>()?)
     }

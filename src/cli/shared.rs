@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValue, TypedValueParser, ValueParser};
 use clap::{Args, ColorChoice};
+use rust_decimal::Decimal;
 
 use super::clock;
+use super::config::config;
 use super::out::Out;
 use super::say;
 use crate::cli::error::Error;
+use farebox::jobs::config::{Setting, exchange_rate};
 pub(crate) use farebox::jobs::setup::Setup;
 use farebox::jobs::{AsOf, JobError};
 use farebox::pricing::compile::{PriceFile, render_problems};
@@ -134,6 +137,11 @@ pub(crate) fn format_of_ending(path: &Path) -> Option<Format> {
     }
 }
 
+/// Reads a whole number as people type one: `5000`, `5k`, `2M`.
+pub(crate) fn whole_number(text: &str) -> Result<u64, String> {
+    farebox::range::whole(text).ok_or_else(|| "write a whole number such as 5000, 5k or 2M".to_owned())
+}
+
 /// The most threads that are of use on any machine.
 const MOST_THREADS: usize = 256;
 
@@ -170,6 +178,9 @@ pub(crate) struct TableFlags {
     /// Refuse to run with another price table: its version, its hash, or both as VERSION@HASH
     #[arg(long = "prices-version", value_name = "PIN")]
     pub pin: Option<String>,
+    /// Exchange rate, before those of every file: units of a currency for one US dollar; repeatable
+    #[arg(long = "rate", value_name = "CODE=N", value_parser = exchange_rate)]
+    pub rates: Vec<(String, Decimal)>,
 }
 
 /// Flags of every command that shows money.
@@ -178,7 +189,7 @@ pub(crate) struct TableFlags {
 pub(crate) struct PriceFlags {
     #[command(flatten)]
     pub table: TableFlags,
-    /// Show money in another currency, at the rates of an overlay (`exchange:` in a --prices file)
+    /// Show money in another currency, at the European Central Bank's rates or your own (--rate, `exchange:` in a --prices file)
     #[arg(long, value_name = "CODE")]
     pub currency: Option<String>,
 }
@@ -194,8 +205,14 @@ impl TableFlags {
             }
         };
         let mut table = PriceTable::bundled();
-        if !self.overlays.is_empty() {
-            let files = self.overlays.iter().map(|path| read_price_file(path)).collect::<Result<Vec<_>, _>>()?;
+        let settled = config()?;
+        for Setting { value: (code, per_usd), origin } in &settled.rates {
+            table.settle_exchange(code, *per_usd, &origin.to_string());
+        }
+        self.rates.iter().for_each(|(code, per_usd)| table.fix_exchange(code, *per_usd, "--rate"));
+        let overlays: Vec<&PathBuf> = settled.prices.iter().map(|file| &file.value).chain(&self.overlays).collect();
+        if !overlays.is_empty() {
+            let files = overlays.into_iter().map(|path| read_price_file(path)).collect::<Result<Vec<_>, _>>()?;
             match table.lay_over(&files) {
                 Ok(warnings) if warnings.is_empty() => {}
                 Ok(warnings) => say(&render_problems(&warnings, &files)),
@@ -219,7 +236,9 @@ impl TableFlags {
 impl PriceFlags {
     /// Reads the overlays, settles the instant, and checks that the currency has a rate then.
     pub(crate) fn setup(&self) -> Result<Setup, Error> {
-        let currency = self.currency.as_ref().map(|code| code.to_uppercase()).filter(|code| code != "USD");
+        let settled = config()?.currency.as_ref().map(|currency| &currency.value);
+        let currency = self.currency.as_ref().or(settled);
+        let currency = currency.map(|code| code.to_uppercase()).filter(|code| code != "USD");
         let setup = Setup { currency, ..self.table.setup()? };
         setup.exchange(setup.at)?;
         Ok(setup)

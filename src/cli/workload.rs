@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use super::config::config;
 use super::say;
 use super::shared::Setup;
 use crate::cli::error::Error;
@@ -12,6 +13,7 @@ use farebox::calculator::workload::Workload;
 use farebox::input::workload::quantity::amount;
 use farebox::jobs::JobError;
 use farebox::jobs::error::with_help;
+use farebox::jobs::init::Draft;
 use farebox::jobs::workload::{PricedWorkload, WorkloadFile};
 
 /// An amount of money of the command line, such as `60EUR`.
@@ -29,11 +31,37 @@ pub(crate) fn priced<'s>(
     quiet: bool,
     change: impl FnOnce(&mut Workload),
 ) -> Result<PricedWorkload<'s>, Error> {
-    let mut file = WorkloadFile::open(path, setup)?;
+    priced_file(WorkloadFile::open(path, setup)?, setup, quiet, change)
+}
+
+/// The same for a draft that is in no file.
+///
+/// # Errors
+/// As [`priced`].
+pub(crate) fn priced_draft<'s>(
+    draft: &Draft,
+    setup: &'s Setup,
+    quiet: bool,
+    change: impl FnOnce(&mut Workload),
+) -> Result<PricedWorkload<'s>, Error> {
+    let file = WorkloadFile::of_text(Path::new("flags"), draft.text(setup), setup)?;
+    priced_file(file, setup, quiet, change)
+}
+
+fn priced_file<'s>(
+    mut file: WorkloadFile,
+    setup: &'s Setup,
+    quiet: bool,
+    change: impl FnOnce(&mut Workload),
+) -> Result<PricedWorkload<'s>, Error> {
     if let Some(warnings) = file.warnings.as_ref().filter(|_| !quiet) {
         say(warnings);
     }
     change(&mut file.workload);
+    // A workload that names no other currency is shown in the one that the user settled.
+    if let Some(currency) = config()?.currency.as_ref().filter(|_| file.workload.currency == "USD") {
+        file.workload.currency = currency.value.to_uppercase();
+    }
     let warn = |error: &PlanError| say(&format!("warning: {}", with_help(error, error.help())));
     match PricedWorkload::of(file, setup) {
         Ok(priced) => {

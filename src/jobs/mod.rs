@@ -8,7 +8,9 @@
 pub(crate) mod assumed;
 pub mod breakeven;
 pub mod check;
+pub(crate) mod code;
 pub mod compare;
+pub mod config;
 pub mod count;
 pub mod demo;
 pub mod error;
@@ -16,6 +18,8 @@ pub mod estimate;
 pub mod init;
 pub(crate) mod life;
 pub mod models;
+pub mod optimise;
+pub mod panel;
 pub mod plan;
 pub mod prices;
 #[cfg(feature = "folders")]

@@ -2,15 +2,18 @@
 
 use std::collections::HashMap;
 
+use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::life::{LifeRow, life_text};
-use super::plural;
+use super::prices::known_needs;
 use super::setup::{Setup, TableStamp, table_line, table_stamp};
+use super::{JobError, plural};
 use crate::meter::Meter;
 use crate::period::Instant;
 use crate::pricing::candidates::twin_name;
 use crate::pricing::card::{Alias, Kind, ModelCard, ProviderHead, Rate, RateCard, Source, rate_of};
+use crate::pricing::need::Need;
 use crate::report::{Cell, Report, Tone, TypedTable};
 
 /// Which models to list.
@@ -20,6 +23,12 @@ pub struct ModelsQuery {
     pub words: Vec<String>,
     /// The id of the one provider to list.
     pub provider: Option<String>,
+    /// What they must be able to do.
+    pub needs: Vec<Need>,
+    /// The most that prompt tokens may cost, in US dollars for a million.
+    pub max_input: Option<Decimal>,
+    /// The same for answer tokens.
+    pub max_output: Option<Decimal>,
     /// Also models that no longer answer, or are no longer listed.
     pub include_retired: bool,
 }
@@ -115,16 +124,26 @@ pub(crate) struct ModelsHead {
 }
 
 /// Lists the models that a query asks for, by provider and id.
-#[must_use]
-pub fn list(query: &ModelsQuery, setup: &Setup) -> Report {
+///
+/// # Errors
+/// [`JobError::Asked`] where a need is one that no model of the table has.
+pub fn list(query: &ModelsQuery, setup: &Setup) -> Result<Report, JobError> {
+    known_needs(&query.needs, setup)?;
     let words: Vec<String> = query.words.iter().map(|word| word.to_lowercase()).collect();
     let mut found: Vec<_> =
         setup.table.cards().filter(|(head, card)| matches(head, card, &words, query.provider.as_deref())).collect();
     found.sort_by(|(h1, c1), (h2, c2)| (&h1.id, &c1.id).cmp(&(&h2.id, &c2.id)));
-    let rows: Vec<ModelRow> = found.iter().map(|(head, card)| row(head, card, setup)).collect();
+    let before = found.len();
+    found.retain(|(_, card)| query.needs.iter().all(|need| need.is_met_by(card) == Some(true)));
+    let unmet = before - found.len();
+    let mut rows: Vec<ModelRow> = found.iter().map(|(head, card)| row(head, card, setup)).collect();
+    let before = rows.len();
+    rows.retain(|row| costs_at_most(&row.rates[0], query.max_input) && costs_at_most(&row.rates[1], query.max_output));
+    let expensive = before - rows.len();
     let (live, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.is_live);
     // Somebody who names a dead model wants to know what became of it.
-    let shows_all = query.include_retired || live.is_empty() && !words.is_empty();
+    let narrows = !query.needs.is_empty() || query.max_input.is_some() || query.max_output.is_some();
+    let shows_all = query.include_retired || live.is_empty() && !words.is_empty() && !narrows;
     let (mut rows, left_out) =
         if shows_all { (live.into_iter().chain(others).collect(), 0) } else { (live, others.len()) };
     rows.sort_by_key(|row: &ModelRow| (row.provider, row.model));
@@ -138,7 +157,20 @@ pub fn list(query: &ModelsQuery, setup: &Setup) -> Report {
             .notes
             .push(format!("Left out: {models} that are retired or no longer listed. --include-retired shows them."));
     }
-    report
+    if unmet > 0 {
+        report.notes.push(format!("Left out: {} not known to meet the needs.", plural(unmet as u64, "model")));
+    }
+    if expensive > 0 {
+        let models = plural(expensive as u64, "model");
+        report.notes.push(format!("Left out: {models} that cost more, or have no price by the token."));
+    }
+    Ok(report)
+}
+
+/// Whether a rate, as it is shown, is at most a limit; one that is not known is not.
+fn costs_at_most(rate: &Option<String>, most: Option<Decimal>) -> bool {
+    let Some(most) = most else { return true };
+    rate.as_ref().and_then(|usd| usd.parse::<Decimal>().ok()).is_some_and(|usd| usd <= most)
 }
 
 /// The rows with dated twins of the same price in the row of the model that they are twins of.

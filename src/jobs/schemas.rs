@@ -12,7 +12,7 @@ use super::prices::{
     changes, check as prices_check, diff, export, history, import, lint, list, meters, review, show, stale, update,
     watch,
 };
-use super::{breakeven, compare, count, demo, models, tokenizers, usage, what_if};
+use super::{breakeven, compare, config, count, demo, models, optimise, tokenizers, usage, what_if};
 use crate::report::check;
 
 /// The whole output of a command: what is stated before the rows, and the rows.
@@ -76,10 +76,12 @@ fn all() -> Vec<(&'static str, Schema)> {
         ("break-even", document::<breakeven::BreakEvenHead, breakeven::BreakEvenRow>()),
         ("check", document::<check::CheckHead, check::CheckRow>()),
         ("compare", either::<CompareOfPrompts, CompareOfPlan>()),
+        ("config", document::<config::ConfigHead, config::ConfigRow>()),
         ("count", either::<CountOfInputs, CountOfFolders>()),
         ("demo", document::<demo::DemoHead, demo::DemoRow>()),
         ("estimate", document::<estimate::EstimateHead, estimate::EstimateRow>()),
         ("models", document::<models::ModelsHead, models::ModelRow>()),
+        ("optimise", document::<optimise::OptimiseHead, optimise::OptimiseRow>()),
         ("plan", document::<plan::PlanHead, plan::PlanMonthRow>()),
         ("prices-changes", document::<changes::ChangesHead, changes::ChangeRow>()),
         ("prices-check", either::<CheckOfDatabase, CheckOfFile>()),

@@ -119,7 +119,7 @@ impl Setup {
             JobError::asked(
                 format!("no exchange rate of {code} holds on {at} (currencies with a rate at some time: {known})"),
                 format!(
-                    "add `exchange: {{{code}: [{{from: …, per_usd: \"…\"}}]}}` to a file and lay it over: --prices FILE"
+                    "give one: --rate {code}=N (units of {code} for one US dollar), or lay a file with `exchange: {{{code}: [{{from: …, per_usd: \"…\"}}]}}` over the table: --prices FILE"
                 ),
             )
         })
@@ -222,9 +222,26 @@ pub(crate) fn table_age_note(table: &PriceTable, at: Instant) -> Option<String> 
         .map(|days| format!("Table {version} is {days} days old on {}: prices may have changed.", at.date()))
 }
 
+/// Who says what an exchange rate is, and from which day on it holds: `European Central Bank, 2026-10-30`.
+pub(crate) fn rate_source(rate: &ExchangeRate) -> String {
+    let from = rate.period.from.map(|from| from.to_string());
+    [Some(rate.source.clone().unwrap_or_else(|| "a file of yours".to_owned())), from]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// The exchange rate that money is shown at, as people read it; nothing where that is the dollar.
+fn exchange_line(setup: &Setup) -> Option<String> {
+    let rate = setup.exchange(setup.at).ok().flatten()?;
+    Some(format!(" 1 USD = {} {} ({}).", rate.per_usd.0.normalize(), rate.currency, rate_source(rate)))
+}
+
 /// One line for people: which table, and as of when.
 pub fn table_line(setup: &Setup) -> String {
     let id = setup.table.id();
     let age = table_age_note(&setup.table, setup.at).map_or_else(String::new, |note| format!(" {note}"));
-    format!("Prices as of {}, table {} (sha256 {:.12}).{age}", setup.shown_at(), id.version, id.sha256)
+    let exchange = exchange_line(setup).unwrap_or_default();
+    format!("Prices as of {}, table {} (sha256 {:.12}).{age}{exchange}", setup.shown_at(), id.version, id.sha256)
 }

@@ -24,6 +24,7 @@ pub mod review;
 #[doc(hidden)]
 pub mod update;
 
+pub(crate) mod exchange;
 mod find;
 pub(crate) mod life;
 mod suggest;
@@ -31,6 +32,7 @@ mod suggest;
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
+use rust_decimal::Decimal;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -41,7 +43,8 @@ use self::packed::{Packed, hex};
 use self::problem::{Place, Problem, Severity};
 use self::suggest::Names;
 use crate::meter::Meter;
-use crate::period::Instant;
+use crate::money::Exact;
+use crate::period::{Instant, Period};
 
 pub use farebox_prices::{card, problem};
 #[doc(hidden)]
@@ -77,6 +80,8 @@ pub struct TableId {
 pub struct PriceTable {
     packed: Packed,
     overlays: Vec<Overlay>,
+    /// Exchange rates that hold at any time, before those of every file.
+    fixed: Vec<ExchangeRate>,
     id: TableId,
     /// The day that the version names.
     day: Option<Instant>,
@@ -158,6 +163,7 @@ impl PriceTable {
         Ok(PriceTable {
             packed,
             overlays: Vec::new(),
+            fixed: Vec::new(),
             day: day_of(&id.version),
             id,
             heads: OnceLock::new(),
@@ -283,18 +289,74 @@ impl PriceTable {
         self.providers().iter().find(|head| head.id == id).cloned()
     }
 
-    /// What one US dollar is in another currency at a moment, from the overlays; the last file wins.
-    #[must_use]
-    pub fn exchange(&self, currency: &str, at: Instant) -> Option<&ExchangeRate> {
-        let rates = self.overlays.iter().rev().flat_map(|o| &o.exchange);
-        rates.filter(|rate| rate.currency == currency).find(|rate| rate.period.contains(at))
+    /// Gives a currency a rate that holds at any time, whatever a file says.
+    ///
+    /// * `per_usd`: units of the currency for one US dollar.
+    /// * `source`: who says so, as reports show it.
+    pub fn fix_exchange(&mut self, currency: &str, per_usd: Decimal, source: &str) {
+        self.fixed.retain(|rate| rate.currency != currency);
+        let (currency, period) = (currency.to_owned(), Period::default());
+        self.fixed.push(ExchangeRate { currency, period, per_usd: Exact(per_usd), source: Some(source.to_owned()) });
     }
 
-    /// The currencies that the overlays have a rate for at some moment.
+    /// Every rate of a currency, whenever it holds.
+    pub(crate) fn exchange_rates<'t>(&'t self, currency: &'t str) -> impl Iterator<Item = &'t ExchangeRate> {
+        self.overlays.iter().flat_map(|o| &o.exchange).filter(move |rate| rate.currency == currency)
+    }
+
+    /// Gives a currency a rate below those of price files that are laid over later, and below those of a workload.
+    pub fn settle_exchange(&mut self, currency: &str, per_usd: Decimal, source: &str) {
+        let (currency, period) = (currency.to_owned(), Period::default());
+        let rate = ExchangeRate { currency, period, per_usd: Exact(per_usd), source: Some(source.to_owned()) };
+        self.overlays.push(Overlay::new(ProviderHead::default(), Vec::new(), vec![rate]));
+    }
+
+    /// The rate that [`PriceTable::fix_exchange`] gave a currency.
+    #[must_use]
+    pub(crate) fn fixed_exchange(&self, currency: &str) -> Option<&ExchangeRate> {
+        self.fixed.iter().find(|rate| rate.currency == currency)
+    }
+
+    /// What one US dollar is in another currency at a moment: as it was fixed, from the overlays, of which the last wins, or
+    /// as the European Central Bank published it. A currency that an overlay has rates for takes none from elsewhere.
+    #[must_use]
+    pub fn exchange(&self, currency: &str, at: Instant) -> Option<&ExchangeRate> {
+        if let Some(fixed) = self.fixed_exchange(currency) {
+            return Some(fixed);
+        }
+        let mut own =
+            self.overlays.iter().rev().flat_map(|o| &o.exchange).filter(|rate| rate.currency == currency).peekable();
+        if own.peek().is_some() {
+            return own.find(|rate| rate.period.contains(at));
+        }
+        exchange::bundled_at(currency, at)
+    }
+
+    /// The same for a plan that may have rates of its own: a currency that it names takes none from the bundled ones.
+    #[must_use]
+    pub(crate) fn exchange_with<'r>(
+        &'r self,
+        own: &'r [ExchangeRate],
+        currency: &str,
+        at: Instant,
+    ) -> Option<&'r ExchangeRate> {
+        if let Some(fixed) = self.fixed_exchange(currency) {
+            return Some(fixed);
+        }
+        let is_of = |rate: &&ExchangeRate| rate.currency == currency;
+        let named = own.iter().rev().find(|rate| is_of(rate) && rate.period.contains(at));
+        let of_files = || self.overlays.iter().any(|o| o.exchange.iter().any(|rate| is_of(&rate)));
+        let asks_table = |_: &()| !own.iter().any(|rate| is_of(&rate)) || of_files();
+        named.or_else(|| Some(()).filter(asks_table).and_then(|()| self.exchange(currency, at)))
+    }
+
+    /// The currencies that have a rate at some moment.
     #[must_use]
     pub(crate) fn currencies(&self) -> Vec<&str> {
-        let mut currencies: Vec<&str> =
-            self.overlays.iter().flat_map(|o| &o.exchange).map(|r| r.currency.as_str()).collect();
+        let mut currencies: Vec<&str> = Vec::new();
+        currencies.extend(self.overlays.iter().flat_map(|o| &o.exchange).map(|rate| rate.currency.as_str()));
+        currencies.extend(self.fixed.iter().map(|rate| rate.currency.as_str()));
+        exchange::currencies().for_each(|code| currencies.push(code));
         currencies.sort_unstable();
         currencies.dedup();
         currencies

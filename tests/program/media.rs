@@ -396,7 +396,6 @@ fn models_that_are_billed_by_the_request_need_no_more() {
 fn text_alone_is_never_the_price_of_something_else() {
     let lab = Lab::new();
     for (model, bills, help) in [
-        ("speak", "bills characters", "{\"provider\":\"lab\",\"model\":\"speak\",\"usage\":{\"characters\":1000}}"),
         ("film", "bills video_seconds", "\"context\":{\"resolution\":\"720p\"}"),
         ("machine", "bills replica_minutes", "replica_minutes"),
         ("live", "bills audio_seconds", "--audio 60s"),
@@ -418,8 +417,8 @@ fn text_alone_is_never_the_price_of_something_else() {
 #[test]
 fn the_record_that_a_refusal_suggests_is_priced() {
     let lab = Lab::new();
-    // 1,000 characters at $15 a million; 10 seconds at $0.10; 10 minutes at $0.50.
-    for (model, usd) in [("speak", "0.015"), ("film", "1"), ("machine", "5")] {
+    // 10 seconds at $0.10; 10 minutes at $0.50.
+    for (model, usd) in [("film", "1"), ("machine", "5")] {
         let id = format!("lab/{model}");
         let json = lab.json(&["estimate", "-t", "some words", "-m", &id]).code(2).json();
         let reason = json["rows"][0]["reason"].as_str().unwrap();

@@ -9,6 +9,7 @@ use super::out::Out;
 use super::shared::{self, OutputFlags, PriceFlags, Setup};
 use super::span::SpanFlags;
 use crate::cli::choice::choice;
+use crate::cli::config::config;
 use crate::cli::error::Error;
 use farebox::input::calls::Reading;
 use farebox::input::calls::places::Places;
@@ -145,9 +146,10 @@ impl UsageArgs {
     }
 }
 
-/// The time zone that a flag names.
+/// The time zone that a flag names, or else the user's configuration.
 pub(super) fn zone_of(name: Option<&str>) -> Result<TimeZone, Error> {
-    match name {
+    let settled = config()?.timezone.as_ref().map(|zone| zone.value.as_str());
+    match name.or(settled) {
         None => Ok(TimeZone::UTC),
         Some(name) if name.eq_ignore_ascii_case("local") => Ok(TimeZone::system()),
         Some(name) => Ok(farebox::jobs::usage::grouping::time_zone(name)?),

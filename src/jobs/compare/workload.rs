@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::pareto::{self, Scored};
 use super::report::{ModelFacts, times_cell, why_text};
 use super::{CompareQuery, LeftOut, LeftOutModel};
-use crate::calculator::outcome::outcome;
+use crate::calculator::outcome::{needs_draws, outcome};
 use crate::calculator::projection::{FeaturePlan, Plan, PlanError, Planner, Point, StreamRole, per};
 use crate::calculator::settled::{Settled, minus};
 use crate::calculator::shape::At;
@@ -104,7 +104,7 @@ pub fn compare_plans(
     let needs = needs_of(&base.workload);
     let mut compared = ComparedPlans { requests: requests_of(base), needs, ..ComparedPlans::default() };
     let query = &CompareQuery { work: compared.needs.clone(), ..query.clone() };
-    let planner = Planner::new(movable(base, query));
+    let planner = Planner::new(movable(base, query), resolver);
     let longest = longest_answer(&base.workload);
     for found in list(query, last_moment(&base.workload), setup, &mut compared.left_out)? {
         let is_too_long = query.models.is_empty() && found.model.info.max_output.is_some_and(|most| longest > most);
@@ -236,21 +236,23 @@ fn try_on(
         Ok(plan) => plan,
         Err(error) => return Ok(Err(error.to_string())),
     };
-    let too_long = plan.features.iter().flat_map(|f| &f.events).find(|event| event.kind == "context-window");
+    let too_long = plan
+        .features
+        .iter()
+        .flat_map(|f| &f.events)
+        .find(|event| matches!(event.kind, "context-window" | "longest-answer"));
     if let Some(event) = too_long {
         return Ok(Err(event.text.clone()));
     }
     let settled = Settled::of(&plan, resolver)?;
     let row = || -> Result<PlanOnModel, PlanError> {
-        let is_drawn = matches!(bounds, RowBounds::OfTheShown) && plan.features.iter().any(|f| !f.is_linear());
+        let is_drawn = matches!(bounds, RowBounds::OfTheShown) && needs_draws(&plan, &settled);
         let outcome = outcome(&plan, &settled, false, if is_drawn { DRAWS } else { 0 })?;
-        let expected = Point::all(At::Expected);
         let (mut usage, mut is_free) = (Usd::ZERO, true);
-        for feature in &plan.features {
-            let costs = feature.costs(&plan.months, &expected)?;
-            usage += costs.iter().flatten().copied().sum();
-            let answering = feature.streams.iter().zip(&costs).filter(|(s, _)| s.role == StreamRole::Answer);
-            is_free &= answering.flat_map(|(_, costs)| costs).all(|usd| *usd == Usd::ZERO);
+        for (feature, costs) in plan.features.iter().zip(&outcome.features) {
+            usage += costs.streams.iter().copied().sum();
+            let answering = feature.streams.iter().zip(&costs.streams).filter(|(s, _)| s.role == StreamRole::Answer);
+            is_free &= answering.into_iter().all(|(_, usd)| *usd == Usd::ZERO);
         }
         let answers: Decimal = plan.features.iter().map(|f| f.answers(&plan.months)).sum();
         let answering = |f: &FeaturePlan| f.streams.first().map_or(0, |s| f.first_prompt(s));

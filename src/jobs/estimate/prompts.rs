@@ -55,7 +55,11 @@ impl<'s> PromptCounter<'s> {
         for choice in &distinct {
             counters.push(StreamCounter::new(self.setup.tokenizer(&choice.name)?));
         }
-        let take = &mut |block: &str| counters.iter_mut().for_each(|counter| counter.push(block));
+        let mut characters = 0_u64;
+        let take = &mut |block: &str| {
+            counters.iter_mut().for_each(|counter| counter.push(block));
+            characters = characters.saturating_add(block.chars().count() as u64);
+        };
         let read = read_blocks_of(name, reader, binary, take)?;
         let mut warnings: Vec<String> = read.note().map(|note| format!("{name}: {note}")).into_iter().collect();
         if read.bytes == 0 {
@@ -65,7 +69,8 @@ impl<'s> PromptCounter<'s> {
             distinct.iter().zip(counters).map(|(choice, counter)| choice.finish(counter)).collect();
         let of = |choice: &TokenizerChoice| {
             let same = distinct.iter().zip(&counts).find(|(d, _)| *d == choice);
-            same.map_or_else(PromptTokens::default, |(_, count)| (*count).into())
+            let count = same.map(|(_, count)| *count).unwrap_or_default();
+            PromptTokens { characters: Some(characters), ..count.into() }
         };
         let tokens = self.choices.iter().map(of).collect();
         self.prompts.push(CountedPrompt { source: Some(name.to_owned()), tokens });

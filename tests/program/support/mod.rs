@@ -17,6 +17,11 @@ pub fn farebox<'a>(args: impl IntoIterator<Item = &'a str>) -> Farebox {
     let mut command = Command::new(env!("CARGO_BIN_EXE_farebox"));
     command.args(args).current_dir(env!("CARGO_MANIFEST_DIR"));
     command.env("FAREBOX_CACHE_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/tables"));
+    // A configuration of whoever runs the tests must not change them.
+    command.env("FAREBOX_NO_CONFIG", "1");
+    for variable in ["FAREBOX_MODEL", "FAREBOX_PRICES", "FAREBOX_CURRENCY", "FAREBOX_TIMEZONE"] {
+        command.env_remove(variable);
+    }
     for variable in
         ["NO_COLOR", "CLICOLOR_FORCE", "CLICOLOR", "COLUMNS", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
     {

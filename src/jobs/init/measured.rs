@@ -1,125 +1,19 @@
-//! A workload file to edit, drafted from answers, from what was used, or as a commented example; the caller writes it.
+//! A workload file measured from what was used: [`UseMeasurement`].
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use rust_decimal::Decimal;
 
-use super::life::life_text;
-use super::{AsOf, JobError, Setup, plural};
-use crate::calculator::workload::last_moment;
+use super::draft::scalar;
 use crate::context::Dimension;
 use crate::input::calls::{Reading, each_of};
 use crate::input::dialect::{Entry, Item, State};
 use crate::input::text::Source;
-use crate::input::workload::{load, mean_of};
+use crate::input::workload::mean_of;
 use crate::jobs::error::with_help;
+use crate::jobs::{JobError, plural};
 use crate::meter::Meter;
 use crate::report::inert;
-
-/// The commented example, with every key.
-pub const EXAMPLE: &str = farebox_data::WORKLOAD;
-
-/// The workload with its start in the month after `--at`, where that was given: without a start a plan begins in the month
-/// after the day on which it is made.
-#[must_use]
-pub fn starting(text: String, setup: &Setup) -> String {
-    if setup.as_of != AsOf::Named {
-        return text;
-    }
-    let month = setup.at.date().first_of_month();
-    let Ok(start) = month.checked_add(jiff::Span::new().months(1)) else { return text };
-    let start = format!("start: {start}                      # the first of the month after --at\n");
-    let is_start = |line: &str| line.starts_with("# start:");
-    if text.lines().any(is_start) {
-        let lines = text.split_inclusive('\n').map(|line| if is_start(line) { start.as_str() } else { line });
-        return lines.collect();
-    }
-    text.replacen("\nfeatures:\n", &format!("\n{start}features:\n"), 1)
-}
-
-/// Says which models of a workload the table does not have at the setup's instant, or no longer at the end of the plan; nothing about a text that
-/// is no workload.
-#[must_use]
-pub fn model_warnings(path: &Path, text: &str, setup: &Setup) -> Vec<String> {
-    let Ok((workload, _)) = load(path, text, setup.at.date()) else { return Vec::new() };
-    let (mut seen, last) = (BTreeSet::new(), last_moment(&workload));
-    let routes = workload.features.iter().flat_map(|feature| &feature.routes);
-    let warning = |model: &String| match setup.table.find(model, setup.at) {
-        Err(unknown) => Some(with_help(&unknown, unknown.help())),
-        Ok(found) => {
-            let (id, life) = (found.ending_id(), setup.table.life_of(&found, last));
-            let text =
-                || format!("{id} is {} by the end of the plan: plan with another model", life_text(life, &found.model));
-            (!life.is_live()).then(text)
-        }
-    };
-    routes.map(|route| &route.model).filter(|model| seen.insert(*model)).filter_map(warning).collect()
-}
-
-/// What is asked, and the answer that an empty line gives.
-pub const QUESTIONS: [(&str, &str); 8] = [
-    ("What is it called?", "my project"),
-    ("Which model?", "openai/gpt-6-luna"),
-    ("A file with a typical prompt, or its number of tokens?", "500"),
-    ("Turns of a conversation?", "1"),
-    ("Tokens of an answer (low..expected..high)?", "150..300..600"),
-    ("How often does it run?", "100 per day"),
-    ("Growth a month?", "0%"),
-    ("Budget for a year?", "100 USD"),
-];
-
-/// What a plan needs most, as somebody types it: an answer to each of the [`QUESTIONS`].
-#[derive(Clone, Debug)]
-pub struct InitAnswers([String; 8]);
-
-impl Default for InitAnswers {
-    fn default() -> Self {
-        InitAnswers(QUESTIONS.map(|(_, default)| default.to_owned()))
-    }
-}
-
-impl InitAnswers {
-    /// Replaces an answer; an empty text brings the default back.
-    pub fn answer(&mut self, question: usize, text: &str) {
-        let default = QUESTIONS.get(question).map_or("", |(_, default)| default);
-        if let Some(answer) = self.0.get_mut(question) {
-            *answer = if text.is_empty() { default } else { text }.to_owned();
-        }
-    }
-
-    /// The workload of the answers; a model that the table has under another name gets its full id.
-    #[must_use]
-    pub fn draft(mut self, setup: &Setup) -> String {
-        if let Some(found) = setup.table.get(&self.0[1], setup.at) {
-            self.0[1] = found.full_id();
-        }
-        self.text()
-    }
-
-    fn text(&self) -> String {
-        let InitAnswers(answers) = self;
-        let [name, model, prompt, turns, output, calls, growth, budget] =
-            answers.each_ref().map(|text| serde_json::Value::from(text.as_str()).to_string());
-        format!(
-            "# Written by `farebox init`; `farebox init --example FILE` shows every key.\nversion: 1\nname: {name}\nbudget: {{total: {budget}}}\nmonths: 12\nfeatures:\n  main:\n    model: {model}\n    prompt: {prompt}\n    turns: {turns}\n    output: {output}\n    calls: {calls}\n    growth: {growth}\n"
-        )
-    }
-
-    /// What is wrong with an answer, and what to do about it, given that all others can be used.
-    ///
-    /// * `path`: where the workload is to be; prompt files are looked for next to it.
-    #[must_use]
-    pub fn objection(&self, path: &Path, setup: &Setup) -> Option<String> {
-        let InitAnswers([_, model, ..]) = self;
-        if let Err(error) = setup.table.find(model, setup.at) {
-            return Some(with_help(&error, error.help()));
-        }
-        let problems = load(path, &self.text(), setup.at.date()).err()?;
-        let problem = problems.first()?;
-        Some(format!("{}\n  help: {}", problem.message, problem.help.as_deref().unwrap_or("try again")))
-    }
-}
 
 /// What a model was used for.
 #[derive(Clone, Debug, Default)]
@@ -185,12 +79,13 @@ impl UseMeasurement {
             return Err(JobError::asked(format!("{} has no records to measure", self.name), help));
         }
         let mut text = format!(
-            "# Measured by `farebox init --from {}`: every number is an average of what was used.\nversion: 1\nmonths: 12\nfeatures:\n",
+            "# Measured by `farebox init --from {}`: every number is an average of what was used.\n# Change what will be different; `farebox init --example FILE` shows every key.\nversion: 1\n# currency: EUR                        # shown instead of dollars, at the European Central Bank's rate\n# budget: {{monthly: 100 USD}}           # or total: 500 EUR; `farebox plan` says when it ends\nmonths: 12\nfeatures:\n",
             inert(&self.name)
         );
-        for (index, (id, used)) in self.models.iter().enumerate() {
+        let mut taken = BTreeSet::new();
+        for (id, used) in &self.models {
             // The id stays as the log has it: an alias that moves later moves in the plan, too.
-            text += &feature(index, id, used);
+            text += &feature(&name_of(id, &mut taken), id, used);
         }
         Ok(text)
     }
@@ -241,9 +136,18 @@ impl UseMeasurement {
     }
 }
 
+/// The name of a feature: that of its model without the provider, with a number where two have the same.
+fn name_of(id: &str, taken: &mut BTreeSet<String>) -> String {
+    let name = id.rsplit('/').next().unwrap_or(id);
+    let names = std::iter::once(name.to_owned()).chain((2_u64..).map(|n| format!("{name} {n}")));
+    let mut free = names.filter(|name| !taken.contains(name));
+    let name = free.next().unwrap_or_default();
+    taken.insert(name.clone());
+    name
+}
+
 /// One feature for one model: what the cache had becomes its instructions, the rest its prompt.
-fn feature(index: usize, id: &str, used: &ModelUse) -> String {
-    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+fn feature(name: &str, id: &str, used: &ModelUse) -> String {
     let mean = |sum: u64, n: u64| (sum + n / 2).checked_div(n).unwrap_or(0);
     let cached = mean(used.read, used.hits);
     let share = |part: u64| {
@@ -254,22 +158,24 @@ fn feature(index: usize, id: &str, used: &ModelUse) -> String {
     let days = u64::try_from(seconds / 86_400).unwrap_or(0) + 1;
     let calls = (Decimal::from(used.calls) / Decimal::from(days)).round_dp(3).normalize();
     let counted = if used.first.is_some() {
-        format!("{} calls in {days} days", used.calls)
+        format!("{} in {}", plural(used.calls, "call"), plural(days, "day"))
     } else {
-        format!("{} calls without a time, taken for one day", used.calls)
+        format!("{} without a time, taken for one day", plural(used.calls, "call"))
     };
-    let mut text = format!("  {}:\n    model: {}\n", quoted(&format!("use-{}", index + 1)), quoted(id));
+    let mut text = format!("  {}:\n    model: {}\n", scalar(name), scalar(id));
     if cached > 0 {
         text += &format!(
-            "    system: {cached}\n    cache: {{parts: [system], hit_rate: {}%, minimum: 0}}\n",
+            "    system: {cached}                       # what was read from the cache\n    cache: {{parts: [system], hit_rate: {}%, minimum: 0}}\n",
             share(used.hits)
         );
     }
     let output =
         if used.are_sums { mean(used.answered, used.calls).to_string() } else { mean_of(&used.answers).to_string() };
-    text += &format!("    prompt: {prompt}\n    output: {output}   # mean of {} answers\n", used.calls);
+    text += &format!("    {:<34} # tokens\n", format!("prompt: {prompt}"));
+    text +=
+        &format!("    {:<34} # tokens, the mean of {}\n", format!("output: {output}"), plural(used.calls, "answer"));
     if used.batches > 0 {
         text += &format!("    batch: {}%\n", share(used.batches));
     }
-    text + &format!("    calls: {calls} per day   # {counted}\n")
+    text + &format!("    {:<34} # {counted}\n", format!("calls: {calls} per day"))
 }
