@@ -9,12 +9,14 @@ use farebox::calculator::outcome::outcome;
 use farebox::calculator::projection::{CountingError, Plan, Planner, Resolver, plan};
 use farebox::calculator::settled::Settled;
 use farebox::calculator::workload::Workload;
+use farebox::conversation::Media;
 use farebox::input::workload::load;
 use farebox::period::Instant;
 use farebox::pricing::card::Kind;
 use farebox::pricing::{Found, PriceTable, UnknownModel};
 use farebox::tokenizer::TokenCount;
 use farebox::tokenizer::chat::Wrapping;
+use farebox::tokenizer::media::Weighed;
 use rust_decimal::Decimal;
 
 fn main() {
@@ -35,6 +37,9 @@ impl Resolver for Quarters {
     }
     fn image(&mut self, _: &Found, width: u32, height: u32) -> Result<TokenCount, CountingError> {
         Ok(TokenCount::exact(u64::from(width) * u64::from(height) / 750))
+    }
+    fn weigh(&mut self, _: &Found, _: &Media) -> Result<Weighed, CountingError> {
+        Ok(Weighed::default())
     }
     fn tokenizer(&self, _: &Found) -> String {
         "quarter".into()
@@ -74,7 +79,7 @@ fn twenty_features_on_five_hundred_models(bencher: Bencher) {
     let models: Vec<Found> = cards.map(|(head, card)| Found::of_card(head, card)).collect();
     assert_eq!(models.len(), 500);
     bencher.bench_local(|| {
-        let planner = Planner::new(workload.clone());
+        let planner = Planner::new(workload.clone(), &resolver);
         let price = |plan: &Plan, resolver: &Quarters, draws| {
             let settled = Settled::of(plan, resolver).expect("no currency");
             outcome(plan, &settled, false, draws).expect("an outcome").total

@@ -62,14 +62,6 @@ impl Range<u64> {
     }
 }
 
-impl Range<i64> {
-    /// Each number that many times.
-    #[must_use]
-    pub(crate) fn times(self, n: i64) -> Self {
-        self.map(|number| number.saturating_mul(n))
-    }
-}
-
 impl Range<Decimal> {
     /// The product with a number.
     #[must_use]

@@ -1,10 +1,11 @@
-//! The README and the pages it names show real output: every `$ farebox …` in them is run again and compared.
+//! The README and the pages it names show real output: every `$ farebox …` in them is run again and compared, and a block of
+//! YAML that begins with the name of a file is that file.
 //!
 //! `FAREBOX_BLESS=1 cargo test --test readme` writes the current output into the pages, to be read before it is committed.
 
 use std::process::Command;
 
-const PAGES: [&str; 2] = ["README.md", "data/examples/student-project.md"];
+const PAGES: [&str; 3] = ["README.md", "data/examples/student-project.md", "docs/plan.md"];
 
 /// Words of a command line as a shell would split them, without anything but quotes and escaped line ends.
 fn words(line: &str) -> Vec<String> {
@@ -37,8 +38,28 @@ fn output_of(command: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// The page with each file in place of the YAML that bears its name.
+fn with_files(page: &str) -> String {
+    const START: &str = "```yaml\n# docs/";
+    let (mut out, mut rest) = (String::new(), page);
+    while let Some(start) = rest.find(START) {
+        let body = start + "```yaml\n".len();
+        let end = body + rest[body..].find("```").expect("a block of YAML ends");
+        let name: String = rest[body + 2..].chars().take_while(|c| !c.is_whitespace() && *c != ':').collect();
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(&name);
+        let file = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+        out.push_str(&rest[..body]);
+        out.push_str(&file.replace("\r\n", "\n"));
+        rest = &rest[end..];
+    }
+    out.push_str(rest);
+    out
+}
+
 /// The page with the output of each command in place of what it shows.
 fn current(page: &str) -> String {
+    let page = with_files(page);
+    let page = page.as_str();
     let mut out = String::new();
     let mut rest = page;
     while let Some(start) = rest.find("```console\n$ farebox ") {

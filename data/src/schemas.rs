@@ -20,6 +20,7 @@ schemas! {
     "estimate"
     "check"
     "models"
+    "optimise"
     "plan"
     "usage"
     "what-if"

@@ -5,10 +5,14 @@ use rust_decimal::Decimal;
 
 use super::calendar::{Month, days};
 use super::outcome::Outcome;
-use super::projection::{Plan, PlanError, Resolver};
-use super::settled::{NoExchange, in_usd, minus};
+use super::projection::{Plan, PlanError};
+use super::settled::{Settled, SettledBudget, rounded};
+use super::simulate::BudgetDraws;
 use super::workload::Amount;
-use crate::money::Usd;
+use crate::money::{Usd, exact_product};
+
+/// Digits behind the point that an amount in a currency keeps.
+const CONVERTED_SCALE: u32 = 12;
 
 /// What becomes of one budget.
 #[derive(Clone, Debug)]
@@ -19,11 +23,13 @@ pub struct BudgetVerdict {
     pub usd: Usd,
     /// The month, where it is a monthly budget.
     pub month: Option<Month>,
-    /// What is spent of it at the expected cost.
-    pub spent: Usd,
-    /// With the bounds of the cost.
+    /// What is spent of it at the expected cost, in its currency at the rates of the days.
+    pub spent: Decimal,
+    /// The same in dollars.
+    pub spent_usd: Usd,
+    /// The low bound of the cost, in dollars at the rate that `spent` has on the whole.
     pub low: Usd,
-    /// With the bounds of the cost.
+    /// The high bound of the cost.
     pub high: Usd,
     /// The day on which it is used up at the expected cost.
     pub ends: Option<Date>,
@@ -31,7 +37,7 @@ pub struct BudgetVerdict {
     pub ends_early: Option<Date>,
     /// The day at the low bound.
     pub ends_late: Option<Date>,
-    /// Share of the draws that stay inside, where the budget is for the whole plan and anything is uncertain.
+    /// Share of the draws that stay inside, where anything is uncertain.
     pub chance: Option<Decimal>,
 }
 
@@ -39,123 +45,121 @@ impl BudgetVerdict {
     /// Whether the expected cost stays inside.
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.spent <= self.usd
+        self.spent <= self.amount.amount.0
+    }
+
+    /// What is spent of it, in dollars at the rate that the budget itself is given in.
+    #[must_use]
+    pub(crate) fn spent_at_first_rate(&self) -> Usd {
+        if self.amount.currency == "USD" {
+            return self.spent_usd;
+        }
+        let share = self.spent.checked_div(self.amount.amount.0).unwrap_or_default();
+        Usd::new(self.usd.amount().saturating_mul(share).round_dp(CONVERTED_SCALE).normalize())
     }
 }
 
 /// Judges every budget of a workload.
-///
-/// # Errors
-/// [`NoExchange`] where a budget is in a currency without a rate.
-pub(crate) fn judge(plan: &Plan, outcome: &Outcome, resolver: &dyn Resolver) -> Result<Vec<BudgetVerdict>, NoExchange> {
-    let workload = &plan.workload;
-    let budget = &workload.budget;
-    let mut verdicts = Vec::new();
-    if let Some(amount) = &budget.total {
-        let (from, to) = (budget.from.unwrap_or(workload.start), budget.to.unwrap_or(workload.end));
-        let usd = in_usd(amount, "the budget", from.max(workload.start), resolver)?;
-        let whole = from <= workload.start && to >= workload.end;
-        let inside: Vec<usize> = plan
-            .months
-            .iter()
-            .enumerate()
-            .filter(|(_, m)| m.next().first() > from && m.first() < to)
-            .map(|(i, _)| i)
-            .collect();
-        verdicts.push(verdict(plan, outcome, amount, usd, &inside, whole, None));
-    }
-    if let Some(amount) = &budget.monthly {
-        for (index, month) in plan.months.iter().enumerate() {
-            let usd = in_usd(amount, "the monthly budget", month.first().max(workload.start), resolver)?;
-            verdicts.push(verdict(plan, outcome, amount, usd, &[index], false, Some(*month)));
-        }
-    }
-    Ok(verdicts)
+#[must_use]
+pub(crate) fn judge(plan: &Plan, outcome: &Outcome, settled: &Settled) -> Vec<BudgetVerdict> {
+    let drawn = |index: usize| outcome.simulation.as_ref().and_then(|s| s.budgets.get(index));
+    settled
+        .budgets
+        .iter()
+        .enumerate()
+        .map(|(index, budget)| verdict(plan, outcome, settled, budget, drawn(index)))
+        .collect()
 }
 
 fn verdict(
     plan: &Plan,
     outcome: &Outcome,
-    amount: &Amount,
-    usd: Usd,
-    months: &[usize],
-    whole: bool,
-    month: Option<Month>,
+    settled: &Settled,
+    budget: &SettledBudget,
+    drawn: Option<&BudgetDraws>,
 ) -> BudgetVerdict {
-    let of = |get: &dyn Fn(usize) -> Usd| months.iter().map(|m| get(*m)).sum::<Usd>();
-    let expected = |m: usize| outcome.months[m].expected;
-    let (mut low, mut high) = (|m: usize| outcome.months[m].low, |m: usize| outcome.months[m].high);
-    let ends = |get: &dyn Fn(usize) -> Usd| day_used_up(plan, outcome, months, usd, get);
-    // Over the whole plan, bounds of the sum are closer together than sums of the bounds.
-    let step = |m: usize, get: &dyn Fn(usize) -> Usd| if m == 0 { get(0) } else { minus(get(m), get(m - 1)) };
-    let low_sum = |m: usize| step(m, &|m| outcome.cumulative[m].low);
-    let high_sum = |m: usize| step(m, &|m| outcome.cumulative[m].high);
-    let (low, high): (&dyn Fn(usize) -> Usd, &dyn Fn(usize) -> Usd) =
-        if whole { (&low_sum, &high_sum) } else { (&mut low, &mut high) };
-    let chance = outcome.simulation.as_ref().filter(|_| whole).map(|s| {
-        let limit = i64::try_from((usd.amount() * Decimal::from(1_000_000_000)).trunc()).unwrap_or(i64::MAX);
-        let inside = s.totals.partition_point(|nano| *nano <= limit);
-        Decimal::from(inside as u64).checked_div(Decimal::from(s.totals.len() as u64)).unwrap_or_default()
-    });
+    let cost = |span: usize| outcome.spans.get(span).copied().unwrap_or(Usd::ZERO);
+    let in_currency = |(span, rate): &(usize, Decimal)| {
+        let usd = cost(*span).amount();
+        exact_product(usd, *rate).unwrap_or_else(|| usd.saturating_mul(*rate))
+    };
+    let spent: Decimal = budget.spans.iter().map(in_currency).sum::<Decimal>().round_dp(CONVERTED_SCALE).normalize();
+    let spent_usd = rounded(budget.spans.iter().map(|(span, _)| cost(*span)).sum());
+    // Bounds are spread over the spans as the expected cost is.
+    let times = |bound: Decimal| bound.checked_div(spent).unwrap_or(Decimal::ONE);
+    let bound = |bound: Decimal| Usd::new(spent_usd.amount().saturating_mul(times(bound)).round_dp(12).normalize());
+    let (low, high) = drawn.map_or((spent, spent), |drawn| (drawn.low.min(spent), drawn.high.max(spent)));
+    let ends = |factor: Decimal| day_used_up(plan, outcome, settled, budget, factor);
     BudgetVerdict {
-        amount: amount.clone(),
-        usd,
-        month,
-        spent: of(&expected),
-        low: of(low),
-        high: of(high),
-        ends: ends(&expected),
-        ends_early: ends(high),
-        ends_late: ends(low),
-        chance,
+        amount: budget.amount.clone(),
+        usd: budget.usd,
+        month: budget.month,
+        spent,
+        spent_usd,
+        low: if low == spent { spent_usd } else { bound(low) },
+        high: if high == spent { spent_usd } else { bound(high) },
+        ends: ends(Decimal::ONE),
+        ends_early: ends(times(high)),
+        ends_late: ends(times(low)),
+        chance: drawn.map(|drawn| drawn.chance),
     }
 }
 
-/// The first day by whose end more than the budget is spent; within a month, costs fall on the days as calls do.
+/// The first day by whose end more than the budget is spent; within a span, costs fall on the days as calls do.
+///
+/// * `factor`: how many times the expected cost is spent.
 fn day_used_up(
     plan: &Plan,
     outcome: &Outcome,
-    months: &[usize],
-    budget: Usd,
-    cost: &dyn Fn(usize) -> Usd,
+    settled: &Settled,
+    budget: &SettledBudget,
+    factor: Decimal,
 ) -> Option<Date> {
-    let mut spent = Usd::ZERO;
-    for month in months.iter().copied() {
-        let own = cost(month);
-        if spent + own > budget {
-            return Some(day_within(plan, outcome, month, minus(budget, spent), own));
+    let limit = budget.amount.amount.0;
+    let mut spent = Decimal::ZERO;
+    for (index, rate) in &budget.spans {
+        let usd = outcome.spans.get(*index).map_or(Decimal::ZERO, |usd| usd.amount());
+        let own = usd.saturating_mul(*rate).saturating_mul(factor).round_dp(CONVERTED_SCALE);
+        if spent + own > limit {
+            let share = (limit - spent).checked_div(own).unwrap_or_default().max(Decimal::ZERO);
+            return Some(day_within(plan, outcome, settled, *index, share));
         }
         spent += own;
     }
     None
 }
 
-/// The day of a month by whose end more than `left` of its `cost` is spent.
-fn day_within(plan: &Plan, outcome: &Outcome, index: usize, left: Usd, cost: Usd) -> Date {
-    let month = plan.months[index];
-    let (first, last) = (month.first().max(plan.workload.start), month.next().first().min(plan.workload.end));
+/// The day of a span by whose end more than a share of its cost is spent.
+fn day_within(plan: &Plan, outcome: &Outcome, settled: &Settled, index: usize, share: Decimal) -> Date {
+    let Some(span) = plan.spans.get(index) else { return plan.workload.start };
     let zero = Decimal::ZERO;
     // What each feature costs on a day with the usual calls.
     let per_unit = plan.features.iter().zip(&outcome.features).map(|(feature, costs)| {
-        let units: Decimal = days(first, last).map(|day| feature.feature.calendar.factor(day)).sum();
-        let cost = costs.months.get(index).map_or(zero, |usd| usd.amount());
+        let units: Decimal = days(span.first, span.end).map(|day| feature.feature.calendar.factor(day)).sum();
+        let cost = costs.spans.get(index).map_or(zero, |usd| usd.amount());
         (feature, cost.checked_div(units).unwrap_or(zero))
     });
     let per_unit: Vec<_> = per_unit.collect();
     let on = |day: Date| {
         per_unit.iter().map(|(f, unit)| f.feature.calendar.factor(day).saturating_mul(*unit)).sum::<Decimal>()
     };
-    let fixed = outcome.fixed.get(index).map_or(zero, |usd| usd.amount());
-    let all: Decimal = days(first, last).map(on).sum::<Decimal>() + fixed;
-    let share_left = left.amount().checked_div(cost.amount()).unwrap_or(zero).max(zero);
-    let mut spent = fixed;
-    for day in days(first, last) {
-        spent += on(day);
-        if spent > share_left.saturating_mul(all) {
+    // What comes once is paid on its day, what is fixed by the day.
+    let once =
+        |day: Date| settled.once.iter().filter(|(on, _)| *on == day).map(|(_, usd)| usd.amount()).sum::<Decimal>();
+    let all_once: Decimal = days(span.first, span.end).map(once).sum();
+    let fixed = settled.fixed.get(index).map_or(zero, |usd| usd.amount());
+    let length = Decimal::from(span.days_between(span.first, None));
+    let fixed_a_day = (fixed - all_once).checked_div(length).unwrap_or(zero);
+    let all: Decimal = days(span.first, span.end).map(on).sum::<Decimal>() + fixed;
+    let limit = share.saturating_mul(all);
+    let mut spent = zero;
+    for day in days(span.first, span.end) {
+        spent += on(day) + fixed_a_day + once(day);
+        if spent.round_dp(9) > limit.round_dp(9) {
             return day;
         }
     }
-    last.yesterday().unwrap_or(first)
+    span.end.yesterday().unwrap_or(span.first)
 }
 
 /// How many times the planned calls a budget pays for, to four digits; `None` where even none are too many.

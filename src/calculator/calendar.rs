@@ -96,8 +96,12 @@ pub struct Busy {
 /// Which days have calls.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Calendar {
-    /// Days of the week, Monday first.
-    pub weekdays: [bool; 7],
+    /// How many times the usual calls the days of the week have, Monday first; 0 for none.
+    pub weekdays: [Decimal; 7],
+    /// Moments of a day that calls are at, in minutes from the UTC midnight, each with its share; none for one moment a day.
+    pub hours: Vec<(i32, Decimal)>,
+    /// The only days with calls, where there are any here.
+    pub only: Vec<Date>,
     /// Days without calls: first and last, both included.
     pub holidays: Vec<(Date, Date)>,
     /// Days with more calls, or fewer.
@@ -112,20 +116,29 @@ impl Calendar {
     /// Every day of a span.
     #[must_use]
     pub fn every_day(start: Date, end: Date) -> Self {
-        Calendar { weekdays: [true; 7], holidays: Vec::new(), busy: Vec::new(), start, end }
+        let weekdays = [Decimal::ONE; 7];
+        Calendar { weekdays, hours: Vec::new(), only: Vec::new(), holidays: Vec::new(), busy: Vec::new(), start, end }
     }
 
-    /// How many days of a week have calls.
+    /// How many usual days a week has.
     #[must_use]
-    pub(crate) fn days_a_week(&self) -> u64 {
-        self.weekdays.iter().filter(|on| **on).count() as u64
+    pub(crate) fn days_a_week(&self) -> Decimal {
+        self.weekdays.iter().sum()
     }
 
-    /// Whether a day's weekday has calls, whatever else speaks against the day.
+    /// How many times the usual calls a day has by its weekday, whatever else speaks against the day.
     #[must_use]
-    pub(crate) fn is_weekday(&self, day: Date) -> bool {
+    pub(crate) fn of_weekday(&self, day: Date) -> Decimal {
         let index = day.weekday().to_monday_zero_offset();
-        usize::try_from(index).ok().and_then(|i| self.weekdays.get(i)).copied().unwrap_or(false)
+        usize::try_from(index).ok().and_then(|i| self.weekdays.get(i)).copied().unwrap_or_default()
+    }
+
+    /// The moments of a day, in minutes from the UTC midnight, with their shares of its calls; `minute` where it has one.
+    pub(crate) fn moments(&self, minute: u32) -> Vec<(i32, Decimal)> {
+        if self.hours.is_empty() {
+            return vec![(i32::try_from(minute).unwrap_or(0), Decimal::ONE)];
+        }
+        self.hours.clone()
     }
 
     /// How many times the usual calls a day has: 0 on a day without, the product of the factors on busy ones.
@@ -145,11 +158,11 @@ impl Calendar {
     pub fn factor(&self, day: Date) -> Decimal {
         let within = self.start <= day && day < self.end;
         let is_holiday = self.holidays.iter().any(|(from, to)| *from <= day && day <= *to);
-        if !within || is_holiday || !self.is_weekday(day) {
+        if !within || is_holiday || !(self.only.is_empty() || self.only.contains(&day)) {
             return Decimal::ZERO;
         }
         let busy = self.busy.iter().filter(|b| b.from <= day && day <= b.to);
-        busy.fold(Decimal::ONE, |product, b| product.saturating_mul(b.factor))
+        busy.fold(self.of_weekday(day), |product, b| product.saturating_mul(b.factor))
     }
 }
 

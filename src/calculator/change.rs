@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 
 use super::explain::{Changed, Factor, SCALE, bit, differences, mixed, shapley};
-use super::outcome::{Outcome, outcome};
+use super::outcome::{Outcome, needs_draws, outcome};
 use super::projection::{FeaturePlan, Plan, PlanError, Point, Resolver, plan};
 use super::rules::BillSums;
 use super::settled::{Settled, minus};
@@ -81,7 +81,7 @@ impl CostedPlan {
     /// [`PlanError::TooLarge`].
     pub(crate) fn of(plan: Plan, settled: &Settled, per_usd: Decimal, bounds: bool) -> Result<CostedPlan, PlanError> {
         // Draws cost time and change nothing where every uncertain number only multiplies.
-        let draws = if bounds || plan.features.iter().any(|f| !f.is_linear()) { plan.workload.draws } else { 0 };
+        let draws = if bounds || needs_draws(&plan, settled) { plan.workload.draws } else { 0 };
         let outcome = outcome(&plan, settled, false, usize::try_from(draws).unwrap_or(0))?;
         let mut at_means = BTreeMap::new();
         for feature in &plan.features {
@@ -256,17 +256,23 @@ impl PlanChange<'_> {
 fn alone(feature: Feature, span: &Workload) -> Workload {
     Workload {
         name: String::new(),
+        choices: BTreeMap::new(),
         currency: span.currency.clone(),
         exchange: Vec::new(),
-        tax: Decimal::ZERO,
+        tax: Range::default(),
         budget: Budget::default(),
         start: span.start,
         end: span.end,
         features: vec![Arc::new(feature)],
         fixed: Vec::new(),
         credits: Vec::new(),
+        discounts: span.discounts.clone(),
+        commitments: Vec::new(),
+        free: span.free.clone(),
+        currencies: Vec::new(),
         seed: span.seed,
         draws: span.draws,
+        drawn_together: span.drawn_together.clone(),
         assumptions: Vec::new(),
     }
 }

@@ -154,10 +154,14 @@ pub(crate) fn mixed(base: &Feature, head: &Feature, changed: Changed) -> Feature
         batch: model.batch,
         context: model.context.clone(),
         minute: model.minute,
-        free: model.free,
+        batch_if_sold: model.batch_if_sold,
+        free: model.free.clone(),
         tuning: model.tuning.clone(),
         output: output.output,
+        says_output: output.says_output,
+        spread: output.spread.clone(),
         also: output.also.clone(),
+        media: prompt.media.clone(),
         reasoning: reasoning.reasoning,
         turns: calls.turns,
         steps: super::workload::Steps {
@@ -167,6 +171,11 @@ pub(crate) fn mixed(base: &Feature, head: &Feature, changed: Changed) -> Feature
         },
         retries: calls.retries,
         calls: calls.calls,
+        follows: calls.follows.clone(),
+        shared_users: calls.shared_users,
+        order: head.order,
+        calls_of: calls.calls_of,
+        prompt_growth: prompt.prompt_growth,
         growth: calls.growth.clone(),
         calendar: calls.calendar.clone(),
         cache: cache.cache,
@@ -183,18 +192,25 @@ pub(crate) fn differences(base: &Feature, head: &Feature) -> Vec<Factor> {
         || base.history != head.history
         || base.rag != head.rag
         || base.attachments != head.attachments
+        || base.media != head.media
+        || base.prompt_growth != head.prompt_growth
         || base.steps.result != head.steps.result;
     let model = models(base) != models(head)
         || base.batch != head.batch
+        || base.batch_if_sold != head.batch_if_sold
         || base.context != head.context
         || base.minute != head.minute
         || base.free != head.free
         || base.tuning != head.tuning;
-    let output = base.output != head.output || base.also != head.also || base.steps.call != head.steps.call;
+    let output = base.output != head.output
+        || base.spread != head.spread
+        || base.also != head.also
+        || base.steps.call != head.steps.call;
     let calls = base.turns != head.turns
         || base.steps.count != head.steps.count
         || base.retries != head.retries
         || base.calls != head.calls
+        || base.follows != head.follows
         || base.growth != head.growth
         || base.calendar != head.calendar;
     let list = [

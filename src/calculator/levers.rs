@@ -1,17 +1,22 @@
 //! What would make a plan cheaper: [`levers`], each of them planned again and compared, none guessed.
 
-use std::sync::Arc;
-
 use rust_decimal::Decimal;
 
-use super::projection::{FeaturePlan, Plan, Point, Resolver, Stream, plan};
+use super::outcome::{Bill, is_certain};
+use super::projection::{FeaturePlan, Plan, Planner, Point, Resolver, Stream, times};
+use super::ramp::mean_up_to;
+use super::settled::{Settled, minus};
 use super::shape::At;
-use super::simulate::float;
-use super::workload::{Cache, Feature, History, Route, Workload};
+use super::simulate::{UsageDraws, float};
+use super::workload::{Cache, Feature, History, Route};
 use crate::meter::Meter;
 use crate::money::Usd;
 use crate::pricing::Found;
 use crate::range::Range;
+
+/// How many draws of all features levers are compared with at most, where credits make the mean of the bill another one than
+/// the bill of the means.
+const MOST_DRAWS: usize = 200_000;
 
 /// One change, and what it saves over the whole plan.
 #[derive(Clone, Debug)]
@@ -24,7 +29,7 @@ pub struct Lever {
     pub what: String,
     /// What it takes, for people.
     pub provided: String,
-    /// Saved at the expected cost, before credits and tax.
+    /// What is paid less in the end at the expected cost, with credits, fixed costs and tax.
     pub saving: Usd,
 }
 
@@ -41,14 +46,18 @@ pub(crate) fn on_one_model(feature: &FeaturePlan) -> Option<&Stream> {
 ///
 /// * `smaller`: by feature, the models to try instead of its one model.
 #[must_use]
-pub fn levers(base: &Plan, resolver: &mut dyn Resolver, smaller: &[Vec<Found>]) -> Vec<Lever> {
-    let own = |feature: &FeaturePlan| {
-        let costs = feature.costs(&base.months, &Point::all(At::Expected)).ok()?;
-        Some(costs.iter().flatten().copied().sum())
-    };
-    let Some(costs) = base.features.iter().map(own).collect::<Option<Vec<Usd>>>() else { return Vec::new() };
-    let cost = costs.iter().copied().sum();
-    let mut trials = LeverTrials { base: &base.workload, costs, cost, resolver, found: Vec::new() };
+pub fn levers(base: &Plan, settled: &Settled, resolver: &mut dyn Resolver, smaller: &[Vec<Found>]) -> Vec<Lever> {
+    let expected = Point::all(At::Expected);
+    let own = |feature| FeaturePlan::costs(feature, &base.months, &expected).ok().map(|costs| (feature, costs));
+    let Some(costs) = base.features.iter().map(own).collect::<Option<Vec<_>>>() else { return Vec::new() };
+    let bill = Bill::of(settled, base.spans.len(), &costs);
+    let Some(total) = bill.total(settled.tax.expected) else { return Vec::new() };
+    let wanted = usize::try_from(base.workload.draws).unwrap_or(MOST_DRAWS);
+    let number = wanted.min((MOST_DRAWS / base.features.len().max(1)).max(500));
+    let draws = ((settled.has_credits() || settled.has_commitments()) && !is_certain(base))
+        .then(|| UsageDraws::of(base, settled, number));
+    let total = draws.as_ref().map_or(total, |draws| draws.mean_with(base, settled, None));
+    let mut trials = LeverTrials { base, settled, costs: &costs, bill, total, draws, resolver, found: Vec::new() };
     for (index, feature) in base.features.iter().enumerate() {
         let plain = &feature.feature;
         trials.cache(index, plain, feature.streams.first().map(|s| &s.found));
@@ -65,27 +74,41 @@ pub fn levers(base: &Plan, resolver: &mut dyn Resolver, smaller: &[Vec<Found>]) 
 
 /// What the levers are tried on.
 struct LeverTrials<'b> {
-    base: &'b Workload,
+    base: &'b Plan,
+    settled: &'b Settled,
     /// What each feature costs.
-    costs: Vec<Usd>,
-    /// What all of them cost.
-    cost: Usd,
+    costs: &'b [(&'b FeaturePlan, Vec<Vec<Usd>>)],
+    bill: Bill<'b>,
+    /// What is paid in the end.
+    total: Usd,
+    draws: Option<UsageDraws>,
     resolver: &'b mut dyn Resolver,
     found: Vec<Lever>,
 }
 
 impl LeverTrials<'_> {
-    /// What the plan costs with one feature changed; nothing where it then has no price.
+    /// What the plan costs less with one feature changed; nothing where it then has no price, or costs no less. The other
+    /// features are what they were.
     fn saving(&mut self, index: usize, change: impl FnOnce(&mut Feature)) -> Option<Usd> {
-        let mut changed = self.base.clone();
-        change(Arc::make_mut(changed.features.get_mut(index)?));
-        let cost = plan(&changed, self.resolver, None).ok()?.usage_at(&Point::all(At::Expected)).ok()?;
-        (cost < self.cost).then(|| super::settled::minus(self.cost, cost))
+        let (old, costs) = self.costs.get(index)?;
+        let mut feature = Feature::clone(&old.feature);
+        change(&mut feature);
+        let new = Planner::again(self.base, old, feature, self.resolver).ok()?;
+        let total = match &self.draws {
+            Some(draws) => draws.mean_with(self.base, self.settled, Some((*old, &new))),
+            None => {
+                let changed = new.costs(&self.base.months, &Point::all(At::Expected)).ok()?;
+                self.bill.total_with((*old, costs), (&new, &changed), self.settled.tax.expected)?
+            }
+        };
+        // Less than a hundredth of a cent is a rounding, not a saving.
+        let saving = minus(self.total, total);
+        (saving.amount() > Decimal::new(1, if self.draws.is_some() { 4 } else { 12 })).then_some(saving)
     }
 
     fn take(&mut self, index: usize, kind: &'static str, what: String, provided: String, saving: Option<Usd>) {
-        if let (Some(saving), Some(feature)) = (saving, self.base.features.get(index)) {
-            self.found.push(Lever { feature: feature.name.clone(), kind, what, provided, saving });
+        if let (Some(saving), Some((feature, _))) = (saving, self.costs.get(index)) {
+            self.found.push(Lever { feature: feature.feature.name.clone(), kind, what, provided, saving });
         }
     }
 
@@ -102,14 +125,17 @@ impl LeverTrials<'_> {
             tools: true,
             history: talks,
             hit_rate: hit,
+            // Requests of one conversation follow each other within the lifetime of the cache.
+            within: feature.cache.map_or(Some(Range::exactly(Decimal::ONE)), |c| c.within),
             write: feature.cache.map_or(Meter::CacheWrite5m, |c| c.write),
             minimum: feature.cache.and_then(|c| c.minimum),
         };
         let saving = self.saving(index, |f| f.cache = Some(cache));
         let parts = if talks { "the instructions and the conversation" } else { "the instructions" };
         let percent = (hit.expected * Decimal::from(100)).round_dp(1).normalize();
-        let provided =
-            format!("found in the cache {percent}% of the time, as calls that come at random within five minutes are");
+        let provided = format!(
+            "a conversation finds them in the cache {percent}% of the time, as calls that come at random within five minutes do"
+        );
         self.take(index, "cache", format!("cache {parts}"), provided, saving);
     }
 
@@ -119,7 +145,8 @@ impl LeverTrials<'_> {
             return;
         }
         let saving = self.saving(index, |f| f.batch = Decimal::ONE);
-        self.take(index, "batch", "send it in batches".into(), "answers may take up to a day".into(), saving);
+        let provided = "nobody waits for an answer: it comes within 24 hours".into();
+        self.take(index, "batch", "send it in batches".into(), provided, saving);
     }
 
     fn history(&mut self, index: usize, feature: &Feature) {
@@ -133,23 +160,31 @@ impl LeverTrials<'_> {
 
     fn cap(&mut self, index: usize, feature: &Feature) {
         let output = feature.output;
-        if !output.is_range() || output.expected.is_zero() {
+        let is_spread = output.is_range() || feature.spread.is_some();
+        if !is_spread || output.expected.is_zero() {
             return;
         }
-        // The mean of the answers where all above the old mean are cut off there: the left ramp stays as it is.
-        let left = (output.high - output.expected) / (output.high - output.low);
-        let capped = output.expected - left * (output.expected - output.low) / Decimal::from(3);
-        let range = Range { low: output.low, expected: capped.round_dp(6), high: output.expected };
-        let saving = self.saving(index, |f| f.output = range);
-        let what = format!("cap answers at {} tokens", output.expected.round_dp(0).normalize());
-        self.take(index, "output-cap", what, "longer answers may be cut off".into(), saving);
+        let cap = output.expected.round_dp(0);
+        // Single answers are those that were measured, or else spread as the range is.
+        let (capped, of) = match &feature.spread {
+            Some(spread) => (spread.mean_up_to(cap), "as the measured ones"),
+            None => (mean_up_to(output, cap), "as the range says"),
+        };
+        let times = capped.checked_div(output.expected).unwrap_or(Decimal::ONE);
+        let saving = self.saving(index, |f| {
+            f.output = f.output.map(|tokens| (tokens * times).round_dp(6));
+            f.spread = None;
+        });
+        let what = format!("cap answers at {} tokens", cap.normalize());
+        let provided = format!("longer answers may be cut off, and single answers are as long {of}");
+        self.take(index, "output-cap", what, provided, saving);
     }
 
     fn smaller(&mut self, index: usize, own: &Found, candidates: &[Found]) {
-        let (Some(feature), Some(own_cost)) = (self.base.features.get(index), self.costs.get(index).copied()) else {
-            return;
-        };
-        let name = feature.name.clone();
+        let Some((feature, costs)) = self.costs.get(index) else { return };
+        let usage: Usd = costs.iter().flatten().copied().sum();
+        let own_cost = times(usage, Decimal::ONE + self.settled.tax.expected).unwrap_or(usage);
+        let name = feature.feature.name.clone();
         let mut best: Option<(Usd, String)> = None;
         for found in candidates {
             let route = Route { model: found.full_id(), share: Decimal::ONE, line: 0 };
@@ -167,16 +202,14 @@ impl LeverTrials<'_> {
     }
 }
 
-/// How often calls that come at random find a cache of five minutes warm.
+/// How often conversations that begin at random find a cache of five minutes warm.
 fn hit_rate(feature: &Feature) -> Decimal {
     let per_day = match feature.calls.per {
         super::workload::Per::Day => feature.calls.rate.expected,
-        super::workload::Per::Week => {
-            feature.calls.rate.expected / Decimal::from(feature.calendar.days_a_week().max(1))
-        }
+        super::workload::Per::Week => feature.calls.rate.expected / feature.calendar.days_a_week().max(Decimal::ONE),
+        super::workload::Per::Once => feature.calls.rate.expected,
         super::workload::Per::Month => feature.calls.rate.expected / Decimal::from(30),
     };
-    let requests = per_day * feature.turns.expected * feature.steps.count.expected;
-    let in_five_minutes = float(requests) * 5.0 / 1440.0;
+    let in_five_minutes = float(per_day) * 5.0 / 1440.0;
     Decimal::try_from(1.0 - (-in_five_minutes).exp()).unwrap_or_default().round_dp(4)
 }

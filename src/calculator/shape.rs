@@ -4,9 +4,9 @@
 //! their products, which [`Shape::requests`] hands out, in 10⁻¹⁵ tokens. The same code serves the exact plan, which
 //! multiplies them with decimal rates, and the simulation, which multiplies them with integer ones.
 
+use super::ramp::ramp;
 pub(crate) use super::tariff::MICRO;
 use super::tariff::SLOTS;
-use super::workload::Billed;
 use crate::range::Range;
 
 /// Billionths in the whole: the unit of weights.
@@ -30,8 +30,7 @@ pub enum At {
 impl Range<i64> {
     /// The number at a place of the range.
     ///
-    /// A draw follows two ramps that meet at `expected`, which is also the mean: the left one holds the share
-    /// `(high − expected) ÷ (high − low)` of all draws. Only the quantity passes through a float; money never does.
+    /// A draw is one of the distribution in [`super::ramp`]. Only the quantity passes through a float; money never does.
     #[must_use]
     pub(crate) fn at(&self, at: At) -> i64 {
         match at {
@@ -44,21 +43,6 @@ impl Range<i64> {
     }
 }
 
-/// The value below which a share of all draws from `low..expected..high` lies.
-#[must_use]
-pub(crate) fn ramp(low: f64, expected: f64, high: f64, share: f64) -> f64 {
-    let width = high - low;
-    if width <= 0.0 {
-        return expected;
-    }
-    let left = (high - expected) / width;
-    if share < left {
-        low + (expected - low) * (share / left).sqrt()
-    } else {
-        high - (high - expected) * ((1.0 - share) / (1.0 - left)).max(0.0).sqrt()
-    }
-}
-
 /// What of a prompt can be cached, and how often it is found.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cached {
@@ -66,10 +50,34 @@ pub(crate) struct Cached {
     pub prefix: i64,
     /// Whether earlier turns and steps are cached as well.
     pub history: bool,
-    /// How often the cache has it, in billionths.
-    pub hit: i64,
+    /// How often the first request of a call finds the prefix, in billionths.
+    pub between: i64,
+    /// How often a later request finds what the one before it has written, in billionths.
+    pub within: i64,
     /// Shortest cacheable beginning, in millionths of a token.
     pub minimum: i64,
+}
+
+/// What becomes of a history that is long. Tokens are in millionths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LongHistory {
+    /// It is sent as it is.
+    Sent,
+    /// What is beyond so many tokens is left out.
+    Capped(i64),
+    /// At so many tokens one request turns it into a summary.
+    Compacted { at: i64, summary: i64 },
+}
+
+/// The turns before one, as they are sent again.
+#[derive(Clone, Copy, Debug, Default)]
+struct Earlier {
+    /// Tokens of text.
+    text: i128,
+    /// Turns whose media are sent again, in billionths.
+    turns: i128,
+    /// Whether its beginning is another one than that of the turn before.
+    slides: bool,
 }
 
 /// One call of a feature, every uncertain number settled. Tokens are in millionths.
@@ -81,6 +89,8 @@ pub(crate) struct Shape {
     pub user: i64,
     /// Passages that are looked up in a turn.
     pub passages: i64,
+    /// Whether something stands behind the question that is not sent again: passages or images.
+    pub leaves_out: bool,
     /// Images of a turn.
     pub images: i64,
     /// Whether images have a rate of their own: those of earlier turns are then images as well, and are not cached.
@@ -95,6 +105,14 @@ pub(crate) struct Shape {
     pub around: i64,
     /// How many earlier turns are sent again.
     pub kept: i64,
+    /// What becomes of a history that is long.
+    pub long: LongHistory,
+    /// Audio of a turn, which is sent again with its history.
+    pub audio: i64,
+    /// Video of a turn, which is sent again with its history.
+    pub video: i64,
+    /// Audio of an answer, which is sent again with its history.
+    pub speech: i64,
     /// Requests of a turn.
     pub steps: i64,
     /// What the model writes to call a tool.
@@ -103,16 +121,24 @@ pub(crate) struct Shape {
     pub result: i64,
     /// What is cached.
     pub cached: Option<Cached>,
-    /// Attempts for a request that works, in billionths.
-    pub attempts: i64,
-    /// What a failed one costs.
-    pub billed: Billed,
+}
+
+/// One request of a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    /// Its turn, from 0.
+    pub turn: usize,
+    /// The length of its prompt in millionths of a token.
+    pub prompt: i128,
+    /// Its quantities in 10⁻¹⁵ tokens, in the order of [`super::tariff::ALL_SLOTS`], for one attempt.
+    pub parts: [i128; SLOTS],
+    /// Whether what can be read from the cache, and what can be written, is long enough to be cached.
+    pub cacheable: (bool, bool),
 }
 
 impl Shape {
-    /// Hands out every request of the call: the length of its prompt in millionths of a token, and its quantities in
-    /// 10⁻¹⁵ tokens, in the order of [`super::tariff::ALL_SLOTS`].
-    pub(crate) fn requests(&self, mut take: impl FnMut(i128, &[i128; SLOTS])) {
+    /// Hands out every request of the call.
+    pub(crate) fn requests(&self, mut take: impl FnMut(&Request)) {
         let wide = i128::from;
         let step_adds = wide(self.call) + wide(self.result);
         let turn_adds = wide(self.user)
@@ -120,35 +146,79 @@ impl Shape {
             + wide(self.output)
             + wide(self.around)
             + (wide(self.steps) - 1).max(0) * step_adds;
-        let attempts = wide(self.attempts);
-        let (prompts, answers) = match self.billed {
-            Billed::All => (attempts, attempts),
-            Billed::Input => (attempts, WHOLE),
-            Billed::Nothing => (WHOLE, WHOLE),
-        };
+        let media = wide(self.audio)
+            + wide(self.video)
+            + wide(self.speech)
+            + if self.images_apart { wide(self.images) } else { 0 };
+        // What is left of the turns before the last summary, and how many turns there were since.
+        let (mut summed, mut since) = (0_i128, 0_i64);
         for turn in 0..self.turns {
-            let history = wide(turn.min(self.kept)) * turn_adds;
-            let earlier_images = if self.images_apart { wide(turn.min(self.kept)) * wide(self.images) } else { 0 };
-            let images = wide(self.images) + earlier_images;
-            let slides = turn > self.kept;
+            let mut earlier = self.earlier(turn, turn_adds, media);
+            if let LongHistory::Compacted { at, summary } = self.long {
+                earlier = Earlier { text: summed + wide(since) * turn_adds, turns: wide(since) * WHOLE, slides: false };
+                if turn > 0 && earlier.text + wide(since) * media >= wide(at) {
+                    take(&self.summarize(turn, &earlier, summary));
+                    (summed, since) = (wide(summary), 0);
+                    earlier = Earlier { text: summed, turns: 0, slides: true };
+                }
+                since += 1;
+            }
+            let Earlier { text: history, turns: again, slides } = earlier;
+            let sent_again = |tokens: i64| if again == 0 { 0 } else { wide(tokens) * again / WHOLE };
+            let images = wide(self.images) + if self.images_apart { sent_again(self.images) } else { 0 };
+            let audio = wide(self.audio) + sent_again(self.audio) + sent_again(self.speech);
+            let video = wide(self.video) + sent_again(self.video);
             for step in 0..self.steps {
                 let before = wide(step) * step_adds;
                 let text = wide(self.prefix) + history + wide(self.user) + wide(self.passages) + before;
-                let prompt = text + images;
+                let prompt = text + images + audio + video;
                 let is_last = step + 1 == self.steps;
                 let writes = if is_last { wide(self.output) } else { wide(self.call) };
-                let (read, written) = self.cache(turn, step, text, history, slides, step_adds, turn_adds);
+                let ((read, written), cacheable) = self.cache(turn, step, text, history, slides, step_adds, turn_adds);
                 let parts = [
-                    scaled(text * WHOLE - read - written, prompts),
-                    scaled(read, prompts),
-                    scaled(written, prompts),
-                    images * prompts,
-                    writes * answers,
-                    wide(self.reasoning) * answers,
-                    MICRO * prompts,
+                    text * WHOLE - read - written,
+                    read,
+                    written,
+                    images * WHOLE,
+                    writes * WHOLE,
+                    wide(self.reasoning) * WHOLE,
+                    MICRO * WHOLE,
+                    audio * WHOLE,
+                    video * WHOLE,
+                    if is_last { wide(self.speech) * WHOLE } else { 0 },
                 ];
-                take(prompt, &parts);
+                take(&Request { turn: usize::try_from(turn).unwrap_or(0), prompt, parts, cacheable });
             }
+        }
+    }
+
+    /// The turns before one, as they are sent again; those that are summed up are the caller's.
+    fn earlier(&self, turn: i64, turn_adds: i128, media: i128) -> Earlier {
+        let kept = i128::from(turn.min(self.kept));
+        let (text, turns) = (kept * turn_adds, kept * WHOLE);
+        let all = kept * (turn_adds + media);
+        match self.long {
+            LongHistory::Capped(most) if all > i128::from(most) => {
+                let most = i128::from(most);
+                Earlier { text: text * most / all, turns: turns * most / all, slides: true }
+            }
+            _ => Earlier { text, turns, slides: turn > self.kept },
+        }
+    }
+
+    /// The request that turns a history into a summary, at the full rate: its instructions are not those of the cache.
+    fn summarize(&self, turn: i64, earlier: &Earlier, summary: i64) -> Request {
+        let wide = i128::from;
+        let sent = |tokens: i64| wide(tokens) * earlier.turns / WHOLE;
+        let text = wide(self.prefix) + earlier.text;
+        let images = if self.images_apart { sent(self.images) } else { 0 };
+        let (audio, video) = (sent(self.audio) + sent(self.speech), sent(self.video));
+        let parts = [text, 0, 0, images, wide(summary), wide(self.reasoning), MICRO, audio, video, 0];
+        Request {
+            turn: usize::try_from(turn).unwrap_or(0),
+            prompt: text + images + audio + video,
+            parts: parts.map(|part| part * WHOLE),
+            cacheable: (false, false),
         }
     }
 
@@ -163,31 +233,23 @@ impl Shape {
         slides: bool,
         step_adds: i128,
         turn_adds: i128,
-    ) -> (i128, i128) {
-        let Some(cached) = self.cached else { return (0, 0) };
+    ) -> ((i128, i128), (bool, bool)) {
+        let Some(cached) = self.cached else { return ((0, 0), (false, false)) };
         let wide = i128::from;
         let follows = cached.history && !slides;
         // What the request before this one has sent word for word; passages stand behind the question they belong to.
         let sent_before = match (turn, step) {
             (0, 0) => 0,
-            (_, 0) if self.passages > 0 || self.images > 0 => wide(self.prefix) + history - turn_adds + wide(self.user),
+            (_, 0) if self.leaves_out => wide(self.prefix) + history - turn_adds + wide(self.user),
             (_, 0) => wide(self.prefix) + history - wide(self.output),
             _ => text - step_adds,
         };
         let readable = if follows { sent_before.max(wide(cached.prefix)) } else { wide(cached.prefix) };
         let writable = if follows { text } else { wide(cached.prefix) };
-        let long_enough = |tokens: i128| if tokens >= wide(cached.minimum) { tokens } else { 0 };
-        let (readable, writable) = (long_enough(readable), long_enough(writable));
-        let hit = wide(cached.hit);
-        (readable * hit, (writable - readable) * hit + writable * (WHOLE - hit))
+        let cacheable = (readable >= wide(cached.minimum), writable >= wide(cached.minimum));
+        let readable = if cacheable.0 { readable } else { 0 };
+        let writable = if cacheable.1 { writable } else { 0 };
+        let hit = wide(if turn == 0 && step == 0 { cached.between } else { cached.within });
+        ((readable * hit, (writable - readable) * hit + writable * (WHOLE - hit)), cacheable)
     }
-}
-
-/// A weighted quantity times another weight.
-fn scaled(quantity: i128, weight: i128) -> i128 {
-    // Divisions of this width are slow, and most features retry nothing.
-    if weight == WHOLE {
-        return quantity;
-    }
-    quantity / WHOLE * weight + quantity % WHOLE * weight / WHOLE
 }

@@ -1,28 +1,33 @@
 //! Many draws of a plan: [`simulate`] says between which bounds nine in ten of them lie.
 //!
 //! A draw settles every uncertain number once for the whole plan (nobody's answers are short in May and long in June
-//! because of ignorance) and prices it. What is drawn are quantities, as floats; each becomes a whole number of
-//! millionths before it meets a rate, and from there on everything is integer arithmetic: rates in femto-dollars, calls
-//! in 1/1,024, sums in nano-dollars. A quantile is the value of one draw: with `n` draws in rising order, `low` is the one
-//! at `⌊0.05 (n − 1)⌋` and `high` the one at `⌈0.95 (n − 1)⌉`. The numbers come from a counter: the draw `i` of an input is
-//! a hash of seed, input and `i`, so features can be drawn one after the other and two of them share what they share.
+//! because of ignorance) and prices it. What single calls differ by is a draw of its own for each span: it grows with the
+//! root of their number, so that many calls are closer to their mean than few. Draws are floats from the rates on, and end as
+//! bounds and as means that are marked as simulated; nothing else is made of them.
+//!
+//! A quantile is the value of one draw: with `n` draws in rising order, `low` is the one at `⌊0.05 (n − 1)⌋` and `high` the
+//! one at `⌈0.95 (n − 1)⌉`. The draws of a number are stratified by a key of its own ([`stratified`]), so features can be drawn
+//! one after the other, two of them share what they share, and a feature that is changed keeps its draws.
+
+mod draw;
+mod surface;
+
+use std::ops::Range as Span;
 
 use rust_decimal::Decimal;
 
-use super::projection::{FeaturePlan, INPUTS, Plan, Point, Stream, UncertainInput};
+use self::draw::FeatureDraws;
+use super::projection::{FeaturePlan, Plan};
+use super::ramp::ramp;
 use super::settled::Settled;
-use super::shape::{At, WHOLE};
-use super::tariff::Tariff;
-use super::workload::Growth;
+use super::stratified::stratified;
 use crate::money::Usd;
 use crate::range::Range;
 
-/// Binary digits behind the point that a call's cost keeps below a nano-dollar.
-const COST_BITS: u32 = 30;
-/// Binary digits behind the point that a number of calls keeps.
-const CALL_BITS: u32 = 10;
-/// Nano-dollars in a dollar.
-const NANO: i64 = 1_000_000_000;
+/// Digits behind the point that a simulated amount keeps.
+const SIMULATED_SCALE: u32 = 12;
+/// The key of the draws of the tax.
+const TAX: u64 = u64::MAX;
 
 /// What the draws of a plan say.
 #[derive(Clone, Debug, Default)]
@@ -31,33 +36,33 @@ pub struct Simulation {
     pub cells: Vec<Vec<Range<Usd>>>,
     /// By feature over the whole plan, before credits and tax.
     pub features: Vec<Range<Usd>>,
+    /// The means by feature and span, before credits and tax.
+    pub means: Vec<Vec<Usd>>,
+    /// What is used of the credits by span, on average.
+    pub credits: Vec<Usd>,
+    /// What commitments add by span, on average.
+    pub committed: Vec<Usd>,
     /// By month, credits and tax applied.
     pub months: Vec<Range<Usd>>,
     /// From the start to the end of each month, credits and tax applied.
     pub cumulative: Vec<Range<Usd>>,
+    /// By budget, in its currency: the bounds, and the share of the draws that stay inside.
+    pub budgets: Vec<BudgetDraws>,
     /// Over the whole plan, credits and tax applied.
     pub total: Range<Usd>,
     /// Standard error of the mean over the whole plan, in dollars: a statistic, not money.
     pub standard_error: f64,
-    /// Totals of all draws in nano-dollars, in rising order.
-    pub totals: Vec<i64>,
 }
 
-/// A number from 0 to 1 that depends on its three keys alone.
-///
-/// # Source
-/// The finaliser of SplitMix64 (Steele, Lea and Flood, 2014, "Fast splittable pseudorandom number generators").
-#[must_use]
-pub(crate) fn uniform(seed: u64, input: u64, draw: u64) -> f64 {
-    let mix = |mut z: u64| {
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    };
-    let key = mix(seed.wrapping_add(input.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
-    let bits = mix(key.wrapping_add(draw.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15)));
-    // Half a step from either end: neither 0 nor 1 comes up.
-    ((bits >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
+/// What the draws say of a budget, in its currency.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BudgetDraws {
+    /// One draw in twenty is below.
+    pub low: Decimal,
+    /// One draw in twenty is above.
+    pub high: Decimal,
+    /// The share of the draws that stay inside.
+    pub chance: Decimal,
 }
 
 /// Draws a plan.
@@ -66,275 +71,180 @@ pub(crate) fn uniform(seed: u64, input: u64, draw: u64) -> f64 {
 /// * `cells`: whether every month and cell gets its bounds too, which only a table shows.
 #[must_use]
 pub(crate) fn simulate(plan: &Plan, settled: &Settled, cells: bool, draws: usize) -> Simulation {
-    let (months, seed) = (plan.months.len(), plan.workload.seed);
     let mut simulation = Simulation::default();
-    let mut groups = vec![vec![0_i64; months * draws]; settled.groups.len() + 1];
-    let mut own = vec![0_i64; months * draws];
-    for (index, feature) in plan.features.iter().enumerate() {
-        own.fill(0);
-        let drawing = Drawing { plan, feature, index: index as u64, seed, draws, months };
-        drawing.run(settled, &mut own, &mut groups);
-        simulation.features.push(drawing.total(&own));
+    let months: Vec<Span<usize>> = spans_of_months(plan);
+    let mut groups = empty(plan, settled, draws);
+    let mut own = vec![0.0; plan.spans.len() * draws];
+    let mut scratch = vec![0.0; draws];
+    for feature in &plan.features {
+        own.fill(0.0);
+        FeatureDraws::new(plan, feature, draws).run(settled, &mut own, &mut groups);
+        let means = own.chunks(draws).map(|span| usd(span.iter().sum::<f64>() / draws as f64));
+        simulation.means.push(means.collect());
+        sum_of_spans(&own, 0..plan.spans.len(), draws, &mut scratch);
+        simulation.features.push(spread(&mut scratch));
         if cells {
-            simulation.cells.push(own.chunks_mut(draws).map(spread).collect());
+            let month = |spans: &Span<usize>| {
+                sum_of_spans(&own, spans.clone(), draws, &mut scratch);
+                spread(&mut scratch)
+            };
+            simulation.cells.push(months.iter().map(month).collect());
         }
     }
-    settled.apply(&mut groups, months, draws);
-    let Some(mut totals) = groups.into_iter().next() else { return simulation };
-    let mut running = vec![0_i64; draws];
-    let mut scratch = vec![0_i64; draws];
-    for month in totals.chunks_mut(draws) {
-        running.iter_mut().zip(month.iter()).for_each(|(sum, n)| *sum = sum.saturating_add(*n));
+    let applied = settled.apply(&mut groups, draws, &taxes(settled, plan.workload.seed, draws));
+    simulation.credits = applied.credits.into_iter().map(usd).collect();
+    simulation.committed = applied.committed.into_iter().map(usd).collect();
+    let totals = &groups[0];
+    for budget in &settled.budgets {
+        scratch.fill(0.0);
+        for (span, rate) in &budget.spans {
+            let rate = float(*rate);
+            let draws = &totals[span * draws..(span + 1) * draws];
+            scratch.iter_mut().zip(draws).for_each(|(sum, usd)| *sum += usd * rate);
+        }
+        let limit = float(budget.amount.amount.0);
+        let inside = scratch.iter().filter(|n| **n <= limit).count() as u64;
+        let chance = Decimal::from(inside).checked_div(Decimal::from(draws as u64)).unwrap_or_default();
+        let bounds = spread(&mut scratch);
+        simulation.budgets.push(BudgetDraws { low: bounds.low.amount(), high: bounds.high.amount(), chance });
+    }
+    let mut running = vec![0.0; draws];
+    for spans in months {
+        sum_of_spans(totals, spans, draws, &mut scratch);
+        running.iter_mut().zip(&scratch).for_each(|(sum, n)| *sum += n);
         if cells {
+            simulation.months.push(spread(&mut scratch));
             scratch.copy_from_slice(&running);
             simulation.cumulative.push(spread(&mut scratch));
-            simulation.months.push(spread(month));
         }
     }
     simulation.standard_error = standard_error(&running);
     simulation.total = spread(&mut running);
-    running.sort_unstable();
-    simulation.totals = running;
     simulation
 }
 
-struct Drawing<'p> {
-    plan: &'p Plan,
-    feature: &'p FeaturePlan,
-    index: u64,
-    seed: u64,
+/// The draws of usage by group, with those of one feature apart: what a lever needs, who changes one and keeps the others.
+pub(crate) struct UsageDraws {
     draws: usize,
-    months: usize,
+    tax: Vec<f64>,
+    groups: Vec<Vec<f64>>,
 }
 
-/// A stream with what its draws need at hand.
-struct Ready<'p> {
-    stream: &'p Stream,
-    group: usize,
-    rows: Vec<Range<i64>>,
-    /// Units of the calls' time by epoch and month, the share of the stream included.
-    weights: Vec<Vec<f64>>,
-    batch: i128,
-}
+impl UsageDraws {
+    /// Draws all features of a plan.
+    pub(crate) fn of(plan: &Plan, settled: &Settled, draws: usize) -> UsageDraws {
+        let mut groups = empty(plan, settled, draws);
+        for feature in &plan.features {
+            add(plan, feature, settled, draws, &mut groups);
+        }
+        UsageDraws { draws, tax: taxes(settled, plan.workload.seed, draws), groups }
+    }
 
-impl Drawing<'_> {
-    fn run(&self, settled: &Settled, own: &mut [i64], groups: &mut [Vec<i64>]) {
-        let uncertain = self.feature.uncertain();
-        let ready: Vec<Ready> = self.feature.streams.iter().map(|s| self.ready(s, settled)).collect();
-        let steps = self.step_growth();
-        let mut calls = vec![0.0; self.months];
-        let mut paid = vec![1.0; self.months];
-        for draw in 0..self.draws {
-            let point = self.point(&uncertain, draw);
-            self.calls(&point, &steps, &mut calls);
-            self.paid(&point, &calls, &ready, &mut paid);
-            for stream in &ready {
-                for (epoch, weights) in stream.stream.epochs.iter().zip(&stream.weights) {
-                    let single = self.cost(stream, &epoch.single, &point);
-                    let cost = match &epoch.batch {
-                        Some(batch) => {
-                            let batched = self.cost(stream, batch, &point);
-                            (single / WHOLE) * (WHOLE - stream.batch) + (batched / WHOLE) * stream.batch
-                        }
-                        None => single,
-                    };
-                    for (month, weight) in weights.iter().enumerate().filter(|(_, w)| **w > 0.0) {
-                        let calls = weight * calls[month] * paid[month];
-                        let calls = (calls * f64::from(1_u32 << CALL_BITS)).round() as i64;
-                        let nano = clamp(cost.saturating_mul(i128::from(calls)) >> (COST_BITS + CALL_BITS));
-                        let at = month * self.draws + draw;
-                        own[at] = own[at].saturating_add(nano);
-                        groups[stream.group][at] = groups[stream.group][at].saturating_add(nano);
-                    }
-                }
+    /// The mean of the bill with one feature in the place of another.
+    pub(crate) fn mean_with(
+        &self,
+        plan: &Plan,
+        settled: &Settled,
+        change: Option<(&FeaturePlan, &FeaturePlan)>,
+    ) -> Usd {
+        let mut groups = self.groups.clone();
+        if let Some((old, new)) = change {
+            let mut without = empty(plan, settled, self.draws);
+            add(plan, old, settled, self.draws, &mut without);
+            for (group, own) in groups.iter_mut().zip(&without) {
+                group.iter_mut().zip(own).for_each(|(sum, own)| *sum = (*sum - own).max(0.0));
             }
+            add(plan, new, settled, self.draws, &mut groups);
         }
-    }
-
-    fn ready<'p>(&self, stream: &'p Stream, settled: &Settled) -> Ready<'p> {
-        let share = float(stream.share);
-        let weights = stream.epochs.iter().map(|e| e.weights.iter().map(|w| float(*w) * share).collect()).collect();
-        let batch =
-            i128::try_from((FeaturePlan::batch_share(stream) * Decimal::from(1_000_000_000)).round()).unwrap_or(0);
-        Ready { stream, group: settled.group_of(stream), rows: self.feature.typical_rows(stream), weights, batch }
-    }
-
-    /// The place of every uncertain number in its range, in one draw. Counts by one tokenizer err together in all features.
-    fn point(&self, uncertain: &[UncertainInput], draw: usize) -> Point {
-        let mut point = Point::all(At::Expected);
-        for input in uncertain {
-            let key = match input {
-                UncertainInput::Tokens => self.tokenizer_key(),
-                other => (self.index + 1) * INPUTS as u64 + *other as u64,
-            };
-            point = point.with(*input, At::Share(uniform(self.seed, key, draw as u64)));
-        }
-        point
-    }
-
-    fn tokenizer_key(&self) -> u64 {
-        let name = self.feature.streams.first().and_then(|s| s.tokenizer.as_deref()).unwrap_or("");
-        // FNV-1a: any hash that is the same in every run would do.
-        name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
-    }
-
-    fn step_growth(&self) -> Option<Vec<f64>> {
-        let steps = || self.feature.growth(&self.plan.months, At::Expected).into_iter().map(float).collect();
-        matches!(self.feature.feature.growth, Growth::Steps(_)).then(steps)
-    }
-
-    /// The calls of every month in a unit of their time.
-    fn calls(&self, point: &Point, steps: &Option<Vec<f64>>, calls: &mut [f64]) {
-        let at = |input: UncertainInput| point.0[input as usize];
-        let rate = self.feature.ranges.fixed(UncertainInput::Calls).at(at(UncertainInput::Calls)) as f64 / 1e6;
-        if let Some(steps) = steps {
-            calls.iter_mut().zip(steps).for_each(|(calls, factor)| *calls = rate * factor);
-            return;
-        }
-        let share = self.feature.ranges.fixed(UncertainInput::Growth).at(at(UncertainInput::Growth)) as f64 / 1e9;
-        let mut now = rate;
-        for (month, calls) in calls.iter_mut().enumerate() {
-            if month > self.feature.first_month() {
-                now *= 1.0 + share;
-            }
-            *calls = now;
-        }
-    }
-
-    /// The share of every month that is not free.
-    fn paid(&self, point: &Point, calls: &[f64], ready: &[Ready], paid: &mut [f64]) {
-        if self.feature.feature.free.is_none() {
-            return;
-        }
-        let used = float(self.feature.free_used(point));
-        let Some(first) = ready.first() else { return };
-        let share = float(first.stream.share);
-        for (month, paid) in paid.iter_mut().enumerate() {
-            let units: f64 = first.weights.iter().map(|w| w[month]).sum::<f64>() / share.max(f64::MIN_POSITIVE);
-            let all = units * calls[month] * used;
-            let free = self.feature.free_quantity(month).map_or(0.0, float);
-            *paid = if all > 0.0 { ((all - free) / all).max(0.0) } else { 1.0 };
-        }
-    }
-
-    /// What a call costs in nano-dollars with [`COST_BITS`] binary digits behind the point.
-    fn cost(&self, ready: &Ready, tariff: &Tariff, point: &Point) -> i128 {
-        let mut sum: i128 = 0;
-        for row in &ready.rows {
-            self.feature.shape(ready.stream, *row, point).requests(|prompt, parts| {
-                let (_, band) = tariff.band(prompt);
-                // A plan that may send such a prompt was refused when it was made.
-                let Ok(rates) = &band.rates else {
-                    return sum = i128::MAX;
-                };
-                for (rate, quantity) in rates.iter().zip(parts).filter(|(rate, _)| rate.femto != 0) {
-                    sum = sum.saturating_add(quantity.saturating_mul(rate.femto));
-                }
-            });
-        }
-        // 10⁻³⁰ $ to 10⁻¹⁸ $, then to binary digits of 10⁻⁹ $.
-        let fine = sum / (1_000_000_000_000 * ready.rows.len().max(1) as i128);
-        let mut cost = (fine << COST_BITS) / 1_000_000_000;
-        if !tariff.beside.is_empty() {
-            let turns = self.feature.shape(ready.stream, Range::default(), point).turns;
-            for (rate, quantity) in tariff.beside.iter().zip(FeaturePlan::beside(ready.stream)) {
-                let femto =
-                    rate.femto.saturating_mul(i128::from(quantity)).saturating_mul(i128::from(turns)) / 1_000_000;
-                cost += (femto << COST_BITS) / 1_000_000;
-            }
-        }
-        cost
-    }
-
-    fn total(&self, own: &[i64]) -> Range<Usd> {
-        let mut sums = vec![0_i64; self.draws];
-        for month in own.chunks(self.draws) {
-            sums.iter_mut().zip(month).for_each(|(sum, n)| *sum = sum.saturating_add(*n));
-        }
-        spread(&mut sums)
+        settled.apply(&mut groups, self.draws, &self.tax);
+        usd(groups[0].iter().sum::<f64>() / self.draws.max(1) as f64)
     }
 }
 
-fn clamp(n: i128) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
+fn add(plan: &Plan, feature: &FeaturePlan, settled: &Settled, draws: usize, groups: &mut [Vec<f64>]) {
+    let mut own = vec![0.0; plan.spans.len() * draws];
+    FeatureDraws::new(plan, feature, draws).run(settled, &mut own, groups);
+}
+
+fn empty(plan: &Plan, settled: &Settled, draws: usize) -> Vec<Vec<f64>> {
+    vec![vec![0.0; plan.spans.len() * draws]; settled.groups.len() + 1]
+}
+
+fn taxes(settled: &Settled, seed: u64, draws: usize) -> Vec<f64> {
+    let tax = settled.tax.map(float);
+    if tax.low >= tax.high {
+        return vec![tax.expected; draws];
+    }
+    stratified(seed, TAX, draws).into_iter().map(|share| ramp(tax.low, tax.expected, tax.high, share)).collect()
+}
+
+/// The spans of every month.
+fn spans_of_months(plan: &Plan) -> Vec<Span<usize>> {
+    let of = |month: usize| {
+        let first = plan.spans.partition_point(|span| span.month < month);
+        first..plan.spans.partition_point(|span| span.month <= month)
+    };
+    (0..plan.months.len()).map(of).collect()
+}
+
+fn sum_of_spans(draws_by_span: &[f64], spans: Span<usize>, draws: usize, sum: &mut [f64]) {
+    sum.fill(0.0);
+    for span in spans {
+        let own = &draws_by_span[span * draws..(span + 1) * draws];
+        sum.iter_mut().zip(own).for_each(|(sum, n)| *sum += n);
+    }
 }
 
 pub(super) fn float(n: Decimal) -> f64 {
     f64::try_from(n).unwrap_or(0.0)
 }
 
-/// Bounds and mean of draws in nano-dollars; puts them into another order.
-fn spread(draws: &mut [i64]) -> Range<Usd> {
+/// Bounds and mean of draws; puts them into another order.
+fn spread(draws: &mut [f64]) -> Range<Usd> {
     let n = draws.len();
     if n == 0 {
         return Range::default();
     }
-    let sum: i128 = draws.iter().map(|d| i128::from(*d)).sum();
-    let low = (n - 1) * 5 / 100;
-    let high = ((n - 1) * 95).div_ceil(100);
-    let low = *draws.select_nth_unstable(low).1;
-    let high = *draws.select_nth_unstable(high).1;
-    Range { low: usd(i128::from(low), 1), expected: usd(sum, n as u64), high: usd(i128::from(high), 1) }
+    let mean = draws.iter().sum::<f64>() / n as f64;
+    let (low, high) = ((n - 1) * 5 / 100, ((n - 1) * 95).div_ceil(100));
+    let low_draw = *draws.select_nth_unstable_by(low, f64::total_cmp).1;
+    let high_draw = match high.checked_sub(low + 1) {
+        // What is behind the low bound is above it already.
+        Some(behind) => *draws[low + 1..].select_nth_unstable_by(behind, f64::total_cmp).1,
+        None => low_draw,
+    };
+    Range { low: usd(low_draw), expected: usd(mean), high: usd(high_draw) }
 }
 
-/// Nano-dollars divided by a count.
-fn usd(nano: i128, by: u64) -> Usd {
-    let per = by.saturating_mul(NANO as u64);
-    Decimal::try_from_i128_with_scale(nano, 0)
-        .ok()
-        .and_then(|n| crate::money::amount(n, Decimal::ONE, per))
-        .unwrap_or_default()
+/// A simulated amount, rounded once.
+fn usd(amount: f64) -> Usd {
+    let exact = Decimal::from_f64_retain(amount).or_else(|| Decimal::try_from(amount).ok());
+    Usd::new(
+        exact.unwrap_or(if amount > 0.0 { Decimal::MAX } else { Decimal::ZERO }).round_dp(SIMULATED_SCALE).normalize(),
+    )
 }
 
-fn standard_error(draws: &[i64]) -> f64 {
+fn standard_error(draws: &[f64]) -> f64 {
     let n = draws.len() as f64;
-    let dollars = |nano: &i64| *nano as f64 / NANO as f64;
-    let mean = draws.iter().map(dollars).sum::<f64>() / n;
-    let variance = draws.iter().map(|d| (dollars(d) - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+    let mean = draws.iter().sum::<f64>() / n;
+    let variance = draws.iter().map(|d| (d - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
     (variance / n).sqrt()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calculator::shape::ramp;
-
-    #[test]
-    fn uniform_numbers_are_uniform_and_the_same_every_time() {
-        assert_eq!(uniform(1, 2, 3), uniform(1, 2, 3));
-        assert_ne!(uniform(1, 2, 3), uniform(2, 2, 3));
-        let n = 100_000_u64;
-        let (mut sum, mut tenths) = (0.0, [0_u32; 10]);
-        for draw in 0..n {
-            let u = uniform(7, 5, draw);
-            sum += u;
-            tenths[(u * 10.0) as usize] += 1;
-        }
-        // Standard error of the mean: √(1/12) ÷ √n = 0.0009; of a tenth: √(0.09 n) = 95.
-        assert!((sum / n as f64 - 0.5).abs() < 0.004, "{sum}");
-        assert!(tenths.iter().all(|t| t.abs_diff(10_000) < 400), "{tenths:?}");
-    }
 
     /// The draws 0 to 100 dollars: one in twenty is below 5 and one in twenty above 95, whatever order they come in.
     #[test]
     fn bounds_hold_nine_draws_in_ten() {
         let dollars = |spread: Range<Usd>| [spread.low, spread.expected, spread.high].map(|usd| usd.to_string());
-        let mut draws: Vec<i64> = (0..=100).map(|n| (n * 37 % 101) * NANO).collect();
+        let mut draws: Vec<f64> = (0..=100).map(|n| f64::from(n * 37 % 101)).collect();
         assert_eq!(dollars(spread(&mut draws)), ["5", "50", "95"]);
         // Of few draws, the bounds lie outside rather than inside: at ⌊0.05 × 9⌋ and ⌈0.95 × 9⌉.
-        let mut few: Vec<i64> = (1..=10).map(|n| n * NANO).collect();
+        let mut few: Vec<f64> = (1..=10).map(f64::from).collect();
         assert_eq!(dollars(spread(&mut few)), ["1", "5.5", "10"]);
+        assert_eq!(dollars(spread(&mut [7.0])), ["7", "7", "7"]);
         assert_eq!(spread(&mut []), Range::default());
-    }
-
-    #[test]
-    fn the_mean_of_a_range_is_its_expected_value() {
-        for (low, expected, high) in [(0.0, 1.0, 2.0), (100.0, 120.0, 900.0), (5.0, 5.0, 9.0), (5.0, 9.0, 9.0)] {
-            let n = 200_000_u64;
-            let mean = (0..n).map(|draw| ramp(low, expected, high, uniform(1, 1, draw))).sum::<f64>() / n as f64;
-            // No range has a standard deviation above half its width.
-            let error = (high - low) / 2.0 / (n as f64).sqrt();
-            assert!((mean - expected).abs() < 4.0 * error, "{low}..{expected}..{high}: {mean}");
-        }
     }
 }

@@ -34,13 +34,19 @@ pub(crate) enum TokenSlot {
     Reasoning,
     /// The request itself.
     Request,
+    /// Audio tokens of the prompt.
+    Audio,
+    /// Video tokens of the prompt.
+    Video,
+    /// Audio tokens of the answer.
+    Speech,
 }
 
 /// Millionths of a token in a token.
 pub(crate) const MICRO: i128 = 1_000_000;
 
 /// How many kinds there are.
-pub(crate) const SLOTS: usize = 7;
+pub(crate) const SLOTS: usize = 10;
 
 /// All kinds.
 pub(crate) const ALL_SLOTS: [TokenSlot; SLOTS] = [
@@ -51,6 +57,9 @@ pub(crate) const ALL_SLOTS: [TokenSlot; SLOTS] = [
     TokenSlot::Output,
     TokenSlot::Reasoning,
     TokenSlot::Request,
+    TokenSlot::Audio,
+    TokenSlot::Video,
+    TokenSlot::Speech,
 ];
 
 /// Femto-dollars in a dollar: the unit of the rates that simulated quantities are multiplied with.
@@ -109,8 +118,15 @@ pub(crate) struct Uses {
     pub cache: Option<Meter>,
     /// The meter of its answers; `None` without answers, or where their tokens are not billed.
     pub answer: Option<Meter>,
-    /// Whether the model bills no text: one that is billed by the image, the page or the second alone.
+    /// Whether no text is billed: by a model that is billed by the image, the page or the second alone, or because none is
+    /// sent to a model that has no rate for it.
     pub no_text: bool,
+    /// The meter of audio tokens that are sent.
+    pub audio: Option<Meter>,
+    /// The meter of video tokens that are sent.
+    pub video: Option<Meter>,
+    /// The meter of audio tokens that are made.
+    pub speech: Option<Meter>,
 }
 
 impl Meters {
@@ -130,6 +146,9 @@ impl Meters {
             TokenSlot::Output => uses.answer,
             TokenSlot::Reasoning => uses.reasoning.then_some(Meter::Reasoning),
             TokenSlot::Request => Some(Meter::Requests),
+            TokenSlot::Audio => uses.audio,
+            TokenSlot::Video => uses.video,
+            TokenSlot::Speech => uses.speech,
         });
         Meters { of }
     }

@@ -3,6 +3,7 @@
 //! `input::workload` makes it out of a file. Every uncertain number is a [`Range`]; a number that is known is a range
 //! whose three values are equal.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -31,6 +32,15 @@ pub enum PromptPart {
 pub enum History {
     /// So many of the last turns; all of them where the number is large enough.
     Last(u32),
+    /// At most so many tokens, the oldest left out.
+    Tokens(u64),
+    /// All of it, until it has `at` tokens before a turn: one request then turns it into a summary that takes its place.
+    Compacted {
+        /// Tokens of history at which it is summed up.
+        at: u64,
+        /// Tokens of the summary.
+        summary: u64,
+    },
 }
 
 impl History {
@@ -40,9 +50,65 @@ impl History {
     /// How many turns are sent again.
     #[must_use]
     pub const fn turns(self) -> u32 {
-        let History::Last(turns) = self;
-        turns
+        match self {
+            History::Last(turns) => turns,
+            History::Tokens(_) | History::Compacted { .. } => u32::MAX,
+        }
     }
+}
+
+/// What people call it: `all`, `6 turns`, `4000 tokens`.
+impl std::fmt::Display for History {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            History::Last(0) => f.write_str("none"),
+            History::Last(u32::MAX) => f.write_str("all"),
+            History::Last(turns) => write!(f, "the last {turns} turns"),
+            History::Tokens(tokens) => write!(f, "at most {tokens} tokens"),
+            History::Compacted { at, summary } => write!(f, "{summary} tokens in place of {at}"),
+        }
+    }
+}
+
+/// Something other than text that a turn sends or an answer makes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Medium {
+    /// What it is.
+    pub kind: MediumKind,
+    /// How much of it: seconds of audio and video, pieces of everything else.
+    pub amount: Range<Decimal>,
+}
+
+/// What a [`Medium`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MediumKind {
+    /// A recording that is sent.
+    HeardAudio,
+    /// A video that is sent.
+    SeenVideo,
+    /// Images that are sent to a model that bills them by the piece.
+    SentImages,
+    /// Pages of documents that are sent.
+    Pages,
+    /// Characters of text that are sent to a model that bills them.
+    Characters,
+    /// Speech that is made.
+    MadeAudio,
+    /// Images that are made.
+    MadeImages,
+    /// A video that is made.
+    MadeVideo,
+}
+
+/// The feature that another one follows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Follows {
+    /// Its name.
+    pub feature: String,
+    /// Calls for each of its conversations, or its turns where `turns`.
+    pub share: Range<Decimal>,
+    /// Whether a turn causes them rather than a conversation.
+    pub turns: bool,
 }
 
 /// Requests of an agent for each turn.
@@ -59,15 +125,15 @@ pub struct Steps {
 /// Passages that are looked up for each turn.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rag {
-    /// Tokens of all passages of a turn.
-    pub tokens: Range<Decimal>,
+    /// How many passages a turn has.
+    pub chunks: Range<Decimal>,
     /// Model that embeds the question.
     pub embedding: Option<String>,
     /// Model that orders the candidates.
     pub rerank: Option<String>,
     /// How many candidates are ordered.
     pub candidates: u64,
-    /// Tokens of one candidate.
+    /// Tokens of one passage.
     pub chunk_tokens: Range<Decimal>,
     /// Tokens that are embedded once, at the start.
     pub index_tokens: u64,
@@ -120,8 +186,11 @@ pub struct Cache {
     pub tools: bool,
     /// Earlier turns and steps.
     pub history: bool,
-    /// How often the cache has it, from 0 to 1.
+    /// How often the first request of a conversation finds the instructions and the tools, from 0 to 1.
     pub hit_rate: Range<Decimal>,
+    /// How often a later request of a conversation finds what the one before it has sent; as often as the first where it is
+    /// not known apart.
+    pub within: Option<Range<Decimal>>,
     /// The meter that writing is billed by, where the model bills it.
     pub write: Meter,
     /// Shortest cacheable beginning in tokens, where the user says one; else that of each model.
@@ -139,6 +208,16 @@ pub struct Calls {
     pub users: Option<Range<Decimal>>,
 }
 
+/// `400 per day`, `500 once`.
+impl std::fmt::Display for Calls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.per {
+            Per::Once => write!(f, "{} once", self.rate),
+            per => write!(f, "{} per {}", self.rate, per.name()),
+        }
+    }
+}
+
 /// A unit of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -149,6 +228,8 @@ pub enum Per {
     Week,
     /// A calendar month; its calls fall on the days of the month that have any.
     Month,
+    /// A job that runs once, on each of the days of its calendar.
+    Once,
 }
 
 impl Per {
@@ -159,6 +240,7 @@ impl Per {
             Per::Day => "day",
             Per::Week => "week",
             Per::Month => "month",
+            Per::Once => "run",
         }
     }
 }
@@ -181,6 +263,107 @@ pub struct Free {
     pub per: Per,
     /// Tokens in and out rather than requests.
     pub is_tokens: bool,
+}
+
+/// What a provider gives for nothing to several features together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SharedFree {
+    /// The features that share it.
+    pub features: Vec<String>,
+    /// How much: requests, tokens, or whichever of both ends first.
+    pub limits: Vec<Free>,
+}
+
+/// What a provider takes off its list prices.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Discount {
+    /// The provider; every one when there is none.
+    pub provider: Option<String>,
+    /// The share that is taken off, from 0 to 1.
+    pub off: Decimal,
+    /// First day.
+    pub from: Option<Date>,
+    /// First day without it.
+    pub to: Option<Date>,
+}
+
+impl Discount {
+    /// The share of a price that is paid on a day.
+    #[must_use]
+    pub(crate) fn paid(&self, provider: &str, day: Date) -> Decimal {
+        let concerns = self.provider.as_deref().is_none_or(|p| p == provider);
+        let runs = self.from.is_none_or(|from| from <= day) && self.to.is_none_or(|to| day < to);
+        if concerns && runs { Decimal::ONE - self.off } else { Decimal::ONE }
+    }
+}
+
+impl Commitment {
+    /// The day on which each of its months or years begins, up to a day, and the day on which it ends.
+    pub(crate) fn borders(&self, end: Date) -> Vec<Date> {
+        let length = if self.yearly { 12 } else { 1 };
+        let first = if self.yearly { self.from } else { super::calendar::Month::of(self.from).first() };
+        let last = self.to.min(end);
+        let begins = (0..1200).map(|n| super::calendar::months_after(first, n * length)).take_while(|day| *day < last);
+        begins.map(|day| day.max(self.from)).chain([last]).collect()
+    }
+}
+
+/// What is paid to a provider at least.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Commitment {
+    /// The provider.
+    pub provider: String,
+    /// How much in a month or a year.
+    pub amount: Amount,
+    /// Every year rather than every month.
+    pub yearly: bool,
+    /// First day.
+    pub from: Date,
+    /// First day without it.
+    pub to: Date,
+}
+
+/// Lengths of single answers that were measured.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AnswerLengths(Vec<(u64, u64)>);
+
+impl AnswerLengths {
+    /// Out of the lengths of answers in tokens.
+    #[must_use]
+    pub fn of(mut lengths: Vec<u64>) -> Self {
+        lengths.sort_unstable();
+        let alike = lengths.chunk_by(|a, b| a == b);
+        AnswerLengths(alike.filter_map(|same| Some((*same.first()?, same.len() as u64))).collect())
+    }
+
+    /// How many answers were measured.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.iter().map(|(_, n)| n).sum()
+    }
+
+    /// The longest of them.
+    #[must_use]
+    pub(crate) fn longest(&self) -> Option<u64> {
+        self.0.last().map(|(tokens, _)| *tokens)
+    }
+
+    /// The mean of the lengths, each of them cut off at a cap.
+    #[must_use]
+    pub(crate) fn mean_up_to(&self, cap: Decimal) -> Decimal {
+        let cut = |(tokens, n): &(u64, u64)| Decimal::from(*tokens).min(cap).saturating_mul(Decimal::from(*n));
+        let sum: Decimal = self.0.iter().map(cut).sum();
+        sum.checked_div(Decimal::from(self.count())).unwrap_or_default()
+    }
+
+    /// How far single answers are from their mean: the standard deviation, in tokens. A statistic, not an amount.
+    #[must_use]
+    pub(crate) fn deviation(&self) -> f64 {
+        let n = self.count() as f64;
+        let mean = self.0.iter().map(|(tokens, n)| *tokens as f64 * *n as f64).sum::<f64>() / n.max(1.0);
+        let square = |(tokens, n): &(u64, u64)| (*tokens as f64 - mean).powi(2) * *n as f64;
+        (self.0.iter().map(square).sum::<f64>() / (n - 1.0).max(1.0)).sqrt()
+    }
 }
 
 /// A model of one's own.
@@ -230,8 +413,12 @@ pub struct Feature {
     pub rag: Option<Rag>,
     /// Images and files.
     pub attachments: Vec<Attachment>,
-    /// Tokens of an answer.
+    /// Tokens of an answer: their mean, and what that may be.
     pub output: Range<Decimal>,
+    /// Lengths of single answers, where they were measured.
+    pub spread: Option<Arc<AnswerLengths>>,
+    /// Whether the file says how long an answer is; only a model that bills something else may do without.
+    pub says_output: bool,
     /// Tokens that are thought before an answer.
     pub reasoning: Range<Decimal>,
     /// Failed attempts.
@@ -240,20 +427,34 @@ pub struct Feature {
     pub cache: Option<Cache>,
     /// Share of the calls that are sent as batches, from 0 to 1.
     pub batch: Decimal,
+    /// Whether they are sent one by one on a model that has no rate for batches.
+    pub batch_if_sold: bool,
     /// What every request states.
     pub context: Context,
     /// What else an answer uses.
     pub also: Vec<(Meter, Range<Decimal>)>,
+    /// What is sent and made besides text.
+    pub media: Vec<Medium>,
     /// How often it runs.
     pub calls: Calls,
+    /// The feature whose calls cause these; `calls` are those of it.
+    pub follows: Option<Follows>,
+    /// Whether its people are those of the plan.
+    pub shared_users: bool,
+    /// Its place in the file.
+    pub order: usize,
+    /// The place in the file of the feature whose calls and growth it has.
+    pub calls_of: usize,
+    /// Growth of the instructions and the prompt by month.
+    pub prompt_growth: Range<Decimal>,
     /// How the calls grow.
     pub growth: Growth,
     /// Which days have calls.
     pub calendar: Calendar,
     /// Minute of the day (UTC) that prices are looked up at.
     pub minute: u32,
-    /// What the provider gives for nothing.
-    pub free: Option<Free>,
+    /// What the provider gives for nothing: requests, tokens, or whichever of both ends first.
+    pub free: Vec<Free>,
     /// A model of one's own.
     pub tuning: Option<Tuning>,
 }
@@ -293,10 +494,14 @@ pub struct Budget {
 pub struct Fixed {
     /// What it is.
     pub name: String,
-    /// How much.
+    /// How much, at its mean.
     pub cost: Amount,
+    /// The same with its bounds, where it is uncertain.
+    pub range: Range<Decimal>,
     /// Every month rather than once.
     pub monthly: bool,
+    /// Every twelve months rather than once.
+    pub yearly: bool,
     /// Day of a cost that comes once; first day of one that comes every month.
     pub from: Date,
     /// First day without it again.
@@ -333,12 +538,14 @@ pub struct Assumption {
 pub struct Workload {
     /// What the plan is called.
     pub name: String,
+    /// What may be chosen to make it cheaper, by feature.
+    pub choices: BTreeMap<String, super::choice::Choice>,
     /// Currency to show money in.
     pub currency: String,
     /// What one US dollar is in other currencies.
     pub exchange: Vec<ExchangeRate>,
     /// Tax on everything, from 0.
-    pub tax: Decimal,
+    pub tax: Range<Decimal>,
     /// What may be spent.
     pub budget: Budget,
     /// First day.
@@ -351,10 +558,20 @@ pub struct Workload {
     pub fixed: Vec<Fixed>,
     /// Money that is used up first.
     pub credits: Vec<Credit>,
+    /// What providers take off their list prices.
+    pub discounts: Vec<Discount>,
+    /// What is paid at least.
+    pub commitments: Vec<Commitment>,
+    /// What several features share for nothing.
+    pub free: Vec<SharedFree>,
+    /// Currencies of amounts, with the line and the column of the first amount in each.
+    pub currencies: Vec<(String, usize, usize)>,
     /// Seed of the simulation.
     pub seed: u64,
     /// Draws of the simulation.
     pub draws: u32,
+    /// Names of numbers whose draws stand at the same place of their ranges in all features.
+    pub drawn_together: Vec<&'static str>,
     /// What the user did not say.
     pub assumptions: Vec<Assumption>,
 }
@@ -363,6 +580,12 @@ pub struct Workload {
 #[must_use]
 pub(crate) fn last_moment(workload: &Workload) -> Instant {
     Instant::from_unix(instant_of(workload.end, 0).unix().saturating_sub(1))
+}
+
+/// A moment of a day, by the minutes from its UTC midnight, which may lie before it.
+#[must_use]
+pub(crate) fn instant_within(day: Date, minute: i32) -> Instant {
+    Instant::from_unix(instant_of(day, 0).unix().saturating_add(i64::from(minute) * 60))
 }
 
 /// The first moment of a minute of a day in UTC.

@@ -10,7 +10,11 @@ use super::out::Out;
 use super::say;
 use super::shared::{self, OutputFlags, OutputFormat, PriceFlags, Setup, read_price_file};
 use crate::cli::error::Error;
-use farebox::jobs::check::{BaseQuery, CheckEnd, CheckQuery, CheckSide, ExemptionRequest, accept, check};
+use farebox::jobs::JobError;
+use farebox::jobs::check::{
+    BaseQuery, CheckEnd, CheckQuery, CheckSide, ExemptionRequest, accept, accepted, check, last_day,
+};
+use farebox::jobs::error::with_help;
 use farebox::report::check::{CheckFormat, CheckReport, write};
 
 /// Check what a change does to the bill, and why; fails when a rule of the workload file says so
@@ -20,7 +24,7 @@ use farebox::report::check::{CheckFormat, CheckReport, write};
   farebox check -w plans/tutor.yaml --base HEAD~1 --format markdown
   farebox check --write-baseline farebox.json; farebox check --baseline farebox.json
   farebox check --base origin/main --report sarif=farebox.sarif --report junit=farebox.xml
-  farebox check --accept search \"launch week\" --until 2027-01-31
+  farebox check --accept search:max-growth \"launch week\" --until 2027-01-31
 
 Rules stand under `check:` in the workload file; docs/check.md lists them. Nothing is uploaded. Exit codes: 0 passed,
 1 a budget or rule failed, 2 a file or rule that is not understood, 3 something has no price and --strict was given,
@@ -41,7 +45,8 @@ pub(crate) struct CheckArgs {
     /// Write a report to a file as well, such as sarif=farebox.sarif, or page.html where the ending says the format; repeatable
     #[arg(long = "report", value_name = "[FORMAT=]FILE", value_parser = report_flag)]
     reports: Vec<(CheckFormat, PathBuf)>,
-    /// Accept what a feature breaks (`plan` for the whole), with the reason, up to the end of a day: writes an exemption
+    /// Accept a rule that a feature breaks (FEATURE:RULE, `plan` for the whole), or with FEATURE alone those that it breaks
+    /// now, with the reason, up to the end of a day: writes exemptions
     #[arg(long, num_args = 2, value_names = ["FEATURE", "REASON"], requires = "until", allow_hyphen_values = true)]
     accept: Vec<String>,
     /// Last day on which the exemption holds
@@ -95,16 +100,26 @@ fn report_flag(text: &str) -> Result<(CheckFormat, PathBuf), String> {
 
 pub(crate) fn run(args: CheckArgs) -> Result<(), Error> {
     let setup = Setup { strict: args.strict, ..args.prices.table.setup()? };
-    if let ([feature, reason], Some(until)) = (&args.accept[..], &args.until) {
-        let request = ExemptionRequest { feature, reason, until };
-        return write_exemption(args.workload.as_deref(), &request, &setup);
-    }
     let machine = BuildMachine::detect(args.ci, |name| std::env::var(name).ok());
     let head = CheckSide::open(args.workload.as_deref(), &setup)?;
     if let (Some(warnings), false) = (&head.warnings, args.out.quiet) {
         say(warnings);
     }
-    let checked = check(&head, &args.query(machine.base.as_deref())?, &setup)?;
+    let query = args.query(machine.base.as_deref())?;
+    if let ([asked, reason], Some(until)) = (&args.accept[..], &args.until) {
+        last_day(until, setup.at.date())?;
+        let (feature, rule) = accepted(asked, &head)?;
+        let rules = match rule {
+            Some(rule) => vec![rule],
+            None => check(&head, &query, &setup)?.broken_by(feature),
+        };
+        return write_exemption(
+            args.workload.as_deref(),
+            &ExemptionRequest { feature, rules: &rules, reason, until },
+            &setup,
+        );
+    }
+    let checked = check(&head, &query, &setup)?;
     if let CheckEnd::NothingPriced(reasons) = &checked.end {
         reasons.iter().for_each(|reason| say(reason));
     }
@@ -119,7 +134,8 @@ pub(crate) fn run(args: CheckArgs) -> Result<(), Error> {
     write_report(&checked.report, *format, output.as_deref(), *color)?;
     let files: Vec<&Path> = args.reports.iter().map(|(_, path)| path.as_path()).collect();
     machine.publish(&checked.report, *format == CheckFormat::Github && output.is_none(), &files)?;
-    ended(checked.end)
+    let (failures, help) = checked.failures();
+    ended(checked.end, &failures, help)
 }
 
 impl CheckArgs {
@@ -154,21 +170,43 @@ fn write_report(
 }
 
 fn write_exemption(path: Option<&Path>, request: &ExemptionRequest, setup: &Setup) -> Result<(), Error> {
+    if request.rules.is_empty() {
+        let help = format!("name the rule to accept it before it breaks: --accept {}:max-growth", request.feature);
+        return Err(Error::Job(JobError::Asked {
+            message: format!("{} breaks no rule", request.feature),
+            help: Some(help),
+        }));
+    }
     let exempted = accept(path, request, setup.at.date())?;
     Out::open(Some(&exempted.path))?.write_with(|out| out.write_all(exempted.text.as_bytes()))?;
-    let (path, feature) = (exempted.path.display(), request.feature);
-    say(&format!("{path}: {feature} is accepted up to the end of {}", exempted.until));
+    let (path, feature, rules) = (exempted.path.display(), request.feature, request.rules.join(", "));
+    say(&format!("{path}: {rules} of {feature} is accepted up to the end of {}", exempted.until));
     Ok(())
 }
 
+/// How many broken rules the last line names.
+const MOST_NAMED: usize = 3;
+
 /// How the program ends.
-fn ended(end: CheckEnd) -> Result<(), Error> {
+///
+/// * `failures`: `FEATURE:RULE` of what fails; `help`: how to accept it.
+fn ended(end: CheckEnd, failures: &[String], help: Option<String>) -> Result<(), Error> {
     let counted =
         |n: usize, one: &str, many: &str| format!("{n} {}; the report says which", if n == 1 { one } else { many });
     Err(match end {
         CheckEnd::Passed => return Ok(()),
         CheckEnd::BadRules(n) => Error::Usage(counted(n, "rule is not understood", "rules are not understood")),
-        CheckEnd::Broken(n) => Error::Failed(counted(n, "rule is broken", "rules are broken")),
+        CheckEnd::Broken(n) => {
+            let more = if failures.len() > MOST_NAMED {
+                format!(" and {} more", failures.len() - MOST_NAMED)
+            } else {
+                String::new()
+            };
+            let named: Vec<&str> = failures.iter().take(MOST_NAMED).map(String::as_str).collect();
+            let what = if n == 1 { "1 rule is broken" } else { &format!("{n} rules are broken") };
+            let text = format!("{what}: {}{more}; the report says why", named.join(", "));
+            Error::Failed(with_help(&text, help))
+        }
         CheckEnd::Unpriced(n) => Error::Strict(n as u64),
         CheckEnd::NothingPriced(_) => Error::NothingPriced,
         CheckEnd::UnknownModel(why) => Error::Usage(why),
@@ -194,7 +232,7 @@ mod tests {
         ];
         for end in ends {
             let stated = end.exit_code();
-            assert_eq!(ended(end).err().map_or(0, |error| error.exit_code()), stated);
+            assert_eq!(ended(end, &[], None).err().map_or(0, |error| error.exit_code()), stated);
         }
     }
 }

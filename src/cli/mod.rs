@@ -3,7 +3,8 @@
 //! Each subcommand is one file: its arguments, and a `run` that turns them into a [`Report`](farebox::report::Report).
 //! A new command is a new file and one line in `commands`. What several commands share is in `shared`.
 
-pub(crate) mod out;
+pub(crate) mod optimise;
+mod out;
 
 mod breakeven;
 mod chat;
@@ -110,6 +111,7 @@ commands! {
     Compare "compare" compare CompareArgs;
     Plan "plan" plan PlanArgs;
     Check "check" check CheckArgs;
+    Optimise "optimise" optimise OptimiseArgs;
     BreakEven "break-even" breakeven BreakEvenArgs;
     Init "init" init InitArgs;
     Scan "scan" scan ScanArgs;

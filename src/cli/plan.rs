@@ -69,9 +69,8 @@ pub(crate) fn run(args: PlanArgs) -> Result<(), Error> {
     };
     let result = plan(priced, &query, &setup)?;
     args.output.write(report(&result, args.output.format, args.why, &setup))?;
-    match result.unpriced.len() {
-        0 => Ok(()),
-        n if args.strict => Err(Error::Strict(n as u64)),
-        _ => Ok(()),
+    if args.strict && !result.unpriced.is_empty() {
+        return Err(Error::Strict(result.unpriced.len() as u64));
     }
+    result.over_budget().map_or(Ok(()), |over| Err(Error::Failed(over)))
 }

@@ -4,6 +4,7 @@
 //! Every file comes out of one `git cat-file --batch` process, so that hundreds of prompts cost no hundreds of processes.
 //! Names are passed as arguments behind `--` or as lines of that process, never through a shell.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Component, Path, PathBuf};
@@ -195,6 +196,11 @@ impl Repository {
         run(&self.root, args.iter().map(OsStr::new))
     }
 
+    /// Its top folder.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// A path as the repository names it, with slashes; `None` where it is outside.
     #[must_use]
     pub(crate) fn inside(&self, path: &Path) -> Option<String> {
@@ -319,6 +325,24 @@ impl GitBase {
             }
         }
         Ok(None)
+    }
+
+    /// The files that differ from the base in the working tree, new ones that are not ignored included.
+    ///
+    /// # Errors
+    /// [`GitError::Failed`].
+    pub(crate) fn changed(&self) -> Result<BTreeSet<String>, GitError> {
+        let mut names = BTreeSet::new();
+        let new = ["ls-files", "--others", "--exclude-standard", "-z"];
+        for args in [&["diff", "--name-only", "--no-renames", "-z", &self.commit, "--"][..], &new[..]] {
+            let output = self.repository.git(args)?;
+            if !output.status.success() {
+                return Err(GitError::Failed(first_line(&String::from_utf8_lossy(&output.stderr))));
+            }
+            let text = String::from_utf8_lossy(&output.stdout);
+            names.extend(text.split('\0').filter(|name| !name.is_empty()).map(str::to_owned));
+        }
+        Ok(names)
     }
 
     /// The path of a name of the repository.

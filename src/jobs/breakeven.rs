@@ -99,7 +99,16 @@ pub fn break_even(priced: PricedWorkload, query: &BreakEvenQuery, setup: &Setup)
     let mut events: Vec<String> = events.collect();
     events.sort();
     events.dedup();
-    Ok(BreakEvenResult { months: plan.months, what, machine, even, unpriced, shown, events, prompts_are_assumed })
+    Ok(BreakEvenResult {
+        months: plan.months.to_vec(),
+        what,
+        machine,
+        even,
+        unpriced,
+        shown,
+        events,
+        prompts_are_assumed,
+    })
 }
 
 /// What one machine costs in a month, and what it is.

@@ -8,6 +8,7 @@
 pub(crate) mod assumed;
 pub mod breakeven;
 pub mod check;
+pub(crate) mod code;
 pub mod compare;
 pub mod config;
 pub mod count;
@@ -17,6 +18,7 @@ pub mod estimate;
 pub mod init;
 pub(crate) mod life;
 pub mod models;
+pub mod optimise;
 pub mod panel;
 pub mod plan;
 pub mod prices;

@@ -12,7 +12,7 @@ use super::prices::{
     changes, check as prices_check, diff, export, history, import, lint, list, meters, review, show, stale, update,
     watch,
 };
-use super::{breakeven, compare, config, count, demo, models, tokenizers, usage, what_if};
+use super::{breakeven, compare, config, count, demo, models, optimise, tokenizers, usage, what_if};
 use crate::report::check;
 
 /// The whole output of a command: what is stated before the rows, and the rows.
@@ -81,6 +81,7 @@ fn all() -> Vec<(&'static str, Schema)> {
         ("demo", document::<demo::DemoHead, demo::DemoRow>()),
         ("estimate", document::<estimate::EstimateHead, estimate::EstimateRow>()),
         ("models", document::<models::ModelsHead, models::ModelRow>()),
+        ("optimise", document::<optimise::OptimiseHead, optimise::OptimiseRow>()),
         ("plan", document::<plan::PlanHead, plan::PlanMonthRow>()),
         ("prices-changes", document::<changes::ChangesHead, changes::ChangeRow>()),
         ("prices-check", either::<CheckOfDatabase, CheckOfFile>()),

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -15,13 +16,13 @@ use super::tokenizers::TokenizerChoice;
 use crate::calculator::attached::{Attached, billed_by};
 pub(crate) use crate::calculator::currency::ShownCurrency;
 use crate::calculator::projection::{CountingError, Plan, PlanError, Resolver, plan};
-use crate::calculator::settled::{NoExchange, in_usd};
-use crate::calculator::workload::{Amount, Workload, instant_of};
+use crate::calculator::settled::{NoExchange, per_usd};
+use crate::calculator::workload::{Workload, instant_of};
 use crate::conversation::{Image, Media, Tool};
 use crate::input::chat::requests;
 use crate::input::text::read_bytes;
 use crate::input::workload::{DEFAULT_FILE, load};
-use crate::money::{Exact, Usd};
+use crate::money::Usd;
 use crate::period::Instant;
 use crate::pricing::card::ExchangeRate;
 use crate::pricing::life::Life;
@@ -29,7 +30,7 @@ use crate::pricing::problem::{Place, Problem, Severity, render_all};
 use crate::pricing::{Found, UnknownModel};
 use crate::report::Cell;
 use crate::tokenizer::chat::{Framing, Wrapping};
-use crate::tokenizer::media::MediaRules;
+use crate::tokenizer::media::{MediaRules, Weighed};
 use crate::tokenizer::{StreamCounter, TokenCount, Tokenizer};
 
 /// A workload with the file it came from.
@@ -68,6 +69,10 @@ impl WorkloadFile {
         let shown = |problems: &[Problem]| render_all(problems, |_| Some(&text)).trim_end().to_owned();
         match load(path, &text, setup.at.date()) {
             Ok((workload, warnings)) => {
+                let unpriced = without_rate(path, &workload, setup);
+                if !unpriced.is_empty() {
+                    return Err(unusable(&shown(&unpriced)));
+                }
                 let warnings = (!warnings.is_empty()).then(|| shown(&warnings));
                 Ok(WorkloadFile { path: path.to_owned(), workload, warnings, text })
             }
@@ -75,24 +80,62 @@ impl WorkloadFile {
         }
     }
 
+    /// Every model that is not known on the first day of the plan, each with its line.
+    fn unknown_models(&self, resolver: &mut TableResolver<'_>) -> Vec<Problem> {
+        let at = instant_of(self.workload.start, 0);
+        let mut problems: Vec<Problem> = Vec::new();
+        for route in self.workload.features.iter().filter(|f| f.tuning.is_none()).flat_map(|f| &f.routes) {
+            if let Err(unknown) = resolver.find(&route.model, at)
+                && !problems.iter().any(|p| p.place.line == route.line)
+            {
+                problems.push(self.unknown(route.line, &unknown));
+            }
+        }
+        problems
+    }
+
     /// An error about a line of the file.
     fn at_line(&self, line: usize, unknown: &UnknownModel) -> JobError {
+        unusable(&self.unknown(line, unknown).render(&self.text))
+    }
+
+    fn unknown(&self, line: usize, unknown: &UnknownModel) -> Problem {
         let source = self.text.lines().nth(line.saturating_sub(1)).unwrap_or("");
         let column = source.find(": ").map_or(1, |at| at + 3).min(source.chars().count().max(1));
-        let problem = Problem {
+        Problem {
             code: "unknown-model",
             severity: Severity::Error,
             path: self.path.display().to_string(),
             place: Place { line, column },
             message: unknown.to_string(),
             help: unknown.help(),
-        };
-        unusable(&problem.render(&self.text))
+        }
     }
 }
 
 fn unusable(problems: &str) -> JobError {
     JobError::Asked { message: format!("the workload cannot be used\n\n{problems}"), help: None }
+}
+
+/// Every currency of a workload that has no exchange rate on its first day.
+fn without_rate(path: &Path, workload: &Workload, setup: &Setup) -> Vec<Problem> {
+    let resolver = TableResolver::new(setup, workload);
+    let missing = workload
+        .currencies
+        .iter()
+        .filter(|(currency, ..)| resolver.per_usd(currency, instant_of(workload.start, 0)).is_none());
+    let problem = |(currency, line, column): &(String, usize, usize)| Problem {
+        code: "no-rate",
+        severity: Severity::Error,
+        path: path.display().to_string(),
+        place: Place { line: *line, column: *column },
+        message: format!("no exchange rate of {currency} holds on {}", workload.start),
+        help: Some(format!(
+            "add exchange: {{{currency}: [{{from: {}, per_usd: \"…\"}}]}} with how many {currency} one US dollar is",
+            workload.start
+        )),
+    };
+    missing.map(problem).collect()
 }
 
 /// A feature without a price, and why.
@@ -118,6 +161,10 @@ impl<'s> PricedWorkload<'s> {
     pub fn of(mut file: WorkloadFile, setup: &'s Setup) -> Result<PricedWorkload<'s>, JobError> {
         let mut resolver = TableResolver::new(setup, &file.workload);
         let mut unpriced = Vec::new();
+        let unknown = file.unknown_models(&mut resolver);
+        if unknown.len() > 1 {
+            return Err(unusable(&render_all(&unknown, |_| Some(&file.text)).trim_end().to_owned()));
+        }
         loop {
             let error = match plan(&file.workload, &mut resolver, None) {
                 Ok(plan) => return Ok(PricedWorkload { file, plan, resolver, unpriced }),
@@ -236,12 +283,23 @@ impl Resolver for TableResolver<'_> {
         Ok(weighed.count)
     }
 
+    fn weigh(&mut self, found: &Found, media: &Media) -> Result<Weighed, CountingError> {
+        let tokenizer = self.load(&TokenizerChoice::of(found, self.setup).name)?;
+        Ok(MediaRules::of(&found.full_id()).count(media, None, &*tokenizer)?)
+    }
+
     fn tokenizer(&self, found: &Found) -> String {
         TokenizerChoice::of(found, self.setup).name
     }
 
     fn per_usd(&self, currency: &str, at: Instant) -> Option<Decimal> {
         self.setup.table.exchange_with(&self.exchange, currency, at).map(|rate| rate.per_usd.0)
+    }
+
+    fn exchange_changes(&self, currency: &str) -> Vec<Date> {
+        let own = self.exchange.iter().filter(|rate| rate.currency == currency);
+        let rates = own.chain(self.setup.table.exchange_rates(currency));
+        rates.flat_map(|rate| [rate.period.from, rate.period.to]).flatten().map(Instant::date).collect()
     }
 
     fn last_listed(&self, found: &Found, at: Instant) -> Option<Instant> {
@@ -266,6 +324,19 @@ pub(crate) struct ShownRate {
     pub per_usd: String,
     /// When the rate holds.
     pub at: Instant,
+    /// The rates of later days, where others hold within the plan: each cost is converted at the rate of its day.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub later: Vec<LaterRate>,
+}
+
+/// A rate that holds from a day within the plan on.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct LaterRate {
+    /// The first moment at which it holds.
+    pub from: Instant,
+    /// Units of the currency for one US dollar.
+    pub per_usd: String,
 }
 
 impl ShownCurrency {
@@ -277,14 +348,30 @@ impl ShownCurrency {
         let currency = asked.map_or_else(|| workload.currency.clone(), str::to_uppercase);
         let at = instant_of(workload.start, 0);
         if currency == "USD" {
-            return Ok(ShownCurrency { currency, per_usd: Decimal::ONE, at, source: None });
+            return Ok(ShownCurrency {
+                currency,
+                per_usd: Decimal::ONE,
+                at,
+                source: None,
+                steps: vec![(at, Decimal::ONE)],
+            });
         }
-        let amount = Amount { amount: Exact(Decimal::ONE), currency: currency.clone() };
-        in_usd(&amount, "the plan", workload.start, resolver)?;
+        let mut days = resolver.exchange_changes(&currency);
+        days.retain(|day| workload.start < *day && *day < workload.end);
+        days.push(workload.start);
+        days.sort_unstable();
+        days.dedup();
+        let mut steps: Vec<(Instant, Decimal)> = Vec::with_capacity(days.len());
+        for day in days {
+            let rate = per_usd(&currency, "the plan", day, resolver)?;
+            if steps.last().is_none_or(|(_, last)| *last != rate) {
+                steps.push((instant_of(day, 0), rate));
+            }
+        }
+        let per_usd = steps.first().map_or(Decimal::ONE, |(_, rate)| *rate);
         let rate = resolver.setup.table.exchange_with(&resolver.exchange, &currency, at);
-        let per_usd = rate.map_or(Decimal::ONE, |rate| rate.per_usd.0);
         let source = rate.map(rate_source);
-        Ok(ShownCurrency { currency, per_usd, at, source })
+        Ok(ShownCurrency { currency, per_usd, at, source, steps })
     }
 
     /// For people in the currency, for programs in dollars.
@@ -293,11 +380,19 @@ impl ShownCurrency {
         if self.is_usd() { Cell::usd(usd) } else { in_currency(usd, self.amount(usd), &self.currency) }
     }
 
+    /// An amount in dollars for programs, and in the currency for people.
+    #[must_use]
+    pub(crate) fn cell_of(&self, usd: Usd, amount: Decimal) -> Cell {
+        if self.is_usd() { Cell::usd(usd) } else { in_currency(usd, amount, &self.currency) }
+    }
+
     /// The rate, as programs read it.
     #[must_use]
     pub(crate) fn rate(&self) -> ShownRate {
         let per_usd = self.per_usd.normalize().to_string();
-        ShownRate { currency: self.currency.clone(), per_usd, at: self.at }
+        let later = self.steps.iter().skip(1);
+        let later = later.map(|(from, rate)| LaterRate { from: *from, per_usd: rate.normalize().to_string() });
+        ShownRate { currency: self.currency.clone(), per_usd, at: self.at, later: later.collect() }
     }
 }
 

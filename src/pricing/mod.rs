@@ -345,6 +345,15 @@ impl PriceTable {
         named.or_else(|| Some(()).filter(asks_table).and_then(|()| self.exchange(currency, at)))
     }
 
+    /// Every rate of a currency that may hold, whenever it does.
+    pub(crate) fn exchange_rates<'t>(&'t self, currency: &'t str) -> impl Iterator<Item = &'t ExchangeRate> {
+        let fixed = self.fixed_exchange(currency);
+        let own = self.overlays.iter().flat_map(|o| &o.exchange).filter(move |rate| rate.currency == currency);
+        let is_own = fixed.is_some() || own.clone().next().is_some();
+        let bundled: &[ExchangeRate] = if is_own { &[] } else { exchange::bundled(currency) };
+        fixed.into_iter().chain(own.filter(move |_| fixed.is_none())).chain(bundled)
+    }
+
     /// The currencies that have a rate at some moment.
     #[must_use]
     pub(crate) fn currencies(&self) -> Vec<&str> {

@@ -59,7 +59,7 @@ fn strong(cell: &Cell) -> String {
 }
 
 /// A line of its own, which must not begin like a heading, a quote, a list or a rule.
-fn block(line: &str) -> String {
+pub(super) fn block(line: &str) -> String {
     let text = escaped(line);
     let markers = ['#', '>', '-', '+', '='];
     let number = text.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -73,7 +73,7 @@ fn block(line: &str) -> String {
 }
 
 /// Text in which nothing is markup. An underscore inside of a word is none, so `cache_read` stays readable.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let text = inert(text);
     let mut safe = String::with_capacity(text.len() + 8);
     let mut before = ' ';

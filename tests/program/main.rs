@@ -3,6 +3,7 @@
 mod asked;
 mod chat;
 mod check;
+mod check_code;
 mod cli;
 mod clock;
 mod count;
@@ -15,9 +16,11 @@ mod lifecycles;
 mod limits;
 mod media;
 mod names;
+mod optimise;
 mod output;
 mod page;
 mod plan;
+mod planning;
 mod reading;
 mod show;
 mod support;
@@ -31,4 +34,5 @@ mod validators;
 mod watch;
 mod what_if;
 #[cfg(unix)]
+mod workloads;
 mod writing;

@@ -13,8 +13,10 @@ fn plan(file: &str, format: &str) -> Ran {
     farebox(["plan", "-w", file, "--format", format]).arg(AT[0]).arg(AT[1]).pinned().run()
 }
 
+/// The budget of the chatbot holds until its use has grown: its plan exits with 1.
 fn example(name: &str) -> Value {
-    plan(&format!("data/examples/{name}.yaml"), "json").code(0).json()
+    let code = if name == "rag-chatbot" { 1 } else { 0 };
+    plan(&format!("data/examples/{name}.yaml"), "json").code(code).json()
 }
 
 fn month<'j>(json: &'j Value, name: &str) -> &'j Value {
@@ -243,7 +245,7 @@ fn a_bad_workload_names_the_line_and_the_way_out() {
             ":10:",
             &["{{name}} has no value"],
         ),
-        ("growth without percent", with("    growth: 5\n"), ":10:", &["no share", "5%"]),
+        ("growth without percent", with("    growth: 5\n"), ":10:", &["is not a growth", "5% a month"]),
         ("calls without a time", with("").replace("10 per day", "10"), ":9:", &["400 per day"]),
         ("no days at all", with("calendar: {start: 2028-01-01}\n"), ":10:", &["no day with calls"]),
         ("end before start", with("").replace("months: 2", "end: 2026-01-01"), ":3:", &["ends on 2026-01-01"]),
@@ -255,7 +257,7 @@ fn a_bad_workload_names_the_line_and_the_way_out() {
             &["add up to 90%"],
         ),
         ("negative", with("    reasoning: -5\n"), ":10:", &["negative"]),
-        ("unknown weekday", with("calendar: {weekdays: mon-frei}\n"), ":10:", &["names no days", "mon-fri"]),
+        ("unknown weekday", with("calendar: {weekdays: mon-frei}\n"), ":10:", &["is not a day of the week", "mon-fri"]),
         ("no date", with("").replace("2027-01-01", "2027-13-01"), ":2:", &["is not a date"]),
         ("hit rate above one", with("    cache: {hit_rate: 120%}\n"), ":10:", &["more than 100%"]),
         ("no features", "version: 1\n".into(), ":1:", &["no features"]),
@@ -350,7 +352,7 @@ fn a_budget_ends_on_the_day_that_the_calls_reach_it() {
     let (_dir, path) = written(&format!(
         "version: 1\nstart: 2027-01-01\nmonths: 2\nbudget: {{total: 0.0255 USD}}\n{FEATURE}    calls: 10 per day\n"
     ));
-    let json = plan(&path, "json").code(0).json();
+    let json = plan(&path, "json").code(1).json();
     // A day costs $0.00255: ten days are inside to the last digit, the eleventh is not.
     assert_eq!(json["budgets"][0]["ends"], "2027-01-11");
     assert_eq!(json["budgets"][0]["holds"], false);
@@ -631,7 +633,8 @@ fn the_examples_in_the_folder_all_plan() {
         let path = entry.unwrap().path();
         let is_workload = std::fs::read_to_string(&path).unwrap_or_default().contains("\nfeatures:");
         if path.extension().is_some_and(|e| e == "yaml") && is_workload {
-            plan(&path.display().to_string(), "csv").code(0);
+            let is_over = path.ends_with("rag-chatbot.yaml");
+            plan(&path.display().to_string(), "csv").code(if is_over { 1 } else { 0 });
             count += 1;
         }
     }

@@ -67,6 +67,21 @@ fn programs_get_a_row_for_each_rate() {
     assert_eq!(json["rows"].as_array().unwrap().len() + 1, csv.lines().count());
 }
 
+/// What the provider multiplies rates with is no rate of the card, and is said below it.
+#[test]
+fn factors_of_the_provider_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("acme.yaml");
+    let prices = PRICES.replace(
+        "models:\n  - id: one",
+        "multipliers:\n  - {when: {inference_geo: us}, factor: \"1.1\", models: [one]}\nmodels:\n  - id: one",
+    );
+    std::fs::write(&file, prices).unwrap();
+    let run = farebox(["prices", "show", "acme/one", "--at", "2026-11-22"]).arg("--prices").arg(&file).run().code(0);
+    let said = format!("{}{}", run.stdout, run.stderr);
+    assert!(said.contains("inference_geo=us: token rates × 1.1"), "{said}");
+}
+
 /// The end of a model has a source and a day of its own, wherever the end is shown; the short form has none.
 #[test]
 fn the_end_of_a_model_says_where_it_was_read() {

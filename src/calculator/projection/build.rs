@@ -3,17 +3,20 @@
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::counted::{CountedText, framed};
+use super::counted::{CountedText, PromptRow, framed};
 use super::epochs::{DatedFeature, priced_at};
+use super::free::FreeLimit;
+use super::media::BilledMedia;
 use super::ranges::ranges;
-use super::{CountingError, Epoch, FeaturePlan, OneOff, PlanError, PlanEvent, Resolver, Stream, StreamRole};
+use super::{CountingError, Epoch, FeaturePlan, OneOff, PlanError, PlanEvent, Resolver, Stream, StreamRole, times};
 use crate::calculator::attached::{Attached, Billing, billing};
 use crate::calculator::calendar::Month;
 use crate::calculator::estimate::Work;
+use crate::calculator::limits::impossible_answer;
 use crate::calculator::made::{Made, Sold};
 use crate::calculator::shape::MICRO;
 use crate::calculator::tariff::Uses;
-use crate::calculator::workload::{Attachment, Feature, instant_of};
+use crate::calculator::workload::{Attachment, Feature, MediumKind, PromptPart, instant_of};
 use crate::calculator::{Refusal, price, rates_at};
 use crate::context::Context;
 use crate::conversation::Modality;
@@ -32,7 +35,7 @@ impl DatedFeature {
     /// [`PlanError`] where it cannot be planned.
     pub(super) fn plan(&self, resolver: &mut dyn Resolver, instead: Option<&Found>) -> Result<FeaturePlan, PlanError> {
         let feature = &self.feature;
-        let days = self.days.as_slice();
+        let days = self.days();
         let mut plan = FeaturePlan {
             feature: feature.clone(),
             streams: Vec::new(),
@@ -40,9 +43,10 @@ impl DatedFeature {
             events: Vec::new(),
             ranges: ranges(feature),
             first_month: self.month_of(feature.calendar.start),
-            days_with_calls: (0..self.months.len())
-                .map(|m| days.iter().filter(|d| d.month == m).count() as u64)
-                .collect(),
+            calls: self.calls.clone(),
+            discounts: self.discounts.clone(),
+            limits: feature.free.iter().map(FreeLimit::own).collect(),
+            spans: self.spans.len(),
         };
         let first = days.first().map_or_else(|| instant_of(feature.calendar.start, feature.minute), |d| d.at);
         match (instead, &feature.tuning) {
@@ -75,7 +79,7 @@ impl DatedFeature {
         resolver.find(model, at).map_err(|error| PlanError::Model { line, error })
     }
 
-    fn uncounted(&self, reason: CountingError) -> PlanError {
+    pub(super) fn uncounted(&self, reason: CountingError) -> PlanError {
         PlanError::Uncounted { feature: self.feature.name.clone(), reason }
     }
 
@@ -92,20 +96,44 @@ impl DatedFeature {
         share: Decimal,
     ) -> Result<(), PlanError> {
         let feature = &self.feature;
-        let first = self.days.first().map_or(self.start, |day| day.at);
+        let first = self.days().first().map_or(self.start(), |day| day.at);
         let card = rates_at(&found.provider, &found.model, priced_at(&found.model, first));
         let card = card.map_err(|refusal| self.refused(refusal))?;
         let made = self.made(&found, card)?;
-        let uses = self.uses(&found, &made);
+        if !feature.says_output && card.prices(Meter::Output) {
+            return Err(self.refused(Refusal::NoRate {
+                model: found.full_id(),
+                what: "it bills its answers by the token, and how long they are was not said".into(),
+                help: "write output: 150..300..600 (tokens), or output: 0 where it answers nothing".into(),
+            }));
+        }
+        let media = self.billed_media(resolver, &found, card)?;
+        let uses = Uses {
+            audio: media.audio,
+            video: media.video,
+            speech: media.speech.filter(|_| media.tokens.speech.high > 0),
+            ..self.uses(&found, &made, card, &media)
+        };
         let (mut counted, frame) = framed(feature, &found, resolver).map_err(|why| self.uncounted(why))?;
         counted.images_apart = uses.images && card.prices(Meter::InputImage);
         // What each request makes one of, where the file does not say how many.
-        let piece = made.piece.filter(|piece| feature.also.iter().all(|(meter, _)| meter != piece));
-        let piece = piece.map(|meter| (meter, Range::exactly(Decimal::ONE)));
-        let others: Vec<(Meter, Range<Decimal>)> = feature.also.iter().copied().chain(piece).collect();
-        let also: Vec<Meter> = others.iter().map(|(meter, _)| *meter).collect();
+        counted.media = media.tokens;
+        let is_said = |piece: &Meter| {
+            feature.also.iter().any(|(meter, _)| meter == piece) || media.beside.iter().any(|(meter, _)| meter == piece)
+        };
+        let piece = made.piece.filter(|piece| !is_said(piece)).map(|meter| (meter, Range::exactly(1_000_000)));
+        let others = feature.also.iter().map(|(meter, range)| (*meter, range.in_units(MICRO))).chain(piece);
+        let (also, others): (Vec<Meter>, Vec<Range<i64>>) = others.chain(media.beside).unzip();
         let context = found.settle(&feature.context).into_owned();
-        let rates = self.rates(&found, &context, uses, &also, feature.batch);
+        let mut batch = feature.batch;
+        let mut rates = self.rates(&found, &context, uses, &also, batch);
+        if feature.batch_if_sold && matches!(rates, Err(Refusal::NoRate { .. } | Refusal::NotSold { .. })) {
+            batch = Decimal::ZERO;
+            rates = self.rates(&found, &context, uses, &also, batch);
+            let id = found.full_id();
+            let text = format!("{id} has no rate for batches: {} is planned request by request", feature.name);
+            plan.events.push(PlanEvent { kind: "no-batch", model: id, at: None, text });
+        }
         let (epochs, events) = rates.map_err(|refusal| self.refused(refusal))?;
         self.refuse_assumed(resolver, &found, &epochs)?;
         plan.events.extend(events);
@@ -115,11 +143,17 @@ impl DatedFeature {
             plan.events.push(PlanEvent { kind: "no-cache", model: found.full_id(), at: None, text });
         }
         let tokenizer = feature.texts().next().map(|_| resolver.tokenizer(&found));
-        let also = others.iter().map(|(_, range)| range.in_units(MICRO)).collect();
-        let (role, batch) = (StreamRole::Answer, feature.batch);
-        let stream = Stream { found, role, share, epochs, tokenizer, frame, counted, also, batch };
+        let (also, role) = (others, StreamRole::Answer);
+        let paid = self.paid(&found.provider.id);
+        let stream = Stream { found, role, share, epochs, tokenizer, frame, counted, also, batch, paid };
         self.refuse_unpriced(plan, &stream)?;
         let longest = plan.longest_prompt(&stream);
+        let answer = feature.spread.as_ref().and_then(|spread| spread.longest()).unwrap_or(0);
+        let answer = answer.max(u64::try_from(feature.output.high.ceil()).unwrap_or(u64::MAX));
+        if let Some(why) = impossible_answer(&stream.found.model, 0, answer) {
+            let text = format!("{}: {why}; one request cannot give it", stream.found.full_id());
+            plan.events.push(PlanEvent { kind: "longest-answer", model: stream.found.full_id(), at: None, text });
+        }
         if let Some(window) = stream.found.model.info.context_window.filter(|w| longest > *w) {
             let id = stream.found.full_id();
             let text = format!("a prompt may be {longest} tokens long, more than the {window} that {id} reads");
@@ -136,7 +170,15 @@ impl DatedFeature {
         let (low, expected, high) = (feature.output.low, feature.output.expected, feature.output.high);
         let output = Range { low: whole(low), expected: whole(expected), high: whole(high) };
         let has_images = feature.attachments.iter().any(|a| matches!(a, Attachment::Image { .. }));
-        let attached = if has_images { vec![Attached::some(Modality::Image)] } else { Vec::new() };
+        let sends = |kind, modality| feature.media.iter().any(|m| m.kind == kind).then(|| Attached::some(modality));
+        let attached = [
+            has_images.then(|| Attached::some(Modality::Image)),
+            sends(MediumKind::HeardAudio, Modality::Audio),
+            sends(MediumKind::SeenVideo, Modality::Video),
+            sends(MediumKind::Pages, Modality::Page),
+        ];
+        let attached = attached.into_iter().flatten().collect();
+        let says_more = !feature.also.is_empty() || !feature.media.is_empty();
         if has_images && let Some(Billing::Amount(meter)) = billing(card, Modality::Image) {
             return Err(self.refused(Refusal::NoRate {
                 model: found.full_id(),
@@ -149,23 +191,45 @@ impl DatedFeature {
         let sold = Sold { head: &found.provider, model: &found.model, card };
         let made = match sold.made(&work) {
             // The file says itself how much of it there is.
-            Err(_) if !feature.also.is_empty() => Ok(sold.by_the_file()),
-            Ok(made) => sold.refuse_text(&made, feature.also.is_empty() && !has_images).map(|()| made),
+            Err(_) if says_more => Ok(sold.by_the_file()),
+            Ok(made) if says_more && !self.sends_text() => Ok(made),
+            Ok(made) => sold.refuse_text(&made, !says_more && !has_images).map(|()| made),
             Err(refusal) => Err(refusal),
         };
         made.map_err(|refusal| self.refused(refusal))
     }
 
-    fn uses(&self, found: &Found, made: &Made) -> Uses {
+    /// Whether a request may have tokens of text.
+    fn sends_text(&self) -> bool {
         let feature = &self.feature;
+        let some = |parts: &[PromptPart]| {
+            parts.iter().any(|part| match part {
+                PromptPart::Text(_) => true,
+                PromptPart::Tokens(range) => range.high > Decimal::ZERO,
+            })
+        };
+        some(&feature.system)
+            || some(&feature.tools)
+            || feature.prompts.iter().any(|prompt| some(prompt))
+            || feature.rag.is_some()
+            || feature.attachments.iter().any(|a| matches!(a, Attachment::Tokens(_)))
+            || has_steps(feature)
+    }
+
+    fn uses(&self, found: &Found, made: &Made, card: &RateCard, media: &BilledMedia) -> Uses {
+        let feature = &self.feature;
+        let sends_text = self.sends_text()
+            || media.tokens.text.high > 0
+            || feature.output.high > Decimal::ZERO && feature.turns.high > Decimal::ONE;
         let is_embedding = matches!(found.model.info.kind, Kind::Embedding | Kind::Rerank);
         let answers = feature.output.high > Decimal::ZERO && !is_embedding || has_steps(feature);
         Uses {
             reasoning: feature.reasoning.high > Decimal::ZERO,
-            images: feature.attachments.iter().any(|a| matches!(a, Attachment::Image { .. })),
+            images: media.images || feature.attachments.iter().any(|a| matches!(a, Attachment::Image { .. })),
             cache: feature.cache.map(|c| c.write),
             answer: made.tokens.filter(|_| answers),
-            no_text: !made.bills_text,
+            no_text: !made.bills_text || !sends_text && !card.lists(Meter::Input),
+            ..Uses::default()
         }
     }
 
@@ -182,11 +246,10 @@ impl DatedFeature {
             let by_unit = role == StreamRole::Rerank && card.is_some_and(|card| card.lists(Meter::SearchUnits));
             let candidates = i64::try_from(rag.candidates).unwrap_or(i64::MAX);
             if by_unit {
-                counted.rows = vec![(Range::default(), 1)];
+                counted.rows = vec![(PromptRow::default(), 1)];
                 counted.row_count = 1;
             } else if role == StreamRole::Rerank {
-                let passage = rag.chunk_tokens.in_units(MICRO);
-                counted.rows.iter_mut().for_each(|(tokens, _)| *tokens = (*tokens + passage).times(candidates));
+                counted.passages = Some((rag.chunk_tokens.in_units(MICRO), candidates));
             }
             let also = if by_unit { vec![Meter::SearchUnits] } else { Vec::new() };
             let context = found.settle(&Context::default()).into_owned();
@@ -210,7 +273,8 @@ impl DatedFeature {
                 .collect();
             let tokenizer = feature.texts().next().map(|_| resolver.tokenizer(&found));
             let (share, frame, batch) = (Decimal::ONE, None, Decimal::ZERO);
-            let stream = Stream { found, role, share, epochs, tokenizer, frame, counted, also, batch };
+            let paid = self.paid(&found.provider.id);
+            let stream = Stream { found, role, share, epochs, tokenizer, frame, counted, also, batch, paid };
             self.refuse_unpriced(plan, &stream)?;
             plan.streams.push(stream);
         }
@@ -231,15 +295,19 @@ impl DatedFeature {
         usage.set_tokens(meter, tokens);
         let cost = price(&found.provider, &found.model, &usage, &found.context, priced_at(&found.model, at));
         let usd = cost.map_err(|refusal| self.refused(refusal))?.total;
+        let paid = self.paid_on(&found.provider.id, at.date());
+        let usd = times(usd, paid).ok_or_else(|| PlanError::TooLarge(self.feature.name.clone()))?;
         let name = format!("{name} ({})", found.full_id());
-        plan.one_offs.push(OneOff { name, month: self.month_of(at.date()), usd });
+        let day = at.date();
+        let span = self.spans.iter().rposition(|span| span.first <= day).unwrap_or(0);
+        plan.one_offs.push(OneOff { name, span, day, usd });
         Ok(())
     }
 
     /// Notes that a model is no longer listed, and that it thinks where the file says nothing of it.
     fn note_life(&self, plan: &mut FeaturePlan, resolver: &dyn Resolver, found: &Found) {
         let id = found.full_id();
-        let last = self.days.last().map_or(self.start, |day| day.at);
+        let last = self.days().last().map_or(self.start(), |day| day.at);
         if let Some(day) = resolver.last_listed(found, last) {
             let replacement = found.model.info.replacement.as_ref();
             let instead = replacement.map_or_else(String::new, |id| format!("; its replacement is {id}"));
@@ -270,7 +338,7 @@ impl DatedFeature {
         plan.refusal(stream).map_or(Ok(()), |refusal| Err(self.refused(refusal.clone())))
     }
 
-    fn refused(&self, refusal: Refusal) -> PlanError {
+    pub(super) fn refused(&self, refusal: Refusal) -> PlanError {
         PlanError::Refused { feature: self.feature.name.clone(), refusal }
     }
 }

@@ -1,5 +1,6 @@
 //! The text of a feature, counted for one model.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
@@ -13,20 +14,59 @@ use crate::range::Range;
 use crate::tokenizer::TokenCount;
 use crate::tokenizer::chat::Wrapping;
 
+/// A prompt of a turn: what of it is text, and what was given as a number of tokens. Tokens are in millionths.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PromptRow {
+    pub text: Range<i64>,
+    pub typed: Range<i64>,
+}
+
+impl PromptRow {
+    /// Its tokens at the mean.
+    pub(super) const fn expected(&self) -> i64 {
+        self.text.expected.saturating_add(self.typed.expected)
+    }
+}
+
 /// Text of a feature, counted for one model. Tokens are in millionths.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CountedText {
-    /// Instructions, tools, and what stands around them and a first question.
+    /// Texts of instructions and tools, and what stands around them and a first question.
     pub prefix: Range<i64>,
     pub cached_prefix: Range<i64>,
+    /// What of instructions and tools was given as a number of tokens.
+    pub typed_system: Range<i64>,
+    pub typed_tools: Range<i64>,
     /// What stands around a turn that is sent again.
     pub turn: Range<i64>,
     /// Prompts of the same length, and how many of the rows they are.
-    pub rows: Vec<(Range<i64>, u64)>,
+    pub rows: Vec<(PromptRow, u64)>,
     pub row_count: u64,
+    /// Passages that a model puts into order with the prompt before each: their length, and how many there are.
+    pub passages: Option<(Range<i64>, i64)>,
     pub images: Range<i64>,
     /// Whether the card has a rate of its own for images.
     pub images_apart: bool,
+    /// What is sent and made besides text.
+    pub media: MediaTokens,
+}
+
+/// Tokens of what a turn sends and an answer makes besides text, in millionths.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct MediaTokens {
+    /// Text of pages.
+    pub text: Range<i64>,
+    /// Pages as images.
+    pub images: Range<i64>,
+    pub audio: Range<i64>,
+    pub video: Range<i64>,
+    pub speech: Range<i64>,
+}
+
+impl MediaTokens {
+    pub(super) fn is_range(&self) -> bool {
+        [self.text, self.images, self.audio, self.video, self.speech].iter().any(Range::is_range)
+    }
 }
 
 /// What the provider of a model adds around the texts of a feature.
@@ -67,7 +107,9 @@ pub(super) fn framed(
     resolver: &mut dyn Resolver,
 ) -> Result<(CountedText, Option<FeatureFrame>), CountingError> {
     let mut counted = CountedText::of_prompts(feature, found, resolver)?;
-    let (mut system, mut tools) = (sum(&feature.system, found, resolver)?, sum(&feature.tools, found, resolver)?);
+    let PromptRow { text: mut system, typed: typed_system } = sum(&feature.system, found, resolver)?;
+    let PromptRow { text: mut tools, typed: typed_tools } = sum(&feature.tools, found, resolver)?;
+    (counted.typed_system, counted.typed_tools) = (typed_system, typed_tools);
     let frame = frame(feature, found, resolver)?;
     if let Some((frame, around_system)) = &frame {
         system = system + of_count(*around_system);
@@ -130,14 +172,15 @@ fn images(each: TokenCount, count: Range<Decimal>) -> Range<i64> {
     range.in_units(MICRO)
 }
 
-fn sum(parts: &[PromptPart], found: &Found, resolver: &mut dyn Resolver) -> Result<Range<i64>, CountingError> {
-    parts.iter().try_fold(Range::default(), |sum, part| {
-        Ok(sum
-            + match part {
-                PromptPart::Text(text) => of_count(resolver.count(found, text)?),
-                PromptPart::Tokens(range) => range.in_units(MICRO),
-            })
-    })
+fn sum(parts: &[PromptPart], found: &Found, resolver: &mut dyn Resolver) -> Result<PromptRow, CountingError> {
+    let mut row = PromptRow::default();
+    for part in parts {
+        match part {
+            PromptPart::Text(text) => row.text = row.text + of_count(resolver.count(found, text)?),
+            PromptPart::Tokens(range) => row.typed = row.typed + range.in_units(MICRO),
+        }
+    }
+    Ok(row)
 }
 
 impl CountedText {
@@ -150,16 +193,20 @@ impl CountedText {
         found: &Found,
         resolver: &mut dyn Resolver,
     ) -> Result<CountedText, CountingError> {
-        let mut rows: Vec<(Range<i64>, u64)> = Vec::new();
+        let mut rows: Vec<(PromptRow, u64)> = Vec::new();
+        let mut places = HashMap::new();
         for prompt in &feature.prompts {
-            let tokens = sum(prompt, found, resolver)?;
-            match rows.iter_mut().find(|(same, _)| *same == tokens) {
+            let row = sum(prompt, found, resolver)?;
+            let PromptRow { text, typed } = row;
+            let key = [text.low, text.expected, text.high, typed.low, typed.expected, typed.high];
+            let place = *places.entry(key).or_insert(rows.len());
+            match rows.get_mut(place) {
                 Some((_, n)) => *n += 1,
-                None => rows.push((tokens, 1)),
+                None => rows.push((row, 1)),
             }
         }
         if rows.is_empty() {
-            rows.push((Range::default(), 1));
+            rows.push((PromptRow::default(), 1));
         }
         let row_count = rows.iter().map(|(_, n)| n).sum();
         Ok(CountedText { rows, row_count, ..CountedText::default() })

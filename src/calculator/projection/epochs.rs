@@ -1,69 +1,138 @@
 //! The days of a plan, and between which of them no rate changes.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::{Epoch, PlanEvent, WEIGHT_SCALE};
+use super::ranges::grown;
+use super::{Epoch, PlanEvent, Slot};
 use crate::calculator::Refusal;
 use crate::calculator::calendar::{Month, days};
+use crate::calculator::spans::Span;
 use crate::calculator::tariff::{Uses, tariff};
-use crate::calculator::workload::{Feature, Per, instant_of};
+use crate::calculator::workload::{Discount, Feature, Per, Workload, instant_of, instant_within};
 use crate::context::{Context, Dimension};
 use crate::meter::Meter;
 use crate::period::Instant;
 use crate::pricing::Found;
 use crate::pricing::card::{ModelCard, Multiplier, ProviderHead, RateCard};
 
-/// A day with calls.
+/// A moment of a day with calls.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct CallDay {
-    pub month: usize,
     pub at: Instant,
-    /// Share of the unit of time that the calls are given for.
+    day: Date,
+    slot: usize,
+    /// How many times the usual calls of a day.
     weight: Decimal,
+}
+
+/// The days of a feature's calls.
+#[derive(Clone, Debug)]
+pub(super) struct CallDays {
+    /// In order; none without calls.
+    days: Vec<CallDay>,
+    /// Days that are priced together.
+    pub slots: Vec<Slot>,
+    /// How many usual days the calls are given for, by month.
+    pub units: Vec<Decimal>,
+    /// What the calls are multiplied with, by how many months they have grown: low, mean and high.
+    pub grown: [Vec<Decimal>; 3],
+    /// The moment of the plan's first day, at which a feature without calls is priced.
+    start: Instant,
+}
+
+impl CallDays {
+    /// Every moment with calls: its day, its slot and how many times the usual calls it has.
+    pub(super) fn by_day(&self) -> impl Iterator<Item = (Date, usize, Decimal)> {
+        self.days.iter().map(|day| (day.day, day.slot, day.weight))
+    }
 }
 
 /// A feature with the days of its calls, which are the same on every model.
 pub(super) struct DatedFeature {
     pub feature: Arc<Feature>,
-    pub months: Vec<Month>,
-    /// In order; none without calls.
-    pub days: Vec<CallDay>,
-    /// Units of the calls' time by month.
-    weights: Vec<Decimal>,
-    /// The moment of the plan's first day, at which a feature without calls is priced.
-    pub start: Instant,
+    pub months: Arc<[Month]>,
+    pub spans: Arc<[Span]>,
+    pub calls: Arc<CallDays>,
+    /// What providers take off their list prices.
+    pub discounts: Arc<[Discount]>,
 }
 
 impl DatedFeature {
-    pub(crate) fn of(feature: &Arc<Feature>, months: &[Month], start: Date) -> DatedFeature {
+    pub(crate) fn of(
+        feature: &Arc<Feature>,
+        months: &Arc<[Month]>,
+        spans: &Arc<[Span]>,
+        workload: &Workload,
+    ) -> DatedFeature {
+        let pools = workload.free.iter().filter(|pool| pool.features.contains(&feature.name));
+        let limits: Vec<Per> =
+            feature.free.iter().chain(pools.flat_map(|pool| &pool.limits)).map(|free| free.per).collect();
+        let start = workload.start;
         let calendar = &feature.calendar;
-        let mut dated = DatedFeature {
-            feature: feature.clone(),
-            months: months.to_vec(),
-            days: Vec::new(),
-            weights: vec![Decimal::ZERO; months.len()],
-            start: instant_of(start, feature.minute),
+        let unit = |month: &Month| match feature.calls.per {
+            Per::Day | Per::Once => Decimal::ONE,
+            Per::Week => calendar.days_a_week(),
+            Per::Month => month.days().map(|day| calendar.of_weekday(day)).sum(),
         };
-        for (index, month) in months.iter().enumerate() {
-            let unit = match feature.calls.per {
-                Per::Day => 1,
-                Per::Week => calendar.days_a_week(),
-                Per::Month => month.days().filter(|day| calendar.is_weekday(*day)).count() as u64,
-            };
-            let first = month.first().max(start);
-            for day in days(first, month.next().first()) {
-                let factor = calendar.factor(day);
-                if !factor.is_zero() {
-                    let weight = factor.checked_div(Decimal::from(unit)).unwrap_or_default();
-                    dated.days.push(CallDay { month: index, at: instant_of(day, feature.minute), weight });
-                    dated.weights[index] += weight;
+        let mut slots: Vec<Slot> = Vec::new();
+        let mut places = HashMap::new();
+        let mut call_days = Vec::new();
+        let moments = calendar.moments(feature.minute);
+        for (index, span) in spans.iter().enumerate() {
+            for day in days(span.first, span.end) {
+                let weight = calendar.factor(day);
+                if weight.is_zero() {
+                    continue;
+                }
+                // Days with a quantity that is free of their own are together where they are alike, those that use up what
+                // is free in a month one after the other.
+                let class = match limits.iter().max_by_key(|per| **per != Per::Day) {
+                    None => (None, None),
+                    Some(Per::Day) => (Some(weight.normalize()), None),
+                    Some(_) => (None, Some(day)),
+                };
+                let slot = *places.entry((index, class)).or_insert(slots.len());
+                if slot == slots.len() {
+                    slots.push(Slot { span: index, month: span.month, days: 0, weight: Decimal::ZERO });
+                }
+                slots[slot].days += 1;
+                slots[slot].weight += weight;
+                for (minute, share) in &moments {
+                    let at = instant_within(day, *minute);
+                    call_days.push(CallDay { at, day, slot, weight: weight * share });
                 }
             }
         }
-        dated.weights.iter_mut().for_each(|w| *w = w.round_dp(WEIGHT_SCALE));
-        dated
+        let units = months.iter().map(unit).collect();
+        let start = instant_of(start, feature.minute);
+        let grown = grown(feature, u32::try_from(months.len()).unwrap_or(0));
+        let calls = Arc::new(CallDays { days: call_days, slots, units, grown, start });
+        let discounts = workload.discounts.clone().into();
+        DatedFeature { feature: feature.clone(), months: months.clone(), spans: spans.clone(), calls, discounts }
+    }
+
+    /// The share of the list prices of a provider that is paid in each span, all of whose days are alike.
+    pub(super) fn paid(&self, provider: &str) -> Vec<Decimal> {
+        self.spans.iter().map(|span| self.paid_on(provider, span.first)).collect()
+    }
+
+    /// The share that is paid on a day: discounts are taken off one after the other.
+    pub(super) fn paid_on(&self, provider: &str, day: Date) -> Decimal {
+        self.discounts.iter().fold(Decimal::ONE, |product, d| product * d.paid(provider, day)).normalize()
+    }
+
+    /// In order; none without calls.
+    pub(super) fn days(&self) -> &[CallDay] {
+        &self.calls.days
+    }
+
+    /// The moment of the plan's first day.
+    pub(super) fn start(&self) -> Instant {
+        self.calls.start
     }
 
     /// The rates over the days, and which prices change and which models retire while there are calls.
@@ -79,8 +148,12 @@ impl DatedFeature {
         batch: Decimal,
     ) -> Result<(Vec<Epoch>, Vec<PlanEvent>), Refusal> {
         let epochs = self.epochs(found, context, uses, also, batch)?;
-        let events = events(found, &epochs, &self.days);
+        let events = events(found, &epochs, self.days());
         Ok((epochs, events))
+    }
+
+    fn weights(&self) -> Vec<Decimal> {
+        self.calls.slots.iter().map(|slot| slot.weight).collect()
     }
 
     /// The rates over the days, one epoch for each time that nothing changes.
@@ -92,7 +165,7 @@ impl DatedFeature {
         also: &[Meter],
         batch: Decimal,
     ) -> Result<Vec<Epoch>, Refusal> {
-        let days = &self.days;
+        let days = self.days();
         let ask = |context: &Context, at| tariff(found, context, uses, also, at);
         let epoch = |at, weights| -> Result<Option<Epoch>, Refusal> {
             let single = if batch < Decimal::ONE { Some(ask(context, at)?) } else { None };
@@ -103,11 +176,11 @@ impl DatedFeature {
             Ok(single.map(|single| Epoch { at, single, batch, weights }))
         };
         let (Some(first), Some(last)) = (days.first(), days.last()) else {
-            let at = priced_at(&found.model, self.start);
-            return Ok(epoch(at, self.weights.clone())?.into_iter().collect());
+            let at = priced_at(&found.model, self.start());
+            return Ok(epoch(at, self.weights())?.into_iter().collect());
         };
         if is_steady(&found.provider, &found.model, first.at, last.at) {
-            return Ok(epoch(first.at, self.weights.clone())?.into_iter().collect());
+            return Ok(epoch(first.at, self.weights())?.into_iter().collect());
         }
         let mut epochs: Vec<(EpochKey, Epoch)> = Vec::new();
         for day in days {
@@ -116,17 +189,14 @@ impl DatedFeature {
             let index = match epochs.iter().position(|(k, _)| *k == key) {
                 Some(index) => index,
                 None => {
-                    let Some(epoch) = epoch(at, vec![Decimal::ZERO; self.weights.len()])? else { continue };
+                    let Some(epoch) = epoch(at, vec![Decimal::ZERO; self.calls.slots.len()])? else { continue };
                     epochs.push((key, epoch));
                     epochs.len() - 1
                 }
             };
-            if let Some(weight) = epochs[index].1.weights.get_mut(day.month) {
+            if let Some(weight) = epochs[index].1.weights.get_mut(day.slot) {
                 *weight += day.weight;
             }
-        }
-        for (_, epoch) in &mut epochs {
-            epoch.weights.iter_mut().for_each(|w| *w = w.round_dp(WEIGHT_SCALE));
         }
         Ok(epochs.into_iter().map(|(_, epoch)| epoch).collect())
     }

@@ -11,38 +11,43 @@ mod cost;
 mod counted;
 mod epochs;
 mod error;
+mod free;
+mod media;
 mod ranges;
 mod traffic;
 
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::calendar::{Month, months};
-use super::shape::{At, MICRO};
+use super::shape::At;
+use super::spans::{Span, spans};
 use super::tariff::Tariff;
-use super::workload::{Cache, Feature, Workload};
+use super::workload::{Budget, Cache, Discount, Feature, Workload};
+use crate::conversation::Media;
 use crate::money::Usd;
 use crate::period::Instant;
 use crate::pricing::{Found, UnknownModel};
 use crate::range::Range;
 use crate::tokenizer::TokenCount;
 use crate::tokenizer::chat::Wrapping;
+use crate::tokenizer::media::Weighed;
 
 pub(crate) use cost::per;
 pub(crate) use cost::times;
 use counted::CountedText;
 pub(crate) use counted::FeatureFrame;
-use epochs::DatedFeature;
+pub(crate) use counted::PromptRow;
+use epochs::{CallDays, DatedFeature};
 pub use error::{CountingError, PlanError};
-pub(crate) use ranges::{INPUTS, Point, Ranges, UncertainInput};
-pub use traffic::GROWTH_SCALE;
+pub(crate) use free::FreeLimit;
+pub(crate) use ranges::{FIRST_LENGTH, INPUTS, Point, Ranges, UncertainInput, attempts};
+pub use traffic::CALLS_SCALE;
 
 /// The shortest cacheable beginning, in tokens, of a model whose card does not say it: that of most models that say one.
 pub(crate) const ASSUMED_CACHEABLE: u64 = 1024;
-
-/// Digits behind the point that a share of a month keeps where it has no end.
-const WEIGHT_SCALE: u32 = 12;
 
 /// Finds models and counts text; the only thing that a plan needs from the rest of the program.
 pub trait Resolver {
@@ -70,11 +75,22 @@ pub trait Resolver {
     /// [`CountingError`], where the model cannot be sent such an image.
     fn image(&mut self, found: &Found, width: u32, height: u32) -> Result<TokenCount, CountingError>;
 
+    /// What a recording, a video or a document weighs on a model.
+    ///
+    /// # Errors
+    /// [`CountingError`], where the model cannot be sent it.
+    fn weigh(&mut self, found: &Found, media: &Media) -> Result<Weighed, CountingError>;
+
     /// The name of that tokenizer.
     fn tokenizer(&self, found: &Found) -> String;
 
     /// Units of a currency for one US dollar at a moment.
     fn per_usd(&self, currency: &str, at: Instant) -> Option<Decimal>;
+
+    /// The days from which another rate of a currency holds.
+    fn exchange_changes(&self, _currency: &str) -> Vec<Date> {
+        Vec::new()
+    }
 
     /// The last day that a source listed a model, where it is not known to be retired and no source lists it any longer.
     fn last_listed(&self, _found: &Found, _at: Instant) -> Option<Instant> {
@@ -96,8 +112,21 @@ pub struct Epoch {
     pub single: Tariff,
     /// Rates of batches.
     pub batch: Option<Tariff>,
-    /// Full units of the calls' time (days, weeks, months) by month of the plan, before growth.
+    /// Usual days by slot of the feature, before growth.
     pub weights: Vec<Decimal>,
+}
+
+/// Days of a span that are priced together.
+#[derive(Clone, Copy, Debug)]
+pub struct Slot {
+    /// The span of the plan.
+    pub span: usize,
+    /// The month of the plan.
+    pub month: usize,
+    /// How many days with calls it has.
+    pub days: u64,
+    /// How many usual days these are.
+    pub weight: Decimal,
 }
 
 /// What a stream is for.
@@ -129,6 +158,8 @@ pub struct Stream {
     counted: CountedText,
     also: Vec<Range<i64>>,
     batch: Decimal,
+    /// The share of the list price that is paid, by span.
+    paid: Vec<Decimal>,
 }
 
 impl Stream {
@@ -145,8 +176,10 @@ impl Stream {
 pub struct OneOff {
     /// What it is.
     pub name: String,
-    /// Month of the plan.
-    pub month: usize,
+    /// The span of the plan.
+    pub span: usize,
+    /// Its day.
+    pub day: Date,
     /// How much.
     pub usd: Usd,
 }
@@ -154,7 +187,7 @@ pub struct OneOff {
 /// Something that happens within the plan: a price that changes, a model that retires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanEvent {
-    /// `price-change`, `assumed-price`, `retires`, `last-listed`, `always-thinks`, `context-window`, `no-cache`.
+    /// `price-change`, `assumed-price`, `retires`, `last-listed`, `always-thinks`, `context-window`, `longest-answer`, `no-cache`.
     pub kind: &'static str,
     /// The model.
     pub model: String,
@@ -179,8 +212,12 @@ pub struct FeaturePlan {
     pub ranges: Ranges,
     /// Growth counts from this month of the plan.
     first_month: usize,
-    /// Days with calls by month.
-    days_with_calls: Vec<u64>,
+    calls: Arc<CallDays>,
+    discounts: Arc<[Discount]>,
+    /// What is free, its own and what it shares with others.
+    limits: Vec<FreeLimit>,
+    /// How many spans the plan has.
+    spans: usize,
 }
 
 /// A workload, counted and with the rates of every day.
@@ -189,7 +226,9 @@ pub struct Plan {
     /// What the user said.
     pub workload: Arc<Workload>,
     /// The months, in order.
-    pub months: Vec<Month>,
+    pub months: Arc<[Month]>,
+    /// The spans, in order.
+    pub spans: Arc<[Span]>,
     /// What runs.
     pub features: Vec<FeaturePlan>,
 }
@@ -199,24 +238,26 @@ pub struct Plan {
 /// # Errors
 /// [`PlanError`] of the first feature that cannot be planned.
 pub fn plan(workload: &Workload, resolver: &mut dyn Resolver, instead: Option<&Found>) -> Result<Plan, PlanError> {
-    Planner::new(workload.clone()).plan(resolver, instead)
+    Planner::new(workload.clone(), resolver).plan(resolver, instead)
 }
 
 /// A workload with the days of its calls, to be planned on many models.
 pub struct Planner {
     workload: Arc<Workload>,
-    months: Vec<Month>,
+    months: Arc<[Month]>,
+    spans: Arc<[Span]>,
     features: Vec<DatedFeature>,
 }
 
 impl Planner {
     /// Looks at every day of the workload once.
     #[must_use]
-    pub fn new(workload: impl Into<Arc<Workload>>) -> Self {
+    pub fn new(workload: impl Into<Arc<Workload>>, resolver: &dyn Resolver) -> Self {
         let workload = workload.into();
-        let months = months(workload.start, workload.end);
-        let features = workload.features.iter().map(|f| DatedFeature::of(f, &months, workload.start)).collect();
-        Planner { workload, months, features }
+        let months: Arc<[Month]> = months(workload.start, workload.end).into();
+        let spans: Arc<[Span]> = spans(&workload, &exchange_changes(&workload, resolver)).into();
+        let features = workload.features.iter().map(|f| DatedFeature::of(f, &months, &spans, &workload)).collect();
+        Planner { workload, months, spans, features }
     }
 
     /// Plans the workload, as [`plan`] does.
@@ -225,9 +266,41 @@ impl Planner {
     /// [`PlanError`] of the first feature that cannot be planned.
     pub fn plan(&self, resolver: &mut dyn Resolver, instead: Option<&Found>) -> Result<Plan, PlanError> {
         let features = self.features.iter().map(|feature| feature.plan(resolver, instead));
-        let features = features.collect::<Result<Vec<_>, _>>()?;
-        Ok(Plan { workload: self.workload.clone(), months: self.months.clone(), features })
+        let mut features = features.collect::<Result<Vec<_>, _>>()?;
+        free::share(&mut features, &self.workload.free, &self.months);
+        let (workload, months, spans) = (self.workload.clone(), self.months.clone(), self.spans.clone());
+        Ok(Plan { workload, months, spans, features })
     }
+
+    /// Plans one feature of a plan after a change that leaves its days alone; the others stay as they are.
+    ///
+    /// # Errors
+    /// [`PlanError`] where it cannot be planned.
+    pub(crate) fn again(
+        base: &Plan,
+        old: &FeaturePlan,
+        feature: Feature,
+        resolver: &mut dyn Resolver,
+    ) -> Result<FeaturePlan, PlanError> {
+        let (months, spans, calls) = (base.months.clone(), base.spans.clone(), old.calls.clone());
+        let discounts = old.discounts.clone();
+        let mut new =
+            DatedFeature { feature: Arc::new(feature), months, spans, calls, discounts }.plan(resolver, None)?;
+        // What it shares with others stays what it was.
+        new.limits.extend(old.limits.iter().skip(old.feature.free.len()).cloned());
+        Ok(new)
+    }
+}
+
+/// The days from which another exchange rate holds for a currency of the workload.
+fn exchange_changes(workload: &Workload, resolver: &dyn Resolver) -> Vec<Date> {
+    let Budget { total, monthly, .. } = &workload.budget;
+    let amounts = [total, monthly].into_iter().flatten().chain(workload.credits.iter().map(|credit| &credit.amount));
+    let mut currencies: Vec<&str> = amounts.map(|amount| amount.currency.as_str()).collect();
+    currencies.push(&workload.currency);
+    currencies.sort_unstable();
+    currencies.dedup();
+    currencies.into_iter().filter(|c| *c != "USD").flat_map(|currency| resolver.exchange_changes(currency)).collect()
 }
 
 impl Plan {
@@ -236,8 +309,8 @@ impl Plan {
     pub(crate) fn with_calls(&self, factor: Decimal) -> Self {
         let mut plan = self.clone();
         for feature in &mut plan.features {
-            feature.ranges.calls = feature.ranges.calls.times(factor);
-            feature.ranges.of[UncertainInput::Calls as usize] = feature.ranges.calls.in_units(MICRO);
+            let calls = feature.ranges.exact(UncertainInput::Calls).times(factor);
+            feature.ranges.set(UncertainInput::Calls, calls);
         }
         plan
     }
@@ -247,8 +320,7 @@ impl Plan {
     pub(crate) fn with_output(&self, factor: Decimal) -> Self {
         let mut plan = self.clone();
         for feature in &mut plan.features {
-            let range = feature.feature.output.times(factor);
-            feature.ranges.of[UncertainInput::Output as usize] = range.in_units(MICRO);
+            feature.ranges.set(UncertainInput::Output, feature.feature.output.times(factor));
         }
         plan
     }
@@ -277,8 +349,7 @@ impl FeaturePlan {
     #[must_use]
     pub(crate) fn with_answer(&self, tokens: u64) -> Self {
         let mut feature = self.clone();
-        let range = Range::exactly(Decimal::from(tokens));
-        feature.ranges.of[UncertainInput::Output as usize] = range.in_units(MICRO);
+        feature.ranges.set(UncertainInput::Output, Range::exactly(Decimal::from(tokens)));
         feature
     }
 
@@ -287,5 +358,25 @@ impl FeaturePlan {
     pub(crate) fn answers(&self, months: &[Month]) -> Decimal {
         let calls: Decimal = self.calls(months, &Point::all(At::Expected)).iter().sum();
         calls.saturating_mul(self.feature.turns.expected)
+    }
+
+    /// How many usual days the calls are given for in a month.
+    pub(crate) fn unit(&self, month: usize) -> Decimal {
+        self.calls.units.get(month).copied().unwrap_or(Decimal::ONE)
+    }
+
+    /// What is free, its own and what it shares with others.
+    pub(crate) fn limits(&self) -> &[FreeLimit] {
+        &self.limits
+    }
+
+    /// The share of a stream's list price that is paid in a span.
+    pub(crate) fn paid_in(stream: &Stream, span: usize) -> Decimal {
+        stream.paid.get(span).copied().unwrap_or(Decimal::ONE)
+    }
+
+    /// Days that are priced together, in order.
+    pub(crate) fn slots(&self) -> &[Slot] {
+        &self.calls.slots
     }
 }

@@ -3,8 +3,8 @@
 use rust_decimal::Decimal;
 
 use super::{
-    BillSums, CheckFacts, CheckRule, DollarRule, Exempted, Exemption, FeatureFacts, Finding, FindingLevel, RuleCode,
-    RuleLimit,
+    BillSums, CheckFacts, CheckRule, DollarRule, DriftFact, DriftSince, Exempted, Exemption, FeatureFacts, Finding,
+    FindingLevel, RuleCode, RuleLimit,
 };
 use crate::money::Usd;
 use crate::period::Instant;
@@ -63,6 +63,7 @@ fn note_about(exemption: &Exemption, facts: &CheckFacts, is_missed: bool) -> Opt
         level: rule.level(),
         feature: Some(feature.to_owned()),
         message,
+        help: None,
         file: facts.file.clone(),
         line: exemption.line,
         exempted: None,
@@ -104,6 +105,14 @@ pub fn matches(patterns: &[String], name: &str) -> bool {
     patterns.iter().any(|pattern| fits(pattern.as_bytes(), name.as_bytes()))
 }
 
+/// Whether a file is meant by a pattern, or below a folder that one names.
+#[must_use]
+pub(crate) fn is_below(patterns: &[String], file: &str) -> bool {
+    let in_folder =
+        |folder: &String| file.strip_prefix(folder.trim_end_matches('/')).is_some_and(|f| f.starts_with('/'));
+    patterns.is_empty() || matches(patterns, file) || patterns.iter().any(in_folder)
+}
+
 impl Finder<'_> {
     fn rule(&mut self, priced: &DollarRule) {
         let rule = &priced.rule;
@@ -129,11 +138,13 @@ impl Finder<'_> {
             RuleCode::Unpriced => self.each(rule, |finder, rule, f| {
                 if let Some(why) = &f.unpriced {
                     finder.found(rule, Some(f), f.line, &f.name, format!("{} has no price: {why}", f.name));
+                    finder.helped(f.help.clone());
                 }
             }),
             RuleCode::MaxTableAge => self.max_age(rule),
             RuleCode::PriceDrift => self.drift(rule),
             RuleCode::MaxRange => self.max_range(rule),
+            RuleCode::ModelDrift | RuleCode::PromptDrift => self.code_drift(rule),
             RuleCode::BadRule | RuleCode::ExpiredExemption | RuleCode::UnusedExemption => {}
         }
     }
@@ -160,11 +171,19 @@ impl Finder<'_> {
             level: rule.level,
             feature: feature.map(|f| f.name.clone()),
             message,
+            help: None,
             file,
             line,
             exempted: None,
             subject: subject.to_owned(),
         });
+    }
+
+    /// The next step about what was found last.
+    fn helped(&mut self, help: Option<String>) {
+        if let Some(last) = self.found.last_mut() {
+            last.help = help;
+        }
     }
 
     fn each(&mut self, rule: &CheckRule, mut check: impl FnMut(&mut Self, &CheckRule, &FeatureFacts)) {
@@ -182,7 +201,8 @@ impl Finder<'_> {
             Err(error) => {
                 let bad = CheckRule { code: RuleCode::BadRule, level: FindingLevel::Error, ..rule.clone() };
                 let name = rule.code.name();
-                self.found(&bad, None, rule.line, name, format!("{name} cannot be judged: {error}; {}", error.help()));
+                self.found(&bad, None, rule.line, name, format!("{name} cannot be judged: {error}"));
+                self.helped(Some(error.help()));
                 None
             }
         }
@@ -333,10 +353,9 @@ impl Finder<'_> {
             for model in &f.models {
                 let Some(day) = model.retired.filter(|day| *day <= soon) else { continue };
                 let when = if day <= now { "is retired since" } else { "retires on" };
-                let instead =
-                    model.replacement.as_ref().map_or_else(String::new, |r| format!("; its replacement is {r}"));
-                let message = format!("{} uses {}, which {when} {day}{instead}", f.name, model.id);
+                let message = format!("{} uses {}, which {when} {day}", f.name, model.id);
                 finder.found(rule, Some(f), model.line, &format!("{} {}", f.name, model.id), message);
+                finder.helped(model.replacement.as_ref().map(|instead| format!("its replacement is {instead}")));
             }
         });
     }
@@ -377,6 +396,36 @@ impl Finder<'_> {
             ),
         };
         self.found(rule, None, rule.line, "price table", message);
+    }
+
+    /// What the change brings at the rule's level; what the base had before it as one note.
+    fn code_drift(&mut self, rule: &CheckRule) {
+        let facts = self.facts;
+        let is_meant = |fact: &&DriftFact| {
+            let feature = fact.feature.as_deref().unwrap_or("plan");
+            let of_file = match &rule.limit {
+                RuleLimit::Files(files) => fact.feature.is_some() || is_below(files, &fact.file),
+                _ => true,
+            };
+            let is_asked = rule.line > 0 || fact.since == DriftSince::Change;
+            fact.code == rule.code
+                && is_asked
+                && of_file
+                && (rule.features.is_empty() || matches(&rule.features, feature))
+        };
+        let (old, counting): (Vec<_>, Vec<_>) =
+            facts.drift.iter().filter(is_meant).partition(|fact| fact.since == DriftSince::Base);
+        for fact in counting {
+            let feature = facts.features.iter().find(|f| Some(&f.name) == fact.feature.as_ref());
+            self.found_at(rule, feature, (fact.file.clone(), fact.line), &fact.subject, fact.message.clone());
+            self.helped(Some(fact.help.clone()));
+        }
+        if let Some(first) = old.first() {
+            let note = CheckRule { level: FindingLevel::Note, message: None, ..rule.clone() };
+            let more = if old.len() > 1 { format!(" and {} more", old.len() - 1) } else { String::new() };
+            let message = format!("the base had this already: {}{more}", first.message);
+            self.found_at(&note, None, (first.file.clone(), first.line), "what the base had", message);
+        }
     }
 
     fn max_range(&mut self, rule: &CheckRule) {

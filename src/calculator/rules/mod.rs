@@ -17,6 +17,7 @@ use crate::pricing::TableId;
 
 mod find;
 
+pub(crate) use find::is_below;
 pub use find::{find, matches};
 
 /// How serious a finding is.
@@ -67,6 +68,8 @@ pub enum LimitKind {
     Models,
     /// A version of the price table, and how far prices may be from it.
     Pin,
+    /// The files of code that it looks at; all where none are named.
+    Drift,
     /// Nothing: the rule is on or off.
     Flag,
 }
@@ -129,6 +132,8 @@ codes! {
     MaxTableAge "max-table-age" Days Error "the prices were checked within so many days";
     PriceDrift "price-drift" Pin Error "the price table is the pinned one, or its prices are close to it";
     MaxRange "max-range" Share Error "the estimate is at most so wide: (high − low) ÷ expected";
+    ModelDrift "model-drift" Drift Warning "the models that the code names are those of the workload";
+    PromptDrift "prompt-drift" Drift Warning "the prompts and tools that the code has are those that the workload counts";
     BadRule "bad-rule" Flag Error "a rule that is not understood";
     ExpiredExemption "expired-exemption" Flag Warning "an exemption that has ended";
     UnusedExemption "unused-exemption" Flag Note "an exemption that names nothing in the plan";
@@ -168,6 +173,8 @@ pub enum RuleLimit {
     Days(u32),
     /// Patterns of models.
     Models(Vec<String>),
+    /// Patterns of files of code; all where there are none.
+    Files(Vec<String>),
     /// A version of the table, `VERSION` or `VERSION@HASH`, and the share that prices may have moved.
     Pin(String, Option<Decimal>),
     /// None.
@@ -291,6 +298,40 @@ pub struct FeatureFacts {
     pub range: Option<Decimal>,
     /// Why it has no price.
     pub unpriced: Option<String>,
+    /// What to do about that.
+    pub help: Option<String>,
+}
+
+/// Whether a difference between code and workload is the change's doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DriftSince {
+    /// The base does not have it.
+    Change,
+    /// The base has it too.
+    Base,
+    /// There is no base to tell.
+    Unknown,
+}
+
+/// A difference between what code names and what the workload says.
+#[derive(Clone, Debug)]
+pub struct DriftFact {
+    /// Which rule it is about.
+    pub code: RuleCode,
+    /// The feature, where it is one's.
+    pub feature: Option<String>,
+    /// For people.
+    pub message: String,
+    /// The next step.
+    pub help: String,
+    /// The file.
+    pub file: String,
+    /// The line, from 1; 0 where there is none.
+    pub line: usize,
+    /// What it is about, for its fingerprint.
+    pub subject: String,
+    /// Since when.
+    pub since: DriftSince,
 }
 
 /// A budget and what becomes of it.
@@ -330,6 +371,8 @@ pub struct CheckFacts {
     pub base: Option<BillSums>,
     /// Budgets.
     pub budgets: Vec<BudgetFact>,
+    /// Where code and workload differ.
+    pub drift: Vec<DriftFact>,
     /// Line of the budget.
     pub budget_line: usize,
     /// `(high − low) ÷ expected` of the whole.
@@ -366,6 +409,8 @@ pub struct Finding {
     pub feature: Option<String>,
     /// For people.
     pub message: String,
+    /// The next step; null where there is none to say.
+    pub help: Option<String>,
     /// The file.
     pub file: String,
     /// The line, from 1; 0 where there is none.
@@ -378,11 +423,20 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// The message with what exempts it.
+    /// The message with what exempts it, or else the next step.
     #[must_use]
-    pub(crate) fn with_exemption(&self) -> String {
+    pub(crate) fn in_full(&self) -> String {
         match &self.exempted {
             Some(Exempted { reason, until }) => format!("{} (accepted until {until}: {reason})", self.message),
+            None => self.message_with_help(),
+        }
+    }
+
+    /// The message and the next step.
+    #[must_use]
+    pub(crate) fn message_with_help(&self) -> String {
+        match &self.help {
+            Some(help) => format!("{}; {help}", self.message),
             None => self.message.clone(),
         }
     }

@@ -65,6 +65,12 @@ impl WorkloadReader<'_> {
     /// The text of a file beside the workload; an error names the line that asks for it.
     fn file(&mut self, name: &str, place: Place) -> Option<String> {
         let path = self.folder.join(name);
+        if self.root.excludes(&path) {
+            let message = format!("{name} is outside of {}", self.root.name());
+            let help = "copy the file next to the workload and name it from there, or write its number of tokens";
+            self.object("outside", place, message, help);
+            return None;
+        }
         match (self.files)(&path) {
             Ok(bytes) => {
                 self.take_text(bytes.len(), place)?;

@@ -8,10 +8,15 @@ pub(crate) mod raw;
 pub mod rules;
 pub(crate) mod tree;
 
+pub(crate) mod choose;
 mod data;
+mod days;
 mod feature;
 mod read;
 mod reader;
+mod recover;
+mod root;
+pub mod short;
 
 use std::path::Path;
 
@@ -24,6 +29,7 @@ use crate::pricing::yaml::{Explained, NO_WHOLE_NUMBER, WHOLE_NUMBER_HELP, explai
 use crate::similar::did_you_mean;
 pub(crate) use feature::mean_of;
 use raw::RawWorkload;
+use recover::Recovered;
 
 /// The workload file that a command reads where none is named.
 pub const DEFAULT_FILE: &str = "farebox.yaml";
@@ -40,10 +46,23 @@ pub const DEFAULT_FILE: &str = "farebox.yaml";
 /// assert!(problem.help.unwrap().contains("`features`"));
 /// ```
 pub fn parse(path: &str, text: &str) -> Result<RawWorkload, Box<Problem>> {
+    serde_saphyr::from_str_with_options(text, options()).map_err(|error| Box::new(problem(path, &error)))
+}
+
+fn options() -> serde_saphyr::Options {
     let mut options = serde_saphyr::Options::default();
     options.strict_booleans = true;
     options.reject_unsupported_tags = true;
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| Box::new(problem_of(path, &error, explain)))
+    // The default budget guards a server; a workload that is too large is to be told so in its own words.
+    if let Some(budget) = &mut options.budget {
+        budget.max_nodes = 4_000_000;
+        budget.max_events = 16_000_000;
+    }
+    options
+}
+
+fn problem(path: &str, error: &serde_saphyr::Error) -> Problem {
+    problem_of(path, error, explain)
 }
 
 /// Reads and checks a workload.
@@ -55,9 +74,26 @@ pub fn parse(path: &str, text: &str) -> Result<RawWorkload, Box<Problem>> {
 /// # Errors
 /// Everything that has to change before it can be planned.
 pub fn load(path: &Path, text: &str, today: Date) -> Result<(Workload, Vec<Problem>), Vec<Problem>> {
-    let shown = path.display().to_string();
-    let raw = parse(&shown, text).map_err(|problem| vec![*problem])?;
-    load_from(path, &raw, today, &mut from_disk)
+    load_text(path, text, today, &mut from_disk).map(|(_, workload, warnings)| (workload, warnings))
+}
+
+/// Reads and checks a workload whose files come from wherever the caller says.
+///
+/// # Errors
+/// Everything that has to change before it can be planned: mistakes of the layout and of the meaning together.
+pub(crate) fn load_text(
+    path: &Path,
+    text: &str,
+    today: Date,
+    files: ReadFile<'_>,
+) -> Result<(RawWorkload, Workload, Vec<Problem>), Vec<Problem>> {
+    let mut recovered = Recovered::of(&path.display().to_string(), text);
+    let Some(raw) = recovered.raw.take() else { return Err(recovered.problems) };
+    let loaded = load_from(path, &raw, today, files);
+    if recovered.problems.is_empty() {
+        return loaded.map(|(workload, warnings)| (raw, workload, warnings));
+    }
+    Err(recovered.with(loaded.err().unwrap_or_default(), text))
 }
 
 /// The largest file that a workload may name: 128 MiB, far more than any model reads or a dataset needs.
@@ -104,7 +140,7 @@ fn explain(error: &serde_saphyr::Error) -> Explained {
         }
         Error::Message { msg, .. } => {
             let help = quantity::QuantityError::handed_on(msg).and_then(|error| error.help());
-            ("invalid-value", msg.clone(), help.map(str::to_owned))
+            ("invalid-value", msg.clone(), help)
         }
         Error::InvalidScalar { ty: "u64" | "u32", .. } => {
             ("invalid-value", NO_WHOLE_NUMBER.into(), Some(WHOLE_NUMBER_HELP.into()))

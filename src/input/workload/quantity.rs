@@ -85,6 +85,9 @@ pub enum QuantityError {
     /// A long range without one of its ends.
     #[error("a range needs low and high")]
     NoEnds,
+    /// Two forms of the same thing, and how one of them is written.
+    #[error("{0} mixes a range with another form")]
+    TwoForms(&'static str, &'static str),
     /// No amount of money.
     #[error("{0:?} is no amount: write 60EUR, or 60 for dollars")]
     NoAmount(String),
@@ -98,14 +101,23 @@ thread_local! {
 impl QuantityError {
     /// The next step, where there is one.
     #[must_use]
-    pub fn help(&self) -> Option<&'static str> {
-        match self {
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
             QuantityError::Locale(_) => Some(NUMBERS_HELP),
             QuantityError::Negative(_) => Some("a quantity is zero or more"),
             QuantityError::NoNumber(_) => Some("write 300, a range 150..300..600, or a number with its unit"),
             QuantityError::TooLarge(_) => Some("farebox plans with at most 1_000_000_000_000_000"),
-            _ => None,
-        }
+            QuantityError::TwoForms(_, other) => {
+                return Some(format!("write a range such as 150..300..600, or {other}"));
+            }
+            QuantityError::Digits(_) => Some("write \"0.1234567890123456\""),
+            QuantityError::Falls { .. } => Some("write low..expected..high, such as 150..300..600"),
+            QuantityError::Units { .. } => Some("write the unit once, behind the last number: 300..600 per day"),
+            QuantityError::NoRange(_) => Some("write 150..600 or 150..300..600"),
+            QuantityError::NoEnds => Some("write {low: 150, expected: 300, high: 600}"),
+            QuantityError::NoAmount(_) => None,
+        };
+        help.map(str::to_owned)
     }
 
     /// What is wrong and the next step below it.
@@ -178,6 +190,55 @@ fn ordered(low: Decimal, expected: Decimal, high: Decimal) -> Result<Range<Decim
     Err(QuantityError::Falls { low, expected, high })
 }
 
+/// A quantity that may be below zero, such as a growth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed(pub Quantity);
+
+impl Signed {
+    /// A range in its long form.
+    ///
+    /// # Errors
+    /// [`QuantityError::Falls`].
+    pub(super) fn between(
+        low: &Quantity,
+        expected: Option<&Quantity>,
+        high: &Quantity,
+    ) -> Result<Quantity, QuantityError> {
+        let (a, c) = (low.range.expected, high.range.expected);
+        let range = ordered(a, expected.map_or_else(|| middle(a, c), |e| e.range.expected), c)?;
+        let units = [Some(low), expected, Some(high)];
+        let unit = units.into_iter().flatten().map(|q| q.unit.clone()).find(|unit| !unit.is_empty());
+        Ok(Quantity { range, unit: unit.unwrap_or_default() })
+    }
+}
+
+impl std::str::FromStr for Signed {
+    type Err = QuantityError;
+    fn from_str(text: &str) -> Result<Self, QuantityError> {
+        // Minus signs of word processors are meant as such.
+        let text = text.replace('\u{2212}', "-");
+        let parts: Vec<&str> = text.split("..").map(str::trim).collect();
+        let unsigned: Vec<&str> = parts.iter().map(|part| part.trim_start_matches(['-', '+'])).collect();
+        let is_below = |i: usize| parts.get(i).is_some_and(|part| part.starts_with('-'));
+        let numbers = unsigned.iter().map(|part| part.parse::<Quantity>()).collect::<Result<Vec<_>, _>>()?;
+        let unit = numbers.last().map_or("", |q| q.unit.as_str()).to_owned();
+        // The percent sign may be behind every number, and the time behind the last alone.
+        let is_other =
+            |q: &&Quantity| !q.unit.is_empty() && q.unit != unit && !(q.unit == "%" && unit.starts_with('%'));
+        if let Some(other) = numbers.iter().find(is_other) {
+            return Err(QuantityError::Units { text: text.clone(), first: other.unit.clone(), last: unit });
+        }
+        let value = |i: usize| numbers.get(i).map(|q| if is_below(i) { -q.range.expected } else { q.range.expected });
+        let range = match (value(0), value(1), value(2), numbers.len()) {
+            (Some(n), None, None, _) => Range::exactly(n),
+            (Some(low), Some(high), None, _) => ordered(low, middle(low, high), high)?,
+            (Some(low), Some(expected), Some(high), 3) => ordered(low, expected, high)?,
+            _ => return Err(QuantityError::NoRange(text.clone())),
+        };
+        Ok(Signed(Quantity { range, unit }))
+    }
+}
+
 fn middle(low: Decimal, high: Decimal) -> Decimal {
     (low + high) / Decimal::TWO
 }
@@ -189,7 +250,9 @@ impl std::str::FromStr for Quantity {
         // The unit may stand behind every number or behind the last alone: `1%..5%`, `300..600 per day`.
         let numbers = parts.iter().map(|part| scalar(part)).collect::<Result<Vec<_>, _>>()?;
         let unit = numbers.last().map_or("", |(_, unit)| unit);
-        if let Some((_, other)) = numbers.iter().find(|(_, u)| !u.is_empty() && *u != unit) {
+        // The percent sign may be behind every number, and what it is of behind the last alone.
+        let is_other = |u: &str| !u.is_empty() && u != unit && !(u == "%" && unit.starts_with('%'));
+        if let Some((_, other)) = numbers.iter().find(|(_, u)| is_other(u)) {
             let (first, last) = ((*other).to_owned(), unit.to_owned());
             return Err(QuantityError::Units { text: text.to_owned(), first, last });
         }
@@ -253,6 +316,18 @@ impl<'de> Deserialize<'de> for Quantity {
             }
         );
         deserializer.deserialize_any(QuantityVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Signed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        by_text!(
+            SignedVisitor,
+            Signed,
+            "a number or a range low..expected..high, which may be below zero",
+            |text: &str| text.parse::<Signed>()
+        );
+        deserializer.deserialize_any(SignedVisitor)
     }
 }
 

@@ -9,7 +9,8 @@ use rust_decimal::Decimal;
 
 use super::ReadFile;
 use super::quantity::Quantity;
-use crate::calculator::workload::{Amount, Assumption};
+use super::root::Root;
+use crate::calculator::workload::{Amount, Assumption, Free, Per};
 use crate::money::Exact;
 use crate::period::Instant;
 use crate::pricing::problem::{Place, Problem, Severity};
@@ -28,6 +29,18 @@ pub(super) struct WorkloadReader<'f> {
     pub currency: String,
     pub start: Date,
     pub end: Date,
+    /// The people of the plan, where it says how many.
+    pub users: Option<Range<Decimal>>,
+    /// Conversations of each of them.
+    pub sessions: Option<(Range<Decimal>, Per)>,
+    /// Every feature that the file has.
+    pub feature_names: Vec<String>,
+    /// The features that follow another, and which.
+    pub followed: Vec<(String, At<String>)>,
+    /// Currencies of amounts, with the place of the first amount in each.
+    pub currencies: Vec<(String, Place)>,
+    /// The folder that files may be in.
+    pub root: Root,
     /// Bytes that were read from files and filled into prompts, up to [`MOST_TEXT`](super::data::MOST_TEXT).
     pub text_bytes: u64,
 }
@@ -70,6 +83,13 @@ impl WorkloadReader<'_> {
         });
     }
 
+    /// Notes that a currency needs an exchange rate.
+    pub(crate) fn needs_rate(&mut self, currency: &str, place: Place) {
+        if currency != "USD" && !self.currencies.iter().any(|(known, _)| known == currency) {
+            self.currencies.push((currency.to_owned(), place));
+        }
+    }
+
     /// A day; `2027-01` is the first of that month.
     pub(crate) fn day(&mut self, word: &At<String>) -> Option<Date> {
         let text = word.value.trim();
@@ -96,7 +116,7 @@ impl WorkloadReader<'_> {
                 self.object(
                     "share",
                     q.place,
-                    format!("{} is no share", shown.trim()),
+                    format!("{} is not a share", shown.trim()),
                     "write it in percent, such as 5%",
                 );
                 Range::default()
@@ -108,9 +128,59 @@ impl WorkloadReader<'_> {
     pub(crate) fn part(&mut self, q: &At<Quantity>) -> Range<Decimal> {
         let share = self.share(q);
         if share.high > Decimal::ONE {
-            self.object("share", q.place, format!("{} is more than 100%", q.value.range), "");
+            self.object("share", q.place, format!("{} is more than 100%", q.value.range), "write up to 100%");
         }
         share
+    }
+
+    /// A share that may be several times the whole: `20%`, `3`.
+    pub(crate) fn multiple(&mut self, q: &At<Quantity>) -> Range<Decimal> {
+        match q.value.unit.as_str() {
+            "%" => q.value.range.map(|n| n / Decimal::ONE_HUNDRED),
+            _ => self.with_unit(q, &["", "%"]).unwrap_or_default(),
+        }
+    }
+
+    /// Objects to a range where one number is planned with.
+    pub(crate) fn no_range(&mut self, q: &At<Quantity>, what: &str) {
+        if q.value.range.is_range() {
+            let message = format!("{what} is one number, and {} is a range", q.value.range);
+            let unit = if q.value.unit.is_empty() || q.value.unit == "%" {
+                q.value.unit.clone()
+            } else {
+                format!(" {}", q.value.unit)
+            };
+            self.object("no-range", q.place, message, format!("write {}{unit}", q.value.range.expected));
+        }
+    }
+
+    /// A number with a unit that may be left out.
+    pub(crate) fn plain_or(&mut self, q: &At<Quantity>, units: &[&str]) -> Option<Range<Decimal>> {
+        if units.contains(&q.value.unit.as_str()) {
+            return Some(q.value.range);
+        }
+        self.plain(q)
+    }
+
+    /// What is free: requests, tokens, or both.
+    pub(crate) fn free_limits(&mut self, requests: Option<&At<Quantity>>, tokens: Option<&At<Quantity>>) -> Vec<Free> {
+        let mut limits = Vec::new();
+        for (quantity, is_tokens) in [(requests, false), (tokens, true)] {
+            let Some(quantity) = quantity else { continue };
+            let unit = quantity.value.unit.trim_start_matches("requests ").trim_start_matches("tokens ");
+            let per = match unit.trim_start_matches("per ").trim_start_matches("a ").trim_start_matches('/') {
+                "day" => Per::Day,
+                "month" => Per::Month,
+                other => {
+                    let message = format!("{other:?}: a free quantity is per day or per month");
+                    self.object("free", quantity.place, message, "write 1500 per day or 1_000_000 per month");
+                    continue;
+                }
+            };
+            self.no_range(quantity, "what is free");
+            limits.push(Free { quantity: quantity.value.range.expected, per, is_tokens });
+        }
+        limits
     }
 
     /// A number without a unit.
@@ -122,17 +192,18 @@ impl WorkloadReader<'_> {
     pub(crate) fn tokens(&mut self, q: &At<Quantity>) -> Option<Range<Decimal>> {
         let range = self.with_unit(q, &["", "tokens"])?;
         if range.high > Decimal::from(1_000_000_000_000_u64) {
-            self.object("tokens", q.place, format!("{} tokens are more than farebox plans with", range.high), "");
+            let message = format!("{} tokens are more than farebox plans with", range.high);
+            self.object("tokens", q.place, message, "write the tokens of one request, such as 300");
         }
         Some(range)
     }
 
-    /// A whole number of at least one, where a range has to end.
+    /// A number of at least one, such as a mean of 1.4 turns.
     pub(crate) fn count(&mut self, q: &At<Quantity>, most: u32) -> Option<Range<Decimal>> {
         let range = self.plain(q)?;
-        let whole = |n: Decimal| n.fract().is_zero();
-        if range.low < Decimal::ONE || range.high > Decimal::from(most) || !whole(range.low) || !whole(range.high) {
-            self.object("count", q.place, format!("{range}: it is a whole number from 1 to {most}"), "");
+        if range.low < Decimal::ONE || range.high > Decimal::from(most) {
+            let message = format!("{range}: it is a number from 1 to {most}");
+            self.object("count", q.place, message, "write 4, or a range such as 1..3..10");
             return None;
         }
         Some(range)
@@ -152,16 +223,20 @@ impl WorkloadReader<'_> {
 
     /// An amount of money: `60 EUR`; a number alone is in the currency of the plan.
     pub(crate) fn amount(&mut self, q: &At<Quantity>, or: &str) -> Option<Amount> {
+        self.no_range(q, "an amount of money");
+        self.amount_range(q, or)
+    }
+
+    /// An amount at its mean; its bounds are for the caller to use.
+    pub(crate) fn amount_range(&mut self, q: &At<Quantity>, or: &str) -> Option<Amount> {
         let unit = q.value.unit.to_uppercase();
         let currency = if unit.is_empty() { self.currency.clone() } else { unit };
         if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {
-            let message = format!("{:?} is no currency", q.value.unit);
+            let message = format!("{:?} is not a currency", q.value.unit);
             self.object("currency", q.place, message, format!("write an amount such as 60 EUR {or}").trim().to_owned());
             return None;
         }
-        if q.value.range.is_range() {
-            self.object("amount", q.place, "an amount of money is one number, not a range", "");
-        }
+        self.needs_rate(&currency, q.place);
         Some(Amount { amount: Exact(q.value.range.expected), currency })
     }
 }

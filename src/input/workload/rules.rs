@@ -25,7 +25,14 @@ pub struct CheckRules {
 }
 
 /// Keys of the long form of a rule.
-const KEYS: [&str; 6] = ["limit", "level", "message", "features", "pin", "models"];
+const KEYS: [&str; 7] = ["limit", "level", "message", "features", "pin", "models", "files"];
+
+/// Rules that hold unless the file says otherwise.
+const UNSAID: [RuleCode; 5] =
+    [RuleCode::Budget, RuleCode::Retired, RuleCode::Unpriced, RuleCode::ModelDrift, RuleCode::PromptDrift];
+
+/// What a budget says that is only a note.
+const CROSSING: &str = "a note only, since `budget-crossed` asks about the crossing alone; `budget: true` fails on it";
 
 /// Reads the rules of a file; `currency` is that of an amount without one.
 #[must_use]
@@ -38,7 +45,7 @@ pub fn read_rules(path: &str, raw: &RawWorkload, currency: &str) -> CheckRules {
         if let Some(code) = reader.code(name) {
             named.push(code);
             match (&tree.value, code.kind()) {
-                (RawTree::List(list), kind) if kind != LimitKind::Models => {
+                (RawTree::List(list), kind) if !matches!(kind, LimitKind::Models | LimitKind::Drift) => {
                     list.iter().for_each(|one| reader.rule(code, name, one))
                 }
                 _ => reader.rule(code, name, tree),
@@ -47,9 +54,7 @@ pub fn read_rules(path: &str, raw: &RawWorkload, currency: &str) -> CheckRules {
     }
     let mut rules = reader.rules;
     // What every check looks at, unless the file says otherwise.
-    for code in
-        [RuleCode::Budget, RuleCode::Retired, RuleCode::Unpriced].into_iter().filter(|code| !named.contains(code))
-    {
+    for code in UNSAID.into_iter().filter(|code| !named.contains(code)) {
         // Who asks about the crossing alone is not stopped by a budget that was exceeded before.
         let crossing = code == RuleCode::Budget && named.contains(&RuleCode::BudgetCrossed);
         let level = if crossing { FindingLevel::Note } else { code.level() };
@@ -57,7 +62,7 @@ pub fn read_rules(path: &str, raw: &RawWorkload, currency: &str) -> CheckRules {
             code,
             limit: RuleLimit::None,
             level,
-            message: None,
+            message: crossing.then(|| CROSSING.to_owned()),
             features: Vec::new(),
             line: 0,
         });
@@ -135,7 +140,7 @@ impl RuleReader<'_> {
                         return;
                     }
                 }
-                let named = ["limit", "models", "pin"].iter().find_map(|key| tree.value.get(key));
+                let named = ["limit", "models", "pin", "files"].iter().find_map(|key| tree.value.get(key));
                 named.cloned()
             }
             _ => Some(tree.clone()),
@@ -168,7 +173,7 @@ impl RuleReader<'_> {
             },
             ("message", Some(own)) => rule.message = Some(own.to_owned()),
             ("features", _) if value.value.texts().is_some() => rule.features = value.value.texts().unwrap_or_default(),
-            ("limit" | "pin" | "models", _) => {}
+            ("limit" | "pin" | "models" | "files", _) => {}
             (known, _) if KEYS.contains(&known) => {
                 self.object(value.place, format!("{known} is not written like this"), "see docs/check.md");
                 return false;
@@ -191,6 +196,12 @@ impl RuleReader<'_> {
                 let patterns = limit.and_then(|l| l.value.texts()).filter(|p| !p.is_empty());
                 patterns.map(RuleLimit::Models).ok_or_else(|| "needs models".to_owned())
             }
+            LimitKind::Drift if text.is_none_or(|t| t == "true" || FindingLevel::of(t).is_some()) => {
+                let files = limit.and_then(|l| l.value.texts()).filter(|_| text.is_none()).unwrap_or_default();
+                flag(rule, text)?;
+                Ok(RuleLimit::Files(files))
+            }
+            LimitKind::Drift => Ok(RuleLimit::Files(limit.and_then(|l| l.value.texts()).unwrap_or_default())),
             LimitKind::Pin => {
                 let limit = whole.get("limit").map(|l| quantity(l.value.text())).transpose()?;
                 let limit = limit.map(|q| share(&q)).transpose()?;
@@ -285,6 +296,9 @@ fn example(code: RuleCode) -> &'static str {
         LimitKind::Days => "write a number of days, such as 30 days",
         LimitKind::Models => "write patterns of models, such as [openai/*, claude-*]",
         LimitKind::Pin => "write {pin: 2026.11.22, limit: 5%}",
+        LimitKind::Drift => {
+            "write true, off, error, warning, note, or the files that it looks at, such as [src, app/*.py]"
+        }
         LimitKind::Flag => "write true, false, error, warning or note",
     }
 }

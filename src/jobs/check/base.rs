@@ -29,6 +29,8 @@ pub(super) struct CheckBase {
     pub prices: Option<Vec<PriceFile>>,
     pub recorded: Option<RecordedBill>,
     pub notes: Vec<String>,
+    /// The commit, where it is one of git.
+    pub commit: Option<GitBase>,
 }
 
 impl CheckBase {
@@ -49,7 +51,7 @@ impl CheckBase {
     }
 
     fn without_side(stamp: BaseStamp) -> CheckBase {
-        CheckBase { stamp, side: None, prices: None, recorded: None, notes: Vec::new() }
+        CheckBase { stamp, side: None, prices: None, recorded: None, notes: Vec::new(), commit: None }
     }
 
     fn none() -> CheckBase {
@@ -70,7 +72,7 @@ impl CheckBase {
             head.path.display()
         ));
         let Some(earlier) = EarlierFile::find(&mut commit, &head.path)? else {
-            return Ok(CheckBase::without_side(missing));
+            return Ok(CheckBase { commit: Some(commit), ..CheckBase::without_side(missing) });
         };
         let mut base = CheckBase::without_side(compared);
         if let Some(old) = &earlier.old_name {
@@ -87,6 +89,7 @@ impl CheckBase {
             }
         }
         base.prices = earlier_prices(&mut commit, price_files)?;
+        base.commit = Some(commit);
         Ok(base)
     }
 

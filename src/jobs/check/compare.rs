@@ -15,7 +15,7 @@ use crate::calculator::projection::{PlanError, Resolver, plan};
 use crate::calculator::rules::BillSums;
 use crate::calculator::settled::Settled;
 use crate::calculator::workload::{Workload, instant_of};
-use crate::jobs::error::{on_one_line, with_help};
+use crate::jobs::error::on_one_line;
 use crate::jobs::workload::TableResolver;
 use crate::jobs::{JobError, Setup};
 use crate::pricing::PriceTable;
@@ -30,8 +30,17 @@ pub struct UnpricedFeature {
     pub line: usize,
     /// Why it has no price.
     pub why: String,
+    /// The next step.
+    pub help: Option<String>,
     /// Whether its model is unknown to the price table.
     pub is_unknown: bool,
+}
+
+impl UnpricedFeature {
+    /// Why it has no price and the next step, in one line.
+    pub(crate) fn in_full(&self) -> String {
+        on_one_line(&self.why, self.help.clone())
+    }
 }
 
 /// Leaves out what has no price and says which features these are.
@@ -45,14 +54,12 @@ pub(crate) fn leave_out_unpriced(workload: &mut Workload, resolver: &mut dyn Res
         });
         let Some(index) = index else { return unpriced };
         let feature = workload.features.remove(index);
-        let why = match &error {
-            PlanError::Model { .. } => on_one_line(&error, error.help()),
-            other => with_help(other, other.help()).replace('\n', " "),
-        };
+        let why = error.to_string().replace('\n', " ");
         let why = why.strip_prefix(&format!("{}: ", feature.name)).map_or(why.clone(), str::to_owned);
         let line = feature.routes.first().map_or(0, |r| r.line);
         let is_unknown = matches!(error, PlanError::Model { .. });
-        unpriced.push(UnpricedFeature { name: feature.name.clone(), line, why, is_unknown });
+        let help = error.help();
+        unpriced.push(UnpricedFeature { name: feature.name.clone(), line, why, help, is_unknown });
         if workload.features.is_empty() {
             return unpriced;
         }
@@ -76,21 +83,21 @@ impl PricedSide {
         bounds: bool,
         resolver: &mut dyn Resolver,
     ) -> Result<PricedSide, JobError> {
-        let costed = costed(workload, per_usd, bounds, resolver)?;
-        let budgets = judge(&costed.plan, &costed.outcome, resolver)?;
+        let (costed, settled) = costed(workload, per_usd, bounds, resolver)?;
+        let budgets = judge(&costed.plan, &costed.outcome, &settled);
         Ok(PricedSide { monthly: costed.monthly(), costed, budgets })
     }
 }
 
-fn costed(
+pub(super) fn costed(
     workload: &Workload,
     per_usd: Decimal,
     bounds: bool,
     resolver: &mut dyn Resolver,
-) -> Result<CostedPlan, JobError> {
+) -> Result<(CostedPlan, Settled), JobError> {
     let plan = plan(workload, resolver, None)?;
     let settled = Settled::of(&plan, resolver)?;
-    Ok(CostedPlan::of(plan, &settled, per_usd, bounds)?)
+    Ok((CostedPlan::of(plan, &settled, per_usd, bounds)?, settled))
 }
 
 /// The base next to the head.
@@ -143,7 +150,7 @@ impl BothSides<'_> {
         let today = PricedSide::of(&workload, per_usd, false, resolver)?;
         let own = earlier_resolver.as_mut().map(|earlier| costed(&workload, per_usd, false, earlier)).transpose()?;
         resolver.use_exchange_of(&self.head.workload);
-        let base = own.as_ref().unwrap_or(&today.costed);
+        let base = own.as_ref().map_or(&today.costed, |(own, _)| own);
         let mut monthly = base.monthly();
         let mut change = PlanChange {
             base,

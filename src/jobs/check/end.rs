@@ -46,7 +46,7 @@ impl CheckEnd {
         let broken = errors(|rule| !rule.is_staleness() && rule != RuleCode::BadRule);
         let stale = errors(RuleCode::is_staleness);
         let is_priced = |f: &CheckedFeature| !matches!(f.status, FeatureStatus::Unpriced | FeatureStatus::Removed);
-        let why = |feature: &UnpricedFeature| format!("{}: {}", feature.name, feature.why);
+        let why = |feature: &UnpricedFeature| format!("{}: {}", feature.name, feature.in_full());
         let is_said = rules.rules.iter().any(|r| r.code == RuleCode::Unpriced && r.line > 0);
         match unpriced.iter().find(|feature| feature.is_unknown && !is_said) {
             _ if bad > 0 => CheckEnd::BadRules(bad),

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 
-use crate::calculator::rules::Exemption;
+use super::sides::CheckSide;
+use crate::calculator::rules::{Exemption, RuleCode};
 use crate::input::text::read_bytes;
 use crate::input::workload::raw::RawWorkload;
 use crate::input::workload::rules::read_rules;
@@ -18,24 +19,26 @@ use crate::similar::did_you_mean;
 pub struct ExemptionRequest<'r> {
     /// The feature; `plan` for the whole.
     pub feature: &'r str,
+    /// The rules that it may break, by name: an exemption for each.
+    pub rules: &'r [&'static str],
     /// Why.
     pub reason: &'r str,
     /// The last day on which it holds, as it was typed.
     pub until: &'r str,
 }
 
-/// A workload file with one more exemption, to replace the old file.
+/// A workload file with more exemptions, to replace the old file.
 #[derive(Clone, Debug)]
 pub struct ExemptedWorkload {
     /// The file.
     pub path: PathBuf,
     /// Its new text.
     pub text: String,
-    /// The last day on which the exemption holds.
+    /// The last day on which the exemptions hold.
     pub until: Date,
 }
 
-/// Adds an exemption to the text of a workload file; `farebox.yaml` where no path is given.
+/// Adds an exemption for each rule to the text of a workload file; `farebox.yaml` where no path is given.
 ///
 /// # Errors
 /// [`JobError`] where the request or the file cannot be used, or the exemption cannot be added without changing more.
@@ -51,20 +54,47 @@ pub fn accept(path: Option<&Path>, request: &ExemptionRequest, today: Date) -> R
         .map_err(|_| without_help(format!("{} is not UTF-8 text", path.display())))?;
     let shown = path.display().to_string();
     let raw = parse(&shown, &text).map_err(|problem| without_help(problem.render(&text)))?;
-    known_feature(request.feature, &raw)?;
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
-    let entry = format!("{{feature: {}, reason: {}, until: {until}}}", quoted(request.feature), quoted(request.reason));
-    let changed = insert(&text, &entry);
+    let (feature, reason) = (quoted(request.feature), quoted(request.reason));
+    let entry = |rule: &&str| format!("{{feature: {feature}, rule: {rule}, reason: {reason}, until: {until}}}");
+    let entries: Vec<String> = request.rules.iter().map(entry).collect();
+    let changed = entries.iter().rev().try_fold(text, |text, entry| insert(&text, entry));
     match changed.filter(|changed| adds_only(&shown, &raw, changed, request, until)) {
         Some(text) => Ok(ExemptedWorkload { path: path.to_owned(), text, until }),
         None => Err(JobError::asked(
             format!("the exemption cannot be added to {shown} without changing more of it"),
-            format!("add it by hand under check: exemptions:\n    - {entry}"),
+            format!("add it by hand under check: exemptions:\n    - {}", entries.join("\n    - ")),
         )),
     }
 }
 
-fn last_day(text: &str, today: Date) -> Result<Date, JobError> {
+/// What `--accept` names: a feature, or `FEATURE:RULE`. A feature whose own name has such an end is that feature.
+///
+/// # Errors
+/// [`JobError`] where no feature or rule is called so.
+pub fn accepted<'a>(asked: &'a str, side: &CheckSide) -> Result<(&'a str, Option<&'static str>), JobError> {
+    let is_known = |name: &str| side.feature(name).is_some() || matches!(name, "plan" | "*");
+    match asked.rsplit_once(':') {
+        Some((feature, rule)) if !is_known(asked) && is_known(feature) => {
+            let codes = || RuleCode::ALL.iter().filter(|code| code.is_rule()).map(|code| code.name());
+            let Some(name) = codes().find(|name| *name == rule) else {
+                let near = did_you_mean(rule, codes());
+                return Err(JobError::asked(
+                    format!("no rule is called {rule:?}"),
+                    format!("{near}`farebox check` says which rules fail"),
+                ));
+            };
+            Ok((feature, Some(name)))
+        }
+        _ => known_feature(asked, &side.raw).map(|()| (asked, None)),
+    }
+}
+
+/// The last day on which an exemption holds, as it is typed.
+///
+/// # Errors
+/// [`JobError`] where it is no day, or over.
+pub fn last_day(text: &str, today: Date) -> Result<Date, JobError> {
     let Some(day) = text.parse::<Date>().ok().filter(|_| text.len() == 10) else {
         // A moment is a date elsewhere; an exemption holds for whole days.
         let why = text.parse::<Instant>().err().map_or_else(|| format!("{text:?} is not a day"), |e| e.to_string());
@@ -91,9 +121,14 @@ fn known_feature(feature: &str, raw: &RawWorkload) -> Result<(), JobError> {
 fn adds_only(path: &str, old: &RawWorkload, changed: &str, request: &ExemptionRequest, until: Date) -> bool {
     let Ok(new) = parse(path, changed) else { return false };
     let rules = read_rules(path, &new, "USD");
-    let is_it = |e: &Exemption| e.feature == request.feature && e.reason == request.reason && e.until == until;
+    let is_it = |e: &Exemption, rule: &str| {
+        let is_said = e.feature == request.feature && e.reason == request.reason && e.until == until;
+        is_said && e.rule.as_deref() == Some(rule)
+    };
     let count = |raw: &RawWorkload| raw.check.as_ref().map_or(0, |check| check.exemptions.len());
-    rules.exemptions.iter().any(is_it) && count(&new) == count(old) + 1 && new.features.0.len() == old.features.0.len()
+    let has = |rule: &&str| rules.exemptions.iter().any(|e| is_it(e, rule));
+    let added = count(&new) == count(old) + request.rules.len();
+    request.rules.iter().all(has) && added && new.features.0.len() == old.features.0.len()
 }
 
 /// The text with the entry under `check: exemptions:`; `None` where these are written in a form that lines do not show.

@@ -30,6 +30,7 @@ impl CheckContext<'_> {
             features: self.feature_facts(now, unpriced, before, resolver),
             bill: now.costed.sums(),
             base: before.map(|before| before.bill),
+            drift: Vec::new(),
             budgets: budget_facts(&now.budgets, before.map(|before| before.budgets.as_slice())),
             budget_line: budget.and_then(|b| b.total.as_ref().or(b.monthly.as_ref())).map_or(0, |q| q.place.line),
             range: width(now.costed.outcome.total),
@@ -64,12 +65,14 @@ impl CheckContext<'_> {
                 prompts: self.prompt_facts(feature, resolver),
                 range: outcome.and_then(|outcome| width(outcome.total)),
                 unpriced: None,
+                help: None,
             });
         }
         list.extend(unpriced.iter().map(|feature| FeatureFacts {
             name: feature.name.clone(),
             line: feature.line,
             unpriced: Some(feature.why.clone()),
+            help: feature.help.clone(),
             ..FeatureFacts::default()
         }));
         list
@@ -134,7 +137,7 @@ fn budget_facts(head: &[BudgetVerdict], base: Option<&[BudgetVerdict]>) -> Vec<B
             name,
             subject: if is_monthly { "monthly budget" } else { "budget" },
             limit: first.usd,
-            spent: first.spent,
+            spent: first.spent_at_first_rate(),
             // A base without such a budget was not over it.
             base_held: base.map(|list| list.iter().filter(of).all(BudgetVerdict::holds)),
         })
@@ -155,12 +158,12 @@ fn call_usd(feature: &FeaturePlan) -> Option<Usd> {
 
 /// A rule or an exemption that was not understood, as a finding.
 pub(super) fn bad_rule(problem: &Problem, file: &str) -> Finding {
-    let help = problem.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
     Finding {
         rule: RuleCode::BadRule,
         level: FindingLevel::Error,
         feature: None,
-        message: format!("{}{help}", problem.message),
+        message: problem.message.clone(),
+        help: problem.help.clone(),
         file: file.to_owned(),
         line: problem.place.line,
         exempted: None,

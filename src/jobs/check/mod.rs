@@ -5,7 +5,9 @@
 
 use crate::calculator::change::MonthlyBill;
 use crate::calculator::currency::ShownCurrency;
-use crate::calculator::rules::{DollarRule, Finding, RuleCode, find};
+use std::collections::BTreeSet;
+
+use crate::calculator::rules::{DollarRule, Finding, FindingLevel, RuleCode, find};
 use crate::input::workload::rules::{CheckRules, read_rules};
 use crate::jobs::workload::TableResolver;
 use crate::jobs::{JobError, Setup};
@@ -15,6 +17,7 @@ use crate::report::check::CheckReport;
 mod base;
 mod baseline;
 mod compare;
+mod drift;
 mod end;
 mod exemption;
 mod facts;
@@ -26,7 +29,7 @@ pub use base::BaseQuery;
 pub(crate) use baseline::Baseline;
 pub(crate) use compare::{UnpricedFeature, leave_out_unpriced};
 pub use end::CheckEnd;
-pub use exemption::{ExemptedWorkload, ExemptionRequest, accept};
+pub use exemption::{ExemptedWorkload, ExemptionRequest, accept, accepted, last_day};
 pub use sides::CheckSide;
 
 use base::CheckBase;
@@ -58,6 +61,35 @@ pub struct CheckOutcome {
 }
 
 impl CheckOutcome {
+    /// The rules that a feature breaks, by name; `plan` is the whole, `*` everything.
+    #[must_use]
+    pub fn broken_by(&self, feature: &str) -> Vec<&'static str> {
+        let is_meant = |f: &&Finding| feature == "*" || f.feature.as_deref().unwrap_or("plan") == feature;
+        let counts = |f: &&Finding| f.rule.is_rule() && f.level != FindingLevel::Note;
+        let broken = self.report.counting().filter(is_meant).filter(counts).map(|f| f.rule);
+        broken.collect::<BTreeSet<_>>().into_iter().map(RuleCode::name).collect()
+    }
+
+    /// What fails and how to accept it, for people: the features and the rules that they break.
+    #[must_use]
+    pub fn failures(&self) -> (Vec<String>, Option<String>) {
+        let errors = self.report.counting().filter(|f| f.level == FindingLevel::Error && f.rule.is_rule());
+        let name = |f: &Finding| format!("{}:{}", f.feature.as_deref().unwrap_or("plan"), f.rule.name());
+        let mut names: Vec<String> = Vec::new();
+        errors.map(name).for_each(|name| {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        });
+        let quoted = |name: &String| {
+            if name.contains([' ', '"', '$', '`', '\\', '!', '*', '\'']) { None } else { Some(name.clone()) }
+        };
+        let first = names.first().map(|name| quoted(name).unwrap_or_else(|| "FEATURE:RULE".to_owned()));
+        let help =
+            first.map(|name| format!("to accept it for a while: farebox check --accept {name} \"why\" --until DATE"));
+        (names, help)
+    }
+
     /// What a later check may compare with; `head` is the side that was checked.
     #[must_use]
     pub fn baseline(&self, head: &CheckSide, setup: &Setup) -> Baseline {
@@ -79,7 +111,8 @@ struct CheckContext<'c> {
 /// # Errors
 /// [`JobError`] where the base cannot be read, or an amount has no value in dollars. A broken rule is a [`CheckEnd`].
 pub fn check(head: &CheckSide, query: &CheckQuery, setup: &Setup) -> Result<CheckOutcome, JobError> {
-    let base = CheckBase::of(&query.base, head, &query.price_files, setup)?;
+    let mut base = CheckBase::of(&query.base, head, &query.price_files, setup)?;
+    let mut commit = base.commit.take();
     let rules = read_rules(&head.name(), &head.raw, &head.workload.currency);
     let mut workload = head.workload.clone();
     let mut resolver = TableResolver::new(setup, &workload);
@@ -94,7 +127,8 @@ pub fn check(head: &CheckSide, query: &CheckQuery, setup: &Setup) -> Result<Chec
         let sides = BothSides { base: &base, old, head, now: &now, shown: &context.shown, setup };
         before = Some(sides.compare(earlier.as_ref(), &mut resolver)?);
     }
-    let facts = context.facts(&now, &unpriced, before.as_ref(), &mut resolver);
+    let mut facts = context.facts(&now, &unpriced, before.as_ref(), &mut resolver);
+    facts.drift = drift::code_drift(&context, commit.as_mut(), &now, &mut resolver)?;
     let in_dollars = DollarRule::all(&rules.rules, head.workload.start, &resolver);
     let mut findings: Vec<Finding> = rules.bad.iter().map(|problem| facts::bad_rule(problem, &facts.file)).collect();
     findings.extend(find(&facts, &in_dollars, &rules.exemptions));

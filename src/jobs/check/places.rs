@@ -45,17 +45,19 @@ fn lines(raw: &RawFeature) -> Vec<(Factor, usize)> {
         ($($factor:ident: $($at:expr),+;)+) => { $($(list.extend($at.map(|at| (Factor::$factor, at.place.line)));)+)+ };
     }
     let (calendar, retries, cache) = (raw.calendar.as_ref(), raw.retries.as_ref(), raw.cache.as_ref());
-    let (rag, steps, free) = (raw.rag.as_ref(), raw.steps.as_ref(), raw.free.as_ref());
+    let (rag, steps, free) = (raw.rag.as_ref(), raw.steps.as_deref(), raw.free.as_ref());
     take! {
         Prompt: raw.system.as_ref(), raw.tools.as_ref(), raw.prompt.as_ref(), raw.history.as_ref(),
             raw.variables.0.first().map(|(k, _)| k), rag.and_then(|r| r.chunks.as_ref()),
-            rag.and_then(|r| r.chunk_tokens.as_ref()), steps.and_then(|s| s.result.as_ref());
+            rag.and_then(|r| r.chunk_tokens.as_ref()), raw.sends.0.first().map(|(k, _)| k),
+            raw.prompt_growth.as_ref(), steps.and_then(|s| s.result.as_ref());
         Model: raw.model.as_ref(), raw.service_tier.as_ref(), raw.time.as_ref(), raw.batch.as_ref(),
             raw.with.0.first().map(|(k, _)| k), free.and_then(|f| f.requests.as_ref()), free.and_then(|f| f.tokens.as_ref());
-        Output: raw.output.as_ref(), raw.also.0.first().map(|(k, _)| k), steps.and_then(|s| s.call.as_ref());
+        Output: raw.output.as_ref(), raw.makes.0.first().map(|(k, _)| k), raw.also.0.first().map(|(k, _)| k), steps.and_then(|s| s.call.as_ref());
         Reasoning: raw.reasoning.as_ref(), raw.reasoning_effort.as_ref();
         Calls: raw.calls.as_ref(), raw.growth.as_ref(), raw.turns.as_ref(), steps.and_then(|s| s.count.as_ref()),
-            retries.and_then(|r| r.failure_rate.as_ref()), calendar.and_then(|c| c.weekdays.as_ref());
+            retries.and_then(|r| r.failure_rate.as_ref()), raw.per.as_ref().and_then(|p| p.share.as_ref()),
+            raw.users.as_ref(); Calls: calendar.and_then(|c| c.weekdays.as_ref());
         Cache: cache.and_then(|c| c.hit_rate.as_ref()), cache.and_then(|c| c.gap.as_ref()), cache.and_then(|c| c.ttl.as_ref());
     }
     list.extend(raw.routing.0.iter().map(|(model, _)| (Factor::Model, model.place.line)));
@@ -167,11 +169,7 @@ fn batch(feature: &Feature) -> String {
 
 /// How often it is called, and how many requests that takes.
 fn calls(feature: &Feature) -> [String; 3] {
-    [
-        format!("{} per {}", feature.calls.rate, feature.calls.per.name()),
-        format!("{} turns", feature.turns),
-        format!("{} steps", feature.steps.count),
-    ]
+    [feature.calls.to_string(), format!("{} turns", feature.turns), format!("{} steps", feature.steps.count)]
 }
 
 fn hit_rate(feature: &Feature) -> String {

@@ -97,7 +97,7 @@ impl CheckContext<'_> {
         }
         let unpriced = before.into_iter().flat_map(|before| &before.unpriced);
         let note = |name: &str, why: &str| format!("At the base, {name} has no price and is not compared: {why}");
-        notes.extend(unpriced.map(|feature| note(&feature.name, &feature.why)));
+        notes.extend(unpriced.map(|feature| note(&feature.name, &feature.in_full())));
         notes.extend(table_age_note(&self.setup.table, self.setup.at));
         notes
     }

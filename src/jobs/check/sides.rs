@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use crate::calculator::workload::Workload;
 use crate::input::text::{InputError, read_bytes};
 use crate::input::workload::raw::{RawFeature, RawWorkload};
-use crate::input::workload::{DEFAULT_FILE, ReadFile, from_disk, load_from, parse};
+use crate::input::workload::{DEFAULT_FILE, ReadFile, from_disk, load_text};
 use crate::jobs::{JobError, Setup};
 use crate::pricing::problem::{Place, Problem, Severity, render_all};
 
@@ -67,14 +67,13 @@ impl CheckSide {
         if let Some(problem) = conflict(&shown, text) {
             return Err(vec![problem]);
         }
-        let raw = parse(&shown, text).map_err(|problem| vec![*problem])?;
         let mut files = BTreeMap::new();
         let mut recording = |path: &Path| {
             let result: Result<Vec<u8>, InputError> = read_file(path);
             files.insert(path.to_owned(), result.as_ref().ok().cloned());
             result
         };
-        let (workload, warnings) = load_from(path, &raw, today, &mut recording)?;
+        let (raw, workload, warnings) = load_text(path, text, today, &mut recording)?;
         let warnings = (!warnings.is_empty()).then(|| rendered(&warnings, text));
         Ok(CheckSide { path: path.to_owned(), text: text.to_owned(), raw, workload, warnings, files })
     }

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::{CompareQuery, LeftOut, LeftOutModel, times_cell};
-use crate::calculator::outcome::outcome;
+use crate::calculator::outcome::{needs_draws, outcome};
 use crate::calculator::projection::{FeaturePlan, Plan, PlanError, Planner, Point, StreamRole, per};
 use crate::calculator::settled::{Settled, minus};
 use crate::calculator::shape::At;
@@ -83,7 +83,7 @@ pub fn compare_plans(
     bounds: RowBounds,
 ) -> Result<ComparedPlans, JobError> {
     let mut compared = ComparedPlans::default();
-    let planner = Planner::new(movable(base, query));
+    let planner = Planner::new(movable(base, query), resolver);
     for found in list(query, last_moment(&base.workload), setup, &mut compared.left_out)? {
         let unmet = query.needs.iter().find_map(|need| need.reason_unmet(&found.model));
         let tried = || try_on(&planner, &found, resolver, bounds, !query.models.is_empty());
@@ -174,7 +174,11 @@ fn try_on(
         Ok(plan) => plan,
         Err(error) => return Ok(Err(error.to_string())),
     };
-    let too_long = plan.features.iter().flat_map(|f| &f.events).find(|event| event.kind == "context-window");
+    let too_long = plan
+        .features
+        .iter()
+        .flat_map(|f| &f.events)
+        .find(|event| matches!(event.kind, "context-window" | "longest-answer"));
     if let Some(event) = too_long {
         return Ok(Err(event.text.clone()));
     }
@@ -184,15 +188,14 @@ fn try_on(
     }
     let settled = Settled::of(&plan, resolver)?;
     let row = || -> Result<PlanOnModel, PlanError> {
-        let is_drawn = matches!(bounds, RowBounds::OfTheFirst(_)) && plan.features.iter().any(|f| !f.is_linear());
+        let is_drawn = matches!(bounds, RowBounds::OfTheFirst(_)) && needs_draws(&plan, &settled);
         let outcome = outcome(&plan, &settled, false, if is_drawn { DRAWS } else { 0 })?;
         let expected = Point::all(At::Expected);
         let (mut usage, mut is_free) = (Usd::ZERO, true);
-        for feature in &plan.features {
-            let costs = feature.costs(&plan.months, &expected)?;
-            usage += costs.iter().flatten().copied().sum();
-            let answering = feature.streams.iter().zip(&costs).filter(|(s, _)| s.role == StreamRole::Answer);
-            is_free &= answering.flat_map(|(_, costs)| costs).all(|usd| *usd == Usd::ZERO);
+        for (feature, costs) in plan.features.iter().zip(&outcome.features) {
+            usage += costs.streams.iter().copied().sum();
+            let answering = feature.streams.iter().zip(&costs.streams).filter(|(s, _)| s.role == StreamRole::Answer);
+            is_free &= answering.into_iter().all(|(_, usd)| *usd == Usd::ZERO);
         }
         let longer = plan.with_output(Decimal::TWO).usage_at(&expected)?;
         let answers: Decimal = plan.features.iter().map(|f| f.answers(&plan.months)).sum();

@@ -47,23 +47,27 @@ pub fn report(result: &PlanResult, format: Format, why: bool, setup: &Setup) -> 
 }
 
 /// A kind of cost that no feature causes, shown where there is any: its column, its months, and how a month has it.
-type OtherCost<'r> = (&'static str, &'static str, &'r [Usd], fn(&PlanMonthRow) -> Usd);
+type OtherCost<'r> = (&'static str, &'static str, &'r [Usd], usize, fn(&PlanMonthRow) -> Usd);
 
 fn month_report(result: &PlanResult, rows: Vec<PlanMonthRow>, format: Format) -> Report {
     let (outcome, shown) = (&result.outcome, &result.shown);
     let others: [OtherCost; 3] = [
-        ("fixed_usd", "fixed", &outcome.fixed, |row| row.fixed_usd),
-        ("credits_usd", "credits", &outcome.credits, |row| row.credits_usd),
-        ("tax_usd", "tax", &outcome.tax, |row| row.tax_usd),
+        ("fixed_usd", "fixed", &outcome.fixed, 0, |row| row.fixed_usd),
+        ("credits_usd", "credits", &outcome.credits, 1, |row| row.credits_usd),
+        ("tax_usd", "tax", &outcome.tax, 2, |row| row.tax_usd),
     ];
-    let others = others.into_iter().filter(|(_, _, list, _)| list.iter().any(|usd| *usd != Usd::ZERO));
+    let others = others.into_iter().filter(|(_, _, list, ..)| list.iter().any(|usd| *usd != Usd::ZERO));
     let others: Vec<OtherCost> = others.collect();
     let mut report = month_table(result, &others, format).report(rows);
     if result.plan.months.len() > 1 {
         let mut total = vec![Cell::text("total")];
-        total.extend(outcome.features.iter().map(|f| shown.cell(f.total.expected)));
-        total.extend(others.iter().map(|(_, _, list, _)| shown.cell(list.iter().copied().sum())));
-        total.extend(bounds(outcome.total.into(), shown));
+        let over = |costs: &[Usd]| shown.over(result.plan.spans.iter().zip(costs.iter().copied()));
+        total.extend(outcome.features.iter().map(|f| shown.cell_of(f.total.expected, over(&f.spans))));
+        total.extend(others.iter().map(|(key, _, list, index, _)| {
+            let cell = shown.cell_of(list.iter().copied().sum(), over(&outcome.others_by_span[*index]));
+            taken_off(key, cell)
+        }));
+        total.extend(bounds(outcome.total.into(), over(&outcome.spans), shown));
         report.total = Some(total);
     }
     report
@@ -76,17 +80,14 @@ fn month_table<'r>(result: &'r PlanResult, others: &[OtherCost<'r>], format: For
         let name = feature.feature.name.as_str();
         let column = Column::number(format!("{name}_usd"), name.to_owned()).optional();
         table = table.column(column, move |row| {
-            row.features.get(index).map_or_else(Cell::default, |feature| shown.cell(feature.range.expected_usd))
+            let amount = row.shown.features.get(index).copied().unwrap_or_default();
+            row.features.get(index).map_or_else(Cell::default, |f| shown.cell_of(f.range.expected_usd, amount))
         });
     }
-    for (key, title, _, of) in others.iter().copied() {
-        table = table.number(key, title, move |row| {
-            let cell = shown.cell(of(row));
-            let is_credit = key == "credits_usd" && of(row) != Usd::ZERO;
-            if is_credit { Cell::pair(format!("−{}", cell.people), format!("-{}", cell.exact)) } else { cell }
-        });
+    for (key, title, _, index, of) in others.iter().copied() {
+        table = table.number(key, title, move |row| taken_off(key, shown.cell_of(of(row), row.shown.others[index])));
     }
-    let bound = |index: usize| move |row: &PlanMonthRow| bounds(row.range, shown)[index].clone();
+    let bound = |index: usize| move |row: &PlanMonthRow| bounds(row.range, row.shown.total, shown)[index].clone();
     table = table.number("low_usd", "low", bound(0)).number("total_usd", "expected", bound(1));
     table = table.number("high_usd", "high", bound(2));
     if matches!(format, Format::Table | Format::Markdown) {
@@ -96,19 +97,26 @@ fn month_table<'r>(result: &'r PlanResult, others: &[OtherCost<'r>], format: For
     table
 }
 
-fn bounds(range: UsdRange, shown: &ShownCurrency) -> [Cell; 3] {
+/// Credits are taken off.
+fn taken_off(key: &str, cell: Cell) -> Cell {
+    let is_credit = key == "credits_usd" && cell.exact != "0";
+    if is_credit { Cell::pair(format!("−{}", cell.people), format!("-{}", cell.exact)) } else { cell }
+}
+
+/// Low, expected and high; the bounds are converted as the expected cost is, which is `amount` in the currency.
+fn bounds(range: UsdRange, amount: Decimal, shown: &ShownCurrency) -> [Cell; 3] {
+    let expected = shown.cell_of(range.expected_usd, amount);
     if range.low_usd == range.high_usd {
-        return [
-            Cell::pair("", range.low_usd.to_string()),
-            shown.cell(range.expected_usd),
-            Cell::pair("", range.high_usd.to_string()),
-        ];
+        return [Cell::pair("", range.low_usd.to_string()), expected, Cell::pair("", range.high_usd.to_string())];
     }
-    [
-        shown.cell(range.low_usd).tone(Tone::Dim),
-        shown.cell(range.expected_usd),
-        shown.cell(range.high_usd).tone(Tone::Dim),
-    ]
+    let bound = |usd: Usd| shown.cell_of(usd, in_proportion(usd, range.expected_usd, amount, shown)).tone(Tone::Dim);
+    [bound(range.low_usd), expected, bound(range.high_usd)]
+}
+
+/// An amount in the currency, at the rate that another one has on the whole.
+fn in_proportion(usd: Usd, of: Usd, amount: Decimal, shown: &ShownCurrency) -> Decimal {
+    let rate = amount.checked_div(of.amount()).unwrap_or(shown.per_usd);
+    usd.amount().saturating_mul(rate).round_dp(12).normalize()
 }
 
 /// `█████▒▒▒░░`: up to the low bound, to the expected cost, to the high bound.
@@ -132,9 +140,11 @@ fn add_answer(report: &mut Report, result: &PlanResult) {
     let last = workload.end.yesterday().unwrap_or(workload.end);
     report.head.push(format!("{}, {} to {last}", workload.name, workload.start));
     let total = result.outcome.total;
-    let mut answer = format!("{} expected", shown.text(total.expected));
+    let amount = shown.over(result.plan.spans.iter().zip(result.outcome.spans.iter().copied()));
+    let mut answer = format!("{} expected", shown.text_of(amount));
     if total.low != total.high {
-        answer += &format!(", {} to {} in nine of ten draws", shown.text(total.low), shown.text(total.high));
+        let bound = |usd| shown.text_of(in_proportion(usd, total.expected, amount, shown));
+        answer += &format!(", {} to {} in nine of ten draws", bound(total.low), bound(total.high));
     }
     if let Some(verdict) = result.verdicts.iter().find(|v| v.month.is_none()) {
         answer += &format!("; {}", verdict_text(verdict));
@@ -145,7 +155,7 @@ fn add_answer(report: &mut Report, result: &PlanResult) {
         let saving = shown.text(best.saving);
         report
             .head
-            .push(format!("Cheapest lever: {} for {}, saves {saving}, if {}.", best.what, best.feature, best.provided));
+            .push(format!("Largest saving: {} for {}, saves {saving}, if {}.", best.what, best.feature, best.provided));
     }
 }
 
@@ -179,6 +189,9 @@ fn verdict_text(verdict: &BudgetVerdict) -> String {
     format!("the budget of {} ends on {ends}{range}", verdict.amount)
 }
 
+/// More later exchange rates than this are counted rather than listed.
+const MOST_RATES: usize = 4;
+
 fn add_notes(report: &mut Report, result: &PlanResult, head: &PlanHead, quiet: bool) {
     let (workload, shown) = (&result.plan.workload, &result.shown);
     let notes = &mut report.notes;
@@ -198,6 +211,14 @@ fn add_notes(report: &mut Report, result: &PlanResult, head: &PlanHead, quiet: b
         let per_usd = shown.per_usd.normalize();
         let source = shown.source.as_ref().map_or_else(String::new, |source| format!(" ({source})"));
         notes.push(format!("1 USD = {per_usd} {} on {}{source}.", shown.currency, shown.at));
+        let later: Vec<_> = shown.steps.iter().skip(1).collect();
+        if later.len() > MOST_RATES {
+            notes.push(format!("{} rates hold within the plan, each on its day.", later.len() + 1));
+        } else {
+            for (from, rate) in later {
+                notes.push(format!("From {from} on, 1 USD = {} {}.", rate.normalize(), shown.currency));
+            }
+        }
     }
     let assumed = head.assumptions.len();
     if assumed > 0 && !quiet {
@@ -211,7 +232,7 @@ fn sections(result: &PlanResult, head: &PlanHead, why: bool, bars: bool) -> Vec<
     for fit in &result.fits {
         fits.push([Cell::text(&fit.question), Cell::text(&fit.answer)], serde_json::Value::Null);
     }
-    let all: Usd = result.outcome.features.iter().map(|f| f.total.expected).sum();
+    let all = result.outcome.total.expected;
     let mut sections = vec![
         ("By feature", feature_table(shown).report(head.features.iter().cloned())),
         ("What fits", fits),
@@ -226,8 +247,12 @@ fn sections(result: &PlanResult, head: &PlanHead, why: bool, bars: bool) -> Vec<
 }
 
 fn feature_table(shown: &ShownCurrency) -> TypedTable<'_, PlanFeatureRow> {
-    let unit = |usd: Option<Usd>| usd.map_or_else(|| Cell::absent("–"), |usd| shown.cell(usd));
-    let bound = |index: usize| move |row: &PlanFeatureRow| bounds(row.range, shown)[index].clone();
+    let in_shown = |row: &PlanFeatureRow, usd: Usd| {
+        shown.cell_of(usd, in_proportion(usd, row.range.expected_usd, row.shown, shown))
+    };
+    let unit =
+        move |row: &PlanFeatureRow, usd: Option<Usd>| usd.map_or_else(|| Cell::absent("–"), |usd| in_shown(row, usd));
+    let bound = |index: usize| move |row: &PlanFeatureRow| bounds(row.range, row.shown, shown)[index].clone();
     TypedTable::new()
         .text("feature", "feature", |row: &PlanFeatureRow| Cell::text(&row.name))
         .text("model", "model", |row| {
@@ -240,16 +265,16 @@ fn feature_table(shown: &ShownCurrency) -> TypedTable<'_, PlanFeatureRow> {
         .number("low", "low", bound(0))
         .number("expected", "expected", bound(1))
         .number("high", "high", bound(2))
-        .number("call", "per call", move |row| unit(row.per_call_usd))
+        .number("call", "per call", move |row| unit(row, row.per_call_usd))
         .number(
             "answer",
             "per answer",
             move |row| {
-                if row.answers_apart { unit(row.per_answer_usd) } else { Cell::default() }
+                if row.answers_apart { unit(row, row.per_answer_usd) } else { Cell::default() }
             },
         )
-        .number("user", "per user a month", |row| {
-            row.per_user_month_usd.map_or_else(Cell::default, |usd| shown.cell(usd))
+        .number("user", "per user a month", move |row| {
+            row.per_user_month_usd.map_or_else(Cell::default, |usd| in_shown(row, usd))
         })
 }
 
@@ -278,7 +303,7 @@ fn lever_table(all: Usd, shown: &ShownCurrency) -> TypedTable<'_, LeverRow> {
         .text("feature", "feature", |row: &LeverRow| Cell::text(&row.feature))
         .text("what", "what to do", |row| Cell::text(&row.what))
         .number("saving", "saves", |row| shown.cell(row.saving_usd).tone(Tone::Good))
-        .number("share", "of usage", share)
+        .number("share", "of the total", share)
         .text("if", "if", |row| Cell::text(&row.provided).tone(Tone::Dim))
 }
 
@@ -305,11 +330,11 @@ fn charts(result: &PlanResult) -> Vec<Chart> {
     let mark = |usd: Usd| Mark::new(shown.amount(usd), shown.text(usd));
     let mut charts = cost_charts(result, &mark);
     if !result.drivers.is_empty() {
-        let bar = |d: &Driver| (format!("{}: {}", d.feature, d.input.label()), mark(d.low), mark(d.high));
+        let bar = |d: &Driver| (format!("{}: {}", d.feature, d.input), mark(d.low), mark(d.high));
         let bars = result.drivers.iter().take(SHOWN).map(bar).collect();
-        let middle: Usd = result.outcome.features.iter().map(|f| f.total.expected).sum();
+        let middle = result.outcome.total.expected;
         charts.push(Chart {
-            title: "What drives the range: usage with one number at its low and its high end".into(),
+            title: "What drives the range: the total with one number at its low and its high end".into(),
             kind: ChartKind::Tornado { bars, middle: mark(middle) },
         });
     }

@@ -13,11 +13,12 @@ use crate::calculator::projection::{
     ASSUMED_CACHEABLE, FeatureFrame, FeaturePlan, Plan, PlanEvent, Point, Stream, StreamRole, per,
 };
 use crate::calculator::shape::At;
+use crate::calculator::spans::length_in_months;
 use crate::calculator::workload::{Amount, Assumption, Feature};
 use crate::jobs::Setup;
 use crate::jobs::error::with_help;
 use crate::jobs::setup::{TableStamp, table_stamp};
-use crate::jobs::workload::{ShownRate, Unpriced};
+use crate::jobs::workload::{ShownCurrency, ShownRate, Unpriced};
 use crate::money::{Usd, grouped};
 use crate::period::Instant;
 use crate::pricing::card::{Evidence, Fact};
@@ -66,6 +67,16 @@ pub struct PlanMonthRow {
     pub tax_usd: Usd,
     /// From the start of the plan to the end of the month.
     pub cumulative: UsdRange,
+    #[serde(skip)]
+    pub(super) shown: ShownMonth,
+}
+
+/// A month in the currency of the plan, each cost at the rate of its day.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ShownMonth {
+    pub features: Vec<Decimal>,
+    pub others: [Decimal; 3],
+    pub total: Decimal,
 }
 
 /// A feature in one month.
@@ -139,8 +150,12 @@ pub(crate) struct PlanTotal {
     /// In dollars.
     #[serde(flatten)]
     pub range: UsdRange,
-    /// The expected cost in the currency of the plan.
+    /// The expected cost in the currency of the plan, each cost at the rate of its day.
     pub expected: String,
+    /// `closed-form`, or `simulated` where the expected cost is a mean of draws.
+    pub expected_basis: &'static str,
+    /// `simulated` where the bounds are quantiles of draws, `exact` where nothing is uncertain.
+    pub bounds_basis: &'static str,
 }
 
 /// How the bounds were drawn.
@@ -184,6 +199,8 @@ pub(crate) struct PlanFeatureRow {
     pub per_answer_usd: Option<Usd>,
     /// The cost per user and month.
     pub per_user_month_usd: Option<Usd>,
+    #[serde(skip)]
+    pub(super) shown: Decimal,
     #[serde(skip)]
     pub(super) all_calls: Decimal,
     #[serde(skip)]
@@ -232,7 +249,9 @@ pub(crate) struct BudgetRow {
     pub month: Option<Month>,
     /// Whether the expected cost stays inside.
     pub holds: bool,
-    /// What is spent of it at the expected cost.
+    /// What is spent of it at the expected cost, in its currency at the rates of the days.
+    pub spent: String,
+    /// The same in dollars.
     pub spent_usd: Usd,
     /// At the low bound.
     pub low_usd: Usd,
@@ -279,7 +298,7 @@ pub(crate) struct LeverRow {
     /// What it takes.
     #[serde(rename = "if")]
     pub provided: String,
-    /// Saved over the plan.
+    /// What is paid less over the plan, with credits, fixed costs and tax.
     pub saving_usd: Usd,
 }
 
@@ -289,7 +308,7 @@ pub(crate) struct LeverRow {
 pub(crate) struct EventRow {
     /// The feature.
     pub feature: String,
-    /// `price-change`, `assumed-price`, `retires`, `last-listed`, `always-thinks`, `context-window`, `no-cache`.
+    /// `price-change`, `assumed-price`, `retires`, `last-listed`, `always-thinks`, `context-window`, `longest-answer`, `no-cache`.
     pub kind: &'static str,
     /// The model.
     pub model: String,
@@ -343,6 +362,8 @@ impl PlanHead {
         let workload = &plan.workload;
         let fixed = result.settled.fixed_items.iter();
         let fixed = fixed.map(|(name, month, usd)| (name.clone(), plan.months.get(*month).copied(), *usd));
+        let paid = outcome.committed.iter().enumerate().filter(|(_, usd)| **usd != Usd::ZERO);
+        let committed = paid.map(|(month, usd)| ("commitments".to_owned(), plan.months.get(month).copied(), *usd));
         PlanHead {
             workload: WorkloadName { name: workload.name.clone(), path: result.path.display().to_string() },
             start: workload.start.to_string(),
@@ -350,7 +371,9 @@ impl PlanHead {
             exchange: shown.rate(),
             total: PlanTotal {
                 range: outcome.total.into(),
-                expected: shown.amount(outcome.total.expected).to_string(),
+                expected: shown.over(plan.spans.iter().zip(outcome.spans.iter().copied())).to_string(),
+                expected_basis: basis(outcome.is_closed_form),
+                bounds_basis: if outcome.simulation.is_some() { "simulated" } else { "exact" },
             },
             simulation: outcome.simulation.as_ref().map(|drawn| SimulationRow {
                 seed: workload.seed,
@@ -360,8 +383,13 @@ impl PlanHead {
                 low: "5%",
                 high: "95%",
             }),
-            features: plan.features.iter().zip(&outcome.features).map(|(f, costs)| feature(f, plan, costs)).collect(),
-            fixed: fixed.map(|(name, month, usd)| FixedCostRow { name, month, usd }).collect(),
+            features: plan
+                .features
+                .iter()
+                .zip(&outcome.features)
+                .map(|(f, costs)| feature(f, plan, costs, shown))
+                .collect(),
+            fixed: fixed.chain(committed).map(|(name, month, usd)| FixedCostRow { name, month, usd }).collect(),
             budgets: result.verdicts.iter().map(budget).collect(),
             drivers: drivers(result),
             levers: levers(result),
@@ -375,10 +403,20 @@ impl PlanHead {
     }
 }
 
+/// What costs by span are in a month, in the currency of the plan.
+fn over(result: &PlanResult, month: usize, costs: &[Usd]) -> Decimal {
+    let costs = result.plan.spans.iter().zip(costs.iter().copied());
+    result.shown.over(costs.filter(|(span, _)| span.month == month))
+}
+
+fn basis(is_closed_form: bool) -> &'static str {
+    if is_closed_form { "closed-form" } else { "simulated" }
+}
+
 /// The months of a plan.
 #[must_use]
 pub fn months(result: &PlanResult) -> Vec<PlanMonthRow> {
-    let PlanResult { plan, outcome, shown, .. } = result;
+    let PlanResult { plan, outcome, .. } = result;
     let feature = |month: usize, (feature, costs): (&FeaturePlan, &FeatureOutcome)| MonthFeatureRow {
         name: feature.feature.name.clone(),
         calls: costs.calls[month].normalize().to_string(),
@@ -388,7 +426,12 @@ pub fn months(result: &PlanResult) -> Vec<PlanMonthRow> {
         month: *month,
         range: outcome.months[index].into(),
         total_usd: outcome.months[index].expected,
-        total: shown.amount(outcome.months[index].expected).to_string(),
+        total: over(result, index, &outcome.spans).to_string(),
+        shown: ShownMonth {
+            features: outcome.features.iter().map(|f| over(result, index, &f.spans)).collect(),
+            others: [0, 1, 2].map(|other| over(result, index, &outcome.others_by_span[other])),
+            total: over(result, index, &outcome.spans),
+        },
         features: plan.features.iter().zip(&outcome.features).map(|f| feature(index, f)).collect(),
         fixed_usd: outcome.fixed[index],
         credits_usd: outcome.credits[index],
@@ -398,10 +441,10 @@ pub fn months(result: &PlanResult) -> Vec<PlanMonthRow> {
     plan.months.iter().enumerate().map(row).collect()
 }
 
-fn feature(feature: &FeaturePlan, plan: &Plan, costs: &FeatureOutcome) -> PlanFeatureRow {
+fn feature(feature: &FeaturePlan, plan: &Plan, costs: &FeatureOutcome, shown: &ShownCurrency) -> PlanFeatureRow {
     let expected = Point::all(At::Expected);
     let (total, all_calls) = (costs.total.expected, costs.calls.iter().sum::<Decimal>());
-    let months = Decimal::from(plan.months.len() as u64);
+    let months = length_in_months(&plan.workload);
     let users = feature.feature.calls.users.map(|users| users.expected.saturating_mul(months));
     let models = feature.streams.iter().map(|stream| FeatureModelRow {
         model: stream.found.full_id(),
@@ -415,11 +458,12 @@ fn feature(feature: &FeaturePlan, plan: &Plan, costs: &FeatureOutcome) -> PlanFe
         models: models.collect(),
         calls: all_calls.normalize().to_string(),
         range: costs.total.into(),
-        expected_basis: if costs.is_closed_form { "closed-form" } else { "simulated" },
+        expected_basis: basis(costs.is_closed_form),
         requests_per_call: feature.requests_of_a_call(&expected).to_string(),
         per_call_usd: per(total, feature.calls(&plan.months, &expected).iter().sum()),
         per_answer_usd: per(total, feature.answers(&plan.months)),
         per_user_month_usd: users.and_then(|n| per(total, n)),
+        shown: shown.over(plan.spans.iter().zip(costs.spans.iter().copied())),
         all_calls,
         answers_apart: feature.feature.turns.expected != Decimal::ONE,
     }
@@ -432,7 +476,8 @@ fn budget(verdict: &BudgetVerdict) -> BudgetRow {
         usd: verdict.usd,
         month: verdict.month,
         holds: verdict.holds(),
-        spent_usd: verdict.spent,
+        spent: verdict.spent.to_string(),
+        spent_usd: verdict.spent_usd,
         low_usd: verdict.low,
         high_usd: verdict.high,
         ends: day(verdict.ends),
@@ -445,7 +490,7 @@ fn budget(verdict: &BudgetVerdict) -> BudgetRow {
 fn drivers(result: &PlanResult) -> Vec<DriverRow> {
     let row = |driver: &Driver| DriverRow {
         feature: driver.feature.clone(),
-        input: driver.input.label(),
+        input: driver.input,
         range: driver.range.clone(),
         low_usd: driver.low,
         high_usd: driver.high,

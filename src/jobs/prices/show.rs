@@ -14,7 +14,9 @@ use crate::jobs::{JobError, plural};
 use crate::meter::Meter;
 use crate::period::{Instant, Period};
 use crate::pricing::Found;
-use crate::pricing::card::{Alias, Api, ModelInfo, Rate, RateCard, Rates, Source, Tier, TokenizerRef, WindowHolds};
+use crate::pricing::card::{
+    Alias, Api, ModelInfo, Multiplier, Rate, RateCard, Rates, Source, Tier, TokenizerRef, WindowHolds,
+};
 use crate::report::{Cell, Report, Tone, TypedTable};
 
 /// One rate of a model.
@@ -100,6 +102,8 @@ pub fn show(model: &str, all: bool, layout: ShowLayout, setup: &Setup) -> Result
     report.head.splice(..0, head(setup, &found));
     let by_factor = layout == ShowLayout::Rows;
     report.notes.extend(shown.flat_map(|card| notes(card, by_factor)));
+    let factors = found.provider.multipliers.iter().filter(|factor| factor.concerns(&found.model.id));
+    report.notes.extend(factors.map(factor_note));
     let hidden = found.model.rate_cards.len() - usize::from(in_force.is_some());
     if in_force.is_none() && !all {
         report.notes.push(format!("No price holds on {}; --all shows the periods that have one.", setup.at));
@@ -239,6 +243,19 @@ fn matrix<'c>(cards: impl Iterator<Item = &'c RateCard>, width: usize, now: Inst
     report.sections = blocks.collect();
     report.notes = notes;
     report
+}
+
+/// A factor of the provider on the rates of the model.
+fn factor_note(factor: &Multiplier) -> String {
+    let when: Vec<String> =
+        factor.when.iter().map(|(dimension, value)| format!("{}={value}", dimension.name())).collect();
+    let what = match factor.meters.as_slice() {
+        [] => "token rates".to_owned(),
+        meters => meters.iter().map(|meter| meter.name()).collect::<Vec<_>>().join(", "),
+    };
+    let from = factor.period.from.map_or_else(String::new, |from| format!(" from {from}"));
+    let to = factor.period.to.map_or_else(String::new, |to| format!(" until {to}"));
+    format!("{}: {what} × {}{from}{to}", when.join(", "), factor.factor)
 }
 
 fn notes(card: &RateCard, with_factors: bool) -> Vec<String> {

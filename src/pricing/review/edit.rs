@@ -11,14 +11,16 @@ use std::sync::Arc;
 
 use super::block::Block;
 use super::raise::{Raised, Raising, raise};
+pub use super::text::Left;
+use super::text::{TextEdit, byte_at, compiled, with_edits};
 use super::{Review, ReviewClass, ReviewItem, ReviewSource, ReviewedPrice, is_of_same, is_same_money};
 use crate::period::Instant;
 use crate::pricing::card::{Alias, Evidence, ModelCard, ModelInfo, Price, Source};
-use crate::pricing::compile::{PriceFile, Provider, Use, compile};
+use crate::pricing::compile::{PriceFile, Provider};
 use crate::pricing::import::compare::in_force;
 use crate::pricing::import::write::{model_text, moment, quoted, source_text};
 use crate::pricing::import::{Boundary, Condition, Fact, facts_of, rate_cards};
-use crate::pricing::problem::{Place, Problem, Severity};
+use crate::pricing::problem::{Place, Problem};
 use crate::pricing::yaml::{Parsed, RawModel, RawPeriod, RawRate, RawTier, parse};
 
 /// What became of the items that were accepted.
@@ -32,26 +34,6 @@ pub struct Accepted {
     pub raised: Vec<Raised>,
     /// What was not, and why.
     pub left: Vec<Left>,
-}
-
-/// Something that is left to a person.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Left {
-    /// The model as `provider/model`, or the provider.
-    pub id: String,
-    /// The file and the line, from 1, where it has one.
-    pub place: Option<(String, usize)>,
-    /// Why.
-    pub why: String,
-}
-
-impl std::fmt::Display for Left {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if let Some((path, line)) = &self.place {
-            write!(f, "{path}:{line}: ")?;
-        }
-        write!(f, "{}: {}", self.id, self.why)
-    }
 }
 
 /// The place of a model in price files: of its last period, where it has one of its own.
@@ -139,11 +121,6 @@ fn changed_or(changed: &[PriceFile], file: &PriceFile) -> PriceFile {
     changed.iter().find(|new| new.path == file.path).unwrap_or(file).clone()
 }
 
-pub(super) fn compiled(files: &[PriceFile]) -> Result<Vec<Provider>, Vec<Problem>> {
-    let (providers, problems) = compile(files, Use::Table, &|_, _| None);
-    if problems.iter().any(|problem| problem.severity == Severity::Error) { Err(problems) } else { Ok(providers) }
-}
-
 /// Whether the files say of an item what was accepted.
 fn is_as_accepted(item: &ReviewItem, providers: &[Provider]) -> bool {
     let provider = providers.iter().find(|provider| provider.head.id == item.provider);
@@ -163,12 +140,6 @@ fn is_as_accepted(item: &ReviewItem, providers: &[Provider]) -> bool {
 fn new_price(price: &ReviewedPrice) -> Option<(&str, Price)> {
     let differs = |there: &Price| price.here.is_none_or(|here| !is_same_money(there, &here));
     price.there.iter().find(|(_, there)| differs(there)).map(|(name, there)| (name.as_str(), *there))
-}
-
-/// A piece of text to put in place of a range of a file.
-pub(super) struct TextEdit {
-    pub range: Range<usize>,
-    pub text: String,
 }
 
 /// Files with the edits that were made so far.
@@ -319,21 +290,6 @@ fn is_one(price: &ReviewedPrice) -> bool {
     price.there.iter().all(|(_, there)| price.there.first().is_some_and(|(_, first)| is_same_money(first, there)))
 }
 
-/// The files that edits change, each edit at its place in the text as it was.
-pub(super) fn with_edits(files: &[PriceFile], edits: Vec<Vec<TextEdit>>) -> Vec<PriceFile> {
-    let mut changed = Vec::new();
-    for (file, mut edits) in files.iter().zip(edits) {
-        if edits.is_empty() {
-            continue;
-        }
-        let mut text = file.text.clone();
-        edits.sort_by_key(|edit| std::cmp::Reverse((edit.range.start, edit.range.end)));
-        edits.into_iter().for_each(|edit| text.replace_range(edit.range, &edit.text));
-        changed.push(PriceFile { path: file.path.clone(), text });
-    }
-    changed
-}
-
 /// The place of `to:` in a period that ends now.
 fn end_of_period(text: &str, block: &Block, day: Instant) -> Option<TextEdit> {
     let day = moment(day);
@@ -453,16 +409,4 @@ fn boundary(text: &str) -> Option<u64> {
         Some(digits) => digits.parse().ok(),
         None => text.strip_prefix('>')?.parse::<u64>().ok()?.checked_add(1),
     }
-}
-
-/// Where a place is in a text.
-pub(super) fn byte_at(text: &str, place: Place) -> Option<usize> {
-    let start = match place.line {
-        0 => return None,
-        1 => 0,
-        line => text.match_indices('\n').nth(line - 2)?.0 + 1,
-    };
-    let line = text[start..].lines().next().unwrap_or("");
-    let column = place.column.max(1) - 1;
-    Some(start + line.char_indices().nth(column).map_or(line.len(), |(at, _)| at))
 }

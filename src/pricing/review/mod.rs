@@ -9,6 +9,7 @@ pub mod edit;
 pub mod raise;
 
 mod block;
+mod text;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

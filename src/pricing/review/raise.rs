@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
-use super::edit::{Left, TextEdit, byte_at, compiled, with_edits};
+use super::text::{Left, TextEdit, byte_at, compiled, with_edits};
 use super::{Review, ReviewSource, Seen};
 use crate::period::Instant;
 use crate::pricing::card::{Evidence, ModelCard};

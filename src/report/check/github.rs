@@ -62,7 +62,7 @@ fn annotation(finding: &Finding, out: &mut dyn io::Write) -> io::Result<()> {
         "::{command} file={},line={line},title={}::{}",
         property(&finding.file),
         property(&title),
-        data(&finding.with_exemption())
+        data(&finding.in_full())
     )
 }
 

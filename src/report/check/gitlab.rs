@@ -42,7 +42,7 @@ fn issue(finding: &Finding) -> Value {
         (_, FindingLevel::Warning) => "minor",
     };
     json!({
-        "description": inert(&finding.with_exemption()),
+        "description": inert(&finding.in_full()),
         "check_name": finding.rule.name(),
         "fingerprint": fingerprint(finding),
         "severity": severity,

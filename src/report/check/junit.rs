@@ -52,7 +52,7 @@ fn properties(check: &CheckReport, text: &mut String) {
 fn case(finding: &Finding, text: &mut String) {
     let rule = finding.rule.name();
     let about = finding.feature.as_deref().unwrap_or("plan");
-    let message = xml(&finding.with_exemption());
+    let message = xml(&finding.in_full());
     let body = format!("{}: {message}", xml(&place(&finding.file, finding.line)));
     let _ = writeln!(
         text,

@@ -27,6 +27,9 @@ mod text;
 
 use text::{fingerprint, plain, signed};
 
+/// The title over what was assumed.
+const ASSUMPTIONS: &str = "Assumptions";
+
 /// What a base is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -70,7 +70,7 @@ fn result(check: &CheckReport, finding: &Finding) -> Value {
         "ruleId": finding.rule.name(),
         "ruleIndex": index,
         "level": finding.level.name(),
-        "message": {"text": text(&finding.message)},
+        "message": {"text": text(&finding.message_with_help())},
         "locations": [{"physicalLocation": {
             "artifactLocation": {"uri": uri(&finding.file), "uriBaseId": "%SRCROOT%"},
             "region": {"startLine": finding.line.max(1)},

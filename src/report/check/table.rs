@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::text::{people, place, plain, quiet, signed, spelled_out};
-use super::{ChangePart, CheckReport, CheckRow, FeatureStatus, comment};
+use super::{ASSUMPTIONS, ChangePart, CheckReport, CheckRow, FeatureStatus, comment};
 use crate::calculator::rules::{Finding, FindingLevel};
 use crate::calculator::workload::Assumption;
 use crate::report::{self, Cell, Format, Readers, Report, Screen, Tone, TypedTable};
@@ -62,7 +62,7 @@ impl CheckReport {
         if !self.parts.is_empty() {
             report.sections.push(("Why the monthly bill changes".into(), self.part_table(most)));
         }
-        report.sections.push(("Assumptions".into(), self.assumption_table(most)));
+        report.sections.push((ASSUMPTIONS.into(), self.assumption_table(most)));
         report.notes.extend(self.notes.iter().map(|note| people(note)));
         report.notes.push(people(&self.base.text));
         report.notes.push(format!(
@@ -116,7 +116,7 @@ impl CheckReport {
             .text("level", "level", |finding| level_cell(finding))
             .text("rule", "rule", |finding| Cell::text(finding.rule.name()))
             .text("place", "where", |finding| Cell::text(people(&place(&finding.file, finding.line))))
-            .text("message", "what", |finding| Cell::text(quiet(&finding.with_exemption())));
+            .text("message", "what", |finding| Cell::text(quiet(&finding.in_full())));
         let mut report = table.report(self.findings.iter().take(most));
         left_out(&mut report, self.findings.len(), most, "findings");
         report

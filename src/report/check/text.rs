@@ -12,11 +12,22 @@ use crate::report::inert;
 
 /// The longest name that people see.
 const LONGEST_NAME: usize = 160;
+/// The longest sentence that a line of a comment is.
+const LONGEST_SENTENCE: usize = 480;
 
 /// Text that people see: nothing in it steers a terminal or a build log, and no name fills a page.
 pub(super) fn people(text: &str) -> String {
+    at_most(text, LONGEST_NAME)
+}
+
+/// The same of a sentence.
+pub(super) fn sentence(text: &str) -> String {
+    at_most(text, LONGEST_SENTENCE)
+}
+
+fn at_most(text: &str, most: usize) -> String {
     let safe = inert(text);
-    let cut: Cow<str> = match safe.char_indices().nth(LONGEST_NAME) {
+    let cut: Cow<str> = match safe.char_indices().nth(most) {
         Some((at, _)) => format!("{}…", &safe[..at]).into(),
         None => safe,
     };

@@ -766,7 +766,9 @@ impl Checker<'_> {
 fn stated(model: &RawModel, fact: Fact) -> Option<Place> {
     match fact {
         Fact::SmallestCacheable => model.smallest_cacheable.as_ref().map(|tokens| tokens.place),
-        Fact::WindowHolds => model.window_holds.as_ref().map(|holds| holds.place),
+        Fact::WindowHolds => {
+            model.window_holds.as_ref().filter(|holds| holds.value == WindowHolds::Prompt).map(|holds| holds.place)
+        }
         Fact::AlwaysThinks => model.capabilities.iter().any(|can| can == ALWAYS_THINKS).then_some(model.id.place),
     }
 }

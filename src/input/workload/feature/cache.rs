@@ -25,22 +25,37 @@ impl FeatureReader<'_, '_> {
             31..=60 => Meter::CacheWrite1h,
             _ => Meter::CacheWrite12h,
         };
-        let hit_rate = match (&raw.hit_rate, &raw.gap) {
-            (Some(rate), None) => self.reader.part(rate),
-            (None, Some(gap)) => {
+        let rates = [&raw.hit_rate, &raw.hit_rate_between, &raw.gap];
+        let hit_rate = match rates {
+            [Some(rate), None, None] | [None, Some(rate), None] => self.reader.part(rate),
+            [None, None, Some(gap)] => {
                 let gap = self.gap(gap, minutes)?;
-                self.assume("cache.hit_rate", gap, "1 − e^(−lifetime ÷ gap): calls that come at random");
+                self.assume(
+                    "cache.hit_rate_between",
+                    gap,
+                    "1 − e^(−lifetime ÷ gap): conversations that come at random",
+                );
                 gap
             }
             _ => {
-                let place = raw.hit_rate.as_ref().or(raw.ttl.as_ref()).map_or(self.place, |q| q.place);
+                let given = rates.into_iter().flatten().chain(&raw.hit_rate_within).chain(&raw.ttl).next();
+                let place = given.map_or(self.place, |q| q.place);
                 self.reader.object(
                     "cache",
                     place,
-                    "the cache needs one of hit_rate and gap",
-                    "write hit_rate: 90%, or gap: 4m (the time between two calls)",
+                    "the cache needs one of hit_rate, hit_rate_between and gap",
+                    "write hit_rate: 90%, or gap: 4m (the time between two conversations); hit_rate_within says how often a later request of a conversation finds what the one before it has sent",
                 );
                 return None;
+            }
+        };
+        let within = match (&raw.hit_rate_within, &raw.hit_rate) {
+            (Some(rate), _) => Some(self.reader.part(rate)),
+            (None, Some(_)) => None,
+            (None, None) => {
+                let why = "requests of one conversation follow each other within the lifetime of the cache";
+                self.assume("cache.hit_rate_within", "100%", why);
+                Some(Range::exactly(Decimal::ONE))
             }
         };
         let has = |part| match &raw.parts {
@@ -55,6 +70,7 @@ impl FeatureReader<'_, '_> {
             tools: has(RawPart::Tools),
             history: has(RawPart::History),
             hit_rate,
+            within,
             write,
             minimum: raw.minimum,
         })
@@ -86,6 +102,7 @@ impl FeatureReader<'_, '_> {
     }
 
     pub(super) fn minutes(&mut self, q: &At<Quantity>) -> Option<Decimal> {
+        self.reader.no_range(q, "the lifetime of the cache");
         let minutes = self.reader_minutes(q.value.range.expected, &q.value.unit);
         if minutes.is_none() {
             self.reader.object("cache", q.place, format!("{:?} is no time", q.value.unit), "write 30s, 4m or 1h");

@@ -6,7 +6,11 @@ use rust_decimal::Decimal;
 use super::{FeatureReader, MOST_ATTEMPTS, MOST_TURNS};
 use crate::calculator::workload::{Attachment, Billed, History, Rag, Retries, Route, Steps, Tuning};
 use crate::input::workload::quantity::Quantity;
-use crate::input::workload::raw::{RawAttachment, RawBilled, RawFeature, RawRag, RawRetries, RawSteps, RawTuning};
+use crate::input::workload::raw::{
+    RawAttachment, RawBilled, RawCompaction, RawFeature, RawHistory, RawRag, RawReasoning, RawRetries, RawSteps,
+    RawTuning,
+};
+use crate::pricing::problem::Place;
 use crate::pricing::yaml::At;
 use crate::range::Range;
 use crate::similar::did_you_mean;
@@ -29,21 +33,52 @@ impl FeatureReader<'_, '_> {
             }
             return History::ALL;
         };
-        match word.value.0.trim() {
-            "all" => History::ALL,
-            "none" => History::Last(0),
-            other => match other.parse() {
-                Ok(turns) => History::Last(turns),
-                Err(_) => {
-                    self.reader.object(
-                        "history",
-                        word.place,
-                        format!("{other:?} is no history"),
-                        "write all, none, or how many of the last turns",
-                    );
-                    History::ALL
+        let text = match &word.value {
+            RawHistory::Text(text) => text.trim(),
+            RawHistory::Compacted(raw) => return self.compaction(raw, word.place),
+        };
+        let (number, unit) = text.split_once(' ').unwrap_or((text, ""));
+        let number = number.replace('_', "");
+        let history = match (text, unit.trim()) {
+            ("all", _) => Some(History::ALL),
+            ("none", _) => Some(History::Last(0)),
+            (_, "" | "turn" | "turns") => number.parse().ok().map(History::Last),
+            (_, "token" | "tokens") => number.parse().ok().map(History::Tokens),
+            _ => None,
+        };
+        history.unwrap_or_else(|| {
+            self.reader.object(
+                "history",
+                word.place,
+                format!("{text:?} is not a history"),
+                "write all, none, 6 (the last turns), 4000 tokens, or {compact_at: 20000, summary: 1500}",
+            );
+            History::ALL
+        })
+    }
+
+    fn compaction(&mut self, raw: &RawCompaction, place: Place) -> History {
+        let mut whole = |q: &Option<At<Quantity>>| {
+            let q = q.as_ref()?;
+            let tokens = self.reader.tokens(q)?;
+            self.reader.no_range(q, "the length of a history");
+            u64::try_from(tokens.expected.round()).ok()
+        };
+        let (at, summary) = (whole(&raw.compact_at), whole(&raw.summary));
+        let help = "write history: {compact_at: 20000, summary: 1500} (tokens)";
+        match (at, summary) {
+            (Some(at), Some(summary)) if summary < at => History::Compacted { at, summary },
+            (Some(_), Some(_)) => {
+                self.reader.object("history", place, "the summary is not shorter than what it sums up", help);
+                History::ALL
+            }
+            (None, _) | (_, None) => {
+                let is_missing = raw.compact_at.is_none() || raw.summary.is_none();
+                if is_missing {
+                    self.reader.object("history", place, "a compacted history needs compact_at and summary", help);
                 }
-            },
+                History::ALL
+            }
         }
     }
 
@@ -65,7 +100,7 @@ impl FeatureReader<'_, '_> {
                     &self.name,
                     what,
                     default,
-                    "a short call of a tool with two arguments; measure yours",
+                    "a wide guess: a short call, and a page of a file or a search result; write steps: {count, call, result} with yours",
                 );
                 default
             }
@@ -75,17 +110,11 @@ impl FeatureReader<'_, '_> {
             "steps.call",
             Range { low: Decimal::from(30), expected: Decimal::from(80), high: Decimal::from(200) },
         );
-        let result = match &raw.result {
-            Some(_) => tokens(&raw.result, "", Range::default()),
-            None => {
-                self.object(
-                    "steps",
-                    format!("the steps of {} do not say what comes back from a tool", self.name),
-                    "write result: 600 (tokens)",
-                );
-                Range::default()
-            }
-        };
+        let result = tokens(
+            &raw.result,
+            "steps.result",
+            Range { low: Decimal::from(200), expected: Decimal::from(800), high: Decimal::from(3000) },
+        );
         Steps { count, call, result }
     }
 
@@ -99,17 +128,14 @@ impl FeatureReader<'_, '_> {
             return None;
         };
         let (chunks, chunk_tokens) = (self.reader.plain(chunks)?, self.reader.tokens(chunk)?);
-        let product = |a: Decimal, b: Decimal| a.saturating_mul(b).round();
-        let tokens = Range {
-            low: product(chunks.low, chunk_tokens.low),
-            expected: product(chunks.expected, chunk_tokens.expected),
-            high: product(chunks.high, chunk_tokens.high),
-        };
         self.assume("rag.history", "none", "passages stand in the turn that looked them up, and are not sent again");
         let whole = |q: Option<Range<Decimal>>| q.and_then(|r| u64::try_from(r.expected.round()).ok());
         let four_times = u64::try_from((chunks.expected * Decimal::from(4)).round()).unwrap_or(0);
         let candidates = match &raw.candidates {
-            Some(q) => whole(self.reader.plain(q))?,
+            Some(q) => {
+                self.reader.no_range(q, "the number of candidates");
+                whole(self.reader.plain(q))?
+            }
             None => {
                 if raw.rerank.is_some() {
                     self.assume("rag.candidates", four_times, "four times the passages that are kept");
@@ -118,12 +144,15 @@ impl FeatureReader<'_, '_> {
             }
         };
         let index_tokens = match &raw.index_tokens {
-            Some(q) => whole(self.reader.tokens(q))?,
+            Some(q) => {
+                self.reader.no_range(q, "the length of the index");
+                whole(self.reader.tokens(q))?
+            }
             None => 0,
         };
         let name = |word: &Option<At<String>>| word.as_ref().map(|w| w.value.clone());
         Some(Rag {
-            tokens,
+            chunks,
             embedding: name(&raw.embedding),
             rerank: name(&raw.rerank),
             candidates,
@@ -175,7 +204,7 @@ impl FeatureReader<'_, '_> {
     }
 
     pub(super) fn reasoning(&mut self, raw: &RawFeature) -> Range<Decimal> {
-        if let Some(tokens) = &raw.reasoning {
+        if let Some(given) = &raw.reasoning {
             if let Some(effort) = &raw.reasoning_effort {
                 self.reader.object(
                     "reasoning",
@@ -184,17 +213,24 @@ impl FeatureReader<'_, '_> {
                     "keep one of the two",
                 );
             }
-            return self.reader.tokens(tokens).unwrap_or_default();
+            if let RawReasoning::Tokens(tokens) = &given.value {
+                return self.reader.tokens(&At { value: tokens.clone(), place: given.place }).unwrap_or_default();
+            }
         }
-        let Some(effort) = &raw.reasoning_effort else { return Range::default() };
+        let said = raw.reasoning.as_ref().and_then(|given| match &given.value {
+            RawReasoning::Effort(effort) => Some(At { value: effort.clone(), place: given.place }),
+            RawReasoning::Tokens(_) => None,
+        });
+        let Some(effort) = said.as_ref().or(raw.reasoning_effort.as_ref()) else { return Range::default() };
         let range = |low, expected, high| Range { low, expected, high };
         let tokens = match effort.value.as_str() {
-            "none" => return Range::default(),
+            "none" | "off" | "false" => return Range::default(),
+            "minimal" => range(Decimal::ZERO, Decimal::from(100), Decimal::from(500)),
             "low" => range(Decimal::from(100), Decimal::from(500), Decimal::from(2000)),
             "medium" => range(Decimal::from(400), Decimal::from(2000), Decimal::from(8000)),
             "high" => range(Decimal::from(1500), Decimal::from(8000), Decimal::from(30000)),
             other => {
-                let efforts = ["none", "low", "medium", "high"];
+                let efforts = ["none", "minimal", "low", "medium", "high"];
                 self.reader.object(
                     "reasoning",
                     effort.place,
@@ -248,6 +284,7 @@ impl FeatureReader<'_, '_> {
             self.object("fine_tuning", format!("the fine-tuning of {} has no training_tokens", self.name), "");
             return None;
         };
+        self.reader.no_range(tokens, "the length of the training data");
         let tokens = u64::try_from(self.reader.tokens(tokens)?.expected.round()).ok()?;
         let epochs = raw.epochs.unwrap_or_else(|| {
             self.assume("fine_tuning.epochs", 3, "a usual number of passes over the data");

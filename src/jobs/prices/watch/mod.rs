@@ -19,6 +19,7 @@ pub use self::usage::UsageWishes;
 use self::usage::WatchedUsage;
 use crate::input::calls::stream::StreamSink;
 use crate::input::text::Source;
+use crate::jobs::check::UnpricedFeature;
 use crate::jobs::setup::{Setup, table_line, table_stamp};
 use crate::jobs::workload::{PricedWorkload, ShownCurrency};
 use crate::jobs::{JobError, plural};
@@ -120,7 +121,7 @@ pub fn watch_plan(
     let first = before(span.period);
     let mut plan = WatchedPlan::new(file.workload, resolver, setup, span.older.as_ref(), first);
     if plan.is_empty() {
-        let why = plan.unpriced.first().map_or("it has no feature", |feature| feature.why.as_str());
+        let why = plan.unpriced.first().map_or_else(|| "it has no feature".to_owned(), UnpricedFeature::in_full);
         return Err(JobError::asked(
             format!("nothing of the workload has a price on {first}: {why}"),
             "give a later day with --since",
@@ -145,7 +146,7 @@ fn course_of_plan(plan: &mut WatchedPlan, unpriced: u64, span: Period) -> Result
         steps.push(Step { event, before: bill, after, note });
         bill = after;
     }
-    let left_out = plan.unpriced.iter().map(|f| format!("{} is not in the bill: {}", f.name, f.why));
+    let left_out = plan.unpriced.iter().map(|f| format!("{} is not in the bill: {}", f.name, f.in_full()));
     let gone = span.from.map(|begin| plan.gone(begin)).unwrap_or_default();
     let notes = gone.into_iter().chain(plan.lost()).chain(left_out).chain(assumed_note(plan.assumed())).collect();
     Ok(Course { bill: "month", first, last, steps, unpriced: unpriced + plan.unpriced.len() as u64, notes })

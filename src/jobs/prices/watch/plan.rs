@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::OlderTable;
@@ -11,6 +12,7 @@ use crate::calculator::change::CostedPlan;
 use crate::calculator::projection::{CountingError, Resolver, plan};
 use crate::calculator::settled::Settled;
 use crate::calculator::workload::Workload;
+use crate::conversation::Media;
 use crate::jobs::check::{UnpricedFeature, leave_out_unpriced};
 use crate::jobs::workload::TableResolver;
 use crate::jobs::{JobError, Setup};
@@ -19,6 +21,7 @@ use crate::period::{Instant, Period};
 use crate::pricing::{Found, UnknownModel};
 use crate::tokenizer::TokenCount;
 use crate::tokenizer::chat::Wrapping;
+use crate::tokenizer::media::Weighed;
 
 /// The average month of a workload, at prices that stand still until something happens.
 pub(super) struct WatchedPlan<'s> {
@@ -169,12 +172,20 @@ impl Resolver for StillResolver<'_> {
         self.inner.image(found, width, height)
     }
 
+    fn weigh(&mut self, found: &Found, media: &Media) -> Result<Weighed, CountingError> {
+        self.inner.weigh(found, media)
+    }
+
     fn tokenizer(&self, found: &Found) -> String {
         self.inner.tokenizer(found)
     }
 
     fn per_usd(&self, currency: &str, at: Instant) -> Option<Decimal> {
         self.inner.per_usd(currency, at)
+    }
+
+    fn exchange_changes(&self, currency: &str) -> Vec<Date> {
+        self.inner.exchange_changes(currency)
     }
 }
 

@@ -1,0 +1,311 @@
+//! The cheapest assignment of model, queue, cache and answer cap for a feature, by trying every one that is allowed:
+//! [`Trials::run`] prices them, [`Choice`] says what is allowed.
+//!
+//! Features do not look at each other here: what one costs does not depend on where another runs, until credits and tax.
+//! So the cheapest of each is the cheapest of all, and nothing but the list of alternatives has to be complete. One rule
+//! shortens it: an answer that is cut off costs no more than one that is not, since no rate is negative.
+
+use std::sync::Arc;
+
+use rust_decimal::{Decimal, RoundingStrategy};
+
+use super::choice::{Choice, Latency};
+use super::limits::impossible_answer;
+use super::projection::{FeaturePlan, Planner, Point, Resolver, StreamRole};
+use super::shape::At;
+use super::workload::{Cache, Feature, Per, Workload};
+use crate::context::Dimension;
+use crate::meter::Meter;
+use crate::money::Usd;
+use crate::pricing::Found;
+use crate::range::Range;
+
+/// The queue that requests stand in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queue {
+    /// As the file says.
+    AsWritten,
+    /// None.
+    Standard,
+    /// Served when there is room.
+    Flex,
+    /// Batches.
+    Batch,
+}
+
+/// How prompts are cached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caching {
+    /// As the file says.
+    AsWritten,
+    /// Not at all.
+    None,
+    /// For five minutes.
+    FiveMinutes,
+    /// For an hour.
+    Hour,
+}
+
+/// One way to run a feature, beside its model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Variant {
+    /// The queue.
+    pub queue: Queue,
+    /// The cache.
+    pub caching: Caching,
+    /// Where answers are cut off; `None` where they are not.
+    pub cap: Option<u64>,
+}
+
+impl Variant {
+    /// The feature as it is written.
+    pub const AS_WRITTEN: Variant = Variant { queue: Queue::AsWritten, caching: Caching::AsWritten, cap: None };
+
+    /// A feature run in this way.
+    #[must_use]
+    pub(crate) fn of(self, feature: &Feature) -> Feature {
+        let mut changed = feature.clone();
+        match self.queue {
+            Queue::AsWritten => {}
+            Queue::Standard | Queue::Flex | Queue::Batch => {
+                changed.batch = if self.queue == Queue::Batch { Decimal::ONE } else { Decimal::ZERO };
+                changed.context.remove(Dimension::ServiceTier);
+                if self.queue == Queue::Flex {
+                    changed.context.set(Dimension::ServiceTier, "flex");
+                }
+            }
+        }
+        match self.caching {
+            Caching::AsWritten => {}
+            Caching::None => changed.cache = None,
+            Caching::FiveMinutes => changed.cache = Some(cached(feature, Meter::CacheWrite5m, 5)),
+            Caching::Hour => changed.cache = Some(cached(feature, Meter::CacheWrite1h, 60)),
+        }
+        if let Some(cap) = self.cap {
+            changed.output = capped(feature.output, Decimal::from(cap));
+        }
+        changed
+    }
+}
+
+/// The ways to run a feature that a choice allows. Of those that cost the same the first is taken.
+#[must_use]
+pub(crate) fn variants(feature: &Feature, choice: &Choice) -> Vec<Variant> {
+    // Each turn and each step waits for the one before it: in batches, for a day.
+    let one_request = feature.turns.high == Decimal::ONE && feature.steps.count.high == Decimal::ONE;
+    let queues: &[Queue] = match choice.latency {
+        None => &[Queue::AsWritten],
+        Some(Latency::Interactive) => &[Queue::Standard],
+        Some(Latency::Minutes) => &[Queue::Standard, Queue::Flex],
+        Some(Latency::Day) if one_request => &[Queue::Standard, Queue::Flex, Queue::Batch],
+        Some(Latency::Day) => &[Queue::Standard, Queue::Flex],
+    };
+    let cachings: &[Caching] = match choice.cache {
+        true => &[Caching::AsWritten, Caching::None, Caching::FiveMinutes, Caching::Hour],
+        false => &[Caching::AsWritten],
+    };
+    let cap = choice.cap.filter(|cap| feature.output.high > Decimal::from(*cap));
+    let with_queue = |queue: Queue| cachings.iter().map(move |caching| Variant { queue, caching: *caching, cap });
+    queues.iter().copied().flat_map(with_queue).collect()
+}
+
+/// The whole beginning of each prompt cached for so many minutes; as often found again as the file says for that time, else
+/// as calls that come at random find it.
+fn cached(feature: &Feature, write: Meter, minutes: u32) -> Cache {
+    let talks = feature.turns.expected > Decimal::ONE || feature.steps.count.expected > Decimal::ONE;
+    match feature.cache {
+        Some(cache) if cache.write == write => cache,
+        Some(cache) => Cache { write, hit_rate: Range::exactly(found_again(feature, minutes)), ..cache },
+        None => Cache {
+            system: true,
+            tools: true,
+            history: talks,
+            hit_rate: Range::exactly(found_again(feature, minutes)),
+            write,
+            within: None,
+            minimum: None,
+        },
+    }
+}
+
+/// The most that a cache is taken to be found again: 99.99% of the time.
+const MOST_FOUND: Decimal = Decimal::from_parts(9_999, 0, 0, false, 4);
+
+/// How often calls that come at random through the day find what an earlier one left, so many minutes ago or less.
+#[must_use]
+pub(crate) fn found_again(feature: &Feature, minutes: u32) -> Decimal {
+    let days = match feature.calls.per {
+        Per::Day | Per::Once => Decimal::ONE,
+        Per::Week => feature.calendar.days_a_week().max(Decimal::ONE),
+        Per::Month => Decimal::from(30),
+    };
+    let requests = [feature.turns.expected, feature.steps.count.expected, Decimal::from(minutes)];
+    let within = requests.iter().try_fold(feature.calls.rate.expected, |product, n| product.checked_mul(*n));
+    let within = within.and_then(|n| n.checked_div(days * Decimal::from(1440)));
+    let Some(within) = within else { return MOST_FOUND };
+    // A share, not money: the exponential has no exact value. Four digits of it are kept, and it never becomes certain.
+    let float: f64 = within.try_into().unwrap_or(f64::MAX);
+    let share = Decimal::try_from(1.0 - (-float).exp()).unwrap_or(Decimal::ONE);
+    share.round_dp_with_strategy(4, RoundingStrategy::ToZero).min(MOST_FOUND)
+}
+
+/// Answers that are cut off: the mean is that of the draws, which rise from low to the mean and fall to high in straight lines.
+#[must_use]
+pub(crate) fn capped(output: Range<Decimal>, cap: Decimal) -> Range<Decimal> {
+    let Range { low, expected: mean, high } = output;
+    if high <= cap {
+        return output;
+    }
+    if cap <= low {
+        return Range::exactly(cap);
+    }
+    let (left, right) = ((high - mean) / (high - low), (mean - low) / (high - low));
+    let three = Decimal::from(3);
+    // The mean excess above the cap, and the mean lack below it: a third of the width, over what of the ramp is there.
+    let expected = if cap >= mean {
+        let width = high - cap;
+        let share = width / (high - mean);
+        mean - right * share * share * width / three
+    } else {
+        let width = cap - low;
+        let share = width / (mean - low);
+        cap - left * share * share * width / three
+    };
+    Range { low, expected: expected.round_dp(6), high: cap }
+}
+
+/// Why a model is not chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WhyNot {
+    /// Another is cheaper.
+    TooExpensive,
+    /// It cannot do what is needed.
+    Lacks(String),
+    /// Prompts are longer than what it reads.
+    ContextTooShort(String),
+    /// Answers are longer than what it writes.
+    AnswerTooLong(String),
+    /// It cannot be bought over the whole plan.
+    NotLive(String),
+    /// Its score is too low, or it has none.
+    Score(String),
+    /// It thinks before every answer, and the plan has no tokens for that.
+    Thinks,
+    /// It costs nothing under the table, and was not named.
+    Free,
+    /// The plan is refused on it.
+    Refused(String),
+}
+
+/// A feature on a model in the cheapest way that is allowed, or why not.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// The model.
+    pub found: Found,
+    /// The way, and what it costs over the plan at the means.
+    pub best: Result<(Variant, Usd), WhyNot>,
+}
+
+/// A feature in every way that is allowed, on the days of its plan.
+pub(crate) struct Trials {
+    variants: Vec<(Variant, Planner)>,
+    /// How many plans were priced.
+    pub priced: u64,
+}
+
+impl Trials {
+    /// * `workload`: the whole, of which `feature` is one.
+    pub(crate) fn new(workload: &Workload, feature: &Feature, choice: &Choice, resolver: &dyn Resolver) -> Trials {
+        let planner = |variant: Variant| {
+            let mut changed = variant.of(feature);
+            // What is trained is a model of its own, which no other answers for.
+            changed.tuning = None;
+            (variant, Planner::new(Workload { features: vec![Arc::new(changed)], ..workload.clone() }, resolver))
+        };
+        Trials { variants: variants(feature, choice).into_iter().map(planner).collect(), priced: 0 }
+    }
+
+    /// Prices every variant on a model, and takes the cheapest.
+    ///
+    /// * `is_named`: whether the user named this very model.
+    ///
+    /// # Errors
+    /// Why not, of the first variant, where none has a price.
+    pub(crate) fn run(
+        &mut self,
+        found: &Found,
+        is_named: bool,
+        resolver: &mut dyn Resolver,
+    ) -> Result<(Variant, Usd), WhyNot> {
+        let mut best: Option<(Variant, Usd)> = None;
+        let mut why = None;
+        for (variant, planner) in &self.variants {
+            self.priced += 1;
+            match cost(planner, found, is_named, resolver) {
+                Ok(usd) => {
+                    if best.is_none_or(|(_, least)| usd < least) {
+                        best = Some((*variant, usd));
+                    }
+                }
+                Err(reason) => drop(why.get_or_insert(reason)),
+            }
+        }
+        best.ok_or_else(|| why.unwrap_or(WhyNot::Refused("no way to run it is allowed".to_owned())))
+    }
+}
+
+/// What a feature costs over the plan at the means.
+fn cost(planner: &Planner, found: &Found, is_named: bool, resolver: &mut dyn Resolver) -> Result<Usd, WhyNot> {
+    let refused = |error: super::projection::PlanError| {
+        let text = error.to_string();
+        let text = error.feature().and_then(|name| text.strip_prefix(&format!("{name}: "))).unwrap_or(&text);
+        WhyNot::Refused(text.to_owned())
+    };
+    let plan = planner.plan(resolver, Some(found)).map_err(refused)?;
+    let events = || plan.features.iter().flat_map(|feature| &feature.events);
+    if let Some(event) = events().find(|event| event.kind == "context-window") {
+        return Err(WhyNot::ContextTooShort(event.text.clone()));
+    }
+    if !is_named && events().any(|event| event.kind == "always-thinks") {
+        return Err(WhyNot::Thinks);
+    }
+    if let Some(text) = plan.features.iter().find_map(answer_too_long) {
+        return Err(WhyNot::AnswerTooLong(text));
+    }
+    let usd = plan.usage_at(&Point::all(At::Expected)).map_err(refused)?;
+    if usd == Usd::ZERO && !is_named {
+        return Err(WhyNot::Free);
+    }
+    Ok(usd)
+}
+
+/// What is wrong with the longest answer to the longest prompt, where the model cannot give it.
+fn answer_too_long(feature: &FeaturePlan) -> Option<String> {
+    let answer = u64::try_from(feature.feature.output.high.ceil()).unwrap_or(u64::MAX);
+    let mut answering = feature.streams.iter().filter(|stream| stream.role == StreamRole::Answer);
+    answering.find_map(|stream| impossible_answer(&stream.found.model, feature.longest_prompt(stream), answer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rust_decimal::dec;
+
+    /// Worked out by integrating the two ramps: low 0, mean 100, high 400. The right ramp weighs 1/4, so at a cap of 200 the
+    /// mean loses 1/4 × (200 ÷ 300)² × 200 ÷ 3 = 7.407407; the left one weighs 3/4, so at a cap of 50 it is
+    /// 50 − 3/4 × (50 ÷ 100)² × 50 ÷ 3 = 46.875.
+    #[test]
+    fn a_cap_takes_what_the_ramps_have_above_it() {
+        let output = Range { low: dec!(0), expected: dec!(100), high: dec!(400) };
+        let cases = [(500, dec!(100), dec!(400)), (200, dec!(92.592593), dec!(200)), (50, dec!(46.875), dec!(50))];
+        for (cap, mean, high) in cases {
+            let range = capped(output, Decimal::from(cap));
+            assert_eq!((range.low, range.expected, range.high), (dec!(0), mean, high), "{cap}");
+        }
+        let exact = Range::exactly(dec!(300));
+        assert_eq!(capped(exact, dec!(200)), Range::exactly(dec!(200)));
+        // At the mean itself both say the same.
+        let at_mean = capped(output, dec!(100));
+        assert_eq!(at_mean.expected, dec!(75));
+    }
+}
