@@ -5,16 +5,14 @@
 //! So the cheapest of each is the cheapest of all, and nothing but the list of alternatives has to be complete. One rule
 //! shortens it: an answer that is cut off costs no more than one that is not, since no rate is negative.
 
-use std::sync::Arc;
-
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::choice::{Choice, Latency};
 use super::limits::impossible_answer;
-use super::projection::{FeaturePlan, Planner, Point, Resolver, StreamRole};
+use super::projection::{FeaturePlan, Plan, PlanError, Planner, Point, Resolver, StreamRole};
 use super::ramp::mean_up_to;
 use super::shape::At;
-use super::workload::{Cache, Feature, Per, Workload};
+use super::workload::{Cache, Feature, Per, Route};
 use crate::context::Dimension;
 use crate::meter::Meter;
 use crate::money::Usd;
@@ -207,22 +205,20 @@ pub struct Trial {
 }
 
 /// A feature in every way that is allowed, on the days of its plan.
-pub(crate) struct Trials {
-    variants: Vec<(Variant, Planner)>,
-    /// How many plans were priced.
+pub(crate) struct Trials<'p> {
+    base: &'p Plan,
+    old: &'p FeaturePlan,
+    variants: Vec<(Variant, Feature)>,
+    /// How many plans of it were priced.
     pub priced: u64,
 }
 
-impl Trials {
-    /// * `workload`: the whole, of which `feature` is one.
-    pub(crate) fn new(workload: &Workload, feature: &Feature, choice: &Choice, resolver: &dyn Resolver) -> Trials {
-        let planner = |variant: Variant| {
-            let mut changed = variant.of(feature);
-            // What is trained is a model of its own, which no other answers for.
-            changed.tuning = None;
-            (variant, Planner::new(Workload { features: vec![Arc::new(changed)], ..workload.clone() }, resolver))
-        };
-        Trials { variants: variants(feature, choice).into_iter().map(planner).collect(), priced: 0 }
+impl<'p> Trials<'p> {
+    /// * `base`: the whole, of which `old` is one.
+    pub(crate) fn new(base: &'p Plan, old: &'p FeaturePlan, choice: &Choice) -> Self {
+        let changed = |variant: Variant| (variant, variant.of(&old.feature));
+        let variants = variants(&old.feature, choice).into_iter().map(changed).collect();
+        Trials { base, old, variants, priced: 0 }
     }
 
     /// Prices every variant on a model, and takes the cheapest.
@@ -239,9 +235,9 @@ impl Trials {
     ) -> Result<(Variant, Usd), WhyNot> {
         let mut best: Option<(Variant, Usd)> = None;
         let mut why = None;
-        for (variant, planner) in &self.variants {
+        for (variant, feature) in &self.variants {
             self.priced += 1;
-            match cost(planner, found, is_named, resolver) {
+            match self.cost(feature, found, is_named, resolver) {
                 Ok(usd) => {
                     if best.is_none_or(|(_, least)| usd < least) {
                         best = Some((*variant, usd));
@@ -252,31 +248,46 @@ impl Trials {
         }
         best.ok_or_else(|| why.unwrap_or(WhyNot::Refused("no way to run it is allowed".to_owned())))
     }
+
+    /// What a feature costs over the plan at the means.
+    fn cost(
+        &self,
+        feature: &Feature,
+        found: &Found,
+        is_named: bool,
+        resolver: &mut dyn Resolver,
+    ) -> Result<Usd, WhyNot> {
+        let refused = |error: PlanError| {
+            let text = error.to_string();
+            let text = error.feature().and_then(|name| text.strip_prefix(&format!("{name}: "))).unwrap_or(&text);
+            WhyNot::Refused(text.to_owned())
+        };
+        let moved = on_model(feature, found);
+        let plan = Planner::again(self.base, self.old, moved, resolver).map_err(refused)?;
+        if let Some(event) = plan.events.iter().find(|event| event.kind == "context-window") {
+            return Err(WhyNot::ContextTooShort(event.text.clone()));
+        }
+        if !is_named && plan.events.iter().any(|event| event.kind == "always-thinks") {
+            return Err(WhyNot::Thinks);
+        }
+        if let Some(text) = answer_too_long(&plan) {
+            return Err(WhyNot::AnswerTooLong(text));
+        }
+        let costs = plan.costs(&self.base.months, &Point::all(At::Expected)).map_err(refused)?;
+        let usd: Usd = costs.iter().flatten().copied().sum();
+        if usd == Usd::ZERO && !is_named {
+            return Err(WhyNot::Free);
+        }
+        Ok(usd)
+    }
 }
 
-/// What a feature costs over the plan at the means.
-fn cost(planner: &Planner, found: &Found, is_named: bool, resolver: &mut dyn Resolver) -> Result<Usd, WhyNot> {
-    let refused = |error: super::projection::PlanError| {
-        let text = error.to_string();
-        let text = error.feature().and_then(|name| text.strip_prefix(&format!("{name}: "))).unwrap_or(&text);
-        WhyNot::Refused(text.to_owned())
-    };
-    let plan = planner.plan(resolver, Some(found)).map_err(refused)?;
-    let events = || plan.features.iter().flat_map(|feature| &feature.events);
-    if let Some(event) = events().find(|event| event.kind == "context-window") {
-        return Err(WhyNot::ContextTooShort(event.text.clone()));
-    }
-    if !is_named && events().any(|event| event.kind == "always-thinks") {
-        return Err(WhyNot::Thinks);
-    }
-    if let Some(text) = plan.features.iter().find_map(answer_too_long) {
-        return Err(WhyNot::AnswerTooLong(text));
-    }
-    let usd = plan.usage_at(&Point::all(At::Expected)).map_err(refused)?;
-    if usd == Usd::ZERO && !is_named {
-        return Err(WhyNot::Free);
-    }
-    Ok(usd)
+/// A feature on one model alone.
+#[must_use]
+pub(crate) fn on_model(feature: &Feature, found: &Found) -> Feature {
+    let routes = vec![Route { model: found.full_id(), share: Decimal::ONE, line: 0 }];
+    // What is trained is a model of its own, which no other answers for.
+    Feature { routes, tuning: None, ..feature.clone() }
 }
 
 /// What is wrong with the longest answer to the longest prompt, where the model cannot give it.

@@ -11,13 +11,13 @@ use super::setup::{TableStamp, table_line, table_stamp};
 use super::workload::{PricedWorkload, ShownCurrency, ShownRate, TableResolver, Unpriced};
 use super::{JobError, Setup, plural};
 use crate::calculator::choice::Choice;
-use crate::calculator::optimise::{Caching, Queue, Trial, Trials, Variant, WhyNot};
+use crate::calculator::optimise::{Caching, Queue, Trial, Trials, Variant, WhyNot, on_model};
 use crate::calculator::outcome::outcome;
 use crate::calculator::projection::{Plan, Planner, Point, StreamRole};
 use crate::calculator::rules::matches;
 use crate::calculator::settled::{Settled, minus};
 use crate::calculator::shape::At;
-use crate::calculator::workload::{Feature, Route, Workload, last_moment};
+use crate::calculator::workload::{Feature, Workload, last_moment};
 use crate::context::Dimension;
 use crate::jobs::error::with_help;
 use crate::meter::Meter;
@@ -122,7 +122,7 @@ fn optimise_on(
         let own = feature_plan.streams.iter().find(|stream| stream.role == StreamRole::Answer);
         let Some(own) = own.map(|stream| &stream.found) else { continue };
         let search = FeatureSearch { feature, choice, own, query, setup, last: last_moment(&workload) };
-        let mut trials = Trials::new(&workload, feature, choice, &resolver);
+        let mut trials = Trials::new(&plan, feature_plan, choice);
         let tried = search.run(cards, &mut trials, &mut resolver)?;
         work += trials.priced;
         let costs = feature_plan.costs(&plan.months, &Point::all(At::Expected))?;
@@ -174,15 +174,12 @@ fn planned(
     variant: Variant,
     resolver: &mut TableResolver,
 ) -> Option<Plan> {
-    let mut changed = variant.of(&plan.features.get(index)?.feature);
-    if let Some(found) = found {
-        changed.tuning = None;
-        changed.routes = vec![Route { model: found.full_id(), share: Decimal::ONE, line: 0 }];
-    }
-    let workload = Workload { features: vec![changed.into()], ..Workload::clone(&plan.workload) };
-    let mut alone = Planner::new(workload, resolver).plan(resolver, found).ok()?;
+    let old = plan.features.get(index)?;
+    let changed = variant.of(&old.feature);
+    let changed = found.map_or_else(|| changed.clone(), |found| on_model(&changed, found));
+    let new = Planner::again(plan, old, changed, resolver).ok()?;
     let mut all = plan.clone();
-    all.features[index] = alone.features.pop()?;
+    all.features[index] = new;
     Some(all)
 }
 
@@ -261,6 +258,16 @@ fn couplings(workload: &Workload) -> Vec<String> {
         list.push(format!(
             "the credit of {} is good at {provider} alone: leaving {provider} may lose it",
             credit.amount
+        ));
+    }
+    for commitment in &workload.commitments {
+        let provider = &commitment.provider;
+        list.push(format!("at least {} is paid to {provider}: leaving {provider} does not end it", commitment.amount));
+    }
+    for pool in &workload.free {
+        list.push(format!(
+            "{} share a free quantity, of which each keeps what it has now",
+            pool.features.join(" and ")
         ));
     }
     for feature in workload.features.iter().filter(|feature| !feature.free.is_empty()) {

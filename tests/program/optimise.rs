@@ -145,4 +145,12 @@ fn what_ties_features_together_is_said() {
     let run = farebox(["optimise", "--at", "2026-11-22", "--prices", "prices.yaml", "--format", "json"]);
     let json = run.dir(dir.path()).run().code(0).json();
     assert!(json["couplings"][0].as_str().unwrap().contains("good at acme alone"), "{json:#}");
+    // A feature that follows another keeps its calls: half of 3,100.
+    let follower = "  judge: {model: acme/large, prompt: 1000, output: 100, calls: 50% of search, choose: {models: [acme/blind]}}\n";
+    fs::write(dir.path().join("farebox.yaml"), format!("{text}{follower}")).unwrap();
+    let run = farebox(["optimise", "--at", "2026-11-22", "--prices", "prices.yaml", "--format", "json"]);
+    let json = run.dir(dir.path()).run().code(0).json();
+    let judge = json["rows"].as_array().unwrap().iter().find(|row| row["feature"] == "judge").unwrap();
+    // 1,550 × (1,000 × 1 + 100 × 2) ÷ 1,000,000 = 1.86
+    assert_eq!(decimal(&judge["usd"]), dec!(1.86), "{json:#}");
 }
