@@ -35,6 +35,12 @@ pub const CHAT_TOOL_PROMPTS: &str = include_str!("../chat/tool_prompts.csv");
 pub const EXCHANGE: &str = include_str!("../exchange/ecb.csv");
 /// How far estimates were from counts, with sources.
 pub const ESTIMATES: &str = include_str!("../estimates.csv");
+/// Thinking tokens of an answer by model, with sources.
+pub const THINKING_TOKENS: &str = include_str!("../thinking/tokens.csv");
+/// How much a model thinks by default, with sources.
+pub const THINKING_DEFAULTS: &str = include_str!("../thinking/defaults.csv");
+/// How much each effort thinks in percent of the highest, with the source.
+pub const THINKING_EFFORTS: &str = include_str!("../thinking/efforts.csv");
 /// From which published file each vocabulary was packed, and its licence.
 pub const SOURCES: &str = include_str!("../vocab/sources.csv");
 

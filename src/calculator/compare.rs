@@ -1,5 +1,6 @@
 //! Why one model is more expensive than another for the same work: the difference, split exactly.
 
+use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::Refusal;
@@ -8,6 +9,7 @@ use crate::meter::Side;
 use crate::money::Usd;
 use crate::period::Instant;
 use crate::pricing::card::{ModelCard, ProviderHead};
+use crate::range::Range;
 
 /// The difference between two models for the same work, in dollars; the parts add up to the difference of the totals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -17,8 +19,10 @@ pub(crate) struct Difference {
     pub input_rate: Usd,
     /// From counting the same prompt as more or fewer tokens, at this model's rates.
     pub tokenizer: Usd,
-    /// From other rates for the answer.
+    /// From other rates for the answer, its thinking left out.
     pub output_rate: Usd,
+    /// From more or less thinking, and other rates for it.
+    pub thinking: Usd,
     /// From fees that are not tokens.
     pub fees: Usd,
 }
@@ -31,18 +35,20 @@ impl Difference {
             input_rate: self.input_rate.checked_add(other.input_rate)?,
             tokenizer: self.tokenizer.checked_add(other.tokenizer)?,
             output_rate: self.output_rate.checked_add(other.output_rate)?,
+            thinking: self.thinking.checked_add(other.thinking)?,
             fees: self.fees.checked_add(other.fees)?,
         })
     }
 
-    /// The parts with their names for people.
+    /// The parts, each with what people call it where it is more, and where it is less.
     #[must_use]
-    pub(crate) fn parts(&self) -> [(&'static str, Usd); 4] {
+    pub(crate) fn parts(&self) -> [(&'static str, &'static str, Usd); 5] {
         [
-            ("input rate", self.input_rate),
-            ("tokenizer", self.tokenizer),
-            ("output rate", self.output_rate),
-            ("fees", self.fees),
+            ("prompt tokens cost more", "prompt tokens cost less", self.input_rate),
+            ("counts more tokens", "counts fewer tokens", self.tokenizer),
+            ("answer tokens cost more", "answer tokens cost less", self.output_rate),
+            ("thinking costs more", "thinking costs less", self.thinking),
+            ("other fees", "fewer fees", self.fees),
         ]
     }
 }
@@ -71,10 +77,18 @@ pub(crate) fn difference(this: Candidate, other: Candidate, at: Instant) -> Resu
     let at_their_tokens = priced(Candidate { work: &same_tokens, ..this })?;
     let side = |e: &Estimate, side| e.cost.of_side(side).amount();
     let minus = |a, b| Usd::new(a - b);
+    // What thinking adds: some cards bill it on the line of the answer.
+    let thinking = |c: Candidate, with: &Estimate| -> Result<Decimal, Refusal> {
+        let work = Work { thinking: Range::default(), ..c.work.clone() };
+        let without = priced(Candidate { work: &work, ..c })?;
+        Ok(side(with, Side::Answer) - side(&without, Side::Answer))
+    };
+    let (own_thinking, other_thinking) = (thinking(this, &own)?, thinking(other, &reference)?);
     Ok(Difference {
         input_rate: minus(side(&at_their_tokens, Side::Prompt), side(&reference, Side::Prompt)),
         tokenizer: minus(side(&own, Side::Prompt), side(&at_their_tokens, Side::Prompt)),
-        output_rate: minus(side(&own, Side::Answer), side(&reference, Side::Answer)),
+        output_rate: minus(side(&own, Side::Answer) - own_thinking, side(&reference, Side::Answer) - other_thinking),
+        thinking: minus(own_thinking, other_thinking),
         fees: minus(side(&own, Side::Beside), side(&reference, Side::Beside)),
     })
 }

@@ -19,10 +19,10 @@ pub struct ShownCurrency {
     pub per_usd: Decimal,
     /// When that rate holds: at the first day of the plan.
     pub at: Instant,
-    /// Every rate that holds within the plan, with the first day on which it does.
-    pub steps: Vec<(Instant, Decimal)>,
     /// Who says so, and of which day the rate is.
     pub source: Option<String>,
+    /// Every rate that holds within the plan, with the first day on which it does.
+    pub steps: Vec<(Instant, Decimal)>,
 }
 
 impl ShownCurrency {

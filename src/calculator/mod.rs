@@ -34,6 +34,7 @@ pub mod spans;
 pub(crate) mod stratified;
 pub mod switch;
 pub(crate) mod tariff;
+pub mod thinking;
 pub(crate) mod work;
 pub mod workload;
 

@@ -336,6 +336,7 @@ fn range_text(plan: &FeaturePlan, input: UncertainInput) -> String {
             also.map(|(meter, range)| format!("{meter} {range}")).collect::<Vec<_>>().join(", ")
         }
         UncertainInput::Tokens => "estimated".into(),
+        UncertainInput::Reasoning => plan.thinking().map_or_else(String::new, |tokens| tokens.to_string()),
         UncertainInput::Prompt => plan.typed_prompts().map_or_else(String::new, |range| range.to_string()),
         _ if exact.is_range() => exact.to_string(),
         _ => "estimated".into(),

@@ -7,13 +7,14 @@ use super::attached::{Attached, Billing, billing};
 use super::estimate::{Estimate, Work, estimate};
 use super::limits::{impossible_answer, longest_answer, may_be_too_long, refuse_long_prompt};
 use super::made::answers_in_text;
+use super::thinking::{AskedThinking, Thinking};
 use crate::context::{Context, Dimension};
 use crate::conversation::Conversation;
 use crate::meter::Meter;
 use crate::money::grouped;
 use crate::period::Instant;
 use crate::pricing::Found;
-use crate::pricing::candidates::{always_thinks, may_think};
+use crate::pricing::candidates::always_thinks;
 use crate::range::Range;
 use crate::tokenizer::TokenCount;
 use crate::tokenizer::chat::Counted;
@@ -37,8 +38,8 @@ pub struct WorkSpec {
     pub input_tokens: Option<Range<u64>>,
     /// Answer tokens; an answer whose length is not given is anything from none to the longest.
     pub output_tokens: Option<Range<u64>>,
-    /// Thinking tokens of an answer, on models that think.
-    pub thinking_tokens: Option<Range<u64>>,
+    /// What is said of thinking before an answer, on models that think.
+    pub thinking: AskedThinking<u64>,
     /// How many of the prompt's tokens are read from the provider's cache.
     pub cached_tokens: u64,
     /// What share of every prompt is read from the provider's cache, where that was said instead of a number of tokens.
@@ -64,7 +65,7 @@ impl Default for WorkSpec {
         WorkSpec {
             input_tokens: None,
             output_tokens: None,
-            thinking_tokens: None,
+            thinking: AskedThinking::Unsaid,
             cached_tokens: 0,
             cached_share: None,
             steps: None,
@@ -89,9 +90,11 @@ impl WorkSpec {
         context
     }
 
-    /// Thinking tokens of an answer of this model: none on one that does not think.
-    fn thinking_for(&self, found: &Found) -> Range<u64> {
-        self.thinking_tokens.filter(|_| may_think(&found.model)).unwrap_or_default()
+    /// The thinking before an answer of this model. Where no answer is asked for, or its length is not given, none is assumed.
+    fn thinking_for(&self, found: &Found) -> Thinking {
+        let has_answer = self.output_tokens.is_some_and(|tokens| tokens.high > 0);
+        let is_open = !has_answer && self.thinking == AskedThinking::Unsaid;
+        if is_open { Thinking::OFF } else { Thinking::of(&found.model, self.thinking) }
     }
 
     /// The work of one request, which may say itself that it goes in a batch, how many answers it wants, and more.
@@ -183,6 +186,8 @@ pub struct Quote {
     pub tokens: TokenCount,
     /// The work.
     pub work: Work,
+    /// The thinking before one answer.
+    pub thinking: Thinking,
     /// What it costs, or why it has no price.
     pub result: Result<Estimate, Refusal>,
     /// Whether the length of the answer was given; otherwise it is anything up to the model's limit.
@@ -251,6 +256,7 @@ impl Quote {
             Some(given) => given.map(|tokens| tokens.min(cap.unwrap_or(u64::MAX))),
             None => Range { low: 0, expected: 0, high: longest.unwrap_or(0) },
         };
+        let thinking = if writes { spec.thinking_for(found) } else { Thinking::OFF };
         let work = Work {
             input: tokens.count.into(),
             attached: tokens.attached.clone(),
@@ -259,7 +265,7 @@ impl Quote {
             seconds: spec.seconds,
             documents: spec.documents,
             output: output.times(spec.answers.unwrap_or(1)),
-            thinking: spec.thinking_for(found).times(spec.answers.unwrap_or(1)),
+            thinking: thinking.tokens.times(spec.answers.unwrap_or(1)),
             answers: spec.answers.unwrap_or(1),
             requests: spec.requests,
             context: spec.context_for(found),
@@ -282,6 +288,7 @@ impl Quote {
             may_be_too_long: warning.is_none() && may_be_too_long(&found.model, work.input, answer),
             warning,
             work,
+            thinking,
         }
     }
 
@@ -310,10 +317,13 @@ impl Quote {
         self
     }
 
-    /// Whether the model thinks before every answer, and the work says nothing of it: the cost is then too low.
+    /// Whether the model thinks before every answer, and the user said that it does not: the cost is then too low.
     #[must_use]
     pub(crate) fn lacks_thinking(&self) -> bool {
-        self.work.thinking.high == 0 && always_thinks(&self.found.model)
+        self.answer_given
+            && self.work.output.high > 0
+            && self.work.thinking.high == 0
+            && always_thinks(&self.found.model)
     }
 
     /// What a person has to know before they use the price.

@@ -11,6 +11,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::calendar::Calendar;
+use super::thinking::AskedThinking;
 use crate::context::Context;
 use crate::meter::Meter;
 use crate::money::Exact;
@@ -419,8 +420,8 @@ pub struct Feature {
     pub spread: Option<Arc<AnswerLengths>>,
     /// Whether the file says how long an answer is; only a model that bills something else may do without.
     pub says_output: bool,
-    /// Tokens that are thought before an answer.
-    pub reasoning: Range<Decimal>,
+    /// What is said of thinking before an answer; each model settles it for itself.
+    pub reasoning: AskedThinking<Decimal>,
     /// Failed attempts.
     pub retries: Retries,
     /// What is cached.

@@ -1,5 +1,7 @@
 //! What `count`, `estimate` and `compare` share about inputs: attachments named by flags, and how an input is opened.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 
 use crate::cli::error::Error;
@@ -30,6 +32,13 @@ impl MediaFlags {
     /// Whether no attachment is named.
     pub(crate) const fn is_empty(&self) -> bool {
         self.images.is_empty() && self.audio.is_empty() && self.video.is_empty() && self.pdf.is_empty()
+    }
+
+    /// What a model has to offer to be sent what is named.
+    pub(crate) fn needs(&self) -> BTreeSet<&'static str> {
+        let flags =
+            [(&self.images, "vision"), (&self.audio, "audio_input"), (&self.video, "video"), (&self.pdf, "pdf")];
+        flags.into_iter().filter(|(named, _)| !named.is_empty()).map(|(_, need)| need).collect()
     }
 
     /// Takes a file that is an attachment by its ending, such as `talk.mp3`.

@@ -17,6 +17,7 @@ use farebox::jobs::compare::needs::{read_needs, read_scores};
 use farebox::jobs::compare::workload::{self, RowBounds, compare_plans};
 use farebox::jobs::compare::{CompareQuery, candidates, compare, report};
 use farebox::jobs::prices::known_providers;
+use farebox::report::Readers;
 
 /// Compare what the same work costs on many models
 #[derive(Debug, clap::Args)]
@@ -34,7 +35,8 @@ use farebox::jobs::prices::known_providers;
 Several inputs, and the requests of a file or a batch, are added up: a row is what all of them cost on one model. A note says
 what an input was taken for; --chat and --plain decide it.
 
-Models that cannot read the prompt or write the answer are left out and counted in a note. One that is named with --model is
+Models that cannot read the prompt, write the answer or do what the work needs (read its images, call its tools) are left out and
+counted in a note. docs/compare.md says what the short list is, and where thinking tokens come from. One that is named with --model is
 refused where it cannot read the prompt, and priced with a warning where it cannot write such an answer in one request.")]
 pub(crate) struct CompareArgs {
     /// Model: provider/model, a model id, or an alias; repeatable, or with commas [default: FAREBOX_MODEL, a configuration file, or all live chat models at their makers]
@@ -52,10 +54,11 @@ pub(crate) struct CompareArgs {
     /// One model at all its hosts, matched by name
     #[arg(long, value_name = "MODEL", conflicts_with = "models")]
     hosts: Option<String>,
-    /// Maximum number of models to show, cheapest first; 0 shows all
-    #[arg(long, value_name = "N", default_value_t = 25)]
-    top: usize,
-    /// Include models at hosts, clouds and routers, not only at their makers
+    /// Show the N cheapest models; 0 shows all at their makers [default: the cheapest, and the newest of each maker in each
+    /// of three price classes; machine-readable formats are complete]
+    #[arg(long, value_name = "N")]
+    top: Option<usize>,
+    /// Show every model that meets the needs, at hosts, clouds and routers too
     #[arg(long)]
     all: bool,
     /// Include models that cost nothing
@@ -97,6 +100,7 @@ pub(crate) fn run(args: CompareArgs) -> Result<(), Error> {
     spec.stated.extend(query.region.clone().map(|region| (Dimension::Region, region)));
     query.needs_region = spec.stated.iter().any(|(dimension, _)| *dimension == Dimension::Region);
     query.scores = scores;
+    query.work = args.prompts.media.needs();
     query.providers = known_providers(&setup, &args.provider)?;
     let candidates = candidates(&query, &setup)?;
     let notes = if query.models.is_empty() { RequestNotes::LeftOut } else { RequestNotes::Told };
@@ -124,10 +128,8 @@ fn run_workload(args: &CompareArgs, path: &Path) -> Result<(), Error> {
     let shown = ShownCurrency::of(args.prices.currency.as_deref(), &priced.plan.workload, &priced.resolver)?;
     let mut query = args.query(typed.models, &setup)?;
     query.providers = known_providers(&setup, &args.provider)?;
-    let rows = if args.top == 0 || !query.models.is_empty() { usize::MAX } else { args.top };
-    let bounds = RowBounds::OfTheFirst(rows);
-    let compared = compare_plans(&priced.plan, &mut priced.resolver, &setup, &query, bounds)?;
     query.scores = args.scores(&setup)?;
+    let compared = compare_plans(&priced.plan, &mut priced.resolver, &setup, &query, RowBounds::OfTheShown)?;
     args.output.write(workload::report(&compared, &priced, &query, &shown, args.output.format, &setup))?;
     if compared.rows.is_empty() { Err(Error::NothingPriced) } else { Ok(()) }
 }
@@ -153,6 +155,7 @@ impl CompareArgs {
             free: self.free,
             include_retired: self.include_retired,
             top: self.top,
+            complete: self.output.format.readers() == Readers::Programs,
             ..CompareQuery::default()
         })
     }

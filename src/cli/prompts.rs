@@ -11,6 +11,7 @@ use super::work::{TextFlags, stdin_is_empty};
 use crate::cli::error::Error;
 use farebox::calculator::Refusal;
 use farebox::calculator::quote::{Quote, Steps, WorkSpec};
+use farebox::calculator::thinking::AskedThinking;
 use farebox::context::Dimension;
 use farebox::conversation::Media;
 use farebox::input::text::Source;
@@ -42,9 +43,10 @@ pub(crate) struct WorkFlags {
     /// Answer tokens: 500, 1k, a range LOW..HIGH, or LOW..EXPECTED..HIGH
     #[arg(long, value_name = "N")]
     pub output_tokens: Option<Range<u64>>,
-    /// Thinking tokens of each answer, on models that think: 2000, or a range LOW..HIGH
-    #[arg(long, value_name = "N")]
-    pub thinking_tokens: Option<Range<u64>>,
+    /// Thinking before each answer, on models that think: tokens, a range LOW..HIGH, an effort such as high, or 0 for none
+    /// [default: what the model does by default, as a range]
+    #[arg(long, visible_alias = "reasoning", value_name = "N|EFFORT")]
+    pub thinking_tokens: Option<AskedThinking<u64>>,
     /// How many of the prompt's tokens are read from the provider's cache
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = whole_number)]
     pub cached_tokens: u64,
@@ -97,7 +99,7 @@ impl WorkFlags {
             documents: self.documents,
             input_tokens: self.input_tokens,
             output_tokens: self.output_tokens,
-            thinking_tokens: self.thinking_tokens,
+            thinking: self.thinking_tokens.unwrap_or_default(),
             cached_tokens: self.cached_tokens,
             requests: self.requests,
             batch: self.batch,

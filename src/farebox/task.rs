@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{Farebox, PriceError, one_request};
 use crate::calculator::estimate::Estimate;
 use crate::calculator::quote::WorkSpec;
+use crate::calculator::thinking::AskedThinking;
 use crate::context::Dimension;
 use crate::jobs::assumed::refuse_assumed;
 use crate::jobs::estimate::{quote_request, quote_text, quote_tokens};
@@ -70,10 +71,11 @@ impl Task {
         self
     }
 
-    /// How many tokens a model that thinks spends on it before each answer.
+    /// How many tokens a model that thinks spends on it before each answer. Left out, a range is assumed on models that think
+    /// by default; 0 is none.
     #[must_use]
     pub fn thinking(mut self, tokens: RangeInclusive<u64>) -> Self {
-        self.spec.thinking_tokens = Some(range_of(&tokens));
+        self.spec.thinking = AskedThinking::Tokens(range_of(&tokens));
         self
     }
 

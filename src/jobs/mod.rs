@@ -27,6 +27,7 @@ pub mod scan;
 #[cfg(test)]
 mod schemas;
 pub mod setup;
+pub(crate) mod thinking;
 pub mod tokenizers;
 pub mod usage;
 pub mod what_if;

@@ -352,8 +352,8 @@ impl ShownCurrency {
                 currency,
                 per_usd: Decimal::ONE,
                 at,
-                steps: vec![(at, Decimal::ONE)],
                 source: None,
+                steps: vec![(at, Decimal::ONE)],
             });
         }
         let mut days = resolver.exchange_changes(&currency);
@@ -369,8 +369,9 @@ impl ShownCurrency {
             }
         }
         let per_usd = steps.first().map_or(Decimal::ONE, |(_, rate)| *rate);
-        let source = resolver.setup.table.exchange_with(&resolver.exchange, &currency, at).map(rate_source);
-        Ok(ShownCurrency { currency, per_usd, at, steps, source })
+        let rate = resolver.setup.table.exchange_with(&resolver.exchange, &currency, at);
+        let source = rate.map(rate_source);
+        Ok(ShownCurrency { currency, per_usd, at, source, steps })
     }
 
     /// For people in the currency, for programs in dollars.

@@ -1,5 +1,5 @@
-//! Which models may answer instead of another: live chat models ([`is_live`]), newer or older ones of the same provider
-//! ([`sisters`]), the same model at other hosts ([`core_name`]), other names of the same ([`twin_name`]).
+//! Which models may answer instead of another: live chat models ([`is_live`]), those that most people want ([`is_general`]),
+//! newer or older ones of the same provider ([`sisters`]), the same model at other hosts ([`core_name`]), other names of the same ([`twin_name`]).
 
 use super::card::{ALWAYS_THINKS, Kind, ModelCard, ProviderHead};
 use super::suggest::without_date;
@@ -13,7 +13,11 @@ pub(crate) fn is_live(table: &PriceTable, head: &ProviderHead, card: &ModelCard,
 }
 
 /// Words in the ids of models that answer messages, but are made and billed for something else.
-const OTHER_USES: [&str; 12] = [
+const OTHER_USES: [&str; 16] = [
+    "voice",
+    "voxtral",
+    "stepaudio",
+    "mt",
     "realtime",
     "live",
     "livetranslate",
@@ -37,6 +41,49 @@ pub(crate) fn is_for_chat(card: &ModelCard) -> bool {
     card.info.kind == Kind::Chat && writes && words.all(|word| !OTHER_USES.contains(&word))
 }
 
+/// Words in the ids of models that answer anything, but are made for one trade, for few customers, or to be tried.
+const TRADES: [&str; 31] = [
+    "arabic",
+    "vision",
+    "contributor",
+    "highspeed",
+    "ultraspeed",
+    "code",
+    "coder",
+    "codex",
+    "codestral",
+    "devstral",
+    "build",
+    "vibe",
+    "cyber",
+    "daybreak",
+    "law",
+    "rosalind",
+    "math",
+    "med",
+    "agent",
+    "multi",
+    "customtools",
+    "exp",
+    "experimental",
+    "preview",
+    "beta",
+    "free",
+    "deep",
+    "nemo",
+    "safeguard",
+    "omni",
+    "mythos",
+];
+
+/// Whether a model is meant for most people's work: not for a trade, not for a few, no preview, no fine-tuned form.
+#[must_use]
+pub(crate) fn is_general(card: &ModelCard) -> bool {
+    let id = card.id.to_lowercase();
+    let mut words = id.split(|c: char| !c.is_ascii_alphanumeric());
+    is_for_chat(card) && !id.starts_with("ft:") && words.all(|word| !TRADES.contains(&word))
+}
+
 /// Whether a model thinks before every answer: what it costs without thinking tokens is then too low.
 #[must_use]
 pub(crate) fn always_thinks(card: &ModelCard) -> bool {
@@ -56,11 +103,15 @@ pub(crate) fn may_think(card: &ModelCard) -> bool {
 pub(crate) fn twin_name(id: &str) -> String {
     let id = id.to_lowercase();
     let id = without_date(&id).unwrap_or(&id);
-    let is_version = |part: &str| part == "latest" || part.len() == 4 && part.bytes().all(|b| b.is_ascii_digit());
-    match id.rsplit_once('-') {
-        Some((rest, last)) if is_version(last) => rest.to_owned(),
-        _ => id.to_owned(),
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let is_version = |part: &str| ["latest", "preview", "exp"].contains(&part) || part.len() == 4 && is_number(part);
+    let mut name = id;
+    // `command-a-03-2025`: a month stands before its year.
+    while let Some((rest, last)) = name.rsplit_once('-').filter(|(_, last)| is_version(last)) {
+        let month = rest.rsplit_once('-').filter(|(_, month)| last.len() == 4 && month.len() == 2 && is_number(month));
+        name = month.map_or(rest, |(rest, _)| rest);
     }
+    name.to_owned()
 }
 
 /// Live models of the same provider that read prompts of that length and are less than two years older, or newer.
@@ -164,6 +215,9 @@ mod tests {
             ("claude-haiku-4-5-20251001", "claude-haiku-4-5"),
             ("gpt-4-0613", "gpt-4"),
             ("mistral-large-latest", "mistral-large"),
+            ("command-a-03-2025", "command-a"),
+            ("qwen3-max-preview", "qwen3-max"),
+            ("gemini-2.5-flash-preview-latest", "gemini-2.5-flash"),
             ("gpt-4.1-mini", "gpt-4.1-mini"),
             ("llama-3.1-70b", "llama-3.1-70b"),
         ] {

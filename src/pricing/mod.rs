@@ -299,11 +299,6 @@ impl PriceTable {
         self.fixed.push(ExchangeRate { currency, period, per_usd: Exact(per_usd), source: Some(source.to_owned()) });
     }
 
-    /// Every rate of a currency, whenever it holds.
-    pub(crate) fn exchange_rates<'t>(&'t self, currency: &'t str) -> impl Iterator<Item = &'t ExchangeRate> {
-        self.overlays.iter().flat_map(|o| &o.exchange).filter(move |rate| rate.currency == currency)
-    }
-
     /// Gives a currency a rate below those of price files that are laid over later, and below those of a workload.
     pub fn settle_exchange(&mut self, currency: &str, per_usd: Decimal, source: &str) {
         let (currency, period) = (currency.to_owned(), Period::default());
@@ -348,6 +343,15 @@ impl PriceTable {
         let of_files = || self.overlays.iter().any(|o| o.exchange.iter().any(|rate| is_of(&rate)));
         let asks_table = |_: &()| !own.iter().any(|rate| is_of(&rate)) || of_files();
         named.or_else(|| Some(()).filter(asks_table).and_then(|()| self.exchange(currency, at)))
+    }
+
+    /// Every rate of a currency that may hold, whenever it does.
+    pub(crate) fn exchange_rates<'t>(&'t self, currency: &'t str) -> impl Iterator<Item = &'t ExchangeRate> {
+        let fixed = self.fixed_exchange(currency);
+        let own = self.overlays.iter().flat_map(|o| &o.exchange).filter(move |rate| rate.currency == currency);
+        let is_own = fixed.is_some() || own.clone().next().is_some();
+        let bundled: &[ExchangeRate] = if is_own { &[] } else { exchange::bundled(currency) };
+        fixed.into_iter().chain(own.filter(move |_| fixed.is_none())).chain(bundled)
     }
 
     /// The currencies that have a rate at some moment.

@@ -26,6 +26,25 @@ impl ChartValue {
 /// Name, value, and low and high where they are known.
 pub(crate) type Bar = (String, ChartValue, Option<(ChartValue, ChartValue)>);
 
+/// A point with its name.
+#[derive(Clone, Debug)]
+pub struct Dot {
+    /// Its name.
+    pub name: String,
+    /// How far to the right.
+    pub x: ChartValue,
+    /// How far up.
+    pub y: ChartValue,
+    /// Whether the line goes through it.
+    pub is_best: bool,
+}
+
+impl Dot {
+    fn words(&self) -> String {
+        format!("{}: {} at {}", self.name, self.y.text, self.x.text)
+    }
+}
+
 /// A picture with its title.
 #[derive(Clone, Debug)]
 pub struct Chart {
@@ -65,6 +84,15 @@ pub enum ChartKind {
         /// The middle.
         middle: ChartValue,
     },
+    /// Points over two axes; the one to the right counts in tenfolds.
+    Dots {
+        /// The points.
+        dots: Vec<Dot>,
+        /// What is to the right.
+        x: String,
+        /// What is upwards.
+        y: String,
+    },
     /// Bars from nought, with low and high where they are known.
     Bars {
         /// Name, value, and bounds of every bar.
@@ -84,6 +112,7 @@ pub(crate) fn svg(chart: &Chart, id: usize) -> String {
         ChartKind::Band { labels, points, limit } => band_of(labels, points, limit.as_ref()),
         ChartKind::Tornado { bars, middle } => tornado(bars, middle),
         ChartKind::Bars { bars } => bars_of(bars),
+        ChartKind::Dots { dots, x, y } => dots_of(dots, x, y),
     };
     let title = escaped(&chart.title);
     format!(
@@ -364,4 +393,103 @@ fn bars_of(bars: &[Bar]) -> Drawn {
     }
     let words = bars.iter().map(|(name, value, _)| format!("{name}: {}", value.text));
     (8.0 + bars.len() as f64 * ROW, svg, words.collect::<Vec<_>>().join("; "))
+}
+
+/// Powers of ten, with 2 and 5 of each where there are few, that lie within two values.
+fn log_ticks(low: f64, high: f64) -> Vec<f64> {
+    let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
+    let steps: &[f64] = if last - first <= 2 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+    let all = (first..=last).flat_map(|power| steps.iter().map(move |step| step * 10_f64.powi(power)));
+    all.filter(|tick| (low..=high).contains(tick)).take(12).collect()
+}
+
+/// Round steps from the lowest to the highest value.
+fn steps_between(low: f64, high: f64) -> Vec<f64> {
+    let rough = (high - low).max(f64::MIN_POSITIVE) / 4.0;
+    let power = 10_f64.powf(rough.log10().floor());
+    let step = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|m| m * power).find(|s| *s >= rough).unwrap_or(power);
+    let first = (low / step).ceil();
+    let count = ((high / step).floor() - first).clamp(0.0, 12.0) as usize;
+    (0..=count).map(|i| (first + i as f64) * step).collect()
+}
+
+/// Costs to the right, each tenfold one step; scores upwards.
+fn dots_of(dots: &[Dot], x_name: &str, y_name: &str) -> Drawn {
+    let (left, right, top, bottom) = (64.0, WIDTH - 16.0, 16.0, 300.0);
+    let drawn = || dots.iter().filter(|dot| dot.x.at > 0.0 && dot.x.at.is_finite());
+    let bounds = |value: fn(&Dot) -> f64| {
+        drawn().map(value).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
+    };
+    let ((least, most), (worst, best)) = (bounds(|dot| dot.x.at), bounds(|dot| dot.y.at));
+    if !(least.is_finite() && worst.is_finite()) {
+        return (20.0, String::new(), String::new());
+    }
+    let (x0, x1) = ((least / 1.4).log10(), (most * 1.4).log10());
+    let margin = ((best - worst) * 0.1).max(best.abs() * 0.01).max(f64::MIN_POSITIVE);
+    let (y0, y1) = (worst - margin, best + margin);
+    let x = |value: f64| left + (right - left) * (value.log10() - x0) / (x1 - x0);
+    let y = |value: f64| bottom - (bottom - top) * (value - y0) / (y1 - y0);
+    let mut svg = String::new();
+    for tick in log_ticks(10_f64.powf(x0), 10_f64.powf(x1)) {
+        let _ = write!(
+            svg,
+            "<line class=\"grid\" x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"{top}\" y2=\"{bottom}\"/><text class=\"axis\" x=\"{0:.1}\" y=\"{1}\" text-anchor=\"middle\">{2}</text>",
+            x(tick),
+            bottom + 18.0,
+            small_tick(tick)
+        );
+    }
+    for value in steps_between(worst, best) {
+        let _ = write!(
+            svg,
+            "<line class=\"grid\" x1=\"{left}\" x2=\"{right}\" y1=\"{0:.1}\" y2=\"{0:.1}\"/><text class=\"axis\" x=\"{1}\" y=\"{2:.1}\" text-anchor=\"end\">{3}</text>",
+            y(value),
+            left - 8.0,
+            y(value) + 4.0,
+            tick_text(value)
+        );
+    }
+    let mut line: Vec<&Dot> = drawn().filter(|dot| dot.is_best).collect();
+    line.sort_by(|a, b| a.x.at.total_cmp(&b.x.at));
+    let points: Vec<String> = line.iter().map(|dot| format!("{:.1},{:.1}", x(dot.x.at), y(dot.y.at))).collect();
+    let _ = write!(svg, "<polyline class=\"line\" points=\"{}\"/>", points.join(" "));
+    for dot in drawn() {
+        let (class, radius) = if dot.is_best { ("dot", 5.0) } else { ("dot other", 3.5) };
+        let _ = write!(
+            svg,
+            "<circle class=\"{class}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"{radius}\"><title>{}</title></circle>",
+            x(dot.x.at),
+            y(dot.y.at),
+            escaped(&dot.words())
+        );
+    }
+    // Names of those on the line alone: of a hundred others nobody could read one.
+    for dot in &line {
+        let name = dot.name.rsplit('/').next().unwrap_or(&dot.name);
+        // The line rises: below it on the left, above it on the right.
+        let is_right = x(dot.x.at) > (left + right) / 2.0;
+        let (at, above, anchor) = if is_right { (-4.0, -9.0, "end") } else { (4.0, 18.0, "start") };
+        let _ = write!(
+            svg,
+            "<text class=\"key halo\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
+            x(dot.x.at) + at,
+            (y(dot.y.at) + above).clamp(top + 8.0, bottom - 4.0),
+            escaped(name)
+        );
+    }
+    let _ = write!(
+        svg,
+        "<text class=\"axis\" x=\"{right}\" y=\"{0}\" text-anchor=\"end\">{1} →</text><text class=\"axis\" x=\"{left}\" y=\"10\">{2} ↑</text>",
+        bottom + 38.0,
+        escaped(x_name),
+        escaped(y_name)
+    );
+    let words: Vec<String> = drawn().map(Dot::words).collect();
+    (bottom + 46.0, svg, words.join("; "))
+}
+
+/// `0.0005`, `20`, `1,000` without the zeros behind the last digit.
+fn small_tick(value: f64) -> String {
+    let decimals = if value < 1.0 { (-value.log10().floor()).max(0.0) as usize } else { 0 };
+    format!("{value:.decimals$}")
 }

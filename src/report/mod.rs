@@ -141,7 +141,7 @@ impl Report {
     #[cfg(feature = "cli")]
     pub fn fit(&mut self, width: u16) {
         let mut left_out = Vec::new();
-        while table::least_width(self) > usize::from(width) {
+        while table::least_width(self, width) > usize::from(width) {
             let Some(i) = self.columns.iter().rposition(|column| column.optional) else { break };
             left_out.insert(0, self.columns[i].title.clone());
             self.drop_column(i);
@@ -184,19 +184,21 @@ pub struct Column {
     pub align: Align,
     /// Whether a table on a narrow screen may do without it.
     pub optional: bool,
+    /// Whether its texts should stay on one line, as far as half of a narrow screen allows: optional columns go first.
+    pub(crate) whole: bool,
 }
 
 impl Column {
     /// A column of text, which may be wrapped where the screen is narrow.
     #[must_use]
     pub fn text(key: impl Into<Cow<'static, str>>, title: impl Into<Cow<'static, str>>) -> Self {
-        Column { key: key.into(), title: title.into(), align: Align::Left, optional: false }
+        Column { key: key.into(), title: title.into(), align: Align::Left, optional: false, whole: false }
     }
 
     /// A column of numbers, which are never broken or cut.
     #[must_use]
     pub fn number(key: impl Into<Cow<'static, str>>, title: impl Into<Cow<'static, str>>) -> Self {
-        Column { key: key.into(), title: title.into(), align: Align::Right, optional: false }
+        Column { key: key.into(), title: title.into(), align: Align::Right, optional: false, whole: false }
     }
 }
 

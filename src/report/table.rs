@@ -82,20 +82,41 @@ fn write_table(report: &Report, screen: Screen, out: &mut dyn io::Write) -> io::
 }
 
 /// The width that a table of this report has at least: below it, numbers would have to break.
-pub(super) fn least_width(report: &Report) -> usize {
+pub(super) fn least_width(report: &Report, screen: u16) -> usize {
     let body = || report.rows.iter().map(|row| &row.cells).chain(&report.total);
     let widest =
         |i: usize| body().filter_map(|cells| cells.get(i)).map(|cell| cell.people.chars().count()).max().unwrap_or(0);
     let word = |title: &str| title.split(' ').map(|w| w.chars().count()).max().unwrap_or(0);
     let least = |(i, column): (usize, &super::Column)| {
         let need = widest(i).max(word(&column.title));
-        if column.align == Align::Left { need.min(usize::from(NARROWEST_TEXT)) } else { need }
+        if column.align == Align::Left { need.min(usize::from(narrowest_text(column, screen))) } else { need }
     };
     report.columns.iter().enumerate().map(least).sum::<usize>() + GAP.len() * report.columns.len().saturating_sub(1)
 }
 
+/// What a column of text keeps at least.
+fn narrowest_text(column: &super::Column, screen: u16) -> u16 {
+    if column.whole { NARROWEST_TEXT.max(screen / 2) } else { NARROWEST_TEXT }
+}
+
 /// The widths of the columns, and the lines of header, rows and total, each followed by a line of [`BELOW`].
 fn lay_out(report: &Report, width: Option<u16>) -> (Vec<u16>, Vec<String>) {
+    let widths = fitted(report, &table_of(report, &[]).column_max_content_widths(), width);
+    let mut table = table_of(report, &widths);
+    table.set_header(report.columns.iter().map(|column| &column.title));
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    for ((column, width), layout) in report.columns.iter().zip(&widths).zip(table.column_iter_mut()) {
+        layout.set_padding((0, 0)).set_constraint(ColumnConstraint::Absolute(Width::Fixed(*width)));
+        layout.set_cell_alignment(match column.align {
+            Align::Left => CellAlignment::Left,
+            Align::Right => CellAlignment::Right,
+        });
+    }
+    (widths, table.lines().collect())
+}
+
+/// The rows as they are, or with names broken where they do not fit the widths.
+fn table_of(report: &Report, widths: &[u16]) -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
     table.load_style(
         TableStyle::new()
@@ -107,21 +128,36 @@ fn lay_out(report: &Report, width: Option<u16>) -> (Vec<u16>, Vec<String>) {
     table.set_truncation_indicator("…");
     let body = report.rows.iter().map(|row| &row.cells).chain(&report.total);
     for cells in body {
-        let mut row = comfy_table::Row::from(report.cells(cells).map(|(_, cell)| inert(&cell.people)));
+        let text = |(i, (_, cell)): (usize, (_, &super::Cell))| {
+            let text = inert(&cell.people).into_owned();
+            widths.get(i).map_or_else(|| text.clone(), |width| broken(&text, usize::from(*width)))
+        };
+        let mut row = comfy_table::Row::from(report.cells(cells).enumerate().map(text));
         row.max_height(MOST_LINES);
         table.add_row(row);
     }
-    let widths = fitted(report, &table.column_max_content_widths(), width);
-    table.set_header(report.columns.iter().map(|column| &column.title));
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    for ((column, width), layout) in report.columns.iter().zip(&widths).zip(table.column_iter_mut()) {
-        layout.set_padding((0, 0)).set_constraint(ColumnConstraint::Absolute(Width::Fixed(*width)));
-        layout.set_cell_alignment(match column.align {
-            Align::Left => CellAlignment::Left,
-            Align::Right => CellAlignment::Right,
-        });
-    }
-    (widths, table.lines().collect())
+    table
+}
+
+/// A text whose words go on below behind `/`, `-` and `_` where they are longer than a line.
+fn broken(text: &str, width: usize) -> String {
+    let word = |word: &str| {
+        if word.chars().count() <= width {
+            return word.to_owned();
+        }
+        let (mut lines, mut length) = (String::new(), 0);
+        for piece in word.split_inclusive(['/', '-', '_']) {
+            let more = piece.chars().count();
+            if length > 0 && length + more > width {
+                lines.push('\n');
+                length = 0;
+            }
+            lines += piece;
+            length += more;
+        }
+        lines
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// The width of each column: its widest cell or title, less what has to go for the screen.
@@ -136,7 +172,11 @@ fn fitted(report: &Report, cells: &[u16], screen: Option<u16>) -> Vec<u16> {
     let without_title: Vec<u16> = columns().map(|(column, cells)| word(&column.title).max(*cells).max(1)).collect();
     let narrowest: Vec<u16> = columns()
         .zip(&without_title)
-        .map(|((column, _), need)| if column.align == Align::Left { NARROWEST_TEXT.min(*need) } else { *need })
+        .map(
+            |((column, _), need)| {
+                if column.align == Align::Left { narrowest_text(column, screen).min(*need) } else { *need }
+            },
+        )
         .collect();
     let gaps = u16::try_from(GAP.len() * widths.len().saturating_sub(1)).unwrap_or(u16::MAX);
     for floors in [without_title, narrowest] {
@@ -223,10 +263,10 @@ mod tests {
         insta::assert_snapshot!(on_width(&report, 44), @"
         model          input      cost  status
         ────────────────────────────────────────────
-        openai/gpt-4  50,000  $0.07712  priced
-        o
-        acme/unheard       7   unknown  unknown-mode
-        -of                             l
+        openai/gpt-   50,000  $0.07712  priced
+        4o
+        acme/              7   unknown  unknown-
+        unheard-of                      model
         ────────────────────────────────────────────
         total         50,007  $0.07712
         ");

@@ -37,13 +37,14 @@ fn plan_file(dir: &std::path::Path, model: &str) -> std::path::PathBuf {
 #[test]
 fn a_comparison_offers_what_can_be_bought() {
     let json = at(WORK).run().code(0).json();
-    assert_eq!(models(&json), ["zephyr-mini", "zephyr-ending", "zephyr-max"]);
+    assert_eq!(models(&json), ["zephyr-mini", "zephyr-thinker", "zephyr-ending", "zephyr-max"]);
     assert_eq!(rows(&json)[0]["twins"], json!(["acme/zephyr-mini-2026-01-01"]));
     let ending = json!({"state": "retires", "day": "2027-01-14", "replacement": "zephyr-max"});
-    assert_eq!(rows(&json)[1]["life"], ending);
-    assert_eq!(rows(&json)[2]["life"], Value::Null);
+    assert_eq!(rows(&json)[2]["life"], ending);
+    assert_eq!(rows(&json)[3]["life"], Value::Null);
     let all = at(WORK).arg("--include-retired").run().code(0).json();
-    assert_eq!(models(&all), ["zephyr-mini", "zephyr-dead", "zephyr-lost", "zephyr-ending", "zephyr-max"]);
+    let want = ["zephyr-mini", "zephyr-thinker", "zephyr-dead", "zephyr-lost", "zephyr-ending", "zephyr-max"];
+    assert_eq!(models(&all), want);
     let of = |model: &str| rows(&all).iter().find(|row| row["model"] == model).unwrap()["life"].clone();
     assert_eq!(of("zephyr-dead")["state"], "retired");
     assert_eq!(of("zephyr-lost"), json!({"state": "last-listed", "day": "2026-02-01", "replacement": null}));
@@ -55,34 +56,56 @@ fn a_comparison_offers_what_can_be_bought() {
     assert!(table.contains("1 dated twin of the same price"), "{table}");
 }
 
+/// zephyr-thinker always thinks: 50 to 12,000 tokens, 1,000 expected (data/thinking/tokens.csv, any model), at 0.5 per million.
 #[test]
-fn a_model_that_always_thinks_is_ranked_with_its_thinking_only() {
-    let json = at(WORK).run().code(0).json();
-    let left_out = json["not_compared"].as_array().unwrap();
+fn a_model_that_always_thinks_is_ranked_with_its_thinking() {
+    let of = |json: &Value| rows(json).iter().find(|row| row["model"] == "zephyr-thinker").unwrap().clone();
+    let row = of(&at(WORK).run().code(0).json());
+    let thinking = json!({"tokens": 1000, "low": 50, "high": 12000, "basis": "assumed", "effort": "medium"});
+    assert_eq!((&row["tokens"]["thinking"], &row["total_usd"]), (&thinking, &json!("0.00105")));
+    // (1,000 + 100 + 50) × 0.5 and (1,000 + 100 + 12,000) × 0.5 per million.
+    assert_eq!((&row["low_usd"], &row["high_usd"]), (&json!("0.000575"), &json!("0.00655")));
+    let given = of(&at(WORK).args(["--thinking-tokens", "2000"]).run().code(0).json());
     assert_eq!(
-        left_out[0],
-        json!({"model": "acme/zephyr-thinker", "reason": "always thinks, which --thinking-tokens N prices"})
+        (&given["tokens"]["thinking"], &given["total_usd"]),
+        (&json!({"tokens": 2000, "basis": "given"}), &json!("0.00155"))
     );
-    let thinking = at(WORK).args(["--thinking-tokens", "1000"]).run().code(0).json();
-    // (1,000 + 100 + 1,000) × 0.5 per million; zephyr-mini takes 1,100 × 0.9, and what is not known to think may think.
+    let high = of(&at(WORK).args(["--reasoning", "high"]).run().code(0).json());
+    // 80 percent of a budget where medium is 50.
     assert_eq!(
-        (&rows(&thinking)[0]["model"], &rows(&thinking)[0]["total_usd"]),
-        (&json!("zephyr-thinker"), &json!("0.00105"))
+        (&high["tokens"]["thinking"]["tokens"], &high["tokens"]["thinking"]["effort"]),
+        (&json!(1600), &json!("high"))
     );
-    assert_eq!(rows(&thinking)[0]["tokens"]["thinking"], 1000);
-    let named = "estimate --input-tokens 1000 --output-tokens 100 -m acme/zephyr-thinker";
-    let run = at(named).run().code(0).stdout;
-    assert!(
-        run.contains("acme/zephyr-thinker always thinks, and its thinking is billed: its total is too low."),
-        "{run}"
-    );
-    assert_eq!(rows(&at(named).args(["--format", "json"]).run().code(0).json())[0]["tokens"]["thinking_missing"], true);
+    let none = of(&at(WORK).args(["--reasoning", "0"]).run().code(0).json());
+    assert_eq!((&none["total_usd"], &none["tokens"]["thinking_missing"]), (&json!("0.00055"), &json!(true)));
+}
+
+#[test]
+fn estimate_compare_and_plan_assume_the_same_thinking() {
     let dir = tempfile::tempdir().unwrap();
     let path = plan_file(dir.path(), "acme/zephyr-thinker");
+    let named = "estimate --input-tokens 1000 --output-tokens 100 -m acme/zephyr-thinker";
+    let estimate = at(named).run().code(0).stdout;
+    assert!(estimate.contains("~1,000") && estimate.contains("50 to 12,000 tokens, 1,000 expected"), "{estimate}");
+    let one = at(named).args(["--format", "json"]).run().code(0).json();
+    assert_eq!(rows(&one)[0]["total_usd"], "0.00105");
     let plan = at("plan --format json").arg("-w").arg(&path).run().code(0).json();
-    assert_eq!(plan["events"][0]["kind"], "always-thinks");
-    let compared = at("compare --format json -p acme").arg("-w").arg(&path).run().code(0).json();
-    assert!(compared["left_out"].to_string().contains("always thinks, and the plan has no thinking tokens"));
+    let event = &plan["events"][0];
+    assert_eq!(event["kind"], "assumed-thinking");
+    assert!(
+        event["text"].as_str().unwrap().contains("50 to 12,000 tokens, 1,000 expected (assumed at medium effort)"),
+        "{event}"
+    );
+    let compared = at("compare --format json -m acme/zephyr-thinker").arg("-w").arg(&path).run().code(0).json();
+    let (plans, row) = (&plan["total"]["usage_usd"], &rows(&compared)[0]);
+    // 3 months of 1,000 calls at the cost of one estimate.
+    assert_eq!((&row["total_usd"], row["thinking"]["tokens"].as_u64()), (&json!("3.15"), Some(1000)), "{plans}");
+    let text = std::fs::read_to_string(&path).unwrap().replace("output: 100", "output: 100, reasoning: 0");
+    std::fs::write(&path, text).unwrap();
+    let without = at("plan --format json").arg("-w").arg(&path).run().code(0).json();
+    assert_eq!(without["events"][0]["kind"], "always-thinks");
+    let compared = at("compare --format json -m acme/zephyr-thinker").arg("-w").arg(&path).run().code(0).json();
+    assert_eq!(rows(&compared)[0]["total_usd"], "1.65");
 }
 
 #[test]
@@ -90,15 +113,16 @@ fn a_plan_is_offered_what_lives_to_its_end() {
     let dir = tempfile::tempdir().unwrap();
     let path = plan_file(dir.path(), "acme/zephyr-max");
     let compared = at("compare --format json -p acme").arg("-w").arg(&path).run().code(0).json();
-    assert_eq!(models(&compared), ["zephyr-mini", "zephyr-max"]);
+    assert_eq!(models(&compared), ["zephyr-mini", "zephyr-thinker", "zephyr-max"]);
     assert_eq!(rows(&compared)[0]["twins"], json!(["acme/zephyr-mini-2026-01-01"]));
     let all = at("compare --format json -p acme --include-retired").arg("-w").arg(&path).run().code(0).json();
     let ending = rows(&all).iter().find(|row| row["model"] == "zephyr-ending").unwrap();
     assert_eq!(ending["life"]["state"], "retired");
-    // zephyr-ending at two thirds of the price would be the least change that saves a third.
+    // zephyr-ending at two thirds of the price would be the least change that saves a third; with its thinking,
+    // zephyr-thinker is the least of those that live on.
     let plan = at("plan --format json --budget 100USD").arg("-w").arg(&path).run().code(0).json();
     let lever = plan["levers"].as_array().unwrap().iter().find(|lever| lever["kind"] == "smaller-model").unwrap();
-    assert!(lever["what"].as_str().unwrap().starts_with("use acme/zephyr-mini"), "{lever}");
+    assert!(lever["what"].as_str().unwrap().starts_with("use acme/zephyr-thinker"), "{lever}");
     assert!(!plan["fits"].to_string().contains("zephyr-ending"), "{}", plan["fits"]);
 }
 

@@ -6,6 +6,7 @@ mod check;
 mod check_code;
 mod cli;
 mod clock;
+mod compare;
 mod count;
 mod dates;
 mod export;

@@ -16,6 +16,7 @@ use crate::calculator::limits::impossible_answer;
 use crate::calculator::made::{Made, Sold};
 use crate::calculator::shape::MICRO;
 use crate::calculator::tariff::Uses;
+use crate::calculator::thinking::{AskedThinking, Thinking};
 use crate::calculator::workload::{Attachment, Feature, MediumKind, PromptPart, instant_of};
 use crate::calculator::{Refusal, price, rates_at};
 use crate::context::Context;
@@ -23,7 +24,7 @@ use crate::conversation::Modality;
 use crate::meter::Meter;
 use crate::period::Instant;
 use crate::pricing::Found;
-use crate::pricing::candidates::always_thinks;
+use crate::pricing::candidates::{always_thinks, may_think};
 use crate::pricing::card::{Kind, RateCard};
 use crate::range::Range;
 use crate::usage::Usage;
@@ -108,7 +109,9 @@ impl DatedFeature {
             }));
         }
         let media = self.billed_media(resolver, &found, card)?;
+        let (thinking, assumed_thinking) = self.thinking(&found, &made);
         let uses = Uses {
+            reasoning: thinking.high > 0,
             audio: media.audio,
             video: media.video,
             speech: media.speech.filter(|_| media.tokens.speech.high > 0),
@@ -138,6 +141,7 @@ impl DatedFeature {
         self.refuse_assumed(resolver, &found, &epochs)?;
         plan.events.extend(events);
         self.note_life(plan, resolver, &found);
+        self.note_thinking(plan, &found, thinking, assumed_thinking);
         if uses.cache.is_some() && !card.lists(Meter::CacheRead) {
             let text = format!("{} has no rate for cached tokens: they are planned as plain input", found.full_id());
             plan.events.push(PlanEvent { kind: "no-cache", model: found.full_id(), at: None, text });
@@ -145,7 +149,20 @@ impl DatedFeature {
         let tokenizer = feature.texts().next().map(|_| resolver.tokenizer(&found));
         let (also, role) = (others, StreamRole::Answer);
         let paid = self.paid(&found.provider.id);
-        let stream = Stream { found, role, share, epochs, tokenizer, frame, counted, also, batch, paid };
+        let stream = Stream {
+            found,
+            role,
+            share,
+            epochs,
+            thinking,
+            assumed_thinking,
+            tokenizer,
+            frame,
+            counted,
+            also,
+            batch,
+            paid,
+        };
         self.refuse_unpriced(plan, &stream)?;
         let longest = plan.longest_prompt(&stream);
         let answer = feature.spread.as_ref().and_then(|spread| spread.longest()).unwrap_or(0);
@@ -221,16 +238,34 @@ impl DatedFeature {
         let sends_text = self.sends_text()
             || media.tokens.text.high > 0
             || feature.output.high > Decimal::ZERO && feature.turns.high > Decimal::ONE;
-        let is_embedding = matches!(found.model.info.kind, Kind::Embedding | Kind::Rerank);
-        let answers = feature.output.high > Decimal::ZERO && !is_embedding || has_steps(feature);
         Uses {
-            reasoning: feature.reasoning.high > Decimal::ZERO,
+            reasoning: false,
             images: media.images || feature.attachments.iter().any(|a| matches!(a, Attachment::Image { .. })),
             cache: feature.cache.map(|c| c.write),
-            answer: made.tokens.filter(|_| answers),
+            answer: made.tokens.filter(|_| self.answers(found)),
             no_text: !made.bills_text || !sends_text && !card.lists(Meter::Input),
             ..Uses::default()
         }
+    }
+
+    /// Whether a model writes anything for the feature.
+    fn answers(&self, found: &Found) -> bool {
+        let is_embedding = matches!(found.model.info.kind, Kind::Embedding | Kind::Rerank);
+        self.feature.output.high > Decimal::ZERO && !is_embedding || has_steps(&self.feature)
+    }
+
+    /// What a model thinks before an answer, in millionths of a token, and the assumption where it is one.
+    fn thinking(&self, found: &Found, made: &Made) -> (Range<i64>, Option<Thinking>) {
+        let writes = made.tokens.is_some() && self.answers(found);
+        let asked = match self.feature.reasoning {
+            AskedThinking::Tokens(tokens) if may_think(&found.model) => return (tokens.in_units(MICRO), None),
+            AskedThinking::Tokens(_) => return (Range::default(), None),
+            _ if !writes => return (Range::default(), None),
+            AskedThinking::Effort(effort) => AskedThinking::Effort(effort),
+            AskedThinking::Unsaid => AskedThinking::Unsaid,
+        };
+        let thinking = Thinking::of(&found.model, asked);
+        (thinking.tokens.map(Decimal::from).in_units(MICRO), Some(thinking).filter(Thinking::is_assumption))
     }
 
     /// The streams that look passages up.
@@ -273,8 +308,22 @@ impl DatedFeature {
                 .collect();
             let tokenizer = feature.texts().next().map(|_| resolver.tokenizer(&found));
             let (share, frame, batch) = (Decimal::ONE, None, Decimal::ZERO);
+            let (thinking, assumed_thinking) = (Range::default(), None);
             let paid = self.paid(&found.provider.id);
-            let stream = Stream { found, role, share, epochs, tokenizer, frame, counted, also, batch, paid };
+            let stream = Stream {
+                found,
+                role,
+                share,
+                epochs,
+                thinking,
+                assumed_thinking,
+                tokenizer,
+                frame,
+                counted,
+                also,
+                batch,
+                paid,
+            };
             self.refuse_unpriced(plan, &stream)?;
             plan.streams.push(stream);
         }
@@ -304,7 +353,7 @@ impl DatedFeature {
         Ok(())
     }
 
-    /// Notes that a model is no longer listed, and that it thinks where the file says nothing of it.
+    /// Notes that a model is no longer listed.
     fn note_life(&self, plan: &mut FeaturePlan, resolver: &dyn Resolver, found: &Found) {
         let id = found.full_id();
         let last = self.days().last().map_or(self.start(), |day| day.at);
@@ -314,13 +363,28 @@ impl DatedFeature {
             let text = format!("{id} was last listed on {day}: check that it still answers{instead}");
             plan.events.push(PlanEvent { kind: "last-listed", model: id.clone(), at: Some(day), text });
         }
-        if self.feature.reasoning.high.is_zero() && always_thinks(&found.model) {
-            let text = format!(
-                "{id} always thinks, and {} has no thinking tokens: its cost is too low; `reasoning:` in the workload says how many",
-                self.feature.name
-            );
-            plan.events.push(PlanEvent { kind: "always-thinks", model: id, at: None, text });
-        }
+    }
+
+    /// Notes how much a model is assumed to think, and that one always thinks where the file says that it does not.
+    fn note_thinking(&self, plan: &mut FeaturePlan, found: &Found, tokens: Range<i64>, assumed: Option<Thinking>) {
+        let (id, name) = (found.full_id(), &self.feature.name);
+        let (kind, text) = match assumed {
+            Some(thinking) => {
+                let (range, why) = (thinking.shown(), thinking.reason());
+                let text = format!(
+                    "{id} thinks before each answer of {name}: {range} ({why}); `reasoning:` in the workload says how many, 0 for none"
+                );
+                ("assumed-thinking", text)
+            }
+            None if tokens.high == 0 && always_thinks(&found.model) => {
+                let text = format!(
+                    "{id} always thinks, and {name} has no thinking tokens: its cost is too low; `reasoning:` in the workload says how many"
+                );
+                ("always-thinks", text)
+            }
+            None => return,
+        };
+        plan.events.push(PlanEvent { kind, model: id, at: None, text });
     }
 
     /// # Errors

@@ -138,7 +138,7 @@ impl FeaturePlan {
             leaves_out: self.feature.rag.is_some() || images > 0,
             images,
             output: at(UncertainInput::Output),
-            reasoning: at(UncertainInput::Reasoning),
+            reasoning: stream.thinking.at(point.get(UncertainInput::Reasoning)),
             kept: i64::from(self.feature.history.turns()),
             around: stream.counted.turn.at(tokens),
             call: at(UncertainInput::Call),
@@ -373,6 +373,7 @@ impl FeaturePlan {
             UncertainInput::Attachments => {
                 self.ranges.exact(*input).is_range() || self.streams.iter().any(|s| s.counted.images.is_range())
             }
+            UncertainInput::Reasoning => self.streams.iter().any(|s| s.thinking.is_range()),
             UncertainInput::Also => self.streams.iter().any(|s| s.also.iter().any(Range::is_range)),
             UncertainInput::Media => self.streams.iter().any(|s| s.counted.media.is_range()),
             UncertainInput::Prompt => {

@@ -25,6 +25,7 @@ use super::calendar::{Month, months};
 use super::shape::At;
 use super::spans::{Span, spans};
 use super::tariff::Tariff;
+use super::thinking::Thinking;
 use super::workload::{Budget, Cache, Discount, Feature, Workload};
 use crate::conversation::Media;
 use crate::money::Usd;
@@ -151,6 +152,10 @@ pub struct Stream {
     pub share: Decimal,
     /// The rates over time, earliest first.
     pub epochs: Vec<Epoch>,
+    /// What it thinks before an answer, in millionths of a token.
+    pub thinking: Range<i64>,
+    /// The same where it is an assumption, with its basis.
+    pub assumed_thinking: Option<Thinking>,
     /// Name of its tokenizer, where text was counted.
     pub tokenizer: Option<String>,
     /// What the provider adds around its texts; none where the prompt is a number of tokens.
@@ -187,7 +192,7 @@ pub struct OneOff {
 /// Something that happens within the plan: a price that changes, a model that retires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanEvent {
-    /// `price-change`, `assumed-price`, `retires`, `last-listed`, `always-thinks`, `context-window`, `longest-answer`, `no-cache`.
+    /// `price-change`, `assumed-price`, `retires`, `last-listed`, `assumed-thinking`, `always-thinks`, `context-window`, `longest-answer`, `no-cache`.
     pub kind: &'static str,
     /// The model.
     pub model: String,
@@ -325,6 +330,15 @@ impl Plan {
         plan
     }
 
+    /// The same plan on models that do not think.
+    #[must_use]
+    pub(crate) fn without_thinking(&self) -> Self {
+        let mut plan = self.clone();
+        let streams = plan.features.iter_mut().flat_map(|feature| &mut feature.streams);
+        streams.for_each(|stream| stream.thinking = Range::default());
+        plan
+    }
+
     /// What everything that runs costs at the means, before fixed costs, credits and tax.
     ///
     /// # Errors
@@ -343,6 +357,13 @@ impl FeaturePlan {
     #[must_use]
     pub(crate) fn assumed(&self) -> Option<Instant> {
         self.streams.iter().flat_map(|stream| &stream.epochs).filter_map(|epoch| epoch.single.assumed).max()
+    }
+
+    /// The tokens that the first of its models that thinks takes for an answer.
+    #[must_use]
+    pub(crate) fn thinking(&self) -> Option<Range<Decimal>> {
+        let thinks = self.streams.iter().map(|stream| stream.thinking).find(|tokens| tokens.high > 0)?;
+        Some(thinks.map(|tokens| (Decimal::from(tokens) / Decimal::from(1_000_000)).normalize()))
     }
 
     /// The same feature with answers of exactly so many tokens.

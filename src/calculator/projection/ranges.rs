@@ -130,7 +130,8 @@ pub(super) fn ranges(feature: &Feature) -> Ranges {
         UncertainInput::Sessions => sessions,
         UncertainInput::Growth => growth,
         UncertainInput::Output => feature.output,
-        UncertainInput::Reasoning => feature.reasoning,
+        // Each model has its own: `Stream::thinking`.
+        UncertainInput::Reasoning => Range::default(),
         UncertainInput::Turns => feature.turns,
         UncertainInput::Steps => feature.steps.count,
         UncertainInput::Call => feature.steps.call,

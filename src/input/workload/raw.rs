@@ -183,9 +183,9 @@ raw! {
         makes: Pairs<At<Quantity>>,
         /// Tokens of an answer.
         output: Option<At<RawOutput>>,
-        /// Tokens that are thought before an answer, or an effort: none, minimal, low, medium, high.
+        /// Tokens that are thought before an answer, 0 for none, or an effort. Left out, what each model thinks by default is assumed.
         reasoning: Option<At<RawReasoning>>,
-        /// How thoroughly it thinks: none, minimal, low, medium, high.
+        /// How thoroughly it thinks: none, minimal, low, medium, high, xhigh, max.
         reasoning_effort: Word,
         /// Failed attempts.
         retries: Option<RawRetries>,

@@ -135,7 +135,7 @@ pub(super) fn what_changed(change: &PlanChange, feature: &str, factor: Factor) -
         }
         Factor::Model => arrows([(models(base), models(head)), (batch(base), batch(head))]),
         Factor::Output => arrow(&base.output.to_string(), &head.output.to_string()),
-        Factor::Reasoning => arrow(&base.reasoning.to_string(), &head.reasoning.to_string()),
+        Factor::Reasoning => arrow(&thinking(old), &thinking(new)),
         Factor::Calls => arrows(calls(base).into_iter().zip(calls(head))),
         Factor::Cache => arrow(&hit_rate(base), &hit_rate(head)),
         Factor::Exchange => format!("{} → {}", change.base.per_usd.normalize(), change.head.per_usd.normalize()),
@@ -161,6 +161,11 @@ fn models(feature: &Feature) -> String {
         _ => format!("{} {}%", r.model, (r.share * Decimal::ONE_HUNDRED).normalize()),
     };
     feature.routes.iter().map(name).collect::<Vec<_>>().join(" + ")
+}
+
+/// Thinking tokens of an answer.
+fn thinking(feature: &FeaturePlan) -> String {
+    feature.thinking().map_or_else(|| "0".to_owned(), |tokens| tokens.to_string())
 }
 
 fn batch(feature: &Feature) -> String {

@@ -1,27 +1,33 @@
 //! The same work on many models, and why one is cheaper: [`candidates`] says which models, [`compare`] puts their quotes in
-//! order, [`report`] shows them. A whole workload on many models is [`workload`].
+//! order, [`report`](report()) shows them. A whole workload on many models is [`workload`].
+//!
+//! People see a [short list](shortlist) unless they ask for more; what programs read is complete.
 
 pub mod needs;
+mod pareto;
+mod report;
+pub(crate) mod shortlist;
 pub mod workload;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+pub use report::report;
+#[cfg(test)]
+pub(crate) use report::{CompareHead, CompareRow};
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::estimate::rows::{EstimateRow, QuotesHead};
-use super::estimate::{AskedModels, PricedInputs, add_notes, head};
-use super::{JobError, Setup, plural};
+use super::estimate::PricedInputs;
+use super::{JobError, Setup};
 use crate::calculator::Refusal;
-use crate::calculator::compare::{Candidate, Difference, difference};
-use crate::calculator::projection::per;
 use crate::calculator::quote::Quote;
 use crate::money::Usd;
+use crate::period::Instant;
 use crate::pricing::Found;
 use crate::pricing::candidates::{core_name, is_for_chat, twin_name};
 use crate::pricing::card::{ModelCard, ProviderHead};
 use crate::pricing::need::Need;
-use crate::report::{Cell, Report, Tone, TypedTable};
 
 /// Which models to compare, and how much of them to show.
 #[derive(Clone, Debug, Default)]
@@ -34,14 +40,18 @@ pub struct CompareQuery {
     pub needs: Vec<Need>,
     /// Only the hosts of this model.
     pub hosts_of: Option<String>,
-    /// Models at hosts, clouds and routers too, not only at their makers.
+    /// Everything: every model that meets the needs, at hosts, clouds and routers too, and not only the short list.
     pub all: bool,
     /// Models that cost nothing too.
     pub free: bool,
     /// Models that no longer answer, or are no longer listed, too.
     pub include_retired: bool,
-    /// How many rows are shown; 0 for all of them.
-    pub top: usize,
+    /// How many rows are shown, the cheapest first; 0 for all of them. The short list where nothing is said.
+    pub top: Option<usize>,
+    /// Whether every row is shown where nothing is said, as programs want it.
+    pub complete: bool,
+    /// What the work asks for of every model: what is sent with it, and its tools.
+    pub work: BTreeSet<&'static str>,
     /// The user's own scores by model.
     pub scores: Option<HashMap<String, Decimal>>,
     /// The region that a plan's requests are sent to.
@@ -51,9 +61,40 @@ pub struct CompareQuery {
 }
 
 impl CompareQuery {
-    /// How many of the given number of rows are shown.
-    fn shown(&self, rows: usize) -> usize {
-        if self.top == 0 || !self.models.is_empty() { rows } else { self.top.min(rows) }
+    /// Which of the rows are shown, the cheapest first.
+    fn shown(&self, models: &[&Found], at: Instant) -> Vec<bool> {
+        let first = |n: usize| (0..models.len()).map(|i| i < n).collect();
+        match self.top {
+            _ if !self.models.is_empty() => first(usize::MAX),
+            Some(0) => first(usize::MAX),
+            Some(top) => first(top),
+            None if self.complete || self.all => first(usize::MAX),
+            None if self.hosts_of.is_some() || !self.providers.is_empty() => first(MOST_ROWS),
+            None => {
+                let list = shortlist::short_list(models.iter().copied(), at);
+                models.iter().map(|found| list.contains(&found.full_id())).collect()
+            }
+        }
+    }
+
+    /// What is said of the rows that are not shown.
+    fn hidden_note(&self, hidden: usize) -> Option<String> {
+        let is_short_list = self.top.is_none() && self.hosts_of.is_none() && self.providers.is_empty();
+        let models = super::plural(hidden as u64, "model");
+        match hidden {
+            0 => None,
+            _ if is_short_list => Some(format!(
+                "Shown: the cheapest model, and the newest of each maker in each price class. {models} more: --top 0 shows those at their makers, --all also hosts, clouds and routers."
+            )),
+            _ => Some(format!("{models} not shown, more expensive or unpriced: --top 0 shows all.")),
+        }
+    }
+
+    /// Why a model does not meet what was asked for, or what the work needs; `None` where it meets all.
+    fn unmet(&self, card: &ModelCard) -> Option<String> {
+        // Whoever names a model knows what it can do.
+        let work = self.work.iter().filter(|_| self.models.is_empty()).map(|what| Need::Can((*what).to_owned()));
+        self.needs.iter().cloned().chain(work).find_map(|need| need.reason_unmet(card))
     }
 
     /// The user's own score of a model.
@@ -61,6 +102,9 @@ impl CompareQuery {
         self.scores.as_ref().and_then(|scores| scores.get(id)).copied()
     }
 }
+
+/// The most rows for people where a provider's models, or the hosts of one model, are compared.
+const MOST_ROWS: usize = 25;
 
 /// A model that is not compared, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -124,7 +168,7 @@ pub fn candidates(query: &CompareQuery, setup: &Setup) -> Result<Candidates, Job
     let mut candidates = Candidates::default();
     let mut seen = HashSet::new();
     for found in found.iter().filter(|found| seen.insert(found.full_id())) {
-        match query.needs.iter().find_map(|need| need.reason_unmet(&found.model)) {
+        match query.unmet(&found.model) {
             Some(reason) => candidates.left_out.add(found.full_id(), reason),
             None => candidates.models.push(found.clone()),
         }
@@ -167,6 +211,8 @@ pub struct ComparedQuotes {
     pub free_left_out: usize,
     /// Dated twins that cost the same, by the model in whose row they are.
     pub twins: HashMap<String, Vec<String>>,
+    /// What the work needs of a model.
+    pub needs: BTreeSet<&'static str>,
     /// How many of the requests were lines of a batch.
     batch: u64,
 }
@@ -179,13 +225,22 @@ pub fn compare(priced: PricedInputs, candidates: Candidates, query: &CompareQuer
     quotes.sort_by_cached_key(key);
     let (mut free_left_out, mut twins) = (0, HashMap::new());
     if query.models.is_empty() {
+        let work = CompareQuery { work: priced.needs.clone(), ..CompareQuery::default() };
+        quotes.retain(|quote| match work.unmet(&quote.found.model) {
+            Some(reason) => {
+                left_out.add(quote.found.full_id(), reason);
+                false
+            }
+            None => true,
+        });
         take_impossible(&mut quotes, query.needs_region, &mut left_out);
         if !query.free {
             free_left_out = take_free(&mut quotes);
         }
         twins = take_twins(&mut quotes);
     }
-    ComparedQuotes { quotes, named, left_out, free_left_out, twins, batch: priced.batch }
+    let (needs, batch) = (priced.needs, priced.batch);
+    ComparedQuotes { quotes, named, left_out, free_left_out, twins, needs, batch }
 }
 
 impl ComparedQuotes {
@@ -223,7 +278,6 @@ fn take_impossible(quotes: &mut Vec<Quote>, needs_region: bool, left_out: &mut L
     quotes.retain(|quote| {
         let reason = match &quote.result {
             Ok(_) if quote.warning.is_some() => "cannot write an answer of that length",
-            Ok(_) if quote.lacks_thinking() => "always thinks, which --thinking-tokens N prices",
             Err(Refusal::AssumedPrice { .. }) => "has only an assumed price, which --strict refuses",
             Err(Refusal::TooLong { .. }) => "cannot read a prompt of that length",
             Err(Refusal::NoRate { what, .. }) if needs_region && what.contains("region") => {
@@ -265,187 +319,4 @@ fn take_twins(quotes: &mut Vec<Quote>) -> HashMap<String, Vec<String>> {
         }
     });
     twins
-}
-
-/// What the same work costs on one model.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct CompareRow {
-    /// The cost.
-    #[serde(flatten)]
-    pub estimate: EstimateRow,
-    /// Dated twins of the model that cost the same, which have no rows of their own.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub twins: Vec<String>,
-    /// Why it costs more than the cheapest, in dollars.
-    pub difference: Option<Difference>,
-    /// The user's own score; only where scores were given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub score: Option<Option<String>>,
-    /// The cost for a point of it; only where scores were given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub usd_per_point: Option<Option<Usd>>,
-    /// How many times the cheapest.
-    #[serde(skip)]
-    times: Option<Decimal>,
-}
-
-/// The fields before the rows of `compare`.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct CompareHead {
-    /// How many models are not shown, because they are more expensive or have no price.
-    pub left_out: usize,
-    /// How many answers the totals are for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub answers: Option<u64>,
-    /// The models that are not compared.
-    pub not_compared: Vec<LeftOutModel>,
-    /// How many models that cost nothing were left out.
-    pub free_left_out: usize,
-    /// The models and the prices.
-    #[serde(flatten)]
-    pub quotes: QuotesHead,
-}
-
-/// The comparison as a report, cheapest first.
-///
-/// * `requests`: how often each prompt is sent.
-#[must_use]
-pub fn report(comparison: &ComparedQuotes, query: &CompareQuery, requests: u64, setup: &Setup) -> Report {
-    let quotes = &comparison.quotes;
-    let shown = query.shown(quotes.len());
-    let table = table(setup, !query.models.is_empty());
-    let mut report = table.empty();
-    let cheapest = quotes.first().filter(|quote| quote.result.is_ok());
-    for quote in quotes.iter().take(shown) {
-        let mut row = row(quote, cheapest, query, setup);
-        row.twins = comparison.twins.get(&quote.found.full_id()).cloned().unwrap_or_default();
-        let shown = table.push(&mut report, &row);
-        row.estimate.detail(shown);
-    }
-    let answers = quotes.first().map(|first| first.of_requests.unwrap_or(1));
-    add_own_notes(&mut report, comparison, query, quotes.len() - shown, answers);
-    report.state_all(&CompareHead {
-        left_out: quotes.len() - shown,
-        answers: quotes.first().zip(answers).map(|(first, n)| n.saturating_mul(first.work.requests)),
-        not_compared: comparison.left_out.0.clone(),
-        free_left_out: comparison.free_left_out,
-        quotes: head(quotes, setup),
-    });
-    let asked = AskedModels { ids: &query.models, found: &comparison.named, requests };
-    add_notes(&mut report, quotes, asked, setup);
-    report
-}
-
-/// Says what is not shown, and how many answers the totals are for, where it is more than one.
-fn add_own_notes(
-    report: &mut Report,
-    comparison: &ComparedQuotes,
-    query: &CompareQuery,
-    hidden: usize,
-    answers: Option<u64>,
-) {
-    let notes = &mut report.notes;
-    if hidden > 0 {
-        let models = plural(hidden as u64, "model");
-        notes.push(format!("{models} not shown, more expensive or unpriced: --top 0 shows all."));
-    }
-    if let Some(answers) = answers.filter(|n| *n > 1) {
-        let batch = comparison.batch;
-        let rates = if batch > 0 { format!(", {batch} of them at batch rates") } else { String::new() };
-        notes.push(format!("Totals are for {}{rates}.", plural(answers, "answer")));
-    }
-    let twins = comparison.twins.values().map(Vec::len).sum::<usize>();
-    if twins > 0 {
-        let models = plural(twins as u64, "dated twin");
-        notes.push(format!("In the rows of their models: {models} of the same price. --format json names each."));
-    }
-    let free = comparison.free_left_out;
-    if free > 0 {
-        let (models, cost) = (plural(free as u64, "model"), if free == 1 { "costs" } else { "cost" });
-        notes.push(format!("Not shown: {models} that {cost} nothing under this table. --free shows them."));
-    }
-    if !comparison.left_out.0.is_empty() {
-        notes.push(format!("Left out: {}. --format json names each.", comparison.left_out.reasons()));
-    }
-    if query.models.is_empty() && query.providers.is_empty() && query.hosts_of.is_none() && !query.all {
-        notes.push("Models at their makers; --all adds hosts, clouds and routers, --provider P shows one.".into());
-    }
-}
-
-/// * `is_noted`: whether notes below the rows name what replaces a model.
-fn table(setup: &Setup, is_noted: bool) -> TypedTable<'_, CompareRow> {
-    let or_empty = |cell: Option<Cell>| cell.unwrap_or_default();
-    TypedTable::new()
-        .text("model", "model", |row: &CompareRow| Cell::text(row.estimate.id()))
-        .number("input_tokens", "input tokens", |row| row.estimate.tokens_cell())
-        .text("basis", "basis", |row| row.estimate.basis_cell())
-        .optional()
-        .number("input_usd", "input", |row| row.estimate.prompt_cell(setup))
-        .optional()
-        .number("output_usd", "output", |row| row.estimate.answer_cell(setup))
-        .optional()
-        .number("total_usd", "total", |row| row.estimate.total_cell(setup))
-        .number("high_usd", "up to", |row| row.estimate.bound_cell(setup, row.estimate.high_usd))
-        .text("assumed_before", "assumed before", |row| row.estimate.assumed_cell())
-        .text("life", "status", move |row| row.estimate.life_cell(setup, is_noted))
-        .number("times", "× cheapest", move |row| or_empty(row.times.map(times_cell)))
-        .number("score", "score", move |row| or_empty(row.score.clone().flatten().map(Cell::text)))
-        .number("usd_per_point", "cost per point", move |row| {
-            or_empty(row.usd_per_point.flatten().map(|usd| setup.money(usd)))
-        })
-        .text("why", "why more than the cheapest", move |row| {
-            or_empty(row.difference.map(|d| Cell::text(why_text(&d)).tone(Tone::Dim)))
-        })
-        .optional()
-}
-
-fn row(quote: &Quote, cheapest: Option<&Quote>, query: &CompareQuery, setup: &Setup) -> CompareRow {
-    let total = |quote: &Quote| quote.result.as_ref().ok().map(|estimate| estimate.cost.total);
-    let score = query.score(&quote.found.full_id());
-    let per_point = score.zip(total(quote)).and_then(|(score, total)| per(total, score));
-    let least = cheapest.and_then(total);
-    CompareRow {
-        twins: Vec::new(),
-        estimate: EstimateRow::of(quote, setup),
-        difference: cheapest.and_then(|cheapest| why(quote, cheapest, setup)),
-        score: query.scores.is_some().then(|| score.map(|s| s.normalize().to_string())),
-        usd_per_point: query.scores.is_some().then_some(per_point),
-        times: total(quote).zip(least).and_then(|(own, least)| own.amount().checked_div(least.amount())),
-    }
-}
-
-/// `3.2`, or `17` where it is ten and more.
-fn times_cell(times: Decimal) -> Cell {
-    Cell::text(times.round_dp(u32::from(times < Decimal::TEN)).normalize().to_string())
-}
-
-/// The difference to the cheapest, over all pieces of work; `None` where they are too many to be told apart.
-fn why(quote: &Quote, cheapest: &Quote, setup: &Setup) -> Option<Difference> {
-    if std::ptr::eq(quote, cheapest) || quote.result.is_err() || quote.parts.len() != cheapest.parts.len() {
-        return None;
-    }
-    let of_part = |(this, other)| {
-        let this = Candidate { head: &quote.found.provider, model: &quote.found.model, work: this };
-        let other = Candidate { head: &cheapest.found.provider, model: &cheapest.found.model, work: other };
-        difference(this, other, setup.at).ok()
-    };
-    let mut parts = quote.parts.iter().zip(&cheapest.parts).map(of_part);
-    let first = parts.next()??;
-    parts.try_fold(first, |sum, part| sum.checked_add(&part?))
-}
-
-/// "output rate +$0.12, input rate +$0.08", the largest part first, parts under a tenth of the whole left out.
-fn why_text(difference: &Difference) -> String {
-    let parts = difference.parts();
-    let size = |usd: Usd| usd.amount().abs();
-    let largest = parts.iter().map(|(_, usd)| size(*usd)).max().unwrap_or_default();
-    let mut told: Vec<_> = parts.into_iter().filter(|(_, usd)| size(*usd) * Decimal::TEN > largest).collect();
-    told.sort_by_key(|(_, usd)| std::cmp::Reverse(size(*usd)));
-    let text = |(name, usd): &(&str, Usd)| {
-        let sign = if usd.amount().is_sign_negative() { "−" } else { "+" };
-        format!("{name} {sign}{}", Usd::new(size(*usd)).for_people())
-    };
-    told.iter().map(text).collect::<Vec<_>>().join(", ")
 }

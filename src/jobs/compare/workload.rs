@@ -1,21 +1,25 @@
 //! A whole plan on every model that meets the needs, each counted with its own tokenizer: [`compare_plans`] and [`report`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::{CompareQuery, LeftOut, LeftOutModel, times_cell};
+use super::pareto::{self, Scored};
+use super::report::{ModelFacts, times_cell, why_text};
+use super::{CompareQuery, LeftOut, LeftOutModel};
 use crate::calculator::outcome::{needs_draws, outcome};
 use crate::calculator::projection::{FeaturePlan, Plan, PlanError, Planner, Point, StreamRole, per};
 use crate::calculator::settled::{Settled, minus};
 use crate::calculator::shape::At;
-use crate::calculator::workload::{Workload, last_moment};
+use crate::calculator::thinking::Thinking;
+use crate::calculator::workload::{Attachment, Workload, last_moment};
 use crate::context::Dimension;
 use crate::jobs::assumed::{assumed_cell, assumed_note};
 use crate::jobs::life::LifeRow;
 use crate::jobs::setup::{TableStamp, table_line, table_stamp};
+use crate::jobs::thinking::{ThinkingRow, thinking_note};
 use crate::jobs::workload::{PricedWorkload, ShownCurrency, ShownRate, TableResolver};
 use crate::jobs::{JobError, Setup, plural};
 use crate::money::Usd;
@@ -35,8 +39,8 @@ const DRAWS: usize = 500;
 pub enum RowBounds {
     /// None.
     None,
-    /// So many of the cheapest.
-    OfTheFirst(usize),
+    /// Those that the query shows.
+    OfTheShown,
 }
 
 /// A model with the plan on it.
@@ -51,9 +55,11 @@ pub struct PlanOnModel {
     per_answer: Option<Usd>,
     prompt: u64,
     is_estimated: bool,
-    /// What of the usage grows with the length of the answers.
-    slope: Usd,
     usage: Usd,
+    /// What answers and thinking add to the usage; of the rows that are shown.
+    parts: Option<PlanParts>,
+    /// The thinking of the first feature that has any.
+    thinking: Option<Thinking>,
     /// Whether the answers themselves cost nothing.
     is_free: bool,
     /// Since when there is evidence of its prices, where one is assumed.
@@ -67,8 +73,21 @@ pub struct PlanOnModel {
 pub struct ComparedPlans {
     /// The cheapest first.
     pub rows: Vec<PlanOnModel>,
+    /// Which of them people are shown.
+    shown: Vec<bool>,
+    /// What the work needs of a model.
+    needs: BTreeSet<&'static str>,
+    /// How many requests the plan makes.
+    requests: Decimal,
     /// The others.
     pub left_out: LeftOut,
+}
+
+/// What answers and thinking cost, whatever the prompts cost.
+#[derive(Clone, Copy, Debug)]
+struct PlanParts {
+    answers: Usd,
+    thinking: Usd,
 }
 
 /// Plans a workload on every candidate, the cheapest first.
@@ -82,11 +101,16 @@ pub fn compare_plans(
     query: &CompareQuery,
     bounds: RowBounds,
 ) -> Result<ComparedPlans, JobError> {
-    let mut compared = ComparedPlans::default();
+    let needs = needs_of(&base.workload);
+    let mut compared = ComparedPlans { requests: requests_of(base), needs, ..ComparedPlans::default() };
+    let query = &CompareQuery { work: compared.needs.clone(), ..query.clone() };
     let planner = Planner::new(movable(base, query), resolver);
+    let longest = longest_answer(&base.workload);
     for found in list(query, last_moment(&base.workload), setup, &mut compared.left_out)? {
-        let unmet = query.needs.iter().find_map(|need| need.reason_unmet(&found.model));
-        let tried = || try_on(&planner, &found, resolver, bounds, !query.models.is_empty());
+        let is_too_long = query.models.is_empty() && found.model.info.max_output.is_some_and(|most| longest > most);
+        let unmet = query.unmet(&found.model);
+        let unmet = unmet.or_else(|| is_too_long.then(|| "cannot write an answer of that length".to_owned()));
+        let tried = || try_on(&planner, &found, resolver, bounds);
         match unmet.map_or_else(tried, |reason| Ok(Err(reason)))? {
             Ok(row) => compared.rows.push(row),
             Err(reason) => compared.left_out.add(found.full_id(), reason),
@@ -101,14 +125,53 @@ pub fn compare_plans(
     if query.models.is_empty() {
         take_twins(&mut compared.rows);
     }
-    if let RowBounds::OfTheFirst(rows) = bounds {
-        for row in compared.rows.iter_mut().take(rows).filter(|row| !row.is_drawn) {
+    let models: Vec<&Found> = compared.rows.iter().map(|row| &row.found).collect();
+    compared.shown = query.shown(&models, setup.at);
+    if matches!(bounds, RowBounds::OfTheShown) {
+        let shown = compared.rows.iter_mut().zip(&compared.shown).filter(|(_, shown)| **shown);
+        for (row, _) in shown {
             if let Ok(plan) = planner.plan(resolver, Some(&row.found)) {
-                row.total = outcome(&plan, &Settled::of(&plan, resolver)?, false, DRAWS)?.total;
+                if !row.is_drawn {
+                    row.total = outcome(&plan, &Settled::of(&plan, resolver)?, false, DRAWS)?.total;
+                }
+                row.parts = parts_of(&plan, row.usage).ok();
             }
         }
     }
     Ok(compared)
+}
+
+/// What a workload needs of a model, as far as it is seen in it.
+fn needs_of(workload: &Workload) -> BTreeSet<&'static str> {
+    let mut needs = BTreeSet::new();
+    for feature in &workload.features {
+        let has_images = feature.attachments.iter().any(|a| matches!(a, Attachment::Image { .. }));
+        let has_tools = !feature.tools.is_empty() || feature.steps.count.high > Decimal::ONE;
+        needs.extend(has_images.then_some("vision"));
+        needs.extend(has_tools.then_some("tools"));
+    }
+    needs
+}
+
+/// The longest answer that the workload expects; a range may go beyond what a single request gives.
+fn longest_answer(workload: &Workload) -> u64 {
+    let expected = workload.features.iter().map(|feature| feature.output.expected.ceil());
+    expected.filter_map(|tokens| u64::try_from(tokens).ok()).max().unwrap_or(0)
+}
+
+/// How many requests a plan makes at the means.
+fn requests_of(plan: &Plan) -> Decimal {
+    let at = Point::all(At::Expected);
+    let of = |f: &FeaturePlan| f.requests_of_a_call(&at).saturating_mul(f.calls(&plan.months, &at).iter().sum());
+    plan.features.iter().map(of).fold(Decimal::ZERO, Decimal::saturating_add)
+}
+
+/// What the answers and the thinking of a plan cost: without them it costs the rest.
+fn parts_of(plan: &Plan, usage: Usd) -> Result<PlanParts, PlanError> {
+    let at = Point::all(At::Expected);
+    let answers = minus(usage, plan.with_output(Decimal::ZERO).usage_at(&at)?);
+    let thinking = minus(usage, plan.without_thinking().usage_at(&at)?);
+    Ok(PlanParts { answers, thinking })
 }
 
 /// Puts dated twins of a model that cost the same into the row of that model.
@@ -117,7 +180,7 @@ fn take_twins(rows: &mut Vec<PlanOnModel>) {
     for row in rows.drain(..) {
         let same = |other: &&mut PlanOnModel| {
             other.found.provider.id == row.found.provider.id
-                && (other.usage, other.slope, other.total) == (row.usage, row.slope, row.total)
+                && (other.usage, other.total.expected, other.prompt) == (row.usage, row.total.expected, row.prompt)
                 && twin_name(&other.found.model.id) == twin_name(&row.found.model.id)
         };
         match kept.iter_mut().find(same) {
@@ -168,7 +231,6 @@ fn try_on(
     found: &Found,
     resolver: &mut TableResolver,
     bounds: RowBounds,
-    is_named: bool,
 ) -> Result<Result<PlanOnModel, String>, JobError> {
     let plan = match planner.plan(resolver, Some(found)) {
         Ok(plan) => plan,
@@ -182,22 +244,16 @@ fn try_on(
     if let Some(event) = too_long {
         return Ok(Err(event.text.clone()));
     }
-    let has_no_thinking = plan.features.iter().any(|f| f.events.iter().any(|event| event.kind == "always-thinks"));
-    if has_no_thinking && !is_named {
-        return Ok(Err("always thinks, and the plan has no thinking tokens".to_owned()));
-    }
     let settled = Settled::of(&plan, resolver)?;
     let row = || -> Result<PlanOnModel, PlanError> {
-        let is_drawn = matches!(bounds, RowBounds::OfTheFirst(_)) && needs_draws(&plan, &settled);
+        let is_drawn = matches!(bounds, RowBounds::OfTheShown) && needs_draws(&plan, &settled);
         let outcome = outcome(&plan, &settled, false, if is_drawn { DRAWS } else { 0 })?;
-        let expected = Point::all(At::Expected);
         let (mut usage, mut is_free) = (Usd::ZERO, true);
         for (feature, costs) in plan.features.iter().zip(&outcome.features) {
             usage += costs.streams.iter().copied().sum();
             let answering = feature.streams.iter().zip(&costs.streams).filter(|(s, _)| s.role == StreamRole::Answer);
             is_free &= answering.into_iter().all(|(_, usd)| *usd == Usd::ZERO);
         }
-        let longer = plan.with_output(Decimal::TWO).usage_at(&expected)?;
         let answers: Decimal = plan.features.iter().map(|f| f.answers(&plan.months)).sum();
         let answering = |f: &FeaturePlan| f.streams.first().map_or(0, |s| f.first_prompt(s));
         Ok(PlanOnModel {
@@ -207,27 +263,15 @@ fn try_on(
             per_answer: per(outcome.total.expected, answers),
             prompt: plan.features.iter().map(answering).sum(),
             is_estimated: plan.features.iter().any(|f| f.streams.first().is_some_and(FeaturePlan::is_estimated)),
-            slope: minus(longer, usage),
             usage,
+            parts: None,
+            thinking: plan.features.iter().find_map(|f| f.streams.first()?.assumed_thinking),
             is_free,
             assumed: plan.features.iter().filter_map(FeaturePlan::assumed).max(),
             twins: Vec::new(),
         })
     };
     Ok(row().map_err(|error| error.to_string()))
-}
-
-/// How many times longer answers may get before another model is cheaper, and which; `None` where none ever is.
-fn holds_while(row: &PlanOnModel, others: &[PlanOnModel]) -> Option<(Decimal, String)> {
-    let own = row.slope.amount();
-    let crossing = |other: &PlanOnModel| {
-        let (steeper, more) = (own - other.slope.amount(), other.usage.amount() - row.usage.amount());
-        if steeper <= Decimal::ZERO || more < Decimal::ZERO {
-            return None;
-        }
-        Some((Decimal::ONE + more.checked_div(steeper)?, other.found.full_id()))
-    };
-    others.iter().filter_map(crossing).min_by_key(|(times, _)| *times)
 }
 
 /// What a plan costs on one model.
@@ -238,12 +282,14 @@ pub(crate) struct ComparePlanRow {
     pub provider: String,
     /// The model's id at the provider.
     pub model: String,
-    /// One draw in twenty is below.
+    /// One draw in twenty is below; the expected cost where nothing is a range.
     pub low_usd: Usd,
     /// The expected cost.
     pub total_usd: Usd,
     /// One draw in twenty is above.
     pub high_usd: Usd,
+    /// The expected cost of a thousand requests.
+    pub per_1000_requests_usd: Option<Usd>,
     /// The expected cost in the currency of the plan.
     pub total: String,
     /// That currency.
@@ -261,10 +307,17 @@ pub(crate) struct ComparePlanRow {
     pub score: Option<String>,
     /// The cost for a point of it.
     pub usd_per_point: Option<Usd>,
-    /// No other model is cheaper while answers are shorter than this many times today's length.
-    pub holds_while_output_under: Option<String>,
-    /// The model that is cheaper then.
-    pub then: Option<String>,
+    /// Whether no other model is both as cheap and better; only where the model has a score.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub best_for_its_price: Option<bool>,
+    /// Why it costs more than the cheapest, in dollars.
+    pub difference: Option<PlanDifference>,
+    /// What is known of the model.
+    #[serde(flatten)]
+    pub facts: ModelFacts,
+    /// Thinking before an answer, in tokens, where it is assumed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<ThinkingRow>,
     /// That the model ends within the plan or later, has ended, or is no longer listed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub life: Option<LifeRow>,
@@ -273,8 +326,41 @@ pub(crate) struct ComparePlanRow {
     pub assumed_before: Option<Instant>,
     #[serde(skip)]
     times: Option<Decimal>,
-    #[serde(skip)]
-    holds: Option<Decimal>,
+}
+
+/// The difference between the plan on two models, in dollars of usage.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct PlanDifference {
+    /// From prompts: their rates and how many tokens they are counted as.
+    pub prompts: Usd,
+    /// From answers.
+    pub answers: Usd,
+    /// From thinking.
+    pub thinking: Usd,
+}
+
+impl PlanDifference {
+    fn of(row: &PlanOnModel, cheapest: &PlanOnModel) -> Option<PlanDifference> {
+        let (own, other) = (row.parts?, cheapest.parts?);
+        if row.found.full_id() == cheapest.found.full_id() {
+            return None;
+        }
+        let rest = |row: &PlanOnModel, parts: PlanParts| minus(minus(row.usage, parts.answers), parts.thinking);
+        Some(PlanDifference {
+            prompts: minus(rest(row, own), rest(cheapest, other)),
+            answers: minus(own.answers, other.answers),
+            thinking: minus(own.thinking, other.thinking),
+        })
+    }
+
+    fn text(&self) -> String {
+        why_text(&[
+            ("prompts cost more", "prompts cost less", self.prompts),
+            ("answers cost more", "answers cost less", self.answers),
+            ("thinking costs more", "thinking costs less", self.thinking),
+        ])
+    }
 }
 
 /// The tokens of the first prompts of all features.
@@ -299,6 +385,8 @@ pub(crate) struct ComparePlansHead {
     pub exchange: ShownRate,
     /// How many models have a price.
     pub priced: usize,
+    /// What the work needs of a model, as far as it is seen in the workload.
+    pub needs: Vec<&'static str>,
     /// The models that are not compared.
     pub left_out: Vec<LeftOutModel>,
 }
@@ -315,28 +403,51 @@ pub fn report(
     format: Format,
     setup: &Setup,
 ) -> Report {
-    let count = query.shown(compared.rows.len());
-    let cheapest = compared.rows.first().map(|row| row.total.expected);
-    let rows = compared.rows.iter().take(count);
+    let cheapest = compared.rows.first();
+    let rows: Vec<&PlanOnModel> =
+        compared.rows.iter().zip(&compared.shown).filter(|(_, shown)| **shown).map(|(row, _)| row).collect();
     let last = last_moment(&base.plan.workload);
-    let row = |row: &PlanOnModel| ComparePlanRow {
-        life: LifeRow::of_found(&row.found, last, setup),
-        ..plan_row(row, compared, cheapest, query, shown)
+    let scored: Vec<Scored> = compared
+        .rows
+        .iter()
+        .filter_map(|row| {
+            let id = row.found.full_id();
+            let (score, cost) = (query.score(&id)?, row.total.expected);
+            Some(Scored { id, cost: shown.amount(cost), cost_text: shown.text(cost), score })
+        })
+        .collect();
+    let best = pareto::frontier(&scored);
+    let row = |row: &&PlanOnModel| {
+        let id = row.found.full_id();
+        let is_best = scored.iter().zip(&best).find(|(model, _)| model.id == id).map(|(_, best)| *best);
+        ComparePlanRow {
+            life: LifeRow::of_found(&row.found, last, setup),
+            facts: ModelFacts::of(&row.found, setup.at),
+            best_for_its_price: is_best,
+            ..plan_row(row, compared, cheapest, query, shown)
+        }
     };
-    let mut report = table(shown, last).report(rows.map(row));
+    let mut report = table(shown, last).report(rows.iter().map(row));
     if format == Format::Html {
-        report.charts.push(chart(&compared.rows[..count.min(20)], shown));
+        report.charts.push(chart(&rows[..rows.len().min(20)], shown));
+        report.charts.extend(pareto::chart(&scored, &best));
     }
-    if compared.rows.len() > count {
-        let hidden = plural((compared.rows.len() - count) as u64, "more expensive model");
-        report.notes.push(format!("Not shown: {hidden}. --top 0 shows all."));
+    report.notes.extend(query.hidden_note(compared.rows.len() - rows.len()));
+    report.notes.extend(pareto::note(&scored, &best));
+    if !compared.needs.is_empty() && query.models.is_empty() {
+        let needs: Vec<&str> = compared.needs.iter().copied().collect();
+        report
+            .notes
+            .push(format!("The work needs {}: only models that are known to offer it are compared.", needs.join(", ")));
     }
+    let thinking = rows.iter().filter_map(|row| Some((row.found.full_id(), row.thinking?)));
+    report.notes.extend(thinking_note(thinking.collect(), "`reasoning:` in the workload"));
     for (feature, _) in &base.unpriced {
         report.notes.push(format!("{feature} is left out: it has no price on its own model."));
     }
-    add_answer(&mut report, compared, &base.plan.workload, shown);
+    add_answer(&mut report, compared, &rows, &base.plan.workload, shown);
     report.notes.extend(left_out_note(&compared.left_out));
-    let assumed = compared.rows.iter().take(count).filter_map(|row| Some((row.found.full_id(), row.assumed?)));
+    let assumed = rows.iter().filter_map(|row| Some((row.found.full_id(), row.assumed?)));
     report.notes.extend(assumed_note(assumed.collect()));
     report
         .notes
@@ -347,6 +458,7 @@ pub fn report(
         table: table_stamp(setup),
         exchange: shown.rate(),
         priced: compared.rows.len(),
+        needs: compared.needs.iter().copied().collect(),
         left_out: compared.left_out.0.clone(),
     });
     report
@@ -357,24 +469,34 @@ fn table(shown: &ShownCurrency, last: Instant) -> TypedTable<'_, ComparePlanRow>
     let or_empty = |cell: Option<Cell>| cell.unwrap_or_default();
     TypedTable::new()
         .text("model", "model", |row: &ComparePlanRow| Cell::text(format!("{}/{}", row.provider, row.model)))
-        .number("prompt_tokens", "first prompt", |row| {
-            let tokens = Cell::quantity(row.tokens.first_prompt);
-            if row.tokens.is_exact { tokens } else { Cell::pair(format!("~{}", tokens.people), tokens.exact) }
-        })
-        .number("low_usd", "low", |row| shown.cell(row.low_usd).tone(Tone::Dim))
+        .whole()
         .number("total_usd", "expected", |row| shown.cell(row.total_usd))
-        .number("high_usd", "high", |row| shown.cell(row.high_usd).tone(Tone::Dim))
-        .number("per_answer_usd", "per answer", move |row| or_empty(row.per_answer_usd.map(|usd| shown.cell(usd))))
         .number("times", "× cheapest", move |row| or_empty(row.times.map(times_cell)))
+        .number("low_usd", "low", |row| shown.cell(row.low_usd).tone(Tone::Dim))
+        .number("high_usd", "high", |row| shown.cell(row.high_usd).tone(Tone::Dim))
         .number("score", "score", move |row| or_empty(row.score.clone().map(Cell::text)))
         .number("usd_per_point", "cost per point", move |row| or_empty(row.usd_per_point.map(|usd| shown.cell(usd))))
         .text("assumed_before", "assumed before", |row| assumed_cell(row.assumed_before))
         .text("life", "status", move |row| LifeRow::cell(row.life.as_ref(), last, false))
-        .text("holds", "ranking holds", move |row| {
-            let text = |(times, other): (Decimal, &String)| {
-                format!("while output is under {} ×, then {other}", times.round_dp(1).normalize())
-            };
-            or_empty(row.holds.zip(row.then.as_ref()).map(text).map(|text| Cell::text(text).tone(Tone::Dim)))
+        .number("per_1000_requests_usd", "per 1,000 requests", move |row| {
+            or_empty(row.per_1000_requests_usd.map(|usd| shown.cell(usd)))
+        })
+        .optional()
+        .number("thinking_tokens", "thinking", |row| ThinkingRow::cell(row.thinking.as_ref()))
+        .optional()
+        .number("prompt_tokens", "first prompt", |row| {
+            let tokens = Cell::quantity(row.tokens.first_prompt);
+            if row.tokens.is_exact { tokens } else { Cell::pair(format!("~{}", tokens.people), tokens.exact) }
+        })
+        .optional()
+        .text("basis", "basis", |row| Cell::text(if row.tokens.is_exact { "exact" } else { "estimated" }))
+        .optional()
+        .number("context_window", "context", |row| row.facts.context_cell())
+        .optional()
+        .text("released", "released", |row| row.facts.released_cell())
+        .optional()
+        .text("why", "why more than the cheapest", move |row| {
+            or_empty(row.difference.map(|d| Cell::text(d.text()).tone(Tone::Dim)))
         })
         .optional()
 }
@@ -382,13 +504,13 @@ fn table(shown: &ShownCurrency, last: Instant) -> TypedTable<'_, ComparePlanRow>
 fn plan_row(
     row: &PlanOnModel,
     compared: &ComparedPlans,
-    cheapest: Option<Usd>,
+    cheapest: Option<&PlanOnModel>,
     query: &CompareQuery,
     shown: &ShownCurrency,
 ) -> ComparePlanRow {
     let score = query.score(&row.found.full_id());
-    let times = cheapest.and_then(|least| row.total.expected.amount().checked_div(least.amount()));
-    let (holds, then) = holds_while(row, &compared.rows).unzip();
+    let times = cheapest.and_then(|least| row.total.expected.amount().checked_div(least.total.expected.amount()));
+    let thousand = row.total.expected.checked_mul(Decimal::ONE_THOUSAND);
     let digits = |n: Decimal| n.round_dp(4).normalize().to_string();
     ComparePlanRow {
         provider: row.found.provider.id.clone(),
@@ -399,42 +521,67 @@ fn plan_row(
         total: shown.amount(row.total.expected).to_string(),
         currency: shown.currency.clone(),
         twins: row.twins.clone(),
+        per_1000_requests_usd: thousand.and_then(|usd| per(usd, compared.requests)),
         per_answer_usd: row.per_answer,
         tokens: FirstPromptRow { first_prompt: row.prompt, is_exact: !row.is_estimated },
         times_cheapest: times.map(digits),
         score: score.map(|s| s.normalize().to_string()),
         usd_per_point: score.and_then(|score| per(row.total.expected, score)),
-        holds_while_output_under: holds.map(digits),
-        then,
+        best_for_its_price: None,
+        difference: cheapest.and_then(|cheapest| PlanDifference::of(row, cheapest)),
+        facts: ModelFacts { price_class: None, context_window: None, released: None },
+        thinking: row.thinking.and_then(|thinking| ThinkingRow::of(thinking, thinking.tokens)),
         life: None,
         assumed_before: row.assumed,
         times,
-        holds,
     }
 }
 
-fn chart(rows: &[PlanOnModel], shown: &ShownCurrency) -> Chart {
+fn chart(rows: &[&PlanOnModel], shown: &ShownCurrency) -> Chart {
     let mark = |usd: Usd| Mark::new(shown.amount(usd), shown.text(usd));
-    let bar = |row: &PlanOnModel| {
+    let bar = |row: &&PlanOnModel| {
         let bounds = Some((mark(row.total.low), mark(row.total.high)));
         (row.found.full_id(), mark(row.total.expected), bounds)
     };
     Chart {
-        title: "The plan on each model, with what nine draws in ten stay within".into(),
+        title: "The plan on each model, with the range of 90 % of the simulations".into(),
         kind: ChartKind::Bars { bars: rows.iter().map(bar).collect() },
     }
 }
 
 /// Says above the rows what was compared and which is cheapest, and below them how long that holds.
-fn add_answer(report: &mut Report, compared: &ComparedPlans, workload: &Workload, shown: &ShownCurrency) {
+fn add_answer(
+    report: &mut Report,
+    compared: &ComparedPlans,
+    rows: &[&PlanOnModel],
+    workload: &Workload,
+    shown: &ShownCurrency,
+) {
     let last = workload.end.yesterday().unwrap_or(workload.end);
-    report.head.push(format!("{} on every model, {} to {last}", workload.name, workload.start));
+    report.head.push(format!(
+        "{} on {}, {} to {last}",
+        workload.name,
+        plural(compared.rows.len() as u64, "model"),
+        workload.start
+    ));
     let Some(first) = compared.rows.first() else { return };
     report.head.push(format!("Cheapest: {} at {}", first.found.full_id(), shown.text(first.total.expected)));
-    if let Some((times, other)) = holds_while(first, &compared.rows) {
+    let overtaken = rows.iter().filter_map(|row| Some((overtakes(row, first)?, row))).min_by_key(|(times, _)| *times);
+    if let Some((times, other)) = overtaken.filter(|(times, _)| *times <= Decimal::TEN) {
         let times = times.round_dp(1).normalize();
-        report.notes.push(format!("The cheapest stays so while answers are under {times} × as long; then {other} is."));
+        let (id, other) = (first.found.full_id(), other.found.full_id());
+        report.notes.push(format!("If answers were {times} times as long, {other} would be cheaper than {id}."));
     }
+}
+
+/// How many times longer answers have to be before a model is cheaper than the cheapest; `None` where it never is.
+fn overtakes(row: &PlanOnModel, cheapest: &PlanOnModel) -> Option<Decimal> {
+    let (own, least) = (row.parts?.answers.amount(), cheapest.parts?.answers.amount());
+    let (flatter, more) = (least - own, row.usage.amount() - cheapest.usage.amount());
+    if flatter <= Decimal::ZERO || more < Decimal::ZERO {
+        return None;
+    }
+    Some(Decimal::ONE + more.checked_div(flatter)?)
 }
 
 /// The most frequent reasons for which models are not compared.

@@ -6,6 +6,8 @@ pub mod prompts;
 pub mod requests;
 pub mod rows;
 
+use std::collections::BTreeSet;
+
 use self::prompts::PromptCounter;
 use self::requests::RequestPricer;
 use self::rows::{EstimateHead, EstimateRow, ModelTotal, QuotesHead};
@@ -13,6 +15,7 @@ use super::assumed::{assumed_note, refuse_assumed};
 use super::error::with_help;
 use super::life::life_notes;
 use super::setup::{matched_note, table_line, table_stamp};
+use super::thinking::thinking_note;
 use super::{JobError, Setup, plural};
 use crate::calculator::estimate::Work;
 use crate::calculator::quote::{PromptTokens, Quote, WorkSpec};
@@ -101,6 +104,8 @@ pub struct PricedInputs {
     pub failed: u64,
     /// How many of the requests were lines of a batch.
     pub batch: u64,
+    /// What the work needs of a model, as far as it is seen in it: `vision`, `tools` …
+    pub needs: BTreeSet<&'static str>,
 }
 
 /// Counts and prices every input on every model; requests go without models to the ones that they name.
@@ -130,11 +135,12 @@ pub fn price_inputs(
     if counter.is_empty() && files.is_empty() {
         counter.nothing();
     }
+    let needs: BTreeSet<&'static str> = what.media.iter().map(|(_, media)| need_of(media)).collect();
     for (name, media) in what.media {
         let notes = counter.attach(&name, &alone(media))?;
         notes.into_iter().for_each(|note| tell(InputNotice::Model(note)));
     }
-    let mut priced = PricedInputs { quotes: counter.quotes(spec), ..PricedInputs::default() };
+    let mut priced = PricedInputs { quotes: counter.quotes(spec), needs, ..PricedInputs::default() };
     let mut read = Vec::new();
     for input in files {
         let name = input.name.clone();
@@ -147,6 +153,16 @@ pub fn price_inputs(
     }
     refuse_assumed(&mut priced.quotes, setup);
     Ok(priced)
+}
+
+/// What a model has to offer so that it can be sent an attachment.
+pub(crate) const fn need_of(media: &Media) -> &'static str {
+    match media {
+        Media::Image(_) => "vision",
+        Media::Audio(_) => "audio_input",
+        Media::Video(_) => "video",
+        Media::Document(_) => "pdf",
+    }
 }
 
 /// Prices every request of an input.
@@ -175,6 +191,7 @@ fn price_file(
         Ok(())
     })?;
     let tally = pricer.tally;
+    priced.needs.append(&mut pricer.needs);
     priced.quotes.extend(pricer.finish());
     Ok(tally)
 }
@@ -227,6 +244,7 @@ fn table(setup: &Setup, is_noted: bool) -> TypedTable<'_, EstimateRow> {
         .number("input_tokens", "input tokens", EstimateRow::tokens_cell)
         .text("basis", "basis", EstimateRow::basis_cell)
         .optional()
+        .number("thinking_tokens", "thinking", EstimateRow::thinking_cell)
         .number("input_usd", "input", |row| row.prompt_cell(setup))
         .optional()
         .number("output_usd", "output", |row| row.answer_cell(setup))
@@ -274,7 +292,7 @@ pub(super) fn add_notes(report: &mut Report, quotes: &[Quote], asked: AskedModel
         notes.push(format!("Totals are for {} requests of each prompt.", asked.requests));
     }
     if quotes.iter().any(|q| !q.answer_given && q.result.is_ok()) {
-        notes.push("The length of the answer was not given: totals are the prompt alone, `high` adds the longest answer the model gives. --output-tokens N or LOW..HIGH says it.".into());
+        notes.push("The length of the answer was not given: totals are the prompt alone, without answer and thinking; `high` adds the longest answer the model gives. --output-tokens N or LOW..HIGH says it.".into());
     }
     if quotes.iter().any(|q| q.tokens.basis == Basis::Estimated && q.work.input.is_range()) {
         notes.push("Estimated tokens come with their range, and so do the totals.".into());
@@ -297,6 +315,8 @@ pub(super) fn add_notes(report: &mut Report, quotes: &[Quote], asked: AskedModel
     notes.extend(thinks.iter().map(|id| {
         format!("{id} always thinks, and its thinking is billed: its total is too low. --thinking-tokens N adds it.")
     }));
+    let thinking = quotes.iter().filter(|q| q.result.is_ok()).map(|q| (q.found.full_id(), q.thinking));
+    notes.extend(thinking_note(thinking.collect(), "--thinking-tokens N, or an effort such as low,"));
     let assumed = |q: &Quote| Some((q.found.full_id(), q.result.as_ref().ok()?.cost.assumed?));
     notes.extend(assumed_note(quotes.iter().filter_map(assumed).collect()));
     notes.extend(life_notes(asked.found, setup.at, setup));

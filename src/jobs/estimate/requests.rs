@@ -1,9 +1,12 @@
 //! Files of requests: each is counted and priced by itself, because tiers depend on its length, and the file is a row for
 //! each model.
 
+use std::collections::BTreeSet;
+
+use super::need_of;
 use crate::calculator::quote::{PromptTokens, Quote, WorkSpec};
 use crate::context::Context;
-use crate::conversation::Conversation;
+use crate::conversation::{Conversation, Part};
 use crate::input::requests::Tally;
 use crate::jobs::{JobError, Setup, TokenizerChoice};
 use crate::money::grouped;
@@ -20,6 +23,8 @@ pub(crate) struct RequestPricer<'s> {
     by_own_name: bool,
     /// How many requests there were.
     pub tally: Tally,
+    /// What the requests need of a model.
+    pub needs: BTreeSet<&'static str>,
     /// What was noted already.
     notes: Vec<String>,
     /// What the ids of the requests mean: most name the same few.
@@ -51,6 +56,7 @@ impl<'s> RequestPricer<'s> {
             setup,
             by_own_name: models.is_empty(),
             tally: Tally::default(),
+            needs: BTreeSet::new(),
             notes: Vec::new(),
             lookup: Lookup::new(&setup.table),
         };
@@ -81,6 +87,7 @@ impl<'s> RequestPricer<'s> {
             false => 0..self.sums.len(),
         };
         self.tally.add(request);
+        self.needs.extend(needs_of(request));
         let (at, by_own_name) = (self.setup.at, self.by_own_name);
         let sums = self.sums.get_mut(asked).unwrap_or_default();
         // Counted for every model before it is priced for any: rows next to each other are for the same requests.
@@ -128,6 +135,13 @@ impl<'s> RequestPricer<'s> {
     pub(crate) fn finish(self) -> impl Iterator<Item = Quote> {
         self.sums.into_iter().filter_map(|sum| sum.sum)
     }
+}
+
+/// What a request needs of a model.
+fn needs_of(request: &Conversation) -> impl Iterator<Item = &'static str> {
+    let parts = request.messages.iter().flat_map(|message| message.parts.iter().flatten());
+    let media = parts.filter_map(|part| if let Part::Media(media) = part { Some(need_of(media)) } else { None });
+    media.chain((!request.tools.is_empty()).then_some("tools"))
 }
 
 /// The most that is noted of one input.

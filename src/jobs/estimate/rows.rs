@@ -10,6 +10,7 @@ use crate::jobs::assumed::assumed_cell;
 use crate::jobs::error::with_help;
 use crate::jobs::life::LifeRow;
 use crate::jobs::setup::{InCurrency, TableStamp, table_stamp};
+use crate::jobs::thinking::ThinkingRow;
 use crate::meter::Side;
 use crate::money::Usd;
 use crate::period::Instant;
@@ -107,10 +108,10 @@ pub struct TokensRow {
     pub input: InputTokensRow,
     /// Of the answer.
     pub output: OutputTokensRow,
-    /// Of thinking before the answer, where it was given.
+    /// Of thinking before the answer; absent for a model that cannot think, and where the answer's length was not given.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub thinking: Option<u64>,
-    /// Whether the model thinks before every answer and nothing was given: the total is then too low.
+    pub thinking: Option<ThinkingRow>,
+    /// Whether the model thinks before every answer and the user said that it does not: the total is then too low.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub thinking_missing: bool,
 }
@@ -206,6 +207,12 @@ impl EstimateRow {
         Cell::text(self.count.basis.to_string())
     }
 
+    /// What it thinks before the answer.
+    #[must_use]
+    pub(crate) fn thinking_cell(&self) -> Cell {
+        ThinkingRow::cell(self.tokens.thinking.as_ref())
+    }
+
     /// The expected cost, or the kind of the refusal.
     #[must_use]
     pub fn total_cell(&self, setup: &Setup) -> Cell {
@@ -295,7 +302,7 @@ fn tokens_row(quote: &Quote) -> TokensRow {
     TokensRow {
         input,
         output,
-        thinking: (thinking.high > 0).then_some(thinking.expected),
+        thinking: ThinkingRow::of(quote.thinking, thinking).filter(|_| quote.answer_given),
         thinking_missing: quote.lacks_thinking(),
     }
 }

@@ -132,7 +132,7 @@ fn sisters_of(
     let longest = feature.longest_prompt(stream);
     found.retain(|sister| sister.model.info.context_window.is_none_or(|window| window >= longest));
     // A model that thinks before every answer costs more than a plan without thinking tokens says.
-    let has_thinking = !feature.feature.reasoning.high.is_zero();
+    let has_thinking = !feature.feature.reasoning.is_none();
     found.retain(|sister| has_thinking || !always_thinks(&sister.model));
     found.retain(|sister| can_do(&feature.feature, &sister.model));
     found

@@ -189,6 +189,9 @@ fn verdict_text(verdict: &BudgetVerdict) -> String {
     format!("the budget of {} ends on {ends}{range}", verdict.amount)
 }
 
+/// More later exchange rates than this are counted rather than listed.
+const MOST_RATES: usize = 4;
+
 fn add_notes(report: &mut Report, result: &PlanResult, head: &PlanHead, quiet: bool) {
     let (workload, shown) = (&result.plan.workload, &result.shown);
     let notes = &mut report.notes;
@@ -208,8 +211,13 @@ fn add_notes(report: &mut Report, result: &PlanResult, head: &PlanHead, quiet: b
         let per_usd = shown.per_usd.normalize();
         let source = shown.source.as_ref().map_or_else(String::new, |source| format!(" ({source})"));
         notes.push(format!("1 USD = {per_usd} {} on {}{source}.", shown.currency, shown.at));
-        for (from, rate) in shown.steps.iter().skip(1) {
-            notes.push(format!("From {from} on, 1 USD = {} {}.", rate.normalize(), shown.currency));
+        let later: Vec<_> = shown.steps.iter().skip(1).collect();
+        if later.len() > MOST_RATES {
+            notes.push(format!("{} rates hold within the plan, each on its day.", later.len() + 1));
+        } else {
+            for (from, rate) in later {
+                notes.push(format!("From {from} on, 1 USD = {} {}.", rate.normalize(), shown.currency));
+            }
         }
     }
     let assumed = head.assumptions.len();

@@ -308,7 +308,7 @@ pub(crate) struct LeverRow {
 pub(crate) struct EventRow {
     /// The feature.
     pub feature: String,
-    /// `price-change`, `assumed-price`, `retires`, `last-listed`, `always-thinks`, `context-window`, `longest-answer`, `no-cache`.
+    /// `price-change`, `assumed-price`, `retires`, `last-listed`, `assumed-thinking`, `always-thinks`, `context-window`, `longest-answer`, `no-cache`.
     pub kind: &'static str,
     /// The model.
     pub model: String,

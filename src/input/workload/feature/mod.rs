@@ -113,7 +113,11 @@ impl FeatureReader<'_, '_> {
             self.assume("batch", "0%", "none given: every request is sent by itself");
         }
         if raw.reasoning.is_none() && raw.reasoning_effort.is_none() {
-            self.assume("reasoning", "0 tokens", "none given: a model that thinks by itself costs more");
+            self.assume(
+                "reasoning",
+                "by model",
+                "none given: what each model thinks by default, as a range; reasoning: 0 leaves it out",
+            );
         }
         let has_hours = raw.calendar.as_ref().is_some_and(|c| c.hours.is_some());
         if raw.time.is_none() && !has_hours {

@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::{FeatureReader, MOST_ATTEMPTS, MOST_TURNS};
+use crate::calculator::thinking::{AskedThinking, Effort};
 use crate::calculator::workload::{Attachment, Billed, History, Rag, Retries, Route, Steps, Tuning};
 use crate::input::workload::quantity::Quantity;
 use crate::input::workload::raw::{
@@ -203,7 +204,7 @@ impl FeatureReader<'_, '_> {
         }
     }
 
-    pub(super) fn reasoning(&mut self, raw: &RawFeature) -> Range<Decimal> {
+    pub(super) fn reasoning(&mut self, raw: &RawFeature) -> AskedThinking<Decimal> {
         if let Some(given) = &raw.reasoning {
             if let Some(effort) = &raw.reasoning_effort {
                 self.reader.object(
@@ -214,34 +215,30 @@ impl FeatureReader<'_, '_> {
                 );
             }
             if let RawReasoning::Tokens(tokens) = &given.value {
-                return self.reader.tokens(&At { value: tokens.clone(), place: given.place }).unwrap_or_default();
+                let tokens = At { value: tokens.clone(), place: given.place };
+                return AskedThinking::Tokens(self.reader.tokens(&tokens).unwrap_or_default());
             }
         }
         let said = raw.reasoning.as_ref().and_then(|given| match &given.value {
             RawReasoning::Effort(effort) => Some(At { value: effort.clone(), place: given.place }),
             RawReasoning::Tokens(_) => None,
         });
-        let Some(effort) = said.as_ref().or(raw.reasoning_effort.as_ref()) else { return Range::default() };
-        let range = |low, expected, high| Range { low, expected, high };
-        let tokens = match effort.value.as_str() {
-            "none" | "off" | "false" => return Range::default(),
-            "minimal" => range(Decimal::ZERO, Decimal::from(100), Decimal::from(500)),
-            "low" => range(Decimal::from(100), Decimal::from(500), Decimal::from(2000)),
-            "medium" => range(Decimal::from(400), Decimal::from(2000), Decimal::from(8000)),
-            "high" => range(Decimal::from(1500), Decimal::from(8000), Decimal::from(30000)),
-            other => {
-                let efforts = ["none", "minimal", "low", "medium", "high"];
+        let Some(effort) = said.as_ref().or(raw.reasoning_effort.as_ref()) else { return AskedThinking::Unsaid };
+        let word = effort.value.trim().to_lowercase();
+        match word.parse() {
+            Ok(effort) => AskedThinking::Effort(effort),
+            Err(_) if ["off", "false"].contains(&word.as_str()) => AskedThinking::Effort(Effort::None),
+            Err(_) => {
+                let efforts: Vec<&str> = Effort::ALL.iter().map(|effort| effort.name()).collect();
                 self.reader.object(
                     "reasoning",
                     effort.place,
-                    format!("{other:?} is not an effort"),
-                    format!("{}The efforts are {}", did_you_mean(other, efforts), efforts.join(", ")),
+                    format!("{:?} is not an effort", effort.value),
+                    format!("{}The efforts are {}", did_you_mean(&word, efforts.iter().copied()), efforts.join(", ")),
                 );
-                return Range::default();
+                AskedThinking::Unsaid
             }
-        };
-        self.assume("reasoning", tokens, "a wide guess for this effort: models differ by ten times; give reasoning: LOW..EXPECTED..HIGH from your own logs");
-        tokens
+        }
     }
 
     pub(super) fn retries(&mut self, raw: Option<&RawRetries>) -> Retries {
