@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::quantity::Quantity;
-use super::raw::RawFeature;
 use super::reader::WorkloadReader;
 use super::tree::RawTree;
 use crate::calculator::choice::{Choice, Latency};
-use crate::pricing::yaml::{At, Pairs};
+use crate::pricing::yaml::At;
 use crate::similar::did_you_mean;
 
 /// What may be chosen for a feature. An empty map lets the model be chosen, and leaves everything else as it is.
@@ -37,14 +36,11 @@ const LATENCIES: [(&str, Latency); 3] =
 
 impl WorkloadReader<'_> {
     /// What may be chosen, by feature.
-    pub(super) fn choices(&mut self, features: &Pairs<RawFeature>) -> BTreeMap<String, Choice> {
-        let mut choices = BTreeMap::new();
-        for (name, feature) in &features.0 {
-            if let Some(raw) = &feature.choose {
-                choices.insert(name.value.clone(), self.choice(raw));
-            }
-        }
-        choices
+    pub(super) fn choices<'r>(
+        &mut self,
+        written: impl Iterator<Item = (&'r str, &'r At<RawChoice>)>,
+    ) -> BTreeMap<String, Choice> {
+        written.map(|(feature, raw)| (feature.to_owned(), self.choice(raw))).collect()
     }
 
     fn choice(&mut self, raw: &At<RawChoice>) -> Choice {

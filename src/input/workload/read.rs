@@ -105,7 +105,8 @@ impl WorkloadReader<'_> {
         }
         Workload {
             name: raw.name.clone().unwrap_or_else(|| "plan".into()),
-            choices: self.choices(&raw.features),
+            choices: self
+                .choices(raw.features.0.iter().filter_map(|(name, f)| Some((name.value.as_str(), f.choose.as_ref()?)))),
             currency: self.currency.clone(),
             exchange,
             tax: raw.tax.as_ref().map(|t| self.share(t)).unwrap_or_default(),

@@ -459,7 +459,7 @@ impl<'c> Search<'c> {
             code: RuleCode::PromptDrift,
             feature: None,
             message: format!("{file} {what}{how} and no feature counts it"),
-            help: format!("write `{key}: {{file: {}}}` in the feature that sends it", self.from_workload(file)),
+            help: format!("write `{key}: {{file: {}}}` in the feature that sends it", self.path_in_workload(file)),
             file: file.to_owned(),
             line: 1,
             subject: format!("file {file}"),
@@ -468,7 +468,7 @@ impl<'c> Search<'c> {
     }
 
     /// A file of the repository as the workload names it.
-    fn from_workload(&self, file: &str) -> String {
+    fn path_in_workload(&self, file: &str) -> String {
         let workload = self.named(&self.context.head.path);
         let folder: Vec<&str> = workload.rsplit_once('/').map_or(Vec::new(), |(folder, _)| folder.split('/').collect());
         let parts: Vec<&str> = file.split('/').collect();
