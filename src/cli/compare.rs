@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use rust_decimal::Decimal;
 
-use super::config::default_models;
 use super::prompts::{Asked, PromptFlags, RequestNotes, price, verdict};
 use super::say;
+use super::settings::default_models;
 use super::shared::{OutputFlags, PriceFlags, Setup};
 use super::workload::priced;
 use crate::cli::error::Error;

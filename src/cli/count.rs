@@ -5,8 +5,8 @@ use std::num::NonZero;
 
 use super::chat::{Input, MediaFlags, ReadAs};
 use super::choice::choice;
-use super::config::{default_models, models_instead};
 use super::out::Out;
+use super::settings::{default_models, models_instead};
 use super::shared::{OutputFlags, TableFlags};
 use super::work::{TextFlags, Typed, stdin_looks_like_json};
 use super::{data, say};

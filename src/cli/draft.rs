@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::choice::choice;
-use super::config::default_models;
+use super::settings::default_models;
 use crate::cli::error::Error;
 use farebox::jobs::init::{Draft, Traffic, WorkKind};
 

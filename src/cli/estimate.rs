@@ -1,7 +1,7 @@
 //! `farebox estimate`: what a prompt would cost, before it is sent.
 
-use super::config::{default_models, models_instead};
 use super::prompts::{Asked, PromptFlags, RequestNotes, price, verdict};
+use super::settings::{default_models, models_instead};
 use super::shared::{OutputFlags, PriceFlags, Setup};
 use crate::cli::error::Error;
 use farebox::jobs::estimate::{AskedModels, report};

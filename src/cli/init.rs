@@ -4,9 +4,9 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use super::config::default_models;
 use super::draft::DraftFlags;
 use super::say;
+use super::settings::default_models;
 use super::shared::{OutputFlags, PriceFlags, Setup};
 use super::usage::places::{places, say_passed_over};
 use super::workload::priced;

@@ -38,6 +38,7 @@ mod prices_watch;
 mod prompts;
 mod scan;
 mod schema;
+mod settings;
 mod shared;
 mod signals;
 mod span;

@@ -8,9 +8,9 @@ use clap::{Args, ColorChoice};
 use rust_decimal::Decimal;
 
 use super::clock;
-use super::config::config;
 use super::out::Out;
 use super::say;
+use super::settings::config;
 use crate::cli::error::Error;
 use farebox::jobs::config::{Setting, exchange_rate};
 pub(crate) use farebox::jobs::setup::Setup;

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use super::config::config;
 use super::say;
+use super::settings::config;
 use super::shared::Setup;
 use crate::cli::error::Error;
 use farebox::calculator::projection::PlanError;

@@ -99,8 +99,8 @@ fn a_workload_names_files_and_nothing_that_never_ends() {
     let fifo = fifo(folder.path());
     for feature in NAMES_A_FILE {
         for (path, what) in [
-            ("/dev/zero", "/dev/zero: is a device, not a file"),
-            ("/dev/stdin", "/dev/stdin: is a named pipe, not a file"),
+            ("/dev/zero", "/dev/zero is outside of the folder of the workload"),
+            ("/dev/stdin", "/dev/stdin is outside of the folder of the workload"),
             (&fifo, "fifo: is a named pipe, not a file"),
             (folder.path().to_str().unwrap(), ": is a folder"),
         ] {
