@@ -100,12 +100,13 @@ pub(crate) fn run(args: CompareArgs) -> Result<(), Error> {
     spec.stated.extend(query.region.clone().map(|region| (Dimension::Region, region)));
     query.needs_region = spec.stated.iter().any(|(dimension, _)| *dimension == Dimension::Region);
     query.scores = scores;
-    query.work = args.prompts.media.needs();
+    query.work = media.needs();
     query.providers = known_providers(&setup, &args.provider)?;
     let candidates = candidates(&query, &setup)?;
     let notes = if query.models.is_empty() { RequestNotes::LeftOut } else { RequestNotes::Told };
     let inputs = args.prompts.open(&sources)?;
-    let read = price(&args.prompts, inputs, &media, &candidates.models, &spec, &setup, notes, args.output.quiet)?;
+    let read =
+        price(&args.prompts, inputs, &media, &candidates.models, &spec, &setup, notes.unless(args.output.quiet))?;
     let failed = read.failed;
     let comparison = compare(read, candidates, &query);
     args.output.write(report(&comparison, &query, spec.requests, &setup))?;

@@ -60,7 +60,7 @@ pub(crate) fn run(args: EstimateArgs) -> Result<(), Error> {
         }
     }
     let models = setup.find_all(&ids)?;
-    let priced = price(&args.prompts, inputs, &media, &models, &spec, &setup, RequestNotes::Told, quiet)?;
+    let priced = price(&args.prompts, inputs, &media, &models, &spec, &setup, RequestNotes::Told.unless(quiet))?;
     let asked = AskedModels { ids: &ids, found: &models, requests: spec.requests };
     args.output.write(report(&priced.quotes, asked, &setup))?;
     match priced.failed {

@@ -124,6 +124,15 @@ impl WorkFlags {
 pub(crate) enum RequestNotes {
     Told,
     LeftOut,
+    /// Nothing is told but what failed.
+    Quiet,
+}
+
+impl RequestNotes {
+    /// * `quiet`: whether the user asked for no notes at all.
+    pub(crate) fn unless(self, quiet: bool) -> Self {
+        if quiet { RequestNotes::Quiet } else { self }
+    }
 }
 
 /// Prices what was read; what a person should know goes to stderr.
@@ -138,8 +147,8 @@ pub(crate) fn price(
     spec: &WorkSpec,
     setup: &Setup,
     notes: RequestNotes,
-    quiet: bool,
 ) -> Result<PricedInputs, Error> {
+    let quiet = notes == RequestNotes::Quiet;
     let media = attachments.read()?;
     refuse_attachments(&inputs, &media)?;
     if media.is_empty() {
@@ -149,7 +158,7 @@ pub(crate) fn price(
     let tell = &mut |notice| match notice {
         InputNotice::Failed(text) => say(&format!("warning: {text}")),
         InputNotice::Text(text) if !quiet => say(&format!("warning: {text}")),
-        InputNotice::Model(text) if !quiet && notes == RequestNotes::Told => say(&format!("note: {text}")),
+        InputNotice::Model(text) if notes == RequestNotes::Told => say(&format!("note: {text}")),
         InputNotice::ReadAs(text) if !quiet => say(&format!("note: {text}")),
         _ => {}
     };

@@ -163,7 +163,7 @@ impl<'s> PricedWorkload<'s> {
         let mut unpriced = Vec::new();
         let unknown = file.unknown_models(&mut resolver);
         if unknown.len() > 1 {
-            return Err(unusable(&render_all(&unknown, |_| Some(&file.text)).trim_end().to_owned()));
+            return Err(unusable(render_all(&unknown, |_| Some(&file.text)).trim_end()));
         }
         loop {
             let error = match plan(&file.workload, &mut resolver, None) {

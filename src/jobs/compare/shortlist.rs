@@ -98,7 +98,7 @@ mod tests {
             };
             let models: String = models.iter().map(model).collect();
             PriceFile {
-                path: format!("{provider}.yaml").into(),
+                path: format!("{provider}.yaml"),
                 text: format!("schema: 1\nprovider: {provider}\nmodels:\n{models}"),
             }
         };
