@@ -115,7 +115,9 @@ models:
 "#;
     let litellm = |input: &str| {
         let model = |id: &str, input: &str| {
-            format!("\"acme/{id}\": {{\"litellm_provider\": \"acme\", \"mode\": \"chat\", \"input_cost_per_token\": {input}e-06, \"output_cost_per_token\": 2e-06}}")
+            format!(
+                "\"acme/{id}\": {{\"litellm_provider\": \"acme\", \"mode\": \"chat\", \"input_cost_per_token\": {input}e-06, \"output_cost_per_token\": 2e-06}}"
+            )
         };
         format!("{{{}, {}}}", model("one", input), model("five", "9"))
     };
