@@ -140,11 +140,9 @@ impl Report {
     /// ```
     #[cfg(feature = "cli")]
     pub fn fit(&mut self, width: u16) {
-        let mut left_out = Vec::new();
-        while table::least_width(self, width) > usize::from(width) {
-            let Some(i) = self.columns.iter().rposition(|column| column.optional) else { break };
-            left_out.insert(0, self.columns[i].title.clone());
-            self.drop_column(i);
+        let mut left_out = self.columns_left_out(width);
+        for (_, section) in &mut self.sections {
+            left_out.extend(section.columns_left_out(width).into_iter().filter(|title| !title.is_empty()));
         }
         if !left_out.is_empty() {
             let names = left_out.join(", ");
@@ -152,6 +150,21 @@ impl Report {
                 "Left out on this narrow screen: {names}. A wider one shows them, and so does --format csv."
             ));
         }
+    }
+
+    #[cfg(feature = "cli")]
+    fn columns_left_out(&mut self, width: u16) -> Vec<Cow<'static, str>> {
+        let mut left_out = Vec::new();
+        while table::least_width(self, width) > usize::from(width) {
+            let Some(i) = self.columns.iter().rposition(|column| column.optional) else {
+                // Names that go on below are still better than rows that do.
+                self.columns.iter_mut().for_each(|column| column.whole = false);
+                break;
+            };
+            left_out.insert(0, self.columns[i].title.clone());
+            self.drop_column(i);
+        }
+        left_out
     }
 
     fn drop_column(&mut self, i: usize) {

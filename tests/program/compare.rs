@@ -216,6 +216,31 @@ fn on_eighty_columns(arguments: &[&str]) -> String {
     String::from_utf8(run.stdout).unwrap().replace('\r', "")
 }
 
+/// Tables of other commands leave columns out rather than break an id or run over the edge.
+#[cfg(target_os = "linux")]
+#[test]
+fn tables_of_other_commands_fit_as_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = workload(dir.path(), "");
+    let plan = ["plan", "-w", &path, "--prices", PRICES, "--at", "2026-11-22"];
+    let ids = ["zeta/zeta-small-2", "zeta/zeta-mid-with-a-rather-long-name-1"];
+    let models = ["-m", ids[0], "-m", ids[1], "--prices", PRICES, "--at", "2026-11-22"];
+    let count: Vec<&str> = ["count", "--text", "hello world"].into_iter().chain(models).collect();
+    let estimate = ["estimate", "--text", "hello world", "--output-tokens", "100..300", "-n", "100"];
+    let estimate: Vec<&str> = estimate.into_iter().chain(models).collect();
+    // Amounts so wide that a name has to go on below.
+    let million: Vec<&str> = estimate.iter().map(|word| if *word == "100" { "1000000" } else { word }).collect();
+    let cases = [(&count, &ids[..]), (&estimate, &ids[..]), (&million, &[]), (&plan.to_vec(), &[])];
+    for (arguments, ids) in cases {
+        let shown = on_eighty_columns(arguments);
+        let rows = shown.lines().filter(|line| !line.starts_with("note: "));
+        assert!(shown.contains("────") && rows.clone().all(|line| line.chars().count() <= 80), "{shown}");
+        for id in ids {
+            assert!(rows.clone().any(|line| line.contains(id)), "{id} is broken:\n{shown}");
+        }
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn eighty_columns_break_no_row_and_no_id() {

@@ -241,6 +241,7 @@ fn table(setup: &Setup, is_noted: bool) -> TypedTable<'_, EstimateRow> {
         })
         .optional()
         .text("model", "model", |row| Cell::text(row.id()))
+        .whole()
         .number("input_tokens", "input tokens", EstimateRow::tokens_cell)
         .text("basis", "basis", EstimateRow::basis_cell)
         .optional()

@@ -258,14 +258,17 @@ fn feature_table(shown: &ShownCurrency) -> TypedTable<'_, PlanFeatureRow> {
         .text("model", "model", |row| {
             Cell::text(row.models.iter().map(|m| m.model.as_str()).collect::<Vec<_>>().join(", "))
         })
+        .whole()
         .number("calls", "calls", |row| Cell::quantity(row.all_calls.round()))
         .number("prompt", "first prompt", |row| {
             Cell::quantity(row.models.first().map_or(0, |model| model.first_prompt_tokens))
         })
+        .optional()
         .number("low", "low", bound(0))
         .number("expected", "expected", bound(1))
         .number("high", "high", bound(2))
         .number("call", "per call", move |row| unit(row, row.per_call_usd))
+        .optional()
         .number(
             "answer",
             "per answer",
@@ -273,9 +276,11 @@ fn feature_table(shown: &ShownCurrency) -> TypedTable<'_, PlanFeatureRow> {
                 if row.answers_apart { unit(row, row.per_answer_usd) } else { Cell::default() }
             },
         )
+        .optional()
         .number("user", "per user a month", move |row| {
             row.per_user_month_usd.map_or_else(Cell::default, |usd| in_shown(row, usd))
         })
+        .optional()
 }
 
 fn driver_report(drivers: &[DriverRow], bars: bool, shown: &ShownCurrency) -> Report {
@@ -291,6 +296,7 @@ fn driver_report(drivers: &[DriverRow], bars: bool, shown: &ShownCurrency) -> Re
         .number("low", "total at its low end", |row| shown.cell(row.low_usd))
         .number("high", "at its high end", |row| shown.cell(row.high_usd))
         .text("bar", "", bar)
+        .optional()
         .report(drivers.iter().take(SHOWN).cloned())
 }
 
@@ -304,6 +310,7 @@ fn lever_table(all: Usd, shown: &ShownCurrency) -> TypedTable<'_, LeverRow> {
         .text("what", "what to do", |row| Cell::text(&row.what))
         .number("saving", "saves", |row| shown.cell(row.saving_usd).tone(Tone::Good))
         .number("share", "of the total", share)
+        .optional()
         .text("if", "if", |row| Cell::text(&row.provided).tone(Tone::Dim))
 }
 
