@@ -4,7 +4,6 @@
 //! Every file comes out of one `git cat-file --batch` process, so that hundreds of prompts cost no hundreds of processes.
 //! Names are passed as arguments behind `--` or as lines of that process, never through a shell.
 
-use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Component, Path, PathBuf};
@@ -196,6 +195,7 @@ impl Repository {
         run(&self.root, args.iter().map(OsStr::new))
     }
 
+    #[cfg(feature = "folders")]
     /// Its top folder.
     pub(crate) fn root(&self) -> &Path {
         &self.root
@@ -327,12 +327,13 @@ impl GitBase {
         Ok(None)
     }
 
+    #[cfg(feature = "folders")]
     /// The files that differ from the base in the working tree, new ones that are not ignored included.
     ///
     /// # Errors
     /// [`GitError::Failed`].
-    pub(crate) fn changed(&self) -> Result<BTreeSet<String>, GitError> {
-        let mut names = BTreeSet::new();
+    pub(crate) fn changed(&self) -> Result<std::collections::BTreeSet<String>, GitError> {
+        let mut names = std::collections::BTreeSet::new();
         let new = ["ls-files", "--others", "--exclude-standard", "-z"];
         for args in [&["diff", "--name-only", "--no-renames", "-z", &self.commit, "--"][..], &new[..]] {
             let output = self.repository.git(args)?;

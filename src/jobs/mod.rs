@@ -8,6 +8,7 @@
 pub(crate) mod assumed;
 pub mod breakeven;
 pub mod check;
+#[cfg(feature = "folders")]
 pub(crate) mod code;
 pub mod compare;
 pub mod config;

@@ -17,6 +17,7 @@ use crate::pricing::TableId;
 
 mod find;
 
+#[cfg(feature = "folders")]
 pub(crate) use find::is_below;
 pub use find::{find, matches};
 

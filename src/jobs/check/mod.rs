@@ -17,6 +17,7 @@ use crate::report::check::CheckReport;
 mod base;
 mod baseline;
 mod compare;
+#[cfg(feature = "folders")]
 mod drift;
 mod end;
 mod exemption;
@@ -34,6 +35,8 @@ pub use sides::CheckSide;
 
 use base::CheckBase;
 use compare::{BothSides, PricedSide, earlier_setup};
+#[cfg(feature = "folders")]
+use drift::code_drift;
 
 /// What to check a workload against.
 #[derive(Clone, Debug)]
@@ -106,6 +109,24 @@ struct CheckContext<'c> {
     setup: &'c Setup,
 }
 
+/// Looking at the code takes reading its folder: without that, a rule of it must not pass unread.
+#[cfg(not(feature = "folders"))]
+fn code_drift(
+    context: &CheckContext,
+    _: Option<&mut crate::input::git::GitBase>,
+    _: &PricedSide,
+    _: &mut TableResolver,
+) -> Result<Vec<crate::calculator::rules::DriftFact>, JobError> {
+    let mut rules = context.rules.rules.iter().filter(|rule| rule.line > 0);
+    match rules.find(|rule| matches!(rule.code, RuleCode::ModelDrift | RuleCode::PromptDrift)) {
+        None => Ok(Vec::new()),
+        Some(rule) => {
+            let what = format!("line {}: {} reads the code, which this build cannot", rule.line, rule.code.name());
+            Err(JobError::asked(what, "turn the feature `folders` on, or take the rule out"))
+        }
+    }
+}
+
 /// Checks a workload.
 ///
 /// # Errors
@@ -128,7 +149,7 @@ pub fn check(head: &CheckSide, query: &CheckQuery, setup: &Setup) -> Result<Chec
         before = Some(sides.compare(earlier.as_ref(), &mut resolver)?);
     }
     let mut facts = context.facts(&now, &unpriced, before.as_ref(), &mut resolver);
-    facts.drift = drift::code_drift(&context, commit.as_mut(), &now, &mut resolver)?;
+    facts.drift = code_drift(&context, commit.as_mut(), &now, &mut resolver)?;
     let in_dollars = DollarRule::all(&rules.rules, head.workload.start, &resolver);
     let mut findings: Vec<Finding> = rules.bad.iter().map(|problem| facts::bad_rule(problem, &facts.file)).collect();
     findings.extend(find(&facts, &in_dollars, &rules.exemptions));
