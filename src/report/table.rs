@@ -19,6 +19,9 @@ const BELOW: char = '\u{2}';
 const GAP: &str = "  ";
 /// What a text column keeps at least, however narrow the screen is.
 const NARROWEST_TEXT: u16 = 12;
+
+/// What is left of it where a table would not fit otherwise.
+const LEAST_TEXT: u16 = 8;
 /// Lines that a wrapped text may take; the rest is cut with an ellipsis.
 const MOST_LINES: usize = 4;
 
@@ -178,8 +181,13 @@ fn fitted(report: &Report, cells: &[u16], screen: Option<u16>) -> Vec<u16> {
             },
         )
         .collect();
+    // Where nothing is left to leave out, names go on below in smaller pieces rather than over the edge.
+    let least: Vec<u16> = columns()
+        .zip(&narrowest)
+        .map(|((column, _), need)| if column.align == Align::Left { LEAST_TEXT.min(*need) } else { *need })
+        .collect();
     let gaps = u16::try_from(GAP.len() * widths.len().saturating_sub(1)).unwrap_or(u16::MAX);
-    for floors in [without_title, narrowest] {
+    for floors in [without_title, narrowest, least] {
         narrow(&mut widths, &floors, screen.saturating_sub(gaps));
     }
     widths
@@ -273,9 +281,9 @@ mod tests {
         for width in 1..60 {
             let text = on_width(&report, width);
             assert!(text.contains("50,000") && text.contains("$0.07712"), "{width}: {text}");
-            // 12 of each text, 6 and 8 of the numbers, 3 gaps of 2: from 44 on it fits.
+            // 8 of each text, 6 and 8 of the numbers, 3 gaps of 2: from 36 on it fits.
             let overflows = text.lines().any(|line| line.chars().count() > usize::from(width));
-            assert_eq!(overflows, width < 44, "{width}: {text}");
+            assert_eq!(overflows, width < 36, "{width}: {text}");
         }
     }
 
