@@ -34,7 +34,7 @@ addEventListener('load', () => {
     background: view.getComputedStyle(page.documentElement).backgroundColor,
     body_background: view.getComputedStyle(page.body).backgroundColor,
     text: view.getComputedStyle(page.body).color,
-    outside: [...page.body.querySelectorAll('*')].filter(e => !e.closest('.scroll') && seen(e))
+    outside: [...page.body.querySelectorAll('*')].filter(e => !e.closest('.scroll, figure') && seen(e))
       .filter(e => box(e).right > frame.clientWidth + 1 || box(e).left < -1).map(e => e.tagName + ' ' + e.textContent.slice(0, 40)),
     charts: [...page.querySelectorAll('figure')].map(figure => ({
       caption: figure.querySelector('figcaption').textContent,
