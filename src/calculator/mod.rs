@@ -352,7 +352,7 @@ impl<'a> RateSet<'a> {
     /// has none for it.
     fn says(self, meter: Meter, prompt_tokens: u64) -> SetSays<'a> {
         let holding = || self.tiers.iter().rev().filter(|t| t.holds(prompt_tokens));
-        let reaches = holding().next().map_or(0, |tier| tier.threshold);
+        let reaches = holding().next().map_or(0, Tier::first);
         let found = |rate, tier| SetSays::Rate(FoundRate { rate, tier, when: self.when, reaches });
         let mut silent = None;
         let all = holding().map(|tier| (rate_of(&tier.rates, meter), Some(tier)));
@@ -511,7 +511,7 @@ impl<'a> Request<'a> {
                     None => FoundRate { rate: &UNSAID, tier: None, when: set.when, reaches: 0 },
                 },
             };
-            deepest = [deepest, found.tier].into_iter().flatten().max_by_key(|tier| tier.threshold);
+            deepest = [deepest, found.tier].into_iter().flatten().max_by_key(|tier| tier.first());
             match best {
                 Some(other) if other.when.len() > set.when.len() => {}
                 Some(other) if other.when.len() == set.when.len() && !is_implied(&other) => {
@@ -525,7 +525,7 @@ impl<'a> Request<'a> {
         if let Some(rival) = rival {
             return Err(self.contradiction(meter, best, rival));
         }
-        let missing = deepest.filter(|tier| !best.when.is_empty() && tier.threshold > best.reaches);
+        let missing = deepest.filter(|tier| !best.when.is_empty() && tier.first() > best.reaches);
         match (best.rate, missing) {
             (Rate::Refuse(why), _) => Err(self.refused(meter, best.when, best.tier, why.as_deref())),
             (_, Some(tier)) => Err(self.refused(meter, best.when, Some(tier), None)),

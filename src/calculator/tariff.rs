@@ -204,7 +204,7 @@ pub(crate) fn tariff(
 /// The prompt lengths at which another rate may begin.
 fn borders(card: &RateCard) -> Vec<u64> {
     let tiers = card.tiers.iter().chain(card.variants.iter().flat_map(|v| &v.tiers));
-    let mut borders: Vec<u64> = tiers.map(|t| t.threshold.saturating_add(u64::from(!t.inclusive))).collect();
+    let mut borders: Vec<u64> = tiers.map(|tier| tier.first()).collect();
     borders.push(0);
     borders.sort_unstable();
     borders.dedup();

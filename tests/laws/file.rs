@@ -153,6 +153,11 @@ impl File {
 }
 
 impl Tier {
+    /// The shortest prompt in it.
+    pub fn first(&self) -> u64 {
+        self.threshold.saturating_add(u64::from(!self.is_inclusive))
+    }
+
     pub fn holds(&self, prompt_tokens: u64) -> bool {
         if self.is_inclusive { prompt_tokens >= self.threshold } else { prompt_tokens > self.threshold }
     }

@@ -273,7 +273,7 @@ impl<'a> Asked<'a> {
     fn lines_of_tiers(&self, meter: &str, set: Set) -> Vec<(u64, Option<Rate>)> {
         let mut lines: BTreeMap<u64, Option<Rate>> = BTreeMap::new();
         for tier in set.tiers.iter().filter(|t| t.holds(self.prompt_tokens)) {
-            lines.insert(tier.threshold, self.line_or_others(meter, &tier.rates, tier.others.as_ref()));
+            lines.insert(tier.first(), self.line_or_others(meter, &tier.rates, tier.others.as_ref()));
         }
         let factor_of = |meter: &str| match self.line_or_others(meter, set.rates, set.others) {
             Some(Rate::Factor(by)) if matches!(self.period.rates.get(meter), Some(Rate::Price(_))) => Some(by),
@@ -285,14 +285,14 @@ impl<'a> Asked<'a> {
             let said = match (factor_of(meter), said_in(meter)) {
                 (Some(by), Some(Rate::Price(price))) => Some(Rate::Price(by_factor(&price, &by))),
                 (Some(_), said) => said,
-                (None, Some(Rate::Inherit)) if !set.tiers.iter().any(|t| t.threshold == tier.threshold) => {
+                (None, Some(Rate::Inherit)) if !set.tiers.iter().any(|t| t.first() == tier.first()) => {
                     Some(Rate::Inherit)
                 }
                 (None, _) => None,
             };
-            match lines.get_mut(&tier.threshold) {
+            match lines.get_mut(&tier.first()) {
                 Some(line) => *line = line.take().or(said),
-                None if arises => drop(lines.insert(tier.threshold, said)),
+                None if arises => drop(lines.insert(tier.first(), said)),
                 None => {}
             }
         }
@@ -320,8 +320,23 @@ impl<'a> Asked<'a> {
         (if inherits { Says::Inherits } else { Says::Nothing }, reaches)
     }
 
+    /// Whether a set that says nothing of a meter which bills as another leaves that other alone as well.
+    fn leaves_alone(&self, base: &Rates, meter: &str, set: Set) -> bool {
+        let mut rate = base.get(meter);
+        for _ in METERS {
+            let Some(Rate::SameAs(other)) = rate else { return false };
+            match self.in_set(other, set).0 {
+                Says::Inherits => return true,
+                Says::A(..) => return false,
+                Says::Nothing => rate = base.get(other),
+            }
+        }
+        false
+    }
+
     /// The one that names more of what the request says wins, meter by meter. A variant that says nothing of a meter has no
-    /// rate for it, one that inherits leaves it to the others.
+    /// rate for it, one that inherits leaves it to the others. A meter that bills as another, or is not sold, does so under a
+    /// variant that says nothing of it: only one that names as much goes before that with a rate of its own.
     fn rate(&self, meter: &str) -> Result<Option<Found<'a>>, &'static str> {
         let base_rates = self.base();
         let set = Set { rates: &base_rates, others: None, tiers: &self.period.tiers, is_variant: false };
@@ -332,12 +347,17 @@ impl<'a> Asked<'a> {
         let bills_otherwise =
             base.as_ref().is_some_and(|(found, _)| matches!(found.rate, Rate::SameAs(_) | Rate::NotSold));
         let mut said: Vec<(usize, Found<'a>, u64)> = Vec::new();
+        let mut implied = 0;
         for variant in self.period.variants.iter().filter(|v| self.says(&v.when)) {
             let others = variant.others.as_ref();
             let set = Set { rates: &variant.rates, others, tiers: &variant.tiers, is_variant: true };
             let (rate, tier, reaches) = match self.in_set(meter, set) {
                 (Says::A(rate, tier), reaches) => (rate, tier, reaches),
                 (Says::Nothing, _) if !bills_otherwise && self.is_spoken_of(meter) => (Rate::Refuse, None, 0),
+                (Says::Nothing, _) if bills_otherwise && !self.leaves_alone(&base_rates, meter, set) => {
+                    implied = implied.max(variant.when.len());
+                    continue;
+                }
                 (Says::Nothing | Says::Inherits, _) => continue,
             };
             said.push((variant.when.len(), Found { rate, tier, when: Some(&variant.when) }, reaches));
@@ -345,6 +365,9 @@ impl<'a> Asked<'a> {
         let deepest = said.iter().map(|(_, found, _)| found.tier).chain([base.as_ref().and_then(|(f, _)| f.tier)]);
         let deepest = deepest.flatten().max();
         let most = said.iter().map(|(n, ..)| *n).max();
+        if most.is_some_and(|most| implied > most) {
+            return Ok(base.map(|(found, _)| found));
+        }
         let best: Vec<_> = said.into_iter().filter(|(n, ..)| Some(*n) == most).collect();
         let Some((_, found, reaches)) = best.first() else {
             return match base {

@@ -529,6 +529,12 @@ impl Tier {
         prompt_tokens > self.threshold || (self.inclusive && prompt_tokens == self.threshold)
     }
 
+    /// The shortest prompt that is in the tier.
+    #[must_use]
+    pub const fn first(&self) -> u64 {
+        if self.inclusive { self.threshold } else { self.threshold.saturating_add(1) }
+    }
+
     /// The condition as price files write it.
     #[must_use]
     pub fn condition(&self) -> String {

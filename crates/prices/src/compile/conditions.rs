@@ -159,18 +159,19 @@ impl Checker<'_> {
         for raw in raw {
             let place = raw.when.prompt_tokens.place;
             let Some((threshold, inclusive)) = self.boundary(&raw.when.prompt_tokens) else { continue };
-            if read.iter().any(|(t, ..)| t.threshold == threshold) {
+            let tier = Tier { threshold, inclusive, rates: Rates::new() };
+            if read.iter().any(|(other, ..)| other.first() == tier.first()) {
                 let help = "write one tier for each boundary";
                 self.error("repeated-tier", place, format!("two tiers at {threshold}"), help);
             }
             let (rates, factors) = self.stated(&raw.rates, raw.others.as_ref(), base, period);
-            read.push((Tier { threshold, inclusive, rates }, factors, place));
+            read.push((Tier { rates, ..tier }, factors, place));
         }
-        read.sort_by_key(|(tier, ..)| tier.threshold);
+        read.sort_by_key(|(tier, ..)| tier.first());
         let mut tiers: Vec<(Tier, Place)> = Vec::with_capacity(read.len());
         for (mut tier, factors, place) in read {
             for factor in factors {
-                let outside = outside_of(&tiers, flat, base, factor.meter, tier.threshold).cloned();
+                let outside = outside_of(&tiers, flat, base, factor.meter, tier.first()).cloned();
                 tier.rates.extend(self.multiplied(factor, outside.as_ref(), place).map(|rate| (factor.meter, rate)));
             }
             tier.rates.sort_by_key(|(meter, _)| *meter);
@@ -236,7 +237,7 @@ impl Checker<'_> {
         for tier in base.tiers {
             self.carry(&factors, tier, &mut tiers, place);
         }
-        tiers.sort_by_key(|(tier, _)| tier.threshold);
+        tiers.sort_by_key(|(tier, _)| tier.first());
         let tiers = self.warn_of_tiers(tiers, &rates);
         Variant { when, rates, tiers }
     }
@@ -258,7 +259,7 @@ impl Checker<'_> {
         if carried.is_empty() {
             return;
         }
-        let own = match tiers.iter().position(|(tier, _)| tier.threshold == of.threshold) {
+        let own = match tiers.iter().position(|(tier, _)| tier.first() == of.first()) {
             Some(at) => &mut tiers[at].0,
             None => {
                 // What the tier of the base leaves alone, the one that arises here leaves alone too.
@@ -293,7 +294,7 @@ impl Checker<'_> {
         let condition = conditions(&variant.when);
         self.warn_unsaid(unsaid_of(&variant.rates, base.rates), &condition, place);
         let has_price = |rates: &Rates, meter: Meter| matches!(rate_of(rates, meter), Some(Rate::Price(_)));
-        let is_known = |tier: &&Tier| variant.tiers.iter().any(|own| own.threshold == tier.threshold);
+        let is_known = |tier: &&Tier| variant.tiers.iter().any(|own| own.first() == tier.first());
         for tier in base.tiers.iter().filter(|tier| !is_known(tier)) {
             let concerns = |meter: &Meter| has_price(&tier.rates, *meter) && has_price(&variant.rates, *meter);
             let unsaid: Vec<Meter> = Meter::ALL.iter().copied().filter(concerns).collect();
@@ -323,19 +324,19 @@ fn unsaid_of(rates: &Rates, base: &Rates) -> Vec<Meter> {
     priced.filter(|meter| rate_of(rates, *meter).is_none()).collect()
 }
 
-/// What would hold for a meter without the tier that begins at `threshold`.
+/// What would hold for a meter without the tier that begins at prompts of so many tokens.
 fn outside_of<'a>(
     lower: &'a [(Tier, Place)],
     flat: &'a Rates,
     base: &'a Base,
     meter: Meter,
-    threshold: u64,
+    first: u64,
 ) -> Option<&'a Rate> {
     let is_own = |rate: &&Rate| **rate != Rate::Inherit;
     let of_lower = lower.iter().rev().filter_map(|(tier, _)| rate_of(&tier.rates, meter)).find(is_own);
     match of_lower.or_else(|| rate_of(flat, meter)) {
         Some(Rate::Inherit) => {
-            let of_base = base.tiers.iter().rev().filter(|tier| tier.threshold <= threshold);
+            let of_base = base.tiers.iter().rev().filter(|tier| tier.first() <= first);
             let of_base = of_base.filter_map(|tier| rate_of(&tier.rates, meter)).find(is_own);
             of_base.or_else(|| rate_of(base.rates, meter))
         }
