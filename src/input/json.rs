@@ -12,6 +12,8 @@ use rust_decimal::Decimal;
 use smallvec::SmallVec;
 use wide::{i8x16, u8x16};
 
+use super::surrogates;
+
 /// How deep containers may be nested, as in `serde_json`.
 const DEPTH: u32 = 127;
 
@@ -245,7 +247,10 @@ fn unescaped(inner: &[u8]) -> Cow<'_, str> {
     if !inner.contains(&b'\\') {
         return written;
     }
-    serde_json::from_str::<String>(&format!("\"{written}\"")).map_or(written, Cow::Owned)
+    match surrogates::value(format!("\"{written}\"").as_bytes()) {
+        Ok(serde_json::Value::String(text)) => Cow::Owned(text),
+        _ => written,
+    }
 }
 
 /// A place in a text.

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read};
 use serde::Deserialize;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 
+use super::surrogates;
 use super::text::{InputError, Source};
 
 /// The lines of a source with their numbers, from 1.
@@ -91,13 +92,23 @@ pub(crate) fn text_field<'a>(line: &'a [u8], field: &str) -> Result<Option<Cow<'
     }
     let text =
         std::str::from_utf8(line).map_err(|e| format!("not UTF-8: byte {} of the line is broken", e.valid_up_to()))?;
-    let seed = Field { path: field };
-    let mut json = serde_json::Deserializer::from_str(text);
-    let found = serde::de::DeserializeSeed::deserialize(seed, &mut json).map_err(|e| reason(&e))?;
-    json.end().map_err(|e| reason(&e))?;
-    found.map(Some).ok_or_else(|| {
+    let found = match found_in(text.as_bytes(), field) {
+        Err(error) => match surrogates::whole(text.as_bytes()) {
+            Some(whole) => found_in(&whole, field).map(|found| found.map(|text| Cow::Owned(text.into_owned()))),
+            None => Err(error),
+        },
+        found => found,
+    };
+    found.map_err(|error| reason(&error))?.map(Some).ok_or_else(|| {
         format!("no field {field:?} in this line; each line is an object such as {{\"{field}\": \"…\"}}")
     })
+}
+
+fn found_in<'a>(line: &'a [u8], field: &str) -> serde_json::Result<Option<Cow<'a, str>>> {
+    let mut json = serde_json::Deserializer::from_slice(line);
+    let found = serde::de::DeserializeSeed::deserialize(Field { path: field }, &mut json)?;
+    json.end()?;
+    Ok(found)
 }
 
 fn reason(error: &serde_json::Error) -> String {
@@ -200,6 +211,7 @@ mod tests {
         assert_eq!(of(r#"{"id":1,"text":"a\nb"}"#, "text"), Ok(Some("a\nb".into())));
         assert_eq!(of(r#"{"body":{"x":[1,{"input":2}],"input":"in"}}"#, "body.input"), Ok(Some("in".into())));
         assert_eq!(of(r#"{"body.input":"dotted"}"#, "body.input"), Ok(Some("dotted".into())));
+        assert_eq!(of(r#"{"text":"cut \ud83d here"}"#, "text"), Ok(Some("cut \u{FFFD} here".into())));
         assert_eq!(of("  ", "text"), Ok(None));
         assert_eq!(of("", "text"), Ok(None));
         for (line, says) in [

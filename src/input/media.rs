@@ -153,7 +153,9 @@ pub fn read(kind: Kind, bytes: &[u8]) -> Result<Media, MediaError> {
         Kind::Video => Ok(Media::Video(Clip { millis: audio_millis(bytes).ok() })),
         Kind::Document if bytes.starts_with(b"%PDF") => pdf(bytes).map(Media::Document),
         Kind::Document => match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(Media::Document(Document { pages: Some(0), text: Some(text.to_owned()) })),
+            Ok(text) => {
+                Ok(Media::Document(Document { pages: Some(0), text: Some(text.to_owned()), ..Document::default() }))
+            }
             Err(_) => Err(MediaError::NotDocument),
         },
     }
@@ -191,12 +193,39 @@ fn pdf(bytes: &[u8]) -> Result<Document, MediaError> {
     if document.is_encrypted() {
         return Err(MediaError::Locked);
     }
-    let pages: Vec<u32> = document.get_pages().into_keys().collect();
+    let (pages, objects): (Vec<u32>, Vec<lopdf::ObjectId>) = document.get_pages().into_iter().unzip();
     if pages.is_empty() {
         return Err(MediaError::NoPages);
     }
     let text = document.extract_text(&pages).ok();
-    Ok(Document { pages: Some(pages.len() as u64), text })
+    let sizes = objects.into_iter().map(|page| page_size(&document, page)).collect::<Option<_>>();
+    Ok(Document { pages: Some(pages.len() as u64), text, sizes: sizes.unwrap_or_default() })
+}
+
+/// Width and height of a page in points, as it is shown; what it does not say itself it has from the pages above it.
+#[cfg(feature = "media")]
+fn page_size(document: &lopdf::Document, page: lopdf::ObjectId) -> Option<(u64, u64)> {
+    let resolved = |object: &'_ lopdf::Object| document.dereference(object).ok().map(|(_, object)| object.clone());
+    let said = |name: &[u8]| {
+        let mut node = document.get_dictionary(page).ok()?;
+        // No tree of pages is deeper; a broken one may go round in a circle.
+        for _ in 0..64 {
+            if let Ok(found) = node.get(name) {
+                return resolved(found);
+            }
+            node = document.get_dictionary(node.get(b"Parent").ok()?.as_reference().ok()?).ok()?;
+        }
+        None
+    };
+    let area = said(b"CropBox").or_else(|| said(b"MediaBox"))?;
+    let corners: Vec<f32> = area.as_array().ok()?.iter().filter_map(|n| resolved(n)?.as_float().ok()).collect();
+    let [left, bottom, right, top] = corners[..] else { return None };
+    let (width, height) = ((right - left).abs().round(), (top - bottom).abs().round());
+    if !(1.0..1e6).contains(&width) || !(1.0..1e6).contains(&height) {
+        return None;
+    }
+    let turned = said(b"Rotate").and_then(|turn| turn.as_i64().ok()).is_some_and(|turn| turn.rem_euclid(180) == 90);
+    Some(if turned { (height as u64, width as u64) } else { (width as u64, height as u64) })
 }
 
 #[cfg(not(feature = "media"))]
@@ -227,7 +256,7 @@ pub fn named(kind: Kind, text: &str) -> Result<Media, AttachmentError> {
         return image(text);
     }
     match kind {
-        Kind::Document => pages(text).map(|pages| Media::Document(Document { pages, text: None })),
+        Kind::Document => pages(text).map(|pages| Media::Document(Document { pages, ..Document::default() })),
         Kind::Audio => length(kind, text).map(|millis| Media::Audio(Clip { millis })),
         _ => length(kind, text).map(|millis| Media::Video(Clip { millis })),
     }

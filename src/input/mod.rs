@@ -9,6 +9,7 @@ pub mod lines;
 pub mod media;
 pub mod record;
 pub mod requests;
+pub(crate) mod surrogates;
 pub mod text;
 #[cfg(feature = "folders")]
 pub mod walk;

@@ -1,13 +1,16 @@
 //! Reads text as a stream of blocks, in flat memory: files, standard input and text at hand.
 //!
 //! Bytes that are not UTF-8 become U+FFFD exactly as [`String::from_utf8_lossy`] of the whole would have it, wherever
-//! the blocks happen to end, and the reader says how many and where. A byte-order mark is text like any other. Begin at
+//! the blocks happen to end, and the reader says how many and where. A byte-order mark of UTF-8 is text like any other; one of
+//! UTF-16 makes the text be read as that. Begin at
 //! [`read_blocks`]; [`walk`](super::walk) turns what a user named into files.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
+
+use encoding_rs_io::DecodeReaderBytesBuilder;
 
 use crate::files;
 use crate::similar::near;
@@ -59,10 +62,27 @@ impl Source {
     pub fn open(&self) -> Result<Box<dyn Read + '_>, InputError> {
         match self {
             Source::Text(text) => Ok(Box::new(Cursor::new(text.as_bytes()))),
-            Source::Stdin => Ok(Box::new(io::stdin().lock())),
-            Source::File(path) => Ok(Box::new(open_file(path)?)),
+            Source::Stdin => Ok(as_utf8(io::stdin().lock())),
+            Source::File(path) => Ok(as_utf8(open_file(path)?)),
         }
     }
+}
+
+fn as_utf8<'s>(mut reader: impl Read + 's) -> Box<dyn Read + 's> {
+    let (start, is_utf16) = beginning(&mut reader);
+    let whole = Cursor::new(start).chain(reader);
+    if is_utf16 { Box::new(DecodeReaderBytesBuilder::new().build(whole)) } else { Box::new(whole) }
+}
+
+/// The first bytes of a text, and whether a mark in them says that it is UTF-16; spreadsheets and shells of one system save it
+/// so. [`DecodeReaderBytesBuilder`] reads those without their mark.
+pub(crate) fn beginning(reader: &mut impl Read) -> (Vec<u8>, bool) {
+    let mut start = Vec::with_capacity(4);
+    // A failure comes again when the text itself is read.
+    let _ = reader.by_ref().take(4).read_to_end(&mut start);
+    // The mark of UTF-32 begins like one of UTF-16.
+    let is_utf16 = start.starts_with(b"\xfe\xff") || start.starts_with(b"\xff\xfe") && start != b"\xff\xfe\0\0";
+    (start, is_utf16)
 }
 
 /// Why text cannot be read. The text says what is wrong; [`InputError::help`] is the next step.
@@ -247,7 +267,7 @@ impl InputError {
 /// What a text was like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReadReport {
-    /// Bytes read.
+    /// Bytes of the text as UTF-8.
     pub bytes: u64,
     /// How many U+FFFD stand for bytes that are not UTF-8.
     pub replaced: u64,
@@ -484,6 +504,28 @@ mod tests {
             let first = std::str::from_utf8(&bytes).err().map(|e| e.valid_up_to() as u64);
             prop_assert_eq!(report.first_replaced, first);
         }
+    }
+
+    #[test]
+    fn utf_16_with_a_mark_is_read_as_what_it_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("text.txt");
+        let read = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            let mut text = String::new();
+            read_blocks(&Source::File(path.clone()), false, &mut |block| text.push_str(block)).map(|_| text)
+        };
+        let units = |text: &str| text.encode_utf16().collect::<Vec<_>>();
+        let text = "Grüße: 12 € \u{1F600}\n";
+        let little: Vec<u8> = units(&format!("\u{FEFF}{text}")).iter().flat_map(|unit| unit.to_le_bytes()).collect();
+        let big: Vec<u8> = units(&format!("\u{FEFF}{text}")).iter().flat_map(|unit| unit.to_be_bytes()).collect();
+        assert_eq!(read(&little).unwrap(), text);
+        assert_eq!(read(&big).unwrap(), text);
+        assert_eq!(read(b"\xff\xfe").unwrap(), "");
+        assert_eq!(read(b"\xff\xfea").unwrap(), "\u{FFFD}"); // half a unit
+        assert!(matches!(read(b"\xff\xfe\0\0a\0\0\0"), Err(InputError::Binary { offset: 2, .. }))); // UTF-32
+        assert!(matches!(read(b"a\0b\0"), Err(InputError::Binary { offset: 1, .. }))); // UTF-16 that does not say so
+        assert_eq!(read(b"ab").unwrap(), "ab");
     }
 
     #[test]

@@ -235,6 +235,8 @@ pub struct Document {
     pub pages: Option<u64>,
     /// The text on them.
     pub text: Option<String>,
+    /// Width and height of each page, in any unit; empty where they are not known.
+    pub sizes: Vec<(u64, u64)>,
 }
 
 /// A call that the model makes.

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Cursor, Read};
 
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
-use crate::input::text::InputError;
+use crate::input::text::{InputError, beginning};
 
 /// How much is looked at to tell what something is.
 pub(super) const PEEK: usize = 1 << 16;
@@ -102,14 +102,10 @@ impl<R: BufRead> Read for Frames<R> {
     }
 }
 
-/// A mark at the beginning says that a text is UTF-16; spreadsheets and shells of one system save it so.
+/// UTF-8 without a mark, from that with one or from UTF-16.
 fn as_utf8<'s>(mut reader: Box<dyn Read + Send + 's>) -> Box<dyn Read + Send + 's> {
-    let mut start = Vec::with_capacity(4);
-    // A failure comes again when the text itself is read.
-    let _ = reader.by_ref().take(4).read_to_end(&mut start);
-    let is_utf16 = start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]);
-    let marked = start.starts_with(&[0xef, 0xbb, 0xbf]);
-    let start = if marked { start.split_off(3) } else { start };
+    let (mut start, is_utf16) = beginning(&mut reader);
+    let start = if start.starts_with(b"\xef\xbb\xbf") { start.split_off(3) } else { start };
     let whole = Cursor::new(start).chain(reader);
     if is_utf16 { Box::new(DecodeReaderBytesBuilder::new().build(whole)) } else { Box::new(whole) }
 }

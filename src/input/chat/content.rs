@@ -179,7 +179,11 @@ fn from_object(kind: Kind, holder: &Value, place: &str) -> Result<Option<Media>,
             .parts
             .iter()
             .filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None });
-        return Ok(Some(Media::Document(Document { pages: Some(0), text: Some(text.collect()) })));
+        return Ok(Some(Media::Document(Document {
+            pages: Some(0),
+            text: Some(text.collect()),
+            ..Document::default()
+        })));
     }
     if let Some(data) = field(&["data", "bytes", "file_data"]) {
         return Ok(Some(bytes(kind, data)));

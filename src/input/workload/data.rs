@@ -10,6 +10,7 @@ use super::quantity::{NUMBERS_HELP, Quantity};
 use super::raw::{RawDataset, RawSamples, RawSource, RawText};
 use super::reader::WorkloadReader;
 use crate::calculator::workload::PromptPart;
+use crate::input::surrogates;
 use crate::input::text::InputError;
 use crate::pricing::problem::Place;
 use crate::pricing::yaml::At;
@@ -267,7 +268,7 @@ fn csv_rows(text: &str) -> (Vec<DatasetRow>, Vec<String>) {
 fn json_rows(text: &str) -> (Vec<DatasetRow>, Vec<String>) {
     let (mut rows, mut bad) = (Vec::new(), Vec::new());
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        match serde_json::from_str::<Value>(line) {
+        match surrogates::value(line.as_bytes()) {
             Ok(Value::Object(map)) => rows.push(map.into_iter().map(|(k, v)| (k.into(), plain(v))).collect()),
             _ => bad.push(format!("line {} is not a JSON object", number + 1)),
         }

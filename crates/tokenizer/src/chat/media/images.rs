@@ -34,8 +34,22 @@ pub enum ImageRule {
     },
     /// Gemini 2: 258 tokens for each tile of 768, or what the resolution says.
     Crops {
+        /// What recorded traffic shows beside the documented tiles.
+        seen: SeenCrops,
         /// Tokens by resolution.
         resolutions: Vec<(String, u64)>,
+    },
+    /// Gemini 3: the largest grid of whole rows and columns in the picture's proportions.
+    Area {
+        /// The most tokens without a resolution.
+        tokens: u64,
+        /// The most tokens by resolution.
+        resolutions: Vec<(String, u64)>,
+    },
+    /// Together's: up to 2 x 2 tiles of 560.
+    Quarters {
+        /// Tokens of a tile.
+        tile: u64,
     },
     /// The same for every picture, by resolution.
     Fixed {
@@ -82,6 +96,17 @@ pub struct ImageLimit {
     pub patches: u64,
 }
 
+/// What recorded requests show of pictures that the documentation counts in tiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeenCrops {
+    /// Nothing: the documentation alone.
+    Nothing,
+    /// One tile more, for the picture as a whole.
+    Whole,
+    /// One tile, however large the picture is.
+    One,
+}
+
 /// What Anthropic allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImageLimits {
@@ -116,7 +141,16 @@ impl ImageRule {
                 auto: named().find(|(name, _)| *name == "auto")?.1.to_owned(),
             },
             "visual" => ImageRule::Visual { limit: limits(0)?, or: limits(2) },
-            "crops" => ImageRule::Crops { resolutions: resolutions() },
+            "crops" => ImageRule::Crops {
+                seen: match words.first() {
+                    Some(&"whole") => SeenCrops::Whole,
+                    Some(&"one") => SeenCrops::One,
+                    _ => SeenCrops::Nothing,
+                },
+                resolutions: resolutions(),
+            },
+            "area" => ImageRule::Area { tokens: number(0)?, resolutions: resolutions() },
+            "quarters" => ImageRule::Quarters { tile: number(0)? },
             "fixed" => ImageRule::Fixed { tokens: number(0)?, resolutions: resolutions() },
             "rows" => ImageRule::Rows { patch: number(0)?, edge: number(1)? },
             "grid" => ImageRule::Grid { patch: number(0)?, least: number(1)?, most: number(2)? },
@@ -153,10 +187,17 @@ impl ImageRule {
                 let other = or.map_or(tokens, |or| visual(width, height, or));
                 between(tokens, tokens, other)
             }
-            ImageRule::Crops { resolutions } => match named(resolutions, detail) {
+            ImageRule::Crops { seen, resolutions } => match named(resolutions, detail) {
                 Some(tokens) => TokenCount::exact(tokens),
-                None => crops(width, height),
+                None => crops(width, height, *seen),
             },
+            ImageRule::Area { tokens, resolutions } => {
+                TokenCount::exact(area(width, height, named(resolutions, detail).unwrap_or(*tokens)))
+            }
+            ImageRule::Quarters { tile } => {
+                let along = |side: u64| (side / 560).clamp(1, 2);
+                TokenCount::exact(tile.saturating_mul(along(width) * along(height)))
+            }
             ImageRule::Fixed { tokens, resolutions } => {
                 TokenCount::exact(named(resolutions, detail).unwrap_or(*tokens))
             }
@@ -174,6 +215,11 @@ impl ImageRule {
     /// The least and the most that a picture of any size costs; in the middle, one of 1024 x 1024.
     #[must_use]
     pub(crate) fn unknown(&self, detail: Option<&str>) -> TokenCount {
+        if let ImageRule::Area { tokens, resolutions } = self {
+            let most = named(resolutions, detail.map(plain_detail).as_deref()).unwrap_or(*tokens);
+            // A grid of one row and almost two in height loses half.
+            return between(area(1_024, 1_024, most), most / 2, most);
+        }
         let usual = self.count(1_024, 1_024, detail);
         let least = self.count(1, 1, detail);
         let most = [(1_536, 1_536), (2_048, 2_048), (768, 2_048), (3_000, 3_000), (6_000, 6_000), (LONGEST, LONGEST)];
@@ -187,7 +233,7 @@ impl ImageRule {
         match self {
             ImageRule::Patches { factor, .. } => times(MOST_PATCHES, *factor),
             // Pictures of more than 3072 on a side are made smaller first.
-            ImageRule::Crops { .. } => 16 * 258,
+            ImageRule::Crops { .. } => 17 * 258,
             _ => u64::MAX,
         }
     }
@@ -295,13 +341,26 @@ fn visual(width: u64, height: u64, limits: ImageLimits) -> u64 {
 
 /// 258 tokens up to 384 on both sides, and for each tile of 768 of a larger picture; up to what the crops of two thirds of
 /// the short side, which an earlier page described, come to.
-fn crops(width: u64, height: u64) -> TokenCount {
+fn crops(width: u64, height: u64, seen: SeenCrops) -> TokenCount {
     if width <= 384 && height <= 384 {
         return TokenCount::exact(258);
     }
     let unit = (width.min(height).saturating_mul(2) / 3).clamp(256, 768);
     let tokens = |unit: u64| cover(width, height, unit).saturating_mul(258);
-    between(tokens(768), 258, tokens(unit))
+    let tiles = tokens(768);
+    match seen {
+        SeenCrops::Nothing => between(tiles, 258, tokens(unit)),
+        SeenCrops::Whole => between(tiles.saturating_add(258), tiles, tiles),
+        SeenCrops::One => between(258, 258, tiles),
+    }
+}
+
+/// The largest grid of whole rows and columns in the picture's proportions that holds no more than `most`.
+pub(super) fn area(width: u64, height: u64, most: u64) -> u64 {
+    // floor(sqrt(most × a / b)) in whole numbers, so that a square is never one short.
+    let along = |a: u64, b: u64| (u128::from(most) * u128::from(a) / u128::from(b.max(1))).isqrt().max(1);
+    let grid = along(width, height).saturating_mul(along(height, width));
+    u64::try_from(grid.min(u128::from(most))).unwrap_or(most)
 }
 
 /// Rows of patches, each row with one token at its end, of a picture that fits the edge.
@@ -365,7 +424,7 @@ mod tests {
         let mini = "patches 1.62 low=2048/1536 high=2048/1536 auto=high";
         let standard = "visual 1568 1568";
         let high = "visual 2576 4784";
-        let gemini3 = "fixed 1120 low=280 medium=560 high=1120 ultra_high=2240";
+        let gemini3 = "area 1120 low=280 medium=560 high=1120 ultra_high=2240";
         for (rule, size, detail, tokens) in [
             // platform.openai.com, images and vision: tiles.
             ("tiles 85 170", (1_024, 1_024), "high", 765),
@@ -390,9 +449,25 @@ mod tests {
             // ai.google.dev, tokens and media resolution.
             ("crops low=64 medium=256", (384, 384), "", 258),
             ("crops low=64 medium=256", (3_000, 2_000), "MEDIA_RESOLUTION_LOW", 64),
-            (gemini3, (1, 1), "", 1_120),
-            (gemini3, (4_000, 4_000), "MEDIA_RESOLUTION_ULTRA_HIGH", 2_240),
-            (gemini3, (4_000, 4_000), "medium", 560),
+            // At most 1,120 a picture (ai.google.dev, media resolution); the grids are recorded: 9 requests.
+            (gemini3, (597, 566), "", 1_088),
+            (gemini3, (400, 301), "", 1_102),
+            (gemini3, (1_024, 1_024), "", 33 * 33),
+            (gemini3, (1_920, 1_080), "", 44 * 25),
+            (gemini3, (4_000, 4_000), "MEDIA_RESOLUTION_ULTRA_HIGH", 47 * 47),
+            (gemini3, (4_000, 4_000), "medium", 23 * 23),
+            // Pages of A4 and of letter size, recorded: 8 requests.
+            ("area 560", (595, 842), "", 532),
+            ("area 560", (612, 792), "", 520),
+            // Recorded, and measured by developers: the tiles and one for the whole.
+            ("crops whole", (3_008, 2_000), "", 3_354),
+            ("crops whole", (1_980, 1_380), "", 1_806),
+            ("crops whole", (300, 200), "", 258),
+            ("crops one low=64 medium=256", (597, 566), "", 258),
+            // docs.together.ai, vision, pricing: min(2, max(H // 560, 1)) × min(2, max(W // 560, 1)) × 1,601.
+            ("quarters 1601", (560, 560), "", 1_601),
+            ("quarters 1601", (1_200, 700), "", 3_202),
+            ("quarters 1601", (2_000, 2_000), "", 6_404),
         ] {
             assert_eq!(count(rule, size, detail).tokens, tokens, "{rule} {size:?} {detail}");
         }
@@ -429,7 +504,7 @@ mod tests {
         fn no_size_overflows_and_ranges_hold(w in 0_u64.., h in 0_u64.., small in 1_u64..5_000, shift in 0_u32..64) {
             for rule in [
                 "tiles 85 170", "patches 1.2 low=512/0 high=2048/2500 original=0/0 auto=original", "visual 1568 1568 2576 4784",
-                "crops", "fixed 258", "rows 16 1024", "grid 28 4 16384", "squares 448 256 1792",
+                "crops", "crops whole", "crops one", "area 1120", "quarters 1601", "fixed 258", "rows 16 1024", "grid 28 4 16384", "squares 448 256 1792",
             ] {
                 let rule = ImageRule::read(rule).unwrap();
                 for (w, h) in [(w >> shift, h >> shift), (small, h >> shift), (w >> shift, small), (small, small), (4_000_000_000, 4_000_000_000)] {
