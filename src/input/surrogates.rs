@@ -69,7 +69,7 @@ mod tests {
     proptest! {
         /// Any units of UTF-16, escaped, read as they do where halves become U+FFFD.
         #[test]
-        fn any_units_are_read_as_lossy_utf_16(units in prop::collection::vec(prop_oneof![0xD7FE_u16..0xE002, 1..200], 0..20)) {
+        fn any_units_are_read_as_lossy_utf_16(units in prop::collection::vec(prop_oneof![0xD7FE_u16..0xE002, 1_u16..200], 0..20)) {
             let json: String = units.iter().map(|unit| format!("\\u{unit:04x}")).collect();
             prop_assert_eq!(value(format!("\"{json}\"").as_bytes()).unwrap(), String::from_utf16_lossy(&units));
         }

@@ -82,7 +82,8 @@ pub(crate) fn beginning(reader: &mut impl Read) -> (Vec<u8>, bool) {
     let _ = reader.by_ref().take(4).read_to_end(&mut start);
     // The mark of UTF-32 begins like one of UTF-16.
     let is_utf16 = start.starts_with(b"\xfe\xff") || start.starts_with(b"\xff\xfe") && start != b"\xff\xfe\0\0";
-    (start, is_utf16)
+    // A mark alone is too short for the decoder to see it.
+    if is_utf16 && start.len() == 2 { (Vec::new(), false) } else { (start, is_utf16) }
 }
 
 /// Why text cannot be read. The text says what is wrong; [`InputError::help`] is the next step.
