@@ -18,6 +18,8 @@ pub struct Conversation {
     pub tools: Vec<Tool>,
     /// Whether it must call.
     pub tool_choice: ToolChoice,
+    /// The tool that it must call, where the request names one.
+    pub named_tool: Option<String>,
     /// The longest answer in tokens that the request allows.
     pub max_output: Option<u64>,
     /// How many answers the request asks for, where it says so: each is billed, the prompt once.
@@ -29,12 +31,42 @@ pub struct Conversation {
     pub resolution: Option<String>,
     /// JSON Schema that the answer must follow.
     pub answer_schema: Option<Value>,
+    /// The API whose form the request has; `None` where only a list of messages is known.
+    pub api: Option<Api>,
+    /// Whether the request asks the model to think before it answers, where it says so.
+    pub thinks: Option<Thinks>,
     /// Whether it is a line of a batch, which is billed as one.
     pub is_batch: bool,
     /// Whether this is text alone, without messages: an embedding or a plain completion.
     pub is_plain: bool,
     /// What stands in the request and cannot be counted here, for people.
     pub unread: Vec<String>,
+}
+
+/// An API that takes requests, told by their form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// Chat completions, OpenAI's and alike: a list of messages.
+    Chat,
+    /// OpenAI's Responses: a list of items.
+    Responses,
+    /// Anthropic's Messages.
+    Messages,
+    /// Gemini's `generateContent`.
+    GenerateContent,
+    /// Bedrock's Converse.
+    Converse,
+}
+
+/// How a request asks for thinking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thinks {
+    /// Within a budget of its own.
+    Budget,
+    /// As much as the model likes.
+    Adaptive,
+    /// Not at all.
+    Off,
 }
 
 /// Who speaks.
@@ -96,6 +128,8 @@ pub struct Message {
     pub call_id: Option<String>,
     /// What the model thought before it spoke.
     pub thinking: Option<String>,
+    /// Thoughts that come back sealed: how many characters each seal has (`thoughtSignature`, `encrypted_content`).
+    pub signatures: Vec<u64>,
     /// Whether the model goes on with this message rather than answering it.
     pub is_prefix: bool,
 }
@@ -123,6 +157,7 @@ impl Message {
             calls: Vec::new(),
             call_id: None,
             thinking: None,
+            signatures: Vec::new(),
             is_prefix: false,
         }
     }

@@ -12,6 +12,8 @@ pub(super) struct Content {
     pub parts: Vec<Part>,
     pub calls: Vec<Call>,
     pub thinking: Option<String>,
+    /// Lengths of sealed thoughts in characters.
+    pub signatures: Vec<u64>,
 }
 
 /// Answers hold parts that hold answers; no provider takes more than this.
@@ -48,6 +50,8 @@ impl Content {
 
     fn add_part(&mut self, part: &Value, place: &str, depth: usize) -> Result<(), String> {
         let kind = part["type"].as_str().unwrap_or_default();
+        let seal = part["thoughtSignature"].as_str().or(part["thought_signature"].as_str());
+        self.signatures.extend(seal.map(|seal| seal.len() as u64));
         if kind == "thinking" || part["thought"] == true {
             let thought = part["thinking"].as_str().or(part["text"].as_str());
             self.thinking.get_or_insert_default().push_str(thought.unwrap_or_default());
@@ -58,7 +62,7 @@ impl Content {
             self.parts.push(Part::Text(text.to_owned()));
         } else if let Some(refusal) = part["refusal"].as_str() {
             self.parts.push(Part::Text(refusal.to_owned()));
-        } else if kind == "tool_use" || part["toolUse"].is_object() || part["functionCall"].is_object() {
+        } else if kind == "tool_use" || CALLS.iter().any(|key| part[*key].is_object()) {
             self.calls.push(call(part));
         } else if let Some(answer) = answered(part, place, depth)? {
             self.parts.push(Part::Result(answer));
@@ -72,8 +76,11 @@ impl Content {
     }
 }
 
+/// The fields that hold a call.
+const CALLS: [&str; 3] = ["toolUse", "functionCall", "function_call"];
+
 fn call(part: &Value) -> Call {
-    let call = [&part["toolUse"], &part["functionCall"]].into_iter().find(|call| call.is_object()).unwrap_or(part);
+    let call = CALLS.iter().map(|key| &part[*key]).find(|call| call.is_object()).unwrap_or(part);
     let arguments = if call["input"].is_null() { &call["args"] } else { &call["input"] };
     let id = text(call, "id").or_else(|| text(call, "toolUseId"));
     Call { id, name: text(call, "name").unwrap_or_default(), arguments: arguments.clone() }
@@ -85,8 +92,10 @@ fn answered(part: &Value, place: &str, depth: usize) -> Result<Option<Answer>, S
         (part, part["content"].clone())
     } else if part["toolResult"].is_object() {
         (&part["toolResult"], part["toolResult"]["content"].clone())
-    } else if part["functionResponse"].is_object() {
-        (&part["functionResponse"], Value::String(part["functionResponse"]["response"].to_string()))
+    } else if let Some(answer) =
+        ["functionResponse", "function_response"].iter().map(|key| &part[*key]).find(|answer| answer.is_object())
+    {
+        (answer, Value::String(answer["response"].to_string()))
     } else {
         return Ok(None);
     };

@@ -34,6 +34,7 @@ fn one(item: &Value, place: &str) -> Result<Message, String> {
         Some("reasoning") => {
             let mut message = Message::of_parts(Role::Assistant, Vec::new());
             message.thinking = Some(summaries(item));
+            message.signatures.extend(text(item, "encrypted_content").map(|seal| seal.len() as u64));
             return Ok(message);
         }
         _ => {}
@@ -58,10 +59,12 @@ fn spoken(item: &Value, role: Role, place: &str) -> Result<Message, String> {
     if let (Some(content), Some(images)) = (&mut content, item["images"].as_array()) {
         content.add_images(images);
     }
+    let mut signatures = Vec::new();
     let mut thinking = text(item, "reasoning_content").or_else(|| text(item, "reasoning"));
     if let Some(content) = &mut content {
         calls.append(&mut content.calls);
         thinking = thinking.or(content.thinking.take());
+        signatures.append(&mut content.signatures);
     }
     Ok(Message {
         role,
@@ -70,6 +73,7 @@ fn spoken(item: &Value, role: Role, place: &str) -> Result<Message, String> {
         calls,
         call_id: text(item, "tool_call_id"),
         thinking,
+        signatures,
         is_prefix: item["prefix"] == true,
     })
 }

@@ -12,7 +12,7 @@ mod tools;
 use serde_json::{Map, Value};
 
 use crate::context::Dimension;
-use crate::conversation::{Conversation, Message, Role, ToolChoice};
+use crate::conversation::{Api, Conversation, Message, Role, Thinks, ToolChoice};
 pub use look::{holds_requests, looks_like_request};
 
 /// A request, or why a value is none.
@@ -129,6 +129,8 @@ fn request(map: &Map<String, Value>) -> Read {
         cohere(map)?
     } else if let Some(input) = map.get("input") {
         responses(map, input)?
+    } else if let Some(text) = map.get("content").filter(|text| text.get("parts").is_some()) {
+        gemini::embedding(map, text)?
     } else if let Some(prompt) = map.get("prompt").or(map.get("texts")).filter(|prompt| !prompt.is_object()) {
         plain(prompt)?
     } else {
@@ -145,7 +147,9 @@ fn request(map: &Map<String, Value>) -> Read {
         conversation.tools = tools::list(map)?;
     }
     conversation.tool_choice = tools::choice(map);
-    conversation.answer_schema = answer_schema(map);
+    conversation.named_tool = tools::named(map);
+    conversation.answer_schema = conversation.answer_schema.or_else(|| answer_schema(map));
+    conversation.thinks = thinks(map);
     conversation.answers = conversation.answers.or_else(|| answers(map));
     conversation.stated = stated(map);
     for key in ["previous_response_id", "conversation", "cachedContent", "cached_content", "container"] {
@@ -164,7 +168,53 @@ fn chat(map: &Map<String, Value>, list: &Value) -> Read {
         all.push(messages::said(Role::System, told, "system")?);
     }
     all.extend(messages::list(list, "messages")?);
-    Ok(Conversation { messages: all, ..Conversation::default() })
+    Ok(Conversation { messages: all, api: Some(api(map, list)), ..Conversation::default() })
+}
+
+/// Messages and Converse have messages as Chat has; what stands beside and in them tells.
+fn api(map: &Map<String, Value>, list: &[Value]) -> Api {
+    let converse = ["inferenceConfig", "toolConfig", "additionalModelRequestFields", "modelId", "guardrailConfig"];
+    // A part of Converse says what it is by its field, one of the others by its type.
+    let untyped = |message: &Value| {
+        let parts = message["content"].as_array();
+        parts.is_some_and(|parts| parts.iter().any(|part| part.is_object() && part.get("type").is_none()))
+    };
+    if converse.iter().any(|key| map.contains_key(*key)) || list.iter().any(untyped) {
+        return Api::Converse;
+    }
+    let own = ["system", "anthropic_version", "output_config", "stop_sequences"];
+    let kinds = |message: &Value| {
+        let parts = message["content"].as_array();
+        let is_own =
+            |part: &Value| matches!(part["type"].as_str(), Some("tool_use" | "tool_result" | "thinking" | "document"));
+        parts.is_some_and(|parts| parts.iter().any(is_own))
+    };
+    let schemas = map.get("tools").and_then(Value::as_array).into_iter().flatten();
+    let takes = schemas.into_iter().any(|tool| tool.get("input_schema").is_some());
+    if own.iter().any(|key| map.contains_key(*key)) || takes || list.iter().any(kinds) {
+        Api::Messages
+    } else {
+        Api::Chat
+    }
+}
+
+/// Whether the request asks for thinking, under each provider's name for it.
+fn thinks(map: &Map<String, Value>) -> Option<Thinks> {
+    let more = map.get("additionalModelRequestFields");
+    let thinking = map.get("thinking").or_else(|| more?.get("thinking").or_else(|| more?.get("reasoning_config")));
+    match thinking.and_then(|thinking| thinking.get("type")).and_then(Value::as_str) {
+        Some("enabled") => return Some(Thinks::Budget),
+        Some("adaptive") => return Some(Thinks::Adaptive),
+        Some("disabled") => return Some(Thinks::Off),
+        _ => {}
+    }
+    let effort =
+        map.get("reasoning").and_then(|reasoning| reasoning.get("effort")).or_else(|| map.get("reasoning_effort"));
+    match effort.and_then(Value::as_str) {
+        Some("none") => Some(Thinks::Off),
+        Some(_) => Some(Thinks::Budget),
+        None => None,
+    }
 }
 
 /// The Responses form: a text, or a list of items.
@@ -184,7 +234,7 @@ fn responses(map: &Map<String, Value>, input: &Value) -> Read {
         Value::Array(items) => all.extend(messages::list(items, "input")?),
         other => return Err(format!("input: {} is neither a text nor a list", shown(other)).into()),
     }
-    Ok(Conversation { messages: all, ..Conversation::default() })
+    Ok(Conversation { messages: all, api: Some(Api::Responses), ..Conversation::default() })
 }
 
 /// Cohere's first form: the last message, and what was said before.
@@ -245,10 +295,17 @@ fn stated(map: &Map<String, Value>) -> Vec<(&'static str, String)> {
 }
 
 fn answer_schema(map: &Map<String, Value>) -> Option<Value> {
-    let format =
-        map.get("response_format").or_else(|| map.get("text")?.get("format")).or_else(|| map.get("output_format"))?;
-    let schema = format.pointer("/json_schema/schema").or_else(|| format.get("schema"));
-    schema.cloned()
+    let converse = || map.get("outputConfig")?.get("textFormat");
+    let anthropic = || map.get("output_config")?.get("format");
+    let format = map.get("response_format").or_else(|| map.get("text")?.get("format"));
+    let format = format.or_else(|| map.get("output_format")).or_else(anthropic).or_else(converse)?;
+    let places = ["/json_schema/schema", "/schema", "/structure/jsonSchema/schema"];
+    let schema = places.iter().find_map(|place| format.pointer(place))?;
+    // Converse has it as a text.
+    Some(match schema {
+        Value::String(text) => serde_json::from_str(text).unwrap_or_else(|_| schema.clone()),
+        schema => schema.clone(),
+    })
 }
 
 fn text(map: &Map<String, Value>, key: &str) -> Option<String> {

@@ -14,7 +14,8 @@ pub(super) fn list(map: &Map<String, Value>) -> Result<Vec<Tool>, String> {
     {
         let listed = match listed {
             None | Some(Value::Null) => continue,
-            Some(Value::Array(listed)) => listed,
+            Some(Value::Array(listed)) => listed.as_slice(),
+            Some(one @ Value::Object(_)) => std::slice::from_ref(one),
             Some(other) => return Err(format!("{key}: {} is no list", shown(other))),
         };
         for (i, tool) in listed.iter().enumerate() {
@@ -56,7 +57,8 @@ fn builtin(kind: &str, raw: &Value) -> Tool {
 }
 
 fn of_function(function: &Value, raw: &Value) -> Tool {
-    let keys = ["parameters", "input_schema", "parametersJsonSchema", "parameter_definitions"];
+    let keys =
+        ["parameters", "input_schema", "parametersJsonSchema", "parameters_json_schema", "parameter_definitions"];
     let schema = keys.iter().map(|key| &function[*key]).find(|schema| schema.is_object());
     let schema = schema.or_else(|| function.pointer("/inputSchema/json"));
     Tool {
@@ -80,4 +82,12 @@ pub(super) fn choice(map: &Map<String, Value>) -> ToolChoice {
         },
         _ => converse.map_or(ToolChoice::Auto, |word| choice_named(word)),
     }
+}
+
+/// The tool that the request asks to be called, under each provider's name for it.
+pub(super) fn named(map: &Map<String, Value>) -> Option<String> {
+    let choice = map.get("tool_choice").or_else(|| map.get("function_call"));
+    let choice = choice.or_else(|| map.get("toolConfig")?.get("toolChoice")?.get("tool"))?;
+    let name = ["/function/name", "/name"].iter().find_map(|place| choice.pointer(place)?.as_str());
+    name.map(str::to_owned)
 }

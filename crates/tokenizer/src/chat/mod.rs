@@ -23,6 +23,7 @@ mod python_json;
 mod qwen;
 mod rule;
 pub(super) mod table;
+mod typescript;
 mod wrapping;
 
 use std::borrow::Cow;
@@ -182,7 +183,7 @@ impl Framing {
             rule::count(self.rule, conversation, &*self.tokenizer, &self.model)?
         };
         let mut counted = Counted { count, ..Counted::default() };
-        if let Some(schema) = &conversation.answer_schema {
+        if let Some(schema) = conversation.answer_schema.as_ref().filter(|_| !self.rule.counts_schema()) {
             // No provider publishes how the schema of the answer is written into the prompt; some do not bill it.
             let schema = self.tokenizer.count(&schema.to_string());
             counted.count += TokenCount { low: 0, ..schema.widened(schema.tokens / 2 + 20) };

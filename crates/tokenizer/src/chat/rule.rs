@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::frame::{Frame, FrameTokens, framed, spoken, tools};
 use super::table::{self, Line};
 use super::{Refused, Template, claude, gemini, openai};
-use crate::conversation::{Conversation, Message, Part};
+use crate::conversation::{Api, Conversation, Message, Part, ToolChoice};
 use crate::{TokenCount, Tokenizer};
 
 const RULES: &str = farebox_data::CHAT_RULES;
@@ -42,6 +42,10 @@ pub(super) enum Rule {
     Template(Template),
     /// A published template that later models changed: up to so many tokens more a request and a message.
     Near(Template, u64, u64),
+    /// A published template, and so many tokens more where the request gives no instructions of its own.
+    Told(Template, u64),
+    /// Llama 4 at Groq: the template, and with tools a long instruction.
+    GroqLlama4,
     /// Qwen 2.5's: the template, and an instruction where there is none.
     Qwen2_5,
     /// OpenAI's rule.
@@ -49,7 +53,7 @@ pub(super) enum Rule {
     /// Anthropic's rule.
     Claude(claude::Kind, FrameTokens),
     /// Google's rule.
-    Gemini,
+    Gemini(gemini::Host),
     /// The text alone.
     Texts(Frame),
     /// Numbers.
@@ -59,6 +63,13 @@ pub(super) enum Rule {
 impl Rule {
     pub(crate) fn of(model: &str) -> Rule {
         table::find(&LINES, model).and_then(RuleLine::rule).unwrap_or(Rule::Frame(Frame::default()))
+    }
+}
+
+impl Rule {
+    /// Whether it counts the schema of the answer itself.
+    pub(crate) const fn counts_schema(self) -> bool {
+        matches!(self, Rule::OpenAi(..) | Rule::Claude(..))
     }
 }
 
@@ -74,14 +85,21 @@ impl RuleLine {
             "openai-0301" => Rule::OpenAi(openai::Generation::Gpt35Of0301, frame),
             "openai-gpt-4" => Rule::OpenAi(openai::Generation::Gpt4, frame),
             "openai-gpt-4o" => Rule::OpenAi(openai::Generation::Gpt4o, frame),
+            "openai-gpt-5" => Rule::OpenAi(openai::Generation::Gpt5, frame),
             "openai-fitted" => Rule::OpenAi(openai::Generation::Later, frame),
             "claude-v3" => Rule::Claude(claude::Kind::V3, frame.message),
             "claude-opus-4-7" => Rule::Claude(claude::Kind::Opus47, frame.message),
             "claude-v4-8" => Rule::Claude(claude::Kind::V48, frame.message),
-            "gemini" => Rule::Gemini,
+            "gemini" => Rule::Gemini(gemini::Host::Either),
+            "gemini-vertex" => Rule::Gemini(gemini::Host::Vertex),
+            "gemini-2" => Rule::Gemini(gemini::Host::Developer2),
+            "gemini-2-5" => Rule::Gemini(gemini::Host::Developer2_5),
+            "gemini-3" => Rule::Gemini(gemini::Host::Developer3),
             "texts" => Rule::Texts(frame),
             "frame" => Rule::Frame(frame),
             "mistral-later" => Rule::Near(Template::MistralV7, 0, 0),
+            "mistral-small" => Rule::Told(Template::MistralV7, 12),
+            "groq-llama-4" => Rule::GroqLlama4,
             "deepseek-later" => Rule::Near(Template::DeepseekV3, 2, 1),
             "llama-later" => Rule::Near(Template::Llama3, 40, 1),
             "qwen-later" => Rule::Near(Template::Qwen3, 8, 4),
@@ -101,8 +119,22 @@ pub(super) fn count(
     Ok(match rule {
         Rule::OpenAi(generation, frame) => openai::count(generation, frame, conversation, tokenizer),
         Rule::Claude(kind, message) => claude::count(kind, message, conversation, tokenizer, model),
-        Rule::Gemini => gemini::count(conversation, tokenizer),
+        Rule::Gemini(host) => gemini::count(host, conversation, tokenizer),
         Rule::Template(template) => template.count_with(&without_media(conversation), tokenizer)?,
+        Rule::Told(template, more) => {
+            let mut count = template.count_with(&without_media(conversation), tokenizer)?;
+            if !conversation.messages.iter().any(|message| message.role.is_system()) {
+                count += TokenCount { low: 0, ..TokenCount::exact(more) }.widened(0);
+            }
+            count
+        }
+        Rule::GroqLlama4 => groq_llama_4(conversation, tokenizer)?,
+        Rule::Near(Template::DeepseekV3, ..) if conversation.api == Some(Api::Responses) => {
+            let mut count = template_count(Template::DeepseekV3, conversation, tokenizer)?;
+            // 83 for one message, where the chat has 3: recorded in 3 requests.
+            count += TokenCount::exact(80).widened(2);
+            count
+        }
         Rule::Near(template, request, message) => {
             let count = template.count_with(&without_media(conversation), tokenizer)?;
             let calls = !conversation.tools.is_empty() || conversation.messages.iter().any(|m| !m.calls.is_empty());
@@ -133,6 +165,36 @@ fn without_media(conversation: &Conversation) -> Conversation {
         }
     }
     conversation
+}
+
+fn template_count(
+    template: Template,
+    conversation: &Conversation,
+    tokenizer: &dyn Tokenizer,
+) -> Result<TokenCount, Refused> {
+    template.count_with(&without_media(conversation), tokenizer)
+}
+
+/// Without tools as the template has it. With tools, recorded in 7 requests: 671 for the frame, the compact JSON of each
+/// function, and 14 for each further one; where none may be called, they are not billed.
+fn groq_llama_4(conversation: &Conversation, tokenizer: &dyn Tokenizer) -> Result<TokenCount, Refused> {
+    let mut conversation = without_media(conversation);
+    let tools = std::mem::take(&mut conversation.tools);
+    let mut count = Template::Llama4.count_with(&conversation, tokenizer)?;
+    let has_calls = conversation.messages.iter().any(|message| !message.calls.is_empty());
+    if has_calls {
+        // 713 in place of 671 where the history has a call and its result, once.
+        count += TokenCount { low: 0, ..TokenCount::exact(42) }.widened(0);
+    }
+    let Some(further) = tools.len().checked_sub(1) else { return Ok(count) };
+    if conversation.tool_choice == ToolChoice::None {
+        return Ok(count);
+    }
+    for tool in &tools {
+        count += tokenizer.count(&tool.raw.to_string());
+    }
+    count += TokenCount::exact(661 + 14 * further as u64).widened(3);
+    Ok(count)
 }
 
 fn qwen_2_5(conversation: &Conversation, tokenizer: &dyn Tokenizer) -> Result<TokenCount, Refused> {
