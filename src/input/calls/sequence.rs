@@ -75,7 +75,7 @@ impl Sequence {
         }
     }
 
-    fn wait(&mut self, line: u64, entry: Entry<'static>, out: &mut Taken) {
+    fn wait(&mut self, line: u64, mut entry: Entry<'static>, out: &mut Taken) {
         let Some(id) = entry.id else { return };
         if self.seen.contains(&id) {
             self.repeats += 1;
@@ -84,7 +84,9 @@ impl Sequence {
         if let Some(place) = self.places.get(&id)
             && let Some(slot) = self.waiting.get_mut((place - self.first) as usize)
         {
-            *slot = None;
+            if let Some((_, before)) = slot.take() {
+                join(before, &mut entry);
+            }
             self.repeats += 1;
         }
         self.places.insert(id, self.first + self.waiting.len() as u64);
@@ -124,8 +126,19 @@ impl Sequence {
                 if let Some(searches) = counts.web_searches {
                     entry.usage.set_tokens(Meter::WebSearches, searches);
                 }
+                // A sum without its split: what was said to stay for an hour does.
+                let hour = entry.usage.tokens(Meter::CacheWrite1h);
+                if let Some(short) = counts.written.and_then(|written| written.checked_sub(hour)) {
+                    entry.usage.set_tokens(Meter::CacheWrite5m, short);
+                }
             }
             Event::End => self.end_stream(out),
+            Event::Whole(entry) => {
+                if self.stream.take().is_some() {
+                    self.repeats += 1;
+                }
+                self.take(line, Item::Entry(entry), out);
+            }
         }
     }
 
@@ -143,6 +156,27 @@ impl Sequence {
         if let Some((line, entry)) = self.stream.take() {
             out(line, Item::Entry(Box::new(entry)));
         }
+    }
+}
+
+/// Keeps what only an earlier line of a request says.
+fn join(mut before: Entry<'static>, entry: &mut Entry<'static>) {
+    // Each chunk of a stream has the searches that it cites.
+    if !before.queries.is_empty() {
+        entry.queries.append(&mut before.queries);
+        entry.queries.sort_unstable();
+        entry.queries.dedup();
+        entry.usage.set_tokens(Meter::WebSearches, entry.queries.len() as u64);
+    }
+    for meter in [Meter::WebSearches, Meter::MapsQueries] {
+        if before.usage.quantity(meter) > entry.usage.quantity(meter) {
+            entry.usage.set(meter, before.usage.quantity(meter));
+        }
+    }
+    // The copy that a subagent begins with is no request of the subagent's.
+    let by_subagent = |entry: &Entry| entry.labels.tags.iter().any(|tag| tag == "subagent");
+    if by_subagent(entry) && !by_subagent(&before) {
+        (entry.labels, entry.at) = (before.labels, before.at);
     }
 }
 

@@ -4,6 +4,7 @@
 //! thinking is a part of `output_tokens`. What goes into the cache is split by how long it stays.
 
 use super::counts::{calls, count, moment, rest, state, state_tier};
+use super::entry::id_of;
 use super::outcomes::{error_text, failed, no_usage};
 use super::spec::{DialectSign, DialectSpec};
 use super::{Counts, Dialect, Entry, Event, Item};
@@ -56,11 +57,19 @@ pub(super) fn push_message<'a>(
     usage: &Object<'a>,
     out: &mut Vec<Item<'a>>,
 ) -> Result<(), RecordError> {
-    let entry = message_entry(object, usage)?;
-    // What compaction and advisors used stands beside the message's own counts, an advisor under its own model.
-    let beside = usage.get("iterations").into_iter().flat_map(Value::items).filter_map(Value::object);
-    for iteration in beside.filter(|iteration| !iteration.is("type", "message")) {
-        let mut more = Entry { usage: counted(&iteration)?, id: None, ..entry.clone() };
+    push_with_iterations(message_entry(object, usage)?, usage, out)
+}
+
+/// Pushes a message, and what compaction and advisors used beside its own counts: an advisor under its own model.
+pub(super) fn push_with_iterations<'a>(
+    entry: Entry<'a>,
+    usage: &Object<'a>,
+    out: &mut Vec<Item<'a>>,
+) -> Result<(), RecordError> {
+    let iterations = usage.get("iterations").into_iter().flat_map(Value::items).filter_map(Value::object);
+    for (place, iteration) in iterations.enumerate().filter(|(_, iteration)| !iteration.is("type", "message")) {
+        let id = entry.id.map(|id| id_of(&["iteration", &id.to_string(), &place.to_string()]));
+        let mut more = Entry { usage: counted(&iteration)?, id, reported: None, ..entry.clone() };
         if let Some(model) = iteration.text("model") {
             more.model = Some(model);
         }
@@ -91,7 +100,8 @@ pub(super) fn message_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Resu
     Ok(entry)
 }
 
-fn counted(usage: &Object) -> Result<Usage, RecordError> {
+/// The counts of a message, disjoint.
+pub(super) fn counted(usage: &Object) -> Result<Usage, RecordError> {
     let mut counted = Usage::default();
     let answer = count(usage, "output_tokens")?;
     let thinking = usage.object("output_tokens_details").map_or(Ok(0), |d| count(&d, "thinking_tokens"))?;
@@ -128,17 +138,21 @@ fn replacing(usage: &Object) -> Result<Counts, RecordError> {
         ("output_tokens", Meter::Output),
     ];
     for (name, meter) in fields {
-        if usage.get(name).is_some() {
+        // A gateway that knows a count only at the start writes zero at the end.
+        if usage.get(name).is_some() && (all.tokens(meter) > 0 || meter == Meter::Output) {
             counts.tokens.push((meter, all.tokens(meter)));
         }
     }
     if usage.get("output_tokens_details").is_some() {
         counts.tokens.push((Meter::Reasoning, all.tokens(Meter::Reasoning)));
     }
-    // A delta repeats the sum without its split: the split said at the start stays then.
-    if usage.get("cache_creation").is_some() {
+    // A delta may repeat the sum without its split: the split said at the start stays then.
+    let written = count(usage, "cache_creation_input_tokens")?;
+    if usage.object("cache_creation").is_some() {
         counts.tokens.push((Meter::CacheWrite5m, all.tokens(Meter::CacheWrite5m)));
         counts.tokens.push((Meter::CacheWrite1h, all.tokens(Meter::CacheWrite1h)));
+    } else if written > 0 {
+        counts.written = Some(written);
     }
     if let Some(tools) = usage.object("server_tool_use") {
         counts.web_searches = Some(count(&tools, "web_search_requests")?);

@@ -1,6 +1,9 @@
-//! Sessions of Claude Code.
+//! Sessions of Claude Code: `~/.claude/projects/<folder>/<session>.jsonl`, and those of its subagents.
+//!
+//! The counts are Anthropic's, which are disjoint, also where another provider's model answered. A message is written
+//! several times while it streams, and again by each session and subagent that begins with a copy of it.
 
-use super::anthropic::message_entry;
+use super::anthropic::{message_entry, push_with_iterations};
 use super::counts::moment;
 use super::entry::id_of;
 use super::spec::{DialectSign, DialectSpec};
@@ -35,15 +38,14 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     let mut entry = message_entry(&message, &usage)?;
     entry.dialect = Dialect::ClaudeCode;
     entry.at = object.get("timestamp").and_then(moment);
-    if let Some(id) = message.text("id") {
-        entry.id = Some(id_of(&[&id, object.text("requestId").as_deref().unwrap_or("")]));
-    }
+    // A message keeps its id wherever it is copied to; the ids around it change or are missing.
+    let id = message.text("id").or_else(|| object.text("requestId")).or_else(|| object.text("uuid"));
+    entry.id = id.map(|id| id_of(&["message", &id]));
     entry.reported = object.get("costUSD").and_then(Value::decimal).map(Reported::usd);
     let session = object.text("sessionId").or_else(|| object.text("session_id"));
     entry.labels = Labels { project: object.text("cwd"), session, ..Labels::default() };
     if object.get("isSidechain").is_some_and(|side| side.word() == Some("true")) {
         entry.labels.tags.push("subagent".into());
     }
-    out.push(Item::Entry(Box::new(entry)));
-    Ok(())
+    push_with_iterations(entry, &usage, out)
 }

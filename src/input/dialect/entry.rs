@@ -39,6 +39,8 @@ pub struct Entry<'a> {
     pub reported: Option<Reported>,
     /// How it ended.
     pub state: State,
+    /// What it searched for, a number for each query, where each query is billed once however often it is told.
+    pub queries: Vec<u64>,
 }
 
 /// How a record came to its provider.
@@ -102,6 +104,8 @@ pub enum State {
     Charge(String),
     /// It ran on a machine of the user's own.
     Local,
+    /// By a variant of the model that costs nothing.
+    Free,
 }
 
 /// What a line holds.
@@ -130,6 +134,8 @@ pub enum Event<'a> {
     Replace(Box<Counts>),
     /// A streamed message ends.
     End,
+    /// A streamed message ends with the counts of the whole.
+    Whole(Box<Entry<'a>>),
 }
 
 /// The head of a session whose counts run on.
@@ -195,6 +201,8 @@ pub struct Counts {
     pub tokens: Vec<(crate::meter::Meter, u64)>,
     /// Calls of server tools.
     pub web_searches: Option<u64>,
+    /// All that was written to the cache, however long it stays.
+    pub written: Option<u64>,
 }
 
 impl<'a> Entry<'a> {
@@ -214,6 +222,7 @@ impl<'a> Entry<'a> {
             id: None,
             reported: None,
             state: State::Done,
+            queries: Vec::new(),
         }
     }
 
@@ -239,6 +248,7 @@ impl<'a> Entry<'a> {
             id: self.id,
             reported: self.reported,
             state: self.state,
+            queries: self.queries,
         }
     }
 }
@@ -288,6 +298,7 @@ impl Item<'_> {
                 Event::Begin(entry) => Event::Begin(Box::new(entry.into_owned())),
                 Event::Replace(counts) => Event::Replace(counts),
                 Event::End => Event::End,
+                Event::Whole(entry) => Event::Whole(Box::new(entry.into_owned())),
             }),
         }
     }

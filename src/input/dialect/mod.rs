@@ -58,6 +58,8 @@ dialects! {
     Own own;
     OpenAiChat openai_chat;
     OpenAiResponses openai_responses;
+    OpenAiImages openai_images;
+    Transcription transcription;
     OpenAiBatch openai_batch;
     OpenAiBatchObject openai_batch_object;
     OpenAiUsage openai_usage;
@@ -69,7 +71,10 @@ dialects! {
     Gemini gemini;
     GeminiBatch gemini_batch;
     Bedrock bedrock;
+    BedrockNative bedrock_native;
     Cohere cohere;
+    MistralOcr mistral_ocr;
+    Voyage voyage;
     DeepSeekExport deepseek;
     Ollama ollama;
     LiteLlm litellm;

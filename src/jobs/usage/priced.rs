@@ -200,6 +200,7 @@ impl<'s> RecordPricing<'s> {
             State::Failed(why) => RecordVerdict::Free("failed", why.clone()),
             State::Cancelled(why) => RecordVerdict::Free("cancelled", why.clone()),
             State::Remembered => RecordVerdict::Free("remembered", "answered out of the gateway's own cache".into()),
+            State::Free => RecordVerdict::Free("free", "a variant that costs nothing".into()),
             State::Charge(what) => RecordVerdict::Charge(what.clone()),
             State::Done | State::Local => match self.price(entry, &mut outcome, lookup) {
                 Ok(priced) => RecordVerdict::Priced(priced),
