@@ -17,6 +17,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::around(&["type", "payload", "timestamp"])],
     read: Some(read),
     returns: true,
+    places: &["~/.codex/sessions", "~/.codex/archived_sessions"],
+    reads: "the running totals of a session, records of its requests, the model and the tier of what follows",
+    includes: "cached and written input are parts of the input, thinking of the output; totals run through the session, and what a fork or a subagent copied counts in the session it was copied from",
+    source: "https://github.com/openai/codex/blob/main/codex-rs/protocol/src/protocol.rs",
     ..DialectSpec::new("codex", "sessions of Codex")
 };
 

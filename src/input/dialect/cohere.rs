@@ -23,6 +23,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         ),
     ],
     read: Some(read),
+    places: &["answers as they were saved"],
+    reads: "`billed_units`",
+    includes: "units are disjoint; `tokens` adds the template and is not billed",
+    source: "https://docs.cohere.com/reference/chat",
     ..DialectSpec::new("cohere", "Cohere's chat, rerank and embeddings")
 };
 

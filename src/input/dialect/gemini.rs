@@ -21,6 +21,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         DialectSign { look: Some(is_dumped), ..DialectSign::own(&["usage_metadata"]) },
     ],
     read: Some(read),
+    places: &["answers and streams as they were saved"],
+    reads: "`usageMetadata` with its split by modality, thoughts, results of tools, grounding, `trafficType`",
+    includes: "cached tokens are a part of the prompt; thoughts and results of tools stand next to prompt and answer",
+    source: "https://ai.google.dev/api/generate-content#UsageMetadata",
     ..DialectSpec::new("gemini", "Gemini's and Vertex AI's bodies")
 };
 
