@@ -6,7 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Taken;
 use super::session::Session;
-use crate::input::dialect::{Entry, Event, Item, SessionCounts};
+use crate::input::dialect::{Dialect, Entry, Event, Item, SessionCounts};
 use crate::meter::Meter;
 
 /// So many requests wait for a later line of theirs.
@@ -28,6 +28,8 @@ pub struct Sequence {
     pub repeats: u64,
     session: Session,
     stream: Option<(u64, Entry<'static>)>,
+    /// Requests that were made next to the streamed message.
+    beside: Vec<Entry<'static>>,
 }
 
 impl Sequence {
@@ -123,6 +125,13 @@ impl Sequence {
                 for (meter, tokens) in counts.tokens {
                     entry.usage.set_tokens(meter, tokens);
                 }
+                if !counts.beside.is_empty() {
+                    let more = |(model, usage): (Option<String>, _)| {
+                        let model = model.map(Into::into).or_else(|| entry.model.clone());
+                        Entry { model, usage, id: None, ..entry.clone() }
+                    };
+                    self.beside = counts.beside.into_iter().map(more).collect();
+                }
                 if let Some(searches) = counts.web_searches {
                     entry.usage.set_tokens(Meter::WebSearches, searches);
                 }
@@ -154,6 +163,7 @@ impl Sequence {
 
     fn end_stream(&mut self, out: &mut Taken) {
         if let Some((line, entry)) = self.stream.take() {
+            self.beside.drain(..).for_each(|entry| out(line, Item::Entry(Box::new(entry))));
             out(line, Item::Entry(Box::new(entry)));
         }
     }
@@ -173,6 +183,10 @@ fn join(mut before: Entry<'static>, entry: &mut Entry<'static>) {
             entry.usage.set(meter, before.usage.quantity(meter));
         }
     }
+    // A copy may have been made before the answer was whole.
+    if entry.dialect == Dialect::ClaudeCode && before.usage.answer_tokens() > entry.usage.answer_tokens() {
+        std::mem::swap(&mut entry.usage, &mut before.usage);
+    }
     // The copy that a subagent begins with is no request of the subagent's.
     let by_subagent = |entry: &Entry| entry.labels.tags.iter().any(|tag| tag == "subagent");
     if by_subagent(entry) && !by_subagent(&before) {
@@ -183,7 +197,6 @@ fn join(mut before: Entry<'static>, entry: &mut Entry<'static>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::dialect::Dialect;
     use crate::usage::Usage;
 
     /// The lines that are handed out of records with these ids, each on a line of its own.

@@ -88,20 +88,20 @@ impl Session {
             self.totals = counts.total.or(self.totals);
             return Ok(Vec::new());
         }
-        let told = match (counts.response, counts.total, counts.last) {
-            (Some(_), _, last) => last.filter(|last| !take_out(&mut self.totalled, *last)).into_iter().collect(),
-            (None, Some(total), last) => self.since(total, last),
-            (None, None, last) => self.alone(last),
+        let told = match (counts.is_record, counts.total, counts.last) {
+            (true, _, last) => last.filter(|last| !take_out(&mut self.totalled, *last)).into_iter().collect(),
+            (false, Some(total), last) => self.since(total, last),
+            (false, None, last) => self.alone(last),
         };
         let told: Vec<Running> = told.into_iter().filter(|one| *one != Running::default()).collect();
         self.has_own |= !told.is_empty();
         let mut entries = Vec::new();
         for (place, one) in told.iter().enumerate() {
-            let remembered = if counts.response.is_some() { &mut self.recorded } else { &mut self.totalled };
+            let remembered = if counts.is_record { &mut self.recorded } else { &mut self.totalled };
             remember(remembered, *one);
             let mut entry = self.entry(one)?;
             entry.at = counts.at.map(|at| Instant::from_unix(at.div_euclid(1_000)));
-            entry.id = counts.response.or_else(|| self.id(counts, place));
+            entry.id = counts.response.or_else(|| self.id(counts, one, place));
             // The last request is told by itself; how many the others before it were is not known.
             entry.bucket = (place > 0).then(Bucket::default);
             entries.push(entry);
@@ -114,7 +114,8 @@ impl Session {
         if !self.head.is_child || self.has_own {
             return false;
         }
-        let is_others = counts.session.as_ref().is_some_and(|session| self.head.labels.session.as_ref() != Some(session));
+        let is_others =
+            counts.session.as_ref().is_some_and(|session| self.head.labels.session.as_ref() != Some(session));
         let within = |from: Option<i64>, span: i64| {
             from.zip(counts.at).is_some_and(|(from, at)| at.saturating_sub(from) <= span)
         };
@@ -152,11 +153,15 @@ impl Session {
     }
 
     /// The same in every copy of the session's file.
-    fn id(&self, counts: &SessionCounts, place: usize) -> Option<u64> {
+    fn id(&self, counts: &SessionCounts, told: &Running, place: usize) -> Option<u64> {
         let session = self.head.labels.session.as_deref()?;
         Some(match (&counts.total, place) {
             (Some(total), 0) => total_id(session, total),
             (Some(total), _) => id_of(&["codex", session, &total.text(), "before"]),
+            (None, _) if counts.is_record => {
+                let at = counts.at.map(|at| at.to_string()).unwrap_or_default();
+                id_of(&["codex", session, "record", &at, &told.text()])
+            }
             (None, _) => id_of(&["codex", session, "alone", &self.lone.to_string()]),
         })
     }

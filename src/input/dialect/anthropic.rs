@@ -3,6 +3,8 @@
 //! Here `input_tokens` is only what neither came from the cache nor went into it, so that the counts are disjoint already;
 //! thinking is a part of `output_tokens`. What goes into the cache is split by how long it stays.
 
+use std::borrow::Cow;
+
 use super::counts::{calls, count, moment, rest, state, state_tier};
 use super::entry::id_of;
 use super::outcomes::{error_text, failed, no_usage};
@@ -70,30 +72,38 @@ pub(super) fn push_with_iterations<'a>(
     usage: &Object<'a>,
     out: &mut Vec<Item<'a>>,
 ) -> Result<(), RecordError> {
-    let iterations = usage.get("iterations").into_iter().flat_map(Value::items).filter_map(Value::object);
-    for (place, iteration) in iterations.enumerate().filter(|(_, iteration)| !iteration.is("type", "message")) {
+    for (place, (model, used)) in iterations(usage)?.into_iter().enumerate() {
         let id = entry.id.map(|id| id_of(&["iteration", &id.to_string(), &place.to_string()]));
-        let mut more = Entry { usage: counted(&iteration)?, id, reported: None, ..entry.clone() };
-        if let Some(model) = iteration.text("model") {
-            more.model = Some(model);
-        }
+        let model = model.map(Into::into).or_else(|| entry.model.clone());
+        let more = Entry { usage: used, model, id, reported: None, ..entry.clone() };
         out.push(Item::Entry(Box::new(more)));
     }
     out.push(Item::Entry(Box::new(entry)));
     Ok(())
 }
 
+/// The iterations of a message that its own counts leave out.
+fn iterations(usage: &Object) -> Result<Vec<(Option<String>, Usage)>, RecordError> {
+    let iterations = usage.get("iterations").into_iter().flat_map(Value::items).filter_map(Value::object);
+    let beside = iterations.filter(|iteration| !iteration.is("type", "message"));
+    beside.map(|one| Ok((one.text("model").map(Cow::into_owned), counted(&one)?))).collect()
+}
+
 /// The entry of a message with its usage.
 pub(super) fn message_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Result<Entry<'a>, RecordError> {
     let mut entry = Entry::new(Dialect::Anthropic, counted(usage)?);
     let id = object.text("id");
-    // The clouds that sell Claude mark its messages.
-    match id.as_deref() {
-        Some(id) if id.starts_with("msg_bdrk_") => entry.provider = Some("bedrock".into()),
-        Some(id) if id.starts_with("msg_vrtx_") => entry.provider = Some("vertex".into()),
+    entry.model = object.text("model");
+    let model = entry.model.as_deref().unwrap_or("");
+    // Those who sell Claude mark its messages, or its name.
+    match id.as_deref().unwrap_or("") {
+        id if id.starts_with("msg_bdrk_") || model.starts_with("anthropic.") || model.contains(".anthropic.") => {
+            entry.provider = Some("bedrock".into());
+        }
+        id if id.starts_with("msg_vrtx_") || model.contains('@') => entry.provider = Some("vertex".into()),
+        id if id.starts_with("gen-") => entry.provider = Some("openrouter".into()),
         _ => entry.assume("anthropic"),
     }
-    entry.model = object.text("model");
     entry.at = ["created_at", "timestamp"].iter().find_map(|name| object.get(name).and_then(moment));
     let context = &mut entry.context;
     if let Some(tier) = usage.text("service_tier") {
@@ -134,7 +144,7 @@ fn written(usage: &Object) -> Result<(u64, u64), RecordError> {
 
 /// The counts of a `message_delta`: each is the whole so far and replaces what was said before.
 fn replacing(usage: &Object) -> Result<Counts, RecordError> {
-    let mut counts = Counts::default();
+    let mut counts = Counts { beside: iterations(usage)?, ..Counts::default() };
     let all = counted(usage)?;
     let fields = [
         ("input_tokens", Meter::Input),

@@ -20,6 +20,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         DialectSign::own(&["usage"]).any(&["stopReason", "modelId"]),
         DialectSign::counts(&["inputTokens", "outputTokens"]),
         DialectSign::inside(&["metadata"], ends_stream).without(&["usage", "model"]),
+        DialectSign::own(&[]).any(EVENTS),
     ],
     read: Some(read),
     places: &["answers of Converse, invocation logs"],
@@ -28,6 +29,9 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     source: "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html",
     ..DialectSpec::new("bedrock", "Amazon Bedrock's Converse and invocation logs")
 };
+
+/// The events of a stream before the last one, which has the usage.
+const EVENTS: &[&str] = &["messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop"];
 
 /// Whether it is the last event of a stream.
 fn ends_stream(seen: &SeenObject) -> bool {
@@ -39,6 +43,9 @@ fn ends_stream(seen: &SeenObject) -> bool {
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     if object.has("schemaType") {
         return log_line(object, out);
+    }
+    if EVENTS.iter().any(|event| object.has(event)) {
+        return Ok(());
     }
     let metadata = object.object("metadata");
     let around = metadata.as_ref().filter(|m| m.has("usage")).unwrap_or(object);

@@ -4,7 +4,8 @@
 //! counts, and its last one has `amazon-bedrock-invocationMetrics` with those of the whole.
 
 use super::counts::count;
-use super::spec::{DialectSign, DialectSpec};
+use super::outcomes::no_usage;
+use super::spec::{DialectSign, DialectSpec, SeenObject};
 use super::{Counts, Dialect, Entry, Event, Item};
 use crate::input::json::{Object, Value};
 use crate::input::record::RecordError;
@@ -17,6 +18,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[
         DialectSign::own(&["generation_token_count"]),
         DialectSign::own(&["inputTextTokenCount"]),
+        DialectSign::inside(&["outputs"], is_mistral).without(&["usage", "model"]),
         DialectSign::around(&[METRICS]).without(&["type", "usage", "metadata"]),
     ],
     read: Some(read),
@@ -26,6 +28,12 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     source: "https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html",
     ..DialectSpec::new("bedrock-native", "answers of Bedrock's InvokeModel in the maker's form")
 };
+
+/// Whether it is an answer of Mistral, or a chunk of one, which counts nothing but in a stream's metrics.
+fn is_mistral(seen: &SeenObject) -> bool {
+    let first = seen.object.get("outputs").and_then(|outputs| outputs.items().next()?.object());
+    first.is_some_and(|first| first.has("text") && first.has("stop_reason"))
+}
 
 /// An answer, or a chunk of a stream.
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
@@ -42,6 +50,10 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
         counted.set_tokens(Meter::CacheWrite5m, count(&metrics, "cacheWriteInputTokenCount")?);
         out.push(Item::Event(Event::Whole(Box::new(entry(counted)))));
         return Ok(());
+    }
+    if let Some(outputs) = object.get("outputs") {
+        let is_last = outputs.items().filter_map(Value::object).any(|output| output.text("stop_reason").is_some());
+        return if is_last { Err(no_usage()) } else { Ok(()) };
     }
     let begins = object.get(prompt).is_some_and(|prompt| !prompt.is_null());
     let counted = Usage::tokens_in_out(count(object, prompt)?, answer);

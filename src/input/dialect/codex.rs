@@ -40,6 +40,7 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
             out.push(Item::Event(Event::Counts(Box::new(SessionCounts {
                 at,
                 last: Some(running(&usage)?),
+                is_record: true,
                 response: payload.text("response_id").map(|id| id_of(&["response", &id])),
                 session: payload.text("thread_id"),
                 total: None,

@@ -104,8 +104,6 @@ pub enum State {
     Charge(String),
     /// It ran on a machine of the user's own.
     Local,
-    /// By a variant of the model that costs nothing.
-    Free,
 }
 
 /// What a line holds.
@@ -173,7 +171,9 @@ pub struct SessionCounts<'a> {
     pub total: Option<Running>,
     /// The last request alone.
     pub last: Option<Running>,
-    /// The id that the provider gave the request, where the line is a record of it.
+    /// Whether the line is a record of one request, not of how far the session is.
+    pub is_record: bool,
+    /// The id that the provider gave the request.
     pub response: Option<u64>,
     /// The session that used it, where the line says.
     pub session: Option<Cow<'a, str>>,
@@ -203,6 +203,8 @@ pub struct Counts {
     pub web_searches: Option<u64>,
     /// All that was written to the cache, however long it stays.
     pub written: Option<u64>,
+    /// Requests that were made next to the message, with their models where these are others.
+    pub beside: Vec<(Option<String>, Usage)>,
 }
 
 impl<'a> Entry<'a> {

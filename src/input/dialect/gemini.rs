@@ -191,9 +191,10 @@ fn grounding(body: &Fields, model: Option<&str>, counted: &mut Usage) -> Vec<u64
         let asked = grounded.get(["webSearchQueries", "web_search_queries"]).into_iter().flat_map(Value::items);
         let asked = asked.filter_map(Value::text).filter(|query| !query.trim().is_empty());
         queries.extend(asked.map(|query| id_of(&["query", &query])));
-        if grounded.list(["groundingChunks", "grounding_chunks"]).any(|chunk| {
-            chunk.get("maps").is_some_and(|maps| !maps.is_null())
-        }) {
+        if grounded
+            .list(["groundingChunks", "grounding_chunks"])
+            .any(|chunk| chunk.get("maps").is_some_and(|maps| !maps.is_null()))
+        {
             counted.set_tokens(Meter::MapsQueries, 1);
         }
     }

@@ -39,6 +39,7 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
 fn is_annotated(object: &Object) -> bool {
     let is_said = |object: &Object, name: &str| object.get(name).is_some_and(|value| !value.is_null());
     let pages = object.get("pages").into_iter().flat_map(Value::items).filter_map(Value::object);
-    let mut images = pages.flat_map(|page| page.get("images").into_iter().flat_map(Value::items).filter_map(Value::object));
+    let mut images =
+        pages.flat_map(|page| page.get("images").into_iter().flat_map(Value::items).filter_map(Value::object));
     is_said(object, "document_annotation") || images.any(|image| is_said(&image, "image_annotation"))
 }

@@ -21,9 +21,9 @@ mod rows;
 mod spec;
 pub mod table;
 
+pub(crate) use entry::id_of;
 pub use entry::{Bucket, Counts, Entry, Event, Item, Labels, Naming, Reported, State};
 pub use entry::{Running, SessionCounts, SessionHead, SessionSettings};
-pub(crate) use entry::id_of;
 pub use read::read;
 pub(crate) use read::{no_json, read_text};
 

@@ -58,7 +58,7 @@ fn choice_usage<'a>(object: &Object<'a>) -> Option<Object<'a>> {
 
 pub(super) fn body_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Result<Entry<'a>, RecordError> {
     let routed = is_routed(object, usage);
-    let (model, variant) = if routed { split_variant(object.text("model")) } else { (object.text("model"), None) };
+    let model = object.text("model");
     let name = model.as_deref().unwrap_or("");
     let is_xai = !routed && name.trim_start_matches("xai/").starts_with("grok");
     let is_perplexity = usage.has("search_context_size") || name.starts_with("sonar");
@@ -76,9 +76,10 @@ pub(super) fn body_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Result<
         calls(&mut counted, Meter::WebSearches, &tools, "web_search_requests")?;
     }
     calls(&mut counted, Meter::AudioSeconds, usage, "prompt_audio_seconds")?;
-    if variant == Some("online") && counted.quantity(Meter::WebSearches).is_zero() && cites(object) {
+    if name.ends_with(":online") && counted.quantity(Meter::WebSearches).is_zero() && cites(object) {
         return Err(RecordError::Context(
-            "the variant :online searched the web, and the answer does not say how often; `usage.cost` has the fee".into(),
+            "the variant :online searched the web, and the answer does not say how often; `usage.cost` has the fee"
+                .into(),
         ));
     }
     entry.usage = counted;
@@ -87,7 +88,7 @@ pub(super) fn body_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Result<
         entry.context.set(Dimension::Cache, "explicit");
     }
     match () {
-        () if routed => route(&mut entry, variant, usage),
+        () if routed => route(&mut entry, usage),
         () if is_perplexity => entry.assume("perplexity"),
         () if is_xai => entry.assume("xai"),
         () if has_explicit_cache && name.starts_with("qwen") => entry.assume("alibaba"),
@@ -110,26 +111,8 @@ pub(super) fn is_routed(object: &Object, usage: &Object) -> bool {
     usage.has("is_byok") || signs.into_iter().filter(|sign| *sign).count() > 1
 }
 
-/// The suffixes of OpenRouter's model ids that choose a host or a plug-in, not another model.
-const VARIANTS: [&str; 5] = ["free", "online", "floor", "nitro", "exacto"];
-
-/// A model as OpenRouter lists it, and the variant behind its colon.
-pub(super) fn split_variant(model: Option<Cow<'_, str>>) -> (Option<Cow<'_, str>>, Option<&'static str>) {
-    let split = model.as_deref().and_then(|model| {
-        let (name, suffix) = model.rsplit_once(':')?;
-        Some((name.len(), VARIANTS.into_iter().find(|variant| *variant == suffix)?))
-    });
-    let Some((length, variant)) = split else { return (model, None) };
-    let name = model.and_then(|model| match model {
-        Cow::Borrowed(text) => text.get(..length).map(Cow::Borrowed),
-        Cow::Owned(text) => text.get(..length).map(|name| Cow::Owned(name.to_owned())),
-    });
-    (name, Some(variant))
-}
-
-/// Names OpenRouter, and what it says about the bill: a variant that costs nothing, and the part that the holder of the
-/// key pays to the host.
-pub(super) fn route(entry: &mut Entry, variant: Option<&'static str>, usage: &Object) {
+/// Names OpenRouter, and what it says about the bill: with a key of the user's own, the host is paid apart from its fee.
+pub(super) fn route(entry: &mut Entry, usage: &Object) {
     entry.provider = Some("openrouter".into());
     let cost = usage.get("cost").and_then(Value::decimal);
     let is_own_key = usage.get("is_byok").is_some_and(|own| own.word() == Some("true"));
@@ -138,9 +121,6 @@ pub(super) fn route(entry: &mut Entry, variant: Option<&'static str>, usage: &Ob
         entry.reported = cost.checked_add(upstream).map(Reported::usd);
     } else {
         entry.reported = cost.map(Reported::usd);
-    }
-    if variant == Some("free") && cost.is_none_or(|cost| cost.is_zero()) {
-        entry.state = State::Free;
     }
 }
 

@@ -3,7 +3,7 @@
 //! The cached, audio and image tokens are parts of `input_tokens`, and thinking is a part of `output_tokens`. Realtime
 //! writes the names of the details in the singular; its events around the answers are no usage, and none names the model.
 
-use super::openai_chat::{chat_usage, finish, is_routed, route, split_variant};
+use super::openai_chat::{chat_usage, finish, is_routed, route};
 use super::outcomes::{error_text, failed, no_usage};
 use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item, State};
@@ -76,7 +76,7 @@ pub(super) fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(
         return Ok(());
     };
     let is_routed = is_routed(object, &usage);
-    let (model, variant) = if is_routed { split_variant(object.text("model")) } else { (object.text("model"), None) };
+    let model = object.text("model");
     let is_xai = !is_routed && model.as_deref().is_some_and(|m| m.starts_with("grok"));
     let mut counted = chat_usage(&usage, false)?;
     tool_calls(object, &mut counted);
@@ -84,7 +84,7 @@ pub(super) fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(
     if is_xai {
         entry.assume("xai");
     } else if is_routed {
-        route(&mut entry, variant, &usage);
+        route(&mut entry, &usage);
     }
     out.push(Item::Entry(Box::new(finish(object, entry, model)?)));
     Ok(())

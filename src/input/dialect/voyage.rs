@@ -29,7 +29,8 @@ const TOTAL_ALONE: DialectSign = DialectSign::counts(&["total_tokens"])
 /// An answer. The pixels of pictures and videos are billed by a rate of their own, which the total does not tell apart.
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     let usage = object.object("usage").unwrap_or_default();
-    if let Some(name) = ["image_pixels", "video_pixels"].into_iter().find(|name| !matches!(count(&usage, name), Ok(0))) {
+    if let Some(name) = ["image_pixels", "video_pixels"].into_iter().find(|name| !matches!(count(&usage, name), Ok(0)))
+    {
         return Err(RecordError::Context(format!("{name}: no price is known for the pixels of an embedding")));
     }
     let counted = Usage::tokens_in_out(count(&usage, "total_tokens")?, 0);
