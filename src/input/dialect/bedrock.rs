@@ -23,9 +23,9 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         DialectSign::own(&[]).any(EVENTS),
     ],
     read: Some(read),
-    places: &["answers of Converse, invocation logs"],
+    places: &["answers and streams of Converse, invocation logs"],
     reads: "`inputTokens`, `outputTokens`, caches by their lifetime, tier, latency, region",
-    includes: "input, cache reads and cache writes are disjoint",
+    includes: "input, cache reads and cache writes are disjoint; in a log the body tells how long a written cache stays",
     source: "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html",
     ..DialectSpec::new("bedrock", "Amazon Bedrock's Converse and invocation logs")
 };

@@ -22,7 +22,7 @@ pub(super) const DIALECT: DialectSpec =
         read: Some(read),
         returns: true,
         places: &["~/.claude/projects"],
-        reads: "the messages of the assistant, each request once",
+        reads: "the messages of the assistant by their id, each once in all files; the requests of advisors and compactions",
         includes: "as in Anthropic's messages",
         source: "https://docs.anthropic.com/en/docs/claude-code",
         ..DialectSpec::new("claude-code", "sessions of Claude Code")

@@ -24,7 +24,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     places: &["answers as they were saved"],
-    reads: "`billed_units`",
+    reads: "`billed_units`, of a stream those of its last event",
     includes: "units are disjoint; `tokens` adds the template and is not billed",
     source: "https://docs.cohere.com/reference/chat",
     ..DialectSpec::new("cohere", "Cohere's chat, rerank and embeddings")

@@ -22,8 +22,8 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     places: &["answers and streams as they were saved"],
-    reads: "`usageMetadata` with its split by modality, thoughts, results of tools, grounding, `trafficType`",
-    includes: "cached tokens are a part of the prompt; thoughts and results of tools stand next to prompt and answer",
+    reads: "`usageMetadata` with its split by modality, thoughts, results of tools, grounding, `trafficType`, also under Python's names",
+    includes: "cached tokens are a part of the prompt; thoughts and results of tools stand next to prompt and answer; each new query is billed from Gemini 3 on, each grounded prompt before",
     source: "https://ai.google.dev/api/generate-content#UsageMetadata",
     ..DialectSpec::new("gemini", "Gemini's and Vertex AI's bodies")
 };

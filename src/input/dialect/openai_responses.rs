@@ -49,9 +49,9 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     is_common: true,
-    places: &["answers and streams as they were saved"],
+    places: &["answers and streams as they were saved, events of Realtime sessions"],
     reads: "`input_tokens`, `output_tokens`, their details, `service_tier`, and calls of server tools among `output`",
-    includes: "caches are parts of the input, thinking of the output",
+    includes: "caches, audio and images are parts of the input, thinking and audio of the output",
     source: "https://platform.openai.com/docs/api-reference/responses/object",
     ..DialectSpec::new("openai-responses", "OpenAI's Responses and their streams")
 };

@@ -21,7 +21,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     returns: true,
     places: &["~/.local/share/opencode"],
     reads: "the messages of the assistant",
-    includes: "disjoint, thinking too",
+    includes: "disjoint; thinking is a part of the output where the total says so, and in the first versions",
     source: "https://github.com/sst/opencode",
     ..DialectSpec::new("opencode", "messages of opencode")
 };
