@@ -64,6 +64,8 @@ fn check_row(row: &Value, entry: &Entry, table: &PriceTable) {
     let provider = match &entry.provider {
         // In the words of the form, which the table knows.
         Some(name) => table.provider(name).map_or_else(|| name.to_string(), |head| head.id.clone()),
+        // Many hosts answer in this form, and the model is named elsewhere.
+        None if entry.model.is_none() => row["provider"].as_str().unwrap().to_owned(),
         None => {
             let at: Instant = "2026-11-22".parse().unwrap();
             table.find(entry.model.as_ref().unwrap(), at).unwrap().provider.id.clone()

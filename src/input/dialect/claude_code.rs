@@ -11,22 +11,23 @@ use super::{Dialect, Item, Labels, Reported};
 use crate::input::json::{Object, Value};
 use crate::input::record::RecordError;
 
-pub(super) const DIALECT: DialectSpec =
-    DialectSpec {
-        signs: &[
-            DialectSign::around(&["type"])
-                .any(&["sessionId", "session_id", "leafUuid", "messageId", "uuid"])
-                .without(&["usage", "usageDetails", "startTime"]),
-            DialectSign::kind(&["type"], &["summary", "file-history-snapshot", "queue-operation"]),
-        ],
-        read: Some(read),
-        returns: true,
-        places: &["~/.claude/projects"],
-        reads: "the messages of the assistant by their id, each once in all files; the requests of advisors and compactions",
-        includes: "as in Anthropic's messages",
-        source: "https://docs.anthropic.com/en/docs/claude-code",
-        ..DialectSpec::new("claude-code", "sessions of Claude Code")
-    };
+pub(super) const DIALECT: DialectSpec = DialectSpec {
+    signs: &[
+        DialectSign::around(&["type"]).any(&["sessionId", "session_id", "leafUuid", "messageId", "uuid"]).without(&[
+            "usage",
+            "usageDetails",
+            "startTime",
+        ]),
+        DialectSign::kind(&["type"], &["summary", "file-history-snapshot", "queue-operation"]),
+    ],
+    read: Some(read),
+    returns: true,
+    places: &["~/.claude/projects"],
+    reads: "the messages of the assistant by their id, each once in all files; the requests of advisors and compactions",
+    includes: "as in Anthropic's messages",
+    source: "https://docs.anthropic.com/en/docs/claude-code",
+    ..DialectSpec::new("claude-code", "sessions of Claude Code")
+};
 
 /// A line of a Claude Code session. One request stands on several lines with the same ids; the last one is whole.
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {

@@ -33,7 +33,8 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
         counted.set_tokens(Meter::OutputImage, counted.tokens(Meter::Output));
         counted.set_tokens(Meter::Output, 0);
     }
-    let entry = Entry::new(Dialect::OpenAiImages, counted);
+    let mut entry = Entry::new(Dialect::OpenAiImages, counted);
+    entry.assume("openai");
     out.push(Item::Entry(Box::new(finish(object, entry, object.text("model"))?)));
     Ok(())
 }

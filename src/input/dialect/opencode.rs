@@ -21,18 +21,17 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     returns: true,
     places: &["~/.local/share/opencode"],
     reads: "the messages of the assistant",
-    includes: "disjoint; thinking is a part of the output where the total says so, and in the first versions",
+    includes: "disjoint; thinking is a part of the output where the total says so",
     source: "https://github.com/sst/opencode",
     ..DialectSpec::new("opencode", "messages of opencode")
 };
 
-/// Counts thinking, which stood inside of the output until the version that moved it out. The total says where it is; the
-/// first versions wrote none and took the output as their library gave it, thinking included but for Google's models.
-fn set_thinking(counted: &mut Usage, thinking: u64, total: Option<u64>, is_googles: bool) {
+/// Counts thinking, which stood inside of the output until the version that moved it out: the total says where it is.
+fn set_thinking(counted: &mut Usage, thinking: u64, total: u64) {
     let output = counted.tokens(Meter::Output);
     let without_cache = counted.tokens(Meter::Input).saturating_add(output);
     let with_cache = counted.prompt_tokens().saturating_add(output);
-    let is_inside = total.map_or(!is_googles, |total| [with_cache, without_cache].contains(&total));
+    let is_inside = [with_cache, without_cache].contains(&total);
     if is_inside && let Some(answer) = output.checked_sub(thinking) {
         counted.set_tokens(Meter::Output, answer);
     }
@@ -58,14 +57,12 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     let mut counted = Usage::tokens_in_out(count(&tokens, "input")?, count(&tokens, "output")?);
     counted.set_tokens(Meter::CacheRead, count(&cache, "read")?);
     counted.set_tokens(Meter::CacheWrite5m, count(&cache, "write")?);
+    set_thinking(&mut counted, count(&tokens, "reasoning")?, count(&tokens, "total")?);
     let mut entry = Entry::new(Dialect::OpenCode, counted);
     // Since version 2 both stand in an object of their own.
     let named = object.object("model").unwrap_or_default();
     entry.provider = object.text("providerID").or_else(|| named.text("providerID"));
     entry.model = object.text("modelID").or_else(|| named.text("id"));
-    let total = Some(count(&tokens, "total")?).filter(|total| *total > 0);
-    let is_googles = entry.model.as_deref().is_some_and(|model| model.contains("gemini") || model.contains("gemma"));
-    set_thinking(&mut entry.usage, count(&tokens, "reasoning")?, total, is_googles);
     entry.at = object.object("time").and_then(|time| time.get("created").and_then(moment));
     // Zero means that opencode did not work it out.
     let cost = object.get("cost").and_then(Value::decimal);
