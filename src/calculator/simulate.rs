@@ -216,12 +216,11 @@ fn spread(draws: &mut [f64]) -> Range<Usd> {
     Range { low: usd(low_draw), expected: usd(mean), high: usd(high_draw) }
 }
 
-/// A simulated amount, rounded once.
+/// A simulated amount, rounded once. What is no number any more is as much as money can be: nothing unknown is free.
 fn usd(amount: f64) -> Usd {
     let exact = Decimal::from_f64_retain(amount).or_else(|| Decimal::try_from(amount).ok());
-    Usd::new(
-        exact.unwrap_or(if amount > 0.0 { Decimal::MAX } else { Decimal::ZERO }).round_dp(SIMULATED_SCALE).normalize(),
-    )
+    let most = if amount < 0.0 { Decimal::MIN } else { Decimal::MAX };
+    Usd::new(exact.map_or(most, |exact| exact.round_dp(SIMULATED_SCALE).normalize()))
 }
 
 fn standard_error(draws: &[f64]) -> f64 {
@@ -246,5 +245,14 @@ mod tests {
         assert_eq!(dollars(spread(&mut few)), ["1", "5.5", "10"]);
         assert_eq!(dollars(spread(&mut [7.0])), ["7", "7", "7"]);
         assert_eq!(spread(&mut []), Range::default());
+    }
+
+    #[test]
+    fn what_is_no_amount_is_never_free() {
+        for amount in [f64::NAN, f64::INFINITY, 1e40] {
+            assert_eq!(usd(amount), Usd::new(Decimal::MAX), "{amount}");
+        }
+        assert_eq!(usd(f64::NEG_INFINITY), Usd::new(Decimal::MIN));
+        assert_eq!([usd(0.0), usd(1.5)].map(|usd| usd.to_string()), ["0", "1.5"]);
     }
 }
