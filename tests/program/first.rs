@@ -253,6 +253,20 @@ fn an_agent_sends_what_was_there_before_with_every_step() {
     let row = desk.json(args)["rows"][0].clone();
     // Prompts of 1,000, 1,700 and 2,400 tokens; answers of 100, 100 and 500: 5,100 × 1 + 700 × 2, per million.
     assert_eq!(row["total_usd"], "0.0065");
+    // How long a step is was assumed, so nothing about the prompts is exact; where both lengths are said, they are.
+    assert_eq!(row["tokens"]["input"]["basis"], "assumed");
+    assert_eq!(
+        desk.json([&args[..], &["--step-call", "100"]].concat())["rows"][0]["tokens"]["input"]["basis"],
+        "assumed"
+    );
+    let said = desk.json([&args[..], &["--step-call", "100", "--step-result", "600"]].concat())["rows"][0].clone();
+    assert_eq!(said["tokens"]["input"]["basis"], "exact");
+    assert_eq!(said["tokens"]["output"]["basis"], "given");
+    assert_eq!(said["total_usd"], "0.0065");
+    let single = [&args[..args.len() - 1], &["1"]].concat();
+    assert_eq!(desk.json(single)["rows"][0]["tokens"]["input"]["basis"], "exact");
+    let shown = desk.run(args).run().code(0);
+    assert!(shown.stdout.contains("is taken to write 100 tokens and to get 600 tokens back"), "{}", shown.stdout);
     let cached = [&args[..], &["--cache", "80%"]].concat();
     // 80% of the prompts, 4,080 tokens, at a tenth: 1,020 × 1 + 4,080 × 0.1 + 700 × 2.
     assert_eq!(desk.json(cached)["rows"][0]["total_usd"], "0.002828");
