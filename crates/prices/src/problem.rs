@@ -114,8 +114,9 @@ impl std::fmt::Display for Problem {
     }
 }
 
-/// Where a place is in a text.
-pub(crate) fn byte_offset(text: &str, place: Place) -> Option<usize> {
+/// Where a place is in a text, in bytes; `None` where the text has no such line.
+#[must_use]
+pub fn byte_offset(text: &str, place: Place) -> Option<usize> {
     let line_start = match place.line {
         0 => return None,
         1 => 0,
