@@ -375,18 +375,23 @@ fn init_writes_what_plan_accepts_in_every_combination() {
     let budget = ["", "50 EUR", "20 CHF a month", "$300 in all", "none"];
     let months = ["6", "a year", "1"];
     let mut run = 0;
-    for kind in ["chatbot", "documents", "agent", "batch", "embeddings", "other"] {
+    for kind in ["chatbot", "documents", "agent", "batch", "embeddings", "images", "speech", "other"] {
         for i in 0..who.len().max(budget.len()) * 2 {
             let pick = |list: &[&'static str], by: usize| list[by % list.len()];
             let mut lines = vec![kind, pick(&who, i)];
             if pick(&who, i).contains(['s', 'p']) && !pick(&who, i).contains("per") {
                 lines.push(pick(&often, i));
             }
-            if kind != "embeddings" {
+            let own = match kind {
+                "embeddings" => Some("acme/vectors"),
+                "images" => Some("acme/painter"),
+                "speech" => Some("acme/voice"),
+                _ => None,
+            };
+            if own.is_none() {
                 lines.push(pick(&length, i / 2));
             }
-            let model = if kind == "embeddings" { "acme/vectors" } else { pick(&model, i) };
-            lines.extend([model, pick(&months, i), pick(&budget, i)]);
+            lines.extend([own.unwrap_or_else(|| pick(&model, i)), pick(&months, i), pick(&budget, i)]);
             let file = format!("{kind}-{i}.yaml");
             let answers = lines.join("\n") + "\n";
             let ran = desk.run(["init", &file, "--ask"]).input(answers.clone()).run().code(0);
@@ -402,7 +407,7 @@ fn init_writes_what_plan_accepts_in_every_combination() {
             run += 1;
         }
     }
-    assert_eq!(run, 60);
+    assert_eq!(run, 80);
 }
 
 /// 40 people × 3 a week: 26 weeks and a day from 2026-07-01 to 2026-12-31 are 184 days, 184 ÷ 7 × 120 calls.
