@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use super::outcome::{Bill, is_certain};
+use super::outcome::{Bill, BillTotal, is_certain};
 use super::projection::{FeaturePlan, Plan, Planner, Point, Resolver, Stream, times};
 use super::settled::{Settled, minus};
 use super::shape::At;
@@ -29,6 +29,15 @@ pub struct Lever {
     pub provided: String,
     /// What is paid less in the end at the expected cost, with credits, fixed costs and tax.
     pub saving: Usd,
+    /// The same by span, for other currencies.
+    pub spans: Vec<Usd>,
+}
+
+/// What a change saves.
+#[derive(Clone, Debug)]
+struct Saving {
+    usd: Usd,
+    spans: Vec<Usd>,
 }
 
 /// The stream of a feature that runs on one model alone, which another may take the place of.
@@ -78,7 +87,7 @@ struct LeverTrials<'b> {
     costs: &'b [(&'b FeaturePlan, Vec<Vec<Usd>>)],
     bill: Bill<'b>,
     /// What is paid in the end.
-    total: Usd,
+    total: BillTotal,
     draws: Option<UsageDraws>,
     resolver: &'b mut dyn Resolver,
     found: Vec<Lever>,
@@ -87,7 +96,7 @@ struct LeverTrials<'b> {
 impl LeverTrials<'_> {
     /// What the plan costs less with one feature changed; nothing where it then has no price, or costs no less. The other
     /// features are what they were.
-    fn saving(&mut self, index: usize, change: impl FnOnce(&mut Feature)) -> Option<Usd> {
+    fn saving(&mut self, index: usize, change: impl FnOnce(&mut Feature)) -> Option<Saving> {
         let (old, costs) = self.costs.get(index)?;
         let mut feature = Feature::clone(&old.feature);
         change(&mut feature);
@@ -100,13 +109,15 @@ impl LeverTrials<'_> {
             }
         };
         // Less than a hundredth of a cent is a rounding, not a saving.
-        let saving = minus(self.total, total);
-        (saving.amount() > Decimal::new(1, if self.draws.is_some() { 4 } else { 12 })).then_some(saving)
+        let saving = minus(self.total.usd, total.usd);
+        let is_worth_it = saving.amount() > Decimal::new(1, if self.draws.is_some() { 4 } else { 12 });
+        let spans = self.total.spans.iter().zip(&total.spans).map(|(old, new)| minus(*old, *new));
+        is_worth_it.then(|| Saving { usd: saving, spans: spans.collect() })
     }
 
-    fn take(&mut self, index: usize, kind: &'static str, what: String, provided: String, saving: Option<Usd>) {
-        if let (Some(saving), Some((feature, _))) = (saving, self.costs.get(index)) {
-            self.found.push(Lever { feature: feature.feature.name.clone(), kind, what, provided, saving });
+    fn take(&mut self, index: usize, kind: &'static str, what: String, provided: String, saving: Option<Saving>) {
+        if let (Some(Saving { usd: saving, spans }), Some((feature, _))) = (saving, self.costs.get(index)) {
+            self.found.push(Lever { feature: feature.feature.name.clone(), kind, what, provided, saving, spans });
         }
     }
 
@@ -167,13 +178,13 @@ impl LeverTrials<'_> {
         let usage: Usd = costs.iter().flatten().copied().sum();
         let own_cost = times(usage, Decimal::ONE + self.settled.tax.expected).unwrap_or(usage);
         let name = feature.feature.name.clone();
-        let mut best: Option<(Usd, String)> = None;
+        let mut best: Option<(Saving, String)> = None;
         for found in candidates {
             let route = Route { model: found.full_id(), share: Decimal::ONE, line: 0 };
             let saving = self.saving(index, |f| f.routes = vec![route]);
             // The least change that saves a third of what the feature costs: the next smaller sister, not the smallest.
-            let enough = saving.filter(|s| s.amount() * Decimal::from(3) >= own_cost.amount());
-            if let Some(saving) = enough.filter(|s| best.as_ref().is_none_or(|(least, _)| s < least)) {
+            let enough = saving.filter(|s| s.usd.amount() * Decimal::from(3) >= own_cost.amount());
+            if let Some(saving) = enough.filter(|s| best.as_ref().is_none_or(|(least, _)| s.usd < least.usd)) {
                 best = Some((saving, found.full_id()));
             }
         }

@@ -263,7 +263,12 @@ fn a_bad_workload_names_the_line_and_the_way_out() {
             ":9:",
             &["put it in quotes"],
         ),
-        ("a rule of too many digits", with("rules: {month: 50.123456789012345678}\n"), ":10:", &["put it in quotes"]),
+        (
+            "a rule of too many digits",
+            with("check: {max-total: 50.123456789012345678}\n"),
+            ":10:",
+            &["put it in quotes"],
+        ),
         ("negative", with("    reasoning: -5\n"), ":10:", &["negative"]),
         ("unknown weekday", with("calendar: {weekdays: mon-frei}\n"), ":10:", &["is not a day of the week", "mon-fri"]),
         ("no date", with("").replace("2027-01-01", "2027-13-01"), ":2:", &["is not a date"]),

@@ -17,7 +17,7 @@ use crate::calculator::made::{Made, Sold, search_units};
 use crate::calculator::shape::MICRO;
 use crate::calculator::tariff::Uses;
 use crate::calculator::thinking::{AskedThinking, Thinking};
-use crate::calculator::workload::{Attachment, Feature, MediumKind, PromptPart, instant_of};
+use crate::calculator::workload::{Attachment, Feature, Index, MediumKind, PromptPart, instant_of};
 use crate::calculator::{Refusal, price, rates_at};
 use crate::context::Context;
 use crate::conversation::Modality;
@@ -303,14 +303,40 @@ impl DatedFeature {
             let (epochs, events) = rates.map_err(|refusal| self.refused(refusal))?;
             self.refuse_assumed(resolver, &found, &epochs)?;
             plan.events.extend(events);
-            if role == StreamRole::Embedding && rag.index_tokens > 0 {
-                self.once(plan, &found, Meter::Input, rag.index_tokens, first, "embedding the index")?;
+            if role == StreamRole::Embedding {
+                self.index(plan, &found, &rag.index, first)?;
             }
             let units = Range::exactly(Decimal::from(search_units(u64::from(rag.candidates)))).in_units(MICRO);
             let also = also.iter().map(|_| units).collect();
             let stream = self.stream(resolver, found, role, epochs, counted, also);
             self.refuse_unpriced(plan, &stream)?;
             plan.streams.push(stream);
+        }
+        Ok(())
+    }
+
+    /// What it costs to embed the passages: at the start, what came in on the first day of each later month, and all of them on
+    /// the days on which that is done again.
+    fn index(&self, plan: &mut FeaturePlan, found: &Found, index: &Index, first: Instant) -> Result<(), PlanError> {
+        if index.tokens > 0 {
+            self.once(plan, found, Meter::Input, index.tokens, first, "embedding the index")?;
+        }
+        let too_large = || PlanError::TooLarge(self.feature.name.clone());
+        let begins = Month::of(first.date());
+        let later: Vec<Month> = self.months.iter().copied().filter(|month| *month > begins).collect();
+        let is_planned = |day: Date| first.date() <= day && day < self.feature.calendar.end;
+        let size = |months: usize| index.after(u32::try_from(months).unwrap_or(u32::MAX)).ok_or_else(too_large);
+        for (months, month) in later.iter().enumerate().filter(|(_, month)| is_planned(month.first())) {
+            let more = size(months + 1)?.saturating_sub(size(months)?);
+            if more > 0 {
+                let at = instant_of(month.first(), self.feature.minute);
+                self.once(plan, found, Meter::Input, more, at, "embedding what the index grew by")?;
+            }
+        }
+        for day in index.again.iter().copied().filter(|day| is_planned(*day)) {
+            let months = later.iter().filter(|month| month.first() <= day).count();
+            let at = instant_of(day, self.feature.minute);
+            self.once(plan, found, Meter::Input, size(months)?, at, "embedding the index again")?;
         }
         Ok(())
     }

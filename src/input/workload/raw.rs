@@ -262,6 +262,11 @@ raw! {
         candidates: Given,
         /// Tokens that are embedded once, at the start.
         index_tokens: Given,
+        /// What the index grows by each month: tokens (`200_000`) or a share of it (`5%`). It is embedded on the first day of
+        /// the month after.
+        index_growth: Given,
+        /// Days on which the whole index is embedded again, as large as it is by then.
+        index_again: Words,
     }
 }
 

@@ -332,7 +332,7 @@ pub(super) fn add_notes(report: &mut Report, quotes: &[Quote], asked: AskedModel
 }
 
 /// A prompt that every model reads: no window that is sold today is smaller.
-const SMALL: u64 = 4_096;
+pub(super) const SMALL: u64 = 4_096;
 
 /// Models whose prices hold only if they can read the prompt, since their context window is not in the table.
 fn unknown_windows(quotes: &[Quote]) -> Vec<String> {
