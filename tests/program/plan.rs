@@ -265,7 +265,7 @@ fn a_bad_workload_names_the_line_and_the_way_out() {
         ),
         (
             "a rule of too many digits",
-            with("check: {max-total: 50.123456789012345678}\n"),
+            with("check: {rules: {max-total: 50.123456789012345678}}\n"),
             ":10:",
             &["put it in quotes"],
         ),
