@@ -478,7 +478,7 @@ fn cards() -> Vec<Row> {
             "a tier twice",
             "repeated-tier",
             tier(
-                "{when: {prompt_tokens: \">200\"}, rates: {input: \"1\"}}\n          - {when: {prompt_tokens: §\">=200\"}, rates: {input: \"1\"}}",
+                "{when: {prompt_tokens: \">200\"}, rates: {input: \"1\"}}\n          - {when: {prompt_tokens: §\">=201\"}, rates: {input: \"1\"}}",
             ),
         ),
         (
