@@ -70,10 +70,14 @@ pub(super) fn state(context: &mut Context, dimension: Dimension, value: Option<C
     }
 }
 
-/// A moment as logs write it: seconds, milliseconds, microseconds or nanoseconds since 1970 (told apart by their size),
+/// A moment as logs write it: seconds (also in a list with nanoseconds), milliseconds, microseconds or nanoseconds since 1970 (told apart by their size),
 /// or a date with or without its time; a time without an offset is UTC.
 pub(super) fn moment(value: Value) -> Option<Instant> {
-    moment_in(value.word()?)
+    match value.word() {
+        Some(word) => moment_in(word),
+        // `[seconds, nanoseconds]`, as Node.js keeps a time.
+        None => moment_in(value.items().next()?.word()?),
+    }
 }
 
 /// [`moment`] in a text.

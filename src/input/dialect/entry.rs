@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use rust_decimal::Decimal;
 
 use super::Dialect;
+use super::traced::Span;
 use crate::context::Context;
 use crate::input::json::JsonError;
 use crate::input::record::RecordError;
@@ -130,6 +131,8 @@ pub enum Event<'a> {
     Replace(Box<Counts>),
     /// A streamed message ends.
     End,
+    /// A step of a trace, which may repeat what others of it say.
+    Span(Box<Span<'a>>),
 }
 
 /// Counts that replace earlier ones; `None` leaves what was.
@@ -222,6 +225,7 @@ impl Item<'_> {
                 Event::Begin(entry) => Event::Begin(Box::new(entry.into_owned())),
                 Event::Replace(counts) => Event::Replace(counts),
                 Event::End => Event::End,
+                Event::Span(span) => Event::Span(Box::new(span.into_owned())),
             }),
         }
     }

@@ -10,19 +10,23 @@
 //! A total that a form states is never trusted: the parts are added.
 
 mod anthropic_reports;
+mod attributes;
 mod counts;
 mod detect;
 mod entry;
 mod openai_reports;
 mod outcomes;
+mod parts;
 mod read;
 mod reports;
 mod rows;
 mod spec;
 pub mod table;
+mod traced;
 
 pub use entry::{Bucket, Counts, Entry, Event, Item, Labels, Naming, Reported, State};
 pub use read::read;
+pub use traced::{Span, SpanRole};
 pub(crate) use read::{no_json, read_text};
 
 use spec::DialectSpec;
@@ -74,6 +78,14 @@ dialects! {
     Langfuse langfuse;
     Helicone helicone;
     Spans spans;
+    OtlpLogs otlp_logs;
+    Jaeger jaeger;
+    Phoenix phoenix;
+    MlFlow mlflow;
+    LangSmith langsmith;
+    LangChain langchain;
+    VercelAi vercel_ai;
+    OpenAiAgents openai_agents;
     ClaudeCode claude_code;
     Codex codex;
     OpenCode opencode;
