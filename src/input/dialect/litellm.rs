@@ -26,11 +26,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     // A column of JSON is exported as an object or as its text.
     let texts = ["metadata", "response", "cost_breakdown"].map(|name| object.get(name).and_then(Value::text));
-    let [metadata, response, breakdown] = ["metadata", "response", "cost_breakdown"].map(|name| object.object(name));
-    let [of_metadata, of_response, of_breakdown] = texts.each_ref().map(|text| Object::read(text.as_deref()?.as_bytes()).ok());
-    let metadata: Object<'_> = metadata.or(of_metadata).unwrap_or_default();
-    let response: Object<'_> = response.or(of_response).unwrap_or_default();
-    let breakdown = breakdown.or(of_breakdown).or_else(|| metadata.object("cost_breakdown"));
+    let [of_metadata, of_response, of_breakdown] = &texts;
+    let metadata = inner(object, "metadata", of_metadata).unwrap_or_default();
+    let response = inner(object, "response", of_response).unwrap_or_default();
+    let breakdown = inner(object, "cost_breakdown", of_breakdown).or_else(|| metadata.object("cost_breakdown"));
     let usage = metadata.object("usage_object").filter(|usage| !usage.is_empty());
     let usage = usage.or_else(|| response.object("usage").filter(|usage| usage.has("prompt_tokens")));
     let mut entry = Entry::new(Dialect::LiteLlm, counted(object, usage.as_ref())?);
@@ -40,8 +39,8 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     let cost = object.get("spend").or_else(|| object.get("response_cost"));
     entry.reported = cost.and_then(Value::decimal).map(Reported::usd);
     entry.labels = labels(object, &metadata);
-    let tier = |holder: Option<&Object<'_>>| holder.and_then(|holder| holder.text("service_tier")).map(Cow::into_owned);
-    let tier = tier(usage.as_ref()).or_else(|| tier(breakdown.as_ref())).or_else(|| tier(Some(&response)));
+    let tiers = [usage.as_ref(), breakdown.as_ref(), Some(&response)];
+    let tier = tiers.into_iter().flatten().find_map(|holder| holder.text("service_tier"));
     if let Some(tier) = tier {
         state_tier(&mut entry.context, &tier);
     }
@@ -50,6 +49,11 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     }
     out.push(Item::Entry(Box::new(entry)));
     Ok(())
+}
+
+/// An object in a field, or the one that a text in it holds.
+fn inner<'t>(object: &Object<'t>, name: &str, text: &'t Option<Cow<'t, str>>) -> Option<Object<'t>> {
+    object.object(name).or_else(|| Object::read(text.as_deref()?.as_bytes()).ok())
 }
 
 /// What was used: as the answer says with all its parts, or the counts at the top.

@@ -86,6 +86,11 @@ dialects! {
     LangChain langchain;
     VercelAi vercel_ai;
     OpenAiAgents openai_agents;
+    PydanticAi pydantic_ai;
+    InspectAi inspect_ai;
+    Promptfoo promptfoo;
+    OpenRouterActivity openrouter_activity;
+    AnthropicCostExport anthropic_cost_export;
     ClaudeCode claude_code;
     Codex codex;
     OpenCode opencode;
