@@ -12,6 +12,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         columns: &["usage_date_utc", "token_type", "cost_usd"],
         rows: TableRows::Single(row),
     }],
+    places: &["the Console's cost page"],
+    reads: "`cost_usd` as charges, which are shown and not added",
+    includes: "amounts only",
+    source: "https://platform.claude.com/cost",
     ..DialectSpec::new("anthropic-cost-export", "costs that Anthropic's Console exports (CSV)")
 };
 

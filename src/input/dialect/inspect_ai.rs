@@ -23,6 +23,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         DialectSign::own(&["epoch", "model_usage"]).any(&["events", "input", "messages"]),
     ],
     read: Some(read),
+    places: &["`logs/*.json`, `logs/*.eval`"],
+    reads: "model events; `model_usage` of a sample and of the run only for what they have beyond them",
+    includes: "caches stand next to the input, in older logs of some providers inside: the total says which; thinking is a part of the output",
+    source: "https://inspect.aisi.org.uk/eval-logs.html",
     ..DialectSpec::new("inspect-ai", "logs of inspect_ai")
 };
 

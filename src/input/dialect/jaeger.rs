@@ -13,6 +13,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::own(&["traceID", "spans"]), DialectSign::own(&["traceID", "spanID"])],
     read: Some(read),
     returns: true,
+    places: &["`/api/traces`, the JSON that the UI saves"],
+    reads: "the tags of spans, as `otel`",
+    includes: "as `otel`",
+    source: "https://www.jaegertracing.io/docs/latest/architecture/apis/",
     ..DialectSpec::new("jaeger", "traces of Jaeger")
 };
 

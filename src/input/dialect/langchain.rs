@@ -27,6 +27,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     is_common: true,
+    places: &["messages and states of graphs as JSON"],
+    reads: "`usage_metadata`; what the provider said in `response_metadata` only where there is none",
+    includes: "caches and audio are parts of the input, for Anthropic too; thinking is a part of the output",
+    source: "https://github.com/langchain-ai/langchain/blob/master/libs/core/langchain_core/messages/ai.py",
     ..DialectSpec::new("langchain", "messages of LangChain")
 };
 

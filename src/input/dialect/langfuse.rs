@@ -27,6 +27,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         TableForm { columns: &["id", "start_time", "usage_details"], rows: TableRows::Objects(read) },
     ],
     returns: true,
+    places: &["observations of the public API and of exports, as JSON or CSV"],
+    reads: "`usageDetails`, `usage`, `costDetails`, environment, tags",
+    includes: "disjoint by convention; where the total says that details are parts, they are taken out; an agent, chain or span repeats the observations below it",
+    source: "https://langfuse.com/docs/observability/features/token-and-cost-tracking",
     ..DialectSpec::new("langfuse", "observations of Langfuse")
 };
 

@@ -19,6 +19,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     tables: &[TableForm { columns: &["request_id", "call_type", "spend", "model"], rows: TableRows::Objects(read) }],
+    places: &["rows of the table SpendLogs, as JSON or CSV", "payloads of its loggers (`StandardLoggingPayload`)"],
+    reads: "`prompt_tokens`, `completion_tokens`, caches and tier out of `metadata` or the answer, `spend`, `cache_hit`, `status`, tags",
+    includes: "caches are parts of the prompt unless they cannot be, because they are larger",
+    source: "https://github.com/BerriAI/litellm/blob/main/schema.prisma",
     ..DialectSpec::new("litellm", "LiteLLM's SpendLogs and logging payloads")
 };
 

@@ -17,6 +17,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::around(&["info", "data"])],
     read: Some(read),
     returns: true,
+    places: &["traces as JSON"],
+    reads: "`mlflow.chat.tokenUsage` of spans; `mlflow.trace.tokenUsage` only where no span has it",
+    includes: "caches are parts of the input unless they cannot be, because they are larger",
+    source: "https://mlflow.org/docs/latest/genai/tracing/",
     ..DialectSpec::new("mlflow", "traces of MLflow")
 };
 

@@ -18,6 +18,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     returns: true,
+    places: &["traces that a processor writes, one object a line"],
+    reads: "`usage` of generations and responses; tasks and turns only where none below them has it",
+    includes: "caches are parts of the input, thinking of the output",
+    source: "https://openai.github.io/openai-agents-python/ref/tracing/span_data/",
     ..DialectSpec::new("openai-agents", "traces of the OpenAI Agents SDK")
 };
 

@@ -16,6 +16,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         columns: &["generation_id", "model_permaslug", "tokens_prompt", "tokens_completion"],
         rows: TableRows::Single(row),
     }],
+    places: &["the export of openrouter.ai/activity"],
+    reads: "`tokens_prompt`, `tokens_completion`, `tokens_cached`, `tokens_reasoning`, `variant`, `cost_total`",
+    includes: "caches are parts of the prompt, thinking of the completion",
+    source: "https://openrouter.ai/activity",
     ..DialectSpec::new("openrouter-activity", "OpenRouter's activity export (CSV)")
 };
 

@@ -16,6 +16,10 @@ use crate::input::record::RecordError;
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::around(&["resourceLogs"])],
     read: Some(read),
+    places: &["OTLP/JSON documents that a collector writes"],
+    reads: "`claude_code.api_request`, `gemini_cli.api_response`, `qwen-code.api_response`, `codex.sse_event`, and the events of the GenAI conventions",
+    includes: "Claude Code: disjoint; Gemini CLI and Qwen Code: the cache is a part of the input, thoughts and tool results stand next to it; Codex: caches are parts of the input, thinking of the output",
+    source: "https://code.claude.com/docs/en/monitoring-usage",
     ..DialectSpec::new("otlp-logs", "OpenTelemetry log records of coding agents")
 };
 

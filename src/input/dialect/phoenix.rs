@@ -12,6 +12,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     read: Some(read),
     tables: &[TableForm { columns: &["context.span_id", "span_kind", "start_time"], rows: TableRows::Objects(read) }],
     returns: true,
+    places: &["spans of the client, dataframes as JSON Lines or CSV"],
+    reads: "`llm.token_count.*` of LLM, EMBEDDING and RERANKER spans; others only where none of those below them says what it used",
+    includes: "caches are parts of the prompt, thinking of the completion",
+    source: "https://arize-ai.github.io/openinference/spec/semantic_conventions.html",
     ..DialectSpec::new("phoenix", "spans of Arize Phoenix")
 };
 

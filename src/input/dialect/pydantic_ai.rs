@@ -21,6 +21,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     returns: true,
+    places: &["message histories (`all_messages_json`), usage of runs"],
+    reads: "`usage` of responses, by new and old names",
+    includes: "caches and audio are parts of the input, thinking of the output",
+    source: "https://ai.pydantic.dev/api/usage/",
     ..DialectSpec::new("pydantic-ai", "message histories and usage of Pydantic AI")
 };
 

@@ -31,6 +31,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     returns: true,
+    places: &["OTLP/JSON documents, single spans, `COPILOT_OTEL_FILE_EXPORTER_PATH`"],
+    reads: "`gen_ai.usage.*`, `llm.token_count.*`, `llm.usage.*` and `ai.usage.*`; an agent, chain or workflow only where no call below it says what it used",
+    includes: "caches are parts of the input, thinking of the output, unless they cannot be, because they are larger, or the total says otherwise",
+    source: "https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/",
     ..DialectSpec::new("otel", "OpenTelemetry GenAI and OpenInference spans")
 };
 

@@ -23,6 +23,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     is_common: true,
+    places: &["results, steps and usage objects as they were saved"],
+    reads: "`usage` of versions 4, 5 and 6, `totalUsage` where there are no steps, and what only the metadata of a provider says",
+    includes: "caches are parts of the input, thinking of the output; before version 6 Anthropic's caches stand next to the input",
+    source: "https://ai-sdk.dev/docs/reference/ai-sdk-core/generate-text",
     ..DialectSpec::new("vercel-ai-sdk", "results and usage of the Vercel AI SDK")
 };
 
