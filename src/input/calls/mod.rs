@@ -16,6 +16,7 @@ mod archive;
 #[path = "archive_left_out.rs"]
 mod archive;
 mod broken;
+mod cassette;
 pub mod chunks;
 #[cfg(feature = "sqlite")]
 mod database;

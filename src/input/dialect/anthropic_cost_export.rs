@@ -8,10 +8,7 @@ use crate::input::record::RecordError;
 use crate::usage::Usage;
 
 pub(super) const DIALECT: DialectSpec = DialectSpec {
-    tables: &[TableForm {
-        columns: &["usage_date_utc", "token_type", "cost_usd"],
-        rows: TableRows::Single(row),
-    }],
+    tables: &[TableForm { columns: &["usage_date_utc", "token_type", "cost_usd"], rows: TableRows::Single(row) }],
     places: &["the Console's cost page"],
     reads: "`cost_usd` as charges, which are shown and not added",
     includes: "amounts only",

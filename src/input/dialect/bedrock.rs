@@ -33,7 +33,20 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
 
 /// Whether the model has an id of Bedrock's, with the vendor in front of a point, or an ARN.
 fn names_its_model(seen: &SeenObject) -> bool {
-    let vendors = ["ai21", "amazon", "anthropic", "cohere", "deepseek", "luma", "meta", "mistral", "openai", "qwen", "stability", "writer"];
+    let vendors = [
+        "ai21",
+        "amazon",
+        "anthropic",
+        "cohere",
+        "deepseek",
+        "luma",
+        "meta",
+        "mistral",
+        "openai",
+        "qwen",
+        "stability",
+        "writer",
+    ];
     let is_vendor = |part: &str| vendors.contains(&part);
     let Some(model) = seen.object.text("modelId") else { return false };
     // A region or `global` may stand in front of the vendor.
@@ -43,7 +56,13 @@ fn names_its_model(seen: &SeenObject) -> bool {
 /// Whether the counts are named as only Converse names them; the Vercel AI SDK has some of the names too.
 fn is_converse(seen: &SeenObject) -> bool {
     let Some(usage) = seen.object.object("usage") else { return false };
-    let own = ["cacheReadInputTokens", "cacheWriteInputTokens", "cacheReadInputTokenCount", "cacheWriteInputTokenCount", "cacheDetails"];
+    let own = [
+        "cacheReadInputTokens",
+        "cacheWriteInputTokens",
+        "cacheReadInputTokenCount",
+        "cacheWriteInputTokenCount",
+        "cacheDetails",
+    ];
     own.iter().any(|name| usage.has(name))
 }
 

@@ -30,6 +30,12 @@ pub(super) fn count_of(name: &str, value: Value) -> Result<u64, RecordError> {
     }
 }
 
+/// The text of an object that stands there as one or inside of a text.
+pub(super) fn object_text(value: Value<'_>) -> Option<Cow<'_, str>> {
+    let text = value.text().or_else(|| std::str::from_utf8(value.raw()).ok().map(Cow::Borrowed))?;
+    text.trim_start().starts_with('{').then_some(text)
+}
+
 /// What is left of a whole without its parts.
 ///
 /// # Errors

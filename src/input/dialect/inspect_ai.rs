@@ -87,7 +87,8 @@ fn sample<'a>(
             Err(error) => out.push(Item::Bad(error)),
         }
     }
-    beyond(of_sample, &counted, at, labels, out).into_iter().for_each(|one| add(&mut counted, one));
+    let rest = beyond(of_sample, &counted, at, labels, out);
+    rest.into_iter().for_each(|one| add(&mut counted, one));
     Ok(counted)
 }
 
@@ -158,7 +159,8 @@ fn beyond<'a>(
 fn without(sum: &Usage, part: &Usage) -> Option<Usage> {
     let mut rest = sum.clone();
     for (meter, quantity) in part.used() {
-        let left = sum.quantity(meter).checked_sub(quantity).filter(|left| !left.is_sign_negative() || left.is_zero())?;
+        let left =
+            sum.quantity(meter).checked_sub(quantity).filter(|left| !left.is_sign_negative() || left.is_zero())?;
         rest.set(meter, left);
     }
     Some(rest)
@@ -192,7 +194,8 @@ fn entry<'a>(name: &str, usage: Usage) -> Entry<'a> {
 /// `openai/gpt-4o` as its provider and model, `anthropic/bedrock/…` as who hosts it, and whether it ran on a machine of the
 /// user's own.
 fn named(name: &str) -> (Option<&str>, &str, bool) {
-    const OWN: &[&str] = &["mockllm", "hf", "vllm", "sglang", "ollama", "llama-cpp-python", "transformer_lens", "nnterp"];
+    const OWN: &[&str] =
+        &["mockllm", "hf", "vllm", "sglang", "ollama", "llama-cpp-python", "transformer_lens", "nnterp"];
     const HOSTS: &[&str] = &["azure", "bedrock", "vertex"];
     let Some((provider, model)) = name.split_once('/') else { return (None, name, false) };
     match model.split_once('/') {

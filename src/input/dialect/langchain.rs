@@ -98,7 +98,9 @@ pub(super) fn metadata_usage(usage: &Object) -> Result<(Parts, Option<&'static s
     let input = usage.object("input_token_details").unwrap_or_default();
     let output = usage.object("output_token_details").unwrap_or_default();
     let tier = TIERS.into_iter().find(|tier| {
-        let is_named = |details: &Object| details.has(tier) || details.fields().any(|(name, _)| name.starts_with(&format!("{tier}_")));
+        let is_named = |details: &Object| {
+            details.has(tier) || details.fields().any(|(name, _)| name.starts_with(&format!("{tier}_")))
+        };
         is_named(&input) || is_named(&output)
     });
     let of = |details: &Object, name: &str| -> Result<u64, RecordError> {

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::counts::{count_of, moment, rest, state_tier};
+use super::counts::{count_of, moment, object_text, rest, state_tier};
 use super::outcomes::failed;
 use super::spec::{DialectSign, DialectSpec, TableForm, TableRows};
 use super::{Dialect, Entry, Item, Labels, Reported, Span, SpanRole};
@@ -87,9 +87,9 @@ fn cost(object: &Object) -> Option<rust_decimal::Decimal> {
 fn stated(object: &Object) -> Result<Option<(Usage, Option<&'static str>)>, RecordError> {
     for name in ["usageDetails", "usage_details", "providedUsageDetails", "provided_usage_details", "usage"] {
         let Some(value) = object.get(name) else { continue };
-        let text = value.text();
-        let parsed = text.as_deref().and_then(|text| Object::read(text.as_bytes()).ok());
-        if let Some(usage) = value.object().or(parsed).filter(|usage| usage.fields().any(|(_, value)| !value.is_null())) {
+        let text = object_text(value);
+        let usage = text.as_deref().and_then(|text| Object::read(text.as_bytes()).ok());
+        if let Some(usage) = usage.filter(|usage| usage.fields().any(|(_, value)| !value.is_null())) {
             let counts = StatedCounts::of(&usage)?;
             return Ok(Some((counts.usage()?, counts.tier)));
         }
@@ -181,7 +181,8 @@ impl StatedCounts {
     /// What was written to the cache beyond what stands there by lifetime, and where the parts stand: the first reading
     /// whose sum is the total.
     fn reading(&self) -> (u64, PartsInside) {
-        let by_lifetime = self.parts.iter().filter(|(meter, _)| matches!(meter, Meter::CacheWrite5m | Meter::CacheWrite1h));
+        let by_lifetime =
+            self.parts.iter().filter(|(meter, _)| matches!(meter, Meter::CacheWrite5m | Meter::CacheWrite1h));
         let by_lifetime = by_lifetime.fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
         let beyond = self.written.checked_sub(by_lifetime).unwrap_or(self.written);
         let insides = [(false, false), (true, true), (true, false), (false, true)];
@@ -248,8 +249,14 @@ fn meaning(name: &str, has_tier: bool) -> Option<StatedName> {
         "input" | "input_tokens" | "input_token_count" | "prompt" | "prompt_tokens" | "prompt_token_count" => {
             StatedName::Input
         }
-        "output" | "output_tokens" | "output_token_count" | "completion" | "completion_tokens" | "candidates_tokens"
-        | "candidates_token_count" | "generated_token_count" => StatedName::Output,
+        "output"
+        | "output_tokens"
+        | "output_token_count"
+        | "completion"
+        | "completion_tokens"
+        | "candidates_tokens"
+        | "candidates_token_count"
+        | "generated_token_count" => StatedName::Output,
         _ => return part(name).or_else(|| (has("modality") && has("cache")).then_some(StatedName::Repeats)),
     })
 }

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::counts::{count, moment, state_tier};
+use super::counts::{count, moment, object_text, state_tier};
 use super::openai_chat::chat_usage;
 use super::spec::{DialectSign, DialectSpec, TableForm, TableRows};
 use super::{Dialect, Entry, Item, Labels, Reported, State};
@@ -29,11 +29,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
 /// A row or a payload.
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     // A column of JSON is exported as an object or as its text.
-    let texts = ["metadata", "response", "cost_breakdown"].map(|name| object.get(name).and_then(Value::text));
-    let [of_metadata, of_response, of_breakdown] = &texts;
-    let metadata = inner(object, "metadata", of_metadata).unwrap_or_default();
-    let response = inner(object, "response", of_response).unwrap_or_default();
-    let breakdown = inner(object, "cost_breakdown", of_breakdown).or_else(|| metadata.object("cost_breakdown"));
+    let texts = ["metadata", "response", "cost_breakdown"].map(|name| object.get(name).and_then(object_text));
+    let [metadata, response, breakdown] = texts.each_ref().map(|text| Object::read(text.as_deref()?.as_bytes()).ok());
+    let (metadata, response) = (metadata.unwrap_or_default(), response.unwrap_or_default());
+    let breakdown = breakdown.or_else(|| metadata.object("cost_breakdown"));
     let usage = metadata.object("usage_object").filter(|usage| !usage.is_empty());
     let usage = usage.or_else(|| response.object("usage").filter(|usage| usage.has("prompt_tokens")));
     let mut entry = Entry::new(Dialect::LiteLlm, counted(object, usage.as_ref())?);
@@ -55,11 +54,6 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     Ok(())
 }
 
-/// An object in a field, or the one that a text in it holds.
-fn inner<'t>(object: &Object<'t>, name: &str, text: &'t Option<Cow<'t, str>>) -> Option<Object<'t>> {
-    object.object(name).or_else(|| Object::read(text.as_deref()?.as_bytes()).ok())
-}
-
 /// What was used: as the answer says with all its parts, or the counts at the top.
 fn counted(object: &Object, usage: Option<&Object>) -> Result<Usage, RecordError> {
     let Some(usage) = usage else { return chat_usage(object, false) };
@@ -75,9 +69,16 @@ fn labels<'a>(object: &Object<'a>, metadata: &Object) -> Labels<'a> {
     let known = |name: &str| metadata.text(name).map(|text| Cow::Owned(text.into_owned()));
     let users = ["user", "end_user", "api_key"];
     Labels {
-        project: object.text("team_id").or_else(|| known("user_api_key_team_alias")).or_else(|| known("user_api_key_team_id")),
+        project: object
+            .text("team_id")
+            .or_else(|| known("user_api_key_team_alias"))
+            .or_else(|| known("user_api_key_team_id")),
         session: object.text("session_id"),
-        key: users.iter().find_map(|name| object.text(name)).or_else(|| known("user_api_key_alias")).or_else(|| known("user_api_key_hash")),
+        key: users
+            .iter()
+            .find_map(|name| object.text(name))
+            .or_else(|| known("user_api_key_alias"))
+            .or_else(|| known("user_api_key_hash")),
         tags: object.get("request_tags").map(tags).unwrap_or_default(),
     }
 }
@@ -98,9 +99,12 @@ fn tags(value: Value<'_>) -> Vec<Cow<'_, str>> {
 
 /// How a request ended that was not answered by a provider.
 fn state(object: &Object, metadata: &Object) -> Option<State> {
-    let is_true = |name: &str| object.get(name).and_then(Value::word).is_some_and(|word| word.eq_ignore_ascii_case("true"));
+    let is_true =
+        |name: &str| object.get(name).and_then(Value::word).is_some_and(|word| word.eq_ignore_ascii_case("true"));
     if object.is("status", "failure") {
-        let of = |holder: &Object| holder.object("error_information").and_then(|error| error.text("error_message")).map(Cow::into_owned);
+        let of = |holder: &Object| {
+            holder.object("error_information").and_then(|error| error.text("error_message")).map(Cow::into_owned)
+        };
         let said = of(metadata).or_else(|| of(object)).or_else(|| object.text("error_str").map(Cow::into_owned));
         return Some(State::Failed(said.unwrap_or_else(|| "the request failed".into())));
     }

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::counts::moment;
+use super::counts::{moment, object_text};
 use super::openai_chat::chat_usage;
 use super::spans::{objects, place};
 use super::spec::{DialectSign, DialectSpec};
@@ -29,7 +29,11 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     let info = object.object("info").unwrap_or_default();
     let data = object.object("data").unwrap_or_default();
     let trace = info.text("trace_id").or_else(|| info.text("request_id")).unwrap_or_default();
-    let labels = Labels { session: metadata(&info, "mlflow.trace.session"), key: metadata(&info, "mlflow.trace.user"), ..Labels::default() };
+    let labels = Labels {
+        session: metadata(&info, "mlflow.trace.session"),
+        key: metadata(&info, "mlflow.trace.user"),
+        ..Labels::default()
+    };
     let at = ["request_time", "timestamp_ms"].iter().find_map(|name| info.get(name).and_then(moment));
     // What the trace says of itself stands above all of its spans.
     if let Some(usage) = metadata(&info, "mlflow.trace.tokenUsage") {
@@ -49,7 +53,9 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
 /// What the metadata of a trace says under a name: in an object, or in a list of keys and values as older versions write it.
 fn metadata<'a>(info: &Object<'a>, name: &str) -> Option<Cow<'a, str>> {
     let plain = ["trace_metadata", "request_metadata"].iter().find_map(|holder| info.object(holder)?.text(name));
-    plain.or_else(|| objects(info, &["request_metadata", "trace_metadata"]).iter().find(|pair| pair.is("key", name))?.text("value"))
+    plain.or_else(|| {
+        objects(info, &["request_metadata", "trace_metadata"]).iter().find(|pair| pair.is("key", name))?.text("value")
+    })
 }
 
 fn sum<'a>(usage: &str, at: Option<Instant>, labels: &Labels<'a>) -> Result<Entry<'a>, RecordError> {
@@ -72,13 +78,14 @@ fn span<'a>(object: &Object<'a>, trace: &str, labels: &Labels<'a>, out: &mut Vec
         out.push(place.into());
         return Ok(());
     };
-    let counted = match Object::read(usage.as_bytes()).map_err(RecordError::from).and_then(|usage| chat_usage(&usage, false)) {
-        Ok(counted) => counted,
-        Err(error) => {
-            out.push(place.into());
-            return Err(error);
-        }
-    };
+    let counted =
+        match Object::read(usage.as_bytes()).map_err(RecordError::from).and_then(|usage| chat_usage(&usage, false)) {
+            Ok(counted) => counted,
+            Err(error) => {
+                out.push(place.into());
+                return Err(error);
+            }
+        };
     let mut entry = Entry::new(Dialect::MlFlow, counted);
     entry.model = said(&attributes, "mlflow.llm.model").or_else(|| model_in(&attributes)).map(Cow::Owned);
     entry.provider = said(&attributes, "mlflow.llm.provider").map(Cow::Owned);
@@ -95,12 +102,6 @@ fn said(attributes: &Object, name: &str) -> Option<String> {
     let text = attributes.text(name)?;
     let inner = Value::read(text.as_bytes()).ok().and_then(Value::text).map(Cow::into_owned);
     inner.or_else(|| Some(text.into_owned())).filter(|text| !text.is_empty() && text != "null")
-}
-
-/// An object, or the text of one.
-fn object_text(value: Value<'_>) -> Option<String> {
-    let text = value.text().or_else(|| std::str::from_utf8(value.raw()).ok().map(Cow::Borrowed))?;
-    text.trim_start().starts_with('{').then(|| text.into_owned())
 }
 
 /// The model that the answer names, and otherwise the request.

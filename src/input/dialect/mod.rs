@@ -18,6 +18,7 @@ mod openai_reports;
 mod outcomes;
 mod parts;
 mod read;
+mod recording;
 mod reports;
 mod rows;
 mod spec;
@@ -26,8 +27,8 @@ mod traced;
 
 pub use entry::{Bucket, Counts, Entry, Event, Item, Labels, Naming, Reported, State};
 pub use read::read;
-pub use traced::{Span, SpanRole};
 pub(crate) use read::{no_json, read_text};
+pub use traced::{Span, SpanRole};
 
 use spec::DialectSpec;
 
@@ -89,6 +90,8 @@ dialects! {
     PydanticAi pydantic_ai;
     InspectAi inspect_ai;
     Promptfoo promptfoo;
+    Har har;
+    Vcr vcr;
     OpenRouterActivity openrouter_activity;
     AnthropicCostExport anthropic_cost_export;
     ClaudeCode claude_code;

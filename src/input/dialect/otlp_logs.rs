@@ -38,11 +38,7 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     Ok(())
 }
 
-fn log_record<'a>(
-    record: &Object<'a>,
-    resource: &Attributes<'a>,
-    out: &mut Vec<Item<'a>>,
-) -> Result<(), RecordError> {
+fn log_record<'a>(record: &Object<'a>, resource: &Attributes<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     let attributes = Attributes::of(record);
     let body = record.object("body").and_then(|body| body.text("stringValue"));
     let name = attributes.text(&["event.name"]).or_else(|| record.text("eventName")).or(body).unwrap_or_default();

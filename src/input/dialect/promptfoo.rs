@@ -74,7 +74,8 @@ fn result<'a>(object: &Object<'a>, at: Option<Instant>, out: &mut Vec<Item<'a>>)
         }
         return Ok(());
     };
-    let provider = object.object("provider").and_then(|provider| provider.text("id")).or_else(|| object.text("provider"));
+    let provider =
+        object.object("provider").and_then(|provider| provider.text("id")).or_else(|| object.text("provider"));
     (entry.provider, entry.model) = provider.map_or((None, None), |id| named(&id));
     entry.at = at;
     let cost = response.get("cost").or_else(|| object.get("cost")).and_then(Value::decimal);
@@ -122,10 +123,26 @@ fn requests(usage: &Object) -> Result<Option<Entry<'static>>, RecordError> {
 /// `openai:chat:gpt-4.1-mini` as its provider and model; ids of programs and files name neither.
 fn named(id: &str) -> (Option<Cow<'static, str>>, Option<Cow<'static, str>>) {
     const KINDS: &[&str] = &[
-        "chat", "completion", "responses", "messages", "completions", "embedding", "embeddings", "realtime", "image",
-        "moderation", "converse", "text-generation", "transcription", "speech", "video", "live", "agents",
+        "chat",
+        "completion",
+        "responses",
+        "messages",
+        "completions",
+        "embedding",
+        "embeddings",
+        "realtime",
+        "image",
+        "moderation",
+        "converse",
+        "text-generation",
+        "transcription",
+        "speech",
+        "video",
+        "live",
+        "agents",
     ];
-    const NO_MODEL: &[&str] = &["file", "exec", "python", "javascript", "http", "https", "webhook", "package", "golang"];
+    const NO_MODEL: &[&str] =
+        &["file", "exec", "python", "javascript", "http", "https", "webhook", "package", "golang"];
     let owned = |text: &str| Some(Cow::Owned(text.to_owned()));
     let Some((provider, rest)) = id.split_once(':') else { return (None, owned(id)) };
     if NO_MODEL.contains(&provider) {

@@ -267,7 +267,8 @@ fn said_error(status: &Object) -> String {
 
 /// What is wrong with a sum that nothing ties to its parts.
 fn no_place() -> RecordError {
-    let what = "a span of an agent or workflow states usage and has no id, so whether other spans repeat it is not known";
+    let what =
+        "a span of an agent or workflow states usage and has no id, so whether other spans repeat it is not known";
     RecordError::Usage(what.into()).or("export the spans with their ids")
 }
 

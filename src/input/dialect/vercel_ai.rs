@@ -32,7 +32,8 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
 
 /// A result, a step of one, or a usage object with its model.
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    let steps: Vec<Object<'a>> = object.get("steps").into_iter().flat_map(Value::items).filter_map(Value::object).collect();
+    let steps: Vec<Object<'a>> =
+        object.get("steps").into_iter().flat_map(Value::items).filter_map(Value::object).collect();
     if steps.iter().any(|step| step.object("usage").is_some()) {
         for step in &steps {
             match entry(step, object, "usage") {
@@ -91,14 +92,18 @@ fn model_of<'a>(
         let named = object.object("model").and_then(|model| model.text("provider"));
         named.or_else(|| object.text("provider"))
     };
-    (response.text("modelId").or_else(|| of(object)).or_else(|| of(around)), provider(object).or_else(|| provider(around)))
+    (
+        response.text("modelId").or_else(|| of(object)).or_else(|| of(around)),
+        provider(object).or_else(|| provider(around)),
+    )
 }
 
 /// The counts of a usage object of any version.
 fn parts_of(usage: &Object, is_anthropic: bool) -> Result<Parts, RecordError> {
     let within = |names: &[&str], inner: &str| names.iter().find_map(|name| usage.object(name)?.get(inner));
     let first = |plain: &[&'static str], holders: &[&str], inner: &[&'static str]| {
-        let plain = plain.iter().find_map(|name| Some((*name, usage.get(name).filter(|value| value.object().is_none())?)));
+        let plain =
+            plain.iter().find_map(|name| Some((*name, usage.get(name).filter(|value| value.object().is_none())?)));
         let nested = || inner.iter().find_map(|name| Some((*name, within(holders, name)?)));
         plain.or_else(nested).map_or(Ok(0), |(name, value)| count_of(name, value))
     };
@@ -107,7 +112,8 @@ fn parts_of(usage: &Object, is_anthropic: bool) -> Result<Parts, RecordError> {
     let holders = ["inputTokens", "inputTokenDetails"];
     let read = first(&["cachedInputTokens"], &holders, &["cacheRead", "cacheReadTokens"])?;
     let written = first(&[], &holders, &["cacheWrite", "cacheWriteTokens"])?;
-    let thinking = first(&["reasoningTokens"], &["outputTokens", "outputTokenDetails"], &["reasoning", "reasoningTokens"])?;
+    let thinking =
+        first(&["reasoningTokens"], &["outputTokens", "outputTokenDetails"], &["reasoning", "reasoningTokens"])?;
     let is_before_6 = !usage.has("inputTokenDetails") && usage.object("inputTokens").is_none();
     let caches = if is_anthropic && is_before_6 { Nesting::Beside } else { Nesting::Inside };
     let hour = usage.object("raw").map_or(Ok(0), |raw| hour_of(&raw))?;
@@ -128,7 +134,8 @@ fn add_metadata(parts: &mut Parts, metadata: Option<&Object>) -> Result<(), Reco
     }
     if let Some(anthropic) = metadata.object("anthropic") {
         let raw = anthropic.object("usage").unwrap_or_default();
-        let either = |name: &str, raw_name: &str| Ok::<_, RecordError>(count(&anthropic, name)?.max(count(&raw, raw_name)?));
+        let either =
+            |name: &str, raw_name: &str| Ok::<_, RecordError>(count(&anthropic, name)?.max(count(&raw, raw_name)?));
         parts.read = parts.read.max(either("cacheReadInputTokens", "cache_read_input_tokens")?);
         parts.written = parts.written.max(either("cacheCreationInputTokens", "cache_creation_input_tokens")?);
         parts.hour = parts.hour.max(hour_of(&raw)?).min(parts.written);
