@@ -21,6 +21,8 @@ pub mod chunks;
 #[cfg(feature = "sqlite")]
 mod database;
 pub mod open;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod part;
 #[cfg(feature = "folders")]
 pub mod places;

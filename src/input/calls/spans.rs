@@ -120,10 +120,17 @@ impl Trace {
     /// Which of the spans count: a call always, unless the calls below it say the same; any other only where no call below
     /// it counts.
     fn which_count(&self) -> Vec<bool> {
+        let order = self.children_first();
+        let mut counts = self.by_descent(&order);
+        self.leave_out_sums_of_strays(&order, &mut counts);
+        counts
+    }
+
+    fn by_descent(&self, order: &[usize]) -> Vec<bool> {
         let mut counts = vec![false; self.nodes.len()];
         // What was counted at or below a span, where its parent was not settled yet.
         let mut below: Vec<Vec<Tokens>> = self.nodes.iter().map(|_| Vec::new()).collect();
-        for place in self.children_first() {
+        for place in order.iter().copied() {
             let Some(node) = self.nodes.get(place) else { continue };
             let mut counted = below.get_mut(place).map(std::mem::take).unwrap_or_default();
             if let Some(entry) = &node.span.record {
@@ -148,6 +155,34 @@ impl Trace {
             }
         }
         counts
+    }
+
+    /// A sum that no call stands below repeats calls all the same where the spans between them were not exported: the calls
+    /// name parents that are missing and fit into the sum, or calls without any parent add up to it.
+    fn leave_out_sums_of_strays(&self, order: &[usize], counts: &mut [bool]) {
+        let mut is_cut_off = vec![false; self.nodes.len()];
+        for place in order.iter().rev().copied() {
+            let Some(node) = self.nodes.get(place) else { continue };
+            let above = self.parent(node).and_then(|parent| is_cut_off.get(parent).copied());
+            let is_missing = node.span.parent.is_some_and(|parent| parent != node.span.id);
+            if let Some(slot) = is_cut_off.get_mut(place) {
+                *slot = above.unwrap_or(is_missing);
+            }
+        }
+        let (mut cut_off, mut all) = (Vec::new(), Vec::new());
+        for ((node, counts), is_cut_off) in self.nodes.iter().zip(&*counts).zip(is_cut_off) {
+            if let Some(entry) = node.span.record.as_ref().filter(|_| *counts && node.span.role == SpanRole::Call) {
+                all.push(Tokens::of(&entry.usage));
+                cut_off.extend(all.last().copied().filter(|_| is_cut_off));
+            }
+        }
+        for (node, counts) in self.nodes.iter().zip(counts) {
+            let is_sum = *counts && node.span.role == SpanRole::Sum;
+            if let Some(entry) = node.span.record.as_ref().filter(|_| is_sum) {
+                let own = Tokens::of(&entry.usage);
+                *counts = !own.repeats(&all) && !own.holds(&cut_off);
+            }
+        }
     }
 
     fn parent(&self, node: &SpanNode) -> Option<usize> {
@@ -217,6 +252,12 @@ impl Tokens {
         !below.is_empty() && self.is_same(sum)
     }
 
+    /// Whether requests, of which there are some, fit into it together.
+    fn holds(self, requests: &[Tokens]) -> bool {
+        let sum = requests.iter().fold(Tokens::default(), |sum, one| sum.plus(*one));
+        !requests.is_empty() && sum.prompt <= self.prompt && sum.answer <= self.answer
+    }
+
     fn is_same(self, other: Tokens) -> bool {
         let prompt = self.prompt == other.prompt || self.prompt == other.uncached || self.uncached == other.prompt;
         let answer = self.answer == other.answer || self.answer == other.visible || self.visible == other.answer;
@@ -260,9 +301,13 @@ mod tests {
         assert_eq!(counted(&[agent, step, first, second]), [56, 57]);
         assert_eq!(counted(&[second, first, step, agent]), [57, 56]);
         assert_eq!(counted(&[first, agent, second, step]), [56, 57]);
-        // Nothing below it says what was used; and nothing joins it to the calls.
+        // Nothing below it says what was used.
         assert_eq!(counted(&[agent, step]), [113]);
-        assert_eq!(counted(&[agent, first, second]), [113, 56, 57]);
+        // The span between them is missing: the calls fit into the sum. Another call in the trace does not.
+        assert_eq!(counted(&[agent, first, second]), [56, 57]);
+        assert_eq!(counted(&[agent, first]), [56]);
+        assert_eq!(counted(&[agent, (7, 6, CALL, Some((900, 5)))]), [113, 900]);
+        assert_eq!(counted(&[agent, (7, 7, CALL, Some((56, 5)))]), [113, 56]);
         // A sum of sums.
         assert_eq!(counted(&[(9, 0, SUM, Some((113, 11))), (1, 9, SUM, Some((113, 11))), step]), [113]);
     }

@@ -21,7 +21,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     places: &["recordings of browsers and proxies (`.har`)"],
     reads: "the bodies of answers, each in its own form; what the request says of the model, and who answers at the address",
     includes: "as the form of each body",
-    source: "http://www.softwareishard.com/blog/har-12-spec/",
+    source: "https://w3c.github.io/web-performance/specs/HAR/Overview.html",
     ..DialectSpec::new("har", "recordings of HTTP (HAR)")
 };
 

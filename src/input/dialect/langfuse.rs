@@ -97,6 +97,11 @@ fn stated(object: &Object) -> Result<Option<(Usage, Option<&'static str>)>, Reco
     Ok(None)
 }
 
+/// The counts in the text of an object.
+pub(super) fn usage_in(text: &str) -> Result<Usage, RecordError> {
+    StatedCounts::of(&Object::read(text.as_bytes())?)?.usage()
+}
+
 /// The counts of an observation by what they count.
 #[derive(Default)]
 struct StatedCounts {

@@ -72,9 +72,15 @@ impl Parts {
     /// Where the caches and where thinking stands.
     fn nesting(&self, cached: u64) -> (Nesting, Nesting) {
         use Nesting::{Beside, Inside};
-        let caches = if cached > self.input { [Beside].as_slice() } else { &[Inside, Beside] };
-        let thinking = if self.thinking > self.output { [Beside].as_slice() } else { &[Inside, Beside] };
-        let usual = |of: &[Nesting], usual| if of.contains(&usual) { usual } else { Beside };
+        // Where a count can stand: nothing stands anywhere, and what is more than the whole only next to it.
+        let places = |part: u64, whole: u64| match part {
+            0 => [Inside].as_slice(),
+            part if part > whole => &[Beside],
+            _ => &[Inside, Beside],
+        };
+        let (caches, thinking) = (places(cached, self.input), places(self.thinking, self.output));
+        let usual =
+            |of: &[Nesting], usual| if of.contains(&usual) { usual } else { of.first().copied().unwrap_or(usual) };
         let usual = (usual(caches, self.caches), usual(thinking, Inside));
         let Some(total) = self.total else { return usual };
         let sum = |(caches, thinking): (Nesting, Nesting)| {

@@ -89,6 +89,11 @@ const CACHE_READ: &[&str] = &[
     "gen_ai.usage.cached_tokens",
     "gen_ai.usage.cached_input_tokens",
     "gen_ai.usage.input_tokens.cached",
+    "gen_ai.usage.input_cached_tokens",
+    "gen_ai.usage.cache_input_tokens",
+    "gen_ai.usage.input_tokens_details.cached_tokens",
+    "gen_ai.usage.input_token_details.cache_read",
+    "gen_ai.usage.details.input_cached_tokens",
     "gen_ai.usage.prompt_tokens_details.cached_tokens",
     "gen_ai.usage.details.cache_read_input_tokens",
     "gen_ai.usage.details.cache_read_tokens",
@@ -107,6 +112,10 @@ const CACHE_WRITE: &[&str] = &[
     "gen_ai.usage.cache_write_tokens",
     "gen_ai.usage.cache_creation_tokens",
     "gen_ai.usage.input_tokens.cache_write",
+    "gen_ai.usage.prompt_tokens_details.cache_creation_tokens",
+    "gen_ai.usage.prompt_tokens_details.cache_write_tokens",
+    "gen_ai.usage.input_token_details.cache_creation",
+    "gen_ai.usage.details.cache_creation_tokens",
     "gen_ai.usage.details.cache_creation_input_tokens",
     "gen_ai.usage.details.cache_write_input_tokens",
     "gen_ai.usage.details.cache_write_tokens",
@@ -124,6 +133,8 @@ const REASONING: &[&str] = &[
     "gen_ai.usage.reasoning_tokens",
     "gen_ai.usage.reasoning_output_tokens",
     "gen_ai.usage.output_tokens.reasoning",
+    "gen_ai.usage.output_tokens_details.reasoning_tokens",
+    "gen_ai.usage.output_token_details.reasoning",
     "gen_ai.usage.completion_tokens_details.reasoning_tokens",
     "gen_ai.usage.details.reasoning_tokens",
     "gen_ai.usage.details.thoughts_tokens",
@@ -152,7 +163,10 @@ const MODEL: &[&str] = &[
     "ai.model.id",
     "llm.response.model",
     "llm.request.model",
+    "langfuse.observation.model.name",
 ];
+/// Counts in the names of Langfuse, as the text of an object.
+const LANGFUSE: &[&str] = &["langfuse.observation.usage_details"];
 const PROVIDER: &[&str] =
     &["gen_ai.provider.name", "llm.provider", "gen_ai.system", "ai.model.provider", "llm.system", "llm.vendor"];
 const TIER: &[&str] = &[
@@ -232,7 +246,7 @@ pub(super) fn span<'a>(
     let role = role_of(object, attributes);
     let place = place(object, role);
     let model = attributes.text(MODEL);
-    if !attributes.has(INPUT) && !attributes.has(OUTPUT) && !attributes.has(TOTAL) {
+    if ![INPUT, OUTPUT, TOTAL, LANGFUSE].iter().any(|names| attributes.has(names)) {
         let status = object.object("status").unwrap_or_default();
         let code = status.get("code").or_else(|| status.get("status_code")).or_else(|| object.get("status_code"));
         let is_error = matches!(code.and_then(Value::word), Some("2" | "STATUS_CODE_ERROR" | "ERROR"));
@@ -340,13 +354,18 @@ fn labels<'a>(attributes: &Attributes<'a>, resource: &Attributes<'a>) -> Labels<
     let tags = attributes.texts(&["tag.tags", "langfuse.trace.tags"]);
     Labels {
         project: resource.text(&["openinference.project.name", "service.name"]),
-        session: attributes.text(&["gen_ai.conversation.id", "session.id"]),
-        key: attributes.text(&["user.id", "enduser.id"]),
+        session: attributes.text(&["gen_ai.conversation.id", "session.id", "langfuse.session.id"]),
+        key: attributes.text(&["user.id", "enduser.id", "langfuse.user.id"]),
         tags: stage.map(|stage| Cow::Owned(format!("environment:{stage}"))).into_iter().chain(tags).collect(),
     }
 }
 
 fn counted(attributes: &Attributes) -> Result<Usage, RecordError> {
+    if !attributes.has(INPUT)
+        && let Some(text) = attributes.text(LANGFUSE)
+    {
+        return super::langfuse::usage_in(&text);
+    }
     let total = attributes.count(TOTAL)?;
     let output = attributes.count(OUTPUT)?;
     let mut parts = Parts {
