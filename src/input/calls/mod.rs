@@ -27,6 +27,7 @@ mod part;
 #[cfg(feature = "folders")]
 pub mod places;
 pub mod sequence;
+mod session;
 mod spans;
 pub mod stream;
 pub mod tail;

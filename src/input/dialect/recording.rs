@@ -60,7 +60,7 @@ impl Exchange<'_> {
 
     fn complete(&self, mut item: Item<'static>) -> Item<'static> {
         match &mut item {
-            Item::Entry(entry) | Item::Event(Event::Begin(entry)) => self.complete_entry(entry),
+            Item::Entry(entry) | Item::Event(Event::Begin(entry) | Event::Whole(entry)) => self.complete_entry(entry),
             _ => {}
         }
         item
