@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::read::read_text;
-use super::{Entry, Event, Item, Naming};
+use super::{Entry, Event, Item, Naming, State};
 use crate::input::json::{Object, Value};
 use crate::input::record::RecordError;
 use crate::period::Instant;
@@ -36,7 +36,12 @@ impl Exchange<'_> {
                 let _ = read_text(line.as_bytes(), None, &mut items);
             }
         }
-        let is_usage = |item: &Item| !matches!(item, Item::Bad(error) if error.is_form());
+        let is_of_a_model = self.provider().is_some();
+        let is_usage = |item: &Item| match item {
+            Item::Bad(error) => !error.is_form(),
+            Item::Entry(entry) => is_of_a_model || !matches!(entry.state, State::Failed(_)),
+            Item::Event(_) => true,
+        };
         let found: Vec<Item> = items.into_iter().filter(is_usage).collect();
         if !found.is_empty() {
             // Streams end with their bodies.
