@@ -41,6 +41,8 @@ pub struct Conversation {
     pub is_plain: bool,
     /// What stands in the request and cannot be counted here, for people.
     pub unread: Vec<String>,
+    /// The JSON of what is unread, which bounds what it may cost.
+    pub unread_json: Vec<String>,
 }
 
 /// An API that takes requests, told by their form.
@@ -130,6 +132,8 @@ pub struct Message {
     pub thinking: Option<String>,
     /// Thoughts that come back sealed: how many characters each seal has (`thoughtSignature`, `encrypted_content`).
     pub signatures: Vec<u64>,
+    /// What the model may call from this message on: tools that a search has found.
+    pub tools: Vec<Tool>,
     /// Whether the model goes on with this message rather than answering it.
     pub is_prefix: bool,
 }
@@ -158,6 +162,7 @@ impl Message {
             call_id: None,
             thinking: None,
             signatures: Vec::new(),
+            tools: Vec::new(),
             is_prefix: false,
         }
     }

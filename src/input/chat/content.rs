@@ -101,6 +101,10 @@ fn answered(part: &Value, place: &str, depth: usize) -> Result<Option<Answer>, S
     };
     let mut inner = Content::default();
     inner.add(&content, place, depth + 1)?;
+    // Gemini's results may come with files.
+    if let Some(files) = answer.get("parts").filter(|_| content.is_string()) {
+        inner.add(files, place, depth + 1)?;
+    }
     let id = ["tool_use_id", "toolUseId", "id"].iter().find_map(|key| text(answer, key)).unwrap_or_default();
     Ok(Some(Answer { id, name: text(answer, "name"), parts: inner.parts }))
 }

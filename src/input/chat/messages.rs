@@ -31,6 +31,14 @@ fn one(item: &Value, place: &str) -> Result<Message, String> {
             message.call_id = text(item, "call_id");
             return Ok(message);
         }
+        Some("additional_tools" | "tool_search_output") => {
+            let is_found = item["type"] == "tool_search_output";
+            let role = if is_found { Role::Tool } else { Role::Developer };
+            let map = item.as_object().ok_or_else(|| format!("{place}: no item"))?;
+            return Ok(Message { tools: super::tools::list(map)?, ..Message::of_parts(role, Vec::new()) });
+        }
+        // It costs what its output says.
+        Some("tool_search_call") => return Ok(Message::of_parts(Role::Tool, Vec::new())),
         Some("reasoning") => {
             let mut message = Message::of_parts(Role::Assistant, Vec::new());
             message.thinking = Some(summaries(item));
@@ -74,6 +82,7 @@ fn spoken(item: &Value, role: Role, place: &str) -> Result<Message, String> {
         call_id: text(item, "tool_call_id"),
         thinking,
         signatures,
+        tools: Vec::new(),
         is_prefix: item["prefix"] == true,
     })
 }

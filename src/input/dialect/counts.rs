@@ -17,10 +17,15 @@ pub(super) fn count(object: &Object, name: &str) -> Result<u64, RecordError> {
     object.get(name).map_or(Ok(0), |value| count_of(name, value))
 }
 
-/// The first of several fields that stands there.
+/// The first of several fields that is not zero: old names stand next to new ones, and some programs fill one alone.
 pub(super) fn count_any(object: &Object, names: &[&str]) -> Result<u64, RecordError> {
-    let found = names.iter().find_map(|name| object.get(name).map(|value| (name, value)));
-    found.map_or(Ok(0), |(name, value)| count_of(name, value))
+    for (name, value) in names.iter().filter_map(|name| Some((name, object.get(name)?))) {
+        match count_of(name, value)? {
+            0 => {}
+            found => return Ok(found),
+        }
+    }
+    Ok(0)
 }
 
 pub(super) fn count_of(name: &str, value: Value) -> Result<u64, RecordError> {
@@ -28,6 +33,12 @@ pub(super) fn count_of(name: &str, value: Value) -> Result<u64, RecordError> {
         Some(word) => whole(name, word),
         None => Err(RecordError::Form(format!("{name} is {}, not a number", String::from_utf8_lossy(value.raw())))),
     }
+}
+
+/// The text of an object that stands there as one or inside of a text.
+pub(super) fn object_text(value: Value<'_>) -> Option<Cow<'_, str>> {
+    let text = value.text().or_else(|| std::str::from_utf8(value.raw()).ok().map(Cow::Borrowed))?;
+    text.trim_start().starts_with('{').then_some(text)
 }
 
 /// What is left of a whole without its parts.
@@ -70,10 +81,14 @@ pub(super) fn state(context: &mut Context, dimension: Dimension, value: Option<C
     }
 }
 
-/// A moment as logs write it: seconds, milliseconds, microseconds or nanoseconds since 1970 (told apart by their size),
+/// A moment as logs write it: seconds (also in a list with nanoseconds), milliseconds, microseconds or nanoseconds since 1970 (told apart by their size),
 /// or a date with or without its time; a time without an offset is UTC.
 pub(super) fn moment(value: Value) -> Option<Instant> {
-    moment_in(value.word()?)
+    match value.word() {
+        Some(word) => moment_in(word),
+        // `[seconds, nanoseconds]`, as Node.js keeps a time.
+        None => moment_in(value.items().next()?.word()?),
+    }
 }
 
 /// [`moment`] in a text.

@@ -115,7 +115,8 @@ pub(super) fn count(
     if tools {
         count += self::tools(conversation, tokenizer, model);
     }
-    count += thinking(kind, conversation.thinks, tools);
+    let thinks = if model.ends_with(":thinking") { Some(Thinks::Budget) } else { conversation.thinks };
+    count += thinking(kind, thinks, tools);
     if let Some(schema) = &conversation.answer_schema {
         // 128 and the schema as Python writes it: recorded in 9 requests, one less in 3.
         let written = tokenizer.count(&dumps(schema, Letters::Escaped));

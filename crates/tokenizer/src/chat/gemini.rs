@@ -8,7 +8,7 @@
 use serde_json::Value;
 
 use super::arguments_value;
-use crate::conversation::{Conversation, Message, Part};
+use crate::conversation::{Conversation, Message, Part, Role};
 use crate::{TokenCount, Tokenizer};
 
 /// Where a request is sent, and to which generation.
@@ -31,8 +31,13 @@ pub(super) fn count(host: Host, conversation: &Conversation, tokenizer: &dyn Tok
         Host::Vertex => texts(conversation, tokenizer),
         Host::Developer2 => {
             let count = texts(conversation, tokenizer);
-            // Four tokens more twice in five requests.
-            if has_functions(conversation) { TokenCount { high: count.high + 6, ..count }.widened(1) } else { count }
+            if has_functions(conversation) {
+                // Four tokens more in two of five requests, 25 less in two.
+                return TokenCount { low: count.low - count.low / 3, high: count.high + 6, ..count }.widened(1);
+            }
+            // One less and three less in two of thirteen, both with JSON in their text.
+            let has_json = conversation.messages.iter().flat_map(Message::texts).any(|text| text.contains('{'));
+            if has_json { TokenCount { low: count.low - count.low / 60 - 1, ..count }.widened(0) } else { count }
         }
         Host::Developer2_5 => developer(Generation::Two, conversation, tokenizer),
         Host::Developer3 => developer(Generation::Three, conversation, tokenizer),
@@ -149,7 +154,11 @@ enum Generation {
 fn developer(generation: Generation, conversation: &Conversation, tokenizer: &dyn Tokenizer) -> TokenCount {
     let mut form = Form { tokenizer, generation, count: TokenCount::default(), text: String::new() };
     for message in &conversation.messages {
-        form.message(message);
+        if message.role == Role::Tool && message.call_id.is_some() {
+            form.answer(message, &conversation.messages);
+        } else {
+            form.message(message);
+        }
         // The end of the turn; empty contents have one too.
         form.count += TokenCount::exact(1);
     }
@@ -170,8 +179,7 @@ fn developer(generation: Generation, conversation: &Conversation, tokenizer: &dy
 /// the middle, 0.154 to 0.252 in all.
 fn thoughts(messages: &[Message]) -> TokenCount {
     let says = |message: &Message| {
-        message.role == crate::conversation::Role::User
-            && message.parts().iter().any(|part| !matches!(part, Part::Result(_)))
+        message.role == Role::User && message.parts().iter().any(|part| !matches!(part, Part::Result(_)))
     };
     let begins = messages.iter().rposition(says).map_or(0, |at| at + 1);
     let mut count = TokenCount::default();
@@ -232,6 +240,19 @@ impl Form<'_> {
         }
     }
 
+    /// A result in the form of OpenAI's API, which Gemini takes too: how it is written there is known of one request.
+    fn answer(&mut self, message: &Message, all: &[Message]) {
+        let mut calls = all.iter().flat_map(|message| &message.calls);
+        let name = calls.find(|call| call.id == message.call_id).map(|call| call.name.as_str());
+        let said = message.content();
+        let value = match serde_json::from_str(&said) {
+            Ok(value @ Value::Object(_)) => value,
+            _ => serde_json::json!({ "result": said }),
+        };
+        self.function("response:", name.unwrap_or_default(), &value);
+        self.count = self.count.widened(8);
+    }
+
     fn function(&mut self, kind: &str, name: &str, value: &Value) {
         self.special().push(kind).push(name);
         if value.is_null() {
@@ -285,12 +306,13 @@ impl Form<'_> {
         }
         self.push("}").special();
         if two {
-            self.count = less(self.count, 3);
+            // Right in nine of eleven requests.
+            self.count = less(self.count, 3).widened(2);
         }
         if schema.is_some_and(|schema| is_nested(schema, two)) {
             // How nested objects, choices and references are written is not known; one was 36 more, another 123.
             let own = self.count.tokens - before.min(self.count.tokens);
-            self.count = TokenCount { high: self.count.high + own / 2 + 30, ..self.count }.widened(own / 10);
+            self.count = TokenCount { high: self.count.high + 2 * own + 30, ..self.count }.widened(own / 10);
         }
     }
 

@@ -197,13 +197,23 @@ impl Framing {
         }
         counted.notes.extend(conversation.unread.iter().map(|what| format!("not counted: {what}")));
         if !conversation.unread.is_empty() {
-            counted.count = counted.count.widened(0);
-            counted.text = counted.text.widened(0);
+            let most = conversation.unread_json.iter().map(|json| self.tokenizer.count(json).high);
+            let most = most.fold(0, u64::saturating_add);
+            for count in [&mut counted.count, &mut counted.text] {
+                *count = TokenCount { high: count.high.saturating_add(most), ..*count }.widened(0);
+            }
         }
         Ok(counted)
     }
 
     fn add_media(&self, parts: &[Part], of: &Conversation, counted: &mut Counted) -> Result<(), Refused> {
+        let images =
+            parts.iter().filter(|part| matches!(part, Part::Media(crate::conversation::Media::Image(_)))).count();
+        if !of.is_plain && images > 0 {
+            let around = self.rule.around_images(images as u64);
+            counted.count += around;
+            counted.text += around;
+        }
         for part in parts {
             match part {
                 Part::Text(_) => {}

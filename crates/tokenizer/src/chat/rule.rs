@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::frame::{Frame, FrameTokens, framed, spoken, tools};
 use super::table::{self, Line};
 use super::{Refused, Template, claude, gemini, openai};
-use crate::conversation::{Api, Conversation, Message, Part, ToolChoice};
+use crate::conversation::{Api, Conversation, Message, Part, Role, ToolChoice};
 use crate::{TokenCount, Tokenizer};
 
 const RULES: &str = farebox_data::CHAT_RULES;
@@ -44,6 +44,8 @@ pub(super) enum Rule {
     Near(Template, u64, u64),
     /// A published template, and so many tokens more where the request gives no instructions of its own.
     Told(Template, u64),
+    /// DeepSeek R1: the template without earlier thoughts, and so many tokens more, at least and at most.
+    DeepSeekR1(u64, u64),
     /// Llama 4 at Groq: the template, and with tools a long instruction.
     GroqLlama4,
     /// Qwen 2.5's: the template, and an instruction where there is none.
@@ -70,6 +72,16 @@ impl Rule {
     /// Whether it counts the schema of the answer itself.
     pub(crate) const fn counts_schema(self) -> bool {
         matches!(self, Rule::OpenAi(..) | Rule::Claude(..))
+    }
+}
+
+impl Rule {
+    /// What images cost in a request beside their own tokens: at OpenAI 3 to 6 each, recorded in 9 requests.
+    pub(crate) fn around_images(self, images: u64) -> TokenCount {
+        match self {
+            Rule::OpenAi(..) => TokenCount { low: 0, high: 6 * images, ..TokenCount::exact(4 * images) }.widened(0),
+            _ => TokenCount::default(),
+        }
     }
 }
 
@@ -100,6 +112,9 @@ impl RuleLine {
             "mistral-later" => Rule::Near(Template::MistralV7, 0, 0),
             "mistral-small" => Rule::Told(Template::MistralV7, 12),
             "groq-llama-4" => Rule::GroqLlama4,
+            "deepseek-r1" => Rule::DeepSeekR1(0, 0),
+            "deepseek-r1-5" => Rule::DeepSeekR1(2, 2),
+            "deepseek-r1-later" => Rule::DeepSeekR1(0, 2),
             "deepseek-later" => Rule::Near(Template::DeepseekV3, 2, 1),
             "llama-later" => Rule::Near(Template::Llama3, 40, 1),
             "qwen-later" => Rule::Near(Template::Qwen3, 8, 4),
@@ -117,7 +132,7 @@ pub(super) fn count(
     model: &str,
 ) -> Result<TokenCount, Refused> {
     Ok(match rule {
-        Rule::OpenAi(generation, frame) => openai::count(generation, frame, conversation, tokenizer),
+        Rule::OpenAi(generation, frame) => openai::count(generation, frame, conversation, tokenizer, model),
         Rule::Claude(kind, message) => claude::count(kind, message, conversation, tokenizer, model),
         Rule::Gemini(host) => gemini::count(host, conversation, tokenizer),
         Rule::Template(template) => template.count_with(&without_media(conversation), tokenizer)?,
@@ -129,10 +144,18 @@ pub(super) fn count(
             count
         }
         Rule::GroqLlama4 => groq_llama_4(conversation, tokenizer)?,
+        Rule::DeepSeekR1(least, most) => {
+            let mut conversation = without_media(conversation);
+            conversation.messages.iter_mut().for_each(forget_thoughts);
+            let mut count = Template::DeepseekV3.count_with(&conversation, tokenizer)?;
+            count += TokenCount { low: least, ..TokenCount::exact(most) };
+            if least == most { count } else { count.widened(0) }
+        }
         Rule::Near(Template::DeepseekV3, ..) if conversation.api == Some(Api::Responses) => {
             let mut count = template_count(Template::DeepseekV3, conversation, tokenizer)?;
             // 83 for one message, where the chat has 3: recorded in 3 requests.
-            count += TokenCount::exact(80).widened(2);
+            let calls = conversation.messages.iter().map(|message| message.calls.len() as u64).sum::<u64>();
+            count += TokenCount { high: 82 + 45 * calls, ..TokenCount::exact(80) }.widened(2);
             count
         }
         Rule::Near(template, request, message) => {
@@ -167,6 +190,19 @@ fn without_media(conversation: &Conversation) -> Conversation {
     conversation
 }
 
+/// Takes out what an earlier answer thought aloud: everything up to its last `</think>`.
+fn forget_thoughts(message: &mut Message) {
+    message.thinking = None;
+    for part in message.parts.iter_mut().flatten() {
+        if let Part::Text(text) = part
+            && message.role == Role::Assistant
+            && let Some((_, said)) = text.rsplit_once("</think>")
+        {
+            *text = said.trim_start().to_owned();
+        }
+    }
+}
+
 fn template_count(
     template: Template,
     conversation: &Conversation,
@@ -191,7 +227,9 @@ fn groq_llama_4(conversation: &Conversation, tokenizer: &dyn Tokenizer) -> Resul
         return Ok(count);
     }
     for tool in &tools {
-        count += tokenizer.count(&tool.raw.to_string());
+        // The function alone, without what stands around it in the request.
+        let function = if tool.raw["function"].is_object() { &tool.raw["function"] } else { &tool.raw };
+        count += tokenizer.count(&function.to_string());
     }
     count += TokenCount::exact(661 + 14 * further as u64).widened(3);
     Ok(count)

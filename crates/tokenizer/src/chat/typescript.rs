@@ -33,7 +33,13 @@ fn function(tool: &Tool, style: Style) -> String {
     let mut out = String::new();
     comment(&mut out, "", tool.description.as_deref().unwrap_or_default());
     let schema = tool.schema.as_ref().filter(|schema| has_properties(schema));
-    let takes = schema.map_or_else(String::new, |schema| format!("_: {}", object(schema, style, "", DEEPEST)));
+    let takes = schema.map_or_else(String::new, |schema| {
+        let mut takes = "_: ".to_owned();
+        if style == Style::Harmony {
+            comment(&mut takes, "", schema["description"].as_str().unwrap_or_default());
+        }
+        takes + &object(schema, style, "", DEEPEST)
+    });
     out.push_str(&format!("type {} = ({takes}) => any;", tool.name));
     out
 }

@@ -241,9 +241,12 @@ impl MediaRules {
         let text = match &document.text {
             Some(text) => {
                 let count = tokenizer.count(text);
-                // Readers of PDF differ in where they put spaces and lines.
-                count.widened(count.tokens.div_ceil(10))
+                // Readers of PDF differ in where they put spaces and lines; a text without pages is what it is.
+                let margin = if document.pages == Some(0) { 0 } else { count.tokens.div_ceil(10) + 12 };
+                if margin == 0 { count } else { count.widened(margin) }
             }
+            // A file whose pages nobody saw may hold three words.
+            None if document.pages.is_none() => TokenCount { low: 0, ..pages.times(TEXT_ON_A_PAGE) }.widened(0),
             None => pages.times(TEXT_ON_A_PAGE),
         };
         // A document without pages is text, and no picture stands for it.
@@ -260,7 +263,7 @@ impl MediaRules {
 
     /// The picture of a page, of A4 or letter size where its own is not known.
     fn page(&self, size: Option<(u64, u64)>, resolution: Option<&str>) -> TokenCount {
-        let (width, height) = size.filter(|(width, height)| *width > 0 && *height > 0).unwrap_or(PAGE_SIZE);
+        let (width, height) = size.filter(|(width, height)| *width > 0 && *height > 0).map_or(PAGE_SIZE, drawn);
         let as_image = |rule: &ImageRule| {
             let usual = rule.count(width, height, resolution);
             // How large a page is drawn is not published, only its proportions are known.
@@ -291,6 +294,13 @@ impl MediaRules {
     }
 }
 
+/// A page as large as it is drawn for a model: as long as [`PAGE_SIZE`].
+fn drawn((width, height): (u64, u64)) -> (u64, u64) {
+    let long = u128::from(width.max(height));
+    let side = |length: u64| u64::try_from(u128::from(length) * u128::from(PAGE_SIZE.1) / long).unwrap_or(1).max(1);
+    (side(width), side(height))
+}
+
 impl Rate {
     const fn exactly(n: u64) -> Rate {
         Rate { low: n, expected: n, high: n }
@@ -314,14 +324,7 @@ impl Rate {
 
     /// Each bound times its own: pages times tokens of a page.
     fn times(self, other: Rate) -> TokenCount {
-        self.product(other, 1)
-    }
-
-    /// The product of each bound, divided and rounded up.
-    fn product(self, other: Rate, per: u64) -> TokenCount {
-        let of = |a: u64, b: u64| {
-            u64::try_from((u128::from(a) * u128::from(b)).div_ceil(u128::from(per))).unwrap_or(u64::MAX)
-        };
+        let of = u64::saturating_mul;
         let (low, high) = (of(self.low, other.low), of(self.high, other.high));
         let count = TokenCount { low, high, ..TokenCount::exact(of(self.expected, other.expected)) };
         if low == high { count } else { count.widened(0) }
@@ -334,7 +337,14 @@ fn length_of(clip: &Clip) -> Rate {
 
 /// A length at the model's rate, which the table gives in tokens for 10 seconds.
 fn timed(modality: Modality, length: Rate, rate: Rate, has_rule: bool) -> Weight {
-    Weight { modality, count: length.product(rate, 10_000), amount: length, has_rule }
+    // To the nearest: 113 tokens for 4.54 s at 25 a second, recorded.
+    let tokens = |length: u64, rate: u64| {
+        u64::try_from((u128::from(length) * u128::from(rate) + 5_000) / 10_000).unwrap_or(u64::MAX)
+    };
+    let (low, high) = (tokens(length.low, rate.low), tokens(length.high, rate.high));
+    let count = TokenCount { low, high, ..TokenCount::exact(tokens(length.expected, rate.expected)) };
+    let count = if low == high { count } else { count.widened(0) };
+    Weight { modality, count, amount: length, has_rule }
 }
 
 /// What was not known of a recording.
