@@ -149,8 +149,9 @@ pub(crate) fn decode(text: &str) -> Result<Vec<u8>, MediaError> {
 pub fn read(kind: Kind, bytes: &[u8]) -> Result<Media, MediaError> {
     match kind {
         Kind::Image => Ok(Media::Image(Image { size: Some(image_size(bytes)?), detail: None })),
-        Kind::Audio => Ok(Media::Audio(Clip { millis: Some(audio_millis(bytes)?) })),
-        Kind::Video => Ok(Media::Video(Clip { millis: audio_millis(bytes).ok() })),
+        // A file of MP3 has frames before and behind its sound.
+        Kind::Audio => Ok(Media::Audio(Clip { millis: Some(audio_millis(bytes)?), is_padded: is_mp3(bytes) })),
+        Kind::Video => Ok(Media::Video(Clip { millis: audio_millis(bytes).ok(), is_padded: false })),
         Kind::Document if bytes.starts_with(b"%PDF") => pdf(bytes).map(Media::Document),
         Kind::Document => match std::str::from_utf8(bytes) {
             Ok(text) => {
@@ -171,6 +172,10 @@ pub(crate) fn image_size(bytes: &[u8]) -> Result<(u64, u64), MediaError> {
         (0, _) | (_, 0) => Err(MediaError::NoPixels { width: size.width, height: size.height }),
         size => Ok(size),
     }
+}
+
+fn is_mp3(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"ID3") || matches!(bytes, [0xff, second, ..] if second & 0xe0 == 0xe0)
 }
 
 /// The length of a recording in milliseconds.
@@ -197,9 +202,17 @@ fn pdf(bytes: &[u8]) -> Result<Document, MediaError> {
     if pages.is_empty() {
         return Err(MediaError::NoPages);
     }
-    let text = document.extract_text(&pages).ok();
+    let text = document.extract_text(&pages).ok().map(|text| plain(&text));
     let sizes = objects.into_iter().map(|page| page_size(&document, page)).collect::<Option<_>>();
     Ok(Document { pages: Some(pages.len() as u64), text, sizes: sizes.unwrap_or_default() })
+}
+
+/// The text of pages with single spaces and without empty lines: where letters are moved apart, the reader puts a space
+/// beside the one that the text has.
+#[cfg(feature = "media")]
+fn plain(text: &str) -> String {
+    let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 /// Width and height of a page in points, as it is shown; what it does not say itself it has from the pages above it.
@@ -257,8 +270,8 @@ pub fn named(kind: Kind, text: &str) -> Result<Media, AttachmentError> {
     }
     match kind {
         Kind::Document => pages(text).map(|pages| Media::Document(Document { pages, ..Document::default() })),
-        Kind::Audio => length(kind, text).map(|millis| Media::Audio(Clip { millis })),
-        _ => length(kind, text).map(|millis| Media::Video(Clip { millis })),
+        Kind::Audio => length(kind, text).map(|millis| Media::Audio(Clip { millis, is_padded: false })),
+        _ => length(kind, text).map(|millis| Media::Video(Clip { millis, is_padded: false })),
     }
     .or_else(|named| match named {
         Named::Wrong(what) => Err(AttachmentError::wrong(format!("{} {text}: {what}", kind.flag()), kind.help())),
@@ -469,7 +482,7 @@ fn file(kind: Kind, name: &str) -> Result<Media, AttachmentError> {
         AttachmentError::wrong(format!("{name}: {error}"), help)
     })?;
     match media {
-        Media::Video(Clip { millis: None }) => {
+        Media::Video(Clip { millis: None, .. }) => {
             Err(AttachmentError::wrong(format!("{name}: its length cannot be read"), kind.help()))
         }
         media => Ok(media),
@@ -515,7 +528,7 @@ mod tests {
                 assert!(!error.contains("no such file"), "{error}");
             }
         }
-        assert_eq!(wrong(Kind::Audio, "10000h"), Ok(Media::Audio(Clip { millis: Some(LONGEST) })));
+        assert_eq!(wrong(Kind::Audio, "10000h"), Ok(Media::Audio(Clip { millis: Some(LONGEST), is_padded: false })));
         for text in ["0", "-3", "1.5", "NaN", "1000001", "99999999999999999999"] {
             let error = wrong(Kind::Document, text).unwrap_err();
             assert!(

@@ -266,6 +266,8 @@ pub struct Image {
 pub struct Clip {
     /// How long, in milliseconds.
     pub millis: Option<u64>,
+    /// Whether silence at its ends, up to a tenth of a second, is in that length and may not be billed.
+    pub is_padded: bool,
 }
 
 /// A document.

@@ -76,7 +76,7 @@ impl DatedFeature {
 /// What is weighed by a tokenizer's rules; nothing for what is counted by the piece.
 fn media_of(kind: MediumKind, amount: Decimal) -> Option<Media> {
     let whole = |n: Decimal| u64::try_from(n.round()).unwrap_or(u64::MAX);
-    let clip = || Clip { millis: Some(whole(amount.saturating_mul(Decimal::ONE_THOUSAND))) };
+    let clip = || Clip { millis: Some(whole(amount.saturating_mul(Decimal::ONE_THOUSAND))), ..Clip::default() };
     match kind {
         MediumKind::HeardAudio => Some(Media::Audio(clip())),
         MediumKind::SeenVideo => Some(Media::Video(clip())),

@@ -184,9 +184,9 @@ impl Framing {
         };
         let mut counted = Counted { count, ..Counted::default() };
         if let Some(schema) = conversation.answer_schema.as_ref().filter(|_| !self.rule.counts_schema()) {
-            // No provider publishes how the schema of the answer is written into the prompt; some do not bill it.
+            // Mistral, Qwen and Gemini did not bill it in four recorded requests; of others nothing is known.
             let schema = self.tokenizer.count(&schema.to_string());
-            counted.count += TokenCount { low: 0, ..schema.widened(schema.tokens / 2 + 20) };
+            counted.count += TokenCount { low: 0, high: schema.high + 20, ..TokenCount::exact(0) }.widened(1);
         }
         if self.assumed {
             counted.count = counted.count.assumed();

@@ -98,6 +98,7 @@ impl RuleLine {
             "openai-gpt-4" => Rule::OpenAi(openai::Generation::Gpt4, frame),
             "openai-gpt-4o" => Rule::OpenAi(openai::Generation::Gpt4o, frame),
             "openai-gpt-5" => Rule::OpenAi(openai::Generation::Gpt5, frame),
+            "openai-oss" => Rule::OpenAi(openai::Generation::Oss, frame),
             "openai-fitted" => Rule::OpenAi(openai::Generation::Later, frame),
             "claude-v3" => Rule::Claude(claude::Kind::V3, frame.message),
             "claude-opus-4-7" => Rule::Claude(claude::Kind::Opus47, frame.message),
@@ -193,13 +194,14 @@ fn without_media(conversation: &Conversation) -> Conversation {
 /// Takes out what an earlier answer thought aloud: everything up to its last `</think>`.
 fn forget_thoughts(message: &mut Message) {
     message.thinking = None;
-    for part in message.parts.iter_mut().flatten() {
-        if let Part::Text(text) = part
-            && message.role == Role::Assistant
-            && let Some((_, said)) = text.rsplit_once("</think>")
-        {
-            *text = said.trim_start().to_owned();
-        }
+    let Some(parts) = message.parts.as_mut().filter(|_| message.role == Role::Assistant) else { return };
+    let ends = |part: &Part| matches!(part, Part::Text(text) if text.contains("</think>"));
+    let Some(last) = parts.iter().rposition(ends) else { return };
+    parts.drain(..last);
+    if let Some(Part::Text(text)) = parts.first_mut()
+        && let Some((_, said)) = text.rsplit_once("</think>")
+    {
+        *text = said.trim_start().to_owned();
     }
 }
 
