@@ -164,7 +164,8 @@ fn request(map: &Map<String, Value>) -> Read {
 fn chat(map: &Map<String, Value>, list: &Value) -> Read {
     let list = list.as_array().ok_or_else(|| format!("messages: {} is no list", shown(list)))?;
     let mut all = Vec::new();
-    if let Some(told) = map.get("system").filter(|told| !told.is_null()) {
+    let is_empty = |told: &Value| told.is_null() || told.as_array().is_some_and(Vec::is_empty);
+    if let Some(told) = map.get("system").filter(|told| !is_empty(told)) {
         all.push(messages::said(Role::System, told, "system")?);
     }
     all.extend(messages::list(list, "messages")?);

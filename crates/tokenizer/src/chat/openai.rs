@@ -225,13 +225,17 @@ impl Said<'_> {
                 let further = own.len() as u64 - 1;
                 count.low = count.low.saturating_sub(2 + 4 * further);
             }
-            // One less where a schema does not say what is required: two public counts.
-            let says_nothing = |tool: &&Tool| {
+            // One less where a schema does not say what is required, beside a system message: two public counts.
+            let says_nothing = |tool: &Tool| {
                 tool.schema
                     .as_ref()
                     .is_some_and(|schema| schema["properties"].is_object() && schema.get("required").is_none())
             };
-            if self.generation.style() == Style::Early && own.iter().filter(|tool| has_some(tool)).any(says_nothing) {
+            let is_told = self.conversation.messages.iter().any(|message| message.role.is_system());
+            if self.generation.style() == Style::Early
+                && is_told
+                && own.iter().any(|tool| has_some(tool) && says_nothing(tool))
+            {
                 count = less(count, 1);
             }
         }
