@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use super::chunks::{Chunk, Chunks};
 use super::open::open;
-use super::sequence::Sequence;
+use super::sequence::{Sequence, has_several_files};
 use super::{Reading, is_table, read_chunk};
 use crate::input::dialect::table::read_table;
 use crate::input::dialect::{Event, Item};
@@ -46,6 +46,8 @@ pub trait StreamSink {
 pub(crate) trait TakeItems: Send {
     /// Takes the item of a line. What must be in order goes into `result`.
     fn take(&mut self, source: &str, line: u64, item: &Item, result: &mut ChunkResult);
+    /// So many records were left out, because they are in an earlier file too.
+    fn left_out_copies(&mut self, _copies: u64) {}
     /// Adds what another thread made.
     fn merge(&mut self, other: Self);
 }
@@ -95,7 +97,9 @@ impl ChunkResult {
     /// Counts what an item is: some records only come to light behind others.
     fn note(&mut self, item: &Item) {
         match item {
-            Item::Entry(_) | Item::Event(Event::Total(..) | Event::Begin(_)) => self.found.records += 1,
+            Item::Entry(_) | Item::Event(Event::Total(..) | Event::Begin(_) | Event::Chunk(_)) => {
+                self.found.records += 1
+            }
             Item::Bad(error) if error.is_form() => self.found.bad += 1,
             // A record whose counts contradict each other is one all the same.
             Item::Bad(_) => self.found.records += 1,
@@ -174,13 +178,13 @@ pub(crate) fn run_stream<T: TakeItems>(
 
 fn alone<T: TakeItems>(plan: StreamPlan, new: &dyn Fn() -> T, sink: &mut dyn StreamSink) -> T {
     let mut worker = new();
-    let mut merger = InOrder { taker: new(), sequence: Sequence::default(), sink };
+    let mut merger = InOrder { taker: new(), sequence: Sequence::of(plan.sources), sink };
     each_task(plan, &mut |task| {
         let mut done = step(plan, &mut worker, task);
         let go_on = merger.merge(&mut done);
         (go_on, done.buffer.take())
     });
-    let mut all = merger.taker;
+    let mut all = merger.end();
     all.merge(worker);
     all
 }
@@ -206,11 +210,12 @@ fn step<T: TakeItems>(plan: StreamPlan, taker: &mut T, task: StreamTask) -> Task
 /// Takes what can be taken at once, and keeps the rest. Rows stay in order only if all of a chunk waits as soon as one does.
 fn read<T: TakeItems>(plan: StreamPlan, taker: &mut T, source: &str, chunk: &Chunk) -> ChunkResult {
     let mut settled = ChunkResult::default();
-    let mut waits = false;
+    let (mut waits, of_several) = (false, has_several_files(plan.sources));
     read_chunk(chunk, plan.reading, &mut |line, item| {
         settled.note(&item);
-        waits |= Sequence::concerns(&item);
-        if waits && (plan.rows || Sequence::concerns(&item)) {
+        let concerns = Sequence::concerns(&item, of_several);
+        waits |= concerns;
+        if waits && (plan.rows || concerns) {
             settled.open.push((line, item.into_owned()));
         } else {
             taker.take(source, line, &item, &mut settled);
@@ -302,6 +307,11 @@ struct InOrder<'k, T> {
 }
 
 impl<T: TakeItems> InOrder<'_, T> {
+    fn end(mut self) -> T {
+        self.taker.left_out_copies(self.sequence.copies);
+        self.taker
+    }
+
     /// Says whether to go on.
     fn merge(&mut self, done: &mut TaskDone) -> bool {
         if let Some(error) = done.failed.take() {
@@ -346,7 +356,7 @@ fn together<T: TakeItems>(
             })
             .collect();
         drop(results);
-        let all = put_in_order(new(), &done, &free, sink);
+        let all = put_in_order(new(), plan.sources, &done, &free, sink);
         // Threads that still work find the channels closed and end.
         drop((done, free));
         let made: Vec<_> = workers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
@@ -393,11 +403,12 @@ fn work<T: TakeItems>(
 
 fn put_in_order<T: TakeItems>(
     taker: T,
+    sources: &[Source],
     done: &Receiver<TaskDone>,
     free: &SyncSender<Vec<u8>>,
     sink: &mut dyn StreamSink,
 ) -> Result<T, LostThread> {
-    let mut merger = InOrder { taker, sequence: Sequence::default(), sink };
+    let mut merger = InOrder { taker, sequence: Sequence::of(sources), sink };
     let mut early: BTreeMap<u64, TaskDone> = BTreeMap::new();
     let mut next = 0;
     while let Ok(one) = done.recv() {
@@ -408,12 +419,12 @@ fn put_in_order<T: TakeItems>(
                 return Err(LostThread);
             }
             if !merger.merge(&mut one) {
-                return Ok(merger.taker);
+                return Ok(merger.end());
             }
             let _ = free.try_send(one.buffer.take().unwrap_or_default());
         }
     }
-    Ok(merger.taker)
+    Ok(merger.end())
 }
 
 #[cfg(test)]

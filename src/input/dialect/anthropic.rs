@@ -4,6 +4,7 @@
 //! thinking is a part of `output_tokens`. What goes into the cache is split by how long it stays.
 
 use super::counts::{calls, count, moment, rest, state, state_tier};
+use super::entry::request_of;
 use super::outcomes::{error_text, failed, no_usage};
 use super::spec::{DialectSign, DialectSpec};
 use super::{Counts, Dialect, Entry, Event, Item};
@@ -64,7 +65,7 @@ pub(super) fn push_message<'a>(
     // What compaction and advisors used stands beside the message's own counts, an advisor under its own model.
     let beside = usage.get("iterations").into_iter().flat_map(Value::items).filter_map(Value::object);
     for iteration in beside.filter(|iteration| !iteration.is("type", "message")) {
-        let mut more = Entry { usage: counted(&iteration)?, id: None, ..entry.clone() };
+        let mut more = Entry { usage: counted(&iteration)?, id: None, request: None, ..entry.clone() };
         if let Some(model) = iteration.text("model") {
             more.model = Some(model);
         }
@@ -84,6 +85,7 @@ pub(super) fn message_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Resu
         Some(id) if id.starts_with("msg_vrtx_") => entry.provider = Some("vertex".into()),
         _ => entry.assume("anthropic"),
     }
+    entry.request = request_of(id.as_deref());
     entry.model = object.text("model");
     entry.at = ["created_at", "timestamp"].iter().find_map(|name| object.get(name).and_then(moment));
     let context = &mut entry.context;

@@ -4,10 +4,10 @@
 //! prompt and answer. A count that is zero is left out.
 
 use super::counts::{count, count_of, moment, rest, state_tier};
-use super::entry::id_of;
+use super::entry::{id_of, request_of};
 use super::outcomes::no_usage;
 use super::spec::{DialectSign, DialectSpec};
-use super::{Dialect, Entry, Item};
+use super::{Dialect, Entry, Event, Item};
 use crate::input::json::{Object, Value};
 use crate::input::record::RecordError;
 use crate::meter::Meter;
@@ -48,9 +48,20 @@ pub(super) fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(
         state_tier(&mut entry.context, &tier);
     }
     // Each chunk of a stream states the whole so far under the same id.
-    entry.id = object.text("responseId").map(|id| id_of(&["gemini", &id]));
-    out.push(Item::Entry(Box::new(entry)));
+    let id = object.text("responseId");
+    entry.id = id.as_deref().map(|id| id_of(&["gemini", id]));
+    entry.request = request_of(id.as_deref());
+    let is_part = id.is_none() && is_unfinished(object);
+    let entry = Box::new(entry);
+    out.push(if is_part { Item::Event(Event::Chunk(entry)) } else { Item::Entry(entry) });
     Ok(())
+}
+
+/// Whether it has candidates and none of them has ended: a chunk of a stream that is not its last.
+fn is_unfinished(object: &Object) -> bool {
+    let mut candidates =
+        object.get("candidates").into_iter().flat_map(Value::items).filter_map(Value::object).peekable();
+    candidates.peek().is_some() && candidates.all(|candidate| candidate.get("finishReason").is_none())
 }
 
 /// A model's id without the folder in front and the version tag behind.

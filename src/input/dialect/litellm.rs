@@ -3,11 +3,14 @@
 use std::borrow::Cow;
 
 use super::counts::{moment, state_tier};
+use super::entry::request_of;
 use super::openai_chat::chat_usage;
 use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item, Labels, Reported, State};
 use crate::input::json::{Object, Value};
 use crate::input::record::RecordError;
+use crate::input::wholes::Beside;
+use crate::usage::Usage;
 
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::together(&["spend"]).any(&["call_type", "custom_llm_provider", "request_id"])],
@@ -29,13 +32,15 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     let of_metadata = |name: &str| metadata.as_ref().and_then(|m| m.object(name));
     let of_text = || parsed.as_ref().and_then(|m| m.object("usage_object"));
     let counted = match (of_metadata("usage_object"), of_text()) {
-        (Some(usage), _) => chat_usage(&usage, false)?,
-        (None, Some(usage)) => chat_usage(&usage, false)?,
-        _ => chat_usage(object, false)?,
+        (Some(usage), _) => counts_of(&usage)?,
+        (None, Some(usage)) => counts_of(&usage)?,
+        _ => counts_of(object)?,
     };
     let mut entry = Entry::new(Dialect::LiteLlm, counted);
     entry.provider = object.text("custom_llm_provider").filter(|provider| !provider.is_empty());
     entry.model = object.text("model").map(|model| without_provider(model, entry.provider.as_deref()));
+    // LiteLLM takes the id of the answer.
+    entry.request = request_of(object.text("request_id").as_deref());
     entry.at = object.get("startTime").or_else(|| object.get("start_time")).and_then(moment);
     entry.reported = object.get("spend").and_then(Value::decimal).map(Reported::usd);
     entry.labels = Labels {
@@ -55,6 +60,11 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     }
     out.push(Item::Entry(Box::new(entry)));
     Ok(())
+}
+
+/// The proxy's counts include the caches, unless they are larger than the prompt: then they are Anthropic's own, handed on.
+fn counts_of(usage: &Object) -> Result<Usage, RecordError> {
+    chat_usage(usage, Beside::default(), false)
 }
 
 /// `anthropic/claude-…` without the provider that the record names already.

@@ -20,8 +20,10 @@ mod reports;
 mod rows;
 mod spec;
 pub mod table;
+mod unread;
 
-pub use entry::{Bucket, Counts, Entry, Event, Item, Labels, Naming, Reported, State};
+pub(crate) use entry::NAMELESS;
+pub use entry::{Bucket, Counts, Entry, Event, Item, Labels, Naming, Reported, State, Unread};
 pub use read::read;
 pub(crate) use read::{no_json, read_text};
 

@@ -4,13 +4,16 @@
 //! chain repeats the usage of the calls below it, so only the spans of the calls themselves count.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 
-use super::counts::{moment, rest, state_tier};
+use super::counts::{moment, rest, state_tier, unexplained};
 use super::outcomes::{error_text, failed};
 use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item, Labels, Naming, Reported};
 use crate::input::json::{Object, Value};
+use crate::input::left::{is_named_like_a_count, leave};
 use crate::input::record::{RecordError, whole};
+use crate::input::wholes::NestedCounts;
 use crate::meter::Meter;
 use crate::usage::Usage;
 
@@ -58,34 +61,74 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
 
 /// Attributes by name: a list of `{key, value: {stringValue}}` in OTLP, a plain object elsewhere.
 #[derive(Default)]
-struct Attributes<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
+struct Attributes<'a> {
+    pairs: Vec<(Cow<'a, str>, Value<'a>)>,
+    /// Which of them somebody asked for.
+    asked: RefCell<Vec<usize>>,
+}
 
 impl<'a> Attributes<'a> {
     fn of(holder: &Object<'a>) -> Self {
         let Some(attributes) = holder.get("attributes") else { return Attributes::default() };
         if let Some(plain) = attributes.object() {
-            return Attributes(plain.fields().map(|(n, v)| (Cow::Owned(n.into_owned()), v)).collect());
+            return Attributes::new(plain.fields().map(|(n, v)| (Cow::Owned(n.into_owned()), v)).collect());
         }
         let pairs = attributes.items().filter_map(Value::object).filter_map(|pair| {
             let kinds = ["stringValue", "intValue", "doubleValue", "boolValue"];
             let value = pair.object("value")?;
             Some((pair.text("key")?, kinds.iter().find_map(|kind| value.get(kind))?))
         });
-        Attributes(pairs.collect())
+        Attributes::new(pairs.collect())
+    }
+
+    fn new(pairs: Vec<(Cow<'a, str>, Value<'a>)>) -> Self {
+        Attributes { pairs, asked: RefCell::default() }
     }
 
     fn get(&self, names: &[&str]) -> Option<Value<'a>> {
-        names.iter().find_map(|name| self.0.iter().find(|(n, v)| n == name && !v.is_null()).map(|(_, v)| *v))
+        let place = names.iter().find_map(|name| self.pairs.iter().position(|(n, v)| n == name && !v.is_null()))?;
+        self.asked.borrow_mut().push(place);
+        self.pairs.get(place).map(|(_, value)| *value)
     }
 
     fn text(&self, names: &[&str]) -> Option<Cow<'a, str>> {
         self.get(names)?.text().filter(|text| !text.is_empty())
     }
 
+    /// A count under the first of its names that is not zero; the same count under another name repeats it.
     fn count(&self, names: &[&str]) -> Result<u64, RecordError> {
-        let word = self.get(names).and_then(Value::word);
-        word.map_or(Ok(0), |word| whole(names.first().unwrap_or(&"a count"), word))
+        let mut found = 0;
+        for name in names {
+            for (place, (_, value)) in self.pairs.iter().enumerate().filter(|(_, (written, _))| written == name) {
+                let Some(word) = value.word() else { continue };
+                let counted = whole(name, word)?;
+                if found == 0 || counted == found {
+                    found = counted;
+                    self.asked.borrow_mut().push(place);
+                }
+            }
+        }
+        Ok(found)
     }
+
+    /// Notes the counts that nobody asked for.
+    fn note_unread(&self) {
+        let asked = self.asked.borrow();
+        for (place, (name, value)) in self.pairs.iter().enumerate() {
+            let number = value.decimal().filter(|number| !number.is_zero());
+            if let Some(number) = number.filter(|_| !asked.contains(&place) && may_be_billed(name)) {
+                leave("", name, number.to_string());
+            }
+        }
+    }
+}
+
+/// Whether an attribute may be a count of what is billed: those of the conventions for usage and cost, and what is named
+/// like a count of tokens. Settings of a request, such as `gen_ai.request.max_tokens`, are none.
+fn may_be_billed(name: &str) -> bool {
+    let is_usage = ["gen_ai.usage.", "llm.token_count.", "llm.usage.", "llm.cost.", "ai.usage."].iter();
+    let is_setting = name.contains(".request.") || name.contains("invocation_parameters");
+    !is_setting && (is_usage.into_iter().any(|start| name.starts_with(start)) || is_named_like_a_count(name.as_bytes()))
 }
 
 const INPUT: &[&str] = &["gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt"];
@@ -105,6 +148,8 @@ const REASONING: &[&str] = &[
     "gen_ai.usage.reasoning_tokens",
     "llm.token_count.completion_details.reasoning",
 ];
+
+const TOTAL: &[&str] = &["gen_ai.usage.total_tokens", "llm.usage.total_tokens", "llm.token_count.total"];
 
 /// Kinds of spans that repeat what the calls below them used, or that use nothing.
 fn repeats(attributes: &Attributes) -> bool {
@@ -143,6 +188,7 @@ fn span<'a>(object: &Object<'a>, resource: &Attributes<'a>, out: &mut Vec<Item<'
     entry.reported =
         attributes.get(&["llm.cost.total", "gen_ai.usage.cost"]).and_then(Value::decimal).map(Reported::usd);
     entry.labels = labels(&attributes, resource);
+    attributes.note_unread();
     out.push(Item::Entry(Box::new(entry)));
     Ok(())
 }
@@ -159,18 +205,27 @@ fn labels<'a>(attributes: &Attributes<'a>, resource: &Attributes<'a>) -> Labels<
 }
 
 fn counted(attributes: &Attributes) -> Result<Usage, RecordError> {
-    let (input, output) = (attributes.count(INPUT)?, attributes.count(OUTPUT)?);
     let (read, written) = (attributes.count(CACHE_READ)?, attributes.count(CACHE_WRITE)?);
     let audio = attributes.count(&["llm.token_count.prompt_details.audio"])?;
     let spoken = attributes.count(&["llm.token_count.completion_details.audio"])?;
-    let thinking = attributes.count(REASONING)?;
+    // Older instrumentation hands on what a provider counts, in which caches or thoughts stand beside.
+    let wholes = NestedCounts {
+        prompt: attributes.count(INPUT)?,
+        cached: read.saturating_add(written),
+        answer: attributes.count(OUTPUT)?,
+        thinking: attributes.count(REASONING)?,
+        total: attributes.count(TOTAL)?,
+        ..NestedCounts::default()
+    }
+    .wholes();
+    unexplained("the total of tokens", wholes.unexplained);
     let mut counted = Usage::default();
-    counted.set_tokens(Meter::Input, rest("the input tokens", input, &[read, written, audio])?);
+    counted.set_tokens(Meter::Input, rest("the input tokens", wholes.prompt, &[read, written, audio])?);
     counted.set_tokens(Meter::CacheRead, read);
     counted.set_tokens(Meter::CacheWrite5m, written);
     counted.set_tokens(Meter::InputAudio, audio);
-    counted.set_tokens(Meter::Output, rest("the output tokens", output, &[thinking, spoken])?);
-    counted.set_tokens(Meter::Reasoning, thinking);
+    counted.set_tokens(Meter::Output, rest("the output tokens", wholes.answer, &[wholes.thinking, spoken])?);
+    counted.set_tokens(Meter::Reasoning, wholes.thinking);
     counted.set_tokens(Meter::OutputAudio, spoken);
     Ok(counted)
 }

@@ -201,6 +201,9 @@ impl<'s> RecordPricing<'s> {
             State::Cancelled(why) => RecordVerdict::Free("cancelled", why.clone()),
             State::Remembered => RecordVerdict::Free("remembered", "answered out of the gateway's own cache".into()),
             State::Charge(what) => RecordVerdict::Charge(what.clone()),
+            State::Done | State::Local if entry.usage.used().next().is_none() => {
+                RecordVerdict::Free("empty", "all of its counts are zero: nothing was used".into())
+            }
             State::Done | State::Local => match self.price(entry, &mut outcome, lookup) {
                 Ok(priced) => RecordVerdict::Priced(priced),
                 Err(refused) => RecordVerdict::Refused(refused),
@@ -370,8 +373,17 @@ pub(crate) fn cost(
 ) -> Result<Ranged, Refusal> {
     match bucket {
         Some(bucket) => summed(usage, bucket, found, context, at),
+        None if is_sum(usage, found) => summed(usage, &Bucket::default(), found, context, at),
         None => price(&found.provider, &found.model, usage, context, at).map(|cost| (cost, None)),
     }
+}
+
+/// Whether no single prompt can be that long: then it is the sum of a day, whose prompts were shorter.
+fn is_sum(usage: &Usage, found: &Found) -> bool {
+    /// No model with rates by the length of the prompt takes more, whatever the window that is known of it.
+    const LONGEST_PROMPT: u64 = 1_100_000;
+    let window = found.model.info.context_window;
+    window.is_some_and(|window| usage.prompt_tokens() > window.max(LONGEST_PROMPT))
 }
 
 /// The price of several requests in one row. Which tier each of them fell into, and at which hour, is not known: the price
