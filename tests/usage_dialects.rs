@@ -639,3 +639,138 @@ b"}],
     let error = each(&Source::File(other), &Reading::default(), &mut |_, _| ()).unwrap_err().to_string();
     assert!(error.contains("opencode"), "{error}");
 }
+
+/// A name that no form has.
+const UNKNOWN: &str = "zorkmid_tokens";
+
+/// Every sample that holds usage, whatever form it is in.
+fn every_sample() -> Vec<PathBuf> {
+    let (mut open, mut found) = (vec![sample("")], Vec::new());
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() {
+                open.push(path);
+            } else if !matches!(name.as_str(), "README.md" | "expected_normalised.json" | "malformed.jsonl") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Whether the unknown count is reported: as unread, or as why a record is refused.
+fn is_reported(source: &Source) -> bool {
+    items(source).iter().any(|(_, item)| match item {
+        Item::Entry(entry) => entry.unread.iter().any(|unread| unread.key.contains(UNKNOWN)),
+        Item::Bad(error) => error.to_string().contains(UNKNOWN),
+        Item::Event(_) => false,
+    })
+}
+
+fn is_billed(source: &Source) -> bool {
+    items(source).iter().any(|(_, item)| match item {
+        Item::Entry(entry) => entry.usage.used().next().is_some(),
+        _ => false,
+    })
+}
+
+/// The places of the objects that hold counts of tokens: the unknown count is put next to those.
+fn places_of_counts(value: &Value, path: &str, found: &mut Vec<String>) {
+    // What a bill is made up of is not a count.
+    let is_cost = path.to_lowercase().contains("cost");
+    match value {
+        Value::Object(fields) => {
+            let holds = |(name, value): (&String, &Value)| name.to_lowercase().contains("token") && value.is_number();
+            if !is_cost && fields.iter().any(holds) {
+                found.push(path.to_owned());
+            }
+            fields.iter().for_each(|(name, value)| {
+                let name = name.replace('~', "~0").replace('/', "~1");
+                places_of_counts(value, &format!("{path}/{name}"), found);
+            });
+        }
+        Value::Array(items) => {
+            let each = items.iter().enumerate();
+            each.for_each(|(at, value)| places_of_counts(value, &format!("{path}/{at}"), found));
+        }
+        _ => {}
+    }
+}
+
+/// A document, or every line of one, with the unknown count in one place more than before.
+fn with_unknown_counts(text: &str) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    let mut add = |before: &str, value: &Value, after: &str| {
+        let mut places = Vec::new();
+        places_of_counts(value, "", &mut places);
+        for place in places {
+            let mut changed = value.clone();
+            let fields = changed.pointer_mut(&place).and_then(Value::as_object_mut).unwrap();
+            fields.insert(UNKNOWN.to_owned(), 777.into());
+            all.push((place, format!("{before}{changed}{after}")));
+        }
+    };
+    if let Ok(whole) = serde_json::from_str::<Value>(text) {
+        add("", &whole, "\n");
+        return all;
+    }
+    let lines: Vec<&str> = text.lines().collect();
+    for (at, line) in lines.iter().enumerate() {
+        let body = line.trim_start_matches("data:").trim();
+        let Ok(value) = serde_json::from_str::<Value>(body) else { continue };
+        let start = &line[..line.len() - line.trim_start_matches("data:").len()];
+        let before: String = lines[..at].iter().map(|line| format!("{line}\n")).collect();
+        let after: String = lines[at + 1..].iter().map(|line| format!("{line}\n")).collect();
+        add(&format!("{before}{start}"), &value, &format!("\n{after}"));
+    }
+    all
+}
+
+fn with_unknown_column(text: &str) -> String {
+    let mut lines = text.lines();
+    let head = lines.next().unwrap_or_default();
+    let rows: String = lines.filter(|line| !line.is_empty()).map(|line| format!("{line},777\n")).collect();
+    format!("{head},{UNKNOWN}\n{rows}")
+}
+
+/// Conservation: a count that no reader knows is never left out in silence, wherever in a record it is.
+#[test]
+fn a_count_with_an_unknown_name_is_reported_in_every_form() {
+    let mut silent = Vec::new();
+    let (mut forms, mut tried) = (std::collections::BTreeSet::new(), 0);
+    for path in every_sample() {
+        let source = Source::File(path.clone());
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        if !is_billed(&source) {
+            continue;
+        }
+        forms.extend(entries_of(&source).iter().map(|entry| entry.dialect.name()));
+        let shown = path.display().to_string();
+        let is_table = path.extension().is_some_and(|ending| ending == "csv");
+        let changed =
+            if is_table { vec![("column".to_owned(), with_unknown_column(&text))] } else { with_unknown_counts(&text) };
+        for (place, text) in changed {
+            tried += 1;
+            let source = Source::Text(text);
+            // What is put into a record that bills nothing, such as an error, is not billed either.
+            if !is_reported(&source) {
+                silent.push(format!("{shown} {place}"));
+            }
+        }
+    }
+    assert!(silent.is_empty(), "not reported:\n{}", silent.join("\n"));
+    assert!(tried > 60 && forms.len() > 15, "{tried} places of {forms:?}");
+}
+
+/// The samples themselves are read whole.
+#[test]
+fn nothing_of_a_sample_is_unread() {
+    for path in every_sample() {
+        for entry in entries_of(&Source::File(path.clone())) {
+            assert_eq!(entry.unread, [], "{}", path.display());
+        }
+    }
+}

@@ -34,12 +34,25 @@ pub(crate) struct StreamPlan<'s> {
 pub trait StreamSink {
     /// Rows as lines of JSON. Says whether the output is still read.
     fn rows(&mut self, rows: &[u8]) -> bool;
-    /// Why a record has no price, for people.
-    fn warn(&mut self, source: &str, line: u64, what: &str);
+    /// Why records have no price, for people.
+    fn warn(&mut self, source: &str, warning: &StreamWarning);
     /// A source could not be read.
     fn failed(&mut self, error: InputError);
     /// Something was read: how many bytes of text, and what was in them. `source` is the place in the list of sources.
     fn read(&mut self, source: usize, bytes: u64, found: SourceTally);
+}
+
+/// Why records have no price: those of a few hundred lines that have the same reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamWarning {
+    /// The line of the first one.
+    pub line: u64,
+    /// What their reasons have in common. Two warnings of one kind are one to a reader.
+    pub kind: String,
+    /// The reason of the first one.
+    pub text: String,
+    /// How many there are.
+    pub records: u64,
 }
 
 /// What is made of the items that one thread is given.
@@ -76,21 +89,31 @@ impl std::ops::AddAssign for SourceTally {
 pub(crate) struct ChunkResult {
     /// Lines of JSON.
     pub rows: Vec<u8>,
-    /// Why records have no price, by line.
-    pub warnings: Vec<(u64, String)>,
+    /// Why records have no price, one of each kind.
+    pub warnings: Vec<StreamWarning>,
     /// Records that wait for others; `rows` is empty where there are any and rows were asked for.
     open: Vec<(u64, Item<'static>)>,
     found: SourceTally,
 }
 
-/// How many warnings of a chunk are kept.
-const WARNINGS: usize = 50;
+/// How many kinds of warnings of a chunk are told apart; what comes behind them is of the last kind.
+const KINDS: usize = 50;
+
+/// The kind of what is not told apart.
+const OTHERS: &str = "";
 
 impl ChunkResult {
-    /// Keeps why the record of a line has no price, unless there are many.
-    pub(crate) fn warn(&mut self, line: u64, what: impl FnOnce() -> String) {
-        if self.warnings.len() < WARNINGS {
-            self.warnings.push((line, what()));
+    /// Keeps why the record of a line has no price. The text is only made for the first of its kind.
+    pub(crate) fn warn(&mut self, line: u64, kind: String, text: impl FnOnce() -> String) {
+        if let Some(known) = self.warnings.iter_mut().find(|known| known.kind == kind) {
+            known.records += 1;
+        } else if self.warnings.len() < KINDS {
+            self.warnings.push(StreamWarning { line, kind, text: text(), records: 1 });
+        } else if let Some(last) = self.warnings.last_mut().filter(|last| last.kind == OTHERS) {
+            last.records += 1;
+        } else {
+            let text = "other refusals; `farebox usage --format jsonl` lists every one".to_owned();
+            self.warnings.push(StreamWarning { line, kind: OTHERS.to_owned(), text, records: 1 });
         }
     }
 
@@ -328,8 +351,8 @@ impl<T: TakeItems> InOrder<'_, T> {
         if done.end {
             self.sequence.end(&mut |line, item| taker.take(source, line, &item, &mut settled));
         }
-        for (line, what) in &settled.warnings {
-            self.sink.warn(source, *line, what);
+        for warning in &settled.warnings {
+            self.sink.warn(source, warning);
         }
         self.sink.read(done.place, done.bytes, settled.found);
         settled.rows.is_empty() || self.sink.rows(&settled.rows)
@@ -453,7 +476,7 @@ mod tests {
         fn rows(&mut self, _: &[u8]) -> bool {
             true
         }
-        fn warn(&mut self, _: &str, _: u64, _: &str) {}
+        fn warn(&mut self, _: &str, _: &StreamWarning) {}
         fn failed(&mut self, _: InputError) {}
         fn read(&mut self, _: usize, _: u64, _: SourceTally) {}
     }

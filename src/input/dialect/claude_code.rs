@@ -18,6 +18,7 @@ pub(super) const DIALECT: DialectSpec =
         ],
         read: Some(read),
         returns: true,
+        is_agent: true,
         places: &["~/.claude/projects"],
         reads: "the messages of the assistant, each request once",
         includes: "as in Anthropic's messages",

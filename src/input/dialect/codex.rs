@@ -9,6 +9,7 @@ use crate::input::record::RecordError;
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::around(&["type", "payload", "timestamp"])],
     read: Some(read),
+    is_agent: true,
     places: &["~/.codex/sessions"],
     reads: "the running totals of a session, the model of each turn",
     includes: "cached input is a part of the input, thinking of the output; totals run through the session",

@@ -244,6 +244,9 @@ fn generic_entry(fields: &Map<String, Json>) -> Result<Entry<'static>, RecordErr
         key: owned("key"),
         tags: tags.unwrap_or_default(),
     };
+    for name in ["agent", "host"] {
+        entry.labels.tags.extend(text(name).map(|text| format!("{name}:{text}").into()));
+    }
     Ok(entry)
 }
 

@@ -15,6 +15,7 @@ use crate::usage::Usage;
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::together(&["spend"]).any(&["call_type", "custom_llm_provider", "request_id"])],
     read: Some(read),
+    known: &["prompt_tokens", "completion_tokens", "text_tokens"],
     places: &["rows of the table SpendLogs"],
     reads: "`prompt_tokens`, `completion_tokens`, caches out of `metadata`, `spend`, tags",
     includes: "caches are parts of the prompt unless they cannot be, because they are larger",

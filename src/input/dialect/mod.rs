@@ -105,6 +105,11 @@ impl Dialect {
         self.spec().returns
     }
 
+    /// Whether a program that works for its user keeps its sessions in this form.
+    pub(crate) const fn is_agent(self) -> bool {
+        self.spec().is_agent
+    }
+
     /// Whether many hosts answer in this form, so that it says nothing of who billed.
     pub(crate) const fn is_common(self) -> bool {
         self.spec().is_common

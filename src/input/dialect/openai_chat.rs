@@ -21,6 +21,13 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::own(&["choices"]), DialectSign::counts(&["prompt_tokens", "completion_tokens"])],
     read: Some(read),
     is_common: true,
+    known: &[
+        "text_tokens",
+        "accepted_prediction_tokens",
+        "rejected_prediction_tokens",
+        "prompt_cache_miss_tokens",
+        "usage.cost_details",
+    ],
     places: &["answers and streams as they were saved"],
     reads: "`prompt_tokens`, `completion_tokens`, their details, `service_tier`, `cost` where a gateway adds it",
     includes: "caches, audio and images are parts of the prompt, thinking of the answer; xAI and Perplexity count thinking next to the answer, and where a total says which, the total decides",
@@ -95,7 +102,10 @@ pub(super) fn body_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Result<
         entry.state = State::Local;
     }
     entry.reported = entry.reported.or_else(|| reported(usage));
-    finish(object, entry, model)
+    let mut entry = finish(object, entry, model)?;
+    // OpenRouter names the host that answered.
+    entry.labels.tags.extend(object.text("provider").filter(|_| routed).map(|name| format!("host:{name}").into()));
+    Ok(entry)
 }
 
 /// Whether the body went through OpenRouter, which names the host that answered and what it charged.

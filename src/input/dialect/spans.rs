@@ -30,6 +30,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         ]),
     ],
     read: Some(read),
+    known: &["llm.cost.prompt", "llm.cost.completion"],
     places: &["OTLP/JSON documents, single spans"],
     reads: "`gen_ai.usage.*` and `llm.token_count.*` of the spans of calls",
     includes: "caches are parts of the input, thinking of the output, unless they cannot be, because they are larger, or the total says otherwise",
@@ -196,11 +197,20 @@ fn span<'a>(object: &Object<'a>, resource: &Attributes<'a>, out: &mut Vec<Item<'
 fn labels<'a>(attributes: &Attributes<'a>, resource: &Attributes<'a>) -> Labels<'a> {
     let stage = resource.text(&["deployment.environment.name", "deployment.environment"]);
     let tags = attributes.get(&["tag.tags"]).into_iter().flat_map(Value::items).filter_map(Value::text);
+    let agent = attributes.text(&["gen_ai.agent.name", "agent.name"]).map(|name| Cow::Owned(format!("agent:{name}")));
+    let host = resource.text(&["host.name"]).or_else(|| attributes.text(&["server.address"]));
+    let host = host.map(|name| Cow::Owned(format!("host:{name}")));
     Labels {
         project: resource.text(&["openinference.project.name", "service.name"]),
         session: attributes.text(&["gen_ai.conversation.id", "session.id"]),
         key: attributes.text(&["user.id", "enduser.id"]),
-        tags: stage.map(|stage| Cow::Owned(format!("environment:{stage}"))).into_iter().chain(tags).collect(),
+        tags: stage
+            .map(|stage| Cow::Owned(format!("environment:{stage}")))
+            .into_iter()
+            .chain(tags)
+            .chain(agent)
+            .chain(host)
+            .collect(),
     }
 }
 

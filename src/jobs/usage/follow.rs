@@ -10,7 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{RecordTaker, UsageQuery, UsageTotals};
 use crate::input::calls::sequence::Sequence;
-use crate::input::calls::stream::{ChunkResult, TakeItems};
+use crate::input::calls::stream::{ChunkResult, StreamWarning, TakeItems};
 use crate::input::calls::tail::{Grown, Tail};
 use crate::input::calls::{Reading, each};
 use crate::input::dialect::Item;
@@ -193,7 +193,8 @@ impl<'s> Follower<'s> {
 
 fn keep(rows: &mut Vec<u8>, name: &str, result: &ChunkResult, news: &mut TakeNews) {
     rows.extend_from_slice(&result.rows);
-    result.warnings.iter().for_each(|(line, what)| news(FollowNews::Unpriced(name, *line, what)));
+    let unpriced = |warning: &StreamWarning| news(FollowNews::Unpriced(name, warning.line, &warning.text));
+    result.warnings.iter().for_each(unpriced);
 }
 
 /// Puts what is read of one file where it belongs.

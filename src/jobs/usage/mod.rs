@@ -104,7 +104,7 @@ impl<'s> RecordTaker<'s> {
             let _ = write_json_line(&row, &mut result.rows);
         } else if let RecordOutcome { verdict: RecordVerdict::Refused(mut refused), .. } = outcome {
             let lookup = &mut self.lookup;
-            result.warn(line, || {
+            result.warn(line, refused.kind(), || {
                 refused.explain(lookup);
                 format!("{}: {}", refused.status, refused.text())
             });

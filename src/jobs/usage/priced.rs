@@ -40,6 +40,22 @@ impl RecordRefusal {
         self
     }
 
+    /// What refusals for the same cause have in common: the model that is not known, or the reason without its numbers.
+    pub(crate) fn kind(&self) -> String {
+        if let Some((provider, model, _)) = self.asked.as_deref() {
+            return format!("{} {}/{model}", self.status, provider.as_deref().unwrap_or_default());
+        }
+        let mut kind = format!("{} ", self.status);
+        for letter in self.reason.chars() {
+            match letter {
+                '0'..='9' if kind.ends_with('#') => {}
+                '0'..='9' => kind.push('#'),
+                other => kind.push(other),
+            }
+        }
+        kind
+    }
+
     /// The reason and the next steps below it, as the program prints them.
     pub(crate) fn text(&self) -> String {
         self.help.iter().fold(self.reason.clone(), |text, help| with_help(&text, Some(help.clone())))
