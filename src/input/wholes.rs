@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(read(100, 40, 20, 5, 160), (140, 20, 5, 0), "the cache beside");
         assert_eq!(read(100, 40, 20, 5, 125), (100, 25, 5, 0), "thinking beside");
         assert_eq!(read(100, 40, 20, 5, 165), (140, 25, 5, 0), "both beside");
-        assert_eq!(read(100, 40, 20, 40, 160), (140, 60, 40, 0), "more thinking than answer can only stand beside");
+        assert_eq!(read(100, 40, 20, 40, 160), (100, 60, 40, 0), "more thinking than answer can only stand beside");
     }
 
     #[test]

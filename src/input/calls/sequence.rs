@@ -161,7 +161,7 @@ impl Sequence {
         }
     }
 
-    fn wait(&mut self, line: u64, entry: Entry<'static>, out: &mut Taken) {
+    fn wait(&mut self, line: u64, mut entry: Entry<'static>, out: &mut Taken) {
         let Some(id) = entry.id else { return };
         self.silent.remove(&id);
         if self.seen.contains(&id) {
@@ -173,7 +173,9 @@ impl Sequence {
             && let Some(slot) = self.waiting.get_mut((place - self.first) as usize)
             && slot.as_ref().is_none_or(|(_, before)| goes_on(before, &entry))
         {
-            *slot = None;
+            if let Some((_, before)) = slot.take() {
+                add_unread(&mut entry.unread, before.unread);
+            }
             self.repeats += 1;
         }
         self.places.insert(id, self.first + self.waiting.len() as u64);
@@ -244,9 +246,7 @@ impl Sequence {
             }
             Event::Done => self.end_chunks(out),
             Event::Unread(unread) => {
-                let is_new = |new: &Unread| !self.unread.iter().any(|known| known.key == new.key);
-                let new: Vec<Unread> = unread.into_iter().filter(is_new).collect();
-                self.unread.extend(new);
+                add_unread(&mut self.unread, unread);
             }
         }
     }
@@ -262,7 +262,8 @@ impl Sequence {
     fn chunk(&mut self, line: u64, mut entry: Entry<'static>, out: &mut Taken) {
         self.silent.remove(&NAMELESS);
         entry.unread.append(&mut self.unread);
-        if self.nameless.as_ref().is_some_and(|(_, before)| goes_on(before, &entry)) {
+        if let Some((_, before)) = self.nameless.take_if(|(_, before)| goes_on(before, &entry)) {
+            add_unread(&mut entry.unread, before.unread);
             self.repeats += 1;
         } else {
             self.end_nameless(out);
@@ -285,6 +286,15 @@ fn goes_on(before: &Entry, later: &Entry) -> bool {
         || before.model == later.model
             && before.usage.prompt_tokens() == later.usage.prompt_tokens()
             && before.usage.answer_tokens() <= later.usage.answer_tokens()
+}
+
+/// Adds what was not read of an earlier line of the same request, each name once.
+fn add_unread(known: &mut Vec<Unread>, more: Vec<Unread>) {
+    for unread in more {
+        if !known.iter().any(|other| other.key == unread.key) {
+            known.push(unread);
+        }
+    }
 }
 
 fn without_usage() -> RecordError {

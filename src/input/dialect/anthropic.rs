@@ -24,6 +24,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
             .without_counts(&["prompt_tokens", "completion_tokens"]),
     ],
     read: Some(read),
+    known: &["web_fetch_requests"],
     places: &["answers and streams as they were saved"],
     reads: "`input_tokens`, `output_tokens`, both caches by their lifetime, thinking, web searches, `service_tier`, `speed`, `inference_geo`",
     includes: "input, cache reads and cache writes are disjoint; thinking is a part of the output",

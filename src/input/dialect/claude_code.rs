@@ -19,6 +19,7 @@ pub(super) const DIALECT: DialectSpec =
         read: Some(read),
         returns: true,
         is_agent: true,
+        known: &["web_fetch_requests"],
         places: &["~/.claude/projects"],
         reads: "the messages of the assistant, each request once",
         includes: "as in Anthropic's messages",

@@ -12,7 +12,7 @@ use crate::usage::Usage;
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::counts(&["billed_units"]), DialectSign::inside(&["meta"], bills_units).without(&["usage"])],
     read: Some(read),
-    known: &["usage.tokens", "meta.tokens"],
+    known: &["tokens.input_tokens", "tokens.output_tokens"],
     places: &["answers as they were saved"],
     reads: "`billed_units`",
     includes: "units are disjoint; `tokens` adds the template and is not billed",

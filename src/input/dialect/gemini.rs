@@ -3,7 +3,7 @@
 //! Here the cached tokens are a part of `promptTokenCount`, while the results of tools and the thoughts stand beside
 //! prompt and answer. A count that is zero is left out.
 
-use super::counts::{count, count_of, moment, rest, state_tier};
+use super::counts::{count, moment, rest, state_tier};
 use super::entry::{id_of, request_of};
 use super::outcomes::no_usage;
 use super::spec::{DialectSign, DialectSpec};
@@ -16,6 +16,7 @@ use crate::usage::Usage;
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::own(&["usageMetadata"])],
     read: Some(read),
+    known: &["toolUsePromptTokensDetails.tokenCount"],
     places: &["answers and streams as they were saved"],
     reads: "`usageMetadata` with its split by modality, thoughts, results of tools, grounding, `trafficType`",
     includes: "cached tokens are a part of the prompt; thoughts and results of tools stand next to prompt and answer",
@@ -82,8 +83,11 @@ fn bare(model: std::borrow::Cow<'_, str>) -> std::borrow::Cow<'_, str> {
 fn modality(usage: &Object, list: &str, name: &str) -> Result<u64, RecordError> {
     let parts = usage.get(list).into_iter().flat_map(Value::items).filter_map(Value::object);
     let mut sum = 0_u64;
-    for part in parts.filter(|part| part.is("modality", name)) {
-        sum = sum.saturating_add(part.get("tokenCount").map_or(Ok(0), |value| count_of("tokenCount", value))?);
+    for part in parts {
+        let tokens = count(&part, "tokenCount")?;
+        if part.is("modality", name) {
+            sum = sum.saturating_add(tokens);
+        }
     }
     Ok(sum)
 }

@@ -27,6 +27,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         "rejected_prediction_tokens",
         "prompt_cache_miss_tokens",
         "usage.cost_details",
+        "cost_in_usd_ticks",
     ],
     places: &["answers and streams as they were saved"],
     reads: "`prompt_tokens`, `completion_tokens`, their details, `service_tier`, `cost` where a gateway adds it",

@@ -64,6 +64,8 @@ pub struct Follower<'s> {
     /// The file that a request was found in first: it may stand in others too.
     owners: FxHashMap<u64, usize>,
     rows: Vec<u8>,
+    /// Names of what was not read, each said once.
+    unread: FxHashSet<String>,
 }
 
 impl<'s> Follower<'s> {
@@ -80,6 +82,7 @@ impl<'s> Follower<'s> {
             seen: Seen::default(),
             owners: FxHashMap::default(),
             rows: Vec::new(),
+            unread: FxHashSet::default(),
         }
     }
 
@@ -108,6 +111,11 @@ impl<'s> Follower<'s> {
             changed |= self.read_file(place, now, news);
             if let Some(file) = self.files.get(place) {
                 news(FollowNews::Read(file.tail.offset().saturating_sub(before)));
+            }
+        }
+        for (key, warning) in self.settled.totals.unread_by_key() {
+            if self.unread.insert(key.to_owned()) {
+                news(FollowNews::Warning(warning));
             }
         }
         changed

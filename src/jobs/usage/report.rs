@@ -265,6 +265,36 @@ impl UsageTotals {
         is_in_vain.then(|| format!("no record could be priced: {}", reasons.join(", ")))
     }
 
+    /// What was not read although it may have been billed, a line for each name.
+    #[must_use]
+    pub fn unread_warnings(&self) -> Vec<String> {
+        /// How many names are listed one by one.
+        const LISTED: usize = 20;
+        let mut warnings: Vec<String> = self.unread_by_key().take(LISTED).map(|(_, warning)| warning).collect();
+        let more = self.unread.len().saturating_sub(LISTED);
+        if more > 0 {
+            let names = plain_count(more as u64, "other name");
+            warnings.push(format!("unread: {names} not listed here; --format json lists all"));
+        }
+        warnings
+    }
+
+    /// Each name with its line.
+    pub(super) fn unread_by_key(&self) -> impl Iterator<Item = (&str, String)> {
+        self.unread.iter().map(|(key, UnreadKey { source, line, value, records })| {
+            let records = plain_count(*records, "record");
+            let text =
+                format!("{source}:{line}: unread: {key} is {value} and may have been billed; it is in {records}");
+            (key.as_str(), text)
+        })
+    }
+
+    /// How many records have something that was not read: at least as many as the most frequent name is in.
+    #[must_use]
+    pub fn unread_records(&self) -> u64 {
+        self.unread.values().map(|unread| unread.records).max().unwrap_or_default()
+    }
+
     /// The report: one row a group, or a row for each of the `top` dearest ones.
     #[must_use]
     pub fn report(&self, view: &UsageView, top: Option<usize>, setup: &Setup) -> Report {

@@ -11,7 +11,7 @@ use super::focus::FocusTable;
 use super::grouping::{GroupKey, GroupKeys, UsageView};
 use super::priced::{Assumed, PricedRecord, RecordOutcome, RecordPricing, RecordVerdict, near};
 use super::unread::UnreadKey;
-use crate::input::dialect::Entry;
+use crate::input::dialect::{Entry, Unread};
 use crate::jobs::life::LifeRow;
 use crate::jobs::setup::converted;
 use crate::meter::Meter;
@@ -330,6 +330,19 @@ impl UsageTotals {
         self.without_time += other.without_time;
         self.left_out += other.left_out;
         self.outside += other.outside;
+    }
+
+    pub(super) fn add_unread(&mut self, source: &str, line: u64, unread: &Unread) {
+        if let Some(known) = self.unread.get_mut(&unread.key) {
+            known.records += 1;
+            if (source, line) >= (known.source.as_str(), known.line) {
+                return;
+            }
+            (known.source, known.line, known.value) = (source.to_owned(), line, unread.value.clone());
+            return;
+        }
+        let key = UnreadKey { source: source.to_owned(), line, value: unread.value.clone(), records: 1 };
+        self.unread.insert(unread.key.clone(), key);
     }
 
     /// How many records have no price.
