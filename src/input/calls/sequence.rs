@@ -1,17 +1,16 @@
 //! Settles what only makes sense in order: repeated lines, running totals, streams.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
 use super::Taken;
-use crate::input::dialect::{Dialect, Entry, Event, Item, Labels, NAMELESS, Naming, Unread};
+use super::session::Session;
+use crate::input::dialect::{Dialect, Entry, Event, Item, NAMELESS, SessionCounts, Unread};
 use crate::input::record::RecordError;
 use crate::input::text::Source;
 use crate::meter::Meter;
-use crate::usage::Usage;
 
 /// So many requests wait for a later line of theirs.
 const WINDOW: usize = 1 << 14;
@@ -43,6 +42,8 @@ pub struct Sequence {
     unread: Vec<Unread>,
     /// The requests of several files, where there are any.
     requests: Option<Requests>,
+    /// Requests that were made next to the streamed message.
+    beside: Vec<Entry<'static>>,
 }
 
 /// Requests by the ids that their providers gave them. A copy of one in another file is the same request: it has the same
@@ -77,16 +78,6 @@ fn hashed(parts: &impl Hash) -> u64 {
     let mut hasher = FxHasher::default();
     parts.hash(&mut hasher);
     hasher.finish()
-}
-
-/// What a Codex session has said so far.
-#[derive(Default)]
-struct Session {
-    labels: Labels<'static>,
-    provider: Option<Cow<'static, str>>,
-    model: Option<Cow<'static, str>>,
-    totals: Option<[u64; 4]>,
-    is_fork: bool,
 }
 
 impl Sequence {
@@ -173,8 +164,9 @@ impl Sequence {
             && let Some(slot) = self.waiting.get_mut((place - self.first) as usize)
             && slot.as_ref().is_none_or(|(_, before)| goes_on(before, &entry))
         {
-            if let Some((_, before)) = slot.take() {
-                add_unread(&mut entry.unread, before.unread);
+            if let Some((_, mut before)) = slot.take() {
+                add_unread(&mut entry.unread, std::mem::take(&mut before.unread));
+                join(before, &mut entry);
             }
             self.repeats += 1;
         }
@@ -203,24 +195,9 @@ impl Sequence {
 
     fn event(&mut self, line: u64, event: Event<'static>, out: &mut Taken) {
         match event {
-            Event::Session(labels, provider, is_fork) => {
-                self.session = Session { labels: *labels, provider, is_fork, ..Session::default() };
-            }
-            Event::Model(model) => self.session.model = Some(model),
-            Event::Total(at, total, last) => {
-                let counts = self.session.delta(total, last);
-                if counts == [0; 4] {
-                    self.repeats += 1;
-                    return;
-                }
-                match self.session.entry(counts) {
-                    Ok(entry) => {
-                        let unread = std::mem::take(&mut self.unread);
-                        self.give(line, Entry { at, unread, ..entry }, out);
-                    }
-                    Err(error) => out(line, Item::Bad(error)),
-                }
-            }
+            Event::Session(head) => self.session.begin(*head),
+            Event::Settings(settings) => self.session.set(*settings),
+            Event::Counts(counts) => self.counts(line, &counts, out),
             Event::Begin(entry) => {
                 let unread = std::mem::take(&mut self.unread);
                 self.end_stream(out);
@@ -232,8 +209,20 @@ impl Sequence {
                 for (meter, tokens) in counts.tokens {
                     entry.usage.set_tokens(meter, tokens);
                 }
+                if !counts.beside.is_empty() {
+                    let more = |(model, usage): (Option<String>, _)| {
+                        let model = model.map(Into::into).or_else(|| entry.model.clone());
+                        Entry { model, usage, id: None, ..entry.clone() }
+                    };
+                    self.beside = counts.beside.into_iter().map(more).collect();
+                }
                 if let Some(searches) = counts.web_searches {
                     entry.usage.set_tokens(Meter::WebSearches, searches);
+                }
+                // A sum without its split: what was said to stay for an hour does.
+                let hour = entry.usage.tokens(Meter::CacheWrite1h);
+                if let Some(short) = counts.written.and_then(|written| written.checked_sub(hour)) {
+                    entry.usage.set_tokens(Meter::CacheWrite5m, short);
                 }
             }
             Event::End => self.end_stream(out),
@@ -245,14 +234,34 @@ impl Sequence {
                 }
             }
             Event::Done => self.end_chunks(out),
-            Event::Unread(unread) => {
-                add_unread(&mut self.unread, unread);
+            Event::Unread(unread) => add_unread(&mut self.unread, unread),
+            Event::Whole(entry) => {
+                if self.stream.take().is_some() {
+                    self.repeats += 1;
+                }
+                self.take(line, Item::Entry(entry), out);
             }
+        }
+    }
+
+    /// Counts of a session: no request, one, or several.
+    fn counts(&mut self, line: u64, counts: &SessionCounts, out: &mut Taken) {
+        let (seen, places) = (&self.seen, &self.places);
+        match self.session.counts(counts, &|id| seen.contains(&id) || places.contains_key(&id)) {
+            Ok(entries) if entries.is_empty() => self.repeats += 1,
+            Ok(mut entries) => {
+                let unread = std::mem::take(&mut self.unread);
+                entries.iter_mut().take(1).for_each(|entry| entry.unread.clone_from(&unread));
+                entries.into_iter().for_each(|entry| self.take(line, Item::Entry(Box::new(entry)), out));
+            }
+            Err(error) => out(line, Item::Bad(error)),
         }
     }
 
     fn end_stream(&mut self, out: &mut Taken) {
         if let Some((line, mut entry)) = self.stream.take() {
+            let beside = std::mem::take(&mut self.beside);
+            beside.into_iter().for_each(|entry| self.give(line, entry, out));
             entry.unread.append(&mut self.unread);
             self.give(line, entry, out);
         }
@@ -309,50 +318,35 @@ pub(crate) fn has_several_files(sources: &[Source]) -> bool {
     sources.len() > 1 || sources.iter().any(is_archive)
 }
 
-impl Session {
-    /// What was used since the totals before. A total that fell began anew, and so did that of a fork.
-    fn delta(&mut self, total: [u64; 4], last: Option<[u64; 4]>) -> [u64; 4] {
-        let before = self.totals.replace(total);
-        let since = |before: [u64; 4]| {
-            let mut delta = [0; 4];
-            for ((slot, now), then) in delta.iter_mut().zip(total).zip(before) {
-                *slot = now.checked_sub(then)?;
-            }
-            Some(delta)
-        };
-        match before {
-            Some(before) => since(before).or(last).unwrap_or(total),
-            None if self.is_fork => last.unwrap_or(total),
-            None => total,
+/// Keeps what only an earlier line of a request says.
+fn join(mut before: Entry<'static>, entry: &mut Entry<'static>) {
+    // Each chunk of a stream has the searches that it cites.
+    if !before.queries.is_empty() {
+        entry.queries.append(&mut before.queries);
+        entry.queries.sort_unstable();
+        entry.queries.dedup();
+        entry.usage.set_tokens(Meter::WebSearches, entry.queries.len() as u64);
+    }
+    for meter in [Meter::WebSearches, Meter::MapsQueries] {
+        if before.usage.quantity(meter) > entry.usage.quantity(meter) {
+            entry.usage.set(meter, before.usage.quantity(meter));
         }
     }
-
-    fn entry(&self, counts: [u64; 4]) -> Result<Entry<'static>, RecordError> {
-        let [input, cached, output, thinking] = counts;
-        let rest = |whole: u64, part: u64, name: &str| {
-            whole.checked_sub(part).ok_or_else(|| {
-                RecordError::Usage(format!("{part} of {name} are more than the {whole} they are a part of"))
-            })
-        };
-        let mut usage = Usage::tokens_in_out(
-            rest(input, cached, "cached_input_tokens")?,
-            rest(output, thinking, "reasoning_output_tokens")?,
-        );
-        usage.set_tokens(Meter::CacheRead, cached);
-        usage.set_tokens(Meter::Reasoning, thinking);
-        let mut entry = Entry::new(Dialect::Codex, usage);
-        entry.provider = self.provider.clone();
-        // The name of a section of Codex's settings, which is `openai` for whatever imitates OpenAI.
-        entry.naming = Naming::ByHabit;
-        entry.model = self.model.clone();
-        entry.labels = self.labels.clone();
-        Ok(entry)
+    // A copy may have been made before the answer was whole.
+    if entry.dialect == Dialect::ClaudeCode && before.usage.answer_tokens() > entry.usage.answer_tokens() {
+        std::mem::swap(&mut entry.usage, &mut before.usage);
+    }
+    // The copy that a subagent begins with is no request of the subagent's.
+    let by_subagent = |entry: &Entry| entry.labels.tags.iter().any(|tag| tag == "subagent");
+    if by_subagent(entry) && !by_subagent(&before) {
+        (entry.labels, entry.at) = (before.labels, before.at);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::usage::Usage;
 
     /// The lines that are handed out of records with these ids, each on a line of its own.
     fn lines(ids: impl Iterator<Item = u64>) -> Vec<u64> {

@@ -120,7 +120,7 @@ impl ChunkResult {
     /// Counts what an item is: some records only come to light behind others.
     fn note(&mut self, item: &Item) {
         match item {
-            Item::Entry(_) | Item::Event(Event::Total(..) | Event::Begin(_) | Event::Chunk(_)) => {
+            Item::Entry(_) | Item::Event(Event::Counts(_) | Event::Begin(_) | Event::Whole(_) | Event::Chunk(_)) => {
                 self.found.records += 1
             }
             Item::Bad(error) if error.is_form() => self.found.bad += 1,
