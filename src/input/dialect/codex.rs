@@ -124,5 +124,5 @@ fn running(usage: &Object) -> Result<Running, RecordError> {
 fn milliseconds(value: Value) -> Option<i64> {
     let word = value.word()?;
     let exact = word.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond);
-    exact.or_else(|| Some(super::counts::moment_in(word)?.unix().saturating_mul(1_000)))
+    exact.or_else(|| Some(crate::input::moment::moment_in(word)?.unix().saturating_mul(1_000)))
 }

@@ -120,9 +120,9 @@ pub(super) fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(
 
 /// Whether it has candidates and none of them has ended: a chunk of a stream that is not its last.
 fn is_unfinished(body: &Fields) -> bool {
+    let ending = body.name(["finishReason", "finish_reason"]);
     let mut candidates = body.list(["candidates", "candidates"]).peekable();
-    let is_open = |candidate: Object| body.of(&candidate).get(["finishReason", "finish_reason"]).is_none();
-    candidates.peek().is_some() && candidates.all(is_open)
+    candidates.peek().is_some() && candidates.all(|candidate| candidate.get(ending).is_none())
 }
 
 /// A model's id without the folder in front and the version tag behind.
