@@ -7,6 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
 use super::Taken;
 use super::session::Session;
+use super::spans::{Settled, SpanTrees};
 use crate::input::dialect::{Dialect, Entry, Event, Item, NAMELESS, SessionCounts, Unread};
 use crate::input::record::RecordError;
 use crate::input::text::Source;
@@ -33,6 +34,7 @@ pub struct Sequence {
     /// How many records were left out, because they are in an earlier file too.
     pub copies: u64,
     session: Session,
+    spans: SpanTrees,
     stream: Option<(u64, Entry<'static>)>,
     /// A stream without an id, as far as it was read.
     nameless: Option<(u64, Entry<'static>)>,
@@ -119,6 +121,7 @@ impl Sequence {
     /// The source ended: hands out everything that waited.
     pub fn end(&mut self, out: &mut Taken) {
         self.end_stream(out);
+        self.settle_spans(out);
         self.end_chunks(out);
         self.session = Session::default();
         self.unread.clear();
@@ -140,12 +143,14 @@ impl Sequence {
     /// What waits, in order: it counts, but may still be replaced by a later line.
     #[cfg(feature = "folders")]
     pub(crate) fn waiting(&self) -> impl Iterator<Item = (u64, &Entry<'static>)> {
-        self.waiting.iter().flatten().chain(&self.stream).chain(&self.nameless).map(|(line, entry)| (*line, entry))
+        let alone = self.waiting.iter().flatten().chain(&self.stream).chain(&self.nameless);
+        alone.map(|(line, entry)| (*line, entry)).chain(self.spans.counted())
     }
 
     /// Hands out everything that waited, of a source that goes on. What returns later was counted and is dropped.
     #[cfg(feature = "folders")]
     pub(crate) fn settle(&mut self, out: &mut Taken) {
+        self.settle_spans(out);
         self.seen.extend(self.waiting.iter().flatten().filter_map(|(_, entry)| entry.id));
         while !self.waiting.is_empty() {
             self.pop(out);
@@ -235,6 +240,10 @@ impl Sequence {
             }
             Event::Done => self.end_chunks(out),
             Event::Unread(unread) => add_unread(&mut self.unread, unread),
+            Event::Span(span) => {
+                let settled = self.spans.take(line, *span);
+                self.hand_on_spans(settled, out);
+            }
             Event::Whole(entry) => {
                 if self.stream.take().is_some() {
                     self.repeats += 1;
@@ -256,6 +265,17 @@ impl Sequence {
             }
             Err(error) => out(line, Item::Bad(error)),
         }
+    }
+
+    fn settle_spans(&mut self, out: &mut Taken) {
+        let settled = self.spans.settle();
+        self.hand_on_spans(settled, out);
+    }
+
+    /// Takes what the spans of a trace have settled: the same trace may return.
+    fn hand_on_spans(&mut self, settled: Settled, out: &mut Taken) {
+        self.repeats += settled.repeats;
+        settled.records.into_iter().for_each(|(line, entry)| self.take(line, Item::Entry(Box::new(entry)), out));
     }
 
     fn end_stream(&mut self, out: &mut Taken) {

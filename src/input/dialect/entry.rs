@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use rust_decimal::Decimal;
 
 use super::Dialect;
+use super::traced::Span;
 use crate::context::Context;
 use crate::input::json::JsonError;
 use crate::input::record::RecordError;
@@ -153,6 +154,8 @@ pub enum Event<'a> {
     Done,
     /// What nobody read of the next event, or of the stream that runs.
     Unread(Vec<Unread>),
+    /// A step of a trace, which may repeat what others of it say.
+    Span(Box<Span<'a>>),
     /// A streamed message ends with the counts of the whole.
     Whole(Box<Entry<'a>>),
 }
@@ -329,6 +332,7 @@ impl Item<'_> {
                 Event::Silent(id) => Event::Silent(id),
                 Event::Done => Event::Done,
                 Event::Unread(unread) => Event::Unread(unread),
+                Event::Span(span) => Event::Span(Box::new(span.into_owned())),
                 Event::Whole(entry) => Event::Whole(Box::new(entry.into_owned())),
             }),
         }

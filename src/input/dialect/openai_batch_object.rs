@@ -7,7 +7,6 @@ use super::{Bucket, Dialect, Entry, Item};
 use crate::context::Dimension;
 use crate::input::json::Object;
 use crate::input::record::RecordError;
-use crate::input::wholes::Beside;
 
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::kind(&["object"], &["batch"])],
@@ -29,7 +28,7 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
         };
         return Err(RecordError::Form(what.into()));
     };
-    let mut entry = Entry::new(Dialect::OpenAiBatchObject, chat_usage(&usage, Beside::default(), false)?);
+    let mut entry = Entry::new(Dialect::OpenAiBatchObject, chat_usage(&usage, false)?);
     entry.provider = Some("openai".into());
     entry.model = object.text("model");
     entry.at = object.get("created_at").and_then(moment);

@@ -76,7 +76,8 @@ pub(super) fn body_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Result<
     let name = model.as_deref().unwrap_or("");
     let is_xai = !routed && name.trim_start_matches("xai/").starts_with("grok");
     let is_perplexity = usage.has("search_context_size") || name.starts_with("sonar");
-    let mut counted = chat_usage(usage, Beside { thinking: is_xai, ..Beside::default() }, name.contains("gemini"))?;
+    let usually = Beside { thinking: is_xai, ..Beside::default() };
+    let mut counted = chat_usage_by_total(usage, usually, name.contains("gemini"))?;
     let mut entry = Entry::new(Dialect::OpenAiChat, Usage::default());
     if is_perplexity && !routed {
         perplexity(usage, &mut counted, &mut entry)?;
@@ -212,8 +213,13 @@ fn labels<'a>(object: &Object<'a>) -> Labels<'a> {
 
 /// Usage with OpenAI's names, old (`prompt_tokens`) and new (`input_tokens`), both of which include the cache.
 ///
-/// `usually` says what the form means; where a total settles it, the total decides.
-pub(super) fn chat_usage(usage: &Object, usually: Beside, may_hide_thoughts: bool) -> Result<Usage, RecordError> {
+/// `beside` says that thinking usually stands beside the answer; where a total settles it, the total decides.
+pub(super) fn chat_usage(usage: &Object, beside: bool) -> Result<Usage, RecordError> {
+    chat_usage_by_total(usage, Beside { thinking: beside, ..Beside::default() }, false)
+}
+
+/// [`chat_usage`] of a form that may leave out thoughts, so that they only show in the total.
+fn chat_usage_by_total(usage: &Object, usually: Beside, may_hide_thoughts: bool) -> Result<Usage, RecordError> {
     if !["prompt_tokens", "input_tokens", "completion_tokens", "output_tokens"].iter().any(|n| usage.get(n).is_some()) {
         return Err(no_usage());
     }

@@ -8,7 +8,6 @@ use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item};
 use crate::input::json::Object;
 use crate::input::record::RecordError;
-use crate::input::wholes::Beside;
 use crate::meter::Meter;
 
 pub(super) const DIALECT: DialectSpec = DialectSpec {
@@ -18,6 +17,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     is_common: true,
+    known: &["text_tokens"],
     places: &["answers of `/v1/images` and their streams, as they were saved"],
     reads: "text and images of the prompt, images of the answer",
     includes: "text, images and the cached part are parts of the input; the output is images unless its details say otherwise",
@@ -28,7 +28,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
 /// An answer, or an event of a stream: only the last one has the usage.
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     let Some(usage) = object.object("usage") else { return Ok(()) };
-    let mut counted = chat_usage(&usage, Beside::default(), false)?;
+    let mut counted = chat_usage(&usage, false)?;
     let details = usage.object("output_tokens_details");
     if !details.is_some_and(|details| details.has("text_tokens") || details.has("image_tokens")) {
         counted.set_tokens(Meter::OutputImage, counted.tokens(Meter::Output));

@@ -9,7 +9,6 @@ use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item, State};
 use crate::input::json::{Object, Value};
 use crate::input::record::RecordError;
-use crate::input::wholes::Beside;
 use crate::meter::Meter;
 use crate::usage::Usage;
 
@@ -80,7 +79,7 @@ pub(super) fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(
     let is_routed = is_routed(object, &usage);
     let model = object.text("model");
     let is_xai = !is_routed && model.as_deref().is_some_and(|m| m.starts_with("grok"));
-    let mut counted = chat_usage(&usage, Beside::default(), false)?;
+    let mut counted = chat_usage(&usage, false)?;
     tool_calls(object, &mut counted);
     let mut entry = Entry::new(Dialect::OpenAiResponses, counted);
     if is_xai {

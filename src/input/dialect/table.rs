@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 
 use super::rows::{Next, RowForm, RowForms};
 use super::spec::{DialectSpec, TableForm, TableRows};
-use super::unread::unread;
+use super::unread::{add_unread, unread};
 use super::{Dialect, Entry, Item, columns};
 use crate::input::json::Object;
 use crate::input::left::Looking;
@@ -221,6 +221,13 @@ fn take_row(
                 entry.unread.extend(left);
             }
             go_on
+        }
+        TableRows::Objects(read) => {
+            let (looking, mut items) = (Looking::begin(), Vec::new());
+            let result = read(&object, &mut items);
+            add_unread(left(looking), &mut items, 0);
+            items.extend(result.err().map(Item::Bad));
+            items.into_iter().all(|item| take(line, item.into_owned()))
         }
         TableRows::Single(read) => {
             let looking = Looking::begin();

@@ -9,7 +9,6 @@ use super::spec::{DialectSign, DialectSpec, SeenObject};
 use super::{Dialect, Entry, Item};
 use crate::input::json::Object;
 use crate::input::record::RecordError;
-use crate::input::wholes::Beside;
 use crate::meter::Meter;
 use crate::usage::Usage;
 
@@ -20,6 +19,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     is_common: true,
+    known: &["text_tokens", "usage.prompt_tokens", "usage.completion_tokens"],
     places: &["answers of `/v1/audio/transcriptions` and their streams, events of Realtime sessions"],
     reads: "tokens, or seconds of audio",
     includes: "audio tokens are a part of the input; tokens next to Mistral's seconds are not billed",
@@ -44,7 +44,7 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     } else if usage.is("type", "duration") {
         calls(&mut counted, Meter::AudioSeconds, &usage, "seconds")?;
     } else {
-        counted = chat_usage(&usage, Beside::default(), false)?;
+        counted = chat_usage(&usage, false)?;
     }
     if counted.used().next().is_none() && count(&usage, "prompt_tokens")? > 0 {
         return Err(RecordError::Form("the transcription does not say how many seconds of audio it heard".into()));

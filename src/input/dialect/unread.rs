@@ -1,7 +1,7 @@
 //! What nobody read of a record: which of the fields that a reader left alone may have been billed.
 
 use super::Item;
-use super::entry::{Event, Unread};
+use super::entry::{Entry, Event, Unread};
 use super::spec::DialectSpec;
 use crate::input::json::Value;
 use crate::input::left::LeftField;
@@ -77,14 +77,21 @@ pub(super) fn add_unread(unread: Vec<Unread>, out: &mut Vec<Item>, before: usize
     if unread.is_empty() {
         return;
     }
-    let new = out.get_mut(before..).unwrap_or_default();
-    let place = new.iter().position(|item| !matches!(item, Item::Bad(_)));
-    match place.and_then(|place| new.get_mut(place)) {
-        Some(Item::Entry(entry)) => entry.unread.extend(unread),
-        Some(Item::Event(_)) => {
-            let place = before + place.unwrap_or_default();
-            out.insert(place, Item::Event(Event::Unread(unread)));
+    if let Some(entry) = out.iter_mut().skip(before).find_map(record_in) {
+        return entry.unread.extend(unread);
+    }
+    if let Some(place) = out.iter().skip(before).position(|item| matches!(item, Item::Event(_))) {
+        out.insert(before + place, Item::Event(Event::Unread(unread)));
+    }
+}
+
+/// The record that an item holds.
+fn record_in<'i, 'a>(item: &'i mut Item<'a>) -> Option<&'i mut Entry<'a>> {
+    match item {
+        Item::Entry(entry) | Item::Event(Event::Begin(entry) | Event::Chunk(entry) | Event::Whole(entry)) => {
+            Some(entry)
         }
-        _ => {}
+        Item::Event(Event::Span(span)) => span.record.as_deref_mut(),
+        Item::Event(_) | Item::Bad(_) => None,
     }
 }
