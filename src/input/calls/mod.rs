@@ -10,6 +10,7 @@ use crate::input::json::{CUT_OFF, JsonError};
 use crate::input::record::RecordError;
 use crate::input::text::{InputError, Source};
 
+mod agents;
 #[cfg(feature = "archives")]
 mod archive;
 #[cfg(not(feature = "archives"))]

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Taken;
+use super::agents::Agents;
 use crate::input::dialect::{Dialect, Entry, Event, Item, Labels, Naming};
 use crate::input::record::RecordError;
 use crate::meter::Meter;
@@ -29,6 +30,7 @@ pub struct Sequence {
     /// How many lines repeated another.
     pub repeats: u64,
     session: Session,
+    agents: Agents,
     stream: Option<(u64, Entry<'static>)>,
 }
 
@@ -65,6 +67,8 @@ impl Sequence {
     /// The source ended: hands out everything that waited.
     pub fn end(&mut self, out: &mut Taken) {
         self.end_stream(out);
+        let settled = self.agents.end();
+        self.hand_on(settled, out);
         while !self.waiting.is_empty() {
             self.pop(out);
         }
@@ -150,7 +154,17 @@ impl Sequence {
                 }
             }
             Event::End => self.end_stream(out),
+            Event::Agent(event) => {
+                let settled = self.agents.take(line, *event);
+                self.hand_on(settled, out);
+            }
         }
+    }
+
+    /// Takes what the lines of an agent have settled: a request may still return.
+    fn hand_on(&mut self, settled: Vec<(u64, Item<'static>)>, out: &mut Taken) {
+        self.repeats += std::mem::take(&mut self.agents.repeats);
+        settled.into_iter().for_each(|(line, item)| self.take(line, item, out));
     }
 
     fn end_stream(&mut self, out: &mut Taken) {

@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use rust_decimal::Decimal;
 
 use super::Dialect;
+use super::agent::AgentEvent;
 use crate::context::Context;
 use crate::input::json::JsonError;
 use crate::input::record::RecordError;
@@ -130,6 +131,8 @@ pub enum Event<'a> {
     Replace(Box<Counts>),
     /// A streamed message ends.
     End,
+    /// A line of a coding agent that says something about others.
+    Agent(Box<AgentEvent<'a>>),
 }
 
 /// Counts that replace earlier ones; `None` leaves what was.
@@ -222,6 +225,7 @@ impl Item<'_> {
                 Event::Begin(entry) => Event::Begin(Box::new(entry.into_owned())),
                 Event::Replace(counts) => Event::Replace(counts),
                 Event::End => Event::End,
+                Event::Agent(event) => Event::Agent(Box::new(event.into_owned())),
             }),
         }
     }
@@ -230,6 +234,12 @@ impl Item<'_> {
 impl Reported {
     pub(super) fn usd(amount: Decimal) -> Self {
         Reported { amount, currency: "USD".into() }
+    }
+}
+
+impl<'a> From<AgentEvent<'a>> for Item<'a> {
+    fn from(event: AgentEvent<'a>) -> Self {
+        Item::Event(Event::Agent(Box::new(event)))
     }
 }
 

@@ -9,6 +9,7 @@
 //!
 //! A total that a form states is never trusted: the parts are added.
 
+pub mod agent;
 mod anthropic_reports;
 mod counts;
 mod detect;
@@ -20,6 +21,7 @@ mod reports;
 mod rows;
 mod spec;
 pub mod table;
+mod tasks;
 
 pub use entry::{Bucket, Counts, Entry, Event, Item, Labels, Naming, Reported, State};
 pub use read::read;
@@ -77,6 +79,25 @@ dialects! {
     ClaudeCode claude_code;
     Codex codex;
     OpenCode opencode;
+    GeminiCli gemini_cli;
+    QwenCode qwen_code;
+    Pi pi;
+    Cline cline;
+    Roo roo;
+    Kilo kilo;
+    ClaudeResult claude_result;
+    CodexExec codex_exec;
+    OpenCodeRun opencode_run;
+    CopilotCli copilot_cli;
+    Cursor cursor;
+    Aider aider;
+    Amp amp;
+    Droid droid;
+    Kimi kimi;
+    KimiCode kimi_code;
+    OpenHands openhands;
+    SweAgent swe_agent;
+    Atif atif;
     Table columns;
 }
 
