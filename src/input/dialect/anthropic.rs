@@ -23,6 +23,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
             .without_counts(&["prompt_tokens", "completion_tokens"]),
     ],
     read: Some(read),
+    places: &["answers and streams as they were saved"],
+    reads: "`input_tokens`, `output_tokens`, both caches by their lifetime, thinking, web searches, `service_tier`, `speed`, `inference_geo`",
+    includes: "input, cache reads and cache writes are disjoint; thinking is a part of the output",
+    source: "https://docs.anthropic.com/en/api/messages",
     ..DialectSpec::new("anthropic", "Anthropic's messages and their streams")
 };
 

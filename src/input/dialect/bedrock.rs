@@ -21,6 +21,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         DialectSign::inside(&["metadata"], ends_stream).without(&["usage", "model"]),
     ],
     read: Some(read),
+    places: &["answers of Converse, invocation logs"],
+    reads: "`inputTokens`, `outputTokens`, caches by their lifetime, tier, latency, region",
+    includes: "input, cache reads and cache writes are disjoint",
+    source: "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html",
     ..DialectSpec::new("bedrock", "Amazon Bedrock's Converse and invocation logs")
 };
 

@@ -18,6 +18,10 @@ pub(super) const DIALECT: DialectSpec =
         ],
         read: Some(read),
         returns: true,
+        places: &["~/.claude/projects"],
+        reads: "the messages of the assistant, each request once",
+        includes: "as in Anthropic's messages",
+        source: "https://docs.anthropic.com/en/docs/claude-code",
         ..DialectSpec::new("claude-code", "sessions of Claude Code")
     };
 

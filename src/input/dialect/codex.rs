@@ -9,6 +9,10 @@ use crate::input::record::RecordError;
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::around(&["type", "payload", "timestamp"])],
     read: Some(read),
+    places: &["~/.codex/sessions"],
+    reads: "the running totals of a session, the model of each turn",
+    includes: "cached input is a part of the input, thinking of the output; totals run through the session",
+    source: "https://github.com/openai/codex",
     ..DialectSpec::new("codex", "sessions of Codex")
 };
 

@@ -12,6 +12,10 @@ use crate::usage::Usage;
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::counts(&["billed_units"]), DialectSign::inside(&["meta"], bills_units).without(&["usage"])],
     read: Some(read),
+    places: &["answers as they were saved"],
+    reads: "`billed_units`",
+    includes: "units are disjoint; `tokens` adds the template and is not billed",
+    source: "https://docs.cohere.com/reference/chat",
     ..DialectSpec::new("cohere", "Cohere's chat, rerank and embeddings")
 };
 

@@ -16,6 +16,10 @@ use crate::usage::Usage;
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::own(&["usageMetadata"])],
     read: Some(read),
+    places: &["answers and streams as they were saved"],
+    reads: "`usageMetadata` with its split by modality, thoughts, results of tools, grounding, `trafficType`",
+    includes: "cached tokens are a part of the prompt; thoughts and results of tools stand next to prompt and answer",
+    source: "https://ai.google.dev/api/generate-content#UsageMetadata",
     ..DialectSpec::new("gemini", "Gemini's and Vertex AI's bodies")
 };
 

@@ -20,6 +20,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::own(&["choices"]), DialectSign::counts(&["prompt_tokens", "completion_tokens"])],
     read: Some(read),
     is_common: true,
+    places: &["answers and streams as they were saved"],
+    reads: "`prompt_tokens`, `completion_tokens`, their details, `service_tier`, `cost` where a gateway adds it",
+    includes: "caches, audio and images are parts of the prompt, thinking of the answer; xAI and Perplexity count thinking next to the answer, and where a total says which, the total decides",
+    source: "https://platform.openai.com/docs/api-reference/chat/object",
     ..DialectSpec::new("openai-chat", "chat completions and embeddings, OpenAI's and alike")
 };
 

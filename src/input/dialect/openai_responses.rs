@@ -22,6 +22,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     is_common: true,
+    places: &["answers and streams as they were saved"],
+    reads: "`input_tokens`, `output_tokens`, their details, `service_tier`, and calls of server tools among `output`",
+    includes: "caches are parts of the input, thinking of the output",
+    source: "https://platform.openai.com/docs/api-reference/responses/object",
     ..DialectSpec::new("openai-responses", "OpenAI's Responses and their streams")
 };
 

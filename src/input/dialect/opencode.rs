@@ -19,6 +19,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     returns: true,
+    places: &["~/.local/share/opencode"],
+    reads: "the messages of the assistant",
+    includes: "disjoint, thinking too",
+    source: "https://github.com/sst/opencode",
     ..DialectSpec::new("opencode", "messages of opencode")
 };
 
