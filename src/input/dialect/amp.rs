@@ -16,6 +16,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign { texts: &["T-*"], ..DialectSign::around(&["id", "messages"]) }],
     read: Some(read),
     returns: true,
+    places: &["~/.local/share/amp/threads"],
+    reads: "the usage of messages; events of the ledger for messages without",
+    includes: "disjoint",
+    source: "https://github.com/ccusage/ccusage/blob/main/docs/guide/amp/index.md",
     ..DialectSpec::new("amp", "threads of Amp")
 };
 

@@ -17,6 +17,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign { texts: &["ATIF*"], ..DialectSign::around(&["schema_version", "steps"]) }],
     read: Some(read),
     returns: true,
+    places: &["trajectory.json of Harbor and of agents that write its form"],
+    reads: "each step with metrics that was not copied from an earlier trajectory; the final metrics for what the steps leave out",
+    includes: "cached tokens are a part of the prompt",
+    source: "https://github.com/laude-institute/harbor/blob/main/docs/rfcs/0001-trajectory-format.md",
     ..DialectSpec::new("atif", "trajectories in Harbor's form, ATIF")
 };
 

@@ -19,6 +19,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     returns: true,
+    places: &["~/.copilot/session-state/<session>/events.jsonl"],
+    reads: "the sums by model of each session.shutdown; a session without one is reported",
+    includes: "caches are parts of the input, thinking of the output",
+    source: "https://github.com/ccusage/ccusage/blob/main/docs/guide/copilot/index.md",
     ..DialectSpec::new("copilot-cli", "sessions of GitHub Copilot CLI")
 };
 

@@ -17,6 +17,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         DialectSign::kind(&["type"], &["session_start", "session_end", "todo_state", "compaction_state"]),
     ],
     read: Some(read),
+    places: &["~/.factory/sessions"],
+    reads: "`tokenUsage` of a session's settings, its sum so far",
+    includes: "disjoint, thinking too",
+    source: "https://github.com/junhoyeo/tokscale/blob/main/crates/tokscale-core/src/sessions/droid.rs",
     ..DialectSpec::new("droid", "sessions of Droid (Factory)")
 };
 

@@ -15,6 +15,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     }],
     read: Some(read),
     returns: true,
+    places: &["`tasks/<task>/ui_messages.json` in the folder of the extension kilocode.kilo-code"],
+    reads: "as of Roo Code; newer versions keep opencode's database",
+    includes: "as of Roo Code",
+    source: "https://github.com/Kilo-Org/kilocode",
     ..DialectSpec::new("kilo", "tasks of Kilo Code")
 };
 

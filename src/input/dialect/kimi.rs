@@ -19,6 +19,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     returns: true,
+    places: &["~/.kimi/sessions/<folder>/<session>/wire.jsonl"],
+    reads: "each StatusUpdate with usage, a subagent's too; the file names no model",
+    includes: "disjoint",
+    source: "https://github.com/MoonshotAI/kimi-cli",
     ..DialectSpec::new("kimi", "sessions of Kimi CLI")
 };
 

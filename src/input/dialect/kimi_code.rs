@@ -16,6 +16,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         DialectSign { texts: KINDS, ..DialectSign::around(&["type", "time"]) },
     ],
     read: Some(read),
+    places: &["~/.kimi-code/sessions"],
+    reads: "each usage.record, with the model of the request before it",
+    includes: "disjoint",
+    source: "https://github.com/MoonshotAI/kimi-code",
     ..DialectSpec::new("kimi-code", "sessions of Kimi Code")
 };
 

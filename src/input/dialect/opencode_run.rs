@@ -19,6 +19,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     returns: true,
+    places: &["the output of `opencode run --format json`"],
+    reads: "steps that finished; the lines name no model",
+    includes: "disjoint, thinking too",
+    source: "https://github.com/anomalyco/opencode/blob/dev/packages/opencode/src/cli/cmd/run.ts",
     ..DialectSpec::new("opencode-run", "what `opencode run --format json` prints")
 };
 

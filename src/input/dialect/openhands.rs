@@ -23,6 +23,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     returns: true,
+    places: &["output.jsonl of an evaluation", "saved trajectories", "~/.openhands/conversations/<id>/base_state.json"],
+    reads: "each request; the accumulated counts for what the requests leave out",
+    includes: "caches are parts of the prompt, thinking of the answer",
+    source: "https://github.com/All-Hands-AI/OpenHands/blob/main/openhands/llm/metrics.py",
     ..DialectSpec::new("openhands", "runs of OpenHands")
 };
 

@@ -31,6 +31,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     returns: true,
+    places: &["~/.pi/agent/sessions", "~/.omp/agent/sessions", "~/.openclaw/agents/<agent>/sessions"],
+    reads: "the messages of the assistant; a model that one does not name is that of the line before it",
+    includes: "disjoint",
+    source: "https://github.com/badlogic/pi-mono/tree/main/packages/coding-agent",
     ..DialectSpec::new("pi", "sessions of pi, omp and OpenClaw")
 };
 

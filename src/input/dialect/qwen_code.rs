@@ -21,6 +21,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     returns: true,
+    places: &["~/.qwen/projects/<folder>/chats"],
+    reads: "each request once, whether it stands there as telemetry, as the assistant's line, or as both",
+    includes: "cached tokens are a part of the prompt; whether thoughts are one of the answer, the total says",
+    source: "https://github.com/QwenLM/qwen-code/blob/main/packages/core/src/services/chatRecordingService.ts",
     ..DialectSpec::new("qwen-code", "sessions of Qwen Code")
 };
 
