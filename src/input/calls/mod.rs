@@ -26,6 +26,8 @@ mod part;
 pub mod places;
 pub mod sequence;
 pub mod stream;
+#[cfg(feature = "sqlite")]
+mod sums;
 pub mod tail;
 pub(crate) mod texts;
 

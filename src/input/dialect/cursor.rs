@@ -122,9 +122,24 @@ fn name<'a>(entry: &mut Entry<'a>, written: Cow<'a, str>) {
     }
     if public.is_cursors {
         entry.provider = Some("cursor".into());
+    } else if let Some((_, maker)) = MAKERS.iter().find(|(start, _)| public.name.starts_with(start)) {
+        entry.assume(maker);
     }
     entry.model = Some(if public.name == *written { written } else { Cow::Owned(public.name) });
 }
+
+/// Whose prices Cursor charges for a model, by the beginning of its name.
+const MAKERS: [(&str, &str); 9] = [
+    ("claude-", "anthropic"),
+    ("gpt-", "openai"),
+    ("o1", "openai"),
+    ("o3", "openai"),
+    ("o4", "openai"),
+    ("gemini-", "google"),
+    ("grok-", "xai"),
+    ("deepseek-", "deepseek"),
+    ("kimi-", "moonshot"),
+];
 
 struct PublicName {
     name: String,

@@ -95,6 +95,10 @@ dialects! {
     Droid droid;
     Kimi kimi;
     KimiCode kimi_code;
+    Goose goose;
+    Crush crush;
+    Hermes hermes;
+    Zed zed;
     OpenHands openhands;
     SweAgent swe_agent;
     Atif atif;
