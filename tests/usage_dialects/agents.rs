@@ -240,3 +240,87 @@ fn roo_and_kilo_name_no_model() {
         assert_eq!(all[0].usage.tokens(Meter::Input), input);
     }
 }
+
+/// A database as an agent keeps it, with what a statement puts into it.
+#[cfg(feature = "sqlite")]
+fn database(statements: &str) -> (tempfile::TempDir, Source) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("agent.db");
+    rusqlite::Connection::open(&path).unwrap().execute_batch(statements).unwrap();
+    (folder, Source::File(path))
+}
+
+#[test]
+#[cfg(feature = "sqlite")]
+fn a_session_of_goose_is_what_accumulated_and_not_its_last_request() {
+    let (_folder, source) = database(
+        r#"CREATE TABLE sessions (id TEXT PRIMARY KEY, name TEXT, working_dir TEXT, created_at TIMESTAMP, updated_at TIMESTAMP,
+            total_tokens INTEGER, input_tokens INTEGER, output_tokens INTEGER, accumulated_total_tokens INTEGER,
+            accumulated_input_tokens INTEGER, accumulated_output_tokens INTEGER, provider_name TEXT, model_config_json TEXT);
+        INSERT INTO sessions VALUES ('1', 'x', '/w', '2026-11-20 10:00:00', '2026-11-20 10:05:00', 5200, 5000, 200, 20200,
+            20000, 200, 'anthropic', '{"model_name":"claude-sonnet-4-5"}');
+        INSERT INTO sessions VALUES ('2', 'x', '/w', '2026-11-20 10:00:00', '2026-11-20 10:05:00', 90, 80, 10, NULL, NULL, NULL,
+            'anthropic', NULL);"#,
+    );
+    let all = entries_of(&source);
+    assert_eq!(all.len(), 1);
+    assert_eq!(used(&all[0]), [("input", "20000".to_owned()), ("output", "200".to_owned())]);
+    assert_eq!((all[0].model.as_deref(), all[0].at.unwrap().unix()), (Some("claude-sonnet-4-5"), 1_795_168_800));
+    let bad = |(_, item): &(u64, Item)| matches!(item, Item::Bad(_));
+    assert_eq!(items(&source).iter().filter(|item| bad(item)).count(), 1, "the last request alone");
+}
+
+#[test]
+#[cfg(feature = "sqlite")]
+fn a_session_of_crush_has_the_sessions_in_it_that_it_began() {
+    let (_folder, source) = database(
+        "CREATE TABLE sessions (id TEXT PRIMARY KEY, parent_session_id TEXT, title TEXT, message_count INTEGER, prompt_tokens INTEGER,
+            completion_tokens INTEGER, cost REAL, updated_at INTEGER, created_at INTEGER);
+        CREATE TABLE messages (id TEXT PRIMARY KEY, session_id TEXT, role TEXT, parts TEXT, model TEXT, provider TEXT);
+        INSERT INTO sessions VALUES ('a', NULL, 't', 2, 1000, 100, 0.0045, 1795168900, 1795168800),
+            ('b', 'a', 't', 2, 400, 40, 0.001, 1795168900, 1795168800), ('c', NULL, 't', 2, 7, 7, 0, 1795168900, 1795168800);
+        INSERT INTO messages VALUES ('1', 'a', 'user', '[]', NULL, NULL), ('2', 'a', 'assistant', '[]', 'claude-sonnet-4-5', 'anthropic'),
+            ('3', 'c', 'assistant', '[]', 'm1', 'p'), ('4', 'c', 'assistant', '[]', 'm2', 'p');",
+    );
+    let all = entries_of(&source);
+    assert_eq!(all.len(), 1, "{all:?}");
+    assert_eq!(used(&all[0]), [("input", "1000".to_owned()), ("output", "100".to_owned())]);
+    assert_eq!((all[0].provider.as_deref(), all[0].model.as_deref()), (Some("anthropic"), Some("claude-sonnet-4-5")));
+    let text = items(&source).iter().map(|(_, item)| format!("{item:?}")).collect::<String>();
+    assert!(text.contains("the session used m1, m2"), "{text}");
+}
+
+#[test]
+#[cfg(feature = "sqlite")]
+fn hermes_says_what_each_model_used_or_the_sum_of_the_session() {
+    let columns = "input_tokens INTEGER, output_tokens INTEGER, cache_read_tokens INTEGER, cache_write_tokens INTEGER, reasoning_tokens INTEGER, actual_cost_usd REAL";
+    let (_folder, source) = database(&format!(
+        "CREATE TABLE sessions (id TEXT PRIMARY KEY, model TEXT, billing_provider TEXT, started_at REAL, {columns});
+        CREATE TABLE session_model_usage (session_id TEXT, model TEXT, billing_provider TEXT, {columns});
+        INSERT INTO sessions VALUES ('a', 'gpt-5', 'openai', 1795168800.5, 50, 30, 500, 0, 20, 0.1),
+            ('b', 'gpt-5', 'openai', 1795168800.5, 1, 2, 3, 4, 0, NULL);
+        INSERT INTO session_model_usage VALUES ('a', 'gpt-5', 'openai', 40, 25, 500, 0, 20, NULL),
+            ('a', 'gpt-5-mini', 'openai', 10, 5, 0, 0, 0, NULL);"
+    ));
+    let all = entries_of(&source);
+    assert_eq!((all.len(), sum(&all, Meter::Input), sum(&all, Meter::CacheRead)), (3, 51, 503));
+    let output = [("output", "5".to_owned()), ("reasoning", "20".to_owned())];
+    assert!(all.iter().any(|entry| used(entry).ends_with(&output)), "{all:?}");
+}
+
+#[test]
+#[cfg(feature = "sqlite")]
+fn the_sum_of_a_thread_of_zed_counts_for_what_its_requests_leave_out() {
+    let thread = r#"{"version":"0.3.0","messages":[],"model":{"provider":"anthropic","model":"claude-sonnet-4-5"},
+        "request_token_usage":{"u1":{"input_tokens":100,"output_tokens":20}},
+        "cumulative_token_usage":{"input_tokens":400,"output_tokens":60,"cache_read_input_tokens":10}}"#;
+    let (_folder, source) = database(&format!(
+        "CREATE TABLE threads (id TEXT PRIMARY KEY, summary TEXT, updated_at TEXT, data_type TEXT, data BLOB);
+        INSERT INTO threads VALUES ('t', 's', '2026-11-20T10:00:00Z', 'json', CAST('{thread}' AS BLOB)),
+            ('u', 's', '2026-11-20T10:00:00Z', 'zstd', x'28b52ffd00');"
+    ));
+    let all = entries_of(&source);
+    assert_eq!((all.len(), sum(&all, Meter::Input), sum(&all, Meter::Output)), (2, 400, 60));
+    let text = items(&source).iter().map(|(_, item)| format!("{item:?}")).collect::<String>();
+    assert!(text.contains("thread u cannot be unpacked"), "{text}");
+}

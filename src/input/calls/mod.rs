@@ -20,6 +20,8 @@ mod broken;
 pub mod chunks;
 #[cfg(feature = "sqlite")]
 mod database;
+#[cfg(feature = "folders")]
+mod homes;
 pub mod open;
 mod part;
 #[cfg(feature = "folders")]

@@ -23,7 +23,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
 };
 
 fn is_own(seen: &SeenObject) -> bool {
-    says(seen, "apiProtocol")
+    says(seen, "apiProtocol") && !says(seen, "inferenceProvider")
 }
 
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
