@@ -27,6 +27,7 @@ mod part;
 #[cfg(feature = "folders")]
 pub mod places;
 pub mod sequence;
+mod session;
 pub mod stream;
 #[cfg(feature = "sqlite")]
 mod sums;
