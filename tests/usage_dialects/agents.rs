@@ -324,3 +324,31 @@ fn the_sum_of_a_thread_of_zed_counts_for_what_its_requests_leave_out() {
     let text = items(&source).iter().map(|(_, item)| format!("{item:?}")).collect::<String>();
     assert!(text.contains("thread u cannot be unpacked"), "{text}");
 }
+
+/// What `farebox usage` says of some texts, each a file of its own.
+fn priced(files: &[(&str, &str)]) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = files.iter().map(|(name, text)| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    });
+    let ran = std::process::Command::new(env!("CARGO_BIN_EXE_farebox"))
+        .args(["usage", "--at", "2026-03-01", "--format", "json"])
+        .args(paths)
+        .output()
+        .unwrap();
+    serde_json::from_slice(&ran.stdout).unwrap()
+}
+
+#[test]
+fn a_session_and_the_result_of_its_run_count_once_in_either_order() {
+    let session = r#"{"type":"assistant","sessionId":"s","timestamp":"2026-03-01T10:00:00Z","uuid":"u","message":{"id":"msg_1","model":"claude-sonnet-4-5","usage":{"input_tokens":10,"output_tokens":100,"cache_read_input_tokens":50}}}"#;
+    let result = r#"{"type":"result","session_id":"s","uuid":"r","total_cost_usd":0.1,"modelUsage":{"claude-sonnet-4-5":{"inputTokens":10,"outputTokens":100,"cacheReadInputTokens":50},"claude-haiku-4-5":{"inputTokens":1000,"outputTokens":0}}}"#;
+    let (session, result) = (("session.jsonl", session), ("result.json", result));
+    // 10 · 3 + 100 · 15 + 50 · 0.3 = 1,545 of a million, and 1,000 · 1 of the other model.
+    for files in [[session, result], [result, session]] {
+        assert_eq!(priced(&files)["total_usd"], "0.002545");
+    }
+    assert_eq!(priced(&[session])["total_usd"], "0.001545");
+}

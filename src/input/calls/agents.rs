@@ -182,6 +182,7 @@ fn since(now: &Usage, before: &Usage) -> Usage {
     delta
 }
 
-fn hash(value: &impl std::hash::Hash) -> u64 {
+/// A number for a value.
+pub(super) fn hash(value: &impl std::hash::Hash) -> u64 {
     BuildHasherDefault::<FxHasher>::default().hash_one(value)
 }

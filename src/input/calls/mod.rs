@@ -18,6 +18,7 @@ mod archive;
 mod archive;
 mod broken;
 pub mod chunks;
+mod covered;
 #[cfg(feature = "sqlite")]
 mod database;
 #[cfg(feature = "folders")]

@@ -6,6 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Taken;
 use super::agents::Agents;
+use super::covered::Covered;
 use super::session::Session;
 use crate::input::dialect::{Dialect, Entry, Event, Item, SessionCounts};
 use crate::meter::Meter;
@@ -29,6 +30,7 @@ pub struct Sequence {
     pub repeats: u64,
     session: Session,
     agents: Agents,
+    covered: Covered,
     stream: Option<(u64, Entry<'static>)>,
     /// Requests that were made next to the streamed message.
     beside: Vec<Entry<'static>>,
@@ -50,7 +52,8 @@ impl Sequence {
         match item {
             Item::Entry(entry) if entry.id.is_some() => self.wait(line, *entry, out),
             Item::Event(event) => self.event(line, event, out),
-            settled => out(line, settled),
+            Item::Entry(entry) => self.count(line, *entry, out),
+            Item::Bad(_) => out(line, item),
         }
     }
 
@@ -112,7 +115,15 @@ impl Sequence {
                 self.seen.insert(id);
             }
         }
-        out(line, Item::Entry(Box::new(entry)));
+        self.count(line, entry, out);
+    }
+
+    /// Hands out a record, without what a sum or the requests of a sum have counted already.
+    fn count(&mut self, line: u64, entry: Entry<'static>, out: &mut Taken) {
+        match self.covered.rest(entry) {
+            Some(rest) => out(line, Item::Entry(Box::new(rest))),
+            None => self.repeats += 1,
+        }
     }
 
     fn event(&mut self, line: u64, event: Event<'static>, out: &mut Taken) {

@@ -66,7 +66,7 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
             };
             let mut entry = message_entry(&message, &usage)?;
             entry.dialect = Dialect::ClaudeResult;
-            entry.id = message.text("id").map(|id| id_of(&["claude -p", &id]));
+            entry.id = message.text("id").map(|id| id_of(&["message", &id]));
             entry.labels.session = object.text("session_id");
             out.push(AgentEvent::Detail(entry).into());
         }
@@ -84,7 +84,11 @@ fn result<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), Record
     for (model, counts) in models.fields() {
         let Some(counts) = counts.object() else { continue };
         let mut entry = entry_of(object, of_model(&counts)?, Some(&model));
-        entry.model = Some(model);
+        // A window of a million tokens is another name of the same model.
+        entry.model = Some(match model.strip_suffix("[1m]") {
+            Some(plain) => Cow::Owned(plain.to_owned()),
+            None => model,
+        });
         entry.reported =
             counts.get("costUSD").and_then(Value::decimal).filter(|cost| !cost.is_zero()).map(Reported::usd);
         entries.push(entry);

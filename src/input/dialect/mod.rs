@@ -31,6 +31,8 @@ pub(crate) use read::{no_json, read_text};
 
 use spec::DialectSpec;
 
+use crate::similar::did_you_mean;
+
 macro_rules! dialects {
     ($($variant:ident $module:ident;)+) => {
         $(mod $module;)+
@@ -146,8 +148,9 @@ impl std::str::FromStr for Dialect {
     fn from_str(name: &str) -> Result<Self, String> {
         let found = Dialect::ALL.iter().copied().find(|dialect| dialect.name() == name);
         found.ok_or_else(|| {
-            let names: Vec<&str> = Dialect::ALL.iter().map(|dialect| dialect.name()).collect();
-            format!("no dialect is called {name:?}: it is one of {}", names.join(", "))
+            let names = || Dialect::ALL.iter().map(|dialect| dialect.name());
+            let near = did_you_mean(name, names());
+            format!("no dialect is called {name:?}: {near}it is one of {}", names().collect::<Vec<_>>().join(", "))
         })
     }
 }
