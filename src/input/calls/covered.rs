@@ -20,18 +20,21 @@ pub(super) struct Covered {
 impl Covered {
     /// Takes out of a record what was counted already; `None` where that is all of it.
     pub(super) fn rest(&mut self, mut entry: Entry<'static>) -> Option<Entry<'static>> {
-        let family = match entry.dialect {
-            Dialect::ClaudeCode | Dialect::ClaudeResult => 'c',
+        let (family, is_sum) = match entry.dialect {
+            Dialect::ClaudeCode => ('c', false),
+            // Messages of a run that ended without a result are of no sum.
+            Dialect::ClaudeResult if entry.bucket.is_some() => ('c', true),
             // The lines of a run do not name the model.
-            Dialect::Codex | Dialect::CodexExec => 'x',
-            Dialect::GeminiCli => 'g',
+            Dialect::Codex => ('x', false),
+            Dialect::CodexExec => ('x', true),
+            Dialect::GeminiCli => ('g', entry.bucket.is_some()),
             _ => return Some(entry),
         };
         let Some(session) = &entry.labels.session else { return Some(entry) };
         let model = entry.model.as_deref().filter(|_| family != 'x').unwrap_or_default();
         let key = hash(&(family, session, model));
         let used = rough(&entry.usage);
-        if entry.bucket.is_none() {
+        if !is_sum {
             if let Some(sum) = self.sums.get_mut(&key)
                 && holds(sum, &used)
             {
