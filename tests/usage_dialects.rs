@@ -19,6 +19,8 @@ mod agents;
 mod bodies;
 #[path = "usage_dialects/sessions.rs"]
 mod sessions;
+#[path = "usage_dialects/traces.rs"]
+mod traces;
 
 fn sample(name: &str) -> PathBuf {
     Path::new("tests/data/usage").join(name)

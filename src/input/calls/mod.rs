@@ -17,6 +17,7 @@ mod archive;
 #[path = "archive_left_out.rs"]
 mod archive;
 mod broken;
+mod cassette;
 pub mod chunks;
 mod covered;
 #[cfg(feature = "sqlite")]
@@ -24,11 +25,14 @@ mod database;
 #[cfg(feature = "folders")]
 mod homes;
 pub mod open;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod part;
 #[cfg(feature = "folders")]
 pub mod places;
 pub mod sequence;
 mod session;
+mod spans;
 pub mod stream;
 #[cfg(feature = "sqlite")]
 mod sums;

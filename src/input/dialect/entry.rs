@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 
 use super::Dialect;
 use super::agent::AgentEvent;
+use super::traced::Span;
 use crate::context::Context;
 use crate::input::json::JsonError;
 use crate::input::record::RecordError;
@@ -135,6 +136,8 @@ pub enum Event<'a> {
     End,
     /// A line of a coding agent that says something about others.
     Agent(Box<AgentEvent<'a>>),
+    /// A step of a trace, which may repeat what others of it say.
+    Span(Box<Span<'a>>),
     /// A streamed message ends with the counts of the whole.
     Whole(Box<Entry<'a>>),
 }
@@ -304,6 +307,7 @@ impl Item<'_> {
                 Event::Replace(counts) => Event::Replace(counts),
                 Event::End => Event::End,
                 Event::Agent(event) => Event::Agent(Box::new(event.into_owned())),
+                Event::Span(span) => Event::Span(Box::new(span.into_owned())),
                 Event::Whole(entry) => Event::Whole(Box::new(entry.into_owned())),
             }),
         }
