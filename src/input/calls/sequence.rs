@@ -6,6 +6,8 @@ use std::hash::{Hash, Hasher};
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
 use super::Taken;
+use super::agents::Agents;
+use super::covered::Covered;
 use super::session::Session;
 use super::spans::{Settled, SpanTrees};
 use crate::input::dialect::{Dialect, Entry, Event, Item, NAMELESS, SessionCounts, Unread};
@@ -34,6 +36,8 @@ pub struct Sequence {
     /// How many records were left out, because they are in an earlier file too.
     pub copies: u64,
     session: Session,
+    agents: Agents,
+    covered: Covered,
     spans: SpanTrees,
     stream: Option<(u64, Entry<'static>)>,
     /// A stream without an id, as far as it was read.
@@ -105,22 +109,28 @@ impl Sequence {
             Item::Entry(entry) if entry.id.is_some() => self.wait(line, *entry, out),
             Item::Entry(entry) => self.give(line, *entry, out),
             Item::Event(event) => self.event(line, event, out),
-            bad => out(line, bad),
+            Item::Bad(_) => out(line, item),
         }
     }
 
-    /// Hands out a record, unless it is a copy of one in an earlier file.
+    /// Hands out a record, unless it is a copy of one in an earlier file, and without what a sum or the requests of a sum have
+    /// counted already.
     fn give(&mut self, line: u64, entry: Entry<'static>, out: &mut Taken) {
         if self.requests.as_mut().is_some_and(|requests| requests.is_copy(&entry)) {
             self.copies += 1;
             return;
         }
-        out(line, Item::Entry(Box::new(entry)));
+        match self.covered.rest(entry) {
+            Some(rest) => out(line, Item::Entry(Box::new(rest))),
+            None => self.repeats += 1,
+        }
     }
 
     /// The source ended: hands out everything that waited.
     pub fn end(&mut self, out: &mut Taken) {
         self.end_stream(out);
+        let settled = self.agents.end();
+        self.hand_on(settled, out);
         self.settle_spans(out);
         self.end_chunks(out);
         self.session = Session::default();
@@ -240,6 +250,10 @@ impl Sequence {
             }
             Event::Done => self.end_chunks(out),
             Event::Unread(unread) => add_unread(&mut self.unread, unread),
+            Event::Agent(event) => {
+                let settled = self.agents.take(line, *event);
+                self.hand_on(settled, out);
+            }
             Event::Span(span) => {
                 let settled = self.spans.take(line, *span);
                 self.hand_on_spans(settled, out);
@@ -265,6 +279,12 @@ impl Sequence {
             }
             Err(error) => out(line, Item::Bad(error)),
         }
+    }
+
+    /// Takes what the lines of an agent have settled: a request may still return.
+    fn hand_on(&mut self, settled: Vec<(u64, Item<'static>)>, out: &mut Taken) {
+        self.repeats += std::mem::take(&mut self.agents.repeats);
+        settled.into_iter().for_each(|(line, item)| self.take(line, item, out));
     }
 
     fn settle_spans(&mut self, out: &mut Taken) {

@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use rust_decimal::Decimal;
 
 use super::Dialect;
+use super::agent::AgentEvent;
 use super::traced::Span;
 use crate::context::Context;
 use crate::input::json::JsonError;
@@ -154,6 +155,8 @@ pub enum Event<'a> {
     Done,
     /// What nobody read of the next event, or of the stream that runs.
     Unread(Vec<Unread>),
+    /// A line of a coding agent that says something about others.
+    Agent(Box<AgentEvent<'a>>),
     /// A step of a trace, which may repeat what others of it say.
     Span(Box<Span<'a>>),
     /// A streamed message ends with the counts of the whole.
@@ -332,6 +335,7 @@ impl Item<'_> {
                 Event::Silent(id) => Event::Silent(id),
                 Event::Done => Event::Done,
                 Event::Unread(unread) => Event::Unread(unread),
+                Event::Agent(event) => Event::Agent(Box::new(event.into_owned())),
                 Event::Span(span) => Event::Span(Box::new(span.into_owned())),
                 Event::Whole(entry) => Event::Whole(Box::new(entry.into_owned())),
             }),
@@ -342,6 +346,12 @@ impl Item<'_> {
 impl Reported {
     pub(super) fn usd(amount: Decimal) -> Self {
         Reported { amount, currency: "USD".into() }
+    }
+}
+
+impl<'a> From<AgentEvent<'a>> for Item<'a> {
+    fn from(event: AgentEvent<'a>) -> Self {
+        Item::Event(Event::Agent(Box::new(event)))
     }
 }
 

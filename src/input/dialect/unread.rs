@@ -1,6 +1,7 @@
 //! What nobody read of a record: which of the fields that a reader left alone may have been billed.
 
 use super::Item;
+use super::agent::AgentEvent;
 use super::entry::{Entry, Event, Unread};
 use super::spec::DialectSpec;
 use crate::input::json::Value;
@@ -92,6 +93,14 @@ fn record_in<'i, 'a>(item: &'i mut Item<'a>) -> Option<&'i mut Entry<'a>> {
             Some(entry)
         }
         Item::Event(Event::Span(span)) => span.record.as_deref_mut(),
+        Item::Event(Event::Agent(event)) => match &mut **event {
+            AgentEvent::Request(entry, _)
+            | AgentEvent::Either(_, entry)
+            | AgentEvent::Detail(entry)
+            | AgentEvent::Running(entry) => Some(entry),
+            AgentEvent::Sum(sum) => sum.entries.first_mut(),
+            AgentEvent::Known(_) | AgentEvent::Run | AgentEvent::Owes(_) | AgentEvent::Paid => None,
+        },
         Item::Event(_) | Item::Bad(_) => None,
     }
 }
