@@ -17,6 +17,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     read: Some(read),
     returns: true,
     is_agent: true,
+    known: &["credits", "totalInputTokens"],
     places: &["~/.local/share/amp/threads"],
     reads: "the usage of messages; events of the ledger for messages without",
     includes: "disjoint",
