@@ -164,6 +164,7 @@ fn models_of_cursor_have_the_names_of_their_makers() {
         ("gpt-5.1-codex-max-xhigh", "gpt-5.1-codex-max"),
         ("gpt-5-codex", "gpt-5-codex"),
         ("gemini-2.5-pro", "gemini-2.5-pro"),
+        ("gemini-3-pro", "gemini-3-pro-preview"),
         ("grok-code-fast-1", "grok-code-fast-1"),
         ("auto", "auto"),
         ("composer-1.5", "composer-1.5"),

@@ -176,6 +176,8 @@ impl PublicName {
             parts.pop();
         }
         let name = if is_claude { claude(&parts) } else { parts.join("-") };
+        // Google sold these as previews alone.
+        let name = if matches!(&*name, "gemini-3-pro" | "gemini-3-flash") { name + "-preview" } else { name };
         PublicName { name, is_cursors, asked }
     }
 }
