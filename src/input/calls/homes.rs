@@ -153,7 +153,7 @@ impl AgentsHome<'_> {
         match dialect {
             Dialect::ClaudeCode => match self.listed("CLAUDE_CONFIG_DIR") {
                 Some(list) => list.into_iter().map(|folder| folder.join("projects")).collect(),
-                None => vec![self.config().join("claude/projects"), home.join(".claude/projects")],
+                None => vec![home.join(".claude/projects"), self.config().join("claude/projects")],
             },
             Dialect::Codex => {
                 let root = self.moved("CODEX_HOME", ".codex");
