@@ -353,3 +353,14 @@ fn a_session_and_the_result_of_its_run_count_once_in_either_order() {
     }
     assert_eq!(priced(&[session])["total_usd"], "0.001545");
 }
+
+#[test]
+fn a_cache_that_cline_may_count_twice_is_said() {
+    let text = |provider: &str| {
+        format!(
+            r#"[{{"ts":1768507200900,"type":"say","say":"api_req_started","text":"{{\"tokensIn\":40,\"tokensOut\":2,\"cacheReads\":500,\"cacheWrites\":0}}","modelInfo":{{"providerId":"{provider}","modelId":"claude-sonnet-4-5"}}}}]"#
+        )
+    };
+    assert!(one(&text("anthropic")).unread.is_empty());
+    assert_eq!(one(&text("openrouter")).unread[0].value, "500");
+}
