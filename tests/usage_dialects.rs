@@ -13,6 +13,8 @@ use farebox::period::Instant;
 use farebox::pricing::PriceTable;
 use serde_json::Value;
 
+#[path = "usage_dialects/agents.rs"]
+mod agents;
 #[path = "usage_dialects/bodies.rs"]
 mod bodies;
 #[path = "usage_dialects/sessions.rs"]

@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Taken;
+use super::agents::Agents;
+use super::covered::Covered;
 use super::session::Session;
 use super::spans::{Settled, SpanTrees};
 use crate::input::dialect::{Dialect, Entry, Event, Item, SessionCounts};
@@ -28,6 +30,8 @@ pub struct Sequence {
     /// How many lines repeated another.
     pub repeats: u64,
     session: Session,
+    agents: Agents,
+    covered: Covered,
     spans: SpanTrees,
     stream: Option<(u64, Entry<'static>)>,
     /// Requests that were made next to the streamed message.
@@ -50,13 +54,16 @@ impl Sequence {
         match item {
             Item::Entry(entry) if entry.id.is_some() => self.wait(line, *entry, out),
             Item::Event(event) => self.event(line, event, out),
-            settled => out(line, settled),
+            Item::Entry(entry) => self.count(line, *entry, out),
+            Item::Bad(_) => out(line, item),
         }
     }
 
     /// The source ended: hands out everything that waited.
     pub fn end(&mut self, out: &mut Taken) {
         self.end_stream(out);
+        let settled = self.agents.end();
+        self.hand_on(settled, out);
         self.settle_spans(out);
         while !self.waiting.is_empty() {
             self.pop(out);
@@ -113,7 +120,15 @@ impl Sequence {
                 self.seen.insert(id);
             }
         }
-        out(line, Item::Entry(Box::new(entry)));
+        self.count(line, entry, out);
+    }
+
+    /// Hands out a record, without what a sum or the requests of a sum have counted already.
+    fn count(&mut self, line: u64, entry: Entry<'static>, out: &mut Taken) {
+        match self.covered.rest(entry) {
+            Some(rest) => out(line, Item::Entry(Box::new(rest))),
+            None => self.repeats += 1,
+        }
     }
 
     fn event(&mut self, line: u64, event: Event<'static>, out: &mut Taken) {
@@ -147,6 +162,10 @@ impl Sequence {
                 }
             }
             Event::End => self.end_stream(out),
+            Event::Agent(event) => {
+                let settled = self.agents.take(line, *event);
+                self.hand_on(settled, out);
+            }
             Event::Span(span) => {
                 let settled = self.spans.take(line, *span);
                 self.hand_on_spans(settled, out);
@@ -168,6 +187,12 @@ impl Sequence {
             Ok(entries) => entries.into_iter().for_each(|entry| self.take(line, Item::Entry(Box::new(entry)), out)),
             Err(error) => out(line, Item::Bad(error)),
         }
+    }
+
+    /// Takes what the lines of an agent have settled: a request may still return.
+    fn hand_on(&mut self, settled: Vec<(u64, Item<'static>)>, out: &mut Taken) {
+        self.repeats += std::mem::take(&mut self.agents.repeats);
+        settled.into_iter().for_each(|(line, item)| self.take(line, item, out));
     }
 
     fn settle_spans(&mut self, out: &mut Taken) {
