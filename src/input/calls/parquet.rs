@@ -194,10 +194,10 @@ mod tests {
             column.close().unwrap();
         };
         let models = [ByteArray::from("gpt-\"4o\""), ByteArray::from("b")];
-        column(&|c| drop(c.typed::<ByteArrayType>().write_batch(&models, Some(&[1, 1]), None).unwrap()));
-        column(&|c| drop(c.typed::<Int64Type>().write_batch(&[1_795_168_800_000], Some(&[1, 0]), None).unwrap()));
-        column(&|c| drop(c.typed::<DoubleType>().write_batch(&[7.0, f64::NAN], Some(&[1, 1]), None).unwrap()));
-        column(&|c| drop(c.typed::<Int64Type>().write_batch(&[120, 5], Some(&[1, 1]), None).unwrap()));
+        column(&|c| assert!(c.typed::<ByteArrayType>().write_batch(&models, Some(&[1, 1]), None).is_ok()));
+        column(&|c| assert!(c.typed::<Int64Type>().write_batch(&[1_795_168_800_000], Some(&[1, 0]), None).is_ok()));
+        column(&|c| assert!(c.typed::<DoubleType>().write_batch(&[7.0, f64::NAN], Some(&[1, 1]), None).is_ok()));
+        column(&|c| assert!(c.typed::<Int64Type>().write_batch(&[120, 5], Some(&[1, 1]), None).is_ok()));
         rows.close().unwrap();
         file.close().unwrap();
     }
