@@ -13,10 +13,14 @@ use farebox::period::Instant;
 use farebox::pricing::PriceTable;
 use serde_json::Value;
 
+#[path = "usage_dialects/agents.rs"]
+mod agents;
 #[path = "usage_dialects/bodies.rs"]
 mod bodies;
 #[path = "usage_dialects/sessions.rs"]
 mod sessions;
+#[path = "usage_dialects/traces.rs"]
+mod traces;
 
 fn sample(name: &str) -> PathBuf {
     Path::new("tests/data/usage").join(name)

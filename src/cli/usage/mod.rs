@@ -41,15 +41,15 @@ farebox's own record is one JSON object a line:
    \"usage\":{\"input_tokens\":50000,\"output_tokens\":1200,\"cache_read_tokens\":48000},\"context\":{}}
 
 A folder is read whole: hidden and ignored files too, links once, and each file once however often it is met. Without files,
-what is piped in is read, and otherwise the sessions of Claude Code, Codex and opencode on this machine.
+what is piped in is read, and otherwise the sessions of coding agents on this machine.
 
 A record without a timestamp is priced as of --at, or now. A file that is named and holds no usage is an error (exit code 2);
 in a folder it is a warning.")]
 pub(crate) struct UsageArgs {
     /// Files, folders and patterns; - is standard input [default: what is piped in, or the sessions of coding agents]
     files: Vec<PathBuf>,
-    /// Read every line as this dialect; claude-code, codex and opencode find their own files when none are given
-    #[arg(long, value_name = "DIALECT")]
+    /// Read every line as this dialect; coding agents find their own files when none are given
+    #[arg(long, value_name = "DIALECT", value_parser = choice(Dialect::ALL, Dialect::name, Dialect::about))]
     from: Option<Dialect>,
     /// Columns of a table, as ours=theirs: model=Name,input_tokens="Prompt tokens"; repeatable
     #[arg(long, value_name = "OURS=THEIRS", value_delimiter = ',', value_parser = column)]

@@ -10,22 +10,32 @@ use crate::input::json::{CUT_OFF, JsonError};
 use crate::input::record::RecordError;
 use crate::input::text::{InputError, Source};
 
+mod agents;
 #[cfg(feature = "archives")]
 mod archive;
 #[cfg(not(feature = "archives"))]
 #[path = "archive_left_out.rs"]
 mod archive;
 mod broken;
+mod cassette;
 pub mod chunks;
+mod covered;
 #[cfg(feature = "sqlite")]
 mod database;
+#[cfg(feature = "folders")]
+mod homes;
 pub mod open;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod part;
 #[cfg(feature = "folders")]
 pub mod places;
 pub mod sequence;
 mod session;
+mod spans;
 pub mod stream;
+#[cfg(feature = "sqlite")]
+mod sums;
 pub mod tail;
 pub(crate) mod texts;
 

@@ -5,7 +5,10 @@ use std::collections::VecDeque;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Taken;
+use super::agents::Agents;
+use super::covered::Covered;
 use super::session::Session;
+use super::spans::{Settled, SpanTrees};
 use crate::input::dialect::{Dialect, Entry, Event, Item, SessionCounts};
 use crate::meter::Meter;
 
@@ -27,6 +30,9 @@ pub struct Sequence {
     /// How many lines repeated another.
     pub repeats: u64,
     session: Session,
+    agents: Agents,
+    covered: Covered,
+    spans: SpanTrees,
     stream: Option<(u64, Entry<'static>)>,
     /// Requests that were made next to the streamed message.
     beside: Vec<Entry<'static>>,
@@ -48,13 +54,17 @@ impl Sequence {
         match item {
             Item::Entry(entry) if entry.id.is_some() => self.wait(line, *entry, out),
             Item::Event(event) => self.event(line, event, out),
-            settled => out(line, settled),
+            Item::Entry(entry) => self.count(line, *entry, out),
+            Item::Bad(_) => out(line, item),
         }
     }
 
     /// The source ended: hands out everything that waited.
     pub fn end(&mut self, out: &mut Taken) {
         self.end_stream(out);
+        let settled = self.agents.end();
+        self.hand_on(settled, out);
+        self.settle_spans(out);
         while !self.waiting.is_empty() {
             self.pop(out);
         }
@@ -65,12 +75,14 @@ impl Sequence {
     /// What waits, in order: it counts, but may still be replaced by a later line.
     #[cfg(feature = "folders")]
     pub(crate) fn waiting(&self) -> impl Iterator<Item = (u64, &Entry<'static>)> {
-        self.waiting.iter().flatten().chain(&self.stream).map(|(line, entry)| (*line, entry))
+        let alone = self.waiting.iter().flatten().chain(&self.stream).map(|(line, entry)| (*line, entry));
+        alone.chain(self.spans.counted())
     }
 
     /// Hands out everything that waited, of a source that goes on. What returns later was counted and is dropped.
     #[cfg(feature = "folders")]
     pub(crate) fn settle(&mut self, out: &mut Taken) {
+        self.settle_spans(out);
         self.seen.extend(self.waiting.iter().flatten().filter_map(|(_, entry)| entry.id));
         while !self.waiting.is_empty() {
             self.pop(out);
@@ -108,7 +120,15 @@ impl Sequence {
                 self.seen.insert(id);
             }
         }
-        out(line, Item::Entry(Box::new(entry)));
+        self.count(line, entry, out);
+    }
+
+    /// Hands out a record, without what a sum or the requests of a sum have counted already.
+    fn count(&mut self, line: u64, entry: Entry<'static>, out: &mut Taken) {
+        match self.covered.rest(entry) {
+            Some(rest) => out(line, Item::Entry(Box::new(rest))),
+            None => self.repeats += 1,
+        }
     }
 
     fn event(&mut self, line: u64, event: Event<'static>, out: &mut Taken) {
@@ -142,6 +162,14 @@ impl Sequence {
                 }
             }
             Event::End => self.end_stream(out),
+            Event::Agent(event) => {
+                let settled = self.agents.take(line, *event);
+                self.hand_on(settled, out);
+            }
+            Event::Span(span) => {
+                let settled = self.spans.take(line, *span);
+                self.hand_on_spans(settled, out);
+            }
             Event::Whole(entry) => {
                 if self.stream.take().is_some() {
                     self.repeats += 1;
@@ -159,6 +187,23 @@ impl Sequence {
             Ok(entries) => entries.into_iter().for_each(|entry| self.take(line, Item::Entry(Box::new(entry)), out)),
             Err(error) => out(line, Item::Bad(error)),
         }
+    }
+
+    /// Takes what the lines of an agent have settled: a request may still return.
+    fn hand_on(&mut self, settled: Vec<(u64, Item<'static>)>, out: &mut Taken) {
+        self.repeats += std::mem::take(&mut self.agents.repeats);
+        settled.into_iter().for_each(|(line, item)| self.take(line, item, out));
+    }
+
+    fn settle_spans(&mut self, out: &mut Taken) {
+        let settled = self.spans.settle();
+        self.hand_on_spans(settled, out);
+    }
+
+    /// Takes what the spans of a trace have settled: the same trace may return.
+    fn hand_on_spans(&mut self, settled: Settled, out: &mut Taken) {
+        self.repeats += settled.repeats;
+        settled.records.into_iter().for_each(|(line, entry)| self.take(line, Item::Entry(Box::new(entry)), out));
     }
 
     fn end_stream(&mut self, out: &mut Taken) {

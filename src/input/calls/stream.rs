@@ -98,9 +98,11 @@ impl ChunkResult {
             Item::Entry(_) | Item::Event(Event::Counts(_) | Event::Begin(_) | Event::Whole(_)) => {
                 self.found.records += 1
             }
+            Item::Event(Event::Agent(event)) if event.is_record() => self.found.records += 1,
             Item::Bad(error) if error.is_form() => self.found.bad += 1,
             // A record whose counts contradict each other is one all the same.
             Item::Bad(_) => self.found.records += 1,
+            Item::Event(Event::Span(span)) if span.record.is_some() => self.found.records += 1,
             Item::Event(_) => {}
         }
     }

@@ -6,6 +6,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use rust_decimal::Decimal;
 
 use super::Dialect;
+use super::agent::AgentEvent;
+use super::traced::Span;
 use crate::context::Context;
 use crate::input::json::JsonError;
 use crate::input::record::RecordError;
@@ -132,6 +134,10 @@ pub enum Event<'a> {
     Replace(Box<Counts>),
     /// A streamed message ends.
     End,
+    /// A line of a coding agent that says something about others.
+    Agent(Box<AgentEvent<'a>>),
+    /// A step of a trace, which may repeat what others of it say.
+    Span(Box<Span<'a>>),
     /// A streamed message ends with the counts of the whole.
     Whole(Box<Entry<'a>>),
 }
@@ -300,6 +306,8 @@ impl Item<'_> {
                 Event::Begin(entry) => Event::Begin(Box::new(entry.into_owned())),
                 Event::Replace(counts) => Event::Replace(counts),
                 Event::End => Event::End,
+                Event::Agent(event) => Event::Agent(Box::new(event.into_owned())),
+                Event::Span(span) => Event::Span(Box::new(span.into_owned())),
                 Event::Whole(entry) => Event::Whole(Box::new(entry.into_owned())),
             }),
         }
@@ -309,6 +317,12 @@ impl Item<'_> {
 impl Reported {
     pub(super) fn usd(amount: Decimal) -> Self {
         Reported { amount, currency: "USD".into() }
+    }
+}
+
+impl<'a> From<AgentEvent<'a>> for Item<'a> {
+    fn from(event: AgentEvent<'a>) -> Self {
+        Item::Event(Event::Agent(Box::new(event)))
     }
 }
 

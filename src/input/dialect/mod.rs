@@ -9,25 +9,34 @@
 //!
 //! A total that a form states is never trusted: the parts are added.
 
+pub mod agent;
 mod anthropic_reports;
+mod attributes;
 mod counts;
 mod detect;
 mod entry;
 mod openai_reports;
 mod outcomes;
+mod parts;
 mod read;
+mod recording;
 mod reports;
 mod rows;
 mod spec;
 pub mod table;
+mod tasks;
+mod traced;
 
 pub(crate) use entry::id_of;
 pub use entry::{Bucket, Counts, Entry, Event, Item, Labels, Naming, Reported, State};
 pub use entry::{Running, SessionCounts, SessionHead, SessionSettings};
 pub use read::read;
 pub(crate) use read::{no_json, read_text};
+pub use traced::{Span, SpanRole};
 
 use spec::DialectSpec;
+
+use crate::similar::did_you_mean;
 
 macro_rules! dialects {
     ($($variant:ident $module:ident;)+) => {
@@ -81,9 +90,47 @@ dialects! {
     Langfuse langfuse;
     Helicone helicone;
     Spans spans;
+    OtlpLogs otlp_logs;
+    Jaeger jaeger;
+    Phoenix phoenix;
+    MlFlow mlflow;
+    LangSmith langsmith;
+    LangChain langchain;
+    VercelAi vercel_ai;
+    OpenAiAgents openai_agents;
+    PydanticAi pydantic_ai;
+    InspectAi inspect_ai;
+    Promptfoo promptfoo;
+    Har har;
+    Vcr vcr;
+    OpenRouterActivity openrouter_activity;
+    AnthropicCostExport anthropic_cost_export;
     ClaudeCode claude_code;
     Codex codex;
     OpenCode opencode;
+    GeminiCli gemini_cli;
+    QwenCode qwen_code;
+    Pi pi;
+    Cline cline;
+    Roo roo;
+    Kilo kilo;
+    ClaudeResult claude_result;
+    CodexExec codex_exec;
+    OpenCodeRun opencode_run;
+    CopilotCli copilot_cli;
+    Cursor cursor;
+    Aider aider;
+    Amp amp;
+    Droid droid;
+    Kimi kimi;
+    KimiCode kimi_code;
+    Goose goose;
+    Crush crush;
+    Hermes hermes;
+    Zed zed;
+    OpenHands openhands;
+    SweAgent swe_agent;
+    Atif atif;
     Table columns;
 }
 
@@ -121,8 +168,9 @@ impl std::str::FromStr for Dialect {
     fn from_str(name: &str) -> Result<Self, String> {
         let found = Dialect::ALL.iter().copied().find(|dialect| dialect.name() == name);
         found.ok_or_else(|| {
-            let names: Vec<&str> = Dialect::ALL.iter().map(|dialect| dialect.name()).collect();
-            format!("no dialect is called {name:?}: it is one of {}", names.join(", "))
+            let names = || Dialect::ALL.iter().map(|dialect| dialect.name());
+            let near = did_you_mean(name, names());
+            format!("no dialect is called {name:?}: {near}it is one of {}", names().collect::<Vec<_>>().join(", "))
         })
     }
 }
