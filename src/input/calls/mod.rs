@@ -83,7 +83,7 @@ pub fn each(source: &Source, reading: &Reading, take: &mut Taken) -> Result<(), 
 /// # Errors
 /// As [`each`], at the first source that cannot be opened.
 pub(crate) fn each_of(sources: &[Source], reading: &Reading, take: &mut Taken) -> Result<(), InputError> {
-    let mut sequence = Sequence::default();
+    let mut sequence = Sequence::of(sources);
     for source in sources {
         for part in open(source)? {
             each_of_part(part?, reading, &mut sequence, take);

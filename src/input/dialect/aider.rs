@@ -17,6 +17,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::around(&["event", "properties", "time"]).any(&["user_id"])],
     read: Some(read),
     returns: true,
+    is_agent: true,
     places: &["the file of `aider --analytics-log`"],
     reads: "messages that were sent, each of which may be several requests",
     includes: "cached tokens are not told apart",

@@ -16,6 +16,8 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign { texts: &["T-*"], ..DialectSign::around(&["id", "messages"]) }],
     read: Some(read),
     returns: true,
+    is_agent: true,
+    known: &["credits", "totalInputTokens"],
     places: &["~/.local/share/amp/threads"],
     reads: "the usage of messages; events of the ledger for messages without",
     includes: "disjoint",

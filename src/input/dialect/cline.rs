@@ -12,6 +12,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::around(&["ts", "type"]).any(&["say", "ask"])],
     read: Some(read),
     returns: true,
+    is_agent: true,
     places: &[
         "`tasks/<task>/ui_messages.json` in the folder of the extension saoudrizwan.claude-dev",
         "~/.cline/data/tasks",

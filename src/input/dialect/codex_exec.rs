@@ -17,6 +17,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         DialectSign::kind(&["type", "item"], &["item.*"]),
     ],
     read: Some(read),
+    is_agent: true,
     places: &["the output of `codex exec --json`"],
     reads: "what each turn adds to its thread; the lines name no model",
     includes: "cached and written tokens are parts of the input, thinking of the output; the counts are those of the thread so far",

@@ -15,6 +15,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::around(&["prompt_tokens", "completion_tokens", "message_count", "updated_at"])],
     read: Some(read),
     returns: true,
+    is_agent: true,
     places: &["<project>/.crush/crush.db"],
     reads: "the sums of each session that no other session began",
     includes: "no cache is told apart",

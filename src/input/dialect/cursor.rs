@@ -25,6 +25,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         columns: &["Model", WITH_WRITE, WITHOUT_WRITE, "Cache Read", "Output Tokens"],
         rows: TableRows::Single(row),
     }],
+    is_agent: true,
     places: &["the CSV that the dashboard exports", "answers of the Admin API (filtered-usage-events)"],
     reads: "each row or event, its model under the name of the maker; `auto` and models of Cursor's own as they are",
     includes: "disjoint",

@@ -17,6 +17,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         DialectSign::kind(&["type"], &["session_start", "session_end", "todo_state", "compaction_state"]),
     ],
     read: Some(read),
+    is_agent: true,
     places: &["~/.factory/sessions"],
     reads: "`tokenUsage` of a session's settings, its sum so far",
     includes: "disjoint, thinking too",

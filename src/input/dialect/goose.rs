@@ -18,6 +18,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     returns: true,
+    is_agent: true,
     places: &["~/.local/share/goose/sessions/sessions.db"],
     reads: "the accumulated counts of each session",
     includes: "no cache is told apart",

@@ -15,6 +15,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::around(&["billing_provider", "cache_read_tokens", "reasoning_tokens"])],
     read: Some(read),
     returns: true,
+    is_agent: true,
     places: &["~/.hermes/state.db", "~/.hermes/profiles/<profile>/state.db"],
     reads: "the sums of each session, by model where they are kept",
     includes: "input and caches are disjoint, thinking is a part of the output",

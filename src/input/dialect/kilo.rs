@@ -15,6 +15,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     }],
     read: Some(read),
     returns: true,
+    is_agent: true,
     places: &["`tasks/<task>/ui_messages.json` in the folder of the extension kilocode.kilo-code"],
     reads: "as of Roo Code; newer versions keep opencode's database",
     includes: "as of Roo Code",

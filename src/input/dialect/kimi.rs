@@ -19,6 +19,8 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     returns: true,
+    is_agent: true,
+    known: &["context_usage"],
     places: &["~/.kimi/sessions/<folder>/<session>/wire.jsonl"],
     reads: "each StatusUpdate with usage, a subagent's too; the file names no model",
     includes: "disjoint",

@@ -16,6 +16,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         DialectSign { texts: KINDS, ..DialectSign::around(&["type", "time"]) },
     ],
     read: Some(read),
+    is_agent: true,
     places: &["~/.kimi-code/sessions"],
     reads: "each usage.record, with the model of the request before it",
     includes: "disjoint",

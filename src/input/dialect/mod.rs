@@ -26,9 +26,10 @@ mod spec;
 pub mod table;
 mod tasks;
 mod traced;
+mod unread;
 
-pub(crate) use entry::id_of;
-pub use entry::{Bucket, Counts, Entry, Event, Item, Labels, Naming, Reported, State};
+pub use entry::{Bucket, Counts, Entry, Event, Item, Labels, Naming, Reported, State, Unread};
+pub(crate) use entry::{NAMELESS, id_of};
 pub use entry::{Running, SessionCounts, SessionHead, SessionSettings};
 pub use read::read;
 pub(crate) use read::{no_json, read_text};
@@ -155,6 +156,11 @@ impl Dialect {
     /// Whether a request can return in another file: a session that is resumed is copied.
     pub(crate) const fn returns(self) -> bool {
         self.spec().returns
+    }
+
+    /// Whether a program that works for its user keeps its sessions in this form.
+    pub(crate) const fn is_agent(self) -> bool {
+        self.spec().is_agent
     }
 
     /// Whether many hosts answer in this form, so that it says nothing of who billed.

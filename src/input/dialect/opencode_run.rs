@@ -19,6 +19,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     returns: true,
+    is_agent: true,
     places: &["the output of `opencode run --format json`"],
     reads: "steps that finished; the lines name no model",
     includes: "disjoint, thinking too",

@@ -23,6 +23,8 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     returns: true,
+    is_agent: true,
+    known: &["accumulated_cost", "accumulated_token_usage", "costs"],
     places: &["output.jsonl of an evaluation", "saved trajectories", "~/.openhands/conversations/<id>/base_state.json"],
     reads: "each request; the accumulated counts for what the requests leave out",
     includes: "caches are parts of the prompt, thinking of the answer",

@@ -31,6 +31,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     returns: true,
+    is_agent: true,
     places: &["~/.pi/agent/sessions", "~/.omp/agent/sessions", "~/.openclaw/agents/<agent>/sessions"],
     reads: "the messages of the assistant; a model that one does not name is that of the line before it",
     includes: "disjoint",

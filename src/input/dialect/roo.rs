@@ -15,6 +15,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     }],
     read: Some(read),
     returns: true,
+    is_agent: true,
     places: &["`tasks/<task>/ui_messages.json` in the folder of the extension rooveterinaryinc.roo-cline"],
     reads: "as of Cline; the file names no model",
     includes: "without a cache, input and output; a request with cached tokens is refused, since versions count them differently",

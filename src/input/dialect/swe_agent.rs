@@ -14,6 +14,7 @@ use crate::usage::Usage;
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign { look: Some(has_sums), ..DialectSign::around(&["trajectory", "info"]) }],
     read: Some(read),
+    is_agent: true,
     places: &["trajectories/**/<instance>.traj"],
     reads: "the sum of a run; no time, and a model only where the settings are kept",
     includes: "no cache is told apart",

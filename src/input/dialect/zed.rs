@@ -20,6 +20,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     returns: true,
+    is_agent: true,
     places: &["~/.local/share/zed/threads/threads.db", "~/Library/Application Support/Zed/threads/threads.db"],
     reads: "each request that a thread keeps, and what its sum has beyond them",
     includes: "disjoint",
