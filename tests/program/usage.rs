@@ -134,6 +134,12 @@ fn agents_sessions_are_found_where_the_agent_keeps_them() {
     place(".claude/projects/-home-student/session.jsonl", "claude-code/session.jsonl");
     place(".codex/sessions/2026/11/20/rollout.jsonl", "codex/rollout-2026-11-20T10-00-00-sample.jsonl");
     place("data/opencode/storage/message/ses/msg.json", "opencode/msg_sample.json");
+    place(".gemini/tmp/a1/chats/session.jsonl", "gemini-cli/session-2026-11-20T10-00-3f1c.jsonl");
+    place(".kimi/sessions/a/b/wire.jsonl", "kimi/wire.jsonl");
+    // What lies beside has no usage.
+    std::fs::write(dir.path().join(".gemini/tmp/a1/checkpoint.json"), "[{\"role\":\"user\",\"parts\":[]}]").unwrap();
+    std::fs::write(dir.path().join(".kimi/sessions/a/b/context.jsonl"), "{\"role\":\"user\",\"content\":\"x\"}\n")
+        .unwrap();
     let usage = |agent: &str, vars: &[(&str, &str)]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_farebox"));
         command.args(["usage", "--from", agent, "--format", "jsonl", "-q"]).env("HOME", dir.path());
@@ -145,6 +151,11 @@ fn agents_sessions_are_found_where_the_agent_keeps_them() {
     };
     assert_eq!(usage("claude-code", &[]), (3, Some(0)));
     assert_eq!(usage("codex", &[]), (3, Some(0)));
+    assert_eq!(usage("gemini-cli", &[]), (2, Some(0)));
+    let moved = dir.path().join("moved");
+    std::fs::create_dir_all(&moved).unwrap();
+    std::fs::rename(dir.path().join(".kimi/sessions"), moved.join("sessions")).unwrap();
+    assert_eq!(usage("kimi", &[("KIMI_SHARE_DIR", moved.to_str().unwrap())]).0, 2);
     assert_eq!(usage("opencode", &[("XDG_DATA_HOME", dir.path().join("data").to_str().unwrap())]), (1, Some(0)));
     let moved = dir.path().join(".claude");
     assert_eq!(usage("claude-code", &[("CLAUDE_CONFIG_DIR", moved.to_str().unwrap())]), (3, Some(0)));

@@ -164,6 +164,7 @@ fn models_of_cursor_have_the_names_of_their_makers() {
         ("gpt-5.1-codex-max-xhigh", "gpt-5.1-codex-max"),
         ("gpt-5-codex", "gpt-5-codex"),
         ("gemini-2.5-pro", "gemini-2.5-pro"),
+        ("gemini-3-pro", "gemini-3-pro-preview"),
         ("grok-code-fast-1", "grok-code-fast-1"),
         ("auto", "auto"),
         ("composer-1.5", "composer-1.5"),
@@ -351,4 +352,15 @@ fn a_session_and_the_result_of_its_run_count_once_in_either_order() {
         assert_eq!(priced(&files)["total_usd"], "0.002545");
     }
     assert_eq!(priced(&[session])["total_usd"], "0.001545");
+}
+
+#[test]
+fn a_cache_that_cline_may_count_twice_is_said() {
+    let text = |provider: &str| {
+        format!(
+            r#"[{{"ts":1768507200900,"type":"say","say":"api_req_started","text":"{{\"tokensIn\":40,\"tokensOut\":2,\"cacheReads\":500,\"cacheWrites\":0}}","modelInfo":{{"providerId":"{provider}","modelId":"claude-sonnet-4-5"}}}}]"#
+        )
+    };
+    assert!(one(&text("anthropic")).unread.is_empty());
+    assert_eq!(one(&text("openrouter")).unread[0].value, "500");
 }

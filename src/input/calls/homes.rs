@@ -58,6 +58,24 @@ pub struct AgentsHome<'v> {
     pub system: System,
 }
 
+/// Whether a file in an agent's folder has its usage: beside it lie the same conversations without any.
+pub(super) fn holds_usage(agent: Dialect, file: &Path) -> bool {
+    let name = file.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let is_in =
+        |folder: &str| file.parent().is_some_and(|parent| parent.components().any(|part| part.as_os_str() == folder));
+    match agent {
+        Dialect::Cline | Dialect::Roo | Dialect::Kilo => name == "ui_messages.json" || name.ends_with(".db"),
+        Dialect::GeminiCli => is_in("chats"),
+        Dialect::CopilotCli => name == "events.jsonl",
+        Dialect::Droid => name.ends_with(".settings.json"),
+        Dialect::Kimi | Dialect::KimiCode => name == "wire.jsonl",
+        // A session that was reset or deleted is kept under a longer name.
+        Dialect::Pi => name.ends_with(".jsonl") || name.contains(".jsonl."),
+        Dialect::Amp => name.starts_with("t-"),
+        _ => true,
+    }
+}
+
 /// Editors that extensions are installed in, by the names of their folders.
 const EDITORS: [&str; 6] = ["Code", "Code - Insiders", "VSCodium", "Cursor", "Windsurf", "Trae"];
 
@@ -69,15 +87,15 @@ impl AgentsHome<'_> {
     ///
     /// # Errors
     /// Those that were looked for, where none is: all of the one that was asked for, or the first of each.
-    pub(super) fn folders_of(&self, agent: Option<Dialect>) -> Result<Vec<PathBuf>, Vec<PathBuf>> {
-        let (mut present, mut looked) = (Vec::<PathBuf>::new(), Vec::new());
+    pub(super) fn folders_of(&self, agent: Option<Dialect>) -> Result<Vec<(Dialect, PathBuf)>, Vec<PathBuf>> {
+        let (mut present, mut looked) = (Vec::<(Dialect, PathBuf)>::new(), Vec::new());
         for dialect in AGENTS.into_iter().filter(|dialect| agent.is_none_or(|agent| agent == *dialect)) {
             let folders = self.folders(dialect);
             let shown = if agent.is_some() { folders.len() } else { 1 };
             looked.extend(folders.iter().take(shown).cloned());
             for folder in folders.into_iter().filter(|folder| folder.exists()) {
-                if !present.contains(&folder) {
-                    present.push(folder);
+                if !present.iter().any(|(_, other)| *other == folder) {
+                    present.push((dialect, folder));
                 }
             }
         }
@@ -135,7 +153,7 @@ impl AgentsHome<'_> {
         match dialect {
             Dialect::ClaudeCode => match self.listed("CLAUDE_CONFIG_DIR") {
                 Some(list) => list.into_iter().map(|folder| folder.join("projects")).collect(),
-                None => vec![self.config().join("claude/projects"), home.join(".claude/projects")],
+                None => vec![home.join(".claude/projects"), self.config().join("claude/projects")],
             },
             Dialect::Codex => {
                 let root = self.moved("CODEX_HOME", ".codex");
@@ -257,6 +275,22 @@ mod tests {
             for dialect in AGENTS {
                 assert!(!folders(system, dialect, &[]).is_empty(), "{system:?} {}", dialect.name());
             }
+        }
+    }
+
+    #[test]
+    fn conversations_without_usage_are_passed_over() {
+        for (agent, file, holds) in [
+            (Dialect::Cline, "tasks/1/ui_messages.json", true),
+            (Dialect::Cline, "tasks/1/api_conversation_history.json", false),
+            (Dialect::GeminiCli, "tmp/a/chats/session-1.json", true),
+            (Dialect::GeminiCli, "tmp/a/checkpoint-x.json", false),
+            (Dialect::Kimi, "sessions/a/b/context.jsonl", false),
+            (Dialect::Pi, "sessions/a/1.jsonl.reset.2026-11-20T10-00-00Z", true),
+            (Dialect::Pi, "agents/main/sessions/sessions.json", false),
+            (Dialect::Codex, "sessions/2026/11/20/rollout.jsonl", true),
+        ] {
+            assert_eq!(holds_usage(agent, Path::new(file)), holds, "{file}");
         }
     }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::homes::holds_usage;
 pub use super::homes::{AGENTS, AgentsHome, System};
 use super::open::{Part, open};
 use super::stream::SourceTally;
@@ -78,11 +79,17 @@ impl Places {
         let mut places = Places::default();
         let folders = home.folders_of(agent).map_err(|looked| NoSessions { agent, looked })?;
         if agent.is_none() {
-            let shown: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+            let shown: Vec<String> = folders.iter().map(|(_, folder)| folder.display().to_string()).collect();
             let note = "no files were named; reading the sessions of coding agents in";
             places.notes.push(format!("{note} {}", shown.join(" and ")));
         }
-        folders.iter().for_each(|folder| places.add_path(folder));
+        for (agent, folder) in &folders {
+            places.add_below(folder, &|file| holds_usage(*agent, file));
+        }
+        // An agent that was never used is nothing to fail for, where others were.
+        if !places.sources.is_empty() {
+            places.failed.retain(|error| !matches!(error, InputError::Nothing { .. }));
+        }
         places.end();
         Ok(places)
     }
@@ -98,11 +105,17 @@ impl Places {
         if path.as_os_str() == "-" {
             return self.add(Source::Stdin, true);
         }
-        let walked = match every_file(path) {
+        self.add_below(path, &|_| true);
+    }
+
+    /// Files, folders and patterns, but only those files in a folder that may hold usage.
+    fn add_below(&mut self, path: &Path, may_hold: &dyn Fn(&Path) -> bool) {
+        let mut walked = match every_file(path) {
             Ok(walked) => walked,
             Err(error) => return self.failed.push(error),
         };
         let is_folder = path.is_dir();
+        walked.files.retain(|file| !is_folder || may_hold(file));
         let named = walked.files.len() == 1 && walked.files.first().is_some_and(|file| file == path);
         let (mut met, mut others, anything_skipped) = (false, BTreeMap::new(), !walked.skipped.is_empty());
         let mut names = Vec::new();

@@ -258,10 +258,12 @@ impl Sequence {
                 let settled = self.spans.take(line, *span);
                 self.hand_on_spans(settled, out);
             }
-            Event::Whole(entry) => {
-                if self.stream.take().is_some() {
+            Event::Whole(mut entry) => {
+                if let Some((_, before)) = self.stream.take() {
+                    add_unread(&mut entry.unread, before.unread);
                     self.repeats += 1;
                 }
+                add_unread(&mut entry.unread, std::mem::take(&mut self.unread));
                 self.take(line, Item::Entry(entry), out);
             }
         }

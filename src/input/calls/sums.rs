@@ -60,7 +60,7 @@ fn columns_of(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Stri
 
 fn each_row(connection: &Connection, query: &str, text: &mut Vec<u8>) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(query)?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let line = Json::Object(line_of(row, &names)?).to_string();

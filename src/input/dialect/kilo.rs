@@ -28,5 +28,9 @@ fn is_own(seen: &SeenObject) -> bool {
 }
 
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    read_message(object, Dialect::Kilo, out)
+    // What newer versions keep in their database are opencode's messages.
+    match Dialect::OpenCode.spec().read.filter(|_| object.has("role")) {
+        Some(read) => read(object, out),
+        None => read_message(object, Dialect::Kilo, out),
+    }
 }

@@ -287,7 +287,9 @@ fn prompt_side(usage: &Object, prompt: u64, caches: CacheCounts, counted: &mut U
     let lifetimes = ["cache_creation_token_details", "cache_creation"];
     let lifetimes = lifetimes.iter().find_map(|name| details.as_ref()?.object(name));
     let lifetimes = lifetimes.or_else(|| usage.object("cache_creation"));
-    let hour = lifetimes.map_or(Ok(0), |l| count(&l, "ephemeral_1h_input_tokens"))?;
+    let lifetime = |name: &str| lifetimes.as_ref().map_or(Ok(0), |lifetimes| count(lifetimes, name));
+    let (short, hour) = (lifetime("ephemeral_5m_input_tokens")?, lifetime("ephemeral_1h_input_tokens")?);
+    let written = if written == 0 { short.saturating_add(hour) } else { written };
     let cached_audio = match details.as_ref().and_then(|d| d.object("cached_tokens_details")) {
         Some(of_cached) => count(&of_cached, "audio_tokens")?,
         None => 0,

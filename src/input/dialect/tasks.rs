@@ -12,6 +12,7 @@ use super::entry::id_of;
 use super::spec::SeenObject;
 use super::{Bucket, Dialect, Entry, Item, Reported};
 use crate::input::json::{Object, Value};
+use crate::input::left::leave;
 use crate::input::record::RecordError;
 
 /// What a message says that names a request, or several that were taken back.
@@ -68,15 +69,23 @@ pub(super) fn read_message<'a>(
     Ok(())
 }
 
-/// Cline takes the cache out of the input for the providers that it knows. Behind a server of the user's own it adds up what
-/// that server says, so that the cache may be a part.
+/// Cline takes the cache out of the input for the providers that it knows, which its versions do not do alike: only of
+/// Anthropic's counts it is certain. Behind a server of the user's own it adds up what that server says.
 fn of_cline(counts: Disjoint, provider: Option<&str>) -> Result<Disjoint, RecordError> {
     let cached = counts.cache_read.saturating_add(counts.cache_write);
-    let is_own = matches!(provider, Some("openai" | "litellm" | "lmstudio" | "ollama" | "requesty" | "vscode-lm"));
-    if cached == 0 || !is_own || counts.input < cached {
+    let is_anthropics = matches!(provider, Some("anthropic" | "claude-code" | "bedrock"));
+    if cached == 0 || is_anthropics {
         return Ok(counts);
     }
-    Err(ambiguous(counts, "behind a server of your own, Cline may count the cache in tokensIn or beside it"))
+    let is_own = matches!(provider, Some("openai" | "litellm" | "lmstudio" | "ollama" | "requesty" | "vscode-lm"));
+    if is_own && counts.input >= cached {
+        return Err(ambiguous(
+            counts,
+            "behind a server of your own, Cline may count the cache in tokensIn or beside it",
+        ));
+    }
+    leave("", "cacheReads and cacheWrites that tokensIn may hold as well", cached.to_string());
+    Ok(counts)
 }
 
 /// Roo Code counts the cache in the input since 3.29.5; before, it stood beside it where Anthropic's protocol was spoken.
