@@ -287,7 +287,7 @@ impl OutputFlags {
     /// Writes a report to an output that was opened before the work began.
     pub(crate) fn write_to(&self, mut report: Report, out: Out) -> Result<(), Error> {
         if self.format.readers() == report::Readers::People {
-            report.drop_empty_columns();
+            report.tidy();
         }
         let screen = out.screen(self.color);
         if let (Format::Table, Some(width)) = (self.format, screen.width) {

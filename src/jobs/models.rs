@@ -205,7 +205,8 @@ fn are_twins(a: &ModelRow, b: &ModelRow) -> bool {
 }
 
 fn table<'c>() -> TypedTable<'static, ModelRow<'c>> {
-    let rate = |i: usize| move |row: &ModelRow| row.rates[i].as_ref().map_or_else(|| Cell::absent("–"), Cell::text);
+    let shown = |usd: &String| usd.parse().map_or_else(|_| Cell::text(usd), Cell::rate);
+    let rate = move |i: usize| move |row: &ModelRow| row.rates[i].as_ref().map_or_else(|| Cell::absent("–"), shown);
     let tone = |row: &ModelRow| if row.is_live { Tone::Plain } else { Tone::Dim };
     TypedTable::<ModelRow>::new()
         .text("provider", "provider", |row| Cell::text(row.provider))
@@ -215,6 +216,7 @@ fn table<'c>() -> TypedTable<'static, ModelRow<'c>> {
         .text("kind", "kind", |row| Cell::text(row.kind.name()))
         .optional()
         .number("context_window", "context", |row| row.context_window.map_or_else(|| Cell::absent("–"), Cell::quantity))
+        .optional()
         .text("tokenizer", "tokenizer", |row| {
             row.tokenizer.as_ref().map_or_else(|| Cell::absent("unknown"), |t| Cell::text(t.name))
         })

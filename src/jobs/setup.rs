@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::JobError;
-use crate::money::{Exact, Usd, digits_for_people};
+use crate::money::{Exact, Usd};
 use crate::period::Instant;
 use crate::pricing::card::ExchangeRate;
 use crate::pricing::{Found, Matched, PriceTable};
@@ -176,7 +176,7 @@ pub fn converted(usd: Usd, rate: &ExchangeRate) -> Option<Decimal> {
 
 /// Dollars that people see as an amount in another currency: `0.06622 EUR`.
 pub fn in_currency(usd: Usd, amount: Decimal, currency: &str) -> Cell {
-    Cell::pair(format!("{} {currency}", digits_for_people(amount)), usd.to_string())
+    Cell::in_currency(usd, amount, currency)
 }
 
 /// What a person should know about how an id was read; `None` where it was exact and the only one.

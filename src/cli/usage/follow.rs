@@ -4,7 +4,8 @@ use std::io::Write;
 use std::time::{Duration, Instant as Clock};
 
 use super::places::{places, say_passed_over};
-use super::screen::{Progress, WARNINGS};
+use super::screen::WARNINGS;
+use crate::cli::progress::Progress;
 use super::{Setup, UsageArgs, UsageQuery};
 use crate::cli::clock;
 use crate::cli::error::Error;
@@ -28,7 +29,8 @@ pub(super) fn follow(args: &UsageArgs, begun_with: Places, query: &UsageQuery, s
     let mut follower = Follower::new(query, setup);
     let begun = Clock::now();
     let mut looked = begun;
-    let mut shown = Shown { warned: 0, progress: Progress::on_terminal(&sources, args.output.quiet) };
+    let mut shown = Shown { warned: 0, progress: Progress::on_terminal(args.output.quiet)
+            .map(|shown| shown.of(sources.iter().map(Source::size).sum())) };
     sources.into_iter().for_each(|source| follower.add(source, begun.elapsed()));
     loop {
         let changed = follower.read(begun.elapsed(), &mut |news| shown.take(news));

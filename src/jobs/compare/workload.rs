@@ -469,10 +469,10 @@ fn table(shown: &ShownCurrency, last: Instant) -> TypedTable<'_, ComparePlanRow>
     let or_empty = |cell: Option<Cell>| cell.unwrap_or_default();
     TypedTable::new()
         .text("model", "model", |row: &ComparePlanRow| Cell::text(format!("{}/{}", row.provider, row.model)))
-        .whole()
         .number("total_usd", "expected", |row| shown.cell(row.total_usd))
         .number("times", "× cheapest", move |row| or_empty(row.times.map(times_cell)))
         .number("low_usd", "low", |row| shown.cell(row.low_usd).tone(Tone::Dim))
+        .optional()
         .number("high_usd", "high", |row| shown.cell(row.high_usd).tone(Tone::Dim))
         .number("score", "score", move |row| or_empty(row.score.clone().map(Cell::text)))
         .number("usd_per_point", "cost per point", move |row| or_empty(row.usd_per_point.map(|usd| shown.cell(usd))))

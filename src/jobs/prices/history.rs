@@ -12,7 +12,7 @@ use crate::meter::Meter;
 use crate::period::{Instant, Period};
 use crate::pricing::AliasMeaning;
 use crate::pricing::card::{RateCard, Rates, Source};
-use crate::report::{Cell, Report, Tone, TypedTable};
+use crate::report::{Cell, Column, Report, Tone, TypedTable};
 
 /// The prices of a model over one period.
 #[derive(Clone, Debug, Serialize)]
@@ -137,7 +137,7 @@ fn row(card: &RateCard, highest: Option<Decimal>, at: Instant) -> HistoryRow {
 fn table() -> TypedTable<'static, HistoryRow> {
     let price = |meter| {
         move |row: &HistoryRow| {
-            per_million(&row.rates.0, meter).map_or_else(|| Cell::absent("–"), |usd| Cell::text(usd.to_string()))
+            per_million(&row.rates.0, meter).map_or_else(|| Cell::absent("–"), Cell::rate)
         }
     };
     let to = |row: &HistoryRow| Cell::text(row.to.map_or_else(|| "today and on".to_owned(), |t| t.to_string()));
@@ -149,10 +149,10 @@ fn table() -> TypedTable<'static, HistoryRow> {
         .number("input", "input", price(Meter::Input))
         .number("cache_read", "cache read", price(Meter::CacheRead))
         .number("output", "output", price(Meter::Output))
-        .text("chart", "input ▇ output ░", move |row| Cell::text(&row.bars).tone(tone(row)))
-        .optional()
+        .column(Column::drawing("chart", "input ▇ output ░"), move |row| Cell::text(&row.bars).tone(tone(row)))
         .text("more", "more", |row| Cell::text(&row.more))
         .text("evidence", "evidence", |row| Cell::text(row.source.evidence.name()))
+        .optional()
 }
 
 /// Bars of at most twenty characters, to the scale of the highest price of the timeline.

@@ -274,6 +274,7 @@ fn table(there: &'static str) -> TypedTable<'static, ComparisonRow> {
         .number("change_percent", "there − here", cell(4))
         .optional()
         .text("note", "note", cell(5))
+        .optional()
 }
 
 /// What the file calls a model: for people only where that says more than the table's id.

@@ -342,5 +342,7 @@ fn table() -> TypedTable<'static, ReviewRow> {
         .number("here", "table", |row| row.cells[0].clone())
         .number("there", "databases", |row| row.cells[1].clone())
         .text("from", "since", |row| Cell::text(row.from.map_or_else(String::new, |day| day.to_string())))
+        .optional()
         .text("sources", "sources", |row| Cell::text(row.sources.join(" ")))
+        .optional()
 }

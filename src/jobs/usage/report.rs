@@ -289,7 +289,7 @@ impl UsageTotals {
         let mut table = by.fold(TypedTable::<UsageGroupRow>::new(), |table, (place, by)| {
             table.text(by.name(), by.name(), move |row| row.group.cell(place))
         });
-        table = table.number("records", "records", |row| Cell::quantity(row.records));
+        table = table.number("records", "records", |row| Cell::quantity(row.records)).optional();
         if !view.is_plain() {
             table = token_columns(table);
         }
@@ -309,14 +309,14 @@ impl UsageTotals {
             table = table.number("assumed_usd", "of it assumed", move |row| amount(assumed(row)).tone(Tone::Warn));
         }
         if self.charges > 0 {
-            table = table.number("charged_usd", "charged", |row| amount(row.charged_usd));
+            table = table.number("charged_usd", "charged", |row| amount(row.charged_usd)).optional();
         }
         table
     }
 
     fn total(&self, table: &TypedTable<UsageGroupRow>, view: &UsageView, setup: &Setup) -> Vec<Cell> {
         let is_partial = self.all.unpriced > 0;
-        let name = if is_partial { "total of what has a price" } else { "total" };
+        let name = if is_partial { "total priced" } else { "total" };
         let tone = if is_partial { Tone::Warn } else { Tone::Plain };
         let mut cells = table.cells(&UsageGroupRow::of(GroupLabels::named(name, view), &self.all, setup));
         cells.iter_mut().skip(view.by.len()).for_each(|cell| cell.tone = tone);
