@@ -289,6 +289,9 @@ impl OutputFlags {
         if self.format.readers() == report::Readers::People {
             report.tidy();
         }
+        if self.format == Format::Html {
+            report.date(&clock::now()?.at.date().to_string());
+        }
         let screen = out.screen(self.color);
         if let (Format::Table, Some(width)) = (self.format, screen.width) {
             report.fit(width);

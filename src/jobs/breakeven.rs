@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::setup::{TableStamp, table_line, table_stamp};
+use super::setup::{TableStamp, add_table_line, table_stamp};
 use super::workload::{PricedWorkload, ShownCurrency, TableResolver, Unpriced};
 use super::{JobError, Setup};
 use crate::calculator::breakeven::{self, BreakEven, HOURS_A_MONTH, Machine, MonthBoth};
@@ -250,7 +250,7 @@ pub fn report(result: &BreakEvenResult, setup: &Setup) -> Report {
     };
     notes.extend(result.unpriced.iter().map(left_out));
     notes.extend(result.events.iter().map(|event| format!("Note: {event}.")));
-    notes.push(table_line(setup));
+    add_table_line(&mut report, setup);
     report.state_all(&BreakEvenHead::of(result, setup));
     report
 }

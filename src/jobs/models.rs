@@ -150,7 +150,10 @@ pub fn list(query: &ModelsQuery, setup: &Setup) -> Result<Report, JobError> {
     let mut report = table().report(without_twins(rows));
     let head = ModelsHead { table: table_stamp(setup), retired_left_out: left_out as u64 };
     report.state_all(&head);
-    report.notes.push(format!("{}. {}", plural(report.rows.len() as u64, "model"), table_line(setup)));
+    let models = plural(report.rows.len() as u64, "model");
+    report.notes.push(format!("{models}. {}", table_line(setup)));
+    report.entitle("Models", models);
+    report.date(&setup.at.date().to_string());
     if left_out > 0 {
         let models = plural(left_out as u64, "model");
         report

@@ -10,7 +10,7 @@ use crate::money::{Exact, Usd};
 use crate::period::Instant;
 use crate::pricing::card::ExchangeRate;
 use crate::pricing::{Found, Matched, PriceTable};
-use crate::report::Cell;
+use crate::report::{Cell, Report};
 use crate::tokenizer::store::Store;
 
 /// The price table and the instant that a job works with.
@@ -236,6 +236,12 @@ pub(crate) fn rate_source(rate: &ExchangeRate) -> String {
 fn exchange_line(setup: &Setup) -> Option<String> {
     let rate = setup.exchange(setup.at).ok().flatten()?;
     Some(format!(" 1 USD = {} {} ({}).", rate.per_usd.0.normalize(), rate.currency, rate_source(rate)))
+}
+
+/// Says below a report which prices it has, and on a page of which day they are.
+pub(crate) fn add_table_line(report: &mut Report, setup: &Setup) {
+    report.notes.push(table_line(setup));
+    report.date(&setup.at.date().to_string());
 }
 
 /// One line for people: which table, and as of when.

@@ -18,7 +18,7 @@ use crate::calculator::workload::{Attachment, Workload, last_moment};
 use crate::context::Dimension;
 use crate::jobs::assumed::{assumed_cell, assumed_note};
 use crate::jobs::life::LifeRow;
-use crate::jobs::setup::{TableStamp, table_line, table_stamp};
+use crate::jobs::setup::{TableStamp, add_table_line, table_stamp};
 use crate::jobs::thinking::{ThinkingRow, thinking_note};
 use crate::jobs::workload::{PricedWorkload, ShownCurrency, ShownRate, TableResolver};
 use crate::jobs::{JobError, Setup, plural};
@@ -452,7 +452,7 @@ pub fn report(
     report
         .notes
         .push("~ marks a prompt whose tokens are estimated; models that look passages up stay as they are.".into());
-    report.notes.push(table_line(setup));
+    add_table_line(&mut report, setup);
     report.state_all(&ComparePlansHead {
         workload: base.file.path.display().to_string(),
         table: table_stamp(setup),

@@ -278,6 +278,10 @@ impl<'o> CountRows<'o> {
         }
         self.totals(totals);
         self.report.state_all(&self.head);
+        if !self.is_tree {
+            let named: Vec<String> = totals.iter().take(2).map(CountTotal::headline).collect();
+            self.report.entitle("Token count", named.join(", "));
+        }
         Ok(Some(self.report))
     }
 }

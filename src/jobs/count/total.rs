@@ -93,6 +93,11 @@ impl CountTotal {
         format!("{}: {range}{}", self.name, plural(self.count.high, "token"))
     }
 
+    /// The number of tokens, and what they were counted with.
+    pub(crate) fn headline(&self) -> String {
+        format!("{} of {}", plural(self.count.tokens, "token"), self.name)
+    }
+
     /// What the sum is over, for people.
     fn of_what(&self) -> String {
         let inputs = plural(self.inputs, if self.files == self.inputs { "file" } else { "input" });

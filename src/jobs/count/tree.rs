@@ -8,6 +8,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::fields::{CountFields, CountIdentity};
+use crate::jobs::plural;
+use crate::report::chart::{Chart, ChartKind, ChartValue};
 use crate::report::{Cell, Column, Report, TypedTable};
 use crate::tokenizer::TokenCount;
 
@@ -88,11 +90,29 @@ pub(super) fn report(root: &TreeNode, with: &[Arc<CountIdentity>], least_percent
     let mut tree = TreeRows { rows: Vec::new(), with, all: root.tokens(), least_percent };
     tree.children(root, "", "");
     let depths: Vec<u16> = tree.rows.iter().map(|row| row.depth).collect();
+    let chart = chart(&tree.rows);
     let mut report = table(with).report(tree.rows);
+    report.charts.extend(chart);
+    let name = with.first().map_or_else(String::new, |with| format!(" of {}", with.name()));
+    report.entitle("Tokens by folder", format!("{}{name}", plural(root.tokens(), "token")));
     report.rows.iter_mut().zip(depths).for_each(|(row, depth)| row.depth = depth);
     let counts = root.counts.iter().map(|count| count_cell(CountFields::of(*count)));
     report.total = Some([Cell::text("total"), Cell::quantity(root.files)].into_iter().chain(counts).collect());
     report
+}
+
+/// The folders and files of the uppermost level that has several, as bars.
+fn chart(rows: &[CountTreeRow]) -> Option<Chart> {
+    const MOST: usize = 20;
+    let on = |depth| rows.iter().filter(move |row| row.depth == depth);
+    let depth = rows.iter().map(|row| row.depth).find(|depth| on(*depth).count() > 1)?;
+    let bar = |row: &CountTreeRow| {
+        let tokens = row.counts.first().map_or(0, |named| named.count.tokens);
+        let text = format!("{} ({:.1} %)", Cell::quantity(tokens).people, row.percent);
+        (row.source.clone(), ChartValue::new(tokens.into(), text), None)
+    };
+    let kind = ChartKind::Bars { bars: on(depth).take(MOST).map(bar).collect() };
+    Some(Chart { title: "Where the tokens are".into(), kind })
 }
 
 fn table(with: &[Arc<CountIdentity>]) -> TypedTable<'static, CountTreeRow> {

@@ -229,6 +229,9 @@ pub fn report(quotes: &[Quote], asked: AskedModels, setup: &Setup) -> Report {
         report.notes.extend(totals.iter().map(note));
     }
     add_notes(&mut report, quotes, asked, setup);
+    if let Some(least) = totals.iter().min_by_key(|sum| sum.total_usd) {
+        report.entitle("Estimate", format!("{} on {}", setup.money(least.total_usd).people, least.model));
+    }
     report.state_all(&EstimateHead { quotes: head(quotes, setup), totals });
     report
 }
@@ -289,6 +292,7 @@ pub(super) fn head(quotes: &[Quote], setup: &Setup) -> QuotesHead {
 
 /// The notes below quotes: what the totals hold for, and what was not known.
 pub(super) fn add_notes(report: &mut Report, quotes: &[Quote], asked: AskedModels, setup: &Setup) {
+    report.date(&setup.at.date().to_string());
     let notes = &mut report.notes;
     if asked.requests != 1 {
         notes.push(format!("Totals are for {} requests of each prompt.", asked.requests));

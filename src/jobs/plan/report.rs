@@ -10,7 +10,7 @@ use crate::calculator::outcome::Driver;
 use crate::calculator::workload::Assumption;
 use crate::jobs::Setup;
 use crate::jobs::assumed::assumed_cell;
-use crate::jobs::setup::table_line;
+use crate::jobs::setup::add_table_line;
 use crate::jobs::workload::ShownCurrency;
 use crate::money::Usd;
 use crate::range::Range;
@@ -32,7 +32,7 @@ pub fn report(result: &PlanResult, format: Format, why: bool, setup: &Setup) -> 
     let mut report = month_report(result, rows, format);
     add_answer(&mut report, result);
     add_notes(&mut report, result, &head, why || !for_people);
-    report.notes.push(table_line(setup));
+    add_table_line(&mut report, setup);
     if for_people {
         let why = why || format == Format::Html;
         let sections = sections(result, &head, why, format != Format::Html);
@@ -146,6 +146,10 @@ fn add_answer(report: &mut Report, result: &PlanResult) {
     if let Some(verdict) = result.verdicts.iter().find(|v| v.month.is_none()) {
         answer += &format!("; {}", verdict_text(verdict));
     }
+    report.entitle(
+        format!("{}, {} to {last}", workload.name, workload.start),
+        format!("{} expected", shown.text_of(amount)),
+    );
     report.head.push(answer + ".");
     report.head.extend(monthly_text(&result.verdicts));
     if let Some(best) = result.levers.first() {

@@ -110,6 +110,8 @@ pub fn list(query: &PricesListQuery, setup: &Setup) -> Result<Report, JobError> 
     report.state_all(&PricesListHead { not_known: unknown, table: table_stamp(setup) });
     let models = plural(report.rows.len() as u64, "model");
     report.notes.push(format!("USD per million tokens; {models}. {}", table_line(setup)));
+    report.entitle("Prices in US dollars per million tokens", models);
+    report.date(&setup.at.date().to_string());
     Ok(report)
 }
 

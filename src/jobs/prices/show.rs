@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::matrix::{Matrix, source_text};
-use super::rates::{INHERITED, PriceStart, RateRow, UNKNOWN, period_text, price_text};
+use super::rates::{per_million, INHERITED, PriceStart, RateRow, UNKNOWN, period_text, price_text};
 use crate::context::conditions;
 use crate::jobs::assumed::assumed_note;
 use crate::jobs::life::{LifeRow, life_text};
-use crate::jobs::setup::{Setup, TableStamp, matched_note, table_line, table_stamp};
+use crate::jobs::setup::{Setup, TableStamp, matched_note, add_table_line, table_stamp};
 use crate::jobs::{JobError, plural};
 use crate::meter::Meter;
 use crate::period::{Instant, Period};
@@ -100,6 +100,11 @@ pub fn show(model: &str, all: bool, layout: ShowLayout, setup: &Setup) -> Result
         ShowLayout::Matrix(width) => matrix(shown.clone(), width, setup.at),
     };
     report.head.splice(..0, head(setup, &found));
+    let usd = |meter| in_force.and_then(|card| per_million(&card.rates, meter));
+    if let (Some(input), Some(output)) = (usd(Meter::Input), usd(Meter::Output)) {
+        let title = report.head.first().cloned().unwrap_or_default();
+        report.entitle(title, format!("${input} in, ${output} out, per million tokens"));
+    }
     let by_factor = layout == ShowLayout::Rows;
     report.notes.extend(shown.flat_map(|card| notes(card, by_factor)));
     let factors = found.provider.multipliers.iter().filter(|factor| factor.concerns(&found.model.id));
@@ -114,7 +119,7 @@ pub fn show(model: &str, all: bool, layout: ShowLayout, setup: &Setup) -> Result
     let assumed = in_force.and_then(|card| Some((found.full_id(), card.assumed_before(setup.at)?)));
     report.notes.extend(assumed_note(assumed.into_iter().collect()));
     report.notes.extend(matched_note(model, &found));
-    report.notes.push(table_line(setup));
+    add_table_line(&mut report, setup);
     report.state_all(&PricesShowHead {
         card: card_row(&found),
         life: LifeRow::of_found(&found, setup.at, setup),

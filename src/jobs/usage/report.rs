@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use super::chart::spending;
 use super::grouping::{GroupKey, Grouping, UsageView};
 use super::priced::Assumed;
 use super::totals::{EndedUse, GroupSum, UsageTotals};
@@ -12,6 +13,7 @@ use crate::jobs::assumed::assumed_records_note;
 use crate::jobs::plural;
 use crate::jobs::setup::{Setup, TableStamp, in_currency, table_line, table_stamp};
 use crate::money::Usd;
+use crate::report::chart::Chart;
 use crate::report::{Cell, Column, Report, Tone, TypedTable};
 
 /// One group of records.
@@ -274,7 +276,20 @@ impl UsageTotals {
         }
         report.notes.extend(self.notes(view, setup));
         report.state_all(&self.head(others, setup));
+        let by: Vec<&str> = view.by.iter().map(|by| by.name()).collect();
+        report.entitle(format!("Usage by {}", by.join(" and ")), money(&self.all, setup).people);
+        report.date(&setup.at.date().to_string());
+        report.charts.extend(self.chart(view, setup));
         report
+    }
+
+    /// A picture of what was spent: columns of time, with a part for each thing that it was spent on, or the largest groups.
+    fn chart(&self, view: &UsageView, setup: &Setup) -> Option<Chart> {
+        let amount = |sum: &GroupSum| if setup.currency.is_some() { sum.shown } else { sum.usd.amount() };
+        let priced = || self.groups.iter().filter(|(_, sum)| sum.records > 0);
+        let groups = priced().map(|(key, sum)| (key.parts().map(str::to_owned).collect(), amount(sum)));
+        let currency = setup.currency.clone().unwrap_or_else(|| "USD".to_owned());
+        spending(&view.by, groups.collect(), &currency)
     }
 
     /// What everything comes to, and a row for each group.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::WhatIf;
 use super::totals::{SwitchSums, WhatIfTotals};
 use crate::calculator::switch::Caching;
-use crate::jobs::setup::{TableStamp, table_line, table_stamp};
+use crate::jobs::setup::{TableStamp, add_table_line, table_stamp};
 use crate::jobs::{Setup, plural};
 use crate::money::Usd;
 use crate::report::{Cell, Report, Tone, TypedTable};
@@ -152,6 +152,8 @@ impl WhatIf<'_> {
         let costs = WhatIfCosts::of(&all);
         let total = WhatIfRow { model: "total".into(), other_model: String::new(), costs: costs.clone() };
         report.total = Some(table.cells(&total));
+        let [was, expected] = [total.costs.was_usd, total.costs.expected_usd].map(|usd| self.setup.money(usd));
+        report.entitle("What if", format!("{} instead of {}", expected.people, was.people));
         let head = WhatIfHead {
             costs,
             unpriced: totals.unpriced(),
@@ -163,7 +165,7 @@ impl WhatIf<'_> {
         report.state_all(&head);
         report.notes.extend(totals.left_out());
         report.notes.extend(head.assumptions);
-        report.notes.push(table_line(self.setup));
+        add_table_line(&mut report, self.setup);
         report
     }
 
