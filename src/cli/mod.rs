@@ -301,7 +301,10 @@ mod tests {
         let below = "  help: `farebox models` lists the models;\n  --prices FILE adds one";
         assert_eq!(wrapped(message, Some(44)), below);
         assert_eq!(wrapped(message, None), message);
-        for quoted in ["12 |     model: a-model-with-a-very-long-name-indeed-it-is", "   | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^"] {
+        for quoted in [
+            "12 |     model: a-model-with-a-very-long-name-indeed-it-is",
+            "   | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
+        ] {
             assert_eq!(wrapped(quoted, Some(40)), quoted);
         }
     }

@@ -16,7 +16,7 @@ use crate::calculator::workload::Amount;
 use crate::context::Context;
 use crate::jobs::error::with_help;
 use crate::meter::Meter;
-use crate::money::Usd;
+use crate::money::{Usd, grouped};
 use crate::report::{Cell, Report, Tone, TypedTable};
 use crate::usage::Usage;
 
@@ -242,7 +242,7 @@ pub fn report(result: &BreakEvenResult, setup: &Setup) -> Report {
     report.head.push(answer(even));
     let notes = &mut report.notes;
     if result.prompts_are_assumed {
-        notes.push(format!("Assumed: prompts are read at {} tokens a second, ten times the answers; --prompt-tokens-per-second says yours.", machine.prompt_tokens.normalize()));
+        notes.push(format!("Assumed: prompts are read at {} tokens a second, ten times the answers; --prompt-tokens-per-second says yours.", grouped(machine.prompt_tokens.normalize())));
     }
     notes.push(format!("A machine is kept busy {}% of the time at most (--utilisation) and costs the same when idle; nobody's time is counted.", percent(machine.utilisation)));
     let left_out = |(feature, error): &Unpriced| {

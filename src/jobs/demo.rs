@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::estimate::prompts::PromptCounter;
 use super::estimate::rows::EstimateRow;
-use super::setup::{TableStamp, matched_note, add_table_line, table_stamp};
+use super::setup::{TableStamp, add_table_line, matched_note, table_stamp};
 use super::{AsOf, JobError, Setup};
 use crate::calculator::quote::{Quote, WorkSpec};
 use crate::jobs::error::with_help;

@@ -123,8 +123,8 @@ fn write_row(report: &Report, row: &Row, is_tree: bool, out: &mut dyn io::Write)
             true => cell.people.trim_start_matches([' ', '│', '├', '└']),
             false => &cell.people,
         };
-        let (side, tone) = (side(column.align), tone(cell.tone));
-        write!(out, "<{tag}{side}{}{tone}>{}</{end}>", exact(column, cell), escaped(text))?;
+        let (kind, tone) = (kind(column.align, &cell.people), tone(cell.tone));
+        write!(out, "<{tag}{kind}{}{tone}>{}</{end}>", exact(column, cell), escaped(text))?;
     }
     writeln!(out, "</tr>")?;
     let mut details = row.detail.iter();
@@ -140,6 +140,17 @@ fn exact(column: &Column, cell: &Cell) -> String {
     let value = if is_number { format!(" data-v=\"{exact}\"") } else { String::new() };
     let is_tip = cell.exact != cell.people && !cell.exact.is_empty();
     if is_tip { format!(" title=\"{exact}\"{value}") } else { value }
+}
+
+/// A number, a name or a date, which stay on one line, or words, which get some room.
+fn kind(align: Align, text: &str) -> &'static str {
+    match (align, text.chars().count()) {
+        (Align::Right, _) => " data-n",
+        (Align::Left, 0..=16) => " data-w",
+        (Align::Left, 17..=40) if !text.contains(' ') => " data-w",
+        (Align::Left, 41..) if text.contains(' ') => " data-t",
+        (Align::Left, _) => "",
+    }
 }
 
 fn side(align: Align) -> &'static str {

@@ -49,13 +49,7 @@ pub(super) fn write(report: &Report, screen: Screen, out: &mut dyn io::Write) ->
 }
 
 /// A line of words: on a screen it goes on below where a word would not fit, elsewhere it stays one line.
-fn write_words(
-    line: &str,
-    indent: &str,
-    style: Style,
-    screen: Screen,
-    out: &mut dyn io::Write,
-) -> io::Result<()> {
+fn write_words(line: &str, indent: &str, style: Style, screen: Screen, out: &mut dyn io::Write) -> io::Result<()> {
     let line = inert(line);
     let width = screen.width.map_or(usize::MAX, usize::from).max(NARROWEST_TEXT);
     let options = textwrap::Options::new(width).break_words(false).initial_indent(indent).subsequent_indent(indent);

@@ -95,7 +95,7 @@ impl CountTotal {
 
     /// The number of tokens, and what they were counted with.
     pub(crate) fn headline(&self) -> String {
-        format!("{} of {}", plural(self.count.tokens, "token"), self.name)
+        format!("{} ({})", plural(self.count.tokens, "token"), self.name)
     }
 
     /// What the sum is over, for people.

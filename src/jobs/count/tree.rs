@@ -93,7 +93,7 @@ pub(super) fn report(root: &TreeNode, with: &[Arc<CountIdentity>], least_percent
     let chart = chart(&tree.rows);
     let mut report = table(with).report(tree.rows);
     report.charts.extend(chart);
-    let name = with.first().map_or_else(String::new, |with| format!(" of {}", with.name()));
+    let name = with.first().map_or_else(String::new, |with| format!(" ({})", with.name()));
     report.entitle("Tokens by folder", format!("{}{name}", plural(root.tokens(), "token")));
     report.rows.iter_mut().zip(depths).for_each(|(row, depth)| row.depth = depth);
     let counts = root.counts.iter().map(|count| count_cell(CountFields::of(*count)));

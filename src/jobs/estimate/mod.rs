@@ -295,7 +295,7 @@ pub(super) fn add_notes(report: &mut Report, quotes: &[Quote], asked: AskedModel
     report.date(&setup.at.date().to_string());
     let notes = &mut report.notes;
     if asked.requests != 1 {
-        notes.push(format!("Totals are for {} requests of each prompt.", asked.requests));
+        notes.push(format!("Totals are for {} of each prompt.", plural(asked.requests, "request")));
     }
     if quotes.iter().any(|q| !q.answer_given && q.result.is_ok()) {
         notes.push("The length of the answer was not given: totals are the prompt alone, without answer and thinking; `high` adds the longest answer the model gives. --output-tokens N or LOW..HIGH says it.".into());

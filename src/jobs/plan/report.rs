@@ -12,7 +12,7 @@ use crate::jobs::Setup;
 use crate::jobs::assumed::assumed_cell;
 use crate::jobs::setup::add_table_line;
 use crate::jobs::workload::ShownCurrency;
-use crate::money::Usd;
+use crate::money::{Usd, grouped};
 use crate::range::Range;
 use crate::report::chart::{Chart, ChartKind, ChartValue as Mark};
 use crate::report::{Cell, Column, Format, Readers, Report, Tone, TypedTable};
@@ -206,7 +206,7 @@ fn add_notes(report: &mut Report, result: &PlanResult, head: &PlanHead, quiet: b
         notes.push(format!("Not in the totals: {}, which has no price: {}", unpriced.feature, unpriced.what));
     }
     if head.simulation.is_some() {
-        notes.push(format!("Low and high: 5% and 95% of {} draws, seed {}.", workload.draws, workload.seed));
+        notes.push(format!("Low and high: 5% and 95% of {} draws, seed {}.", grouped(workload.draws), workload.seed));
     }
     if !shown.is_usd() {
         let per_usd = shown.per_usd.normalize();

@@ -6,8 +6,8 @@ use serde::Serialize;
 use super::import::{self, ComparisonHead, database_notes};
 use super::rates::ExactPriceRow;
 use super::{full_id, is_wanted, known_providers};
-use crate::jobs::plural;
 use crate::jobs::JobError;
+use crate::jobs::plural;
 use crate::jobs::setup::{Setup, TableStamp, add_table_line, table_stamp};
 use crate::meter::Meter;
 use crate::pricing::card::{ModelCard, Price, ProviderHead, Rate};
@@ -162,7 +162,10 @@ pub fn with_price_file(
     }
     let mut report = table().report(rows);
     let differing = report.rows.len();
-    report.entitle("Prices compared with a file", format!("{} of {models} models", plural(differing as u64, "difference")));
+    report.entitle(
+        "Prices compared with a file",
+        format!("{} of {models} models", plural(differing as u64, "difference")),
+    );
     report.notes.push(format!("Models in both: {models}; prices that differ: {differing}."));
     if missing > 0 {
         report.notes.push(format!("Models of the file that the table does not have: {missing}."));

@@ -7,9 +7,9 @@ use serde::Serialize;
 use super::changes::percent_cell;
 use super::rates::{PriceStart, change_text, or_dash};
 use super::{HeadAndCard, full_id};
-use crate::jobs::plural;
 use crate::calculator::estimate::{Work, estimate};
 use crate::jobs::assumed::assumed_cell;
+use crate::jobs::plural;
 use crate::jobs::setup::table_age_note;
 use crate::meter::Meter;
 use crate::money::Usd;
@@ -118,7 +118,10 @@ pub fn diff(old: &DiffSide, new: &DiffSide, query: &DiffQuery) -> Report {
             table().push(&mut report, row);
         });
     }
-    report.entitle("Prices compared", format!("{} of {}", plural(report.rows.len() as u64, "price"), plural(models as u64, "model")));
+    report.entitle(
+        "Prices compared",
+        format!("{} of {}", plural(report.rows.len() as u64, "price"), plural(models as u64, "model")),
+    );
     report.date(&new.at.date().to_string());
     report.notes.push(format!("Models that differ: {models}; rates: {}.", report.rows.len()));
     report.notes.extend(table_age_note(&new.table, new.at));

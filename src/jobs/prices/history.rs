@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::rates::{PriceStart, RatesRow, per_million, period_text};
 use crate::jobs::JobError;
-use crate::jobs::setup::{Setup, TableStamp, matched_note, add_table_line, table_stamp};
+use crate::jobs::setup::{Setup, TableStamp, add_table_line, matched_note, table_stamp};
 use crate::meter::Meter;
 use crate::period::{Instant, Period};
 use crate::pricing::AliasMeaning;
@@ -103,7 +103,8 @@ fn timeline(id: String, cards: &[(Option<String>, RateCard)], setup: &Setup) -> 
     let mut report = table().report(rows);
     report.head.push(format!("{id} · USD per million tokens"));
     let now = cards.iter().find(|(_, card)| card.period.contains(setup.at)).map(|(_, card)| &card.rates);
-    let usd = |meter| now.and_then(|rates| per_million(rates, meter)).map_or_else(|| "–".into(), |usd| format!("${usd}"));
+    let usd =
+        |meter| now.and_then(|rates| per_million(rates, meter)).map_or_else(|| "–".into(), |usd| format!("${usd}"));
     let headline = format!("{} in, {} out", usd(Meter::Input), usd(Meter::Output));
     report.entitle(format!("{id} · USD per million tokens"), headline);
     let notes = cards.iter().filter_map(|(_, card)| Some(format!("{}: {}", period_text(card), card.note.as_ref()?)));
@@ -139,11 +140,8 @@ fn row(card: &RateCard, highest: Option<Decimal>, at: Instant) -> HistoryRow {
 }
 
 fn table() -> TypedTable<'static, HistoryRow> {
-    let price = |meter| {
-        move |row: &HistoryRow| {
-            per_million(&row.rates.0, meter).map_or_else(|| Cell::absent("–"), Cell::rate)
-        }
-    };
+    let price =
+        |meter| move |row: &HistoryRow| per_million(&row.rates.0, meter).map_or_else(|| Cell::absent("–"), Cell::rate);
     let to = |row: &HistoryRow| Cell::text(row.to.map_or_else(|| "today and on".to_owned(), |t| t.to_string()));
     let tone = |row: &HistoryRow| if row.in_force { Tone::Good } else { Tone::Dim };
     TypedTable::new()

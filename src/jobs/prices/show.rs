@@ -5,13 +5,14 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::matrix::{Matrix, source_text};
-use super::rates::{per_million, INHERITED, PriceStart, RateRow, UNKNOWN, period_text, price_text};
+use super::rates::{INHERITED, PriceStart, RateRow, UNKNOWN, per_million, period_text, price_text};
 use crate::context::conditions;
 use crate::jobs::assumed::assumed_note;
 use crate::jobs::life::{LifeRow, life_text};
-use crate::jobs::setup::{Setup, TableStamp, matched_note, add_table_line, table_stamp};
+use crate::jobs::setup::{Setup, TableStamp, add_table_line, matched_note, table_stamp};
 use crate::jobs::{JobError, plural};
 use crate::meter::Meter;
+use crate::money::grouped;
 use crate::period::{Instant, Period};
 use crate::pricing::Found;
 use crate::pricing::card::{
@@ -185,9 +186,9 @@ fn facts(setup: &Setup, found: &Found) -> String {
     let tokenizer = |t: &TokenizerRef| format!("tokenizer {}{}", t.name, if t.assumed { " (assumed)" } else { "" });
     let mut facts = Vec::new();
     let held = if info.window_holds == WindowHolds::Prompt { " of prompt" } else { "" };
-    facts.extend(info.context_window.map(|n| format!("context {n} tokens{held}")));
-    facts.extend(info.max_output.map(|n| format!("answers up to {n}")));
-    facts.extend(info.smallest_cacheable.map(|n| format!("caches from {n} tokens")));
+    facts.extend(info.context_window.map(|n| format!("context {} tokens{held}", grouped(n))));
+    facts.extend(info.max_output.map(|n| format!("answers up to {}", grouped(n))));
+    facts.extend(info.smallest_cacheable.map(|n| format!("caches from {} tokens", grouped(n))));
     facts.extend(card.tokenizer_at(setup.at).map(tokenizer));
     facts.extend(info.released.map(|day| format!("released {day}")));
     facts.extend(info.open_weights.map(|open| if open { "open weights".into() } else { "closed weights".to_owned() }));

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::{HeadAndCard, is_wanted, known_providers};
-use crate::jobs::plural;
 use crate::jobs::JobError;
+use crate::jobs::plural;
 use crate::jobs::setup::{Setup, TableStamp, add_table_line, table_stamp};
 use crate::period::Instant;
 use crate::pricing::card::{Evidence, ModelCard, ProviderHead};

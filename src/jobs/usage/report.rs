@@ -12,7 +12,7 @@ use super::totals::{EndedUse, GroupSum, UsageTotals};
 use crate::jobs::assumed::assumed_records_note;
 use crate::jobs::plural;
 use crate::jobs::setup::{Setup, TableStamp, in_currency, table_line, table_stamp};
-use crate::money::Usd;
+use crate::money::{Usd, grouped};
 use crate::report::chart::Chart;
 use crate::report::{Cell, Column, Report, Tone, TypedTable};
 
@@ -247,11 +247,13 @@ impl UsageTotals {
             none if none.is_empty() => none,
             some => format!("; {before}: {some}"),
         };
-        let unpriced = listed(self.reasons.iter().map(|(status, n)| format!("{n} {status}")).collect(), "not priced");
-        let free = listed(self.free.iter().map(|(status, n)| format!("{n} {status}")).collect(), "cost nothing");
+        let unpriced =
+            listed(self.reasons.iter().map(|(status, n)| format!("{} {status}", grouped(*n))).collect(), "not priced");
+        let free =
+            listed(self.free.iter().map(|(status, n)| format!("{} {status}", grouped(*n))).collect(), "cost nothing");
         let total = money(&self.all, setup).people;
         let all = self.all.records + self.all.unpriced;
-        format!("{} of {all} records priced, {total} in total{unpriced}{free}", self.all.records)
+        format!("{} of {} priced, {total} in total{unpriced}{free}", grouped(self.all.records), plural(all, "record"))
     }
 
     /// What a user must know of a run in which nothing has a price.
@@ -271,7 +273,7 @@ impl UsageTotals {
         let mut report = table.report(groups.into_iter().map(row));
         report.total = Some(self.total(&table, view, setup));
         if let Some(others) = &others {
-            let (rows, usd) = (plain_count(others.rows as u64, "row"), others.total_usd.for_people());
+            let (rows, usd) = (plural(others.rows as u64, "row"), others.total_usd.for_people());
             report.notes.push(format!("{rows} not shown: {usd}."));
         }
         report.notes.extend(self.notes(view, setup));
@@ -392,7 +394,7 @@ impl UsageTotals {
     fn notes(&self, view: &UsageView, setup: &Setup) -> Vec<String> {
         let mut notes = vec![format!("{}.", self.sentence(setup))];
         if self.without_time > 0 {
-            let records = plain_count(self.without_time, "record");
+            let records = plural(self.without_time, "record");
             notes.push(format!("{records} without a timestamp priced as of {}.", setup.shown_at()));
         }
         notes.extend([Assumed::Unnamed, Assumed::NotSold].into_iter().filter_map(|why| self.assumed_note(why)));
@@ -401,10 +403,10 @@ impl UsageTotals {
             notes.push(assumed_records_note(self.all.assumed_records, self.all.assumed, (id, *since)));
         }
         if self.outside > 0 {
-            notes.push(format!("{} of another time left out.", plain_count(self.outside, "record")));
+            notes.push(format!("{} of another time left out.", plural(self.outside, "record")));
         }
         if self.left_out > 0 {
-            let records = plain_count(self.left_out, "record");
+            let records = plural(self.left_out, "record");
             notes.push(format!("{records} without a timestamp left out of the span."));
         }
         if self.all.is_range() {
@@ -422,7 +424,7 @@ impl UsageTotals {
     fn ended_notes(&self) -> Vec<String> {
         const LISTED: usize = 5;
         let note = |(model, EndedUse { records, total_usd, life }): (&String, &EndedUse)| {
-            let (records, usd) = (plain_count(*records, "record"), total_usd.for_people());
+            let (records, usd) = (plural(*records, "record"), total_usd.for_people());
             format!("{records} ({usd}) of {model}, {}: priced at its last known rates.", life.text())
         };
         let mut notes: Vec<String> = self.ended.iter().take(LISTED).map(note).collect();
@@ -479,7 +481,7 @@ impl UsageTotals {
         };
         Some(format!(
             "{} {what}: priced at the maker of the model ({}{more}); --provider names another.",
-            plain_count(records, "record"),
+            plural(records, "record"),
             ids.join(", ")
         ))
     }
@@ -492,9 +494,4 @@ fn token_columns(table: TypedTable<'static, UsageGroupRow>) -> TypedTable<'stati
         .column(column("cache_read_tokens", "cache read"), |row| Cell::quantity(row.tokens.cache_read))
         .column(column("cache_write_tokens", "cache write"), |row| Cell::quantity(row.tokens.cache_write))
         .column(column("output_tokens", "output"), |row| Cell::quantity(row.tokens.output))
-}
-
-/// A number of things without a mark between its thousands.
-fn plain_count(count: u64, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

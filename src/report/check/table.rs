@@ -129,9 +129,7 @@ impl CheckReport {
                 Cell::text(part.feature.as_deref().map_or_else(|| "the whole plan".to_owned(), people))
             })
             .text("factor", "because of", |part| Cell::text(part.factor.label()))
-            .number("amount", "a month", |part| {
-                Cell::amount_in(part.amount, &self.currency).with_plus()
-            })
+            .number("amount", "a month", |part| Cell::amount_in(part.amount, &self.currency).with_plus())
             .text("basis", "basis", |part| Cell::text(part.basis.name()))
             .text("what", "what changed", |part| Cell::text(people(&part.what)))
             .text("where", "where", |part| {

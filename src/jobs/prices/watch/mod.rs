@@ -224,7 +224,10 @@ fn watched(course: Course, span: &WatchSpan, money: &dyn Fn(Usd) -> Cell, setup:
             people(""),
         ]
     });
-    report.entitle("What price changes do to the bill", format!("{} instead of {}", money(last).people, money(first).people));
+    report.entitle(
+        "What price changes do to the bill",
+        format!("{} instead of {}", money(last).people, money(first).people),
+    );
     let retiring = retiring(&steps);
     report.notes = retiring.clone();
     report.notes.push(summary(bill, span, setup));
