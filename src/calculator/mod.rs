@@ -280,10 +280,18 @@ pub(crate) fn price_sized(
         applied: Vec::new(),
     };
     let mut notes = Notes::default();
+    let mut beyond = None;
     for (meter, quantity) in request.billed()? {
         let line = request.line(meter, quantity, &mut notes)?;
-        cost.total = cost.total.checked_add(line.usd).ok_or_else(|| request.too_large(meter))?;
+        match cost.total.checked_add(line.usd) {
+            Some(total) => cost.total = total,
+            None => beyond = beyond.or(Some(meter)),
+        }
         cost.lines.push(line);
+    }
+    if let Some(meter) = beyond {
+        let total = Usd::checked_total(cost.lines.iter().map(|line| line.usd));
+        cost.total = total.ok_or_else(|| request.too_large(meter))?;
     }
     cost.applied = notes.texts;
     Ok(cost)

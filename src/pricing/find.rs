@@ -662,6 +662,9 @@ pub(super) fn spellings(id: &str) -> Vec<(String, Option<&'static str>)> {
     list
 }
 
+/// What OpenRouter takes behind a model to choose among its hosts, or to add a plug-in: never another model.
+const ROUTING: &[&str] = &[":floor", ":nitro", ":online", ":exacto"];
+
 type Strip = fn(&str) -> Option<&str>;
 
 const DECORATIONS: &[(&str, Strip)] = &[
@@ -669,6 +672,7 @@ const DECORATIONS: &[(&str, Strip)] = &[
     ("resource path", |id| id.rsplit_once("models/").map(|(_, rest)| rest)),
     ("resource name", |id| id.strip_prefix("arn:").and_then(|arn| arn.rsplit_once('/')).map(|(_, rest)| rest)),
     ("context marker", |id| id.strip_suffix("[1m]")),
+    ("routing variant", |id| ROUTING.iter().find_map(|variant| id.strip_suffix(variant))),
     ("version marker", |id| id.strip_suffix("@default").or_else(|| id.strip_suffix("@latest"))),
     ("date", without_date),
 ];
@@ -693,5 +697,7 @@ mod tests {
         assert_eq!(of("gpt-5.4-2026-03-05"), ["gpt-5.4-2026-03-05", "gpt-5.4"]);
         assert_eq!(of("llama-3.1-70b"), ["llama-3.1-70b"]);
         assert_eq!(of("ft:gpt-4o-mini:acme::x")[1], "ft:gpt-4o-mini");
+        assert_eq!(of("openai/gpt-5:floor"), ["openai/gpt-5:floor", "openai/gpt-5"]);
+        assert_eq!(of("openai/gpt-5:thinking"), ["openai/gpt-5:thinking"]);
     }
 }

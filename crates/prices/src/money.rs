@@ -54,6 +54,13 @@ impl Usd {
         exact_sum(self.0, other.0).map(Usd)
     }
 
+    /// The sum of amounts in any order, or `None` where it has more digits than a decimal holds, whatever the sums on the way
+    /// to it have.
+    #[must_use]
+    pub fn checked_total(amounts: impl IntoIterator<Item = Usd>) -> Option<Usd> {
+        exact_total(amounts.into_iter().map(Usd::amount)).map(Usd)
+    }
+
     /// Multiplies by a plain number, or `None` where the product has more digits than a decimal holds.
     #[must_use]
     pub fn checked_mul(self, factor: Decimal) -> Option<Usd> {
@@ -311,6 +318,26 @@ pub fn exact_sum(a: Decimal, b: Decimal) -> Option<Decimal> {
     exact(a, b).or_else(|| exact(a.normalize(), b.normalize()))
 }
 
+/// The sum of several numbers, or `None` where it has more digits than a decimal holds: whole parts and fractions are added
+/// apart, so that a sum on the way may have more digits than the last one.
+fn exact_total(numbers: impl Iterator<Item = Decimal>) -> Option<Decimal> {
+    const ONE: i128 = 10_i128.pow(Decimal::MAX_SCALE);
+    let (mut whole, mut fraction) = (0_i128, 0_i128);
+    for number in numbers {
+        let floor = number.trunc();
+        let rest = number - floor;
+        whole = whole.checked_add(floor.mantissa())?;
+        fraction =
+            fraction.checked_add(rest.mantissa().checked_mul(10_i128.pow(Decimal::MAX_SCALE - rest.scale()))?)?;
+        (whole, fraction) = (whole.checked_add(fraction.div_euclid(ONE))?, fraction.rem_euclid(ONE));
+    }
+    let mut scale = Decimal::MAX_SCALE;
+    while scale > 0 && fraction % 10 == 0 {
+        (fraction, scale) = (fraction / 10, scale - 1);
+    }
+    decimal(whole.checked_mul(10_i128.pow(scale))?.checked_add(fraction)?, scale)
+}
+
 /// The product, or `None` where it has more digits than a decimal holds.
 #[must_use]
 pub fn exact_product(a: Decimal, b: Decimal) -> Option<Decimal> {
@@ -493,6 +520,26 @@ mod tests {
         assert_eq!(usd("12345.678901234567890123456").checked_mul(dec!(12347)), None);
         let trailing_zeros = usd("2.500000000000000000000000000").checked_mul(dec!(100000000000000));
         assert_eq!(trailing_zeros, Some(usd("250000000000000")));
+    }
+
+    #[test]
+    fn a_total_is_exact_though_a_sum_on_the_way_has_too_many_digits() {
+        let usd = |text: &str| Usd::new(Decimal::from_str_exact(text).unwrap());
+        let total =
+            |texts: &[&str]| Usd::checked_total(texts.iter().map(|text| usd(text))).map(|total| total.to_string());
+        // The first two add up to 29 digits, the last makes the fraction end.
+        let three = ["81369451546.603926", "11501.428571428571428571", "22556.571428571428571429"];
+        assert_eq!(usd(three[0]).checked_add(usd(three[1])), None);
+        assert_eq!(total(&three).as_deref(), Some("81369485604.603926"));
+        assert_eq!(total(&three[..2]), None);
+        assert_eq!(total(&["0.1", "-0.3", "-1.8"]).as_deref(), Some("-2"));
+        assert_eq!(total(&["-0.25", "-0.5"]).as_deref(), Some("-0.75"));
+        assert_eq!(
+            total(&["79228162514264337593543950335", "1", "-1"]).as_deref(),
+            Some("79228162514264337593543950335")
+        );
+        assert_eq!(total(&["79228162514264337593543950335", "1"]), None);
+        assert_eq!(total(&[]).as_deref(), Some("0"));
     }
 
     #[test]

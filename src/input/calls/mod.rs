@@ -24,6 +24,7 @@ mod part;
 #[cfg(feature = "folders")]
 pub mod places;
 pub mod sequence;
+mod session;
 pub mod stream;
 pub mod tail;
 pub(crate) mod texts;

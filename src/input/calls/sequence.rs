@@ -1,15 +1,13 @@
 //! Settles what only makes sense in order: repeated lines, running totals, streams.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Taken;
-use crate::input::dialect::{Dialect, Entry, Event, Item, Labels, Naming};
-use crate::input::record::RecordError;
+use super::session::Session;
+use crate::input::dialect::{Dialect, Entry, Event, Item, SessionCounts};
 use crate::meter::Meter;
-use crate::usage::Usage;
 
 /// So many requests wait for a later line of theirs.
 const WINDOW: usize = 1 << 14;
@@ -30,16 +28,8 @@ pub struct Sequence {
     pub repeats: u64,
     session: Session,
     stream: Option<(u64, Entry<'static>)>,
-}
-
-/// What a Codex session has said so far.
-#[derive(Default)]
-struct Session {
-    labels: Labels<'static>,
-    provider: Option<Cow<'static, str>>,
-    model: Option<Cow<'static, str>>,
-    totals: Option<[u64; 4]>,
-    is_fork: bool,
+    /// Requests that were made next to the streamed message.
+    beside: Vec<Entry<'static>>,
 }
 
 impl Sequence {
@@ -87,7 +77,7 @@ impl Sequence {
         }
     }
 
-    fn wait(&mut self, line: u64, entry: Entry<'static>, out: &mut Taken) {
+    fn wait(&mut self, line: u64, mut entry: Entry<'static>, out: &mut Taken) {
         let Some(id) = entry.id else { return };
         if self.seen.contains(&id) {
             self.repeats += 1;
@@ -96,7 +86,9 @@ impl Sequence {
         if let Some(place) = self.places.get(&id)
             && let Some(slot) = self.waiting.get_mut((place - self.first) as usize)
         {
-            *slot = None;
+            if let Some((_, before)) = slot.take() {
+                join(before, &mut entry);
+            }
             self.repeats += 1;
         }
         self.places.insert(id, self.first + self.waiting.len() as u64);
@@ -121,21 +113,9 @@ impl Sequence {
 
     fn event(&mut self, line: u64, event: Event<'static>, out: &mut Taken) {
         match event {
-            Event::Session(labels, provider, is_fork) => {
-                self.session = Session { labels: *labels, provider, is_fork, ..Session::default() };
-            }
-            Event::Model(model) => self.session.model = Some(model),
-            Event::Total(at, total, last) => {
-                let counts = self.session.delta(total, last);
-                if counts == [0; 4] {
-                    self.repeats += 1;
-                    return;
-                }
-                match self.session.entry(counts) {
-                    Ok(entry) => out(line, Item::Entry(Box::new(Entry { at, ..entry }))),
-                    Err(error) => out(line, Item::Bad(error)),
-                }
-            }
+            Event::Session(head) => self.session.begin(*head),
+            Event::Settings(settings) => self.session.set(*settings),
+            Event::Counts(counts) => self.counts(line, &counts, out),
             Event::Begin(entry) => {
                 self.end_stream(out);
                 self.stream = Some((line, *entry));
@@ -145,65 +125,79 @@ impl Sequence {
                 for (meter, tokens) in counts.tokens {
                     entry.usage.set_tokens(meter, tokens);
                 }
+                if !counts.beside.is_empty() {
+                    let more = |(model, usage): (Option<String>, _)| {
+                        let model = model.map(Into::into).or_else(|| entry.model.clone());
+                        Entry { model, usage, id: None, ..entry.clone() }
+                    };
+                    self.beside = counts.beside.into_iter().map(more).collect();
+                }
                 if let Some(searches) = counts.web_searches {
                     entry.usage.set_tokens(Meter::WebSearches, searches);
                 }
+                // A sum without its split: what was said to stay for an hour does.
+                let hour = entry.usage.tokens(Meter::CacheWrite1h);
+                if let Some(short) = counts.written.and_then(|written| written.checked_sub(hour)) {
+                    entry.usage.set_tokens(Meter::CacheWrite5m, short);
+                }
             }
             Event::End => self.end_stream(out),
+            Event::Whole(entry) => {
+                if self.stream.take().is_some() {
+                    self.repeats += 1;
+                }
+                self.take(line, Item::Entry(entry), out);
+            }
+        }
+    }
+
+    /// Counts of a session: no request, one, or several.
+    fn counts(&mut self, line: u64, counts: &SessionCounts, out: &mut Taken) {
+        let (seen, places) = (&self.seen, &self.places);
+        match self.session.counts(counts, &|id| seen.contains(&id) || places.contains_key(&id)) {
+            Ok(entries) if entries.is_empty() => self.repeats += 1,
+            Ok(entries) => entries.into_iter().for_each(|entry| self.take(line, Item::Entry(Box::new(entry)), out)),
+            Err(error) => out(line, Item::Bad(error)),
         }
     }
 
     fn end_stream(&mut self, out: &mut Taken) {
         if let Some((line, entry)) = self.stream.take() {
+            self.beside.drain(..).for_each(|entry| out(line, Item::Entry(Box::new(entry))));
             out(line, Item::Entry(Box::new(entry)));
         }
     }
 }
 
-impl Session {
-    /// What was used since the totals before. A total that fell began anew, and so did that of a fork.
-    fn delta(&mut self, total: [u64; 4], last: Option<[u64; 4]>) -> [u64; 4] {
-        let before = self.totals.replace(total);
-        let since = |before: [u64; 4]| {
-            let mut delta = [0; 4];
-            for ((slot, now), then) in delta.iter_mut().zip(total).zip(before) {
-                *slot = now.checked_sub(then)?;
-            }
-            Some(delta)
-        };
-        match before {
-            Some(before) => since(before).or(last).unwrap_or(total),
-            None if self.is_fork => last.unwrap_or(total),
-            None => total,
+/// Keeps what only an earlier line of a request says.
+fn join(mut before: Entry<'static>, entry: &mut Entry<'static>) {
+    // Each chunk of a stream has the searches that it cites.
+    if !before.queries.is_empty() {
+        entry.queries.append(&mut before.queries);
+        entry.queries.sort_unstable();
+        entry.queries.dedup();
+        entry.usage.set_tokens(Meter::WebSearches, entry.queries.len() as u64);
+    }
+    for meter in [Meter::WebSearches, Meter::MapsQueries] {
+        if before.usage.quantity(meter) > entry.usage.quantity(meter) {
+            entry.usage.set(meter, before.usage.quantity(meter));
         }
     }
-
-    fn entry(&self, counts: [u64; 4]) -> Result<Entry<'static>, RecordError> {
-        let [input, cached, output, thinking] = counts;
-        let rest = |whole: u64, part: u64, name: &str| {
-            whole.checked_sub(part).ok_or_else(|| {
-                RecordError::Usage(format!("{part} of {name} are more than the {whole} they are a part of"))
-            })
-        };
-        let mut usage = Usage::tokens_in_out(
-            rest(input, cached, "cached_input_tokens")?,
-            rest(output, thinking, "reasoning_output_tokens")?,
-        );
-        usage.set_tokens(Meter::CacheRead, cached);
-        usage.set_tokens(Meter::Reasoning, thinking);
-        let mut entry = Entry::new(Dialect::Codex, usage);
-        entry.provider = self.provider.clone();
-        // The name of a section of Codex's settings, which is `openai` for whatever imitates OpenAI.
-        entry.naming = Naming::ByHabit;
-        entry.model = self.model.clone();
-        entry.labels = self.labels.clone();
-        Ok(entry)
+    // A copy may have been made before the answer was whole.
+    if entry.dialect == Dialect::ClaudeCode && before.usage.answer_tokens() > entry.usage.answer_tokens() {
+        std::mem::swap(&mut entry.usage, &mut before.usage);
+    }
+    // The copy that a subagent begins with is no request of the subagent's.
+    let by_subagent = |entry: &Entry| entry.labels.tags.iter().any(|tag| tag == "subagent");
+    if by_subagent(entry) && !by_subagent(&before) {
+        (entry.labels, entry.at) = (before.labels, before.at);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::usage::Usage;
 
     /// The lines that are handed out of records with these ids, each on a line of its own.
     fn lines(ids: impl Iterator<Item = u64>) -> Vec<u64> {

@@ -95,7 +95,9 @@ impl ChunkResult {
     /// Counts what an item is: some records only come to light behind others.
     fn note(&mut self, item: &Item) {
         match item {
-            Item::Entry(_) | Item::Event(Event::Total(..) | Event::Begin(_)) => self.found.records += 1,
+            Item::Entry(_) | Item::Event(Event::Counts(_) | Event::Begin(_) | Event::Whole(_)) => {
+                self.found.records += 1
+            }
             Item::Bad(error) if error.is_form() => self.found.bad += 1,
             // A record whose counts contradict each other is one all the same.
             Item::Bad(_) => self.found.records += 1,

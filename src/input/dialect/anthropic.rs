@@ -3,7 +3,10 @@
 //! Here `input_tokens` is only what neither came from the cache nor went into it, so that the counts are disjoint already;
 //! thinking is a part of `output_tokens`. What goes into the cache is split by how long it stays.
 
+use std::borrow::Cow;
+
 use super::counts::{calls, count, moment, rest, state, state_tier};
+use super::entry::id_of;
 use super::outcomes::{error_text, failed, no_usage};
 use super::spec::{DialectSign, DialectSpec};
 use super::{Counts, Dialect, Entry, Event, Item};
@@ -23,6 +26,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
             .without_counts(&["prompt_tokens", "completion_tokens"]),
     ],
     read: Some(read),
+    places: &["answers and streams as they were saved"],
+    reads: "`input_tokens`, `output_tokens`, both caches by their lifetime, thinking, web searches, `service_tier`, `speed`, `inference_geo`",
+    includes: "input, cache reads and cache writes are disjoint; thinking is a part of the output",
+    source: "https://docs.anthropic.com/en/api/messages",
     ..DialectSpec::new("anthropic", "Anthropic's messages and their streams")
 };
 
@@ -56,31 +63,47 @@ pub(super) fn push_message<'a>(
     usage: &Object<'a>,
     out: &mut Vec<Item<'a>>,
 ) -> Result<(), RecordError> {
-    let entry = message_entry(object, usage)?;
-    // What compaction and advisors used stands beside the message's own counts, an advisor under its own model.
-    let beside = usage.get("iterations").into_iter().flat_map(Value::items).filter_map(Value::object);
-    for iteration in beside.filter(|iteration| !iteration.is("type", "message")) {
-        let mut more = Entry { usage: counted(&iteration)?, id: None, ..entry.clone() };
-        if let Some(model) = iteration.text("model") {
-            more.model = Some(model);
-        }
+    push_with_iterations(message_entry(object, usage)?, usage, out)
+}
+
+/// Pushes a message, and what compaction and advisors used beside its own counts: an advisor under its own model.
+pub(super) fn push_with_iterations<'a>(
+    entry: Entry<'a>,
+    usage: &Object<'a>,
+    out: &mut Vec<Item<'a>>,
+) -> Result<(), RecordError> {
+    for (place, (model, used)) in iterations(usage)?.into_iter().enumerate() {
+        let id = entry.id.map(|id| id_of(&["iteration", &id.to_string(), &place.to_string()]));
+        let model = model.map(Into::into).or_else(|| entry.model.clone());
+        let more = Entry { usage: used, model, id, reported: None, ..entry.clone() };
         out.push(Item::Entry(Box::new(more)));
     }
     out.push(Item::Entry(Box::new(entry)));
     Ok(())
 }
 
+/// The iterations of a message that its own counts leave out.
+fn iterations(usage: &Object) -> Result<Vec<(Option<String>, Usage)>, RecordError> {
+    let iterations = usage.get("iterations").into_iter().flat_map(Value::items).filter_map(Value::object);
+    let beside = iterations.filter(|iteration| !iteration.is("type", "message"));
+    beside.map(|one| Ok((one.text("model").map(Cow::into_owned), counted(&one)?))).collect()
+}
+
 /// The entry of a message with its usage.
 pub(super) fn message_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Result<Entry<'a>, RecordError> {
     let mut entry = Entry::new(Dialect::Anthropic, counted(usage)?);
     let id = object.text("id");
-    // The clouds that sell Claude mark its messages.
-    match id.as_deref() {
-        Some(id) if id.starts_with("msg_bdrk_") => entry.provider = Some("bedrock".into()),
-        Some(id) if id.starts_with("msg_vrtx_") => entry.provider = Some("vertex".into()),
+    entry.model = object.text("model");
+    let model = entry.model.as_deref().unwrap_or("");
+    // Those who sell Claude mark its messages, or its name.
+    match id.as_deref().unwrap_or("") {
+        id if id.starts_with("msg_bdrk_") || model.starts_with("anthropic.") || model.contains(".anthropic.") => {
+            entry.provider = Some("bedrock".into());
+        }
+        id if id.starts_with("msg_vrtx_") || model.contains('@') => entry.provider = Some("vertex".into()),
+        id if id.starts_with("gen-") => entry.provider = Some("openrouter".into()),
         _ => entry.assume("anthropic"),
     }
-    entry.model = object.text("model");
     entry.at = ["created_at", "timestamp"].iter().find_map(|name| object.get(name).and_then(moment));
     let context = &mut entry.context;
     if let Some(tier) = usage.text("service_tier") {
@@ -91,7 +114,8 @@ pub(super) fn message_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Resu
     Ok(entry)
 }
 
-fn counted(usage: &Object) -> Result<Usage, RecordError> {
+/// The counts of a message, disjoint.
+pub(super) fn counted(usage: &Object) -> Result<Usage, RecordError> {
     let mut counted = Usage::default();
     let answer = count(usage, "output_tokens")?;
     let thinking = usage.object("output_tokens_details").map_or(Ok(0), |d| count(&d, "thinking_tokens"))?;
@@ -120,7 +144,7 @@ fn written(usage: &Object) -> Result<(u64, u64), RecordError> {
 
 /// The counts of a `message_delta`: each is the whole so far and replaces what was said before.
 fn replacing(usage: &Object) -> Result<Counts, RecordError> {
-    let mut counts = Counts::default();
+    let mut counts = Counts { beside: iterations(usage)?, ..Counts::default() };
     let all = counted(usage)?;
     let fields = [
         ("input_tokens", Meter::Input),
@@ -128,17 +152,21 @@ fn replacing(usage: &Object) -> Result<Counts, RecordError> {
         ("output_tokens", Meter::Output),
     ];
     for (name, meter) in fields {
-        if usage.get(name).is_some() {
+        // A gateway that knows a count only at the start writes zero at the end.
+        if usage.get(name).is_some() && (all.tokens(meter) > 0 || meter == Meter::Output) {
             counts.tokens.push((meter, all.tokens(meter)));
         }
     }
     if usage.get("output_tokens_details").is_some() {
         counts.tokens.push((Meter::Reasoning, all.tokens(Meter::Reasoning)));
     }
-    // A delta repeats the sum without its split: the split said at the start stays then.
-    if usage.get("cache_creation").is_some() {
+    // A delta may repeat the sum without its split: the split said at the start stays then.
+    let written = count(usage, "cache_creation_input_tokens")?;
+    if usage.object("cache_creation").is_some() {
         counts.tokens.push((Meter::CacheWrite5m, all.tokens(Meter::CacheWrite5m)));
         counts.tokens.push((Meter::CacheWrite1h, all.tokens(Meter::CacheWrite1h)));
+    } else if written > 0 {
+        counts.written = Some(written);
     }
     if let Some(tools) = usage.object("server_tool_use") {
         counts.web_searches = Some(count(&tools, "web_search_requests")?);

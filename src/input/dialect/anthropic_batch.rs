@@ -11,6 +11,10 @@ use crate::input::record::RecordError;
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::around(&["custom_id", "result"])],
     read: Some(read),
+    places: &["results files of batches"],
+    reads: "the message inside of each line that succeeded, at batch prices",
+    includes: "as in the message inside",
+    source: "https://docs.anthropic.com/en/api/retrieving-message-batch-results",
     ..DialectSpec::new("anthropic-batch", "results of Anthropic's batches")
 };
 

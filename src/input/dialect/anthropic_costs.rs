@@ -10,6 +10,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         DialectSign::inside(&["results", "starting_at"], is_costs).without(&["usage"]),
     ],
     read: Some(page),
+    places: &["pages of the Admin API"],
+    reads: "amounts of a bill, in cents, shown and not added",
+    includes: "amounts are disjoint",
+    source: "https://docs.anthropic.com/en/api/admin-api/usage-cost/get-cost-report",
     ..DialectSpec::new("anthropic-costs", "Anthropic's Admin cost report")
 };
 

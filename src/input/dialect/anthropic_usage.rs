@@ -18,6 +18,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(page),
     tables: &[TableForm { columns: &["usage_input_tokens_no_cache"], rows: TableRows::Single(console) }],
+    places: &["pages of the Admin API, the Console's CSV"],
+    reads: "tokens of each bucket by model, tier, context window, region and cache lifetime, web searches",
+    includes: "disjoint",
+    source: "https://docs.anthropic.com/en/api/admin-api/usage-cost/get-messages-usage-report",
     ..DialectSpec::new("anthropic-usage", "Anthropic's Admin and Console usage")
 };
 

@@ -3,6 +3,7 @@
 //! Here `inputTokens` holds neither what was read from the cache nor what was written to it. A body does not name its
 //! model: that is in the request, or in the log around it.
 
+use super::anthropic;
 use super::counts::{count, count_any, moment, rest, state_tier};
 use super::outcomes::no_usage;
 use super::spec::{DialectSign, DialectSpec, SeenObject};
@@ -19,10 +20,18 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         DialectSign::own(&["usage"]).any(&["stopReason", "modelId"]),
         DialectSign::counts(&["inputTokens", "outputTokens"]),
         DialectSign::inside(&["metadata"], ends_stream).without(&["usage", "model"]),
+        DialectSign::own(&[]).any(EVENTS),
     ],
     read: Some(read),
+    places: &["answers and streams of Converse, invocation logs"],
+    reads: "`inputTokens`, `outputTokens`, caches by their lifetime, tier, latency, region",
+    includes: "input, cache reads and cache writes are disjoint; in a log the body tells how long a written cache stays",
+    source: "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html",
     ..DialectSpec::new("bedrock", "Amazon Bedrock's Converse and invocation logs")
 };
+
+/// The events of a stream before the last one, which has the usage.
+const EVENTS: &[&str] = &["messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop"];
 
 /// Whether it is the last event of a stream.
 fn ends_stream(seen: &SeenObject) -> bool {
@@ -34,6 +43,9 @@ fn ends_stream(seen: &SeenObject) -> bool {
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     if object.has("schemaType") {
         return log_line(object, out);
+    }
+    if EVENTS.iter().any(|event| object.has(event)) {
+        return Ok(());
     }
     let metadata = object.object("metadata");
     let around = metadata.as_ref().filter(|m| m.has("usage")).unwrap_or(object);
@@ -78,19 +90,43 @@ fn model_of(id: std::borrow::Cow<'_, str>) -> std::borrow::Cow<'_, str> {
     }
 }
 
+/// What a line of a log counts. The body inside knows what the log's own counts leave out, such as how long a written
+/// cache stays: that of Converse, that of the model's maker, or the events of a stream.
+fn logged(input: &Object, output: &Object) -> Result<Usage, RecordError> {
+    let mut counted = Usage::tokens_in_out(count(input, "inputTokenCount")?, count(output, "outputTokenCount")?);
+    counted.set_tokens(Meter::CacheRead, count(input, "cacheReadInputTokenCount")?);
+    let written = count(input, "cacheWriteInputTokenCount")?;
+    counted.set_tokens(Meter::CacheWrite5m, written);
+    let Some(body) = output.get("outputBodyJson") else { return Ok(counted) };
+    let events = body.items().filter_map(Value::object);
+    for part in body.object().into_iter().chain(events) {
+        let around = ["message", "metadata"].iter().find_map(|name| part.object(name)).filter(|part| part.has("usage"));
+        let Some(usage) = around.unwrap_or(part).object("usage") else { continue };
+        if usage.has("inputTokens") {
+            return converse(&usage);
+        }
+        let told = anthropic::counted(&usage)?;
+        if body.object().is_some() && usage.has("input_tokens") {
+            return Ok(told);
+        }
+        // An event of a stream does not have the counts of the whole.
+        let hour = told.tokens(Meter::CacheWrite1h).min(written);
+        if hour > 0 {
+            counted.set_tokens(Meter::CacheWrite1h, hour);
+            counted.set_tokens(Meter::CacheWrite5m, written - hour);
+        }
+        if !told.quantity(Meter::WebSearches).is_zero() {
+            counted.set(Meter::WebSearches, told.quantity(Meter::WebSearches));
+        }
+    }
+    Ok(counted)
+}
+
 /// A line of a model invocation log.
 fn log_line<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     let input = object.object("input").unwrap_or_default();
     let output = object.object("output").unwrap_or_default();
-    let mut counted = Usage::tokens_in_out(count(&input, "inputTokenCount")?, count(&output, "outputTokenCount")?);
-    counted.set_tokens(Meter::CacheRead, count(&input, "cacheReadInputTokenCount")?);
-    counted.set_tokens(Meter::CacheWrite5m, count(&input, "cacheWriteInputTokenCount")?);
-    // The body inside knows what the log's own counts leave out, such as how long a written cache stays.
-    if let Some(usage) = output.object("outputBodyJson").and_then(|body| body.object("usage"))
-        && usage.has("inputTokens")
-    {
-        counted = converse(&usage)?;
-    }
+    let counted = logged(&input, &output)?;
     let state = match object.text("errorCode") {
         Some(code) => State::Failed(code.into_owned()),
         None if !input.has("inputTokenCount") && !output.has("outputTokenCount") => {

@@ -11,7 +11,13 @@ use super::{Dialect, Entry, Item, Labels};
 use crate::input::record::{RecordError, number, parse};
 use crate::meter::Meter;
 
-pub(super) const DIALECT: DialectSpec = DialectSpec::new("csv", "a table with columns of counts");
+pub(super) const DIALECT: DialectSpec = DialectSpec {
+    places: &["any table with columns of counts (CSV), named with `--columns` where the names are others"],
+    reads: "model, provider, time, every meter by its name",
+    includes: "as in farebox's own record",
+    source: "https://github.com/farebox/farebox",
+    ..DialectSpec::new("csv", "a table with columns of counts")
+};
 
 /// A row of any other table: farebox's own record, cell by cell.
 pub(super) fn read_cells(fields: &Map<String, Json>) -> Item<'static> {

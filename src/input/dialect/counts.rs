@@ -17,10 +17,15 @@ pub(super) fn count(object: &Object, name: &str) -> Result<u64, RecordError> {
     object.get(name).map_or(Ok(0), |value| count_of(name, value))
 }
 
-/// The first of several fields that stands there.
+/// The first of several fields that is not zero: old names stand next to new ones, and some programs fill one alone.
 pub(super) fn count_any(object: &Object, names: &[&str]) -> Result<u64, RecordError> {
-    let found = names.iter().find_map(|name| object.get(name).map(|value| (name, value)));
-    found.map_or(Ok(0), |(name, value)| count_of(name, value))
+    for (name, value) in names.iter().filter_map(|name| Some((name, object.get(name)?))) {
+        match count_of(name, value)? {
+            0 => {}
+            found => return Ok(found),
+        }
+    }
+    Ok(0)
 }
 
 pub(super) fn count_of(name: &str, value: Value) -> Result<u64, RecordError> {

@@ -21,6 +21,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         },
         TableForm { columns: &["wallet_type", "cost"], rows: TableRows::Single(cost) },
     ],
+    places: &["the platform's export of amounts (CSV)"],
+    reads: "rows of one day, model and key, which together are one record",
+    includes: "cache hits and misses are disjoint",
+    source: "https://platform.deepseek.com/usage",
     ..DialectSpec::new("deepseek-export", "DeepSeek's export of amounts and costs")
 };
 

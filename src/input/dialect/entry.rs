@@ -39,6 +39,8 @@ pub struct Entry<'a> {
     pub reported: Option<Reported>,
     /// How it ended.
     pub state: State,
+    /// What it searched for, a number for each query, where each query is billed once however often it is told.
+    pub queries: Vec<u64>,
 }
 
 /// How a record came to its provider.
@@ -118,18 +120,78 @@ pub enum Item<'a> {
 /// What one line contributes to a stream or a running total.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event<'a> {
-    /// A session begins.
-    Session(Box<Labels<'a>>, Option<Cow<'a, str>>, bool),
-    /// The model of what follows.
-    Model(Cow<'a, str>),
-    /// Running totals of the session: input, cached, output, reasoning; the whole, and the last request alone.
-    Total(Option<Instant>, [u64; 4], Option<[u64; 4]>),
+    /// A session begins, or repeats the head of another that it continues.
+    Session(Box<SessionHead<'a>>),
+    /// What holds for the requests of a session that follow.
+    Settings(Box<SessionSettings<'a>>),
+    /// What a session used so far, or in one request.
+    Counts(Box<SessionCounts<'a>>),
     /// A streamed message begins.
     Begin(Box<Entry<'a>>),
     /// Counts of a streamed message that replace those before.
     Replace(Box<Counts>),
     /// A streamed message ends.
     End,
+    /// A streamed message ends with the counts of the whole.
+    Whole(Box<Entry<'a>>),
+}
+
+/// The head of a session whose counts run on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SessionHead<'a> {
+    /// What its requests can be grouped by; its id is the session.
+    pub labels: Labels<'a>,
+    /// Who bills, in the program's words.
+    pub provider: Option<Cow<'a, str>>,
+    /// When it began, in milliseconds since 1970.
+    pub begun: Option<i64>,
+    /// Whether it began as a copy of another, whose history it may repeat.
+    pub is_child: bool,
+    /// The session that it began as a copy of.
+    pub parent: Option<Cow<'a, str>>,
+}
+
+/// What a session says about the requests that follow; `None` leaves what was.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SessionSettings<'a> {
+    /// The model.
+    pub model: Option<Cow<'a, str>>,
+    /// Who bills, in the program's words.
+    pub provider: Option<Cow<'a, str>>,
+    /// What a rate may depend on.
+    pub context: Option<Context>,
+}
+
+/// What a line of a session counts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SessionCounts<'a> {
+    /// When, in milliseconds since 1970.
+    pub at: Option<i64>,
+    /// The whole session so far.
+    pub total: Option<Running>,
+    /// The last request alone.
+    pub last: Option<Running>,
+    /// Whether the line is a record of one request, not of how far the session is.
+    pub is_record: bool,
+    /// The id that the provider gave the request.
+    pub response: Option<u64>,
+    /// The session that used it, where the line says.
+    pub session: Option<Cow<'a, str>>,
+}
+
+/// Counts of a session: parts stand inside of their whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Running {
+    /// The whole prompt.
+    pub input: u64,
+    /// What of it came out of the cache.
+    pub cached: u64,
+    /// What of it was written to the cache.
+    pub written: u64,
+    /// The whole answer.
+    pub output: u64,
+    /// What of it was thinking.
+    pub thinking: u64,
 }
 
 /// Counts that replace earlier ones; `None` leaves what was.
@@ -139,6 +201,10 @@ pub struct Counts {
     pub tokens: Vec<(crate::meter::Meter, u64)>,
     /// Calls of server tools.
     pub web_searches: Option<u64>,
+    /// All that was written to the cache, however long it stays.
+    pub written: Option<u64>,
+    /// Requests that were made next to the message, with their models where these are others.
+    pub beside: Vec<(Option<String>, Usage)>,
 }
 
 impl<'a> Entry<'a> {
@@ -158,6 +224,7 @@ impl<'a> Entry<'a> {
             id: None,
             reported: None,
             state: State::Done,
+            queries: Vec::new(),
         }
     }
 
@@ -183,6 +250,7 @@ impl<'a> Entry<'a> {
             id: self.id,
             reported: self.reported,
             state: self.state,
+            queries: self.queries,
         }
     }
 }
@@ -214,14 +282,25 @@ impl Item<'_> {
             Item::Entry(entry) => Item::Entry(Box::new(entry.into_owned())),
             Item::Bad(error) => Item::Bad(error),
             Item::Event(event) => Item::Event(match event {
-                Event::Session(labels, provider, is_fork) => {
-                    Event::Session(Box::new(labels.into_owned()), provider.map(own), is_fork)
+                Event::Session(head) => Event::Session(Box::new(SessionHead {
+                    labels: head.labels.into_owned(),
+                    provider: head.provider.map(own),
+                    parent: head.parent.map(own),
+                    begun: head.begun,
+                    is_child: head.is_child,
+                })),
+                Event::Settings(settings) => Event::Settings(Box::new(SessionSettings {
+                    model: settings.model.map(own),
+                    provider: settings.provider.map(own),
+                    context: settings.context,
+                })),
+                Event::Counts(counts) => {
+                    Event::Counts(Box::new(SessionCounts { session: counts.session.map(own), ..*counts }))
                 }
-                Event::Model(model) => Event::Model(own(model)),
-                Event::Total(at, total, last) => Event::Total(at, total, last),
                 Event::Begin(entry) => Event::Begin(Box::new(entry.into_owned())),
                 Event::Replace(counts) => Event::Replace(counts),
                 Event::End => Event::End,
+                Event::Whole(entry) => Event::Whole(Box::new(entry.into_owned())),
             }),
         }
     }
@@ -240,7 +319,7 @@ impl From<JsonError> for RecordError {
 }
 
 /// A number for what identifies a request: 64 bits, so that a million of them collide with a chance of 1 in 30 million.
-pub(super) fn id_of(parts: &[&str]) -> u64 {
+pub(crate) fn id_of(parts: &[&str]) -> u64 {
     let mut hasher = DefaultHasher::new();
     parts.hash(&mut hasher);
     hasher.finish()

@@ -15,6 +15,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         DialectSign::around(&["key"]).any(&["response", "error", "request"]).without(&["custom_id", "usageMetadata"]),
     ],
     read: Some(read),
+    places: &["output files of batches"],
+    reads: "the answer inside of each line, at batch prices",
+    includes: "as in the answer inside",
+    source: "https://ai.google.dev/gemini-api/docs/batch-api",
     ..DialectSpec::new("gemini-batch", "batch output of Gemini and Vertex AI")
 };
 

@@ -14,6 +14,10 @@ use crate::usage::Usage;
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::together(&["usageDetails"]), DialectSign::together(&["startTime", "type"])],
     read: Some(read),
+    places: &["observations of the public API and of exports"],
+    reads: "`usageDetails`, `usage`, `costDetails`, environment, tags",
+    includes: "disjoint by convention; where the total says that details are parts, they are taken out",
+    source: "https://langfuse.com/docs/observability/features/token-and-cost-tracking",
     ..DialectSpec::new("langfuse", "observations of Langfuse")
 };
 

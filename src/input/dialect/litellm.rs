@@ -12,6 +12,10 @@ use crate::input::record::RecordError;
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::together(&["spend"]).any(&["call_type", "custom_llm_provider", "request_id"])],
     read: Some(read),
+    places: &["rows of the table SpendLogs"],
+    reads: "`prompt_tokens`, `completion_tokens`, caches out of `metadata`, `spend`, tags",
+    includes: "caches are parts of the prompt unless they cannot be, because they are larger",
+    source: "https://github.com/BerriAI/litellm/blob/main/schema.prisma",
     ..DialectSpec::new("litellm", "LiteLLM's SpendLogs")
 };
 

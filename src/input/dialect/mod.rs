@@ -21,7 +21,9 @@ mod rows;
 mod spec;
 pub mod table;
 
+pub(crate) use entry::id_of;
 pub use entry::{Bucket, Counts, Entry, Event, Item, Labels, Naming, Reported, State};
+pub use entry::{Running, SessionCounts, SessionHead, SessionSettings};
 pub use read::read;
 pub(crate) use read::{no_json, read_text};
 
@@ -56,6 +58,8 @@ dialects! {
     Own own;
     OpenAiChat openai_chat;
     OpenAiResponses openai_responses;
+    OpenAiImages openai_images;
+    Transcription transcription;
     OpenAiBatch openai_batch;
     OpenAiBatchObject openai_batch_object;
     OpenAiUsage openai_usage;
@@ -67,7 +71,10 @@ dialects! {
     Gemini gemini;
     GeminiBatch gemini_batch;
     Bedrock bedrock;
+    BedrockNative bedrock_native;
     Cohere cohere;
+    MistralOcr mistral_ocr;
+    Voyage voyage;
     DeepSeekExport deepseek;
     Ollama ollama;
     LiteLlm litellm;

@@ -10,6 +10,10 @@ use crate::usage::Usage;
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::together(&[]).any(&["eval_count", "prompt_eval_count", "tokens_predicted"])],
     read: Some(read),
+    places: &["answers as they were saved"],
+    reads: "`prompt_eval_count`, `eval_count`; llama.cpp's `tokens_evaluated`, `tokens_predicted`",
+    includes: "disjoint; nobody bills them",
+    source: "https://github.com/ollama/ollama/blob/main/docs/api.md",
     ..DialectSpec::new("ollama", "Ollama and llama.cpp in their own forms")
 };
 

@@ -13,6 +13,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::around(&["custom_id"])],
     read: Some(read),
     is_common: true,
+    places: &["output and error files of batches"],
+    reads: "the body inside of each line, at batch prices",
+    includes: "as in the body inside",
+    source: "https://platform.openai.com/docs/api-reference/batch/request-output",
     ..DialectSpec::new("openai-batch", "output and error files of OpenAI-like batches")
 };
 

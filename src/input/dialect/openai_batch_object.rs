@@ -11,6 +11,10 @@ use crate::input::record::RecordError;
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::kind(&["object"], &["batch"])],
     read: Some(read),
+    places: &["answers of `/v1/batches`"],
+    reads: "the sums in `usage`, where the batch has ended",
+    includes: "caches are parts of the input, thinking of the output",
+    source: "https://platform.openai.com/docs/api-reference/batch/object",
     ..DialectSpec::new("openai-batch-object", "the batch object of OpenAI")
 };
 

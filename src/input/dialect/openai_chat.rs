@@ -11,7 +11,7 @@ use super::outcomes::{error_text, failed, no_usage};
 use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item, Labels, Reported, State};
 use crate::context::Dimension;
-use crate::input::json::Object;
+use crate::input::json::{Object, Value};
 use crate::input::record::RecordError;
 use crate::meter::Meter;
 use crate::usage::Usage;
@@ -20,13 +20,17 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::own(&["choices"]), DialectSign::counts(&["prompt_tokens", "completion_tokens"])],
     read: Some(read),
     is_common: true,
+    places: &["answers and streams as they were saved"],
+    reads: "`prompt_tokens`, `completion_tokens`, their details, `service_tier`, seconds of audio, `cost` where a gateway adds it",
+    includes: "caches, audio and images are parts of the prompt, thinking of the answer; xAI and Perplexity count thinking next to the answer, and where a total says which, the total decides",
+    source: "https://platform.openai.com/docs/api-reference/chat/object",
     ..DialectSpec::new("openai-chat", "chat completions and embeddings, OpenAI's and alike")
 };
 
 /// A chat completion, text completion, embedding, or a chunk of a stream.
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     let is_chunk = object.text("object").is_some_and(|kind| kind.ends_with(".chunk"));
-    let Some(usage) = object.object("usage").or_else(|| groq_usage(object)) else {
+    let Some(usage) = object.object("usage").or_else(|| groq_usage(object)).or_else(|| choice_usage(object)) else {
         if object.get("error").is_some() {
             out.push(failed(Dialect::OpenAiChat, error_text(object)));
             return Ok(());
@@ -47,10 +51,15 @@ fn groq_usage<'a>(object: &Object<'a>) -> Option<Object<'a>> {
     object.object("x_groq")?.object("usage")
 }
 
+/// Moonshot's streams state the usage inside of the last choice.
+fn choice_usage<'a>(object: &Object<'a>) -> Option<Object<'a>> {
+    object.get("choices")?.items().find_map(|choice| choice.object()?.object("usage"))
+}
+
 pub(super) fn body_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Result<Entry<'a>, RecordError> {
+    let routed = is_routed(object, usage);
     let model = object.text("model");
     let name = model.as_deref().unwrap_or("");
-    let routed = routed(object, usage);
     let is_xai = !routed && name.trim_start_matches("xai/").starts_with("grok");
     let is_perplexity = usage.has("search_context_size") || name.starts_with("sonar");
     let mut counted = chat_usage(usage, is_xai)?;
@@ -66,13 +75,20 @@ pub(super) fn body_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Result<
     if let Some(tools) = usage.object("server_tool_use") {
         calls(&mut counted, Meter::WebSearches, &tools, "web_search_requests")?;
     }
+    calls(&mut counted, Meter::AudioSeconds, usage, "prompt_audio_seconds")?;
+    if name.ends_with(":online") && counted.quantity(Meter::WebSearches).is_zero() && cites(object) {
+        return Err(RecordError::Context(
+            "the variant :online searched the web, and the answer does not say how often; `usage.cost` has the fee"
+                .into(),
+        ));
+    }
     entry.usage = counted;
     let has_explicit_cache = has_explicit_cache(usage);
     if has_explicit_cache {
         entry.context.set(Dimension::Cache, "explicit");
     }
     match () {
-        () if routed => entry.provider = Some("openrouter".into()),
+        () if routed => route(&mut entry, usage),
         () if is_perplexity => entry.assume("perplexity"),
         () if is_xai => entry.assume("xai"),
         () if has_explicit_cache && name.starts_with("qwen") => entry.assume("alibaba"),
@@ -88,10 +104,31 @@ pub(super) fn body_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Result<
     finish(object, entry, model)
 }
 
-/// Whether the body went through OpenRouter, which names the host that answered and what it charged.
-fn routed(object: &Object, usage: &Object) -> bool {
-    let id = object.text("id");
-    object.text("provider").is_some() && (usage.has("cost") || id.is_some_and(|id| id.starts_with("gen-")))
+/// Whether the body went through OpenRouter, which names the host that answered, what it charged and whose key was used.
+pub(super) fn is_routed(object: &Object, usage: &Object) -> bool {
+    let is_its_id = object.text("id").is_some_and(|id| id.starts_with("gen-"));
+    let signs = [object.text("provider").is_some(), usage.has("cost"), is_its_id];
+    usage.has("is_byok") || signs.into_iter().filter(|sign| *sign).count() > 1
+}
+
+/// Names OpenRouter, and what it says about the bill: with a key of the user's own, the host is paid apart from its fee.
+pub(super) fn route(entry: &mut Entry, usage: &Object) {
+    entry.provider = Some("openrouter".into());
+    let cost = usage.get("cost").and_then(Value::decimal);
+    let is_own_key = usage.get("is_byok").is_some_and(|own| own.word() == Some("true"));
+    let upstream = usage.object("cost_details").and_then(|details| details.get("upstream_inference_cost")?.decimal());
+    if let (Some(cost), Some(upstream), true) = (cost, upstream, is_own_key) {
+        entry.reported = cost.checked_add(upstream).map(Reported::usd);
+    } else {
+        entry.reported = cost.map(Reported::usd);
+    }
+}
+
+/// Whether an answer cites pages that it found.
+fn cites(object: &Object) -> bool {
+    let messages = object.get("choices").into_iter().flat_map(Value::items).filter_map(|choice| choice.object());
+    let mut messages = messages.filter_map(|choice| choice.object("message").or_else(|| choice.object("delta")));
+    messages.any(|message| message.get("annotations").is_some_and(|list| list.items().next().is_some()))
 }
 
 /// Whether llama.cpp's server answered: its timings count tokens. The model may have the name of one that is sold.
@@ -166,7 +203,8 @@ pub(super) fn chat_usage(usage: &Object, beside: bool) -> Result<Usage, RecordEr
     }
     let mut counted = Usage::default();
     prompt_side(usage, prompt, &mut counted)?;
-    let details = usage.object("completion_tokens_details").or_else(|| usage.object("output_tokens_details"));
+    let names = ["completion_tokens_details", "output_tokens_details", "output_token_details"];
+    let details = names.iter().find_map(|name| usage.object(name));
     let part = |name: &str| details.as_ref().map_or(Ok(0), |details| count(details, name));
     let (thinking, audio, image) = (part("reasoning_tokens")?, part("audio_tokens")?, part("image_tokens")?);
     let total = count(usage, "total_tokens")?;
@@ -182,17 +220,19 @@ pub(super) fn chat_usage(usage: &Object, beside: bool) -> Result<Usage, RecordEr
 }
 
 fn prompt_side(usage: &Object, prompt: u64, counted: &mut Usage) -> Result<(), RecordError> {
-    let details = usage.object("prompt_tokens_details").or_else(|| usage.object("input_tokens_details"));
+    let names = ["prompt_tokens_details", "input_tokens_details", "input_token_details"];
+    let details = names.iter().find_map(|name| usage.object(name));
     let part = |names: &[&str]| details.as_ref().map_or(Ok(0), |details| count_any(details, names));
     let mut cached = part(&["cached_tokens"])?;
     if cached == 0 {
-        cached = count_any(usage, &["cache_read_input_tokens", "prompt_cache_hit_tokens"])?;
+        cached = count_any(usage, &["cache_read_input_tokens", "prompt_cache_hit_tokens", "cached_tokens"])?;
     }
     let mut written = part(&["cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens"])?;
     if written == 0 {
         written = count(usage, "cache_creation_input_tokens")?;
     }
-    let lifetimes = details.as_ref().and_then(|d| d.object("cache_creation_token_details"));
+    let lifetimes = ["cache_creation_token_details", "cache_creation"];
+    let lifetimes = lifetimes.iter().find_map(|name| details.as_ref()?.object(name));
     let lifetimes = lifetimes.or_else(|| usage.object("cache_creation"));
     let hour = lifetimes.map_or(Ok(0), |l| count(&l, "ephemeral_1h_input_tokens"))?;
     let cached_audio = match details.as_ref().and_then(|d| d.object("cached_tokens_details")) {

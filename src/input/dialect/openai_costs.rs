@@ -14,6 +14,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(page),
     tables: &[TableForm { columns: &["amount_value"], rows: TableRows::Single(exported) }],
+    places: &["pages of `/v1/organization/costs`, the dashboard's CSV"],
+    reads: "amounts of a bill, shown and not added",
+    includes: "amounts are disjoint",
+    source: "https://platform.openai.com/docs/api-reference/usage/costs",
     ..DialectSpec::new("openai-costs", "costs of an organization at OpenAI, API and export")
 };
 

@@ -1,6 +1,9 @@
-//! OpenAI's Responses and their streams.
+//! OpenAI's Responses and their streams, and those of the Realtime API.
+//!
+//! The cached, audio and image tokens are parts of `input_tokens`, and thinking is a part of `output_tokens`. Realtime
+//! writes the names of the details in the singular; its events around the answers are no usage, and none names the model.
 
-use super::openai_chat::{chat_usage, finish};
+use super::openai_chat::{chat_usage, finish, is_routed, route};
 use super::outcomes::{error_text, failed, no_usage};
 use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item, State};
@@ -13,7 +16,31 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[
         DialectSign::kind(&["object"], &["response"]),
         DialectSign::kind(&["type"], &["response.*"]),
-        DialectSign::counts(&["input_tokens_details", "output_tokens_details"]).without_counts(&[
+        DialectSign::kind(&["object"], &["realtime.response"]),
+        DialectSign::kind(
+            &["type"],
+            &[
+                "session.created",
+                "session.updated",
+                "conversation.created",
+                "conversation.item.created",
+                "conversation.item.added",
+                "conversation.item.done",
+                "conversation.item.retrieved",
+                "conversation.item.deleted",
+                "conversation.item.truncated",
+                "input_audio_buffer.*",
+                "output_audio_buffer.*",
+                "rate_limits.updated",
+            ],
+        ),
+        DialectSign::counts(&[
+            "input_tokens_details",
+            "output_tokens_details",
+            "input_token_details",
+            "output_token_details",
+        ])
+        .without_counts(&[
             "prompt_tokens",
             "completion_tokens",
             "cache_read_input_tokens",
@@ -22,12 +49,16 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     is_common: true,
+    places: &["answers and streams as they were saved, events of Realtime sessions"],
+    reads: "`input_tokens`, `output_tokens`, their details, `service_tier`, and calls of server tools among `output`",
+    includes: "caches, audio and images are parts of the input, thinking and audio of the output",
+    source: "https://platform.openai.com/docs/api-reference/responses/object",
     ..DialectSpec::new("openai-responses", "OpenAI's Responses and their streams")
 };
 
 /// A Response, or an event of its stream.
 pub(super) fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    if object.text("type").is_some_and(|kind| kind.starts_with("response.")) {
+    if object.has("type") && !object.has("usage") {
         let Some(inner) = object.object("response") else { return Ok(()) };
         return if inner.object("usage").is_some() { read(&inner, out) } else { Ok(()) };
     }
@@ -44,13 +75,16 @@ pub(super) fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(
         }
         return Ok(());
     };
+    let is_routed = is_routed(object, &usage);
     let model = object.text("model");
-    let is_xai = model.as_deref().is_some_and(|m| m.starts_with("grok"));
+    let is_xai = !is_routed && model.as_deref().is_some_and(|m| m.starts_with("grok"));
     let mut counted = chat_usage(&usage, false)?;
     tool_calls(object, &mut counted);
     let mut entry = Entry::new(Dialect::OpenAiResponses, counted);
     if is_xai {
         entry.assume("xai");
+    } else if is_routed {
+        route(&mut entry, &usage);
     }
     out.push(Item::Entry(Box::new(finish(object, entry, model)?)));
     Ok(())

@@ -19,10 +19,26 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     returns: true,
+    places: &["~/.local/share/opencode"],
+    reads: "the messages of the assistant",
+    includes: "disjoint; thinking is a part of the output where the total says so",
+    source: "https://github.com/sst/opencode",
     ..DialectSpec::new("opencode", "messages of opencode")
 };
 
-/// A message of opencode, or an exported session of them. Its counts are disjoint, thinking too.
+/// Counts thinking, which stood inside of the output until the version that moved it out: the total says where it is.
+fn set_thinking(counted: &mut Usage, thinking: u64, total: u64) {
+    let output = counted.tokens(Meter::Output);
+    let without_cache = counted.tokens(Meter::Input).saturating_add(output);
+    let with_cache = counted.prompt_tokens().saturating_add(output);
+    let is_inside = [with_cache, without_cache].contains(&total);
+    if is_inside && let Some(answer) = output.checked_sub(thinking) {
+        counted.set_tokens(Meter::Output, answer);
+    }
+    counted.set_tokens(Meter::Reasoning, thinking);
+}
+
+/// A message of opencode, or an exported session of them. Its counts are disjoint, but for thinking.
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     if let Some(messages) = object.get("messages") {
         for message in messages.items().filter_map(Value::object) {
@@ -39,9 +55,9 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     let Some(tokens) = object.object("tokens") else { return Ok(()) };
     let cache = tokens.object("cache").unwrap_or_default();
     let mut counted = Usage::tokens_in_out(count(&tokens, "input")?, count(&tokens, "output")?);
-    counted.set_tokens(Meter::Reasoning, count(&tokens, "reasoning")?);
     counted.set_tokens(Meter::CacheRead, count(&cache, "read")?);
     counted.set_tokens(Meter::CacheWrite5m, count(&cache, "write")?);
+    set_thinking(&mut counted, count(&tokens, "reasoning")?, count(&tokens, "total")?);
     let mut entry = Entry::new(Dialect::OpenCode, counted);
     // Since version 2 both stand in an object of their own.
     let named = object.object("model").unwrap_or_default();

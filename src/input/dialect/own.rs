@@ -11,6 +11,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         DialectSign::fallback(&["model"]).without(&["object", "messages", "data", "meta"]),
     ],
     read: Some(read),
+    places: &["any file, one JSON object a line"],
+    reads: "model, provider, time, every meter by its name, and `context`: tier, region, processing",
+    includes: "`input_tokens` is the whole prompt and `output_tokens` the whole answer; caches, audio and images are parts of the prompt, thinking of the answer",
+    source: "https://github.com/farebox/farebox",
     ..DialectSpec::new("farebox", "farebox's own record")
 };
 

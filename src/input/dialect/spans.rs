@@ -27,6 +27,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         ]),
     ],
     read: Some(read),
+    places: &["OTLP/JSON documents, single spans"],
+    reads: "`gen_ai.usage.*` and `llm.token_count.*` of the spans of calls",
+    includes: "caches are parts of the input, thinking of the output, unless they cannot be, because they are larger, or the total says otherwise",
+    source: "https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/",
     ..DialectSpec::new("otel", "OpenTelemetry GenAI and OpenInference spans")
 };
 

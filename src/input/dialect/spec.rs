@@ -23,12 +23,36 @@ pub(super) struct DialectSpec {
     pub returns: bool,
     /// Whether many hosts answer in this form, so that it says nothing of who billed.
     pub is_common: bool,
+    /// Where such files lie, for `docs/usage-forms.md`: folders, or what they are saved from.
+    #[cfg_attr(not(test), allow(dead_code, reason = "the page is written by a test"))]
+    pub places: &'static [&'static str],
+    /// What is read of them.
+    #[cfg_attr(not(test), allow(dead_code, reason = "the page is written by a test"))]
+    pub reads: &'static str,
+    /// Which counts are parts of which.
+    #[cfg_attr(not(test), allow(dead_code, reason = "the page is written by a test"))]
+    pub includes: &'static str,
+    /// The public page or source that shows the form.
+    #[cfg_attr(not(test), allow(dead_code, reason = "the page is written by a test"))]
+    pub source: &'static str,
 }
 
 impl DialectSpec {
     /// A dialect that nothing else is known about.
     pub(super) const fn new(name: &'static str, about: &'static str) -> Self {
-        DialectSpec { name, about, signs: &[], read: None, tables: &[], returns: false, is_common: false }
+        DialectSpec {
+            name,
+            about,
+            signs: &[],
+            read: None,
+            tables: &[],
+            returns: false,
+            is_common: false,
+            places: &[],
+            reads: "",
+            includes: "",
+            source: "",
+        }
     }
 }
 
@@ -179,5 +203,64 @@ impl<'o, 'a> SeenObject<'o, 'a> {
     /// Which report it is a page or a bucket of.
     pub(super) fn is_report(&self, kind: ReportKind) -> bool {
         *self.report.get_or_init(|| kind_of_report(self.object)) == Some(kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::*;
+    use crate::input::dialect::Dialect;
+
+    const HEAD: &str = "# What `farebox usage` reads
+
+Each form is found by what it looks like, line by line, whatever the file is called; `--from NAME` forces one. Everything that
+looks like a count and is neither read nor known to repeat another is reported as `unread`, and with `--strict` the exit code
+is then 3.
+
+This page is written from what each form in `src/input/dialect` says about itself:
+`FAREBOX_BLESS=1 cargo test --lib every_form_is_on_its_page` writes it.
+";
+
+    fn page() -> String {
+        let mut page = HEAD.to_owned();
+        for (_, form) in Dialect::REGISTERED {
+            let places = form.places.join("; ");
+            let DialectSpec { name, about, reads, includes, source, .. } = form;
+            write!(
+                page,
+                "\n## `{name}`\n\n{about}\n\n- Where: {places}\n- Read: {reads}\n- Parts: {includes}\n- Source: <{source}>\n"
+            )
+            .expect("memory is enough");
+        }
+        page
+    }
+
+    #[test]
+    fn every_form_says_where_it_lies_and_what_is_read() {
+        for (_, form) in Dialect::REGISTERED {
+            let texts = [form.reads, form.includes, form.source];
+            assert!(
+                !form.places.is_empty() && texts.iter().all(|text| !text.is_empty()),
+                "{}: places, reads, includes and source are for docs/usage-forms.md",
+                form.name
+            );
+            assert!(form.source.starts_with("https://"), "{}: {}", form.name, form.source);
+        }
+    }
+
+    #[test]
+    fn every_form_is_on_its_page() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/usage-forms.md");
+        let page = page();
+        if std::env::var_os("FAREBOX_BLESS").is_some() {
+            std::fs::write(&path, &page).unwrap();
+        }
+        let stored = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            stored == page,
+            "docs/usage-forms.md is stale: FAREBOX_BLESS=1 cargo test --lib every_form_is_on_its_page"
+        );
     }
 }

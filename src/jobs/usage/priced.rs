@@ -203,10 +203,22 @@ impl<'s> RecordPricing<'s> {
             State::Charge(what) => RecordVerdict::Charge(what.clone()),
             State::Done | State::Local => match self.price(entry, &mut outcome, lookup) {
                 Ok(priced) => RecordVerdict::Priced(priced),
+                Err(_) if self.is_free(entry) => {
+                    RecordVerdict::Free("free", "OpenRouter takes nothing for this variant of the model".into())
+                }
                 Err(refused) => RecordVerdict::Refused(refused),
             },
         };
         outcome
+    }
+
+    /// Whether a record is of a variant that costs nothing, which the table need not list: those of OpenRouter end so.
+    fn is_free(&self, entry: &Entry) -> bool {
+        let is_forced = self.wishes.force_model.is_some() || self.wishes.force_provider.is_some();
+        let model = entry.model.as_deref().filter(|model| model.ends_with(":free") && !is_forced);
+        let provider = entry.provider.as_deref().or_else(|| Some(model?.split_once('/')?.0));
+        let is_routed = provider.and_then(|name| self.setup.table.provider(name)).is_some_and(|p| p.id == "openrouter");
+        model.is_some() && is_routed && entry.reported.as_ref().is_none_or(|reported| reported.amount.is_zero())
     }
 
     fn price(
@@ -407,7 +419,7 @@ fn times(at: Instant, until: Option<Instant>) -> impl Iterator<Item = Instant> {
 mod tests {
     use super::*;
     use crate::context::Dimension;
-    use crate::input::dialect::Dialect;
+    use crate::input::dialect::{Dialect, Reported};
     use crate::jobs::AsOf;
     use crate::pricing::PriceTable;
     use crate::pricing::compile::PriceFile;
@@ -564,5 +576,31 @@ models:
         refused.explain(&mut lookup);
         assert_eq!(refused.suggestions[0], "openai/gpt-4o");
         assert!(refused.text().contains("did you mean openai/gpt-4o"), "{}", refused.text());
+    }
+
+    #[test]
+    fn a_free_variant_that_the_table_does_not_list_costs_nothing() {
+        with_setup(|setup| {
+            let is_free = |provider: Option<&'static str>, model: &'static str, said: Option<Decimal>, wishes| {
+                let mut entry = entry(model, million(&[Meter::Input]));
+                entry.provider = provider.map(Into::into);
+                entry.reported = said.map(|amount| Reported { amount, currency: "USD".into() });
+                let pricing = RecordPricing { setup, wishes };
+                matches!(
+                    pricing.outcome(&entry, &mut Lookup::new(&setup.table)).verdict,
+                    RecordVerdict::Free("free", _)
+                )
+            };
+            assert!(is_free(Some("openrouter"), "unheard/of:free", None, &NO_WISHES));
+            assert!(is_free(Some("openrouter"), "unheard/of:free", Some(dec!(0)), &NO_WISHES));
+            assert!(is_free(None, "openrouter/unheard/of:free", None, &NO_WISHES));
+            // A plug-in costs something all the same.
+            assert!(!is_free(Some("openrouter"), "unheard/of:free", Some(dec!(0.02)), &NO_WISHES));
+            assert!(!is_free(Some("openrouter"), "unheard/of", None, &NO_WISHES));
+            assert!(!is_free(Some("acme"), "unheard/of:free", None, &NO_WISHES));
+            // What it would cost elsewhere is another question.
+            let forced = PricingWishes { force_provider: Some("acme".into()), ..NO_WISHES };
+            assert!(!is_free(Some("openrouter"), "unheard/of:free", None, &forced));
+        });
     }
 }

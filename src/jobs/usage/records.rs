@@ -28,7 +28,7 @@ pub(crate) struct UsageRecordRow<'r> {
     provider: Option<&'r str>,
     /// The model, as the record names it.
     model: Option<&'r str>,
-    /// `priced`, why it cost nothing (`failed`, `cancelled`, `remembered`), `charge`, or why it has no price.
+    /// `priced`, why it cost nothing (`failed`, `cancelled`, `remembered`, `free`), `charge`, or why it has no price.
     status: &'static str,
     /// What it cost; null where that is not known, or not added.
     total_usd: Option<Usd>,

@@ -330,7 +330,11 @@ fn info_fields(provider: &str, info: &ModelInfo, source: &str) -> JsonObject {
     let mut fields = JsonObject::default();
     fields.text("litellm_provider", provider);
     fields.text("mode", mode_of(info.kind).1);
-    let sizes = [("max_input_tokens", info.context_window), ("max_output_tokens", info.max_output)];
+    let sizes = [
+        ("max_input_tokens", info.context_window),
+        ("max_output_tokens", info.max_output),
+        ("prompt_cache_min_tokens", info.smallest_cacheable),
+    ];
     for (name, size) in sizes {
         size.into_iter().for_each(|size| fields.json(name, size.to_string()));
     }

@@ -194,6 +194,7 @@ fn fill(info: &mut ModelInfo, more: ModelInfo) {
     }
     info.context_window = info.context_window.or(more.context_window);
     info.max_output = info.max_output.or(more.max_output);
+    info.smallest_cacheable = info.smallest_cacheable.or(more.smallest_cacheable);
     info.retired = info.retired.or(more.retired);
     info.replacement = info.replacement.take().or(more.replacement);
     for (list, more) in

@@ -176,6 +176,7 @@ fn read_info(reading: &mut DraftReading, fields: &Fields) {
     };
     info.context_window = fields.size("max_input_tokens");
     info.max_output = fields.size("max_output_tokens");
+    info.smallest_cacheable = fields.size("prompt_cache_min_tokens");
     info.input = fields.texts("supported_modalities");
     info.output = fields.texts("supported_output_modalities");
     let can = FLAGS.iter().filter(|(flag, _)| fields.is_true(flag)).map(|(_, name)| (*name).to_owned());

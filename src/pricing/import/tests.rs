@@ -3,7 +3,7 @@
 use super::write::imported;
 use super::*;
 use crate::period::Instant;
-use crate::pricing::card::{Evidence, Kind, Source};
+use crate::pricing::card::{self, Evidence, Kind, Source};
 use crate::pricing::compile::{PriceFile, Use, compile};
 
 const LITELLM: &str = include_str!("../../../tests/data/import/litellm.json");
@@ -422,6 +422,22 @@ fn a_price_file_reads_like_this() {
     let mut provider = database.provider("openrouter").unwrap().clone();
     provider.models.retain(|m| m.id.ends_with("vision-exp") || m.id.contains("seed-2.0") || m.id == "z-ai/glm-5.2");
     insta::assert_snapshot!(imported(&database, &provider, "2026-11-22".parse().unwrap()));
+}
+
+#[test]
+fn the_shortest_prompt_that_a_cache_takes_is_read_and_says_where_it_is_from() {
+    let text = r#"{"acme/m": {"litellm_provider": "acme", "input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06,
+        "cache_read_input_token_cost": 1e-07, "prompt_cache_min_tokens": 4096}}"#;
+    let database = read(text, None).unwrap();
+    let provider = database.provider("acme").unwrap();
+    assert_eq!(provider.models[0].info.smallest_cacheable, Some(4096));
+    let written = imported(&database, provider, "2026-11-22".parse().unwrap());
+    let file = PriceFile { path: "acme.yaml".into(), text: written.clone() };
+    let (providers, problems) = compile(&[file], Use::Overlay, &|_, _| None);
+    assert_eq!(problems, [], "{written}");
+    let info = &providers[0].models[0].info;
+    assert_eq!(info.smallest_cacheable, Some(4096));
+    assert!(info.source_of(card::Fact::SmallestCacheable).unwrap().url.contains("litellm"), "{written}");
 }
 
 #[test]

@@ -13,7 +13,8 @@ use crate::context::Dimension;
 use crate::meter::{Meter, Unit};
 use crate::period::{Instant, Period};
 use crate::pricing::card::{
-    Alias, Evidence, ModelCard, Price, Rate, RateCard, Rates, Schedule, Source, Tier, Variant, WindowHolds,
+    Alias, Evidence, Fact, FactSource, ModelCard, Price, Rate, RateCard, Rates, Schedule, Source, Tier, Variant,
+    WindowHolds,
 };
 
 /// How long a line may be before what is on it gets lines of its own.
@@ -44,10 +45,17 @@ pub fn imported(database: &Database, provider: &ListedProvider, today: Instant) 
     let checked = today.date().to_string().parse().unwrap_or(today);
     let source = Arc::new(Source { url: database.format.page().to_owned(), checked, evidence: Evidence::Single });
     let standard = ["default", "auto", "standard", "on_demand"].map(str::to_owned).to_vec();
+    let info = |model: &super::ListedModel| {
+        let mut info = model.info.clone();
+        if info.smallest_cacheable.is_some() {
+            info.fact_sources.push(FactSource { fact: Fact::SmallestCacheable, source: Source::clone(&source) });
+        }
+        info
+    };
     let card = |model: &super::ListedModel| ModelCard {
         id: model.id.clone(),
         aliases: model.aliases.iter().map(|id| Alias { id: id.clone(), ..Alias::default() }).collect(),
-        info: model.info.clone(),
+        info: info(model),
         tokenizers: Vec::new(),
         rate_cards: rate_cards(&model.facts, &source),
     };
