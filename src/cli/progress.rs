@@ -58,7 +58,11 @@ impl Progress {
 fn line(bytes: u64, total: Option<u64>, elapsed: Duration) -> String {
     let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
     let rate = bytes.saturating_mul(1000) / milliseconds;
-    let megabytes = |bytes: u64| farebox::money::grouped(bytes >> 20);
+    // Of what is less than ten megabytes a tenth says something.
+    let megabytes = |bytes: u64| match bytes >> 20 {
+        few if few < 10 => format!("{few}.{}", ((bytes & 0xf_ffff) * 10) >> 20),
+        many => farebox::money::grouped(many),
+    };
     let of = total.map_or_else(String::new, |total| format!(" of {}", megabytes(total)));
     let left = total.filter(|_| rate > 0).map(|total| total.saturating_sub(bytes) / rate.max(1));
     let left = left.map_or_else(String::new, |left| format!(", {left} s left"));
@@ -75,8 +79,8 @@ mod tests {
         let cases = [
             (512 << 20, Some(2048 << 20), seconds(2), "512 of 2,048 MB, 256 MB/s, 6 s left"),
             (512 << 20, None, seconds(2), "512 MB, 256 MB/s"),
-            (0, Some(1 << 20), seconds(2), "0 of 1 MB, 0 MB/s"),
-            (3 << 20, Some(1 << 20), seconds(1), "3 of 1 MB, 3 MB/s, 0 s left"),
+            (0, Some(1 << 20), seconds(2), "0.0 of 1.0 MB, 0.0 MB/s"),
+            ((3 << 20) + (1 << 19), Some(1 << 20), seconds(1), "3.5 of 1.0 MB, 3.5 MB/s, 0 s left"),
         ];
         for (bytes, total, elapsed, want) in cases {
             assert_eq!(line(bytes, total, elapsed), want);

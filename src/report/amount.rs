@@ -68,7 +68,7 @@ const MOST_OF_A_RATE: u32 = 6;
 
 /// How many decimals amounts below each other have.
 ///
-/// Cents where cents say it all. Otherwise four digits of the largest amount and two of the smallest, but no more than seven
+/// Cents where cents say it all. Otherwise four digits of the largest amount and three of the smallest, but no more than seven
 /// digits of the largest.
 pub(super) fn decimals<'a>(amounts: impl Iterator<Item = &'a ShownAmount> + Clone) -> u32 {
     let scale = |amount: &ShownAmount| amount.amount.normalize().scale();
@@ -78,7 +78,7 @@ pub(super) fn decimals<'a>(amounts: impl Iterator<Item = &'a ShownAmount> + Clon
     }
     let sizes = || amounts.clone().map(|amount| amount.amount.abs().normalize()).filter(|size| !size.is_zero());
     let (Some(least), Some(most)) = (sizes().min(), sizes().max()) else { return 2 };
-    let wanted = digits_at(most, 4).max(digits_at(least, 2));
+    let wanted = digits_at(most, 4).max(digits_at(least, 3));
     wanted.min(digits_at(most, 7)).min(finest).max(2)
 }
 
@@ -105,9 +105,9 @@ mod tests {
             (&["5", "0.5", "1234.25"], &["$5.00", "$0.50", "$1,234.25"]),
             // Four digits of 4.418.
             (&["0.6226123", "4.41812"], &["$0.623", "$4.418"]),
-            // Two digits of 0.0000651 would be seven of 3.4.
+            // Three digits of 0.0000651 would be eight of 3.4, which gets seven.
             (&["3.442184", "0.0000651", "0.05422"], &["$3.442184", "$0.000065", "$0.054220"]),
-            // Two digits of the smallest would be fourteen of the largest, which gets seven.
+            // Three digits of the smallest would be fifteen of the largest.
             (&["123456.789", "0.00000012"], &["$123,456.79", "<$0.01"]),
             (&["1234.56789", "0.0004"], &["$1,234.568", "<$0.001"]),
             (&["-1.25", "0", "0.3"], &["−$1.25", "$0.00", "$0.30"]),

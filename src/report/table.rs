@@ -23,6 +23,8 @@ const GAP: &str = "  ";
 const NARROWEST_TEXT: usize = 16;
 /// What is left of it where a table would not fit otherwise.
 const LEAST_TEXT: usize = 8;
+/// Longer pieces of names are cut anywhere where nothing else is left to give way; a date is shorter.
+const LONGEST_PIECE: usize = 12;
 /// Longer words of a title are broken behind `/`, `-` and `_`: names of models, for the most part.
 const LONGEST_TITLE: usize = 18;
 /// Lines that a wrapped text may take; the rest is cut with an ellipsis.
@@ -119,7 +121,7 @@ impl ColumnWidths {
             Align::Left => (
                 down_to(word(cells, screen / 2), NARROWEST_TEXT),
                 down_to(cells.piece, LEAST_TEXT),
-                down_to(0, LEAST_TEXT),
+                down_to(cells.piece.min(LONGEST_PIECE), LEAST_TEXT),
             ),
             // What stands between numbers in the place of one, such as "not sold", goes on below.
             Align::Right => (whole, down_to(cells.word, 0), down_to(cells.word, 0)),

@@ -26,7 +26,9 @@ const BROKEN: &str = r#"schema: 1
 provider: zeta
 models:
   - id: zeta-mid-with-a-rather-long-name-1
-    prices: [{from: 2026-02-01, rates: {inputt: "2", output: "6", cache_read: "a price that is no number at all"}}]
+    prices:
+      - from: 2026-02-01
+        rates: {inputt: "2", output: "a price that is no number"}
 "#;
 
 const WORKLOAD: &str = "version: 1
@@ -78,7 +80,6 @@ fn folder() -> tempfile::TempDir {
         "database.json",
         r#"{"zeta/zeta-small-2": {"litellm_provider": "zeta", "mode": "chat", "input_cost_per_token": 4.5e-07, "output_cost_per_token": 8e-07}}"#,
     );
-    put("older/zeta.yaml", &fs::read_to_string(PRICES).unwrap().replace("\"0.4\"", "\"0.45\""));
     dir
 }
 
@@ -131,8 +132,11 @@ const COMMANDS: &[(&str, &str)] = &[
     ("prices_show", "prices show LONG"),
     ("prices_history", "prices history ONE"),
     ("prices_changes", "prices changes -p zeta --all"),
-    ("prices_diff", "prices diff older other.yaml -p zeta"),
-    ("prices_diff_in_money", "prices diff older other.yaml -p zeta --input-tokens 1000 --output-tokens 100 -n 1000"),
+    ("prices_diff", "prices diff prices.yaml other.yaml -p zeta"),
+    (
+        "prices_diff_in_money",
+        "prices diff prices.yaml other.yaml -p zeta --input-tokens 1000 --output-tokens 100 -n 1000",
+    ),
     ("prices_lint", "prices lint broken.yaml"),
     ("prices_stale", "prices stale -p zeta --max-age 5"),
     ("prices_meters", "prices meters"),

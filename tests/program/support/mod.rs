@@ -114,7 +114,10 @@ pub fn on_eighty_columns(dir: Option<&std::path::Path>, arguments: &[&str]) -> S
         script.env_remove(variable);
     }
     let run = script.stdin(Stdio::null()).output().expect("util-linux has `script`");
-    String::from_utf8(run.stdout).unwrap().replace('\r', "")
+    let text = String::from_utf8(run.stdout).unwrap().replace('\r', "");
+    // Progress is written over until it is taken away.
+    let last = |line: &str| line.rsplit("\x1b[K").next().unwrap_or_default().to_owned() + "\n";
+    text.lines().map(last).collect()
 }
 
 pub struct Ran {
