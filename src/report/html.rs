@@ -16,6 +16,8 @@ use super::{Align, Cell, Column, NO_ROWS, Report, Row, Screen, Tone};
 
 const STYLE: &str = include_str!("html.css");
 const SCRIPT: &str = include_str!("html.js");
+/// Tables with more columns are printed on pages that are wider than high.
+const MOST_COLUMNS_ON_PAPER: usize = 10;
 
 pub(super) fn write(report: &Report, _: Screen, out: &mut dyn io::Write) -> io::Result<()> {
     let hash = BASE64_STANDARD.encode(Sha256::digest(SCRIPT));
@@ -89,7 +91,9 @@ fn write_table(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
         return if report.sections.is_empty() { writeln!(out, "<p>{NO_ROWS}</p>") } else { Ok(()) };
     }
     let shown = |column: &Column| !column.is_drawing;
-    writeln!(out, "<div class=\"scroll\">\n<table>\n<thead><tr>")?;
+    let is_wide = report.columns.iter().filter(|column| shown(column)).count() > MOST_COLUMNS_ON_PAPER;
+    let wide = if is_wide { " data-wide" } else { "" };
+    writeln!(out, "<div class=\"scroll\"{wide}>\n<table>\n<thead><tr>")?;
     for column in report.columns.iter().filter(|column| shown(column)) {
         writeln!(out, "<th scope=\"col\"{}>{}</th>", side(column.align), escaped(&column.title))?;
     }

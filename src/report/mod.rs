@@ -189,9 +189,8 @@ impl Report {
     #[cfg(feature = "cli")]
     pub fn fit(&mut self, width: u16) {
         let mut left_out = self.columns_left_out(width);
-        for (_, section) in &mut self.sections {
-            left_out.extend(section.columns_left_out(width).into_iter().filter(|title| !title.is_empty()));
-        }
+        left_out.extend(self.sections.iter_mut().flat_map(|(_, section)| section.columns_left_out(width)));
+        left_out.retain(|title| !title.is_empty());
         if !left_out.is_empty() {
             let names = left_out.join(", ");
             self.notes.push(format!(
@@ -203,8 +202,11 @@ impl Report {
     /// Optional columns go before a word is broken, and others before a row is: the last first, and never the first two.
     #[cfg(feature = "cli")]
     fn columns_left_out(&mut self, width: u16) -> Vec<Cow<'static, str>> {
-        let mut needs = table::needs(self, width);
         let mut left_out = Vec::new();
+        if self.rows.is_empty() {
+            return left_out;
+        }
+        let mut needs = table::needs(self, width);
         while !table::fit(&needs, |column| column.words, width) {
             let optional = self.columns.iter().rposition(|column| column.optional);
             let must = needs.len() > 2 && !table::fit(&needs, |column| column.least, width);

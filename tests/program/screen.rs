@@ -132,10 +132,10 @@ const COMMANDS: &[(&str, &str)] = &[
     ("prices_show", "prices show LONG"),
     ("prices_history", "prices history ONE"),
     ("prices_changes", "prices changes -p zeta --all"),
-    ("prices_diff", "prices diff prices.yaml other.yaml -p zeta"),
+    ("prices_diff", "prices diff prices.yaml other.yaml -p zeta --at 2026-11-22"),
     (
         "prices_diff_in_money",
-        "prices diff prices.yaml other.yaml -p zeta --input-tokens 1000 --output-tokens 100 -n 1000",
+        "prices diff prices.yaml other.yaml -p zeta --input-tokens 1000 --output-tokens 100 -n 1000 --at 2026-11-22",
     ),
     ("prices_lint", "prices lint broken.yaml"),
     ("prices_stale", "prices stale -p zeta --max-age 5"),
@@ -143,7 +143,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("prices_import", "prices import database.json --compare -p zeta"),
     ("prices_check", "prices check other.yaml"),
     ("prices_review", "prices review database.json -p zeta"),
-    ("prices_watch", "prices watch --since 2026-01-01"),
+    ("prices_watch", "prices watch --since 2026-01-01 --prices other.yaml --at 2026-11-22"),
     ("models", "models zeta"),
     ("tokenizers_show", "tokenizers show o200k_base"),
     ("error_model", "estimate --input-tokens 10 -m zeta/zeta-mid-with-a-rather-long-name-2"),
@@ -161,7 +161,11 @@ fn every_command_fits_eighty_columns() {
     for (name, command) in COMMANDS {
         let typed = command.replace("ONE", ONE).replace("LONG", LONG);
         let takes_prices = !["prices meters", "prices lint", "tokenizers show"].iter().any(|c| command.starts_with(c));
-        let typed = if takes_prices { format!("{typed} --prices prices.yaml --at 2026-11-22") } else { typed };
+        let typed = if takes_prices && !command.contains("--at") {
+            format!("{typed} --prices prices.yaml --at 2026-11-22")
+        } else {
+            typed
+        };
         let text = shown(dir.path(), &typed);
         insta::assert_snapshot!(format!("screen_{name}"), format!("$ farebox {command}\n{text}"));
     }
