@@ -478,7 +478,7 @@ fn cards() -> Vec<Row> {
             "a tier twice",
             "repeated-tier",
             tier(
-                "{when: {prompt_tokens: \">200\"}, rates: {input: \"1\"}}\n          - {when: {prompt_tokens: §\">=200\"}, rates: {input: \"1\"}}",
+                "{when: {prompt_tokens: \">200\"}, rates: {input: \"1\"}}\n          - {when: {prompt_tokens: §\">=201\"}, rates: {input: \"1\"}}",
             ),
         ),
         (
@@ -709,6 +709,23 @@ models:
     let found: Vec<Place> = problems.iter().map(|problem| problem.place).collect();
     assert_eq!(found, places, "{:#?}", at(&problems));
     assert!(providers.is_empty(), "nothing of a file with errors is used");
+}
+
+/// A file that is wrong in more than a thousand places is told all of them: each model is read by itself, so this ends in seconds
+/// where reading the whole file again for each mistake would not.
+#[test]
+fn more_than_a_thousand_mistakes_are_all_reported() {
+    let model = |i: usize| {
+        format!(
+            "  - id: m{i}\n    contxt: 5\n    prices:\n      - {{from: 2026-01-01, rates: {{input: 1.5, output: \"2\"}}}}\n"
+        )
+    };
+    let text = format!("schema: 1\nprovider: acme\nrole: seller\nmodels:\n{}", (0..600).map(model).collect::<String>());
+    let (providers, problems) = read(&text, Use::Overlay);
+    assert!(providers.is_empty());
+    let lines: Vec<usize> = problems.iter().map(|problem| problem.place.line).collect();
+    let models = (0..600).flat_map(|i| [6 + 4 * i, 8 + 4 * i]);
+    assert_eq!(lines, std::iter::once(3).chain(models).collect::<Vec<_>>());
 }
 
 /// What looks odd and is allowed.

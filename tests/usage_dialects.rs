@@ -17,6 +17,8 @@ use serde_json::Value;
 mod bodies;
 #[path = "usage_dialects/sessions.rs"]
 mod sessions;
+#[path = "usage_dialects/traces.rs"]
+mod traces;
 
 fn sample(name: &str) -> PathBuf {
     Path::new("tests/data/usage").join(name)

@@ -52,6 +52,15 @@ impl ShownCurrency {
         sum.round_dp(CONVERTED_SCALE).normalize()
     }
 
+    /// An amount in the currency, at the rate that another one has on the whole.
+    ///
+    /// * `amount`: what `of` is in the currency, each part at the rate of its day.
+    #[must_use]
+    pub(crate) fn in_proportion(&self, usd: Usd, of: Usd, amount: Decimal) -> Decimal {
+        let rate = amount.checked_div(of.amount()).unwrap_or(self.per_usd);
+        usd.amount().saturating_mul(rate).round_dp(CONVERTED_SCALE).normalize()
+    }
+
     /// For people.
     #[must_use]
     pub fn text(&self, usd: Usd) -> String {

@@ -2,17 +2,15 @@
 
 use rust_decimal::Decimal;
 
-use super::outcome::{Bill, is_certain};
+use super::outcome::{Bill, BillTotal, is_certain};
 use super::projection::{FeaturePlan, Plan, Planner, Point, Resolver, Stream, times};
-use super::ramp::mean_up_to;
 use super::settled::{Settled, minus};
 use super::shape::At;
-use super::simulate::{UsageDraws, float};
+use super::simulate::UsageDraws;
 use super::workload::{Cache, Feature, History, Route};
 use crate::meter::Meter;
 use crate::money::Usd;
 use crate::pricing::Found;
-use crate::range::Range;
 
 /// How many draws of all features levers are compared with at most, where credits make the mean of the bill another one than
 /// the bill of the means.
@@ -31,6 +29,15 @@ pub struct Lever {
     pub provided: String,
     /// What is paid less in the end at the expected cost, with credits, fixed costs and tax.
     pub saving: Usd,
+    /// The same by span, for other currencies.
+    pub spans: Vec<Usd>,
+}
+
+/// What a change saves.
+#[derive(Clone, Debug)]
+struct Saving {
+    usd: Usd,
+    spans: Vec<Usd>,
 }
 
 /// The stream of a feature that runs on one model alone, which another may take the place of.
@@ -80,7 +87,7 @@ struct LeverTrials<'b> {
     costs: &'b [(&'b FeaturePlan, Vec<Vec<Usd>>)],
     bill: Bill<'b>,
     /// What is paid in the end.
-    total: Usd,
+    total: BillTotal,
     draws: Option<UsageDraws>,
     resolver: &'b mut dyn Resolver,
     found: Vec<Lever>,
@@ -89,7 +96,7 @@ struct LeverTrials<'b> {
 impl LeverTrials<'_> {
     /// What the plan costs less with one feature changed; nothing where it then has no price, or costs no less. The other
     /// features are what they were.
-    fn saving(&mut self, index: usize, change: impl FnOnce(&mut Feature)) -> Option<Usd> {
+    fn saving(&mut self, index: usize, change: impl FnOnce(&mut Feature)) -> Option<Saving> {
         let (old, costs) = self.costs.get(index)?;
         let mut feature = Feature::clone(&old.feature);
         change(&mut feature);
@@ -102,37 +109,32 @@ impl LeverTrials<'_> {
             }
         };
         // Less than a hundredth of a cent is a rounding, not a saving.
-        let saving = minus(self.total, total);
-        (saving.amount() > Decimal::new(1, if self.draws.is_some() { 4 } else { 12 })).then_some(saving)
+        let saving = minus(self.total.usd, total.usd);
+        let is_worth_it = saving.amount() > Decimal::new(1, if self.draws.is_some() { 4 } else { 12 });
+        let spans = self.total.spans.iter().zip(&total.spans).map(|(old, new)| minus(*old, *new));
+        is_worth_it.then(|| Saving { usd: saving, spans: spans.collect() })
     }
 
-    fn take(&mut self, index: usize, kind: &'static str, what: String, provided: String, saving: Option<Usd>) {
-        if let (Some(saving), Some((feature, _))) = (saving, self.costs.get(index)) {
-            self.found.push(Lever { feature: feature.feature.name.clone(), kind, what, provided, saving });
+    fn take(&mut self, index: usize, kind: &'static str, what: String, provided: String, saving: Option<Saving>) {
+        if let (Some(Saving { usd: saving, spans }), Some((feature, _))) = (saving, self.costs.get(index)) {
+            self.found.push(Lever { feature: feature.feature.name.clone(), kind, what, provided, saving, spans });
         }
     }
 
     fn cache(&mut self, index: usize, feature: &Feature, found: Option<&Found>) {
-        let talks = feature.turns.expected > Decimal::ONE || feature.steps.count.expected > Decimal::ONE;
+        let talks = feature.talks();
         let done = feature.cache.is_some_and(|c| c.system && c.tools && (c.history || !talks));
         let lists = found.is_some_and(|f| f.model.rate_cards.last().is_some_and(|card| card.lists(Meter::CacheRead)));
         if done || !lists {
             return;
         }
-        let hit = feature.cache.map_or_else(|| Range::exactly(hit_rate(feature)), |c| c.hit_rate);
-        let cache = Cache {
-            system: true,
-            tools: true,
-            history: talks,
-            hit_rate: hit,
-            // Requests of one conversation follow each other within the lifetime of the cache.
-            within: feature.cache.map_or(Some(Range::exactly(Decimal::ONE)), |c| c.within),
-            write: feature.cache.map_or(Meter::CacheWrite5m, |c| c.write),
-            minimum: feature.cache.and_then(|c| c.minimum),
+        let cache = match feature.cache {
+            Some(cache) => Cache { system: true, tools: true, history: talks, ..cache },
+            None => feature.whole_cache(Meter::CacheWrite5m, 5),
         };
         let saving = self.saving(index, |f| f.cache = Some(cache));
         let parts = if talks { "the instructions and the conversation" } else { "the instructions" };
-        let percent = (hit.expected * Decimal::from(100)).round_dp(1).normalize();
+        let percent = (cache.hit_rate.expected * Decimal::from(100)).round_dp(1).normalize();
         let provided = format!(
             "a conversation finds them in the cache {percent}% of the time, as calls that come at random within five minutes do"
         );
@@ -140,8 +142,7 @@ impl LeverTrials<'_> {
     }
 
     fn batch(&mut self, index: usize, feature: &Feature) {
-        let one_request = feature.turns.high == Decimal::ONE && feature.steps.count.high == Decimal::ONE;
-        if feature.batch == Decimal::ONE || !one_request {
+        if feature.batch == Decimal::ONE || !feature.is_one_request() {
             return;
         }
         let saving = self.saving(index, |f| f.batch = Decimal::ONE);
@@ -165,16 +166,8 @@ impl LeverTrials<'_> {
             return;
         }
         let cap = output.expected.round_dp(0);
-        // Single answers are those that were measured, or else spread as the range is.
-        let (capped, of) = match &feature.spread {
-            Some(spread) => (spread.mean_up_to(cap), "as the measured ones"),
-            None => (mean_up_to(output, cap), "as the range says"),
-        };
-        let times = capped.checked_div(output.expected).unwrap_or(Decimal::ONE);
-        let saving = self.saving(index, |f| {
-            f.output = f.output.map(|tokens| (tokens * times).round_dp(6));
-            f.spread = None;
-        });
+        let of = if feature.spread.is_some() { "as the measured ones" } else { "as the range says" };
+        let saving = self.saving(index, |f| f.cap_answers(cap));
         let what = format!("cap answers at {} tokens", cap.normalize());
         let provided = format!("longer answers may be cut off, and single answers are as long {of}");
         self.take(index, "output-cap", what, provided, saving);
@@ -185,13 +178,13 @@ impl LeverTrials<'_> {
         let usage: Usd = costs.iter().flatten().copied().sum();
         let own_cost = times(usage, Decimal::ONE + self.settled.tax.expected).unwrap_or(usage);
         let name = feature.feature.name.clone();
-        let mut best: Option<(Usd, String)> = None;
+        let mut best: Option<(Saving, String)> = None;
         for found in candidates {
             let route = Route { model: found.full_id(), share: Decimal::ONE, line: 0 };
             let saving = self.saving(index, |f| f.routes = vec![route]);
             // The least change that saves a third of what the feature costs: the next smaller sister, not the smallest.
-            let enough = saving.filter(|s| s.amount() * Decimal::from(3) >= own_cost.amount());
-            if let Some(saving) = enough.filter(|s| best.as_ref().is_none_or(|(least, _)| s < least)) {
+            let enough = saving.filter(|s| s.usd.amount() * Decimal::from(3) >= own_cost.amount());
+            if let Some(saving) = enough.filter(|s| best.as_ref().is_none_or(|(least, _)| s.usd < least.usd)) {
                 best = Some((saving, found.full_id()));
             }
         }
@@ -200,16 +193,4 @@ impl LeverTrials<'_> {
             self.take(index, "smaller-model", format!("use {id}"), provided, Some(saving));
         }
     }
-}
-
-/// How often conversations that begin at random find a cache of five minutes warm.
-fn hit_rate(feature: &Feature) -> Decimal {
-    let per_day = match feature.calls.per {
-        super::workload::Per::Day => feature.calls.rate.expected,
-        super::workload::Per::Week => feature.calls.rate.expected / feature.calendar.days_a_week().max(Decimal::ONE),
-        super::workload::Per::Once => feature.calls.rate.expected,
-        super::workload::Per::Month => feature.calls.rate.expected / Decimal::from(30),
-    };
-    let in_five_minutes = float(per_day) * 5.0 / 1440.0;
-    Decimal::try_from(1.0 - (-in_five_minutes).exp()).unwrap_or_default().round_dp(4)
 }

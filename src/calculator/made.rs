@@ -27,6 +27,11 @@ pub(super) struct Made {
 /// Documents that a search unit holds at most, besides its query.
 const DOCUMENTS_IN_A_UNIT: u64 = 100;
 
+/// How many units a request is billed for that puts documents in order: one at least.
+pub(crate) fn search_units(documents: u64) -> u64 {
+    documents.div_ceil(DOCUMENTS_IN_A_UNIT).max(1)
+}
+
 /// A model with the rates in force.
 #[derive(Clone, Copy)]
 pub(super) struct Sold<'a> {
@@ -80,7 +85,7 @@ impl Sold<'_> {
             Kind::Transcription | Kind::Ocr => only(listed(Meter::Output), None),
             Kind::Search if !self.card.lists(Meter::Input) => only(None, listed(Meter::WebSearches)),
             Kind::Rerank if self.card.prices(Meter::SearchUnits) => {
-                let units = work.documents.map_or(1, |documents| documents.div_ceil(DOCUMENTS_IN_A_UNIT).max(1));
+                let units = work.documents.map_or(1, search_units);
                 Ok(Made { tokens: None, ..self.by_amount(Meter::SearchUnits, units, made) })
             }
             Kind::Endpoint => Err(self.billed_otherwise()),

@@ -8,6 +8,7 @@
 //! * a rate that the card lacks is a [`Refusal`], never a zero;
 //! * something that the request states and the card does not know is a refusal, never the standard price.
 
+pub(crate) mod alternatives;
 pub mod attached;
 pub mod breakeven;
 pub mod budget;

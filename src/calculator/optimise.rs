@@ -5,14 +5,13 @@
 //! So the cheapest of each is the cheapest of all, and nothing but the list of alternatives has to be complete. One rule
 //! shortens it: an answer that is cut off costs no more than one that is not, since no rate is negative.
 
-use rust_decimal::{Decimal, RoundingStrategy};
+use rust_decimal::Decimal;
 
 use super::choice::{Choice, Latency};
 use super::limits::impossible_answer;
 use super::projection::{FeaturePlan, Plan, PlanError, Planner, Point, Resolver, StreamRole};
-use super::ramp::mean_up_to;
 use super::shape::At;
-use super::workload::{Cache, Feature, Per, Route};
+use super::workload::{Cache, Feature, Route};
 use crate::context::Dimension;
 use crate::meter::Meter;
 use crate::money::Usd;
@@ -81,16 +80,7 @@ impl Variant {
             Caching::Hour => changed.cache = Some(cached(feature, Meter::CacheWrite1h, 60)),
         }
         if let Some(cap) = self.cap {
-            let cap = Decimal::from(cap);
-            changed.output = match feature.spread.as_ref().map(|spread| spread.mean_up_to(cap)) {
-                // The range is that of the mean, and single answers are those that were measured.
-                Some(mean) => {
-                    let times = mean.checked_div(feature.output.expected).unwrap_or(Decimal::ONE);
-                    feature.output.map(|tokens| (tokens * times).round_dp(6))
-                }
-                None => capped(feature.output, cap),
-            };
-            changed.spread = None;
+            changed.cap_answers(Decimal::from(cap));
         }
         changed
     }
@@ -99,13 +89,12 @@ impl Variant {
 /// The ways to run a feature that a choice allows. Of those that cost the same the first is taken.
 #[must_use]
 pub(crate) fn variants(feature: &Feature, choice: &Choice) -> Vec<Variant> {
-    // Each turn and each step waits for the one before it: in batches, for a day.
-    let one_request = feature.turns.high == Decimal::ONE && feature.steps.count.high == Decimal::ONE;
     let queues: &[Queue] = match choice.latency {
         None => &[Queue::AsWritten],
         Some(Latency::Interactive) => &[Queue::Standard],
         Some(Latency::Minutes) => &[Queue::Standard, Queue::Flex],
-        Some(Latency::Day) if one_request => &[Queue::Standard, Queue::Flex, Queue::Batch],
+        // Each turn and each step waits for the one before it: in batches, for a day.
+        Some(Latency::Day) if feature.is_one_request() => &[Queue::Standard, Queue::Flex, Queue::Batch],
         Some(Latency::Day) => &[Queue::Standard, Queue::Flex],
     };
     let cachings: &[Caching] = match choice.cache {
@@ -118,58 +107,14 @@ pub(crate) fn variants(feature: &Feature, choice: &Choice) -> Vec<Variant> {
     queues.iter().copied().flat_map(with_queue).collect()
 }
 
-/// The whole beginning of each prompt cached for so many minutes; as often found again as the file says for that time, else
-/// as calls that come at random find it.
+/// What is cached as the file says, else the whole beginning of each prompt, for so many minutes; as often found again as the
+/// file says for that time, else as calls that come at random find it.
 fn cached(feature: &Feature, write: Meter, minutes: u32) -> Cache {
-    let talks = feature.turns.expected > Decimal::ONE || feature.steps.count.expected > Decimal::ONE;
     match feature.cache {
         Some(cache) if cache.write == write => cache,
-        Some(cache) => Cache { write, hit_rate: Range::exactly(found_again(feature, minutes)), ..cache },
-        None => Cache {
-            system: true,
-            tools: true,
-            history: talks,
-            hit_rate: Range::exactly(found_again(feature, minutes)),
-            // Requests of one conversation follow each other within the lifetime of the cache.
-            within: Some(Range::exactly(Decimal::ONE)),
-            write,
-            minimum: None,
-        },
+        Some(cache) => Cache { write, hit_rate: Range::exactly(feature.found_again(minutes)), ..cache },
+        None => feature.whole_cache(write, minutes),
     }
-}
-
-/// The most that a cache is taken to be found again: 99.99% of the time.
-const MOST_FOUND: Decimal = Decimal::from_parts(9_999, 0, 0, false, 4);
-
-/// How often calls that come at random through the day find what an earlier one left, so many minutes ago or less.
-#[must_use]
-pub(crate) fn found_again(feature: &Feature, minutes: u32) -> Decimal {
-    let days = match feature.calls.per {
-        Per::Day | Per::Once => Decimal::ONE,
-        Per::Week => feature.calendar.days_a_week().max(Decimal::ONE),
-        Per::Month => Decimal::from(30),
-    };
-    let requests = [feature.turns.expected, feature.steps.count.expected, Decimal::from(minutes)];
-    let within = requests.iter().try_fold(feature.calls.rate.expected, |product, n| product.checked_mul(*n));
-    let within = within.and_then(|n| n.checked_div(days * Decimal::from(1440)));
-    let Some(within) = within else { return MOST_FOUND };
-    // A share, not money: the exponential has no exact value. Four digits of it are kept, and it never becomes certain.
-    let float: f64 = within.try_into().unwrap_or(f64::MAX);
-    let share = Decimal::try_from(1.0 - (-float).exp()).unwrap_or(Decimal::ONE);
-    share.round_dp_with_strategy(4, RoundingStrategy::ToZero).min(MOST_FOUND)
-}
-
-/// Answers that are cut off: the mean is that of the draws, which rise from low to the mean and fall to high in straight lines.
-#[must_use]
-pub(crate) fn capped(output: Range<Decimal>, cap: Decimal) -> Range<Decimal> {
-    let Range { low, high, .. } = output;
-    if high <= cap {
-        return output;
-    }
-    if cap <= low {
-        return Range::exactly(cap);
-    }
-    Range { low, expected: mean_up_to(output, cap).round_dp(6), high: cap }
 }
 
 /// Why a model is not chosen.
@@ -295,28 +240,4 @@ fn answer_too_long(feature: &FeaturePlan) -> Option<String> {
     let answer = u64::try_from(feature.feature.output.high.ceil()).unwrap_or(u64::MAX);
     let mut answering = feature.streams.iter().filter(|stream| stream.role == StreamRole::Answer);
     answering.find_map(|stream| impossible_answer(&stream.found.model, feature.longest_prompt(stream), answer))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rust_decimal::dec;
-
-    /// Worked out by integrating the two ramps: low 0, mean 100, high 400. The right ramp weighs 1/4, so at a cap of 200 the
-    /// mean loses 1/4 × (200 ÷ 300)² × 200 ÷ 3 = 7.407407; the left one weighs 3/4, so at a cap of 50 it is
-    /// 50 − 3/4 × (50 ÷ 100)² × 50 ÷ 3 = 46.875.
-    #[test]
-    fn a_cap_takes_what_the_ramps_have_above_it() {
-        let output = Range { low: dec!(0), expected: dec!(100), high: dec!(400) };
-        let cases = [(500, dec!(100), dec!(400)), (200, dec!(92.592593), dec!(200)), (50, dec!(46.875), dec!(50))];
-        for (cap, mean, high) in cases {
-            let range = capped(output, Decimal::from(cap));
-            assert_eq!((range.low, range.expected, range.high), (dec!(0), mean, high), "{cap}");
-        }
-        let exact = Range::exactly(dec!(300));
-        assert_eq!(capped(exact, dec!(200)), Range::exactly(dec!(200)));
-        // At the mean itself both say the same.
-        let at_mean = capped(output, dec!(100));
-        assert_eq!(at_mean.expected, dec!(75));
-    }
 }

@@ -219,6 +219,15 @@ impl Driver {
     }
 }
 
+/// What is paid in the end.
+#[derive(Clone, Debug)]
+pub(crate) struct BillTotal {
+    /// Over the whole plan.
+    pub usd: Usd,
+    /// By span, for other currencies.
+    pub spans: Vec<Usd>,
+}
+
 /// The costs of a plan by group and span, every number at its mean, from which one feature can be taken out.
 pub(crate) struct Bill<'p> {
     settled: &'p Settled,
@@ -241,7 +250,7 @@ impl<'p> Bill<'p> {
         old: (&FeaturePlan, &[Vec<Usd>]),
         new: (&FeaturePlan, &[Vec<Usd>]),
         tax: Decimal,
-    ) -> Option<Usd> {
+    ) -> Option<BillTotal> {
         let mut groups = self.groups.clone();
         for (stream, costs) in old.0.streams.iter().zip(old.1) {
             let group = &mut groups[self.settled.group_of(stream)];
@@ -252,17 +261,22 @@ impl<'p> Bill<'p> {
     }
 
     /// What is paid in the end.
-    pub(crate) fn total(&self, tax: Decimal) -> Option<Usd> {
+    pub(crate) fn total(&self, tax: Decimal) -> Option<BillTotal> {
         self.total_of(self.groups.clone(), tax)
     }
 
-    fn total_of(&self, mut groups: Vec<Vec<Usd>>, tax: Decimal) -> Option<Usd> {
+    fn total_of(&self, mut groups: Vec<Vec<Usd>>, tax: Decimal) -> Option<BillTotal> {
         self.settled.committed(&mut groups);
         if self.settled.has_credits() {
             self.settled.credited(&mut groups);
         }
         let net = groups.iter().flatten().chain(&self.settled.fixed).copied().sum::<Usd>();
-        Some(net + times(net, tax)?)
+        let of_span = |(span, fixed): (usize, &Usd)| {
+            let net = groups.iter().map(|group| group[span]).sum::<Usd>() + *fixed;
+            Some(net + times(net, tax)?)
+        };
+        let spans = self.settled.fixed.iter().enumerate().map(of_span).collect::<Option<_>>()?;
+        Some(BillTotal { usd: net + times(net, tax)?, spans })
     }
 }
 
@@ -283,7 +297,8 @@ pub fn drivers(plan: &Plan, settled: &Settled) -> Result<Vec<Driver>, PlanError>
         for input in feature.uncertain() {
             let at = |at| -> Result<Usd, PlanError> {
                 let moved = feature.costs(&plan.months, &expected.with(input, at))?;
-                bill.total_with((feature, own), (feature, &moved), settled.tax.expected).ok_or_else(too_large)
+                let total = bill.total_with((feature, own), (feature, &moved), settled.tax.expected);
+                total.map(|total| total.usd).ok_or_else(too_large)
             };
             list.push(Driver {
                 feature: feature.feature.name.clone(),
@@ -295,7 +310,7 @@ pub fn drivers(plan: &Plan, settled: &Settled) -> Result<Vec<Driver>, PlanError>
         }
     }
     for fixed in &settled.uncertain {
-        let total = bill.total(settled.tax.expected).ok_or_else(too_large)?;
+        let total = bill.total(settled.tax.expected).ok_or_else(too_large)?.usd;
         let mean: Usd = fixed.spans.iter().map(|(_, usd)| *usd).sum();
         let at = |end: Decimal| -> Result<Usd, PlanError> {
             let share = end.checked_div(fixed.range.expected).unwrap_or(Decimal::ONE) - Decimal::ONE;
@@ -307,7 +322,7 @@ pub fn drivers(plan: &Plan, settled: &Settled) -> Result<Vec<Driver>, PlanError>
         list.push(Driver { feature, input: "fixed cost", range, low, high });
     }
     if settled.tax.is_range() {
-        let at = |tax: Decimal| bill.total(tax).ok_or_else(too_large);
+        let at = |tax: Decimal| bill.total(tax).map(|total| total.usd).ok_or_else(too_large);
         let range = percent(settled.tax);
         let (low, high) = (at(settled.tax.low)?, at(settled.tax.high)?);
         list.push(Driver { feature: "plan".into(), input: "tax", range, low, high });

@@ -16,9 +16,9 @@ use crate::period::Instant;
 use crate::pricing::Found;
 use crate::pricing::candidates::always_thinks;
 use crate::range::Range;
-use crate::tokenizer::TokenCount;
 use crate::tokenizer::chat::Counted;
 use crate::tokenizer::media::TEXT_NOT_READ;
+use crate::tokenizer::{Basis, TokenCount};
 
 /// Requests that follow one another: each sends what was there before with what the last one wrote and got back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,26 @@ pub struct Steps {
     pub call: u64,
     /// Tokens that come back from the tool.
     pub result: u64,
+    /// Whether one of the two was not said.
+    pub is_assumed: bool,
+}
+
+impl Steps {
+    /// What a step is taken to write where nobody says it: the name of a tool and a few arguments.
+    pub const ASSUMED_CALL: u64 = 100;
+    /// What a tool is taken to give back where nobody says it: a page of text.
+    pub const ASSUMED_RESULT: u64 = 600;
+
+    /// Steps of which the user may have said how long they are.
+    #[must_use]
+    pub fn of(count: u64, call: Option<u64>, result: Option<u64>) -> Steps {
+        Steps {
+            count,
+            call: call.unwrap_or(Self::ASSUMED_CALL),
+            result: result.unwrap_or(Self::ASSUMED_RESULT),
+            is_assumed: call.is_none() || result.is_none(),
+        }
+    }
 }
 
 /// What is known of the work besides its prompts.
@@ -200,6 +220,8 @@ pub struct Quote {
     pub warning: Option<String>,
     /// Whether the longest prompt, or its answer, may be too long for the model although the shortest is not.
     pub may_be_too_long: bool,
+    /// The steps of an agent, where their lengths were not said.
+    pub assumed_steps: Option<Steps>,
 }
 
 /// How many pieces of work a sum keeps apart: enough to say exactly why one model costs more than another.
@@ -219,9 +241,11 @@ impl Quote {
         cap: Option<u64>,
         at: Instant,
     ) -> Quote {
-        let Some(Steps { count, call, result }) = spec.steps.filter(|steps| steps.count > 1) else {
+        let Some(steps) = spec.steps.filter(|steps| steps.count > 1) else {
             return Self::of_one(found, source, tokens, spec, cap, at);
         };
+        let Steps { count, call, result, is_assumed } = steps;
+        let basis = if is_assumed { tokens.count.basis.max(Basis::Assumed) } else { tokens.count.basis };
         let mut before = tokens.clone();
         let works = WorkSpec { output_tokens: Some(Range::exactly(call)), ..spec.clone() };
         let mut sum: Option<Quote> = None;
@@ -230,14 +254,15 @@ impl Quote {
             let quote = Self::of_one(found, source, &before, spec, cap, at);
             // What a step adds is as many tokens as was said, whatever the tokenizer.
             let added = call.saturating_add(result);
-            before.count += TokenCount { tokens: added, low: added, high: added, basis: tokens.count.basis };
+            before.count += TokenCount { tokens: added, low: added, high: added, basis };
             sum = Some(match sum {
                 None => quote,
                 Some(sum) => sum.plus(quote),
             });
         }
         let quote = sum.unwrap_or_else(|| Self::of_one(found, source, tokens, spec, cap, at));
-        Quote { source: source.map(str::to_owned), answer_given: spec.output_tokens.is_some(), ..quote }
+        let assumed_steps = Some(steps).filter(|steps| steps.is_assumed);
+        Quote { source: source.map(str::to_owned), answer_given: spec.output_tokens.is_some(), assumed_steps, ..quote }
     }
 
     /// The same for one request.
@@ -285,6 +310,7 @@ impl Quote {
             answer_given: spec.output_tokens.is_some() || !writes,
             of_requests: None,
             parts: vec![work.clone()],
+            assumed_steps: None,
             may_be_too_long: warning.is_none() && may_be_too_long(&found.model, work.input, answer),
             warning,
             work,
@@ -305,6 +331,7 @@ impl Quote {
         self.warning = self.warning.or(next.warning);
         self.may_be_too_long |= next.may_be_too_long;
         self.answer_given &= next.answer_given;
+        self.assumed_steps = self.assumed_steps.or(next.assumed_steps);
         if requests <= MOST_PARTS {
             self.parts.extend(next.parts);
         } else {

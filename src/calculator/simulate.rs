@@ -7,22 +7,25 @@
 //!
 //! A quantile is the value of one draw: with `n` draws in rising order, `low` is the one at `⌊0.05 (n − 1)⌋` and `high` the
 //! one at `⌈0.95 (n − 1)⌉`. The draws of a number are stratified by a key of its own ([`stratified`]), so features can be drawn
-//! one after the other, two of them share what they share, and a feature that is changed keeps its draws.
+//! apart from each other and on several threads, two of them share what they share, and a feature that is changed keeps its draws.
 
 mod draw;
 mod surface;
 
+use std::borrow::Cow;
 use std::ops::Range as Span;
 
 use rust_decimal::Decimal;
 
 use self::draw::FeatureDraws;
+use super::outcome::BillTotal;
 use super::projection::{FeaturePlan, Plan};
 use super::ramp::ramp;
 use super::settled::Settled;
 use super::stratified::stratified;
 use crate::money::Usd;
 use crate::range::Range;
+use crate::tokenizer::parallel;
 
 /// Digits behind the point that a simulated amount keeps.
 const SIMULATED_SCALE: u32 = 12;
@@ -74,23 +77,21 @@ pub(crate) fn simulate(plan: &Plan, settled: &Settled, cells: bool, draws: usize
     let mut simulation = Simulation::default();
     let months: Vec<Span<usize>> = spans_of_months(plan);
     let mut groups = empty(plan, settled, draws);
-    let mut own = vec![0.0; plan.spans.len() * draws];
     let mut scratch = vec![0.0; draws];
-    for feature in &plan.features {
-        own.fill(0.0);
-        FeatureDraws::new(plan, feature, draws).run(settled, &mut own, &mut groups);
-        let means = own.chunks(draws).map(|span| usd(span.iter().sum::<f64>() / draws as f64));
-        simulation.means.push(means.collect());
-        sum_of_spans(&own, 0..plan.spans.len(), draws, &mut scratch);
-        simulation.features.push(spread(&mut scratch));
-        if cells {
-            let month = |spans: &Span<usize>| {
-                sum_of_spans(&own, spans.clone(), draws, &mut scratch);
-                spread(&mut scratch)
-            };
-            simulation.cells.push(months.iter().map(month).collect());
-        }
-    }
+    let each = |feature: &FeaturePlan, own: &mut Groups| DrawnFeature::of(plan, feature, settled, cells, draws, own);
+    for_each_feature(
+        &plan.features,
+        || empty(plan, settled, draws),
+        each,
+        |drawn, own| {
+            add(&mut groups, own);
+            simulation.means.push(drawn.means);
+            simulation.features.push(drawn.total);
+            if cells {
+                simulation.cells.push(drawn.months);
+            }
+        },
+    );
     let applied = settled.apply(&mut groups, draws, &taxes(settled, plan.workload.seed, draws));
     simulation.credits = applied.credits.into_iter().map(usd).collect();
     simulation.committed = applied.committed.into_iter().map(usd).collect();
@@ -127,16 +128,15 @@ pub(crate) fn simulate(plan: &Plan, settled: &Settled, cells: bool, draws: usize
 pub(crate) struct UsageDraws {
     draws: usize,
     tax: Vec<f64>,
-    groups: Vec<Vec<f64>>,
+    groups: Groups,
 }
 
 impl UsageDraws {
     /// Draws all features of a plan.
     pub(crate) fn of(plan: &Plan, settled: &Settled, draws: usize) -> UsageDraws {
         let mut groups = empty(plan, settled, draws);
-        for feature in &plan.features {
-            add(plan, feature, settled, draws, &mut groups);
-        }
+        let each = |feature: &FeaturePlan, own: &mut Groups| FeatureDraws::new(plan, feature, draws).run(settled, own);
+        for_each_feature(&plan.features, || empty(plan, settled, draws), each, |(), own| add(&mut groups, own));
         UsageDraws { draws, tax: taxes(settled, plan.workload.seed, draws), groups }
     }
 
@@ -146,28 +146,103 @@ impl UsageDraws {
         plan: &Plan,
         settled: &Settled,
         change: Option<(&FeaturePlan, &FeaturePlan)>,
-    ) -> Usd {
+    ) -> BillTotal {
         let mut groups = self.groups.clone();
         if let Some((old, new)) = change {
-            let mut without = empty(plan, settled, self.draws);
-            add(plan, old, settled, self.draws, &mut without);
-            for (group, own) in groups.iter_mut().zip(&without) {
+            let mut own = empty(plan, settled, self.draws);
+            FeatureDraws::new(plan, old, self.draws).run(settled, &mut own);
+            for (group, own) in groups.iter_mut().zip(&own) {
                 group.iter_mut().zip(own).for_each(|(sum, own)| *sum = (*sum - own).max(0.0));
             }
-            add(plan, new, settled, self.draws, &mut groups);
+            own.iter_mut().for_each(|group| group.fill(0.0));
+            FeatureDraws::new(plan, new, self.draws).run(settled, &mut own);
+            add(&mut groups, &own);
         }
         settled.apply(&mut groups, self.draws, &self.tax);
-        usd(groups[0].iter().sum::<f64>() / self.draws.max(1) as f64)
+        let draws = self.draws.max(1);
+        let mean = |sums: &[f64]| usd(sums.iter().sum::<f64>() / draws as f64);
+        BillTotal { usd: mean(&groups[0]), spans: groups[0].chunks(draws).map(mean).collect() }
     }
 }
 
-fn add(plan: &Plan, feature: &FeaturePlan, settled: &Settled, draws: usize, groups: &mut [Vec<f64>]) {
-    let mut own = vec![0.0; plan.spans.len() * draws];
-    FeatureDraws::new(plan, feature, draws).run(settled, &mut own, groups);
+/// What is used by group of providers, by span and draw.
+type Groups = Vec<Vec<f64>>;
+
+fn empty(plan: &Plan, settled: &Settled, draws: usize) -> Groups {
+    vec![vec![0.0; plan.spans.len() * draws]; settled.groups.len() + 1]
 }
 
-fn empty(plan: &Plan, settled: &Settled, draws: usize) -> Vec<Vec<f64>> {
-    vec![vec![0.0; plan.spans.len() * draws]; settled.groups.len() + 1]
+fn add(sums: &mut Groups, own: &Groups) {
+    for (sum, own) in sums.iter_mut().zip(own) {
+        sum.iter_mut().zip(own).for_each(|(sum, own)| *sum += own);
+    }
+}
+
+/// What the draws of a feature say, before credits and tax.
+struct DrawnFeature {
+    /// The means by span.
+    means: Vec<Usd>,
+    /// Over the whole plan.
+    total: Range<Usd>,
+    /// By month, where that is asked for.
+    months: Vec<Range<Usd>>,
+}
+
+impl DrawnFeature {
+    /// Draws a feature, and adds what it uses to its groups.
+    fn of(
+        plan: &Plan,
+        feature: &FeaturePlan,
+        settled: &Settled,
+        cells: bool,
+        draws: usize,
+        groups: &mut Groups,
+    ) -> DrawnFeature {
+        FeatureDraws::new(plan, feature, draws).run(settled, groups);
+        let own = sum_of_groups(groups);
+        let mut scratch = vec![0.0; draws];
+        sum_of_spans(&own, 0..plan.spans.len(), draws, &mut scratch);
+        let total = spread(&mut scratch);
+        let month = |spans: Span<usize>| {
+            sum_of_spans(&own, spans, draws, &mut scratch);
+            spread(&mut scratch)
+        };
+        let months = if cells { spans_of_months(plan).into_iter().map(month).collect() } else { Vec::new() };
+        let means = own.chunks(draws.max(1)).map(|span| usd(span.iter().sum::<f64>() / draws as f64)).collect();
+        DrawnFeature { means, total, months }
+    }
+}
+
+/// All groups together; most plans have one.
+fn sum_of_groups(groups: &Groups) -> Cow<'_, [f64]> {
+    match groups.as_slice() {
+        [only] => Cow::Borrowed(only),
+        _ => {
+            let mut sum = vec![0.0; groups.first().map_or(0, Vec::len)];
+            groups.iter().for_each(|group| sum.iter_mut().zip(group).for_each(|(sum, own)| *sum += own));
+            Cow::Owned(sum)
+        }
+    }
+}
+
+/// Draws features on as many threads as the machine has, each with sums of its own, and hands the results over in the order
+/// of the file: floats are added in the same order on any number of threads.
+fn for_each_feature<R: Send>(
+    features: &[FeaturePlan],
+    empty: impl Fn() -> Groups,
+    draw: impl Fn(&FeaturePlan, &mut Groups) -> R + Sync,
+    mut take: impl FnMut(R, &Groups),
+) {
+    let threads = parallel::available().min(features.len()).max(1);
+    let mut sums: Vec<Groups> = (0..threads).map(|_| empty()).collect();
+    let one = |feature: &FeaturePlan, own: &mut Groups| {
+        own.iter_mut().for_each(|group| group.fill(0.0));
+        draw(feature, own)
+    };
+    for some in features.chunks(threads) {
+        let drawn = parallel::each(some.iter().zip(&mut sums).collect(), |(feature, own)| one(feature, own));
+        drawn.into_iter().zip(&sums).for_each(|(drawn, own)| take(drawn, own));
+    }
 }
 
 fn taxes(settled: &Settled, seed: u64, draws: usize) -> Vec<f64> {
@@ -216,12 +291,11 @@ fn spread(draws: &mut [f64]) -> Range<Usd> {
     Range { low: usd(low_draw), expected: usd(mean), high: usd(high_draw) }
 }
 
-/// A simulated amount, rounded once.
+/// A simulated amount, rounded once. What is no number any more is as much as money can be: nothing unknown is free.
 fn usd(amount: f64) -> Usd {
     let exact = Decimal::from_f64_retain(amount).or_else(|| Decimal::try_from(amount).ok());
-    Usd::new(
-        exact.unwrap_or(if amount > 0.0 { Decimal::MAX } else { Decimal::ZERO }).round_dp(SIMULATED_SCALE).normalize(),
-    )
+    let most = if amount < 0.0 { Decimal::MIN } else { Decimal::MAX };
+    Usd::new(exact.map_or(most, |exact| exact.round_dp(SIMULATED_SCALE).normalize()))
 }
 
 fn standard_error(draws: &[f64]) -> f64 {
@@ -246,5 +320,14 @@ mod tests {
         assert_eq!(dollars(spread(&mut few)), ["1", "5.5", "10"]);
         assert_eq!(dollars(spread(&mut [7.0])), ["7", "7", "7"]);
         assert_eq!(spread(&mut []), Range::default());
+    }
+
+    #[test]
+    fn what_is_no_amount_is_never_free() {
+        for amount in [f64::NAN, f64::INFINITY, 1e40] {
+            assert_eq!(usd(amount), Usd::new(Decimal::MAX), "{amount}");
+        }
+        assert_eq!(usd(f64::NEG_INFINITY), Usd::new(Decimal::MIN));
+        assert_eq!([usd(0.0), usd(1.5)].map(|usd| usd.to_string()), ["0", "1.5"]);
     }
 }

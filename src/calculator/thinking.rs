@@ -338,6 +338,11 @@ mod tests {
             // On by default.
             ("gemini-2.5-flash", "reasoning", AskedThinking::Unsaid, (range(89, 540, 3300), ThinkingBasis::Measured)),
             ("claude-opus-5.5", "reasoning", AskedThinking::Unsaid, (range(37, 560, 8600), ThinkingBasis::Assumed)),
+            ("gpt-5.5", "reasoning", AskedThinking::Unsaid, (range(65, 660, 7000), ThinkingBasis::Assumed)),
+            ("gpt-5.4-pro", "reasoning", AskedThinking::Unsaid, (range(65, 660, 7000), ThinkingBasis::Assumed)),
+            ("gemini-3.8-flash", "reasoning", AskedThinking::Unsaid, (range(45, 540, 6600), ThinkingBasis::Assumed)),
+            // Low by default: 20 percent of a budget instead of 50.
+            ("grok-4.3", "reasoning", AskedThinking::Unsaid, (range(30, 376, 4800), ThinkingBasis::Assumed)),
             // A version that no line names may think or not.
             ("gpt-5.9", "reasoning", AskedThinking::Unsaid, (range(0, 330, 7000), ThinkingBasis::Assumed)),
             ("house-model", "reasoning", AskedThinking::Unsaid, (range(0, 500, 12_000), ThinkingBasis::Assumed)),

@@ -136,8 +136,48 @@ pub struct Rag {
     pub candidates: u64,
     /// Tokens of one passage.
     pub chunk_tokens: Range<Decimal>,
-    /// Tokens that are embedded once, at the start.
-    pub index_tokens: u64,
+    /// What is embedded besides the questions.
+    pub index: Index,
+}
+
+/// The passages of a search index, which are embedded before they can be found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Index {
+    /// Tokens that are embedded at the start.
+    pub tokens: u64,
+    /// What comes in each month.
+    pub growth: IndexGrowth,
+    /// Days on which all of it is embedded again.
+    pub again: Vec<Date>,
+}
+
+/// What an index grows by in a month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IndexGrowth {
+    /// So many tokens.
+    Tokens(u64),
+    /// A share of what it is.
+    Share(Decimal),
+}
+
+impl Default for IndexGrowth {
+    fn default() -> Self {
+        IndexGrowth::Tokens(0)
+    }
+}
+
+impl Index {
+    /// How large it is after so many months, in whole tokens; `None` beyond all that farebox plans with.
+    #[must_use]
+    pub(crate) fn after(&self, months: u32) -> Option<u64> {
+        match self.growth {
+            IndexGrowth::Tokens(each) => self.tokens.checked_add(each.checked_mul(u64::from(months))?),
+            IndexGrowth::Share(share) => {
+                let factor = super::ramp::whole_power(Decimal::ONE.checked_add(share)?, months)?;
+                u64::try_from(Decimal::from(self.tokens).checked_mul(factor)?.round()).ok()
+            }
+        }
+    }
 }
 
 /// Something that is sent with the text of a turn.

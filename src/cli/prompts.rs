@@ -56,12 +56,12 @@ pub(crate) struct WorkFlags {
     /// Requests of an agent that works in steps: each sends again what was there before it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000))]
     pub steps: Option<u64>,
-    /// Tokens that a step writes to call a tool
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = whole_number, requires = "steps")]
-    pub step_call: u64,
-    /// Tokens that come back from the tool
-    #[arg(long, value_name = "N", default_value_t = 600, value_parser = whole_number, requires = "steps")]
-    pub step_result: u64,
+    /// Tokens that a step writes to call a tool [default: 100, as an assumption]
+    #[arg(long, value_name = "N", value_parser = whole_number, requires = "steps")]
+    pub step_call: Option<u64>,
+    /// Tokens that come back from the tool [default: 600, as an assumption]
+    #[arg(long, value_name = "N", value_parser = whole_number, requires = "steps")]
+    pub step_result: Option<u64>,
     /// Images that each request makes
     #[arg(long = "images", value_name = "N", value_parser = whole_number)]
     pub made_images: Option<u64>,
@@ -94,7 +94,7 @@ impl WorkFlags {
         let cache = self.cache.as_ref().map(|text| share("--cache", text)).transpose()?;
         Ok(WorkSpec {
             cached_share: cache.map(|percent| percent / Decimal::ONE_HUNDRED),
-            steps: self.steps.map(|count| Steps { count, call: self.step_call, result: self.step_result }),
+            steps: self.steps.map(|count| Steps::of(count, self.step_call, self.step_result)),
             seconds: self.seconds,
             documents: self.documents,
             input_tokens: self.input_tokens,

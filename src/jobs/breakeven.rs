@@ -249,7 +249,7 @@ pub fn report(result: &BreakEvenResult, setup: &Setup) -> Report {
         format!("Not compared: {feature}, which has no price: {}", with_help(error, error.help()))
     };
     notes.extend(result.unpriced.iter().map(left_out));
-    notes.extend(result.events.iter().map(|event| format!("Note: {event}.")));
+    notes.extend(result.events.iter().map(|event| format!("{event}.")));
     add_table_line(&mut report, setup);
     report.state_all(&BreakEvenHead::of(result, setup));
     report

@@ -7,9 +7,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use rust_decimal::Decimal;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::{JobError, Setup};
+use crate::input::workload::quantity::QuantityError;
+use crate::input::workload::raw::Text;
+use crate::input::workload::short::Words;
 use crate::jobs::plural;
 use crate::money::parse_decimal;
 use crate::pricing::problem::{Place, Problem, Severity};
@@ -88,49 +91,8 @@ struct RawConfig {
     models: Option<At<Words>>,
     prices: Vec<At<String>>,
     currency: Option<At<String>>,
-    rates: Pairs<At<Number>>,
+    rates: Pairs<At<Text>>,
     timezone: Option<At<String>>,
-}
-
-/// A list of names, or one text with commas between them.
-#[derive(Debug)]
-struct Words(Vec<String>);
-
-impl<'de> Deserialize<'de> for Words {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged, expecting = "this is not a list of names: write models: [gpt-4o, claude-haiku-4-5]")]
-        enum Forms {
-            One(String),
-            Many(Vec<String>),
-        }
-        let list = match Forms::deserialize(deserializer)? {
-            Forms::One(text) => names(&text),
-            Forms::Many(list) => list,
-        };
-        Ok(Words(list))
-    }
-}
-
-/// A decimal, quoted or not: its text is read, never the float that YAML would make of it.
-#[derive(Debug)]
-struct Number(String);
-
-impl<'de> Deserialize<'de> for Number {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged, expecting = "this is not a number: write rates: {EUR: 0.86}")]
-        enum Forms {
-            Whole(u64),
-            Fraction(f64),
-            Text(String),
-        }
-        Ok(Number(match Forms::deserialize(deserializer)? {
-            Forms::Whole(number) => number.to_string(),
-            Forms::Fraction(number) => number.to_string(),
-            Forms::Text(text) => text,
-        }))
-    }
 }
 
 /// Names with commas between them.
@@ -202,7 +164,11 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, JobError> {
             "write a name such as Europe/Berlin, an offset such as +02:00, UTC or local",
         );
     }
-    if let Some(models) = raw.models.as_ref().filter(|models| models.value.0.is_empty()) {
+    let models = raw.models.as_ref().map(|models| Setting {
+        value: models.value.iter().flat_map(|word| names(&word.value)).collect::<Vec<String>>(),
+        origin: origin(models.place),
+    });
+    if let Some(models) = raw.models.as_ref().filter(|_| models.as_ref().is_some_and(|named| named.value.is_empty())) {
         object(models.place, "no model is named".into(), "write models: [gpt-4o, claude-haiku-4-5]");
     }
     let mut rates = Vec::new();
@@ -217,7 +183,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, JobError> {
     }
     let text = |word: At<String>| Setting { origin: origin(word.place), value: word.value };
     Ok(Config {
-        models: raw.models.map(|models| Setting { origin: origin(models.place), value: models.value.0 }),
+        models,
         prices: raw
             .prices
             .into_iter()
@@ -238,6 +204,10 @@ fn explain(error: &serde_saphyr::Error) -> Explained {
             let near = did_you_mean(field, expected.iter().copied());
             let help = format!("{near}The keys here are {}", expected.join(", "));
             ("unknown-key", format!("no key is called {field:?} here"), Some(help))
+        }
+        Error::Message { msg, .. } => {
+            let help = QuantityError::handed_on(msg).and_then(|error| error.help());
+            ("invalid-value", msg.clone(), help)
         }
         other => explain_shape(other),
     }
@@ -350,6 +320,9 @@ mod tests {
             ("\nmodel: gpt-4o\n", "config.yaml:2:", "no key is called \"model\""),
             ("timezone: Berlin\n", "config.yaml:1:", "no time zone is called"),
             ("rates: {EUR: -1}\n", "config.yaml:1:", "rate"),
+            ("rates: {EUR: 0.12345678901234567}\n", "config.yaml:1:", "put it in quotes"),
+            ("rates: {EUR: [1]}\n", "config.yaml:1:", ""),
+            ("models: 3\n", "config.yaml:1:", "a list of words"),
             ("rates: {USD: 1}\n", "config.yaml:1:", "one US dollar is one US dollar"),
             ("models: []\n", "config.yaml:1:", "no model is named"),
             ("models: {a: b}\n", "config.yaml:1:", ""),

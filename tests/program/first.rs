@@ -253,6 +253,20 @@ fn an_agent_sends_what_was_there_before_with_every_step() {
     let row = desk.json(args)["rows"][0].clone();
     // Prompts of 1,000, 1,700 and 2,400 tokens; answers of 100, 100 and 500: 5,100 × 1 + 700 × 2, per million.
     assert_eq!(row["total_usd"], "0.0065");
+    // How long a step is was assumed, so nothing about the prompts is exact; where both lengths are said, they are.
+    assert_eq!(row["tokens"]["input"]["basis"], "assumed");
+    assert_eq!(
+        desk.json([&args[..], &["--step-call", "100"]].concat())["rows"][0]["tokens"]["input"]["basis"],
+        "assumed"
+    );
+    let said = desk.json([&args[..], &["--step-call", "100", "--step-result", "600"]].concat())["rows"][0].clone();
+    assert_eq!(said["tokens"]["input"]["basis"], "exact");
+    assert_eq!(said["tokens"]["output"]["basis"], "given");
+    assert_eq!(said["total_usd"], "0.0065");
+    let single = [&args[..args.len() - 1], &["1"]].concat();
+    assert_eq!(desk.json(single)["rows"][0]["tokens"]["input"]["basis"], "exact");
+    let shown = desk.run(args).run().code(0);
+    assert!(shown.stdout.contains("is taken to write 100 tokens and to get 600 tokens back"), "{}", shown.stdout);
     let cached = [&args[..], &["--cache", "80%"]].concat();
     // 80% of the prompts, 4,080 tokens, at a tenth: 1,020 × 1 + 4,080 × 0.1 + 700 × 2.
     assert_eq!(desk.json(cached)["rows"][0]["total_usd"], "0.002828");
@@ -361,18 +375,23 @@ fn init_writes_what_plan_accepts_in_every_combination() {
     let budget = ["", "50 EUR", "20 CHF a month", "$300 in all", "none"];
     let months = ["6", "a year", "1"];
     let mut run = 0;
-    for kind in ["chatbot", "documents", "agent", "batch", "embeddings", "other"] {
+    for kind in ["chatbot", "documents", "agent", "batch", "embeddings", "images", "speech", "other"] {
         for i in 0..who.len().max(budget.len()) * 2 {
             let pick = |list: &[&'static str], by: usize| list[by % list.len()];
             let mut lines = vec![kind, pick(&who, i)];
             if pick(&who, i).contains(['s', 'p']) && !pick(&who, i).contains("per") {
                 lines.push(pick(&often, i));
             }
-            if kind != "embeddings" {
+            let own = match kind {
+                "embeddings" => Some("acme/vectors"),
+                "images" => Some("acme/painter"),
+                "speech" => Some("acme/voice"),
+                _ => None,
+            };
+            if own.is_none() {
                 lines.push(pick(&length, i / 2));
             }
-            let model = if kind == "embeddings" { "acme/vectors" } else { pick(&model, i) };
-            lines.extend([model, pick(&months, i), pick(&budget, i)]);
+            lines.extend([own.unwrap_or_else(|| pick(&model, i)), pick(&months, i), pick(&budget, i)]);
             let file = format!("{kind}-{i}.yaml");
             let answers = lines.join("\n") + "\n";
             let ran = desk.run(["init", &file, "--ask"]).input(answers.clone()).run().code(0);
@@ -388,7 +407,7 @@ fn init_writes_what_plan_accepts_in_every_combination() {
             run += 1;
         }
     }
-    assert_eq!(run, 60);
+    assert_eq!(run, 80);
 }
 
 /// 40 people × 3 a week: 26 weeks and a day from 2026-07-01 to 2026-12-31 are 184 days, 184 ÷ 7 × 120 calls.

@@ -28,6 +28,16 @@ addEventListener('load', () => {
   const box = e => { const b = e.getBoundingClientRect(); return { left: b.left, right: b.right, width: b.width, height: b.height }; };
   const title = e => e.querySelector('title')?.textContent ?? '';
   const seen = e => { const b = e.getBoundingClientRect(); return b.width > 0 && b.height > 0; };
+  // What is inside of a box that scrolls sideways can be reached, as long as the box itself is on the page. A box that only
+  // may scroll, and has nothing to scroll to, excuses nothing; nor does any at the width of a desk.
+  const scrolls = e => {
+    if (frame.clientWidth >= 1200) return false;
+    for (let box = e.parentElement; box && box !== page.body; box = box.parentElement) {
+      const may = ['auto', 'scroll'].includes(view.getComputedStyle(box).overflowX);
+      if (may && box.scrollWidth > box.clientWidth) return true;
+    }
+    return false;
+  };
   const out = {
     width: frame.clientWidth,
     scroll_width: page.documentElement.scrollWidth,
@@ -38,7 +48,7 @@ addEventListener('load', () => {
     headline: page.querySelector('.answer')?.textContent ?? '',
     day: page.querySelector('time')?.textContent ?? '',
     tables: [...page.querySelectorAll('table')].map(box),
-    outside: [...page.body.querySelectorAll('*')].filter(e => !e.closest('.scroll, figure') && seen(e))
+    outside: [...page.body.querySelectorAll('*')].filter(e => !scrolls(e) && seen(e))
       .filter(e => box(e).right > frame.clientWidth + 1 || box(e).left < -1).map(e => e.tagName + ' ' + e.textContent.slice(0, 40)),
     charts: [...page.querySelectorAll('figure')].map(figure => ({
       caption: figure.querySelector('figcaption').textContent,

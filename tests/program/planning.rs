@@ -9,7 +9,7 @@ use std::path::Path;
 
 use crate::support::{Ran, farebox};
 use rust_decimal::{Decimal, dec};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/plan");
 
@@ -174,6 +174,77 @@ fn every_cost_is_converted_at_the_rate_of_its_day() {
     );
     assert_eq!(json["rows"][0]["total"], (dec!(15) * dec!(6) + dec!(16) * dec!(3)).to_string());
     assert_eq!(json["budgets"][0]["holds"], true);
+}
+
+/// 6 dollars a day, 15 days at 1.00 and 16 at 0.50: 138 EUR, of 186 dollars. 140 EUR pay for 140 ÷ 138 = 1.01449… times that;
+/// at the rate of the first day they would pay for 0.75 times. Batches halve each day.
+#[test]
+fn what_is_asked_of_a_plan_is_converted_at_the_rate_of_each_day() {
+    let yaml = "version: 1\nstart: 2027-01-01\nmonths: 1\ncurrency: EUR\nexchange: {EUR: [{to: 2027-01-16, per_usd: \"1\"}, {from: 2027-01-16, per_usd: \"0.5\"}]}\nfeatures: {a: {model: openai/gpt-4o-mini, prompt: 20000, output: 5000, calls: 1000 per day}}\n";
+    let (_dir, path) = written(yaml);
+    let asked = |more: &[&str]| {
+        let args = [&["plan", "-w", &path, "--at", "2026-11-22"], more].concat();
+        farebox(args).pinned().run()
+    };
+    let json = asked(&["--budget", "140 EUR", "--format", "json"]).code(0).json();
+    assert_eq!(json["fits"][0]["factor"], "1.0144");
+    let batch = json["levers"].as_array().unwrap().iter().find(|lever| lever["kind"] == "batch").unwrap();
+    assert_eq!(batch["saving_usd"], "93");
+    let shown = asked(&[]).code(0).stdout;
+    assert!(shown.contains("69.00 EUR"), "{shown}");
+    let compare = ["compare", "-w", &path, "-m", "openai/gpt-4o-mini", "--at", "2026-11-22"];
+    let compared = farebox([&compare[..], &["--format", "json"]].concat()).pinned().run().code(0).json();
+    assert_eq!((&compared["rows"][0]["total"], &compared["rows"][0]["total_usd"]), (&json!("138"), &json!("186")));
+    let shown = farebox(compare).pinned().run().code(0).stdout;
+    assert!(shown.contains("at 138.00 EUR"), "{shown}");
+    // 0.006 EUR an answer on the first days and 0.003 on the others: 31,000 answers cost 138 EUR, 0.00445… each.
+    let unit =
+        |price: &str| asked(&["--unit-cost", price, "--format", "json"]).code(0).json()["fits"][0]["tokens"].clone();
+    assert_eq!(
+        (unit("0.0044 EUR").as_u64().unwrap() < 5_000, unit("0.0045 EUR").as_u64().unwrap() > 5_000),
+        (true, true)
+    );
+}
+
+/// text-embedding-3-small at 0.02: 10 million tokens at the start are 0.20 dollars, 5% of them in February 0.01, 5% of
+/// 10.5 million in March 0.0105, and 11.025 million again on the 15th 0.2205. By tokens, 400,000 each month are 0.008.
+#[test]
+fn an_index_grows_and_is_embedded_again() {
+    let fixed = |index: &str| -> Vec<String> {
+        let json = mini(
+            &format!(
+                "prompt: 100, output: 10, calls: 1 per day, rag: {{chunks: 1, chunk_tokens: 100, embedding: openai/text-embedding-3-small, {index}}}"
+            ),
+            "months: 3\n",
+        );
+        json["rows"].as_array().unwrap().iter().map(|row| row["fixed_usd"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(fixed("index_tokens: 10_000_000"), ["0.2", "0", "0"]);
+    assert_eq!(
+        fixed("index_tokens: 10_000_000, index_growth: 5%, index_again: [2027-03-15]"),
+        ["0.2", "0.01", "0.231"]
+    );
+    assert_eq!(fixed("index_tokens: 10_000_000, index_growth: 400_000 a month"), ["0.2", "0.008", "0.008"]);
+    // The days of the plan alone, and what was there before they began.
+    assert_eq!(
+        fixed("index_tokens: 10_000_000, index_again: [2026-12-31, 2027-02-01, 2027-04-01]"),
+        ["0.2", "0.2", "0"]
+    );
+    for (rag, why) in [
+        ("index_growth: 5%", "needs its model and its length"),
+        (
+            "embedding: openai/text-embedding-3-small, index_tokens: 5, index_growth: 5 pages",
+            "not a growth of an index",
+        ),
+        ("embedding: openai/text-embedding-3-small, index_tokens: 5, index_growth: 1%..5%", "is a range"),
+        ("embedding: openai/text-embedding-3-small, index_tokens: 5, index_again: soon", "is not a date"),
+    ] {
+        let (_dir, path) = written(&format!(
+            "version: 1\nfeatures: {{f: {{model: openai/gpt-4o-mini, prompt: 100, output: 10, calls: 1 per day, rag: {{chunks: 1, chunk_tokens: 100, {rag}}}}}}}\n"
+        ));
+        let said = ran(&path).code(2).stderr;
+        assert!(said.contains(why), "{rag}: {said}");
+    }
 }
 
 /// 31 dollars a month by the day: 16 of 31 days in January, 15 of 28 in February; and 310 calls at 0.00015 dollars.

@@ -38,6 +38,15 @@ fn explicit_caches_of_alibaba_are_parts_of_the_prompt() {
 }
 
 #[test]
+fn alibabas_own_form_is_read_too() {
+    let entry = one(
+        r#"{"status_code":200,"request_id":"r","output":{"choices":[]},"usage":{"input_tokens":3019,"output_tokens":104,"total_tokens":3123,"prompt_tokens_details":{"cached_tokens":2048}}}"#,
+    );
+    assert_eq!(all_of(&entry), [("input", 971), ("cache_read", 2_048), ("output", 104)]);
+    assert_eq!((entry.provider.as_deref(), entry.model.as_deref()), (Some("alibaba"), None));
+}
+
+#[test]
 fn realtime_splits_its_input_under_names_in_the_singular() {
     let all = entries_of(&Source::File(sample("openai/realtime.jsonl")));
     let [entry] = &all[..] else { panic!("{all:?}") };

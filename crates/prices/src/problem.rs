@@ -1,5 +1,6 @@
 //! What is wrong with a price file, and where: [`Problem`], shown the way `rustc` shows its errors.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
@@ -74,18 +75,20 @@ impl Problem {
     /// `text` is the content of the file.
     #[must_use]
     pub fn render(&self, text: &str) -> String {
+        // A byte order mark is no column.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        self.render_in(&Lines::of(text))
+    }
+
+    fn render_in(&self, lines: &Lines) -> String {
         let level = match self.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
             Severity::Note => Level::NOTE,
         };
-        // A byte order mark is no column.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let Some(at) = byte_offset(text, self.place) else { return self.to_string() };
         // The snippet gets the one line it shows, since a renderer that is given a megabyte walks through it.
-        let start = text[..at].rfind('\n').map_or(0, |i| i + 1);
-        let line = text[start..].lines().next().unwrap_or("");
-        let at = at - start;
+        let Some(line) = lines.get(self.place.line) else { return self.to_string() };
+        let at = column_offset(line, self.place);
         let end = token_end(line, at);
         let snippet = Snippet::source(line)
             .line_start(self.place.line)
@@ -114,17 +117,41 @@ impl std::fmt::Display for Problem {
     }
 }
 
-/// Where a place is in a text.
-pub(crate) fn byte_offset(text: &str, place: Place) -> Option<usize> {
+/// Where a place is in a text, in bytes; `None` where the text has no such line.
+#[must_use]
+pub fn byte_offset(text: &str, place: Place) -> Option<usize> {
     let line_start = match place.line {
         0 => return None,
         1 => 0,
         line => text.match_indices('\n').nth(line - 2)?.0 + 1,
     };
     let line = text[line_start..].lines().next().unwrap_or("");
+    Some(line_start + column_offset(line, place))
+}
+
+/// Where the column of a place is in its line.
+fn column_offset(line: &str, place: Place) -> usize {
     let column = place.column.max(1) - 1;
-    let within = line.char_indices().nth(column).map_or(line.len(), |(at, _)| at);
-    Some(line_start + within)
+    line.char_indices().nth(column).map_or(line.len(), |(at, _)| at)
+}
+
+/// A text with the places where its lines begin, so that a line of a long file is found without walking to it.
+struct Lines<'t> {
+    text: &'t str,
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    fn of(text: &'t str) -> Lines<'t> {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Lines { text, starts }
+    }
+
+    /// A line by its number, from 1; the last one may be empty.
+    fn get(&self, line: usize) -> Option<&'t str> {
+        let start = self.starts.get(line.checked_sub(1)?)?;
+        Some(self.text[*start..].lines().next().unwrap_or(""))
+    }
 }
 
 /// End of the scalar that begins at `at`: what a person would underline.
@@ -144,9 +171,13 @@ fn token_end(line: &str, at: usize) -> usize {
 #[must_use]
 pub fn render_all<'t>(problems: &[Problem], text_of: impl Fn(&str) -> Option<&'t str>) -> String {
     let mut out = String::new();
+    let mut files: HashMap<&str, Lines> = HashMap::new();
     for problem in problems {
-        let text = text_of(&problem.path).unwrap_or("");
-        let _ = writeln!(out, "{}\n", problem.render(text));
+        let lines = files.entry(&problem.path).or_insert_with(|| {
+            let text = text_of(&problem.path).unwrap_or("");
+            Lines::of(text.strip_prefix('\u{feff}').unwrap_or(text))
+        });
+        let _ = writeln!(out, "{}\n", problem.render_in(lines));
     }
     out
 }

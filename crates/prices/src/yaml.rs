@@ -703,13 +703,20 @@ pub struct Parsed {
 /// ```
 #[must_use]
 pub fn parse(path: &str, text: &str) -> Parsed {
+    let read = |text: &str| serde_saphyr::from_str_multiple_with_options::<RawFile, Vec<RawFile>>(text, options());
     let mut repair = Repair::new(text);
     let mut problems: Vec<Problem> = Vec::new();
+    if read(&repair.text).is_err() {
+        problems =
+            repair.mend_models(|text| read(text).err().map(|error| (yaml_problem(path, &error), mend_of(&error))));
+    }
     loop {
-        let read = serde_saphyr::from_str_multiple_with_options::<RawFile, Vec<RawFile>>(&repair.text, options());
-        let error = match read {
+        let error = match read(&repair.text) {
             Ok(files) if files.is_empty() && problems.is_empty() => return empty_file(path),
-            Ok(files) => return Parsed { files, problems, lost_head: repair.lost_head, moved: repair.moved },
+            Ok(files) => {
+                problems.sort_by_key(|problem| problem.place);
+                return Parsed { files, problems, lost_head: repair.lost_head, moved: repair.moved };
+            }
             Err(error) => error,
         };
         let found = yaml_problem(path, &error);
@@ -719,6 +726,7 @@ pub fn parse(path: &str, text: &str) -> Parsed {
         }
         let is_head = found.code == "missing-key" && found.place.column == 1;
         if found.code == "too-large" || is_head || !repair.mend(&found, &mend_of(&error)) {
+            problems.sort_by_key(|problem| problem.place);
             return Parsed { files: Vec::new(), problems, lost_head: true, moved: repair.moved };
         }
     }

@@ -103,6 +103,24 @@ pub fn map<T: Sync, A: Send>(threads: usize, items: &[T], answer: impl Fn(&T) ->
     })
 }
 
+/// Does the same for a few items, each on a thread of its own; the answers come in the order of the items.
+///
+/// # Panics
+/// When `answer` does.
+pub fn each<T: Send, A: Send>(items: Vec<T>, answer: impl Fn(T) -> A + Sync) -> Vec<A> {
+    if items.len() <= 1 {
+        return items.into_iter().map(answer).collect();
+    }
+    let answer = &answer;
+    thread::scope(|scope| {
+        let running: Vec<_> = items.into_iter().map(|item| scope.spawn(move || answer(item))).collect();
+        let wait = |thread: thread::ScopedJoinHandle<'_, A>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        running.into_iter().map(wait).collect()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,5 +148,8 @@ mod tests {
             assert_eq!(map(threads, &items, |n| n * 2), items.iter().map(|n| n * 2).collect::<Vec<_>>());
         }
         assert!(map(4, &[], |n: &u32| *n).is_empty());
+        let mut sums = [0, 0, 0];
+        assert_eq!(each(sums.iter_mut().zip(1..).collect(), |(sum, n)| std::mem::replace(sum, n)), [0, 0, 0]);
+        assert_eq!(sums, [1, 2, 3]);
     }
 }

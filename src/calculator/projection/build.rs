@@ -13,11 +13,11 @@ use crate::calculator::attached::{Attached, Billing, billing};
 use crate::calculator::calendar::Month;
 use crate::calculator::estimate::Work;
 use crate::calculator::limits::impossible_answer;
-use crate::calculator::made::{Made, Sold};
+use crate::calculator::made::{Made, Sold, search_units};
 use crate::calculator::shape::MICRO;
 use crate::calculator::tariff::Uses;
 use crate::calculator::thinking::{AskedThinking, Thinking};
-use crate::calculator::workload::{Attachment, Feature, MediumKind, PromptPart, instant_of};
+use crate::calculator::workload::{Attachment, Feature, Index, MediumKind, PromptPart, instant_of};
 use crate::calculator::{Refusal, price, rates_at};
 use crate::context::Context;
 use crate::conversation::Modality;
@@ -146,23 +146,8 @@ impl DatedFeature {
             let text = format!("{} has no rate for cached tokens: they are planned as plain input", found.full_id());
             plan.events.push(PlanEvent { kind: "no-cache", model: found.full_id(), at: None, text });
         }
-        let tokenizer = feature.texts().next().map(|_| resolver.tokenizer(&found));
-        let (also, role) = (others, StreamRole::Answer);
-        let paid = self.paid(&found.provider.id);
-        let stream = Stream {
-            found,
-            role,
-            share,
-            epochs,
-            thinking,
-            assumed_thinking,
-            tokenizer,
-            frame,
-            counted,
-            also,
-            batch,
-            paid,
-        };
+        let stream = self.stream(resolver, found, StreamRole::Answer, epochs, counted, others);
+        let stream = Stream { share, thinking, assumed_thinking, frame, batch, ..stream };
         self.refuse_unpriced(plan, &stream)?;
         let longest = plan.longest_prompt(&stream);
         let answer = feature.spread.as_ref().and_then(|spread| spread.longest()).unwrap_or(0);
@@ -178,6 +163,32 @@ impl DatedFeature {
         }
         plan.streams.push(stream);
         Ok(())
+    }
+
+    /// The requests to a model, one for each call, with no thinking, no frame and no batches.
+    fn stream(
+        &self,
+        resolver: &dyn Resolver,
+        found: Found,
+        role: StreamRole,
+        epochs: Vec<Epoch>,
+        counted: CountedText,
+        also: Vec<Range<i64>>,
+    ) -> Stream {
+        Stream {
+            role,
+            share: Decimal::ONE,
+            epochs,
+            thinking: Range::default(),
+            assumed_thinking: None,
+            tokenizer: self.feature.texts().next().map(|_| resolver.tokenizer(&found)),
+            frame: None,
+            counted,
+            also,
+            batch: Decimal::ZERO,
+            paid: self.paid(&found.provider.id),
+            found,
+        }
     }
 
     /// The meters of what a request of the feature makes.
@@ -292,40 +303,40 @@ impl DatedFeature {
             let (epochs, events) = rates.map_err(|refusal| self.refused(refusal))?;
             self.refuse_assumed(resolver, &found, &epochs)?;
             plan.events.extend(events);
-            if role == StreamRole::Embedding && rag.index_tokens > 0 {
-                self.once(plan, &found, Meter::Input, rag.index_tokens, first, "embedding the index")?;
+            if role == StreamRole::Embedding {
+                self.index(plan, &found, &rag.index, first)?;
             }
-            let also = also
-                .iter()
-                .map(|_| {
-                    Range::exactly(
-                        candidates
-                            .div_euclid(100)
-                            .saturating_add(i64::from(candidates % 100 > 0))
-                            .saturating_mul(1_000_000),
-                    )
-                })
-                .collect();
-            let tokenizer = feature.texts().next().map(|_| resolver.tokenizer(&found));
-            let (share, frame, batch) = (Decimal::ONE, None, Decimal::ZERO);
-            let (thinking, assumed_thinking) = (Range::default(), None);
-            let paid = self.paid(&found.provider.id);
-            let stream = Stream {
-                found,
-                role,
-                share,
-                epochs,
-                thinking,
-                assumed_thinking,
-                tokenizer,
-                frame,
-                counted,
-                also,
-                batch,
-                paid,
-            };
+            let units = Range::exactly(Decimal::from(search_units(u64::from(rag.candidates)))).in_units(MICRO);
+            let also = also.iter().map(|_| units).collect();
+            let stream = self.stream(resolver, found, role, epochs, counted, also);
             self.refuse_unpriced(plan, &stream)?;
             plan.streams.push(stream);
+        }
+        Ok(())
+    }
+
+    /// What it costs to embed the passages: at the start, what came in on the first day of each later month, and all of them on
+    /// the days on which that is done again.
+    fn index(&self, plan: &mut FeaturePlan, found: &Found, index: &Index, first: Instant) -> Result<(), PlanError> {
+        if index.tokens > 0 {
+            self.once(plan, found, Meter::Input, index.tokens, first, "embedding the index")?;
+        }
+        let too_large = || PlanError::TooLarge(self.feature.name.clone());
+        let begins = Month::of(first.date());
+        let later: Vec<Month> = self.months.iter().copied().filter(|month| *month > begins).collect();
+        let is_planned = |day: Date| first.date() <= day && day < self.feature.calendar.end;
+        let size = |months: usize| index.after(u32::try_from(months).unwrap_or(u32::MAX)).ok_or_else(too_large);
+        for (months, month) in later.iter().enumerate().filter(|(_, month)| is_planned(month.first())) {
+            let more = size(months + 1)?.saturating_sub(size(months)?);
+            if more > 0 {
+                let at = instant_of(month.first(), self.feature.minute);
+                self.once(plan, found, Meter::Input, more, at, "embedding what the index grew by")?;
+            }
+        }
+        for day in index.again.iter().copied().filter(|day| is_planned(*day)) {
+            let months = later.iter().filter(|month| month.first() <= day).count();
+            let at = instant_of(day, self.feature.minute);
+            self.once(plan, found, Meter::Input, size(months)?, at, "embedding the index again")?;
         }
         Ok(())
     }

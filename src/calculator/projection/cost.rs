@@ -114,7 +114,9 @@ impl FeaturePlan {
             let between = at(UncertainInput::HitRate);
             Cached {
                 prefix: grown(
-                    stream.counted.cached_prefix.at(tokens) + typed(cache.system, system) + typed(cache.tools, tools),
+                    (stream.counted.cached_prefix.at(tokens))
+                        .saturating_add(typed(cache.system, system))
+                        .saturating_add(typed(cache.tools, tools)),
                     point,
                 ),
                 history: cache.history,

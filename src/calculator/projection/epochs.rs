@@ -183,9 +183,11 @@ impl DatedFeature {
             return Ok(epoch(first.at, self.weights())?.into_iter().collect());
         }
         let mut epochs: Vec<(EpochKey, Epoch)> = Vec::new();
+        // A plan has a thousand days, and names of models are slow to compare.
+        let dated: Vec<&Multiplier> = dated(&found.provider, &found.model).collect();
         for day in days {
             let at = priced_at(&found.model, day.at);
-            let key = epoch_key(&found.provider, &found.model, at);
+            let key = epoch_key(&dated, &found.model, at);
             let index = match epochs.iter().position(|(k, _)| *k == key) {
                 Some(index) => index,
                 None => {
@@ -205,26 +207,30 @@ impl DatedFeature {
 /// Whether one card holds from a moment to another, with nothing in it that depends on the time.
 fn is_steady(head: &ProviderHead, model: &ModelCard, first: Instant, last: Instant) -> bool {
     let holding = |at| model.rate_cards.iter().rposition(|card| card.period.contains(at));
-    let dated = |m: &Multiplier| m.period.from.is_some() || m.period.to.is_some();
     let Some(period) = holding(first) else { return false };
     let between = |card: &RateCard| card.period.from.is_none_or(|from| from <= first || last < from);
     holding(last) == Some(period)
         && model.rate_cards.iter().all(between)
         && model.rate_cards.get(period).is_some_and(|card| card.schedule.is_empty())
-        && !head.multipliers.iter().any(|m| dated(m) && m.concerns(&model.id))
+        && dated(head, model).next().is_none()
+}
+
+/// The factors on a model that do not hold for ever.
+fn dated<'h>(head: &'h ProviderHead, model: &ModelCard) -> impl Iterator<Item = &'h Multiplier> {
+    let is_dated = |m: &&Multiplier| m.period.from.is_some() || m.period.to.is_some();
+    head.multipliers.iter().filter(is_dated).filter(|m| m.concerns(&model.id))
 }
 
 /// What decides which rates hold: the period, the time window, and the factors in force.
 #[derive(PartialEq, Eq)]
 struct EpochKey(usize, usize, Vec<bool>);
 
-fn epoch_key(head: &ProviderHead, model: &ModelCard, at: Instant) -> EpochKey {
+/// * `dated`: the factors on the model that do not hold for ever.
+fn epoch_key(dated: &[&Multiplier], model: &ModelCard, at: Instant) -> EpochKey {
     let period = model.rate_cards.iter().rposition(|card| card.period.contains(at)).unwrap_or(usize::MAX);
     let schedule = model.rate_cards.get(period).map_or(&[][..], |card| &card.schedule);
     let window = schedule.iter().position(|s| s.holds(at)).unwrap_or(usize::MAX);
-    let dated =
-        head.multipliers.iter().filter(|m| (m.period.from.is_some() || m.period.to.is_some()) && m.concerns(&model.id));
-    EpochKey(period, window, dated.map(|m| m.period.contains(at)).collect())
+    EpochKey(period, window, dated.iter().map(|m| m.period.contains(at)).collect())
 }
 
 /// The moment that a day is priced at: a model whose rates have ended goes on at its last ones, which an event says.

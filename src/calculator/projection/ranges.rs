@@ -153,12 +153,15 @@ pub(super) fn ranges(feature: &Feature) -> Ranges {
     };
     let mut list = [Range::default(); INPUTS];
     list.iter_mut().zip(UncertainInput::ALL).for_each(|(slot, input)| *slot = exact(*input));
-    Ranges { of: list.map(in_units), exact: list, growth: feature.growth.clone() }.with_units()
+    let mut of = [Range::default(); INPUTS];
+    of.iter_mut().zip(UncertainInput::ALL).for_each(|(slot, input)| *slot = in_units(*input, exact(*input)));
+    Ranges { of, exact: list, growth: feature.growth.clone() }
 }
 
-/// Tokens in millionths.
-fn in_units(range: Range<Decimal>) -> Range<i64> {
-    range.in_units(MICRO)
+/// Tokens in millionths, hit rates in billionths.
+fn in_units(input: UncertainInput, range: Range<Decimal>) -> Range<i64> {
+    let is_hit_rate = matches!(input, UncertainInput::HitRate | UncertainInput::HitRateWithin);
+    range.in_units(if is_hit_rate { WHOLE } else { MICRO })
 }
 
 /// Conversations of one user, where the product with the users is known.
@@ -200,19 +203,10 @@ impl Range<Decimal> {
 }
 
 impl Ranges {
-    /// Rates of hits have units of their own.
-    fn with_units(mut self) -> Self {
-        for input in [UncertainInput::HitRate, UncertainInput::HitRateWithin] {
-            self.of[input as usize] = self.exact[input as usize].in_units(WHOLE);
-        }
-        self
-    }
-
     /// Changes the range of an input.
     pub(super) fn set(&mut self, input: UncertainInput, range: Range<Decimal>) {
         self.exact[input as usize] = range;
-        self.of[input as usize] = in_units(range);
-        *self = self.clone().with_units();
+        self.of[input as usize] = in_units(input, range);
     }
 
     /// The range of an input in its own units: millionths of a token, billionths of a hit rate.

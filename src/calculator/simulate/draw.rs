@@ -64,6 +64,45 @@ impl Drawn {
     }
 }
 
+/// How many calls are paid for in a slot, by draw.
+struct Number<'d> {
+    /// The calls of its month in a unit of their time.
+    calls: &'d Drawn,
+    /// How many such units it has.
+    times: f64,
+    /// The share that is not free; nothing where all of it is paid.
+    paid: Option<&'d Drawn>,
+}
+
+impl Number<'_> {
+    /// Adds so many times an amount, and a factor, to the sum of each draw. The usual shapes are loops of their own, which the
+    /// compiler makes wide, and none of them needs memory.
+    fn add_times(&self, amount: &Drawn, factor: f64, sums: &mut [f64]) {
+        let times = self.times * factor;
+        match (amount, self.calls, self.paid) {
+            (Drawn::Each(amounts), Drawn::Each(calls), None) => {
+                for ((sum, amount), calls) in sums.iter_mut().zip(amounts).zip(calls) {
+                    *sum += amount * calls * times;
+                }
+            }
+            (Drawn::One(amount), Drawn::Each(calls), None) => {
+                let each = amount * times;
+                sums.iter_mut().zip(calls).for_each(|(sum, calls)| *sum += calls * each);
+            }
+            (Drawn::Each(amounts), Drawn::One(calls), None) => {
+                let each = calls * times;
+                sums.iter_mut().zip(amounts).for_each(|(sum, amount)| *sum += amount * each);
+            }
+            _ => {
+                for (draw, sum) in sums.iter_mut().enumerate() {
+                    let paid = self.paid.map_or(1.0, |paid| paid.get(draw));
+                    *sum += amount.get(draw) * self.calls.get(draw) * times * paid;
+                }
+            }
+        }
+    }
+}
+
 impl<'p> FeatureDraws<'p> {
     pub(super) fn new(plan: &'p Plan, feature: &'p FeaturePlan, draws: usize) -> FeatureDraws<'p> {
         let growth = (FIRST_LENGTH, FIRST_LENGTH);
@@ -125,8 +164,8 @@ impl<'p> FeatureDraws<'p> {
         self.drawn(input, self.feature.ranges.exact(input).map(float))
     }
 
-    /// Adds what the feature costs, by span and draw, to its own sums and those of the groups that its streams are in.
-    pub(super) fn run(&self, settled: &Settled, own: &mut [f64], groups: &mut [Vec<f64>]) {
+    /// Adds what the feature costs, by span and draw, to the groups that its streams are in.
+    pub(super) fn run(&self, settled: &Settled, groups: &mut [Vec<f64>]) {
         let calls = self.calls();
         let paid = self.paid(&calls);
         let mut variance: Vec<f64> = Vec::new();
@@ -149,41 +188,19 @@ impl<'p> FeatureDraws<'p> {
                     let paid_share = float(FeaturePlan::paid_in(stream, slot.span));
                     let unit = float(self.feature.unit(slot.month)).max(f64::MIN_POSITIVE);
                     let times = share * float(*weight) / unit * paid_share;
-                    let mut number = calls[slot.month].map(|calls| calls * times);
-                    if let Some(paid) = paid.get(index) {
-                        number = number.with(paid, |calls, paid| calls * paid);
-                    }
+                    let number = Number { calls: &calls[slot.month], times, paid: paid.get(index) };
                     let span = slot.span * self.draws..(slot.span + 1) * self.draws;
-                    let (own, sums) = (&mut own[span.clone()], &mut groups[group][span.clone()]);
-                    match (mean, &number) {
-                        // The commonest shapes, each a loop that the compiler makes wide.
-                        (Drawn::Each(cost), Drawn::Each(calls)) => {
-                            for (((own, sum), cost), calls) in own.iter_mut().zip(sums).zip(cost).zip(calls) {
-                                let usd = cost * calls;
-                                *own += usd;
-                                *sum += usd;
-                            }
-                        }
-                        (mean, number) => {
-                            for (draw, (own, sum)) in own.iter_mut().zip(sums).enumerate() {
-                                let usd = mean.get(draw) * number.get(draw);
-                                *own += usd;
-                                *sum += usd;
-                            }
-                        }
-                    }
+                    number.add_times(mean, 1.0, &mut groups[group][span.clone()]);
                     if let Some(single) = single {
                         variance.resize(self.plan.spans.len() * self.draws, 0.0);
-                        for (draw, sum) in variance[span].iter_mut().enumerate() {
-                            *sum += single.get(draw) * number.get(draw) * paid_share;
-                        }
+                        number.add_times(single, paid_share, &mut variance[span]);
                     }
                 }
             }
         }
         if !variance.is_empty() {
             let group = self.feature.streams.first().map_or(0, |stream| settled.group_of(stream));
-            self.add_single(&variance, own, &mut groups[group]);
+            self.add_single(&variance, group, groups);
         }
     }
 
@@ -206,18 +223,15 @@ impl<'p> FeatureDraws<'p> {
     }
 
     /// What single calls add to their mean, by span: a draw with the variance of all of them together.
-    fn add_single(&self, variance: &[f64], own: &mut [f64], group: &mut [f64]) {
+    fn add_single(&self, variance: &[f64], group: usize, groups: &mut [Vec<f64>]) {
         for (index, variance) in variance.chunks(self.draws).enumerate() {
             let key = ((self.feature.feature.order as u64 + 1) * KEYS + SINGLE).wrapping_add((index as u64 + 1) << 32);
             let shares = stratified(self.plan.workload.seed, key, self.draws);
-            let span = index * self.draws..(index + 1) * self.draws;
-            let sums = own[span.clone()].iter_mut().zip(&mut group[span]);
-            for ((share, variance), (own, sum)) in shares.iter().zip(variance).zip(sums) {
+            for (draw, (share, variance)) in shares.iter().zip(variance).enumerate() {
+                let at = index * self.draws + draw;
                 // Costs do not fall below nothing, nor rise by more than they could fall: the mean stays.
-                let most = own.max(0.0);
-                let more = (normal(*share) * variance.sqrt()).clamp(-most, most);
-                *own += more;
-                *sum += more;
+                let most = groups.iter().map(|sums| sums[at]).sum::<f64>().max(0.0);
+                groups[group][at] += (normal(*share) * variance.sqrt()).clamp(-most, most);
             }
         }
     }
@@ -233,13 +247,14 @@ impl<'p> FeatureDraws<'p> {
             return factors.into_iter().map(|factor| rate.map(|rate| rate * float(factor))).collect();
         }
         let growth = self.input(UncertainInput::Growth);
-        let mut now = rate;
-        let mut list = Vec::with_capacity(months);
+        let mut list: Vec<Drawn> = Vec::with_capacity(months);
         for month in 0..months {
-            if month > feature.first_month() {
-                now = now.with(&growth, |calls, share| calls * (1.0 + share));
-            }
-            list.push(now.map(|calls| calls));
+            let before = list.last().unwrap_or(&rate);
+            let now = match month > feature.first_month() {
+                true => before.with(&growth, |calls, share| calls * (1.0 + share)),
+                false => before.map(|calls| calls),
+            };
+            list.push(now);
         }
         list
     }

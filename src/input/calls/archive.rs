@@ -3,6 +3,7 @@
 //! An archive of a few megabytes can unpack to terabytes, so what is read of one is bounded by [`ArchiveLimit`]. An archive in an
 //! archive is named and not opened.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::PathBuf;
@@ -71,6 +72,8 @@ pub(super) struct Members {
     next: usize,
     budget: Arc<ArchiveBudget>,
     is_spent: bool,
+    /// The beginnings of the names that are read, where others repeat what is in them.
+    only: Option<&'static str>,
 }
 
 impl Members {
@@ -85,12 +88,14 @@ impl Members {
         let archive = ZipArchive::new(BufReader::new(reader)).map_err(|error| damaged(&name, &error))?;
         let most = length.saturating_mul(limit.ratio).max(limit.least).min(limit.most);
         let budget = Arc::new(ArchiveBudget { most, unpacked: AtomicU64::new(0) });
-        Ok(Members { archive, bytes, name, next: 0, budget, is_spent: false })
+        let only = only_these(archive.file_names().filter_map(Result::ok));
+        Ok(Members { archive, bytes, name, next: 0, budget, is_spent: false, only })
     }
 
     fn member(&mut self, index: usize) -> Result<Option<Part<'static>>, InputError> {
         let file = self.archive.by_index_raw(index).map_err(|error| damaged(&self.name, &error))?;
-        if file.is_dir() {
+        let is_repeated = |only: &str| file.name().is_ok_and(|name| !name.starts_with(only));
+        if file.is_dir() || self.only.is_some_and(is_repeated) {
             return Ok(None);
         }
         let shown = file.name().map_or_else(|_| self.name.clone(), |inside| format!("{}:{inside}", self.name));
@@ -163,6 +168,22 @@ impl Members {
             part
         }
         Box::new(self.map(of_source))
+    }
+}
+
+/// A log of inspect_ai has its samples once whole, and once more in its journal, its summaries and its header; where it has
+/// none, the header alone says what was used.
+fn only_these<'n>(names: impl Iterator<Item = Cow<'n, str>>) -> Option<&'static str> {
+    let (mut header, mut journal, mut samples) = (false, false, false);
+    for name in names {
+        header |= name == "header.json";
+        journal |= name == "_journal/start.json";
+        samples |= name.starts_with("samples/");
+    }
+    match () {
+        () if samples && (header || journal) => Some("samples/"),
+        () if header && journal => Some("header.json"),
+        () => None,
     }
 }
 
@@ -305,6 +326,19 @@ mod tests {
         let at = damaged.windows(7).position(|w| w == b"a.jsonl").unwrap() + 12;
         damaged[at] ^= 1;
         assert!(matches!(&read(damaged, SMALL)[..], [Ok((_, Err(_)))]));
+    }
+
+    #[test]
+    fn a_log_of_an_evaluation_is_read_once() {
+        let names = |files: &[&str]| -> Vec<String> {
+            let bytes = archive(&files.iter().map(|name| (*name, b"{}\n".as_slice())).collect::<Vec<_>>());
+            read(bytes, SMALL).into_iter().map(|part| part.unwrap().0.replace("a.zip:", "")).collect()
+        };
+        let journal = ["_journal/start.json", "_journal/summaries/1.json", "summaries.json", "header.json"];
+        let samples = ["samples/1_epoch_1.json", "samples/2_epoch_1.json"];
+        assert_eq!(names(&[&journal[..], &samples].concat()), samples);
+        assert_eq!(names(&journal), ["header.json"]);
+        assert_eq!(names(&["samples/a.jsonl", "logs/b.jsonl"]), ["samples/a.jsonl", "logs/b.jsonl"]);
     }
 
     #[test]

@@ -16,15 +16,19 @@ mod archive;
 #[path = "archive_left_out.rs"]
 mod archive;
 mod broken;
+mod cassette;
 pub mod chunks;
 #[cfg(feature = "sqlite")]
 mod database;
 pub mod open;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod part;
 #[cfg(feature = "folders")]
 pub mod places;
 pub mod sequence;
 mod session;
+mod spans;
 pub mod stream;
 pub mod tail;
 pub(crate) mod texts;

@@ -12,6 +12,9 @@ use crate::input::text::{InputError, Source};
 /// What a database of SQLite begins with.
 pub(super) const DATABASE: &[u8] = b"SQLite format 3\0";
 
+/// What a Parquet file begins with.
+pub(super) const PARQUET: &[u8] = b"PAR1";
+
 /// The parts of a source, told apart by their first bytes rather than by their names.
 ///
 /// # Errors
@@ -33,6 +36,9 @@ pub fn open(source: &Source) -> Result<Parts<'_>, InputError> {
         };
         return Ok(Members::open(bytes, name)?.into_parts());
     }
+    if magic.starts_with(PARQUET) {
+        return parquet_rows(source, name);
+    }
     let is_database = magic.starts_with(DATABASE);
     let reader = match source {
         #[cfg(feature = "sqlite")]
@@ -45,4 +51,29 @@ pub fn open(source: &Source) -> Result<Parts<'_>, InputError> {
         _ => unpacked(raw, &name)?,
     };
     Ok(Box::new(std::iter::once(Ok(Part::new(name, reader)))))
+}
+
+/// The rows of a Parquet file, which a pipe cannot be: it is read from its end.
+#[cfg(feature = "parquet")]
+fn parquet_rows(source: &Source, name: String) -> Result<Parts<'_>, InputError> {
+    match source {
+        Source::File(path) if path.is_file() => {
+            let rows = super::parquet::ParquetRows::open(path)?;
+            Ok(Box::new(std::iter::once(Ok(Part::new(name, Box::new(rows))))))
+        }
+        _ => Err(InputError::NoUsage {
+            path: name,
+            what: "a Parquet file from a pipe".into(),
+            help: "save it to a file and name the file".into(),
+        }),
+    }
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet_rows(_: &Source, name: String) -> Result<Parts<'_>, InputError> {
+    Err(InputError::NoUsage {
+        path: name,
+        what: "a Parquet file, which this build does not read".into(),
+        help: "build with the feature \"parquet\", or export the table as CSV".into(),
+    })
 }

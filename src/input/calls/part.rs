@@ -4,6 +4,7 @@ use std::io::{self, BufRead, BufReader, Cursor, Read};
 
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
+use super::cassette::{Interactions, begins_cassette, may_begin_cassette};
 use crate::input::text::InputError;
 
 /// How much is looked at to tell what something is.
@@ -34,7 +35,15 @@ impl<'s> Part<'s> {
                 Ok(read) => start.extend_from_slice(block.get(..read).unwrap_or_default()),
             }
         }
-        Part { name, reader: Box::new(Cursor::new(start.clone()).chain(reader)), start }
+        if may_begin_cassette(&start) {
+            // A failure comes again here too.
+            let _ = reader.by_ref().take(block.len() as u64).read_to_end(&mut start);
+        }
+        let whole = Cursor::new(start.clone()).chain(reader);
+        if begins_cassette(&start) {
+            return Part { name, start: vec![b'{'], reader: Box::new(Interactions::new(whole)) };
+        }
+        Part { name, start, reader: Box::new(whole) }
     }
 }
 

@@ -6,6 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Taken;
 use super::session::Session;
+use super::spans::{Settled, SpanTrees};
 use crate::input::dialect::{Dialect, Entry, Event, Item, SessionCounts};
 use crate::meter::Meter;
 
@@ -27,6 +28,7 @@ pub struct Sequence {
     /// How many lines repeated another.
     pub repeats: u64,
     session: Session,
+    spans: SpanTrees,
     stream: Option<(u64, Entry<'static>)>,
     /// Requests that were made next to the streamed message.
     beside: Vec<Entry<'static>>,
@@ -55,6 +57,7 @@ impl Sequence {
     /// The source ended: hands out everything that waited.
     pub fn end(&mut self, out: &mut Taken) {
         self.end_stream(out);
+        self.settle_spans(out);
         while !self.waiting.is_empty() {
             self.pop(out);
         }
@@ -65,12 +68,14 @@ impl Sequence {
     /// What waits, in order: it counts, but may still be replaced by a later line.
     #[cfg(feature = "folders")]
     pub(crate) fn waiting(&self) -> impl Iterator<Item = (u64, &Entry<'static>)> {
-        self.waiting.iter().flatten().chain(&self.stream).map(|(line, entry)| (*line, entry))
+        let alone = self.waiting.iter().flatten().chain(&self.stream).map(|(line, entry)| (*line, entry));
+        alone.chain(self.spans.counted())
     }
 
     /// Hands out everything that waited, of a source that goes on. What returns later was counted and is dropped.
     #[cfg(feature = "folders")]
     pub(crate) fn settle(&mut self, out: &mut Taken) {
+        self.settle_spans(out);
         self.seen.extend(self.waiting.iter().flatten().filter_map(|(_, entry)| entry.id));
         while !self.waiting.is_empty() {
             self.pop(out);
@@ -142,6 +147,10 @@ impl Sequence {
                 }
             }
             Event::End => self.end_stream(out),
+            Event::Span(span) => {
+                let settled = self.spans.take(line, *span);
+                self.hand_on_spans(settled, out);
+            }
             Event::Whole(entry) => {
                 if self.stream.take().is_some() {
                     self.repeats += 1;
@@ -159,6 +168,17 @@ impl Sequence {
             Ok(entries) => entries.into_iter().for_each(|entry| self.take(line, Item::Entry(Box::new(entry)), out)),
             Err(error) => out(line, Item::Bad(error)),
         }
+    }
+
+    fn settle_spans(&mut self, out: &mut Taken) {
+        let settled = self.spans.settle();
+        self.hand_on_spans(settled, out);
+    }
+
+    /// Takes what the spans of a trace have settled: the same trace may return.
+    fn hand_on_spans(&mut self, settled: Settled, out: &mut Taken) {
+        self.repeats += settled.repeats;
+        settled.records.into_iter().for_each(|(line, entry)| self.take(line, Item::Entry(Box::new(entry)), out));
     }
 
     fn end_stream(&mut self, out: &mut Taken) {

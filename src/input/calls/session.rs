@@ -52,8 +52,9 @@ impl Session {
     pub(super) fn begin(&mut self, head: SessionHead<'static>) {
         let is_copy = |known: &SessionHead| {
             let is_same = head.labels.session.is_some() && head.labels.session == known.labels.session;
-            let is_at_once = !self.has_own
-                && known.begun.zip(head.begun).is_some_and(|(begun, at)| at.saturating_sub(begun) <= COPYING);
+            let after = known.begun.zip(head.begun).map(|(begun, at)| at.saturating_sub(begun));
+            let is_at_once =
+                !self.has_own && after.is_some_and(|after| after <= COPYING && (after >= 0 || known.is_child));
             let is_parent = known.parent.is_some() && known.parent == head.labels.session;
             is_same || known.labels.session.is_some() && (is_at_once || is_parent)
         };

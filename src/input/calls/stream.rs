@@ -101,6 +101,7 @@ impl ChunkResult {
             Item::Bad(error) if error.is_form() => self.found.bad += 1,
             // A record whose counts contradict each other is one all the same.
             Item::Bad(_) => self.found.records += 1,
+            Item::Event(Event::Span(span)) if span.record.is_some() => self.found.records += 1,
             Item::Event(_) => {}
         }
     }

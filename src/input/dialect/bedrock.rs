@@ -17,8 +17,11 @@ use crate::usage::Usage;
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[
         DialectSign::around(&["schemaType"]),
-        DialectSign::own(&["usage"]).any(&["stopReason", "modelId"]),
-        DialectSign::counts(&["inputTokens", "outputTokens"]),
+        DialectSign::own(&["usage"]).any(&["stopReason", "ResponseMetadata", "performanceConfig"]),
+        DialectSign::own(&["usage", "metrics"]).with_counts(&["inputTokens", "outputTokens"]),
+        DialectSign { look: Some(names_its_model), ..DialectSign::own(&["usage", "modelId"]) },
+        DialectSign { look: Some(is_converse), ..DialectSign::together(&["usage"]) }
+            .with_counts(&["inputTokens", "outputTokens"]),
         DialectSign::inside(&["metadata"], ends_stream).without(&["usage", "model"]),
         DialectSign::own(&[]).any(EVENTS),
     ],
@@ -30,6 +33,40 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ..DialectSpec::new("bedrock", "Amazon Bedrock's Converse and invocation logs")
 };
 
+/// Whether the model has an id of Bedrock's, with the vendor in front of a point, or an ARN.
+fn names_its_model(seen: &SeenObject) -> bool {
+    let vendors = [
+        "ai21",
+        "amazon",
+        "anthropic",
+        "cohere",
+        "deepseek",
+        "luma",
+        "meta",
+        "mistral",
+        "openai",
+        "qwen",
+        "stability",
+        "writer",
+    ];
+    let is_vendor = |part: &str| vendors.contains(&part);
+    let Some(model) = seen.object.text("modelId") else { return false };
+    // A region or `global` may stand in front of the vendor.
+    model.starts_with("arn:") || model.rsplit_once('.').is_some() && model.split('.').take(2).any(is_vendor)
+}
+
+/// Whether the counts are named as only Converse names them; the Vercel AI SDK has some of the names too.
+fn is_converse(seen: &SeenObject) -> bool {
+    let Some(usage) = seen.object.object("usage") else { return false };
+    let own = [
+        "cacheReadInputTokens",
+        "cacheWriteInputTokens",
+        "cacheReadInputTokenCount",
+        "cacheWriteInputTokenCount",
+        "cacheDetails",
+    ];
+    own.iter().any(|name| usage.has(name))
+}
 /// The events of a stream before the last one, which has the usage.
 const EVENTS: &[&str] = &["messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop"];
 

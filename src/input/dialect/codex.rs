@@ -31,14 +31,14 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
         return Ok(());
     }
     let Some(payload) = object.object("payload") else { return Ok(()) };
-    let at = object.get("timestamp").and_then(milliseconds);
+    let at = || object.get("timestamp").and_then(milliseconds);
     match kind.as_deref() {
-        Some("session_meta") => out.push(Item::Event(Event::Session(Box::new(head(&payload, at))))),
+        Some("session_meta") => out.push(Item::Event(Event::Session(Box::new(head(&payload, at()))))),
         Some("turn_context") => push_settings(payload.text("model"), out),
         Some("token_usage_record") => {
             let Some(usage) = payload.object("usage") else { return Ok(()) };
             out.push(Item::Event(Event::Counts(Box::new(SessionCounts {
-                at,
+                at: at(),
                 last: Some(running(&usage)?),
                 is_record: true,
                 response: payload.text("response_id").map(|id| id_of(&["response", &id])),
@@ -57,7 +57,7 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
             let of = |name: &str| info.object(name).map(|usage| running(&usage)).transpose();
             let (total, last) = (of("total_token_usage")?, of("last_token_usage")?);
             if total.is_some() || last.is_some() {
-                let counts = SessionCounts { at, total, last, ..SessionCounts::default() };
+                let counts = SessionCounts { at: at(), total, last, ..SessionCounts::default() };
                 out.push(Item::Event(Event::Counts(Box::new(counts))));
             }
         }

@@ -35,6 +35,12 @@ pub(super) fn count_of(name: &str, value: Value) -> Result<u64, RecordError> {
     }
 }
 
+/// The text of an object that stands there as one or inside of a text.
+pub(super) fn object_text(value: Value<'_>) -> Option<Cow<'_, str>> {
+    let text = value.text().or_else(|| std::str::from_utf8(value.raw()).ok().map(Cow::Borrowed))?;
+    text.trim_start().starts_with('{').then_some(text)
+}
+
 /// What is left of a whole without its parts.
 ///
 /// # Errors
@@ -75,10 +81,14 @@ pub(super) fn state(context: &mut Context, dimension: Dimension, value: Option<C
     }
 }
 
-/// A moment as logs write it: seconds, milliseconds, microseconds or nanoseconds since 1970 (told apart by their size),
+/// A moment as logs write it: seconds (also in a list with nanoseconds), milliseconds, microseconds or nanoseconds since 1970 (told apart by their size),
 /// or a date with or without its time; a time without an offset is UTC.
 pub(super) fn moment(value: Value) -> Option<Instant> {
-    moment_in(value.word()?)
+    match value.word() {
+        Some(word) => moment_in(word),
+        // `[seconds, nanoseconds]`, as Node.js keeps a time.
+        None => moment_in(value.items().next()?.word()?),
+    }
 }
 
 /// [`moment`] in a text.

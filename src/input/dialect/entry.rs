@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use rust_decimal::Decimal;
 
 use super::Dialect;
+use super::traced::Span;
 use crate::context::Context;
 use crate::input::json::JsonError;
 use crate::input::record::RecordError;
@@ -132,6 +133,8 @@ pub enum Event<'a> {
     Replace(Box<Counts>),
     /// A streamed message ends.
     End,
+    /// A step of a trace, which may repeat what others of it say.
+    Span(Box<Span<'a>>),
     /// A streamed message ends with the counts of the whole.
     Whole(Box<Entry<'a>>),
 }
@@ -300,6 +303,7 @@ impl Item<'_> {
                 Event::Begin(entry) => Event::Begin(Box::new(entry.into_owned())),
                 Event::Replace(counts) => Event::Replace(counts),
                 Event::End => Event::End,
+                Event::Span(span) => Event::Span(Box::new(span.into_owned())),
                 Event::Whole(entry) => Event::Whole(Box::new(entry.into_owned())),
             }),
         }

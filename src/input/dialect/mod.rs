@@ -10,22 +10,27 @@
 //! A total that a form states is never trusted: the parts are added.
 
 mod anthropic_reports;
+mod attributes;
 mod counts;
 mod detect;
 mod entry;
 mod openai_reports;
 mod outcomes;
+mod parts;
 mod read;
+mod recording;
 mod reports;
 mod rows;
 mod spec;
 pub mod table;
+mod traced;
 
 pub(crate) use entry::id_of;
 pub use entry::{Bucket, Counts, Entry, Event, Item, Labels, Naming, Reported, State};
 pub use entry::{Running, SessionCounts, SessionHead, SessionSettings};
 pub use read::read;
 pub(crate) use read::{no_json, read_text};
+pub use traced::{Span, SpanRole};
 
 use spec::DialectSpec;
 
@@ -81,6 +86,21 @@ dialects! {
     Langfuse langfuse;
     Helicone helicone;
     Spans spans;
+    OtlpLogs otlp_logs;
+    Jaeger jaeger;
+    Phoenix phoenix;
+    MlFlow mlflow;
+    LangSmith langsmith;
+    LangChain langchain;
+    VercelAi vercel_ai;
+    OpenAiAgents openai_agents;
+    PydanticAi pydantic_ai;
+    InspectAi inspect_ai;
+    Promptfoo promptfoo;
+    Har har;
+    Vcr vcr;
+    OpenRouterActivity openrouter_activity;
+    AnthropicCostExport anthropic_cost_export;
     ClaudeCode claude_code;
     Codex codex;
     OpenCode opencode;

@@ -17,7 +17,11 @@ use crate::meter::Meter;
 use crate::usage::Usage;
 
 pub(super) const DIALECT: DialectSpec = DialectSpec {
-    signs: &[DialectSign::own(&["choices"]), DialectSign::counts(&["prompt_tokens", "completion_tokens"])],
+    signs: &[
+        DialectSign::own(&["choices"]),
+        DialectSign::counts(&["prompt_tokens", "completion_tokens"]),
+        DialectSign::together(DASH_SCOPE),
+    ],
     read: Some(read),
     is_common: true,
     places: &["answers and streams as they were saved"],
@@ -26,6 +30,9 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     source: "https://platform.openai.com/docs/api-reference/chat/object",
     ..DialectSpec::new("openai-chat", "chat completions and embeddings, OpenAI's and alike")
 };
+
+/// What stands around the usage in the form of Alibaba's own.
+const DASH_SCOPE: &[&str] = &["request_id", "output", "usage"];
 
 /// A chat completion, text completion, embedding, or a chunk of a stream.
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
@@ -92,6 +99,7 @@ pub(super) fn body_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Result<
         () if is_perplexity => entry.assume("perplexity"),
         () if is_xai => entry.assume("xai"),
         () if has_explicit_cache && name.starts_with("qwen") => entry.assume("alibaba"),
+        () if DASH_SCOPE.iter().all(|field| object.has(field)) => entry.assume("alibaba"),
         () if usage.has("prompt_cache_hit_tokens") && name.starts_with("deepseek") => entry.assume("deepseek"),
         () if object.get("x_groq").is_some() => entry.provider = Some("groq".into()),
         () if is_llama_cpp(object) => entry.provider = Some("llama.cpp".into()),

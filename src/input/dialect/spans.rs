@@ -1,22 +1,25 @@
-//! Spans of OpenTelemetry's GenAI conventions and of OpenInference, as OTLP/JSON documents and as single spans.
+//! Spans of OpenTelemetry's GenAI conventions, of OpenInference and of the Vercel AI SDK, as OTLP/JSON documents and as single
+//! spans.
 //!
-//! Both conventions count cached tokens inside of the input and thinking inside of the output. A span of an agent or a
-//! chain repeats the usage of the calls below it, so only the spans of the calls themselves count.
+//! The conventions count cached tokens inside of the input and thinking inside of the output; older instrumentations pass on
+//! what a provider counts beside. A span of an agent, a chain or a workflow sums up the calls below it.
 
 use std::borrow::Cow;
 
-use super::counts::{moment, rest, state_tier};
+use super::attributes::{Attributes, contradiction};
+use super::counts::{moment, state_tier};
 use super::outcomes::{error_text, failed};
+use super::parts::Parts;
 use super::spec::{DialectSign, DialectSpec};
-use super::{Dialect, Entry, Item, Labels, Naming, Reported};
+use super::{Dialect, Entry, Item, Labels, Naming, Reported, Span, SpanRole, vercel_ai};
 use crate::input::json::{Object, Value};
-use crate::input::record::{RecordError, whole};
-use crate::meter::Meter;
+use crate::input::record::RecordError;
 use crate::usage::Usage;
 
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[
         DialectSign::around(&["resourceSpans"]),
+        DialectSign::around(&["batches"]).any(&["resourceSpans", "scopeSpans"]),
         DialectSign::around(&["attributes"]).any(&[
             "spanId",
             "span_id",
@@ -27,8 +30,9 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         ]),
     ],
     read: Some(read),
-    places: &["OTLP/JSON documents, single spans"],
-    reads: "`gen_ai.usage.*` and `llm.token_count.*` of the spans of calls",
+    returns: true,
+    places: &["OTLP/JSON documents, single spans, `COPILOT_OTEL_FILE_EXPORTER_PATH`"],
+    reads: "`gen_ai.usage.*`, `llm.token_count.*`, `llm.usage.*` and `ai.usage.*`; an agent, chain or workflow only where no call below it says what it used",
     includes: "caches are parts of the input, thinking of the output, unless they cannot be, because they are larger, or the total says otherwise",
     source: "https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/",
     ..DialectSpec::new("otel", "OpenTelemetry GenAI and OpenInference spans")
@@ -36,18 +40,15 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
 
 /// An OTLP/JSON document, or one span.
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    let lists = |object: &Object<'a>, names: &[&str]| -> Vec<Object<'a>> {
-        let found = names.iter().find_map(|name| object.get(name));
-        found.into_iter().flat_map(Value::items).filter_map(Value::object).collect()
-    };
     if !object.has("resourceSpans") {
-        return span(object, &Attributes::default(), out);
+        let resource = object.object("resource").map(|resource| Attributes::of(&resource)).unwrap_or_default();
+        return span(Dialect::Spans, object, &Attributes::of(object), &resource, out);
     }
-    for of_resource in lists(object, &["resourceSpans"]) {
+    for of_resource in objects(object, &["resourceSpans"]) {
         let resource = of_resource.object("resource").map(|r| Attributes::of(&r)).unwrap_or_default();
-        for of_scope in lists(&of_resource, &["scopeSpans", "instrumentationLibrarySpans"]) {
-            for one in lists(&of_scope, &["spans"]) {
-                if let Err(error) = span(&one, &resource, out) {
+        for of_scope in objects(&of_resource, &["scopeSpans", "instrumentationLibrarySpans"]) {
+            for one in objects(&of_scope, &["spans"]) {
+                if let Err(error) = span(Dialect::Spans, &one, &Attributes::of(&one), &resource, out) {
                     out.push(Item::Bad(error));
                 }
             }
@@ -56,121 +57,347 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     Ok(())
 }
 
-/// Attributes by name: a list of `{key, value: {stringValue}}` in OTLP, a plain object elsewhere.
-#[derive(Default)]
-struct Attributes<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
-
-impl<'a> Attributes<'a> {
-    fn of(holder: &Object<'a>) -> Self {
-        let Some(attributes) = holder.get("attributes") else { return Attributes::default() };
-        if let Some(plain) = attributes.object() {
-            return Attributes(plain.fields().map(|(n, v)| (Cow::Owned(n.into_owned()), v)).collect());
-        }
-        let pairs = attributes.items().filter_map(Value::object).filter_map(|pair| {
-            let kinds = ["stringValue", "intValue", "doubleValue", "boolValue"];
-            let value = pair.object("value")?;
-            Some((pair.text("key")?, kinds.iter().find_map(|kind| value.get(kind))?))
-        });
-        Attributes(pairs.collect())
-    }
-
-    fn get(&self, names: &[&str]) -> Option<Value<'a>> {
-        names.iter().find_map(|name| self.0.iter().find(|(n, v)| n == name && !v.is_null()).map(|(_, v)| *v))
-    }
-
-    fn text(&self, names: &[&str]) -> Option<Cow<'a, str>> {
-        self.get(names)?.text().filter(|text| !text.is_empty())
-    }
-
-    fn count(&self, names: &[&str]) -> Result<u64, RecordError> {
-        let word = self.get(names).and_then(Value::word);
-        word.map_or(Ok(0), |word| whole(names.first().unwrap_or(&"a count"), word))
-    }
+/// The objects of the list in the first of several fields that is there.
+pub(super) fn objects<'a>(object: &Object<'a>, names: &[&str]) -> Vec<Object<'a>> {
+    let found = names.iter().find_map(|name| object.get(name));
+    found.into_iter().flat_map(Value::items).filter_map(Value::object).collect()
 }
 
-const INPUT: &[&str] = &["gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt"];
-const OUTPUT: &[&str] = &["gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion"];
+const INPUT: &[&str] = &[
+    "gen_ai.usage.input_tokens",
+    "gen_ai.usage.prompt_tokens",
+    "llm.token_count.prompt",
+    "llm.usage.prompt_tokens",
+    "ai.usage.inputTokens",
+    "ai.usage.promptTokens",
+    "ai.usage.tokens",
+];
+const OUTPUT: &[&str] = &[
+    "gen_ai.usage.output_tokens",
+    "gen_ai.usage.completion_tokens",
+    "llm.token_count.completion",
+    "llm.usage.completion_tokens",
+    "ai.usage.outputTokens",
+    "ai.usage.completionTokens",
+];
+const TOTAL: &[&str] =
+    &["gen_ai.usage.total_tokens", "llm.token_count.total", "llm.usage.total_tokens", "ai.usage.totalTokens"];
 const CACHE_READ: &[&str] = &[
     "gen_ai.usage.cache_read.input_tokens",
     "gen_ai.usage.cache_read_input_tokens",
+    "gen_ai.usage.cache_read_tokens",
+    "gen_ai.usage.cached_tokens",
+    "gen_ai.usage.cached_input_tokens",
+    "gen_ai.usage.input_tokens.cached",
+    "gen_ai.usage.input_cached_tokens",
+    "gen_ai.usage.cache_input_tokens",
+    "gen_ai.usage.input_tokens_details.cached_tokens",
+    "gen_ai.usage.input_token_details.cache_read",
+    "gen_ai.usage.details.input_cached_tokens",
+    "gen_ai.usage.prompt_tokens_details.cached_tokens",
+    "gen_ai.usage.details.cache_read_input_tokens",
+    "gen_ai.usage.details.cache_read_tokens",
+    "gen_ai.usage.details.cached_tokens",
+    "gen_ai.usage.details.cached_content_tokens",
     "llm.token_count.prompt_details.cache_read",
+    "llm.usage.cache_read_input_tokens",
+    "ai.usage.cachedInputTokens",
+    "ai.usage.inputTokenDetails.cacheReadTokens",
 ];
 const CACHE_WRITE: &[&str] = &[
     "gen_ai.usage.cache_creation.input_tokens",
+    "gen_ai.usage.cache_write.input_tokens",
     "gen_ai.usage.cache_creation_input_tokens",
+    "gen_ai.usage.cache_write_input_tokens",
+    "gen_ai.usage.cache_write_tokens",
+    "gen_ai.usage.cache_creation_tokens",
+    "gen_ai.usage.input_tokens.cache_write",
+    "gen_ai.usage.prompt_tokens_details.cache_creation_tokens",
+    "gen_ai.usage.prompt_tokens_details.cache_write_tokens",
+    "gen_ai.usage.input_token_details.cache_creation",
+    "gen_ai.usage.details.cache_creation_tokens",
+    "gen_ai.usage.details.cache_creation_input_tokens",
+    "gen_ai.usage.details.cache_write_input_tokens",
+    "gen_ai.usage.details.cache_write_tokens",
     "llm.token_count.prompt_details.cache_write",
+    "llm.usage.cache_creation_input_tokens",
+    "ai.usage.inputTokenDetails.cacheWriteTokens",
+];
+const CACHE_HOUR: &[&str] = &[
+    "gen_ai.usage.cache_creation.ephemeral_1h_input_tokens",
+    "gen_ai.usage.details.ephemeral_1h_input_tokens",
+    "gen_ai.usage.details.cache_creation.ephemeral_1h_input_tokens",
 ];
 const REASONING: &[&str] = &[
     "gen_ai.usage.reasoning.output_tokens",
     "gen_ai.usage.reasoning_tokens",
+    "gen_ai.usage.reasoning_output_tokens",
+    "gen_ai.usage.output_tokens.reasoning",
+    "gen_ai.usage.output_tokens_details.reasoning_tokens",
+    "gen_ai.usage.output_token_details.reasoning",
+    "gen_ai.usage.completion_tokens_details.reasoning_tokens",
+    "gen_ai.usage.details.reasoning_tokens",
+    "gen_ai.usage.details.thoughts_tokens",
     "llm.token_count.completion_details.reasoning",
+    "llm.usage.reasoning_tokens",
+    "ai.usage.reasoningTokens",
+    "ai.usage.outputTokenDetails.reasoningTokens",
+];
+const AUDIO_IN: &[&str] = &[
+    "llm.token_count.prompt_details.audio",
+    "gen_ai.usage.details.input_audio_tokens",
+    "gen_ai.usage.input_audio_tokens",
+];
+const AUDIO_OUT: &[&str] = &[
+    "llm.token_count.completion_details.audio",
+    "gen_ai.usage.details.output_audio_tokens",
+    "gen_ai.usage.output_audio_tokens",
+];
+const MODEL: &[&str] = &[
+    "gen_ai.response.model",
+    "llm.model_name",
+    "ai.response.model",
+    "gen_ai.request.model",
+    "embedding.model_name",
+    "reranker.model_name",
+    "ai.model.id",
+    "llm.response.model",
+    "llm.request.model",
+    "langfuse.observation.model.name",
+];
+/// Counts in the names of Langfuse, as the text of an object.
+const LANGFUSE: &[&str] = &["langfuse.observation.usage_details"];
+const PROVIDER: &[&str] =
+    &["gen_ai.provider.name", "llm.provider", "gen_ai.system", "ai.model.provider", "llm.system", "llm.vendor"];
+const TIER: &[&str] = &[
+    "openai.response.service_tier",
+    "gen_ai.openai.response.service_tier",
+    "gen_ai.response.service_tier",
+    "gen_ai.usage.service_tier",
+];
+const COST: &[&str] = &[
+    "llm.cost.total",
+    "gen_ai.usage.cost",
+    "gen_ai.usage.total_cost",
+    "gen_ai.usage.cost.total",
+    "gen_ai.usage.cost.total_cost",
+    "gen_ai.cost.total_cost",
+    "operation.cost",
 ];
 
-/// Kinds of spans that repeat what the calls below them used, or that use nothing.
-fn repeats(attributes: &Attributes) -> bool {
-    let operation = attributes.text(&["gen_ai.operation.name"]);
-    let kind = attributes.text(&["openinference.span.kind"]).map(|kind| kind.to_uppercase());
-    matches!(operation.as_deref(), Some("invoke_agent" | "create_agent" | "execute_tool" | "invoke_workflow"))
-        || kind.is_some_and(|kind| !matches!(kind.as_str(), "LLM" | "EMBEDDING" | "RERANKER"))
+/// What the counts of a span are.
+///
+/// What a span says about its operation decides; one that names an agent and no operation is the agent's run.
+fn role_of(object: &Object, attributes: &Attributes) -> SpanRole {
+    let of = |is_call: bool| if is_call { SpanRole::Call } else { SpanRole::Sum };
+    let openinference = attributes.text(&["openinference.span.kind"]).or_else(|| object.text("span_kind"));
+    if let Some(kind) = openinference.filter(|kind| !kind.contains("KIND") && *kind != "UNKNOWN") {
+        let kind = kind.to_uppercase();
+        return of(matches!(kind.as_str(), "LLM" | "EMBEDDING" | "RERANKER"));
+    }
+    if let Some(kind) = attributes.text(&["langfuse.observation.type"]) {
+        return of(matches!(kind.to_lowercase().as_str(), "generation" | "embedding"));
+    }
+    if let Some(operation) = attributes.text(&["ai.operationId"]) {
+        // `ai.streamText` is around its `ai.streamText.doStream`.
+        return of(operation.rsplit('.').next().is_some_and(|last| last.starts_with("do")));
+    }
+    if let Some(operation) = attributes.text(&["gen_ai.operation.name"]) {
+        let sums = ["invoke_agent", "create_agent", "execute_tool", "invoke_workflow", "workflow", "agent", "chain"];
+        return of(!sums.contains(&&*operation));
+    }
+    let is_around = attributes.has(&["traceloop.span.kind", "gen_ai.agent.name", "agent_name"]);
+    of(!is_around && !object.text("name").is_some_and(|name| name.starts_with("invoke_agent")))
 }
 
-fn span<'a>(object: &Object<'a>, resource: &Attributes<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    let attributes = Attributes::of(object);
-    if repeats(&attributes) {
-        return Ok(());
-    }
-    let model = ["gen_ai.response.model", "llm.model_name", "gen_ai.request.model", "embedding.model_name"];
-    let model = attributes.text(&model);
-    if attributes.get(INPUT).is_none() && attributes.get(OUTPUT).is_none() {
-        let status = object.object("status").and_then(|s| s.get("code")?.word());
-        let is_error = matches!(status, Some("2" | "STATUS_CODE_ERROR" | "ERROR"));
-        if is_error && model.is_some() {
-            out.push(failed(Dialect::Spans, error_text(&object.object("status").unwrap_or_default())));
+/// The first of several ids in a span or in what it says about itself.
+fn id_in<'a>(object: &Object<'a>, around: &[&str], names: &[&str]) -> Option<Cow<'a, str>> {
+    let of = |object: &Object<'a>| names.iter().find_map(|name| object.text(name));
+    around.iter().find_map(|name| of(&object.object(name)?)).or_else(|| of(object))
+}
+
+/// Where a span stands in its trace; `None` where it has no id.
+pub(super) fn place<'a>(object: &Object<'a>, role: SpanRole) -> Option<Span<'a>> {
+    let of_context = ["context", "spanContext", "_spanContext"];
+    let id = id_in(object, &of_context, &["spanId", "span_id", "spanID", "context.span_id"])?;
+    let trace = id_in(object, &of_context, &["traceId", "trace_id", "traceID", "context.trace_id"]);
+    let parents = ["parentSpanId", "parent_span_id", "parentId", "parent_id", "parentSpanID", "parent"];
+    let parent = parents.iter().find_map(|name| object.text(name));
+    let parent = parent.or_else(|| id_in(&object.object("parentSpanContext")?, &[], &["spanId", "span_id"]));
+    let parent = parent.or_else(|| referred(object));
+    Some(Span::new(trace.as_deref().unwrap_or(""), &id, parent.as_deref(), role))
+}
+
+/// The parent that Jaeger refers to.
+fn referred<'a>(object: &Object<'a>) -> Option<Cow<'a, str>> {
+    let all = objects(object, &["references"]);
+    let child_of = all.iter().find(|reference| reference.is("refType", "CHILD_OF"));
+    child_of.or_else(|| all.first())?.text("spanID")
+}
+
+/// One span with its attributes, of this dialect or of another that writes the same attributes.
+pub(super) fn span<'a>(
+    dialect: Dialect,
+    object: &Object<'a>,
+    attributes: &Attributes<'a>,
+    resource: &Attributes<'a>,
+    out: &mut Vec<Item<'a>>,
+) -> Result<(), RecordError> {
+    let role = role_of(object, attributes);
+    let place = place(object, role);
+    let model = attributes.text(MODEL);
+    if ![INPUT, OUTPUT, TOTAL, LANGFUSE].iter().any(|names| attributes.has(names)) {
+        let status = object.object("status").unwrap_or_default();
+        let code = status.get("code").or_else(|| status.get("status_code")).or_else(|| object.get("status_code"));
+        let is_error = matches!(code.and_then(Value::word), Some("2" | "STATUS_CODE_ERROR" | "ERROR"));
+        if is_error && model.is_some() && role == SpanRole::Call {
+            out.push(failed(dialect, said_error(&status)));
         }
+        out.extend(place.map(Item::from));
         return Ok(());
     }
-    let mut entry = Entry::new(Dialect::Spans, counted(&attributes)?);
-    entry.provider = attributes.text(&["gen_ai.provider.name", "llm.provider", "gen_ai.system", "llm.system"]);
+    let entry = match entry_of(dialect, object, attributes, resource) {
+        Ok(entry) => Entry { model, ..entry },
+        Err(error) => {
+            out.extend(place.map(Item::from));
+            return Err(error);
+        }
+    };
+    match (place, role) {
+        (Some(place), _) => out.push(place.with(entry).into()),
+        (None, SpanRole::Call) => out.push(Item::Entry(Box::new(entry))),
+        (None, SpanRole::Sum) => return Err(no_place()),
+    }
+    Ok(())
+}
+
+/// What a span says that went wrong.
+fn said_error(status: &Object) -> String {
+    match status.text("message").or_else(|| status.text("description")) {
+        Some(message) => message.into_owned(),
+        None => error_text(status),
+    }
+}
+
+/// What is wrong with a sum that nothing ties to its parts.
+fn no_place() -> RecordError {
+    let what =
+        "a span of an agent or workflow states usage and has no id, so whether other spans repeat it is not known";
+    RecordError::Usage(what.into()).or("export the spans with their ids")
+}
+
+fn entry_of<'a>(
+    dialect: Dialect,
+    object: &Object<'a>,
+    attributes: &Attributes<'a>,
+    resource: &Attributes<'a>,
+) -> Result<Entry<'a>, RecordError> {
+    let mut entry = Entry::new(dialect, counted(attributes)?);
+    entry.provider = attributes.text(PROVIDER).map(without_endpoint);
     // A client library writes its own name, even if another provider answers at the address that it was given.
     entry.naming = Naming::ByHabit;
-    entry.model = model;
-    let times = ["startTimeUnixNano", "start_time", "startTime"];
+    let times = ["startTimeUnixNano", "start_time_unix_nano", "start_time", "startTime", "start_timestamp"];
     entry.at = times.iter().find_map(|name| object.get(name).and_then(moment));
-    let tier = ["openai.response.service_tier", "gen_ai.openai.response.service_tier", "gen_ai.response.service_tier"];
-    if let Some(tier) = attributes.text(&tier) {
+    if let Some(tier) = attributes.text(TIER) {
         state_tier(&mut entry.context, &tier);
     }
-    entry.reported =
-        attributes.get(&["llm.cost.total", "gen_ai.usage.cost"]).and_then(Value::decimal).map(Reported::usd);
-    entry.labels = labels(&attributes, resource);
-    out.push(Item::Entry(Box::new(entry)));
-    Ok(())
+    entry.reported = cost(attributes);
+    entry.labels = labels(attributes, resource);
+    Ok(entry)
+}
+
+/// What a span says that it cost: in all, or its parts.
+fn cost(attributes: &Attributes) -> Option<Reported> {
+    let whole = attributes.get(COST).and_then(Value::decimal);
+    let part = |names: &[&str]| attributes.get(names).and_then(Value::decimal);
+    let parts = || {
+        let input = part(&["gen_ai.usage.cost.input", "gen_ai.usage.input_cost", "llm.cost.prompt"]);
+        let output = part(&["gen_ai.usage.cost.output", "gen_ai.usage.output_cost", "llm.cost.completion"]);
+        input.zip(output).and_then(|(input, output)| input.checked_add(output))
+    };
+    whole.or_else(parts).filter(|cost| !cost.is_zero()).map(Reported::usd)
+}
+
+/// `openai.responses` without the endpoint; `google.generative-ai` is the name of a provider.
+pub(super) fn without_endpoint(name: Cow<'_, str>) -> Cow<'_, str> {
+    const ENDPOINTS: &[&str] = &[
+        "chat",
+        "completion",
+        "completions",
+        "responses",
+        "messages",
+        "embedding",
+        "embeddings",
+        "textEmbedding",
+        "image",
+        "speech",
+        "transcription",
+        "reranking",
+    ];
+    let mut short: &str = &name;
+    while let Some((provider, endpoint)) = short.rsplit_once('.') {
+        if !ENDPOINTS.contains(&endpoint) {
+            break;
+        }
+        short = provider;
+    }
+    match short {
+        // Models of others are billed by the cloud that they run on.
+        "google.vertex" | "google.vertex.anthropic" | "vertex.anthropic" => "vertex".into(),
+        short if short.len() == name.len() => name,
+        short => Cow::Owned(short.to_owned()),
+    }
 }
 
 fn labels<'a>(attributes: &Attributes<'a>, resource: &Attributes<'a>) -> Labels<'a> {
     let stage = resource.text(&["deployment.environment.name", "deployment.environment"]);
-    let tags = attributes.get(&["tag.tags"]).into_iter().flat_map(Value::items).filter_map(Value::text);
+    let tags = attributes.texts(&["tag.tags", "langfuse.trace.tags"]);
     Labels {
         project: resource.text(&["openinference.project.name", "service.name"]),
-        session: attributes.text(&["gen_ai.conversation.id", "session.id"]),
-        key: attributes.text(&["user.id", "enduser.id"]),
+        session: attributes.text(&["gen_ai.conversation.id", "session.id", "langfuse.session.id"]),
+        key: attributes.text(&["user.id", "enduser.id", "langfuse.user.id"]),
         tags: stage.map(|stage| Cow::Owned(format!("environment:{stage}"))).into_iter().chain(tags).collect(),
     }
 }
 
 fn counted(attributes: &Attributes) -> Result<Usage, RecordError> {
-    let (input, output) = (attributes.count(INPUT)?, attributes.count(OUTPUT)?);
-    let (read, written) = (attributes.count(CACHE_READ)?, attributes.count(CACHE_WRITE)?);
-    let audio = attributes.count(&["llm.token_count.prompt_details.audio"])?;
-    let spoken = attributes.count(&["llm.token_count.completion_details.audio"])?;
-    let thinking = attributes.count(REASONING)?;
-    let mut counted = Usage::default();
-    counted.set_tokens(Meter::Input, rest("the input tokens", input, &[read, written, audio])?);
-    counted.set_tokens(Meter::CacheRead, read);
-    counted.set_tokens(Meter::CacheWrite5m, written);
-    counted.set_tokens(Meter::InputAudio, audio);
-    counted.set_tokens(Meter::Output, rest("the output tokens", output, &[thinking, spoken])?);
-    counted.set_tokens(Meter::Reasoning, thinking);
-    counted.set_tokens(Meter::OutputAudio, spoken);
-    Ok(counted)
+    if !attributes.has(INPUT)
+        && let Some(text) = attributes.text(LANGFUSE)
+    {
+        return super::langfuse::usage_in(&text);
+    }
+    let total = attributes.count(TOTAL)?;
+    let output = attributes.count(OUTPUT)?;
+    let mut parts = Parts {
+        output,
+        read: attributes.count(CACHE_READ)?,
+        written: attributes.count(CACHE_WRITE)?,
+        hour: attributes.count(CACHE_HOUR)?,
+        thinking: attributes.count(REASONING)?,
+        audio: attributes.count(AUDIO_IN)?,
+        spoken: attributes.count(AUDIO_OUT)?,
+        total: Some(total).filter(|total| *total > 0),
+        ..Parts::default()
+    };
+    if attributes.has(&["ai.operationId"]) {
+        vercel_ai::complete(&mut parts, attributes)?;
+    }
+    parts.input = match input(attributes, parts.read.saturating_add(parts.written))? {
+        // Embeddings state nothing but a total.
+        0 if output == 0 => total,
+        input => input,
+    };
+    parts.usage()
+}
+
+/// The prompt; of two counts that differ by the cached tokens, the one that holds them.
+fn input(attributes: &Attributes, cached: u64) -> Result<u64, RecordError> {
+    match attributes.counts(INPUT)?.as_slice() {
+        [] => Ok(0),
+        [(_, count)] => Ok(*count),
+        [first, second, ..] => match first.1.abs_diff(second.1) == cached {
+            true => Ok(first.1.max(second.1)),
+            false => Err(contradiction(*first, *second)),
+        },
+    }
 }

@@ -71,6 +71,8 @@ pub(super) struct TableForm {
 pub(super) enum TableRows {
     /// Each is a record.
     Single(for<'a> fn(&Object<'a>) -> Result<Entry<'a>, RecordError>),
+    /// Each is an object of the form.
+    Objects(ObjectReader),
     /// Those that follow each other and have the same in some columns are one record.
     Joined {
         /// The columns.
@@ -173,6 +175,11 @@ impl DialectSign {
     /// The same sign, which does not hold where one of these fields is.
     pub(super) const fn without(self, none: &'static [&'static str]) -> Self {
         DialectSign { none, ..self }
+    }
+
+    /// The same sign, which also asks for one of these counts in "usage".
+    pub(super) const fn with_counts(self, counts: &'static [&'static str]) -> Self {
+        DialectSign { counts, ..self }
     }
 
     /// The same sign, which does not hold where one of these counts is in "usage".

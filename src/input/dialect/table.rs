@@ -212,6 +212,12 @@ fn take_row(
             pending.add(line, || begin(&object).into_owned(), |entry| add(entry, &object));
             go_on
         }
+        TableRows::Objects(read) => {
+            let mut items = Vec::new();
+            let result = read(&object, &mut items);
+            items.extend(result.err().map(Item::Bad));
+            items.into_iter().all(|item| take(line, item.into_owned()))
+        }
         TableRows::Single(read) => {
             let read = read(&object);
             take(line, read.map_or_else(Item::Bad, |entry| Item::Entry(Box::new(entry.into_owned()))))

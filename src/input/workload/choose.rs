@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::quantity::Quantity;
 use super::reader::WorkloadReader;
-use super::tree::RawTree;
+use super::short::Words;
 use crate::calculator::choice::{Choice, Latency};
 use crate::pricing::yaml::At;
 use crate::similar::did_you_mean;
@@ -17,9 +17,9 @@ use crate::similar::did_you_mean;
 #[serde(deny_unknown_fields, default)]
 pub struct RawChoice {
     /// Models allowed, as patterns such as `[openai/*, anthropic/claude-*]`; every live model at its maker when left out.
-    pub models: Option<At<RawTree>>,
+    pub models: Option<At<Words>>,
     /// What a model must be able to do, such as `[vision, tools, context=128k]`.
-    pub needs: Option<At<RawTree>>,
+    pub needs: Option<At<Words>>,
     /// The least score in the file of `--scores`.
     pub score: Option<At<Quantity>>,
     /// How long an answer may take: interactive (no queue), minutes (flex queues), day (batches too); as the feature says
@@ -67,15 +67,14 @@ impl WorkloadReader<'_> {
         }
     }
 
-    fn words(&mut self, tree: Option<&At<RawTree>>, example: &str) -> Vec<String> {
-        let Some(tree) = tree else { return Vec::new() };
-        match tree.value.texts().filter(|texts| texts.iter().all(|text| !text.trim().is_empty())) {
-            Some(texts) => texts,
-            None => {
-                self.object("choose", tree.place, "this is a list of words", format!("write it as {example}"));
-                Vec::new()
-            }
+    fn words(&mut self, list: Option<&At<Words>>, example: &str) -> Vec<String> {
+        let Some(list) = list else { return Vec::new() };
+        let empty = list.value.iter().find(|word| word.value.trim().is_empty());
+        if let Some(place) = empty.map(|word| word.place).or(list.value.is_empty().then_some(list.place)) {
+            self.object("choose", place, "a word is missing here", format!("write it as {example}"));
+            return Vec::new();
         }
+        list.value.iter().map(|word| word.value.clone()).collect()
     }
 
     fn latency(&mut self, word: &At<String>) -> Option<Latency> {

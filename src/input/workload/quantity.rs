@@ -130,13 +130,13 @@ impl QuantityError {
     }
 
     /// The error that serde gave this text of.
-    pub(super) fn handed_on(text: &str) -> Option<Self> {
+    pub(crate) fn handed_on(text: &str) -> Option<Self> {
         HANDED_ON.take().filter(|error| error.to_string() == text)
     }
 }
 
 /// An error that serde is to hand on.
-pub(super) trait ForSerde {
+pub(crate) trait ForSerde {
     fn for_serde<E: serde::de::Error>(self) -> E;
 }
 
@@ -162,6 +162,16 @@ pub(super) const NUMBERS_HELP: &str =
 fn continues_number(unit: &str) -> bool {
     let rest = unit.trim_start_matches([',', '\'', '\u{2019}', '\u{a0}', '\u{202f}', '.', ' ']);
     rest.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// What says behind an amount that it is for a month.
+pub(super) const MONTHLY: &[&str] = &["per month", "a month", "/month", "monthly"];
+/// What says behind an amount that it is for a year.
+pub(super) const YEARLY: &[&str] = &["per year", "a year", "/year", "yearly"];
+
+/// A unit without the words at its end, where it ends with one of them: `EUR per month` is `EUR`.
+pub(super) fn without<'u>(unit: &'u str, words: &[&str]) -> Option<&'u str> {
+    words.iter().find_map(|words| unit.trim_end().strip_suffix(words)).map(str::trim)
 }
 
 /// Splits `1_000 per day` into number and words.
@@ -266,6 +276,22 @@ impl std::str::FromStr for Quantity {
     }
 }
 
+/// The digits of every decimal that a float gives back as it was written.
+const FLOAT_DIGITS: usize = 15;
+
+/// The text of a number that YAML handed on as a float.
+///
+/// # Errors
+/// [`QuantityError::Digits`] where it has more digits than a float surely keeps: it may not be the number of the file.
+pub(crate) fn float_text(number: f64) -> Result<String, QuantityError> {
+    let text = number.to_string();
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    if digits.trim_matches('0').len() > FLOAT_DIGITS {
+        return Err(QuantityError::Digits(text));
+    }
+    Ok(text)
+}
+
 /// Reads a scalar by its text; a YAML number comes as one and gives its shortest text back.
 macro_rules! by_text {
     ($visitor:ident, $type:ty, $expecting:literal, $read:expr $(, $map:item)?) => {
@@ -285,11 +311,7 @@ macro_rules! by_text {
                 self.visit_str(&n.to_string())
             }
             fn visit_f64<E: serde::de::Error>(self, n: f64) -> Result<$type, E> {
-                let text = n.to_string();
-                if text.bytes().filter(u8::is_ascii_digit).count() > 15 {
-                    return Err(QuantityError::Digits(text).for_serde());
-                }
-                self.visit_str(&text)
+                self.visit_str(&float_text(n).map_err(ForSerde::for_serde)?)
             }
             $($map)?
         }
@@ -374,6 +396,21 @@ mod tests {
         for (text, low, expected, high, unit) in cases {
             let want = Quantity { range: Range { low, expected, high }, unit: unit.into() };
             assert_eq!(text.parse::<Quantity>(), Ok(want), "{text}");
+        }
+    }
+
+    /// 2⁵³ + 1 is the first whole number that a float loses; decimals of 15 digits all come back.
+    #[test]
+    fn a_float_gives_its_text_back_or_is_refused() {
+        for (float, text) in
+            [(0.1, "0.1"), (50.25, "50.25"), (1e18, "1000000000000000000"), (123_456_789.012_345, "123456789.012345")]
+        {
+            assert_eq!(float_text(float).as_deref(), Ok(text));
+        }
+        // Zeros in front of the first digit are none of the fifteen.
+        assert_eq!(float_text(0.000_000_123_456_789_012).as_deref(), Ok("0.000000123456789012"));
+        for float in [50.123_456_789_012_345, 9_007_199_254_740_993.0, -0.123_456_789_012_345_6] {
+            assert!(matches!(float_text(float), Err(QuantityError::Digits(_))), "{float}");
         }
     }
 

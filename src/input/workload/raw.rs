@@ -6,7 +6,7 @@ use std::convert::Infallible;
 
 use serde::Deserialize;
 
-use super::quantity::{ForSerde, Quantity, QuantityError, Signed};
+use super::quantity::{ForSerde, MONTHLY, Quantity, QuantityError, Signed, float_text, without};
 use super::short::{Many, Short, Shorthand, Words};
 use super::tree::RawTree;
 use crate::pricing::yaml::{At, Pairs, RawExchange};
@@ -262,6 +262,11 @@ raw! {
         candidates: Given,
         /// Tokens that are embedded once, at the start.
         index_tokens: Given,
+        /// What the index grows by each month: tokens (`200_000`) or a share of it (`5%`). It is embedded on the first day of
+        /// the month after.
+        index_growth: Given,
+        /// Days on which the whole index is embedded again, as large as it is by then.
+        index_again: Words,
     }
 }
 
@@ -496,8 +501,8 @@ impl Shorthand for RawBudget {
     /// `10 EUR per month` is a monthly budget, `50 EUR` one for the whole plan.
     fn of(said: At<Quantity>) -> Self {
         let At { value: Quantity { range, unit }, place } = said;
-        let monthly = ["per month", "a month", "/month", "monthly"].iter().find_map(|words| unit.strip_suffix(words));
-        let total = ["in total", "total", "in all"].iter().find_map(|words| unit.strip_suffix(words));
+        let monthly = without(&unit, MONTHLY);
+        let total = without(&unit, &["in total", "total", "in all"]);
         let currency = monthly.or(total).unwrap_or(&unit).trim().to_owned();
         let amount = Some(At { value: Quantity { range, unit: currency }, place });
         match monthly {
@@ -647,7 +652,7 @@ macro_rules! forms {
                         self.visit_str(&n.to_string())
                     }
                     fn visit_f64<E: serde::de::Error>(self, n: f64) -> Result<$type, E> {
-                        self.visit_str(&n.to_string())
+                        self.visit_str(&float_text(n).map_err(ForSerde::for_serde)?)
                     }
                     fn visit_bool<E: serde::de::Error>(self, is: bool) -> Result<$type, E> {
                         self.visit_str(if is { "true" } else { "false" })

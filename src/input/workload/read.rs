@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::feature::read_feature;
-use super::quantity::Quantity;
+use super::quantity::{MONTHLY, Quantity, YEARLY, without};
 use super::raw::{
     RawBudget, RawBusy, RawCalendar, RawCommitment, RawCredit, RawDiscount, RawFeature, RawFixed, RawSharedFree,
     RawWorkload,
@@ -232,13 +232,12 @@ impl WorkloadReader<'_> {
             return None;
         };
         let unit = amount.value.unit.clone();
-        let suffix = |words: &[&str]| words.iter().find_map(|words| unit.strip_suffix(words));
-        let (yearly, monthly) = (suffix(&["per year", "a year", "/year"]), suffix(&["per month", "a month", "/month"]));
+        let (yearly, monthly) = (without(&unit, YEARLY), without(&unit, MONTHLY));
         let Some(currency) = yearly.or(monthly) else {
             self.object("commitment", amount.place, "a commitment is per month or per year", help);
             return None;
         };
-        let quantity = Quantity { unit: currency.trim().into(), ..amount.value.clone() };
+        let quantity = Quantity { unit: currency.into(), ..amount.value.clone() };
         let (from, to) = (self.word_day(&raw.from), self.word_day(&raw.to));
         self.refuse_backwards("commitment", from, to, raw.to.as_ref());
         Some(Commitment {
@@ -401,17 +400,17 @@ impl WorkloadReader<'_> {
         };
         let mut unit = cost.value.unit.as_str();
         let mut take = |words: &[&str]| {
-            let rest = words.iter().find_map(|words| unit.strip_suffix(words));
-            unit = rest.unwrap_or(unit).trim();
+            let rest = without(unit, words);
+            unit = rest.unwrap_or(unit);
             rest.is_some()
         };
-        let monthly = take(&["per month", "a month", "/month"]);
-        let yearly = !monthly && take(&["per year", "a year", "/year"]);
+        let monthly = take(MONTHLY);
+        let yearly = !monthly && take(YEARLY);
         let for_seat = take(&["per seat", "a seat", "/seat"]);
         let for_user = !for_seat && take(&["per user", "a user", "/user"]);
         // The time may also be said first: `20 EUR per month per seat`.
-        let monthly = monthly || (!yearly && take(&["per month", "a month", "/month"]));
-        let yearly = yearly || (!monthly && take(&["per year", "a year", "/year"]));
+        let monthly = monthly || (!yearly && take(MONTHLY));
+        let yearly = yearly || (!monthly && take(YEARLY));
         take(&["once"]);
         let cost_in = At { value: Quantity { unit: unit.into(), ..cost.value.clone() }, place: cost.place };
         let many = self.how_many(&name, raw, cost.place, for_seat, for_user)?;

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::ReadFile;
-use super::quantity::Quantity;
+use super::quantity::{MONTHLY, Quantity, without};
 use super::root::Root;
 use crate::calculator::workload::{Amount, Assumption, Free, Per};
 use crate::money::Exact;
@@ -106,7 +106,8 @@ impl WorkloadReader<'_> {
 
     /// A share: `5%`, or a number up to 1.
     pub(crate) fn share(&mut self, q: &At<Quantity>) -> Range<Decimal> {
-        let unit = q.value.unit.trim_end_matches("a month").trim_end_matches("per month").trim();
+        let unit = q.value.unit.trim();
+        let unit = without(unit, MONTHLY).unwrap_or(unit);
         let range = q.value.range;
         match unit {
             "%" => range.map(|n| n / Decimal::ONE_HUNDRED),

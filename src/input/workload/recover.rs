@@ -5,7 +5,7 @@
 
 use super::raw::RawWorkload;
 use super::{options, problem};
-use crate::pricing::problem::{Place, Problem, Severity};
+use crate::pricing::problem::{Place, Problem, Severity, byte_offset};
 
 /// A file with more mistakes than this has another kind of problem.
 const MOST_REPAIRS: usize = 100;
@@ -42,7 +42,7 @@ impl Recovered {
             }
             bytes = bytes.saturating_add(text.len());
             let may_go_on = problems.len() < MOST_REPAIRS && bytes < MOST_BYTES && found.code != "invalid-yaml";
-            let repaired = may_go_on.then(|| byte_at(&text, found.place)).flatten().and_then(|at| {
+            let repaired = may_go_on.then(|| byte_offset(&text, found.place)).flatten().and_then(|at| {
                 if is_key || is_known {
                     blank_pair(&text, at)
                 } else {
@@ -61,7 +61,7 @@ impl Recovered {
         let Recovered { mut problems, text, .. } = self;
         let lost: Vec<usize> = problems.iter().map(|p| p.place.line).collect();
         let rest =
-            |text: &str, at: Place| byte_at(text, at).map(|at| text[at..].lines().next().unwrap_or("").to_owned());
+            |text: &str, at: Place| byte_offset(text, at).map(|at| text[at..].lines().next().unwrap_or("").to_owned());
         // What a feature lacks may be what a repair took out of it, and what was put in is not what the file says.
         let follows = |problem: &Problem| {
             let at = problem.place;
@@ -91,17 +91,6 @@ fn is_within(text: &str, outer: usize, inner: usize) -> bool {
         !line.trim().is_empty() && !line.trim_start().starts_with('#') && indent(line) <= indent(first)
     });
     inner > outer && ends.is_none_or(|n| inner <= outer + n)
-}
-
-fn byte_at(text: &str, place: Place) -> Option<usize> {
-    let start = match place.line {
-        0 => return None,
-        1 => 0,
-        line => text.match_indices('\n').nth(line - 2)?.0 + 1,
-    };
-    let line = text[start..].lines().next().unwrap_or("");
-    let column = line.char_indices().nth(place.column.saturating_sub(1)).map_or(line.len(), |(i, _)| i);
-    Some(start + column)
 }
 
 /// Blanks of the same width, line ends kept.

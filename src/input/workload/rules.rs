@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::quantity::{Quantity, QuantityError};
+use super::quantity::{MONTHLY, Quantity, QuantityError, without};
 use super::raw::{RawCheck, RawExemption, RawWorkload};
 use super::tree::RawTree;
 use crate::calculator::rules::{CheckRule, Exemption, FindingLevel, LimitKind, RuleCode, RuleLimit};
@@ -239,7 +239,7 @@ impl RuleReader<'_> {
 
     fn money(&self, quantity: &Quantity) -> Result<RuleLimit, String> {
         let unit = quantity.unit.as_str();
-        let stripped = ["per month", "a month", "/month"].iter().find_map(|s| unit.strip_suffix(s));
+        let stripped = without(unit, MONTHLY);
         let code = stripped.unwrap_or(unit).trim().to_uppercase();
         let currency = if code.is_empty() { self.currency.to_owned() } else { code };
         if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {

@@ -8,7 +8,7 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::quantity::{ForSerde, QuantityError};
+use super::quantity::{ForSerde, QuantityError, float_text};
 use crate::pricing::yaml::At;
 
 /// A map that has a short form.
@@ -63,7 +63,7 @@ impl<'de, T: Shorthand + Deserialize<'de>> Deserialize<'de> for Either<T> {
                 self.visit_str(&n.to_string())
             }
             fn visit_f64<E: Error>(self, n: f64) -> Result<Either<T>, E> {
-                self.visit_str(&n.to_string())
+                self.visit_str(&float_text(n).map_err(ForSerde::for_serde)?)
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Either<T>, A::Error> {
                 T::deserialize(MapAccessDeserializer::new(map)).map(Either::Long)

@@ -7,6 +7,7 @@ use std::fmt;
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::quantity::{ForSerde, float_text};
 use crate::pricing::yaml::At;
 
 /// Text, a list or a map. Numbers and booleans are their text.
@@ -47,7 +48,7 @@ impl<'de> Deserialize<'de> for RawTree {
                 self.visit_str(&n.to_string())
             }
             fn visit_f64<E: Error>(self, n: f64) -> Result<RawTree, E> {
-                self.visit_str(&n.to_string())
+                self.visit_str(&float_text(n).map_err(ForSerde::for_serde)?)
             }
             fn visit_unit<E: Error>(self) -> Result<RawTree, E> {
                 self.visit_str("")

@@ -14,9 +14,10 @@ use crate::calculator::projection::{FeaturePlan, Plan, PlanError, Planner, Point
 use crate::calculator::settled::{Settled, minus};
 use crate::calculator::shape::At;
 use crate::calculator::thinking::Thinking;
-use crate::calculator::workload::{Attachment, Workload, last_moment};
+use crate::calculator::workload::{Attachment, MediumKind, Workload, last_moment};
 use crate::context::Dimension;
 use crate::jobs::assumed::{assumed_cell, assumed_note};
+use crate::jobs::estimate::SMALL;
 use crate::jobs::life::LifeRow;
 use crate::jobs::setup::{TableStamp, add_table_line, table_stamp};
 use crate::jobs::thinking::{ThinkingRow, thinking_note};
@@ -50,6 +51,8 @@ pub struct PlanOnModel {
     pub found: Found,
     /// What the plan costs on it.
     pub total: Range<Usd>,
+    /// The expected cost by span, for other currencies.
+    spans: Vec<Usd>,
     /// Whether the bounds of the total are known: an expected cost without a closed form comes from draws too.
     is_drawn: bool,
     per_answer: Option<Usd>,
@@ -68,6 +71,18 @@ pub struct PlanOnModel {
     twins: Vec<String>,
 }
 
+impl PlanOnModel {
+    /// The expected cost in a currency, each day at its rate.
+    ///
+    /// * `base`: the plan that was put on the model; its days are cut in the same way.
+    pub(crate) fn amount(&self, base: &Plan, shown: &ShownCurrency) -> Decimal {
+        if shown.is_usd() {
+            return self.total.expected.amount();
+        }
+        shown.over(base.spans.iter().zip(self.spans.iter().copied()))
+    }
+}
+
 /// The models in order, and the others with their reasons.
 #[derive(Clone, Debug, Default)]
 pub struct ComparedPlans {
@@ -77,10 +92,45 @@ pub struct ComparedPlans {
     shown: Vec<bool>,
     /// What the work needs of a model.
     needs: BTreeSet<&'static str>,
+    /// How long its prompts and answers are.
+    lengths: WorkLengths,
     /// How many requests the plan makes.
     requests: Decimal,
     /// The others.
     pub left_out: LeftOut,
+}
+
+/// Tokens that a model has to read and to write for the work.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct WorkLengths {
+    /// The longest prompt, as the tokenizers of the plan's own models count it.
+    pub context: u64,
+    /// The longest answer that is expected.
+    pub output: u64,
+}
+
+impl ComparedPlans {
+    /// What the work needs of a model, for people.
+    fn needs_notes(&self) -> Vec<String> {
+        let needs: Vec<&str> = self.needs.iter().copied().collect();
+        let offered = (!needs.is_empty()).then(|| {
+            format!("The work needs {}: only models that are known to offer it are compared.", needs.join(", "))
+        });
+        let WorkLengths { context, output } = self.lengths;
+        let long = (context > 0 && output > 0).then(|| {
+            let (context, output) = (plural(context, "token"), plural(output, "token"));
+            format!(
+                "Prompts are up to {context} long and answers {output}: models that are known for less are left out."
+            )
+        });
+        let unknown = self.rows.iter().filter(|row| row.found.model.info.context_window.is_none()).count();
+        let unchecked = (context > SMALL && unknown > 0).then(|| {
+            let models = plural(unknown as u64, "model");
+            format!("The context window of {models} is not known; whether the longest prompt fits was not checked.")
+        });
+        offered.into_iter().chain(long).chain(unchecked).collect()
+    }
 }
 
 /// What answers and thinking cost, whatever the prompts cost.
@@ -102,10 +152,11 @@ pub fn compare_plans(
     bounds: RowBounds,
 ) -> Result<ComparedPlans, JobError> {
     let needs = needs_of(&base.workload);
-    let mut compared = ComparedPlans { requests: requests_of(base), needs, ..ComparedPlans::default() };
+    let (requests, lengths) = (requests_of(base), lengths_of(base));
+    let mut compared = ComparedPlans { requests, needs, lengths, ..ComparedPlans::default() };
     let query = &CompareQuery { work: compared.needs.clone(), ..query.clone() };
     let planner = Planner::new(movable(base, query), resolver);
-    let longest = longest_answer(&base.workload);
+    let longest = lengths.output;
     for found in list(query, last_moment(&base.workload), setup, &mut compared.left_out)? {
         let is_too_long = query.models.is_empty() && found.model.info.max_output.is_some_and(|most| longest > most);
         let unmet = query.unmet(&found.model);
@@ -132,7 +183,8 @@ pub fn compare_plans(
         for (row, _) in shown {
             if let Ok(plan) = planner.plan(resolver, Some(&row.found)) {
                 if !row.is_drawn {
-                    row.total = outcome(&plan, &Settled::of(&plan, resolver)?, false, DRAWS)?.total;
+                    let drawn = outcome(&plan, &Settled::of(&plan, resolver)?, false, DRAWS)?;
+                    (row.total, row.spans) = (drawn.total, drawn.spans);
                 }
                 row.parts = parts_of(&plan, row.usage).ok();
             }
@@ -141,7 +193,7 @@ pub fn compare_plans(
     Ok(compared)
 }
 
-/// What a workload needs of a model, as far as it is seen in it.
+/// What a workload needs of a model, as far as it is seen in it: what it has to read, to say and to call.
 fn needs_of(workload: &Workload) -> BTreeSet<&'static str> {
     let mut needs = BTreeSet::new();
     for feature in &workload.features {
@@ -149,8 +201,35 @@ fn needs_of(workload: &Workload) -> BTreeSet<&'static str> {
         let has_tools = !feature.tools.is_empty() || feature.steps.count.high > Decimal::ONE;
         needs.extend(has_images.then_some("vision"));
         needs.extend(has_tools.then_some("tools"));
+        needs.extend(feature.media.iter().filter_map(|medium| need_of(medium.kind)));
     }
     needs
+}
+
+/// What a model has to offer for something that is sent or made.
+const fn need_of(kind: MediumKind) -> Option<&'static str> {
+    match kind {
+        MediumKind::HeardAudio => Some("audio_input"),
+        MediumKind::SeenVideo => Some("video"),
+        MediumKind::SentImages => Some("vision"),
+        MediumKind::Pages => Some("pdf"),
+        MediumKind::MadeAudio => Some("audio_output"),
+        // Not what chat models are listed with: their rates decide.
+        MediumKind::Characters | MediumKind::MadeImages | MediumKind::MadeVideo => None,
+    }
+}
+
+/// How long prompts and answers may be, in tokens: models that are known for less are left out one by one, each with the
+/// prompts as its own tokenizer counts them.
+fn lengths_of(base: &Plan) -> WorkLengths {
+    let answering = |f: &FeaturePlan| {
+        let streams = f.streams.iter().filter(|stream| stream.role == StreamRole::Answer);
+        streams.map(|stream| f.longest_prompt(stream)).max()
+    };
+    WorkLengths {
+        context: base.features.iter().filter_map(answering).max().unwrap_or(0),
+        output: longest_answer(&base.workload),
+    }
 }
 
 /// The longest answer that the workload expects; a range may go beyond what a single request gives.
@@ -259,6 +338,7 @@ fn try_on(
         Ok(PlanOnModel {
             found: found.clone(),
             total: outcome.total,
+            spans: outcome.spans.clone(),
             is_drawn,
             per_answer: per(outcome.total.expected, answers),
             prompt: plan.features.iter().map(answering).sum(),
@@ -326,6 +406,15 @@ pub(crate) struct ComparePlanRow {
     pub assumed_before: Option<Instant>,
     #[serde(skip)]
     times: Option<Decimal>,
+    #[serde(skip)]
+    amount: Decimal,
+}
+
+impl ComparePlanRow {
+    /// An amount of the plan, converted as its expected cost is.
+    fn cell(&self, usd: Usd, shown: &ShownCurrency) -> Cell {
+        shown.cell_of(usd, shown.in_proportion(usd, self.total_usd, self.amount))
+    }
 }
 
 /// The difference between the plan on two models, in dollars of usage.
@@ -387,6 +476,8 @@ pub(crate) struct ComparePlansHead {
     pub priced: usize,
     /// What the work needs of a model, as far as it is seen in the workload.
     pub needs: Vec<&'static str>,
+    /// How long its prompts and answers are.
+    pub lengths: WorkLengths,
     /// The models that are not compared.
     pub left_out: Vec<LeftOutModel>,
 }
@@ -412,8 +503,8 @@ pub fn report(
         .iter()
         .filter_map(|row| {
             let id = row.found.full_id();
-            let (score, cost) = (query.score(&id)?, row.total.expected);
-            Some(Scored { id, cost: shown.amount(cost), cost_text: shown.text(cost), score })
+            let (score, cost) = (query.score(&id)?, row.amount(&base.plan, shown));
+            Some(Scored { id, cost, cost_text: shown.text_of(cost), score })
         })
         .collect();
     let best = pareto::frontier(&scored);
@@ -424,28 +515,25 @@ pub fn report(
             life: LifeRow::of_found(&row.found, last, setup),
             facts: ModelFacts::of(&row.found, setup.at),
             best_for_its_price: is_best,
-            ..plan_row(row, compared, cheapest, query, shown)
+            ..plan_row(row, compared, cheapest, query, (&base.plan, shown))
         }
     };
     let mut report = table(shown, last).report(rows.iter().map(row));
     if format == Format::Html {
-        report.charts.push(chart(&rows[..rows.len().min(20)], shown));
+        report.charts.push(chart(&rows[..rows.len().min(20)], &base.plan, shown));
         report.charts.extend(pareto::chart(&scored, &best));
     }
     report.notes.extend(query.hidden_note(compared.rows.len() - rows.len()));
     report.notes.extend(pareto::note(&scored, &best));
-    if !compared.needs.is_empty() && query.models.is_empty() {
-        let needs: Vec<&str> = compared.needs.iter().copied().collect();
-        report
-            .notes
-            .push(format!("The work needs {}: only models that are known to offer it are compared.", needs.join(", ")));
+    if query.models.is_empty() {
+        report.notes.extend(compared.needs_notes());
     }
     let thinking = rows.iter().filter_map(|row| Some((row.found.full_id(), row.thinking?)));
     report.notes.extend(thinking_note(thinking.collect(), "`reasoning:` in the workload"));
     for (feature, _) in &base.unpriced {
         report.notes.push(format!("{feature} is left out: it has no price on its own model."));
     }
-    add_answer(&mut report, compared, &rows, &base.plan.workload, shown);
+    add_answer(&mut report, compared, &rows, &base.plan, shown);
     report.notes.extend(left_out_note(&compared.left_out));
     let assumed = rows.iter().filter_map(|row| Some((row.found.full_id(), row.assumed?)));
     report.notes.extend(assumed_note(assumed.collect()));
@@ -459,6 +547,7 @@ pub fn report(
         exchange: shown.rate(),
         priced: compared.rows.len(),
         needs: compared.needs.iter().copied().collect(),
+        lengths: compared.lengths,
         left_out: compared.left_out.0.clone(),
     });
     report
@@ -469,17 +558,19 @@ fn table(shown: &ShownCurrency, last: Instant) -> TypedTable<'_, ComparePlanRow>
     let or_empty = |cell: Option<Cell>| cell.unwrap_or_default();
     TypedTable::new()
         .text("model", "model", |row: &ComparePlanRow| Cell::text(format!("{}/{}", row.provider, row.model)))
-        .number("total_usd", "expected", |row| shown.cell(row.total_usd))
+        .number("total_usd", "expected", |row| shown.cell_of(row.total_usd, row.amount))
         .number("times", "× cheapest", move |row| or_empty(row.times.map(times_cell)))
-        .number("low_usd", "low", |row| shown.cell(row.low_usd).tone(Tone::Dim))
+        .number("low_usd", "low", |row| row.cell(row.low_usd, shown).tone(Tone::Dim))
         .optional()
-        .number("high_usd", "high", |row| shown.cell(row.high_usd).tone(Tone::Dim))
+        .number("high_usd", "high", |row| row.cell(row.high_usd, shown).tone(Tone::Dim))
         .number("score", "score", move |row| or_empty(row.score.clone().map(Cell::text)))
-        .number("usd_per_point", "cost per point", move |row| or_empty(row.usd_per_point.map(|usd| shown.cell(usd))))
+        .number("usd_per_point", "cost per point", move |row| {
+            or_empty(row.usd_per_point.map(|usd| row.cell(usd, shown)))
+        })
         .text("assumed_before", "assumed before", |row| assumed_cell(row.assumed_before))
         .text("life", "status", move |row| LifeRow::cell(row.life.as_ref(), last, false))
         .number("per_1000_requests_usd", "per 1,000 requests", move |row| {
-            or_empty(row.per_1000_requests_usd.map(|usd| shown.cell(usd)))
+            or_empty(row.per_1000_requests_usd.map(|usd| row.cell(usd, shown)))
         })
         .optional()
         .number("thinking_tokens", "thinking", |row| ThinkingRow::cell(row.thinking.as_ref()))
@@ -506,8 +597,9 @@ fn plan_row(
     compared: &ComparedPlans,
     cheapest: Option<&PlanOnModel>,
     query: &CompareQuery,
-    shown: &ShownCurrency,
+    (base, shown): (&Plan, &ShownCurrency),
 ) -> ComparePlanRow {
+    let amount = row.amount(base, shown);
     let score = query.score(&row.found.full_id());
     let times = cheapest.and_then(|least| row.total.expected.amount().checked_div(least.total.expected.amount()));
     let thousand = row.total.expected.checked_mul(Decimal::ONE_THOUSAND);
@@ -518,7 +610,8 @@ fn plan_row(
         low_usd: row.total.low,
         total_usd: row.total.expected,
         high_usd: row.total.high,
-        total: shown.amount(row.total.expected).to_string(),
+        total: amount.normalize().to_string(),
+        amount,
         currency: shown.currency.clone(),
         twins: row.twins.clone(),
         per_1000_requests_usd: thousand.and_then(|usd| per(usd, compared.requests)),
@@ -537,9 +630,13 @@ fn plan_row(
     }
 }
 
-fn chart(rows: &[&PlanOnModel], shown: &ShownCurrency) -> Chart {
-    let mark = |usd: Usd| Mark::new(shown.amount(usd), shown.text(usd));
+fn chart(rows: &[&PlanOnModel], base: &Plan, shown: &ShownCurrency) -> Chart {
     let bar = |row: &&PlanOnModel| {
+        let all = row.amount(base, shown);
+        let mark = |usd: Usd| {
+            let amount = shown.in_proportion(usd, row.total.expected, all);
+            Mark::new(amount, shown.text_of(amount))
+        };
         let bounds = Some((mark(row.total.low), mark(row.total.high)));
         (row.found.full_id(), mark(row.total.expected), bounds)
     };
@@ -554,9 +651,10 @@ fn add_answer(
     report: &mut Report,
     compared: &ComparedPlans,
     rows: &[&PlanOnModel],
-    workload: &Workload,
+    base: &Plan,
     shown: &ShownCurrency,
 ) {
+    let workload = &base.workload;
     let last = workload.end.yesterday().unwrap_or(workload.end);
     report.head.push(format!(
         "{} on {}, {} to {last}",
@@ -565,7 +663,7 @@ fn add_answer(
         workload.start
     ));
     let Some(first) = compared.rows.first() else { return };
-    report.head.push(format!("Cheapest: {} at {}", first.found.full_id(), shown.text(first.total.expected)));
+    report.head.push(format!("Cheapest: {} at {}", first.found.full_id(), shown.text_of(first.amount(base, shown))));
     let overtaken = rows.iter().filter_map(|row| Some((overtakes(row, first)?, row))).min_by_key(|(times, _)| *times);
     if let Some((times, other)) = overtaken.filter(|(times, _)| *times <= Decimal::TEN) {
         let times = times.round_dp(1).normalize();
@@ -604,4 +702,34 @@ fn left_out_note(left_out: &LeftOut) -> Option<String> {
 /// A refusal without the feature and the model that it names.
 fn short_reason(reason: &str) -> String {
     reason.rsplit(": ").next().unwrap_or(reason).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn what_is_sent_and_made_is_needed() {
+        let needs = |more: &str| {
+            let text =
+                format!("version: 1\nfeatures:\n  a: {{model: x, prompt: 9, output: 9, calls: 1 per day{more}}}\n");
+            let today = "2026-11-22".parse().unwrap();
+            let (workload, _) = crate::input::workload::load(Path::new("farebox.yaml"), &text, today).unwrap();
+            needs_of(&workload).into_iter().collect::<Vec<_>>()
+        };
+        let none: [&str; 0] = [];
+        assert_eq!(needs(""), none);
+        assert_eq!(needs(", sends: {audio: 3 minutes, pages: 2}"), ["audio_input", "pdf"]);
+        assert_eq!(
+            needs(", sends: {video: 5 seconds, images: 2}, makes: {audio: 4 seconds}"),
+            ["audio_output", "video", "vision"]
+        );
+        assert_eq!(needs(", tools: 300"), ["tools"]);
+        assert_eq!(needs(", steps: 5"), ["tools"]);
+        assert_eq!(needs(", attachments: [{image: 100x100}]"), ["vision"]);
+        // What a model is billed for, and what no chat model is listed with.
+        assert_eq!(needs(", sends: {characters: 900}, makes: {images: 1}"), none);
+    }
 }

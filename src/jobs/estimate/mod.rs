@@ -303,6 +303,12 @@ pub(super) fn add_notes(report: &mut Report, quotes: &[Quote], asked: AskedModel
     if quotes.iter().any(|q| q.tokens.basis == Basis::Estimated && q.work.input.is_range()) {
         notes.push("Estimated tokens come with their range, and so do the totals.".into());
     }
+    if let Some(steps) = quotes.iter().filter(|q| q.result.is_ok()).find_map(|q| q.assumed_steps) {
+        let (call, result) = (plural(steps.call, "token"), plural(steps.result, "token"));
+        notes.push(format!(
+            "Each step but the last is taken to write {call} and to get {result} back: an assumption. --step-call N and --step-result N say both."
+        ));
+    }
     let tight = quotes.iter().filter(|q| q.may_be_too_long && q.result.is_ok()).map(|q| q.found.full_id());
     notes.extend(tight.map(|id| {
         format!("{id}: at the upper end of the estimated tokens, the request is longer than its context window.")
@@ -331,7 +337,7 @@ pub(super) fn add_notes(report: &mut Report, quotes: &[Quote], asked: AskedModel
 }
 
 /// A prompt that every model reads: no window that is sold today is smaller.
-const SMALL: u64 = 4_096;
+pub(super) const SMALL: u64 = 4_096;
 
 /// Models whose prices hold only if they can read the prompt, since their context window is not in the table.
 fn unknown_windows(quotes: &[Quote]) -> Vec<String> {

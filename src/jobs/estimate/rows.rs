@@ -295,8 +295,10 @@ fn tokens_row(quote: &Quote) -> TokensRow {
     let (tokens, low, high) = (Some(range.expected), Some(range.low), Some(range.high));
     let output = match (given, range.is_range()) {
         (false, _) => OutputTokensRow { tokens: None, low, high, basis: "not-given" },
-        (true, true) => OutputTokensRow { tokens, low, high, basis: "assumed" },
-        (true, false) => OutputTokensRow { tokens, low: None, high: None, basis: "given" },
+        (true, is_range) if is_range || quote.assumed_steps.is_some() => {
+            OutputTokensRow { tokens, low, high, basis: "assumed" }
+        }
+        (true, _) => OutputTokensRow { tokens, low: None, high: None, basis: "given" },
     };
     let thinking = quote.work.thinking;
     TokensRow {

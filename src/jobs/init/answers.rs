@@ -70,7 +70,7 @@ impl Answered {
     pub fn asks(&self, question: Question) -> bool {
         match question {
             Question::Often => matches!(self.draft.traffic, Traffic::Users { .. }),
-            Question::Length => self.draft.kind != WorkKind::Embeddings,
+            Question::Length => !matches!(self.draft.kind, WorkKind::Embeddings | WorkKind::Images | WorkKind::Speech),
             _ => true,
         }
     }
@@ -168,12 +168,14 @@ fn not(text: &str, what: &str, such_as: &str) -> String {
 }
 
 /// Words in the names that people give their work.
-const KIND_WORDS: [(WorkKind, &[&str]); 6] = [
+const KIND_WORDS: [(WorkKind, &[&str]); 8] = [
     (WorkKind::Agent, &["agent", "coding", "code", "tool"]),
     (WorkKind::Documents, &["document", "rag", "knowledge", "pdf", "question"]),
     (WorkKind::Embeddings, &["embed", "vector", "index", "search"]),
     (WorkKind::Batch, &["batch", "bulk", "summar", "extract", "classif", "translat", "label", "nightly", "caption"]),
     (WorkKind::Chatbot, &["chat", "bot", "tutor", "assistant", "support", "thesis", "classroom", "course", "help"]),
+    (WorkKind::Images, &["image", "picture", "photo", "illustration", "drawing"]),
+    (WorkKind::Speech, &["speech", "voice", "aloud", "speak", "tts", "audiobook"]),
     (WorkKind::Other, &["other", "else", "api"]),
 ];
 
@@ -453,6 +455,6 @@ mod tests {
         for (text, want) in cases {
             assert_eq!(kind(&text.to_lowercase()), Ok(want), "{text}");
         }
-        assert!(kind("7").is_err() && kind("0").is_err() && kind("zebra").is_err());
+        assert!(kind("9").is_err() && kind("0").is_err() && kind("zebra").is_err());
     }
 }

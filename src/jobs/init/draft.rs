@@ -7,7 +7,9 @@ use crate::jobs::Setup;
 use crate::jobs::panel::panel;
 use crate::jobs::setup::rate_source;
 use crate::meter::Meter;
-use crate::pricing::card::RateCard;
+use crate::pricing::candidates::is_live;
+use crate::pricing::card::{Kind, RateCard, has_price};
+use crate::range::Range;
 
 farebox_data::names! {
     /// What kind of work a plan is for: where its defaults come from.
@@ -18,6 +20,8 @@ farebox_data::names! {
         Agent "agent" "it works in steps with tools, such as a coding agent";
         Batch "batch" "many texts that nobody waits for: summaries, extraction, classification";
         Embeddings "embeddings" "texts turned into vectors, for a search index";
+        Images "images" "pictures made from a description";
+        Speech "speech" "texts read aloud";
         Other "other" "single requests of any other kind";
     }
 }
@@ -78,6 +82,12 @@ pub struct Draft {
 const USUAL: &str = "openai/gpt-6-luna";
 /// The same for vectors.
 const USUAL_EMBEDDING: &str = "openai/text-embedding-3-small";
+/// The same for pictures.
+const USUAL_IMAGE: &str = "openai/gpt-image-2.6-flare";
+/// The same for speech.
+const USUAL_SPEECH: &str = "elevenlabs/eleven_flash_v2_5";
+/// Characters of an English token, in tenths.
+const CHARACTERS: u64 = 45;
 
 impl Draft {
     /// The defaults of a kind of work.
@@ -113,6 +123,8 @@ impl Draft {
             }
             WorkKind::Batch => draft(Traffic::Runs("1000 per day".into()), "1500", "100..200..500"),
             WorkKind::Embeddings => draft(Traffic::Runs("10000 per month".into()), "500", "0"),
+            WorkKind::Images => draft(Traffic::Runs("100 per day".into()), "60", "0"),
+            WorkKind::Speech => draft(Traffic::Runs("100 per day".into()), "200", "0"),
             WorkKind::Other => draft(Traffic::Runs("100 per day".into()), "500", "150..300..600"),
         }
     }
@@ -130,9 +142,17 @@ impl Draft {
             // What a gateway or a user calls it another way gets the name that the table has.
             return setup.table.get(model, setup.at).map_or_else(|| model.clone(), |found| found.full_id());
         }
-        let usual = if self.kind == WorkKind::Embeddings { USUAL_EMBEDDING } else { USUAL };
-        let is_live = setup.table.find(usual, setup.at).is_ok_and(|f| setup.table.life_of(&f, setup.at).is_live());
-        if is_live { usual.to_owned() } else { panel(setup).into_iter().next().unwrap_or_else(|| usual.to_owned()) }
+        let (usual, kind) = match self.kind {
+            WorkKind::Embeddings => (USUAL_EMBEDDING, Some(Kind::Embedding)),
+            WorkKind::Images => (USUAL_IMAGE, Some(Kind::Image)),
+            WorkKind::Speech => (USUAL_SPEECH, Some(Kind::Speech)),
+            _ => (USUAL, None),
+        };
+        if setup.table.find(usual, setup.at).is_ok_and(|f| setup.table.life_of(&f, setup.at).is_live()) {
+            return usual.to_owned();
+        }
+        let instead = kind.map_or_else(|| panel(setup).into_iter().next(), |kind| newest_of(kind, setup));
+        instead.unwrap_or_else(|| usual.to_owned())
     }
 
     /// The workload file, with what each line says.
@@ -157,8 +177,23 @@ impl Draft {
         if let Some(system) = &self.system {
             file.line(&format!("    system: {system}"), "tokens of the instructions, or a file with them");
         }
-        let about = if self.kind == WorkKind::Embeddings { "tokens of a text" } else { "tokens of what is asked" };
-        file.line(&format!("    prompt: {}", self.prompt), &format!("{about}, or a file with a typical one"));
+        let spoken = card.filter(|card| self.kind == WorkKind::Speech && card.lists(Meter::Characters));
+        match spoken.and_then(|_| self.characters()) {
+            Some(characters) => {
+                file.line(
+                    &format!("    sends: {{characters: {characters}}}"),
+                    "characters of a text that is read aloud",
+                );
+            }
+            None => {
+                let about = match self.kind {
+                    WorkKind::Embeddings | WorkKind::Speech => "tokens of a text",
+                    WorkKind::Images => "tokens of a description",
+                    _ => "tokens of what is asked",
+                };
+                file.line(&format!("    prompt: {}", self.prompt), &format!("{about}, or a file with a typical one"));
+            }
+        }
         if self.kind == WorkKind::Documents {
             file.line("    rag: {chunks: 5, chunk_tokens: 400}", "passages that are looked up for each question");
         }
@@ -171,7 +206,11 @@ impl Draft {
                 "requests of a task; tokens that each writes to call a tool, and that come back",
             );
         }
-        file.line(&format!("    output: {}", self.output), "tokens of an answer");
+        match self.kind {
+            WorkKind::Images => self.pictures(&mut file, card),
+            WorkKind::Speech => self.sound(&mut file, card),
+            _ => file.line(&format!("    output: {}", self.output), "tokens of an answer"),
+        }
         self.ways_to_save(&mut file, card);
         match &self.traffic {
             Traffic::Users { users, sessions } => {
@@ -207,6 +246,49 @@ impl Draft {
         file.line(&format!("budget: {{{period}: {amount} {currency}}}"), "tax included, where `tax: 19%` is added");
     }
 
+    /// Characters of the text, where its length is a number of tokens.
+    fn characters(&self) -> Option<String> {
+        let tokens: Range<u64> = self.prompt.parse().ok()?;
+        let of = |tokens: u64| tokens.saturating_mul(CHARACTERS) / 10;
+        let Range { low, expected, high } = tokens.map(of);
+        Some(if low == high { expected.to_string() } else { format!("{low}..{expected}..{high}") })
+    }
+
+    /// A picture in the unit that the model bills it in.
+    fn pictures(&self, file: &mut Commented, card: Option<&RateCard>) {
+        let by_the_piece = card.is_none_or(|card| card.lists(Meter::Images));
+        if !by_the_piece {
+            // A picture of 1024 × 1024 pixels in medium quality, as OpenAI counts it.
+            return file.line("    output: 1056", "tokens of a picture: 1024x1024 in medium quality");
+        }
+        file.line("    makes: {images: 1}", "pictures of a call");
+        // Some models have no price but one for each quality and size.
+        let is_plain = card.is_none_or(|card| has_price(&card.rates, Meter::Images));
+        let variants = card.into_iter().flat_map(|card| &card.variants);
+        let mut priced = variants.filter(|variant| has_price(&variant.rates, Meter::Images));
+        if let Some(variant) = priced.next().filter(|_| !is_plain) {
+            let stated: Vec<String> =
+                variant.when.iter().map(|(dimension, value)| format!("{dimension}: {}", scalar(value))).collect();
+            file.line(
+                &format!("    with: {{{}}}", stated.join(", ")),
+                "what the price depends on; `farebox prices show` lists the others",
+            );
+        }
+    }
+
+    /// Speech in the unit that the model bills it in.
+    fn sound(&self, file: &mut Commented, card: Option<&RateCard>) {
+        let lists = |meter| card.is_some_and(|card| card.lists(meter));
+        if lists(Meter::Characters) {
+            file.line("    output: 0", "the text is billed, not the sound");
+        } else if lists(Meter::OutputAudio) || card.is_none() {
+            file.line("    makes: {audio: 60 seconds}", "how long it speaks");
+        } else {
+            // Gemini counts 25 tokens for each second.
+            file.line("    output: 1500", "tokens of a minute of speech");
+        }
+    }
+
     /// Cache and batches, as far as the model has rates for them.
     fn ways_to_save(&self, file: &mut Commented, card: Option<&RateCard>) {
         let caches = card.is_some_and(|card| card.lists(Meter::CacheRead));
@@ -231,9 +313,24 @@ impl Draft {
             WorkKind::Documents => "document answers",
             WorkKind::Embeddings => "search index",
             WorkKind::Other => "project",
-            WorkKind::Chatbot | WorkKind::Agent | WorkKind::Batch => self.kind.name(),
+            WorkKind::Chatbot | WorkKind::Agent | WorkKind::Batch | WorkKind::Images | WorkKind::Speech => {
+                self.kind.name()
+            }
         }
     }
+}
+
+/// The model of a kind that was released last, of those that can be bought at their makers.
+fn newest_of(kind: Kind, setup: &Setup) -> Option<String> {
+    let cards = setup.table.cards();
+    let fits = cards.filter(|(head, card)| {
+        card.info.kind == kind
+            && head.is_maker_of(&card.id)
+            && is_live(&setup.table, head, card, setup.at)
+            && card.rates_at(setup.at).is_some()
+    });
+    let newest = fits.max_by(|(_, a), (_, b)| (a.info.released, &b.id).cmp(&(b.info.released, &a.id)));
+    newest.map(|(head, card)| format!("{}/{}", head.id, card.id))
 }
 
 /// Lines with comments in one column.

@@ -5,7 +5,7 @@ use std::path::Path;
 use rust_decimal::{Decimal, dec};
 
 use super::*;
-use crate::calculator::optimise::capped;
+use crate::calculator::alternatives::capped;
 use crate::jobs::AsOf;
 use crate::jobs::workload::WorkloadFile;
 use crate::pricing::PriceTable;
@@ -304,4 +304,19 @@ fn the_work_is_one_plan_for_each_alternative() {
     let result = optimise(priced, &OptimiseQuery::default(), &setup).unwrap();
     assert_eq!(result.priced, 20 * 300);
     assert!(result.features.iter().all(|f| f.trials[0].found.model.id == "m0"));
+}
+
+/// 40 conversations a day begin within five minutes 40 × 5 ÷ 1440 = 0.13889 times: 1 − e^−0.13889 = 0.12967…, however many
+/// turns each of them has. One that holds for an hour: 1 − e^−1.66667 = 0.81112…
+#[test]
+fn a_cache_is_found_again_by_other_conversations() {
+    let text =
+        "version: 1\nfeatures:\n  a: {model: x, prompt: 100, output: 10, turns: 8, steps: 3, calls: 40 per day}\n";
+    let today = "2026-11-22".parse().unwrap();
+    let (workload, _) = crate::input::workload::load(Path::new("farebox.yaml"), text, today).unwrap();
+    let feature = &workload.features[0];
+    assert!(feature.talks() && !feature.is_one_request());
+    assert_eq!((feature.found_again(5), feature.found_again(60)), (dec!(0.1296), dec!(0.8111)));
+    // Never certain, however long it holds.
+    assert_eq!(feature.found_again(u32::MAX), dec!(0.9999));
 }

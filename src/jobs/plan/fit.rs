@@ -12,7 +12,7 @@ use crate::calculator::shape::At;
 use crate::calculator::workload::Amount;
 use crate::jobs::compare::CompareQuery;
 use crate::jobs::compare::workload::{RowBounds, compare_plans};
-use crate::jobs::workload::TableResolver;
+use crate::jobs::workload::{ShownCurrency, TableResolver};
 use crate::jobs::{JobError, Setup};
 use crate::money::Usd;
 use crate::report::Cell;
@@ -63,26 +63,60 @@ pub(super) fn fits(
     setup: &Setup,
     query: &PlanQuery,
 ) -> Result<Vec<Fit>, JobError> {
-    let start = plan.workload.start;
     let mut list = Vec::new();
     if let Some(amount) = &query.budget {
-        let usd = in_usd(amount, "the budget", start, resolver)?;
-        list.push(calls(plan, settled, amount, usd)?);
-        list.push(models(plan, resolver, setup, amount, usd)?);
+        let limit = Limit::of(amount, "the budget", plan, resolver)?;
+        list.push(calls(plan, settled, &limit)?);
+        list.push(models(plan, resolver, setup, &limit)?);
     }
     if let Some(amount) = &query.unit_cost {
-        let usd = in_usd(amount, "the cost of an answer", start, resolver)?;
+        let limit = Limit::of(amount, "the cost of an answer", plan, resolver)?;
         for feature in &plan.features {
-            list.push(answer(plan, feature, amount, usd)?);
+            list.push(answer(plan, feature, &limit)?);
         }
     }
     Ok(list)
 }
 
-fn calls(plan: &Plan, settled: &Settled, amount: &Amount, usd: Usd) -> Result<Fit, PlanError> {
-    let cost = |factor: Decimal| outcome(&plan.with_calls(factor), settled, false, 0).map(|o| o.total.expected);
-    let question = format!("calls for {amount}");
-    let Some(factor) = affordable(usd, &cost)? else {
+/// An amount that costs are held against, each day at the rate of its currency.
+struct Limit<'a> {
+    amount: &'a Amount,
+    currency: ShownCurrency,
+}
+
+impl<'a> Limit<'a> {
+    fn of(amount: &'a Amount, what: &str, plan: &Plan, resolver: &TableResolver) -> Result<Limit<'a>, JobError> {
+        // The error of an amount without a rate names the amount.
+        in_usd(amount, what, plan.workload.start, resolver)?;
+        let currency = ShownCurrency::of(Some(&amount.currency), &plan.workload, resolver)?;
+        Ok(Limit { amount, currency })
+    }
+
+    /// The amount in dollars of the first day.
+    fn usd(&self) -> Usd {
+        self.in_first_dollars(self.amount.amount.0)
+    }
+
+    /// Costs by span in dollars of the first day: what they are in the currency, at its rate of that day.
+    fn cost(&self, plan: &Plan, spans: &[Usd], total: Usd) -> Usd {
+        match self.currency.is_usd() {
+            true => total,
+            false => self.in_first_dollars(self.currency.over(plan.spans.iter().zip(spans.iter().copied()))),
+        }
+    }
+
+    fn in_first_dollars(&self, amount: Decimal) -> Usd {
+        Usd::new(amount.checked_div(self.currency.per_usd).unwrap_or(amount).round_dp(18))
+    }
+}
+
+fn calls(plan: &Plan, settled: &Settled, limit: &Limit) -> Result<Fit, PlanError> {
+    let cost = |factor: Decimal| {
+        let outcome = outcome(&plan.with_calls(factor), settled, false, 0)?;
+        Ok(limit.cost(plan, &outcome.spans, outcome.total.expected))
+    };
+    let question = format!("calls for {}", limit.amount);
+    let Some(factor) = affordable(limit.usd(), &cost)? else {
         let answer = "none: what is fixed costs more".to_owned();
         return Ok(Fit { question, answer, row: Some(FitRow::Calls { factor: None, calls: None }) });
     };
@@ -94,35 +128,33 @@ fn calls(plan: &Plan, settled: &Settled, amount: &Amount, usd: Usd) -> Result<Fi
     Ok(Fit { question, answer, row: Some(FitRow::Calls { factor: text(factor), calls: text(fit) }) })
 }
 
-fn models(
-    plan: &Plan,
-    resolver: &mut TableResolver,
-    setup: &Setup,
-    amount: &Amount,
-    usd: Usd,
-) -> Result<Fit, JobError> {
+fn models(plan: &Plan, resolver: &mut TableResolver, setup: &Setup, limit: &Limit) -> Result<Fit, JobError> {
     let query = CompareQuery { free: true, ..CompareQuery::default() };
     let compared = compare_plans(plan, resolver, setup, &query, RowBounds::None)?;
-    let fitting = compared.rows.iter().filter(|row| row.total.expected <= usd);
+    let fitting = compared.rows.iter().filter(|row| row.amount(plan, &limit.currency) <= limit.amount.amount.0);
     let models: Vec<String> = fitting.map(|row| row.found.full_id()).collect();
     let named: Vec<&str> = models.iter().rev().take(5).map(String::as_str).collect();
     let answer = match named.is_empty() {
         true => format!("none of {}", compared.rows.len()),
-        false => format!("{} of {}, the dearest of them {}", models.len(), compared.rows.len(), named.join(", ")),
+        false => {
+            format!("{} of {}, the most expensive of them {}", models.len(), compared.rows.len(), named.join(", "))
+        }
     };
-    Ok(Fit { question: format!("models for {amount}"), answer, row: Some(FitRow::Models { models }) })
+    Ok(Fit { question: format!("models for {}", limit.amount), answer, row: Some(FitRow::Models { models }) })
 }
 
-fn answer(plan: &Plan, feature: &FeaturePlan, amount: &Amount, usd: Usd) -> Result<Fit, PlanError> {
+fn answer(plan: &Plan, feature: &FeaturePlan, limit: &Limit) -> Result<Fit, PlanError> {
     let answers = feature.answers(&plan.months);
     let name = feature.feature.name.clone();
-    let question = format!("{name}: length of an answer for {amount}");
-    let Some(all) = usd.checked_mul(answers).filter(|_| !answers.is_zero()) else {
+    let question = format!("{name}: length of an answer for {}", limit.amount);
+    let Some(all) = limit.usd().checked_mul(answers).filter(|_| !answers.is_zero()) else {
         return Ok(Fit { question, answer: "it makes no calls".into(), row: None });
     };
     let cost = |tokens: u64| -> Result<Usd, PlanError> {
         let costs = feature.with_answer(tokens).costs(&plan.months, &Point::all(At::Expected))?;
-        Ok(costs.iter().flatten().copied().sum())
+        let of_span = |span: usize| costs.iter().filter_map(|stream| stream.get(span)).copied().sum();
+        let spans: Vec<Usd> = (0..plan.spans.len()).map(of_span).collect();
+        Ok(limit.cost(plan, &spans, spans.iter().copied().sum()))
     };
     let tokens = longest_answer(all, &cost)?;
     let answer = match tokens {

@@ -106,14 +106,8 @@ fn bounds(range: UsdRange, amount: Decimal, shown: &ShownCurrency) -> [Cell; 3] 
     if range.low_usd == range.high_usd {
         return [Cell::pair("", range.low_usd.to_string()), expected, Cell::pair("", range.high_usd.to_string())];
     }
-    let bound = |usd: Usd| shown.cell_of(usd, in_proportion(usd, range.expected_usd, amount, shown)).tone(Tone::Dim);
+    let bound = |usd: Usd| shown.cell_of(usd, shown.in_proportion(usd, range.expected_usd, amount)).tone(Tone::Dim);
     [bound(range.low_usd), expected, bound(range.high_usd)]
-}
-
-/// An amount in the currency, at the rate that another one has on the whole.
-fn in_proportion(usd: Usd, of: Usd, amount: Decimal, shown: &ShownCurrency) -> Decimal {
-    let rate = amount.checked_div(of.amount()).unwrap_or(shown.per_usd);
-    usd.amount().saturating_mul(rate).round_dp(12).normalize()
 }
 
 /// `█████▒▒▒░░`: up to the low bound, to the expected cost, to the high bound.
@@ -140,7 +134,7 @@ fn add_answer(report: &mut Report, result: &PlanResult) {
     let amount = shown.over(result.plan.spans.iter().zip(result.outcome.spans.iter().copied()));
     let mut answer = format!("{} expected", shown.text_of(amount));
     if total.low != total.high {
-        let bound = |usd| shown.text_of(in_proportion(usd, total.expected, amount, shown));
+        let bound = |usd| shown.text_of(shown.in_proportion(usd, total.expected, amount));
         answer += &format!(", {} to {} in nine of ten draws", bound(total.low), bound(total.high));
     }
     if let Some(verdict) = result.verdicts.iter().find(|v| v.month.is_none()) {
@@ -153,7 +147,7 @@ fn add_answer(report: &mut Report, result: &PlanResult) {
     report.head.push(answer + ".");
     report.head.extend(monthly_text(&result.verdicts));
     if let Some(best) = result.levers.first() {
-        let saving = shown.text(best.saving);
+        let saving = shown.text_of(shown.over(result.plan.spans.iter().zip(best.spans.iter().copied())));
         report
             .head
             .push(format!("Largest saving: {} for {}, saves {saving}, if {}.", best.what, best.feature, best.provided));
@@ -197,7 +191,7 @@ fn add_notes(report: &mut Report, result: &PlanResult, head: &PlanHead, quiet: b
     let (workload, shown) = (&result.plan.workload, &result.shown);
     let notes = &mut report.notes;
     for event in &head.events {
-        let text = format!("Note: {}.", event.text);
+        let text = format!("{}.", event.text);
         if !notes.contains(&text) {
             notes.push(text);
         }
@@ -249,7 +243,7 @@ fn sections(result: &PlanResult, head: &PlanHead, why: bool, bars: bool) -> Vec<
 
 fn feature_table(shown: &ShownCurrency) -> TypedTable<'_, PlanFeatureRow> {
     let in_shown = |row: &PlanFeatureRow, usd: Usd| {
-        shown.cell_of(usd, in_proportion(usd, row.range.expected_usd, row.shown, shown))
+        shown.cell_of(usd, shown.in_proportion(usd, row.range.expected_usd, row.shown))
     };
     let unit =
         move |row: &PlanFeatureRow, usd: Option<Usd>| usd.map_or_else(|| Cell::absent("–"), |usd| in_shown(row, usd));
@@ -307,7 +301,7 @@ fn lever_table(all: Usd, shown: &ShownCurrency) -> TypedTable<'_, LeverRow> {
     TypedTable::new()
         .text("feature", "feature", |row: &LeverRow| Cell::text(&row.feature))
         .text("what", "what to do", |row| Cell::text(&row.what))
-        .number("saving", "saves", |row| shown.cell(row.saving_usd).tone(Tone::Good))
+        .number("saving", "saves", |row| shown.cell_of(row.saving_usd, row.shown).tone(Tone::Good))
         .number("share", "of the total", share)
         .optional()
         .text("if", "if", |row| Cell::text(&row.provided).tone(Tone::Dim))

@@ -300,6 +300,9 @@ pub(crate) struct LeverRow {
     pub provided: String,
     /// What is paid less over the plan, with credits, fixed costs and tax.
     pub saving_usd: Usd,
+    /// The same in the currency that is shown, each day at its rate.
+    #[serde(skip)]
+    pub shown: Decimal,
 }
 
 /// Something that happens within the plan.
@@ -506,6 +509,7 @@ fn levers(result: &PlanResult) -> Vec<LeverRow> {
         what: lever.what.clone(),
         provided: lever.provided.clone(),
         saving_usd: lever.saving,
+        shown: result.shown.over(result.plan.spans.iter().zip(lever.spans.iter().copied())),
     };
     result.levers.iter().map(row).collect()
 }

@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 use rust_decimal::Decimal;
 
 use self::card::CardExaminer;
-use self::places::ModelPlaces;
+use self::places::{ModelPlaces, WrongLines};
 use super::card::{ModelCard, ProviderHead, Rate, RateCard, Rates};
 use super::compile::{PriceFile, Provider, Use, compile_all, compile_over};
 use super::life::life_in_files;
@@ -58,8 +58,9 @@ pub(crate) fn lint_files(files: &[PriceFile], table: &PriceTable, today: Instant
         let known = Known { day: day.or(known.day), latest, ..known };
         findings.look_at_group((&group, used_as), &providers, &problems, &known);
         findings.problems.extend(problems);
-        let position = |path: &str| group.iter().position(|file| file.path == path);
-        findings.problems.sort_by_key(|p| (position(&p.path), p.place));
+        let positions: HashMap<&str, usize> =
+            group.iter().enumerate().rev().map(|(position, file)| (file.path.as_str(), position)).collect();
+        findings.problems.sort_by_key(|p| (positions.get(p.path.as_str()).copied(), p.place));
     }
     findings
 }
@@ -161,12 +162,12 @@ impl Findings {
             self.factors(&file.path, parsed, used_as);
         }
         let places = places::by_model(&parsed);
+        let wrong = WrongLines::of(wrong);
         let mut sound = Vec::new();
         for (provider, model) in providers.iter().flat_map(|p| p.models.iter().map(move |m| (p, m))) {
             let Some(place) = places.get(&(provider.head.id.as_str(), model.id.as_str())) else { continue };
             // What could not be read was replaced by something: questions about that are of no use.
-            let is_broken = |p: &Problem| p.severity == Severity::Error && place.contains(p);
-            if !wrong.iter().any(is_broken) {
+            if !place.is_among(&wrong) {
                 self.look_at(known, place, &provider.head, model);
                 sound.push((&provider.head, model, place.clone()));
             }

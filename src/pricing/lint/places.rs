@@ -1,11 +1,24 @@
 //! Where in the files the parts of a card are, so that a question is shown with the line that it is about.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::meter::Meter;
 use crate::pricing::compile::PriceFile;
-use crate::pricing::problem::{Place, Problem};
+use crate::pricing::problem::{Place, Problem, Severity};
 use crate::pricing::yaml::{Parsed, RawModel, RawPeriod, RawSourceRef};
+
+/// The lines of files with an error in them.
+pub(super) struct WrongLines<'p>(HashMap<&'p str, BTreeSet<usize>>);
+
+impl<'p> WrongLines<'p> {
+    pub(super) fn of(problems: &'p [Problem]) -> Self {
+        let mut lines: HashMap<&str, BTreeSet<usize>> = HashMap::new();
+        for problem in problems.iter().filter(|problem| problem.severity == Severity::Error) {
+            lines.entry(&problem.path).or_default().insert(problem.place.line);
+        }
+        WrongLines(lines)
+    }
+}
 
 /// A model as it is written; of the bundled table, nothing but its provider is known.
 #[derive(Clone, Debug)]
@@ -21,9 +34,11 @@ impl<'a> ModelPlaces<'a> {
         ModelPlaces { path: format!("{provider} (bundled)"), raw: None, lines: 0..0 }
     }
 
-    /// Whether a problem is in the lines of the model.
-    pub(super) fn contains(&self, problem: &Problem) -> bool {
-        problem.path == self.path && self.lines.contains(&problem.place.line)
+    /// Whether an error is in the lines of the model.
+    pub(super) fn is_among(&self, wrong: &WrongLines) -> bool {
+        let lines = wrong.0.get(self.path.as_str());
+        let first = lines.and_then(|lines| lines.range(self.lines.start..).next());
+        first.is_some_and(|line| *line < self.lines.end)
     }
 
     /// Whether the prices are this model's own rather than another card's.

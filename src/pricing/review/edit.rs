@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::block::Block;
 use super::raise::{Raised, Raising, raise};
 pub use super::text::Left;
-use super::text::{TextEdit, byte_at, compiled, with_edits};
+use super::text::{TextEdit, compiled, with_edits};
 use super::{Review, ReviewClass, ReviewItem, ReviewSource, ReviewedPrice, is_of_same, is_same_money};
 use crate::period::Instant;
 use crate::pricing::card::{Alias, Evidence, ModelCard, ModelInfo, Price, Source};
@@ -20,7 +20,7 @@ use crate::pricing::compile::{PriceFile, Provider};
 use crate::pricing::import::compare::in_force;
 use crate::pricing::import::write::{model_text, moment, quoted, source_text};
 use crate::pricing::import::{Boundary, Condition, Fact, facts_of, rate_cards};
-use crate::pricing::problem::{Place, Problem};
+use crate::pricing::problem::{Place, Problem, byte_offset};
 use crate::pricing::yaml::{Parsed, RawModel, RawPeriod, RawRate, RawTier, parse};
 
 /// What became of the items that were accepted.
@@ -210,7 +210,7 @@ impl<'f> Editor<'f> {
         if period.to.is_some() || old.is_some_and(|old| start <= old) {
             return Err("its last period has an end already, or begins later".to_owned());
         }
-        let block = byte_at(text, period.rates.place).and_then(|at| Block::around(text, "rates", at));
+        let block = byte_offset(text, period.rates.place).and_then(|at| Block::around(text, "rates", at));
         let block = block.ok_or("its period is written in an unusual way")?;
         let next = next_period(text, &block, period, item, start)?;
         let end = end_of_period(text, &block, start).ok_or("its period is written in an unusual way")?;
@@ -222,7 +222,7 @@ impl<'f> Editor<'f> {
     fn mark_gone(&self, item: &ReviewItem) -> Result<(usize, Vec<TextEdit>), String> {
         let Found { file, model } = self.find(&item.provider, &item.model)?;
         let text = &self.files[file].text;
-        let block = byte_at(text, model.id.place).and_then(|at| Block::around(text, "id", at));
+        let block = byte_offset(text, model.id.place).and_then(|at| Block::around(text, "id", at));
         let block = block.ok_or("its card is written in an unusual way")?;
         let day = moment(item.day);
         let pad = " ".repeat(block.indent);
@@ -358,7 +358,7 @@ fn edited(text: &str, range: Range<usize>, edits: &[TextEdit]) -> String {
 fn rate_edit(text: &str, period: &RawPeriod, price: &ReviewedPrice) -> Option<TextEdit> {
     let (_, there) = new_price(price)?;
     let rate = raw_rate(period, price)?;
-    let at = byte_at(text, rate.0)?;
+    let at = byte_offset(text, rate.0)?;
     let own = price.here?;
     let usd = there.usd.0.checked_mul(own.per.into())?.checked_div(there.per.into())?.normalize();
     let token = match rate.1 {

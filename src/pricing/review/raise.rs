@@ -6,14 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
-use super::text::{Left, TextEdit, byte_at, compiled, with_edits};
+use super::text::{Left, TextEdit, compiled, with_edits};
 use super::{Review, ReviewSource, Seen};
 use crate::period::Instant;
 use crate::pricing::card::{Evidence, ModelCard};
 use crate::pricing::compile::{PriceFile, Provider};
 use crate::pricing::import::DatabaseFormat;
 use crate::pricing::import::write::moment;
-use crate::pricing::problem::{Place, Problem};
+use crate::pricing::problem::{Place, Problem, byte_offset};
 use crate::pricing::yaml::{At, Parsed, RawFile, RawSource, RawSourceRef, parse};
 
 /// A source whose day was raised.
@@ -311,7 +311,7 @@ impl<'r> Raiser<'r> {
             edits.push((used.file, self.token(used.file, &used.place, name, &old)?));
         }
         let text = &self.files[file].text;
-        let range = entry_lines(text, byte_at(text, source.checked.place)?, name)?;
+        let range = entry_lines(text, byte_offset(text, source.checked.place)?, name)?;
         let copy = text[range.clone()].replacen(name, &old, 1);
         let end = if copy.ends_with('\n') { "" } else { "\n" };
         edits.push((file, TextEdit { range: range.start..range.start, text: format!("{copy}{end}") }));
@@ -329,7 +329,7 @@ impl<'r> Raiser<'r> {
     /// The edit of one scalar; `None` where something else is at its place.
     fn token(&self, file: usize, place: &Place, old: &str, new: &str) -> Option<TextEdit> {
         let text = &self.files[file].text;
-        let at = byte_at(text, *place)?;
+        let at = byte_offset(text, *place)?;
         let quote = text[at..].chars().next().filter(|c| matches!(c, '"' | '\'')).map_or(0, char::len_utf8);
         let range = at + quote..at + quote + old.len();
         (text.get(range.clone())? == old).then(|| TextEdit { range, text: new.to_owned() })

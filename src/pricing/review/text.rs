@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::pricing::compile::{PriceFile, Provider, Use, compile};
-use crate::pricing::problem::{Place, Problem, Severity};
+use crate::pricing::problem::{Problem, Severity};
 
 /// Something that is left to a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,16 +50,4 @@ pub(super) fn with_edits(files: &[PriceFile], edits: Vec<Vec<TextEdit>>) -> Vec<
 pub(super) fn compiled(files: &[PriceFile]) -> Result<Vec<Provider>, Vec<Problem>> {
     let (providers, problems) = compile(files, Use::Table, &|_, _| None);
     if problems.iter().any(|problem| problem.severity == Severity::Error) { Err(problems) } else { Ok(providers) }
-}
-
-/// Where a place is in a text.
-pub(super) fn byte_at(text: &str, place: Place) -> Option<usize> {
-    let start = match place.line {
-        0 => return None,
-        1 => 0,
-        line => text.match_indices('\n').nth(line - 2)?.0 + 1,
-    };
-    let line = text[start..].lines().next().unwrap_or("");
-    let column = place.column.max(1) - 1;
-    Some(start + line.char_indices().nth(column).map_or(line.len(), |(at, _)| at))
 }

@@ -4,7 +4,13 @@
 //! (a price by `"1"`, an unknown key by nothing, a broken model by blank lines), and the text is read again. What was
 //! repaired is never used: a file with an error gives no card. Lines never move; columns that do are put back by
 //! [`Moved`].
+//!
+//! Each model is repaired by itself first ([`Repair::mend_models`]), so a long file with mistakes in many models is not read
+//! from its beginning for every one of them.
 
+use std::ops::Range;
+
+use super::is_of_repair;
 use crate::problem::{Place, Problem, byte_offset};
 
 /// A file with more mistakes than this has another kind of problem.
@@ -55,6 +61,13 @@ pub(super) enum Mend {
     Model,
 }
 
+/// A model in a text.
+struct ModelText {
+    /// How many lines are before it.
+    lines_before: usize,
+    bytes: Range<usize>,
+}
+
 /// The bytes of a model, or of a key of the head.
 struct Region {
     /// Where the key of the head begins that it is under.
@@ -64,7 +77,82 @@ struct Region {
     is_model: bool,
 }
 
+/// What a model is read under when it is read alone.
+const ALONE: &str = "schema: 1\nprovider: x\nmodels:\n";
+/// How many lines that is.
+const ALONE_LINES: usize = 3;
+
 impl Repair {
+    /// Repairs each model by itself, and gives back what was wrong in them, in the order of the file. What only shows in the
+    /// whole file is left: the head, and models that share something by an alias of YAML.
+    ///
+    /// * `read`: the first thing that is wrong with a text, and how to mend it.
+    pub(super) fn mend_models(&mut self, read: impl Fn(&str) -> Option<(Problem, Mend)>) -> Vec<Problem> {
+        let (_, models) = self.models();
+        let mut problems: Vec<Problem> = Vec::new();
+        // From the last to the first, so that the places of those before stay.
+        for ModelText { lines_before, bytes } in models.into_iter().rev() {
+            let text = &self.text[bytes.clone()];
+            if text.contains(['*', '&']) {
+                continue;
+            }
+            let (mut own, mut found) = (Repair::new(&format!("{ALONE}{text}")), Vec::new());
+            while let Some((problem, mend)) = read(&own.text) {
+                if problem.place.line <= ALONE_LINES {
+                    // Something about the model as a whole, such as what it is a list of: its end is not where it seems to be.
+                    found.clear();
+                    break;
+                }
+                if !is_of_repair(&found, &problem, &own) {
+                    let place = own.moved.original(problem.place);
+                    found.push(Problem { place, ..problem.clone() });
+                }
+                if !own.mend(&problem, &mend) {
+                    let end = own.text.len();
+                    own.blank(ALONE.len(), end);
+                    break;
+                }
+            }
+            if found.is_empty() {
+                continue;
+            }
+            let in_file = |place: Place| Place { line: place.line - ALONE_LINES + lines_before, ..place };
+            let moved = own.moved.0.into_iter().map(|moved| MovedBehind { place: in_file(moved.place), ..moved });
+            self.moved.0.extend(moved);
+            self.text.replace_range(bytes, own.text.get(ALONE.len()..).unwrap_or_default());
+            problems.extend(found.into_iter().map(|problem| Problem { place: in_file(problem.place), ..problem }));
+        }
+        // Blanks are as long as what they take the place of.
+        let (lists, _) = self.models();
+        lists.into_iter().for_each(|list| self.blank_empty_list(list));
+        problems.sort_by_key(|problem| problem.place);
+        problems
+    }
+
+    /// Where the lists of models begin, and every model in them.
+    fn models(&self) -> (Vec<usize>, Vec<ModelText>) {
+        let (mut lists, mut models): (Vec<usize>, Vec<ModelText>) = (Vec::new(), Vec::new());
+        let (mut indent, mut open): (Option<usize>, Option<(usize, usize)>) = (None, None);
+        let starts = line_starts(&self.text);
+        for (number, start) in starts.iter().copied().enumerate() {
+            let line = self.text[start..].lines().next().unwrap_or("");
+            let begins_item = is_item(line, indent);
+            if let Some((lines_before, from)) = open.filter(|_| begins_item || is_top(line)) {
+                models.push(ModelText { lines_before, bytes: from..start });
+                open = None;
+            }
+            if is_top(line) {
+                let is_list = line.starts_with("models:");
+                indent = if is_list { item_indent(&self.text[start..]) } else { None };
+                lists.extend(is_list.then_some(start));
+            } else if begins_item {
+                open = Some((number, start));
+            }
+        }
+        models.extend(open.map(|(lines_before, from)| ModelText { lines_before, bytes: from..self.text.len() }));
+        (lists, models)
+    }
+
     pub(super) fn new(text: &str) -> Repair {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
         Repair { text, moved: Moved::default(), lost_head: false, repairs: 0, bytes: 0 }
@@ -132,14 +220,20 @@ impl Repair {
         let Some(region) = self.region(at) else { return false };
         self.lost_head |= !region.is_model;
         let changed = self.blank(region.from, region.until);
-        let mut rest = self.text[region.list..].lines().skip(1);
-        let is_empty = |line: &&str| line.trim().is_empty() || line.trim_start().starts_with('#');
-        if region.is_model && rest.find(|line| !is_empty(line)).is_none_or(is_top) {
-            // A list without items would be the next mistake.
-            let end = self.text[region.list..].find('\n').map_or(self.text.len(), |i| region.list + i);
-            self.blank(region.list, end);
+        if region.is_model {
+            self.blank_empty_list(region.list);
         }
         changed
+    }
+
+    /// Blanks the key of a list without items, which would be the next mistake.
+    fn blank_empty_list(&mut self, list: usize) {
+        let mut rest = self.text[list..].lines().skip(1);
+        let is_empty = |line: &&str| line.trim().is_empty() || line.trim_start().starts_with('#');
+        if rest.find(|line| !is_empty(line)).is_none_or(is_top) {
+            let end = self.text[list..].find('\n').map_or(self.text.len(), |i| list + i);
+            self.blank(list, end);
+        }
     }
 
     /// Whether a place is in the same model, or under the same key of the head, as another.

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use super::FeatureReader;
 use crate::calculator::calendar::Calendar;
 use crate::calculator::workload::{Calls, Follows, Free, Growth, Per};
-use crate::input::workload::quantity::{Quantity, Signed};
+use crate::input::workload::quantity::{MONTHLY, Quantity, Signed, YEARLY, without};
 use crate::input::workload::raw::{RawCalls, RawFeature, RawFree, RawGrowth, RawPer, RawUsers};
 use crate::pricing::problem::Place;
 use crate::pricing::yaml::At;
@@ -214,9 +214,8 @@ impl FeatureReader<'_, '_> {
     /// A growth by month; one by year is that of the twelfth root.
     fn steady(&mut self, q: &Quantity, place: Place) -> Range<Decimal> {
         let unit = q.unit.trim();
-        let yearly = ["a year", "per year", "/year", "yearly"].iter().find_map(|words| unit.strip_suffix(words));
-        let monthly = ["a month", "per month", "/month", "monthly"].iter().find_map(|words| unit.strip_suffix(words));
-        let share = yearly.or(monthly).unwrap_or(unit).trim();
+        let yearly = without(unit, YEARLY);
+        let share = yearly.or_else(|| without(unit, MONTHLY)).unwrap_or(unit);
         let range = match share {
             "%" => q.range.map(|n| n / Decimal::ONE_HUNDRED),
             "" if q.range.high <= Decimal::ONE => q.range,

@@ -5,8 +5,10 @@ use rust_decimal::Decimal;
 
 use super::{FeatureReader, MOST_ATTEMPTS, MOST_TURNS};
 use crate::calculator::thinking::{AskedThinking, Effort};
-use crate::calculator::workload::{Attachment, Billed, History, Rag, Retries, Route, Steps, Tuning};
-use crate::input::workload::quantity::Quantity;
+use crate::calculator::workload::{
+    Attachment, Billed, History, Index, IndexGrowth, Rag, Retries, Route, Steps, Tuning,
+};
+use crate::input::workload::quantity::{MONTHLY, Quantity, without};
 use crate::input::workload::raw::{
     RawAttachment, RawBilled, RawCompaction, RawFeature, RawHistory, RawRag, RawReasoning, RawRetries, RawSteps,
     RawTuning,
@@ -144,13 +146,7 @@ impl FeatureReader<'_, '_> {
                 four_times
             }
         };
-        let index_tokens = match &raw.index_tokens {
-            Some(q) => {
-                self.reader.no_range(q, "the length of the index");
-                whole(self.reader.tokens(q))?
-            }
-            None => 0,
-        };
+        let index = self.index(raw)?;
         let name = |word: &Option<At<String>>| word.as_ref().map(|w| w.value.clone());
         Some(Rag {
             chunks,
@@ -158,8 +154,50 @@ impl FeatureReader<'_, '_> {
             rerank: name(&raw.rerank),
             candidates,
             chunk_tokens,
-            index_tokens,
+            index,
         })
+    }
+
+    /// What is embedded besides the questions.
+    fn index(&mut self, raw: &RawRag) -> Option<Index> {
+        let whole = |range: Range<Decimal>| u64::try_from(range.expected.round()).ok();
+        let tokens = match &raw.index_tokens {
+            Some(q) => {
+                self.reader.no_range(q, "the length of the index");
+                whole(self.reader.tokens(q)?)?
+            }
+            None => 0,
+        };
+        let changes = raw.index_growth.as_ref().map(|q| q.place).or(raw.index_again.first().map(|day| day.place));
+        if let Some(place) = changes.filter(|_| raw.embedding.is_none() || raw.index_tokens.is_none()) {
+            let help = "write rag: {chunks: 5, chunk_tokens: 400, embedding: text-embedding-3-small, index_tokens: 2_000_000, index_growth: 5%}";
+            self.reader.object("rag", place, "an index that grows needs its model and its length", help);
+            return None;
+        }
+        let growth = match &raw.index_growth {
+            Some(q) => {
+                self.reader.no_range(q, "what the index grows by");
+                self.index_growth(q)?
+            }
+            None => IndexGrowth::default(),
+        };
+        let again = raw.index_again.iter().filter_map(|word| self.reader.day(word)).collect();
+        Some(Index { tokens, growth, again })
+    }
+
+    /// `5%` or `200_000 tokens`, with or without `a month` behind it.
+    fn index_growth(&mut self, q: &At<Quantity>) -> Option<IndexGrowth> {
+        let unit = q.value.unit.trim();
+        let value = q.value.range.expected;
+        match without(unit, MONTHLY).unwrap_or(unit) {
+            "%" => Some(IndexGrowth::Share(value / Decimal::ONE_HUNDRED)),
+            "" | "tokens" => u64::try_from(value.round()).ok().map(IndexGrowth::Tokens),
+            other => {
+                let help = "write 5% or 200_000 tokens, each month";
+                self.reader.object("rag", q.place, format!("{other:?} is not a growth of an index"), help);
+                None
+            }
+        }
     }
 
     pub(super) fn attachment(&mut self, raw: &RawAttachment) -> Option<Attachment> {

@@ -1,0 +1,128 @@
+//! Attributes of spans and events, however an exporter writes them down.
+
+use std::borrow::Cow;
+
+use crate::input::json::{Object, Value};
+use crate::input::record::{RecordError, whole};
+
+/// How deep objects in objects are followed.
+const DEPTH: u32 = 8;
+
+/// Attributes by their whole name, `gen_ai.usage.input_tokens`.
+#[derive(Default)]
+pub(super) struct Attributes<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
+
+impl<'a> Attributes<'a> {
+    /// Those in the field `attributes` of a span, event or resource.
+    pub(super) fn of(holder: &Object<'a>) -> Self {
+        holder.get("attributes").map(Self::in_value).unwrap_or_default()
+    }
+
+    /// Those in a value: a list of `{key, value: {stringValue}}` in OTLP and of `{key, type, value}` in Jaeger; elsewhere an
+    /// object, flat or with an object for each part of a name.
+    pub(super) fn in_value(attributes: Value<'a>) -> Self {
+        let mut all = Attributes::default();
+        if let Some(plain) = attributes.object() {
+            all.add_fields("", &plain, DEPTH);
+            return all;
+        }
+        for pair in attributes.items().filter_map(Value::object) {
+            if let (Some(key), Some(value)) = (pair.text("key"), pair.get("value").and_then(plain_value)) {
+                all.0.push((key, value));
+            }
+        }
+        all
+    }
+
+    /// Those in the columns of a table whose names begin with `attributes.`.
+    pub(super) fn in_columns(row: &Object<'a>) -> Self {
+        let mut all = Attributes::default();
+        for (name, value) in row.fields() {
+            if let Some(name) = name.strip_prefix("attributes.") {
+                all.add(name.to_owned(), value, DEPTH);
+            }
+        }
+        all
+    }
+
+    /// Adds an attribute, unless it is there already.
+    pub(super) fn insert(&mut self, name: Cow<'a, str>, value: Value<'a>) {
+        if !self.has(&[&*name]) {
+            self.0.push((name, value));
+        }
+    }
+
+    fn add_fields(&mut self, before: &str, object: &Object<'a>, depth: u32) {
+        for (name, value) in object.fields() {
+            let name = if before.is_empty() { name.into_owned() } else { format!("{before}.{name}") };
+            self.add(name, value, depth);
+        }
+    }
+
+    fn add(&mut self, name: String, value: Value<'a>, depth: u32) {
+        match value.object().filter(|_| depth > 0) {
+            Some(inner) => self.add_fields(&name, &inner, depth - 1),
+            None => self.0.push((name.into(), value)),
+        }
+    }
+
+    /// The first of several attributes that is there.
+    pub(super) fn get(&self, names: &[&str]) -> Option<Value<'a>> {
+        names.iter().find_map(|name| self.0.iter().find(|(n, v)| n == name && !v.is_null()).map(|(_, v)| *v))
+    }
+
+    /// Whether one of several attributes is there.
+    pub(super) fn has(&self, names: &[&str]) -> bool {
+        self.get(names).is_some()
+    }
+
+    /// The text in the first of several attributes that is there.
+    pub(super) fn text(&self, names: &[&str]) -> Option<Cow<'a, str>> {
+        names.iter().find_map(|name| self.get(&[name])?.text().filter(|text| !text.is_empty()))
+    }
+
+    /// The texts in a list.
+    pub(super) fn texts(&self, names: &[&str]) -> Vec<Cow<'a, str>> {
+        let values = self.get(names).into_iter().flat_map(Value::items);
+        values.filter_map(plain_value).filter_map(Value::text).collect()
+    }
+
+    /// A count that several attributes state: old and new names of one and the same. A zero says nothing next to another
+    /// count.
+    ///
+    /// # Errors
+    /// [`RecordError::Usage`] where two of them say different things.
+    pub(super) fn count(&self, names: &[&'static str]) -> Result<u64, RecordError> {
+        match self.counts(names)?.as_slice() {
+            [] => Ok(0),
+            [(_, count)] => Ok(*count),
+            [first, second, ..] => Err(contradiction(*first, *second)),
+        }
+    }
+
+    /// The different counts that several attributes state, with their names, but for zeros.
+    pub(super) fn counts(&self, names: &[&'static str]) -> Result<Vec<(&'static str, u64)>, RecordError> {
+        let mut found: Vec<(&str, u64)> = Vec::new();
+        for name in names {
+            let Some(word) = self.get(&[name]).and_then(Value::word) else { continue };
+            let count = whole(name, word)?;
+            if count > 0 && found.iter().all(|(_, other)| *other != count) {
+                found.push((name, count));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// What is wrong where two attributes count the same and differ.
+pub(super) fn contradiction((one, count): (&str, u64), (other, otherwise): (&str, u64)) -> RecordError {
+    RecordError::Usage(format!("{one} is {count} and {other} is {otherwise}, two counts of the same tokens"))
+}
+
+/// The value of an attribute: itself, or in an object that says of which kind it is.
+fn plain_value(value: Value<'_>) -> Option<Value<'_>> {
+    let Some(typed) = value.object() else { return Some(value) };
+    let kinds = ["stringValue", "intValue", "doubleValue", "boolValue"];
+    let plain = kinds.iter().find_map(|kind| typed.get(kind));
+    plain.or_else(|| typed.object("arrayValue")?.get("values"))
+}

@@ -1,0 +1,208 @@
+//! Logs of inspect_ai: a document, or the files inside of an `.eval` archive.
+//!
+//! The same usage stands in the statistics of the run, in each sample, in its events and in the raw answers inside of those.
+//! Events are requests; a sample and the run count for what their details do not say. Thinking stands inside of the output.
+//! The cache stands next to the input, in older logs of some providers inside of it: the total says which.
+
+use std::borrow::Cow;
+
+use super::counts::{count, moment};
+use super::outcomes::failed;
+use super::parts::{Nesting, Parts};
+use super::spec::{DialectSign, DialectSpec};
+use super::{Dialect, Entry, Item, Labels, State};
+use crate::input::json::{Object, Value};
+use crate::input::record::RecordError;
+use crate::period::Instant;
+use crate::usage::Usage;
+
+pub(super) const DIALECT: DialectSpec = DialectSpec {
+    signs: &[
+        DialectSign::around(&["eval", "plan"]).any(&["stats", "samples", "version"]),
+        DialectSign::around(&["eval", "stats"]).any(&["samples", "version", "status"]),
+        DialectSign::own(&["epoch", "model_usage"]).any(&["events", "input", "messages"]),
+    ],
+    read: Some(read),
+    places: &["`logs/*.json`, `logs/*.eval`"],
+    reads: "model events; `model_usage` of a sample and of the run only for what they have beyond them",
+    includes: "caches stand next to the input, in older logs of some providers inside: the total says which; thinking is a part of the output",
+    source: "https://inspect.aisi.org.uk/eval-logs.html",
+    ..DialectSpec::new("inspect-ai", "logs of inspect_ai")
+};
+
+/// What was used of one model.
+struct OfModel {
+    name: String,
+    usage: Usage,
+}
+
+/// A log, or one sample of an archive.
+fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+    if object.has("epoch") {
+        let at = object.get("started_at").and_then(moment);
+        return sample(object, at, &Labels::default(), out).map(|_| ());
+    }
+    let eval = object.object("eval").unwrap_or_default();
+    let stats = object.object("stats").unwrap_or_default();
+    let at = stats.get("started_at").or_else(|| eval.get("created")).and_then(moment);
+    let labels = Labels { project: eval.text("task"), session: eval.text("run_id"), ..Labels::default() };
+    let mut counted = Vec::new();
+    for one in object.get("samples").into_iter().flat_map(Value::items).filter_map(Value::object) {
+        let at = one.get("started_at").and_then(moment).or(at);
+        match sample(&one, at, &labels, out) {
+            Ok(of_sample) => of_sample.into_iter().for_each(|one| add(&mut counted, one)),
+            Err(error) => out.push(Item::Bad(error)),
+        }
+    }
+    let of_run = usages(&stats, out);
+    beyond(of_run, &counted, at, &labels, out);
+    Ok(())
+}
+
+/// One sample: its events, and what it used beyond them. Hands back all that it used.
+fn sample<'a>(
+    object: &Object<'a>,
+    at: Option<Instant>,
+    labels: &Labels<'a>,
+    out: &mut Vec<Item<'a>>,
+) -> Result<Vec<OfModel>, RecordError> {
+    let of_sample = usages(object, out);
+    let mut counted = Vec::new();
+    for event in object.get("events").into_iter().flat_map(Value::items).filter_map(Value::object) {
+        if !event.is("event", "model") {
+            continue;
+        }
+        match request(&event, &of_sample, at) {
+            Ok(Some((name, entry))) => {
+                if entry.state == State::Done || entry.state == State::Local {
+                    add(&mut counted, OfModel { name, usage: entry.usage.clone() });
+                }
+                out.push(Item::Entry(Box::new(Entry { labels: labels.clone(), ..entry })));
+            }
+            Ok(None) => {
+                if let Some(error) = event.text("error") {
+                    out.push(failed(Dialect::InspectAi, error.into_owned()));
+                }
+            }
+            Err(error) => out.push(Item::Bad(error)),
+        }
+    }
+    let rest = beyond(of_sample, &counted, at, labels, out);
+    rest.into_iter().for_each(|one| add(&mut counted, one));
+    Ok(counted)
+}
+
+/// A request, with the name of its model as the sums have it.
+fn request<'a>(
+    event: &Object<'a>,
+    known: &[OfModel],
+    at: Option<Instant>,
+) -> Result<Option<(String, Entry<'a>)>, RecordError> {
+    let output = event.object("output").unwrap_or_default();
+    let Some(usage) = output.object("usage") else { return Ok(None) };
+    let name = event.text("model").or_else(|| output.text("model")).unwrap_or_default();
+    // Events may name the model without its provider.
+    let in_full = known.iter().find(|one| one.name.rsplit('/').next() == Some(&*name));
+    let name = in_full.filter(|_| !name.contains('/')).map_or_else(|| name.into_owned(), |one| one.name.clone());
+    let mut entry = entry(&name, counts(&usage)?);
+    entry.at = event.get("timestamp").and_then(moment).or(at);
+    // inspect's own cache.
+    if event.is("cache", "read") {
+        entry.state = State::Remembered;
+    }
+    Ok(Some((name, entry)))
+}
+
+/// The usage of each model in `model_usage`.
+fn usages<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Vec<OfModel> {
+    let mut all = Vec::new();
+    for (name, value) in object.object("model_usage").unwrap_or_default().fields() {
+        match value.object().map(|usage| counts(&usage)) {
+            Some(Ok(usage)) => all.push(OfModel { name: name.into_owned(), usage }),
+            Some(Err(error)) => out.push(Item::Bad(error)),
+            None => {}
+        }
+    }
+    all
+}
+
+fn add(all: &mut Vec<OfModel>, one: OfModel) {
+    match all.iter_mut().find(|other| other.name == one.name) {
+        Some(other) => other.usage += &one.usage,
+        None => all.push(one),
+    }
+}
+
+/// What sums have beyond their details, as records of several requests. Where the details say more, the sums say nothing.
+fn beyond<'a>(
+    sums: Vec<OfModel>,
+    counted: &[OfModel],
+    at: Option<Instant>,
+    labels: &Labels<'a>,
+    out: &mut Vec<Item<'a>>,
+) -> Vec<OfModel> {
+    let mut rest = Vec::new();
+    for sum in sums {
+        let nothing = Usage::default();
+        let before = counted.iter().find(|one| one.name == sum.name).map_or(&nothing, |one| &one.usage);
+        let Some(usage) = without(&sum.usage, before).filter(|usage| usage.used().next().is_some()) else { continue };
+        let mut entry = entry(&sum.name, usage.clone());
+        (entry.at, entry.labels) = (at, labels.clone());
+        entry.bucket = Some(super::Bucket::default());
+        out.push(Item::Entry(Box::new(entry)));
+        rest.push(OfModel { name: sum.name, usage });
+    }
+    rest
+}
+
+/// A sum without a part of it; `None` where the part is more.
+fn without(sum: &Usage, part: &Usage) -> Option<Usage> {
+    let mut rest = sum.clone();
+    for (meter, quantity) in part.used() {
+        let left =
+            sum.quantity(meter).checked_sub(quantity).filter(|left| !left.is_sign_negative() || left.is_zero())?;
+        rest.set(meter, left);
+    }
+    Some(rest)
+}
+
+fn counts(usage: &Object) -> Result<Usage, RecordError> {
+    let parts = Parts {
+        input: count(usage, "input_tokens")?,
+        output: count(usage, "output_tokens")?,
+        read: count(usage, "input_tokens_cache_read")?,
+        written: count(usage, "input_tokens_cache_write")?,
+        thinking: count(usage, "reasoning_tokens")?,
+        total: Some(count(usage, "total_tokens")?).filter(|total| *total > 0),
+        caches: Nesting::Beside,
+        ..Parts::default()
+    };
+    parts.usage()
+}
+
+fn entry<'a>(name: &str, usage: Usage) -> Entry<'a> {
+    let mut entry = Entry::new(Dialect::InspectAi, usage);
+    let (provider, model, is_local) = named(name);
+    entry.provider = provider.map(|provider| Cow::Owned(provider.to_owned()));
+    entry.model = Some(Cow::Owned(model.to_owned())).filter(|model: &Cow<str>| !model.is_empty());
+    if is_local {
+        entry.state = State::Local;
+    }
+    entry
+}
+
+/// `openai/gpt-4o` as its provider and model, `anthropic/bedrock/…` as who hosts it, and whether it ran on a machine of the
+/// user's own.
+fn named(name: &str) -> (Option<&str>, &str, bool) {
+    const OWN: &[&str] =
+        &["mockllm", "hf", "vllm", "sglang", "ollama", "llama-cpp-python", "transformer_lens", "nnterp"];
+    const HOSTS: &[&str] = &["azure", "bedrock", "vertex"];
+    let Some((provider, model)) = name.split_once('/') else { return (None, name, false) };
+    match model.split_once('/') {
+        Some((host, model)) if HOSTS.contains(&host) => (Some(host), model, false),
+        Some((host, model)) if provider == "openai-api" => (Some(host), model, false),
+        _ if provider == "grok" => (Some("xai"), model, false),
+        _ if provider == "azureai" => (Some("azure"), model, false),
+        _ => (Some(provider), model, OWN.contains(&provider)),
+    }
+}

@@ -1,0 +1,165 @@
+//! Results and usage objects of the Vercel AI SDK, versions 4 to 6.
+//!
+//! Cached tokens stand inside of `inputTokens` and thinking inside of `outputTokens`, but for Anthropic's models before
+//! version 6, which leave what the cache gave and took out of `inputTokens`; what was written then stands in the metadata of
+//! the provider alone. A result of several steps repeats their sum.
+
+use std::borrow::Cow;
+
+use super::attributes::Attributes;
+use super::counts::{count, count_of, moment};
+use super::parts::{Nesting, Parts};
+use super::spec::{DialectSign, DialectSpec};
+use super::{Dialect, Entry, Item, Naming};
+use crate::input::json::{Object, Value};
+use crate::input::record::RecordError;
+
+pub(super) const DIALECT: DialectSpec = DialectSpec {
+    signs: &[
+        DialectSign::counts(&["inputTokens", "outputTokens", "promptTokens", "completionTokens"]),
+        DialectSign::together(&["usage", "finishReason"]),
+        DialectSign::together(&["totalUsage"]),
+        DialectSign::together(&["usage"]).any(&["embedding", "embeddings"]).with_counts(&["tokens"]),
+    ],
+    read: Some(read),
+    is_common: true,
+    places: &["results, steps and usage objects as they were saved"],
+    reads: "`usage` of versions 4, 5 and 6, `totalUsage` where there are no steps, and what only the metadata of a provider says",
+    includes: "caches are parts of the input, thinking of the output; before version 6 Anthropic's caches stand next to the input",
+    source: "https://ai-sdk.dev/docs/reference/ai-sdk-core/generate-text",
+    ..DialectSpec::new("vercel-ai-sdk", "results and usage of the Vercel AI SDK")
+};
+
+/// A result, a step of one, or a usage object with its model.
+fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+    let steps: Vec<Object<'a>> =
+        object.get("steps").into_iter().flat_map(Value::items).filter_map(Value::object).collect();
+    if steps.iter().any(|step| step.object("usage").is_some()) {
+        for step in &steps {
+            match entry(step, object, "usage") {
+                Ok(entry) => out.extend(entry.map(|entry| Item::Entry(Box::new(entry)))),
+                Err(error) => out.push(Item::Bad(error)),
+            }
+        }
+        return Ok(());
+    }
+    // Of several steps, `usage` is the last one's.
+    let of_all = entry(object, object, "totalUsage")?;
+    let is_sum = of_all.is_some();
+    let Some(mut entry) = of_all.map_or_else(|| entry(object, object, "usage"), |entry| Ok(Some(entry)))? else {
+        return Ok(());
+    };
+    if is_sum {
+        entry.bucket.get_or_insert_default();
+    }
+    out.push(Item::Entry(Box::new(entry)));
+    Ok(())
+}
+
+/// What an object says under a name; `around` knows what a step may leave out.
+fn entry<'a>(object: &Object<'a>, around: &Object<'a>, name: &str) -> Result<Option<Entry<'a>>, RecordError> {
+    let Some(usage) = object.object(name) else { return Ok(None) };
+    let response = object.object("response").or_else(|| around.object("response")).unwrap_or_default();
+    let (model, provider) = model_of(object, around, &response);
+    let metadata = ["providerMetadata", "experimental_providerMetadata"].iter().find_map(|name| object.object(name));
+    let is_anthropic = provider.as_deref().is_some_and(|provider| provider.contains("anthropic"))
+        || metadata.as_ref().is_some_and(|metadata| metadata.has("anthropic"))
+        || model.as_deref().is_some_and(|model| model.contains("claude"));
+    let mut parts = parts_of(&usage, is_anthropic)?;
+    add_metadata(&mut parts, metadata.as_ref())?;
+    let mut entry = Entry::new(Dialect::VercelAi, parts.usage()?);
+    entry.model = model;
+    entry.provider = provider.map(super::spans::without_endpoint);
+    entry.naming = Naming::ByHabit;
+    let times = ["timestamp", "createdAt", "created_at", "time"];
+    let stated = times.iter().find_map(|name| object.get(name).and_then(moment));
+    entry.at = response.get("timestamp").and_then(moment).or(stated);
+    Ok(Some(entry))
+}
+
+/// The model and its provider: by name, or as an object of both.
+fn model_of<'a>(
+    object: &Object<'a>,
+    around: &Object<'a>,
+    response: &Object<'a>,
+) -> (Option<Cow<'a, str>>, Option<Cow<'a, str>>) {
+    let of = |object: &Object<'a>| {
+        let named = object.object("model");
+        let model = named.as_ref().and_then(|model| model.text("modelId"));
+        model.or_else(|| object.text("modelId")).or_else(|| object.text("model"))
+    };
+    let provider = |object: &Object<'a>| {
+        let named = object.object("model").and_then(|model| model.text("provider"));
+        named.or_else(|| object.text("provider"))
+    };
+    (
+        response.text("modelId").or_else(|| of(object)).or_else(|| of(around)),
+        provider(object).or_else(|| provider(around)),
+    )
+}
+
+/// The counts of a usage object of any version.
+fn parts_of(usage: &Object, is_anthropic: bool) -> Result<Parts, RecordError> {
+    let within = |names: &[&str], inner: &str| names.iter().find_map(|name| usage.object(name)?.get(inner));
+    let first = |plain: &[&'static str], holders: &[&str], inner: &[&'static str]| {
+        let plain =
+            plain.iter().find_map(|name| Some((*name, usage.get(name).filter(|value| value.object().is_none())?)));
+        let nested = || inner.iter().find_map(|name| Some((*name, within(holders, name)?)));
+        plain.or_else(nested).map_or(Ok(0), |(name, value)| count_of(name, value))
+    };
+    let input = first(&["inputTokens", "promptTokens", "tokens"], &["inputTokens"], &["total"])?;
+    let output = first(&["outputTokens", "completionTokens"], &["outputTokens"], &["total"])?;
+    let holders = ["inputTokens", "inputTokenDetails"];
+    let read = first(&["cachedInputTokens"], &holders, &["cacheRead", "cacheReadTokens"])?;
+    let written = first(&[], &holders, &["cacheWrite", "cacheWriteTokens"])?;
+    let thinking =
+        first(&["reasoningTokens"], &["outputTokens", "outputTokenDetails"], &["reasoning", "reasoningTokens"])?;
+    let is_before_6 = !usage.has("inputTokenDetails") && usage.object("inputTokens").is_none();
+    let caches = if is_anthropic && is_before_6 { Nesting::Beside } else { Nesting::Inside };
+    let hour = usage.object("raw").map_or(Ok(0), |raw| hour_of(&raw))?;
+    Ok(Parts { input, output, read, written, hour: hour.min(written), thinking, caches, ..Parts::default() })
+}
+
+/// Of the written tokens, those that stay for an hour, in a usage object of Anthropic.
+fn hour_of(usage: &Object) -> Result<u64, RecordError> {
+    usage.object("cache_creation").map_or(Ok(0), |split| count(&split, "ephemeral_1h_input_tokens"))
+}
+
+/// What only the metadata of the provider says.
+fn add_metadata(parts: &mut Parts, metadata: Option<&Object>) -> Result<(), RecordError> {
+    let Some(metadata) = metadata else { return Ok(()) };
+    if let Some(openai) = metadata.object("openai").or_else(|| metadata.object("azure")) {
+        parts.read = parts.read.max(count(&openai, "cachedPromptTokens")?);
+        parts.thinking = parts.thinking.max(count(&openai, "reasoningTokens")?);
+    }
+    if let Some(anthropic) = metadata.object("anthropic") {
+        let raw = anthropic.object("usage").unwrap_or_default();
+        let either =
+            |name: &str, raw_name: &str| Ok::<_, RecordError>(count(&anthropic, name)?.max(count(&raw, raw_name)?));
+        parts.read = parts.read.max(either("cacheReadInputTokens", "cache_read_input_tokens")?);
+        parts.written = parts.written.max(either("cacheCreationInputTokens", "cache_creation_input_tokens")?);
+        parts.hour = parts.hour.max(hour_of(&raw)?).min(parts.written);
+    }
+    if let Some(bedrock) = metadata.object("bedrock").and_then(|bedrock| bedrock.object("usage")) {
+        parts.written = parts.written.max(count(&bedrock, "cacheWriteInputTokens")?);
+    }
+    Ok(())
+}
+
+/// Adds to the counts of a span what the SDK says in attributes of its own.
+pub(super) fn complete(parts: &mut Parts, attributes: &Attributes) -> Result<(), RecordError> {
+    let provider = attributes.text(&["ai.model.provider", "gen_ai.system"]);
+    let model = attributes.text(&["ai.model.id", "gen_ai.request.model"]);
+    let is_anthropic = provider.is_some_and(|provider| provider.contains("anthropic"))
+        || model.is_some_and(|model| model.contains("claude"));
+    let says_details = ["cacheReadTokens", "cacheWriteTokens", "noCacheTokens"];
+    let says_details = says_details.iter().any(|name| attributes.has(&[&format!("ai.usage.inputTokenDetails.{name}")]));
+    if is_anthropic && !says_details {
+        parts.caches = Nesting::Beside;
+        // It leaves the caches out as well.
+        parts.total = None;
+    }
+    let text = attributes.text(&["ai.response.providerMetadata"]);
+    let metadata = text.as_deref().and_then(|text| Object::read(text.as_bytes()).ok());
+    add_metadata(parts, metadata.as_ref())
+}
