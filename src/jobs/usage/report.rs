@@ -253,7 +253,7 @@ impl UsageTotals {
             listed(self.free.iter().map(|(status, n)| format!("{} {status}", grouped(*n))).collect(), "cost nothing");
         let total = money(&self.all, setup).people;
         let all = self.all.records + self.all.unpriced;
-        format!("{} of {} priced, {total} in total{unpriced}{free}", grouped(self.all.records), plural(all, "record"))
+        format!("{} of {} records priced, {total} in total{unpriced}{free}", grouped(self.all.records), grouped(all))
     }
 
     /// What a user must know of a run in which nothing has a price.
