@@ -13,6 +13,8 @@ use farebox::period::Instant;
 use farebox::pricing::PriceTable;
 use serde_json::Value;
 
+#[path = "usage_dialects/agents.rs"]
+mod agents;
 #[path = "usage_dialects/bodies.rs"]
 mod bodies;
 #[path = "usage_dialects/sessions.rs"]
@@ -649,4 +651,278 @@ b"}],
     rusqlite::Connection::open(&other).unwrap().execute_batch("CREATE TABLE x (y)").unwrap();
     let error = each(&Source::File(other), &Reading::default(), &mut |_, _| ()).unwrap_err().to_string();
     assert!(error.contains("opencode"), "{error}");
+}
+
+/// A name that no form has.
+const UNKNOWN: &str = "zorkmid_tokens";
+
+/// Every sample that holds usage, whatever form it is in.
+fn every_sample() -> Vec<PathBuf> {
+    let (mut open, mut found) = (vec![sample("")], Vec::new());
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() {
+                open.push(path);
+            } else if !matches!(name.as_str(), "README.md" | "expected_normalised.json" | "malformed.jsonl") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Whether the unknown count is reported: as unread, or as why a record is refused.
+fn is_reported(source: &Source) -> bool {
+    items(source).iter().any(|(_, item)| match item {
+        Item::Entry(entry) => entry.unread.iter().any(|unread| unread.key.contains(UNKNOWN)),
+        Item::Bad(error) => error.to_string().contains(UNKNOWN),
+        Item::Event(_) => false,
+    })
+}
+
+fn is_billed(source: &Source) -> bool {
+    items(source).iter().any(|(_, item)| match item {
+        Item::Entry(entry) => entry.usage.used().next().is_some(),
+        _ => false,
+    })
+}
+
+/// The places of the objects that hold counts of tokens: the unknown count is put next to those.
+fn places_of_counts(value: &Value, path: &str, found: &mut Vec<String>) {
+    // What a bill is made up of is not a count.
+    let is_cost = path.to_lowercase().contains("cost");
+    match value {
+        Value::Object(fields) => {
+            let holds = |(name, value): (&String, &Value)| name.to_lowercase().contains("token") && value.is_number();
+            if !is_cost && fields.iter().any(holds) {
+                found.push(path.to_owned());
+            }
+            fields.iter().for_each(|(name, value)| {
+                let name = name.replace('~', "~0").replace('/', "~1");
+                places_of_counts(value, &format!("{path}/{name}"), found);
+            });
+        }
+        Value::Array(items) => {
+            let each = items.iter().enumerate();
+            each.for_each(|(at, value)| places_of_counts(value, &format!("{path}/{at}"), found));
+        }
+        _ => {}
+    }
+}
+
+/// A document, or every line of one, with the unknown count in one place more than before.
+fn with_unknown_counts(text: &str) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    let mut add = |before: &str, value: &Value, after: &str| {
+        let mut places = Vec::new();
+        places_of_counts(value, "", &mut places);
+        for place in places {
+            let mut changed = value.clone();
+            let fields = changed.pointer_mut(&place).and_then(Value::as_object_mut).unwrap();
+            fields.insert(UNKNOWN.to_owned(), 777.into());
+            all.push((place, format!("{before}{changed}{after}")));
+        }
+    };
+    if let Ok(whole) = serde_json::from_str::<Value>(text) {
+        add("", &whole, "\n");
+        return all;
+    }
+    let lines: Vec<&str> = text.lines().collect();
+    for (at, line) in lines.iter().enumerate() {
+        let body = line.trim_start_matches("data:").trim();
+        let Ok(value) = serde_json::from_str::<Value>(body) else { continue };
+        let start = &line[..line.len() - line.trim_start_matches("data:").len()];
+        let before: String = lines[..at].iter().map(|line| format!("{line}\n")).collect();
+        let after: String = lines[at + 1..].iter().map(|line| format!("{line}\n")).collect();
+        add(&format!("{before}{start}"), &value, &format!("\n{after}"));
+    }
+    all
+}
+
+fn with_unknown_column(text: &str) -> String {
+    let mut lines = text.lines();
+    let head = lines.next().unwrap_or_default();
+    let rows: String = lines.filter(|line| !line.is_empty()).map(|line| format!("{line},777\n")).collect();
+    format!("{head},{UNKNOWN}\n{rows}")
+}
+
+/// Conservation: a count that no reader knows is never left out in silence, wherever in a record it is.
+#[test]
+fn a_count_with_an_unknown_name_is_reported_in_every_form() {
+    let mut silent = Vec::new();
+    let (mut forms, mut tried) = (std::collections::BTreeSet::new(), 0);
+    for path in every_sample() {
+        let source = Source::File(path.clone());
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        if !is_billed(&source) {
+            continue;
+        }
+        forms.extend(entries_of(&source).iter().map(|entry| entry.dialect.name()));
+        let shown = path.display().to_string();
+        let is_table = path.extension().is_some_and(|ending| ending == "csv");
+        let changed =
+            if is_table { vec![("column".to_owned(), with_unknown_column(&text))] } else { with_unknown_counts(&text) };
+        for (place, text) in changed {
+            tried += 1;
+            let source = Source::Text(text);
+            // What is put into a record that bills nothing, such as an error, is not billed either.
+            if !is_reported(&source) {
+                silent.push(format!("{shown} {place}"));
+            }
+        }
+    }
+    assert!(silent.is_empty(), "not reported:\n{}", silent.join("\n"));
+    assert!(tried > 60 && forms.len() > 15, "{tried} places of {forms:?}");
+}
+
+/// The samples themselves are read whole.
+#[test]
+fn nothing_of_a_sample_is_unread() {
+    for path in every_sample() {
+        for entry in entries_of(&Source::File(path.clone())) {
+            assert_eq!(entry.unread, [], "{}", path.display());
+        }
+    }
+}
+
+/// A chunk of a chat completion that states its usage so far.
+fn chunk_of(id: &str, prompt: u32, answer: u32) -> String {
+    format!(
+        "data: {{\"id\":\"{id}\",\"object\":\"chat.completion.chunk\",\"model\":\"m\",\"choices\":[],\"usage\":{{\"prompt_tokens\":{prompt},\"completion_tokens\":{answer}}}}}\n\n"
+    )
+}
+
+fn answers(text: &str) -> Vec<(u64, u64)> {
+    let sides = |entry: &Entry| (entry.usage.prompt_tokens(), entry.usage.answer_tokens());
+    billed(text).iter().map(sides).collect()
+}
+
+#[test]
+fn streams_without_an_id_are_one_request_each_and_ids_return_behind_their_end() {
+    let run =
+        |id: &str, prompt: u32| [chunk_of(id, prompt, 1), chunk_of(id, prompt, 5), chunk_of(id, prompt, 9)].concat();
+    let done = "data: [DONE]\n\n";
+    for id in ["", "1"] {
+        assert_eq!(answers(&run(id, 7)), [(7, 9)], "{id:?}");
+        assert_eq!(answers(&[run(id, 7).as_str(), done, &run(id, 7), done].concat()), [(7, 9), (7, 9)], "{id:?}");
+        // Without an end, another prompt or a shorter answer is another request.
+        assert_eq!(answers(&[run(id, 7), run(id, 8)].concat()), [(7, 9), (8, 9)], "{id:?}");
+        assert_eq!(answers(&[run(id, 7), run(id, 7)].concat()), [(7, 9), (7, 9)], "{id:?}");
+    }
+    let gemini = |answer: u32| {
+        format!(
+            "data: {{\"modelVersion\":\"gemini-2.5-flash\",\"candidates\":[{{}}],\"usageMetadata\":{{\"promptTokenCount\":9,\"candidatesTokenCount\":{answer}}}}}\n\n"
+        )
+    };
+    assert_eq!(answers(&[gemini(1), gemini(5), gemini(8)].concat()), [(9, 8)]);
+}
+
+#[test]
+fn a_stream_that_was_recorded_without_its_usage_is_refused_and_its_chunks_are_not() {
+    let chunk = |id: &str| {
+        format!(
+            "data: {{\"id\":\"{id}\",\"object\":\"text_completion\",\"model\":\"m\",\"choices\":[{{\"text\":\"a\"}}]}}\n\n"
+        )
+    };
+    let bad = |text: &str| {
+        let lines = items(&Source::Text(text.to_owned())).into_iter().filter(|(_, item)| matches!(item, Item::Bad(_)));
+        lines.map(|(line, _)| line).collect::<Vec<_>>()
+    };
+    let done = "data: [DONE]\n\n";
+    let told = [chunk("a"), chunk("a"), chunk_of("a", 7, 3), done.to_owned()].concat();
+    assert_eq!((bad(&told), answers(&told)), (vec![], vec![(7, 3)]));
+    let silent = [chunk("a"), chunk("a"), done.to_owned(), chunk("b"), chunk_of("b", 7, 3), done.to_owned()].concat();
+    assert_eq!((bad(&silent), answers(&silent)), (vec![1], vec![(7, 3)]));
+    assert_eq!(bad(&[chunk("a"), chunk("a")].concat()), [1], "cut off before its end");
+}
+
+/// What several files say, as (file, prompt) of each record that counts.
+fn once_of(files: &[&str]) -> Vec<u64> {
+    let dir = tempfile::tempdir().unwrap();
+    let mut sequence =
+        farebox::input::calls::sequence::Sequence::of(&[Source::Text(String::new()), Source::Text(String::new())]);
+    let mut prompts = Vec::new();
+    for (at, text) in files.iter().enumerate() {
+        std::fs::write(dir.path().join(at.to_string()), text).unwrap();
+        let mut take = |_: u64, item: Item<'static>| {
+            if let Item::Entry(entry) = item {
+                prompts.push(entry.usage.prompt_tokens());
+            }
+        };
+        let chunk = farebox::input::calls::chunks::Chunk {
+            bytes: text.as_bytes().to_vec(),
+            first_line: 1,
+            ..Default::default()
+        };
+        let mut raw = Vec::new();
+        farebox::input::calls::read_chunk(&chunk, &Reading::default(), &mut |line, item| {
+            raw.push((line, item.into_owned()))
+        });
+        raw.into_iter().for_each(|(line, item)| sequence.take(line, item, &mut take));
+        sequence.end(&mut take);
+    }
+    prompts
+}
+
+#[test]
+fn a_request_counts_once_across_files_and_forms_by_the_id_of_its_provider() {
+    let chat = |id: &str, prompt: u32| {
+        format!(
+            "{{\"id\":\"{id}\",\"object\":\"chat.completion\",\"model\":\"gpt-4o\",\"choices\":[],\"usage\":{{\"prompt_tokens\":{prompt},\"completion_tokens\":3}}}}\n"
+        )
+    };
+    let gateway = |id: &str, prompt: u32| {
+        format!(
+            "{{\"request_id\":\"{id}\",\"call_type\":\"acompletion\",\"model\":\"gpt-4o\",\"spend\":0.1,\"startTime\":\"2026-01-01T00:00:00Z\",\"prompt_tokens\":{prompt},\"completion_tokens\":3}}\n"
+        )
+    };
+    let one = "chatcmpl-5f21aa";
+    assert_eq!(once_of(&[&chat(one, 7), &chat(one, 7)]), [7], "a copy");
+    assert_eq!(once_of(&[&chat(one, 7), &gateway(one, 7)]), [7], "the gateway's log of it");
+    assert_eq!(once_of(&[&chat(one, 7), &chat(one, 8)]), [7, 8], "another request under the same id");
+    assert_eq!(once_of(&[&chat(one, 7).repeat(2), &chat(one, 7).repeat(3)]), [7, 7, 7], "told apart by their order");
+    assert_eq!(once_of(&[&chat("1", 7), &chat("1", 7)]), [7, 7], "a counter that begins again");
+}
+
+#[test]
+fn zeros_under_an_old_name_hide_nothing_and_contradictions_are_said() {
+    let body = |usage: &str| {
+        one(&format!("{{\"object\":\"chat.completion\",\"model\":\"gpt-5\",\"choices\":[],\"usage\":{usage}}}"))
+    };
+    let new = body(
+        r#"{"prompt_tokens":0,"completion_tokens":0,"input_tokens":1000,"output_tokens":100,"total_tokens":1100}"#,
+    );
+    assert_eq!(used(&new), [("input", "1000".into()), ("output", "100".into())]);
+    assert_eq!(new.unread, []);
+    let both = body(r#"{"prompt_tokens":1000,"completion_tokens":100,"input_tokens":900,"output_tokens":100}"#);
+    assert_eq!(used(&both)[0], ("input", "1000".into()));
+    assert_eq!(both.unread[0].key, "usage.input_tokens");
+    let nulls = r#"{"object":"chat.completion","model":"gpt-5","choices":[],"usage":{"prompt_tokens":null,"completion_tokens":null}}"#;
+    assert!(matches!(items(&Source::Text(nulls.to_owned()))[0].1, Item::Bad(_)), "nobody knows what was used");
+}
+
+#[test]
+fn tables_are_read_as_they_are_exported() {
+    let table = "Usage of the team,,,,\nDate,Model,API Requests,Prompt Tokens,Spend\n2026-06-20,gpt-4o,2,\"1,234,567\",\"$1,003.50\"\nDate,Model,API Requests,Prompt Tokens,Spend\n06/21/2026,gpt-4o,1,12,€2\n";
+    let rows = billed(table);
+    let read = |entry: &Entry| {
+        let reported = entry.reported.as_ref().map(|r| format!("{} {}", r.amount, r.currency)).unwrap_or_default();
+        (entry.usage.prompt_tokens(), entry.bucket.and_then(|bucket| bucket.requests), reported)
+    };
+    assert_eq!(
+        rows.iter().map(read).collect::<Vec<_>>(),
+        [(1_234_567, Some(2), "1003.50 USD".to_owned()), (12, None, "2 EUR".to_owned())]
+    );
+    // The total says that the caches are parts of the prompt, or that they are not.
+    let cached = |total: u32| {
+        let head =
+            "model,prompt_tokens,completion_tokens,total_tokens,cache_read_input_tokens,cache_creation_input_tokens";
+        one(&format!("{head}\nm,20000,100,{total},9000,10000\n")).usage.tokens(Meter::Input)
+    };
+    assert_eq!((cached(20_100), cached(39_100)), (1_000, 20_000));
+    let unknown = one("model,input_tokens,output_tokens,warm_prefix_tokens\nm,10,1,800\n");
+    assert_eq!((unknown.unread[0].key.as_str(), unknown.unread[0].value.as_str()), ("warm_prefix_tokens", "800"));
 }

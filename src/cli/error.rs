@@ -29,6 +29,9 @@ pub(crate) enum Error {
     /// Something has no price, and `--strict` asked for a failure then.
     #[error("{0} of what was asked for could not be counted or priced, and --strict was given")]
     Strict(u64),
+    /// Something may have been billed and was not read, and `--strict` asked for a failure then.
+    #[error("not everything was read of {0} record{plural}, and --strict was given", plural = if *.0 == 1 { "" } else { "s" })]
+    Unread(u64),
     /// Something is stale or retires soon, and nothing else failed.
     #[error("{0}")]
     Stale(String),
@@ -100,7 +103,7 @@ impl Error {
         match self {
             Error::Failed(_) => 1,
             Error::Usage(_) | Error::NothingPriced => 2,
-            Error::Strict(_) => 3,
+            Error::Strict(_) | Error::Unread(_) => 3,
             Error::Stale(_) => 4,
             Error::Job(JobError::Io(_)) => 5,
             Error::Job(JobError::Input(error) | JobError::Attachment(AttachmentError::File(error))) => {

@@ -5,6 +5,7 @@ use std::num::NonZero;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+use super::choice::choice;
 use super::out::Out;
 use super::shared::{self, OutputFlags, PriceFlags, Setup};
 use super::span::SpanFlags;
@@ -70,8 +71,8 @@ pub(crate) struct WhatIfArgs {
     /// Price every record, as it was, as this model, whatever it names
     #[arg(long, value_name = "MODEL")]
     force_model: Option<String>,
-    /// Read every line as this dialect; claude-code, codex and opencode find their own files when none are given
-    #[arg(long, value_name = "DIALECT")]
+    /// Read every line as this dialect; coding agents find their own files when none are given
+    #[arg(long, value_name = "DIALECT", value_parser = choice(Dialect::ALL, Dialect::name, Dialect::about))]
     from: Option<Dialect>,
     /// Columns of a table, as ours=theirs: model=Name,input_tokens="Prompt tokens"; repeatable
     #[arg(long, value_name = "OURS=THEIRS", value_delimiter = ',', value_parser = column)]

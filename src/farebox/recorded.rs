@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::Farebox;
-use crate::input::calls::stream::{SourceTally, StreamSink};
+use crate::input::calls::stream::{SourceTally, StreamSink, StreamWarning};
 use crate::input::text::{InputError, Source};
 use crate::jobs::JobError;
 use crate::jobs::error::with_help;
@@ -137,7 +137,7 @@ impl Farebox {
             assumed: head.assumed_prices.map_or((0, Usd::ZERO), |assumed| (assumed.records, assumed.total_usd)),
             unreadable: kept.unreadable,
             models: groups.iter().map(model).collect(),
-            warnings: kept.warnings,
+            warnings: kept.warnings.into_iter().chain(totals.unread_warnings()).collect(),
         }
     }
 }
@@ -157,9 +157,9 @@ impl StreamSink for RecordedNotes {
         true
     }
 
-    fn warn(&mut self, source: &str, line: u64, what: &str) {
+    fn warn(&mut self, source: &str, warning: &StreamWarning) {
         if self.warnings.len() < MOST_WARNINGS {
-            self.warnings.push(format!("{source}:{line}: {what}"));
+            self.warnings.push(format!("{source}:{}: {}", warning.line, warning.text));
         }
     }
 

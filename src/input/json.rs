@@ -12,6 +12,8 @@ use rust_decimal::Decimal;
 use smallvec::SmallVec;
 use wide::{i8x16, u8x16};
 
+use super::left::Asked;
+
 /// How deep containers may be nested, as in `serde_json`.
 const DEPTH: u32 = 127;
 
@@ -49,6 +51,17 @@ pub(crate) struct Object<'a> {
     /// The fields of the objects in the fields, with the place of theirs: who asks for one of these objects, which hold most
     /// of a line, need not go through it a second time. `None` where nobody looked.
     inner: Option<Vec<(usize, Field<'a>)>>,
+    /// The name of the field that it was found in; empty where it was not found in one.
+    of: &'a [u8],
+    asked: Asked,
+}
+
+/// What nobody asked for is noted: see [`super::left`].
+impl Drop for Object<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.note();
+    }
 }
 
 type Field<'a> = (&'a [u8], Value<'a>);
@@ -167,8 +180,32 @@ impl<'a> Object<'a> {
     /// The value of a field; `None` where it is missing or null.
     #[must_use]
     pub(crate) fn get(&self, name: &str) -> Option<Value<'a>> {
+        let place = self.fields.iter().rposition(|(written, _)| self.means(written, name))?;
+        self.asked.field(place);
+        self.fields.get(place).map(|(_, value)| *value).filter(|value| !value.is_null())
+    }
+
+    /// [`Object::get`] of a count: what else is a number in this object, and is not asked for, may be one too.
+    #[must_use]
+    pub(crate) fn count(&self, name: &str) -> Option<Value<'a>> {
+        self.asked.for_counts();
+        self.get(name)
+    }
+
+    /// [`Object::get`] that does not say that the field was read.
+    pub(crate) fn peek(&self, name: &str) -> Option<Value<'a>> {
         let found = self.fields.iter().rev().find(|(written, _)| self.means(written, name));
         found.map(|(_, value)| *value).filter(|value| !value.is_null())
+    }
+
+    /// Notes what nobody asked for, once.
+    pub(crate) fn note(&self) {
+        self.asked.note(self.of, self.fields.iter().map(|(name, value)| (*name, value.0)));
+    }
+
+    /// It is a record: counts may be in it, next to the objects that hold some.
+    pub(crate) fn is_a_record(&self) {
+        self.asked.for_an_object();
     }
 
     fn means(&self, written: &[u8], name: &str) -> bool {
@@ -191,12 +228,16 @@ impl<'a> Object<'a> {
     #[must_use]
     pub(crate) fn object(&self, name: &str) -> Option<Object<'a>> {
         let place = self.fields.iter().rposition(|(written, _)| self.means(written, name))?;
-        let (_, value) = self.fields.get(place)?;
+        let (of, value) = *self.fields.get(place)?;
+        self.asked.field(place);
+        self.asked.for_an_object();
         let Some(inner) = self.inner.as_ref().filter(|_| value.0.first() == Some(&b'{')) else {
-            return value.object();
+            let mut object = value.object()?;
+            object.of = of;
+            return Some(object);
         };
         let fields = inner.iter().filter(|(of, _)| *of == place).map(|(_, field)| *field).collect();
-        Some(Object { fields, escaped: self.escaped, inner: None })
+        Some(Object { fields, escaped: self.escaped, inner: None, of, asked: Asked::default() })
     }
 
     /// The names in the object in a field, as they are written.
@@ -228,8 +269,9 @@ impl<'a> Object<'a> {
         self.fields.iter().copied()
     }
 
-    /// Every field with its value, in order.
+    /// Every field with its value, in order: each is asked for.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (Cow<'a, str>, Value<'a>)> {
+        self.asked.every_field();
         self.fields.iter().map(|(name, value)| (unescaped(name), *value))
     }
 }

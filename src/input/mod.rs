@@ -5,11 +5,14 @@ pub mod chat;
 pub mod dialect;
 pub(crate) mod git;
 pub(crate) mod json;
+pub(crate) mod left;
 pub mod lines;
 pub mod media;
+pub(crate) mod moment;
 pub mod record;
 pub mod requests;
 pub mod text;
 #[cfg(feature = "folders")]
 pub mod walk;
+pub(crate) mod wholes;
 pub mod workload;

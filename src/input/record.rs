@@ -18,9 +18,12 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::json::Object;
+use super::left::leave;
+use super::moment::moment_in;
+use super::wholes::NestedCounts;
 use crate::context::{Context, Dimension};
 use crate::meter::{Meter, Side};
-use crate::period::Instant;
+use crate::period::{Instant, InstantTextError};
 use crate::similar::{did_you_mean, nearest};
 use crate::usage::Usage;
 
@@ -114,10 +117,7 @@ impl RecordError {
 /// ```
 pub fn parse(line: &str) -> Result<Record<'_>, RecordError> {
     let raw: RawRecord = serde_json::from_str(line).map_err(|error| RecordError::Form(form(&error)))?;
-    let at = match raw.timestamp {
-        Some(text) => Some(text.parse().map_err(|error| RecordError::Form(format!("timestamp {error}")))?),
-        None => None,
-    };
+    let at = raw.timestamp.as_deref().map(time_of).transpose()?.flatten();
     let counts = raw.usage.unwrap_or(raw.flat);
     if counts.0.is_empty() {
         let text = "the record has no counts: add \"usage\": {\"input_tokens\": …, \"output_tokens\": …}";
@@ -135,10 +135,8 @@ pub(crate) fn of_object<'a>(object: &Object<'a>) -> Result<Record<'a>, RecordErr
         None => Ok(None),
         Some(value) => value.text().map(Some).ok_or_else(|| RecordError::Form(format!("{name} is no text"))),
     };
-    let at = match text("timestamp")? {
-        Some(text) => Some(text.parse().map_err(|error| RecordError::Form(format!("timestamp {error}")))?),
-        None => None,
-    };
+    let at = object.get("timestamp").map(|value| value.word().ok_or_else(|| form("timestamp is not a date")));
+    let at = at.transpose()?.map(time_of).transpose()?.flatten();
     let none = "the record has no counts: add \"usage\": {\"input_tokens\": …, \"output_tokens\": …}";
     let usage = match object.get("usage") {
         Some(value) => {
@@ -161,6 +159,20 @@ pub(crate) fn of_object<'a>(object: &Object<'a>) -> Result<Record<'a>, RecordErr
     Ok(Record { provider: text("provider")?, model: text("model")?, at, usage, context })
 }
 
+/// A time in one of the spellings of logs; `None` for a zero, which says that it is not known.
+pub(crate) fn time_of(text: &str) -> Result<Option<Instant>, RecordError> {
+    match moment_in(text) {
+        Some(at) => Ok(Some(at)),
+        None if says_unknown(text) => Ok(None),
+        None => Err(RecordError::Form(format!("timestamp {}", InstantTextError(text.to_owned())))),
+    }
+}
+
+fn says_unknown(text: &str) -> bool {
+    let zero = text.trim().bytes().all(|byte| matches!(byte, b'0' | b'.'));
+    zero || text.starts_with("1970-01-01") || text.starts_with("0001-01-01")
+}
+
 /// Names and numbers as they are written; a name that is not UTF-8 is none that is known.
 fn raw_counts<'o>(object: &Object<'o>) -> impl Iterator<Item = (&'o str, &'o str)> {
     let utf8 = |bytes: &'o [u8]| std::str::from_utf8(bytes).unwrap_or("\u{FFFD}");
@@ -174,7 +186,7 @@ fn flat(object: &Object) -> Result<Option<Usage>, RecordError> {
     if let Some((key, _)) = named().find(|(name, _)| name.ends_with("_tokens") && count_of(name).is_none()) {
         return Err(RecordError::Form(unknown_count(key)));
     }
-    let mut counts = named().filter(|(name, _)| count_of(name).is_some()).peekable();
+    let mut counts = named().filter(|(name, _)| count_of(name).is_some() && object.get(name).is_some()).peekable();
     if counts.peek().is_none() { Ok(None) } else { disjoint(counts).map(Some) }
 }
 
@@ -309,6 +321,8 @@ impl Stated<'_> {
 enum RecordCount {
     Prompt,
     Answer,
+    /// The sum of both, which repeats them and says what is a part of what.
+    Total,
     Of(Meter),
 }
 
@@ -317,6 +331,7 @@ fn count_of(key: &str) -> Option<RecordCount> {
     Some(match key {
         "input_tokens" => RecordCount::Prompt,
         "output_tokens" => RecordCount::Answer,
+        "total_tokens" => RecordCount::Total,
         "cache_read_tokens" | "cached_tokens" => RecordCount::Of(Meter::CacheRead),
         "cache_write_tokens" => RecordCount::Of(Meter::CacheWrite5m),
         "web_searches" => RecordCount::Of(Meter::WebSearches),
@@ -346,18 +361,19 @@ fn unknown_count(key: &str) -> String {
     format!("no count is called {key:?}: {near}nothing of a record is left out silently")
 }
 
-/// Takes the parts out of their whole.
+/// Takes the parts out of their whole. Where a total is stated, it decides whether caches and thinking are in there.
 fn disjoint<'c>(counts: impl Iterator<Item = (&'c str, &'c str)>) -> Result<Usage, RecordError> {
     let mut usage = Usage::default();
-    let (mut prompt, mut answer, mut parts) = (None, None, [0_u64; 2]);
+    let (mut prompt, mut answer, mut total, mut parts) = (0, 0, 0, [0_u64; 2]);
     for (key, text) in counts {
         let Some(count) = count_of(key) else { return Err(RecordError::Form(unknown_count(key))) };
         if text == "null" {
             continue;
         }
         match count {
-            RecordCount::Prompt => prompt = Some(whole(key, text)?),
-            RecordCount::Answer => answer = Some(whole(key, text)?),
+            RecordCount::Prompt => prompt = whole(key, text)?,
+            RecordCount::Answer => answer = whole(key, text)?,
+            RecordCount::Total => total = whole(key, text)?,
             RecordCount::Of(meter) if meter.is_tokens() => {
                 let tokens = whole(key, text)?;
                 usage.set_tokens(meter, tokens);
@@ -370,16 +386,33 @@ fn disjoint<'c>(counts: impl Iterator<Item = (&'c str, &'c str)>) -> Result<Usag
             RecordCount::Of(meter) => usage.set(meter, number(key, text)?),
         }
     }
+    if total > 0 {
+        (prompt, answer) = by_total(&mut usage, [prompt, answer, total]);
+    }
     for (name, of, parts, meter) in
         [("input_tokens", prompt, parts[0], Meter::Input), ("output_tokens", answer, parts[1], Meter::Output)]
     {
-        let of = of.unwrap_or(0);
         let rest = of.checked_sub(parts).ok_or_else(|| {
             RecordError::Usage(format!("the parts of {name} add up to {parts}, more than the {of} they are parts of"))
         })?;
         usage.set_tokens(meter, rest);
     }
     Ok(usage)
+}
+
+/// Prompt and answer with their parts in them, by the total.
+fn by_total(usage: &mut Usage, [prompt, answer, total]: [u64; 3]) -> (u64, u64) {
+    let sum = |meters: &[Meter]| meters.iter().fold(0_u64, |sum, meter| sum.saturating_add(usage.tokens(*meter)));
+    let cached = sum(Meter::CACHE_READS).saturating_add(sum(Meter::CACHE_WRITES));
+    let thinking = usage.tokens(Meter::Reasoning);
+    let wholes = NestedCounts { prompt, cached, answer, thinking, total, ..NestedCounts::default() }.wholes();
+    if wholes.unexplained > 0 {
+        leave("", "total_tokens beyond its parts", wholes.unexplained.to_string());
+    }
+    if thinking > 0 {
+        usage.set_tokens(Meter::Reasoning, wholes.thinking);
+    }
+    (wholes.prompt, wholes.answer)
 }
 
 fn add(sum: u64, tokens: u64) -> Result<u64, RecordError> {

@@ -42,15 +42,15 @@ farebox's own record is one JSON object a line:
    \"cache_read_tokens\": 48000}, \"context\": {}}
 
 A folder is read whole: hidden and ignored files too, links once, and each file once however often it is met. Without files,
-what is piped in is read, and otherwise the sessions of Claude Code, Codex and opencode on this machine.
+what is piped in is read, and otherwise the sessions of coding agents on this machine.
 
 A record without a timestamp is priced as of --at, or now. A file that is named and holds no usage is an error (exit code 2);
 in a folder it is a warning.")]
 pub(crate) struct UsageArgs {
     /// Files, folders and patterns; - is standard input [default: what is piped in, or the sessions of coding agents]
     files: Vec<PathBuf>,
-    /// Read every line as this dialect; claude-code, codex and opencode find their own files when none are given
-    #[arg(long, value_name = "DIALECT")]
+    /// Read every line as this dialect; coding agents find their own files when none are given
+    #[arg(long, value_name = "DIALECT", value_parser = choice(Dialect::ALL, Dialect::name, Dialect::about))]
     from: Option<Dialect>,
     /// Columns of a table, as ours=theirs: model=Name,input_tokens="Prompt tokens"; repeatable
     #[arg(long, value_name = "OURS=THEIRS", value_delimiter = ',', value_parser = column)]
@@ -211,9 +211,13 @@ fn once(
 }
 
 fn finish(args: &UsageArgs, totals: &UsageTotals, failed: Option<InputError>) -> Result<(), Error> {
-    totals.warning().into_iter().for_each(|warning| super::say(&format!("warning: {warning}")));
+    let warnings = totals.unread_warnings().into_iter().chain(totals.warning());
+    warnings.for_each(|warning| super::say(&format!("warning: {warning}")));
     match failed {
         Some(error) => Err(error.into()),
+        None if args.strict && totals.unpriced() == 0 && totals.unread_records() > 0 => {
+            Err(Error::Unread(totals.unread_records()))
+        }
         None if args.strict && totals.unpriced() > 0 => Err(Error::Strict(totals.unpriced())),
         None => Ok(()),
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::cli::error::Error;
 use crate::cli::say;
-use farebox::input::calls::places::{AGENTS, AgentsHome, Places};
+use farebox::input::calls::places::{AGENTS, AgentsHome, Places, System};
 use farebox::input::dialect::Dialect;
 use farebox::jobs::error::with_help;
 
@@ -25,7 +25,8 @@ pub(crate) fn places(files: &[PathBuf], from: Option<Dialect>, reads_stdin: bool
         return Ok(Places::stdin());
     }
     let variable = |name: &str| std::env::var_os(name);
-    let home = AgentsHome { variable: &variable, home: std::env::home_dir().unwrap_or_default() };
+    let home = std::env::home_dir().unwrap_or_default();
+    let home = AgentsHome { variable: &variable, home, system: System::OWN };
     Places::of_agents(agent, &home).map_err(|error| Error::Usage(with_help(&error, Some(error.help()))))
 }
 

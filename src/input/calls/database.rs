@@ -1,14 +1,15 @@
-//! The database that opencode keeps its messages in since version 1.2, as the text that it kept in files before: one JSON object
-//! a message.
+//! The databases that coding agents keep their sessions in, as lines of JSON: one object a message, or a session.
 //!
-//! Version 1 has the table `message`; version 2 writes `session_message`, where the role is a column, and leaves what it
-//! found where it was. Rows are read by the thousand, so memory stays flat. Nothing is written.
+//! opencode (and Kilo Code after it) has a row a message: version 1 the table `message`; version 2 writes `session_message`,
+//! where the role is a column, and leaves what it found where it was. Rows are read by the thousand, so memory stays flat.
+//! The others have a row a session: see `sums.rs`. Nothing is written.
 
 use std::io::{self, Read};
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::sums::lines_of_sums;
 use crate::input::text::InputError;
 
 /// So many rows are read at a time.
@@ -33,7 +34,7 @@ impl Messages {
     /// Opens a database to read it.
     ///
     /// # Errors
-    /// [`InputError`] where it cannot be opened, or holds no messages.
+    /// [`InputError`] where it cannot be opened, or holds no messages and no sessions.
     pub(crate) fn open(path: &Path) -> Result<Self, InputError> {
         let shown = path.display().to_string();
         let broken = |error: rusqlite::Error| InputError::reading(&shown, io::Error::other(error.to_string()));
@@ -46,14 +47,15 @@ impl Messages {
                 tables.push((table, role));
             }
         }
-        if tables.is_empty() {
+        let sums = if tables.is_empty() { lines_of_sums(&connection).map_err(broken)? } else { Some(Vec::new()) };
+        let Some(text) = sums else {
             return Err(InputError::NoUsage {
                 path: shown,
-                what: "a database without the tables of opencode (message, session_message)".into(),
+                what: "a database without the tables of opencode, Kilo Code, Goose, Crush, Hermes or Zed".into(),
                 help: "export its records as JSON Lines or CSV".into(),
             });
-        }
-        Ok(Messages { connection, tables, row: i64::MIN, text: Vec::new(), read: 0 })
+        };
+        Ok(Messages { connection, tables, row: i64::MIN, text, read: 0 })
     }
 
     /// Reads the next rows. Says whether there were any.

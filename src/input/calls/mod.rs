@@ -10,6 +10,7 @@ use crate::input::json::{CUT_OFF, JsonError};
 use crate::input::record::RecordError;
 use crate::input::text::{InputError, Source};
 
+mod agents;
 #[cfg(feature = "archives")]
 mod archive;
 #[cfg(not(feature = "archives"))]
@@ -18,8 +19,11 @@ mod archive;
 mod broken;
 mod cassette;
 pub mod chunks;
+mod covered;
 #[cfg(feature = "sqlite")]
 mod database;
+#[cfg(feature = "folders")]
+mod homes;
 pub mod open;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -30,6 +34,8 @@ pub mod sequence;
 mod session;
 mod spans;
 pub mod stream;
+#[cfg(feature = "sqlite")]
+mod sums;
 pub mod tail;
 pub(crate) mod texts;
 
@@ -77,7 +83,7 @@ pub fn each(source: &Source, reading: &Reading, take: &mut Taken) -> Result<(), 
 /// # Errors
 /// As [`each`], at the first source that cannot be opened.
 pub(crate) fn each_of(sources: &[Source], reading: &Reading, take: &mut Taken) -> Result<(), InputError> {
-    let mut sequence = Sequence::default();
+    let mut sequence = Sequence::of(sources);
     for source in sources {
         for part in open(source)? {
             each_of_part(part?, reading, &mut sequence, take);

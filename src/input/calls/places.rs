@@ -4,10 +4,10 @@
 //! makes a total too low. Begin at [`Places::named`].
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+pub use super::homes::{AGENTS, AgentsHome, System};
 use super::open::{Part, open};
 use super::stream::SourceTally;
 use crate::input::dialect::Dialect;
@@ -76,7 +76,7 @@ impl Places {
     /// [`NoSessions`] where none of their folders is there.
     pub fn of_agents(agent: Option<Dialect>, home: &AgentsHome) -> Result<Self, NoSessions> {
         let mut places = Places::default();
-        let folders = home.folders_of(agent)?;
+        let folders = home.folders_of(agent).map_err(|looked| NoSessions { agent, looked })?;
         if agent.is_none() {
             let shown: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
             let note = "no files were named; reading the sessions of coding agents in";
@@ -280,17 +280,6 @@ fn names_tokens(head: &[u8]) -> bool {
     head.split([',', ';', '\t']).any(|name| name.contains("token") && name.split_whitespace().count() <= 3)
 }
 
-/// Coding agents whose folders are known.
-pub const AGENTS: [Dialect; 3] = [Dialect::ClaudeCode, Dialect::Codex, Dialect::OpenCode];
-
-/// Where coding agents look for their own folders: the environment and the home that they would see.
-pub struct AgentsHome<'v> {
-    /// The value of a variable of the environment.
-    pub variable: &'v dyn Fn(&str) -> Option<OsString>,
-    /// The user's home.
-    pub home: PathBuf,
-}
-
 /// No folder of the agents that were asked for is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoSessions {
@@ -319,48 +308,4 @@ impl NoSessions {
         let example = if self.agent.is_none() { ", such as `farebox usage logs/`" } else { "" };
         format!("name the files or their folder{example}")
     }
-}
-
-impl AgentsHome<'_> {
-    /// The folders of one agent, or of all, that are there.
-    fn folders_of(&self, agent: Option<Dialect>) -> Result<Vec<PathBuf>, NoSessions> {
-        let asked = AGENTS.into_iter().filter(|dialect| agent.is_none_or(|agent| agent == *dialect));
-        let looked: Vec<PathBuf> = asked.flat_map(|dialect| self.folders(dialect)).collect();
-        let present: Vec<PathBuf> = looked.iter().filter(|folder| folder.exists()).cloned().collect();
-        if present.is_empty() { Err(NoSessions { agent, looked }) } else { Ok(present) }
-    }
-
-    /// Where an agent keeps its sessions, as it finds them itself.
-    fn folders(&self, dialect: Dialect) -> Vec<PathBuf> {
-        let set = |name: &str| (self.variable)(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let home = &self.home;
-        let config = || set("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config"));
-        let data = || set("XDG_DATA_HOME").unwrap_or_else(|| home.join(".local/share"));
-        match dialect {
-            Dialect::ClaudeCode => match set("CLAUDE_CONFIG_DIR") {
-                Some(list) => {
-                    list.to_string_lossy().split(',').map(|dir| Path::new(dir.trim()).join("projects")).collect()
-                }
-                None => vec![config().join("claude/projects"), home.join(".claude/projects")],
-            },
-            Dialect::Codex => {
-                let root = set("CODEX_HOME").unwrap_or_else(|| home.join(".codex"));
-                vec![root.join("sessions"), root.join("archived_sessions")]
-            }
-            _ => opencode(&data().join("opencode")),
-        }
-    }
-}
-
-/// Files before version 1.2 and a database since, one for each channel of releases. A message that is in both counts once.
-fn opencode(home: &Path) -> Vec<PathBuf> {
-    let mut places = vec![home.join("storage/message")];
-    let files = std::fs::read_dir(home).into_iter().flatten().filter_map(Result::ok);
-    let is_ours = |name: &str| name.starts_with("opencode") && name.ends_with(".db");
-    places.extend(files.filter(|file| is_ours(&file.file_name().to_string_lossy())).map(|file| file.path()));
-    places.sort_by_key(|place| place.extension().is_none());
-    if places.len() == 1 {
-        places.push(home.join("opencode.db"));
-    }
-    places
 }

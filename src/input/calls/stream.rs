@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use super::chunks::{Chunk, Chunks};
 use super::open::open;
-use super::sequence::Sequence;
+use super::sequence::{Sequence, has_several_files};
 use super::{Reading, is_table, read_chunk};
 use crate::input::dialect::table::read_table;
 use crate::input::dialect::{Event, Item};
@@ -34,18 +34,33 @@ pub(crate) struct StreamPlan<'s> {
 pub trait StreamSink {
     /// Rows as lines of JSON. Says whether the output is still read.
     fn rows(&mut self, rows: &[u8]) -> bool;
-    /// Why a record has no price, for people.
-    fn warn(&mut self, source: &str, line: u64, what: &str);
+    /// Why records have no price, for people.
+    fn warn(&mut self, source: &str, warning: &StreamWarning);
     /// A source could not be read.
     fn failed(&mut self, error: InputError);
     /// Something was read: how many bytes of text, and what was in them. `source` is the place in the list of sources.
     fn read(&mut self, source: usize, bytes: u64, found: SourceTally);
 }
 
+/// Why records have no price: those of a few hundred lines that have the same reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamWarning {
+    /// The line of the first one.
+    pub line: u64,
+    /// What their reasons have in common. Two warnings of one kind are one to a reader.
+    pub kind: String,
+    /// The reason of the first one.
+    pub text: String,
+    /// How many there are.
+    pub records: u64,
+}
+
 /// What is made of the items that one thread is given.
 pub(crate) trait TakeItems: Send {
     /// Takes the item of a line. What must be in order goes into `result`.
     fn take(&mut self, source: &str, line: u64, item: &Item, result: &mut ChunkResult);
+    /// So many records were left out, because they are in an earlier file too.
+    fn left_out_copies(&mut self, _copies: u64) {}
     /// Adds what another thread made.
     fn merge(&mut self, other: Self);
 }
@@ -74,30 +89,41 @@ impl std::ops::AddAssign for SourceTally {
 pub(crate) struct ChunkResult {
     /// Lines of JSON.
     pub rows: Vec<u8>,
-    /// Why records have no price, by line.
-    pub warnings: Vec<(u64, String)>,
+    /// Why records have no price, one of each kind.
+    pub warnings: Vec<StreamWarning>,
     /// Records that wait for others; `rows` is empty where there are any and rows were asked for.
     open: Vec<(u64, Item<'static>)>,
     found: SourceTally,
 }
 
-/// How many warnings of a chunk are kept.
-const WARNINGS: usize = 50;
+/// How many kinds of warnings of a chunk are told apart; what comes behind them is of the last kind.
+const KINDS: usize = 50;
+
+/// The kind of what is not told apart.
+const OTHERS: &str = "";
 
 impl ChunkResult {
-    /// Keeps why the record of a line has no price, unless there are many.
-    pub(crate) fn warn(&mut self, line: u64, what: impl FnOnce() -> String) {
-        if self.warnings.len() < WARNINGS {
-            self.warnings.push((line, what()));
+    /// Keeps why the record of a line has no price. The text is only made for the first of its kind.
+    pub(crate) fn warn(&mut self, line: u64, kind: String, text: impl FnOnce() -> String) {
+        if let Some(known) = self.warnings.iter_mut().find(|known| known.kind == kind) {
+            known.records += 1;
+        } else if self.warnings.len() < KINDS {
+            self.warnings.push(StreamWarning { line, kind, text: text(), records: 1 });
+        } else if let Some(last) = self.warnings.last_mut().filter(|last| last.kind == OTHERS) {
+            last.records += 1;
+        } else {
+            let text = "other refusals; `farebox usage --format jsonl` lists every one".to_owned();
+            self.warnings.push(StreamWarning { line, kind: OTHERS.to_owned(), text, records: 1 });
         }
     }
 
     /// Counts what an item is: some records only come to light behind others.
     fn note(&mut self, item: &Item) {
         match item {
-            Item::Entry(_) | Item::Event(Event::Counts(_) | Event::Begin(_) | Event::Whole(_)) => {
+            Item::Entry(_) | Item::Event(Event::Counts(_) | Event::Begin(_) | Event::Whole(_) | Event::Chunk(_)) => {
                 self.found.records += 1
             }
+            Item::Event(Event::Agent(event)) if event.is_record() => self.found.records += 1,
             Item::Bad(error) if error.is_form() => self.found.bad += 1,
             // A record whose counts contradict each other is one all the same.
             Item::Bad(_) => self.found.records += 1,
@@ -177,13 +203,13 @@ pub(crate) fn run_stream<T: TakeItems>(
 
 fn alone<T: TakeItems>(plan: StreamPlan, new: &dyn Fn() -> T, sink: &mut dyn StreamSink) -> T {
     let mut worker = new();
-    let mut merger = InOrder { taker: new(), sequence: Sequence::default(), sink };
+    let mut merger = InOrder { taker: new(), sequence: Sequence::of(plan.sources), sink };
     each_task(plan, &mut |task| {
         let mut done = step(plan, &mut worker, task);
         let go_on = merger.merge(&mut done);
         (go_on, done.buffer.take())
     });
-    let mut all = merger.taker;
+    let mut all = merger.end();
     all.merge(worker);
     all
 }
@@ -209,11 +235,12 @@ fn step<T: TakeItems>(plan: StreamPlan, taker: &mut T, task: StreamTask) -> Task
 /// Takes what can be taken at once, and keeps the rest. Rows stay in order only if all of a chunk waits as soon as one does.
 fn read<T: TakeItems>(plan: StreamPlan, taker: &mut T, source: &str, chunk: &Chunk) -> ChunkResult {
     let mut settled = ChunkResult::default();
-    let mut waits = false;
+    let (mut waits, of_several) = (false, has_several_files(plan.sources));
     read_chunk(chunk, plan.reading, &mut |line, item| {
         settled.note(&item);
-        waits |= Sequence::concerns(&item);
-        if waits && (plan.rows || Sequence::concerns(&item)) {
+        let concerns = Sequence::concerns(&item, of_several);
+        waits |= concerns;
+        if waits && (plan.rows || concerns) {
             settled.open.push((line, item.into_owned()));
         } else {
             taker.take(source, line, &item, &mut settled);
@@ -305,6 +332,11 @@ struct InOrder<'k, T> {
 }
 
 impl<T: TakeItems> InOrder<'_, T> {
+    fn end(mut self) -> T {
+        self.taker.left_out_copies(self.sequence.copies);
+        self.taker
+    }
+
     /// Says whether to go on.
     fn merge(&mut self, done: &mut TaskDone) -> bool {
         if let Some(error) = done.failed.take() {
@@ -321,8 +353,8 @@ impl<T: TakeItems> InOrder<'_, T> {
         if done.end {
             self.sequence.end(&mut |line, item| taker.take(source, line, &item, &mut settled));
         }
-        for (line, what) in &settled.warnings {
-            self.sink.warn(source, *line, what);
+        for warning in &settled.warnings {
+            self.sink.warn(source, warning);
         }
         self.sink.read(done.place, done.bytes, settled.found);
         settled.rows.is_empty() || self.sink.rows(&settled.rows)
@@ -349,7 +381,7 @@ fn together<T: TakeItems>(
             })
             .collect();
         drop(results);
-        let all = put_in_order(new(), &done, &free, sink);
+        let all = put_in_order(new(), plan.sources, &done, &free, sink);
         // Threads that still work find the channels closed and end.
         drop((done, free));
         let made: Vec<_> = workers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
@@ -396,11 +428,12 @@ fn work<T: TakeItems>(
 
 fn put_in_order<T: TakeItems>(
     taker: T,
+    sources: &[Source],
     done: &Receiver<TaskDone>,
     free: &SyncSender<Vec<u8>>,
     sink: &mut dyn StreamSink,
 ) -> Result<T, LostThread> {
-    let mut merger = InOrder { taker, sequence: Sequence::default(), sink };
+    let mut merger = InOrder { taker, sequence: Sequence::of(sources), sink };
     let mut early: BTreeMap<u64, TaskDone> = BTreeMap::new();
     let mut next = 0;
     while let Ok(one) = done.recv() {
@@ -411,12 +444,12 @@ fn put_in_order<T: TakeItems>(
                 return Err(LostThread);
             }
             if !merger.merge(&mut one) {
-                return Ok(merger.taker);
+                return Ok(merger.end());
             }
             let _ = free.try_send(one.buffer.take().unwrap_or_default());
         }
     }
-    Ok(merger.taker)
+    Ok(merger.end())
 }
 
 #[cfg(test)]
@@ -445,7 +478,7 @@ mod tests {
         fn rows(&mut self, _: &[u8]) -> bool {
             true
         }
-        fn warn(&mut self, _: &str, _: u64, _: &str) {}
+        fn warn(&mut self, _: &str, _: &StreamWarning) {}
         fn failed(&mut self, _: InputError) {}
         fn read(&mut self, _: usize, _: u64, _: SourceTally) {}
     }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::counts::{calls, count, moment, rest, state, state_tier};
-use super::entry::id_of;
+use super::entry::{id_of, request_of};
 use super::outcomes::{error_text, failed, no_usage};
 use super::spec::{DialectSign, DialectSpec};
 use super::{Counts, Dialect, Entry, Event, Item};
@@ -26,6 +26,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
             .without_counts(&["prompt_tokens", "completion_tokens"]),
     ],
     read: Some(read),
+    known: &["web_fetch_requests"],
     places: &["answers and streams as they were saved"],
     reads: "`input_tokens`, `output_tokens`, both caches by their lifetime, thinking, web searches, `service_tier`, `speed`, `inference_geo`",
     includes: "input, cache reads and cache writes are disjoint; thinking is a part of the output",
@@ -75,7 +76,7 @@ pub(super) fn push_with_iterations<'a>(
     for (place, (model, used)) in iterations(usage)?.into_iter().enumerate() {
         let id = entry.id.map(|id| id_of(&["iteration", &id.to_string(), &place.to_string()]));
         let model = model.map(Into::into).or_else(|| entry.model.clone());
-        let more = Entry { usage: used, model, id, reported: None, ..entry.clone() };
+        let more = Entry { usage: used, model, id, request: None, reported: None, ..entry.clone() };
         out.push(Item::Entry(Box::new(more)));
     }
     out.push(Item::Entry(Box::new(entry)));
@@ -104,6 +105,7 @@ pub(super) fn message_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Resu
         id if id.starts_with("gen-") => entry.provider = Some("openrouter".into()),
         _ => entry.assume("anthropic"),
     }
+    entry.request = request_of(id.as_deref());
     entry.at = ["created_at", "timestamp"].iter().find_map(|name| object.get(name).and_then(moment));
     let context = &mut entry.context;
     if let Some(tier) = usage.text("service_tier") {

@@ -11,6 +11,7 @@ use crate::input::record::RecordError;
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::around(&["custom_id", "result"])],
     read: Some(read),
+    known: &["web_fetch_requests"],
     places: &["results files of batches"],
     reads: "the message inside of each line that succeeded, at batch prices",
     includes: "as in the message inside",

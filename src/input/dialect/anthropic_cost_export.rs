@@ -9,6 +9,7 @@ use crate::usage::Usage;
 
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     tables: &[TableForm { columns: &["usage_date_utc", "token_type", "cost_usd"], rows: TableRows::Single(row) }],
+    known: &["list_price_usd"],
     places: &["the Console's cost page"],
     reads: "`cost_usd` as charges, which are shown and not added",
     includes: "amounts only",

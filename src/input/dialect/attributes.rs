@@ -1,8 +1,10 @@
 //! Attributes of spans and events, however an exporter writes them down.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 
 use crate::input::json::{Object, Value};
+use crate::input::left::{is_named_like_a_count, leave};
 use crate::input::record::{RecordError, whole};
 
 /// How deep objects in objects are followed.
@@ -10,7 +12,11 @@ const DEPTH: u32 = 8;
 
 /// Attributes by their whole name, `gen_ai.usage.input_tokens`.
 #[derive(Default)]
-pub(super) struct Attributes<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
+pub(super) struct Attributes<'a> {
+    all: Vec<(Cow<'a, str>, Value<'a>)>,
+    /// Which of them somebody asked for.
+    asked: RefCell<Vec<usize>>,
+}
 
 impl<'a> Attributes<'a> {
     /// Those in the field `attributes` of a span, event or resource.
@@ -28,7 +34,7 @@ impl<'a> Attributes<'a> {
         }
         for pair in attributes.items().filter_map(Value::object) {
             if let (Some(key), Some(value)) = (pair.text("key"), pair.get("value").and_then(plain_value)) {
-                all.0.push((key, value));
+                all.all.push((key, value));
             }
         }
         all
@@ -48,7 +54,7 @@ impl<'a> Attributes<'a> {
     /// Adds an attribute, unless it is there already.
     pub(super) fn insert(&mut self, name: Cow<'a, str>, value: Value<'a>) {
         if !self.has(&[&*name]) {
-            self.0.push((name, value));
+            self.all.push((name, value));
         }
     }
 
@@ -62,13 +68,16 @@ impl<'a> Attributes<'a> {
     fn add(&mut self, name: String, value: Value<'a>, depth: u32) {
         match value.object().filter(|_| depth > 0) {
             Some(inner) => self.add_fields(&name, &inner, depth - 1),
-            None => self.0.push((name.into(), value)),
+            None => self.all.push((name.into(), value)),
         }
     }
 
     /// The first of several attributes that is there.
     pub(super) fn get(&self, names: &[&str]) -> Option<Value<'a>> {
-        names.iter().find_map(|name| self.0.iter().find(|(n, v)| n == name && !v.is_null()).map(|(_, v)| *v))
+        let place = |name: &&str| self.all.iter().position(|(n, v)| n == name && !v.is_null());
+        let place = names.iter().find_map(place)?;
+        self.asked.borrow_mut().push(place);
+        self.all.get(place).map(|(_, value)| *value)
     }
 
     /// Whether one of several attributes is there.
@@ -79,6 +88,17 @@ impl<'a> Attributes<'a> {
     /// The text in the first of several attributes that is there.
     pub(super) fn text(&self, names: &[&str]) -> Option<Cow<'a, str>> {
         names.iter().find_map(|name| self.get(&[name])?.text().filter(|text| !text.is_empty()))
+    }
+
+    /// Notes the counts that nobody asked for, next to those that were read.
+    pub(super) fn note_unread(&self) {
+        let asked = self.asked.borrow();
+        for (place, (name, value)) in self.all.iter().enumerate() {
+            let number = value.decimal().filter(|number| !number.is_zero());
+            if let Some(number) = number.filter(|_| !asked.contains(&place) && may_be_billed(name)) {
+                leave("", name, number.to_string());
+            }
+        }
     }
 
     /// The texts in a list.
@@ -112,6 +132,14 @@ impl<'a> Attributes<'a> {
         }
         Ok(found)
     }
+}
+
+/// Whether an attribute may count what is billed: those of the conventions for usage, and what is named like a count of
+/// tokens. Settings of a request, such as `gen_ai.request.max_tokens`, are none, and costs repeat what is read.
+fn may_be_billed(name: &str) -> bool {
+    let is_usage = ["gen_ai.usage.", "llm.token_count.", "llm.usage.", "ai.usage."];
+    let is_other = [".request.", "invocation_parameters", "cost"].iter().any(|part| name.contains(part));
+    !is_other && (is_usage.iter().any(|start| name.starts_with(start)) || is_named_like_a_count(name.as_bytes()))
 }
 
 /// What is wrong where two attributes count the same and differ.

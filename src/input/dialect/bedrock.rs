@@ -109,8 +109,9 @@ fn converse(usage: &Object) -> Result<Usage, RecordError> {
     let written = count_any(usage, &["cacheWriteInputTokens", "cacheWriteInputTokenCount"])?;
     let mut hour = 0_u64;
     for part in usage.get("cacheDetails").into_iter().flat_map(Value::items).filter_map(Value::object) {
+        let tokens = count(&part, "inputTokens")?;
         if part.is("ttl", "1h") {
-            hour = hour.saturating_add(count(&part, "inputTokens")?);
+            hour = hour.saturating_add(tokens);
         }
     }
     counted.set_tokens(Meter::CacheRead, read);

@@ -22,6 +22,8 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     returns: true,
+    is_agent: true,
+    known: &["web_fetch_requests"],
     places: &["~/.claude/projects"],
     reads: "the messages of the assistant by their id, each once in all files; the requests of advisors and compactions",
     includes: "as in Anthropic's messages",

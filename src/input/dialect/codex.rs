@@ -17,6 +17,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::around(&["type", "payload", "timestamp"])],
     read: Some(read),
     returns: true,
+    is_agent: true,
     places: &["~/.codex/sessions", "~/.codex/archived_sessions"],
     reads: "the running totals of a session, records of its requests, the model and the tier of what follows",
     includes: "cached and written input are parts of the input, thinking of the output; totals run through the session, and what a fork or a subagent copied counts in the session it was copied from",
@@ -123,5 +124,5 @@ fn running(usage: &Object) -> Result<Running, RecordError> {
 fn milliseconds(value: Value) -> Option<i64> {
     let word = value.word()?;
     let exact = word.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond);
-    exact.or_else(|| Some(super::counts::moment_in(word)?.unix().saturating_mul(1_000)))
+    exact.or_else(|| Some(crate::input::moment::moment_in(word)?.unix().saturating_mul(1_000)))
 }

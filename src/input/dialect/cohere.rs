@@ -23,6 +23,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         ),
     ],
     read: Some(read),
+    known: &["tokens.input_tokens", "tokens.output_tokens"],
     places: &["answers as they were saved"],
     reads: "`billed_units`, of a stream those of its last event",
     includes: "units are disjoint; `tokens` adds the template and is not billed",

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use crate::context::{Context, Dimension};
 use crate::input::json::{Object, Value};
+use crate::input::left::leave;
+use crate::input::moment::moment_in;
 use crate::input::record::{RecordError, number, whole};
 use crate::meter::Meter;
 use crate::period::Instant;
@@ -14,18 +16,32 @@ use crate::usage::Usage;
 /// # Errors
 /// [`RecordError::Usage`] for what cannot be counted: a negative number, a part of a token.
 pub(super) fn count(object: &Object, name: &str) -> Result<u64, RecordError> {
-    object.get(name).map_or(Ok(0), |value| count_of(name, value))
+    object.count(name).map_or(Ok(0), |value| count_of(name, value))
 }
 
-/// The first of several fields that is not zero: old names stand next to new ones, and some programs fill one alone.
+/// What stands in several fields, which are old and new names of one count: a zero under one of them says nothing. Where
+/// two contradict each other, the first counts and the other is left unread.
 pub(super) fn count_any(object: &Object, names: &[&str]) -> Result<u64, RecordError> {
-    for (name, value) in names.iter().filter_map(|name| Some((name, object.get(name)?))) {
-        match count_of(name, value)? {
-            0 => {}
-            found => return Ok(found),
+    or_count(0, object, names)
+}
+
+/// [`count_any`] of a count that may have been found elsewhere already.
+pub(super) fn or_count(mut found: u64, object: &Object, names: &[&str]) -> Result<u64, RecordError> {
+    for name in names {
+        let Some(value) = object.peek(name) else { continue };
+        let counted = count_of(name, value)?;
+        if found == 0 || counted == found {
+            found = count(object, name)?;
         }
     }
-    Ok(0)
+    Ok(found)
+}
+
+/// Says that a stated total is larger than what was read.
+pub(super) fn unexplained(name: &str, more: u64) {
+    if more > 0 {
+        leave("", &format!("{name} beyond its parts"), more.to_string());
+    }
 }
 
 pub(super) fn count_of(name: &str, value: Value) -> Result<u64, RecordError> {
@@ -54,7 +70,7 @@ pub(super) fn rest(name: &str, whole: u64, parts: &[u64]) -> Result<u64, RecordE
 
 /// Adds to a meter that does not count tokens, such as web searches, from a field.
 pub(super) fn calls(usage: &mut Usage, meter: Meter, object: &Object, name: &str) -> Result<(), RecordError> {
-    if let Some(word) = object.get(name).and_then(Value::word) {
+    if let Some(word) = object.count(name).and_then(Value::word) {
         let calls = number(name, word)?;
         if !calls.is_zero() {
             usage.set(meter, usage.quantity(meter).saturating_add(calls));
@@ -81,68 +97,11 @@ pub(super) fn state(context: &mut Context, dimension: Dimension, value: Option<C
     }
 }
 
-/// A moment as logs write it: seconds (also in a list with nanoseconds), milliseconds, microseconds or nanoseconds since 1970 (told apart by their size),
-/// or a date with or without its time; a time without an offset is UTC.
+/// A moment as logs write it, also in a list with nanoseconds behind; a zero says that the time is not known.
 pub(super) fn moment(value: Value) -> Option<Instant> {
     match value.word() {
         Some(word) => moment_in(word),
         // `[seconds, nanoseconds]`, as Node.js keeps a time.
         None => moment_in(value.items().next()?.word()?),
-    }
-}
-
-/// [`moment`] in a text.
-pub(super) fn moment_in(text: &str) -> Option<Instant> {
-    let text = text.trim();
-    if (text.len() > 10 || !text.contains('-'))
-        && let Ok(number) = text.split('.').next().unwrap_or(text).parse::<i64>()
-    {
-        let seconds = match number.unsigned_abs() {
-            0..100_000_000_000 => number,
-            100_000_000_000..100_000_000_000_000 => number.div_euclid(1_000),
-            100_000_000_000_000..100_000_000_000_000_000 => number.div_euclid(1_000_000),
-            _ => number.div_euclid(1_000_000_000),
-        };
-        return Some(Instant::from_unix(seconds));
-    }
-    if let Ok(moment) = text.parse() {
-        return Some(moment);
-    }
-    if let Ok(zoned) = jiff::fmt::rfc2822::parse(text) {
-        return Some(Instant::from_unix(zoned.timestamp().as_second()));
-    }
-    let plain = text.strip_suffix(" UTC").unwrap_or(text);
-    let civil: jiff::civil::DateTime = plain.parse().ok()?;
-    let zoned = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-    Some(Instant::from_unix(zoned.timestamp().as_second()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn moments_are_read_as_logs_write_them() {
-        // 1795168800 is 2026-11-20T10:00:00Z (`date -u -d @1795168800`).
-        for text in [
-            "1795168800",
-            "1795168800.123",
-            "1795168800000",
-            "1795168800000000",
-            "1795168800000000000",
-            "2026-11-20T10:00:00Z",
-            "2026-11-20T10:00:00.999Z",
-            "2026-11-20T18:00:00+08:00",
-            "2026-11-20 10:00:00",
-            "2026-11-20 10:00:00.123456",
-            "2026-11-20T10:00:00",
-            "2026-11-20 10:00:00+00:00",
-            "2026-11-20 10:00:00 UTC",
-            "Fri, 20 Nov 2026 10:00:00 GMT",
-        ] {
-            assert_eq!(moment_in(text).map(Instant::unix), Some(1_795_168_800), "{text}");
-        }
-        assert_eq!(moment_in("2026-11-20").unwrap().to_string(), "2026-11-20");
-        assert_eq!(moment_in("soon"), None);
     }
 }

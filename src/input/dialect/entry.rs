@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use rust_decimal::Decimal;
 
 use super::Dialect;
+use super::agent::AgentEvent;
 use super::traced::Span;
 use crate::context::Context;
 use crate::input::json::JsonError;
@@ -36,12 +37,25 @@ pub struct Entry<'a> {
     pub labels: Labels<'a>,
     /// The same in every repetition of this request; the last one counts.
     pub id: Option<u64>,
+    /// What the provider called the request: a copy of it in another file has the same, whatever form that file is in.
+    pub request: Option<u64>,
     /// What the file itself says that it cost.
     pub reported: Option<Reported>,
     /// How it ended.
     pub state: State,
+    /// What nobody read of it, although it looks like a count, a cost or a duration.
+    pub unread: Vec<Unread>,
     /// What it searched for, a number for each query, where each query is billed once however often it is told.
     pub queries: Vec<u64>,
+}
+
+/// A count, a cost or a duration that nobody read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// Its name, behind that of the field that it is in: `usage.mystery_tokens`.
+    pub key: String,
+    /// The number, as it is written.
+    pub value: String,
 }
 
 /// How a record came to its provider.
@@ -133,6 +147,16 @@ pub enum Event<'a> {
     Replace(Box<Counts>),
     /// A streamed message ends.
     End,
+    /// The usage so far of a stream without an id.
+    Chunk(Box<Entry<'a>>),
+    /// A part of a stream, which has this id or is [`NAMELESS`], without its usage.
+    Silent(u64),
+    /// The streams of chunks before here have ended.
+    Done,
+    /// What nobody read of the next event, or of the stream that runs.
+    Unread(Vec<Unread>),
+    /// A line of a coding agent that says something about others.
+    Agent(Box<AgentEvent<'a>>),
     /// A step of a trace, which may repeat what others of it say.
     Span(Box<Span<'a>>),
     /// A streamed message ends with the counts of the whole.
@@ -225,8 +249,10 @@ impl<'a> Entry<'a> {
             bucket: None,
             labels: Labels::default(),
             id: None,
+            request: None,
             reported: None,
             state: State::Done,
+            unread: Vec::new(),
             queries: Vec::new(),
         }
     }
@@ -251,8 +277,10 @@ impl<'a> Entry<'a> {
             context: self.context,
             bucket: self.bucket,
             id: self.id,
+            request: self.request,
             reported: self.reported,
             state: self.state,
+            unread: self.unread,
             queries: self.queries,
         }
     }
@@ -303,6 +331,11 @@ impl Item<'_> {
                 Event::Begin(entry) => Event::Begin(Box::new(entry.into_owned())),
                 Event::Replace(counts) => Event::Replace(counts),
                 Event::End => Event::End,
+                Event::Chunk(entry) => Event::Chunk(Box::new(entry.into_owned())),
+                Event::Silent(id) => Event::Silent(id),
+                Event::Done => Event::Done,
+                Event::Unread(unread) => Event::Unread(unread),
+                Event::Agent(event) => Event::Agent(Box::new(event.into_owned())),
                 Event::Span(span) => Event::Span(Box::new(span.into_owned())),
                 Event::Whole(entry) => Event::Whole(Box::new(entry.into_owned())),
             }),
@@ -316,10 +349,29 @@ impl Reported {
     }
 }
 
+impl<'a> From<AgentEvent<'a>> for Item<'a> {
+    fn from(event: AgentEvent<'a>) -> Self {
+        Item::Event(Event::Agent(Box::new(event)))
+    }
+}
+
 impl From<JsonError> for RecordError {
     fn from(error: JsonError) -> Self {
         RecordError::Form(error.to_string())
     }
+}
+
+/// The id of a stream that has none.
+pub(crate) const NAMELESS: u64 = 0;
+
+/// A number for the id that a provider gave a request. Short ones are counters of a server, which begin again.
+pub(super) fn request_of(id: Option<&str>) -> Option<u64> {
+    id.filter(|id| id.len() >= 8).map(|id| id_of(&["request", id]))
+}
+
+/// A number for a stream of chunks with an id.
+pub(super) fn stream_of(id: Option<&str>) -> u64 {
+    id.map_or(NAMELESS, |id| id_of(&["chunk", id]))
 }
 
 /// A number for what identifies a request: 64 bits, so that a million of them collide with a chance of 1 in 30 million.

@@ -6,10 +6,10 @@
 use std::borrow::Cow;
 
 use super::counts::{count, moment, rest, state_tier};
-use super::entry::id_of;
+use super::entry::{id_of, request_of};
 use super::outcomes::no_usage;
 use super::spec::{DialectSign, DialectSpec, SeenObject};
-use super::{Dialect, Entry, Item};
+use super::{Dialect, Entry, Event, Item};
 use crate::input::json::{Object, Value};
 use crate::input::record::RecordError;
 use crate::meter::Meter;
@@ -21,6 +21,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         DialectSign { look: Some(is_dumped), ..DialectSign::own(&["usage_metadata"]) },
     ],
     read: Some(read),
+    known: &["toolUsePromptTokensDetails.tokenCount", "tool_use_prompt_tokens_details.token_count"],
     places: &["answers and streams as they were saved"],
     reads: "`usageMetadata` with its split by modality, thoughts, results of tools, grounding, `trafficType`, also under Python's names",
     includes: "cached tokens are a part of the prompt; thoughts and results of tools stand next to prompt and answer; each new query is billed from Gemini 3 on, each grounded prompt before",
@@ -108,9 +109,20 @@ pub(super) fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(
         state_tier(&mut entry.context, &tier);
     }
     // Each chunk of a stream states the whole so far under the same id.
-    entry.id = body.text(["responseId", "response_id"]).map(|id| id_of(&["gemini", &id]));
-    out.push(Item::Entry(Box::new(entry)));
+    let id = body.text(["responseId", "response_id"]);
+    entry.id = id.as_deref().map(|id| id_of(&["gemini", id]));
+    entry.request = request_of(id.as_deref());
+    let is_part = id.is_none() && is_unfinished(&body);
+    let entry = Box::new(entry);
+    out.push(if is_part { Item::Event(Event::Chunk(entry)) } else { Item::Entry(entry) });
     Ok(())
+}
+
+/// Whether it has candidates and none of them has ended: a chunk of a stream that is not its last.
+fn is_unfinished(body: &Fields) -> bool {
+    let ending = body.name(["finishReason", "finish_reason"]);
+    let mut candidates = body.list(["candidates", "candidates"]).peekable();
+    candidates.peek().is_some() && candidates.all(|candidate| candidate.get(ending).is_none())
 }
 
 /// A model's id without the folder in front and the version tag behind.
@@ -131,8 +143,9 @@ fn bare(model: Cow<'_, str>) -> Cow<'_, str> {
 fn modality(usage: &Fields, list: Name, wanted: &str) -> Result<u64, RecordError> {
     let mut sum = 0_u64;
     for part in usage.list(list) {
+        let tokens = usage.of(&part).count(["tokenCount", "token_count"])?;
         if part.text("modality").is_some_and(|name| name.rsplit('.').next() == Some(wanted)) {
-            sum = sum.saturating_add(usage.of(&part).count(["tokenCount", "token_count"])?);
+            sum = sum.saturating_add(tokens);
         }
     }
     Ok(sum)

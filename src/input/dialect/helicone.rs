@@ -14,6 +14,7 @@ use crate::usage::Usage;
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::together(&["request_id"]).any(&["request_model", "response_model", "request_created_at"])],
     read: Some(read),
+    known: &["costUSD", "cost_usd"],
     places: &["answers of `/v1/request/query`, exports"],
     reads: "`prompt_tokens`, `completion_tokens`, caches, cost, properties",
     includes: "caches are parts of the prompt, and stand next to it for Anthropic",

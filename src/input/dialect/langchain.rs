@@ -27,6 +27,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     is_common: true,
+    known: &["flex", "priority", "flex_cache_read", "priority_cache_read", "flex_reasoning", "priority_reasoning"],
     places: &["messages and states of graphs as JSON"],
     reads: "`usage_metadata`; what the provider said in `response_metadata` only where there is none",
     includes: "caches and audio are parts of the input, for Anthropic too; thinking is a part of the output",

@@ -18,6 +18,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::own(&["run_type", "start_time"])],
     read: Some(read),
     returns: true,
+    known: &["prompt_tokens", "completion_tokens", "prompt_cost", "completion_cost", "total_cost"],
     places: &["exports of runs, one a line or nested"],
     reads: "`outputs.usage_metadata`, else `prompt_tokens` and `completion_tokens`, of runs of models; chains only where no run below them says what it used",
     includes: "caches are parts of the input, thinking of the output",

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use super::counts::{count, moment, object_text, state_tier};
+use super::entry::request_of;
 use super::openai_chat::chat_usage;
 use super::spec::{DialectSign, DialectSpec, TableForm, TableRows};
 use super::{Dialect, Entry, Item, Labels, Reported, State};
@@ -19,6 +20,15 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     tables: &[TableForm { columns: &["request_id", "call_type", "spend", "model"], rows: TableRows::Objects(read) }],
+    known: &[
+        "prompt_tokens",
+        "completion_tokens",
+        "text_tokens",
+        "input_cost",
+        "output_cost",
+        "total_cost",
+        "tool_usage_cost",
+    ],
     places: &["rows of the table SpendLogs, as JSON or CSV", "payloads of its loggers (`StandardLoggingPayload`)"],
     reads: "`prompt_tokens`, `completion_tokens`, caches and tier out of `metadata` or the answer, `spend`, `cache_hit`, `status`, tags",
     includes: "caches are parts of the prompt unless they cannot be, because they are larger",
@@ -38,6 +48,8 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     let mut entry = Entry::new(Dialect::LiteLlm, counted(object, usage.as_ref())?);
     entry.provider = object.text("custom_llm_provider").filter(|provider| !provider.is_empty());
     entry.model = object.text("model").map(|model| without_provider(model, entry.provider.as_deref()));
+    // LiteLLM takes the id of the answer.
+    entry.request = ["request_id", "id"].iter().find_map(|name| request_of(object.text(name).as_deref()));
     entry.at = object.get("startTime").or_else(|| object.get("start_time")).and_then(moment);
     let cost = object.get("spend").or_else(|| object.get("response_cost"));
     entry.reported = cost.and_then(Value::decimal).map(Reported::usd);

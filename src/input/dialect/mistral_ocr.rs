@@ -11,6 +11,7 @@ use crate::usage::Usage;
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::own(&["usage_info"])],
     read: Some(read),
+    known: &["doc_size_bytes"],
     places: &["answers of `/v1/ocr`, as they were saved"],
     reads: "`pages_processed`, and whether they were annotated",
     includes: "pages alone are billed",

@@ -9,6 +9,7 @@
 //!
 //! A total that a form states is never trusted: the parts are added.
 
+pub mod agent;
 mod anthropic_reports;
 mod attributes;
 mod counts;
@@ -23,16 +24,20 @@ mod reports;
 mod rows;
 mod spec;
 pub mod table;
+mod tasks;
 mod traced;
+mod unread;
 
-pub(crate) use entry::id_of;
-pub use entry::{Bucket, Counts, Entry, Event, Item, Labels, Naming, Reported, State};
+pub use entry::{Bucket, Counts, Entry, Event, Item, Labels, Naming, Reported, State, Unread};
+pub(crate) use entry::{NAMELESS, id_of};
 pub use entry::{Running, SessionCounts, SessionHead, SessionSettings};
 pub use read::read;
 pub(crate) use read::{no_json, read_text};
 pub use traced::{Span, SpanRole};
 
 use spec::DialectSpec;
+
+use crate::similar::did_you_mean;
 
 macro_rules! dialects {
     ($($variant:ident $module:ident;)+) => {
@@ -104,6 +109,29 @@ dialects! {
     ClaudeCode claude_code;
     Codex codex;
     OpenCode opencode;
+    GeminiCli gemini_cli;
+    QwenCode qwen_code;
+    Pi pi;
+    Cline cline;
+    Roo roo;
+    Kilo kilo;
+    ClaudeResult claude_result;
+    CodexExec codex_exec;
+    OpenCodeRun opencode_run;
+    CopilotCli copilot_cli;
+    Cursor cursor;
+    Aider aider;
+    Amp amp;
+    Droid droid;
+    Kimi kimi;
+    KimiCode kimi_code;
+    Goose goose;
+    Crush crush;
+    Hermes hermes;
+    Zed zed;
+    OpenHands openhands;
+    SweAgent swe_agent;
+    Atif atif;
     Table columns;
 }
 
@@ -130,6 +158,11 @@ impl Dialect {
         self.spec().returns
     }
 
+    /// Whether a program that works for its user keeps its sessions in this form.
+    pub(crate) const fn is_agent(self) -> bool {
+        self.spec().is_agent
+    }
+
     /// Whether many hosts answer in this form, so that it says nothing of who billed.
     pub(crate) const fn is_common(self) -> bool {
         self.spec().is_common
@@ -141,8 +174,9 @@ impl std::str::FromStr for Dialect {
     fn from_str(name: &str) -> Result<Self, String> {
         let found = Dialect::ALL.iter().copied().find(|dialect| dialect.name() == name);
         found.ok_or_else(|| {
-            let names: Vec<&str> = Dialect::ALL.iter().map(|dialect| dialect.name()).collect();
-            format!("no dialect is called {name:?}: it is one of {}", names.join(", "))
+            let names = || Dialect::ALL.iter().map(|dialect| dialect.name());
+            let near = did_you_mean(name, names());
+            format!("no dialect is called {name:?}: {near}it is one of {}", names().collect::<Vec<_>>().join(", "))
         })
     }
 }

@@ -10,6 +10,7 @@ use crate::usage::Usage;
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::together(&[]).any(&["eval_count", "prompt_eval_count", "tokens_predicted"])],
     read: Some(read),
+    known: &["total_duration", "load_duration", "eval_duration", "prompt_eval_duration", "tokens_cached"],
     places: &["answers as they were saved"],
     reads: "`prompt_eval_count`, `eval_count`; llama.cpp's `tokens_evaluated`, `tokens_predicted`",
     includes: "disjoint; nobody bills them",

@@ -13,6 +13,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::around(&["custom_id"])],
     read: Some(read),
     is_common: true,
+    known: &["text_tokens", "accepted_prediction_tokens", "rejected_prediction_tokens"],
     places: &["output and error files of batches"],
     reads: "the body inside of each line, at batch prices",
     includes: "as in the body inside",

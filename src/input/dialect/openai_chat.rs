@@ -5,14 +5,15 @@
 
 use std::borrow::Cow;
 
-use super::counts::{calls, count, count_any, moment, rest, state, state_tier};
-use super::entry::id_of;
+use super::counts::{calls, count, count_any, moment, or_count, rest, state, state_tier, unexplained};
+use super::entry::{request_of, stream_of};
 use super::outcomes::{error_text, failed, no_usage};
 use super::spec::{DialectSign, DialectSpec};
-use super::{Dialect, Entry, Item, Labels, Reported, State};
+use super::{Dialect, Entry, Event, Item, Labels, Reported, State};
 use crate::context::Dimension;
 use crate::input::json::{Object, Value};
 use crate::input::record::RecordError;
+use crate::input::wholes::{Beside, NestedCounts};
 use crate::meter::Meter;
 use crate::usage::Usage;
 
@@ -24,6 +25,14 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     is_common: true,
+    known: &[
+        "text_tokens",
+        "accepted_prediction_tokens",
+        "rejected_prediction_tokens",
+        "prompt_cache_miss_tokens",
+        "usage.cost_details",
+        "cost_in_usd_ticks",
+    ],
     places: &["answers and streams as they were saved"],
     reads: "`prompt_tokens`, `completion_tokens`, their details, `service_tier`, seconds of audio, `cost` where a gateway adds it",
     includes: "caches, audio and images are parts of the prompt, thinking of the answer; xAI and Perplexity count thinking next to the answer, and where a total says which, the total decides",
@@ -42,15 +51,20 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
             out.push(failed(Dialect::OpenAiChat, error_text(object)));
             return Ok(());
         }
+        if !is_chunk {
+            return Err(no_usage());
+        }
         // Every chunk of a stream but the last comes without.
-        return if is_chunk { Ok(()) } else { Err(no_usage()) };
+        out.push(Item::Event(Event::Silent(stream_of(object.text("id").as_deref()))));
+        return Ok(());
     };
-    let mut entry = body_entry(object, &usage)?;
-    if is_chunk && let Some(id) = object.text("id") {
-        // Some servers state the running usage in every chunk.
-        entry.id = Some(id_of(&["chunk", &id]));
-    }
-    out.push(Item::Entry(Box::new(entry)));
+    let entry = Box::new(body_entry(object, &usage)?);
+    // Some servers state the running usage in every chunk.
+    out.push(match object.text("id") {
+        _ if !is_chunk => Item::Entry(entry),
+        Some(id) => Item::Entry(Box::new(Entry { id: Some(stream_of(Some(&id))), ..*entry })),
+        None => Item::Event(Event::Chunk(entry)),
+    });
     Ok(())
 }
 
@@ -69,7 +83,8 @@ pub(super) fn body_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Result<
     let name = model.as_deref().unwrap_or("");
     let is_xai = !routed && name.trim_start_matches("xai/").starts_with("grok");
     let is_perplexity = usage.has("search_context_size") || name.starts_with("sonar");
-    let mut counted = chat_usage(usage, is_xai)?;
+    let usually = Beside { thinking: is_xai, ..Beside::default() };
+    let mut counted = chat_usage_by_total(usage, usually, name.contains("gemini"))?;
     let mut entry = Entry::new(Dialect::OpenAiChat, Usage::default());
     if is_perplexity && !routed {
         perplexity(usage, &mut counted, &mut entry)?;
@@ -109,7 +124,10 @@ pub(super) fn body_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Result<
         entry.state = State::Local;
     }
     entry.reported = entry.reported.or_else(|| reported(usage));
-    finish(object, entry, model)
+    let mut entry = finish(object, entry, model)?;
+    // OpenRouter names the host that answered.
+    entry.labels.tags.extend(object.text("provider").filter(|_| routed).map(|name| format!("host:{name}").into()));
+    Ok(entry)
 }
 
 /// Whether the body went through OpenRouter, which names the host that answered, what it charged and whose key was used.
@@ -178,6 +196,7 @@ pub(super) fn finish<'a>(
     model: Option<Cow<'a, str>>,
 ) -> Result<Entry<'a>, RecordError> {
     entry.model = model;
+    entry.request = request_of(object.text("id").as_deref());
     entry.at = ["created", "created_at", "timestamp"].iter().find_map(|name| object.get(name).and_then(moment));
     if let Some(tier) = object.text("service_tier") {
         state_tier(&mut entry.context, &tier);
@@ -204,41 +223,67 @@ fn labels<'a>(object: &Object<'a>) -> Labels<'a> {
 ///
 /// `beside` says that thinking usually stands beside the answer; where a total settles it, the total decides.
 pub(super) fn chat_usage(usage: &Object, beside: bool) -> Result<Usage, RecordError> {
-    let prompt = count_any(usage, &["prompt_tokens", "input_tokens"])?;
-    let answer = count_any(usage, &["completion_tokens", "output_tokens"])?;
-    if !["prompt_tokens", "input_tokens", "completion_tokens", "output_tokens"].iter().any(|n| usage.has(n)) {
+    chat_usage_by_total(usage, Beside { thinking: beside, ..Beside::default() }, false)
+}
+
+/// [`chat_usage`] of a form that may leave out thoughts, so that they only show in the total.
+fn chat_usage_by_total(usage: &Object, usually: Beside, may_hide_thoughts: bool) -> Result<Usage, RecordError> {
+    if !["prompt_tokens", "input_tokens", "completion_tokens", "output_tokens"].iter().any(|n| usage.get(n).is_some()) {
         return Err(no_usage());
     }
-    let mut counted = Usage::default();
-    prompt_side(usage, prompt, &mut counted)?;
     let names = ["completion_tokens_details", "output_tokens_details", "output_token_details"];
     let details = names.iter().find_map(|name| usage.object(name));
     let part = |name: &str| details.as_ref().map_or(Ok(0), |details| count(details, name));
-    let (thinking, audio, image) = (part("reasoning_tokens")?, part("audio_tokens")?, part("image_tokens")?);
-    let total = count(usage, "total_tokens")?;
-    let sum = prompt.saturating_add(answer);
-    let outside =
-        thinking > 0 && if beside { total != sum } else { total != sum && total == sum.saturating_add(thinking) };
-    let inside = if outside { 0 } else { thinking };
-    counted.set_tokens(Meter::Output, rest("the answer", answer, &[inside, audio, image])?);
-    counted.set_tokens(Meter::Reasoning, thinking);
+    let caches = caches(usage)?;
+    let wholes = NestedCounts {
+        prompt: count_any(usage, &["prompt_tokens", "input_tokens"])?,
+        cached: caches.read.saturating_add(caches.written),
+        answer: count_any(usage, &["completion_tokens", "output_tokens"])?,
+        thinking: part("reasoning_tokens")?,
+        total: count(usage, "total_tokens")?,
+        usually,
+        may_hide_thoughts,
+    }
+    .wholes();
+    unexplained("total_tokens", wholes.unexplained);
+    let (audio, image) = (part("audio_tokens")?, part("image_tokens")?);
+    let mut counted = Usage::default();
+    prompt_side(usage, wholes.prompt, caches, &mut counted)?;
+    counted.set_tokens(Meter::Output, rest("the answer", wholes.answer, &[wholes.thinking, audio, image])?);
+    counted.set_tokens(Meter::Reasoning, wholes.thinking);
     counted.set_tokens(Meter::OutputAudio, audio);
     counted.set_tokens(Meter::OutputImage, image);
     Ok(counted)
 }
 
-fn prompt_side(usage: &Object, prompt: u64, counted: &mut Usage) -> Result<(), RecordError> {
+/// What was read from a cache and written to one.
+#[derive(Clone, Copy)]
+struct CacheCounts {
+    read: u64,
+    written: u64,
+}
+
+/// Where the prompt's parts are.
+fn prompt_details<'a>(usage: &Object<'a>) -> Option<Object<'a>> {
     let names = ["prompt_tokens_details", "input_tokens_details", "input_token_details"];
-    let details = names.iter().find_map(|name| usage.object(name));
+    names.iter().find_map(|name| usage.object(name))
+}
+
+fn caches(usage: &Object) -> Result<CacheCounts, RecordError> {
+    let details = prompt_details(usage);
     let part = |names: &[&str]| details.as_ref().map_or(Ok(0), |details| count_any(details, names));
-    let mut cached = part(&["cached_tokens"])?;
-    if cached == 0 {
-        cached = count_any(usage, &["cache_read_input_tokens", "prompt_cache_hit_tokens", "cached_tokens"])?;
-    }
-    let mut written = part(&["cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens"])?;
-    if written == 0 {
-        written = count(usage, "cache_creation_input_tokens")?;
-    }
+    let read = part(&["cached_tokens"])?;
+    let written = part(&["cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens"])?;
+    Ok(CacheCounts {
+        read: or_count(read, usage, &["cache_read_input_tokens", "prompt_cache_hit_tokens", "cached_tokens"])?,
+        written: or_count(written, usage, &["cache_creation_input_tokens"])?,
+    })
+}
+
+fn prompt_side(usage: &Object, prompt: u64, caches: CacheCounts, counted: &mut Usage) -> Result<(), RecordError> {
+    let CacheCounts { read: cached, written } = caches;
+    let details = prompt_details(usage);
+    let part = |names: &[&str]| details.as_ref().map_or(Ok(0), |details| count_any(details, names));
     let lifetimes = ["cache_creation_token_details", "cache_creation"];
     let lifetimes = lifetimes.iter().find_map(|name| details.as_ref()?.object(name));
     let lifetimes = lifetimes.or_else(|| usage.object("cache_creation"));

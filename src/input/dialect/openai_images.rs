@@ -17,6 +17,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     is_common: true,
+    known: &["text_tokens"],
     places: &["answers of `/v1/images` and their streams, as they were saved"],
     reads: "text and images of the prompt, images of the answer",
     includes: "text, images and the cached part are parts of the input; the output is images unless its details say otherwise",

@@ -49,6 +49,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     is_common: true,
+    known: &["text_tokens", "usage.cost_details", "cost_in_usd_ticks"],
     places: &["answers and streams as they were saved, events of Realtime sessions"],
     reads: "`input_tokens`, `output_tokens`, their details, `service_tier`, and calls of server tools among `output`",
     includes: "caches, audio and images are parts of the input, thinking and audio of the output",

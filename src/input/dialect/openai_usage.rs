@@ -14,6 +14,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(page),
     tables: &[TableForm { columns: &["num_model_requests"], rows: TableRows::Single(exported) }],
+    known: &["input_text_tokens", "output_text_tokens", "input_cached_text_tokens", "input_cached_image_tokens"],
     places: &["pages of `/v1/organization/usage/…`, the dashboard's CSV"],
     reads: "tokens, requests and model of each bucket, tier and batch where the report is grouped by them",
     includes: "caches, audio and images are parts of the input; the splits of the input by medium and by cache overlap",

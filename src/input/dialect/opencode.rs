@@ -19,6 +19,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     returns: true,
+    is_agent: true,
     places: &["~/.local/share/opencode"],
     reads: "the messages of the assistant",
     includes: "disjoint; thinking is a part of the output where the total says so",

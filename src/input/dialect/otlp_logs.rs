@@ -73,6 +73,7 @@ fn log_record<'a>(record: &Object<'a>, resource: &Attributes<'a>, out: &mut Vec<
         key: attributes.text(&["user.id", "user.account_uuid", "user.email"]),
         tags: Vec::new(),
     };
+    attributes.note_unread();
     out.push(Item::Entry(Box::new(entry)));
     Ok(())
 }

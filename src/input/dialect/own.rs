@@ -27,6 +27,9 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
         key: object.text("key"),
         tags: object.get("tags").into_iter().flat_map(Value::items).filter_map(Value::text).collect(),
     };
+    for name in ["agent", "host"] {
+        entry.labels.tags.extend(object.text(name).map(|text| format!("{name}:{text}").into()));
+    }
     out.push(Item::Entry(Box::new(entry)));
     Ok(())
 }

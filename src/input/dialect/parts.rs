@@ -1,6 +1,6 @@
 //! Counts of which a form does not fix whether they stand inside of others or next to them.
 
-use super::counts::rest;
+use super::counts::{rest, unexplained};
 use crate::input::record::RecordError;
 use crate::meter::Meter;
 use crate::usage::Usage;
@@ -53,6 +53,9 @@ impl Parts {
     pub(super) fn usage(self) -> Result<Usage, RecordError> {
         let cached = self.read.saturating_add(self.written);
         let (caches, thinking) = self.nesting(cached);
+        if let Some(total) = self.total {
+            unexplained("the total of tokens", total.saturating_sub(self.sum(cached, (caches, thinking))));
+        }
         let mut usage = Usage::default();
         let inside = if caches == Nesting::Inside { cached } else { 0 };
         let heard = self.audio.saturating_sub(self.cached_audio);
@@ -69,6 +72,13 @@ impl Parts {
         Ok(usage)
     }
 
+    /// What a total would be by a reading.
+    fn sum(&self, cached: u64, (caches, thinking): (Nesting, Nesting)) -> u64 {
+        let beside = |nesting, count| if nesting == Nesting::Beside { count } else { 0 };
+        let parts = [self.output, beside(caches, cached), beside(thinking, self.thinking)];
+        parts.into_iter().fold(self.input, u64::saturating_add)
+    }
+
     /// Where the caches and where thinking stands.
     fn nesting(&self, cached: u64) -> (Nesting, Nesting) {
         use Nesting::{Beside, Inside};
@@ -83,16 +93,11 @@ impl Parts {
             |of: &[Nesting], usual| if of.contains(&usual) { usual } else { of.first().copied().unwrap_or(usual) };
         let usual = (usual(caches, self.caches), usual(thinking, Inside));
         let Some(total) = self.total else { return usual };
-        let sum = |(caches, thinking): (Nesting, Nesting)| {
-            let beside = |nesting, count| if nesting == Beside { count } else { 0 };
-            let parts = [self.output, beside(caches, cached), beside(thinking, self.thinking)];
-            parts.into_iter().fold(self.input, u64::saturating_add)
-        };
-        if sum(usual) == total {
+        if self.sum(cached, usual) == total {
             return usual;
         }
         let readings = caches.iter().flat_map(|caches| thinking.iter().map(move |thinking| (*caches, *thinking)));
-        let mut right = readings.filter(|reading| sum(*reading) == total);
+        let mut right = readings.filter(|reading| self.sum(cached, *reading) == total);
         match (right.next(), right.next()) {
             (Some(reading), None) => reading,
             _ => usual,

@@ -22,6 +22,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         DialectSign { look: Some(is_result), ..DialectSign::own(&["provider", "response"]) },
     ],
     read: Some(read),
+    known: &["cost"],
     places: &["`promptfoo eval -o results.json` and `.jsonl`"],
     reads: "`response.tokenUsage` of each result, and what judged it; sums of prompts and statistics are repetitions",
     includes: "thinking is a part of the completion; what came out of promptfoo's own cache cost nothing",

@@ -21,6 +21,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     returns: true,
+    known: &["details.input_tokens", "details.output_tokens"],
     places: &["message histories (`all_messages_json`), usage of runs"],
     reads: "`usage` of responses, by new and old names",
     includes: "caches and audio are parts of the input, thinking of the output",

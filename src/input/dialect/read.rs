@@ -1,9 +1,13 @@
 //! Reads a line or document of JSON: finds out which form it is in, and hands it to what reads that form.
 
 use super::detect::detect;
-use super::outcomes::{error_text, failed};
+use super::entry::{Event, NAMELESS, stream_of};
+use super::outcomes::{error_text, failed, no_usage};
+use super::spec::{DialectSpec, ObjectReader};
+use super::unread::{add_unread, unread};
 use super::{Dialect, Item, counts};
 use crate::input::json::{JsonError, Object, Value};
+use crate::input::left::Looking;
 use crate::input::record::RecordError;
 
 /// Reads one line or document of JSON: an object of any form, or a list of them.
@@ -27,20 +31,44 @@ pub fn read<'a>(text: &'a [u8], from: Option<Dialect>, out: &mut Vec<Item<'a>>) 
 /// [`read`] that leaves it to the caller what to make of a text that is not JSON.
 pub(crate) fn read_text<'a>(text: &'a [u8], from: Option<Dialect>, out: &mut Vec<Item<'a>>) -> Result<(), JsonError> {
     let text = text.trim_ascii();
-    let text = match stream_line(text) {
-        StreamLine::Data(data) => data,
+    let (text, is_event) = match stream_line(text) {
+        StreamLine::Data(data) => (data, true),
+        StreamLine::Done => {
+            out.push(Item::Event(Event::Done));
+            return Ok(());
+        }
         StreamLine::Other => return Ok(()),
-        StreamLine::None => text,
+        StreamLine::None => (text, false),
     };
     if text.is_empty() {
         return Ok(());
     }
     if text.first() == Some(&b'[') {
         Value::read(text)?.items().for_each(|item| read(item.raw(), from, out));
-    } else {
-        read_object(&Object::read(text)?, from, out);
+        return Ok(());
+    }
+    let (object, before) = (Object::read(text)?, out.len());
+    read_object(&object, from, out);
+    if is_event {
+        out.iter_mut().skip(before).for_each(|item| join_stream(&object, item));
     }
     Ok(())
+}
+
+/// What is sent as an event is a part of a stream, also where nothing in it says so.
+fn join_stream<'a>(object: &Object<'a>, item: &mut Item<'a>) {
+    let id = ["id", "responseId"].iter().find_map(|name| object.text(name));
+    let stream = stream_of(id.as_deref());
+    let joined = match item {
+        Item::Entry(entry) if entry.id.is_some() || !matches!(entry.dialect, Dialect::OpenAiChat | Dialect::Gemini) => {
+            return;
+        }
+        Item::Entry(entry) if stream != NAMELESS => return entry.id = Some(stream),
+        Item::Entry(entry) => Event::Chunk(entry.clone()),
+        Item::Bad(error) if *error == no_usage() => Event::Silent(stream),
+        _ => return,
+    };
+    *item = Item::Event(joined);
 }
 
 /// What is said about a text that is not JSON.
@@ -57,7 +85,7 @@ pub(crate) fn no_json<'a>(text: &[u8], error: JsonError) -> Item<'a> {
 fn read_object<'a>(object: &Object<'a>, from: Option<Dialect>, out: &mut Vec<Item<'a>>) {
     let result = match from.or_else(|| detect(object)) {
         Some(dialect) => match dialect.spec().read {
-            Some(read) => read(object, out),
+            Some(read) => read_all(object, read, dialect.spec(), out),
             None => Err(RecordError::Form("this dialect is a table (CSV), and the line is JSON".into())),
         },
         None => inside(object, out),
@@ -67,17 +95,38 @@ fn read_object<'a>(object: &Object<'a>, from: Option<Dialect>, out: &mut Vec<Ite
     }
 }
 
+/// Reads an object of a form, and notes what its reader left alone.
+fn read_all<'a>(
+    object: &Object<'a>,
+    read: ObjectReader,
+    form: &DialectSpec,
+    out: &mut Vec<Item<'a>>,
+) -> Result<(), RecordError> {
+    let (before, looking) = (out.len(), Looking::begin());
+    let result = read(object, out);
+    if out.len() > before {
+        object.is_a_record();
+        object.note();
+        let left = looking.end();
+        if !left.is_empty() {
+            add_unread(unread(left, form), out, before);
+        }
+    }
+    result
+}
+
 /// A line of server-sent events.
 enum StreamLine<'a> {
     None,
     Data(&'a [u8]),
+    Done,
     Other,
 }
 
 fn stream_line(line: &[u8]) -> StreamLine<'_> {
     if let Some(data) = line.strip_prefix(b"data:") {
         let data = data.trim_ascii();
-        return if data == b"[DONE]" { StreamLine::Other } else { StreamLine::Data(data) };
+        return if data == b"[DONE]" { StreamLine::Done } else { StreamLine::Data(data) };
     }
     let other = [b"event:".as_slice(), b"id:", b"retry:", b":"];
     if other.iter().any(|prefix| line.starts_with(prefix)) { StreamLine::Other } else { StreamLine::None }

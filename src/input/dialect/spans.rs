@@ -257,7 +257,13 @@ pub(super) fn span<'a>(
         return Ok(());
     }
     let entry = match entry_of(dialect, object, attributes, resource) {
-        Ok(entry) => Entry { model, ..entry },
+        Ok(entry) => {
+            // What a sum has beyond its parts is not known to be more than they have.
+            if role == SpanRole::Call {
+                attributes.note_unread();
+            }
+            Entry { model, ..entry }
+        }
         Err(error) => {
             out.extend(place.map(Item::from));
             return Err(error);
@@ -351,12 +357,16 @@ pub(super) fn without_endpoint(name: Cow<'_, str>) -> Cow<'_, str> {
 
 fn labels<'a>(attributes: &Attributes<'a>, resource: &Attributes<'a>) -> Labels<'a> {
     let stage = resource.text(&["deployment.environment.name", "deployment.environment"]);
+    let marked = |mark: &str, text: Option<Cow<str>>| text.map(|text| Cow::Owned(format!("{mark}:{text}")));
+    let agent = marked("agent", attributes.text(&["gen_ai.agent.name", "agent.name"]));
+    let host = marked("host", resource.text(&["host.name"]).or_else(|| attributes.text(&["server.address"])));
+    let stage = marked("environment", stage);
     let tags = attributes.texts(&["tag.tags", "langfuse.trace.tags"]);
     Labels {
         project: resource.text(&["openinference.project.name", "service.name"]),
         session: attributes.text(&["gen_ai.conversation.id", "session.id", "langfuse.session.id"]),
         key: attributes.text(&["user.id", "enduser.id", "langfuse.user.id"]),
-        tags: stage.map(|stage| Cow::Owned(format!("environment:{stage}"))).into_iter().chain(tags).collect(),
+        tags: stage.into_iter().chain(tags).chain(agent).chain(host).collect(),
     }
 }
 

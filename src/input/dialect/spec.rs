@@ -23,6 +23,10 @@ pub(super) struct DialectSpec {
     pub returns: bool,
     /// Whether many hosts answer in this form, so that it says nothing of who billed.
     pub is_common: bool,
+    /// Whether a program that works for its user, such as a coding agent, keeps its sessions in this form.
+    pub is_agent: bool,
+    /// Counts that repeat what is read, are parts of it, or are not billed: a name, or `usage.cost` for one in a field.
+    pub known: &'static [&'static str],
     /// Where such files lie, for `docs/usage-forms.md`: folders, or what they are saved from.
     #[cfg_attr(not(test), allow(dead_code, reason = "the page is written by a test"))]
     pub places: &'static [&'static str],
@@ -48,6 +52,8 @@ impl DialectSpec {
             tables: &[],
             returns: false,
             is_common: false,
+            is_agent: false,
+            known: &[],
             places: &[],
             reads: "",
             includes: "",

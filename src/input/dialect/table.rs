@@ -9,32 +9,20 @@ use rustc_hash::FxHashSet;
 use serde_json::{Map, Value as Json};
 
 use super::rows::{Next, RowForm, RowForms};
-use super::spec::{TableForm, TableRows};
+use super::spec::{DialectSpec, TableForm, TableRows};
+use super::unread::{add_unread, unread};
 use super::{Dialect, Entry, Item, columns};
 use crate::input::json::Object;
+use crate::input::left::Looking;
 use crate::input::record::RecordError;
-
-/// Names that other tables use for ours.
-const SYNONYMS: &[(&str, &str)] = &[
-    ("prompt_tokens", "input_tokens"),
-    ("tokens_in", "input_tokens"),
-    ("completion_tokens", "output_tokens"),
-    ("tokens_out", "output_tokens"),
-    ("cached_tokens", "cache_read_tokens"),
-    ("cached_input_tokens", "cache_read_tokens"),
-    ("date", "timestamp"),
-    ("time", "timestamp"),
-    ("created_at", "timestamp"),
-    ("api_key", "key"),
-    ("session_id", "session"),
-    ("tag", "tags"),
-];
 
 /// The head of a table.
 struct TableHead {
     /// What its rows are; `None` for any other table with columns of counts.
-    rows: Option<&'static TableRows>,
+    rows: Option<(&'static DialectSpec, &'static TableRows)>,
     names: Vec<String>,
+    /// The names as they are written.
+    written: Vec<String>,
 }
 
 /// Whether a text begins like a table: a first line of names with separators between them.
@@ -57,12 +45,19 @@ impl TableHead {
         let names: Vec<String> = row.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
         let is_any = !columns.is_empty() || from == Some(Dialect::Table);
         let form = if is_any { None } else { table_form(&names, Dialect::ALL) };
-        let mut head = TableHead { rows: form.map(|form| &form.rows), names };
+        let written = names.clone();
+        let mut head = TableHead { rows: form.map(|(dialect, form)| (dialect, &form.rows)), names, written };
         if head.rows.is_none() {
             head.rename(columns)?;
         }
         head.refuse_doubles()?;
         Ok(head)
+    }
+
+    /// Whether a row repeats the head, as where exports were put behind each other.
+    fn is_repeated_by(&self, row: &RowForm) -> bool {
+        row.len() == self.written.len()
+            && self.written.iter().zip(row.iter()).all(|(name, cell)| name.as_bytes() == cell.trim_ascii())
     }
 
     /// Two columns of one name would make one of them vanish.
@@ -96,10 +91,9 @@ impl TableHead {
         }
         let mut taken: FxHashSet<String> = self.names.iter().cloned().collect();
         for name in &mut self.names {
-            let lower = name.to_lowercase().replace([' ', '-'], "_");
-            let ours = SYNONYMS.iter().find(|(theirs, _)| *theirs == lower).map_or(lower.as_str(), |(_, ours)| ours);
-            if taken.insert(ours.to_owned()) {
-                ours.clone_into(name);
+            let ours = columns::ours(name);
+            if taken.insert(ours.clone()) {
+                *name = ours;
             }
         }
         // A table of one model's usage need not name it: that can be said for all rows.
@@ -131,7 +125,7 @@ pub fn read_table(
     let delimiter = separator(first).unwrap_or(b',');
     let mut rows = RowForms::new(std::io::Cursor::new(start).chain(reader), delimiter);
     let mut row = RowForm::default();
-    let mut head = None;
+    let (mut head, mut wrong_head) = (None, None);
     let mut pending = JoinedRows::default();
     loop {
         let next = match rows.next_into(&mut row) {
@@ -146,9 +140,15 @@ pub fn read_table(
             (Next::Broken(_, error), None) => return Err(error),
             (Next::Broken(line, error), Some(_)) => take(line, Item::Bad(error)),
             (Next::Row, None) => {
-                head = Some(TableHead::of(&row, columns, from)?);
+                match (TableHead::of(&row, columns, from), wrong_head.take()) {
+                    (Ok(found), _) => head = Some(found),
+                    // A title or the names of groups may stand over the head.
+                    (Err(error), None) => wrong_head = Some(error),
+                    (Err(_), Some(first)) => return Err(first),
+                }
                 true
             }
+            (Next::Row, Some(head)) if head.is_repeated_by(&row) => true,
             (Next::Row, Some(head)) if row.len() == head.names.len() => {
                 take_row(head, &row, row.line, &mut pending, take)
             }
@@ -165,7 +165,7 @@ pub fn read_table(
         }
     }
     pending.flush(take);
-    Ok(())
+    wrong_head.map_or(Ok(()), Err)
 }
 
 /// A quotation mark that is missing or too much joins rows. What is in such a row is read once more, line by line.
@@ -202,34 +202,46 @@ fn take_row(
     for (name, value) in head.names.iter().zip(row.iter()).filter(|(_, value)| !value.is_empty()) {
         fields.insert(name.clone(), Json::String(String::from_utf8_lossy(value).trim().to_owned()));
     }
-    let Some(rows) = head.rows else { return take(line, columns::read_cells(&fields)) };
+    let Some((dialect, rows)) = head.rows else { return take(line, columns::read_cells(&fields)) };
     let text = Json::Object(fields).to_string();
     let Ok(object) = Object::read(text.as_bytes()) else { return true };
+    let left = |looking: Looking| {
+        object.is_a_record();
+        object.note();
+        unread(looking.end(), dialect)
+    };
     match rows {
         TableRows::Joined { same, begin, add } => {
             let key: Vec<_> = same.iter().map(|name| object.text(name).unwrap_or_default()).collect();
             let go_on = pending.turn_to(key.join("\0"), take);
+            let looking = Looking::begin();
             pending.add(line, || begin(&object).into_owned(), |entry| add(entry, &object));
+            let left = left(looking);
+            if let Some(entry) = &mut pending.entry {
+                entry.unread.extend(left);
+            }
             go_on
         }
         TableRows::Objects(read) => {
-            let mut items = Vec::new();
+            let (looking, mut items) = (Looking::begin(), Vec::new());
             let result = read(&object, &mut items);
+            add_unread(left(looking), &mut items, 0);
             items.extend(result.err().map(Item::Bad));
             items.into_iter().all(|item| take(line, item.into_owned()))
         }
         TableRows::Single(read) => {
-            let read = read(&object);
-            take(line, read.map_or_else(Item::Bad, |entry| Item::Entry(Box::new(entry.into_owned()))))
+            let looking = Looking::begin();
+            let read = read(&object).map(|entry| Entry { unread: left(looking), ..entry.into_owned() });
+            take(line, read.map_or_else(Item::Bad, |entry| Item::Entry(Box::new(entry))))
         }
     }
 }
 
 /// The table of a dialect that has these columns: the one that asks for most of them.
-fn table_form(names: &[String], dialects: &[Dialect]) -> Option<&'static TableForm> {
-    let tables = dialects.iter().flat_map(|dialect| dialect.spec().tables.iter().map(|form| (dialect.name(), form)));
+fn table_form(names: &[String], dialects: &[Dialect]) -> Option<(&'static DialectSpec, &'static TableForm)> {
+    let tables = dialects.iter().flat_map(|dialect| dialect.spec().tables.iter().map(|form| (dialect.spec(), form)));
     let fitting = tables.filter(|(_, form)| form.columns.iter().all(|column| names.iter().any(|name| name == column)));
-    fitting.max_by_key(|(dialect, form)| (form.columns.len(), std::cmp::Reverse(*dialect))).map(|(_, form)| form)
+    fitting.max_by_key(|(dialect, form)| (form.columns.len(), std::cmp::Reverse(dialect.name)))
 }
 
 /// Rows that together are one record, as far as they were read.
@@ -305,7 +317,7 @@ mod tests {
             let text = std::fs::read_to_string(folder.join(file)).unwrap();
             let names = columns_of(text.trim_start_matches('\u{feff}').lines().next().unwrap());
             assert_eq!(closest(&names), [dialect], "{file}");
-            let of = |dialects: &[Dialect]| table_form(&names, dialects).map(|form| form.columns);
+            let of = |dialects: &[Dialect]| table_form(&names, dialects).map(|(_, form)| form.columns);
             assert_eq!(of(&reversed), of(Dialect::ALL), "{file}");
         }
         assert!(table_form(&columns_of("model,input_tokens,output_tokens"), Dialect::ALL).is_none());

@@ -19,6 +19,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     is_common: true,
+    known: &["text_tokens", "usage.prompt_tokens", "usage.completion_tokens"],
     places: &["answers of `/v1/audio/transcriptions` and their streams, events of Realtime sessions"],
     reads: "tokens, or seconds of audio",
     includes: "audio tokens are a part of the input; tokens next to Mistral's seconds are not billed",

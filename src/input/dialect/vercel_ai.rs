@@ -23,6 +23,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ],
     read: Some(read),
     is_common: true,
+    known: &["totalUsage", "usage.input_tokens", "usage.output_tokens", "cachedInputTokens", "textTokens"],
     places: &["results, steps and usage objects as they were saved"],
     reads: "`usage` of versions 4, 5 and 6, `totalUsage` where there are no steps, and what only the metadata of a provider says",
     includes: "caches are parts of the input, thinking of the output; before version 6 Anthropic's caches stand next to the input",

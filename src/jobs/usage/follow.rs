@@ -10,7 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{RecordTaker, UsageQuery, UsageTotals};
 use crate::input::calls::sequence::Sequence;
-use crate::input::calls::stream::{ChunkResult, TakeItems};
+use crate::input::calls::stream::{ChunkResult, StreamWarning, TakeItems};
 use crate::input::calls::tail::{Grown, Tail};
 use crate::input::calls::{Reading, each};
 use crate::input::dialect::Item;
@@ -64,6 +64,8 @@ pub struct Follower<'s> {
     /// The file that a request was found in first: it may stand in others too.
     owners: FxHashMap<u64, usize>,
     rows: Vec<u8>,
+    /// Names of what was not read, each said once.
+    unread: FxHashSet<String>,
 }
 
 impl<'s> Follower<'s> {
@@ -80,6 +82,7 @@ impl<'s> Follower<'s> {
             seen: Seen::default(),
             owners: FxHashMap::default(),
             rows: Vec::new(),
+            unread: FxHashSet::default(),
         }
     }
 
@@ -108,6 +111,11 @@ impl<'s> Follower<'s> {
             changed |= self.read_file(place, now, news);
             if let Some(file) = self.files.get(place) {
                 news(FollowNews::Read(file.tail.offset().saturating_sub(before)));
+            }
+        }
+        for (key, warning) in self.settled.totals.unread_by_key() {
+            if self.unread.insert(key.to_owned()) {
+                news(FollowNews::Warning(warning));
             }
         }
         changed
@@ -193,7 +201,8 @@ impl<'s> Follower<'s> {
 
 fn keep(rows: &mut Vec<u8>, name: &str, result: &ChunkResult, news: &mut TakeNews) {
     rows.extend_from_slice(&result.rows);
-    result.warnings.iter().for_each(|(line, what)| news(FollowNews::Unpriced(name, *line, what)));
+    let unpriced = |warning: &StreamWarning| news(FollowNews::Unpriced(name, warning.line, &warning.text));
+    result.warnings.iter().for_each(unpriced);
 }
 
 /// Puts what is read of one file where it belongs.

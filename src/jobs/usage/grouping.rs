@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use smallvec::SmallVec;
 
 use super::priced::{RecordOutcome, RecordVerdict};
+use crate::input::dialect::{Entry, Labels};
 use crate::jobs::JobError;
 use crate::period::{Instant, Period};
 
@@ -47,6 +48,8 @@ groupings! {
     Project  "project"  "Project, folder, workspace or service";
     Session  "session"  "Session or conversation";
     Key      "key"      "API key or user";
+    Agent    "agent"    "Agent or coding program that asked, as far as records say";
+    Host     "host"     "Machine that asked or host that answered, as far as records say";
     Tag      "tag"      "Each tag apart: a record with two tags counts under both";
     Dialect  "dialect"  "What the record was written by";
 }
@@ -196,6 +199,8 @@ impl UsageView {
             Grouping::Project => keys.key.text.push_str(&label(labels.and_then(|l| l.project.as_ref()))),
             Grouping::Session => keys.key.text.push_str(&label(labels.and_then(|l| l.session.as_ref()))),
             Grouping::Key => keys.key.text.push_str(&label(labels.and_then(|l| l.key.as_ref()))),
+            Grouping::Agent => keys.key.text.push_str(&outcome.entry.map_or("(none)".into(), agent)),
+            Grouping::Host => keys.key.text.push_str(labels.and_then(|l| marked(l, "host:")).unwrap_or("(none)")),
             Grouping::Tag => keys.key.text.push_str(tag.unwrap_or("(none)")),
             Grouping::Dialect => keys.key.text.push_str(outcome.entry.map_or("(none)", |entry| entry.dialect.name())),
         }
@@ -214,6 +219,24 @@ impl UsageView {
             keys.last = Some((from, to, date));
         }
         Some(date)
+    }
+}
+
+/// What is behind a mark in the tags, such as `agent:`.
+fn marked<'l>(labels: &'l Labels, mark: &str) -> Option<&'l str> {
+    labels.tags.iter().find_map(|tag| tag.strip_prefix(mark)).filter(|name| !name.is_empty())
+}
+
+/// Who asked: an agent that the record names, or the program that keeps such sessions.
+fn agent<'e>(entry: &'e Entry) -> Cow<'e, str> {
+    if let Some(named) = marked(&entry.labels, "agent:") {
+        return named.into();
+    }
+    let program = if entry.dialect.is_agent() { entry.dialect.name() } else { "(none)" };
+    if entry.labels.tags.iter().any(|tag| tag == "subagent") {
+        format!("{program} subagent").into()
+    } else {
+        program.into()
     }
 }
 

@@ -21,12 +21,14 @@ pub(crate) mod priced;
 mod records;
 mod report;
 mod totals;
+mod unread;
 
 pub use grouping::{Grouping, UsageView};
 pub use priced::PricingWishes;
 pub(crate) use records::UsageRecordRow;
 pub use report::{UsageGroupRow, UsageHead};
 pub use totals::UsageTotals;
+pub use unread::UnreadKey;
 
 use priced::{RecordOutcome, RecordPricing, RecordVerdict};
 
@@ -91,6 +93,9 @@ impl<'s> RecordTaker<'s> {
         if !self.totals.add(&outcome, &self.query.view, &self.pricing) {
             return;
         }
+        if let Some(entry) = outcome.entry {
+            entry.unread.iter().for_each(|unread| self.totals.add_unread(source, line, unread));
+        }
         if self.query.rows {
             if let RecordVerdict::Refused(refused) = &mut outcome.verdict {
                 refused.explain(&mut self.lookup);
@@ -100,7 +105,7 @@ impl<'s> RecordTaker<'s> {
             let _ = write_json_line(&row, &mut result.rows);
         } else if let RecordOutcome { verdict: RecordVerdict::Refused(mut refused), .. } = outcome {
             let lookup = &mut self.lookup;
-            result.warn(line, || {
+            result.warn(line, refused.kind(), || {
                 refused.explain(lookup);
                 format!("{}: {}", refused.status, refused.text())
             });
@@ -115,6 +120,10 @@ impl TakeItems for RecordTaker<'_> {
             Item::Bad(error) => self.add(source, line, self.pricing.bad(error), result),
             Item::Event(_) => {}
         }
+    }
+
+    fn left_out_copies(&mut self, copies: u64) {
+        self.totals.copies += copies;
     }
 
     fn merge(&mut self, other: Self) {

@@ -40,6 +40,22 @@ impl RecordRefusal {
         self
     }
 
+    /// What refusals for the same cause have in common: the model that is not known, or the reason without its numbers.
+    pub(crate) fn kind(&self) -> String {
+        if let Some((provider, model, _)) = self.asked.as_deref() {
+            return format!("{} {}/{model}", self.status, provider.as_deref().unwrap_or_default());
+        }
+        let mut kind = format!("{} ", self.status);
+        for letter in self.reason.chars() {
+            match letter {
+                '0'..='9' if kind.ends_with('#') => {}
+                '0'..='9' => kind.push('#'),
+                other => kind.push(other),
+            }
+        }
+        kind
+    }
+
     /// The reason and the next steps below it, as the program prints them.
     pub(crate) fn text(&self) -> String {
         self.help.iter().fold(self.reason.clone(), |text, help| with_help(&text, Some(help.clone())))
@@ -201,6 +217,9 @@ impl<'s> RecordPricing<'s> {
             State::Cancelled(why) => RecordVerdict::Free("cancelled", why.clone()),
             State::Remembered => RecordVerdict::Free("remembered", "answered out of the gateway's own cache".into()),
             State::Charge(what) => RecordVerdict::Charge(what.clone()),
+            State::Done | State::Local if entry.usage.used().next().is_none() => {
+                RecordVerdict::Free("empty", "all of its counts are zero: nothing was used".into())
+            }
             State::Done | State::Local => match self.price(entry, &mut outcome, lookup) {
                 Ok(priced) => RecordVerdict::Priced(priced),
                 Err(_) if self.is_free(entry) => {
@@ -382,8 +401,17 @@ pub(crate) fn cost(
 ) -> Result<Ranged, Refusal> {
     match bucket {
         Some(bucket) => summed(usage, bucket, found, context, at),
+        None if is_sum(usage, found) => summed(usage, &Bucket::default(), found, context, at),
         None => price(&found.provider, &found.model, usage, context, at).map(|cost| (cost, None)),
     }
+}
+
+/// Whether no single prompt can be that long: then it is the sum of a day, whose prompts were shorter.
+fn is_sum(usage: &Usage, found: &Found) -> bool {
+    /// No model with rates by the length of the prompt takes more, whatever the window that is known of it.
+    const LONGEST_PROMPT: u64 = 1_100_000;
+    let window = found.model.info.context_window;
+    window.is_some_and(|window| usage.prompt_tokens() > window.max(LONGEST_PROMPT))
 }
 
 /// The price of several requests in one row. Which tier each of them fell into, and at which hour, is not known: the price

@@ -120,6 +120,19 @@ struct RecordFacts<'r> {
     requests: Option<Option<u64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reported: Option<ReportedAmount<'r>>,
+    /// What looks like a count, a cost or a duration and was not read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unread: Vec<UnreadCount<'r>>,
+}
+
+/// A number that was not read.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct UnreadCount<'r> {
+    /// Its name, behind that of the field that it is in.
+    key: &'r str,
+    /// As it is written.
+    value: &'r str,
 }
 
 /// What the file says itself that it cost.
@@ -214,6 +227,7 @@ impl<'r> RecordFacts<'r> {
             tags: &labels.tags,
             requests: entry.bucket.as_ref().map(|bucket| bucket.requests),
             reported: entry.reported.as_ref().map(ReportedAmount::of),
+            unread: entry.unread.iter().map(|unread| UnreadCount { key: &unread.key, value: &unread.value }).collect(),
         }
     }
 }

@@ -9,6 +9,7 @@ use super::chart::spending;
 use super::grouping::{GroupKey, Grouping, UsageView};
 use super::priced::Assumed;
 use super::totals::{EndedUse, GroupSum, UsageTotals};
+use super::unread::UnreadKey;
 use crate::jobs::assumed::assumed_records_note;
 use crate::jobs::plural;
 use crate::jobs::setup::{Setup, TableStamp, in_currency, table_line, table_stamp};
@@ -157,6 +158,10 @@ pub struct UsageHead {
     pub assumed_prices: Option<AssumedPrices>,
     /// Records of models that had ended by then, or were no longer listed, by model.
     pub after_end: BTreeMap<String, EndedUse>,
+    /// What looks like a count, a cost or a duration and was not read, by name.
+    pub unread: BTreeMap<String, UnreadKey>,
+    /// Records that are in an earlier file too, and count once.
+    pub copies: u64,
     /// What the files say themselves; null where they say nothing.
     pub reported: Option<Reconciliation>,
     /// The price table.
@@ -264,6 +269,36 @@ impl UsageTotals {
         is_in_vain.then(|| format!("no record could be priced: {}", reasons.join(", ")))
     }
 
+    /// What was not read although it may have been billed, a line for each name.
+    #[must_use]
+    pub fn unread_warnings(&self) -> Vec<String> {
+        /// How many names are listed one by one.
+        const LISTED: usize = 20;
+        let mut warnings: Vec<String> = self.unread_by_key().take(LISTED).map(|(_, warning)| warning).collect();
+        let more = self.unread.len().saturating_sub(LISTED);
+        if more > 0 {
+            let names = plural(more as u64, "other name");
+            warnings.push(format!("unread: {names} not listed here; --format json lists all"));
+        }
+        warnings
+    }
+
+    /// Each name with its line.
+    pub(super) fn unread_by_key(&self) -> impl Iterator<Item = (&str, String)> {
+        self.unread.iter().map(|(key, UnreadKey { source, line, value, records })| {
+            let records = plural(*records, "record");
+            let text =
+                format!("{source}:{line}: unread: {key} is {value} and may have been billed; it is in {records}");
+            (key.as_str(), text)
+        })
+    }
+
+    /// How many records have something that was not read: at least as many as the most frequent name is in.
+    #[must_use]
+    pub fn unread_records(&self) -> u64 {
+        self.unread.values().map(|unread| unread.records).max().unwrap_or_default()
+    }
+
     /// The report: one row a group, or a row for each of the `top` dearest ones.
     #[must_use]
     pub fn report(&self, view: &UsageView, top: Option<usize>, setup: &Setup) -> Report {
@@ -366,6 +401,8 @@ impl UsageTotals {
             without_timestamp: self.without_time,
             assumed_prices: assumed_prices(&self.all),
             after_end: self.ended.clone(),
+            unread: self.unread.clone(),
+            copies: self.copies,
             reported: self.reconciliation(),
             table: table_stamp(setup),
         }
@@ -401,6 +438,11 @@ impl UsageTotals {
         notes.extend(self.ended_notes());
         if let Some((id, since)) = &self.assumed_price {
             notes.push(assumed_records_note(self.all.assumed_records, self.all.assumed, (id, *since)));
+        }
+        if self.copies > 0 {
+            let (records, count) = if self.copies == 1 { ("1 record is", "counts") } else { ("", "count") };
+            let records = if self.copies == 1 { records.to_owned() } else { format!("{} records are", self.copies) };
+            notes.push(format!("{records} in several files and {count} once."));
         }
         if self.outside > 0 {
             notes.push(format!("{} of another time left out.", plural(self.outside, "record")));

@@ -10,7 +10,8 @@ use serde::Serialize;
 use super::focus::FocusTable;
 use super::grouping::{GroupKey, GroupKeys, UsageView};
 use super::priced::{Assumed, PricedRecord, RecordOutcome, RecordPricing, RecordVerdict, near};
-use crate::input::dialect::Entry;
+use super::unread::UnreadKey;
+use crate::input::dialect::{Entry, Unread};
 use crate::jobs::life::LifeRow;
 use crate::jobs::setup::converted;
 use crate::meter::Meter;
@@ -141,6 +142,10 @@ pub struct UsageTotals {
     pub(super) outside: u64,
     pub(super) other_currencies: BTreeMap<String, Decimal>,
     pub(super) differences: BTreeMap<&'static str, (u64, Usd)>,
+    /// Records that are in an earlier file too.
+    pub(super) copies: u64,
+    /// What nobody read, by name.
+    pub(super) unread: BTreeMap<String, UnreadKey>,
     keys: GroupKeys,
     /// Rows for FinOps tools, where they are asked for.
     pub(super) focus: Option<FocusTable>,
@@ -314,10 +319,30 @@ impl UsageTotals {
         for (which, count) in other.assumed {
             *self.assumed.entry(which).or_default() += count;
         }
+        for (key, unread) in other.unread {
+            match self.unread.get_mut(&key) {
+                Some(known) => known.add(unread),
+                None => drop(self.unread.insert(key, unread)),
+            }
+        }
+        self.copies += other.copies;
         self.charges += other.charges;
         self.without_time += other.without_time;
         self.left_out += other.left_out;
         self.outside += other.outside;
+    }
+
+    pub(super) fn add_unread(&mut self, source: &str, line: u64, unread: &Unread) {
+        if let Some(known) = self.unread.get_mut(&unread.key) {
+            known.records += 1;
+            if (source, line) >= (known.source.as_str(), known.line) {
+                return;
+            }
+            (known.source, known.line, known.value) = (source.to_owned(), line, unread.value.clone());
+            return;
+        }
+        let key = UnreadKey { source: source.to_owned(), line, value: unread.value.clone(), records: 1 };
+        self.unread.insert(unread.key.clone(), key);
     }
 
     /// How many records have no price.

@@ -167,7 +167,7 @@ impl TakeItems for SwitchTaker<'_, '_> {
         };
         if let Err((side, mut refused)) = taken {
             *self.totals.refused.entry((refused.status, side)).or_default() += 1;
-            result.warn(line, || {
+            result.warn(line, refused.kind(), || {
                 refused.explain(&mut self.lookup);
                 format!("{}: {}: {}", side.name(), refused.status, refused.text())
             });

@@ -133,7 +133,7 @@ impl TakeItems for UsageTaker<'_> {
         if let Err(mut refused) = taken {
             self.usage.unpriced += 1;
             let lookup = &mut self.lookup;
-            result.warn(line, || {
+            result.warn(line, refused.kind(), || {
                 RecordRefusal::explain(&mut refused, lookup);
                 format!("{}: {}", refused.status, refused.text())
             });

@@ -1,0 +1,160 @@
+//! Sessions of Gemini CLI, and what it prints without a terminal.
+//!
+//! `~/.gemini/tmp/<project>/chats/session-*.json` is one object with `messages`; since 2026 `.jsonl`, a head and a message a
+//! line (packages/core/src/services/chatRecordingTypes.ts of https://github.com/google-gemini/gemini-cli). Cached tokens are
+//! a part of `input`; `thoughts` and `tool` stand beside. A message is written again whenever it changes. What is rewound was
+//! billed. `--output-format json` prints the sums of a run by model, `stream-json` those of all models together.
+
+use super::agent::{AgentEvent, Disjoint, Known, Missing, thinks_inside};
+use super::counts::{count, count_any, moment};
+use super::entry::id_of;
+use super::outcomes::error_text;
+use super::spec::{DialectSign, DialectSpec, SeenObject};
+use super::{Bucket, Dialect, Entry, Item, State};
+use crate::input::json::{Object, Value};
+use crate::input::record::RecordError;
+use crate::usage::Usage;
+
+pub(super) const DIALECT: DialectSpec = DialectSpec {
+    signs: &[
+        DialectSign::around(&["sessionId", "projectHash"]),
+        DialectSign::own(&["$set"]),
+        DialectSign::own(&["$rewindTo"]),
+        DialectSign::kind(&["type"], &["gemini"]),
+        DialectSign::kind(&["type", "id", "timestamp", "content"], &["user", "info", "error", "warning"]),
+        DialectSign::inside(&["stats"], has_models),
+        DialectSign::around(&["type", "stats", "status"]),
+        DialectSign { texts: &["init"], ..DialectSign::around(&["type", "session_id", "model"]) },
+        DialectSign { texts: &["message"], ..DialectSign::around(&["type", "role", "timestamp", "content"]) },
+        DialectSign { texts: &["tool_use", "tool_result"], ..DialectSign::around(&["type", "timestamp", "tool_id"]) },
+        DialectSign { texts: &["error"], ..DialectSign::around(&["type", "timestamp", "severity"]) },
+    ],
+    read: Some(read),
+    returns: true,
+    is_agent: true,
+    places: &["~/.gemini/tmp/<project>/chats", "the output of `gemini --output-format json` or `stream-json`"],
+    reads: "the last state of each answer with counts; of an output, the sums of each model",
+    includes: "cached tokens are a part of the input, thoughts and tool results stand beside",
+    source: "https://github.com/google-gemini/gemini-cli/blob/main/packages/core/src/services/chatRecordingTypes.ts",
+    ..DialectSpec::new("gemini-cli", "sessions of Gemini CLI, and its JSON output")
+};
+
+fn has_models(seen: &SeenObject) -> bool {
+    seen.object.object("stats").is_some_and(|stats| stats.has("models"))
+}
+
+/// A session, a line of one, or the output of a run.
+fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+    if let Some(stats) = object.object("stats") {
+        return sums(object, &stats, out);
+    }
+    if object.is("type", "init") {
+        let known = Known { session: object.text("session_id"), model: object.text("model"), ..Known::default() };
+        out.push(AgentEvent::Known(known).into());
+        return Ok(());
+    }
+    if object.is("type", "gemini") {
+        return message(object, out);
+    }
+    if let Some(session) = object.text("sessionId") {
+        out.push(AgentEvent::Known(Known { session: Some(session), ..Known::default() }).into());
+    }
+    let changed = object.object("$set");
+    let messages = changed.as_ref().unwrap_or(object).get("messages");
+    for message_of in messages.into_iter().flat_map(Value::items).filter_map(Value::object) {
+        if let Err(error) = message(&message_of, out) {
+            out.push(Item::Bad(error));
+        }
+    }
+    Ok(())
+}
+
+/// An answer. Without counts it is not finished, or was given up.
+fn message<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+    let Some(tokens) = object.object("tokens").filter(|_| object.is("type", "gemini")) else { return Ok(()) };
+    let mut entry = answer(counted(&tokens, "input", "output")?);
+    entry.model = object.text("model");
+    entry.at = object.get("timestamp").and_then(moment);
+    entry.id = object.text("id").map(|id| id_of(&["gemini-cli", &id]));
+    out.push(AgentEvent::Request(entry, Missing { session: true, ..Missing::default() }).into());
+    Ok(())
+}
+
+fn answer<'a>(usage: Usage) -> Entry<'a> {
+    let mut entry = Entry::new(Dialect::GeminiCli, usage);
+    entry.assume("google");
+    entry
+}
+
+/// What a message or a model of a run used.
+fn counted(tokens: &Object, input: &str, output: &str) -> Result<Usage, RecordError> {
+    let (prompt, tool) = (count(tokens, input)?, count(tokens, "tool")?);
+    let counts = Disjoint {
+        input: prompt,
+        cache_read: count(tokens, "cached")?,
+        output: count(tokens, output)?,
+        thinking: count(tokens, "thoughts")?,
+        ..Disjoint::default()
+    };
+    let others = [prompt, counts.output, tool].iter().fold(0_u64, |sum, part| sum.saturating_add(*part));
+    let inside = thinks_inside(count(tokens, "total")?, others, counts.thinking);
+    let mut counts = counts.with_cache_inside(input)?;
+    counts.input = counts.input.saturating_add(tool);
+    Ok(if inside { counts.with_thinking_inside(output)? } else { counts }.into())
+}
+
+/// The sums of a run: for each model, or for all of them, which are then those of the model that the run began with.
+fn sums<'a>(object: &Object<'a>, stats: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+    let session = object.text("session_id");
+    let at = object.get("timestamp").and_then(moment);
+    let before = out.len();
+    let mut push = |entry: Entry<'a>, name: &str| {
+        let mut entry = Entry { at, ..entry };
+        entry.id = session.as_deref().map(|session| id_of(&["gemini-cli run", session, name]));
+        entry.labels.session.clone_from(&session);
+        if entry.usage.used().next().is_some() {
+            out.push(AgentEvent::Request(entry, Missing::default()).into());
+        }
+    };
+    match stats.object("models") {
+        Some(models) => {
+            for (name, model) in models.fields() {
+                let Some(of_model) = model.object() else { continue };
+                let (usage, requests) = match of_model.object("tokens") {
+                    Some(tokens) => {
+                        let api = of_model.object("api").unwrap_or_default();
+                        (counted(&tokens, prompt_name(&tokens), "candidates")?, count(&api, "totalRequests")?)
+                    }
+                    None => (streamed(&of_model)?, 0),
+                };
+                let mut entry = answer(usage);
+                entry.bucket = Some(Bucket { requests: Some(requests).filter(|n| *n > 0), ..Bucket::default() });
+                push(Entry { model: Some(name.clone()), ..entry }, &name);
+            }
+        }
+        None => push(Entry { bucket: Some(Bucket::default()), ..answer(streamed(stats)?) }, ""),
+    }
+    if out.len() == before && object.get("error").is_some() {
+        out.push(Item::Entry(Box::new(Entry::failed(Dialect::GeminiCli, State::Failed(error_text(object))))));
+    }
+    Ok(())
+}
+
+/// `input` is what was not cached, where `prompt` stands beside it.
+fn prompt_name(tokens: &Object) -> &'static str {
+    if tokens.has("prompt") { "prompt" } else { "input" }
+}
+
+/// Sums of `stream-json`, where thoughts and tools are in the total alone.
+fn streamed(stats: &Object) -> Result<Usage, RecordError> {
+    let (input, output) = (count(stats, "input_tokens")?, count(stats, "output_tokens")?);
+    let total = count_any(stats, &["total_tokens", "total"])?;
+    let counts = Disjoint {
+        input,
+        cache_read: count(stats, "cached")?,
+        output,
+        thinking: total.saturating_sub(input.saturating_add(output)),
+        ..Disjoint::default()
+    };
+    Ok(counts.with_cache_inside("input_tokens")?.into())
+}

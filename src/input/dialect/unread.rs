@@ -1,0 +1,106 @@
+//! What nobody read of a record: which of the fields that a reader left alone may have been billed.
+
+use super::Item;
+use super::agent::AgentEvent;
+use super::entry::{Entry, Event, Unread};
+use super::spec::DialectSpec;
+use crate::input::json::Value;
+use crate::input::left::LeftField;
+
+/// The most that is kept of one record.
+const MOST: usize = 20;
+
+/// How deep objects are looked into that nobody read.
+const DEPTH: u32 = 4;
+
+/// The counts among the fields that a reader of this form left alone, except those that say nothing new.
+pub(super) fn unread(left: Vec<LeftField>, form: &DialectSpec) -> Vec<Unread> {
+    let mut found = Vec::new();
+    for field in left {
+        if is_known(&field.of, &field.name, form) {
+            continue;
+        }
+        let path = if field.of.is_empty() { field.name.clone() } else { format!("{}.{}", field.of, field.name) };
+        match Value::read(field.value.as_bytes()) {
+            Ok(value) => collect(path, &field.name, value, form, DEPTH, &mut found),
+            Err(_) => found.push(Unread { key: path, value: field.value }),
+        }
+    }
+    found.truncate(MOST);
+    found
+}
+
+/// A number, or those inside of an object or list.
+fn collect(path: String, name: &str, value: Value, form: &DialectSpec, depth: u32, found: &mut Vec<Unread>) {
+    if let Some(object) = value.object() {
+        for (inner, value) in object.fields().filter(|_| depth > 0) {
+            if !is_known(name, &inner, form) {
+                collect(format!("{path}.{inner}"), &inner, value, form, depth - 1, found);
+            }
+        }
+    } else if value.raw().first() == Some(&b'[') {
+        let items = value.items().filter(|_| depth > 0);
+        items.for_each(|item| collect(format!("{path}[]"), name, item, form, depth - 1, found));
+    } else if value.decimal().is_some_and(|number| !number.is_zero()) {
+        let value = value.word().unwrap_or_default().to_owned();
+        if !found.iter().any(|other| other.key == path) {
+            found.push(Unread { key: path, value });
+        }
+    }
+}
+
+/// Whether a field repeats something that is read, or is known not to be billed: in every form, or in this one, where it is
+/// named by itself or with the field that holds it (`usage.cost`).
+fn is_known(of: &str, name: &str, form: &DialectSpec) -> bool {
+    let is_it = |known: &str| {
+        known == name || known.split_once('.').is_some_and(|(holder, field)| holder == of && field == name)
+    };
+    form.known.iter().any(|known| is_it(known)) || says_nothing(name)
+}
+
+/// Sums that repeat their parts, and how long and how fast an answer came: nobody bills these.
+pub(super) fn says_nothing(name: &str) -> bool {
+    // What a reader left on purpose is named in words.
+    if name.contains(' ') {
+        return false;
+    }
+    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let is_total = plain == "total" || plain.starts_with("total") && plain.contains("token");
+    let is_time = ["time", "timems", "latency", "latencyms", "durationms", "durationapims", "timestamp", "timeout"]
+        .iter()
+        .any(|end| plain.ends_with(end));
+    let is_speed = ["persecond", "persec", "throughput", "timeto"].iter().any(|part| plain.contains(part));
+    is_total || is_time || is_speed
+}
+
+/// Adds what was not read to the first record that a text gave, or in front of what is only settled later.
+pub(super) fn add_unread(unread: Vec<Unread>, out: &mut Vec<Item>, before: usize) {
+    if unread.is_empty() {
+        return;
+    }
+    if let Some(entry) = out.iter_mut().skip(before).find_map(record_in) {
+        return entry.unread.extend(unread);
+    }
+    if let Some(place) = out.iter().skip(before).position(|item| matches!(item, Item::Event(_))) {
+        out.insert(before + place, Item::Event(Event::Unread(unread)));
+    }
+}
+
+/// The record that an item holds.
+fn record_in<'i, 'a>(item: &'i mut Item<'a>) -> Option<&'i mut Entry<'a>> {
+    match item {
+        Item::Entry(entry) | Item::Event(Event::Begin(entry) | Event::Chunk(entry) | Event::Whole(entry)) => {
+            Some(entry)
+        }
+        Item::Event(Event::Span(span)) => span.record.as_deref_mut(),
+        Item::Event(Event::Agent(event)) => match &mut **event {
+            AgentEvent::Request(entry, _)
+            | AgentEvent::Either(_, entry)
+            | AgentEvent::Detail(entry)
+            | AgentEvent::Running(entry) => Some(entry),
+            AgentEvent::Sum(sum) => sum.entries.first_mut(),
+            AgentEvent::Known(_) | AgentEvent::Run | AgentEvent::Owes(_) | AgentEvent::Paid => None,
+        },
+        Item::Event(_) | Item::Bad(_) => None,
+    }
+}
