@@ -306,7 +306,7 @@ impl DatedFeature {
             if role == StreamRole::Embedding {
                 self.index(plan, &found, &rag.index, first)?;
             }
-            let units = Range::exactly(Decimal::from(search_units(u64::from(rag.candidates)))).in_units(MICRO);
+            let units = Range::exactly(Decimal::from(search_units(rag.candidates))).in_units(MICRO);
             let also = also.iter().map(|_| units).collect();
             let stream = self.stream(resolver, found, role, epochs, counted, also);
             self.refuse_unpriced(plan, &stream)?;

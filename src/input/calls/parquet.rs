@@ -164,3 +164,72 @@ fn write_row(cells: impl Iterator<Item = Option<String>>, out: &mut Vec<u8>) {
     }
     out.push(b'\n');
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parquet::basic::Compression;
+    use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
+    use parquet::file::properties::WriterProperties;
+    use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
+    use parquet::schema::parser::parse_message_type;
+    use std::sync::Arc;
+
+    const SCHEMA: &str = "message usage {
+        OPTIONAL BYTE_ARRAY model (STRING);
+        OPTIONAL INT64 timestamp (TIMESTAMP(MILLIS,true));
+        OPTIONAL DOUBLE output_tokens;
+        REQUIRED GROUP usage { OPTIONAL INT64 input_tokens; }
+    }";
+
+    /// Two rows, of which the second has gaps.
+    fn write(path: &Path, compression: Compression) {
+        let schema = Arc::new(parse_message_type(SCHEMA).unwrap());
+        let properties = Arc::new(WriterProperties::builder().set_compression(compression).build());
+        let mut file = SerializedFileWriter::new(File::create(path).unwrap(), schema, properties).unwrap();
+        let mut rows = file.next_row_group().unwrap();
+        let mut column = |write: &dyn Fn(&mut SerializedColumnWriter<'_>)| {
+            let mut column = rows.next_column().unwrap().unwrap();
+            write(&mut column);
+            column.close().unwrap();
+        };
+        let models = [ByteArray::from("gpt-\"4o\""), ByteArray::from("b")];
+        column(&|c| assert!(c.typed::<ByteArrayType>().write_batch(&models, Some(&[1, 1]), None).is_ok()));
+        column(&|c| assert!(c.typed::<Int64Type>().write_batch(&[1_795_168_800_000], Some(&[1, 0]), None).is_ok()));
+        column(&|c| assert!(c.typed::<DoubleType>().write_batch(&[7.0, f64::NAN], Some(&[1, 1]), None).is_ok()));
+        column(&|c| assert!(c.typed::<Int64Type>().write_batch(&[120, 5], Some(&[1, 1]), None).is_ok()));
+        rows.close().unwrap();
+        file.close().unwrap();
+    }
+
+    #[test]
+    fn rows_are_read_as_csv_has_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("usage.parquet");
+        for compression in [Compression::UNCOMPRESSED, Compression::SNAPPY] {
+            write(&path, compression);
+            let mut text = String::new();
+            ParquetRows::open(&path).unwrap().read_to_string(&mut text).unwrap();
+            let wanted = "\"model\",\"timestamp\",\"output_tokens\",\"usage.input_tokens\"\n\
+                \"gpt-\"\"4o\"\"\",\"1795168800000\",\"7\",\"120\"\n\"b\",,,\"5\"\n";
+            assert_eq!(text, wanted, "{compression:?}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("usage.parquet");
+        write(&path, Compression::UNCOMPRESSED);
+        let whole = std::fs::read(&path).unwrap();
+        for length in [4, 20, whole.len() / 2, whole.len() - 1] {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            assert!(ParquetRows::open(&path).is_err(), "{length}");
+        }
+        let mut changed = whole.clone();
+        changed[4..40].fill(0xff);
+        std::fs::write(&path, &changed).unwrap();
+        let read = ParquetRows::open(&path).map(|mut rows| rows.read_to_string(&mut String::new()));
+        assert!(matches!(read, Err(_) | Ok(Err(_))));
+    }
+}

@@ -17,6 +17,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign { texts: &["ATIF*"], ..DialectSign::around(&["schema_version", "steps"]) }],
     read: Some(read),
     returns: true,
+    known: &["final_metrics.total_cost_usd", "final_metrics.total_steps"],
     places: &["trajectory.json of Harbor and of agents that write its form"],
     reads: "each step with metrics that was not copied from an earlier trajectory; the final metrics for what the steps leave out",
     includes: "cached tokens are a part of the prompt",

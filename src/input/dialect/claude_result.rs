@@ -40,6 +40,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     read: Some(read),
     returns: true,
     is_agent: true,
+    known: &["total_cost_usd", "ephemeral_5m_input_tokens"],
     places: &["the output of `claude -p --output-format json` or `stream-json`"],
     reads: "`modelUsage` of the result, all models of the run; the messages before it only where no result follows",
     includes: "disjoint; `usage` says how much of the main model's written tokens stays for an hour",

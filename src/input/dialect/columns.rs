@@ -91,10 +91,9 @@ fn plain_name(written: &str) -> String {
     let mut before = ' ';
     for letter in written.chars() {
         let begins_word = letter.is_ascii_uppercase() && (before.is_ascii_lowercase() || before.is_ascii_digit());
-        if !letter.is_alphanumeric() || begins_word {
-            if !name.is_empty() && !name.ends_with('_') {
-                name.push('_');
-            }
+        let parts = !letter.is_alphanumeric() || begins_word;
+        if parts && !name.is_empty() && !name.ends_with('_') {
+            name.push('_');
         }
         if letter.is_alphanumeric() {
             name.extend(letter.to_lowercase());

@@ -20,6 +20,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     read: Some(read),
     returns: true,
     is_agent: true,
+    known: &["requests.cost", "requests.count"],
     places: &["~/.copilot/session-state/<session>/events.jsonl"],
     reads: "the sums by model of each session.shutdown; a session without one is reported",
     includes: "caches are parts of the input, thinking of the output",

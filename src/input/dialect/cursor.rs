@@ -26,6 +26,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         rows: TableRows::Single(row),
     }],
     is_agent: true,
+    known: &["totalCents", "totalUsageEventsCount"],
     places: &["the CSV that the dashboard exports", "answers of the Admin API (filtered-usage-events)"],
     reads: "each row or event, its model under the name of the maker; `auto` and models of Cursor's own as they are",
     includes: "disjoint",

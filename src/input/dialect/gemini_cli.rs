@@ -32,6 +32,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     read: Some(read),
     returns: true,
     is_agent: true,
+    known: &["tokens.input"],
     places: &["~/.gemini/tmp/<project>/chats", "the output of `gemini --output-format json` or `stream-json`"],
     reads: "the last state of each answer with counts; of an output, the sums of each model",
     includes: "cached tokens are a part of the input, thoughts and tool results stand beside",

@@ -24,7 +24,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     read: Some(read),
     returns: true,
     is_agent: true,
-    known: &["accumulated_cost", "accumulated_token_usage", "costs"],
+    known: &["accumulated_cost", "accumulated_token_usage", "costs", "context_window"],
     places: &["output.jsonl of an evaluation", "saved trajectories", "~/.openhands/conversations/<id>/base_state.json"],
     reads: "each request; the accumulated counts for what the requests leave out",
     includes: "caches are parts of the prompt, thinking of the answer",

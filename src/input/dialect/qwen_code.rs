@@ -22,6 +22,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     read: Some(read),
     returns: true,
     is_agent: true,
+    known: &["status_code"],
     places: &["~/.qwen/projects/<folder>/chats"],
     reads: "each request once, whether it stands there as telemetry, as the assistant's line, or as both",
     includes: "cached tokens are a part of the prompt; whether thoughts are one of the answer, the total says",

@@ -79,11 +79,11 @@ impl Exchange<'_> {
         if entry.model.is_none() {
             entry.model = self.model().map(Cow::Owned);
         }
-        if entry.provider.is_none() || entry.naming != Naming::Stated {
-            if let Some(provider) = self.provider() {
-                entry.provider = Some(provider.into());
-                entry.naming = Naming::Stated;
-            }
+        if (entry.provider.is_none() || entry.naming != Naming::Stated)
+            && let Some(provider) = self.provider()
+        {
+            entry.provider = Some(provider.into());
+            entry.naming = Naming::Stated;
         }
     }
 

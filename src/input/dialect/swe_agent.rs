@@ -15,6 +15,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign { look: Some(has_sums), ..DialectSign::around(&["trajectory", "info"]) }],
     read: Some(read),
     is_agent: true,
+    known: &["total_cost"],
     places: &["trajectories/**/<instance>.traj"],
     reads: "the sum of a run; no time, and a model only where the settings are kept",
     includes: "no cache is told apart",

@@ -58,7 +58,7 @@ fn is_known(of: &str, name: &str, form: &DialectSpec) -> bool {
     form.known.iter().any(|known| is_it(known)) || says_nothing(name)
 }
 
-/// Sums that repeat their parts, and how long and how fast an answer came: nobody bills these.
+/// Sums that repeat their parts, how long and how fast an answer came, and what it may have been at most: nobody bills these.
 pub(super) fn says_nothing(name: &str) -> bool {
     // What a reader left on purpose is named in words.
     if name.contains(' ') {
@@ -70,7 +70,8 @@ pub(super) fn says_nothing(name: &str) -> bool {
         .iter()
         .any(|end| plain.ends_with(end));
     let is_speed = ["persecond", "persec", "throughput", "timeto"].iter().any(|part| plain.contains(part));
-    is_total || is_time || is_speed
+    let is_limit = ["max", "limit", "contextwindow"].iter().any(|part| plain.contains(part));
+    is_total || is_time || is_speed || is_limit
 }
 
 /// Adds what was not read to the first record that a text gave, or in front of what is only settled later.

@@ -440,9 +440,9 @@ impl UsageTotals {
             notes.push(assumed_records_note(self.all.assumed_records, self.all.assumed, (id, *since)));
         }
         if self.copies > 0 {
-            let (records, count) = if self.copies == 1 { ("1 record is", "counts") } else { ("", "count") };
-            let records = if self.copies == 1 { records.to_owned() } else { format!("{} records are", self.copies) };
-            notes.push(format!("{records} in several files and {count} once."));
+            let (are, count) = if self.copies == 1 { ("is", "counts") } else { ("are", "count") };
+            let records = plain_count(self.copies, "record");
+            notes.push(format!("{records} that {are} in several files {count} once."));
         }
         if self.outside > 0 {
             notes.push(format!("{} of another time left out.", plural(self.outside, "record")));
