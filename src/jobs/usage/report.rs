@@ -441,7 +441,7 @@ impl UsageTotals {
         }
         if self.copies > 0 {
             let (are, count) = if self.copies == 1 { ("is", "counts") } else { ("are", "count") };
-            let records = plain_count(self.copies, "record");
+            let records = plural(self.copies, "record");
             notes.push(format!("{records} that {are} in several files {count} once."));
         }
         if self.outside > 0 {
