@@ -15,10 +15,13 @@ use farebox::money::parse_decimal;
 #[derive(Debug, clap::Args)]
 #[command(
     group = clap::ArgGroup::new("machine").required(true).args(["gpu_hour", "buy", "endpoint"]),
+    override_usage = "farebox break-even [OPTIONS] --tokens-per-second <N>\n                   <--gpu-hour <AMOUNT>|--buy <AMOUNT>|--endpoint <MODEL>>",
     after_help = "Examples:
   farebox break-even -w farebox.yaml --gpu-hour 2.50USD --tokens-per-second 1500
-  farebox break-even --buy 32000EUR --years 3 --watts 900 --kwh 0.30EUR --tokens-per-second 2000
-  farebox break-even --endpoint huggingface/endpoint/aws/nvidia-a100/x1 --tokens-per-second 1500"
+  farebox break-even --buy 32000EUR --years 3 --watts 900 --kwh 0.30EUR \\
+                     --tokens-per-second 2000
+  farebox break-even --endpoint huggingface/endpoint/aws/nvidia-a100/x1 \\
+                     --tokens-per-second 1500"
 )]
 pub(crate) struct BreakEvenArgs {
     /// Workload file; farebox.yaml when left out

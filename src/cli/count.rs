@@ -1,11 +1,13 @@
 //! `farebox count`: how many tokens a text is, for tokenizers or for models.
 
+use std::cell::RefCell;
 use std::io::{self, Write};
 use std::num::NonZero;
 
 use super::chat::{Input, MediaFlags, ReadAs};
 use super::choice::choice;
 use super::out::Out;
+use super::progress::Progress;
 use super::settings::{default_models, models_instead};
 use super::shared::{OutputFlags, TableFlags};
 use super::work::{TextFlags, Typed, stdin_looks_like_json};
@@ -108,8 +110,18 @@ pub(crate) fn run(args: CountArgs) -> Result<(), Error> {
     let counting = what_to_count_with(&args, typed.models, &query)?;
     let mut out = Out::open(args.output.output.as_deref())?;
     let lines = (args.output.format == Format::Jsonl).then_some(&mut out as &mut dyn Write);
-    let tools = CountTools { say: &mut say, prices: &mut || Ok(args.prices.setup()?) };
-    let outcome = match count(&query, &counting, tools, lines) {
+    let progress = RefCell::new(Progress::on_terminal(args.output.quiet));
+    let tools = CountTools {
+        say: &mut |line| {
+            progress.borrow_mut().iter_mut().for_each(Progress::clear);
+            say(line);
+        },
+        prices: &mut || Ok(args.prices.setup()?),
+        progress: &mut |bytes, total| progress.borrow_mut().iter_mut().for_each(|shown| shown.at(bytes, total)),
+    };
+    let outcome = count(&query, &counting, tools, lines);
+    progress.borrow_mut().iter_mut().for_each(Progress::clear);
+    let outcome = match outcome {
         Err(JobError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
         other => other?,
     };

@@ -22,13 +22,14 @@ pub(crate) struct DemoArgs {
 
 pub(crate) fn run(args: DemoArgs) -> Result<(), Error> {
     let setup = args.prices.setup()?;
-    let month = month(&setup)?;
+    let mut month = month(&setup)?;
     if args.output.format != Format::Table {
         return args.output.write(month);
     }
-    let late_2024 = late_2024(&setup)?;
+    let mut late_2024 = late_2024(&setup)?;
     let out = Out::open(args.output.output.as_deref())?;
     let screen = out.screen(args.output.color);
+    [&mut month, &mut late_2024].into_iter().for_each(|report| args.output.make_ready(report, screen));
     out.write_with(|out| {
         write(&month, Format::Table, screen, out)?;
         writeln!(out)?;

@@ -35,6 +35,7 @@ mod prices_time;
 #[cfg(feature = "update")]
 mod prices_update;
 mod prices_watch;
+mod progress;
 mod prompts;
 mod scan;
 mod schema;
@@ -213,9 +214,29 @@ fn what_to_type(args: &[OsString]) -> Option<String> {
 }
 
 /// Writes a line to stderr. A stderr that is gone is no reason to fail.
-fn say(line: &str) {
-    let line: Vec<String> = line.lines().map(|l| farebox::report::inert(l).into_owned()).collect();
-    let _ = writeln!(io::stderr().lock(), "{}", line.join("\n"));
+fn say(text: &str) {
+    let width = screen_of_errors();
+    let lines: Vec<String> = text.lines().map(|line| wrapped(&farebox::report::inert(line), width)).collect();
+    let _ = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
+}
+
+/// The columns of the terminal that messages go to; `None` where they go to a file or a pipe.
+fn screen_of_errors() -> Option<usize> {
+    terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| usize::from(width.0))
+}
+
+/// A line of a message, which goes on below between words, indented as it begins. Lines of a file, which are shown with a bar
+/// in front of them, stay as they are.
+fn wrapped(line: &str, width: Option<usize>) -> String {
+    let Some(width) = width.filter(|width| *width >= 40) else { return line.to_owned() };
+    let words = line.trim_start();
+    let is_quoted = words.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start().starts_with('|');
+    if is_quoted || line.len() <= width {
+        return line.to_owned();
+    }
+    let indent = " ".repeat(line.len() - words.len());
+    let options = textwrap::Options::new(width).break_words(false).subsequent_indent(&indent);
+    textwrap::fill(line, options.word_splitter(textwrap::WordSplitter::NoHyphenation))
 }
 
 #[cfg(test)]
@@ -272,6 +293,20 @@ mod tests {
         });
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
         assert_eq!(seen.len(), HEADINGS.len(), "only {seen:?} were found");
+    }
+
+    #[test]
+    fn a_message_goes_on_below_and_a_quoted_line_does_not() {
+        let message = "  help: `farebox models` lists the models; --prices FILE adds one";
+        let below = "  help: `farebox models` lists the models;\n  --prices FILE adds one";
+        assert_eq!(wrapped(message, Some(44)), below);
+        assert_eq!(wrapped(message, None), message);
+        for quoted in [
+            "12 |     model: a-model-with-a-very-long-name-indeed-it-is",
+            "   | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
+        ] {
+            assert_eq!(wrapped(quoted, Some(40)), quoted);
+        }
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use super::choice::choice;
 use super::out::Out;
-use super::plural;
 use super::price_files::price_files;
 use super::prices_time::{ChangesArgs, DiffArgs, HistoryArgs, StaleArgs, changes, diff, history, stale};
 use super::shared::{OutputFlags, TableFlags};
+use super::{plural, wrapped};
 use crate::cli::error::Error;
 use farebox::jobs::prices;
 use farebox::jobs::prices::lint::lint;
@@ -167,7 +167,9 @@ fn lint_files(args: &LintArgs) -> Result<(), Error> {
     if args.output.format == Format::Table && !result.report.rows.is_empty() {
         let text = result.with_lines(&files);
         let out = Out::open(args.output.output.as_deref())?;
-        out.write_with(|out| writeln!(out, "{text}{}", result.summary))?;
+        let width = out.screen(args.output.color).width.map(usize::from);
+        let lines: Vec<String> = text.lines().map(|line| wrapped(line, width)).collect();
+        out.write_with(|out| writeln!(out, "{}\n{}", lines.join("\n"), result.summary))?;
     } else {
         args.output.write(result.report)?;
     }

@@ -17,7 +17,7 @@ pub(crate) use farebox::jobs::setup::Setup;
 use farebox::jobs::{AsOf, JobError};
 use farebox::pricing::compile::{PriceFile, render_problems};
 use farebox::pricing::{PriceTable, TableId};
-use farebox::report::{self, Format, Report};
+use farebox::report::{self, Format, Report, Screen};
 
 /// A format that a command writes its report in.
 pub(crate) trait OutputFormat: Clone + Default + Send + Sync + 'static {
@@ -284,14 +284,22 @@ impl OutputFlags {
         self.write_to(report, Out::open(self.output.as_deref())?)
     }
 
-    /// Writes a report to an output that was opened before the work began.
-    pub(crate) fn write_to(&self, mut report: Report, out: Out) -> Result<(), Error> {
+    /// Makes a report fit those who read its format, and the screen that they read it on.
+    pub(crate) fn make_ready(&self, report: &mut Report, screen: Screen) {
         if self.format.readers() == report::Readers::People {
-            report.drop_empty_columns();
+            report.tidy();
         }
-        let screen = out.screen(self.color);
         if let (Format::Table, Some(width)) = (self.format, screen.width) {
             report.fit(width);
+        }
+    }
+
+    /// Writes a report to an output that was opened before the work began.
+    pub(crate) fn write_to(&self, mut report: Report, out: Out) -> Result<(), Error> {
+        let screen = out.screen(self.color);
+        self.make_ready(&mut report, screen);
+        if self.format == Format::Html {
+            report.date(&clock::now()?.at.date().to_string());
         }
         out.write_with(|out| report::write(&report, self.format, screen, out))?;
         if self.format.readers() == report::Readers::Programs && !self.quiet {

@@ -55,6 +55,18 @@ impl Source {
         }
     }
 
+    /// How many bytes it has; `None` of what is not a file, and of what is packed.
+    #[must_use]
+    pub fn size(&self) -> Option<u64> {
+        match self {
+            Source::File(path) if path.extension().is_none_or(|e| e != "gz" && e != "zst" && e != "zip") => {
+                std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|meta| meta.len())
+            }
+            Source::Text(text) => Some(text.len() as u64),
+            Source::File(_) | Source::Stdin => None,
+        }
+    }
+
     /// Opens it.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::setup::{TableStamp, table_line, table_stamp};
+use super::setup::{TableStamp, add_table_line, table_stamp};
 use super::workload::{PricedWorkload, ShownCurrency, TableResolver, Unpriced};
 use super::{JobError, Setup};
 use crate::calculator::breakeven::{self, BreakEven, HOURS_A_MONTH, Machine, MonthBoth};
@@ -16,7 +16,7 @@ use crate::calculator::workload::Amount;
 use crate::context::Context;
 use crate::jobs::error::with_help;
 use crate::meter::Meter;
-use crate::money::Usd;
+use crate::money::{Usd, grouped};
 use crate::report::{Cell, Report, Tone, TypedTable};
 use crate::usage::Usage;
 
@@ -242,7 +242,7 @@ pub fn report(result: &BreakEvenResult, setup: &Setup) -> Report {
     report.head.push(answer(even));
     let notes = &mut report.notes;
     if result.prompts_are_assumed {
-        notes.push(format!("Assumed: prompts are read at {} tokens a second, ten times the answers; --prompt-tokens-per-second says yours.", machine.prompt_tokens.normalize()));
+        notes.push(format!("Assumed: prompts are read at {} tokens a second, ten times the answers; --prompt-tokens-per-second says yours.", grouped(machine.prompt_tokens.normalize())));
     }
     notes.push(format!("A machine is kept busy {}% of the time at most (--utilisation) and costs the same when idle; nobody's time is counted.", percent(machine.utilisation)));
     let left_out = |(feature, error): &Unpriced| {
@@ -250,7 +250,7 @@ pub fn report(result: &BreakEvenResult, setup: &Setup) -> Report {
     };
     notes.extend(result.unpriced.iter().map(left_out));
     notes.extend(result.events.iter().map(|event| format!("{event}.")));
-    notes.push(table_line(setup));
+    add_table_line(&mut report, setup);
     report.state_all(&BreakEvenHead::of(result, setup));
     report
 }

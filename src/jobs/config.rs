@@ -13,6 +13,7 @@ use super::{JobError, Setup};
 use crate::input::workload::quantity::QuantityError;
 use crate::input::workload::raw::Text;
 use crate::input::workload::short::Words;
+use crate::jobs::plural;
 use crate::money::parse_decimal;
 use crate::pricing::problem::{Place, Problem, Severity};
 use crate::pricing::yaml::{At, Explained, Pairs, explain_shape, problem_of};
@@ -281,6 +282,7 @@ pub fn report(config: &Config, files: Vec<ConfigFileRow>, setup: &Setup) -> Repo
         .text("value", "value", |row| row.value.as_deref().map_or_else(|| Cell::absent("none"), Cell::text))
         .text("origin", "origin", |row| Cell::text(&row.origin));
     let mut report = table.report(rows);
+    report.entitle("Settings", plural(report.rows.len() as u64, "setting"));
     let shown = |file: &ConfigFileRow| format!("{} ({})", file.path, if file.found { "read" } else { "not there" });
     report.notes.push(format!("Files, the last wins: {}.", files.iter().map(shown).collect::<Vec<_>>().join(", ")));
     report.state_all(&ConfigHead { files });

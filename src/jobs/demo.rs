@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::estimate::prompts::PromptCounter;
 use super::estimate::rows::EstimateRow;
-use super::setup::{TableStamp, matched_note, table_line, table_stamp};
+use super::setup::{TableStamp, add_table_line, matched_note, table_stamp};
 use super::{AsOf, JobError, Setup};
 use crate::calculator::quote::{Quote, WorkSpec};
 use crate::jobs::error::with_help;
@@ -104,11 +104,12 @@ pub fn month(setup: &Setup) -> Result<Report, JobError> {
         "answers of {} to {} tokens, {} expected. What does a month cost?",
         ANSWER.low, ANSWER.high, ANSWER.expected
     ));
+    report.entitle("A month of a student project", format!("{} on the cheapest model", setup.money(cheapest).people));
     report.state_all(&DemoHead { table: table_stamp(setup), requests: REQUESTS * PROMPTS.len() as u64 });
     report.notes.push("exact: the provider's own vocabulary. reconstructed: one recovered from measured counts. estimated: no vocabulary in this program yet, so the count has a range, and the cost with it.".into());
     report.notes.extend(asked.iter().zip(&models).filter_map(|(asked, found)| matched_note(asked, found)));
     report.notes.extend(unpriced.into_iter().map(|why| format!("not shown: {why}")));
-    report.notes.push(table_line(setup));
+    add_table_line(&mut report, setup);
     Ok(report)
 }
 
@@ -120,7 +121,9 @@ fn month_table(cheapest: Usd, setup: &Setup) -> TypedTable<'_, DemoRow> {
     TypedTable::<DemoRow>::new()
         .text("model", "model", |row| Cell::text(row.id()))
         .number("input_tokens", "prompt tokens", |row| Cell::quantity(row.tokens.tokens))
+        .optional()
         .text("basis", "basis", |row| Cell::text(row.tokens.basis.to_string()))
+        .optional()
         .number("low_usd", "low", |row| setup.money(row.low_usd).tone(Tone::Dim))
         .number("total_usd", "expected", |row| setup.money(row.total_usd))
         .number("high_usd", "high", |row| setup.money(row.high_usd).tone(Tone::Dim))

@@ -150,7 +150,10 @@ pub fn list(query: &ModelsQuery, setup: &Setup) -> Result<Report, JobError> {
     let mut report = table().report(without_twins(rows));
     let head = ModelsHead { table: table_stamp(setup), retired_left_out: left_out as u64 };
     report.state_all(&head);
-    report.notes.push(format!("{}. {}", plural(report.rows.len() as u64, "model"), table_line(setup)));
+    let models = plural(report.rows.len() as u64, "model");
+    report.notes.push(format!("{models}. {}", table_line(setup)));
+    report.entitle("Models", models);
+    report.date(&setup.at.date().to_string());
     if left_out > 0 {
         let models = plural(left_out as u64, "model");
         report
@@ -205,7 +208,8 @@ fn are_twins(a: &ModelRow, b: &ModelRow) -> bool {
 }
 
 fn table<'c>() -> TypedTable<'static, ModelRow<'c>> {
-    let rate = |i: usize| move |row: &ModelRow| row.rates[i].as_ref().map_or_else(|| Cell::absent("–"), Cell::text);
+    let shown = |usd: &String| usd.parse().map_or_else(|_| Cell::text(usd), Cell::rate);
+    let rate = move |i: usize| move |row: &ModelRow| row.rates[i].as_ref().map_or_else(|| Cell::absent("–"), shown);
     let tone = |row: &ModelRow| if row.is_live { Tone::Plain } else { Tone::Dim };
     TypedTable::<ModelRow>::new()
         .text("provider", "provider", |row| Cell::text(row.provider))
@@ -215,6 +219,7 @@ fn table<'c>() -> TypedTable<'static, ModelRow<'c>> {
         .text("kind", "kind", |row| Cell::text(row.kind.name()))
         .optional()
         .number("context_window", "context", |row| row.context_window.map_or_else(|| Cell::absent("–"), Cell::quantity))
+        .optional()
         .text("tokenizer", "tokenizer", |row| {
             row.tokenizer.as_ref().map_or_else(|| Cell::absent("unknown"), |t| Cell::text(t.name))
         })

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::setup::{TableStamp, table_line, table_stamp};
+use super::setup::{TableStamp, add_table_line, table_stamp};
 use super::workload::{PricedWorkload, ShownCurrency, ShownRate, TableResolver, Unpriced};
 use super::{JobError, Setup, plural};
 use crate::calculator::choice::Choice;
@@ -590,7 +590,7 @@ pub fn report(result: &OptimiseResult, query: &OptimiseQuery, for_people: bool, 
         report.sections.push(("What each change alone saves on the bill".to_owned(), lever_table(result)));
     }
     report.notes.extend(notes(result, query));
-    report.notes.push(table_line(setup));
+    add_table_line(&mut report, setup);
     report.state_all(&OptimiseHead {
         workload: result.path.clone(),
         table: table_stamp(setup),

@@ -114,7 +114,7 @@ fn yaml(text: &str) -> String {
 impl CodeNames {
     fn draft(&self, root: &Path) -> String {
         let mut text = format!(
-            "# Drafted by `farebox scan` from {}: every line with \"guess\" is one. Nothing here was measured; edit it, then run\n# `farebox plan`. Prompt files are named as seen from there: keep this file beside them.\nversion: 1\nname: draft\nmonths: 12\nfeatures:\n",
+            "# Drafted by `farebox scan` from {}: every line with \"guess\" is one.\n# Nothing here was measured; edit it, then run `farebox plan`. Prompt files are\n# named as seen from there: keep this file next to them.\nversion: 1\nname: draft\nmonths: 12\nfeatures:\n",
             inert(&root.display().to_string())
         );
         for (index, (model, places)) in self.models.iter().enumerate() {
@@ -144,10 +144,12 @@ impl CodeNames {
         let shown = places.iter().take(PLACES).map(|(file, line)| inert(&format!("{file}:{line}")).into_owned());
         let more = (places.len() > PLACES).then(|| format!("and {} more", places.len() - PLACES));
         let shown: Vec<String> = shown.chain(more).collect();
+        // One place a line: paths are long.
+        let shown = shown.join("\n      # ");
         let files: BTreeSet<&String> = places.iter().filter_map(|(file, _)| self.named.get(file)).flatten().collect();
         let is_system = |file: &&&String| file.rsplit('/').next().is_some_and(|n| n.to_lowercase().contains("system"));
         let mut text = format!("  {}:   # guess: one feature for each model\n", yaml(&format!("use-{}", index + 1)));
-        text += &format!("    model: {}   # named in {}\n", yaml(model), shown.join(", "));
+        text += &format!("    model: {}   # named in {}\n", yaml(model), shown);
         if let Some(file) = files.iter().find(|file| is_system(file) && !self.tools.contains(**file)) {
             text += &format!("    system: {{file: {}}}   # guess: named in the same file\n", yaml(file));
         }

@@ -6,11 +6,11 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::JobError;
-use crate::money::{Exact, Usd, digits_for_people};
+use crate::money::{Exact, Usd};
 use crate::period::Instant;
 use crate::pricing::card::ExchangeRate;
 use crate::pricing::{Found, Matched, PriceTable};
-use crate::report::Cell;
+use crate::report::{Cell, Report};
 use crate::tokenizer::store::Store;
 
 /// The price table and the instant that a job works with.
@@ -176,7 +176,7 @@ pub fn converted(usd: Usd, rate: &ExchangeRate) -> Option<Decimal> {
 
 /// Dollars that people see as an amount in another currency: `0.06622 EUR`.
 pub fn in_currency(usd: Usd, amount: Decimal, currency: &str) -> Cell {
-    Cell::pair(format!("{} {currency}", digits_for_people(amount)), usd.to_string())
+    Cell::in_currency(usd, amount, currency)
 }
 
 /// What a person should know about how an id was read; `None` where it was exact and the only one.
@@ -236,6 +236,12 @@ pub(crate) fn rate_source(rate: &ExchangeRate) -> String {
 fn exchange_line(setup: &Setup) -> Option<String> {
     let rate = setup.exchange(setup.at).ok().flatten()?;
     Some(format!(" 1 USD = {} {} ({}).", rate.per_usd.0.normalize(), rate.currency, rate_source(rate)))
+}
+
+/// Says below a report which prices it has, and on a page of which day they are.
+pub(crate) fn add_table_line(report: &mut Report, setup: &Setup) {
+    report.notes.push(table_line(setup));
+    report.date(&setup.at.date().to_string());
 }
 
 /// One line for people: which table, and as of when.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{JobError, Setup};
+use crate::jobs::plural;
 use crate::period::Instant;
 use crate::pricing::Found;
 use crate::report::{Cell, Report, Tone, TypedTable};
@@ -202,7 +203,9 @@ pub fn list(added: Option<&Store>) -> Result<Report, JobError> {
         .text("basis", "counted", move |row| Cell::text(row.basis).tone(tone(row)))
         .text("about", "models", |row| Cell::text(&row.about))
         .text("licence", "licence of the vocabulary", |row| Cell::text(&row.licence));
-    Ok(table.report(rows(added)?))
+    let mut report = table.report(rows(added)?);
+    report.entitle("Tokenizers", plural(report.rows.len() as u64, "tokenizer"));
+    Ok(report)
 }
 
 /// What is known of one tokenizer.
@@ -215,6 +218,7 @@ pub fn show(name: &str, added: Option<&Store>) -> Result<Report, JobError> {
         .text("what", "", |row: &TokenizerFactRow| Cell::text(row.what))
         .text("value", "value", |row| Cell::text(&row.value))
         .report(row.facts());
+    report.entitle(&row.tokenizer, format!("counted: {}", row.basis));
     report.state_all(&row);
     Ok(report)
 }

@@ -225,7 +225,11 @@ fn stacked(
     band: &[[ChartValue; 3]],
     limit: Option<&ChartValue>,
 ) -> Drawn {
-    let rows = series.len().div_ceil(4);
+    // A legend has as many columns as its longest name leaves room for.
+    let names = longest(series.iter().map(|(name, _)| name.as_str())).clamp(16, 40);
+    let key_width = text_width(names) + 28.0;
+    let in_row = (((WIDTH - 64.0) / key_width) as usize).max(1);
+    let rows = series.len().div_ceil(in_row);
     let (plane, mut svg, height) = Plane::new(highest(band, limit), rows);
     let slot = plane.slot(labels.len());
     let wide = (slot * 0.68).min(64.0);
@@ -266,9 +270,13 @@ fn stacked(
     svg += &plane.limit(limit);
     svg += &plane.labels(labels);
     for (k, (name, _)) in series.iter().enumerate() {
-        let (x, y) = (plane.left + (k % 4) as f64 * 172.0, plane.height + 54.0 + (k / 4) as f64 * 20.0);
-        let short: String =
-            if name.chars().count() > 22 { name.chars().take(21).chain(['…']).collect() } else { name.clone() };
+        let x = plane.left + (k % in_row) as f64 * key_width;
+        let y = plane.height + 54.0 + (k / in_row) as f64 * 20.0;
+        let short: String = if name.chars().count() > names {
+            name.chars().take(names - 1).chain(['…']).collect()
+        } else {
+            name.clone()
+        };
         let _ = write!(
             svg,
             "<rect class=\"s{}\" x=\"{x:.1}\" y=\"{:.1}\" width=\"11\" height=\"11\" rx=\"2\"/><text class=\"key\" x=\"{:.1}\" y=\"{y:.1}\">{}</text>",
@@ -356,8 +364,20 @@ fn tornado(bars: &[(String, ChartValue, ChartValue)], middle: &ChartValue) -> Dr
     (height + 22.0, svg, words.collect::<Vec<_>>().join("; "))
 }
 
+/// About how wide a text is: letters of the font are seven wide on average, of those in the middle of a page.
+fn text_width(letters: usize) -> f64 {
+    letters as f64 * 7.2
+}
+
+/// The longest of some texts, in letters.
+fn longest<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
+    texts.map(|text| text.chars().count()).max().unwrap_or(0)
+}
+
 fn bars_of(bars: &[Bar]) -> Drawn {
-    let (left, right) = (316.0, WIDTH - 90.0);
+    let names = longest(bars.iter().map(|(name, ..)| name.as_str())).min(40);
+    let left = text_width(names).clamp(60.0, 304.0) + 12.0;
+    let right = WIDTH - text_width(longest(bars.iter().map(|(_, value, _)| value.text.as_str()))) - 10.0;
     let most = bars
         .iter()
         .map(|(_, v, bounds)| bounds.as_ref().map_or(v.at, |(_, high)| high.at.max(v.at)))

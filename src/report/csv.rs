@@ -14,9 +14,11 @@ pub(super) fn write(report: &Report, _: Screen, out: &mut dyn io::Write) -> io::
         return Ok(());
     }
     let mut csv = ::csv::Writer::from_writer(out);
-    csv.write_record(report.columns.iter().map(|column| column.key.as_ref())).map_err(io_error)?;
+    let columns = report.columns.iter().filter(|column| !column.is_drawing);
+    csv.write_record(columns.map(|column| column.key.as_ref())).map_err(io_error)?;
     for row in &report.rows {
-        let cells = report.cells(&row.cells).map(|(_, cell)| CsvBytes(defused(&cell.exact)));
+        let cells = report.cells(&row.cells).filter(|(column, _)| !column.is_drawing);
+        let cells = cells.map(|(_, cell)| CsvBytes(defused(&cell.exact)));
         csv.write_record(cells).map_err(io_error)?;
     }
     csv.flush()

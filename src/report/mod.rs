@@ -18,8 +18,10 @@ use std::io;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use crate::money::Usd;
+use self::amount::ShownAmount;
+use crate::money::{Usd, digits_for_people};
 
+mod amount;
 pub(crate) mod chart;
 pub mod check;
 
@@ -87,6 +89,19 @@ pub struct Report {
     pub charts: Vec<chart::Chart>,
     /// Further tables under a title each, for people: programs find what they say in `machine`.
     pub sections: Vec<(String, Report)>,
+    /// What a page says above everything else.
+    pub(crate) page: Page,
+}
+
+/// What a page says above everything else, where the lines above the rows do not.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Page {
+    /// What it shows.
+    pub title: String,
+    /// The number that most readers look for, with its unit.
+    pub headline: String,
+    /// The day that it is of.
+    pub date: String,
 }
 
 impl Report {
@@ -100,7 +115,7 @@ impl Report {
     ///
     /// Returns the row, so that [`Row::detail`] can be added to.
     pub fn push(&mut self, cells: impl IntoIterator<Item = Cell>, machine: Value) -> &mut Row {
-        self.rows.push(Row { cells: cells.into_iter().collect(), machine, detail: Vec::new() });
+        self.rows.push(Row { cells: cells.into_iter().collect(), machine, ..Row::default() });
         self.rows.last_mut().expect("the row was just pushed")
     }
 
@@ -116,13 +131,46 @@ impl Report {
         }
     }
 
+    /// Says what a page of it is called, and the number that most readers look for.
+    pub(crate) fn entitle(&mut self, title: impl Into<String>, headline: impl Into<String>) {
+        (self.page.title, self.page.headline) = (title.into(), headline.into());
+    }
+
+    /// Says of which day a page is, where nothing else did.
+    pub fn date(&mut self, day: &str) {
+        if self.page.date.is_empty() {
+            self.page.date = day.to_owned();
+        }
+    }
+
+    /// Makes it ready for people: columns that are empty in every row go, and each column of money gets one number of
+    /// decimals.
+    pub fn tidy(&mut self) {
+        self.drop_empty_columns();
+        for i in 0..self.columns.len() {
+            self.even_amounts(i);
+        }
+        self.sections.iter_mut().for_each(|(_, section)| section.tidy());
+    }
+
+    fn even_amounts(&mut self, column: usize) {
+        let rows = || self.rows.iter().map(|row| &row.cells).chain(&self.total);
+        let amounts = rows().filter_map(|cells| cells.get(column)?.amount.as_deref());
+        let decimals = amount::decimals(amounts);
+        let rows = self.rows.iter_mut().map(|row| &mut row.cells).chain(&mut self.total);
+        for cell in rows.filter_map(|cells| cells.get_mut(column)) {
+            cell.people = cell.amount.as_ref().map_or_else(|| std::mem::take(&mut cell.people), |a| a.text(decimals));
+        }
+    }
+
     /// Takes out the columns that are empty in every row: for people they say nothing.
-    pub fn drop_empty_columns(&mut self) {
+    fn drop_empty_columns(&mut self) {
         let empty = |cells: &[Cell], i: usize| cells.get(i).is_none_or(|cell| cell.people.is_empty());
         for i in (0..self.columns.len()).rev() {
             let in_rows = self.rows.iter().all(|row| empty(&row.cells, i));
             if in_rows && self.total.as_ref().is_none_or(|total| empty(total, i)) && !self.rows.is_empty() {
-                self.drop_column(i);
+                self.columns.remove(i);
+                self.drop_cells(i);
             }
         }
     }
@@ -141,9 +189,8 @@ impl Report {
     #[cfg(feature = "cli")]
     pub fn fit(&mut self, width: u16) {
         let mut left_out = self.columns_left_out(width);
-        for (_, section) in &mut self.sections {
-            left_out.extend(section.columns_left_out(width).into_iter().filter(|title| !title.is_empty()));
-        }
+        left_out.extend(self.sections.iter_mut().flat_map(|(_, section)| section.columns_left_out(width)));
+        left_out.retain(|title| !title.is_empty());
         if !left_out.is_empty() {
             let names = left_out.join(", ");
             self.notes.push(format!(
@@ -152,23 +199,26 @@ impl Report {
         }
     }
 
+    /// Optional columns go before a word is broken, and others before a row is: the last first, and never the first two.
     #[cfg(feature = "cli")]
     fn columns_left_out(&mut self, width: u16) -> Vec<Cow<'static, str>> {
         let mut left_out = Vec::new();
-        while table::least_width(self, width) > usize::from(width) {
-            let Some(i) = self.columns.iter().rposition(|column| column.optional) else {
-                // Names that go on below are still better than rows that do.
-                self.columns.iter_mut().for_each(|column| column.whole = false);
-                break;
-            };
-            left_out.insert(0, self.columns[i].title.clone());
-            self.drop_column(i);
+        if self.rows.is_empty() {
+            return left_out;
+        }
+        let mut needs = table::needs(self, width);
+        while !table::fit(&needs, |column| column.words, width) {
+            let optional = self.columns.iter().rposition(|column| column.optional);
+            let must = needs.len() > 2 && !table::fit(&needs, |column| column.least, width);
+            let Some(i) = optional.or_else(|| must.then(|| needs.len() - 1)) else { break };
+            needs.remove(i);
+            left_out.insert(0, self.columns.remove(i).title);
+            self.drop_cells(i);
         }
         left_out
     }
 
-    fn drop_column(&mut self, i: usize) {
-        self.columns.remove(i);
+    fn drop_cells(&mut self, i: usize) {
         let rows = self.rows.iter_mut().map(|row| &mut row.cells);
         for cells in rows.chain(&mut self.total).filter(|cells| i < cells.len()) {
             cells.remove(i);
@@ -177,7 +227,7 @@ impl Report {
 
     /// The cells of a row side by side with the columns: a missing cell is empty, a surplus one is left out.
     fn cells<'a>(&'a self, cells: &'a [Cell]) -> impl Iterator<Item = (&'a Column, &'a Cell)> {
-        const EMPTY: &Cell = &Cell { people: String::new(), exact: String::new(), tone: Tone::Plain };
+        const EMPTY: &Cell = &Cell { people: String::new(), exact: String::new(), tone: Tone::Plain, amount: None };
         let padded = cells.iter().chain(std::iter::repeat(EMPTY));
         self.columns.iter().zip(padded)
     }
@@ -197,21 +247,21 @@ pub struct Column {
     pub align: Align,
     /// Whether a table on a narrow screen may do without it.
     pub optional: bool,
-    /// Whether its texts should stay on one line, as far as half of a narrow screen allows: optional columns go first.
-    pub(crate) whole: bool,
+    /// Whether it draws what other columns say: left out of `csv` and of pages, which have charts of their own.
+    pub(crate) is_drawing: bool,
 }
 
 impl Column {
     /// A column of text, which may be wrapped where the screen is narrow.
     #[must_use]
     pub fn text(key: impl Into<Cow<'static, str>>, title: impl Into<Cow<'static, str>>) -> Self {
-        Column { key: key.into(), title: title.into(), align: Align::Left, optional: false, whole: false }
+        Column { key: key.into(), title: title.into(), align: Align::Left, optional: false, is_drawing: false }
     }
 
     /// A column of numbers, which are never broken or cut.
     #[must_use]
     pub fn number(key: impl Into<Cow<'static, str>>, title: impl Into<Cow<'static, str>>) -> Self {
-        Column { key: key.into(), title: title.into(), align: Align::Right, optional: false, whole: false }
+        Column { key: key.into(), title: title.into(), align: Align::Right, optional: false, is_drawing: false }
     }
 }
 
@@ -221,6 +271,12 @@ impl Column {
     pub fn optional(mut self) -> Self {
         self.optional = true;
         self
+    }
+
+    /// A column of bars made of letters.
+    #[must_use]
+    pub(crate) fn drawing(key: &'static str, title: &'static str) -> Self {
+        Column { is_drawing: true, ..Column::text(key, title).optional() }
     }
 }
 
@@ -243,6 +299,8 @@ pub struct Row {
     pub machine: Value,
     /// Lines that a table shows indented under the row, such as a receipt or a reason.
     pub detail: Vec<String>,
+    /// How deep it is in a tree of rows; a page sorts rows only among those of the same parent.
+    pub(crate) depth: u16,
 }
 
 /// One value in its two spellings.
@@ -254,6 +312,8 @@ pub struct Cell {
     pub exact: String,
     /// How it strikes the eye; colour only underlines what the words say.
     pub tone: Tone,
+    /// The money that it shows, for the decimals of its column.
+    amount: Option<Box<ShownAmount>>,
 }
 
 impl Cell {
@@ -261,19 +321,57 @@ impl Cell {
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         let people = text.into();
-        Cell { exact: people.clone(), people, tone: Tone::Plain }
+        Cell { exact: people.clone(), people, ..Cell::default() }
     }
 
     /// A cell with two spellings.
     #[must_use]
     pub fn pair(people: impl Into<String>, exact: impl Into<String>) -> Self {
-        Cell { people: people.into(), exact: exact.into(), tone: Tone::Plain }
+        Cell { people: people.into(), exact: exact.into(), ..Cell::default() }
     }
 
     /// An amount of money: rounded for people, exact for programs.
     #[must_use]
     pub fn usd(usd: Usd) -> Self {
-        Cell::pair(usd.for_people(), usd.to_string())
+        Cell::amount(usd.for_people(), usd.to_string(), ShownAmount::usd(usd))
+    }
+
+    /// An amount for people in the currency that they asked for; in dollars for programs, as the names of columns say.
+    #[must_use]
+    pub(crate) fn in_currency(usd: Usd, amount: Decimal, currency: &str) -> Self {
+        let people = match currency {
+            "USD" => Usd::new(amount).for_people(),
+            _ => format!("{} {currency}", digits_for_people(amount)),
+        };
+        Cell::amount(people, usd.to_string(), ShownAmount::in_currency(amount, currency))
+    }
+
+    /// An amount in a currency, for programs too.
+    #[must_use]
+    pub(crate) fn amount_in(amount: Decimal, currency: &str) -> Self {
+        Cell { exact: amount.normalize().to_string(), ..Cell::in_currency(Usd::new(amount), amount, currency) }
+    }
+
+    /// A price of the table in US dollars, with all its digits.
+    #[must_use]
+    pub(crate) fn rate(usd: Decimal) -> Self {
+        let text = usd.normalize().to_string();
+        Cell::amount(text.clone(), text, ShownAmount::rate(usd))
+    }
+
+    fn amount(people: String, exact: String, amount: ShownAmount) -> Self {
+        Cell { people, exact, tone: Tone::Plain, amount: Some(Box::new(amount)) }
+    }
+
+    /// The same amount with a plus sign where it is more than nothing.
+    #[must_use]
+    pub(crate) fn with_plus(mut self) -> Self {
+        if let Some(amount) = self.amount.take() {
+            let is_more = !self.people.starts_with('−') && self.exact != "0";
+            self.people = if is_more { format!("+{}", self.people) } else { self.people };
+            self.amount = Some(Box::new(amount.with_plus()));
+        }
+        self
     }
 
     /// A quantity, with its thousands apart for people.

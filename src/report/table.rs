@@ -9,7 +9,9 @@ use std::io;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, TableStyle, Width};
 
-use super::{Align, NO_ROWS, Report, Screen, Tone, inert};
+use textwrap::core::display_width;
+
+use super::{Align, Column, NO_ROWS, Report, Screen, Tone, inert};
 
 /// Between two cells of a laid out line.
 const BETWEEN: char = '\u{1}';
@@ -17,16 +19,19 @@ const BETWEEN: char = '\u{1}';
 const BELOW: char = '\u{2}';
 /// Between two columns on the screen.
 const GAP: &str = "  ";
-/// What a text column keeps at least, however narrow the screen is.
-const NARROWEST_TEXT: u16 = 12;
-
+/// What a text column keeps at least as long as something else can give way.
+const NARROWEST_TEXT: usize = 16;
 /// What is left of it where a table would not fit otherwise.
-const LEAST_TEXT: u16 = 8;
+const LEAST_TEXT: usize = 8;
+/// Longer pieces of names are cut anywhere where nothing else is left to give way; a date is shorter.
+const LONGEST_PIECE: usize = 12;
+/// Longer words of a title are broken behind `/`, `-` and `_`: names of models, for the most part.
+const LONGEST_TITLE: usize = 18;
 /// Lines that a wrapped text may take; the rest is cut with an ellipsis.
 const MOST_LINES: usize = 4;
 
 pub(super) fn write(report: &Report, screen: Screen, out: &mut dyn io::Write) -> io::Result<()> {
-    report.head.iter().try_for_each(|line| write_words(line, "", screen, out))?;
+    report.head.iter().try_for_each(|line| write_words(line, "", Style::new(), screen, out))?;
     if !report.head.is_empty() {
         writeln!(out)?;
     }
@@ -42,20 +47,23 @@ pub(super) fn write(report: &Report, screen: Screen, out: &mut dyn io::Write) ->
     if !report.notes.is_empty() {
         writeln!(out)?;
     }
-    report.notes.iter().try_for_each(|note| write_words(note, "", screen, out))
+    report.notes.iter().try_for_each(|note| write_words(note, "", Style::new(), screen, out))
 }
 
 /// A line of words: on a screen it goes on below where a word would not fit, elsewhere it stays one line.
-fn write_words(line: &str, indent: &str, screen: Screen, out: &mut dyn io::Write) -> io::Result<()> {
+fn write_words(line: &str, indent: &str, style: Style, screen: Screen, out: &mut dyn io::Write) -> io::Result<()> {
     let line = inert(line);
-    let width = screen.width.map_or(usize::MAX, usize::from).max(usize::from(NARROWEST_TEXT));
+    let width = screen.width.map_or(usize::MAX, usize::from).max(NARROWEST_TEXT);
     let options = textwrap::Options::new(width).break_words(false).initial_indent(indent).subsequent_indent(indent);
-    textwrap::wrap(&line, options).iter().try_for_each(|line| writeln!(out, "{line}"))
+    let options = options.word_splitter(textwrap::WordSplitter::NoHyphenation);
+    let mut lines = textwrap::wrap(&line, options).into_iter();
+    lines.try_for_each(|line| writeln!(out, "{}", painted(&line, style, screen.color)))
 }
 
 fn write_table(report: &Report, screen: Screen, out: &mut dyn io::Write) -> io::Result<()> {
-    let (widths, lines) = lay_out(report, screen.width);
-    let wide = widths.iter().map(|w| usize::from(*w)).sum::<usize>() + GAP.len() * (widths.len() - 1);
+    let widths = fitted(report, screen.width);
+    let lines = lay_out(report, &widths);
+    let wide = widths.iter().sum::<usize>() + gaps(widths.len());
     let rule = painted(&"─".repeat(wide), Style::new().dimmed(), screen.color);
     let mut lines = lines.iter().map(String::as_str);
     // A row's lines end where the line below it begins, which this takes with it.
@@ -73,7 +81,7 @@ fn write_table(report: &Report, screen: Screen, out: &mut dyn io::Write) -> io::
         let styles: Vec<Style> = report.cells(&row.cells).map(|(_, cell)| style(cell.tone)).collect();
         write_row(&styles, out)?;
         for line in &row.detail {
-            writeln!(out, "    {}", painted(&inert(line), Style::new().dimmed(), screen.color))?;
+            write_words(line, "    ", Style::new().dimmed(), screen, out)?;
         }
     }
     if let Some(total) = &report.total {
@@ -84,42 +92,119 @@ fn write_table(report: &Report, screen: Screen, out: &mut dyn io::Write) -> io::
     Ok(())
 }
 
-/// The width that a table of this report has at least: below it, numbers would have to break.
-pub(super) fn least_width(report: &Report, screen: u16) -> usize {
-    let body = || report.rows.iter().map(|row| &row.cells).chain(&report.total);
-    let widest =
-        |i: usize| body().filter_map(|cells| cells.get(i)).map(|cell| cell.people.chars().count()).max().unwrap_or(0);
-    let word = |title: &str| title.split(' ').map(|w| w.chars().count()).max().unwrap_or(0);
-    let least = |(i, column): (usize, &super::Column)| {
-        let need = widest(i).max(word(&column.title));
-        if column.align == Align::Left { need.min(usize::from(narrowest_text(column, screen))) } else { need }
-    };
-    report.columns.iter().enumerate().map(least).sum::<usize>() + GAP.len() * report.columns.len().saturating_sub(1)
+/// How wide a column is at best, and what it can do with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ColumnWidths {
+    /// Everything is on one line.
+    full: usize,
+    /// The title goes on below.
+    title: usize,
+    /// Texts go on below between words, of which a name of a model is one.
+    pub(super) words: usize,
+    /// Names go on below as well, behind `/`, `-` and `_`.
+    pieces: usize,
+    /// Texts are cut anywhere.
+    pub(super) least: usize,
 }
 
-/// What a column of text keeps at least.
-fn narrowest_text(column: &super::Column, screen: u16) -> u16 {
-    if column.whole { NARROWEST_TEXT.max(screen / 2) } else { NARROWEST_TEXT }
-}
-
-/// The widths of the columns, and the lines of header, rows and total, each followed by a line of [`BELOW`].
-fn lay_out(report: &Report, width: Option<u16>) -> (Vec<u16>, Vec<String>) {
-    let widths = fitted(report, &table_of(report, &[]).column_max_content_widths(), width);
-    let mut table = table_of(report, &widths);
-    table.set_header(report.columns.iter().map(|column| &column.title));
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    for ((column, width), layout) in report.columns.iter().zip(&widths).zip(table.column_iter_mut()) {
-        layout.set_padding((0, 0)).set_constraint(ColumnConstraint::Absolute(Width::Fixed(*width)));
-        layout.set_cell_alignment(match column.align {
-            Align::Left => CellAlignment::Left,
-            Align::Right => CellAlignment::Right,
-        });
+impl ColumnWidths {
+    /// A number needs all of its digits, a text gives way step by step.
+    fn of(column: &Column, cells: &Longest, screen: usize) -> Self {
+        let mut title = Longest::default();
+        title.add(&column.title);
+        // A word that takes more than half of the screen leaves too little to the other columns.
+        let word = |longest: &Longest, most: usize| longest.word.min(longest.piece.max(most));
+        let title_word = word(&title, LONGEST_TITLE);
+        let whole = cells.text.max(title_word).max(1);
+        let down_to = |part: usize, least: usize| part.max(title_word).max(least).min(whole);
+        let (words, pieces, least) = match column.align {
+            Align::Left => (
+                down_to(word(cells, screen / 2), NARROWEST_TEXT),
+                down_to(cells.piece, LEAST_TEXT),
+                down_to(cells.piece.min(LONGEST_PIECE), LEAST_TEXT),
+            ),
+            // What stands between numbers in the place of one, such as "not sold", goes on below.
+            Align::Right => (whole, down_to(cells.word, 0), down_to(cells.word, 0)),
+        };
+        ColumnWidths { full: cells.text.max(title.text).max(1), title: whole, words, pieces, least }
     }
-    (widths, table.lines().collect())
 }
 
-/// The rows as they are, or with names broken where they do not fit the widths.
-fn table_of(report: &Report, widths: &[u16]) -> comfy_table::Table {
+/// The longest text of a column, the longest word in it, and the longest part that has no place to break at.
+#[derive(Default)]
+struct Longest {
+    text: usize,
+    word: usize,
+    piece: usize,
+}
+
+impl Longest {
+    /// Adds an amount of money, whose currency stays behind it.
+    fn add_whole(&mut self, text: &str) {
+        let width = display_width(text);
+        *self = Longest { text: self.text.max(width), word: self.word.max(width), piece: self.piece.max(width) };
+    }
+
+    fn add(&mut self, text: &str) {
+        self.text = self.text.max(display_width(text));
+        for word in text.split(' ') {
+            self.word = self.word.max(display_width(word));
+            self.piece = pieces(word).map(display_width).fold(self.piece, usize::max);
+        }
+    }
+}
+
+/// What the columns of a report need on a screen of so many columns.
+pub(super) fn needs(report: &Report, screen: u16) -> Vec<ColumnWidths> {
+    let rows = || report.rows.iter().map(|row| &row.cells).chain(&report.total);
+    let of_column = |(i, column): (usize, &Column)| {
+        let mut longest = Longest::default();
+        rows().filter_map(|cells| cells.get(i)).for_each(|cell| match cell.amount {
+            Some(_) => longest.add_whole(&cell.people),
+            None => longest.add(&inert(&cell.people)),
+        });
+        ColumnWidths::of(column, &longest, usize::from(screen))
+    };
+    report.columns.iter().enumerate().map(of_column).collect()
+}
+
+/// Whether columns fit a screen at one of their widths.
+pub(super) fn fit(columns: &[ColumnWidths], width: fn(&ColumnWidths) -> usize, screen: u16) -> bool {
+    columns.iter().map(width).sum::<usize>() + gaps(columns.len()) <= usize::from(screen)
+}
+
+fn gaps(columns: usize) -> usize {
+    GAP.len() * columns.saturating_sub(1)
+}
+
+/// The width of each column: its widest cell or title, less what has to go for the screen.
+///
+/// Titles give way first, as wrapping them costs one line; then the widest texts. Numbers keep what they need.
+fn fitted(report: &Report, screen: Option<u16>) -> Vec<usize> {
+    let needs = needs(report, screen.unwrap_or(u16::MAX));
+    let mut widths: Vec<usize> = needs.iter().map(|need| need.full).collect();
+    let Some(screen) = screen else { return widths };
+    let room = usize::from(screen).saturating_sub(gaps(widths.len()));
+    let steps: [fn(&ColumnWidths) -> usize; 4] =
+        [|need| need.title, |need| need.words, |need| need.pieces, |need| need.least];
+    for step in steps {
+        let floors: Vec<usize> = needs.iter().map(step).collect();
+        narrow(&mut widths, &floors, room);
+    }
+    widths
+}
+
+/// Takes from the widest column that is above its floor, until the sum is no more than `room` or nothing is left to take.
+fn narrow(widths: &mut [usize], floors: &[usize], room: usize) {
+    while widths.iter().sum::<usize>() > room {
+        let givers = widths.iter_mut().zip(floors).filter(|(width, floor)| **width > **floor);
+        let Some((widest, _)) = givers.max_by_key(|(width, _)| **width) else { return };
+        *widest -= 1;
+    }
+}
+
+/// The lines of header, rows and total, each followed by a line of [`BELOW`].
+fn lay_out(report: &Report, widths: &[usize]) -> Vec<String> {
     let mut table = comfy_table::Table::new();
     table.load_style(
         TableStyle::new()
@@ -128,79 +213,132 @@ fn table_of(report: &Report, widths: &[u16]) -> comfy_table::Table {
             .header_separator(LineStyle::none().fill(BELOW).junction(BELOW))
             .row_separator(LineStyle::none().fill(BELOW).junction(BELOW)),
     );
-    table.set_truncation_indicator("…");
-    let body = report.rows.iter().map(|row| &row.cells).chain(&report.total);
-    for cells in body {
-        let text = |(i, (_, cell)): (usize, (_, &super::Cell))| {
-            let text = inert(&cell.people).into_owned();
-            widths.get(i).map_or_else(|| text.clone(), |width| broken(&text, usize::from(*width)))
-        };
-        let mut row = comfy_table::Row::from(report.cells(cells).enumerate().map(text));
-        row.max_height(MOST_LINES);
-        table.add_row(row);
+    let titles = report.columns.iter().zip(widths).map(|(column, width)| wrapped(&column.title, *width).join("\n"));
+    table.set_header(titles);
+    for cells in report.rows.iter().map(|row| &row.cells).chain(&report.total) {
+        let cells = report.cells(cells).zip(widths);
+        table.add_row(cells.map(|((_, cell), width)| shortened(wrapped(&inert(&cell.people), *width), *width)));
     }
-    table
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    for ((column, width), layout) in report.columns.iter().zip(widths).zip(table.column_iter_mut()) {
+        let width = u16::try_from(*width).unwrap_or(u16::MAX);
+        layout.set_padding((0, 0)).set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
+        layout.set_cell_alignment(match column.align {
+            Align::Left => CellAlignment::Left,
+            Align::Right => CellAlignment::Right,
+        });
+    }
+    table.lines().collect()
 }
 
-/// A text whose words go on below behind `/`, `-` and `_` where they are longer than a line.
-fn broken(text: &str, width: usize) -> String {
-    let word = |word: &str| {
-        if word.chars().count() <= width {
-            return word.to_owned();
+/// The lines that a cell may have; more than that end in an ellipsis.
+fn shortened(mut lines: Vec<String>, width: usize) -> String {
+    if lines.len() > MOST_LINES {
+        lines.truncate(MOST_LINES);
+        if let Some(last) = lines.last_mut() {
+            while display_width(last) >= width && last.pop().is_some() {}
+            last.truncate(last.trim_end().len());
+            last.push('…');
         }
-        let (mut lines, mut length) = (String::new(), 0);
-        for piece in word.split_inclusive(['/', '-', '_']) {
-            let more = piece.chars().count();
-            if length > 0 && length + more > width {
-                lines.push('\n');
-                length = 0;
-            }
-            lines += piece;
-            length += more;
-        }
-        lines
-    };
-    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+    }
+    lines.join("\n")
 }
 
-/// The width of each column: its widest cell or title, less what has to go for the screen.
+/// The lines of a text: broken between words, in longer words behind `/`, `-` and `_`, and in longer pieces anywhere.
 ///
-/// Titles give way first, as wrapping them costs one line; then the widest texts. Numbers keep what they need.
-fn fitted(report: &Report, cells: &[u16], screen: Option<u16>) -> Vec<u16> {
-    let length = |title: &str| u16::try_from(title.chars().count()).unwrap_or(u16::MAX);
-    let columns = || report.columns.iter().zip(cells);
-    let mut widths: Vec<u16> = columns().map(|(column, cells)| length(&column.title).max(*cells).max(1)).collect();
-    let Some(screen) = screen else { return widths };
-    let word = |title: &str| title.split(' ').map(length).max().unwrap_or(0);
-    let without_title: Vec<u16> = columns().map(|(column, cells)| word(&column.title).max(*cells).max(1)).collect();
-    let narrowest: Vec<u16> = columns()
-        .zip(&without_title)
-        .map(
-            |((column, _), need)| {
-                if column.align == Align::Left { narrowest_text(column, screen).min(*need) } else { *need }
-            },
-        )
-        .collect();
-    // Where nothing is left to leave out, names go on below in smaller pieces rather than over the edge.
-    let least: Vec<u16> = columns()
-        .zip(&narrowest)
-        .map(|((column, _), need)| if column.align == Align::Left { LEAST_TEXT.min(*need) } else { *need })
-        .collect();
-    let gaps = u16::try_from(GAP.len() * widths.len().saturating_sub(1)).unwrap_or(u16::MAX);
-    for floors in [without_title, narrowest, least] {
-        narrow(&mut widths, &floors, screen.saturating_sub(gaps));
+/// What draws the branch of a tree in front of a text goes on below.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    if display_width(text) <= width {
+        return vec![text.to_owned()];
     }
-    widths
+    let words = text.trim_start_matches([' ', '│', '├', '└']);
+    let (branch, _) = text.split_at(text.len() - words.len());
+    let mut lines = WrappedLines { lines: vec![branch.to_owned()], width, is_begun: false };
+    for word in words.split(' ').filter(|word| !word.is_empty()) {
+        let space = usize::from(lines.is_begun);
+        if display_width(word) <= lines.room().saturating_sub(space) {
+            lines.put(if space == 1 { " " } else { "" });
+            lines.put(word);
+        } else if display_width(word) <= width.saturating_sub(display_width(branch)) {
+            lines.next(branch);
+            lines.put(word);
+        } else {
+            lines.put(if space == 1 { " " } else { "" });
+            lines.put_in_pieces(word, branch);
+        }
+    }
+    lines.lines.iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
-/// Takes from the widest column that is above its floor, until the sum is no more than `room` or nothing is left to take.
-fn narrow(widths: &mut [u16], floors: &[u16], room: u16) {
-    let room = u32::from(room);
-    while widths.iter().copied().map(u32::from).sum::<u32>() > room {
-        let givers = widths.iter_mut().zip(floors).filter(|(width, floor)| **width > **floor);
-        let Some((widest, _)) = givers.max_by_key(|(width, _)| **width) else { return };
-        *widest -= 1;
+struct WrappedLines {
+    lines: Vec<String>,
+    width: usize,
+    /// Whether the last line has more than its branch.
+    is_begun: bool,
+}
+
+impl WrappedLines {
+    fn room(&self) -> usize {
+        self.width.saturating_sub(self.lines.last().map_or(0, |line| display_width(line)))
     }
+
+    fn put(&mut self, text: &str) {
+        if let Some(line) = self.lines.last_mut() {
+            line.push_str(text);
+            self.is_begun |= !text.is_empty();
+        }
+    }
+
+    fn next(&mut self, branch: &str) {
+        if self.is_begun {
+            self.lines.push(branch.replace('├', "│").replace('└', " "));
+            self.is_begun = false;
+        }
+    }
+
+    fn put_in_pieces(&mut self, word: &str, branch: &str) {
+        for piece in pieces(word) {
+            if display_width(piece) > self.room() {
+                self.next(branch);
+            }
+            if display_width(piece) <= self.room() {
+                self.put(piece);
+                continue;
+            }
+            for letter in piece.chars() {
+                let mut bytes = [0; 4];
+                let letter = &*letter.encode_utf8(&mut bytes);
+                if display_width(letter) > self.room() {
+                    self.next(branch);
+                }
+                self.put(letter);
+            }
+        }
+    }
+}
+
+/// The pieces of a word that a line may end between: behind `/`, `-`, `_` and `=`, but not inside of a date.
+fn pieces(word: &str) -> impl Iterator<Item = &str> {
+    let mut rest = word;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let letters = rest.char_indices().zip(rest.chars().skip(1));
+        let mut before = ' ';
+        let mut end = rest.len();
+        for ((at, letter), after) in letters {
+            let is_in_number = letter == '-' && before.is_ascii_digit() && after.is_ascii_digit();
+            if matches!(letter, '/' | '-' | '_' | '=') && after.is_alphanumeric() && !is_in_number {
+                end = at + letter.len_utf8();
+                break;
+            }
+            before = letter;
+        }
+        let (piece, more) = rest.split_at(end);
+        rest = more;
+        Some(piece)
+    })
 }
 
 fn style(tone: Tone) -> Style {

@@ -73,15 +73,6 @@ impl<'f, R: Serialize> TypedTable<'f, R> {
         self
     }
 
-    /// Keeps the texts of the last column on one line, as far as the screen allows.
-    #[must_use]
-    pub(crate) fn whole(mut self) -> Self {
-        if let Some(column) = self.columns.last_mut() {
-            column.whole = true;
-        }
-        self
-    }
-
     /// A report without rows.
     #[must_use]
     pub(crate) fn empty(&self) -> Report {

@@ -1,5 +1,7 @@
 //! What `compare` shows of which models, with the made-up models of `tests/data/compare/prices.yaml` next to the real ones.
 
+#[cfg(target_os = "linux")]
+use crate::support::on_eighty_columns;
 use crate::support::{Farebox, farebox};
 use serde_json::{Value, json};
 
@@ -201,21 +203,6 @@ fn scores_show_what_is_the_best_for_its_price() {
     }
 }
 
-/// The program on a terminal of 80 columns, by util-linux' `script`.
-#[cfg(target_os = "linux")]
-fn on_eighty_columns(arguments: &[&str]) -> String {
-    let quoted: Vec<String> = arguments.iter().map(|a| format!("'{a}'")).collect();
-    let command = format!("stty cols 80 rows 50; exec '{}' {}", env!("CARGO_BIN_EXE_farebox"), quoted.join(" "));
-    let run = std::process::Command::new("script")
-        .args(["-qec", &command, "/dev/null"])
-        .env("NO_COLOR", "1")
-        .env_remove("FAREBOX_NOW")
-        .stdin(std::process::Stdio::null())
-        .output()
-        .expect("util-linux has `script`");
-    String::from_utf8(run.stdout).unwrap().replace('\r', "")
-}
-
 /// Tables of other commands leave columns out rather than break an id or run over the edge.
 #[cfg(target_os = "linux")]
 #[test]
@@ -232,7 +219,7 @@ fn tables_of_other_commands_fit_as_well() {
     let million: Vec<&str> = estimate.iter().map(|word| if *word == "100" { "1000000" } else { word }).collect();
     let cases = [(&count, &ids[..]), (&estimate, &ids[..]), (&million, &[]), (&plan.to_vec(), &[])];
     for (arguments, ids) in cases {
-        let shown = on_eighty_columns(arguments);
+        let shown = on_eighty_columns(None, arguments);
         let rows = shown.lines().filter(|line| !line.starts_with("note: "));
         assert!(shown.contains("────") && rows.clone().all(|line| line.chars().count() <= 80), "{shown}");
         for id in ids {
@@ -258,7 +245,7 @@ fn eighty_columns_break_no_row_and_no_id() {
     let table_of = |text: &str| {
         text.lines().filter(|line| !line.starts_with("Prices as of")).map(str::to_owned).collect::<Vec<_>>().join("\n")
     };
-    insta::assert_snapshot!("compare_80", table_of(&on_eighty_columns(&given)));
+    insta::assert_snapshot!("compare_80", table_of(&on_eighty_columns(None, &given)));
     let text: Vec<&str> =
         ["compare", "--text", "The quick brown fox jumps over the lazy dog.", "--output-tokens", "100"]
             .iter()
@@ -266,13 +253,13 @@ fn eighty_columns_break_no_row_and_no_id() {
             .chain(&prices)
             .copied()
             .collect();
-    insta::assert_snapshot!("compare_text_80", table_of(&on_eighty_columns(&text)));
+    insta::assert_snapshot!("compare_text_80", table_of(&on_eighty_columns(None, &text)));
     let plan: Vec<&str> = ["compare", "-w", &path].iter().chain(&models).chain(&prices).copied().collect();
-    insta::assert_snapshot!("compare_plan_80", table_of(&on_eighty_columns(&plan)));
+    insta::assert_snapshot!("compare_plan_80", table_of(&on_eighty_columns(None, &plan)));
     let short: Vec<&str> =
         ["compare", "--input-tokens", "1000", "--output-tokens", "100"].iter().chain(&prices).copied().collect();
     for arguments in [given, text, plan, short] {
-        let shown = on_eighty_columns(&arguments);
+        let shown = on_eighty_columns(None, &arguments);
         let wide = shown.lines().filter(|line| line.chars().count() > 80).collect::<Vec<_>>();
         assert!(wide.is_empty(), "{wide:?}\n{shown}");
         assert!(shown.contains("zeta/zeta-mid-with-a-rather-long-name-1 "), "{shown}");

@@ -23,6 +23,8 @@ mod page;
 mod plan;
 mod planning;
 mod reading;
+#[cfg(target_os = "linux")]
+mod screen;
 mod show;
 mod support;
 mod tokenizers;

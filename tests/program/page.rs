@@ -1,4 +1,4 @@
-//! The page of a plan in a real browser. Chromium is not everywhere, so this runs when it is asked for:
+//! Pages in a real browser. Chromium is not everywhere, so this runs when it is asked for:
 //! `cargo test --test program page:: -- --ignored`.
 
 use std::path::Path;
@@ -20,8 +20,8 @@ fn chromium(profile: &Path) -> Command {
     command
 }
 
-/// What a page looks like, measured inside of a frame of that width by a script outside of the frame: the page itself has
-/// none, and forbids any.
+/// What a page looks like, measured inside of a frame of that width by a script outside of the frame: the page itself forbids
+/// any script but its own. Every header of the first table is then clicked twice.
 const MEASURE: &str = r#"
 addEventListener('load', () => {
   const frame = document.querySelector('iframe'), page = frame.contentDocument, view = frame.contentWindow;
@@ -44,6 +44,10 @@ addEventListener('load', () => {
     background: view.getComputedStyle(page.documentElement).backgroundColor,
     body_background: view.getComputedStyle(page.body).backgroundColor,
     text: view.getComputedStyle(page.body).color,
+    title: page.querySelector('h1')?.textContent ?? '',
+    headline: page.querySelector('.answer')?.textContent ?? '',
+    day: page.querySelector('time')?.textContent ?? '',
+    tables: [...page.querySelectorAll('table')].map(box),
     outside: [...page.body.querySelectorAll('*')].filter(e => !scrolls(e) && seen(e))
       .filter(e => box(e).right > frame.clientWidth + 1 || box(e).left < -1).map(e => e.tagName + ' ' + e.textContent.slice(0, 40)),
     charts: [...page.querySelectorAll('figure')].map(figure => ({
@@ -55,6 +59,21 @@ addEventListener('load', () => {
       texts: [...figure.querySelectorAll('text')].map(e => ({ text: e.textContent, ...box(e) })),
     })),
   };
+  const table = page.querySelector('table');
+  const rows = () => [...table.tBodies[0].rows];
+  out.sorts = [...(table?.tHead.rows[0].cells ?? [])].map((head, column) => [1, 2].map(() => {
+    const button = head.querySelector('button');
+    button.focus();
+    button.click();
+    return {
+      is_focused: page.activeElement === button,
+      sort: head.getAttribute('aria-sort'),
+      others: [...table.tHead.rows[0].cells].filter(e => e !== head).map(e => e.getAttribute('aria-sort')),
+      is_number: head.hasAttribute('data-n'),
+      rows: rows().map(e => e.cells[0].textContent),
+      values: rows().map(e => e.cells[column]?.dataset.v ?? e.cells[column]?.textContent ?? ''),
+    };
+  }));
   const pre = document.createElement('pre');
   pre.id = 'measured';
   pre.textContent = btoa(unescape(encodeURIComponent(JSON.stringify(out))));
@@ -152,4 +171,128 @@ fn a_browser_shows_the_numbers_of_the_json_in_light_dark_and_print() {
     let pdf = std::fs::read(&pdf).unwrap();
     let pages = memchr::memmem::find_iter(&pdf, b"/Type /Page\n").count();
     assert!(pdf.starts_with(b"%PDF-") && (1..=6).contains(&pages), "{pages} pages");
+}
+
+/// Pages of five commands: the name, the command, and how many pictures it has at least.
+const PAGES: &[(&str, &str, usize)] = &[
+    ("usage", "usage tests/data/usage/openai tests/data/usage/anthropic --by day,model --at 2026-11-22 -q", 1),
+    ("compare", "compare --input-tokens 1000 --output-tokens 100 --at 2026-11-22", 1),
+    ("tree", "count --tree docs -m openai/gpt-4o -m anthropic/claude-opus-4-6 --at 2026-11-22", 1),
+    ("plan", "plan -w data/examples/tutor.yaml --at 2026-11-22", 4),
+    ("prices", "prices list -p openai --at 2026-11-22", 0),
+];
+
+fn page_of(command: &str) -> String {
+    farebox(command.split(' ')).args(["--format", "html"]).run_as_is().stdout
+}
+
+#[test]
+#[ignore = "needs Chromium: cargo test --test program page:: -- --ignored"]
+fn five_pages_fit_a_desk_a_phone_and_paper_in_light_and_dark() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, command, pictures) in PAGES {
+        let page = page_of(command);
+        for (width, dark) in [(1280, false), (1280, true), (390, false), (390, true)] {
+            let seen = measured(dir.path(), &page, width, dark.then_some("--blink-settings=preferredColorScheme=0"));
+            assert_eq!(seen["scroll_width"], width, "{name} is wider than its window: {}", seen["outside"]);
+            assert_eq!(seen["outside"], Value::Array(Vec::new()), "{name} {width}");
+            let paper = brightness(&seen["body_background"]).or(brightness(&seen["background"])).unwrap();
+            let ink = brightness(&seen["text"]).unwrap();
+            assert!(
+                if dark { paper < 60.0 && ink > 180.0 } else { paper > 220.0 && ink < 80.0 },
+                "{name}: {paper} {ink}"
+            );
+            for part in ["title", "headline", "day"] {
+                assert!(!seen[part].as_str().unwrap().is_empty(), "{name} has no {part}");
+            }
+            assert!(
+                seen["headline"].as_str().unwrap().contains(|c: char| c.is_ascii_digit()),
+                "{name}: {}",
+                seen["headline"]
+            );
+            assert!(!seen["tables"].as_array().unwrap().is_empty(), "{name} has no table");
+            let charts = seen["charts"].as_array().unwrap();
+            assert!(charts.len() >= *pictures, "{name}: {}", charts.len());
+            for text in
+                charts.iter().flat_map(|chart| chart["texts"].as_array().unwrap().iter().map(move |text| (chart, text)))
+            {
+                let (chart, text) = text;
+                let room = (number(&chart["box"]["left"]) - 1.0, number(&chart["box"]["right"]) + 1.0);
+                assert!(
+                    room.0 <= number(&text["left"]) && number(&text["right"]) <= room.1,
+                    "{name}: {text} is cut off"
+                );
+            }
+        }
+        // Nothing can be scrolled on paper: A4 less its margins is 182 mm wide, which are 688 px, and across 273 mm, 1,032 px.
+        let printed = page.replace("@media print", "@media all");
+        let width = if page.contains(" data-wide>") { 1032 } else { 688 };
+        let seen = measured(dir.path(), &printed, width, None);
+        for table in seen["tables"].as_array().unwrap() {
+            assert!(number(&table["right"]) <= f64::from(width) + 1.0, "{name}: a table is cut off on paper: {table}");
+        }
+    }
+}
+
+/// The values in the order that a click asks for, what has none last.
+fn assert_sorted(name: &str, click: &Value) {
+    let values: Vec<&str> = click["values"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
+    let descends = click["sort"] == "descending";
+    if click["is_number"] == true {
+        let numbers: Vec<Option<f64>> = values.iter().map(|v| v.parse().ok()).collect();
+        let known: Vec<f64> = numbers.iter().map_while(|n| *n).collect();
+        assert!(numbers[known.len()..].iter().all(Option::is_none), "{name}: what has no number is last: {values:?}");
+        let is_right = |pair: &[f64]| if descends { pair[0] >= pair[1] } else { pair[0] <= pair[1] };
+        assert!(known.windows(2).all(is_right), "{name}: {values:?}");
+    }
+    assert!(click["others"].as_array().unwrap().iter().all(|other| other == "none"), "{name}");
+    assert_eq!(click["is_focused"], true, "{name}: the header cannot be reached by the keyboard");
+}
+
+#[test]
+#[ignore = "needs Chromium: cargo test --test program page:: -- --ignored"]
+fn a_click_on_a_header_sorts_and_another_turns_it_around() {
+    let dir = tempfile::tempdir().unwrap();
+    let log: String = [("gpt-4o", 50_000), ("gpt-4o-mini", 900), ("gpt-4-turbo", 1_000_000), ("gpt-99-ultra", 5)]
+        .map(|(model, input)| format!("{{\"provider\":\"openai\",\"model\":\"{model}\",\"timestamp\":\"2026-11-15T12:00:00Z\",\"usage\":{{\"input_tokens\":{input},\"output_tokens\":0}}}}\n"))
+        .concat();
+    let page =
+        farebox(["usage", "--by", "model,day", "--format", "html", "-q"]).pinned().input(log).run().code(0).stdout;
+    let seen = measured(dir.path(), &page, 1280, None);
+    let sorts = seen["sorts"].as_array().unwrap();
+    for clicks in sorts {
+        let (first, second) = (&clicks[0], &clicks[1]);
+        let want = if first["is_number"] == true { ("descending", "ascending") } else { ("ascending", "descending") };
+        assert_eq!((first["sort"].as_str().unwrap(), second["sort"].as_str().unwrap()), want);
+        assert_sorted("usage", first);
+        assert_sorted("usage", second);
+    }
+    let rows = |click: &Value| {
+        click["rows"].as_array().unwrap().iter().map(|r| r.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    // The model without a price has no cost: it is last both ways.
+    let cost = &sorts[sorts.len() - 1];
+    assert_eq!(rows(&cost[0]), ["openai/gpt-4-turbo", "openai/gpt-4o", "openai/gpt-4o-mini", "gpt-99-ultra"]);
+    assert_eq!(rows(&cost[1]), ["openai/gpt-4o-mini", "openai/gpt-4o", "openai/gpt-4-turbo", "gpt-99-ultra"]);
+    assert_eq!(rows(&sorts[0][0]), ["gpt-99-ultra", "openai/gpt-4-turbo", "openai/gpt-4o", "openai/gpt-4o-mini"]);
+}
+
+#[test]
+#[ignore = "needs Chromium: cargo test --test program page:: -- --ignored"]
+fn rows_of_a_tree_are_sorted_below_their_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    for (file, words) in [("a/one.txt", 30), ("a/two.txt", 10), ("b/three.txt", 25), ("b/four.txt", 5)] {
+        let path = dir.path().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "word ".repeat(words)).unwrap();
+    }
+    let args = ["count", "--tree", "a", "b", "--tokenizer", "o200k_base", "--format", "html"];
+    let page = farebox(args).dir(dir.path()).run().code(0).stdout;
+    let seen = measured(dir.path(), &page, 1280, None);
+    let rows = |click: &Value| {
+        click["rows"].as_array().unwrap().iter().map(|r| r.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let tokens = &seen["sorts"][2];
+    assert_eq!(rows(&tokens[0]), ["a/", "one.txt", "two.txt", "b/", "three.txt", "four.txt"]);
+    assert_eq!(rows(&tokens[1]), ["b/", "four.txt", "three.txt", "a/", "two.txt", "one.txt"]);
 }

@@ -187,9 +187,10 @@ fn every_form_of_the_plan_carries_the_same_numbers() {
         let month = row["month"].as_str().unwrap();
         assert!(markdown.contains(month) && table.contains(month));
     }
-    for asks in ["src=", "href=", "url(", "@import", "<script"] {
+    for asks in ["src=", "href=", "url(", "@import", "<script "] {
         assert!(!page.contains(asks), "the page asks for {asks}");
     }
+    assert_eq!(page.matches("<script").count(), 1, "one script, that of every page");
     assert!(page.matches("<svg").count() >= 4 && page.matches("<desc").count() == page.matches("<svg").count());
 }
 

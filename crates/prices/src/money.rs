@@ -73,22 +73,26 @@ impl Usd {
     #[must_use]
     pub fn for_people(self) -> String {
         let digits = digits_for_people(self.0);
-        digits.strip_prefix('-').map_or_else(|| format!("${digits}"), |size| format!("-${size}"))
+        digits.strip_prefix('−').map_or_else(|| format!("${digits}"), |size| format!("−${size}"))
     }
 }
 
-/// An amount in any currency as people read it: cents where cents say it all, otherwise the first four significant digits.
+/// An amount in any currency as people read it: cents where cents say it all, otherwise the first four significant digits;
+/// thousands apart, and a minus sign that no line breaks behind.
 #[must_use]
 pub fn digits_for_people(amount: Decimal) -> String {
-    let amount = amount.normalize();
-    if amount.scale() <= 2 {
-        return format!("{amount:.2}");
+    let size = grouped(size_for_people(amount.abs().normalize()));
+    if amount.is_sign_negative() && !amount.is_zero() { format!("−{size}") } else { size }
+}
+
+fn size_for_people(size: Decimal) -> String {
+    if size.scale() <= 2 {
+        return format!("{size:.2}");
     }
-    if amount.abs() >= Decimal::ONE_HUNDRED {
-        return format!("{:.2}", amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero));
+    if size >= Decimal::ONE_HUNDRED {
+        return format!("{:.2}", size.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero));
     }
-    let rounded =
-        amount.round_sf_with_strategy(4, RoundingStrategy::MidpointAwayFromZero).unwrap_or(amount).normalize();
+    let rounded = size.round_sf_with_strategy(4, RoundingStrategy::MidpointAwayFromZero).unwrap_or(size).normalize();
     if rounded.scale() < 2 { format!("{rounded:.2}") } else { rounded.to_string() }
 }
 

@@ -4,11 +4,12 @@ use std::io::Write;
 use std::time::{Duration, Instant as Clock};
 
 use super::places::{places, say_passed_over};
-use super::screen::{Progress, WARNINGS};
+use super::screen::WARNINGS;
 use super::{Setup, UsageArgs, UsageQuery};
 use crate::cli::clock;
 use crate::cli::error::Error;
 use crate::cli::out::Out;
+use crate::cli::progress::Progress;
 use crate::cli::say;
 use farebox::input::calls::places::Places;
 use farebox::input::text::Source;
@@ -28,7 +29,11 @@ pub(super) fn follow(args: &UsageArgs, begun_with: Places, query: &UsageQuery, s
     let mut follower = Follower::new(query, setup);
     let begun = Clock::now();
     let mut looked = begun;
-    let mut shown = Shown { warned: 0, progress: Progress::on_terminal(&sources, args.output.quiet) };
+    let mut shown = Shown {
+        warned: 0,
+        progress: Progress::on_terminal(args.output.quiet)
+            .map(|shown| shown.of(sources.iter().map(Source::size).sum())),
+    };
     sources.into_iter().for_each(|source| follower.add(source, begun.elapsed()));
     loop {
         let changed = follower.read(begun.elapsed(), &mut |news| shown.take(news));

@@ -37,8 +37,9 @@ pub(super) mod screen;
 
 Any answer, batch result, export, gateway log, trace or session that farebox knows is read, each line as what it is.
 farebox's own record is one JSON object a line:
-  {\"provider\":\"openai\",\"model\":\"gpt-4o\",\"timestamp\":\"2024-11-15T12:00:00Z\",
-   \"usage\":{\"input_tokens\":50000,\"output_tokens\":1200,\"cache_read_tokens\":48000},\"context\":{}}
+  {\"provider\": \"openai\", \"model\": \"gpt-4o\", \"timestamp\": \"2024-11-15T12:00:00Z\",
+   \"usage\": {\"input_tokens\": 50000, \"output_tokens\": 1200,
+   \"cache_read_tokens\": 48000}, \"context\": {}}
 
 A folder is read whole: hidden and ignored files too, links once, and each file once however often it is met. Without files,
 what is piped in is read, and otherwise the sessions of coding agents on this machine.

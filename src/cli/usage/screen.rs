@@ -1,11 +1,11 @@
 //! What a run shows as it goes on: rows, warnings, and progress on a terminal.
 
 use std::collections::HashMap;
-use std::io::{IsTerminal, Write};
-use std::time::{Duration, Instant as Clock};
+use std::io::Write;
 
 use crate::cli::error::Error;
 use crate::cli::out::Out;
+use crate::cli::progress::Progress;
 use crate::cli::say;
 use farebox::input::calls::places::Places;
 use farebox::input::calls::stream::{SourceTally, StreamSink, StreamWarning};
@@ -40,7 +40,7 @@ impl ReadingScreen {
             failed: None,
             warnings: Vec::new(),
             kinds: HashMap::new(),
-            progress: Progress::on_terminal(sources, quiet),
+            progress: Progress::on_terminal(quiet).map(|shown| shown.of(sources.iter().map(Source::size).sum())),
             found,
         }
     }
@@ -127,51 +127,5 @@ impl StreamSink for ReadingScreen {
         if let Some(progress) = &mut self.progress {
             progress.add(bytes);
         }
-    }
-}
-
-/// What a person who waits sees on the terminal.
-pub(super) struct Progress {
-    begun: Clock,
-    shown: Clock,
-    bytes: u64,
-    /// How much there is to read, where that is known.
-    total: Option<u64>,
-}
-
-impl Progress {
-    /// Where a person looks on.
-    pub(crate) fn on_terminal(sources: &[Source], quiet: bool) -> Option<Self> {
-        (!quiet && std::io::stderr().is_terminal()).then(|| Progress::new(sources))
-    }
-
-    fn new(sources: &[Source]) -> Self {
-        let size = |source: &Source| match source {
-            Source::File(path) if path.extension().is_none_or(|e| e != "gz" && e != "zst" && e != "zip") => {
-                std::fs::metadata(path).ok().map(|meta| meta.len())
-            }
-            _ => None,
-        };
-        let now = Clock::now();
-        Progress { begun: now, shown: now, bytes: 0, total: sources.iter().map(size).sum() }
-    }
-
-    pub(crate) fn add(&mut self, bytes: u64) {
-        self.bytes += bytes;
-        if self.shown.elapsed() < Duration::from_millis(250) {
-            return;
-        }
-        self.shown = Clock::now();
-        let seconds = self.begun.elapsed().as_millis().max(1) as u64;
-        let rate = self.bytes.saturating_mul(1000) / seconds;
-        let left = self.total.map(|total| total.saturating_sub(self.bytes) / rate.max(1));
-        let left = left.map_or_else(String::new, |left| format!(", {left} s left"));
-        let of = self.total.map_or_else(String::new, |total| format!(" of {}", total >> 20));
-        let text = format!("\r\x1b[K{}{of} MB, {} MB/s{left}", self.bytes >> 20, rate >> 20);
-        let _ = std::io::stderr().write_all(text.as_bytes());
-    }
-
-    pub(crate) fn clear(&mut self) {
-        let _ = std::io::stderr().write_all(b"\r\x1b[K");
     }
 }

@@ -220,7 +220,6 @@ fn table(setup: &Setup, is_noted: bool) -> TypedTable<'_, CompareRow> {
     let or_empty = |cell: Option<Cell>| cell.unwrap_or_default();
     TypedTable::new()
         .text("model", "model", |row: &CompareRow| Cell::text(row.estimate.id()))
-        .whole()
         .number("total_usd", "total", |row| row.estimate.total_cell(setup))
         .number("times", "× cheapest", move |row| or_empty(row.times.map(times_cell)))
         .number("high_usd", "up to", |row| row.estimate.bound_cell(setup, row.estimate.high_usd))

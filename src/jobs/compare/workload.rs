@@ -19,7 +19,7 @@ use crate::context::Dimension;
 use crate::jobs::assumed::{assumed_cell, assumed_note};
 use crate::jobs::estimate::SMALL;
 use crate::jobs::life::LifeRow;
-use crate::jobs::setup::{TableStamp, table_line, table_stamp};
+use crate::jobs::setup::{TableStamp, add_table_line, table_stamp};
 use crate::jobs::thinking::{ThinkingRow, thinking_note};
 use crate::jobs::workload::{PricedWorkload, ShownCurrency, ShownRate, TableResolver};
 use crate::jobs::{JobError, Setup, plural};
@@ -540,7 +540,7 @@ pub fn report(
     report
         .notes
         .push("~ marks a prompt whose tokens are estimated; models that look passages up stay as they are.".into());
-    report.notes.push(table_line(setup));
+    add_table_line(&mut report, setup);
     report.state_all(&ComparePlansHead {
         workload: base.file.path.display().to_string(),
         table: table_stamp(setup),
@@ -558,10 +558,10 @@ fn table(shown: &ShownCurrency, last: Instant) -> TypedTable<'_, ComparePlanRow>
     let or_empty = |cell: Option<Cell>| cell.unwrap_or_default();
     TypedTable::new()
         .text("model", "model", |row: &ComparePlanRow| Cell::text(format!("{}/{}", row.provider, row.model)))
-        .whole()
         .number("total_usd", "expected", |row| shown.cell_of(row.total_usd, row.amount))
         .number("times", "× cheapest", move |row| or_empty(row.times.map(times_cell)))
         .number("low_usd", "low", |row| row.cell(row.low_usd, shown).tone(Tone::Dim))
+        .optional()
         .number("high_usd", "high", |row| row.cell(row.high_usd, shown).tone(Tone::Dim))
         .number("score", "score", move |row| or_empty(row.score.clone().map(Cell::text)))
         .number("usd_per_point", "cost per point", move |row| {

@@ -19,6 +19,7 @@ const BYTES_AT_ONCE: usize = 8 << 20;
 impl CountRun<'_> {
     /// A bad line costs only itself.
     pub(crate) fn count_lines(&mut self, sources: &[Source], field: &str) -> Result<(), JobError> {
+        self.all_bytes = sources.iter().map(Source::size).sum();
         sources.iter().try_for_each(|source| self.count_lines_of(source, field))
     }
 
@@ -30,14 +31,17 @@ impl CountRun<'_> {
         loop {
             match lines.next_line() {
                 Ok(None) => break,
-                Ok(Some((number, line))) => match text_field(line, field) {
-                    Ok(None) => {}
-                    Ok(Some(text)) => {
-                        bytes += text.len();
-                        texts.push((number, text.into_owned()));
+                Ok(Some((number, line))) => {
+                    self.bytes.add(line.len() + 1);
+                    match text_field(line, field) {
+                        Ok(None) => {}
+                        Ok(Some(text)) => {
+                            bytes += text.len();
+                            texts.push((number, text.into_owned()));
+                        }
+                        Err(problem) => self.bad_line(&format!("{}:{number}: {problem}", source.name())),
                     }
-                    Err(problem) => self.bad_line(&format!("{}:{number}: {problem}", source.name())),
-                },
+                }
                 Err(error @ InputError::LongLine { .. }) => self.bad_line(&JobError::from(error).with_help()),
                 Err(error) => return Err(error.into()),
             }
@@ -57,6 +61,7 @@ impl CountRun<'_> {
 
     /// A row for each of some lines, in order.
     fn count_some(&mut self, source: &Source, lines: &[(u64, String)]) -> Result<(), JobError> {
+        self.tick();
         let counting = self.counting;
         let with: Vec<_> = counting.iter().map(|counting| (&counting.tokenizer, &counting.choice)).collect();
         let count = |(_, text): &(u64, String)| -> Vec<CountedText> {

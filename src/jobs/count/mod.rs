@@ -12,8 +12,10 @@ mod tree;
 mod verify;
 mod with;
 
-use std::io::Write;
+use std::cell::Cell;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 pub use self::fields::{CountFields, CountIdentity};
@@ -70,6 +72,8 @@ pub struct CountTools<'t> {
     pub say: &'t mut dyn FnMut(&str),
     /// Gives the price table, where requests name models of their own.
     pub prices: &'t mut dyn FnMut() -> Result<Setup, JobError>,
+    /// Takes how many bytes were read, of how many where that is known.
+    pub progress: &'t mut dyn FnMut(u64, Option<u64>),
 }
 
 /// What came of a count.
@@ -102,7 +106,8 @@ pub fn count<'a>(
     let lines = lines.filter(|_| query.tree.is_none() && !query.view.summary);
     let rows = CountRows::new(query.view, lines);
     let (totals, skipped) = (Vec::new(), Vec::new());
-    let mut run = CountRun { query, counting, tools, rows, failed: 0, totals, skipped };
+    let bytes = BytesRead::default();
+    let mut run = CountRun { query, counting, tools, rows, failed: 0, totals, skipped, bytes, all_bytes: None };
     match (&query.jsonl, query.tree) {
         (Some(field), _) => run.count_lines(&query.sources, field)?,
         (None, Some(least_percent)) => run.count_tree(least_percent)?,
@@ -138,11 +143,45 @@ struct CountRun<'a> {
     totals: Vec<CountTotal>,
     /// Binary files of folders.
     skipped: Vec<String>,
+    /// How much was read, and how much there is.
+    bytes: BytesRead,
+    all_bytes: Option<u64>,
+}
+
+/// How many bytes were read, by whichever readers.
+#[derive(Clone, Default)]
+struct BytesRead(Rc<Cell<u64>>);
+
+impl BytesRead {
+    fn add(&self, bytes: usize) {
+        self.0.set(self.0.get().saturating_add(bytes as u64));
+    }
+
+    /// The same input, whose bytes are counted as they are read.
+    fn of<'s>(&self, input: Input<'s>) -> Input<'s> {
+        Input { reader: Box::new(WatchedReader { reader: input.reader, bytes: self.clone() }), ..input }
+    }
+}
+
+struct WatchedReader<'s> {
+    reader: Box<dyn Read + 's>,
+    bytes: BytesRead,
+}
+
+impl Read for WatchedReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.reader.read(buffer).inspect(|read| self.bytes.add(*read))
+    }
 }
 
 impl CountRun<'_> {
     fn say(&mut self, line: &str) {
         (self.tools.say)(line);
+    }
+
+    /// Says how far it is.
+    fn tick(&mut self) {
+        (self.tools.progress)(self.bytes.0.get(), self.all_bytes);
     }
 
     /// What a person should know about a count.
@@ -189,7 +228,7 @@ impl CountRun<'_> {
             ReadAs::Detected if from_folder => ReadAs::Text,
             other => other,
         };
-        let mut input = Input::open(source, read_as)?;
+        let mut input = self.bytes.of(Input::open(source, read_as)?);
         if !input.holds_requests {
             return self.count_one_text(input, from_folder, is_single);
         }
@@ -255,8 +294,8 @@ impl CountRun<'_> {
         let mut root = TreeNode::default();
         let sources = self.files_of_all()?;
         for (source, from_folder) in &sources {
-            let counted = Input::open(source, ReadAs::Text).map_err(JobError::from);
-            match counted.and_then(|input| self.count_text(input, None)) {
+            let opened = Input::open(source, ReadAs::Text).map_err(JobError::from);
+            match opened.map(|input| self.bytes.of(input)).and_then(|input| self.count_text(input, None)) {
                 Ok(counts) => {
                     let counts: Vec<TokenCount> = counts.into_iter().map(|(count, _)| count).collect();
                     let with = self.counting;
@@ -344,6 +383,7 @@ impl CountRun<'_> {
                 other => sources.push((other.clone(), false)),
             }
         }
+        self.all_bytes = sources.iter().map(|(source, _)| source.size()).sum();
         Ok(sources)
     }
 
@@ -385,7 +425,9 @@ impl CountRun<'_> {
             .map(|c| TextCounter::new(&c.tokenizer, &c.choice, budget, threads));
         let mut counters: Vec<TextCounter> = all.collect();
         let mut whole = String::new();
+        let (progress, bytes, all) = (&mut *self.tools.progress, &self.bytes, self.all_bytes);
         let take = &mut |block: &str| {
+            progress(bytes.0.get(), all);
             counters.iter_mut().for_each(|counter| counter.push(block));
             if self.query.verify {
                 whole.push_str(block);

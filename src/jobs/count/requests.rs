@@ -22,6 +22,7 @@ impl CountRun<'_> {
         let with: Vec<&Counting> =
             self.counting.iter().filter(|c| read_as == ReadAs::Requests || c.bills_requests()).collect();
         each_request(input, &mut |spot, read| -> Result<(), JobError> {
+            self.tick();
             let request = match read {
                 Ok(request) => request,
                 Err(error) => return self.passed_over(&name, spot, &with_help(&error, error.help())),

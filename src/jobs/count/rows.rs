@@ -118,14 +118,12 @@ fn table() -> TypedTable<'static, CountRow> {
         .text("source", "source", |row: &CountRow| Cell::text(&row.source))
         .number("line", "line", |row| number(row.line))
         .text("model", "model", |row| row.with.model_cell())
-        .whole()
         .text("tokenizer", "tokenizer", |row| Cell::text(&row.with.tokenizer))
         .optional()
         .number("tokens", "tokens", |row| Cell::quantity(row.count.tokens))
         .number("low", "low", |row| number(row.count.low))
         .number("high", "high", |row| number(row.count.high))
         .text("basis", "basis", |row| Cell::text(row.count.basis))
-        .whole()
         .number("context_share_percent", "context window", share)
         .optional()
         .text("cut_at", "to fit, cut at", |row| row.cut_at.map_or_else(Cell::default, place_cell))
@@ -280,6 +278,10 @@ impl<'o> CountRows<'o> {
         }
         self.totals(totals);
         self.report.state_all(&self.head);
+        if !self.is_tree {
+            let named: Vec<String> = totals.iter().take(2).map(CountTotal::headline).collect();
+            self.report.entitle("Token count", named.join(", "));
+        }
         Ok(Some(self.report))
     }
 }

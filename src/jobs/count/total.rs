@@ -93,6 +93,11 @@ impl CountTotal {
         format!("{}: {range}{}", self.name, plural(self.count.high, "token"))
     }
 
+    /// The number of tokens, and what they were counted with.
+    pub(crate) fn headline(&self) -> String {
+        format!("{} ({})", plural(self.count.tokens, "token"), self.name)
+    }
+
     /// What the sum is over, for people.
     fn of_what(&self) -> String {
         let inputs = plural(self.inputs, if self.files == self.inputs { "file" } else { "input" });
@@ -154,11 +159,13 @@ pub(super) fn table() -> TypedTable<'static, CountTotalRow> {
         .number("line", "line", |_| Cell::default())
         .text("model", "model", |row| row.with.model_cell())
         .text("tokenizer", "tokenizer", |row| Cell::text(&row.with.tokenizer))
+        .optional()
         .number("tokens", "tokens", |row| Cell::quantity(row.count.tokens))
         .number("low", "low", |row| number(row.count.low))
         .number("high", "high", |row| number(row.count.high))
         .text("basis", "basis", |row| Cell::text(row.count.basis))
         .number("context_share_percent", "context window", share)
+        .optional()
         .text("cut_at", "to fit, cut at", |_| Cell::default())
         .number("inputs", "inputs", move |row| some(row.inputs))
         .number("requests", "requests", move |row| some(row.requests))

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::fields::{CountFields, CountIdentity};
+use crate::jobs::plural;
+use crate::report::chart::{Chart, ChartKind, ChartValue};
 use crate::report::{Cell, Column, Report, TypedTable};
 use crate::tokenizer::TokenCount;
 
@@ -29,6 +31,8 @@ pub struct CountTreeRow {
     shown: String,
     #[serde(skip)]
     percent: f64,
+    #[serde(skip)]
+    depth: u16,
 }
 
 /// A count, and what was counted with.
@@ -85,10 +89,30 @@ impl TreeNode {
 pub(super) fn report(root: &TreeNode, with: &[Arc<CountIdentity>], least_percent: f64) -> Report {
     let mut tree = TreeRows { rows: Vec::new(), with, all: root.tokens(), least_percent };
     tree.children(root, "", "");
+    let depths: Vec<u16> = tree.rows.iter().map(|row| row.depth).collect();
+    let chart = chart(&tree.rows);
     let mut report = table(with).report(tree.rows);
+    report.charts.extend(chart);
+    let name = with.first().map_or_else(String::new, |with| format!(" ({})", with.name()));
+    report.entitle("Tokens by folder", format!("{}{name}", plural(root.tokens(), "token")));
+    report.rows.iter_mut().zip(depths).for_each(|(row, depth)| row.depth = depth);
     let counts = root.counts.iter().map(|count| count_cell(CountFields::of(*count)));
     report.total = Some([Cell::text("total"), Cell::quantity(root.files)].into_iter().chain(counts).collect());
     report
+}
+
+/// The folders and files of the uppermost level that has several, as bars.
+fn chart(rows: &[CountTreeRow]) -> Option<Chart> {
+    const MOST: usize = 20;
+    let on = |depth| rows.iter().filter(move |row| row.depth == depth);
+    let depth = rows.iter().map(|row| row.depth).find(|depth| on(*depth).count() > 1)?;
+    let bar = |row: &CountTreeRow| {
+        let tokens = row.counts.first().map_or(0, |named| named.count.tokens);
+        let text = format!("{} ({:.1} %)", Cell::quantity(tokens).people, row.percent);
+        (row.source.clone(), ChartValue::new(tokens.into(), text), None)
+    };
+    let kind = ChartKind::Bars { bars: on(depth).take(MOST).map(bar).collect() };
+    Some(Chart { title: "Where the tokens are".into(), kind })
 }
 
 fn table(with: &[Arc<CountIdentity>]) -> TypedTable<'static, CountTreeRow> {
@@ -103,10 +127,9 @@ fn table(with: &[Arc<CountIdentity>]) -> TypedTable<'static, CountTreeRow> {
         table = table.column(column, move |row| row.counts.get(i).map_or_else(Cell::default, |n| count_cell(n.count)));
     }
     // Twenty blocks are all of it.
-    let bar = |row: &CountTreeRow| "█".repeat((row.percent / 5.0).round() as usize);
-    let share =
-        move |row: &CountTreeRow| Cell::pair(format!("{:>5.1} % {}", row.percent, bar(row)), &row.share_percent);
-    table.text("share_percent", "share", share).optional()
+    let bar = |row: &CountTreeRow| Cell::pair("█".repeat((row.percent / 5.0).round() as usize), "");
+    let share = |row: &CountTreeRow| Cell::pair(format!("{:.1} %", row.percent), &row.share_percent);
+    table.number("share_percent", "share", share).optional().column(Column::drawing("bar", ""), bar)
 }
 
 struct TreeRows<'a> {
@@ -168,6 +191,7 @@ impl TreeRows<'_> {
             share_percent: format!("{percent:.4}"),
             shown: shown.to_owned(),
             percent,
+            depth: u16::try_from(shown.chars().take_while(|c| " │├└".contains(*c)).count() / 2).unwrap_or(u16::MAX),
         });
     }
 

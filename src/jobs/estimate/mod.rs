@@ -229,6 +229,9 @@ pub fn report(quotes: &[Quote], asked: AskedModels, setup: &Setup) -> Report {
         report.notes.extend(totals.iter().map(note));
     }
     add_notes(&mut report, quotes, asked, setup);
+    if let Some(least) = totals.iter().min_by_key(|sum| sum.total_usd) {
+        report.entitle("Estimate", format!("{} on {}", setup.money(least.total_usd).people, least.model));
+    }
     report.state_all(&EstimateHead { quotes: head(quotes, setup), totals });
     report
 }
@@ -241,11 +244,12 @@ fn table(setup: &Setup, is_noted: bool) -> TypedTable<'_, EstimateRow> {
         })
         .optional()
         .text("model", "model", |row| Cell::text(row.id()))
-        .whole()
         .number("input_tokens", "input tokens", EstimateRow::tokens_cell)
+        .optional()
         .text("basis", "basis", EstimateRow::basis_cell)
         .optional()
         .number("thinking_tokens", "thinking", EstimateRow::thinking_cell)
+        .optional()
         .number("input_usd", "input", |row| row.prompt_cell(setup))
         .optional()
         .number("output_usd", "output", |row| row.answer_cell(setup))
@@ -288,9 +292,10 @@ pub(super) fn head(quotes: &[Quote], setup: &Setup) -> QuotesHead {
 
 /// The notes below quotes: what the totals hold for, and what was not known.
 pub(super) fn add_notes(report: &mut Report, quotes: &[Quote], asked: AskedModels, setup: &Setup) {
+    report.date(&setup.at.date().to_string());
     let notes = &mut report.notes;
     if asked.requests != 1 {
-        notes.push(format!("Totals are for {} requests of each prompt.", asked.requests));
+        notes.push(format!("Totals are for {} of each prompt.", plural(asked.requests, "request")));
     }
     if quotes.iter().any(|q| !q.answer_given && q.result.is_ok()) {
         notes.push("The length of the answer was not given: totals are the prompt alone, without answer and thinking; `high` adds the longest answer the model gives. --output-tokens N or LOW..HIGH says it.".into());

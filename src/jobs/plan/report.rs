@@ -10,9 +10,9 @@ use crate::calculator::outcome::Driver;
 use crate::calculator::workload::Assumption;
 use crate::jobs::Setup;
 use crate::jobs::assumed::assumed_cell;
-use crate::jobs::setup::table_line;
+use crate::jobs::setup::add_table_line;
 use crate::jobs::workload::ShownCurrency;
-use crate::money::Usd;
+use crate::money::{Usd, grouped};
 use crate::range::Range;
 use crate::report::chart::{Chart, ChartKind, ChartValue as Mark};
 use crate::report::{Cell, Column, Format, Readers, Report, Tone, TypedTable};
@@ -32,12 +32,11 @@ pub fn report(result: &PlanResult, format: Format, why: bool, setup: &Setup) -> 
     let mut report = month_report(result, rows, format);
     add_answer(&mut report, result);
     add_notes(&mut report, result, &head, why || !for_people);
-    report.notes.push(table_line(setup));
+    add_table_line(&mut report, setup);
     if for_people {
         let why = why || format == Format::Html;
         let sections = sections(result, &head, why, format != Format::Html);
         report.sections = sections.into_iter().filter(|(_, section)| !section.rows.is_empty()).collect();
-        report.sections.iter_mut().for_each(|(_, section)| section.drop_empty_columns());
     }
     if format == Format::Html {
         report.charts = charts(result);
@@ -64,8 +63,7 @@ fn month_report(result: &PlanResult, rows: Vec<PlanMonthRow>, format: Format) ->
         let over = |costs: &[Usd]| shown.over(result.plan.spans.iter().zip(costs.iter().copied()));
         total.extend(outcome.features.iter().map(|f| shown.cell_of(f.total.expected, over(&f.spans))));
         total.extend(others.iter().map(|(key, _, list, index, _)| {
-            let cell = shown.cell_of(list.iter().copied().sum(), over(&outcome.others_by_span[*index]));
-            taken_off(key, cell)
+            taken_off(key, list.iter().copied().sum(), over(&outcome.others_by_span[*index]), shown)
         }));
         total.extend(bounds(outcome.total.into(), over(&outcome.spans), shown));
         report.total = Some(total);
@@ -85,22 +83,21 @@ fn month_table<'r>(result: &'r PlanResult, others: &[OtherCost<'r>], format: For
         });
     }
     for (key, title, _, index, of) in others.iter().copied() {
-        table = table.number(key, title, move |row| taken_off(key, shown.cell_of(of(row), row.shown.others[index])));
+        table = table.number(key, title, move |row| taken_off(key, of(row), row.shown.others[index], shown));
     }
     let bound = |index: usize| move |row: &PlanMonthRow| bounds(row.range, row.shown.total, shown)[index].clone();
     table = table.number("low_usd", "low", bound(0)).number("total_usd", "expected", bound(1));
     table = table.number("high_usd", "high", bound(2));
     if matches!(format, Format::Table | Format::Markdown) {
         let most = result.outcome.months.iter().map(|m| m.high.amount()).max().unwrap_or_default();
-        table = table.text("bar", "", move |row| Cell::pair(bar(row.range, most), "")).optional();
+        table = table.column(Column::drawing("bar", ""), move |row| Cell::pair(bar(row.range, most), ""));
     }
     table
 }
 
 /// Credits are taken off.
-fn taken_off(key: &str, cell: Cell) -> Cell {
-    let is_credit = key == "credits_usd" && cell.exact != "0";
-    if is_credit { Cell::pair(format!("−{}", cell.people), format!("-{}", cell.exact)) } else { cell }
+fn taken_off(key: &str, usd: Usd, amount: Decimal, shown: &ShownCurrency) -> Cell {
+    if key == "credits_usd" { shown.cell_of(Usd::new(-usd.amount()), -amount) } else { shown.cell_of(usd, amount) }
 }
 
 /// Low, expected and high; the bounds are converted as the expected cost is, which is `amount` in the currency.
@@ -143,6 +140,10 @@ fn add_answer(report: &mut Report, result: &PlanResult) {
     if let Some(verdict) = result.verdicts.iter().find(|v| v.month.is_none()) {
         answer += &format!("; {}", verdict_text(verdict));
     }
+    report.entitle(
+        format!("{}, {} to {last}", workload.name, workload.start),
+        format!("{} expected", shown.text_of(amount)),
+    );
     report.head.push(answer + ".");
     report.head.extend(monthly_text(&result.verdicts));
     if let Some(best) = result.levers.first() {
@@ -199,7 +200,7 @@ fn add_notes(report: &mut Report, result: &PlanResult, head: &PlanHead, quiet: b
         notes.push(format!("Not in the totals: {}, which has no price: {}", unpriced.feature, unpriced.what));
     }
     if head.simulation.is_some() {
-        notes.push(format!("Low and high: 5% and 95% of {} draws, seed {}.", workload.draws, workload.seed));
+        notes.push(format!("Low and high: 5% and 95% of {} draws, seed {}.", grouped(workload.draws), workload.seed));
     }
     if !shown.is_usd() {
         let per_usd = shown.per_usd.normalize();
@@ -252,7 +253,6 @@ fn feature_table(shown: &ShownCurrency) -> TypedTable<'_, PlanFeatureRow> {
         .text("model", "model", |row| {
             Cell::text(row.models.iter().map(|m| m.model.as_str()).collect::<Vec<_>>().join(", "))
         })
-        .whole()
         .number("calls", "calls", |row| Cell::quantity(row.all_calls.round()))
         .number("prompt", "first prompt", |row| {
             Cell::quantity(row.models.first().map_or(0, |model| model.first_prompt_tokens))
@@ -289,8 +289,7 @@ fn driver_report(drivers: &[DriverRow], bars: bool, shown: &ShownCurrency) -> Re
         .text("range", "range", |row| Cell::text(&row.range))
         .number("low", "total at its low end", |row| shown.cell(row.low_usd))
         .number("high", "at its high end", |row| shown.cell(row.high_usd))
-        .text("bar", "", bar)
-        .optional()
+        .column(Column::drawing("bar", ""), bar)
         .report(drivers.iter().take(SHOWN).cloned())
 }
 
@@ -323,6 +322,7 @@ fn source_table() -> TypedTable<'static, PriceSourceRow> {
         .text("checked", "checked", |row| Cell::text(row.checked.to_string()))
         .text("assumed_before", "assumed before", |row| assumed_cell(row.assumed_before))
         .text("tokenizer", "tokenizer", |row| Cell::text(row.tokenizer.as_deref().unwrap_or("")))
+        .optional()
         .text("source", "source", |row| Cell::text(&row.source))
 }
 

@@ -99,6 +99,8 @@ pub fn changes(query: &ChangesQuery, setup: &Setup) -> Result<Report, JobError> 
             .push(format!("Not listed: the first prices of {models}, whose start is not known. --all lists them."));
     }
     report.notes.extend(table_age_note(&setup.table, setup.at));
+    report.entitle("Price changes", plural(report.rows.len() as u64, "change"));
+    report.date(&setup.at.date().to_string());
     report.state_all(&ChangesHead { start_not_known, table: table_stamp(setup) });
     Ok(report)
 }

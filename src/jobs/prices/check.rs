@@ -7,7 +7,8 @@ use super::import::{self, ComparisonHead, database_notes};
 use super::rates::ExactPriceRow;
 use super::{full_id, is_wanted, known_providers};
 use crate::jobs::JobError;
-use crate::jobs::setup::{Setup, TableStamp, table_line, table_stamp};
+use crate::jobs::plural;
+use crate::jobs::setup::{Setup, TableStamp, add_table_line, table_stamp};
 use crate::meter::Meter;
 use crate::pricing::card::{ModelCard, Price, ProviderHead, Rate};
 use crate::pricing::compile::{PriceFile, compile_over};
@@ -161,11 +162,15 @@ pub fn with_price_file(
     }
     let mut report = table().report(rows);
     let differing = report.rows.len();
+    report.entitle(
+        "Prices compared with a file",
+        format!("{} of {models} models", plural(differing as u64, "difference")),
+    );
     report.notes.push(format!("Models in both: {models}; prices that differ: {differing}."));
     if missing > 0 {
         report.notes.push(format!("Models of the file that the table does not have: {missing}."));
     }
-    report.notes.push(table_line(setup));
+    add_table_line(&mut report, setup);
     report.state_all(&FileCheckHead { models, differing, missing, table: table_stamp(setup) });
     Ok(PricesCheckResult { report, differing, missing })
 }

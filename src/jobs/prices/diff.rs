@@ -9,6 +9,7 @@ use super::rates::{PriceStart, change_text, or_dash};
 use super::{HeadAndCard, full_id};
 use crate::calculator::estimate::{Work, estimate};
 use crate::jobs::assumed::assumed_cell;
+use crate::jobs::plural;
 use crate::jobs::setup::table_age_note;
 use crate::meter::Meter;
 use crate::money::Usd;
@@ -117,6 +118,11 @@ pub fn diff(old: &DiffSide, new: &DiffSide, query: &DiffQuery) -> Report {
             table().push(&mut report, row);
         });
     }
+    report.entitle(
+        "Prices compared",
+        format!("{} of {}", plural(report.rows.len() as u64, "price"), plural(models as u64, "model")),
+    );
+    report.date(&new.at.date().to_string());
     report.notes.push(format!("Models that differ: {models}; rates: {}.", report.rows.len()));
     report.notes.extend(table_age_note(&new.table, new.at));
     report.state_all(&DiffHead { old: side_row(old), new: side_row(new), models });
@@ -184,10 +190,16 @@ fn table() -> TypedTable<'static, DiffRow> {
         .number("old", "old", |row| or_dash(&row.old))
         .number("new", "new", |row| or_dash(&row.new))
         .number("percent", "change", |row| row.percent.clone())
+        .optional()
         .text("new_start", "new since", |row| row.started.clone())
+        .optional()
         .text("old_assumed_before", "old assumed before", |row| assumed_cell(row.old_assumed_before))
+        .optional()
         .text("new_assumed_before", "new assumed before", |row| assumed_cell(row.new_assumed_before))
+        .optional()
         .number("old_usd", "old cost", move |row| money(row, row.old_usd))
+        .optional()
         .number("new_usd", "new cost", move |row| money(row, row.new_usd))
+        .optional()
         .number("delta_usd", "difference", move |row| money(row, row.delta_usd))
 }

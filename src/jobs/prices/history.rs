@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use super::rates::{PriceStart, RatesRow, per_million, period_text};
 use crate::jobs::JobError;
-use crate::jobs::setup::{Setup, TableStamp, matched_note, table_line, table_stamp};
+use crate::jobs::setup::{Setup, TableStamp, add_table_line, matched_note, table_stamp};
 use crate::meter::Meter;
 use crate::period::{Instant, Period};
 use crate::pricing::AliasMeaning;
 use crate::pricing::card::{RateCard, Rates, Source};
-use crate::report::{Cell, Report, Tone, TypedTable};
+use crate::report::{Cell, Column, Report, Tone, TypedTable};
 
 /// The prices of a model over one period.
 #[derive(Clone, Debug, Serialize)]
@@ -69,7 +69,7 @@ pub fn history(model: &str, setup: &Setup) -> Result<Report, JobError> {
     let cards: Vec<(Option<String>, RateCard)> = found.model.rate_cards.iter().map(|c| (None, c.clone())).collect();
     let mut report = timeline(found.full_id(), &cards, setup);
     report.notes.extend(matched_note(model, &found));
-    report.notes.push(table_line(setup));
+    add_table_line(&mut report, setup);
     Ok(report)
 }
 
@@ -83,7 +83,7 @@ fn alias_history(alias: &str, meanings: &[AliasMeaning], setup: &Setup) -> Repor
     cards.sort_by_key(|(_, card)| card.period.from);
     let mut report = timeline(alias.to_owned(), &cards, setup);
     report.head.extend(meanings.iter().map(|meaning| format!("{alias} meant {} {}", meaning.id, meaning.period)));
-    report.notes.push(table_line(setup));
+    add_table_line(&mut report, setup);
     report
 }
 
@@ -102,6 +102,11 @@ fn timeline(id: String, cards: &[(Option<String>, RateCard)], setup: &Setup) -> 
     let rows = cards.iter().map(|(model, card)| HistoryRow { model: model.clone(), ..row(card, highest, setup.at) });
     let mut report = table().report(rows);
     report.head.push(format!("{id} · USD per million tokens"));
+    let now = cards.iter().find(|(_, card)| card.period.contains(setup.at)).map(|(_, card)| &card.rates);
+    let usd =
+        |meter| now.and_then(|rates| per_million(rates, meter)).map_or_else(|| "–".into(), |usd| format!("${usd}"));
+    let headline = format!("{} in, {} out", usd(Meter::Input), usd(Meter::Output));
+    report.entitle(format!("{id} · USD per million tokens"), headline);
     let notes = cards.iter().filter_map(|(_, card)| Some(format!("{}: {}", period_text(card), card.note.as_ref()?)));
     report.notes.extend(notes);
     let has_no_start = |card: &RateCard| PriceStart::of(card).day().is_none() && card.evidence_begins().is_some();
@@ -135,11 +140,8 @@ fn row(card: &RateCard, highest: Option<Decimal>, at: Instant) -> HistoryRow {
 }
 
 fn table() -> TypedTable<'static, HistoryRow> {
-    let price = |meter| {
-        move |row: &HistoryRow| {
-            per_million(&row.rates.0, meter).map_or_else(|| Cell::absent("–"), |usd| Cell::text(usd.to_string()))
-        }
-    };
+    let price =
+        |meter| move |row: &HistoryRow| per_million(&row.rates.0, meter).map_or_else(|| Cell::absent("–"), Cell::rate);
     let to = |row: &HistoryRow| Cell::text(row.to.map_or_else(|| "today and on".to_owned(), |t| t.to_string()));
     let tone = |row: &HistoryRow| if row.in_force { Tone::Good } else { Tone::Dim };
     TypedTable::new()
@@ -149,10 +151,10 @@ fn table() -> TypedTable<'static, HistoryRow> {
         .number("input", "input", price(Meter::Input))
         .number("cache_read", "cache read", price(Meter::CacheRead))
         .number("output", "output", price(Meter::Output))
-        .text("chart", "input ▇ output ░", move |row| Cell::text(&row.bars).tone(tone(row)))
-        .optional()
+        .column(Column::drawing("chart", "input ▇ output ░"), move |row| Cell::text(&row.bars).tone(tone(row)))
         .text("more", "more", |row| Cell::text(&row.more))
         .text("evidence", "evidence", |row| Cell::text(row.source.evidence.name()))
+        .optional()
 }
 
 /// Bars of at most twenty characters, to the scale of the highest price of the timeline.

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::known_provider;
 use super::rates::{ExactPriceRow, short_price};
-use crate::jobs::setup::{Setup, TableStamp, table_line, table_stamp};
+use crate::jobs::setup::{Setup, TableStamp, add_table_line, table_stamp};
 use crate::jobs::{JobError, plural};
 use crate::meter::Meter;
 use crate::pricing::card::Price;
@@ -200,6 +200,8 @@ pub fn unread(database: &Database) -> Report {
     let mended = database.mended.iter().map(|mended| mended.place.clone()).collect();
     report.state_all(&UnreadHead { format: database.format.name(), mended });
     report.notes = database_notes(database);
+    let kinds = plural(report.rows.len() as u64, "kind");
+    report.entitle("What a price file cannot hold", format!("{kinds} in a file of {}", database.format.name()));
     report
 }
 
@@ -214,12 +216,14 @@ pub fn comparison(
     shown.sort_by_key(|row| row.verdict);
     let mut report = table(database.format.name()).report(shown.into_iter().map(row));
     report.state_all(&head(setup, database, comparison));
+    let rows = plural(report.rows.len() as u64, "difference");
+    report.entitle(format!("The table compared with {}", database.format.name()), rows);
     report.notes.push(summary(comparison));
     if !comparison.strangers.is_empty() {
         let names: Vec<String> = comparison.strangers.iter().map(|(id, models)| format!("{id} ({models})")).collect();
         report.notes.push(format!("Not in the table, and not compared: {}.", names.join(", ")));
     }
-    report.notes.push(table_line(setup));
+    add_table_line(&mut report, setup);
     report
 }
 
@@ -274,6 +278,7 @@ fn table(there: &'static str) -> TypedTable<'static, ComparisonRow> {
         .number("change_percent", "there − here", cell(4))
         .optional()
         .text("note", "note", cell(5))
+        .optional()
 }
 
 /// What the file calls a model: for people only where that says more than the table's id.

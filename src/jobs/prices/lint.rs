@@ -87,6 +87,7 @@ pub fn lint(files: &[PriceFile], max_age: u32, setup: &Setup) -> LintResult {
         plural(warnings, "warning")
     );
     report.notes.push(summary.clone());
+    report.entitle("Check of price files", format!("{}, {}", plural(errors, "error"), plural(warnings, "warning")));
     LintResult { report, summary, errors, warnings, notes, problems: findings.problems }
 }
 

@@ -110,6 +110,8 @@ pub fn list(query: &PricesListQuery, setup: &Setup) -> Result<Report, JobError> 
     report.state_all(&PricesListHead { not_known: unknown, table: table_stamp(setup) });
     let models = plural(report.rows.len() as u64, "model");
     report.notes.push(format!("USD per million tokens; {models}. {}", table_line(setup)));
+    report.entitle("Prices in US dollars per million tokens", models);
+    report.date(&setup.at.date().to_string());
     Ok(report)
 }
 
@@ -154,10 +156,12 @@ fn table() -> TypedTable<'static, PricesListRow> {
         .text("model", "model", |row| Cell::text(&row.model))
         .number("input", "input", |row| rate_cell(&row.rates, Meter::Input))
         .number("cache_read", "cache read", |row| rate_cell(&row.rates, Meter::CacheRead))
+        .optional()
         .number("output", "output", |row| rate_cell(&row.rates, Meter::Output))
         .text("other", "other meters", |row| Cell::text(other_meters(&row.rates)))
         .optional()
         .text("from", "since", from)
+        .optional()
         .text("assumed_before", "assumed before", |row| assumed_cell(row.assumed_before))
         .text("life", "status", |row| row.life.as_ref().map_or_else(Cell::default, |life| Cell::text(life.text())))
         .text("evidence", "evidence", |row| Cell::text(row.source.evidence.name()))
@@ -168,7 +172,7 @@ fn table() -> TypedTable<'static, PricesListRow> {
 
 fn rate_cell(rates: &RatesRow, meter: Meter) -> Cell {
     match rate_of(&rates.0, meter) {
-        Some(Rate::Price(price)) if price.per == 1_000_000 => Cell::text(price.usd.to_string()),
+        Some(Rate::Price(price)) if price.per == 1_000_000 => Cell::rate(price.usd.0),
         Some(Rate::Price(price)) => Cell::pair(price_text(meter, price), price.usd.to_string()),
         Some(Rate::NotSold) => Cell::absent("not sold"),
         Some(Rate::SameAs(other)) => Cell::absent(format!("as {other}")),

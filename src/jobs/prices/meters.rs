@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::jobs::plural;
 use crate::meter::{Meter, Unit};
 use crate::report::{Cell, Report, TypedTable};
 
@@ -20,11 +21,13 @@ pub(crate) struct MeterRow {
 /// Lists every meter.
 #[must_use]
 pub fn list() -> Report {
-    TypedTable::new()
+    let mut report = TypedTable::new()
         .text("meter", "meter", |row: &MeterRow| Cell::text(row.meter.name()))
         .text("unit", "unit", |row| Cell::text(row.unit))
         .text("about", "what it is", |row| Cell::text(row.about))
-        .report(Meter::ALL.iter().map(|meter| row(*meter)))
+        .report(Meter::ALL.iter().map(|meter| row(*meter)));
+    report.entitle("What providers bill apart", plural(report.rows.len() as u64, "meter"));
+    report
 }
 
 fn row(meter: Meter) -> MeterRow {

@@ -125,7 +125,7 @@ models:
             ("compare", import::comparison(&setup, &database, &compared, |_| true)),
         ];
         for (name, mut report) in reports {
-            report.drop_empty_columns();
+            report.tidy();
             report.fit(80);
             let text = shown(&report);
             assert!(text.contains("────") && text.lines().all(|line| line.chars().count() <= 80), "{name}:\n{text}");

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::import::database_notes;
 use super::known_providers;
 use super::rates::{ExactPriceRow, short_price};
-use crate::jobs::setup::{Setup, TableStamp, table_line, table_stamp};
+use crate::jobs::setup::{Setup, TableStamp, add_table_line, table_stamp};
 use crate::jobs::{JobError, plural};
 use crate::meter::Meter;
 use crate::period::Instant;
@@ -212,6 +212,8 @@ pub fn review(
         left: unplaced.iter().map(LeftRow::of).collect(),
         table: table_stamp(setup),
     });
+    let rows = plural(report.rows.len() as u64, "price");
+    report.entitle("Review of the table", format!("{rows} to look at"));
     report.notes.push(summary(&review));
     report.notes.extend(unplaced.iter().map(|left| format!("Not compared: {left}.")));
     report.notes.extend(review.notes.iter().cloned());
@@ -220,7 +222,7 @@ pub fn review(
             .notes
             .extend(database_notes(&source.database).into_iter().map(|note| format!("{}: {note}", source.name)));
     }
-    report.notes.push(table_line(setup));
+    add_table_line(&mut report, setup);
     Ok((report, review))
 }
 
@@ -342,5 +344,7 @@ fn table() -> TypedTable<'static, ReviewRow> {
         .number("here", "table", |row| row.cells[0].clone())
         .number("there", "databases", |row| row.cells[1].clone())
         .text("from", "since", |row| Cell::text(row.from.map_or_else(String::new, |day| day.to_string())))
+        .optional()
         .text("sources", "sources", |row| Cell::text(row.sources.join(" ")))
+        .optional()
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::matrix::{Matrix, source_text};
-use super::rates::{INHERITED, PriceStart, RateRow, UNKNOWN, period_text, price_text};
+use super::rates::{INHERITED, PriceStart, RateRow, UNKNOWN, per_million, period_text, price_text};
 use crate::context::conditions;
 use crate::jobs::assumed::assumed_note;
 use crate::jobs::life::{LifeRow, life_text};
-use crate::jobs::setup::{Setup, TableStamp, matched_note, table_line, table_stamp};
+use crate::jobs::setup::{Setup, TableStamp, add_table_line, matched_note, table_stamp};
 use crate::jobs::{JobError, plural};
 use crate::meter::Meter;
+use crate::money::grouped;
 use crate::period::{Instant, Period};
 use crate::pricing::Found;
 use crate::pricing::card::{
@@ -100,6 +101,11 @@ pub fn show(model: &str, all: bool, layout: ShowLayout, setup: &Setup) -> Result
         ShowLayout::Matrix(width) => matrix(shown.clone(), width, setup.at),
     };
     report.head.splice(..0, head(setup, &found));
+    let usd = |meter| in_force.and_then(|card| per_million(&card.rates, meter));
+    if let (Some(input), Some(output)) = (usd(Meter::Input), usd(Meter::Output)) {
+        let title = report.head.first().cloned().unwrap_or_default();
+        report.entitle(title, format!("${input} in, ${output} out, per million tokens"));
+    }
     let by_factor = layout == ShowLayout::Rows;
     report.notes.extend(shown.flat_map(|card| notes(card, by_factor)));
     let factors = found.provider.multipliers.iter().filter(|factor| factor.concerns(&found.model.id));
@@ -114,7 +120,7 @@ pub fn show(model: &str, all: bool, layout: ShowLayout, setup: &Setup) -> Result
     let assumed = in_force.and_then(|card| Some((found.full_id(), card.assumed_before(setup.at)?)));
     report.notes.extend(assumed_note(assumed.into_iter().collect()));
     report.notes.extend(matched_note(model, &found));
-    report.notes.push(table_line(setup));
+    add_table_line(&mut report, setup);
     report.state_all(&PricesShowHead {
         card: card_row(&found),
         life: LifeRow::of_found(&found, setup.at, setup),
@@ -180,9 +186,9 @@ fn facts(setup: &Setup, found: &Found) -> String {
     let tokenizer = |t: &TokenizerRef| format!("tokenizer {}{}", t.name, if t.assumed { " (assumed)" } else { "" });
     let mut facts = Vec::new();
     let held = if info.window_holds == WindowHolds::Prompt { " of prompt" } else { "" };
-    facts.extend(info.context_window.map(|n| format!("context {n} tokens{held}")));
-    facts.extend(info.max_output.map(|n| format!("answers up to {n}")));
-    facts.extend(info.smallest_cacheable.map(|n| format!("caches from {n} tokens")));
+    facts.extend(info.context_window.map(|n| format!("context {} tokens{held}", grouped(n))));
+    facts.extend(info.max_output.map(|n| format!("answers up to {}", grouped(n))));
+    facts.extend(info.smallest_cacheable.map(|n| format!("caches from {} tokens", grouped(n))));
     facts.extend(card.tokenizer_at(setup.at).map(tokenizer));
     facts.extend(info.released.map(|day| format!("released {day}")));
     facts.extend(info.open_weights.map(|open| if open { "open weights".into() } else { "closed weights".to_owned() }));

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::{HeadAndCard, is_wanted, known_providers};
 use crate::jobs::JobError;
-use crate::jobs::setup::{Setup, TableStamp, table_line, table_stamp};
+use crate::jobs::plural;
+use crate::jobs::setup::{Setup, TableStamp, add_table_line, table_stamp};
 use crate::period::Instant;
 use crate::pricing::card::{Evidence, ModelCard, ProviderHead};
 use crate::report::{Cell, Report, Tone, TypedTable};
@@ -56,7 +57,8 @@ pub fn stale(query: &StaleQuery, setup: &Setup) -> Result<Report, JobError> {
     let candidates = candidates(query, setup)?;
     let rows = candidates.iter().flat_map(|(head, card)| findings(head, card, query, setup.at));
     let mut report = table().report(rows);
-    report.notes.push(table_line(setup));
+    report.entitle("Prices to check again", plural(report.rows.len() as u64, "finding"));
+    add_table_line(&mut report, setup);
     report.state_all(&StaleHead { table: table_stamp(setup) });
     Ok(report)
 }

@@ -12,6 +12,7 @@ use crate::input::text::Source;
 use crate::pricing::lookup::Lookup;
 use crate::report::write_json_line;
 
+mod chart;
 mod focus;
 #[cfg(feature = "folders")]
 pub mod follow;

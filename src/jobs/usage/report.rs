@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use super::chart::spending;
 use super::grouping::{GroupKey, Grouping, UsageView};
 use super::priced::Assumed;
 use super::totals::{EndedUse, GroupSum, UsageTotals};
@@ -12,7 +13,8 @@ use super::unread::UnreadKey;
 use crate::jobs::assumed::assumed_records_note;
 use crate::jobs::plural;
 use crate::jobs::setup::{Setup, TableStamp, in_currency, table_line, table_stamp};
-use crate::money::Usd;
+use crate::money::{Usd, grouped};
+use crate::report::chart::Chart;
 use crate::report::{Cell, Column, Report, Tone, TypedTable};
 
 /// One group of records.
@@ -250,11 +252,13 @@ impl UsageTotals {
             none if none.is_empty() => none,
             some => format!("; {before}: {some}"),
         };
-        let unpriced = listed(self.reasons.iter().map(|(status, n)| format!("{n} {status}")).collect(), "not priced");
-        let free = listed(self.free.iter().map(|(status, n)| format!("{n} {status}")).collect(), "cost nothing");
+        let unpriced =
+            listed(self.reasons.iter().map(|(status, n)| format!("{} {status}", grouped(*n))).collect(), "not priced");
+        let free =
+            listed(self.free.iter().map(|(status, n)| format!("{} {status}", grouped(*n))).collect(), "cost nothing");
         let total = money(&self.all, setup).people;
         let all = self.all.records + self.all.unpriced;
-        format!("{} of {all} records priced, {total} in total{unpriced}{free}", self.all.records)
+        format!("{} of {} records priced, {total} in total{unpriced}{free}", grouped(self.all.records), grouped(all))
     }
 
     /// What a user must know of a run in which nothing has a price.
@@ -273,7 +277,7 @@ impl UsageTotals {
         let mut warnings: Vec<String> = self.unread_by_key().take(LISTED).map(|(_, warning)| warning).collect();
         let more = self.unread.len().saturating_sub(LISTED);
         if more > 0 {
-            let names = plain_count(more as u64, "other name");
+            let names = plural(more as u64, "other name");
             warnings.push(format!("unread: {names} not listed here; --format json lists all"));
         }
         warnings
@@ -282,7 +286,7 @@ impl UsageTotals {
     /// Each name with its line.
     pub(super) fn unread_by_key(&self) -> impl Iterator<Item = (&str, String)> {
         self.unread.iter().map(|(key, UnreadKey { source, line, value, records })| {
-            let records = plain_count(*records, "record");
+            let records = plural(*records, "record");
             let text =
                 format!("{source}:{line}: unread: {key} is {value} and may have been billed; it is in {records}");
             (key.as_str(), text)
@@ -304,12 +308,25 @@ impl UsageTotals {
         let mut report = table.report(groups.into_iter().map(row));
         report.total = Some(self.total(&table, view, setup));
         if let Some(others) = &others {
-            let (rows, usd) = (plain_count(others.rows as u64, "row"), others.total_usd.for_people());
+            let (rows, usd) = (plural(others.rows as u64, "row"), others.total_usd.for_people());
             report.notes.push(format!("{rows} not shown: {usd}."));
         }
         report.notes.extend(self.notes(view, setup));
         report.state_all(&self.head(others, setup));
+        let by: Vec<&str> = view.by.iter().map(|by| by.name()).collect();
+        report.entitle(format!("Usage by {}", by.join(" and ")), money(&self.all, setup).people);
+        report.date(&setup.at.date().to_string());
+        report.charts.extend(self.chart(view, setup));
         report
+    }
+
+    /// A picture of what was spent: columns of time, with a part for each thing that it was spent on, or the largest groups.
+    fn chart(&self, view: &UsageView, setup: &Setup) -> Option<Chart> {
+        let amount = |sum: &GroupSum| if setup.currency.is_some() { sum.shown } else { sum.usd.amount() };
+        let priced = || self.groups.iter().filter(|(_, sum)| sum.records > 0);
+        let groups = priced().map(|(key, sum)| (key.parts().map(str::to_owned).collect(), amount(sum)));
+        let currency = setup.currency.clone().unwrap_or_else(|| "USD".to_owned());
+        spending(&view.by, groups.collect(), &currency)
     }
 
     /// What everything comes to, and a row for each group.
@@ -324,7 +341,7 @@ impl UsageTotals {
         let mut table = by.fold(TypedTable::<UsageGroupRow>::new(), |table, (place, by)| {
             table.text(by.name(), by.name(), move |row| row.group.cell(place))
         });
-        table = table.number("records", "records", |row| Cell::quantity(row.records));
+        table = table.number("records", "records", |row| Cell::quantity(row.records)).optional();
         if !view.is_plain() {
             table = token_columns(table);
         }
@@ -344,14 +361,14 @@ impl UsageTotals {
             table = table.number("assumed_usd", "of it assumed", move |row| amount(assumed(row)).tone(Tone::Warn));
         }
         if self.charges > 0 {
-            table = table.number("charged_usd", "charged", |row| amount(row.charged_usd));
+            table = table.number("charged_usd", "charged", |row| amount(row.charged_usd)).optional();
         }
         table
     }
 
     fn total(&self, table: &TypedTable<UsageGroupRow>, view: &UsageView, setup: &Setup) -> Vec<Cell> {
         let is_partial = self.all.unpriced > 0;
-        let name = if is_partial { "total of what has a price" } else { "total" };
+        let name = if is_partial { "total priced" } else { "total" };
         let tone = if is_partial { Tone::Warn } else { Tone::Plain };
         let mut cells = table.cells(&UsageGroupRow::of(GroupLabels::named(name, view), &self.all, setup));
         cells.iter_mut().skip(view.by.len()).for_each(|cell| cell.tone = tone);
@@ -414,7 +431,7 @@ impl UsageTotals {
     fn notes(&self, view: &UsageView, setup: &Setup) -> Vec<String> {
         let mut notes = vec![format!("{}.", self.sentence(setup))];
         if self.without_time > 0 {
-            let records = plain_count(self.without_time, "record");
+            let records = plural(self.without_time, "record");
             notes.push(format!("{records} without a timestamp priced as of {}.", setup.shown_at()));
         }
         notes.extend([Assumed::Unnamed, Assumed::NotSold].into_iter().filter_map(|why| self.assumed_note(why)));
@@ -424,14 +441,14 @@ impl UsageTotals {
         }
         if self.copies > 0 {
             let (are, count) = if self.copies == 1 { ("is", "counts") } else { ("are", "count") };
-            let records = plain_count(self.copies, "record");
+            let records = plural(self.copies, "record");
             notes.push(format!("{records} that {are} in several files {count} once."));
         }
         if self.outside > 0 {
-            notes.push(format!("{} of another time left out.", plain_count(self.outside, "record")));
+            notes.push(format!("{} of another time left out.", plural(self.outside, "record")));
         }
         if self.left_out > 0 {
-            let records = plain_count(self.left_out, "record");
+            let records = plural(self.left_out, "record");
             notes.push(format!("{records} without a timestamp left out of the span."));
         }
         if self.all.is_range() {
@@ -449,7 +466,7 @@ impl UsageTotals {
     fn ended_notes(&self) -> Vec<String> {
         const LISTED: usize = 5;
         let note = |(model, EndedUse { records, total_usd, life }): (&String, &EndedUse)| {
-            let (records, usd) = (plain_count(*records, "record"), total_usd.for_people());
+            let (records, usd) = (plural(*records, "record"), total_usd.for_people());
             format!("{records} ({usd}) of {model}, {}: priced at its last known rates.", life.text())
         };
         let mut notes: Vec<String> = self.ended.iter().take(LISTED).map(note).collect();
@@ -506,7 +523,7 @@ impl UsageTotals {
         };
         Some(format!(
             "{} {what}: priced at the maker of the model ({}{more}); --provider names another.",
-            plain_count(records, "record"),
+            plural(records, "record"),
             ids.join(", ")
         ))
     }
@@ -519,9 +536,4 @@ fn token_columns(table: TypedTable<'static, UsageGroupRow>) -> TypedTable<'stati
         .column(column("cache_read_tokens", "cache read"), |row| Cell::quantity(row.tokens.cache_read))
         .column(column("cache_write_tokens", "cache write"), |row| Cell::quantity(row.tokens.cache_write))
         .column(column("output_tokens", "output"), |row| Cell::quantity(row.tokens.output))
-}
-
-/// A number of things without a mark between its thousands.
-pub(super) fn plain_count(count: u64, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

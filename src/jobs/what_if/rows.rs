@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::WhatIf;
 use super::totals::{SwitchSums, WhatIfTotals};
 use crate::calculator::switch::Caching;
-use crate::jobs::setup::{TableStamp, table_line, table_stamp};
+use crate::jobs::setup::{TableStamp, add_table_line, table_stamp};
 use crate::jobs::{Setup, plural};
 use crate::money::Usd;
 use crate::report::{Cell, Report, Tone, TypedTable};
@@ -89,10 +89,14 @@ impl WhatIfCosts {
     }
 
     /// The difference in percent of what it was.
-    fn percent(&self) -> Option<String> {
-        let hundred = self.difference_usd.amount().checked_mul(100.into())?;
-        let percent = hundred.checked_div(self.was_usd.amount())?.round_dp(1).normalize();
-        (!percent.is_zero()).then(|| format!("{percent:+}"))
+    fn percent_cell(&self) -> Cell {
+        let percent = || {
+            let hundred = self.difference_usd.amount().checked_mul(100.into())?;
+            Some(hundred.checked_div(self.was_usd.amount())?.round_dp(1)).filter(|percent| !percent.is_zero())
+        };
+        percent().map_or_else(Cell::default, |percent| {
+            Cell::pair(format!("{percent:+.1} %").replace('-', "−"), percent.normalize().to_string())
+        })
     }
 
     fn difference(&self, setup: &Setup) -> Cell {
@@ -101,9 +105,7 @@ impl WhatIfCosts {
             Ordering::Equal => Tone::Plain,
             Ordering::Greater => Tone::Bad,
         };
-        let percent = self.percent().map_or_else(String::new, |percent| format!(" ({percent} %)"));
-        let cell = setup.money(self.difference_usd).tone(tone);
-        Cell { people: format!("{}{percent}", cell.people), ..cell }
+        setup.money(self.difference_usd).tone(tone)
     }
 
     /// A bound for people: nothing where there is no range.
@@ -120,11 +122,16 @@ fn table(setup: &Setup) -> TypedTable<'_, WhatIfRow> {
             other => Cell::text(other),
         })
         .number("records", "records", |row| Cell::quantity(row.costs.records))
+        .optional()
         .number("was_usd", "was", |row| setup.money(row.costs.was_usd))
         .number("low_usd", "low", |row| row.costs.bound(row.costs.low_usd, setup))
+        .optional()
         .number("expected_usd", "expected", |row| setup.money(row.costs.expected_usd))
         .number("high_usd", "high", |row| row.costs.bound(row.costs.high_usd, setup))
+        .optional()
         .number("difference_usd", "difference", |row| row.costs.difference(setup))
+        .number("difference_percent", "in percent", |row| row.costs.percent_cell())
+        .optional()
         .number("assumed_records", "at assumed prices", |row| {
             row.costs.assumed_records.map_or_else(Cell::default, |n| Cell::quantity(n).tone(Tone::Warn))
         })
@@ -145,6 +152,8 @@ impl WhatIf<'_> {
         let costs = WhatIfCosts::of(&all);
         let total = WhatIfRow { model: "total".into(), other_model: String::new(), costs: costs.clone() };
         report.total = Some(table.cells(&total));
+        let [was, expected] = [total.costs.was_usd, total.costs.expected_usd].map(|usd| self.setup.money(usd));
+        report.entitle("What if", format!("{} instead of {}", expected.people, was.people));
         let head = WhatIfHead {
             costs,
             unpriced: totals.unpriced(),
@@ -156,7 +165,7 @@ impl WhatIf<'_> {
         report.state_all(&head);
         report.notes.extend(totals.left_out());
         report.notes.extend(head.assumptions);
-        report.notes.push(table_line(self.setup));
+        add_table_line(&mut report, self.setup);
         report
     }
 

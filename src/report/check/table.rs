@@ -6,7 +6,7 @@ use std::io;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::text::{people, place, plain, quiet, signed, spelled_out};
+use super::text::{people, place, quiet, signed, spelled_out};
 use super::{ASSUMPTIONS, ChangePart, CheckReport, CheckRow, FeatureStatus, comment};
 use crate::calculator::rules::{Finding, FindingLevel};
 use crate::calculator::workload::Assumption;
@@ -20,12 +20,12 @@ pub(super) fn write(check: &CheckReport, format: Format, screen: Screen, out: &m
         return comment::write(check, out);
     }
     let mut report = check.report(if format == Format::Table { MOST_ON_SCREEN } else { usize::MAX });
-    #[cfg(feature = "cli")]
-    if let (Format::Table, Some(width)) = (format, screen.width) {
-        report.fit(width);
-    }
     if format.readers() == Readers::People {
-        report.drop_empty_columns();
+        report.tidy();
+        #[cfg(feature = "cli")]
+        if let (Format::Table, Some(width)) = (format, screen.width) {
+            report.fit(width);
+        }
         return report::write(&report, format, screen, out);
     }
     // A build log reads standard output too: nothing in it is a command.
@@ -89,12 +89,13 @@ impl CheckReport {
 
     fn delta_cell(&self, delta: Option<Decimal>) -> Cell {
         let Some(delta) = delta else { return Cell::absent("–") };
-        let (tone, text) = match delta {
-            delta if delta.is_zero() => (Tone::Dim, "=".to_owned()),
-            delta if delta.is_sign_negative() => (Tone::Good, signed(delta, &self.currency)),
-            delta => (Tone::Warn, signed(delta, &self.currency)),
-        };
-        Cell::pair(text, delta.to_string()).tone(tone)
+        match delta {
+            delta if delta.is_zero() => Cell::pair("=", delta.to_string()).tone(Tone::Dim),
+            delta => {
+                let tone = if delta.is_sign_negative() { Tone::Good } else { Tone::Warn };
+                Cell::amount_in(delta, &self.currency).with_plus().tone(tone)
+            }
+        }
     }
 
     /// The three parts that weigh most, or what else became of the feature.
@@ -128,9 +129,7 @@ impl CheckReport {
                 Cell::text(part.feature.as_deref().map_or_else(|| "the whole plan".to_owned(), people))
             })
             .text("factor", "because of", |part| Cell::text(part.factor.label()))
-            .number("amount", "a month", |part| {
-                Cell::pair(signed(part.amount, &self.currency), part.amount.to_string())
-            })
+            .number("amount", "a month", |part| Cell::amount_in(part.amount, &self.currency).with_plus())
             .text("basis", "basis", |part| Cell::text(part.basis.name()))
             .text("what", "what changed", |part| Cell::text(people(&part.what)))
             .text("where", "where", |part| {
@@ -195,8 +194,7 @@ impl SharedAssumption<'_> {
 }
 
 fn amount_cell(amount: Option<Decimal>, currency: &str) -> Cell {
-    let shown = |amount: Decimal| Cell::pair(plain(amount, currency), amount.normalize().to_string());
-    amount.map_or_else(|| Cell::absent("–"), shown)
+    amount.map_or_else(|| Cell::absent("–"), |amount| Cell::amount_in(amount, currency))
 }
 
 fn level_cell(finding: &Finding) -> Cell {

@@ -99,6 +99,27 @@ impl Farebox {
     }
 }
 
+/// The program on a terminal of 80 columns, by util-linux' `script`: what it says on standard output and error.
+#[cfg(target_os = "linux")]
+pub fn on_eighty_columns(dir: Option<&std::path::Path>, arguments: &[&str]) -> String {
+    let quoted: Vec<String> = arguments.iter().map(|a| format!("'{a}'")).collect();
+    let command = format!("stty cols 80 rows 50; exec '{}' {}", env!("CARGO_BIN_EXE_farebox"), quoted.join(" "));
+    let mut script = Command::new("script");
+    script.args(["-qec", &command, "/dev/null"]).current_dir(dir.unwrap_or(env!("CARGO_MANIFEST_DIR").as_ref()));
+    script.env("NO_COLOR", "1").env("FAREBOX_NO_CONFIG", "1").env("TERM", "xterm");
+    script.env("FAREBOX_CACHE_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/tables"));
+    for variable in
+        ["FAREBOX_NOW", "FAREBOX_MODEL", "FAREBOX_PRICES", "FAREBOX_CURRENCY", "FAREBOX_TIMEZONE", "COLUMNS"]
+    {
+        script.env_remove(variable);
+    }
+    let run = script.stdin(Stdio::null()).output().expect("util-linux has `script`");
+    let text = String::from_utf8(run.stdout).unwrap().replace('\r', "");
+    // Progress is written over until it is taken away.
+    let last = |line: &str| line.rsplit("\x1b[K").next().unwrap_or_default().to_owned() + "\n";
+    text.lines().map(last).collect()
+}
+
 pub struct Ran {
     pub code: i32,
     pub stdout: String,

@@ -20,7 +20,7 @@ use self::usage::WatchedUsage;
 use crate::input::calls::stream::StreamSink;
 use crate::input::text::Source;
 use crate::jobs::check::UnpricedFeature;
-use crate::jobs::setup::{Setup, table_line, table_stamp};
+use crate::jobs::setup::{Setup, add_table_line, table_stamp};
 use crate::jobs::workload::{PricedWorkload, ShownCurrency};
 use crate::jobs::{JobError, plural};
 use crate::money::Usd;
@@ -224,6 +224,10 @@ fn watched(course: Course, span: &WatchSpan, money: &dyn Fn(Usd) -> Cell, setup:
             people(""),
         ]
     });
+    report.entitle(
+        "What price changes do to the bill",
+        format!("{} instead of {}", money(last).people, money(first).people),
+    );
     let retiring = retiring(&steps);
     report.notes = retiring.clone();
     report.notes.push(summary(bill, span, setup));
@@ -233,7 +237,7 @@ fn watched(course: Course, span: &WatchSpan, money: &dyn Fn(Usd) -> Cell, setup:
         report.notes.push(format!("{changes} of these models {verb} not affect the bill."));
     }
     report.notes.extend(notes);
-    report.notes.push(table_line(setup));
+    add_table_line(&mut report, setup);
     report.state_all(&WatchHead {
         bill,
         since: if span.older.is_some() { setup.at } else { span.period.from.unwrap_or(setup.at) },
