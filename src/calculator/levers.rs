@@ -2,8 +2,9 @@
 
 use rust_decimal::Decimal;
 
-use super::outcome::{Bill, BillTotal, is_certain};
+use super::outcome::{Bill, is_certain};
 use super::projection::{FeaturePlan, Plan, Planner, Point, Resolver, Stream, times};
+use super::settled::BillTotal;
 use super::settled::{Settled, minus};
 use super::shape::At;
 use super::simulate::UsageDraws;

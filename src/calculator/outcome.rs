@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::projection::{FeaturePlan, Plan, PlanError, Point, UncertainInput, times};
-use super::settled::{Settled, minus, rounded};
+use super::settled::{BillTotal, Settled, minus, rounded};
 use super::shape::At;
 use super::simulate::{Simulation, simulate};
 use crate::money::Usd;
@@ -217,15 +217,6 @@ impl Driver {
     pub(crate) fn swing(&self) -> Decimal {
         (self.high.amount() - self.low.amount()).abs()
     }
-}
-
-/// What is paid in the end.
-#[derive(Clone, Debug)]
-pub(crate) struct BillTotal {
-    /// Over the whole plan.
-    pub usd: Usd,
-    /// By span, for other currencies.
-    pub spans: Vec<Usd>,
 }
 
 /// The costs of a plan by group and span, every number at its mean, from which one feature can be taken out.

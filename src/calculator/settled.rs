@@ -15,6 +15,15 @@ use crate::range::Range;
 /// Digits behind the point that an amount without end is worked out to.
 const UNROUNDED_SCALE: u32 = 18;
 
+/// What is paid in the end.
+#[derive(Clone, Debug)]
+pub(crate) struct BillTotal {
+    /// Over the whole plan.
+    pub usd: Usd,
+    /// By span, for other currencies.
+    pub spans: Vec<Usd>,
+}
+
 /// Why an amount of another currency has no value in dollars.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} is in {currency}, and no exchange rate of {currency} holds on {day}")]

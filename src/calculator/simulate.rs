@@ -18,10 +18,9 @@ use std::ops::Range as Span;
 use rust_decimal::Decimal;
 
 use self::draw::FeatureDraws;
-use super::outcome::BillTotal;
 use super::projection::{FeaturePlan, Plan};
 use super::ramp::ramp;
-use super::settled::Settled;
+use super::settled::{BillTotal, Settled};
 use super::stratified::stratified;
 use crate::money::Usd;
 use crate::range::Range;

@@ -43,9 +43,10 @@ impl<'a> Attributes<'a> {
     /// Those in the columns of a table whose names begin with `attributes.`.
     pub(super) fn in_columns(row: &Object<'a>) -> Self {
         let mut all = Attributes::default();
-        for (name, value) in row.fields() {
-            if let Some(name) = name.strip_prefix("attributes.") {
-                all.add(name.to_owned(), value, DEPTH);
+        for (name, _) in row.raw_fields() {
+            let name = String::from_utf8_lossy(name);
+            if let Some(value) = name.starts_with("attributes.").then(|| row.get(&name)).flatten() {
+                all.add(name.trim_start_matches("attributes.").to_owned(), value, DEPTH);
             }
         }
         all

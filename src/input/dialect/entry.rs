@@ -1,5 +1,7 @@
 //! What a form of usage yields: entries, and parts of what only makes sense in order.
 
+mod traced;
+
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -7,12 +9,13 @@ use rust_decimal::Decimal;
 
 use super::Dialect;
 use super::agent::AgentEvent;
-use super::traced::Span;
 use crate::context::Context;
 use crate::input::json::JsonError;
 use crate::input::record::RecordError;
 use crate::period::Instant;
 use crate::usage::Usage;
+
+pub use traced::{Span, SpanRole};
 
 /// One request, or one bucket of requests, as it was recorded.
 #[derive(Clone, Debug, PartialEq)]

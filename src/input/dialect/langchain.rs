@@ -60,7 +60,11 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     let Some(message) = inner(object) else { return Ok(()) };
     let response = message.object("response_metadata").unwrap_or_default();
     let (usage, tier) = match message_usage(object)? {
-        Some((parts, tier)) => (parts.usage()?, tier),
+        Some((parts, tier)) => {
+            // The provider's own counts repeat these, but for what nobody knows.
+            drop(own_usage(&response));
+            (parts.usage()?, tier)
+        }
         None => match own_usage(&response)? {
             Some(usage) => (usage, None),
             None => return Ok(()),
@@ -100,7 +104,7 @@ pub(super) fn metadata_usage(usage: &Object) -> Result<(Parts, Option<&'static s
     let output = usage.object("output_token_details").unwrap_or_default();
     let tier = TIERS.into_iter().find(|tier| {
         let is_named = |details: &Object| {
-            details.has(tier) || details.fields().any(|(name, _)| name.starts_with(&format!("{tier}_")))
+            details.has(tier) || details.raw_fields().any(|(name, _)| name.starts_with(format!("{tier}_").as_bytes()))
         };
         is_named(&input) || is_named(&output)
     });

@@ -14,6 +14,7 @@ mod anthropic_reports;
 mod attributes;
 mod counts;
 mod detect;
+mod endpoints;
 mod entry;
 mod openai_reports;
 mod outcomes;
@@ -25,15 +26,13 @@ mod rows;
 mod spec;
 pub mod table;
 mod tasks;
-mod traced;
 mod unread;
 
-pub use entry::{Bucket, Counts, Entry, Event, Item, Labels, Naming, Reported, State, Unread};
+pub use entry::{Bucket, Counts, Entry, Event, Item, Labels, Naming, Reported, Span, SpanRole, State, Unread};
 pub(crate) use entry::{NAMELESS, id_of};
 pub use entry::{Running, SessionCounts, SessionHead, SessionSettings};
 pub use read::read;
 pub(crate) use read::{no_json, read_text};
-pub use traced::{Span, SpanRole};
 
 use spec::DialectSpec;
 

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use super::attributes::{Attributes, contradiction};
 use super::counts::{moment, state_tier};
+use super::endpoints::without_endpoint;
 use super::outcomes::{error_text, failed};
 use super::parts::Parts;
 use super::spec::{DialectSign, DialectSpec};
@@ -322,37 +323,6 @@ fn cost(attributes: &Attributes) -> Option<Reported> {
         input.zip(output).and_then(|(input, output)| input.checked_add(output))
     };
     whole.or_else(parts).filter(|cost| !cost.is_zero()).map(Reported::usd)
-}
-
-/// `openai.responses` without the endpoint; `google.generative-ai` is the name of a provider.
-pub(super) fn without_endpoint(name: Cow<'_, str>) -> Cow<'_, str> {
-    const ENDPOINTS: &[&str] = &[
-        "chat",
-        "completion",
-        "completions",
-        "responses",
-        "messages",
-        "embedding",
-        "embeddings",
-        "textEmbedding",
-        "image",
-        "speech",
-        "transcription",
-        "reranking",
-    ];
-    let mut short: &str = &name;
-    while let Some((provider, endpoint)) = short.rsplit_once('.') {
-        if !ENDPOINTS.contains(&endpoint) {
-            break;
-        }
-        short = provider;
-    }
-    match short {
-        // Models of others are billed by the cloud that they run on.
-        "google.vertex" | "google.vertex.anthropic" | "vertex.anthropic" => "vertex".into(),
-        short if short.len() == name.len() => name,
-        short => Cow::Owned(short.to_owned()),
-    }
 }
 
 fn labels<'a>(attributes: &Attributes<'a>, resource: &Attributes<'a>) -> Labels<'a> {

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use super::attributes::Attributes;
 use super::counts::{count, count_of, moment};
+use super::endpoints::without_endpoint;
 use super::parts::{Nesting, Parts};
 use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item, Naming};
@@ -36,6 +37,10 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     let steps: Vec<Object<'a>> =
         object.get("steps").into_iter().flat_map(Value::items).filter_map(Value::object).collect();
     if steps.iter().any(|step| step.object("usage").is_some()) {
+        // They repeat the steps, but for what nobody knows.
+        for sum in ["usage", "totalUsage"].iter().filter_map(|name| object.object(name)) {
+            drop(parts_of(&sum, false));
+        }
         for step in &steps {
             match entry(step, object, "usage") {
                 Ok(entry) => out.extend(entry.map(|entry| Item::Entry(Box::new(entry)))),
@@ -70,7 +75,7 @@ fn entry<'a>(object: &Object<'a>, around: &Object<'a>, name: &str) -> Result<Opt
     add_metadata(&mut parts, metadata.as_ref())?;
     let mut entry = Entry::new(Dialect::VercelAi, parts.usage()?);
     entry.model = model;
-    entry.provider = provider.map(super::spans::without_endpoint);
+    entry.provider = provider.map(without_endpoint);
     entry.naming = Naming::ByHabit;
     let times = ["timestamp", "createdAt", "created_at", "time"];
     let stated = times.iter().find_map(|name| object.get(name).and_then(moment));
@@ -101,10 +106,10 @@ fn model_of<'a>(
 
 /// The counts of a usage object of any version.
 fn parts_of(usage: &Object, is_anthropic: bool) -> Result<Parts, RecordError> {
-    let within = |names: &[&str], inner: &str| names.iter().find_map(|name| usage.object(name)?.get(inner));
+    let within = |names: &[&str], inner: &str| names.iter().find_map(|name| usage.object(name)?.count(inner));
     let first = |plain: &[&'static str], holders: &[&str], inner: &[&'static str]| {
         let plain =
-            plain.iter().find_map(|name| Some((*name, usage.get(name).filter(|value| value.object().is_none())?)));
+            plain.iter().find_map(|name| Some((*name, usage.count(name).filter(|value| value.object().is_none())?)));
         let nested = || inner.iter().find_map(|name| Some((*name, within(holders, name)?)));
         plain.or_else(nested).map_or(Ok(0), |(name, value)| count_of(name, value))
     };

@@ -142,7 +142,9 @@ impl Repair {
                 open = None;
             }
             if is_top(line) {
-                let is_list = line.starts_with("models:");
+                // A list in brackets on the line itself is mended with the whole file.
+                let behind = line.strip_prefix("models:").map(str::trim_start);
+                let is_list = behind.is_some_and(|behind| behind.is_empty() || behind.starts_with('#'));
                 indent = if is_list { item_indent(&self.text[start..]) } else { None };
                 lists.extend(is_list.then_some(start));
             } else if begins_item {

@@ -1,6 +1,6 @@
 //! A step of a trace: where it stands among the others, and what it says was used.
 
-use super::entry::{Entry, Event, Item, id_of};
+use super::{Entry, Event, Item, id_of};
 
 /// A step of a trace. Which of them were requests is only known when all of a trace are: see [`SpanRole`].
 #[derive(Clone, Debug, PartialEq)]
@@ -30,7 +30,7 @@ impl<'a> Span<'a> {
     /// A step by the ids that its form gives it; an empty parent is none.
     ///
     /// The id of its record is made from both, so that a trace that was exported twice counts once.
-    pub(super) fn new(trace: &str, id: &str, parent: Option<&str>, role: SpanRole) -> Self {
+    pub(in crate::input::dialect) fn new(trace: &str, id: &str, parent: Option<&str>, role: SpanRole) -> Self {
         let of = |id: &str| id_of(&["span", id]);
         let is_parent = |id: &&str| !id.bytes().all(|byte| byte == b'0') && *id != "None";
         let parent = parent.map(without_prefix).filter(is_parent).map(of);
@@ -38,7 +38,7 @@ impl<'a> Span<'a> {
     }
 
     /// The same step, which says that this was used.
-    pub(super) fn with(mut self, mut entry: Entry<'a>) -> Self {
+    pub(in crate::input::dialect) fn with(mut self, mut entry: Entry<'a>) -> Self {
         if entry.id.is_none() {
             entry.id = Some(id_of(&["span", &self.trace.to_string(), &self.id.to_string()]));
         }
