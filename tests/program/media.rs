@@ -295,7 +295,9 @@ fn requests_are_billed_as_flags_are() {
     assert_eq!(compared["rows"][0]["lines"], row["lines"], "{compared}");
     let bound = |key: &str| row[key].as_str().unwrap().parse::<Decimal>().unwrap();
     let text = bound("total_usd") - Decimal::new(192, 5);
-    assert_eq!(bound("high_usd") - text, Decimal::new(1152, 4)); // 3,600 × 32 at $1 a million
+    // 3,600 × 32 at $1 a million, and what either of Gemini's hosts may add around three contents.
+    let beside = bound("high_usd") - text - Decimal::new(1152, 4);
+    assert!(Decimal::ZERO <= beside && beside <= Decimal::new(3, 7), "{beside}");
 }
 
 #[test]

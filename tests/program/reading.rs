@@ -297,8 +297,8 @@ fn numbers_that_read_differently_elsewhere_are_refused() {
         ("1.000", sum(0, 1)),
         ("1,5", sum(0, 1)),
         ("1000000,0", sum(0, 1)),
-        ("1'000'000", sum(0, 1)),
-        ("1 000 000", sum(0, 1)),
+        ("1'000'000", sum(1, 0)),
+        ("1 000 000", sum(1, 0)),
     ] {
         let text = format!("provider;model;input_tokens\nacme;small;{number}\n");
         assert_eq!(folder.usage_of("a.csv", text), want, "{number}");

@@ -147,7 +147,8 @@ fn frame(
     if !tells && !asks && tools.is_none() {
         return Ok(None);
     }
-    let Wrapping { request, system, turn, tools } = resolver.wrapping(found, tools)?;
+    let Wrapping { request, system, turn, tools, tools_beside_system } = resolver.wrapping(found, tools)?;
+    let tools = if tells { tools_beside_system } else { tools };
     let only = |count: TokenCount, is: bool| if is { count } else { TokenCount::default() };
     let (system, mut opening) = (only(system, tells), only(request, asks));
     opening += system;

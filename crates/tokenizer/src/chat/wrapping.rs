@@ -15,6 +15,8 @@ pub struct Wrapping {
     pub turn: TokenCount,
     /// Tools with everything around them; none where there are no tools.
     pub tools: Option<TokenCount>,
+    /// The same beside instructions, where some models take less for them.
+    pub tools_beside_system: Option<TokenCount>,
 }
 
 /// Any text: frames do not depend on what they hold.
@@ -44,12 +46,13 @@ impl Framing {
         let alone = of(&[Role::User], &[])?;
         let told = of(&[Role::System, Role::User], &[])?;
         let again = of(&[Role::User, Role::Assistant, Role::User], &[])?;
-        let armed = if tools.is_empty() { None } else { Some(of(&[Role::User], tools)?) };
+        let armed = |roles: &[Role]| if tools.is_empty() { Ok(None) } else { of(roles, tools).map(Some) };
         Ok(Wrapping {
             request: beyond(alone, &[text]),
             system: beyond(told, &[alone, text]),
             turn: beyond(again, &[alone, text, text]),
-            tools: armed.map(|armed| beyond(armed, &[alone])),
+            tools: armed(&[Role::User])?.map(|armed| beyond(armed, &[alone])),
+            tools_beside_system: armed(&[Role::System, Role::User])?.map(|armed| beyond(armed, &[told])),
         })
     }
 }
