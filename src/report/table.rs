@@ -56,8 +56,9 @@ fn write_words(line: &str, indent: &str, style: Style, screen: Screen, out: &mut
     let width = screen.width.map_or(usize::MAX, usize::from).max(NARROWEST_TEXT);
     let options = textwrap::Options::new(width).break_words(false).initial_indent(indent).subsequent_indent(indent);
     let options = options.word_splitter(textwrap::WordSplitter::NoHyphenation);
-    // A name that is wider than the screen is broken as in a table.
-    let mut lines = textwrap::wrap(&line, options).into_iter().flat_map(|line| wrapped(&line, width));
+    // A name that is wider than the screen is broken as in a table, an address stays whole for copying.
+    let broken = |line: &str| if line.contains("://") { vec![line.to_owned()] } else { wrapped(line, width) };
+    let mut lines = textwrap::wrap(&line, options).into_iter().flat_map(|line| broken(&line));
     lines.try_for_each(|line| writeln!(out, "{}", painted(&line, style, screen.color)))
 }
 

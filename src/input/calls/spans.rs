@@ -279,9 +279,11 @@ mod tests {
     use super::*;
     use crate::input::dialect::Dialect;
 
-    /// The prompts that count of spans in a trace, in the order in which they are taken: (id, parent, role, prompt and
-    /// answer).
-    fn counted(spans: &[(u64, u64, SpanRole, Option<(u64, u64)>)]) -> Vec<u64> {
+    /// Its id, that of its parent, its role, and the tokens of its prompt and answer.
+    type Step = (u64, u64, SpanRole, Option<(u64, u64)>);
+
+    /// The prompts that count of spans in a trace, in the order in which they are taken.
+    fn counted(spans: &[Step]) -> Vec<u64> {
         let mut trees = SpanTrees::default();
         for (id, parent, role, tokens) in spans {
             let entry = |(input, output)| Box::new(Entry::new(Dialect::Spans, Usage::tokens_in_out(input, output)));

@@ -120,7 +120,7 @@ pub fn diff(old: &DiffSide, new: &DiffSide, query: &DiffQuery) -> Report {
     }
     report.entitle(
         "Prices compared",
-        format!("{} of {}", plural(report.rows.len() as u64, "price"), plural(models as u64, "model")),
+        format!("{} of {}", plural(report.rows.len() as u64, "price"), plural(models, "model")),
     );
     report.date(&new.at.date().to_string());
     report.notes.push(format!("Models that differ: {models}; rates: {}.", report.rows.len()));

@@ -142,8 +142,8 @@ impl Said<'_> {
 
     /// Whether a result answers one of several calls of the same message.
     fn is_parallel(&self, at: usize) -> bool {
-        let before = self.conversation.messages.iter().take(at).rev();
-        let called = before.skip_while(|message| message.role == Role::Tool).next();
+        let mut before = self.conversation.messages.iter().take(at).rev();
+        let called = before.find(|message| message.role != Role::Tool);
         called.is_some_and(|message| message.calls.len() > 1)
     }
 
