@@ -1,6 +1,6 @@
 //! The analytics log of Aider, where `--analytics-log FILE` writes it.
 //!
-//! Only `message_send` has usage (aider/coders/base_coder.py of https://github.com/Aider-AI/aider): the counts are those of one
+//! Only `message_send` has usage (aider/coders/base_coder.py of <https://github.com/Aider-AI/aider>): the counts are those of one
 //! message of the user's, for which several requests may have been made; `total_cost` runs on through the session. Models are
 //! spelled as LiteLLM does.
 

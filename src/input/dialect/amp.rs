@@ -2,7 +2,7 @@
 //!
 //! The usage of a message is disjoint; `totalInputTokens` is the sum of three of its counts. The ledger records the same requests
 //! without the cache, so that an event of it counts only where the message it led to has no usage (docs/guide/amp of
-//! https://github.com/ccusage/ccusage).
+//! <https://github.com/ccusage/ccusage>).
 
 use super::agent::Disjoint;
 use super::counts::{count, moment};

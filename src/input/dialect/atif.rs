@@ -1,7 +1,7 @@
 //! Trajectories in Harbor's form, ATIF.
 //!
 //! `steps[].metrics` is a request, the cache a part of the prompt; `final_metrics` repeats the sums and counts for what the steps
-//! leave out (https://github.com/laude-institute/harbor, docs/rfcs/0001-trajectory-format.md). Steps that were copied from an
+//! leave out (<https://github.com/laude-institute/harbor>, docs/rfcs/0001-trajectory-format.md). Steps that were copied from an
 //! earlier trajectory happened there.
 
 use super::agent::{Disjoint, add, beyond, name_model};

@@ -1,7 +1,7 @@
 //! What `claude -p` prints: `--output-format json`, a result, and `stream-json`, messages that end with one.
 //!
 //! `modelUsage` of the result is the run, all models and subagents; `usage` is the main model alone, and says how long written
-//! tokens stay (https://code.claude.com/docs/en/headless, the types of `@anthropic-ai/claude-agent-sdk`). The messages before
+//! tokens stay (<https://code.claude.com/docs/en/headless>, the types of `@anthropic-ai/claude-agent-sdk`). The messages before
 //! it have output counts that are not finished yet: they count where a run ended without a result.
 
 use std::borrow::Cow;

@@ -1,7 +1,7 @@
 //! What `codex exec --json` prints.
 //!
-//! A line an event (https://developers.openai.com/codex/noninteractive, codex-rs/exec/src/exec_events.rs of
-//! https://github.com/openai/codex): `turn.completed` has the usage of the whole thread so far, cached and written tokens as
+//! A line an event (<https://developers.openai.com/codex/noninteractive>, codex-rs/exec/src/exec_events.rs of
+//! <https://github.com/openai/codex>): `turn.completed` has the usage of the whole thread so far, cached and written tokens as
 //! parts of the input, thinking as a part of the output. Neither model nor time.
 
 use super::agent::{AgentEvent, Disjoint, Known};

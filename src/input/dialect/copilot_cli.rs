@@ -1,7 +1,7 @@
 //! Sessions of GitHub Copilot CLI: `~/.copilot/session-state/<id>/events.jsonl`.
 //!
 //! `session.shutdown` has the sums of each model since the start or the last resume, caches as parts of the input and thinking
-//! as a part of the output (docs/guide/copilot of https://github.com/ccusage/ccusage). Messages repeat their output tokens and
+//! as a part of the output (docs/guide/copilot of <https://github.com/ccusage/ccusage>). Messages repeat their output tokens and
 //! say nothing of the input, so that a session that ended without a shutdown is reported.
 
 use super::agent::{AgentEvent, Disjoint, Known};

@@ -1,7 +1,7 @@
 //! Sessions of Crush: the table `sessions` of `.crush/crush.db`.
 //!
 //! The counts are the sums of a session, those of the sessions that it began included, so that only the first ones count
-//! (internal/db/sql of https://github.com/charmbracelet/crush). Model and provider are those of its messages.
+//! (internal/db/sql of <https://github.com/charmbracelet/crush>). Model and provider are those of its messages.
 
 use super::counts::{count, moment};
 use super::entry::id_of;

@@ -1,7 +1,7 @@
 //! Usage of Cursor: the export of the dashboard as a table, and the events of the Admin API.
 //!
 //! The four counts are disjoint and add up to the total: "w/ Cache Write" are the tokens that were written
-//! (https://cursor.com/docs/account/teams/admin-api). Models have Cursor's names, which say version before family and end with
+//! (<https://cursor.com/docs/account/teams/admin-api>). Models have Cursor's names, which say version before family and end with
 //! the effort. `auto` and Cursor's own models are sold by Cursor alone.
 
 use std::borrow::Cow;

@@ -1,7 +1,7 @@
 //! Sessions of Droid (Factory): `~/.factory/sessions/**/<session>.settings.json`, and the lines beside it.
 //!
-//! `tokenUsage` is the sum of the session so far, disjoint (docs/guide of https://github.com/ccusage/ccusage, the sessions of
-//! https://github.com/junhoyeo/tokscale). The lines of the session have no usage.
+//! `tokenUsage` is the sum of the session so far, disjoint (docs/guide of <https://github.com/ccusage/ccusage>, the sessions of
+//! <https://github.com/junhoyeo/tokscale>). The lines of the session have no usage.
 
 use super::agent::Disjoint;
 use super::counts::{count, moment};

@@ -1,7 +1,7 @@
 //! Sessions of Gemini CLI, and what it prints without a terminal.
 //!
 //! `~/.gemini/tmp/<project>/chats/session-*.json` is one object with `messages`; since 2026 `.jsonl`, a head and a message a
-//! line (packages/core/src/services/chatRecordingTypes.ts of https://github.com/google-gemini/gemini-cli). Cached tokens are
+//! line (packages/core/src/services/chatRecordingTypes.ts of <https://github.com/google-gemini/gemini-cli>). Cached tokens are
 //! a part of `input`; `thoughts` and `tool` stand beside. A message is written again whenever it changes. What is rewound was
 //! billed. `--output-format json` prints the sums of a run by model, `stream-json` those of all models together.
 

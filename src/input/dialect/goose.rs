@@ -1,7 +1,7 @@
 //! Sessions of Goose: the table `sessions` of `sessions.db`.
 //!
 //! `accumulated_*` are the sums of a session; `input_tokens` and the like are those of its last request
-//! (crates/goose/src/session/session_manager.rs of https://github.com/block/goose). Cached tokens are not told apart.
+//! (crates/goose/src/session/session_manager.rs of <https://github.com/block/goose>). Cached tokens are not told apart.
 
 use super::counts::{count, moment};
 use super::entry::id_of;

@@ -1,7 +1,7 @@
 //! Sessions of Hermes Agent: `~/.hermes/state.db`.
 //!
 //! A row is the sum of a session, or of one model in it. Input and caches are disjoint, thinking is a part of the output
-//! (agent/usage_pricing.py of https://github.com/NousResearch/hermes-agent).
+//! (agent/usage_pricing.py of <https://github.com/NousResearch/hermes-agent>).
 
 use super::agent::Disjoint;
 use super::counts::{count, moment};

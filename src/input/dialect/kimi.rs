@@ -1,7 +1,7 @@
 //! Sessions of Kimi CLI: `~/.kimi/sessions/<folder>/<session>/wire.jsonl`.
 //!
 //! A `StatusUpdate` with `token_usage` is one step, its counts disjoint (src/kimi_cli/wire of
-//! https://github.com/MoonshotAI/kimi-cli). What a subagent reports is wrapped. The model is in a settings file elsewhere.
+//! <https://github.com/MoonshotAI/kimi-cli>). What a subagent reports is wrapped. The model is in a settings file elsewhere.
 
 use super::agent::Disjoint;
 use super::counts::{count, moment};

@@ -1,7 +1,7 @@
 //! Sessions of Kimi Code: `~/.kimi-code/sessions/**/wire.jsonl`.
 //!
 //! `usage.record` is one request, its counts disjoint; its own model is the name of the plan, and the one that answered stands on
-//! the `llm.request` before it (https://github.com/MoonshotAI/kimi-code).
+//! the `llm.request` before it (<https://github.com/MoonshotAI/kimi-code>).
 
 use super::agent::{AgentEvent, Disjoint, Known, Missing};
 use super::counts::{count, moment};

@@ -1,7 +1,7 @@
 //! What `opencode run --format json` prints.
 //!
 //! A line an event; `step_finish` has the usage of one request, disjoint (packages/opencode/src/cli/cmd/run.ts of
-//! https://github.com/anomalyco/opencode). It does not name the model. The message that it belongs to is the one that opencode
+//! <https://github.com/anomalyco/opencode>). It does not name the model. The message that it belongs to is the one that opencode
 //! keeps, so that a run and its session count once.
 
 use super::agent::Disjoint;

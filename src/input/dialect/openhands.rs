@@ -1,7 +1,7 @@
 //! Runs of OpenHands: `output.jsonl` of its evaluations, saved trajectories, and the state of its conversations.
 //!
 //! `metrics.token_usages` are requests as LiteLLM counts them, the cache as a part of the prompt
-//! (openhands/llm/metrics.py of https://github.com/All-Hands-AI/OpenHands). `accumulated_token_usage` is their sum and counts
+//! (openhands/llm/metrics.py of <https://github.com/All-Hands-AI/OpenHands>). `accumulated_token_usage` is their sum and counts
 //! for what they leave out. Events of a trajectory repeat the metrics so far.
 
 use super::agent::{Disjoint, add, beyond, name_model};

@@ -1,7 +1,7 @@
 //! Sessions of pi, of omp and of OpenClaw, which write the same lines.
 //!
 //! `~/.pi/agent/sessions`, `~/.omp/agent/sessions`, `~/.openclaw/agents/<agent>/sessions`
-//! (packages/coding-agent/src/core/session-manager.ts of https://github.com/badlogic/pi-mono). The counts of an assistant's
+//! (packages/coding-agent/src/core/session-manager.ts of <https://github.com/badlogic/pi-mono>). The counts of an assistant's
 //! message are disjoint. OpenClaw may name the model on a line before it. A branch of a session is a copy with the same ids.
 
 use super::agent::{AgentEvent, Disjoint, Known, Missing};

@@ -1,7 +1,7 @@
 //! Sessions of Qwen Code: `~/.qwen/projects/<folder>/chats/*.jsonl`.
 //!
 //! A request stands there twice: as telemetry with snake-case names, and as the assistant's line with Gemini's
-//! `usageMetadata` (packages/core/src/services/chatRecordingService.ts of https://github.com/QwenLM/qwen-code). Requests that
+//! `usageMetadata` (packages/core/src/services/chatRecordingService.ts of <https://github.com/QwenLM/qwen-code>). Requests that
 //! the program makes for itself are telemetry alone. Cached tokens are a part of the prompt; whether thoughts are one of the
 //! answer, the total says.
 

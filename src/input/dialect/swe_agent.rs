@@ -1,6 +1,6 @@
 //! Trajectories of SWE-agent: `<instance>.traj`.
 //!
-//! `info.model_stats` is the sum of a run (sweagent/agent/models.py of https://github.com/SWE-agent/SWE-agent); `total_cost`, where
+//! `info.model_stats` is the sum of a run (sweagent/agent/models.py of <https://github.com/SWE-agent/SWE-agent>); `total_cost`, where
 //! it stands, runs on over runs. No time, no cache, and the model only where the settings of the run are kept beside it.
 
 use super::agent::name_model;

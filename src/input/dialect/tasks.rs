@@ -1,7 +1,7 @@
 //! The tasks of Cline and of the extensions that began as copies of it: `ui_messages.json`, a list of messages.
 //!
 //! A request is a message that says `api_req_started`, with its counts as a JSON text (src/shared/getApiMetrics.ts of
-//! https://github.com/cline/cline, packages/core/src/message-utils of https://github.com/RooCodeInc/Roo-Code). The message is
+//! <https://github.com/cline/cline>, packages/core/src/message-utils of <https://github.com/RooCodeInc/Roo-Code>). The message is
 //! changed in its place, so that each request stands there once. Requests that were taken back are summed up in one message.
 
 use std::borrow::Cow;

@@ -1,7 +1,7 @@
 //! Threads of Zed's agent: `threads/threads.db`, each a packed JSON document.
 //!
 //! `request_token_usage` has the requests that are kept, one for each message; `cumulative_token_usage` is the sum of all, and
-//! counts for what they leave out (crates/agent/src/db.rs of https://github.com/zed-industries/zed). Disjoint.
+//! counts for what they leave out (crates/agent/src/db.rs of <https://github.com/zed-industries/zed>). Disjoint.
 
 use super::agent::{Disjoint, add, beyond};
 use super::counts::{count, moment};
