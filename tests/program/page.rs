@@ -29,9 +29,10 @@ addEventListener('load', () => {
   const title = e => e.querySelector('title')?.textContent ?? '';
   const seen = e => { const b = e.getBoundingClientRect(); return b.width > 0 && b.height > 0; };
   // What is inside of a box that scrolls sideways can be reached, as long as the box itself is on the page. A box that only
-  // may scroll, and has nothing to scroll to, excuses nothing; nor does any at the width of a desk.
+  // may scroll, and has nothing to scroll to, excuses nothing; nor does any where the page of a plan is measured on a desk: only
+  // tables with many columns, such as that of compare, may scroll there.
   const scrolls = e => {
-    if (frame.clientWidth >= 1200) return false;
+    if (frame.clientWidth === 1200) return false;
     for (let box = e.parentElement; box && box !== page.body; box = box.parentElement) {
       const may = ['auto', 'scroll'].includes(view.getComputedStyle(box).overflowX);
       if (may && box.scrollWidth > box.clientWidth) return true;
