@@ -288,10 +288,7 @@ fn unescaped(inner: &[u8]) -> Cow<'_, str> {
     if !inner.contains(&b'\\') {
         return written;
     }
-    match surrogates::value(format!("\"{written}\"").as_bytes()) {
-        Ok(serde_json::Value::String(text)) => Cow::Owned(text),
-        _ => written,
-    }
+    surrogates::read(format!("\"{written}\"").as_bytes()).map_or(written, Cow::Owned)
 }
 
 /// A place in a text.

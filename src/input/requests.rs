@@ -200,7 +200,7 @@ pub(crate) fn each_request<E: From<InputError>>(input: Input<'_>, each: EachRequ
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        match surrogates::value(line) {
+        match surrogates::read::<Value>(line) {
             Ok(value) => hand_over(number, value, each)?,
             // The first line of a document that goes on.
             Err(error) if is_first && error.is_eof() => {
@@ -239,19 +239,19 @@ fn document<E: From<InputError>>(
             Err(error) => return Err(error.into()),
         }
     };
-    let error = match surrogates::value(&whole) {
+    let error = match surrogates::read::<Value>(&whole) {
         Ok(value) => return hand_over(start, value, each).map(|()| !is_whole),
         Err(error) => error,
     };
     let list: Vec<&[u8]> = whole.split(|b| *b == b'\n').collect();
-    let parsed = |line: &&[u8]| surrogates::value(line).is_ok_and(|value| value.is_object());
+    let parsed = |line: &&[u8]| surrogates::read::<Value>(line).is_ok_and(|value| value.is_object());
     if !list.iter().any(parsed) {
         let at = start + (error.line() as u64).saturating_sub(1);
         let problem = if is_whole { (at, not_json(&error)) } else { (start, too_long(LONGEST_DOCUMENT)) };
         return each(Spot::line(problem.0), Err(problem.1)).map(|()| false);
     }
     for (number, line) in (start..).zip(list).filter(|(_, line)| !line.iter().all(u8::is_ascii_whitespace)) {
-        match surrogates::value(line) {
+        match surrogates::read::<Value>(line) {
             Ok(value) => hand_over(number, value, each)?,
             Err(error) => each(Spot::line(number), Err(not_json(&error)))?,
         }

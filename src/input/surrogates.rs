@@ -1,13 +1,13 @@
 //! Halves of surrogate pairs in JSON. A writer that cuts a text in the middle of an emoji leaves `\ud83d` alone: JSON allows
 //! it, text in UTF-8 cannot hold it. It counts as one U+FFFD, like bytes that are not UTF-8.
 
-use serde_json::Value;
+use serde::de::DeserializeOwned;
 
-/// Reads a value; halves of surrogate pairs become U+FFFD.
+/// Reads JSON; halves of surrogate pairs become U+FFFD.
 ///
 /// # Errors
 /// What `serde_json` says of the text, at the places that it has in `json`.
-pub(crate) fn value(json: &[u8]) -> serde_json::Result<Value> {
+pub(crate) fn read<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
     serde_json::from_slice(json).or_else(|error| match whole(json) {
         Some(mended) => serde_json::from_slice(&mended),
         None => Err(error),
@@ -48,6 +48,7 @@ fn unit(json: &[u8], at: usize) -> Option<u16> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use serde_json::Value;
 
     #[test]
     fn half_a_pair_is_one_replacement() {
@@ -59,10 +60,10 @@ mod tests {
             (r#""\\ud83d \u00fc""#, "\\ud83d \u{fc}"),
             (r#""\ud83d\n""#, "\u{FFFD}\n"),
         ] {
-            assert_eq!(value(json.as_bytes()).unwrap(), text, "{json}");
+            assert_eq!(read::<String>(json.as_bytes()).unwrap(), text, "{json}");
         }
         for json in [r#""\ud8"#, r#""\ud83d"#, r#""\u+123""#, "{"] {
-            assert!(value(json.as_bytes()).is_err(), "{json}");
+            assert!(read::<Value>(json.as_bytes()).is_err(), "{json}");
         }
     }
 
@@ -71,7 +72,7 @@ mod tests {
         #[test]
         fn any_units_are_read_as_lossy_utf_16(units in prop::collection::vec(prop_oneof![0xD7FE_u16..0xE002, 1_u16..200], 0..20)) {
             let json: String = units.iter().map(|unit| format!("\\u{unit:04x}")).collect();
-            prop_assert_eq!(value(format!("\"{json}\"").as_bytes()).unwrap(), String::from_utf16_lossy(&units));
+            prop_assert_eq!(read::<String>(format!("\"{json}\"").as_bytes()).unwrap(), String::from_utf16_lossy(&units));
         }
     }
 }

@@ -31,8 +31,8 @@ pub struct Conversation {
     pub resolution: Option<String>,
     /// JSON Schema that the answer must follow.
     pub answer_schema: Option<Value>,
-    /// The API whose form the request has; `None` where only a list of messages is known.
-    pub api: Option<Api>,
+    /// Whether it has the form of OpenAI's Responses, which bill some things otherwise.
+    pub by_responses: bool,
     /// Whether the request asks the model to think before it answers, where it says so.
     pub thinks: Option<Thinks>,
     /// Whether it is a line of a batch, which is billed as one.
@@ -43,21 +43,6 @@ pub struct Conversation {
     pub unread: Vec<String>,
     /// The JSON of what is unread, which bounds what it may cost.
     pub unread_json: Vec<String>,
-}
-
-/// An API that takes requests, told by their form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Api {
-    /// Chat completions, OpenAI's and alike: a list of messages.
-    Chat,
-    /// OpenAI's Responses: a list of items.
-    Responses,
-    /// Anthropic's Messages.
-    Messages,
-    /// Gemini's `generateContent`.
-    GenerateContent,
-    /// Bedrock's Converse.
-    Converse,
 }
 
 /// How a request asks for thinking.
@@ -134,6 +119,8 @@ pub struct Message {
     pub signatures: Vec<u64>,
     /// What the model may call from this message on: tools that a search has found.
     pub tools: Vec<Tool>,
+    /// The JSON of parts that nobody knows: what they cost is not known either.
+    pub unread: Vec<String>,
     /// Whether the model goes on with this message rather than answering it.
     pub is_prefix: bool,
 }
@@ -163,6 +150,7 @@ impl Message {
             thinking: None,
             signatures: Vec::new(),
             tools: Vec::new(),
+            unread: Vec::new(),
             is_prefix: false,
         }
     }

@@ -154,6 +154,30 @@ impl TokenCount {
         TokenCount { tokens, low: tokens, high: tokens, basis: Basis::Exact }
     }
 
+    /// A count that is known to lie between two bounds, which are widened to hold it; exact where they are one number.
+    #[must_use]
+    pub(crate) fn between(low: u64, tokens: u64, high: u64) -> Self {
+        let count = TokenCount { low: low.min(tokens), high: high.max(tokens), ..TokenCount::exact(tokens) };
+        if count.low == count.high { count } else { count.widened(0) }
+    }
+
+    /// The same count without so many tokens.
+    #[must_use]
+    pub(crate) const fn less(self, tokens: u64) -> Self {
+        TokenCount {
+            tokens: self.tokens.saturating_sub(tokens),
+            low: self.low.saturating_sub(tokens),
+            high: self.high.saturating_sub(tokens),
+            basis: self.basis,
+        }
+    }
+
+    /// The same count, which may be so many tokens less, or more.
+    #[must_use]
+    pub(crate) fn reaching(self, less: u64, more: u64) -> Self {
+        TokenCount { low: self.low.saturating_sub(less), high: self.high.saturating_add(more), ..self }.widened(0)
+    }
+
     /// The same count by a predecessor's vocabulary: 15 % either way, and at least two tokens.
     ///
     /// # Source

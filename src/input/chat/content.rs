@@ -14,6 +14,8 @@ pub(super) struct Content {
     pub thinking: Option<String>,
     /// Lengths of sealed thoughts in characters.
     pub signatures: Vec<u64>,
+    /// The JSON of parts that nobody knows.
+    pub unread: Vec<String>,
 }
 
 /// Answers hold parts that hold answers; no provider takes more than this.
@@ -64,13 +66,13 @@ impl Content {
             self.parts.push(Part::Text(refusal.to_owned()));
         } else if kind == "tool_use" || CALLS.iter().any(|key| part[*key].is_object()) {
             self.calls.push(call(part));
-        } else if let Some(answer) = answered(part, place, depth)? {
+        } else if let Some((answer, unread)) = answered(part, place, depth)? {
             self.parts.push(Part::Result(answer));
+            self.unread.extend(unread);
         } else if let Some(media) = attachment(part, kind, place)? {
             self.parts.push(Part::Media(media));
         } else if part["cachePoint"].is_null() && part["guardContent"].is_null() {
-            // A part that nobody knows is counted as the JSON that it is.
-            self.parts.push(Part::Text(part.to_string()));
+            self.unread.push(part.to_string());
         }
         Ok(())
     }
@@ -86,8 +88,8 @@ fn call(part: &Value) -> Call {
     Call { id, name: text(call, "name").unwrap_or_default(), arguments: arguments.clone() }
 }
 
-/// The answer of a tool inside a message.
-fn answered(part: &Value, place: &str, depth: usize) -> Result<Option<Answer>, String> {
+/// The answer of a tool inside a message, and what nobody knows in it.
+fn answered(part: &Value, place: &str, depth: usize) -> Result<Option<(Answer, Vec<String>)>, String> {
     let (answer, content) = if part["type"].as_str().is_some_and(|kind| kind.ends_with("tool_result")) {
         (part, part["content"].clone())
     } else if part["toolResult"].is_object() {
@@ -106,7 +108,7 @@ fn answered(part: &Value, place: &str, depth: usize) -> Result<Option<Answer>, S
         inner.add(files, place, depth + 1)?;
     }
     let id = ["tool_use_id", "toolUseId", "id"].iter().find_map(|key| text(answer, key)).unwrap_or_default();
-    Ok(Some(Answer { id, name: text(answer, "name"), parts: inner.parts }))
+    Ok(Some((Answer { id, name: text(answer, "name"), parts: inner.parts }, inner.unread)))
 }
 
 /// A picture, recording, film or document, wherever a form puts its source.

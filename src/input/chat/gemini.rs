@@ -4,10 +4,10 @@ use serde_json::{Map, Value};
 
 use super::content::Content;
 use super::{Read, role, shown};
-use crate::conversation::{Api, Conversation, Message, Role};
+use crate::conversation::{Conversation, Message, Role};
 
 pub(super) fn request(map: &Map<String, Value>) -> Read {
-    let mut conversation = Conversation { api: Some(Api::GenerateContent), ..Conversation::default() };
+    let mut conversation = Conversation::default();
     let field = |camel: &str, snake: &str| map.get(camel).or_else(|| map.get(snake)).filter(|value| !value.is_null());
     if let Some(told) = field("systemInstruction", "system_instruction") {
         conversation.messages.push(content(told, Role::System, "systemInstruction")?);
@@ -39,10 +39,9 @@ pub(super) fn request(map: &Map<String, Value>) -> Read {
 }
 
 /// A text to embed.
-pub(super) fn embedding(map: &Map<String, Value>, text: &Value) -> Read {
+pub(super) fn embedding(text: &Value) -> Read {
     let message = content(text, Role::User, "content")?;
-    let api = map.contains_key("taskType").then_some(Api::GenerateContent);
-    Ok(Conversation { messages: vec![message], is_plain: true, api, ..Conversation::default() })
+    Ok(Conversation { messages: vec![message], is_plain: true, ..Conversation::default() })
 }
 
 fn content(value: &Value, otherwise: Role, place: &str) -> Result<Message, String> {
@@ -54,6 +53,6 @@ fn content(value: &Value, otherwise: Role, place: &str) -> Result<Message, Strin
     };
     let parts = value.get("parts").unwrap_or(value);
     let read = Content::read(parts, &format!("{place}.parts"))?;
-    let Content { parts, calls, thinking, signatures } = read;
-    Ok(Message { calls, thinking, signatures, ..Message::of_parts(speaker, parts) })
+    let Content { parts, calls, thinking, signatures, unread } = read;
+    Ok(Message { calls, thinking, signatures, unread, ..Message::of_parts(speaker, parts) })
 }

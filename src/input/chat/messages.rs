@@ -17,7 +17,7 @@ pub(super) fn list(items: &[Value], place: &str) -> Result<Vec<Message>, String>
 /// What stands beside the messages: a text, or a list of parts.
 pub(super) fn said(role: Role, value: &Value, place: &str) -> Result<Message, String> {
     let content = Content::read(value, place)?;
-    Ok(Message::of_parts(role, content.parts))
+    Ok(Message { unread: content.unread, ..Message::of_parts(role, content.parts) })
 }
 
 fn one(item: &Value, place: &str) -> Result<Message, String> {
@@ -45,6 +45,10 @@ fn one(item: &Value, place: &str) -> Result<Message, String> {
             message.signatures.extend(text(item, "encrypted_content").map(|seal| seal.len() as u64));
             return Ok(message);
         }
+        // An item of another kind, such as a search that the provider made.
+        Some(_) if item.get("role").is_none() => {
+            return Ok(Message { unread: vec![item.to_string()], ..Message::of_parts(Role::Tool, Vec::new()) });
+        }
         _ => {}
     }
     let name = item["role"].as_str();
@@ -67,12 +71,13 @@ fn spoken(item: &Value, role: Role, place: &str) -> Result<Message, String> {
     if let (Some(content), Some(images)) = (&mut content, item["images"].as_array()) {
         content.add_images(images);
     }
-    let mut signatures = Vec::new();
+    let (mut signatures, mut unread) = (Vec::new(), Vec::new());
     let mut thinking = text(item, "reasoning_content").or_else(|| text(item, "reasoning"));
     if let Some(content) = &mut content {
         calls.append(&mut content.calls);
         thinking = thinking.or(content.thinking.take());
         signatures.append(&mut content.signatures);
+        unread.append(&mut content.unread);
     }
     Ok(Message {
         role,
@@ -83,6 +88,7 @@ fn spoken(item: &Value, role: Role, place: &str) -> Result<Message, String> {
         thinking,
         signatures,
         tools: Vec::new(),
+        unread,
         is_prefix: item["prefix"] == true,
     })
 }

@@ -12,7 +12,7 @@ mod tools;
 use serde_json::{Map, Value};
 
 use crate::context::Dimension;
-use crate::conversation::{Api, Conversation, Message, Role, Thinks, ToolChoice};
+use crate::conversation::{Conversation, Message, Role, Thinks, ToolChoice};
 pub use look::{holds_requests, looks_like_request};
 
 /// A request, or why a value is none.
@@ -83,7 +83,7 @@ pub fn requests(value: Value) -> Vec<Read> {
     match value {
         Value::Array(items) if items.first().is_some_and(|item| item.get("role").is_some() || is_item(item)) => {
             let list = messages::list(&items, "").map_err(RequestError::from);
-            vec![list.map(|messages| Conversation { messages, ..Conversation::default() })]
+            vec![list.map(|messages| named(Conversation { messages, ..Conversation::default() }))]
         }
         Value::Array(items) if !items.is_empty() => items.iter().map(one).collect(),
         Value::Object(mut map) if map.get("requests").is_some_and(Value::is_array) => match map.remove("requests") {
@@ -130,7 +130,7 @@ fn request(map: &Map<String, Value>) -> Read {
     } else if let Some(input) = map.get("input") {
         responses(map, input)?
     } else if let Some(text) = map.get("content").filter(|text| text.get("parts").is_some()) {
-        gemini::embedding(map, text)?
+        gemini::embedding(text)?
     } else if let Some(prompt) = map.get("prompt").or(map.get("texts")).filter(|prompt| !prompt.is_object()) {
         plain(prompt)?
     } else {
@@ -157,7 +157,22 @@ fn request(map: &Map<String, Value>) -> Read {
             conversation.unread.push(format!("what {key} brings along"));
         }
     }
-    Ok(conversation)
+    Ok(named(conversation))
+}
+
+/// The same conversation with the parts and items named that nobody knows, by what they call themselves.
+fn named(mut conversation: Conversation) -> Conversation {
+    for json in conversation.messages.iter_mut().flat_map(|message| std::mem::take(&mut message.unread)) {
+        let value: Value = serde_json::from_str(&json).unwrap_or_default();
+        let kind = value["type"].as_str().map(str::to_owned);
+        let name = kind.or_else(|| value.as_object()?.keys().next().cloned());
+        let name = format!("a part of the kind {:?}", name.unwrap_or_default());
+        if !conversation.unread.contains(&name) {
+            conversation.unread.push(name);
+        }
+        conversation.unread_json.push(json);
+    }
+    conversation
 }
 
 /// Chat, Messages and Converse: a list of messages, with instructions beside it or in it.
@@ -169,34 +184,7 @@ fn chat(map: &Map<String, Value>, list: &Value) -> Read {
         all.push(messages::said(Role::System, told, "system")?);
     }
     all.extend(messages::list(list, "messages")?);
-    Ok(Conversation { messages: all, api: Some(api(map, list)), ..Conversation::default() })
-}
-
-/// Messages and Converse have messages as Chat has; what stands beside and in them tells.
-fn api(map: &Map<String, Value>, list: &[Value]) -> Api {
-    let converse = ["inferenceConfig", "toolConfig", "additionalModelRequestFields", "modelId", "guardrailConfig"];
-    // A part of Converse says what it is by its field, one of the others by its type.
-    let untyped = |message: &Value| {
-        let parts = message["content"].as_array();
-        parts.is_some_and(|parts| parts.iter().any(|part| part.is_object() && part.get("type").is_none()))
-    };
-    if converse.iter().any(|key| map.contains_key(*key)) || list.iter().any(untyped) {
-        return Api::Converse;
-    }
-    let own = ["system", "anthropic_version", "output_config", "stop_sequences"];
-    let kinds = |message: &Value| {
-        let parts = message["content"].as_array();
-        let is_own =
-            |part: &Value| matches!(part["type"].as_str(), Some("tool_use" | "tool_result" | "thinking" | "document"));
-        parts.is_some_and(|parts| parts.iter().any(is_own))
-    };
-    let schemas = map.get("tools").and_then(Value::as_array).into_iter().flatten();
-    let takes = schemas.into_iter().any(|tool| tool.get("input_schema").is_some());
-    if own.iter().any(|key| map.contains_key(*key)) || takes || list.iter().any(kinds) {
-        Api::Messages
-    } else {
-        Api::Chat
-    }
+    Ok(Conversation { messages: all, ..Conversation::default() })
 }
 
 /// Whether the request asks for thinking, under each provider's name for it.
@@ -235,7 +223,7 @@ fn responses(map: &Map<String, Value>, input: &Value) -> Read {
         Value::Array(items) => all.extend(messages::list(items, "input")?),
         other => return Err(format!("input: {} is neither a text nor a list", shown(other)).into()),
     }
-    Ok(Conversation { messages: all, api: Some(Api::Responses), ..Conversation::default() })
+    Ok(Conversation { messages: all, by_responses: true, ..Conversation::default() })
 }
 
 /// Cohere's first form: the last message, and what was said before.

@@ -268,7 +268,7 @@ fn csv_rows(text: &str) -> (Vec<DatasetRow>, Vec<String>) {
 fn json_rows(text: &str) -> (Vec<DatasetRow>, Vec<String>) {
     let (mut rows, mut bad) = (Vec::new(), Vec::new());
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        match surrogates::value(line.as_bytes()) {
+        match surrogates::read::<Value>(line.as_bytes()) {
             Ok(Value::Object(map)) => rows.push(map.into_iter().map(|(k, v)| (k.into(), plain(v))).collect()),
             _ => bad.push(format!("line {} is not a JSON object", number + 1)),
         }

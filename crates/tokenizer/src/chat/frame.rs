@@ -35,8 +35,7 @@ impl FrameTokens {
     /// So many times this, exact where both bounds are the same.
     pub(crate) fn times(self, n: usize) -> TokenCount {
         let of = |tokens: u64| tokens.saturating_mul(n as u64);
-        let count = TokenCount { low: of(self.low), high: of(self.high), ..TokenCount::exact(of(self.expected)) };
-        if count.low == count.high { count } else { count.widened(0) }
+        TokenCount::between(of(self.low), of(self.expected), of(self.high))
     }
 }
 
@@ -88,4 +87,24 @@ pub(super) fn tools(conversation: &Conversation, frame: Frame, tokenizer: &dyn T
 /// A string as it is, anything else as JSON.
 pub(super) fn compact(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// A schema deeper than this is no tool's.
+pub(super) const DEEPEST: usize = 32;
+
+/// Whether a schema holds what the recorded requests do not show well: choices, references, and, where `objects` says so,
+/// objects in objects.
+pub(super) fn is_odd(schema: &Value, objects: bool) -> bool {
+    fn within(schema: &Value, objects: bool, depth: usize) -> bool {
+        let Some(map) = schema.as_object().filter(|_| depth < DEEPEST) else { return schema.is_array() && depth > 0 };
+        let odd = ["anyOf", "oneOf", "allOf", "$ref", "$defs", "prefixItems"].iter().any(|key| map.contains_key(*key));
+        odd || map.get("type").is_some_and(Value::is_array)
+            || objects && depth > 0 && map.contains_key("properties")
+            || map.get("items").is_some_and(|items| within(items, objects, depth + 1))
+            || map
+                .get("properties")
+                .and_then(Value::as_object)
+                .is_some_and(|fields| fields.values().any(|field| within(field, objects, depth + 1)))
+    }
+    within(schema, objects, 0)
 }

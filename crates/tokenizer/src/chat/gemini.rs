@@ -5,9 +5,12 @@
 //! 48 of 49 recorded requests are so to the token. On the Developer API calls, answers and declarations have the form of
 //! FunctionGemma's published chat template: of Gemini 3, 61 recorded requests are so to the token but for thoughts.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use super::arguments_value;
+use super::frame::{DEEPEST, is_odd};
 use crate::conversation::{Conversation, Message, Part, Role};
 use crate::{TokenCount, Tokenizer};
 
@@ -27,25 +30,35 @@ pub(super) enum Host {
 }
 
 pub(super) fn count(host: Host, conversation: &Conversation, tokenizer: &dyn Tokenizer) -> TokenCount {
+    let mut count = said(host, conversation, tokenizer);
+    if let Some(schema) = &conversation.answer_schema {
+        // google-genai counts it as it counts the schemas of functions; no request with one was recorded.
+        let mut texts = Texts { tokenizer, count: TokenCount::default() };
+        texts.add_schema(schema);
+        count += TokenCount::between(0, texts.count.tokens, texts.count.high + texts.count.high / 2 + 10);
+    }
+    count
+}
+
+fn said(host: Host, conversation: &Conversation, tokenizer: &dyn Tokenizer) -> TokenCount {
     match host {
         Host::Vertex => texts(conversation, tokenizer),
         Host::Developer2 => {
             let count = texts(conversation, tokenizer);
             if has_functions(conversation) {
                 // Four tokens more in two of five requests, 25 less in two.
-                return TokenCount { low: count.low - count.low / 3, high: count.high + 6, ..count }.widened(1);
+                return count.reaching(count.low / 3 + 1, 7);
             }
             // One less and three less in two of thirteen, both with numbers or JSON in their text.
             let is_odd = |c: char| c == '{' || c.is_ascii_digit();
             let has_json = conversation.messages.iter().flat_map(Message::texts).any(|text| text.contains(is_odd));
-            if has_json { TokenCount { low: count.low - count.low / 60 - 1, ..count }.widened(0) } else { count }
+            if has_json { count.reaching(count.low / 60 + 1, 0) } else { count }
         }
         Host::Developer2_5 => developer(Generation::Two, conversation, tokenizer),
         Host::Developer3 => developer(Generation::Three, conversation, tokenizer),
         Host::Either => {
             let (vertex, own) = (texts(conversation, tokenizer), developer(Generation::Three, conversation, tokenizer));
-            let (low, high) = (vertex.low.min(own.low), vertex.high.max(own.high));
-            TokenCount { low, high, ..vertex }.widened(0)
+            vertex.reaching(vertex.low.saturating_sub(own.low), own.high.saturating_sub(vertex.high))
         }
     }
 }
@@ -77,8 +90,7 @@ fn texts(conversation: &Conversation, tokenizer: &dyn Tokenizer) -> TokenCount {
     for tool in &conversation.tools {
         if tool.builtin.is_some() {
             // Beside functions, one request had six more.
-            texts.count.high = texts.count.high.saturating_add(8);
-            texts.count = texts.count.widened(0);
+            texts.count = texts.count.reaching(0, 8);
             continue;
         }
         texts.add(&tool.name);
@@ -154,11 +166,12 @@ enum Generation {
 
 fn developer(generation: Generation, conversation: &Conversation, tokenizer: &dyn Tokenizer) -> TokenCount {
     let mut form = Form { tokenizer, generation, count: TokenCount::default(), text: String::new() };
+    let calls = conversation.messages.iter().flat_map(|message| &message.calls);
+    let names: HashMap<&str, &str> = calls.filter_map(|call| Some((call.id.as_deref()?, call.name.as_str()))).collect();
     for message in &conversation.messages {
-        if message.role == Role::Tool && message.call_id.is_some() {
-            form.answer(message, &conversation.messages);
-        } else {
-            form.message(message);
+        match message.call_id.as_deref().filter(|_| message.role == Role::Tool) {
+            Some(id) => form.answer(message, names.get(id).copied().unwrap_or_default()),
+            None => form.message(message),
         }
         // The end of the turn; empty contents have one too.
         form.count += TokenCount::exact(1);
@@ -188,7 +201,7 @@ fn thoughts(messages: &[Message]) -> TokenCount {
         let of = |thousandths: u64| characters.saturating_sub(100).saturating_mul(thousandths) / 1_000;
         // Signatures of up to 100 characters stand for no thoughts.
         if of(1_000) > 0 {
-            count += TokenCount { low: of(150), high: of(255) + 1, ..TokenCount::exact(of(207)) }.widened(0);
+            count += TokenCount::between(of(150), of(207), of(255) + 1);
         }
     }
     count
@@ -242,15 +255,13 @@ impl Form<'_> {
     }
 
     /// A result in the form of OpenAI's API, which Gemini takes too: how it is written there is known of one request.
-    fn answer(&mut self, message: &Message, all: &[Message]) {
-        let mut calls = all.iter().flat_map(|message| &message.calls);
-        let name = calls.find(|call| call.id == message.call_id).map(|call| call.name.as_str());
+    fn answer(&mut self, message: &Message, name: &str) {
         let said = message.content();
         let value = match serde_json::from_str(&said) {
             Ok(value @ Value::Object(_)) => value,
             _ => serde_json::json!({ "result": said }),
         };
-        self.function("response:", name.unwrap_or_default(), &value);
+        self.function("response:", name, &value);
         self.count = self.count.widened(8);
     }
 
@@ -265,8 +276,7 @@ impl Form<'_> {
         let is_empty = value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty);
         if self.generation == Generation::Two {
             // One more where there is nothing; one or two more in 19 of 22 requests.
-            let more = TokenCount::exact(u64::from(is_empty));
-            self.count += TokenCount { high: more.high + 1, ..more }.widened(0);
+            self.count += TokenCount::exact(u64::from(is_empty)).reaching(0, 1);
         }
     }
 
@@ -308,12 +318,12 @@ impl Form<'_> {
         self.push("}").special();
         if two {
             // Right in nine of eleven requests.
-            self.count = less(self.count, 3).widened(2);
+            self.count = self.count.less(3).widened(2);
         }
-        if schema.is_some_and(|schema| is_nested(schema, two)) {
+        if schema.is_some_and(|schema| is_odd(schema, two)) {
             // How nested objects, choices and references are written is not known; one was 36 more, another 123.
-            let own = self.count.tokens - before.min(self.count.tokens);
-            self.count = TokenCount { high: self.count.high + 2 * own + 30, ..self.count }.widened(own / 10);
+            let own = self.count.less(before).tokens;
+            self.count = self.count.reaching(own / 10, own.saturating_mul(2) + own / 10 + 30);
         }
     }
 
@@ -363,29 +373,4 @@ impl Form<'_> {
             self.quoted(&kind.to_uppercase());
         }
     }
-}
-
-/// A schema deeper than this is no tool's.
-const DEEPEST: usize = 32;
-
-/// Whether a schema holds what the recorded requests do not show well: choices, references, and on Gemini 2.5 objects in
-/// objects.
-fn is_nested(schema: &Value, objects: bool) -> bool {
-    fn within(schema: &Value, objects: bool, depth: usize) -> bool {
-        let Some(map) = schema.as_object().filter(|_| depth < DEEPEST) else { return schema.is_array() && depth > 0 };
-        let odd = ["anyOf", "oneOf", "allOf", "$ref", "$defs", "prefixItems"].iter().any(|key| map.contains_key(*key));
-        odd || map.get("type").is_some_and(Value::is_array)
-            || objects && depth > 0 && map.contains_key("properties")
-            || map.get("items").is_some_and(|items| within(items, objects, depth + 1))
-            || map
-                .get("properties")
-                .and_then(Value::as_object)
-                .is_some_and(|fields| fields.values().any(|field| within(field, objects, depth + 1)))
-    }
-    within(schema, objects, 0)
-}
-
-fn less(count: TokenCount, tokens: u64) -> TokenCount {
-    let less = |n: u64| n.saturating_sub(tokens);
-    TokenCount { tokens: less(count.tokens), low: less(count.low), high: less(count.high), ..count }
 }

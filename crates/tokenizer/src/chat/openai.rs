@@ -5,9 +5,12 @@
 //! the usage that the API reported for later models: 35 of GPT-4o and 4.1, 22 of the gpt-5 family and o3. Functions:
 //! [`typescript`](super::typescript), and what stands beside that text by model and API, recorded in 74 requests.
 
-use super::frame::{Frame, compact};
-use super::typescript::{Style, namespace};
-use crate::conversation::{Api, Conversation, Message, Part, Role, Tool, ToolChoice};
+use serde_json::Value;
+
+use super::frame::{Frame, compact, is_odd};
+use super::python_json::{Letters, dumps};
+use super::typescript::{Style, has_properties, namespace};
+use crate::conversation::{Conversation, Message, Part, Role, Tool, ToolChoice};
 use crate::{TokenCount, Tokenizer};
 
 /// Models that are framed alike.
@@ -48,20 +51,32 @@ pub(super) fn count(
     tokenizer: &dyn Tokenizer,
     model: &str,
 ) -> TokenCount {
-    // OpenRouter asks the Responses API, whatever it is asked by: recorded once.
-    let is_chat = matches!(conversation.api, None | Some(Api::Chat)) && !model.starts_with("openrouter/");
-    let said = Said { generation, conversation, tokenizer, is_chat };
+    let messages = &conversation.messages;
+    let said = Said {
+        generation,
+        conversation,
+        tokenizer,
+        // OpenRouter asks the Responses API, whatever it is asked by: recorded once.
+        is_chat: !conversation.by_responses && !model.starts_with("openrouter/"),
+        told: messages.iter().position(|message| message.role.is_system()),
+        last_asked: messages.iter().rposition(|message| message.role == Role::User).unwrap_or(0),
+        calls: messages.iter().map(|message| message.calls.len() as u64).sum(),
+    };
     let mut count = frame.base.times(1);
-    for (at, message) in conversation.messages.iter().enumerate() {
-        count += said.message(frame, at, message);
+    let mut is_parallel = false;
+    for (at, message) in messages.iter().enumerate() {
+        if message.role != Role::Tool {
+            is_parallel = message.calls.len() > 1;
+        }
+        count += said.message(frame, at, message, is_parallel);
     }
     if !conversation.tools.is_empty() {
         count += said.functions();
     }
     if generation.style() == Style::Early && !conversation.tools.is_empty() {
         // The system prompt ends in a line break where functions follow.
-        if conversation.messages.iter().any(|message| message.role.is_system()) {
-            count = less(count, 4);
+        if said.told.is_some() {
+            count = count.less(4);
         }
         count += said.choice();
     }
@@ -78,10 +93,17 @@ struct Said<'c> {
     tokenizer: &'c dyn Tokenizer,
     /// Whether it is asked by Chat Completions.
     is_chat: bool,
+    /// Which message is the first with instructions.
+    told: Option<usize>,
+    /// Which message of the user is the last.
+    last_asked: usize,
+    /// All calls.
+    calls: u64,
 }
 
 impl Said<'_> {
-    fn message(&self, frame: Frame, at: usize, message: &Message) -> TokenCount {
+    /// * `is_parallel`: whether results here answer several calls of one message.
+    fn message(&self, frame: Frame, at: usize, message: &Message, is_parallel: bool) -> TokenCount {
         if !message.tools.is_empty() {
             return self.found(message);
         }
@@ -98,7 +120,7 @@ impl Said<'_> {
                 count += TokenCount::exact(2);
             }
         }
-        count += self.text(at, message);
+        count += self.text(at, message, is_parallel);
         self.names(&mut count, message);
         if !message.calls.is_empty() {
             count += self.calls(message);
@@ -106,19 +128,16 @@ impl Said<'_> {
         count
     }
 
-    fn text(&self, at: usize, message: &Message) -> TokenCount {
+    fn text(&self, at: usize, message: &Message, is_parallel: bool) -> TokenCount {
         let mut count = TokenCount::default();
-        let is_parallel = message.role == Role::Tool && self.is_parallel(at);
-        let ends_in_line = self.generation.style() == Style::Early
-            && message.role.is_system()
-            && !self.conversation.tools.is_empty()
-            && !self.conversation.messages.iter().take(at).any(|before| before.role.is_system());
+        let is_escaped = is_parallel && message.role == Role::Tool;
+        let ends_in_line =
+            self.generation.style() == Style::Early && self.told == Some(at) && !self.conversation.tools.is_empty();
         for part in message.parts() {
             match part {
                 // Results of parallel calls are escaped to ASCII before they are counted: community.openai.com/t/1375117.
-                Part::Text(text) if is_parallel && !text.is_ascii() => {
-                    let escaped =
-                        super::python_json::dumps(&text.as_str().into(), super::python_json::Letters::Escaped);
+                Part::Text(text) if is_escaped && !text.is_ascii() => {
+                    let escaped = dumps(&text.as_str().into(), Letters::Escaped);
                     let inner = escaped.get(1..escaped.len().saturating_sub(1)).unwrap_or_default();
                     let inner = self.tokenizer.count(inner);
                     count += inner.widened(inner.tokens / 100 + 2);
@@ -128,7 +147,7 @@ impl Said<'_> {
                     count += self.tokenizer.count(said.trim_start());
                     if !thought.is_empty() {
                         let thought = self.tokenizer.count(thought);
-                        count += TokenCount { low: 0, high: thought.high + 4, ..TokenCount::exact(0) }.widened(0);
+                        count += TokenCount::between(0, 0, thought.high + 4);
                     }
                 }
                 Part::Text(text) if ends_in_line => count += self.tokenizer.count(&format!("{text}\n")),
@@ -140,24 +159,19 @@ impl Said<'_> {
         count
     }
 
-    /// Whether a result answers one of several calls of the same message.
-    fn is_parallel(&self, at: usize) -> bool {
-        let mut before = self.conversation.messages.iter().take(at).rev();
-        let called = before.find(|message| message.role != Role::Tool);
-        called.is_some_and(|message| message.calls.len() > 1)
-    }
-
     /// A name costs its tokens and one more; with the first model, one less, because it stood in the role's place. The result
     /// of a function costs two less.
     fn names(&self, count: &mut TokenCount, message: &Message) {
         if message.role == Role::Function && self.generation == Generation::Gpt4 {
-            *count = less(*count, 2);
+            *count = count.less(2);
         }
         let Some(name) = &message.name else { return };
         *count += self.tokenizer.count(name);
         match self.generation {
-            Generation::Gpt35Of0301 => *count = less(*count, 1),
-            _ => *count += TokenCount::exact(1),
+            Generation::Gpt35Of0301 => *count = count.less(1),
+            Generation::Gpt4 | Generation::Gpt4o => *count += TokenCount::exact(1),
+            // Nobody recorded a name there.
+            _ => *count += TokenCount::exact(1).widened(1),
         }
     }
 
@@ -169,17 +183,16 @@ impl Said<'_> {
             count += self.tokenizer.count(&compact(&call.arguments));
         }
         let calls = message.calls.len() as u64;
-        let of_one = |low, expected, high| TokenCount { low, high, ..TokenCount::exact(expected) }.widened(0);
         count += match (self.generation, calls) {
             // 40 for one call and its result, 89 for two in parallel and 25 for each further one: OpenAI's forum.
-            (Generation::Gpt35Of0301 | Generation::Gpt4, 1) => of_one(3, 4, 5),
+            (Generation::Gpt35Of0301 | Generation::Gpt4, 1) => TokenCount::between(3, 4, 5),
             (Generation::Gpt35Of0301 | Generation::Gpt4, _) => TokenCount::exact(19 + 9 * calls).widened(2),
             // Recorded: 7 in 6 of 8, +1, +5; two in parallel 31 in 3.
-            (Generation::Gpt4o, 1) => of_one(if self.is_chat { 7 } else { 6 }, 7, 9),
+            (Generation::Gpt4o, 1) => TokenCount::between(if self.is_chat { 7 } else { 6 }, 7, 9),
             (Generation::Gpt4o, _) => TokenCount::exact(11 + 10 * calls).widened(calls),
             // With its result, recorded: 19 to 22 in 14.
-            (Generation::Gpt5 | Generation::Oss, _) => of_one(18 * calls, 20 * calls, 23 * calls),
-            (Generation::Later, _) => of_one(5 * calls, 20 * calls, 30 * calls),
+            (Generation::Gpt5 | Generation::Oss, _) => TokenCount::between(18 * calls, 20 * calls, 23 * calls),
+            (Generation::Later, _) => TokenCount::between(5 * calls, 20 * calls, 30 * calls),
         };
         count
     }
@@ -188,16 +201,15 @@ impl Said<'_> {
     ///
     /// Recorded: 796 characters → 16 tokens, 1,080 → 32, 1,100 and 1,060 → 35, 1,932 → 188.
     fn thoughts(&self, at: usize, message: &Message) -> TokenCount {
-        let last = self.conversation.messages.iter().rposition(|message| message.role == Role::User).unwrap_or(0);
         let characters: u64 = message.signatures.iter().sum();
-        if at < last {
+        if at < self.last_asked {
             // One model billed it there too, once.
             let most = (characters.saturating_sub(900) / 8).clamp(20, 60);
-            return TokenCount { high: most, ..TokenCount::exact(0) }.widened(0);
+            return TokenCount::between(0, 0, most);
         }
         let tokens = (characters.saturating_sub(900) * 10 / 55).max(10);
         let more = if characters > 2_000 { tokens / 2 } else { 0 };
-        TokenCount { high: tokens + more, ..TokenCount::exact(tokens) }.widened(15)
+        TokenCount::exact(tokens).reaching(15, 15 + more)
     }
 
     /// Tools that a search has found, or that come with a message: their text, and what stands beside it.
@@ -205,9 +217,8 @@ impl Said<'_> {
     /// Recorded: 90 to 117 in 11 requests for tools that come with a message, 136 to 142 in 7 for a search with what it found.
     fn found(&self, message: &Message) -> TokenCount {
         let mut count = self.tokenizer.count(&namespace(message.tools.iter(), self.generation.style()));
-        let calls = self.conversation.messages.iter().map(|message| message.calls.len() as u64).sum::<u64>();
         let (low, expected, high) = if message.role == Role::Tool { (133, 137, 145) } else { (88, 93, 98) };
-        count += TokenCount { low, high: high + 12 * calls, ..TokenCount::exact(expected) }.widened(0);
+        count += TokenCount::between(low, expected, high + 12 * self.calls);
         count
     }
 
@@ -219,24 +230,21 @@ impl Said<'_> {
         let (own, builtin): (Vec<&Tool>, Vec<&Tool>) = tools.partition(|tool| tool.builtin.is_none());
         let mut count = TokenCount::default();
         if !own.is_empty() {
-            count += self.tokenizer.count(&namespace(own.iter().copied(), self.generation.style()));
+            let mut text = self.tokenizer.count(&namespace(own.iter().copied(), self.generation.style()));
+            let schemas = || own.iter().filter_map(|tool| tool.schema.as_ref());
+            // What no recorded function has: how it is written is not known, only that it costs no more than its JSON.
+            for schema in schemas().filter(|schema| is_odd(schema, self.generation.style() == Style::Harmony)) {
+                text = text.reaching(2, self.tokenizer.count(&schema.to_string()).tokens);
+            }
+            count += text;
             count += self.beside(&own);
             if self.generation == Generation::Gpt4o && self.is_chat {
-                let further = own.len() as u64 - 1;
-                count.low = count.low.saturating_sub(2 + 4 * further);
+                count = count.reaching(2 + 4 * (own.len() as u64 - 1), 0);
             }
             // One less where a schema does not say what is required, beside a system message: two public counts.
-            let says_nothing = |tool: &Tool| {
-                tool.schema
-                    .as_ref()
-                    .is_some_and(|schema| schema["properties"].is_object() && schema.get("required").is_none())
-            };
-            let is_told = self.conversation.messages.iter().any(|message| message.role.is_system());
-            if self.generation.style() == Style::Early
-                && is_told
-                && own.iter().any(|tool| has_some(tool) && says_nothing(tool))
-            {
-                count = less(count, 1);
+            let says_nothing = |schema: &Value| has_properties(schema) && schema.get("required").is_none();
+            if self.generation.style() == Style::Early && self.told.is_some() && schemas().any(says_nothing) {
+                count = count.less(1);
             }
         }
         let has_found = self.conversation.messages.iter().any(|message| !message.tools.is_empty());
@@ -244,9 +252,9 @@ impl Said<'_> {
             // Recorded once or twice each; a search costs nothing more where it has been made. Others are not published.
             count += match tool.builtin.as_deref() {
                 Some("image_generation") => TokenCount::exact(335).widened(30),
-                Some("tool_search") if has_found => TokenCount { high: 8, ..TokenCount::exact(0) }.widened(0),
-                Some("tool_search") => TokenCount { low: 300, high: 470, ..TokenCount::exact(400) }.widened(0),
-                _ => TokenCount { high: 400, ..TokenCount::exact(20) }.widened(0),
+                Some("tool_search") if has_found => TokenCount::between(0, 0, 8),
+                Some("tool_search") => TokenCount::between(300, 400, 470),
+                _ => TokenCount::between(20, 20, 400),
             };
         }
         count
@@ -258,28 +266,23 @@ impl Said<'_> {
     /// (0 in ten of eleven); GPT-4o by Chat 8, 10 where a parameter is described, 3 less beside a system message and 2 less
     /// for each further function (1 or less in fourteen, 8 once), by Responses 2 or 3, by its counter 8.
     fn beside(&self, own: &[&Tool]) -> TokenCount {
-        let range =
-            |low: u64, expected: u64, high: u64| TokenCount { low, high, ..TokenCount::exact(expected) }.widened(0);
         let further = own.len() as u64 - 1;
-        let has_system = self.conversation.messages.iter().any(|message| message.role.is_system());
         let properties = own.iter().filter_map(|tool| tool.schema.as_ref()?["properties"].as_object());
         let is_described = properties.flat_map(|map| map.values()).any(|property| property["description"].is_string());
         match self.generation {
             Generation::Gpt35Of0301 | Generation::Gpt4 => TokenCount::exact(9),
-            Generation::Gpt5 if self.is_chat && further == 0 => TokenCount::exact(90),
-            Generation::Gpt5 if self.is_chat => range(90 - further.min(8), 90, 90),
-            Generation::Gpt5 if further == 0 => range(7, 8, 9),
-            Generation::Gpt5 => range(6, 8, 22),
+            Generation::Gpt5 if self.is_chat => TokenCount::between(90 - further.min(8), 90, 90),
+            Generation::Gpt5 if further == 0 => TokenCount::between(7, 8, 9),
+            Generation::Gpt5 => TokenCount::between(6, 8, 22),
             Generation::Gpt4o if self.is_chat => {
                 let expected = 8 + 2 * u64::from(is_described);
-                let less = 3 * u64::from(has_system) + 2 * further;
-                let expected = expected.saturating_sub(less);
-                TokenCount { low: expected, high: expected + 1, ..TokenCount::exact(expected) }.widened(0)
+                let less = 3 * u64::from(self.told.is_some()) + 2 * further;
+                TokenCount::exact(expected.saturating_sub(less)).reaching(0, 1)
             }
-            Generation::Gpt4o => range(2, 2, 9),
+            Generation::Gpt4o => TokenCount::between(2, 2, 9),
             // Recorded: some 25 in three requests.
-            Generation::Oss => range(12, 25, 40),
-            Generation::Later => range(0, if self.is_chat { 40 } else { 8 }, 105),
+            Generation::Oss => TokenCount::between(12, 25, 40),
+            Generation::Later => TokenCount::between(0, if self.is_chat { 40 } else { 8 }, 105),
         }
     }
 
@@ -297,7 +300,7 @@ impl Said<'_> {
     }
 
     /// The schema of the answer: its compact JSON without `additionalProperties`, and up to 2; less where it has choices.
-    fn schema(&self, schema: &serde_json::Value) -> TokenCount {
+    fn schema(&self, schema: &Value) -> TokenCount {
         let mut schema = schema.clone();
         strip(&mut schema, 0);
         let tokens = self.tokenizer.count(&schema.to_string()).tokens + 2;
@@ -305,26 +308,16 @@ impl Said<'_> {
     }
 }
 
-/// Whether a tool takes anything.
-fn has_some(tool: &Tool) -> bool {
-    tool.schema.as_ref().is_some_and(|schema| schema["properties"].as_object().is_some_and(|map| !map.is_empty()))
-}
-
-fn strip(schema: &mut serde_json::Value, depth: usize) {
+fn strip(schema: &mut Value, depth: usize) {
     if depth > 64 {
         return;
     }
     match schema {
-        serde_json::Value::Object(map) => {
+        Value::Object(map) => {
             map.remove("additionalProperties");
             map.values_mut().for_each(|inner| strip(inner, depth + 1));
         }
-        serde_json::Value::Array(items) => items.iter_mut().for_each(|inner| strip(inner, depth + 1)),
+        Value::Array(items) => items.iter_mut().for_each(|inner| strip(inner, depth + 1)),
         _ => {}
     }
-}
-
-fn less(count: TokenCount, tokens: u64) -> TokenCount {
-    let less = |n: u64| n.saturating_sub(tokens);
-    TokenCount { tokens: less(count.tokens), low: less(count.low), high: less(count.high), ..count }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::frame::{Frame, FrameTokens, framed, spoken, tools};
 use super::table::{self, Line};
 use super::{Refused, Template, claude, gemini, openai};
-use crate::conversation::{Api, Conversation, Message, Part, Role, ToolChoice};
+use crate::conversation::{Conversation, Message, Part, Role, ToolChoice};
 use crate::{TokenCount, Tokenizer};
 
 const RULES: &str = farebox_data::CHAT_RULES;
@@ -66,20 +66,21 @@ impl Rule {
     pub(crate) fn of(model: &str) -> Rule {
         table::find(&LINES, model).and_then(RuleLine::rule).unwrap_or(Rule::Frame(Frame::default()))
     }
-}
 
-impl Rule {
     /// Whether it counts the schema of the answer itself.
     pub(crate) const fn counts_schema(self) -> bool {
-        matches!(self, Rule::OpenAi(..) | Rule::Claude(..))
+        matches!(self, Rule::OpenAi(..) | Rule::Claude(..) | Rule::Gemini(..))
     }
-}
 
-impl Rule {
+    /// Whether it is a template that a model was published with, which has no place for the schema of an answer.
+    pub(crate) const fn is_template(self) -> bool {
+        matches!(self, Rule::Template(_) | Rule::Near(..) | Rule::Told(..) | Rule::Qwen2_5)
+    }
+
     /// What images cost in a request beside their own tokens: at OpenAI 3 to 6 each, recorded in 9 requests.
     pub(crate) fn around_images(self, images: u64) -> TokenCount {
         match self {
-            Rule::OpenAi(..) => TokenCount { low: 0, high: 6 * images, ..TokenCount::exact(4 * images) }.widened(0),
+            Rule::OpenAi(..) => TokenCount::between(0, 4 * images, 6 * images),
             _ => TokenCount::default(),
         }
     }
@@ -136,31 +137,32 @@ pub(super) fn count(
         Rule::OpenAi(generation, frame) => openai::count(generation, frame, conversation, tokenizer, model),
         Rule::Claude(kind, message) => claude::count(kind, message, conversation, tokenizer, model),
         Rule::Gemini(host) => gemini::count(host, conversation, tokenizer),
-        Rule::Template(template) => template.count_with(&without_media(conversation), tokenizer)?,
+        Rule::Template(template) => template_count(template, conversation, tokenizer)?,
         Rule::Told(template, more) => {
-            let mut count = template.count_with(&without_media(conversation), tokenizer)?;
+            let mut count = template_count(template, conversation, tokenizer)?;
             if !conversation.messages.iter().any(|message| message.role.is_system()) {
-                count += TokenCount { low: 0, ..TokenCount::exact(more) }.widened(0);
+                count += TokenCount::between(0, more, more);
             }
-            count
+            // With instructions nothing was recorded.
+            count.widened(0)
         }
         Rule::GroqLlama4 => groq_llama_4(conversation, tokenizer)?,
         Rule::DeepSeekR1(least, most) => {
             let mut conversation = without_media(conversation);
             conversation.messages.iter_mut().for_each(forget_thoughts);
             let mut count = Template::DeepseekV3.count_with(&conversation, tokenizer)?;
-            count += TokenCount { low: least, ..TokenCount::exact(most) };
-            if least == most { count } else { count.widened(0) }
+            count += TokenCount::between(least, most, most);
+            count
         }
-        Rule::Near(Template::DeepseekV3, ..) if conversation.api == Some(Api::Responses) => {
+        Rule::Near(Template::DeepseekV3, ..) if conversation.by_responses => {
             let mut count = template_count(Template::DeepseekV3, conversation, tokenizer)?;
             // 83 for one message, where the chat has 3: recorded in 3 requests.
             let calls = conversation.messages.iter().map(|message| message.calls.len() as u64).sum::<u64>();
-            count += TokenCount { high: 82 + 45 * calls, ..TokenCount::exact(80) }.widened(2);
+            count += TokenCount::between(78, 80, 84 + 45 * calls);
             count
         }
         Rule::Near(template, request, message) => {
-            let count = template.count_with(&without_media(conversation), tokenizer)?;
+            let count = template_count(template, conversation, tokenizer)?;
             let calls = !conversation.tools.is_empty() || conversation.messages.iter().any(|m| !m.calls.is_empty());
             let more = request + message * conversation.messages.len() as u64;
             let more = if calls { more + count.tokens / 10 } else { more };
@@ -205,6 +207,7 @@ fn forget_thoughts(message: &mut Message) {
     }
 }
 
+/// What a template writes for everything but attachments.
 fn template_count(
     template: Template,
     conversation: &Conversation,
@@ -222,7 +225,7 @@ fn groq_llama_4(conversation: &Conversation, tokenizer: &dyn Tokenizer) -> Resul
     let has_calls = conversation.messages.iter().any(|message| !message.calls.is_empty());
     if has_calls {
         // 713 in place of 671 where the history has a call and its result, once.
-        count += TokenCount { low: 0, ..TokenCount::exact(42) }.widened(0);
+        count += TokenCount::between(0, 42, 42);
     }
     let Some(further) = tools.len().checked_sub(1) else { return Ok(count) };
     if conversation.tool_choice == ToolChoice::None {

@@ -8,10 +8,8 @@
 
 use serde_json::Value;
 
+use super::frame::DEEPEST;
 use crate::conversation::Tool;
-
-/// A schema deeper than this is no tool's.
-const DEEPEST: usize = 32;
 
 /// How functions are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +48,8 @@ fn comment(out: &mut String, indent: &str, text: &str) {
     }
 }
 
-fn has_properties(schema: &Value) -> bool {
+/// Whether it describes an object of anything.
+pub(super) fn has_properties(schema: &Value) -> bool {
     schema["properties"].as_object().is_some_and(|properties| !properties.is_empty())
 }
 

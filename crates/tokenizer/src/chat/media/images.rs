@@ -185,7 +185,7 @@ impl ImageRule {
             ImageRule::Visual { limit, or } => {
                 let tokens = visual(width, height, *limit);
                 let other = or.map_or(tokens, |or| visual(width, height, or));
-                between(tokens, tokens, other)
+                TokenCount::between(other.min(tokens), tokens, other)
             }
             ImageRule::Crops { seen, resolutions } => match named(resolutions, detail) {
                 Some(tokens) => TokenCount::exact(tokens),
@@ -207,7 +207,7 @@ impl ImageRule {
                 let squares = width.div_ceil(*side).saturating_mul(height.div_ceil(*side));
                 let count = squares.saturating_add(1).saturating_mul(*tokens).min(*most);
                 // The squares of pictures that do not fit are laid out in a way that is not published.
-                between(count, count.min(*tokens), *most)
+                TokenCount::between(*tokens, count, *most)
             }
         }
     }
@@ -218,14 +218,14 @@ impl ImageRule {
         if let ImageRule::Area { tokens, resolutions } = self {
             let most = named(resolutions, detail.map(plain_detail).as_deref()).unwrap_or(*tokens);
             // A grid of one row and almost two in height loses half.
-            return between(area(1_024, 1_024, most), most / 2, most);
+            return TokenCount::between(most / 2, area(1_024, 1_024, most), most);
         }
         let usual = self.count(1_024, 1_024, detail);
         let least = self.count(1, 1, detail);
         let most = [(1_536, 1_536), (2_048, 2_048), (768, 2_048), (3_000, 3_000), (6_000, 6_000), (LONGEST, LONGEST)];
         let high = most.iter().map(|(w, h)| self.count(*w, *h, detail).high).max().unwrap_or(usual.high);
         let high = high.min(self.most());
-        between(usual.tokens, least.low.min(usual.low), high.max(usual.high))
+        TokenCount::between(least.low.min(usual.low), usual.tokens, high.max(usual.high))
     }
 
     /// A bound where the rule itself has none.
@@ -251,15 +251,6 @@ impl ImageLimit {
 fn plain_detail(detail: &str) -> String {
     let detail = detail.to_lowercase();
     detail.strip_prefix("media_resolution_").unwrap_or(&detail).to_owned()
-}
-
-fn between(tokens: u64, low: u64, high: u64) -> TokenCount {
-    let (low, high) = (low.min(tokens), high.max(tokens));
-    if low == high {
-        TokenCount::exact(tokens)
-    } else {
-        TokenCount { low, high, ..TokenCount::exact(tokens) }.widened(0)
-    }
 }
 
 fn named(resolutions: &[(String, u64)], detail: Option<&str>) -> Option<u64> {
@@ -349,9 +340,9 @@ fn crops(width: u64, height: u64, seen: SeenCrops) -> TokenCount {
     let tokens = |unit: u64| cover(width, height, unit).saturating_mul(258);
     let tiles = tokens(768);
     match seen {
-        SeenCrops::Nothing => between(tiles, 258, tokens(unit)),
-        SeenCrops::Whole => between(tiles.saturating_add(258), tiles, tiles),
-        SeenCrops::One => between(258, 258, tiles),
+        SeenCrops::Nothing => TokenCount::between(258, tiles, tokens(unit)),
+        SeenCrops::Whole => TokenCount::between(tiles, tiles.saturating_add(258), tiles),
+        SeenCrops::One => TokenCount::between(258, 258, tiles),
     }
 }
 

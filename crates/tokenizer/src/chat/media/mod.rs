@@ -194,7 +194,7 @@ impl MediaRules {
         let detail = image.detail.as_deref().or(resolution);
         let mut notes = Vec::new();
         let count = match (&self.images, image.size) {
-            (None, _) => TokenCount { low: 64, high: 5_000, ..TokenCount::exact(1_000) }.widened(0),
+            (None, _) => TokenCount::between(64, 1_000, 5_000),
             (Some(rule), Some((width, height))) => rule.count(width, height, detail),
             (Some(rule), None) => {
                 notes.push("an image of unknown size: its tokens are the range from the least to the most that the model's rule allows".into());
@@ -289,7 +289,7 @@ impl MediaRules {
                 TokenCount { low: most.saturating_sub(2 * most.isqrt() + 2), high: most, ..usual }.widened(0)
             }
             // Other providers take the text alone, or have said nothing.
-            _ => TokenCount { low: 0, high: 1_500, ..TokenCount::exact(0) }.widened(0),
+            _ => TokenCount::between(0, 0, 1_500),
         }
     }
 }
@@ -325,9 +325,7 @@ impl Rate {
     /// Each bound times its own: pages times tokens of a page.
     fn times(self, other: Rate) -> TokenCount {
         let of = u64::saturating_mul;
-        let (low, high) = (of(self.low, other.low), of(self.high, other.high));
-        let count = TokenCount { low, high, ..TokenCount::exact(of(self.expected, other.expected)) };
-        if low == high { count } else { count.widened(0) }
+        TokenCount::between(of(self.low, other.low), of(self.expected, other.expected), of(self.high, other.high))
     }
 }
 
@@ -343,9 +341,9 @@ fn timed(modality: Modality, length: Rate, rate: Rate, has_rule: bool) -> Weight
     let tokens = |length: u64, rate: u64| {
         u64::try_from((u128::from(length) * u128::from(rate)).div_ceil(10_000)).unwrap_or(u64::MAX)
     };
-    let (low, high) = (tokens(length.low, rate.low), tokens(length.high, rate.high));
-    let count = TokenCount { low, high, ..TokenCount::exact(tokens(length.expected, rate.expected)) };
-    let count = if low == high { count } else { count.widened(0) };
+    let [low, expected, high] =
+        [(length.low, rate.low), (length.expected, rate.expected), (length.high, rate.high)].map(|(a, b)| tokens(a, b));
+    let count = TokenCount::between(low, expected, high);
     Weight { modality, count, amount: length, has_rule }
 }
 
