@@ -19,7 +19,7 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
 use self::amount::ShownAmount;
-use crate::money::{Usd, digits_for_people};
+use crate::money::{Usd, digits_for_people, percent_for_people};
 
 mod amount;
 pub(crate) mod chart;
@@ -359,6 +359,19 @@ impl Cell {
         Cell::amount(text.clone(), text, ShownAmount::rate(usd))
     }
 
+    /// A percentage: with one decimal for people, exact for programs.
+    #[must_use]
+    pub(crate) fn percent(percent: Decimal) -> Self {
+        let exact = percent.normalize().to_string();
+        Cell::amount(percent_for_people(percent), exact, ShownAmount::percent(percent))
+    }
+
+    /// A change in percent, with its sign; `=` where there is none.
+    #[must_use]
+    pub(crate) fn change_in_percent(percent: Decimal) -> Self {
+        if percent.is_zero() { Cell::pair("=", "0") } else { Cell::percent(percent).with_plus() }
+    }
+
     fn amount(people: String, exact: String, amount: ShownAmount) -> Self {
         Cell { people, exact, tone: Tone::Plain, amount: Some(Box::new(amount)) }
     }
@@ -367,7 +380,7 @@ impl Cell {
     #[must_use]
     pub(crate) fn with_plus(mut self) -> Self {
         if let Some(amount) = self.amount.take() {
-            let is_more = !self.people.starts_with('−') && self.exact != "0";
+            let is_more = !self.people.starts_with(['−', '>']) && self.exact != "0";
             self.people = if is_more { format!("+{}", self.people) } else { self.people };
             self.amount = Some(Box::new(amount.with_plus()));
         }

@@ -153,6 +153,5 @@ fn table() -> TypedTable<'static, ChangeRow> {
 /// By how many percent a price changed; nothing where one side has none.
 pub(super) fn percent_cell(change: &Change) -> Cell {
     let Some(percent) = change.percent() else { return Cell::default() };
-    let (sign, tone) = if percent.is_sign_negative() { ("−", Tone::Good) } else { ("+", Tone::Bad) };
-    Cell::pair(format!("{sign}{} %", percent.abs()), percent.to_string()).tone(tone)
+    Cell::change_in_percent(percent).tone(if percent.is_sign_negative() { Tone::Good } else { Tone::Bad })
 }

@@ -355,11 +355,6 @@ fn change(there: &Price, here: &Price) -> Option<Decimal> {
 fn change_cell(change: Option<Decimal>) -> Cell {
     match change {
         None => Cell::text(""),
-        Some(change) if change.is_zero() => Cell::pair("=", "0"),
-        Some(change) => {
-            let sign = if change.is_sign_positive() { "+" } else { "−" };
-            let shown = change.abs().round_sf(3).unwrap_or(change).normalize();
-            Cell::pair(format!("{sign}{shown} %"), change.to_string())
-        }
+        Some(change) => Cell::change_in_percent(change),
     }
 }
