@@ -111,7 +111,8 @@ pub(crate) fn break_even(plan: &Plan, machine: &Machine) -> Result<Option<BreakE
     let shares: Vec<Decimal> = plan.spans.iter().map(Span::share_of_month).collect();
     let of_month = |month: usize| plan.spans.iter().zip(&shares).filter(move |(span, _)| span.month == month);
     let machines = (0..count).map(|month| {
-        let possible = machine.seconds().saturating_mul(of_month(month).map(|(_, share)| *share).sum::<Decimal>().round_dp(18));
+        let possible =
+            machine.seconds().saturating_mul(of_month(month).map(|(_, share)| *share).sum::<Decimal>().round_dp(18));
         seconds[month].checked_div(possible).unwrap_or_default().ceil().max(Decimal::ONE)
     });
     let machines: Vec<Decimal> = machines.collect();

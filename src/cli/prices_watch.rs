@@ -160,13 +160,11 @@ fn judge(args: &WatchArgs, watched: &Watched) -> Result<(), Error> {
     }
     let Some(limit) = args.fail_over else { return Ok(()) };
     match watched.percent {
-        Some(percent) if percent > limit => {
-            Err(Error::Failed(format!(
-                "the bill rises by {}, more than {}",
-                percent_for_people(percent),
-                percent_for_people(limit)
-            )))
-        }
+        Some(percent) if percent > limit => Err(Error::Failed(format!(
+            "the bill rises by {}, more than {}",
+            percent_for_people(percent),
+            percent_for_people(limit)
+        ))),
         _ => match watched.retiring.first() {
             Some(first) => Err(Error::Stale(first.clone())),
             None => Ok(()),

@@ -34,7 +34,13 @@ enum AmountKind {
 impl ShownAmount {
     /// An amount in US dollars.
     pub(super) fn usd(usd: Usd) -> Self {
-        ShownAmount { amount: usd.amount(), before: "$", after: Cow::Borrowed(""), kind: AmountKind::Cost, has_plus: false }
+        ShownAmount {
+            amount: usd.amount(),
+            before: "$",
+            after: Cow::Borrowed(""),
+            kind: AmountKind::Cost,
+            has_plus: false,
+        }
     }
 
     /// An amount in a currency, such as `EUR`.
@@ -48,6 +54,11 @@ impl ShownAmount {
     /// A price of the table, which is never rounded where it has six decimals or fewer.
     pub(super) fn rate(usd: Decimal) -> Self {
         ShownAmount { before: "", kind: AmountKind::Rate, ..ShownAmount::usd(Usd::new(usd)) }
+    }
+
+    /// The same amount between two texts.
+    pub(super) fn between(self, before: &'static str, after: String) -> Self {
+        ShownAmount { before, after: Cow::Owned(after), ..self }
     }
 
     /// A percentage.

@@ -78,7 +78,11 @@ fn the_cheapest_assignment() {
     let desk = Desk::in_euros("");
     desk.says(
         &["optimise"],
-        &["from 92.00 EUR to 46.00 EUR: 46.00 EUR less (−50%)", "too expensive by 46.00 EUR", "use acme/small  46.00 EUR"],
+        &[
+            "from 92.00 EUR to 46.00 EUR: 46.00 EUR less (−50%)",
+            "too expensive by 46.00 EUR",
+            "use acme/small  46.00 EUR",
+        ],
     );
     let json = desk.run(&["optimise", "--format", "json"]).code(0).json();
     assert_eq!((&json["before_usd"], &json["after_usd"]), (&"124".into(), &"62".into()));

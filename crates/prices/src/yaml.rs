@@ -760,6 +760,8 @@ fn mend_of(error: &serde_saphyr::Error) -> Mend {
         Error::SerdeUnknownField { .. } | Error::DuplicateMappingKey { .. } => Mend::Key,
         Error::SerdeUnknownVariant { expected, .. } => Mend::Value(expected.first().copied().unwrap_or("").to_owned()),
         Error::NonFiniteFloat { .. } => Mend::Value("\"1\"".to_owned()),
+        Error::InvalidScalar { ty: "u64" | "u32", .. } => Mend::Value("1".to_owned()),
+        Error::InvalidScalar { ty: "bool", .. } => Mend::Value("true".to_owned()),
         Error::Message { msg, .. } if explain_own(msg).0 != "invalid-yaml" => Mend::Value("\"1\"".to_owned()),
         _ => Mend::Model,
     }

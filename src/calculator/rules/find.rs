@@ -4,8 +4,8 @@ use rust_decimal::Decimal;
 
 use super::super::currency::{ShownCurrency, amount_text};
 use super::{
-    BillSums, CheckFacts, CheckRule, RatedRule, DriftFact, DriftSince, Exempted, Exemption, FeatureFacts, Finding,
-    FindingLevel, RuleCode, RuleLimit,
+    BillSums, CheckFacts, CheckRule, DriftFact, DriftSince, Exempted, Exemption, FeatureFacts, Finding, FindingLevel,
+    RatedRule, RuleCode, RuleLimit,
 };
 use crate::money::share_for_people;
 use crate::period::Instant;
@@ -292,7 +292,9 @@ impl Finder<'_> {
     fn grows_by_share(&self, limit: Decimal, bill: &BillSums, base: &BillSums) -> Option<String> {
         let was = base.monthly_usd();
         let grown = bill.monthly_usd() - was;
-        let by = grown.checked_div(was).map_or_else(|| "from nothing".to_owned(), |by| format!("by {}", share_for_people(by)));
+        let by = grown
+            .checked_div(was)
+            .map_or_else(|| "from nothing".to_owned(), |by| format!("by {}", share_for_people(by)));
         let shown = &self.facts.shown;
         let amount = || shown.text_of(bill.monthly(shown) - base.monthly(shown));
         (grown > was.saturating_mul(limit))
@@ -409,7 +411,10 @@ impl Finder<'_> {
         let message = match (recorded, limit) {
             (Some(drift), Some(limit)) if drift.abs() <= *limit => return,
             (Some(drift), _) => {
-                format!("the prices moved the bill by {} since table {pinned}; this is {version}", share_for_people(drift))
+                format!(
+                    "the prices moved the bill by {} since table {pinned}; this is {version}",
+                    share_for_people(drift)
+                )
             }
             (None, _) => format!(
                 "the price table is {version}, not {pin}; a baseline recorded with {pinned} would say what that means in money"
@@ -453,13 +458,21 @@ impl Finder<'_> {
         if rule.features.is_empty()
             && let Some(range) = self.facts.range.filter(|range| *range > limit)
         {
-            let message = format!("the estimate of the plan is {} wide, more than {}", share_for_people(range), share_for_people(limit));
+            let message = format!(
+                "the estimate of the plan is {} wide, more than {}",
+                share_for_people(range),
+                share_for_people(limit)
+            );
             self.found(rule, None, rule.line, "plan", message);
         }
         self.each(rule, |finder, rule, f| {
             if let Some(range) = f.range.filter(|range| *range > limit) {
-                let message =
-                    format!("the estimate of {} is {} wide, more than {}", f.name, share_for_people(range), share_for_people(limit));
+                let message = format!(
+                    "the estimate of {} is {} wide, more than {}",
+                    f.name,
+                    share_for_people(range),
+                    share_for_people(limit)
+                );
                 finder.found(rule, Some(f), f.line, &f.name, message);
             }
         });

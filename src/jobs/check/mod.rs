@@ -7,7 +7,7 @@ use crate::calculator::change::MonthlyBill;
 use crate::calculator::currency::ShownCurrency;
 use std::collections::BTreeSet;
 
-use crate::calculator::rules::{RatedRule, Finding, FindingLevel, RuleCode, find};
+use crate::calculator::rules::{Finding, FindingLevel, RatedRule, RuleCode, find};
 use crate::input::workload::rules::{CheckRules, read_rules};
 use crate::jobs::workload::TableResolver;
 use crate::jobs::{JobError, Setup};

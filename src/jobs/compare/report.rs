@@ -248,7 +248,10 @@ fn table(setup: &Setup, is_noted: bool) -> TypedTable<'_, CompareRow> {
         .number("output_usd", "output", |row| row.estimate.answer_cell(setup))
         .optional()
         .text("why", "why more than the cheapest", move |row| {
-            or_empty(row.difference.map(|d| Cell::text(why_text(&d.parts(), &|usd| setup.money(usd).people)).tone(Tone::Dim)))
+            or_empty(
+                row.difference
+                    .map(|d| Cell::text(why_text(&d.parts(), &|usd| setup.money(usd).people)).tone(Tone::Dim)),
+            )
         })
         .optional()
 }

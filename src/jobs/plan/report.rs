@@ -3,7 +3,9 @@
 use rust_decimal::Decimal;
 
 use super::PlanResult;
-use super::rows::{DriverRow, LeverRow, PlanFeatureRow, PlanHead, PlanMonthRow, PriceSourceRow, UsdRange, months, over};
+use super::rows::{
+    DriverRow, LeverRow, PlanFeatureRow, PlanHead, PlanMonthRow, PriceSourceRow, UsdRange, months, over,
+};
 use crate::calculator::budget::BudgetVerdict;
 use crate::calculator::levers::Lever;
 use crate::calculator::outcome::Driver;
@@ -169,8 +171,7 @@ fn monthly_text(verdicts: &[BudgetVerdict]) -> Option<String> {
 /// "stays inside 60 EUR in 97% of simulations", or "60 EUR end on 2027-03-14 (2027-02-20 to 2027-05-02)".
 fn verdict_text(verdict: &BudgetVerdict) -> String {
     let Some(ends) = verdict.ends else {
-        let chance =
-            verdict.chance.map(|chance| format!(" in {} of simulations", share_for_people(chance)));
+        let chance = verdict.chance.map(|chance| format!(" in {} of simulations", share_for_people(chance)));
         let risk = verdict.ends_early.map(|day| format!(", at the high bound it ends on {day}")).unwrap_or_default();
         return format!("stays inside {}{}{risk}", verdict.amount, chance.unwrap_or_default());
     };
@@ -197,7 +198,11 @@ fn add_notes(report: &mut Report, result: &PlanResult, head: &PlanHead, quiet: b
         notes.push(format!("Not in the totals: {}, which has no price: {}", unpriced.feature, unpriced.what));
     }
     if head.simulation.is_some() {
-        notes.push(format!("Low and high: 5% and 95% of {} simulations, seed {}.", grouped(workload.draws), workload.seed));
+        notes.push(format!(
+            "Low and high: 5% and 95% of {} simulations, seed {}.",
+            grouped(workload.draws),
+            workload.seed
+        ));
     }
     if !shown.is_usd() {
         let per_usd = shown.per_usd.normalize();
@@ -357,9 +362,8 @@ impl ShownCurrency {
 fn cost_charts(result: &PlanResult) -> Vec<Chart> {
     let PlanResult { plan, outcome, shown, .. } = result;
     let labels: Vec<String> = plan.months.iter().map(ToString::to_string).collect();
-    let by_month = |costs: &[Usd]| -> Vec<Decimal> {
-        (0..plan.months.len()).map(|month| over(result, month, costs)).collect()
-    };
+    let by_month =
+        |costs: &[Usd]| -> Vec<Decimal> { (0..plan.months.len()).map(|month| over(result, month, costs)).collect() };
     let marks = |costs: &[Usd]| -> Vec<Mark> { by_month(costs).into_iter().map(|amount| shown.mark(amount)).collect() };
     let features = plan.features.iter().zip(&outcome.features);
     let mut series: Vec<(String, Vec<Mark>)> =

@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::known_provider;
-use super::rates::{ExactPriceRow, short_price};
+use super::rates::{ExactPriceRow, per_text, short_price};
 use crate::jobs::setup::{Setup, TableStamp, add_table_line, table_stamp};
 use crate::jobs::{JobError, plural};
 use crate::meter::Meter;
@@ -342,7 +342,8 @@ fn note(row: &ComparedItem, boundary: Option<&Condition>) -> String {
 }
 
 fn price_cell(meter: Meter, price: Option<&Price>) -> Cell {
-    price.map_or_else(|| Cell::absent("–"), |p| Cell::pair(short_price(meter, p), p.usd.to_string()))
+    let cell = |p: &Price| Cell::rate_between("$", p.usd.0, per_text(meter, p)).for_programs(p.usd.to_string());
+    price.map_or_else(|| Cell::absent("–"), cell)
 }
 
 /// How far the database's price is from the table's, in percent of the table's.
