@@ -768,7 +768,7 @@ fn a_mistake_hides_no_other_however_models_are_written() {
             "marks inside of quotes",
             r#"models:
   - {id: a, prices: [{rates: {input: §"a\"b", output: §'it''s', cache_read: §"y"}}]}
-  - {id: b, §note: 'a, "b" }', prices: [{from: §2026-13-01, rates: {input: "1"}}]}
+  - {id: b, §colour: 'a, "b" }', prices: [{from: §2026-13-01, rates: {input: "1"}}]}
 "#,
         ),
     ];

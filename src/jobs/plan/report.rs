@@ -10,10 +10,10 @@ use crate::calculator::budget::BudgetVerdict;
 use crate::calculator::levers::Lever;
 use crate::calculator::outcome::Driver;
 use crate::calculator::workload::Assumption;
-use crate::jobs::Setup;
 use crate::jobs::assumed::assumed_cell;
 use crate::jobs::setup::add_table_line;
 use crate::jobs::workload::ShownCurrency;
+use crate::jobs::{Setup, plural};
 use crate::money::{Usd, grouped, share_for_people};
 use crate::range::Range;
 use crate::report::chart::{Chart, ChartKind, ChartValue as Mark};
@@ -212,7 +212,8 @@ fn add_notes(report: &mut Report, result: &PlanResult, head: &PlanHead, quiet: b
     }
     let assumed = head.assumptions.len();
     if assumed > 0 && !quiet {
-        notes.push(format!("{assumed} things were assumed: --why lists each with its value and origin."));
+        let (what, list) = (plural(assumed as u64, "assumption"), if assumed == 1 { "it" } else { "them" });
+        notes.push(format!("{what}; list {list} with --why."));
     }
 }
 
