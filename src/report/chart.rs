@@ -335,7 +335,7 @@ fn name_at(y: f64, name: &str) -> String {
     } else {
         name.to_owned()
     };
-    format!("<text class=\"key\" x=\"0\" y=\"{y:.1}\">{}</text>", escaped(&short))
+    format!("<text class=\"key halo\" x=\"0\" y=\"{y:.1}\">{}</text>", escaped(&short))
 }
 
 fn tornado(bars: &[(String, ChartValue, ChartValue)], middle: &ChartValue) -> Drawn {
@@ -347,13 +347,13 @@ fn tornado(bars: &[(String, ChartValue, ChartValue)], middle: &ChartValue) -> Dr
     let most = bars.iter().map(|(_, a, b)| a.at.max(b.at)).fold(middle.at, f64::max);
     let scale = if most > least { (BARS_WIDTH - 2.0 * room).max(40.0) / (most - least) } else { 0.0 };
     let x = |value: f64| room + (value - least) * scale;
-    let mut svg = String::new();
+    let (mut svg, mut names) = (String::new(), String::new());
     for (i, (name, low, high)) in bars.iter().enumerate() {
         let top = 2.0 + i as f64 * ROW;
         let y = top + BELOW_NAME;
         let (a, b) = (x(low.at.min(high.at)), x(low.at.max(high.at)));
         let (first, last) = if low.at <= high.at { (low, high) } else { (high, low) };
-        svg += &name_at(top + 12.0, name);
+        names += &name_at(top + 12.0, name);
         let _ = write!(
             svg,
             "<rect class=\"s0\" x=\"{a:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"17\" rx=\"2\"><title>{}</title></rect><text class=\"axis\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text><text class=\"axis\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
@@ -375,6 +375,8 @@ fn tornado(bars: &[(String, ChartValue, ChartValue)], middle: &ChartValue) -> Dr
         height + 14.0,
         escaped(&middle.text)
     );
+    // Names are over the line, so that it crosses none.
+    svg += &names;
     let words = bars.iter().map(|(name, low, high)| format!("{name}: {} to {}", low.text, high.text));
     (height + 22.0, svg, words.collect::<Vec<_>>().join("; "))
 }
