@@ -11,7 +11,7 @@ use super::outcomes::{error_text, failed, no_usage};
 use super::spec::{DialectSign, DialectSpec};
 use super::{Counts, Dialect, Entry, Event, Item};
 use crate::context::Dimension;
-use crate::input::json::{Object, Value};
+use crate::input::json::Object;
 use crate::input::record::RecordError;
 use crate::meter::Meter;
 use crate::usage::Usage;
@@ -85,7 +85,7 @@ pub(super) fn push_with_iterations<'a>(
 
 /// The iterations of a message that its own counts leave out.
 fn iterations(usage: &Object) -> Result<Vec<(Option<String>, Usage)>, RecordError> {
-    let iterations = usage.get("iterations").into_iter().flat_map(Value::items).filter_map(Value::object);
+    let iterations = usage.objects("iterations");
     let beside = iterations.filter(|iteration| !iteration.is("type", "message"));
     beside.map(|one| Ok((one.text("model").map(Cow::into_owned), counted(&one)?))).collect()
 }

@@ -67,7 +67,7 @@ impl<'a> Fields<'_, 'a> {
     }
 
     fn list(&self, name: Name) -> impl Iterator<Item = Object<'a>> {
-        self.get(name).into_iter().flat_map(Value::items).filter_map(Value::object)
+        self.object.objects(self.name(name))
     }
 }
 
