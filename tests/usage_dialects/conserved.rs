@@ -370,15 +370,17 @@ fn ids_of_providers_tell_a_request_again_in_another_form() {
     let vercel = r#"{"usage":{"inputTokens":100,"outputTokens":10,"totalTokens":110},"finishReason":"stop","response":{"id":"gen-12345678","modelId":"gpt-5"}}"#;
     let agents = r#"{"object":"trace.span","id":"span_1","trace_id":"trace_1","span_data":{"type":"response","response_id":"gen-12345678","usage":{"input_tokens":100,"output_tokens":10}}}"#;
     let langchain = r#"{"type":"ai","content":"","usage_metadata":{"input_tokens":100,"output_tokens":10,"total_tokens":110},"response_metadata":{"id":"gen-12345678","model_name":"gpt-5"}}"#;
-    for text in [openrouter, openhands, pydantic, vercel, agents, langchain] {
+    for text in [openhands, pydantic, vercel, agents, langchain] {
         let same = chat("gen-12345678");
         for files in [[text, &same], [&same, text]] {
             assert_eq!(tokens(&in_files(&files)), (100, 10), "{files:?}");
         }
         assert_eq!(tokens(&in_files(&[text, &chat("gen-87654321")])), (200, 20), "{text}");
     }
-    // The same row in two exports.
-    assert_eq!(tokens(&in_files(&[openrouter, openrouter])), (100, 10));
+    assert_eq!(one(openrouter).request, one(&chat("gen-12345678")).request);
+    // The same row in two exports that were put into one file.
+    let row = openrouter.lines().nth(1).unwrap();
+    assert_eq!(tokens(&billed(&format!("{openrouter}{row}\n"))), (100, 10));
 }
 
 // Traces and logs.
@@ -524,4 +526,15 @@ fn what_langchain_hands_on_of_anthropic_is_whole() {
     );
     let result = r#"{"type":"result","session_id":"s","uuid":"u","total_cost_usd":0.1,"usage":{"input_tokens":10,"output_tokens":20,"cache_creation":{"ephemeral_5m_input_tokens":40,"ephemeral_1h_input_tokens":50},"server_tool_use":{"web_search_requests":2}}}"#;
     assert_eq!(counts(&one(result)), "input 10, cache_write_5m 40, cache_write_1h 50, output 20, web_search 2");
+}
+
+#[test]
+fn parts_of_a_document_that_cannot_be_read_do_not_hide_the_others() {
+    let page = r#"{"object":"page","data":[7,{"start_time":1795219200,"end_time":1795305600,"results":[{"input_tokens":100,"output_tokens":10,"num_model_requests":2,"model":"gpt-5"}]}]}"#;
+    let message = r#"{"type":"message","id":"msg_1","model":"claude-sonnet-4-5","usage":{"input_tokens":100,"output_tokens":10,"iterations":[{"type":"compaction","input_tokens":-1,"output_tokens":1},{"type":"message","input_tokens":100,"output_tokens":10}]}}"#;
+    // The second step does not say what it used; the sum of all does.
+    let steps = r#"{"modelId":"gpt-5","steps":[{"usage":{"inputTokens":60,"outputTokens":6,"totalTokens":66}},{"text":"x"}],"totalUsage":{"inputTokens":100,"outputTokens":10,"totalTokens":110}}"#;
+    for (text, bad) in [(page, 1), (message, 1), (steps, 0)] {
+        assert_eq!((tokens(&billed(text)), refused(text).len()), ((100, 10), bad), "{text}");
+    }
 }

@@ -6,16 +6,18 @@
 
 use std::borrow::Cow;
 
+use super::agent::beyond;
 use super::attributes::Attributes;
 use super::counts::{count, count_of, moment};
 use super::endpoints::without_endpoint;
 use super::entry::request_of;
 use super::parts::Parts;
 use super::spec::{DialectSign, DialectSpec};
-use super::{Dialect, Entry, Item, Naming};
+use super::{Bucket, Dialect, Entry, Item, Naming};
 use crate::input::json::Object;
 use crate::input::record::RecordError;
 use crate::input::wholes::Beside;
+use crate::usage::Usage;
 
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[
@@ -47,17 +49,9 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     let steps: Vec<Object<'a>> = object.objects("steps").collect();
     if steps.iter().any(|step| step.object("usage").is_some()) {
-        // They repeat the steps, but for what nobody knows.
-        for sum in ["usage", "totalUsage"].iter().filter_map(|name| object.object(name)) {
-            drop(parts_of(&sum));
-        }
-        for step in &steps {
-            match entry(step, object, "usage") {
-                Ok(entry) => out.extend(entry.map(|entry| Item::Entry(Box::new(entry)))),
-                Err(error) => out.push(Item::Bad(error)),
-            }
-        }
-        return Ok(());
+        // It repeats the last step or all of them, but for what nobody knows.
+        object.object("usage").map(|last| parts_of(&last)).transpose().ok();
+        return read_steps(object, &steps, out);
     }
     // Of several steps, `usage` is the last one's.
     let of_all = entry(object, object, "totalUsage")?;
@@ -69,6 +63,30 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
         entry.bucket.get_or_insert_default();
     }
     out.push(Item::Entry(Box::new(entry)));
+    Ok(())
+}
+
+/// The steps of a result, and what its sum has beyond them where some do not say what they used.
+fn read_steps<'a>(object: &Object<'a>, steps: &[Object<'a>], out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+    let (mut all, mut are_whole) = (Usage::default(), true);
+    for step in steps {
+        match entry(step, object, "usage") {
+            Ok(Some(entry)) => {
+                all += &entry.usage;
+                out.push(Item::Entry(Box::new(entry)));
+            }
+            Ok(None) => are_whole = false,
+            Err(error) => {
+                are_whole = false;
+                out.push(Item::Bad(error));
+            }
+        }
+    }
+    let sum = entry(object, object, "totalUsage")?;
+    let sum = sum.filter(|_| !are_whole);
+    if let Some((sum, rest)) = sum.and_then(|sum| beyond(&sum.usage, &all).map(|rest| (sum, rest))) {
+        out.push(Item::Entry(Box::new(Entry { usage: rest, bucket: Some(Bucket::default()), request: None, ..sum })));
+    }
     Ok(())
 }
 
