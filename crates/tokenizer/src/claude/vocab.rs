@@ -9,6 +9,9 @@
 //! length (u8) and its bytes. `crates/tokenizer/examples/pack_claude.rs` writes it.
 
 use std::io::Read;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::memo::{Memo, MemoKey};
 
 /// Forms that a piece comes in.
 const PLAIN: u8 = 1;
@@ -22,6 +25,8 @@ const CAPITALS_WHOLE: u8 = 128;
 
 /// The longest piece that the search allows for, in bytes; a power of two.
 const LONGEST: usize = 256;
+/// A text up to here needs no longer window than this; a power of two.
+const SHORT: usize = 32;
 
 /// The marks before a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,6 +89,8 @@ pub(super) struct Vocabulary {
     byte_prefixes: Vec<u32>,
     /// For every ASCII character the longest run of it that is a piece, or 0.
     longest_run: [u16; 128],
+    /// What the memory of a thread for this vocabulary is found by.
+    number: usize,
 }
 
 impl Vocabulary {
@@ -116,7 +123,23 @@ impl Vocabulary {
             byte_prefixes.push(prefix_key(file.take(usize::from(length))?));
         }
         byte_prefixes.sort_unstable();
-        Ok(Vocabulary { trie: Trie::new(&pieces), byte_prefixes, longest_run })
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Ok(Vocabulary { trie: Trie::new(&pieces), byte_prefixes, longest_run, number })
+    }
+
+    /// What the memory of a thread for this vocabulary is found by: see [`memo`](super::memo).
+    pub(super) const fn number(&self) -> usize {
+        self.number
+    }
+
+    /// [`cost`](Self::cost), remembered where the text is short.
+    #[inline]
+    pub(super) fn cost_with(&self, memo: &mut Memo, head: VocabularyHead, text: &str, close: bool) -> u64 {
+        match MemoKey::of(head, text, close) {
+            Some(key) => memo.cost(key, || self.cost(head, text, close)),
+            None => self.cost(head, text, close),
+        }
     }
 
     /// The least number of tokens that write `text` with these marks.
@@ -140,11 +163,19 @@ impl Vocabulary {
     fn shortest_path(&self, head: VocabularyHead, text: &str, close: bool) -> u32 {
         const NEVER: u32 = u32::MAX / 2;
         let bytes = text.as_bytes();
-        // The least cost up to each place: no piece reaches farther than this window.
-        let mut best = [NEVER; LONGEST];
+        // The least cost up to each place: no piece reaches farther than this window. A short text needs less of it.
+        let (mut short, mut long);
+        let best: &mut [u32] = if bytes.len() < SHORT {
+            short = [NEVER; SHORT];
+            &mut short
+        } else {
+            long = [NEVER; LONGEST];
+            &mut long
+        };
+        let mask = best.len() - 1;
         let mut end = NEVER;
         for (at, c) in text.char_indices() {
-            let here = std::mem::replace(&mut best[at % LONGEST], NEVER);
+            let here = std::mem::replace(&mut best[at & mask], NEVER);
             // Every character is a step at least, so every place is reached; 0 stands for the start.
             let here = if at == 0 { 0 } else { here };
             let step = |forms: u8| match at {
@@ -156,7 +187,7 @@ impl Vocabulary {
             self.trie.walk(&bytes[at..], |length, forms| {
                 let place = at + length;
                 if let Some(cost) = step(forms) {
-                    let best = &mut best[place % LONGEST];
+                    let best = &mut best[place & mask];
                     *best = (*best).min(here + cost);
                 }
                 if place == next && forms & PLAIN != 0 {
@@ -171,11 +202,11 @@ impl Vocabulary {
             });
             if unit.is_none() {
                 let marks = if at == 0 { head.marks() } else { 0 };
-                let best = &mut best[next % LONGEST];
+                let best = &mut best[next & mask];
                 *best = (*best).min(here + marks + self.bytes_of(c));
             }
         }
-        end.min(best[bytes.len() % LONGEST] + u32::from(close))
+        end.min(best[bytes.len() & mask] + u32::from(close))
     }
 
     /// Tokens of a character that is no piece: its longest prefix that is a token, then byte by byte.
