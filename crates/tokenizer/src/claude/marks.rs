@@ -525,7 +525,8 @@ mod tests {
     /// The run that a text begins with, read character by character.
     fn read_slowly(text: &str) -> (CharKind, Flags, Flags, Flags, usize) {
         let first = flags(text.chars().next().expect("a character"));
-        let kind = if first.kind() == CharKind::Word && first.has(Flags::STRAY) { CharKind::Stray } else { first.kind() };
+        let kind =
+            if first.kind() == CharKind::Word && first.has(Flags::STRAY) { CharKind::Stray } else { first.kind() };
         let (run, end) = long_run(Run { kind, text: "", first, last: first, all: first, any: first }, text, 0);
         (kind, run.last, run.all, run.any, end)
     }

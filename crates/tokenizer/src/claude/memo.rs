@@ -113,7 +113,9 @@ mod tests {
         let mut keys = Vec::new();
         for text in ["a", "a\0", "\0", "b", "hello", "hello hello hel", "é"] {
             for head in [VocabularyHead::Bare, VocabularyHead::Open, VocabularyHead::Shift, VocabularyHead::Caps] {
-                keys.extend([MemoKey::of(head, text, false), MemoKey::of(head, text, true)].map(|key| key.expect("short")));
+                keys.extend(
+                    [MemoKey::of(head, text, false), MemoKey::of(head, text, true)].map(|key| key.expect("short")),
+                );
             }
         }
         for (at, key) in keys.iter().enumerate() {
@@ -137,7 +139,8 @@ mod tests {
 
     #[test]
     fn what_was_pushed_out_is_searched_again() {
-        let keys: Vec<MemoKey> = (0..3 * PLACES).filter_map(|n| MemoKey::of(VocabularyHead::Open, &n.to_string(), true)).collect();
+        let keys: Vec<MemoKey> =
+            (0..3 * PLACES).filter_map(|n| MemoKey::of(VocabularyHead::Open, &n.to_string(), true)).collect();
         let mut memo = Memo::new();
         for round in 0..2 {
             for (n, key) in keys.iter().enumerate() {

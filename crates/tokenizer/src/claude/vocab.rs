@@ -101,21 +101,28 @@ impl Vocabulary {
         let mut file = Columns(&bytes);
         let (texts, prefixes) = (file.number()?, file.number()?);
         let (shared, added, forms) = (file.take(texts)?, file.take(texts)?, file.take(texts)?);
-        let mut text = Vec::new();
+        // All texts end to end: one by one, they took a third of the time.
+        let (mut all, mut start) = (Vec::with_capacity(8 * texts), 0);
         let mut pieces = Vec::with_capacity(texts);
         let mut longest_run = [0; 128];
         for ((shared, added), forms) in shared.iter().zip(added).zip(forms) {
-            text.truncate(usize::from(*shared));
-            text.extend_from_slice(file.take(usize::from(*added))?);
+            let before = start..start + usize::from(*shared);
+            start = all.len();
+            if before.end > start {
+                return Err(Damaged);
+            }
+            all.extend_from_within(before);
+            all.extend_from_slice(file.take(usize::from(*added))?);
+            let text = &all[start..];
             if text.is_empty() || text.len() >= LONGEST {
                 return Err(Damaged);
             }
             if let (Some(longest), true) =
-                (longest_run.get_mut(usize::from(text[0])), forms & PLAIN != 0 && is_run(&text))
+                (longest_run.get_mut(usize::from(text[0])), forms & PLAIN != 0 && is_run(text))
             {
                 *longest = (*longest).max(text.len() as u16);
             }
-            pieces.push((text.clone(), *forms));
+            pieces.push(Piece { start, end: all.len(), forms: *forms });
         }
         let mut byte_prefixes = Vec::with_capacity(prefixes);
         for _ in 0..prefixes {
@@ -125,7 +132,7 @@ impl Vocabulary {
         byte_prefixes.sort_unstable();
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Ok(Vocabulary { trie: Trie::new(&pieces), byte_prefixes, longest_run, number })
+        Ok(Vocabulary { trie: Trie::new(&all, &pieces), byte_prefixes, longest_run, number })
     }
 
     /// What the memory of a thread for this vocabulary is found by: see [`memo`](super::memo).
@@ -275,6 +282,14 @@ struct Trie {
     cells: Vec<VocabularyCell>,
 }
 
+/// Where a text stands among all, and its forms.
+#[derive(Clone, Copy)]
+struct Piece {
+    start: usize,
+    end: usize,
+    forms: u8,
+}
+
 #[derive(Clone, Copy)]
 struct VocabularyCell {
     base: u32,
@@ -289,28 +304,30 @@ impl VocabularyCell {
 
 impl Trie {
     /// Builds the trie of texts in byte order, none of them empty and none twice.
-    fn new(pieces: &[(Vec<u8>, u8)]) -> Self {
+    fn new(texts: &[u8], pieces: &[Piece]) -> Self {
         let mut trie = Trie { cells: vec![VocabularyCell::EMPTY; 512] };
         trie.cells[0].parent = 0;
         let mut starts = [1; 9];
         let mut nodes = vec![(0usize, 0usize, pieces)];
         let mut labels = Vec::new();
         while let Some((node, depth, mut pieces)) = nodes.pop() {
-            if let Some(((text, forms), rest)) = pieces.split_first()
-                && text.len() == depth
+            if let Some((piece, rest)) = pieces.split_first()
+                && piece.end - piece.start == depth
             {
-                trie.cells[node].forms = *forms;
+                trie.cells[node].forms = piece.forms;
                 pieces = rest;
             }
+            let label = |piece: &Piece| texts[piece.start + depth];
+            let groups = || pieces.chunk_by(|a, b| label(a) == label(b));
             labels.clear();
-            labels.extend(pieces.chunk_by(|a, b| a.0[depth] == b.0[depth]).map(|group| group[0].0[depth]));
+            labels.extend(groups().map(|group| label(&group[0])));
             if labels.is_empty() {
                 continue;
             }
             let base = trie.room_for(&labels, &mut starts);
             trie.cells[node].base = base as u32;
-            for group in pieces.chunk_by(|a, b| a.0[depth] == b.0[depth]) {
-                let child = base + usize::from(group[0].0[depth]);
+            for group in groups() {
+                let child = base + usize::from(label(&group[0]));
                 trie.cells[child].parent = node as u32;
                 nodes.push((child, depth + 1, group));
             }
