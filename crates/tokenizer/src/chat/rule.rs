@@ -296,7 +296,7 @@ fn llama_dated(conversation: &Conversation, tokenizer: &dyn Tokenizer) -> Result
     let mut conversation = without_media(conversation);
     let told = conversation.messages.first().filter(|first| first.role.is_system());
     let told: String = told.map(|first| first.texts().collect()).unwrap_or_default();
-    let system = Message::text(Role::System, &format!("{LLAMA_DATES}{}", super::trim(&told)));
+    let system = Message::text(Role::System, format!("{LLAMA_DATES}{}", super::trim(&told)));
     match conversation.messages.first_mut().filter(|first| first.role.is_system()) {
         Some(first) => *first = system,
         None => conversation.messages.insert(0, system),
