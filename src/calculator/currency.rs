@@ -115,8 +115,8 @@ impl ShownCurrency {
     pub(crate) fn difference(&self, other: &ShownCurrency) -> Option<(Decimal, Decimal)> {
         let mut moments: Vec<Instant> = self.steps.iter().chain(&other.steps).map(|(from, _)| *from).collect();
         moments.sort_unstable();
-        let rates = moments.into_iter().map(|at| (self.rate_at(at), other.rate_at(at)));
-        rates.into_iter().find(|(one, another)| one != another)
+        let mut rates = moments.into_iter().map(|at| (self.rate_at(at), other.rate_at(at)));
+        rates.find(|(one, another)| one != another)
     }
 
     /// An amount in the currency, at the rate that another one has on the whole.

@@ -241,7 +241,7 @@ mod tests {
     fn values_of_another_kind_hide_no_other_mistake() {
         let text = "version: 1\nseed: x\nfeatures:\n  a:\n    model: m\n    prompt: 100\n    output: -5\n    calls: 1 per fortnight\n    choose: {latency: soon, cap: -1, cache: maybe}\n";
         let found = [
-            ("invalid-yaml", 2),
+            ("invalid-value", 2),
             ("invalid-value", 7),
             ("calls", 8),
             ("choose", 9),
