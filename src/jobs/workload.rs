@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::JobError;
 use super::setup::{Setup, in_currency, rate_source};
@@ -19,7 +19,7 @@ use crate::calculator::projection::{CountingError, Plan, PlanError, Resolver, pl
 use crate::calculator::settled::{NoExchange, per_usd};
 use crate::calculator::workload::{Workload, instant_of};
 use crate::conversation::{Image, Media, Tool};
-use crate::input::chat::requests;
+use crate::input::chat::tools_in;
 use crate::input::text::read_bytes;
 use crate::input::workload::{DEFAULT_FILE, load};
 use crate::money::Usd;
@@ -226,11 +226,7 @@ impl<'s> TableResolver<'s> {
 
 /// The tools that a text defines; none where it is no JSON of tools, and so is counted as it stands.
 fn tools_of(text: &str) -> Vec<Tool> {
-    let Ok(mut value) = serde_json::from_str::<Value>(text) else { return Vec::new() };
-    let tools = value.get_mut("tools").map_or(Value::Null, Value::take);
-    let tools = if tools.is_null() { value } else { tools };
-    let request = json!({"messages": [{"role": "user", "content": ""}], "tools": tools});
-    requests(request).into_iter().find_map(Result::ok).map(|request| request.tools).unwrap_or_default()
+    serde_json::from_str::<Value>(text).map(|value| tools_in(&value).tools).unwrap_or_default()
 }
 
 impl Resolver for TableResolver<'_> {
