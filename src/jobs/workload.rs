@@ -191,7 +191,7 @@ pub struct TableResolver<'s> {
     exchange: Vec<ExchangeRate>,
     tokenizers: HashMap<String, Arc<dyn Tokenizer>>,
     counts: HashMap<(String, bool), HashMap<Arc<str>, TokenCount>>,
-    wrappings: HashMap<(String, Option<Arc<str>>), Wrapping>,
+    wrappings: HashMap<(String, Vec<Arc<str>>), Wrapping>,
     found: HashMap<String, Found>,
 }
 
@@ -224,9 +224,13 @@ impl<'s> TableResolver<'s> {
     }
 }
 
-/// The tools that a text defines; none where it is no JSON of tools, and so is counted as it stands.
-fn tools_of(text: &str) -> Vec<Tool> {
-    serde_json::from_str::<Value>(text).map(|value| tools_in(&value).tools).unwrap_or_default()
+/// The tools that texts define together; none where one of them is no JSON of tools, and so is counted as it stands.
+fn tools_of(texts: &[Arc<str>]) -> Vec<Tool> {
+    let read = |text: &Arc<str>| {
+        let value: Value = serde_json::from_str(text).ok()?;
+        Some(tools_in(&value).tools).filter(|tools| !tools.is_empty())
+    };
+    texts.iter().map(read).collect::<Option<Vec<_>>>().unwrap_or_default().concat()
 }
 
 impl Resolver for TableResolver<'_> {
@@ -253,13 +257,13 @@ impl Resolver for TableResolver<'_> {
         Ok(count)
     }
 
-    fn wrapping(&mut self, found: &Found, tools: Option<&Arc<str>>) -> Result<Wrapping, CountingError> {
-        let key = (found.full_id(), tools.cloned());
+    fn wrapping(&mut self, found: &Found, tools: &[Arc<str>]) -> Result<Wrapping, CountingError> {
+        let key = (found.full_id(), tools.to_vec());
         if let Some(wrapping) = self.wrappings.get(&key) {
             return Ok(*wrapping);
         }
         let TokenizerChoice { name, assumed } = TokenizerChoice::of(found, self.setup);
-        let tools = tools.map(|text| tools_of(text)).unwrap_or_default();
+        let tools = tools_of(tools);
         let framing = Framing::of(&key.0, self.load(&name)?, assumed);
         let wrapping = framing.wrapping(&tools)?;
         self.wrappings.insert(key, wrapping);

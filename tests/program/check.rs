@@ -435,6 +435,20 @@ fn the_tools_of_a_feature_are_limited() {
         message.contains(&format!("add up to {most} tokens to each request to openai/gpt-4o, more than {}", most - 1)),
         "{message}"
     );
+    // Two files are sent together: what having tools costs is paid once.
+    with(1, "[mcp.json, mcp.json]");
+    repo.write(
+        "both.json",
+        &format!(
+            "[{0},{0}]",
+            r#"{"name":"read_file","description":"Reads a file",
+        "inputSchema":{"type":"object","properties":{"path":{"type":"string"}},"required":["path"]}}"#
+        ),
+    );
+    let message = |json: Value| json["findings"][0]["message"].as_str().expect("a message").to_owned();
+    let twice = message(repo.json(1));
+    with(1, "both.json");
+    assert_eq!(message(repo.json(1)), twice);
     // A number of tokens is what it says, and is found in the workload.
     with(100, "101");
     let json = repo.json(1);
