@@ -529,7 +529,7 @@ fn the_tools_of_a_server_are_what_they_add_to_a_request() {
     let agents = folder.path().join("AGENTS.md");
     std::fs::write(&agents, "Be kind.").expect("written");
     let count = |args: &[&str], flags: &[(&str, &std::path::Path)]| {
-        let mut run = farebox(["count", "-m", "gpt-4o", "--format", "json"]).args(args);
+        let mut run = farebox(["count", "-m", "gpt-4o", "--format", "json"]).args(args.iter().copied());
         for (flag, path) in flags {
             run = run.arg(flag).arg(path);
         }

@@ -68,7 +68,7 @@ fn read(tool: &Value, place: &str, tools: &mut Vec<Tool>, odd: &mut Odd) {
         Some("function" | "custom") | None if map.contains_key("name") => tools.push(of_function(tool, tool)),
         // What a server offers is not in the request.
         Some("mcp" | "mcp_toolset") => {
-            odd.name(format!("the tools of the MCP server {:?}", server(tool)));
+            odd.unread(format!("the tools of the MCP server {:?}", server(tool)), tool);
             tools.push(builtin("mcp", tool));
         }
         Some(kind) => tools.push(builtin(kind, tool)),

@@ -37,7 +37,7 @@ impl CountRun<'_> {
                 Err(error) => self.passed_over(&name, spot, &error.with_help()),
             }
         })?;
-        if read_as == ReadAs::Detected && tally.requests > 0 {
+        if read_as == ReadAs::Detected && tally.requests + tally.tools > 0 {
             self.note(&name, &[format!("read as {} (--plain counts it as text)", tally.shown())]);
         }
         Ok(())
