@@ -255,7 +255,7 @@ impl Farebox {
         let model = request.model.as_deref().ok_or_else(|| not_a_request("the body names no model".to_owned()))?;
         let found = self.found(model)?;
         let choice = TokenizerChoice::of(&found, &self.setup);
-        let framing = Framing::of(&found.full_id(), self.setup.tokenizer(&choice.name)?, choice.assumed);
+        let framing = choice.framing(&found, &self.setup)?;
         Ok((request, found.full_id(), framing))
     }
 

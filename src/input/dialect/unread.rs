@@ -32,6 +32,9 @@ pub(super) fn unread(left: Vec<LeftField>, form: &DialectSpec) -> Vec<Unread> {
 
 /// A number, or those inside of an object or list.
 fn collect(path: String, name: &str, value: Value, form: &DialectSpec, depth: u32, found: &mut Vec<Unread>) {
+    if found.len() >= MOST {
+        return;
+    }
     if let Some(object) = value.object() {
         for (inner, value) in object.fields().filter(|_| depth > 0) {
             if !is_known(name, &inner, form) {
@@ -100,7 +103,7 @@ fn record_in<'i, 'a>(item: &'i mut Item<'a>) -> Option<&'i mut Entry<'a>> {
             | AgentEvent::Detail(entry)
             | AgentEvent::Running(entry) => Some(entry),
             AgentEvent::Sum(sum) => sum.entries.first_mut(),
-            AgentEvent::Known(_) | AgentEvent::Run | AgentEvent::Owes(_) | AgentEvent::Paid => None,
+            AgentEvent::Known(_) | AgentEvent::Begin(_) | AgentEvent::Owes(_) | AgentEvent::Paid => None,
         },
         Item::Event(_) | Item::Bad(_) => None,
     }

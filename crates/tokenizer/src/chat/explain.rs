@@ -119,8 +119,7 @@ impl Framing {
     /// ```
     pub fn explain(&self, conversation: &Conversation) -> Result<Explained, Refused> {
         let tokenizer: Arc<dyn Tokenizer> = Arc::new(Remembered { of: self.tokenizer.clone(), seen: Mutex::default() });
-        let (model, media) = (self.model.clone(), self.media.clone());
-        let framing = Framing { rule: self.rule, tokenizer, assumed: self.assumed, model, media };
+        let framing = Framing { tokenizer, ..self.clone() };
         let counted = framing.count(conversation)?;
         let parts = parts(conversation, &mut |conversation| Ok(framing.count(conversation)?.count))?;
         Ok(Explained { counted, parts })
