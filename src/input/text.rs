@@ -86,6 +86,14 @@ fn as_utf8<'s>(mut reader: impl Read + 's) -> Box<dyn Read + 's> {
     if is_utf16 { Box::new(DecodeReaderBytesBuilder::new().build(whole)) } else { Box::new(whole) }
 }
 
+/// The text of a file that was read whole; UTF-16 with a mark is read as that.
+pub(crate) fn decoded(bytes: &[u8]) -> String {
+    let mut text = Vec::with_capacity(bytes.len());
+    // Reading from memory does not fail.
+    let _ = as_utf8(bytes).read_to_end(&mut text);
+    String::from_utf8(text).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
 /// The first bytes of a text, and whether a mark in them says that it is UTF-16; spreadsheets and shells of one system save it
 /// so. [`DecodeReaderBytesBuilder`] reads those without their mark.
 pub(crate) fn beginning(reader: &mut impl Read) -> (Vec<u8>, bool) {
