@@ -16,6 +16,9 @@ const WINDOW: usize = 1 << 14;
 /// What is settled: records with the lines they stand on.
 type Settled = Vec<(u64, Item<'static>)>;
 
+/// The largest totals of each session.
+pub(super) type RunningTotals = FxHashMap<u64, Usage>;
+
 /// What the agents' lines of a run have said so far.
 #[derive(Default)]
 pub(super) struct Agents {
@@ -23,10 +26,12 @@ pub(super) struct Agents {
     /// How often each request came in the first place and in the second, and how often it was handed out.
     either: FxHashMap<u64, [u32; 3]>,
     details: Vec<(u64, Entry<'static>)>,
+    /// Details that were handed out before their sum came: it does not count them again.
+    given_up: Vec<Entry<'static>>,
     /// The last sum of each session in this source.
     sums: FxHashMap<u64, Vec<Entry<'static>>>,
     /// The largest totals of each session, in all sources.
-    running: FxHashMap<u64, Usage>,
+    running: RunningTotals,
     owed: Option<(u64, RecordError)>,
     /// How many sources ended: totals without a session are their source's.
     sources: u64,
@@ -47,7 +52,10 @@ impl Agents {
                 }
                 self.repeats += 1;
             }
-            AgentEvent::Run => return self.flush(),
+            AgentEvent::Run => {
+                self.given_up.clear();
+                return self.flush();
+            }
             AgentEvent::Detail(entry) => {
                 let entry = self.completed(entry, Missing::default());
                 if self.details.len() >= WINDOW {
@@ -70,10 +78,38 @@ impl Agents {
         let mut settled = self.flush();
         settled.extend(self.owed.take().map(|(line, error)| (line, Item::Bad(error))));
         self.known = Known::default();
+        self.given_up.clear();
         self.either.clear();
         self.sums.clear();
         self.sources += 1;
         settled
+    }
+
+    /// Of a source that goes on, hands out what waited as if it had ended.
+    #[cfg(feature = "folders")]
+    pub(super) fn give_up(&mut self) -> Settled {
+        self.given_up.extend(self.details.iter().map(|(_, entry)| entry.clone()));
+        let mut settled = self.flush();
+        settled.extend(self.owed.take().map(|(line, error)| (line, Item::Bad(error))));
+        settled
+    }
+
+    /// The requests that count unless a sum repeats them.
+    #[cfg(feature = "folders")]
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &(u64, Entry<'static>)> {
+        self.details.iter()
+    }
+
+    /// Those of a source with a number of its own.
+    #[cfg(feature = "folders")]
+    pub(super) fn of_source(number: u64) -> Self {
+        Agents { sources: number, ..Agents::default() }
+    }
+
+    /// Exchanges the totals, which several files share.
+    #[cfg(feature = "folders")]
+    pub(super) fn swap_running(&mut self, totals: &mut RunningTotals) {
+        std::mem::swap(&mut self.running, totals);
     }
 
     fn learn(&mut self, more: Known<'static>) {
@@ -133,6 +169,10 @@ impl Agents {
                 }
             }
             sum.entries.retain(|entry| entry.usage.used().next().is_some());
+        }
+        for given in self.given_up.drain(..) {
+            let of_model = sum.entries.iter_mut().filter(|entry| entry.model == given.model);
+            of_model.for_each(|entry| entry.usage = since(&entry.usage, &given.usage));
         }
         let complete = |entry| self.completed(entry, Missing::default());
         sum.entries.into_iter().map(|entry| item(line, complete(entry))).collect()

@@ -4,6 +4,8 @@
 //! [`read_chunk`] on many, [`Sequence`] on one again, because running totals, streams and repeated lines only make sense in
 //! the order of the file.
 
+use std::sync::Arc;
+
 use crate::input::dialect::table::{looks_like_table, read_table};
 use crate::input::dialect::{Dialect, Item, no_json, read, read_text};
 use crate::input::json::{CUT_OFF, JsonError};
@@ -85,9 +87,27 @@ pub fn each(source: &Source, reading: &Reading, take: &mut Taken) -> Result<(), 
 pub(crate) fn each_of(sources: &[Source], reading: &Reading, take: &mut Taken) -> Result<(), InputError> {
     let mut sequence = Sequence::of(sources);
     for source in sources {
-        for part in open(source)? {
-            each_of_part(part?, reading, &mut sequence, take);
-        }
+        each_in(source, reading, &mut sequence, take)?;
+    }
+    sequence.finish(&mut |_, line, item| take(line, item));
+    Ok(())
+}
+
+/// Reads one of the sources of a sequence to its end.
+///
+/// # Errors
+/// As [`each`].
+pub(crate) fn each_in(
+    source: &Source,
+    reading: &Reading,
+    sequence: &mut Sequence,
+    take: &mut Taken,
+) -> Result<(), InputError> {
+    for part in open(source)? {
+        let part = part?;
+        sequence.begin(&Arc::from(part.name.as_str()));
+        each_of_part(part, reading, sequence, take);
+        sequence.take_late(&mut |_, line, item| take(line, item));
     }
     Ok(())
 }

@@ -71,6 +71,13 @@ fn join_stream<'a>(object: &Object<'a>, item: &mut Item<'a>) {
     *item = Item::Event(joined);
 }
 
+/// The line of something that a source holds and that cannot be read: it becomes a record that says so.
+pub(crate) fn unreadable(what: &str) -> String {
+    serde_json::json!({ UNREADABLE: what }).to_string()
+}
+
+const UNREADABLE: &str = "unreadable";
+
 /// What is said about a text that is not JSON.
 pub(crate) fn no_json<'a>(text: &[u8], error: JsonError) -> Item<'a> {
     let text = text.trim_ascii();
@@ -145,6 +152,9 @@ fn inside<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), Record
             add_time(object, out.get_mut(before..).unwrap_or_default());
             return Ok(());
         }
+    }
+    if let Some(what) = object.text(UNREADABLE) {
+        return Err(RecordError::Form(what.into_owned()));
     }
     if object.get("error").is_some() {
         out.push(failed(Dialect::OpenAiChat, error_text(object)));

@@ -110,7 +110,7 @@ impl<'s> WhatIf<'s> {
         let texts = if self.targets.is_empty() { Vec::new() } else { long_texts(sources) };
         let ratios = TokenRatios { setup: self.setup, texts, classes: &self.classes, known: HashMap::new() };
         let ratios = Mutex::new(ratios);
-        let plan = StreamPlan { sources, reading: &self.query.reading, threads, rows: false };
+        let plan = StreamPlan::new(sources, &self.query.reading, threads, false);
         let mut totals = run_stream(plan, &|| SwitchTaker::new(self, span, &ratios), sink)?.totals;
         totals.ratios = ratios.into_inner().unwrap_or_else(PoisonError::into_inner).said();
         Ok(totals)

@@ -66,7 +66,7 @@ impl WatchedUsage {
         threads: usize,
         sink: &mut dyn StreamSink,
     ) -> Result<WatchedUsage, JobError> {
-        let plan = StreamPlan { sources, reading: &query.reading, threads, rows: false };
+        let plan = StreamPlan::new(sources, &query.reading, threads, false);
         Ok(run_stream(plan, &|| UsageTaker::new(query, (span, older), setup), sink)?.usage)
     }
 }
