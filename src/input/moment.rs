@@ -51,7 +51,8 @@ pub(crate) fn moment_in(text: &str) -> Option<Instant> {
 }
 
 fn since_1970(text: &str) -> Option<Instant> {
-    if compact(text).is_some() || (text.len() <= 10 && text.contains('-')) {
+    let is_day = text.len() == 8 && (text.starts_with("19") || text.starts_with("20"));
+    if is_day || compact(text).is_some() || (text.len() <= 10 && text.contains('-')) {
         return None;
     }
     let whole = |text: &str| text.split('.').next().unwrap_or(text).parse::<i64>().ok();

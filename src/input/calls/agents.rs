@@ -88,16 +88,21 @@ impl Agents {
     /// Of a source that goes on, hands out what waited as if it had ended.
     #[cfg(feature = "folders")]
     pub(super) fn give_up(&mut self) -> Settled {
-        self.given_up.extend(self.details.iter().map(|(_, entry)| entry.clone()));
+        let more: Vec<Entry> = self.waiting().into_iter().map(|(_, entry)| entry.clone()).collect();
+        self.given_up.extend(more);
         let mut settled = self.flush();
         settled.extend(self.owed.take().map(|(line, error)| (line, Item::Bad(error))));
         settled
     }
 
-    /// The requests that count unless a sum repeats them.
+    /// The requests that count unless a sum repeats them, each as its last line says.
     #[cfg(feature = "folders")]
-    pub(super) fn waiting(&self) -> impl Iterator<Item = &(u64, Entry<'static>)> {
-        self.details.iter()
+    pub(super) fn waiting(&self) -> Vec<&(u64, Entry<'static>)> {
+        let mut seen = FxHashSet::default();
+        let is_last = |(_, entry): &&(u64, Entry)| entry.id.is_none_or(|id| seen.insert(id));
+        let mut last: Vec<_> = self.details.iter().rev().filter(is_last).collect();
+        last.reverse();
+        last
     }
 
     /// Those of a source with a number of its own.

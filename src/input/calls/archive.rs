@@ -72,7 +72,7 @@ pub(super) struct Members {
     next: usize,
     budget: Arc<ArchiveBudget>,
     is_spent: bool,
-    /// The beginnings of names that repeat what is in others.
+    /// Folders and files that repeat what is in others.
     repeats: &'static [&'static str],
 }
 
@@ -94,7 +94,12 @@ impl Members {
 
     fn member(&mut self, index: usize) -> Result<Option<Part<'static>>, InputError> {
         let file = self.archive.by_index_raw(index).map_err(|error| damaged(&self.name, &error))?;
-        let is_repeat = file.name().is_ok_and(|name| self.repeats.iter().any(|repeat| name.starts_with(repeat)));
+        let is_repeat = file.name().is_ok_and(|name| {
+            self.repeats.iter().any(|repeat| {
+                // A folder with all that is in it, or one file.
+                if repeat.ends_with('/') { name.starts_with(repeat) } else { name == *repeat }
+            })
+        });
         if file.is_dir() || is_repeat {
             return Ok(None);
         }

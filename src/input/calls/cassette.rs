@@ -344,8 +344,8 @@ mod tests {
         let found = read(yaml);
         assert_eq!(found.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [3, 7]);
         assert_eq!(found[0].1, r#"{"request":{"uri":"a"},"response":{"body":"x\n"}}"#);
-        let values = "interactions:\n- {a: [], b: {}, c: [1, -2, 0.5, true, null, ~], \"d\\n\": 'x', 5: y}\n";
-        assert_eq!(read(values)[0].1, r#"{"a":[],"b":{},"c":[1,-2,0.5,true,null,null],"d\n":"x","5":"y"}"#);
+        let values = "interactions:\n- {a: [], b: {}, c: [1, -2, 0.5, true, null, ~], \"d\\n\": 'x', 5: z}\n";
+        assert_eq!(read(values)[0].1, r#"{"a":[],"b":{},"c":[1,-2,0.5,true,null,null],"d\n":"x","5":"z"}"#);
         assert!(Interactions::new("interactions: {".as_bytes()).read_to_string(&mut String::new()).is_err());
     }
 

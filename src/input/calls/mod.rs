@@ -158,7 +158,8 @@ pub fn read_chunk<'c>(chunk: &'c Chunk, reading: &Reading, take: &mut dyn FnMut(
         }
     }
     if let Some((line, what)) = &chunk.error {
-        take(*line, Item::Bad(RecordError::Form(what.clone())));
+        let error = RecordError::Form(what.clone());
+        take(*line, Item::Bad(if let Some(help) = chunk.help { error.or(help) } else { error }));
     }
 }
 
@@ -302,6 +303,20 @@ fn document(text: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_document_that_is_too_long_is_named_with_a_next_step_and_what_follows_it_counts() {
+        let text = format!("{{\"messages\":[\"{}\"]}}\n{RECORD}\n", "x".repeat(chunks::LONGEST + 5));
+        let (mut good, mut help) = (0, None);
+        each(&Source::Text(text), &Reading::default(), &mut |_, item| match item {
+            Item::Entry(_) => good += 1,
+            Item::Bad(error) => help = error.help().map(|help| help.to_string()),
+            Item::Event(_) => {}
+        })
+        .unwrap();
+        assert_eq!(good, 1);
+        assert!(help.is_some_and(|help| help.contains("jq -c")));
+    }
 
     const RECORD: &str = r#"{"model":"m","input_tokens":1,"output_tokens":1}"#;
 

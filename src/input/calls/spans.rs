@@ -662,7 +662,11 @@ mod tests {
             }
         }
         assert!(found.iter().all(|prompt| *prompt == 1), "it was touched within the window");
-        trees.take(&"a".into(), 1, span(1, (7, 0, SUM, Some((1_000 * (others / 1_000), others / 1_000)))));
+        found.extend(prompts(&trees.take(
+            &"a".into(),
+            1,
+            span(1, (7, 0, SUM, Some((1_000 * (others / 1_000), others / 1_000)))),
+        )));
         found.extend(prompts(&trees.settle(true)));
         let of_trace = found.iter().filter(|prompt| **prompt > 1).count() as u64;
         assert_eq!((of_trace, found.len() as u64), (others / 1_000, others + others / 1_000));

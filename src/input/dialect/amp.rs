@@ -7,6 +7,7 @@
 use super::agent::Disjoint;
 use super::counts::{count, moment};
 use super::entry::id_of;
+use super::read::each_record;
 use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item};
 use crate::input::json::{Object, Value};
@@ -29,27 +30,25 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     let thread = object.text("id");
     let mut said = Vec::new();
-    for message in object.get("messages").into_iter().flat_map(Value::items).filter_map(Value::object) {
-        let Some(usage) = message.object("usage").filter(|_| message.is("role", "assistant")) else { continue };
+    let messages = object.get("messages").into_iter().flat_map(Value::items).filter_map(Value::object);
+    each_record(&DIALECT, messages, out, &mut |message, out| {
+        let Some(usage) = message.object("usage").filter(|_| message.is("role", "assistant")) else { return Ok(()) };
         let place = message.get("messageId").and_then(Value::word).unwrap_or_default();
         let at = usage.get("timestamp").and_then(Value::word).unwrap_or_default();
-        match counted(&usage) {
-            Ok(counts) => push(&usage, counts, thread.as_deref(), &[place, at], out),
-            Err(error) => out.push(Item::Bad(error)),
-        }
         said.push((place, at));
-    }
+        push(&usage, counted(&usage)?, thread.as_deref(), &[place, at], out);
+        Ok(())
+    });
     let events = object.object("usageLedger").and_then(|ledger| ledger.get("events"));
-    for event in events.into_iter().flat_map(Value::items).filter_map(Value::object) {
+    let events = events.into_iter().flat_map(Value::items).filter_map(Value::object);
+    each_record(&DIALECT, events, out, &mut |event, out| {
         let word = |name: &str| event.get(name).and_then(Value::word).unwrap_or_default();
         let (to, at) = (word("toMessageId"), word("timestamp"));
         let is_said = said.iter().any(|(place, time)| if to.is_empty() { *time == at } else { *place == to });
-        let Some(tokens) = event.object("tokens").filter(|_| !is_said) else { continue };
-        match of_ledger(&tokens) {
-            Ok(counts) => push(&event, counts, thread.as_deref(), &["ledger", word("id"), at], out),
-            Err(error) => out.push(Item::Bad(error)),
-        }
-    }
+        let Some(tokens) = event.object("tokens").filter(|_| !is_said) else { return Ok(()) };
+        push(event, of_ledger(&tokens)?, thread.as_deref(), &["ledger", word("id"), at], out);
+        Ok(())
+    });
     Ok(())
 }
 

@@ -7,6 +7,7 @@
 use super::agent::{Disjoint, add, beyond, name_model};
 use super::counts::{count, moment};
 use super::entry::id_of;
+use super::read::each_record;
 use super::spec::{DialectSign, DialectSpec};
 use super::{Bucket, Dialect, Entry, Item, Reported};
 use crate::input::json::{Object, Value};
@@ -31,13 +32,14 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     let agent = object.object("agent").unwrap_or_default();
     let mut steps = Usage::default();
     let mut last = None;
-    for step in object.get("steps").into_iter().flat_map(Value::items).filter_map(Value::object) {
-        let Some(metrics) = step.object("metrics") else { continue };
+    let all = object.get("steps").into_iter().flat_map(Value::items).filter_map(Value::object);
+    each_record(&DIALECT, all, out, &mut |step, out| {
+        let Some(metrics) = step.object("metrics") else { return Ok(()) };
         let usage: Usage = counted(&metrics, ["prompt_tokens", "completion_tokens", "cached_tokens"])?.into();
         add(&mut steps, &usage);
         let is_copied = step.get("is_copied_context").and_then(Value::word) == Some("true");
         if is_copied || usage.used().next().is_none() {
-            continue;
+            return Ok(());
         }
         let mut entry = Entry::new(Dialect::Atif, usage);
         if let Some(model) = step.text("model_name").or_else(|| agent.text("model_name")) {
@@ -50,7 +52,8 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
         let place = step.get("step_id").and_then(Value::word).unwrap_or_default();
         entry.id = session.as_deref().map(|session| id_of(&["atif", session, place]));
         out.push(Item::Entry(Box::new(entry)));
-    }
+        Ok(())
+    });
     let Some(sums) = object.object("final_metrics") else { return Ok(()) };
     let names = ["total_prompt_tokens", "total_completion_tokens", "total_cached_tokens"];
     if let Some(rest) = beyond(&counted(&sums, names)?.into(), &steps) {

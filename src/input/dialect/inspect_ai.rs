@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use super::counts::{count, moment};
 use super::outcomes::failed;
 use super::parts::{Nesting, Parts};
+use super::read::each_record;
 use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item, Labels, State};
 use crate::input::json::{Object, Value};
@@ -68,25 +69,23 @@ fn sample<'a>(
 ) -> Result<Vec<OfModel>, RecordError> {
     let of_sample = usages(object, out);
     let mut counted = Vec::new();
-    for event in object.get("events").into_iter().flat_map(Value::items).filter_map(Value::object) {
-        if !event.is("event", "model") {
-            continue;
-        }
-        match request(&event, &of_sample, at) {
-            Ok(Some((name, entry))) => {
+    let events = object.get("events").into_iter().flat_map(Value::items).filter_map(Value::object);
+    each_record(&DIALECT, events.filter(|event| event.is("event", "model")), out, &mut |event, out| {
+        match request(event, &of_sample, at)? {
+            Some((name, entry)) => {
                 if entry.state == State::Done || entry.state == State::Local {
                     add(&mut counted, OfModel { name, usage: entry.usage.clone() });
                 }
                 out.push(Item::Entry(Box::new(Entry { labels: labels.clone(), ..entry })));
             }
-            Ok(None) => {
+            None => {
                 if let Some(error) = event.text("error") {
                     out.push(failed(Dialect::InspectAi, error.into_owned()));
                 }
             }
-            Err(error) => out.push(Item::Bad(error)),
         }
-    }
+        Ok(())
+    });
     let rest = beyond(of_sample, &counted, at, labels, out);
     rest.into_iter().for_each(|one| add(&mut counted, one));
     Ok(counted)

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use super::counts::{moment, object_text};
 use super::openai_chat::chat_usage;
+use super::read::each_record;
 use super::spans::{objects, place};
 use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item, Labels, Span, SpanRole};
@@ -42,11 +43,7 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
             Err(error) => out.push(Item::Bad(error)),
         }
     }
-    for one in objects(&data, &["spans"]) {
-        if let Err(error) = span(&one, &trace, &labels, out) {
-            out.push(Item::Bad(error));
-        }
-    }
+    each_record(&DIALECT, objects(&data, &["spans"]), out, &mut |one, out| span(one, &trace, &labels, out));
     Ok(())
 }
 

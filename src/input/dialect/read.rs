@@ -109,6 +109,32 @@ fn read_all<'a>(
     form: &DialectSpec,
     out: &mut Vec<Item<'a>>,
 ) -> Result<(), RecordError> {
+    noted(object, form, out, &mut |object, out| read(object, out))
+}
+
+/// What reads one of the records that an object holds.
+type RecordReader<'r, 'a> = dyn FnMut(&Object<'a>, &mut Vec<Item<'a>>) -> Result<(), RecordError> + 'r;
+
+/// Reads the records that an object of a form holds, each by itself: what is left alone of one is noted at its own.
+pub(super) fn each_record<'a>(
+    form: &DialectSpec,
+    records: impl IntoIterator<Item = Object<'a>>,
+    out: &mut Vec<Item<'a>>,
+    read: &mut RecordReader<'_, 'a>,
+) {
+    for record in records {
+        if let Err(error) = noted(&record, form, out, read) {
+            out.push(Item::Bad(error));
+        }
+    }
+}
+
+fn noted<'a>(
+    object: &Object<'a>,
+    form: &DialectSpec,
+    out: &mut Vec<Item<'a>>,
+    read: &mut RecordReader<'_, 'a>,
+) -> Result<(), RecordError> {
     let (before, looking) = (out.len(), Looking::begin());
     let result = read(object, out);
     if out.len() > before {

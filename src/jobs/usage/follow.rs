@@ -333,7 +333,7 @@ mod tests {
 
     fn span(id: &str, parent: &str, operation: &str, input: u64) -> String {
         format!(
-            r#"{{"traceId":"t","spanId":"{id}","parentSpanId":"{parent}","startTimeUnixNano":"1764547200000000000","attributes":{{"gen_ai.provider.name":"openai","gen_ai.operation.name":"{operation}","gen_ai.request.model":"gpt-4o","gen_ai.usage.input_tokens":{input},"gen_ai.usage.output_tokens":1}}}}"#
+            r#"{{"traceId":"t","spanId":"{id}","parentSpanId":"{parent}","startTimeUnixNano":"1764547200000000000","attributes":{{"gen_ai.provider.name":"openai","gen_ai.operation.name":"{operation}","gen_ai.request.model":"gpt-4o","gen_ai.usage.input_tokens":{input},"gen_ai.usage.output_tokens":0}}}}"#
         )
     }
 
@@ -404,9 +404,10 @@ mod tests {
         assert!(!Run::new(false).follow(&[("a", chunk)], 1_000).3.is_empty());
         let run = [
             r#"{"type":"system","subtype":"init","session_id":"s","model":"claude-sonnet-4-5","cwd":"/p"}"#,
-            r#"{"type":"assistant","session_id":"s","message":{"id":"msg_1","type":"message","role":"assistant","model":"claude-sonnet-4-5","usage":{"input_tokens":50,"output_tokens":1}}}"#,
+            r#"{"type":"assistant","session_id":"s","uuid":"u","message":{"id":"msg_1","type":"message","role":"assistant","model":"claude-sonnet-4-5","usage":{"input_tokens":50,"output_tokens":1}}}"#,
         ];
-        let parts = [("a", run[0]), ("a", run[1])];
+        // A message stands on a line for each of its blocks.
+        let parts = [("a", run[0]), ("a", run[1]), ("a", run[1])];
         // The run goes on: its request counts, and is handed out when the run is given up.
         assert_eq!(sums(&parts, 5), (1, 50));
         assert_eq!(Run::new(true).follow(&parts, 5).2, 0);

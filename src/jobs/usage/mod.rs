@@ -21,7 +21,7 @@ pub(crate) mod priced;
 mod records;
 mod report;
 mod totals;
-mod unread;
+pub(crate) mod unread;
 
 pub use grouping::{Grouping, UsageView};
 pub use priced::PricingWishes;

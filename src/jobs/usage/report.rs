@@ -272,15 +272,7 @@ impl UsageTotals {
     /// What was not read although it may have been billed, a line for each name.
     #[must_use]
     pub fn unread_warnings(&self) -> Vec<String> {
-        /// How many names are listed one by one.
-        const LISTED: usize = 20;
-        let mut warnings: Vec<String> = self.unread_by_key().take(LISTED).map(|(_, warning)| warning).collect();
-        let more = self.unread.len().saturating_sub(LISTED);
-        if more > 0 {
-            let names = plural(more as u64, "other name");
-            warnings.push(format!("unread: {names} not listed here; --format json lists all"));
-        }
-        warnings
+        self.unread.warnings()
     }
 
     /// Each name with its line.
@@ -291,7 +283,7 @@ impl UsageTotals {
     /// How many records have something that was not read: at least as many as the most frequent name is in.
     #[must_use]
     pub fn unread_records(&self) -> u64 {
-        self.unread.iter().map(|(_, unread)| unread.records).max().unwrap_or_default()
+        self.unread.records()
     }
 
     /// The report: one row a group, or a row for each of the `top` dearest ones.

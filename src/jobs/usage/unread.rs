@@ -28,14 +28,14 @@ pub struct UnreadKey {
 
 /// What was not read, by name: the first names of the alphabet, so that it does not depend on the threads which they are.
 #[derive(Clone, Debug, Default)]
-pub(super) struct UnreadNames {
+pub(crate) struct UnreadNames {
     names: BTreeMap<String, UnreadKey>,
     others: Option<UnreadKey>,
 }
 
 impl UnreadNames {
     /// Adds a number of a record.
-    pub(super) fn add(&mut self, source: &str, line: u64, unread: &Unread) {
+    pub(crate) fn add(&mut self, source: &str, line: u64, unread: &Unread) {
         if let Some(known) = self.names.get_mut(&unread.key) {
             known.records += 1;
             if (source, line) < (known.source.as_str(), known.line) {
@@ -48,7 +48,7 @@ impl UnreadNames {
     }
 
     /// Adds those of another part of the run.
-    pub(super) fn merge(&mut self, other: UnreadNames) {
+    pub(crate) fn merge(&mut self, other: UnreadNames) {
         for (name, unread) in other.names {
             match self.names.get_mut(&name) {
                 Some(known) => known.add(unread),
@@ -78,14 +78,29 @@ impl UnreadNames {
     }
 
     /// All of them, those that are not told apart last.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &UnreadKey)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &UnreadKey)> {
         let names = self.names.iter().map(|(name, unread)| (name.as_str(), unread));
         names.chain(self.others.iter().map(|others| (OTHERS, others)))
     }
 
-    /// How many names there are.
-    pub(super) fn len(&self) -> usize {
-        self.names.len() + usize::from(self.others.is_some())
+    /// How many records there are with something that was not read: at least as many as the most frequent name is in.
+    pub(crate) fn records(&self) -> u64 {
+        self.iter().map(|(_, unread)| unread.records).max().unwrap_or_default()
+    }
+
+    /// A line for each name, of many the first.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        /// How many names are listed one by one.
+        const LISTED: usize = 20;
+        let mut warnings: Vec<String> = self.iter().take(LISTED).map(|(name, key)| Self::warning(name, key)).collect();
+        match self.iter().count().saturating_sub(LISTED) {
+            0 => {}
+            1 => warnings
+                .push("unread: 1 other name not listed here; `farebox usage --format json` lists all".to_owned()),
+            more => warnings
+                .push(format!("unread: {more} other names not listed here; `farebox usage --format json` lists all")),
+        }
+        warnings
     }
 
     /// The line for a name.
@@ -129,7 +144,7 @@ mod tests {
         all.iter().for_each(|at| add(if at % 2 == 0 { &mut half } else { &mut rest }, *at));
         half.merge(rest);
         for names in [up, down, half] {
-            assert_eq!(names.len(), NAMES + 1);
+            assert_eq!(names.iter().count(), NAMES + 1);
             let (name, others) = names.iter().last().unwrap();
             assert_eq!((name, others.records, others.line), (OTHERS, 2 * NAMES as u64, NAMES as u64));
             assert!(names.iter().take(NAMES).zip(0..).all(|((name, _), at)| name == format!("usage.n{at:05}")));

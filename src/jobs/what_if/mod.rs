@@ -154,10 +154,13 @@ struct SwitchTaker<'a, 's> {
 }
 
 impl TakeItems for SwitchTaker<'_, '_> {
-    fn take(&mut self, _: &str, line: u64, item: &Item, result: &mut ChunkResult) {
+    fn take(&mut self, source: &str, line: u64, item: &Item, result: &mut ChunkResult) {
         let taken = match item {
             Item::Entry(entry) if !self.includes(entry) => return,
-            Item::Entry(entry) if entry.state == State::Done => self.entry(entry),
+            Item::Entry(entry) if entry.state == State::Done => {
+                entry.unread.iter().for_each(|unread| self.totals.unread.add(source, line, unread));
+                self.entry(entry)
+            }
             Item::Entry(_) => {
                 self.totals.free += 1;
                 return;
