@@ -106,3 +106,47 @@ fn the_pages_show_what_the_program_prints() {
         );
     }
 }
+
+/// The rules of framing as a table, from the file that the program has them from.
+fn rules_of_framing() -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("data/chat/rules.csv");
+    let mut lines = csv::ReaderBuilder::new().comment(Some(b'#')).from_path(path).expect("the table is there");
+    let mut table = String::from(
+        "| model | holds for | rule | basis | requests | left | source |\n| --- | --- | --- | --- | ---: | ---: | --- |\n",
+    );
+    for line in lines.deserialize::<std::collections::BTreeMap<String, String>>() {
+        let line = line.expect("the line reads");
+        let api = match line["api"].as_str() {
+            "" => None,
+            "responses" => Some("OpenAI's Responses".to_owned()),
+            other => Some(format!("{other} APIs")),
+        };
+        let since = (!line["from"].is_empty()).then(|| format!("from {}", line["from"]));
+        let until = (!line["until"].is_empty()).then(|| format!("until {}", line["until"]));
+        let scope: Vec<String> = [api, since, until].into_iter().flatten().collect();
+        let left = match (line["least"].as_str(), line["most"].as_str()) {
+            ("", _) => String::new(),
+            (least, most) if least == most => least.to_owned(),
+            (least, most) => format!("{least} to {most}"),
+        };
+        let (model, rule, basis, requests, source) =
+            (&line["model"], &line["rule"], &line["basis"], &line["requests"], &line["source"]);
+        let scope = scope.join(", ");
+        table += &format!("| `{model}` | {scope} | {rule} | {basis} | {requests} | {left} | {source} |\n");
+    }
+    table
+}
+
+#[test]
+fn every_rule_of_framing_is_on_its_page() {
+    const MARK: &str = "<!-- rules -->\n";
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/requests.md");
+    let text = std::fs::read_to_string(&path).expect("the page").replace("\r\n", "\n");
+    let (words, shown) = text.split_once(MARK).expect("the page has a place for the rules");
+    let current = rules_of_framing();
+    if std::env::var_os("FAREBOX_BLESS").is_some() {
+        std::fs::write(&path, format!("{words}{MARK}{current}")).expect("the page can be written");
+    } else {
+        assert_eq!(shown, current, "docs/requests.md is stale: FAREBOX_BLESS=1 cargo test --test readme");
+    }
+}

@@ -17,6 +17,8 @@ use serde_json::Value;
 mod agents;
 #[path = "usage_dialects/bodies.rs"]
 mod bodies;
+#[path = "usage_dialects/conserved.rs"]
+mod conserved;
 #[path = "usage_dialects/sessions.rs"]
 mod sessions;
 #[path = "usage_dialects/traces.rs"]

@@ -26,7 +26,6 @@ use crate::period::Instant;
 use crate::pricing::compile::{PriceFile, render_problems};
 use crate::pricing::problem::{Problem, Severity};
 use crate::pricing::{Found, PriceTable, TableId};
-use crate::tokenizer::chat::Framing;
 use crate::tokenizer::{StreamCounter, TokenCount};
 
 /// Prices, vocabularies and a moment: everything that farebox is asked goes through here.
@@ -223,7 +222,7 @@ impl Farebox {
         let model = request.model.as_deref().ok_or_else(|| not_a_request("the body names no model".to_owned()))?;
         let found = self.found(model)?;
         let choice = TokenizerChoice::of(&found, &self.setup);
-        let framing = Framing::of(&found.full_id(), self.setup.tokenizer(&choice.name)?, choice.assumed);
+        let framing = choice.framing(&found, &self.setup)?;
         let counted = framing.count(&request)?;
         Ok(RequestCount {
             model: found.full_id(),

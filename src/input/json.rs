@@ -218,6 +218,11 @@ impl<'a> Object<'a> {
         written == name.as_bytes() || self.escaped && unescaped(written) == name
     }
 
+    /// The objects in the list in a field; nothing where there is none.
+    pub(crate) fn objects(&self, name: &str) -> impl Iterator<Item = Object<'a>> + use<'a> {
+        self.get(name).into_iter().flat_map(Value::items).filter_map(Value::object)
+    }
+
     /// Whether a field stands there, with whatever value.
     #[must_use]
     pub(crate) fn has(&self, name: &str) -> bool {
@@ -273,6 +278,15 @@ impl<'a> Object<'a> {
     /// Every field with its value, in order, the name as it is written.
     pub(crate) fn raw_fields(&self) -> impl Iterator<Item = (&'a [u8], Value<'a>)> {
         self.fields.iter().copied()
+    }
+
+    /// The fields whose names begin so, with their values, in order: each is asked for.
+    pub(crate) fn fields_from(&self, start: &'static str) -> impl Iterator<Item = (Cow<'a, str>, Value<'a>)> {
+        self.fields.iter().enumerate().filter_map(move |(place, (name, value))| {
+            let name = Some(unescaped(name)).filter(|name| name.starts_with(start))?;
+            self.asked.field(place);
+            Some((name, *value))
+        })
     }
 
     /// Every field with its value, in order: each is asked for.

@@ -1,7 +1,7 @@
 //! What is inside of what, where a form leaves it open: the stated total decides.
 //!
 //! Libraries and gateways pass counts on without saying whether cached tokens are a part of the prompt or stand next to it,
-//! and the same of thinking and the answer. [`NestedCounts::wholes`] makes both sides whole, whatever the reading is.
+//! and the same of thinking and the answer, and of the results of tools and the prompt. [`NestedCounts::wholes`] makes both sides whole, whatever the reading is.
 
 /// The counts of a request as they are written.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,6 +14,8 @@ pub(crate) struct NestedCounts {
     pub answer: u64,
     /// Thinking.
     pub thinking: u64,
+    /// What tools handed to the model, perhaps in the prompt.
+    pub tools: u64,
     /// The sum that is stated; 0 where none is.
     pub total: u64,
     /// What the form means, as far as is known.
@@ -29,12 +31,14 @@ pub(crate) struct Beside {
     pub cache: bool,
     /// Thinking, next to the answer.
     pub thinking: bool,
+    /// Results of tools, next to the prompt.
+    pub tools: bool,
 }
 
 /// Both sides with all of their parts in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wholes {
-    /// The prompt with its cached tokens.
+    /// The prompt with its cached tokens and with the results of tools.
     pub prompt: u64,
     /// The answer with its thinking.
     pub answer: u64,
@@ -58,7 +62,9 @@ impl NestedCounts {
             (Some(_), Some(_)) => self.as_read(usual, self.total.saturating_sub(self.sum(usual))),
             (None, _) => {
                 let more = self.total.saturating_sub(self.sum(usual));
-                if self.may_hide_thoughts && self.thinking == 0 {
+                // A total alone says nothing of thoughts.
+                let has_counts = self.prompt.saturating_add(self.answer) > 0;
+                if self.may_hide_thoughts && has_counts && self.thinking == 0 {
                     let wholes = self.as_read(usual, 0);
                     return Wholes { answer: wholes.answer.saturating_add(more), thinking: more, ..wholes };
                 }
@@ -69,10 +75,12 @@ impl NestedCounts {
 
     /// The readings that differ.
     fn readings(self) -> impl Iterator<Item = Beside> {
-        [(false, false), (true, false), (false, true), (true, true)]
-            .into_iter()
-            .filter(move |(cache, thinking)| (!cache || self.cached > 0) && (!thinking || self.thinking > 0))
-            .map(|(cache, thinking)| Beside { cache, thinking })
+        let all = (0..8_u8).map(|bits| Beside { cache: bits & 1 > 0, thinking: bits & 2 > 0, tools: bits & 4 > 0 });
+        all.filter(move |beside| {
+            (!beside.cache || self.cached > 0)
+                && (!beside.thinking || self.thinking > 0)
+                && (!beside.tools || self.tools > 0)
+        })
     }
 
     /// A reading without what cannot be: what is larger than its whole stands next to it.
@@ -80,6 +88,7 @@ impl NestedCounts {
         Beside {
             cache: reading.cache || self.cached > self.prompt,
             thinking: reading.thinking || self.thinking > self.answer && !self.is_miscounted(),
+            tools: reading.tools || self.tools > self.prompt,
         }
     }
 
@@ -93,14 +102,15 @@ impl NestedCounts {
     }
 
     fn sum(self, reading: Beside) -> u64 {
-        let cached = if reading.cache { self.cached } else { 0 };
-        let thinking = if reading.thinking { self.thinking } else { 0 };
-        self.prompt.saturating_add(self.answer).saturating_add(cached).saturating_add(thinking)
+        let Wholes { prompt, answer, .. } = self.as_read(reading, 0);
+        prompt.saturating_add(answer)
     }
 
     fn as_read(self, reading: Beside, unexplained: u64) -> Wholes {
-        let prompt = if reading.cache { self.prompt.saturating_add(self.cached) } else { self.prompt };
-        let answer = if reading.thinking { self.answer.saturating_add(self.thinking) } else { self.answer };
+        let beside = |is_beside: bool, part: u64| if is_beside { part } else { 0 };
+        let cached = beside(reading.cache, self.cached);
+        let prompt = self.prompt.saturating_add(cached).saturating_add(beside(reading.tools, self.tools));
+        let answer = self.answer.saturating_add(beside(reading.thinking, self.thinking));
         Wholes { prompt, answer, thinking: self.thinking.min(answer), unexplained }
     }
 }
@@ -123,6 +133,30 @@ mod tests {
         assert_eq!(read(100, 40, 20, 5, 125), (100, 25, 5, 0), "thinking beside");
         assert_eq!(read(100, 40, 20, 5, 165), (140, 25, 5, 0), "both beside");
         assert_eq!(read(100, 40, 20, 40, 160), (100, 60, 40, 0), "more thinking than answer can only stand beside");
+    }
+
+    #[test]
+    fn results_of_tools_stand_where_the_total_says() {
+        let gemini = Beside { thinking: true, tools: true, ..Beside::default() };
+        let read = |total: u64| {
+            let counts = NestedCounts {
+                prompt: 90,
+                answer: 7,
+                thinking: 3,
+                tools: 5,
+                usually: gemini,
+                total,
+                ..Default::default()
+            };
+            let Wholes { prompt, answer, unexplained, .. } = counts.wholes();
+            (prompt, answer, unexplained)
+        };
+        assert_eq!(read(0), (95, 10, 0), "as Gemini means it");
+        assert_eq!(read(105), (95, 10, 0));
+        assert_eq!(read(102), (95, 7, 0), "thinking inside");
+        assert_eq!(read(100), (90, 10, 0), "results of tools inside");
+        assert_eq!(read(97), (90, 7, 0), "both inside");
+        assert_eq!(read(150), (95, 10, 45));
     }
 
     #[test]

@@ -10,6 +10,8 @@ use crate::jobs::plural;
 use crate::period::Instant;
 use crate::pricing::Found;
 use crate::report::{Cell, Report, Tone, TypedTable};
+use crate::tokenizer::chat::{Day, Framing};
+use crate::tokenizer::media::MediaRules;
 use crate::tokenizer::store::{Entry, Store, StoreError};
 use crate::tokenizer::{
     Basis, Known, StreamCounter, TOKENIZERS, TokenCount, Tokenizer, TokenizerError, UNKNOWN, is_known, load,
@@ -42,6 +44,15 @@ impl TokenizerChoice {
         }
     }
 
+    /// How the requests of a model are framed at the instant of a setup.
+    ///
+    /// # Errors
+    /// [`TokenizerError`] where its vocabulary cannot be loaded.
+    pub(crate) fn framing(&self, found: &Found, setup: &Setup) -> Result<Framing, TokenizerError> {
+        let tokenizer = setup.tokenizer(&self.name)?;
+        Ok(Framing::of(&found.full_id(), tokenizer, self.assumed).on(day(setup.at)))
+    }
+
     /// The most tokens by this tokenizer that are at most `tokens` of the model: less where it is only assumed.
     #[must_use]
     pub(crate) fn certain(&self, tokens: u64) -> u64 {
@@ -61,7 +72,19 @@ impl TokenizerChoice {
     }
 }
 
+/// The day whose rules hold for what is counted at a moment.
+pub(crate) fn day(at: Instant) -> Day {
+    let date = at.date();
+    Day::new(date.year(), date.month(), date.day())
+}
+
 impl Setup {
+    /// What attachments cost on a model at this instant.
+    #[must_use]
+    pub(crate) fn media_rules(&self, found: &Found) -> MediaRules {
+        MediaRules::of(&found.full_id(), Some(day(self.at)))
+    }
+
     /// The tokenizer of a name: one that the user added, else one that is built in.
     ///
     /// # Errors

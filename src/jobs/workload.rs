@@ -29,8 +29,8 @@ use crate::pricing::life::Life;
 use crate::pricing::problem::{Place, Problem, Severity, render_all};
 use crate::pricing::{Found, UnknownModel};
 use crate::report::Cell;
-use crate::tokenizer::chat::{Framing, Wrapping};
-use crate::tokenizer::media::{MediaRules, Weighed};
+use crate::tokenizer::chat::Wrapping;
+use crate::tokenizer::media::Weighed;
 use crate::tokenizer::{StreamCounter, TokenCount, Tokenizer};
 
 /// A workload with the file it came from.
@@ -262,9 +262,8 @@ impl Resolver for TableResolver<'_> {
         if let Some(wrapping) = self.wrappings.get(&key) {
             return Ok(*wrapping);
         }
-        let TokenizerChoice { name, assumed } = TokenizerChoice::of(found, self.setup);
         let tools = tools.map(|text| tools_of(text)).unwrap_or_default();
-        let framing = Framing::of(&key.0, self.load(&name)?, assumed);
+        let framing = TokenizerChoice::of(found, self.setup).framing(found, self.setup)?;
         let wrapping = framing.wrapping(&tools)?;
         self.wrappings.insert(key, wrapping);
         Ok(wrapping)
@@ -273,7 +272,7 @@ impl Resolver for TableResolver<'_> {
     fn image(&mut self, found: &Found, width: u32, height: u32) -> Result<TokenCount, CountingError> {
         let image = Image { size: Some((width.into(), height.into())), detail: None };
         let tokenizer = self.load(&TokenizerChoice::of(found, self.setup).name)?;
-        let weighed = MediaRules::of(&found.full_id()).count(&Media::Image(image), None, &*tokenizer);
+        let weighed = self.setup.media_rules(found).count(&Media::Image(image), None, &*tokenizer);
         let weighed = weighed?;
         if let Some(card) = found.model.rates_at(self.setup.at).or(found.model.rate_cards.last()) {
             for part in weighed.parts.iter().map(Attached::from) {
@@ -285,7 +284,7 @@ impl Resolver for TableResolver<'_> {
 
     fn weigh(&mut self, found: &Found, media: &Media) -> Result<Weighed, CountingError> {
         let tokenizer = self.load(&TokenizerChoice::of(found, self.setup).name)?;
-        Ok(MediaRules::of(&found.full_id()).count(media, None, &*tokenizer)?)
+        Ok(self.setup.media_rules(found).count(media, None, &*tokenizer)?)
     }
 
     fn tokenizer(&self, found: &Found) -> String {

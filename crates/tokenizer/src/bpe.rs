@@ -11,7 +11,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use aho_corasick::AhoCorasick;
 use unicode_normalization as current;
 use unicode_normalization_alignments as unicode_9;
 
@@ -21,7 +20,7 @@ use super::cut::{self, Cuts};
 use super::merger::Merger;
 use super::merges::Merges;
 use super::pretokenize::{self, Splitter, Step};
-use super::symbols::{around_symbols, find_symbols};
+use super::symbols::{Finder, around_symbols, find_symbols};
 use super::vocab::{Tokens, Vocabulary, frames};
 use super::{TokenCount, Tokenizer, fast, prepared};
 
@@ -175,7 +174,7 @@ pub(crate) struct Encoding {
 /// What counts by an encoding's rules.
 pub(crate) struct BpeCounter {
     way: Way,
-    symbols: Option<AhoCorasick>,
+    symbols: Option<Finder>,
 }
 
 enum Way {

@@ -6,9 +6,10 @@
 use std::borrow::Cow;
 
 use super::Entry;
-use super::counts::rest;
+use super::counts::{count, is_of_parts, rest, unexplained};
+use crate::input::json::Object;
 use crate::input::record::RecordError;
-use crate::meter::Meter;
+use crate::meter::{Meter, Side};
 use crate::usage::Usage;
 
 /// What one line contributes to the requests of a session.
@@ -20,13 +21,14 @@ pub enum AgentEvent<'a> {
     Request(Entry<'a>, Missing),
     /// A request that the form says in two places, of which this is the first or the second.
     Either(bool, Entry<'a>),
-    /// A run begins: requests before it that no sum repeated count.
-    Run,
+    /// A run or a session begins, of which this is known, and nothing that was known before. Requests of an earlier run of it
+    /// that no sum repeated count.
+    Begin(Known<'a>),
     /// A request that counts unless a sum repeats it.
     Detail(Entry<'a>),
-    /// The sum of a run, which repeats the requests since the last one.
+    /// The sum of a run, which repeats the requests of its session since the last one.
     Sum(Sum<'a>),
-    /// The total of a session so far: what it is more than the total before counts.
+    /// The total of a session so far: what it is more than the total before counts. A total that fell began again.
     Running(Entry<'a>),
     /// Something was used that a later line sums up; the error is for a session that ends without.
     Owes(RecordError),
@@ -52,8 +54,12 @@ pub struct Known<'a> {
 pub struct Missing {
     /// The model, even where it names one itself: that is a name of a plan.
     pub model: bool,
-    /// Its id is unique in its session only.
+    /// Its id is unique in its session only, or in its file where no session is known.
     pub session: bool,
+    /// Its id is made of what it says, so that the second of an id in one file is another request.
+    pub number: bool,
+    /// Its id is that of what it is a part of: the first part has it alone.
+    pub part: Option<u64>,
 }
 
 /// The sum of a run.
@@ -89,7 +95,7 @@ impl AgentEvent<'_> {
             AgentEvent::Known(known) => AgentEvent::Known(known.into_owned()),
             AgentEvent::Request(entry, missing) => AgentEvent::Request(entry.into_owned(), missing),
             AgentEvent::Either(side, entry) => AgentEvent::Either(side, entry.into_owned()),
-            AgentEvent::Run => AgentEvent::Run,
+            AgentEvent::Begin(known) => AgentEvent::Begin(known.into_owned()),
             AgentEvent::Detail(entry) => AgentEvent::Detail(entry.into_owned()),
             AgentEvent::Sum(sum) => AgentEvent::Sum(Sum {
                 session: sum.session.map(|session| Cow::Owned(session.into_owned())),
@@ -131,6 +137,39 @@ impl From<Disjoint> for Usage {
 }
 
 impl Disjoint {
+    /// The counts in fields of an object: the names of input, cache reads, cache writes, output and thinking, empty for those
+    /// that the form does not have.
+    ///
+    /// # Errors
+    /// [`RecordError`] for what cannot be counted.
+    pub(super) fn of(object: &Object, names: [&str; 5]) -> Result<Self, RecordError> {
+        let of = |name: &str| if name.is_empty() { Ok(0) } else { count(object, name) };
+        let [input, cache_read, cache_write, output, thinking] = names;
+        Ok(Disjoint {
+            input: of(input)?,
+            cache_read: of(cache_read)?,
+            cache_write: of(cache_write)?,
+            output: of(output)?,
+            thinking: of(thinking)?,
+        })
+    }
+
+    /// All of them together.
+    pub(super) fn sum(self) -> u64 {
+        let all = [self.input, self.cache_read, self.cache_write, self.output, self.thinking];
+        all.into_iter().fold(0, u64::saturating_add)
+    }
+
+    /// Holds the counts against a total that the form states: what it has beyond them is reported.
+    ///
+    /// # Errors
+    /// [`RecordError::Usage`] where the total is all there is.
+    pub(super) fn checked_by(self, name: &str, total: u64) -> Result<Self, RecordError> {
+        is_of_parts(name, total, self.sum())?;
+        unexplained(name, total.saturating_sub(self.sum()));
+        Ok(self)
+    }
+
     /// Takes the cache out of an input that it is a part of.
     ///
     /// # Errors
@@ -148,29 +187,33 @@ impl Disjoint {
     }
 }
 
-/// Whether a total says that thinking is a part of the output: it is the sum without it, and not the sum with it.
-pub(super) fn thinks_inside(total: u64, others: u64, thinking: u64) -> bool {
-    thinking > 0 && total == others
-}
-
 /// What a sum has beyond its details, by meter; `None` where the details cover it.
-pub(super) fn beyond(sum: &Usage, details: &Usage) -> Option<Usage> {
+///
+/// Details may split the same tokens otherwise than their sum, such as an answer into text and thinking, so that no more of
+/// prompt and answer is left than both have beyond those of the details.
+pub(crate) fn beyond(sum: &Usage, details: &Usage) -> Option<Usage> {
     let mut more = Usage::default();
+    let mut prompt = sum.prompt_tokens().saturating_sub(details.prompt_tokens());
+    let mut answer = sum.answer_tokens().saturating_sub(details.answer_tokens());
     for (meter, quantity) in sum.used() {
-        let covered = details.quantity(meter);
-        if quantity > covered {
-            more.set(meter, quantity.saturating_sub(covered));
+        let rest = quantity.saturating_sub(details.quantity(meter));
+        if rest.is_zero() || rest.is_sign_negative() {
+            continue;
         }
+        let left = match meter.side() {
+            Side::Prompt if meter.is_tokens() => &mut prompt,
+            Side::Answer if meter.is_tokens() => &mut answer,
+            _ => {
+                more.set(meter, rest);
+                continue;
+            }
+        };
+        let tokens = sum.tokens(meter).saturating_sub(details.tokens(meter)).min(*left);
+        *left -= tokens;
+        more.set_tokens(meter, tokens);
     }
     let is_more = more.used().next().is_some();
     is_more.then_some(more)
-}
-
-/// Adds one usage to another.
-pub(super) fn add(sum: &mut Usage, more: &Usage) {
-    for (meter, quantity) in more.used() {
-        sum.set(meter, sum.quantity(meter).saturating_add(quantity));
-    }
 }
 
 /// Names provider and model as LiteLLM spells both in one: `gemini/gemini-2.5-pro`. A library writes the name of the

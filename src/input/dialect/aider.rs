@@ -4,14 +4,13 @@
 //! message of the user's, for which several requests may have been made; `total_cost` runs on through the session. Models are
 //! spelled as LiteLLM does.
 
-use super::agent::name_model;
+use super::agent::{AgentEvent, Disjoint, Missing, name_model};
 use super::counts::{count, moment};
 use super::entry::id_of;
 use super::spec::{DialectSign, DialectSpec};
 use super::{Bucket, Dialect, Entry, Item, Labels, Reported};
 use crate::input::json::{Object, Value};
 use crate::input::record::RecordError;
-use crate::usage::Usage;
 
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::around(&["event", "properties", "time"]).any(&["user_id"])],
@@ -30,24 +29,25 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     let Some(properties) = object.object("properties").filter(|_| object.is("event", "message_send")) else {
         return Ok(());
     };
-    let usage = Usage::tokens_in_out(count(&properties, "prompt_tokens")?, count(&properties, "completion_tokens")?);
-    if usage.used().next().is_none() {
+    let counts = Disjoint::of(&properties, ["prompt_tokens", "", "", "completion_tokens", ""])?
+        .checked_by("total_tokens", count(&properties, "total_tokens")?)?;
+    if counts == Disjoint::default() {
         return Ok(());
     }
-    let mut entry = Entry::new(Dialect::Aider, usage);
+    let mut entry = Entry::new(Dialect::Aider, counts.into());
     if let Some(model) = properties.text("main_model") {
         name_model(&mut entry, model);
     }
     entry.at = object.get("time").and_then(moment);
     entry.bucket = Some(Bucket::default());
-    let cost = properties.get("cost").and_then(Value::decimal);
-    entry.reported = cost.filter(|cost| !cost.is_zero()).map(Reported::usd);
+    entry.reported = Reported::stated(properties.get("cost"));
     let key = object.text("user_id");
     let written = ["total_cost", "prompt_tokens", "completion_tokens"]
         .map(|name| properties.get(name).and_then(Value::word).unwrap_or_default());
     let time = object.get("time").and_then(Value::word).unwrap_or_default();
     entry.id = Some(id_of(&["aider", key.as_deref().unwrap_or_default(), time, &written.join(" ")]));
     entry.labels = Labels { key, ..Labels::default() };
-    out.push(Item::Entry(Box::new(entry)));
+    // The log has no ids: two messages of one second may be alike.
+    out.push(AgentEvent::Request(entry, Missing { number: true, ..Missing::default() }).into());
     Ok(())
 }

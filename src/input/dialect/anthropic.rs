@@ -11,7 +11,7 @@ use super::outcomes::{error_text, failed, no_usage};
 use super::spec::{DialectSign, DialectSpec};
 use super::{Counts, Dialect, Entry, Event, Item};
 use crate::context::Dimension;
-use crate::input::json::{Object, Value};
+use crate::input::json::Object;
 use crate::input::record::RecordError;
 use crate::meter::Meter;
 use crate::usage::Usage;
@@ -73,7 +73,14 @@ pub(super) fn push_with_iterations<'a>(
     usage: &Object<'a>,
     out: &mut Vec<Item<'a>>,
 ) -> Result<(), RecordError> {
-    for (place, (model, used)) in iterations(usage)?.into_iter().enumerate() {
+    for (place, iteration) in iterations(usage).enumerate() {
+        let (model, used) = match iteration {
+            Ok(iteration) => iteration,
+            Err(error) => {
+                out.push(Item::Bad(error));
+                continue;
+            }
+        };
         let id = entry.id.map(|id| id_of(&["iteration", &id.to_string(), &place.to_string()]));
         let model = model.map(Into::into).or_else(|| entry.model.clone());
         let more = Entry { usage: used, model, id, request: None, reported: None, ..entry.clone() };
@@ -84,10 +91,10 @@ pub(super) fn push_with_iterations<'a>(
 }
 
 /// The iterations of a message that its own counts leave out.
-fn iterations(usage: &Object) -> Result<Vec<(Option<String>, Usage)>, RecordError> {
-    let iterations = usage.get("iterations").into_iter().flat_map(Value::items).filter_map(Value::object);
+fn iterations(usage: &Object) -> impl Iterator<Item = Result<(Option<String>, Usage), RecordError>> {
+    let iterations = usage.objects("iterations");
     let beside = iterations.filter(|iteration| !iteration.is("type", "message"));
-    beside.map(|one| Ok((one.text("model").map(Cow::into_owned), counted(&one)?))).collect()
+    beside.map(|one| Ok((one.text("model").map(Cow::into_owned), counted(&one)?)))
 }
 
 /// The entry of a message with its usage.
@@ -146,7 +153,7 @@ fn written(usage: &Object) -> Result<(u64, u64), RecordError> {
 
 /// The counts of a `message_delta`: each is the whole so far and replaces what was said before.
 fn replacing(usage: &Object) -> Result<Counts, RecordError> {
-    let mut counts = Counts { beside: iterations(usage)?, ..Counts::default() };
+    let mut counts = Counts { beside: iterations(usage).collect::<Result<_, _>>()?, ..Counts::default() };
     let all = counted(usage)?;
     let fields = [
         ("input_tokens", Meter::Input),

@@ -12,7 +12,7 @@ use crate::usage::Usage;
 
 /// A page of the Admin API's usage or cost report, or one bucket of it.
 pub(super) fn page<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    for bucket in buckets(object)? {
+    for bucket in buckets(object, out)? {
         let at = bucket.get("starting_at").and_then(moment);
         let until = bucket.get("ending_at").and_then(moment);
         for row in rows_of(&bucket) {

@@ -4,9 +4,11 @@
 //! leave out (<https://github.com/laude-institute/harbor>, docs/rfcs/0001-trajectory-format.md). Steps that were copied from an
 //! earlier trajectory happened there.
 
-use super::agent::{Disjoint, add, beyond, name_model};
-use super::counts::{count, moment};
-use super::entry::id_of;
+use std::borrow::Cow;
+
+use super::agent::{Disjoint, beyond, name_model};
+use super::counts::moment;
+use super::entry::{Numbers, id_of};
 use super::read::each_record;
 use super::spec::{DialectSign, DialectSpec};
 use super::{Bucket, Dialect, Entry, Item, Reported};
@@ -28,62 +30,64 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
 
 /// A trajectory.
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    let session = object.text("session_id");
     let agent = object.object("agent").unwrap_or_default();
-    let mut steps = Usage::default();
-    let mut last = None;
-    let all = object.get("steps").into_iter().flat_map(Value::items).filter_map(Value::object);
-    each_record(&DIALECT, all, out, &mut |step, out| {
-        let Some(metrics) = step.object("metrics") else { return Ok(()) };
-        let usage: Usage = counted(&metrics, ["prompt_tokens", "completion_tokens", "cached_tokens"])?.into();
-        add(&mut steps, &usage);
+    let trajectory = Trajectory { session: object.text("session_id"), model: agent.text("model_name") };
+    let (mut steps, mut last) = (Usage::default(), None);
+    let mut numbers = Numbers::default();
+    each_record(&DIALECT, object.objects("steps"), out, &mut |step, out| {
+        let place = numbers.of(step.get("step_id").and_then(Value::word).unwrap_or_default());
+        let Some(entry) = trajectory.step(step, &place)? else { return Ok(()) };
+        steps += &entry.usage;
         let is_copied = step.get("is_copied_context").and_then(Value::word) == Some("true");
-        if is_copied || usage.used().next().is_none() {
-            return Ok(());
+        if !is_copied && entry.usage.used().next().is_some() {
+            last = entry.at.or(last);
+            out.push(Item::Entry(Box::new(entry)));
         }
-        let mut entry = Entry::new(Dialect::Atif, usage);
-        if let Some(model) = step.text("model_name").or_else(|| agent.text("model_name")) {
-            name_model(&mut entry, model);
-        }
-        entry.at = step.get("timestamp").and_then(moment);
-        last = entry.at.or(last);
-        entry.reported = cost(&metrics, "cost_usd");
-        entry.labels.session.clone_from(&session);
-        let place = step.get("step_id").and_then(Value::word).unwrap_or_default();
-        entry.id = session.as_deref().map(|session| id_of(&["atif", session, place]));
-        out.push(Item::Entry(Box::new(entry)));
         Ok(())
     });
     let Some(sums) = object.object("final_metrics") else { return Ok(()) };
     let names = ["total_prompt_tokens", "total_completion_tokens", "total_cached_tokens"];
     if let Some(rest) = beyond(&counted(&sums, names)?.into(), &steps) {
-        let mut entry = Entry::new(Dialect::Atif, rest);
-        if let Some(model) = agent.text("model_name") {
-            name_model(&mut entry, model);
-        }
+        let mut entry = trajectory.entry(rest, None, "final");
         entry.at = last;
         entry.bucket = Some(Bucket::default());
         if steps.used().next().is_none() {
-            entry.reported = cost(&sums, "total_cost_usd");
+            entry.reported = Reported::stated(sums.get("total_cost_usd"));
         }
-        entry.id = session.as_deref().map(|session| id_of(&["atif", session, "final"]));
-        entry.labels.session = session;
         out.push(Item::Entry(Box::new(entry)));
     }
     Ok(())
 }
 
-fn cost(metrics: &Object, name: &str) -> Option<Reported> {
-    let cost = metrics.get(name).and_then(Value::decimal);
-    cost.filter(|cost| !cost.is_zero()).map(Reported::usd)
+/// What holds for all steps of a trajectory.
+struct Trajectory<'a> {
+    session: Option<Cow<'a, str>>,
+    model: Option<Cow<'a, str>>,
+}
+
+impl<'a> Trajectory<'a> {
+    /// A step, if it has metrics.
+    fn step(&self, step: &Object<'a>, place: &str) -> Result<Option<Entry<'a>>, RecordError> {
+        let Some(metrics) = step.object("metrics") else { return Ok(None) };
+        let usage = counted(&metrics, ["prompt_tokens", "completion_tokens", "cached_tokens"])?.into();
+        let mut entry = self.entry(usage, step.text("model_name"), place);
+        entry.at = step.get("timestamp").and_then(moment);
+        entry.reported = Reported::stated(metrics.get("cost_usd"));
+        Ok(Some(entry))
+    }
+
+    fn entry(&self, usage: Usage, model: Option<Cow<'a, str>>, place: &str) -> Entry<'a> {
+        let mut entry = Entry::new(Dialect::Atif, usage);
+        if let Some(model) = model.or_else(|| self.model.clone()) {
+            name_model(&mut entry, model);
+        }
+        entry.id = self.session.as_deref().map(|session| id_of(&["atif", session, place]));
+        entry.labels.session.clone_from(&self.session);
+        entry
+    }
 }
 
 fn counted(metrics: &Object, [input, output, cached]: [&str; 3]) -> Result<Disjoint, RecordError> {
-    let counts = Disjoint {
-        input: count(metrics, input)?,
-        output: count(metrics, output)?,
-        cache_read: count(metrics, cached)?,
-        ..Disjoint::default()
-    };
+    let counts = Disjoint::of(metrics, [input, cached, "", output, ""])?;
     counts.with_cache_inside(input)
 }

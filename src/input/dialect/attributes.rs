@@ -3,12 +3,16 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 
+use super::counts::count_of;
 use crate::input::json::{Object, Value};
 use crate::input::left::{is_named_like_a_count, leave};
-use crate::input::record::{RecordError, whole};
+use crate::input::record::RecordError;
 
 /// How deep objects in objects are followed.
 const DEPTH: u32 = 8;
+
+/// What the names of columns with attributes begin with.
+const IN_COLUMNS: &str = "attributes.";
 
 /// Attributes by their whole name, `gen_ai.usage.input_tokens`.
 #[derive(Default)]
@@ -33,8 +37,8 @@ impl<'a> Attributes<'a> {
             return all;
         }
         for pair in attributes.items().filter_map(Value::object) {
-            if let (Some(key), Some(value)) = (pair.text("key"), pair.get("value").and_then(plain_value)) {
-                all.all.push((key, value));
+            if let (Some(key), Some(value)) = (pair.text("key"), pair.get("value")) {
+                all.add_typed(key, value, DEPTH);
             }
         }
         all
@@ -43,11 +47,8 @@ impl<'a> Attributes<'a> {
     /// Those in the columns of a table whose names begin with `attributes.`.
     pub(super) fn in_columns(row: &Object<'a>) -> Self {
         let mut all = Attributes::default();
-        for (name, _) in row.raw_fields() {
-            let name = String::from_utf8_lossy(name);
-            if let Some(value) = name.starts_with("attributes.").then(|| row.get(&name)).flatten() {
-                all.add(name.trim_start_matches("attributes.").to_owned(), value, DEPTH);
-            }
+        for (name, value) in row.fields_from(IN_COLUMNS) {
+            all.add(name.trim_start_matches(IN_COLUMNS).to_owned(), value, DEPTH);
         }
         all
     }
@@ -56,6 +57,17 @@ impl<'a> Attributes<'a> {
     pub(super) fn insert(&mut self, name: Cow<'a, str>, value: Value<'a>) {
         if !self.has(&[&*name]) {
             self.all.push((name, value));
+        }
+    }
+
+    /// Adds one of a list of `{key, value}`. A value of a kind that is not known stays as it is written.
+    fn add_typed(&mut self, name: Cow<'a, str>, value: Value<'a>, depth: u32) {
+        let pairs = value.object().and_then(|typed| typed.object("kvlistValue")).filter(|_| depth > 0);
+        let Some(pairs) = pairs else { return self.all.push((name, plain_value(value).unwrap_or(value))) };
+        for pair in pairs.objects("values") {
+            if let (Some(key), Some(value)) = (pair.text("key"), pair.get("value")) {
+                self.add_typed(format!("{name}.{key}").into(), value, depth - 1);
+            }
         }
     }
 
@@ -102,6 +114,14 @@ impl<'a> Attributes<'a> {
         }
     }
 
+    /// The first count in the conventions' own place for counts that nobody asked for.
+    pub(super) fn unknown_count(&self) -> Option<(&str, &'a str)> {
+        let is_usage = |name: &str| USAGE.iter().any(|start| name.starts_with(start)) && !name.contains("cost");
+        let number = |value: &Value<'a>| value.decimal().filter(|number| !number.is_zero()).and(value.word());
+        let mut unknown = self.all.iter().filter(|(name, _)| is_usage(name));
+        unknown.find_map(|(name, value)| Some((&**name, number(value)?)))
+    }
+
     /// The texts in a list.
     pub(super) fn texts(&self, names: &[&str]) -> Vec<Cow<'a, str>> {
         let values = self.get(names).into_iter().flat_map(Value::items);
@@ -125,8 +145,8 @@ impl<'a> Attributes<'a> {
     pub(super) fn counts(&self, names: &[&'static str]) -> Result<Vec<(&'static str, u64)>, RecordError> {
         let mut found: Vec<(&str, u64)> = Vec::new();
         for name in names {
-            let Some(word) = self.get(&[name]).and_then(Value::word) else { continue };
-            let count = whole(name, word)?;
+            let Some(value) = self.get(&[name]) else { continue };
+            let count = count_of(name, value)?;
             if count > 0 && found.iter().all(|(_, other)| *other != count) {
                 found.push((name, count));
             }
@@ -135,12 +155,14 @@ impl<'a> Attributes<'a> {
     }
 }
 
+/// Where conventions put what was used.
+const USAGE: [&str; 4] = ["gen_ai.usage.", "llm.token_count.", "llm.usage.", "ai.usage."];
+
 /// Whether an attribute may count what is billed: those of the conventions for usage, and what is named like a count of
 /// tokens. Settings of a request, such as `gen_ai.request.max_tokens`, are none, and costs repeat what is read.
 fn may_be_billed(name: &str) -> bool {
-    let is_usage = ["gen_ai.usage.", "llm.token_count.", "llm.usage.", "ai.usage."];
     let is_other = [".request.", "invocation_parameters", "cost"].iter().any(|part| name.contains(part));
-    !is_other && (is_usage.iter().any(|start| name.starts_with(start)) || is_named_like_a_count(name.as_bytes()))
+    !is_other && (USAGE.iter().any(|start| name.starts_with(start)) || is_named_like_a_count(name.as_bytes()))
 }
 
 /// What is wrong where two attributes count the same and differ.

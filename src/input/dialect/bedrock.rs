@@ -108,7 +108,7 @@ fn converse(usage: &Object) -> Result<Usage, RecordError> {
     let read = count_any(usage, &["cacheReadInputTokens", "cacheReadInputTokenCount"])?;
     let written = count_any(usage, &["cacheWriteInputTokens", "cacheWriteInputTokenCount"])?;
     let mut hour = 0_u64;
-    for part in usage.get("cacheDetails").into_iter().flat_map(Value::items).filter_map(Value::object) {
+    for part in usage.objects("cacheDetails") {
         let tokens = count(&part, "inputTokens")?;
         if part.is("ttl", "1h") {
             hour = hour.saturating_add(tokens);

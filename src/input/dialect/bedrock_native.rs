@@ -75,7 +75,7 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
 /// The tokens of Titan's answers; an embedding has none.
 fn titan_answer(object: &Object) -> Result<u64, RecordError> {
     let mut sum = count(object, "totalOutputTextTokenCount")?;
-    for result in object.get("results").into_iter().flat_map(Value::items).filter_map(Value::object) {
+    for result in object.objects("results") {
         sum = sum.saturating_add(count(&result, "tokenCount")?);
     }
     Ok(sum)

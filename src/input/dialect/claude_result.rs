@@ -7,8 +7,8 @@
 use std::borrow::Cow;
 
 use super::agent::{AgentEvent, Disjoint, Known, Sum};
-use super::anthropic::message_entry;
-use super::counts::{calls, count, moment};
+use super::anthropic::{counted, message_entry};
+use super::counts::{calls, moment};
 use super::entry::id_of;
 use super::outcomes::error_text;
 use super::spec::{DialectSign, DialectSpec};
@@ -52,14 +52,13 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     match object.text("type").as_deref() {
         Some("system") if object.is("subtype", "init") => {
-            out.push(AgentEvent::Run.into());
             let known = Known {
                 session: object.text("session_id"),
                 project: object.text("cwd"),
                 model: object.text("model"),
                 ..Known::default()
             };
-            out.push(AgentEvent::Known(known).into());
+            out.push(AgentEvent::Begin(known).into());
         }
         Some("assistant") => {
             let Some(message) = object.object("message") else { return Ok(()) };
@@ -80,29 +79,24 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
 
 fn result<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     let main = object.object("usage");
-    let latest = main.as_ref().map_or(Ok(Usage::default()), of_main)?;
+    let latest = main.as_ref().map_or(Ok(Usage::default()), counted);
+    let latest = latest.unwrap_or_else(|error| {
+        out.push(Item::Bad(error));
+        Usage::default()
+    });
     let mut entries = Vec::new();
-    let models = object.object("modelUsage").unwrap_or_default();
-    for (model, counts) in models.fields() {
-        let Some(counts) = counts.object() else { continue };
-        let mut entry = entry_of(object, of_model(&counts)?, Some(&model));
-        // A window of a million tokens is another name of the same model.
-        entry.model = Some(match model.strip_suffix("[1m]") {
-            Some(plain) => Cow::Owned(plain.to_owned()),
-            None => model,
-        });
-        entry.reported =
-            counts.get("costUSD").and_then(Value::decimal).filter(|cost| !cost.is_zero()).map(Reported::usd);
-        entries.push(entry);
+    for (model, counts) in object.object("modelUsage").unwrap_or_default().fields() {
+        match counts.object().map(|counts| of_model(object, &model, &counts)) {
+            Some(Ok(entry)) => entries.push(Entry { model: Some(plain(model)), ..entry }),
+            Some(Err(error)) => out.push(Item::Bad(error)),
+            None => {}
+        }
     }
-    if let Some(main) = &main {
-        share_hours(main, &latest, &mut entries)?;
-    }
+    share_hours(&latest, &mut entries);
     // Older versions sum up the main model alone, whose name the stream says at its beginning.
     if entries.is_empty() && latest.used().next().is_some() {
         let mut entry = entry_of(object, latest.clone(), None);
-        let cost = object.get("total_cost_usd").and_then(Value::decimal);
-        entry.reported = cost.filter(|cost| !cost.is_zero()).map(Reported::usd);
+        entry.reported = Reported::stated(object.get("total_cost_usd"));
         entries.push(entry);
     }
     entries.retain(|entry| entry.usage.used().next().is_some());
@@ -115,6 +109,14 @@ fn result<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), Record
     Ok(())
 }
 
+/// The name of a model. A window of a million tokens is another name of the same model.
+fn plain(model: Cow<'_, str>) -> Cow<'_, str> {
+    match model.strip_suffix("[1m]") {
+        Some(plain) => Cow::Owned(plain.to_owned()),
+        None => model,
+    }
+}
+
 fn entry_of<'a>(object: &Object<'a>, usage: Usage, model: Option<&str>) -> Entry<'a> {
     let mut entry = Entry::new(Dialect::ClaudeResult, usage);
     entry.assume("anthropic");
@@ -125,59 +127,34 @@ fn entry_of<'a>(object: &Object<'a>, usage: Usage, model: Option<&str>) -> Entry
     entry
 }
 
-fn of_model(counts: &Object) -> Result<Usage, RecordError> {
-    let disjoint = Disjoint {
-        input: count(counts, "inputTokens")?,
-        output: count(counts, "outputTokens")?,
-        cache_read: count(counts, "cacheReadInputTokens")?,
-        cache_write: count(counts, "cacheCreationInputTokens")?,
-        ..Disjoint::default()
-    };
-    let mut usage = disjoint.into();
+/// What a run used of a model.
+fn of_model<'a>(object: &Object<'a>, model: &str, counts: &Object) -> Result<Entry<'a>, RecordError> {
+    let names = ["inputTokens", "cacheReadInputTokens", "cacheCreationInputTokens", "outputTokens", ""];
+    let mut usage = Disjoint::of(counts, names)?.into();
     calls(&mut usage, Meter::WebSearches, counts, "webSearchRequests")?;
-    Ok(usage)
-}
-
-fn of_main(usage: &Object) -> Result<Usage, RecordError> {
-    let disjoint = Disjoint {
-        input: count(usage, "input_tokens")?,
-        output: count(usage, "output_tokens")?,
-        cache_read: count(usage, "cache_read_input_tokens")?,
-        cache_write: count(usage, "cache_creation_input_tokens")?,
-        ..Disjoint::default()
-    };
-    let hours = hours(usage)?.min(disjoint.cache_write);
-    let mut counted: Usage = disjoint.into();
-    counted.set_tokens(Meter::CacheWrite5m, disjoint.cache_write - hours);
-    counted.set_tokens(Meter::CacheWrite1h, hours);
-    if let Some(tools) = usage.object("server_tool_use") {
-        calls(&mut counted, Meter::WebSearches, &tools, "web_search_requests")?;
-    }
-    Ok(counted)
-}
-
-fn hours(usage: &Object) -> Result<u64, RecordError> {
-    usage.object("cache_creation").map_or(Ok(0), |split| count(&split, "ephemeral_1h_input_tokens"))
+    let mut entry = entry_of(object, usage, Some(model));
+    entry.reported = Reported::stated(counts.get("costUSD"));
+    Ok(entry)
 }
 
 /// What of the main model's written tokens stays for an hour. The main model is the one whose counts are those of `usage`,
 /// or the one that wrote at least as much.
-fn share_hours(main: &Object, latest: &Usage, entries: &mut [Entry]) -> Result<(), RecordError> {
-    let hours = hours(main)?;
-    let wrote = count(main, "cache_creation_input_tokens")?;
-    let fits = |entry: &Entry, meters: &[Meter]| {
-        let same = |meter: &Meter| entry.usage.tokens(*meter) == latest.tokens(*meter);
-        entry.usage.tokens(Meter::CacheWrite5m) >= wrote && meters.iter().all(same)
+fn share_hours(main: &Usage, entries: &mut [Entry]) {
+    let hours = main.tokens(Meter::CacheWrite1h);
+    let wrote = hours.saturating_add(main.tokens(Meter::CacheWrite5m));
+    let fits = |entry: &Entry, is_exact: bool| {
+        let same = |meter: Meter| entry.usage.tokens(meter) == main.tokens(meter);
+        let is_same =
+            same(Meter::Input) && same(Meter::CacheRead) && entry.usage.answer_tokens() == main.answer_tokens();
+        entry.usage.tokens(Meter::CacheWrite5m) >= wrote && (is_same || !is_exact)
     };
-    let exactly = [Meter::Input, Meter::Output, Meter::CacheRead];
-    let place = entries.iter().position(|entry| fits(entry, &exactly)).or_else(|| {
-        let by_output = entries.iter().enumerate().filter(|(_, entry)| fits(entry, &[]));
+    let place = entries.iter().position(|entry| fits(entry, true)).or_else(|| {
+        let by_output = entries.iter().enumerate().filter(|(_, entry)| fits(entry, false));
         by_output.max_by_key(|(_, entry)| entry.usage.tokens(Meter::CacheWrite5m)).map(|(place, _)| place)
     });
-    let Some(entry) = place.and_then(|place| entries.get_mut(place)) else { return Ok(()) };
+    let Some(entry) = place.and_then(|place| entries.get_mut(place)) else { return };
     let written = entry.usage.tokens(Meter::CacheWrite5m);
     let hours = hours.min(written);
     entry.usage.set_tokens(Meter::CacheWrite5m, written - hours);
     entry.usage.set_tokens(Meter::CacheWrite1h, hours);
-    Ok(())
 }

@@ -5,7 +5,6 @@
 //! parts of the input, thinking as a part of the output. Neither model nor time.
 
 use super::agent::{AgentEvent, Disjoint, Known};
-use super::counts::count;
 use super::spec::{DialectSign, DialectSpec};
 use super::{Bucket, Dialect, Entry, Item};
 use crate::input::json::Object;
@@ -28,17 +27,14 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
 /// An event.
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     if object.is("type", "thread.started") {
-        out.push(AgentEvent::Known(Known { session: object.text("thread_id"), ..Known::default() }).into());
+        out.push(AgentEvent::Begin(Known { session: object.text("thread_id"), ..Known::default() }).into());
         return Ok(());
     }
     let Some(usage) = object.object("usage").filter(|_| object.is("type", "turn.completed")) else { return Ok(()) };
-    let counts = Disjoint {
-        input: count(&usage, "input_tokens")?,
-        cache_read: count(&usage, "cached_input_tokens")?,
-        cache_write: count(&usage, "cache_write_input_tokens")?,
-        output: count(&usage, "output_tokens")?,
-        thinking: count(&usage, "reasoning_output_tokens")?,
-    };
+    let counts = Disjoint::of(
+        &usage,
+        ["input_tokens", "cached_input_tokens", "cache_write_input_tokens", "output_tokens", "reasoning_output_tokens"],
+    )?;
     let counts = counts.with_cache_inside("input_tokens")?.with_thinking_inside("output_tokens")?;
     let mut entry = Entry::new(Dialect::CodexExec, counts.into());
     entry.assume("openai");

@@ -4,7 +4,7 @@
 //! as a part of the output (docs/guide/copilot of <https://github.com/ccusage/ccusage>). Messages repeat their output tokens and
 //! say nothing of the input, so that a session that ended without a shutdown is reported.
 
-use super::agent::{AgentEvent, Disjoint, Known};
+use super::agent::{AgentEvent, Disjoint, Known, Missing};
 use super::counts::{count, moment};
 use super::entry::id_of;
 use super::spec::{DialectSign, DialectSpec};
@@ -34,7 +34,7 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     match object.text("type").as_deref() {
         Some("session.start") => {
             let project = data.object("context").and_then(|context| context.text("cwd"));
-            out.push(AgentEvent::Known(Known { session: data.text("sessionId"), project, ..Known::default() }).into());
+            out.push(AgentEvent::Begin(Known { session: data.text("sessionId"), project, ..Known::default() }).into());
         }
         Some("assistant.message") => {
             let tokens = count(&data, "outputTokens")?;
@@ -57,23 +57,16 @@ fn unfinished(tokens: u64) -> RecordError {
 
 fn shutdown<'a>(object: &Object<'a>, data: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     let models = data.object("modelMetrics").unwrap_or_default();
-    let line = object.text("id");
-    let written = object.get("timestamp").and_then(Value::word).unwrap_or_default();
     let before = out.len();
     for (model, metrics) in models.fields() {
-        let Some(metrics) = metrics.object() else { continue };
-        let Some(usage) = metrics.object("usage") else { continue };
-        let mut entry = Entry::new(Dialect::CopilotCli, counted(&usage)?.into());
-        if entry.usage.used().next().is_none() {
-            continue;
+        match metrics.object().map(|metrics| of_model(object, &model, &metrics)) {
+            Some(Ok(Some(entry))) => {
+                let missing = Missing { session: true, ..Missing::default() };
+                out.push(AgentEvent::Request(Entry { model: Some(model), ..entry }, missing).into());
+            }
+            Some(Err(error)) => out.push(Item::Bad(error)),
+            Some(Ok(None)) | None => {}
         }
-        entry.assume("github-copilot");
-        entry.at = object.get("timestamp").and_then(moment);
-        let requests = metrics.object("requests").map_or(Ok(0), |requests| count(&requests, "count"))?;
-        entry.bucket = Some(Bucket { requests: Some(requests).filter(|n| *n > 0), ..Bucket::default() });
-        entry.id = line.as_deref().map(|line| id_of(&["copilot-cli", line, written, &model]));
-        entry.model = Some(model);
-        out.push(AgentEvent::Request(entry, super::agent::Missing { session: true, model: false }).into());
     }
     if out.len() > before {
         out.push(AgentEvent::Paid.into());
@@ -81,13 +74,30 @@ fn shutdown<'a>(object: &Object<'a>, data: &Object<'a>, out: &mut Vec<Item<'a>>)
     Ok(())
 }
 
+/// What a session used of a model; `None` where it asked it nothing.
+fn of_model<'a>(object: &Object<'a>, model: &str, metrics: &Object) -> Result<Option<Entry<'a>>, RecordError> {
+    let requests = metrics.object("requests").map_or(Ok(0), |requests| count(&requests, "count"))?;
+    let usage = metrics.object("usage").map_or(Ok(Disjoint::default()), |usage| counted(&usage))?;
+    if usage == Disjoint::default() {
+        return if requests == 0 { Ok(None) } else { Err(without_usage(model, requests)) };
+    }
+    let mut entry = Entry::new(Dialect::CopilotCli, usage.into());
+    entry.assume("github-copilot");
+    entry.at = object.get("timestamp").and_then(moment);
+    entry.bucket = Some(Bucket { requests: Some(requests).filter(|n| *n > 0), ..Bucket::default() });
+    let written = object.get("timestamp").and_then(Value::word).unwrap_or_default();
+    entry.id = object.text("id").map(|line| id_of(&["copilot-cli", &line, written, model]));
+    Ok(Some(entry))
+}
+
+fn without_usage(model: &str, requests: u64) -> RecordError {
+    let s = if requests == 1 { "" } else { "s" };
+    let what = format!("{model}: {requests} request{s}, and session.shutdown does not say what they used");
+    RecordError::Usage(what).or("the usage of GitHub Copilot's billing says it")
+}
+
 fn counted(usage: &Object) -> Result<Disjoint, RecordError> {
-    let counts = Disjoint {
-        input: count(usage, "inputTokens")?,
-        cache_read: count(usage, "cacheReadTokens")?,
-        cache_write: count(usage, "cacheWriteTokens")?,
-        output: count(usage, "outputTokens")?,
-        thinking: count(usage, "reasoningTokens")?,
-    };
+    let counts =
+        Disjoint::of(usage, ["inputTokens", "cacheReadTokens", "cacheWriteTokens", "outputTokens", "reasoningTokens"])?;
     counts.with_cache_inside("inputTokens")?.with_thinking_inside("outputTokens")
 }

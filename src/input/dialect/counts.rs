@@ -37,6 +37,18 @@ pub(super) fn or_count(mut found: u64, object: &Object, names: &[&str]) -> Resul
     Ok(found)
 }
 
+/// Refuses a total whose parts are all zero: nobody knows what it was made of.
+///
+/// # Errors
+/// [`RecordError::Usage`] for such a total.
+pub(super) fn is_of_parts(name: &str, total: u64, parts: u64) -> Result<(), RecordError> {
+    if total == 0 || parts > 0 {
+        return Ok(());
+    }
+    let what = format!("{name} is {total}, and no count says how much of it was input and how much output");
+    Err(RecordError::Usage(what).or("an export with both counts can be priced"))
+}
+
 /// Says that a stated total is larger than what was read.
 pub(super) fn unexplained(name: &str, more: u64) {
     if more > 0 {

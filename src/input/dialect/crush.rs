@@ -43,8 +43,7 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     entry.naming = Naming::ByHabit;
     entry.at = object.get("created_at").and_then(moment);
     entry.bucket = Some(Bucket { until: object.get("updated_at").and_then(moment), ..Bucket::default() });
-    let cost = object.get("cost").and_then(Value::decimal);
-    entry.reported = cost.filter(|cost| !cost.is_zero()).map(Reported::usd);
+    entry.reported = Reported::stated(object.get("cost"));
     let id = object.text("id");
     entry.id = id.as_deref().map(|id| id_of(&["crush", id]));
     entry.labels = Labels { session: id, ..Labels::default() };

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use super::agent::Disjoint;
+use super::columns::amount;
 use super::counts::{count, moment};
 use super::read::each_record;
 use super::spec::{DialectSign, DialectSpec, TableForm, TableRows};
@@ -49,15 +50,10 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
 
 fn event<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     let Some(usage) = object.object("tokenUsage") else { return Ok(()) };
-    let counts = Disjoint {
-        input: count(&usage, "inputTokens")?,
-        output: count(&usage, "outputTokens")?,
-        cache_read: count(&usage, "cacheReadTokens")?,
-        cache_write: count(&usage, "cacheWriteTokens")?,
-        ..Disjoint::default()
-    };
+    let counts = Disjoint::of(&usage, ["inputTokens", "cacheReadTokens", "cacheWriteTokens", "outputTokens", ""])?;
     let mut entry = Entry::new(Dialect::Cursor, counts.into());
-    if entry.usage.used().next().is_none() {
+    entry.state = uncharged(object.text("kind")).unwrap_or_default();
+    if entry.state == State::Done && entry.usage.used().next().is_none() {
         return Ok(());
     }
     entry.at = object.get("timestamp").and_then(moment);
@@ -79,20 +75,17 @@ fn row<'a>(row: &Object<'a>) -> Result<Entry<'a>, RecordError> {
     if let Some(model) = row.text("Model") {
         name(&mut entry, model);
     }
-    entry.reported = row.text("Cost").and_then(|cost| amount(&cost)).map(Reported::usd);
+    entry.reported = row.text("Cost").and_then(|cost| amount(&cost)).filter(|cost| !cost.amount.is_zero());
     entry.labels = Labels { key: row.text("User"), ..Labels::default() };
-    let kind = row.text("Kind").unwrap_or_default();
-    let lower = kind.to_lowercase();
-    if lower.contains("no charge") || lower.contains("not charged") {
-        entry.state = State::Failed(kind.into_owned());
-    }
+    entry.state = uncharged(row.text("Kind")).unwrap_or_default();
     Ok(entry)
 }
 
-/// An amount of more than nothing; `Included` and `-` are none.
-fn amount(cost: &str) -> Option<rust_decimal::Decimal> {
-    let plain = cost.trim().trim_start_matches('$').replace(',', "");
-    rust_decimal::Decimal::from_str_exact(&plain).ok().filter(|amount| !amount.is_zero())
+/// How a request ended of which Cursor says that it was not charged for.
+fn uncharged(kind: Option<Cow<str>>) -> Option<State> {
+    let lower = kind.as_deref().map(str::to_lowercase).unwrap_or_default();
+    let is_free = ["no charge", "not charged", "not_charged"].iter().any(|said| lower.contains(said));
+    kind.filter(|_| is_free).map(|kind| State::Failed(kind.into_owned()))
 }
 
 /// The counts of a row, by the one reading that gives its total.

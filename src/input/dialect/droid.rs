@@ -4,7 +4,7 @@
 //! <https://github.com/junhoyeo/tokscale>). The lines of the session have no usage.
 
 use super::agent::Disjoint;
-use super::counts::{count, moment};
+use super::counts::moment;
 use super::spec::{DialectSign, DialectSpec};
 use super::{Bucket, Dialect, Entry, Item, Naming};
 use crate::input::json::Object;
@@ -31,13 +31,10 @@ const SETTINGS: [&str; 5] =
 /// The settings of a session. Without usage it was never used.
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     let Some(usage) = object.object("tokenUsage") else { return Ok(()) };
-    let counts = Disjoint {
-        input: count(&usage, "inputTokens")?,
-        output: count(&usage, "outputTokens")?,
-        cache_read: count(&usage, "cacheReadTokens")?,
-        cache_write: count(&usage, "cacheCreationTokens")?,
-        thinking: count(&usage, "thinkingTokens")?,
-    };
+    let counts = Disjoint::of(
+        &usage,
+        ["inputTokens", "cacheReadTokens", "cacheCreationTokens", "outputTokens", "thinkingTokens"],
+    )?;
     if counts == Disjoint::default() {
         return Ok(());
     }

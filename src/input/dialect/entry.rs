@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use super::Dialect;
 use super::agent::AgentEvent;
 use crate::context::Context;
-use crate::input::json::JsonError;
+use crate::input::json::{JsonError, Value};
 use crate::input::record::RecordError;
 use crate::period::Instant;
 use crate::usage::Usage;
@@ -350,6 +350,11 @@ impl Reported {
     pub(super) fn usd(amount: Decimal) -> Self {
         Reported { amount, currency: "USD".into() }
     }
+
+    /// An amount in dollars in a field. Zero says that nobody worked it out.
+    pub(super) fn stated(amount: Option<Value>) -> Option<Self> {
+        amount.and_then(Value::decimal).filter(|amount| !amount.is_zero()).map(Reported::usd)
+    }
 }
 
 impl<'a> From<AgentEvent<'a>> for Item<'a> {
@@ -375,6 +380,25 @@ pub(super) fn request_of(id: Option<&str>) -> Option<u64> {
 /// A number for a stream of chunks with an id.
 pub(super) fn stream_of(id: Option<&str>) -> u64 {
     id.map_or(NAMELESS, |id| id_of(&["chunk", id]))
+}
+
+/// What was used, as a text: a part of the id of what has no id of its own, or one that others may have too.
+pub(super) fn used_text(usage: &Usage) -> String {
+    let counts: Vec<String> = usage.used().map(|(meter, count)| format!("{}={count}", meter.name())).collect();
+    counts.join(",")
+}
+
+/// Tells apart what has the same name in one document, or none: by its number.
+#[derive(Default)]
+pub(super) struct Numbers(rustc_hash::FxHashMap<u64, u64>);
+
+impl Numbers {
+    /// A name that nothing else in the document has: the name itself at first, then with a number behind it.
+    pub(super) fn of(&mut self, name: &str) -> String {
+        let number = self.0.entry(id_of(&[name])).or_default();
+        *number += 1;
+        if *number == 1 && !name.is_empty() { name.to_owned() } else { format!("{name}#{number}") }
+    }
 }
 
 /// A number for what identifies a request: 64 bits, so that a million of them collide with a chance of 1 in 30 million.

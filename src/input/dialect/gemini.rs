@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::counts::{count, moment, rest, state_tier};
+use super::counts::{count, is_of_parts, moment, rest, state_tier, unexplained};
 use super::entry::{id_of, request_of};
 use super::outcomes::no_usage;
 use super::spec::{DialectSign, DialectSpec, SeenObject};
@@ -67,7 +67,7 @@ impl<'a> Fields<'_, 'a> {
     }
 
     fn list(&self, name: Name) -> impl Iterator<Item = Object<'a>> {
-        self.get(name).into_iter().flat_map(Value::items).filter_map(Value::object)
+        self.object.objects(self.name(name))
     }
 }
 
@@ -87,6 +87,7 @@ pub(super) fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(
     let (body, usage) = (Fields { object, style }, Fields { object: &usage, style });
     let mut counted = prompt_side(&usage)?;
     answer_side(&usage, &mut counted)?;
+    check_total(&usage, &counted)?;
     let model = body.text(MODEL).or_else(|| object.text("model"));
     let queries = grounding(&body, model.as_deref(), &mut counted);
     let mut entry = Entry { queries, ..Entry::new(Dialect::Gemini, counted) };
@@ -191,6 +192,16 @@ fn answer_side(usage: &Fields, counted: &mut Usage) -> Result<(), RecordError> {
     counted.set_tokens(Meter::OutputImage, image);
     counted.set_tokens(Meter::OutputAudio, audio);
     counted.set_tokens(Meter::Reasoning, usage.count(["thoughtsTokenCount", "thoughts_token_count"])?);
+    Ok(())
+}
+
+/// Holds the counts against their total: what it has beyond them may be thoughts or results of tools.
+fn check_total(usage: &Fields, counted: &Usage) -> Result<(), RecordError> {
+    let name: Name = ["totalTokenCount", "total_token_count"];
+    let parts = counted.prompt_tokens().saturating_add(counted.answer_tokens());
+    let total = usage.count(name)?;
+    is_of_parts(usage.name(name), total, parts)?;
+    unexplained(usage.name(name), total.saturating_sub(parts));
     Ok(())
 }
 

@@ -5,10 +5,11 @@
 //! a part of `input`; `thoughts` and `tool` stand beside. A message is written again whenever it changes. What is rewound was
 //! billed. `--output-format json` prints the sums of a run by model, `stream-json` those of all models together.
 
-use super::agent::{AgentEvent, Disjoint, Known, Missing, thinks_inside};
+use super::agent::{AgentEvent, Known, Missing};
 use super::counts::{count, count_any, moment};
-use super::entry::id_of;
+use super::entry::{id_of, used_text};
 use super::outcomes::error_text;
+use super::parts::{GEMINIS, Parts};
 use super::read::each_record;
 use super::spec::{DialectSign, DialectSpec, SeenObject};
 use super::{Bucket, Dialect, Entry, Item, State};
@@ -33,7 +34,19 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     read: Some(read),
     returns: true,
     is_agent: true,
-    known: &["tokens.input"],
+    // Of an output: sums of all models next to those of each, or of a role within one, and what is counted and not billed.
+    known: &[
+        "tokens.input",
+        "stats.input_tokens",
+        "stats.output_tokens",
+        "stats.cached",
+        "stats.input",
+        "stats.tools",
+        "stats.files",
+        "stats.tool_calls",
+        "api.totalErrors",
+        "roles",
+    ],
     places: &["~/.gemini/tmp/<project>/chats", "the output of `gemini --output-format json` or `stream-json`"],
     reads: "the last state of each answer with counts; of an output, the sums of each model",
     includes: "cached tokens are a part of the input, thoughts and tool results stand beside",
@@ -52,7 +65,7 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     }
     if object.is("type", "init") {
         let known = Known { session: object.text("session_id"), model: object.text("model"), ..Known::default() };
-        out.push(AgentEvent::Known(known).into());
+        out.push(AgentEvent::Begin(known).into());
         return Ok(());
     }
     if object.is("type", "gemini") {
@@ -89,53 +102,41 @@ fn answer<'a>(usage: Usage) -> Entry<'a> {
     entry
 }
 
-/// What a message or a model of a run used.
+/// What a message or a model of a run used. Thoughts and results of tools stand beside unless the total says otherwise.
 fn counted(tokens: &Object, input: &str, output: &str) -> Result<Usage, RecordError> {
-    let (prompt, tool) = (count(tokens, input)?, count(tokens, "tool")?);
-    let counts = Disjoint {
-        input: prompt,
-        cache_read: count(tokens, "cached")?,
+    let parts = Parts {
+        input: count(tokens, input)?,
+        read: count(tokens, "cached")?,
         output: count(tokens, output)?,
         thinking: count(tokens, "thoughts")?,
-        ..Disjoint::default()
+        tools: count(tokens, "tool")?,
+        total: Some(count(tokens, "total")?),
+        usually: GEMINIS,
+        knows_caches: true,
+        ..Parts::default()
     };
-    let others = [prompt, counts.output, tool].iter().fold(0_u64, |sum, part| sum.saturating_add(*part));
-    let inside = thinks_inside(count(tokens, "total")?, others, counts.thinking);
-    let mut counts = counts.with_cache_inside(input)?;
-    counts.input = counts.input.saturating_add(tool);
-    Ok(if inside { counts.with_thinking_inside(output)? } else { counts }.into())
+    parts.usage()
 }
 
 /// The sums of a run: for each model, or for all of them, which are then those of the model that the run began with.
 fn sums<'a>(object: &Object<'a>, stats: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    let session = object.text("session_id");
-    let at = object.get("timestamp").and_then(moment);
     let before = out.len();
-    let mut push = |entry: Entry<'a>, name: &str| {
-        let mut entry = Entry { at, ..entry };
-        entry.id = session.as_deref().map(|session| id_of(&["gemini-cli run", session, name]));
-        entry.labels.session.clone_from(&session);
-        if entry.usage.used().next().is_some() {
-            out.push(AgentEvent::Request(entry, Missing::default()).into());
-        }
-    };
+    // What the total alone has are thoughts, unless it may be results of tools.
+    let calls_tools = stats.get("tool_calls").and_then(Value::decimal).is_some_and(|calls| !calls.is_zero());
     match stats.object("models") {
         Some(models) => {
             for (name, model) in models.fields() {
                 let Some(of_model) = model.object() else { continue };
-                let (usage, requests) = match of_model.object("tokens") {
-                    Some(tokens) => {
-                        let api = of_model.object("api").unwrap_or_default();
-                        (counted(&tokens, prompt_name(&tokens), "candidates")?, count(&api, "totalRequests")?)
-                    }
-                    None => (streamed(&of_model)?, 0),
-                };
-                let mut entry = answer(usage);
-                entry.bucket = Some(Bucket { requests: Some(requests).filter(|n| *n > 0), ..Bucket::default() });
-                push(Entry { model: Some(name.clone()), ..entry }, &name);
+                match sum_of(&of_model, calls_tools) {
+                    Ok(entry) => push_sum(object, Entry { model: Some(name.clone()), ..entry }, &name, out),
+                    Err(error) => out.push(Item::Bad(error)),
+                }
             }
         }
-        None => push(Entry { bucket: Some(Bucket::default()), ..answer(streamed(stats)?) }, ""),
+        None => {
+            let entry = answer(streamed(stats, calls_tools)?);
+            push_sum(object, Entry { bucket: Some(Bucket::default()), ..entry }, "", out);
+        }
     }
     if out.len() == before && object.get("error").is_some() {
         out.push(Item::Entry(Box::new(Entry::failed(Dialect::GeminiCli, State::Failed(error_text(object))))));
@@ -143,21 +144,51 @@ fn sums<'a>(object: &Object<'a>, stats: &Object<'a>, out: &mut Vec<Item<'a>>) ->
     Ok(())
 }
 
+/// What a run used of one model.
+fn sum_of<'a>(of_model: &Object<'a>, calls_tools: bool) -> Result<Entry<'a>, RecordError> {
+    let api = of_model.object("api").unwrap_or_default();
+    let requests = count(&api, "totalRequests")?;
+    let usage = match of_model.object("tokens") {
+        Some(tokens) => counted(&tokens, prompt_name(&tokens), "candidates")?,
+        None => streamed(of_model, calls_tools)?,
+    };
+    let bucket = Some(Bucket { requests: Some(requests).filter(|n| *n > 0), ..Bucket::default() });
+    Ok(Entry { bucket, ..answer(usage) })
+}
+
+/// Pushes a sum, unless nothing was used. A session that goes on has another sum for each run of the program.
+fn push_sum<'a>(object: &Object<'a>, entry: Entry<'a>, model: &str, out: &mut Vec<Item<'a>>) {
+    if entry.usage.used().next().is_none() {
+        return;
+    }
+    let session = object.text("session_id");
+    let at = object.get("timestamp").and_then(moment);
+    let mut entry = Entry { at, ..entry };
+    let written = object.get("timestamp").and_then(Value::word).unwrap_or_default();
+    let used = used_text(&entry.usage);
+    entry.id = session.as_deref().map(|session| id_of(&["gemini-cli run", session, model, written, &used]));
+    entry.labels.session = session;
+    out.push(AgentEvent::Request(entry, Missing::default()).into());
+}
+
 /// `input` is what was not cached, where `prompt` stands beside it.
 fn prompt_name(tokens: &Object) -> &'static str {
     if tokens.has("prompt") { "prompt" } else { "input" }
 }
 
-/// Sums of `stream-json`, where thoughts and tools are in the total alone.
-fn streamed(stats: &Object) -> Result<Usage, RecordError> {
-    let (input, output) = (count(stats, "input_tokens")?, count(stats, "output_tokens")?);
-    let total = count_any(stats, &["total_tokens", "total"])?;
-    let counts = Disjoint {
-        input,
-        cache_read: count(stats, "cached")?,
-        output,
-        thinking: total.saturating_sub(input.saturating_add(output)),
-        ..Disjoint::default()
+/// Sums of `stream-json`, where thoughts and results of tools are in the total alone.
+fn streamed(stats: &Object, calls_tools: bool) -> Result<Usage, RecordError> {
+    // What of the input was not cached.
+    count(stats, "input")?;
+    let parts = Parts {
+        input: count(stats, "input_tokens")?,
+        read: count(stats, "cached")?,
+        output: count(stats, "output_tokens")?,
+        total: Some(count_any(stats, &["total_tokens", "total"])?),
+        usually: GEMINIS,
+        knows_caches: true,
+        may_hide_thoughts: !calls_tools,
+        ..Parts::default()
     };
-    Ok(counts.with_cache_inside("input_tokens")?.into())
+    parts.usage()
 }

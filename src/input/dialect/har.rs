@@ -10,7 +10,7 @@ use super::counts::{count, moment};
 use super::read::each_record;
 use super::recording::Exchange;
 use super::spec::{DialectSign, DialectSpec, SeenObject};
-use crate::input::json::{Object, Value};
+use crate::input::json::Object;
 use crate::input::record::RecordError;
 
 pub(super) const DIALECT: DialectSpec = DialectSpec {
@@ -33,12 +33,7 @@ fn holds_entries(seen: &SeenObject) -> bool {
 /// A recording, or one entry of it.
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     let Some(log) = object.object("log") else { return entry(object, out) };
-    each_record(
-        &DIALECT,
-        log.get("entries").into_iter().flat_map(Value::items).filter_map(Value::object),
-        out,
-        &mut |one, out| entry(one, out),
-    );
+    each_record(&DIALECT, log.objects("entries"), out, &mut |one, out| entry(one, out));
     Ok(())
 }
 
@@ -53,11 +48,11 @@ fn entry<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordE
         at: object.get("startedDateTime").and_then(moment),
     };
     // Each message of a socket is a body of its own.
-    for message in object.get("_webSocketMessages").into_iter().flat_map(Value::items).filter_map(Value::object) {
+    for message in object.objects("_webSocketMessages") {
         if message.is("type", "receive")
             && let Some(data) = message.text("data")
         {
-            exchange.read(&data, out);
+            exchange.read_message(&data, out);
         }
     }
     let content = response.object("content").unwrap_or_default();

@@ -4,11 +4,11 @@
 //! (agent/usage_pricing.py of <https://github.com/NousResearch/hermes-agent>).
 
 use super::agent::Disjoint;
-use super::counts::{count, moment};
+use super::counts::moment;
 use super::entry::id_of;
 use super::spec::{DialectSign, DialectSpec};
 use super::{Bucket, Dialect, Entry, Item, Labels, Naming, Reported};
-use crate::input::json::{Object, Value};
+use crate::input::json::Object;
 use crate::input::record::RecordError;
 
 pub(super) const DIALECT: DialectSpec = DialectSpec {
@@ -25,13 +25,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
 
 /// A row.
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    let counts = Disjoint {
-        input: count(object, "input_tokens")?,
-        output: count(object, "output_tokens")?,
-        cache_read: count(object, "cache_read_tokens")?,
-        cache_write: count(object, "cache_write_tokens")?,
-        thinking: count(object, "reasoning_tokens")?,
-    };
+    let counts = Disjoint::of(
+        object,
+        ["input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens"],
+    )?;
     if counts == Disjoint::default() {
         return Ok(());
     }
@@ -41,8 +38,7 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     entry.model = object.text("model");
     entry.at = object.get("started_at").and_then(moment);
     entry.bucket = Some(Bucket { until: object.get("ended_at").and_then(moment), ..Bucket::default() });
-    let cost = object.get("actual_cost_usd").and_then(Value::decimal);
-    entry.reported = cost.filter(|cost| !cost.is_zero()).map(Reported::usd);
+    entry.reported = Reported::stated(object.get("actual_cost_usd"));
     let session = object.text("session_id").or_else(|| object.text("id"));
     entry.id = session.as_deref().map(|session| {
         let part = |name: &str| object.text(name).unwrap_or_default();

@@ -6,14 +6,18 @@
 
 use std::borrow::Cow;
 
+use rustc_hash::FxHashMap;
+
+use super::agent::beyond;
 use super::counts::{count, moment};
 use super::outcomes::failed;
-use super::parts::{Nesting, Parts};
+use super::parts::Parts;
 use super::read::each_record;
 use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item, Labels, State};
-use crate::input::json::{Object, Value};
+use crate::input::json::Object;
 use crate::input::record::RecordError;
+use crate::input::wholes::Beside;
 use crate::period::Instant;
 use crate::usage::Usage;
 
@@ -31,10 +35,37 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ..DialectSpec::new("inspect-ai", "logs of inspect_ai")
 };
 
-/// What was used of one model.
-struct OfModel {
-    name: String,
-    usage: Usage,
+/// What was used of each model, by its name.
+#[derive(Default)]
+struct ByModel {
+    all: Vec<(String, Usage)>,
+    places: FxHashMap<String, usize>,
+    /// The first model of each name without its provider.
+    in_full: FxHashMap<String, usize>,
+}
+
+impl ByModel {
+    fn add(&mut self, name: &str, usage: &Usage) {
+        let known = self.places.get(name).and_then(|place| self.all.get_mut(*place));
+        if let Some((_, sum)) = known {
+            *sum += usage;
+            return;
+        }
+        let place = self.all.len();
+        self.places.insert(name.to_owned(), place);
+        self.in_full.entry(name.rsplit('/').next().unwrap_or(name).to_owned()).or_insert(place);
+        self.all.push((name.to_owned(), usage.clone()));
+    }
+
+    fn of(&self, name: &str) -> Option<&Usage> {
+        self.places.get(name).and_then(|place| self.all.get(*place)).map(|(_, usage)| usage)
+    }
+
+    /// The name of a model with its provider, which events may leave out.
+    fn in_full<'n>(&'n self, name: &'n str) -> &'n str {
+        let known = self.in_full.get(name).filter(|_| !name.contains('/')).and_then(|place| self.all.get(*place));
+        known.map_or(name, |(name, _)| name)
+    }
 }
 
 /// A log, or one sample of an archive.
@@ -47,16 +78,16 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     let stats = object.object("stats").unwrap_or_default();
     let at = stats.get("started_at").or_else(|| eval.get("created")).and_then(moment);
     let labels = Labels { project: eval.text("task"), session: eval.text("run_id"), ..Labels::default() };
-    let mut counted = Vec::new();
-    for one in object.get("samples").into_iter().flat_map(Value::items).filter_map(Value::object) {
+    let mut counted = ByModel::default();
+    for one in object.objects("samples") {
         let at = one.get("started_at").and_then(moment).or(at);
         match sample(&one, at, &labels, out) {
-            Ok(of_sample) => of_sample.into_iter().for_each(|one| add(&mut counted, one)),
+            Ok(of_sample) => of_sample.all.iter().for_each(|(name, usage)| counted.add(name, usage)),
             Err(error) => out.push(Item::Bad(error)),
         }
     }
     let of_run = usages(&stats, out);
-    beyond(of_run, &counted, at, &labels, out);
+    push_beyond(&of_run, &counted, at, &labels, out);
     Ok(())
 }
 
@@ -66,15 +97,17 @@ fn sample<'a>(
     at: Option<Instant>,
     labels: &Labels<'a>,
     out: &mut Vec<Item<'a>>,
-) -> Result<Vec<OfModel>, RecordError> {
+) -> Result<ByModel, RecordError> {
     let of_sample = usages(object, out);
-    let mut counted = Vec::new();
-    let events = object.get("events").into_iter().flat_map(Value::items).filter_map(Value::object);
-    each_record(&DIALECT, events.filter(|event| event.is("event", "model")), out, &mut |event, out| {
+    let mut counted = ByModel::default();
+    each_record(&DIALECT, object.objects("events"), out, &mut |event, out| {
+        if !event.is("event", "model") {
+            return Ok(());
+        }
         match request(event, &of_sample, at)? {
             Some((name, entry)) => {
                 if entry.state == State::Done || entry.state == State::Local {
-                    add(&mut counted, OfModel { name, usage: entry.usage.clone() });
+                    counted.add(&name, &entry.usage);
                 }
                 out.push(Item::Entry(Box::new(Entry { labels: labels.clone(), ..entry })));
             }
@@ -86,23 +119,21 @@ fn sample<'a>(
         }
         Ok(())
     });
-    let rest = beyond(of_sample, &counted, at, labels, out);
-    rest.into_iter().for_each(|one| add(&mut counted, one));
+    let rest = push_beyond(&of_sample, &counted, at, labels, out);
+    rest.iter().for_each(|(name, usage)| counted.add(name, usage));
     Ok(counted)
 }
 
 /// A request, with the name of its model as the sums have it.
 fn request<'a>(
     event: &Object<'a>,
-    known: &[OfModel],
+    known: &ByModel,
     at: Option<Instant>,
 ) -> Result<Option<(String, Entry<'a>)>, RecordError> {
     let output = event.object("output").unwrap_or_default();
     let Some(usage) = output.object("usage") else { return Ok(None) };
     let name = event.text("model").or_else(|| output.text("model")).unwrap_or_default();
-    // Events may name the model without its provider.
-    let in_full = known.iter().find(|one| one.name.rsplit('/').next() == Some(&*name));
-    let name = in_full.filter(|_| !name.contains('/')).map_or_else(|| name.into_owned(), |one| one.name.clone());
+    let name = known.in_full(&name).to_owned();
     let mut entry = entry(&name, counts(&usage)?);
     entry.at = event.get("timestamp").and_then(moment).or(at);
     // inspect's own cache.
@@ -113,11 +144,11 @@ fn request<'a>(
 }
 
 /// The usage of each model in `model_usage`.
-fn usages<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Vec<OfModel> {
-    let mut all = Vec::new();
+fn usages<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> ByModel {
+    let mut all = ByModel::default();
     for (name, value) in object.object("model_usage").unwrap_or_default().fields() {
         match value.object().map(|usage| counts(&usage)) {
-            Some(Ok(usage)) => all.push(OfModel { name: name.into_owned(), usage }),
+            Some(Ok(usage)) => all.add(&name, &usage),
             Some(Err(error)) => out.push(Item::Bad(error)),
             None => {}
         }
@@ -125,44 +156,24 @@ fn usages<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Vec<OfModel> {
     all
 }
 
-fn add(all: &mut Vec<OfModel>, one: OfModel) {
-    match all.iter_mut().find(|other| other.name == one.name) {
-        Some(other) => other.usage += &one.usage,
-        None => all.push(one),
-    }
-}
-
-/// What sums have beyond their details, as records of several requests. Where the details say more, the sums say nothing.
-fn beyond<'a>(
-    sums: Vec<OfModel>,
-    counted: &[OfModel],
+/// Pushes what sums have beyond their details, as records of several requests, and hands it back.
+fn push_beyond<'a>(
+    sums: &ByModel,
+    counted: &ByModel,
     at: Option<Instant>,
     labels: &Labels<'a>,
     out: &mut Vec<Item<'a>>,
-) -> Vec<OfModel> {
-    let mut rest = Vec::new();
-    for sum in sums {
-        let nothing = Usage::default();
-        let before = counted.iter().find(|one| one.name == sum.name).map_or(&nothing, |one| &one.usage);
-        let Some(usage) = without(&sum.usage, before).filter(|usage| usage.used().next().is_some()) else { continue };
-        let mut entry = entry(&sum.name, usage.clone());
+) -> Vec<(String, Usage)> {
+    let (mut rest, nothing) = (Vec::new(), Usage::default());
+    for (name, sum) in &sums.all {
+        let Some(usage) = beyond(sum, counted.of(name).unwrap_or(&nothing)) else { continue };
+        let mut entry = entry(name, usage.clone());
         (entry.at, entry.labels) = (at, labels.clone());
         entry.bucket = Some(super::Bucket::default());
         out.push(Item::Entry(Box::new(entry)));
-        rest.push(OfModel { name: sum.name, usage });
+        rest.push((name.clone(), usage));
     }
     rest
-}
-
-/// A sum without a part of it; `None` where the part is more.
-fn without(sum: &Usage, part: &Usage) -> Option<Usage> {
-    let mut rest = sum.clone();
-    for (meter, quantity) in part.used() {
-        let left =
-            sum.quantity(meter).checked_sub(quantity).filter(|left| !left.is_sign_negative() || left.is_zero())?;
-        rest.set(meter, left);
-    }
-    Some(rest)
 }
 
 fn counts(usage: &Object) -> Result<Usage, RecordError> {
@@ -173,7 +184,7 @@ fn counts(usage: &Object) -> Result<Usage, RecordError> {
         written: count(usage, "input_tokens_cache_write")?,
         thinking: count(usage, "reasoning_tokens")?,
         total: Some(count(usage, "total_tokens")?).filter(|total| *total > 0),
-        caches: Nesting::Beside,
+        usually: Beside { cache: true, ..Beside::default() },
         ..Parts::default()
     };
     parts.usage()

@@ -4,8 +4,8 @@
 //! <https://github.com/MoonshotAI/kimi-cli>). What a subagent reports is wrapped. The model is in a settings file elsewhere.
 
 use super::agent::Disjoint;
-use super::counts::{count, moment};
-use super::entry::id_of;
+use super::counts::moment;
+use super::entry::{id_of, used_text};
 use super::spec::{DialectSign, DialectSpec, SeenObject};
 use super::{Dialect, Entry, Item};
 use crate::input::json::Object;
@@ -37,23 +37,14 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     let Some(message) = object.object("message") else { return Ok(()) };
     let Some(status) = status(&message, 0) else { return Ok(()) };
     let Some(usage) = status.object("token_usage") else { return Ok(()) };
-    let counts = Disjoint {
-        input: count(&usage, "input_other")?,
-        output: count(&usage, "output")?,
-        cache_read: count(&usage, "input_cache_read")?,
-        cache_write: count(&usage, "input_cache_creation")?,
-        ..Disjoint::default()
-    };
+    let counts = Disjoint::of(&usage, ["input_other", "input_cache_read", "input_cache_creation", "output", ""])?;
     if counts == Disjoint::default() {
         return Ok(());
     }
     let mut entry = Entry::new(Dialect::Kimi, counts.into());
     entry.assume("moonshot");
     entry.at = object.get("timestamp").and_then(moment);
-    entry.id = status.text("message_id").map(|id| {
-        let used: Vec<String> = entry.usage.used().map(|(meter, tokens)| format!("{meter} {tokens}")).collect();
-        id_of(&["kimi", &id, &used.join(" ")])
-    });
+    entry.id = status.text("message_id").map(|id| id_of(&["kimi", &id, &used_text(&entry.usage)]));
     out.push(Item::Entry(Box::new(entry)));
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! the `llm.request` before it (<https://github.com/MoonshotAI/kimi-code>).
 
 use super::agent::{AgentEvent, Disjoint, Known, Missing};
-use super::counts::{count, moment};
+use super::counts::moment;
 use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item};
 use crate::input::json::Object;
@@ -44,13 +44,7 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
         return Ok(());
     }
     let Some(usage) = object.object("usage").filter(|_| object.is("type", "usage.record")) else { return Ok(()) };
-    let counts = Disjoint {
-        input: count(&usage, "inputOther")?,
-        output: count(&usage, "output")?,
-        cache_read: count(&usage, "inputCacheRead")?,
-        cache_write: count(&usage, "inputCacheCreation")?,
-        ..Disjoint::default()
-    };
+    let counts = Disjoint::of(&usage, ["inputOther", "inputCacheRead", "inputCacheCreation", "output", ""])?;
     if counts == Disjoint::default() {
         return Ok(());
     }
@@ -58,6 +52,6 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     entry.assume("moonshot");
     entry.model = object.text("model");
     entry.at = object.get("time").and_then(moment);
-    out.push(AgentEvent::Request(entry, Missing { model: true, session: false }).into());
+    out.push(AgentEvent::Request(entry, Missing { model: true, ..Missing::default() }).into());
     Ok(())
 }

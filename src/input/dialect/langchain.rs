@@ -6,15 +6,14 @@
 use std::borrow::Cow;
 
 use super::counts::{count, moment, state_tier};
-use super::entry::id_of;
+use super::entry::{id_of, request_of, used_text};
 use super::openai_chat::chat_usage;
 use super::parts::Parts;
 use super::read::each_record;
 use super::spec::{DialectSign, DialectSpec, SeenObject};
-use super::{Dialect, Entry, Item, Naming};
+use super::{Dialect, Entry, Item, Naming, anthropic};
 use crate::input::json::{Object, Value};
 use crate::input::record::RecordError;
-use crate::meter::Meter;
 use crate::usage::Usage;
 
 pub(super) const DIALECT: DialectSpec = DialectSpec {
@@ -38,7 +37,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
 
 /// Whether a state has messages that say what they used.
 fn holds_usage(seen: &SeenObject) -> bool {
-    let mut messages = seen.object.get("messages").into_iter().flat_map(Value::items).filter_map(Value::object);
+    let mut messages = seen.object.objects("messages");
     messages.any(|message| inner(&message).is_some_and(|message| message.has("usage_metadata")))
 }
 
@@ -76,6 +75,7 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
         state_tier(&mut entry.context, &tier);
     }
     entry.id = id(&message, &entry.usage);
+    entry.request = request_of(response.text("id").as_deref());
     out.push(Item::Entry(Box::new(entry)));
     Ok(())
 }
@@ -84,8 +84,7 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
 /// their message and counts that add up.
 fn id(message: &Object, usage: &Usage) -> Option<u64> {
     let id = message.text("id").filter(|_| !message.is("type", "AIMessageChunk"))?;
-    let counts: Vec<String> = usage.used().map(|(meter, count)| format!("{}={count}", meter.name())).collect();
-    Some(id_of(&["langchain", &id, &counts.join(",")]))
+    Some(id_of(&["langchain", &id, &used_text(usage)]))
 }
 
 /// The counts of a message and its tier, where it has `usage_metadata`.
@@ -131,12 +130,6 @@ fn own_usage(response: &Object) -> Result<Option<Usage>, RecordError> {
     if let Some(usage) = response.object("token_usage").filter(|usage| !usage.is_empty()) {
         return chat_usage(&usage, false).map(Some);
     }
-    let Some(usage) = response.object("usage").filter(|usage| usage.has("input_tokens")) else { return Ok(None) };
-    let written = count(&usage, "cache_creation_input_tokens")?;
-    let hour = usage.object("cache_creation").map_or(Ok(0), |split| count(&split, "ephemeral_1h_input_tokens"))?;
-    let mut counted = Usage::tokens_in_out(count(&usage, "input_tokens")?, count(&usage, "output_tokens")?);
-    counted.set_tokens(Meter::CacheRead, count(&usage, "cache_read_input_tokens")?);
-    counted.set_tokens(Meter::CacheWrite5m, written.saturating_sub(hour));
-    counted.set_tokens(Meter::CacheWrite1h, hour);
-    Ok(Some(counted))
+    let usage = response.object("usage").filter(|usage| usage.has("input_tokens"));
+    usage.map(|usage| anthropic::counted(&usage)).transpose()
 }

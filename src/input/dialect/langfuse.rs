@@ -61,7 +61,14 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
         let trace = text(&["traceId", "trace_id"]).unwrap_or_default();
         Span::new(&trace, &id, text(&["parentObservationId", "parent_observation_id"]).as_deref(), role)
     });
-    let Some((counted, tier)) = stated(object)? else {
+    let found = match stated(object) {
+        Ok(found) => found,
+        Err(error) => {
+            out.extend(place.map(Item::from));
+            return Err(error);
+        }
+    };
+    let Some((counted, tier)) = found else {
         // Spans and events of a trace use nothing.
         if object.is("level", "ERROR") && object.get("model").is_some() {
             let said = text(&["statusMessage", "status_message"]).map_or_else(|| "an error".into(), Cow::into_owned);

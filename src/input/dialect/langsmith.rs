@@ -30,12 +30,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
 /// A run, with the runs below it where the export nests them.
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     let result = run(object, out);
-    each_record(
-        &DIALECT,
-        object.get("child_runs").into_iter().flat_map(Value::items).filter_map(Value::object),
-        out,
-        &mut |child, out| read(child, out),
-    );
+    each_record(&DIALECT, object.objects("child_runs"), out, &mut |child, out| read(child, out));
     result
 }
 
@@ -57,10 +52,13 @@ fn run<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordErr
             return other.map(|_| ());
         }
     };
-    let entry = entry(object, usage)?;
-    match place {
-        Some(place) => out.push(place.with(entry).into()),
-        None => out.push(Item::Entry(Box::new(entry))),
+    match (place, entry(object, usage)) {
+        (Some(place), Ok(entry)) => out.push(place.with(entry).into()),
+        (None, Ok(entry)) => out.push(Item::Entry(Box::new(entry))),
+        (place, Err(error)) => {
+            out.extend(place.map(Item::from));
+            return Err(error);
+        }
     }
     Ok(())
 }
@@ -78,8 +76,7 @@ fn entry<'a>(object: &Object<'a>, (parts, tier): (Parts, Option<&'static str>)) 
     entry.provider = metadata.text("ls_provider");
     entry.naming = Naming::ByHabit;
     entry.at = object.get("start_time").and_then(moment);
-    let cost = object.get("total_cost").and_then(Value::decimal);
-    entry.reported = cost.filter(|cost| !cost.is_zero()).map(Reported::usd);
+    entry.reported = Reported::stated(object.get("total_cost"));
     let tags = object.get("tags").into_iter().flat_map(Value::items).filter_map(Value::text);
     let threads = ["thread_id", "session_id", "conversation_id"];
     entry.labels = Labels {
@@ -111,7 +108,10 @@ fn usage(object: &Object, is_call: bool) -> Result<Option<(Parts, Option<&'stati
         total: Some(count(object, "total_tokens")?).filter(|total| *total > 0),
         ..Parts::default()
     };
-    Ok((parts.input > 0 || parts.output > 0).then_some((parts, None)))
+    let counts = [parts.input, parts.output, parts.read, parts.written, parts.thinking];
+    // A total alone is refused where the run is a request: sums of others may have their parts below.
+    let says_usage = counts.iter().any(|count| *count > 0) || is_call && parts.total.is_some();
+    Ok(says_usage.then_some((parts, None)))
 }
 
 fn detail(object: &Object, holder: &str, name: &str) -> Result<u64, RecordError> {

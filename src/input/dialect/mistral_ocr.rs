@@ -3,7 +3,7 @@
 use super::counts::count;
 use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item};
-use crate::input::json::{Object, Value};
+use crate::input::json::Object;
 use crate::input::record::RecordError;
 use crate::meter::Meter;
 use crate::usage::Usage;
@@ -39,8 +39,7 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
 /// Whether the document or one of its pictures was described in a form that the request asked for.
 fn is_annotated(object: &Object) -> bool {
     let is_said = |object: &Object, name: &str| object.get(name).is_some_and(|value| !value.is_null());
-    let pages = object.get("pages").into_iter().flat_map(Value::items).filter_map(Value::object);
-    let mut images =
-        pages.flat_map(|page| page.get("images").into_iter().flat_map(Value::items).filter_map(Value::object));
+    let pages = object.objects("pages");
+    let mut images = pages.flat_map(|page| page.objects("images"));
     is_said(object, "document_annotation") || images.any(|image| is_said(&image, "image_annotation"))
 }

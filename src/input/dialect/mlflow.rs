@@ -5,9 +5,10 @@
 use std::borrow::Cow;
 
 use super::counts::{moment, object_text};
+use super::entry::id_of;
 use super::openai_chat::chat_usage;
 use super::read::each_record;
-use super::spans::{objects, place};
+use super::spans::{no_place, objects, place};
 use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item, Labels, Span, SpanRole};
 use crate::input::json::{Object, Value};
@@ -29,7 +30,10 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     let info = object.object("info").unwrap_or_default();
     let data = object.object("data").unwrap_or_default();
-    let trace = info.text("trace_id").or_else(|| info.text("request_id")).unwrap_or_default();
+    let trace = info.text("trace_id").or_else(|| info.text("request_id"));
+    // A trace without an id is known again by its spans.
+    let spans = || data.get("spans").map(|spans| String::from_utf8_lossy(spans.raw()));
+    let trace = trace.or_else(|| Some(format!("{:x}", id_of(&[&spans()?])).into())).unwrap_or_default();
     let labels = Labels {
         session: metadata(&info, "mlflow.trace.session"),
         key: metadata(&info, "mlflow.trace.user"),
@@ -43,7 +47,10 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
             Err(error) => out.push(Item::Bad(error)),
         }
     }
-    each_record(&DIALECT, objects(&data, &["spans"]), out, &mut |one, out| span(one, &trace, &labels, out));
+    let mut number = 0..;
+    each_record(&DIALECT, data.objects("spans"), out, &mut |one, out| {
+        span(one, (&trace, number.next().unwrap_or_default()), &labels, out)
+    });
     Ok(())
 }
 
@@ -60,13 +67,21 @@ fn sum<'a>(usage: &str, at: Option<Instant>, labels: &Labels<'a>) -> Result<Entr
     Ok(Entry { at, labels: labels.clone(), ..Entry::new(Dialect::MlFlow, counted) })
 }
 
-fn span<'a>(object: &Object<'a>, trace: &str, labels: &Labels<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+/// A span, by its trace and its number in it.
+fn span<'a>(
+    object: &Object<'a>,
+    (trace, number): (&str, usize),
+    labels: &Labels<'a>,
+    out: &mut Vec<Item<'a>>,
+) -> Result<(), RecordError> {
     let attributes = object.object("attributes").unwrap_or_default();
     let kind = said(&attributes, "mlflow.spanType").or_else(|| object.text("span_type").map(Cow::into_owned));
     let kind = kind.unwrap_or_default();
     let is_call = matches!(kind.as_str(), "CHAT_MODEL" | "LLM" | "EMBEDDING" | "RERANKER");
     let role = if is_call { SpanRole::Call } else { SpanRole::Sum };
-    let Some(mut place) = place(object, role) else { return Ok(()) };
+    let stated = place(object, role);
+    let has_id = stated.is_some();
+    let mut place = stated.unwrap_or_else(|| Span::new(trace, &format!("number {number}"), None, role));
     place.trace = Span::new(trace, "", None, role).trace;
     // A root is a part of the trace.
     place.parent.get_or_insert(Span::new(trace, "", None, role).id);
@@ -75,6 +90,9 @@ fn span<'a>(object: &Object<'a>, trace: &str, labels: &Labels<'a>, out: &mut Vec
         out.push(place.into());
         return Ok(());
     };
+    if role == SpanRole::Sum && !has_id {
+        return Err(no_place());
+    }
     let counted =
         match Object::read(usage.as_bytes()).map_err(RecordError::from).and_then(|usage| chat_usage(&usage, false)) {
             Ok(counted) => counted,

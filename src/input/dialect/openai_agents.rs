@@ -4,6 +4,7 @@
 //! inside of the input and thinking inside of the output.
 
 use super::counts::moment;
+use super::entry::request_of;
 use super::openai_chat::chat_usage;
 use super::outcomes::{error_text, failed};
 use super::spec::{DialectSign, DialectSpec};
@@ -51,6 +52,8 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     let mut entry = Entry::new(Dialect::OpenAiAgents, counted);
     let response = said.object("response");
     entry.model = said.text("model").or_else(|| response?.text("model"));
+    let id = said.text("response_id").or_else(|| said.object("response")?.text("id"));
+    entry.request = request_of(id.as_deref());
     entry.at = object.get("started_at").and_then(moment);
     entry.labels = Labels { session: Some(trace.clone()).filter(|trace| !trace.is_empty()), ..Labels::default() };
     out.push(place.with(entry).into());

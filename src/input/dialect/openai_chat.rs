@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::counts::{calls, count, count_any, moment, or_count, rest, state, state_tier, unexplained};
+use super::counts::{calls, count, count_any, is_of_parts, moment, or_count, rest, state, state_tier, unexplained};
 use super::entry::{request_of, stream_of};
 use super::outcomes::{error_text, failed, no_usage};
 use super::spec::{DialectSign, DialectSpec};
@@ -234,17 +234,19 @@ fn chat_usage_by_total(usage: &Object, usually: Beside, may_hide_thoughts: bool)
     let names = ["completion_tokens_details", "output_tokens_details", "output_token_details"];
     let details = names.iter().find_map(|name| usage.object(name));
     let part = |name: &str| details.as_ref().map_or(Ok(0), |details| count(details, name));
-    let caches = caches(usage)?;
+    let (caches, total) = (caches(usage)?, count(usage, "total_tokens")?);
     let wholes = NestedCounts {
         prompt: count_any(usage, &["prompt_tokens", "input_tokens"])?,
         cached: caches.read.saturating_add(caches.written),
         answer: count_any(usage, &["completion_tokens", "output_tokens"])?,
         thinking: part("reasoning_tokens")?,
-        total: count(usage, "total_tokens")?,
+        tools: 0,
+        total,
         usually,
         may_hide_thoughts,
     }
     .wholes();
+    is_of_parts("total_tokens", total, wholes.prompt.saturating_add(wholes.answer))?;
     unexplained("total_tokens", wholes.unexplained);
     let (audio, image) = (part("audio_tokens")?, part("image_tokens")?);
     let mut counted = Usage::default();

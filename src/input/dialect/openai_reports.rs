@@ -13,7 +13,7 @@ use crate::usage::Usage;
 
 /// A page of the usage API or the costs API, or one bucket of it.
 pub(super) fn page<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    for bucket in buckets(object)? {
+    for bucket in buckets(object, out)? {
         let span = (bucket.get("start_time").and_then(moment), bucket.get("end_time").and_then(moment));
         for row in rows_of(&bucket) {
             let row = match row {
@@ -57,7 +57,7 @@ fn cost_row<'a>(row: &Object<'a>, span: Span) -> Result<Entry<'a>, RecordError> 
 /// A row of the usage API. The export is a table with the same names and comes here too.
 pub(super) fn usage_row<'a>(row: &Object<'a>, span: Span) -> Result<Entry<'a>, RecordError> {
     let mut counted = Usage::default();
-    if row.has("input_tokens") {
+    if row.has("input_tokens") || row.has("output_tokens") {
         tokens(row, &mut counted)?;
     }
     let beside = [

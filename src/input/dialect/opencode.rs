@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::agent::Disjoint;
 use super::counts::{count, moment};
 use super::entry::id_of;
 use super::read::each_record;
@@ -9,8 +10,6 @@ use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item, Labels, Reported, State};
 use crate::input::json::{Object, Value};
 use crate::input::record::RecordError;
-use crate::meter::Meter;
-use crate::usage::Usage;
 
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[
@@ -28,16 +27,26 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ..DialectSpec::new("opencode", "messages of opencode")
 };
 
-/// Counts thinking, which stood inside of the output until the version that moved it out: the total says where it is.
-fn set_thinking(counted: &mut Usage, thinking: u64, total: u64) {
-    let output = counted.tokens(Meter::Output);
-    let without_cache = counted.tokens(Meter::Input).saturating_add(output);
-    let with_cache = counted.prompt_tokens().saturating_add(output);
-    let is_inside = [with_cache, without_cache].contains(&total);
-    if is_inside && let Some(answer) = output.checked_sub(thinking) {
-        counted.set_tokens(Meter::Output, answer);
-    }
-    counted.set_tokens(Meter::Reasoning, thinking);
+/// The counts of a message, disjoint. Thinking stood inside of the output until the version that moved it out, and the total
+/// leaves out the cache in some versions: it says where thinking is.
+pub(super) fn counted(tokens: &Object) -> Result<Disjoint, RecordError> {
+    let cache = tokens.object("cache").unwrap_or_default();
+    let counts = Disjoint {
+        cache_read: count(&cache, "read")?,
+        cache_write: count(&cache, "write")?,
+        ..Disjoint::of(tokens, ["input", "", "", "output", "reasoning"])?
+    };
+    let total = count(tokens, "total")?;
+    let with_cache = counts.sum().saturating_sub(counts.thinking);
+    let without_cache = counts.input.saturating_add(counts.output);
+    let is_inside = counts.thinking <= counts.output && [with_cache, without_cache].contains(&total);
+    let counts = counts.checked_by("tokens.total", total)?;
+    if is_inside { counts.with_thinking_inside("tokens.output") } else { Ok(counts) }
+}
+
+/// The id of a message.
+pub(super) fn message_id(id: &str) -> u64 {
+    id_of(&["opencode", id])
 }
 
 /// A message of opencode, or an exported session of them. Its counts are disjoint, but for thinking.
@@ -47,25 +56,19 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
         each_record(&DIALECT, infos, out, &mut read);
         return Ok(());
     }
-    if !object.is("role", "assistant") {
+    if object.has("role") && !object.is("role", "assistant") {
         return Ok(());
     }
     let Some(tokens) = object.object("tokens") else { return Ok(()) };
-    let cache = tokens.object("cache").unwrap_or_default();
-    let mut counted = Usage::tokens_in_out(count(&tokens, "input")?, count(&tokens, "output")?);
-    counted.set_tokens(Meter::CacheRead, count(&cache, "read")?);
-    counted.set_tokens(Meter::CacheWrite5m, count(&cache, "write")?);
-    set_thinking(&mut counted, count(&tokens, "reasoning")?, count(&tokens, "total")?);
-    let mut entry = Entry::new(Dialect::OpenCode, counted);
+    let mut entry = Entry::new(Dialect::OpenCode, counted(&tokens)?.into());
     // Since version 2 both stand in an object of their own.
     let named = object.object("model").unwrap_or_default();
     entry.provider = object.text("providerID").or_else(|| named.text("providerID"));
     entry.model = object.text("modelID").or_else(|| named.text("id"));
     entry.at = object.object("time").and_then(|time| time.get("created").and_then(moment));
     // Zero means that opencode did not work it out.
-    let cost = object.get("cost").and_then(Value::decimal);
-    entry.reported = cost.filter(|cost| !cost.is_zero()).map(Reported::usd);
-    entry.id = object.text("id").map(|id| id_of(&["opencode", &id]));
+    entry.reported = Reported::stated(object.get("cost"));
+    entry.id = object.text("id").map(|id| message_id(&id));
     let path = object.object("path").unwrap_or_default();
     let project = path.text("cwd").or_else(|| path.text("root"));
     let tags = object.text("agent").or_else(|| object.text("mode")).map(|a| Cow::Owned(format!("agent:{a}")));

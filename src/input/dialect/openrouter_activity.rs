@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use super::counts::{count, moment};
+use super::entry::{id_of, request_of};
 use super::parts::Parts;
 use super::spec::{DialectSpec, TableForm, TableRows};
 use super::{Dialect, Entry, Labels, Reported};
@@ -16,6 +17,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
         columns: &["generation_id", "model_permaslug", "tokens_prompt", "tokens_completion"],
         rows: TableRows::Single(row),
     }],
+    returns: true,
     places: &["the export of openrouter.ai/activity"],
     reads: "`tokens_prompt`, `tokens_completion`, `tokens_cached`, `tokens_reasoning`, `variant`, `cost_total`",
     includes: "caches are parts of the prompt, thinking of the completion",
@@ -38,6 +40,9 @@ fn row<'a>(row: &Object<'a>) -> Result<Entry<'a>, RecordError> {
         Some(variant) if !model.contains(':') => Cow::Owned(format!("{model}:{variant}")),
         _ => model,
     });
+    let generation = row.text("generation_id");
+    entry.id = generation.as_deref().map(|id| id_of(&["openrouter", id]));
+    entry.request = request_of(generation.as_deref());
     entry.at = row.get("created_at").and_then(moment);
     entry.reported = row.get("cost_total").and_then(Value::decimal).map(Reported::usd);
     entry.labels = Labels { project: row.text("app_name"), key: row.text("api_key_name"), ..Labels::default() };

@@ -6,13 +6,14 @@
 use super::attributes::Attributes;
 use super::counts::moment;
 use super::outcomes::failed;
-use super::parts::{Nesting, Parts};
+use super::parts::{GEMINIS, Parts};
 use super::read::each_record;
 use super::spans::{objects, span};
 use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item, Labels, Reported};
-use crate::input::json::{Object, Value};
+use crate::input::json::Object;
 use crate::input::record::RecordError;
+use crate::input::wholes::Beside;
 
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::around(&["resourceLogs"])],
@@ -56,13 +57,14 @@ fn log_record<'a>(record: &Object<'a>, resource: &Attributes<'a>, out: &mut Vec<
         _ if program.starts_with("gen_ai") => return span(Dialect::OtlpLogs, record, &attributes, resource, out),
         _ => return Ok(()),
     };
-    let Some(parts) = parts else { return Ok(()) };
+    let reported = Reported::stated(attributes.get(&["cost_usd"]));
+    let Some(parts) = parts else { return reported.map_or(Ok(()), |cost| Err(cost_alone(&name, &cost))) };
     let mut entry = Entry::new(Dialect::OtlpLogs, parts.usage()?);
     entry.model = attributes.text(&["model"]);
     let times = ["timeUnixNano", "observedTimeUnixNano"].iter().filter_map(|name| record.get(name));
     let mut times = times.filter(|time| time.word() != Some("0"));
     entry.at = times.next().or_else(|| attributes.get(&["event.timestamp"])).and_then(moment);
-    entry.reported = attributes.get(&["cost_usd"]).and_then(Value::decimal).map(Reported::usd);
+    entry.reported = reported;
     if attributes.text(&["speed"]).is_some_and(|speed| speed == "fast") {
         entry.context.set(crate::context::Dimension::Speed, "fast");
     }
@@ -79,7 +81,7 @@ fn log_record<'a>(record: &Object<'a>, resource: &Attributes<'a>, out: &mut Vec<
 
 /// `claude_code.api_request`.
 fn claude_code(attributes: &Attributes) -> Result<Option<Parts>, RecordError> {
-    if !attributes.has(&["input_tokens", "output_tokens"]) {
+    if !attributes.has(&["input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens"]) {
         return Ok(None);
     }
     Ok(Some(Parts {
@@ -87,31 +89,49 @@ fn claude_code(attributes: &Attributes) -> Result<Option<Parts>, RecordError> {
         output: attributes.count(&["output_tokens"])?,
         read: attributes.count(&["cache_read_tokens"])?,
         written: attributes.count(&["cache_creation_tokens"])?,
-        caches: Nesting::Beside,
+        usually: Beside { cache: true, ..Beside::default() },
         ..Parts::default()
     }))
 }
 
-/// `gemini_cli.api_response` and `qwen-code.api_response`.
+/// What is wrong with a request that has a cost and no counts.
+fn cost_alone(event: &str, cost: &Reported) -> RecordError {
+    let what = format!("{event} has cost_usd {} and no counts of tokens", cost.amount);
+    RecordError::Usage(what).or("a program that sends newer events counts its tokens")
+}
+
+/// `gemini_cli.api_response` and `qwen-code.api_response`: thoughts and results of tools stand next to answer and prompt
+/// unless the total says that they are inside.
 fn gemini_cli(attributes: &Attributes) -> Result<Option<Parts>, RecordError> {
-    if !attributes.has(&["input_token_count", "output_token_count"]) {
+    const COUNTS: [&str; 6] = [
+        "input_token_count",
+        "output_token_count",
+        "cached_content_token_count",
+        "thoughts_token_count",
+        "tool_token_count",
+        "total_token_count",
+    ];
+    if !attributes.has(&COUNTS) {
         return Ok(None);
     }
-    let tools = attributes.count(&["tool_token_count"])?;
-    let thinking = attributes.count(&["thoughts_token_count"])?;
-    let output = attributes.count(&["output_token_count"])?;
-    let input = attributes.count(&["input_token_count"])?;
-    let read = attributes.count(&["cached_content_token_count"])?;
-    // Thoughts stand next to the answer unless the total says that they are inside.
-    let total = attributes.count(&["total_token_count"])?;
-    let is_inside = thinking <= output && total == input.saturating_add(output).saturating_add(tools);
-    let output = if is_inside { output } else { output.saturating_add(thinking) };
-    Ok(Some(Parts { input: input.saturating_add(tools), output, read, thinking, ..Parts::default() }))
+    Ok(Some(Parts {
+        input: attributes.count(&["input_token_count"])?,
+        output: attributes.count(&["output_token_count"])?,
+        read: attributes.count(&["cached_content_token_count"])?,
+        thinking: attributes.count(&["thoughts_token_count"])?,
+        tools: attributes.count(&["tool_token_count"])?,
+        total: Some(attributes.count(&["total_token_count"])?),
+        usually: GEMINIS,
+        knows_caches: true,
+        ..Parts::default()
+    }))
 }
 
 /// `codex.sse_event` at the end of a response.
 fn codex(attributes: &Attributes) -> Result<Option<Parts>, RecordError> {
-    if !attributes.has(&["input_token_count", "output_token_count"]) {
+    const COUNTS: [&str; 5] =
+        ["input_token_count", "output_token_count", "cached_token_count", "reasoning_token_count", "tool_token_count"];
+    if !attributes.has(&COUNTS) {
         return Ok(None);
     }
     Ok(Some(Parts {
@@ -119,6 +139,9 @@ fn codex(attributes: &Attributes) -> Result<Option<Parts>, RecordError> {
         output: attributes.count(&["output_token_count"])?,
         read: attributes.count(&["cached_token_count"])?,
         thinking: attributes.count(&["reasoning_token_count"])?,
+        // Codex calls the total so (codex-rs/otel).
+        total: Some(attributes.count(&["tool_token_count"])?),
+        knows_caches: true,
         ..Parts::default()
     }))
 }

@@ -47,7 +47,7 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     match object.text("type").as_deref() {
         Some("session") => {
             let known = Known { session: object.text("id"), project: object.text("cwd"), ..Known::default() };
-            out.push(AgentEvent::Known(known).into());
+            out.push(AgentEvent::Begin(known).into());
         }
         Some("model_change") => {
             let model = object.text("modelId").or_else(|| object.text("model"));
@@ -55,9 +55,10 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
             out.push(AgentEvent::Known(known).into());
         }
         Some("message") => {
-            let Some(message) = object.object("message").filter(|message| message.is("role", "assistant")) else {
+            let Some(message) = object.object("message") else { return Ok(()) };
+            if message.has("role") && !message.is("role", "assistant") {
                 return Ok(());
-            };
+            }
             let Some(usage) = message.object("usage") else { return Ok(()) };
             request(object, &message, &usage, out)?;
         }
@@ -72,20 +73,14 @@ fn request<'a>(
     usage: &Object<'a>,
     out: &mut Vec<Item<'a>>,
 ) -> Result<(), RecordError> {
-    let counts = Disjoint {
-        input: count(usage, "input")?,
-        output: count(usage, "output")?,
-        cache_read: count(usage, "cacheRead")?,
-        cache_write: count(usage, "cacheWrite")?,
-        ..Disjoint::default()
-    };
+    let counts = Disjoint::of(usage, ["input", "cacheRead", "cacheWrite", "output", ""])?
+        .checked_by("totalTokens", count(usage, "totalTokens")?)?;
     let mut entry = Entry::new(Dialect::Pi, counts.into());
     entry.provider = message.text("provider");
     entry.model = message.text("model");
     let times = [line.get("timestamp"), message.get("timestamp")];
     entry.at = times.into_iter().flatten().find_map(moment);
-    let cost = usage.object("cost").and_then(|cost| cost.get("total")?.decimal());
-    entry.reported = cost.filter(|cost| !cost.is_zero()).map(Reported::usd);
+    entry.reported = Reported::stated(usage.object("cost").and_then(|cost| cost.get("total")));
     let written = message.get("timestamp").and_then(Value::word).unwrap_or_default();
     entry.id = line.text("id").map(|id| id_of(&["pi", &id, written]));
     if entry.usage.used().next().is_none() {

@@ -47,12 +47,7 @@ fn is_result(seen: &SeenObject) -> bool {
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     let Some(results) = object.object("results") else { return result(object, None, out) };
     let at = results.get("timestamp").or_else(|| object.get("createdAt")).and_then(moment);
-    each_record(
-        &DIALECT,
-        results.get("results").into_iter().flat_map(Value::items).filter_map(Value::object),
-        out,
-        &mut |one, out| result(one, at, out),
-    );
+    each_record(&DIALECT, results.objects("results"), out, &mut |one, out| result(one, at, out));
     Ok(())
 }
 
@@ -60,10 +55,10 @@ fn result<'a>(object: &Object<'a>, at: Option<Instant>, out: &mut Vec<Item<'a>>)
     let at = object.get("timestamp").or_else(|| object.get("createdAt")).and_then(moment).or(at);
     // What judged the answer is another model, which the file does not name.
     let judged = object.object("gradingResult").and_then(|grading| grading.object("tokensUsed"));
-    if let Some(judged) = judged
-        && let Some(entry) = requests(&judged)?
-    {
-        out.push(Item::Entry(Box::new(Entry { at, ..entry })));
+    match judged.map(|judged| requests(&judged)) {
+        Some(Ok(Some(entry))) => out.push(Item::Entry(Box::new(Entry { at, ..entry }))),
+        Some(Err(error)) => out.push(Item::Bad(error)),
+        Some(Ok(None)) | None => {}
     }
     let response = object.object("response").unwrap_or_default();
     let usage = response.object("tokenUsage").or_else(|| object.object("tokenUsage"));
@@ -81,8 +76,7 @@ fn result<'a>(object: &Object<'a>, at: Option<Instant>, out: &mut Vec<Item<'a>>)
         object.object("provider").and_then(|provider| provider.text("id")).or_else(|| object.text("provider"));
     (entry.provider, entry.model) = provider.map_or((None, None), |id| named(&id));
     entry.at = at;
-    let cost = response.get("cost").or_else(|| object.get("cost")).and_then(Value::decimal);
-    entry.reported = cost.filter(|cost| !cost.is_zero()).map(Reported::usd);
+    entry.reported = Reported::stated(response.get("cost").or_else(|| object.get("cost")));
     if response.get("cached").is_some_and(|cached| cached.raw() == b"true") {
         entry.state = State::Remembered;
     }

@@ -2,10 +2,8 @@
 //!
 //! Cached and audio tokens stand inside of the input and of the output. Requests are part of a history and no usage.
 
-use std::borrow::Cow;
-
 use super::counts::{count, count_any, moment};
-use super::entry::{Bucket, id_of};
+use super::entry::{Bucket, id_of, request_of, used_text};
 use super::parts::Parts;
 use super::read::each_record;
 use super::spec::{DialectSign, DialectSpec};
@@ -50,16 +48,12 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     if requests > 1 {
         entry.bucket = Some(Bucket { requests: Some(requests), ..Bucket::default() });
     }
-    entry.id = id(object, &parts);
+    let id = ["provider_response_id", "vendor_id"].iter().find_map(|name| object.text(name));
+    // A history that is kept after every turn has the same answers again, with the same counts.
+    entry.id = id.as_deref().map(|id| id_of(&["pydantic-ai", id, &used_text(&entry.usage)]));
+    entry.request = request_of(id.as_deref());
     out.push(Item::Entry(Box::new(entry)));
     Ok(())
-}
-
-/// A history that is kept after every turn has the same answers again, with the same counts.
-fn id(object: &Object, parts: &Parts) -> Option<u64> {
-    let names = ["provider_response_id", "vendor_id"];
-    let id: Cow<str> = names.iter().find_map(|name| object.text(name))?;
-    Some(id_of(&["pydantic-ai", &id, &format!("{parts:?}")]))
 }
 
 /// The counts by their new and old names; `details` has what the provider says of them in its own.

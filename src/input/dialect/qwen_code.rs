@@ -7,12 +7,14 @@
 
 use std::borrow::Cow;
 
-use super::agent::{AgentEvent, Disjoint, thinks_inside};
-use super::counts::{count, count_any, moment};
+use super::agent::AgentEvent;
+use super::counts::{count_any, moment};
+use super::parts::{GEMINIS, Parts};
 use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item, Labels};
 use crate::input::json::Object;
 use crate::input::record::RecordError;
+use crate::usage::Usage;
 
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[
@@ -49,11 +51,11 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
 fn push<'a>(
     object: &Object<'a>,
     first: bool,
-    counts: Disjoint,
+    usage: Usage,
     model: Option<Cow<'a, str>>,
     out: &mut Vec<Item<'a>>,
 ) -> Result<(), RecordError> {
-    let mut entry = Entry::new(Dialect::QwenCode, counts.into());
+    let mut entry = Entry::new(Dialect::QwenCode, usage);
     entry.model = model;
     entry.at = object.get("timestamp").and_then(moment);
     entry.labels = Labels { project: object.text("cwd"), session: object.text("sessionId"), ..Labels::default() };
@@ -63,23 +65,18 @@ fn push<'a>(
     Ok(())
 }
 
-fn counted(usage: &Object) -> Result<Disjoint, RecordError> {
-    let tool = count_any(usage, &["toolUsePromptTokenCount", "tool_token_count"])?;
-    let counts = Disjoint {
+/// Thoughts and results of tools stand beside unless the total says that they are inside.
+fn counted(usage: &Object) -> Result<Usage, RecordError> {
+    let parts = Parts {
         input: count_any(usage, &["promptTokenCount", "input_token_count"])?,
-        cache_read: count_any(usage, &["cachedContentTokenCount", "cached_content_token_count"])?,
+        read: count_any(usage, &["cachedContentTokenCount", "cached_content_token_count"])?,
         output: count_any(usage, &["candidatesTokenCount", "output_token_count"])?,
         thinking: count_any(usage, &["thoughtsTokenCount", "thoughts_token_count"])?,
-        ..Disjoint::default()
+        tools: count_any(usage, &["toolUsePromptTokenCount", "tool_token_count"])?,
+        total: Some(count_any(usage, &["totalTokenCount", "total_token_count"])?),
+        usually: GEMINIS,
+        knows_caches: true,
+        ..Parts::default()
     };
-    let total = count_any(usage, &["totalTokenCount", "total_token_count"])?;
-    let others = counts.input.saturating_add(counts.output);
-    let inside = thinks_inside(total, others, counts.thinking)
-        || thinks_inside(total, others.saturating_add(tool), counts.thinking);
-    let mut counts = counts.with_cache_inside("promptTokenCount")?;
-    // Tokens of tools stand beside the prompt where the total has them.
-    if total >= others.saturating_add(tool) && count(usage, "toolUsePromptTokenCount")? > 0 {
-        counts.input = counts.input.saturating_add(tool);
-    }
-    if inside { counts.with_thinking_inside("candidatesTokenCount") } else { Ok(counts) }
+    parts.usage()
 }

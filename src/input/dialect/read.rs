@@ -212,7 +212,7 @@ fn is_session(object: &Object) -> bool {
         let name = name.to_lowercase();
         (name.contains("usage") || name.contains("token")) && value.raw().first() == Some(&b'{')
     };
-    let mut messages = object.get("messages").into_iter().flat_map(Value::items).filter_map(Value::object);
+    let mut messages = object.objects("messages");
     messages.any(|message| message.fields().any(|(name, value)| counts(&name, value)))
 }
 

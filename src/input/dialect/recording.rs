@@ -21,40 +21,76 @@ pub(super) struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    /// Reads a body: one answer, or a stream of pieces. What is no usage is the answer of another service, and no error.
-    pub(super) fn read<'o>(&self, body: &str, out: &mut Vec<Item<'o>>) {
+    /// Reads the body of the answer. One of a model that is no usage is reported; that of another service is no error.
+    pub(super) fn read(&self, body: &str, out: &mut Vec<Item<'_>>) {
         if self.is_failed() {
             return;
         }
+        let before = out.len();
+        let why = self.read_part(body, out);
+        if out.len() == before && self.asked_a_model() {
+            let why = why.map_or_else(|| "it says nothing of what was used".into(), |why| why.to_string());
+            let what = format!("{}: what an answer used is not known: {why}", self.host());
+            out.push(Item::Bad(RecordError::Usage(what).or("record it again, with its body as plain text")));
+        }
+    }
+
+    /// Reads a message of a socket, most of which are no usage.
+    pub(super) fn read_message(&self, message: &str, out: &mut Vec<Item<'_>>) {
+        if !self.is_failed() {
+            self.read_part(message, out);
+        }
+    }
+
+    /// Reads one answer, or a stream of pieces. Hands back why something in it is no usage.
+    fn read_part(&self, body: &str, out: &mut Vec<Item<'_>>) -> Option<RecordError> {
         let mut items = Vec::new();
         let start = body.trim_start();
         let is_document = start.starts_with(['{', '[']);
-        if !is_document || read_text(body.as_bytes(), None, &mut items).is_err() {
+        let document = is_document.then(|| read_text(body.as_bytes(), None, &mut items));
+        let mut why = None;
+        if !matches!(document, Some(Ok(()))) {
             items.clear();
+            why = document.and_then(Result::err).map(RecordError::from);
             for line in body.lines() {
                 // A line that is no JSON belongs to another format.
-                let _ = read_text(line.as_bytes(), None, &mut items);
+                if let Err(error) = read_text(line.as_bytes(), None, &mut items) {
+                    why.get_or_insert_with(|| error.into());
+                }
             }
         }
         let is_of_a_model = self.provider().is_some();
-        let is_usage = |item: &Item| match item {
-            Item::Bad(error) => !error.is_form(),
-            Item::Entry(entry) => is_of_a_model || !matches!(entry.state, State::Failed(_)),
-            Item::Event(_) => true,
-        };
-        let found: Vec<Item> = items.into_iter().filter(is_usage).collect();
+        let mut found = Vec::new();
+        for item in items {
+            match item {
+                Item::Bad(error) if error.is_form() => {
+                    why.get_or_insert(error);
+                }
+                Item::Entry(entry) if !is_of_a_model && matches!(entry.state, State::Failed(_)) => {}
+                other => found.push(self.complete(other.into_owned())),
+            }
+        }
         if !found.is_empty() {
             // Streams end with their bodies.
             out.push(Item::Event(Event::End));
-            out.extend(found.into_iter().map(|item| self.complete(item.into_owned())));
+            out.extend(found);
             out.push(Item::Event(Event::End));
         }
+        why
+    }
+
+    /// Whether a model was asked for an answer that is billed, and gave one.
+    fn asked_a_model(&self) -> bool {
+        let path = self.url.split(['?', '#']).next().unwrap_or_default();
+        let is_free = || path.split(['/', ':']).any(|part| FREE.contains(&part));
+        let is_site = self.provider() == Some("openrouter") && !path.contains("/api/v1/");
+        let is_success = self.status.is_none_or(|status| (200..300).contains(&status));
+        self.method.eq_ignore_ascii_case("post") && is_success && self.provider().is_some() && !is_site && !is_free()
     }
 
     /// What is wrong where the answer of a model was recorded without its body.
     pub(super) fn without_body(&self) -> Option<RecordError> {
-        let is_answer =
-            self.method.eq_ignore_ascii_case("post") && self.status == Some(200) && self.provider().is_some();
+        let is_answer = self.status.is_some() && self.asked_a_model();
         let what = "the answer was recorded without its body, so what it used is not known";
         is_answer.then(|| RecordError::Usage(format!("{}: {what}", self.host())))
     }
@@ -120,6 +156,37 @@ impl Exchange<'_> {
         })
     }
 }
+
+/// Parts of addresses at which providers answer without a bill, or with one for something else than an answer.
+const FREE: &[&str] = &[
+    "count_tokens",
+    "countTokens",
+    "count-tokens",
+    "input_tokens",
+    "tokenize",
+    "tokenizers",
+    "files",
+    "uploads",
+    "batch",
+    "batches",
+    "batchGenerateContent",
+    "message-batches",
+    "moderations",
+    "vector_stores",
+    "assistants",
+    "threads",
+    "conversations",
+    "containers",
+    "evals",
+    "fine_tuning",
+    "fine-tunes",
+    "client_secrets",
+    "sessions",
+    "cachedContents",
+    "guardrail",
+    "organization",
+    "feedback",
+];
 
 /// Hosts of APIs, each with all below it.
 const HOSTS: &[(&str, &str)] = &[

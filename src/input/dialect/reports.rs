@@ -2,7 +2,7 @@
 
 use super::Dialect;
 use super::counts::moment;
-use super::entry::{Entry, Labels, Reported, State};
+use super::entry::{Entry, Item, Labels, Reported, State};
 use crate::input::json::{Object, Value};
 use crate::input::record::RecordError;
 use crate::period::Instant;
@@ -38,12 +38,15 @@ fn kind_of_bucket(bucket: &Object) -> Option<ReportKind> {
     }
 }
 
-/// The buckets of a page, or the object itself where it is one; the rows of each are for [`rows_of`].
-pub(super) fn buckets<'a>(object: &Object<'a>) -> Result<Vec<Object<'a>>, RecordError> {
+/// The buckets of a page, or the object itself where it is one; the rows of each are for [`rows_of`]. What is not a bucket
+/// is pushed as a bad record.
+pub(super) fn buckets<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<Vec<Object<'a>>, RecordError> {
     let not_one = |what: &str| RecordError::Form(what.into());
     match object.get("data") {
         Some(data) => {
-            data.items().map(|b| b.object().ok_or_else(|| not_one("a bucket of \"data\" is not an object"))).collect()
+            let (buckets, others): (Vec<_>, Vec<_>) = data.items().map(Value::object).partition(Option::is_some);
+            out.extend(others.iter().map(|_| Item::Bad(not_one("a bucket of \"data\" is not an object"))));
+            Ok(buckets.into_iter().flatten().collect())
         }
         None if object.has("results") => Ok(vec![object.clone()]),
         None => Err(not_one("neither a page of a report with \"data\" nor a bucket of one with \"results\"")),

@@ -3,7 +3,7 @@
 //! `tasks/<id>/ui_messages.json` in the folder of the extension `rooveterinaryinc.roo-cline`. The file does not name the model.
 
 use super::spec::{DialectSign, DialectSpec, SeenObject};
-use super::tasks::{read_message, says};
+use super::tasks::read_message;
 use super::{Dialect, Item};
 use crate::input::json::Object;
 use crate::input::record::RecordError;
@@ -24,7 +24,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
 };
 
 fn is_own(seen: &SeenObject) -> bool {
-    says(seen, "apiProtocol") && !says(seen, "inferenceProvider")
+    seen.fork() == Some(Dialect::Roo)
 }
 
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {

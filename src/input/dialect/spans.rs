@@ -246,10 +246,17 @@ pub(super) fn span<'a>(
     let role = role_of(object, attributes);
     let place = place(object, role);
     let model = attributes.text(MODEL);
-    if ![INPUT, OUTPUT, TOTAL, LANGFUSE].iter().any(|names| attributes.has(names)) {
+    if !says_usage(attributes) {
         let status = object.object("status").unwrap_or_default();
         let code = status.get("code").or_else(|| status.get("status_code")).or_else(|| object.get("status_code"));
         let is_error = matches!(code.and_then(Value::word), Some("2" | "STATUS_CODE_ERROR" | "ERROR"));
+        if let Some((name, count)) = attributes.unknown_count().filter(|_| role == SpanRole::Call) {
+            let what = format!("{name} is {count}, and the span says what it used under no name that farebox knows");
+            out.extend(place.map(Item::from));
+            return Err(
+                RecordError::Usage(what).or("name the counts gen_ai.usage.input_tokens and gen_ai.usage.output_tokens")
+            );
+        }
         if is_error && model.is_some() && role == SpanRole::Call {
             out.push(failed(dialect, said_error(&status)));
         }
@@ -277,6 +284,13 @@ pub(super) fn span<'a>(
     Ok(())
 }
 
+/// Whether a span says what was used. A part of a prompt or an answer says so only where it is not zero.
+fn says_usage(attributes: &Attributes) -> bool {
+    let has_part = |names: &[&'static str]| !attributes.counts(names).is_ok_and(|counts| counts.is_empty());
+    [INPUT, OUTPUT, TOTAL, LANGFUSE].iter().any(|names| attributes.has(names))
+        || [CACHE_READ, CACHE_WRITE, REASONING, AUDIO_IN, AUDIO_OUT].iter().any(|names| has_part(names))
+}
+
 /// What a span says that went wrong.
 fn said_error(status: &Object) -> String {
     match status.text("message").or_else(|| status.text("description")) {
@@ -286,7 +300,7 @@ fn said_error(status: &Object) -> String {
 }
 
 /// What is wrong with a sum that nothing ties to its parts.
-fn no_place() -> RecordError {
+pub(super) fn no_place() -> RecordError {
     let what =
         "a span of an agent or workflow states usage and has no id, so whether other spans repeat it is not known";
     RecordError::Usage(what.into()).or("export the spans with their ids")
@@ -358,15 +372,24 @@ fn counted(attributes: &Attributes) -> Result<Usage, RecordError> {
         total: Some(total).filter(|total| *total > 0),
         ..Parts::default()
     };
+    parts.input = match input(attributes, parts.read.saturating_add(parts.written))? {
+        // Embeddings state nothing but a total.
+        0 if output == 0 && !is_answer(attributes) => total,
+        input => input,
+    };
     if attributes.has(&["ai.operationId"]) {
         vercel_ai::complete(&mut parts, attributes)?;
     }
-    parts.input = match input(attributes, parts.read.saturating_add(parts.written))? {
-        // Embeddings state nothing but a total.
-        0 if output == 0 => total,
-        input => input,
-    };
     parts.usage()
+}
+
+/// Whether a span says that a model answered with text, of which a total without its parts tells nothing.
+fn is_answer(attributes: &Attributes) -> bool {
+    let says = |name: &str, kinds: &[&str]| {
+        attributes.text(&[name]).is_some_and(|kind| kinds.iter().any(|one| kind.eq_ignore_ascii_case(one)))
+    };
+    says("openinference.span.kind", &["LLM"])
+        || says("gen_ai.operation.name", &["chat", "text_completion", "generate_content"])
 }
 
 /// The prompt; of two counts that differ by the cached tokens, the one that holds them.

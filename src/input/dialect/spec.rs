@@ -2,8 +2,10 @@
 
 use std::cell::OnceCell;
 
+use super::Dialect;
 use super::entry::{Entry, Item};
 use super::reports::{ReportKind, kind_of_report};
+use super::tasks::fork_of;
 use crate::input::json::Object;
 use crate::input::record::RecordError;
 
@@ -206,11 +208,17 @@ pub(super) struct SeenObject<'o, 'a> {
     /// The object.
     pub object: &'o Object<'a>,
     report: OnceCell<Option<ReportKind>>,
+    fork: OnceCell<Option<Dialect>>,
 }
 
 impl<'o, 'a> SeenObject<'o, 'a> {
     pub(super) const fn new(object: &'o Object<'a>) -> Self {
-        SeenObject { object, report: OnceCell::new() }
+        SeenObject { object, report: OnceCell::new(), fork: OnceCell::new() }
+    }
+
+    /// Which fork of Cline it is a request of, as its text says.
+    pub(super) fn fork(&self) -> Option<Dialect> {
+        *self.fork.get_or_init(|| fork_of(self.object))
     }
 
     /// Which report it is a page or a bucket of.

@@ -7,7 +7,7 @@ use super::agent::name_model;
 use super::counts::count;
 use super::spec::{DialectSign, DialectSpec, SeenObject};
 use super::{Bucket, Dialect, Entry, Item, Reported};
-use crate::input::json::{Object, Value};
+use crate::input::json::Object;
 use crate::input::record::RecordError;
 use crate::usage::Usage;
 
@@ -40,8 +40,7 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     }
     let requests = count(&sums, "api_calls")?;
     entry.bucket = Some(Bucket { requests: Some(requests).filter(|n| *n > 0), ..Bucket::default() });
-    let cost = sums.get("instance_cost").and_then(Value::decimal);
-    entry.reported = cost.filter(|cost| !cost.is_zero()).map(Reported::usd);
+    entry.reported = Reported::stated(sums.get("instance_cost"));
     out.push(Item::Entry(Box::new(entry)));
     Ok(())
 }

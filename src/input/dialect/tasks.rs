@@ -7,9 +7,8 @@
 use std::borrow::Cow;
 
 use super::agent::Disjoint;
-use super::counts::{count, moment};
+use super::counts::moment;
 use super::entry::id_of;
-use super::spec::SeenObject;
 use super::{Bucket, Dialect, Entry, Item, Reported};
 use crate::input::json::{Object, Value};
 use crate::input::left::leave;
@@ -18,10 +17,15 @@ use crate::input::record::RecordError;
 /// What a message says that names a request, or several that were taken back.
 const REQUESTS: [&str; 3] = ["api_req_started", "deleted_api_reqs", "subagent_usage"];
 
-/// Whether a message is of a fork that names the protocol, or the host that answered, beside its counts.
-pub(super) fn says(seen: &SeenObject, name: &str) -> bool {
-    let text = if is_request(seen.object) { seen.object.text("text") } else { None };
-    text.is_some_and(|text| Object::read(text.as_bytes()).is_ok_and(|said| said.has(name)))
+/// Which fork a message is of that names the protocol, or the host that answered, beside its counts.
+pub(super) fn fork_of(message: &Object) -> Option<Dialect> {
+    let text = message.text("text").filter(|_| is_request(message))?;
+    let said = Object::read(text.as_bytes()).ok()?;
+    match () {
+        () if said.has("inferenceProvider") => Some(Dialect::Kilo),
+        () if said.has("apiProtocol") => Some(Dialect::Roo),
+        () => None,
+    }
 }
 
 fn is_request(object: &Object) -> bool {
@@ -36,13 +40,7 @@ pub(super) fn read_message<'a>(
 ) -> Result<(), RecordError> {
     let Some(text) = object.text("text").filter(|_| is_request(object)) else { return Ok(()) };
     let said = Object::read(text.as_bytes())?;
-    let counts = Disjoint {
-        input: count(&said, "tokensIn")?,
-        output: count(&said, "tokensOut")?,
-        cache_read: count(&said, "cacheReads")?,
-        cache_write: count(&said, "cacheWrites")?,
-        ..Disjoint::default()
-    };
+    let counts = Disjoint::of(&said, ["tokensIn", "cacheReads", "cacheWrites", "tokensOut", ""])?;
     // Without counts the request never answered.
     if counts == Disjoint::default() {
         return Ok(());
@@ -57,8 +55,7 @@ pub(super) fn read_message<'a>(
     entry.provider = provider;
     entry.model = of_model.text("modelId");
     entry.at = object.get("ts").and_then(moment);
-    let cost = said.get("cost").and_then(Value::decimal);
-    entry.reported = cost.filter(|cost| !cost.is_zero()).map(Reported::usd);
+    entry.reported = Reported::stated(said.get("cost"));
     let written = object.get("ts").and_then(Value::word).unwrap_or_default();
     entry.id = Some(id_of(&[dialect.name(), written, &text]));
     if !object.is("say", "api_req_started") {

@@ -150,7 +150,7 @@ fn record_in<'i, 'a>(item: &'i mut Item<'a>) -> Option<&'i mut Entry<'a>> {
             | AgentEvent::Detail(entry)
             | AgentEvent::Running(entry) => Some(entry),
             AgentEvent::Sum(sum) => sum.entries.first_mut(),
-            AgentEvent::Known(_) | AgentEvent::Run | AgentEvent::Owes(_) | AgentEvent::Paid => None,
+            AgentEvent::Known(_) | AgentEvent::Begin(_) | AgentEvent::Owes(_) | AgentEvent::Paid => None,
         },
         Item::Event(_) | Item::Bad(_) => None,
     }

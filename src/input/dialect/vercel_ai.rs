@@ -6,14 +6,18 @@
 
 use std::borrow::Cow;
 
+use super::agent::beyond;
 use super::attributes::Attributes;
 use super::counts::{count, count_of, moment};
 use super::endpoints::without_endpoint;
-use super::parts::{Nesting, Parts};
+use super::entry::request_of;
+use super::parts::Parts;
 use super::spec::{DialectSign, DialectSpec};
-use super::{Dialect, Entry, Item, Naming};
-use crate::input::json::{Object, Value};
+use super::{Bucket, Dialect, Entry, Item, Naming};
+use crate::input::json::Object;
 use crate::input::record::RecordError;
+use crate::input::wholes::Beside;
+use crate::usage::Usage;
 
 pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[
@@ -43,20 +47,11 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
 
 /// A result, a step of one, or a usage object with its model.
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    let steps: Vec<Object<'a>> =
-        object.get("steps").into_iter().flat_map(Value::items).filter_map(Value::object).collect();
+    let steps: Vec<Object<'a>> = object.objects("steps").collect();
     if steps.iter().any(|step| step.object("usage").is_some()) {
-        // They repeat the steps, but for what nobody knows.
-        for sum in ["usage", "totalUsage"].iter().filter_map(|name| object.object(name)) {
-            drop(parts_of(&sum, false));
-        }
-        for step in &steps {
-            match entry(step, object, "usage") {
-                Ok(entry) => out.extend(entry.map(|entry| Item::Entry(Box::new(entry)))),
-                Err(error) => out.push(Item::Bad(error)),
-            }
-        }
-        return Ok(());
+        // It repeats the last step or all of them, but for what nobody knows.
+        object.object("usage").map(|last| parts_of(&last)).transpose().ok();
+        return read_steps(object, &steps, out);
     }
     // Of several steps, `usage` is the last one's.
     let of_all = entry(object, object, "totalUsage")?;
@@ -71,21 +66,46 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     Ok(())
 }
 
+/// The steps of a result, and what its sum has beyond them where some do not say what they used.
+fn read_steps<'a>(object: &Object<'a>, steps: &[Object<'a>], out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+    let (mut all, mut are_whole) = (Usage::default(), true);
+    for step in steps {
+        match entry(step, object, "usage") {
+            Ok(Some(entry)) => {
+                all += &entry.usage;
+                out.push(Item::Entry(Box::new(entry)));
+            }
+            Ok(None) => are_whole = false,
+            Err(error) => {
+                are_whole = false;
+                out.push(Item::Bad(error));
+            }
+        }
+    }
+    let sum = entry(object, object, "totalUsage")?;
+    let sum = sum.filter(|_| !are_whole);
+    if let Some((sum, rest)) = sum.and_then(|sum| beyond(&sum.usage, &all).map(|rest| (sum, rest))) {
+        out.push(Item::Entry(Box::new(Entry { usage: rest, bucket: Some(Bucket::default()), request: None, ..sum })));
+    }
+    Ok(())
+}
+
 /// What an object says under a name; `around` knows what a step may leave out.
 fn entry<'a>(object: &Object<'a>, around: &Object<'a>, name: &str) -> Result<Option<Entry<'a>>, RecordError> {
     let Some(usage) = object.object(name) else { return Ok(None) };
     let response = object.object("response").or_else(|| around.object("response")).unwrap_or_default();
     let (model, provider) = model_of(object, around, &response);
     let metadata = ["providerMetadata", "experimental_providerMetadata"].iter().find_map(|name| object.object(name));
-    let is_anthropic = provider.as_deref().is_some_and(|provider| provider.contains("anthropic"))
-        || metadata.as_ref().is_some_and(|metadata| metadata.has("anthropic"))
-        || model.as_deref().is_some_and(|model| model.contains("claude"));
-    let mut parts = parts_of(&usage, is_anthropic)?;
+    let maker = Maker::of(provider.as_deref(), model.as_deref(), metadata.as_ref());
+    let mut parts = parts_of(&usage)?;
     add_metadata(&mut parts, metadata.as_ref())?;
+    let is_before_6 = !usage.has("inputTokenDetails") && usage.object("inputTokens").is_none();
+    maker.place(&mut parts, is_before_6);
     let mut entry = Entry::new(Dialect::VercelAi, parts.usage()?);
     entry.model = model;
     entry.provider = provider.map(without_endpoint);
     entry.naming = Naming::ByHabit;
+    entry.request = request_of(response.text("id").as_deref());
     let times = ["timestamp", "createdAt", "created_at", "time"];
     let stated = times.iter().find_map(|name| object.get(name).and_then(moment));
     entry.at = response.get("timestamp").and_then(moment).or(stated);
@@ -113,8 +133,54 @@ fn model_of<'a>(
     )
 }
 
+/// Whose model it is, as far as the counts depend on it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Maker {
+    Anthropic,
+    Google,
+    OpenAi,
+    Other,
+}
+
+impl Maker {
+    fn of(provider: Option<&str>, model: Option<&str>, metadata: Option<&Object>) -> Self {
+        let is = |providers: &[&str], model_part: &str| {
+            providers.iter().any(|name| provider.is_some_and(|provider| provider.contains(name)))
+                || providers.iter().any(|name| metadata.is_some_and(|metadata| metadata.has(name)))
+                || model.is_some_and(|model| model.contains(model_part))
+        };
+        match () {
+            () if is(&["anthropic"], "claude") => Maker::Anthropic,
+            () if is(&["google", "vertex"], "gemini") => Maker::Google,
+            () if is(&["openai", "azure"], "gpt-") => Maker::OpenAi,
+            () => Maker::Other,
+        }
+    }
+
+    /// Says where the caches and the thoughts of this maker's models are. Before version 6, the SDK passed on what the
+    /// provider counts: Anthropic's caches stand next to the input and are in no total, Google's thoughts stand next to the
+    /// answer, or in the total alone.
+    fn place(self, parts: &mut Parts, is_before_6: bool) {
+        let cached = parts.read.saturating_add(parts.written);
+        match self {
+            Maker::Anthropic if is_before_6 => {
+                parts.usually.cache = true;
+                let without_caches = parts.input.saturating_add(parts.output);
+                parts.total = parts.total.filter(|total| *total != without_caches);
+            }
+            Maker::Google => {
+                parts.usually = Beside { thinking: is_before_6, tools: true, cache: false };
+                parts.may_hide_thoughts = is_before_6;
+                parts.knows_caches = cached <= parts.input;
+            }
+            Maker::OpenAi => parts.knows_caches = cached <= parts.input,
+            Maker::Anthropic | Maker::Other => {}
+        }
+    }
+}
+
 /// The counts of a usage object of any version.
-fn parts_of(usage: &Object, is_anthropic: bool) -> Result<Parts, RecordError> {
+fn parts_of(usage: &Object) -> Result<Parts, RecordError> {
     let within = |names: &[&str], inner: &str| names.iter().find_map(|name| usage.object(name)?.count(inner));
     let first = |plain: &[&'static str], holders: &[&str], inner: &[&'static str]| {
         let plain =
@@ -129,10 +195,9 @@ fn parts_of(usage: &Object, is_anthropic: bool) -> Result<Parts, RecordError> {
     let written = first(&[], &holders, &["cacheWrite", "cacheWriteTokens"])?;
     let thinking =
         first(&["reasoningTokens"], &["outputTokens", "outputTokenDetails"], &["reasoning", "reasoningTokens"])?;
-    let is_before_6 = !usage.has("inputTokenDetails") && usage.object("inputTokens").is_none();
-    let caches = if is_anthropic && is_before_6 { Nesting::Beside } else { Nesting::Inside };
+    let total = Some(first(&["totalTokens"], &[], &[])?).filter(|total| *total > 0);
     let hour = usage.object("raw").map_or(Ok(0), |raw| hour_of(&raw))?;
-    Ok(Parts { input, output, read, written, hour: hour.min(written), thinking, caches, ..Parts::default() })
+    Ok(Parts { input, output, read, written, hour: hour.min(written), thinking, total, ..Parts::default() })
 }
 
 /// Of the written tokens, those that stay for an hour, in a usage object of Anthropic.
@@ -155,6 +220,10 @@ fn add_metadata(parts: &mut Parts, metadata: Option<&Object>) -> Result<(), Reco
         parts.written = parts.written.max(either("cacheCreationInputTokens", "cache_creation_input_tokens")?);
         parts.hour = parts.hour.max(hour_of(&raw)?).min(parts.written);
     }
+    if let Some(google) = metadata.object("google").and_then(|google| google.object("usageMetadata")) {
+        parts.thinking = parts.thinking.max(count(&google, "thoughtsTokenCount")?);
+        parts.tools = parts.tools.max(count(&google, "toolUsePromptTokenCount")?);
+    }
     if let Some(bedrock) = metadata.object("bedrock").and_then(|bedrock| bedrock.object("usage")) {
         parts.written = parts.written.max(count(&bedrock, "cacheWriteInputTokens")?);
     }
@@ -165,16 +234,11 @@ fn add_metadata(parts: &mut Parts, metadata: Option<&Object>) -> Result<(), Reco
 pub(super) fn complete(parts: &mut Parts, attributes: &Attributes) -> Result<(), RecordError> {
     let provider = attributes.text(&["ai.model.provider", "gen_ai.system"]);
     let model = attributes.text(&["ai.model.id", "gen_ai.request.model"]);
-    let is_anthropic = provider.is_some_and(|provider| provider.contains("anthropic"))
-        || model.is_some_and(|model| model.contains("claude"));
     let says_details = ["cacheReadTokens", "cacheWriteTokens", "noCacheTokens"];
     let says_details = says_details.iter().any(|name| attributes.has(&[&format!("ai.usage.inputTokenDetails.{name}")]));
-    if is_anthropic && !says_details {
-        parts.caches = Nesting::Beside;
-        // It leaves the caches out as well.
-        parts.total = None;
-    }
     let text = attributes.text(&["ai.response.providerMetadata"]);
     let metadata = text.as_deref().and_then(|text| Object::read(text.as_bytes()).ok());
-    add_metadata(parts, metadata.as_ref())
+    add_metadata(parts, metadata.as_ref())?;
+    Maker::of(provider.as_deref(), model.as_deref(), metadata.as_ref()).place(parts, !says_details);
+    Ok(())
 }

@@ -3,8 +3,8 @@
 //! `request_token_usage` has the requests that are kept, one for each message; `cumulative_token_usage` is the sum of all, and
 //! counts for what they leave out (crates/agent/src/db.rs of <https://github.com/zed-industries/zed>). Disjoint.
 
-use super::agent::{Disjoint, add, beyond};
-use super::counts::{count, moment};
+use super::agent::{Disjoint, beyond};
+use super::counts::moment;
 use super::entry::id_of;
 use super::spec::{DialectSign, DialectSpec};
 use super::{Bucket, Dialect, Entry, Item, Naming};
@@ -39,8 +39,14 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     }
     let mut requests = Usage::default();
     for (place, usage) in kept(object) {
-        let usage: Usage = counted(&usage)?.into();
-        add(&mut requests, &usage);
+        let usage: Usage = match counted(&usage) {
+            Ok(counts) => counts.into(),
+            Err(error) => {
+                out.push(Item::Bad(error));
+                continue;
+            }
+        };
+        requests += &usage;
         push(object, usage, false, id.as_deref().map(|id| id_of(&["zed", id, &place])), out);
     }
     if let Some(sum) = object.object("cumulative_token_usage")
@@ -56,7 +62,7 @@ fn kept<'a>(object: &Object<'a>) -> Vec<(String, Object<'a>)> {
     if let Some(by_message) = object.object("request_token_usage") {
         return by_message.fields().filter_map(|(name, usage)| Some((name.into_owned(), usage.object()?))).collect();
     }
-    let list = object.get("request_token_usage").into_iter().flat_map(Value::items).filter_map(Value::object);
+    let list = object.objects("request_token_usage");
     list.enumerate().map(|(place, usage)| (place.to_string(), usage)).collect()
 }
 
@@ -84,11 +90,5 @@ fn push<'a>(object: &Object<'a>, usage: Usage, is_sum: bool, id: Option<u64>, ou
 }
 
 fn counted(usage: &Object) -> Result<Disjoint, RecordError> {
-    Ok(Disjoint {
-        input: count(usage, "input_tokens")?,
-        output: count(usage, "output_tokens")?,
-        cache_read: count(usage, "cache_read_input_tokens")?,
-        cache_write: count(usage, "cache_creation_input_tokens")?,
-        ..Disjoint::default()
-    })
+    Disjoint::of(usage, ["input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens", ""])
 }

@@ -9,7 +9,7 @@ use super::verify::SecondCount;
 use crate::calculator::attached::{Attached, Billing, billed_by};
 use crate::calculator::limits::may_be_too_long;
 use crate::conversation::Conversation;
-use crate::jobs::tokenizers::{TokenizerChoice, load_from};
+use crate::jobs::tokenizers::{TokenizerChoice, day, load_from};
 use crate::jobs::{JobError, Setup};
 use crate::period::Instant;
 use crate::pricing::Found;
@@ -132,7 +132,13 @@ impl Counting {
     /// How requests are framed for the model, or for none in particular.
     fn framed<'f>(&self, framing: &'f OnceCell<Framing>) -> &'f Framing {
         let model = || if self.card.is_some() { self.name() } else { String::new() };
-        framing.get_or_init(|| Framing::of(&model(), self.tokenizer.clone(), self.choice.assumed))
+        framing.get_or_init(|| {
+            let framing = Framing::of(&model(), self.tokenizer.clone(), self.choice.assumed);
+            match &self.card {
+                Some((_, at)) => framing.on(day(*at)),
+                None => framing,
+            }
+        })
     }
 
     /// Counts a request as its provider, or the template, does.

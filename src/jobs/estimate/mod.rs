@@ -63,9 +63,7 @@ pub(crate) fn quote_request(
     spec: &WorkSpec,
     setup: &Setup,
 ) -> Result<Quote, JobError> {
-    let choice = super::TokenizerChoice::of(found, setup);
-    let tokenizer = setup.tokenizer(&choice.name)?;
-    let framing = crate::tokenizer::chat::Framing::of(&found.full_id(), tokenizer, choice.assumed);
+    let framing = super::TokenizerChoice::of(found, setup).framing(found, setup)?;
     let tokens = PromptTokens::billed(found, &mut framing.count(request)?, setup.at);
     let spec = spec.of_request(request, found, true);
     Ok(Quote::of(found, None, &tokens, &spec, request.max_output, setup.at))

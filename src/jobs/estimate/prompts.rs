@@ -8,7 +8,6 @@ use crate::input::text::read_blocks_of;
 use crate::jobs::{JobError, Setup, TokenizerChoice};
 use crate::pricing::Found;
 use crate::range::Range;
-use crate::tokenizer::chat::Framing;
 use crate::tokenizer::{Basis, StreamCounter, TokenCount};
 
 /// One prompt with its tokens for each model, in the order of the models.
@@ -85,7 +84,7 @@ impl<'s> PromptCounter<'s> {
         let mut notes = Vec::new();
         for (at, (found, choice)) in self.models.iter().zip(&self.choices).enumerate() {
             let id = found.full_id();
-            let mut counted = Framing::of(&id, self.setup.tokenizer(&choice.name)?, false).count(request)?;
+            let mut counted = choice.framing(found, self.setup)?.count(request)?;
             let billed = PromptTokens::billed(found, &mut counted, self.setup.at);
             notes.extend(counted.notes.iter().map(|note| format!("{id}: {name}: {note}")));
             self.prompts.iter_mut().filter_map(|prompt| prompt.tokens.get_mut(at)).for_each(|sum| sum.add(&billed));

@@ -72,7 +72,7 @@ impl<'s> RequestPricer<'s> {
             return Ok(at);
         }
         let choice = TokenizerChoice::of(found, self.setup);
-        let framing = Framing::of(&id, self.setup.tokenizer(&choice.name)?, choice.assumed);
+        let framing = choice.framing(found, self.setup)?;
         self.sums.push(ModelSum { found: found.clone(), framing, sum: None });
         Ok(self.sums.len() - 1)
     }

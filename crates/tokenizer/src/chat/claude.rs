@@ -235,7 +235,7 @@ fn is_deferred(tool: &Tool) -> bool {
 ///
 /// Recorded in 32 requests: nothing left in 18, 1 in 6, 4 and 5 in 6.
 fn tools(conversation: &Conversation, tokenizer: &dyn Tokenizer, model: &str) -> TokenCount {
-    let line = table::find(&LINES, model);
+    let line = table::find(&LINES, model, false, None);
     let prompt = match line {
         Some(line) if conversation.tool_choice == ToolChoice::Required => TokenCount::exact(line.required),
         Some(line) => TokenCount::exact(line.auto),
@@ -293,7 +293,7 @@ mod tests {
     /// From the table of the vendor's documentation, 2026.
     #[test]
     fn instructions_before_tools_are_those_of_the_documentation() {
-        let of = |model: &str| table::find(&LINES, model).map(|line| (line.auto, line.required));
+        let of = |model: &str| table::find(&LINES, model, false, None).map(|line| (line.auto, line.required));
         for (model, prompt) in [
             ("claude-opus-5", (286, 406)),
             ("anthropic/claude-opus-4.8", (290, 410)),

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use super::frame::{Frame, FrameTokens, framed, spoken, tools};
-use super::table::{self, Line};
-use super::{Refused, Template, claude, gemini, openai};
+use super::table::{self, Api, Day, Line, Scope};
+use super::{Evidence, Refused, RuleBasis, Template, claude, gemini, openai};
 use crate::conversation::{Conversation, Message, Part, Role, ToolChoice};
 use crate::{TokenCount, Tokenizer};
 
@@ -17,8 +17,10 @@ static LINES: LazyLock<Vec<RuleLine>> = LazyLock::new(|| table::lines(RULES));
 #[derive(Deserialize)]
 struct RuleLine {
     model: String,
+    api: Option<Api>,
+    from: Option<Day>,
+    until: Option<Day>,
     rule: String,
-    #[serde(default)]
     base: Option<u64>,
     base_low: Option<u64>,
     base_high: Option<u64>,
@@ -27,11 +29,49 @@ struct RuleLine {
     message_high: Option<u64>,
     tools: Option<u64>,
     tool: Option<u64>,
+    basis: RuleBasis,
+    requests: Option<u32>,
+    least: Option<i64>,
+    most: Option<i64>,
+    source: String,
 }
 
 impl Line for RuleLine {
     fn pattern(&self) -> &str {
         &self.model
+    }
+
+    fn scope(&self) -> Scope {
+        Scope { api: self.api, from: self.from, until: self.until }
+    }
+}
+
+/// A rule with what stands behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Grounded {
+    /// The rule.
+    pub rule: Rule,
+    /// Its evidence.
+    pub evidence: Evidence,
+}
+
+impl Grounded {
+    /// The rule for a model, an API and a day; without a day, that of today.
+    pub(super) fn of(model: &str, by_responses: bool, day: Option<Day>) -> Grounded {
+        let line = table::find(&LINES, model, by_responses, day);
+        let grounded = line.and_then(|line| Some(Grounded { rule: line.rule()?, evidence: line.evidence() }));
+        grounded.unwrap_or(Grounded { rule: Rule::Frame(Frame::default()), evidence: Evidence::default() })
+    }
+
+    /// What it counts, never labelled exact where nothing says that it is.
+    pub(super) fn count(
+        &self,
+        conversation: &Conversation,
+        tokenizer: &dyn Tokenizer,
+        model: &str,
+    ) -> Result<TokenCount, Refused> {
+        let count = count(self.rule, conversation, tokenizer, model)?;
+        Ok(if self.evidence.basis == RuleBasis::Estimated { count.widened(0) } else { count })
     }
 }
 
@@ -44,10 +84,14 @@ pub(super) enum Rule {
     Near(Template, u64, u64),
     /// A published template, and so many tokens more where the request gives no instructions of its own.
     Told(Template, u64),
+    /// DeepSeek behind OpenAI's Responses: the template, and an instruction of its own.
+    DeepSeekResponses,
     /// DeepSeek R1: the template without earlier thoughts, and so many tokens more, at least and at most.
     DeepSeekR1(u64, u64),
     /// Llama 4 at Groq: the template, and with tools a long instruction.
     GroqLlama4,
+    /// Llama 3.3 with the dates that its published template tells it.
+    LlamaDated,
     /// Qwen 2.5's: the template, and an instruction where there is none.
     Qwen2_5,
     /// OpenAI's rule.
@@ -63,10 +107,6 @@ pub(super) enum Rule {
 }
 
 impl Rule {
-    pub(crate) fn of(model: &str) -> Rule {
-        table::find(&LINES, model).and_then(RuleLine::rule).unwrap_or(Rule::Frame(Frame::default()))
-    }
-
     /// Whether it counts the schema of the answer itself.
     pub(crate) const fn counts_schema(self) -> bool {
         matches!(self, Rule::OpenAi(..) | Rule::Claude(..) | Rule::Gemini(..))
@@ -74,7 +114,7 @@ impl Rule {
 
     /// Whether it is a template that a model was published with, which has no place for the schema of an answer.
     pub(crate) const fn is_template(self) -> bool {
-        matches!(self, Rule::Template(_) | Rule::Near(..) | Rule::Told(..) | Rule::Qwen2_5)
+        matches!(self, Rule::Template(_) | Rule::Near(..) | Rule::Told(..) | Rule::Qwen2_5 | Rule::LlamaDated)
     }
 
     /// What images cost in a request beside their own tokens: at OpenAI 3 to 6 each, recorded in 9 requests.
@@ -87,6 +127,11 @@ impl Rule {
 }
 
 impl RuleLine {
+    fn evidence(&'static self) -> Evidence {
+        let left = self.least.zip(self.most);
+        Evidence { basis: self.basis, requests: self.requests.unwrap_or(0), left, source: &self.source }
+    }
+
     fn rule(&self) -> Option<Rule> {
         let frame = Frame {
             base: FrameTokens::new(self.base, self.base_low, self.base_high),
@@ -117,9 +162,11 @@ impl RuleLine {
             "deepseek-r1" => Rule::DeepSeekR1(0, 0),
             "deepseek-r1-5" => Rule::DeepSeekR1(2, 2),
             "deepseek-r1-later" => Rule::DeepSeekR1(0, 2),
+            "deepseek-responses" => Rule::DeepSeekResponses,
             "deepseek-later" => Rule::Near(Template::DeepseekV3, 2, 1),
             "llama-later" => Rule::Near(Template::Llama3, 40, 1),
             "qwen-later" => Rule::Near(Template::Qwen3, 8, 4),
+            "llama-dated" => Rule::LlamaDated,
             "qwen-2-5" => Rule::Qwen2_5,
             other => Rule::Template(Template::named(other.strip_prefix("template:")?)?),
         })
@@ -127,7 +174,7 @@ impl RuleLine {
 }
 
 /// Text, frame and tools of a request; attachments are counted elsewhere.
-pub(super) fn count(
+fn count(
     rule: Rule,
     conversation: &Conversation,
     tokenizer: &dyn Tokenizer,
@@ -154,7 +201,7 @@ pub(super) fn count(
             count += TokenCount::between(least, most, most);
             count
         }
-        Rule::Near(Template::DeepseekV3, ..) if conversation.by_responses => {
+        Rule::DeepSeekResponses => {
             let mut count = template_count(Template::DeepseekV3, conversation, tokenizer)?;
             // 83 for one message, where the chat has 3: recorded in 3 requests.
             let calls = conversation.messages.iter().map(|message| message.calls.len() as u64).sum::<u64>();
@@ -169,6 +216,7 @@ pub(super) fn count(
             if more == 0 { count } else { count.widened(more) }
         }
         Rule::Qwen2_5 => qwen_2_5(conversation, tokenizer)?,
+        Rule::LlamaDated => llama_dated(conversation, tokenizer)?,
         Rule::Texts(frame) => {
             let mut count = texts(conversation, tokenizer);
             count += tools(conversation, frame, tokenizer);
@@ -240,6 +288,24 @@ fn groq_llama_4(conversation: &Conversation, tokenizer: &dyn Tokenizer) -> Resul
     Ok(count)
 }
 
+/// The dates that Llama 3.3's template puts before the instructions, on any day as many tokens.
+const LLAMA_DATES: &str = "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n";
+
+/// Recorded without tools in 2 requests at two hosts; how functions are written there was not recorded.
+fn llama_dated(conversation: &Conversation, tokenizer: &dyn Tokenizer) -> Result<TokenCount, Refused> {
+    let mut conversation = without_media(conversation);
+    let told = conversation.messages.first().filter(|first| first.role.is_system());
+    let told: String = told.map(|first| first.texts().collect()).unwrap_or_default();
+    let system = Message::text(Role::System, format!("{LLAMA_DATES}{}", super::trim(&told)));
+    match conversation.messages.first_mut().filter(|first| first.role.is_system()) {
+        Some(first) => *first = system,
+        None => conversation.messages.insert(0, system),
+    }
+    let count = Template::Llama3.count_with(&conversation, tokenizer)?;
+    let has_calls = !conversation.tools.is_empty() || conversation.messages.iter().any(|m| !m.calls.is_empty());
+    Ok(if has_calls { count.widened(count.tokens / 10 + 8) } else { count })
+}
+
 fn qwen_2_5(conversation: &Conversation, tokenizer: &dyn Tokenizer) -> Result<TokenCount, Refused> {
     let mut conversation = without_media(conversation);
     if !conversation.messages.first().is_some_and(|first| first.role.is_system()) {
@@ -268,19 +334,45 @@ mod tests {
     }
 
     #[test]
+    fn every_line_says_what_stands_behind_it() {
+        for line in LINES.iter() {
+            let (name, evidence) = (&line.model, line.evidence());
+            assert!(!evidence.source.is_empty(), "{name}");
+            assert_eq!(evidence.left.is_some(), evidence.requests > 0, "{name}: what recorded requests left");
+            assert!(evidence.left.is_none_or(|(least, most)| least <= most), "{name}");
+            assert!(
+                evidence.basis != RuleBasis::Recorded || evidence.requests > 0,
+                "{name}: recorded, but by no request"
+            );
+        }
+    }
+
+    #[test]
+    fn a_rule_depends_on_the_api_and_the_day() {
+        let of = |model: &str, by_responses, day| Grounded::of(model, by_responses, day).rule;
+        assert_eq!(of("deepseek/deepseek-chat", true, None), Rule::DeepSeekResponses);
+        assert_eq!(of("deepseek/deepseek-chat", false, None), Rule::Near(Template::DeepseekV3, 2, 1));
+        let (then, later) = (Some(Day::new(2025, 3, 31)), Some(Day::new(2025, 4, 1)));
+        assert_ne!(of("openai/gpt-4o", true, then), of("openai/gpt-4o", true, later));
+        assert_eq!(of("openai/gpt-4o", false, then), of("openai/gpt-4o", false, later));
+        assert_eq!(of("openai/gpt-4o", true, None), of("openai/gpt-4o", true, later));
+    }
+
+    #[test]
     fn models_have_the_rule_of_their_generation() {
-        let is = |model: &str, rule: Rule| assert_eq!(Rule::of(model), rule, "{model}");
-        is("openai/gpt-4.1-mini", Rule::of("gpt-4.1"));
+        let of = |model: &str| Grounded::of(model, false, None).rule;
+        let is = |model: &str, rule: Rule| assert_eq!(of(model), rule, "{model}");
+        is("openai/gpt-4.1-mini", of("gpt-4.1"));
         is("meta.llama4-scout-17b-instruct-v1:0", Rule::Template(Template::Llama4));
         is(
             "anthropic/claude-opus-4.7",
             Rule::Claude(claude::Kind::Opus47, FrameTokens { low: 2, expected: 4, high: 6 }),
         );
-        is("claude-opus-4-1", Rule::of("claude-3-haiku-20240307"));
-        is("claude-sonnet-5-5", Rule::of("claude-opus-4-8"));
+        is("claude-opus-4-1", of("claude-3-haiku-20240307"));
+        is("claude-sonnet-5-5", of("claude-opus-4-8"));
         is("Qwen/Qwen3-32B", Rule::Template(Template::Qwen3));
-        assert!(matches!(Rule::of("gpt-4-turbo"), Rule::OpenAi(openai::Generation::Gpt4, _)));
-        assert!(matches!(Rule::of("chatgpt-4o-latest"), Rule::OpenAi(openai::Generation::Gpt4o, _)));
-        assert!(matches!(Rule::of("somebody/else"), Rule::Frame(_)));
+        assert!(matches!(of("gpt-4-turbo"), Rule::OpenAi(openai::Generation::Gpt4, _)));
+        assert!(matches!(of("chatgpt-4o-latest"), Rule::OpenAi(openai::Generation::Gpt4o, _)));
+        assert!(matches!(of("somebody/else"), Rule::Frame(_)));
     }
 }

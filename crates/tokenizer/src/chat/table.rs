@@ -1,11 +1,82 @@
-//! Tables that say by model what holds for it: patterns over ids, the first line that fits.
+//! Tables that say by model, API and day what holds: patterns over ids, the first line that fits.
 
-use serde::de::DeserializeOwned;
+use serde::de::{Deserializer, Error};
+use serde::{Deserialize, de::DeserializeOwned};
 
-/// A line of a table, with the models that it is about.
+/// A line of a table, with what it is about.
 pub(crate) trait Line: DeserializeOwned {
-    /// The pattern: see [`fits`].
+    /// The pattern of the models: see [`fits`].
     fn pattern(&self) -> &str;
+
+    /// The APIs and the days for which it holds; any without.
+    fn scope(&self) -> Scope {
+        Scope::default()
+    }
+}
+
+/// For which API and when a line holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Scope {
+    /// Whether requests are sent to OpenAI's Responses API, or to any other.
+    pub api: Option<Api>,
+    /// Its first day.
+    pub from: Option<Day>,
+    /// The first day on which it does not hold any more.
+    pub until: Option<Day>,
+}
+
+/// The APIs that frame a request of the same model differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Api {
+    /// OpenAI's Responses.
+    Responses,
+    /// Any other.
+    Other,
+}
+
+impl Scope {
+    /// Whether it holds: without a day, those rules that nothing has ended.
+    fn holds(self, by_responses: bool, day: Option<Day>) -> bool {
+        let has_begun = self.from.is_none_or(|from| day.is_none_or(|day| from <= day));
+        let goes_on = self.until.is_none_or(|until| day.is_some_and(|day| day < until));
+        let asked = if by_responses { Api::Responses } else { Api::Other };
+        self.api.is_none_or(|api| api == asked) && has_begun && goes_on
+    }
+}
+
+/// A day, by which rules begin and end.
+///
+/// # Examples
+/// ```
+/// use farebox_tokenizer::chat::Day;
+/// assert!(Day::new(2025, 3, 31) < Day::new(2025, 4, 1));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day {
+    year: i16,
+    month: i8,
+    day: i8,
+}
+
+impl Day {
+    /// A day of the Gregorian calendar; it is only compared, so none is refused.
+    #[must_use]
+    pub const fn new(year: i16, month: i8, day: i8) -> Self {
+        Day { year, month, day }
+    }
+}
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut parts = text.splitn(3, '-');
+        let mut number = || parts.next()?.parse::<i16>().ok();
+        let day = number().zip(number()).zip(number());
+        let day =
+            day.and_then(|((year, month), day)| Some(Day::new(year, month.try_into().ok()?, day.try_into().ok()?)));
+        day.ok_or_else(|| D::Error::custom(format!("{text:?} is no day such as 2025-04-01")))
+    }
 }
 
 /// The lines of a table inside this crate.
@@ -19,10 +90,10 @@ fn reader<L: Line>(text: &str) -> impl Iterator<Item = csv::Result<L>> {
     csv::ReaderBuilder::new().comment(Some(b'#')).from_reader(text.as_bytes()).into_deserialize()
 }
 
-/// The first line about a model.
-pub(crate) fn find<'l, L: Line>(lines: &'l [L], model: &str) -> Option<&'l L> {
+/// The first line about a model, an API and a day; without a day, that of today.
+pub(crate) fn find<'l, L: Line>(lines: &'l [L], model: &str, by_responses: bool, day: Option<Day>) -> Option<&'l L> {
     let id = written_with_dashes(model);
-    lines.iter().find(|line| fits(line.pattern(), &id))
+    lines.iter().find(|line| line.scope().holds(by_responses, day) && fits(line.pattern(), &id))
 }
 
 /// The id as patterns write it: in lower case, words parted by dashes, and `qwen2p5` as `qwen2-5`.
@@ -83,6 +154,41 @@ pub(crate) fn check<L: Line>(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_holds_for_its_api_and_its_days() {
+        #[derive(Deserialize)]
+        struct Named {
+            model: String,
+            name: String,
+            api: Option<Api>,
+            from: Option<Day>,
+            until: Option<Day>,
+        }
+        impl Line for Named {
+            fn pattern(&self) -> &str {
+                &self.model
+            }
+            fn scope(&self) -> Scope {
+                Scope { api: self.api, from: self.from, until: self.until }
+            }
+        }
+        let table = "model,api,from,until,name\n\
+            a*,responses,,2025-04-01,early\n\
+            a*,,2026-01-01,2026-02-01,month\n\
+            a*,other,,,other\n\
+            a*,,,,any\n";
+        assert_eq!(check::<Named>(table), 4);
+        let lines = lines::<Named>(table);
+        let name = |by_responses, day| find(&lines, "a-1", by_responses, day).map(|line| line.name.as_str());
+        let day = |year, month, day| Some(Day::new(year, month, day));
+        assert_eq!(name(true, day(2025, 3, 31)), Some("early"));
+        assert_eq!(name(true, day(2025, 4, 1)), Some("any"));
+        assert_eq!(name(false, day(2025, 3, 31)), Some("other"));
+        assert_eq!(name(false, day(2026, 1, 1)), Some("month"));
+        assert_eq!(name(false, day(2026, 2, 1)), Some("other"));
+        assert_eq!((name(true, None), name(false, None)), (Some("any"), Some("other")));
+    }
 
     #[test]
     fn only_a_date_may_follow_an_end() {

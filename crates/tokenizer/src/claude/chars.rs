@@ -56,6 +56,9 @@ impl Flags {
     pub(super) const COMPOSES: Flags = Flags(1 << 13);
 
     pub(super) const NONE: Flags = Flags(0);
+    /// A letter of ASCII, small or capital.
+    pub(super) const SMALL_LETTER: Flags = Flags(CharKind::Word as u16).or(Flags::LOWER);
+    pub(super) const CAPITAL_LETTER: Flags = Flags(CharKind::Word as u16).or(Flags::UPPER);
 
     pub(super) const fn has(self, flag: Flags) -> bool {
         self.0 & flag.0 != 0
@@ -92,6 +95,12 @@ pub(super) fn flags(c: char) -> Flags {
         Some(block) => block.get_or_init(|| flags_of_block(code & !0xff))[code & 0xff],
         None => Flags(CharKind::Hard as u16).or(Flags::COMPOSES.when(composes(c))),
     }
+}
+
+/// The facts about the characters of ASCII.
+pub(super) fn ascii() -> &'static [Flags; 128] {
+    static ASCII: OnceLock<[Flags; 128]> = OnceLock::new();
+    ASCII.get_or_init(|| std::array::from_fn(|code| flags(char::from(code as u8))))
 }
 
 fn flags_of_block(start: usize) -> [Flags; 256] {

@@ -14,6 +14,7 @@ use std::borrow::Cow;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::chars::{self, CharKind, Flags, flags};
+use super::memo::{self, Memo};
 use super::vocab::{Vocabulary, VocabularyHead};
 
 /// How one generation writes text.
@@ -51,15 +52,58 @@ pub(super) fn cost(vocabulary: &Vocabulary, rules: MarkRules, before: Before, te
         Some(rest) if before == Before::OpenFrame && text.starts_with(' ') && !rest.starts_with(' ') => rest,
         _ => body,
     };
-    let mut writer = MarkWriter { vocabulary, rules, before, stretch: Stretch::new(before), total: tail };
-    writer.write(body);
-    writer.total
+    memo::with(vocabulary.number(), |memo| {
+        let mut writer = MarkWriter { vocabulary, memo, rules, before, stretch: Stretch::new(before), total: tail };
+        writer.write(body);
+        writer.total
+    })
 }
 
+/// Writes a text as the pieces are measured in: composed, and without what is stripped or replaced.
+///
+/// Only stretches that are not plain ASCII are read, each from the character before it, which it may compose with: what
+/// follows it composes with nothing before. So a quotation mark costs no more than itself.
 fn normalise(text: &str, rules: MarkRules) -> Cow<'_, str> {
-    if text.bytes().all(|byte| matches!(byte, b'\t' | b'\n' | b' '..=b'~')) {
-        return Cow::Borrowed(text);
+    let (mut out, mut done, mut from) = (None, 0, 0);
+    while let Some(odd) = next_odd(text.as_bytes(), from) {
+        let end = text.as_bytes()[odd..].iter().position(is_plain).map_or(text.len(), |length| odd + length);
+        let start = odd.saturating_sub(1).max(done);
+        if let Cow::Owned(normal) = normalise_stretch(&text[start..end], rules) {
+            let out = out.get_or_insert_with(|| String::with_capacity(text.len()));
+            out.push_str(&text[done..start]);
+            out.push_str(&normal);
+            done = end;
+        }
+        from = end;
     }
+    match out {
+        None => Cow::Borrowed(text),
+        Some(mut out) => {
+            out.push_str(&text[done..]);
+            Cow::Owned(out)
+        }
+    }
+}
+
+/// Whether a byte is a character that stays as it is, and composes with nothing before it.
+fn is_plain(byte: &u8) -> bool {
+    matches!(*byte, b'\t' | b'\n' | b' '..=b'~')
+}
+
+/// The first byte from a place on that is not plain.
+fn next_odd(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    for chunk in bytes.get(from..)?.chunks(64) {
+        // Without an early end, so that many bytes are looked at at once.
+        if !chunk.iter().fold(true, |all, byte| all & is_plain(byte)) {
+            return chunk.iter().position(|byte| !is_plain(byte)).map(|odd| at + odd);
+        }
+        at += chunk.len();
+    }
+    None
+}
+
+fn normalise_stretch(text: &str, rules: MarkRules) -> Cow<'_, str> {
     let seen = text.chars().fold(Flags::NONE, |seen, c| seen.or(flags(c)));
     let text = if seen.has(Flags::COMPOSES) && is_nfc_quick(text.chars()) != IsNormalized::Yes {
         Cow::Owned(text.nfc().collect())
@@ -147,27 +191,96 @@ impl<'t> Iterator for Runs<'t> {
     type Item = Run<'t>;
 
     fn next(&mut self) -> Option<Run<'t>> {
-        let mut chars = self.0.char_indices();
-        let first = flags(chars.next()?.1);
+        let first = flags(self.0.chars().next()?);
         let kind = match first.kind() {
             CharKind::Word if first.has(Flags::STRAY) => CharKind::Stray,
             kind => kind,
         };
-        let (mut last, mut all, mut any, mut end) = (first, first, first, self.0.len());
-        for (at, c) in chars {
-            let next = flags(c);
-            if !goes_on(kind, first, next) {
-                end = at;
-                break;
-            }
-            last = next;
-            all = all.and(next);
-            any = any.or(next);
+        let run = Run { kind, text: "", first, last: first, all: first, any: first };
+        // Letters, digits, punctuation and space of ASCII, which is most of most texts, go on by their kind alone.
+        let (run, end) = match self.0.as_bytes() {
+            [..0x80, ..] if kind == CharKind::Word => ascii_word(run, self.0.as_bytes()),
+            [..0x80, ..] if kind != CharKind::Hard => ascii_run(run, self.0.as_bytes()),
+            _ => (run, 0),
+        };
+        if end == self.0.len() || end > 0 && self.0.as_bytes()[end] < 0x80 {
+            let (text, rest) = self.0.split_at(end);
+            self.0 = rest;
+            return Some(Run { text, ..run });
         }
+        let (run, end) = long_run(run, self.0, end);
         let (text, rest) = self.0.split_at(end);
         self.0 = rest;
-        Some(Run { kind, text, first, last, all, any })
+        Some(Run { text, ..run })
     }
+}
+
+/// As much of a run as is ASCII, and where that ends.
+#[inline]
+fn ascii_run<'t>(mut run: Run<'t>, text: &[u8]) -> (Run<'t>, usize) {
+    let ascii = chars::ascii();
+    let goes_on = |byte: &u8| ascii.get(usize::from(*byte)).copied().filter(|next| next.kind() == run.kind);
+    let mut end = 0;
+    while let Some(next) = text.get(end).and_then(goes_on) {
+        run.last = next;
+        run.all = run.all.and(next);
+        run.any = run.any.or(next);
+        end += 1;
+    }
+    (run, end)
+}
+
+/// [`ascii_run`] of letters, eight at a time: their only facts are that they are letters, and capital or small.
+#[inline]
+fn ascii_word<'t>(run: Run<'t>, text: &[u8]) -> (Run<'t>, usize) {
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    let (mut end, mut capitals) = (0, 0);
+    loop {
+        let word = eight(text, end);
+        // The highest bit of each byte that is a letter, and of each that is a capital.
+        let small = word & !HIGH | u64::from_ne_bytes([0x20; 8]);
+        let letters = (small + u64::from_ne_bytes([0x80 - b'a'; 8])) & !(small + u64::from_ne_bytes([0x7f - b'z'; 8]));
+        let letters = letters & !word & HIGH;
+        let found = (!letters & HIGH).trailing_zeros() / 8;
+        let is_found = if found == 8 { HIGH } else { HIGH & ((1 << (found * 8)) - 1) };
+        capitals += (is_found & !(word << 2)).count_ones() as usize;
+        end += found as usize;
+        if found < 8 {
+            break;
+        }
+    }
+    let last = chars::ascii()[usize::from(text[end - 1] & 0x7f)];
+    let (all, any) = match capitals {
+        0 => (Flags::SMALL_LETTER, Flags::SMALL_LETTER),
+        capitals if capitals == end => (Flags::CAPITAL_LETTER, Flags::CAPITAL_LETTER),
+        _ => (Flags::NONE, Flags::SMALL_LETTER.or(Flags::CAPITAL_LETTER)),
+    };
+    (Run { last, all, any, ..run }, end)
+}
+
+/// Eight bytes from a place on, the first lowest, with zeros for what is beyond the end.
+#[inline]
+fn eight(text: &[u8], at: usize) -> u64 {
+    let rest = text.get(at..).unwrap_or_default();
+    if let Some(bytes) = rest.first_chunk() {
+        return u64::from_le_bytes(*bytes);
+    }
+    rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
+}
+
+/// A run from where it was read so far to its end.
+fn long_run<'t>(mut run: Run<'t>, text: &str, from: usize) -> (Run<'t>, usize) {
+    for (at, c) in text[from..].char_indices() {
+        let next = flags(c);
+        // What is not read so far has its first character in `first` already.
+        if from + at > 0 && !goes_on(run.kind, run.first, next) {
+            return (run, from + at);
+        }
+        run.last = next;
+        run.all = run.all.and(next);
+        run.any = run.any.or(next);
+    }
+    (run, text.len())
 }
 
 /// Whether the next character belongs to a run of this kind that began with `first`.
@@ -215,6 +328,7 @@ struct Around<'t> {
 
 struct MarkWriter<'v> {
     vocabulary: &'v Vocabulary,
+    memo: &'v mut Memo,
     rules: MarkRules,
     before: Before,
     stretch: Stretch,
@@ -285,17 +399,27 @@ impl MarkWriter<'_> {
 
     fn write_word(&mut self, run: Run, around: Around) {
         // A mark before the word has opened it, and stands where its first letter would.
-        let opened = around.last.is_some_and(|last| last.kind == CharKind::Stray);
-        let head = if opened { VocabularyHead::Open } else { case_mark(run, self.rules) };
-        if opened {
+        if around.last.is_some_and(|last| last.kind == CharKind::Stray) {
             self.push(run.text, run.kind);
-        } else {
-            if !is_contraction(run, around) {
-                self.open(head);
-            }
-            self.push_small(run.text, head);
+            return self.close();
         }
+        let head = case_mark(run, self.rules);
+        if !is_contraction(run, around) {
+            self.open(head);
+            if head == VocabularyHead::Open {
+                return self.write_opened_word(run.text);
+            }
+        }
+        self.push_small(run.text, head);
         self.close();
+    }
+
+    /// A word that was just opened and is closed at its end, written as it stands: nothing else is in its stretch.
+    #[inline]
+    fn write_opened_word(&mut self, text: &str) {
+        self.total += self.vocabulary.cost_with(self.memo, VocabularyHead::Open, text, true);
+        self.stretch.head = VocabularyHead::Bare;
+        self.stretch.after_close = true;
     }
 
     /// Whether a space is before the run that is written; an open frame is one.
@@ -347,7 +471,7 @@ impl MarkWriter<'_> {
     fn flush(&mut self, close: bool) {
         let stretch = &mut self.stretch;
         if stretch.head != VocabularyHead::Bare || close || !stretch.text.is_empty() {
-            self.total += self.vocabulary.cost(stretch.head, &stretch.text, close);
+            self.total += self.vocabulary.cost_with(self.memo, stretch.head, &stretch.text, close);
             stretch.after_close = false;
         }
         stretch.head = VocabularyHead::Bare;
@@ -369,8 +493,8 @@ fn opens_word(run: &Run, next: Option<Run>) -> bool {
 
 /// Whether the word is the second half of an English contraction, which an apostrophe opens.
 fn is_contraction(run: Run, around: Around) -> bool {
-    matches!(run.text, "s" | "t" | "d" | "m" | "ll" | "re" | "ve")
-        && around.last.is_some_and(|last| last.is_quote())
+    around.last.is_some_and(|last| last.is_quote())
+        && matches!(run.text, "s" | "t" | "d" | "m" | "ll" | "re" | "ve")
         && around.before_last.is_none_or(|before_last| !before_last.has_right_border())
 }
 
@@ -390,4 +514,53 @@ fn case_mark(run: Run, rules: MarkRules) -> VocabularyHead {
     let mut letters = run.text.chars();
     let head_alone = letters.next().is_some_and(is_capital) && !letters.any(is_capital);
     if head_alone { VocabularyHead::Shift } else { VocabularyHead::Open }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The run that a text begins with, read character by character.
+    fn read_slowly(text: &str) -> (CharKind, Flags, Flags, Flags, usize) {
+        let first = flags(text.chars().next().expect("a character"));
+        let kind =
+            if first.kind() == CharKind::Word && first.has(Flags::STRAY) { CharKind::Stray } else { first.kind() };
+        let (run, end) = long_run(Run { kind, text: "", first, last: first, all: first, any: first }, text, 0);
+        (kind, run.last, run.all, run.any, end)
+    }
+
+    const RULES: [MarkRules; 2] =
+        [MarkRules { straight_quotes: true, caps: true }, MarkRules { straight_quotes: false, caps: false }];
+
+    proptest! {
+        #![proptest_config(farebox_testing::laws::cases(256))]
+        #[test]
+        fn a_text_is_normalised_as_a_whole(
+            units in prop::collection::vec(
+                "[a-zé ]{1,80}|[\u{301}\u{308}\u{323}]{1,3}|[e\u{e4d}\u{1}\u{e32}]{1,4}|[“”’‘\u{a0}\u{e000}ﬁÅ한각가각]{1,3}|[\r\u{7f}\u{85}]|\\PC",
+                0..12,
+            )
+        ) {
+            let text = units.concat();
+            for rules in RULES {
+                prop_assert_eq!(normalise(&text, rules), normalise_stretch(&text, rules), "{:?}", text);
+            }
+        }
+
+        #[test]
+        fn runs_are_those_of_their_characters(
+            units in prop::collection::vec("[a-z]{1,20}|[A-Z]{1,18}|[a-zA-Z]{1,9}|[0-9.,_@`{ \n]{1,3}|[éЖß\u{301}字\u{e4d}\u{1}]", 1..12)
+        ) {
+            let text = units.concat();
+            let mut rest = text.as_str();
+            for run in Runs(&text) {
+                let slow = read_slowly(rest);
+                prop_assert_eq!(slow, (run.kind, run.last, run.all, run.any, run.text.len()), "{:?}", rest);
+                rest = &rest[run.text.len()..];
+            }
+            prop_assert_eq!(rest, "");
+        }
+    }
 }

@@ -12,6 +12,7 @@
 
 mod chars;
 mod marks;
+mod memo;
 mod vocab;
 
 use std::sync::{Arc, LazyLock};

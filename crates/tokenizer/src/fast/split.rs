@@ -47,10 +47,11 @@ pub(crate) trait Pattern: Copy {
 
     /// Finds the starts in a block whose first byte is one.
     ///
+    /// * `tables`: says where a vocabulary that has no rules for words is cut.
     /// * `length`: bytes of the block that are text.
     /// * `last`: whether the text ends with the block.
     /// * `byte`: a byte of the block, for the rare contraction.
-    fn starts(m: &Masks, length: u32, last: bool, byte: impl Fn(u32) -> u8) -> Starts;
+    fn starts(tables: &Tables, m: &Masks, length: u32, last: bool, byte: impl Fn(u32) -> u8) -> Starts;
 }
 
 #[inline(always)]
@@ -220,7 +221,7 @@ impl<'a> Walker<'a> {
                 count = self.one::<P>(tables, base, ends, count);
                 continue;
             }
-            let found = self.block::<L, P>(level);
+            let found = self.block::<L, P>(level, tables);
             // The end of a piece is the start of the next.
             let inner = found.bits & !1;
             let start = (self.at - base) as u32;
@@ -239,12 +240,12 @@ impl<'a> Walker<'a> {
     }
 
     #[inline(always)]
-    fn block<L: Level, P: Pattern>(&self, level: L) -> Starts {
+    fn block<L: Level, P: Pattern>(&self, level: L, tables: &Tables) -> Starts {
         let text = self.text;
         let rest = &text[self.at..];
         let byte = |n: u32| rest.get(n as usize).copied().unwrap_or(0);
         if let Some(block) = rest.first_chunk::<BLOCK>() {
-            return P::starts(&level.masks(block), BLOCK as u32, rest.len() == BLOCK, byte);
+            return P::starts(tables, &level.masks(block), BLOCK as u32, rest.len() == BLOCK, byte);
         }
         let length = rest.len() as u32;
         // The last block of a longer text is read so that it ends with the text.
@@ -256,7 +257,7 @@ impl<'a> Walker<'a> {
                 level.masks(&block)
             }
         };
-        P::starts(&masks, length, true, byte)
+        P::starts(tables, &masks, length, true, byte)
     }
 
     /// Reads one piece, or as much of it as there is room for, and cuts it where no token reaches across.

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use self::images::ImageRule;
 use super::Refused;
-use super::table::{self, Line};
+use super::table::{self, Day, Line, Scope};
 use crate::conversation::{Clip, Document, Image, Media, Modality};
 use crate::{TokenCount, Tokenizer};
 
@@ -23,6 +23,8 @@ static LINES: LazyLock<Vec<MediaLine>> = LazyLock::new(|| table::lines(TABLE));
 #[derive(Clone, Debug, Default, Deserialize)]
 struct MediaLine {
     model: String,
+    from: Option<Day>,
+    until: Option<Day>,
     images: String,
     audio: String,
     video: String,
@@ -34,6 +36,10 @@ struct MediaLine {
 impl Line for MediaLine {
     fn pattern(&self) -> &str {
         &self.model
+    }
+
+    fn scope(&self) -> Scope {
+        Scope { api: None, from: self.from, until: self.until }
     }
 }
 
@@ -151,10 +157,10 @@ pub const TEXT_NOT_READ: &str = "a document whose text was not read: 1,500 to 3,
 const PAGE_SIZE: (u64, u64) = (1_075, 1_520);
 
 impl MediaRules {
-    /// The rules of a model, by its id in any provider's spelling.
+    /// The rules of a model, by its id in any provider's spelling, on a day; without one, those of today.
     #[must_use]
-    pub fn of(model: &str) -> Self {
-        let line = table::find(&LINES, model).cloned().unwrap_or_default();
+    pub fn of(model: &str, day: Option<Day>) -> Self {
+        let line = table::find(&LINES, model, false, day).cloned().unwrap_or_default();
         MediaRules {
             images: ImageRule::read(&line.images),
             audio: Rate::read(&line.audio),
@@ -362,7 +368,7 @@ mod tests {
     use crate::{Basis, load};
 
     fn weigh(model: &str, media: &Media) -> Weighed {
-        MediaRules::of(model).count(media, None, &*load("o200k_base").unwrap()).unwrap()
+        MediaRules::of(model, None).count(media, None, &*load("o200k_base").unwrap()).unwrap()
     }
 
     #[test]

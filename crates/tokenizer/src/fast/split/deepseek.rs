@@ -73,7 +73,7 @@ impl Pattern for DeepSeek {
     }
 
     #[inline(always)]
-    fn starts(m: &Masks, length: u32, last: bool, _: impl Fn(u32) -> u8) -> Starts {
+    fn starts(_: &Tables, m: &Masks, length: u32, last: bool, _: impl Fn(u32) -> u8) -> Starts {
         let known = (m.high | m.controls).trailing_zeros().min(length);
         let letters = m.upper | m.lower;
         let inner = m.space | m.blank;

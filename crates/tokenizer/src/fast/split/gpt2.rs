@@ -33,7 +33,7 @@ impl Pattern for Gpt2 {
     }
 
     #[inline(always)]
-    fn starts(m: &Masks, length: u32, last: bool, byte: impl Fn(u32) -> u8) -> Starts {
+    fn starts(_: &Tables, m: &Masks, length: u32, last: bool, byte: impl Fn(u32) -> u8) -> Starts {
         let known = m.wide.trailing_zeros().min(length);
         let letters = m.upper | m.lower;
         let blank = m.space | m.blank | m.breaks;

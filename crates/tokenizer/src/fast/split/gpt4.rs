@@ -67,7 +67,7 @@ impl<P: Gpt4Variant> Pattern for P {
     }
 
     #[inline(always)]
-    fn starts(m: &Masks, length: u32, last: bool, byte: impl Fn(u32) -> u8) -> Starts {
+    fn starts(_: &Tables, m: &Masks, length: u32, last: bool, byte: impl Fn(u32) -> u8) -> Starts {
         let ascii = m.wide.trailing_zeros().min(length);
         let text = below(ascii);
         let letters = m.upper | m.lower;
