@@ -284,7 +284,7 @@ impl<'a> Object<'a> {
     pub(crate) fn fields_from(&self, start: &'static str) -> impl Iterator<Item = (Cow<'a, str>, Value<'a>)> {
         self.fields.iter().enumerate().filter_map(move |(place, (name, value))| {
             let name = Some(unescaped(name)).filter(|name| name.starts_with(start))?;
-            self.asked.field(place);
+            self.ask(place);
             Some((name, *value))
         })
     }
