@@ -52,7 +52,7 @@ impl Resolver for ByteTokens {
         let basis = farebox::tokenizer::Basis::Estimated;
         Ok(TokenCount { tokens: n, low: n * 9 / 10, high: n * 12 / 10, basis })
     }
-    fn wrapping(&mut self, _: &Found, _: Option<&Arc<str>>) -> Result<Wrapping, CountingError> {
+    fn wrapping(&mut self, _: &Found, _: &[Arc<str>]) -> Result<Wrapping, CountingError> {
         Ok(Wrapping::default())
     }
     fn image(&mut self, _: &Found, width: u32, height: u32) -> Result<TokenCount, CountingError> {
@@ -251,7 +251,7 @@ impl Resolver for Counting {
     fn count(&mut self, found: &Found, text: &Arc<str>) -> Result<TokenCount, CountingError> {
         self.inner.count(found, text)
     }
-    fn wrapping(&mut self, found: &Found, tools: Option<&Arc<str>>) -> Result<Wrapping, CountingError> {
+    fn wrapping(&mut self, found: &Found, tools: &[Arc<str>]) -> Result<Wrapping, CountingError> {
         self.inner.wrapping(found, tools)
     }
     fn image(&mut self, found: &Found, width: u32, height: u32) -> Result<TokenCount, CountingError> {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use farebox::input::chat::{holds_requests, requests};
-use farebox_tokenizer::chat::Framing;
+use farebox_tokenizer::chat::{Framing, RequestPart};
 use farebox_tokenizer::{Tokenizer, load};
 
 use crate::assert_in_range;
@@ -31,7 +31,7 @@ static FRAMINGS: LazyLock<Vec<Framing>> = LazyLock::new(|| {
 
 /// A JSON value that may be a request, requests or a batch.
 ///
-/// Laws: a count is in its range, is the same each time, and is not below that of its text alone.
+/// Laws: a count is in its range, is the same each time, and is not below that of its text alone; its parts add up to it.
 pub fn chat_request(bytes: &[u8]) {
     let _ = holds_requests(&mut &*bytes);
     let Ok(value) = serde_json::from_slice(bytes) else { return };
@@ -43,6 +43,13 @@ pub fn chat_request(bytes: &[u8]) {
             assert_in_range(counted.count, "the whole");
             assert_in_range(counted.text, "the text");
             assert!(counted.text.tokens <= counted.count.tokens, "{counted:?}");
+            // What is long is taken apart many times.
+            if conversation.messages.len() + conversation.tools.len() <= 32 {
+                let explained = framing.explain(&conversation).expect("what has a count has parts");
+                let sum = |of: fn(&RequestPart) -> i64| explained.parts.iter().map(of).sum::<i64>() as u64;
+                let sums = (sum(|part| part.tokens), sum(|part| part.low), sum(|part| part.high));
+                assert_eq!(sums, (counted.count.tokens, counted.count.low, counted.count.high), "{explained:?}");
+            }
             assert_eq!(framing.count(&conversation).ok(), Some(counted));
         }
     }

@@ -28,6 +28,16 @@ pub enum PromptPart {
     Tokens(Range<Decimal>),
 }
 
+impl PromptPart {
+    /// The text, where it is one.
+    pub(crate) const fn text(&self) -> Option<&Arc<str>> {
+        match self {
+            PromptPart::Text(text) => Some(text),
+            PromptPart::Tokens(_) => None,
+        }
+    }
+}
+
 /// What of earlier turns is sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum History {

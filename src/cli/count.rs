@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::num::NonZero;
+use std::path::PathBuf;
 
 use super::chat::{Input, MediaFlags, ReadAs};
 use super::choice::choice;
@@ -13,9 +14,10 @@ use super::shared::{OutputFlags, TableFlags};
 use super::work::{TextFlags, Typed, stdin_looks_like_json};
 use super::{data, say};
 use crate::cli::error::Error;
+use farebox::input::chat::Api;
 use farebox::input::text::Source;
 use farebox::jobs::JobError;
-use farebox::jobs::count::{CountOrder, CountQuery, CountTools, CountView, CountWith, Counting, count};
+use farebox::jobs::count::{CountAdded, CountOrder, CountQuery, CountTools, CountView, CountWith, Counting, count};
 use farebox::money::grouped;
 use farebox::report::Format;
 use farebox::tokenizer::chat::Template;
@@ -33,13 +35,16 @@ use farebox::tokenizer::chat::Template;
   farebox count src -m gpt-4o --top 10 --budget 200000
   cat notes.md | farebox count -m gpt-4o
   farebox count -m gpt-4o -m claude-opus-4-6 request.json
+  farebox count --explain -m gpt-4o -m claude-opus-4-6 request.json
+  farebox count --system AGENTS.md --tools mcp-tools.json -m claude-opus-4-6
   farebox count --chat-template qwen3 requests.jsonl
   farebox count -m gpt-4o -m claude-opus-4-6 --image photo.jpg --image 1024x768:low
 
 A count of plain text is the text alone: no special tokens and no message frame. A named file, or standard input, that
 holds requests or a batch is counted for a model as its provider bills it: messages, tools and attachments with the frame
 around them. A tokenizer without a model, --jsonl, --tree and the files of a folder are always plain text. A note says what an
-input was taken for; --chat and --plain decide it.
+input was taken for; --chat and --plain decide it. A file of tools, such as what an MCP server answers to tools/list, is
+counted as what its tools add to each request.
 
 --budget is for the whole input: the exit code is 1 when everything together is more.")]
 pub(crate) struct CountArgs {
@@ -56,6 +61,19 @@ pub(crate) struct CountArgs {
     #[arg(long = "chat-template", value_name = "NAME", conflicts_with_all = ["jsonl", "tree", "plain", "models", "tokenizers"],
           value_parser = clap::builder::PossibleValuesParser::new(Template::ALL.iter().map(|t| t.name())))]
     templates: Vec<String>,
+    /// Show what each part of a request costs: instructions, messages, attachments, each tool, frame; they add up to the whole
+    #[arg(long, conflicts_with_all = ["jsonl", "tree", "plain", "tokenizers", "verify", "summary", "top", "sort"])]
+    explain: bool,
+    /// Instructions to send with every request, such as AGENTS.md or a SKILL.md; alone, what they add to one; repeatable
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["jsonl", "tree", "plain", "verify"], help_heading = "Requests")]
+    system: Vec<PathBuf>,
+    /// Tools to send with every request: a list, or an MCP server's answer to tools/list; alone, what they add; repeatable
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["jsonl", "tree", "plain", "verify"], help_heading = "Requests")]
+    tools: Vec<PathBuf>,
+    /// The API that requests are for, where their form does not say it
+    #[arg(long, value_parser = choice(Api::ALL, Api::name, Api::about), value_name = "API",
+          conflicts_with_all = ["jsonl", "tree", "plain"], help_heading = "Requests")]
+    api: Option<Api>,
     /// Show folders with their share of the tokens, the largest first
     #[arg(long, conflicts_with_all = ["jsonl", "chat"])]
     tree: bool,
@@ -162,27 +180,35 @@ fn what_to_count_with(args: &CountArgs, bare: Vec<String>, query: &CountQuery) -
     Ok(counting)
 }
 
-/// Whether every input holds requests, which name their own models.
+/// Whether every input holds requests, which name their own models; tools by themselves name none.
 fn names_own_models(query: &CountQuery) -> bool {
     let holds = |source: &Source| match source {
-        Source::Stdin => stdin_looks_like_json(),
+        Source::Stdin => query.read_as == ReadAs::Requests || stdin_looks_like_json(),
         // What cannot be opened is said where it is counted; a pipe gives its bytes only once.
         Source::File(path) if path.is_file() => {
-            Input::open(source, query.read_as).is_ok_and(|input| input.holds_requests)
+            Input::open(source, query.read_as).is_ok_and(|input| input.holds_requests && !input.holds_tools)
         }
-        Source::File(_) | Source::Text(_) => false,
+        Source::File(_) | Source::Text(_) => query.read_as == ReadAs::Requests,
     };
     let as_text = query.jsonl.is_some() || query.tree.is_some() || query.read_as == ReadAs::Text;
-    query.read_as == ReadAs::Requests || (!as_text && !query.sources.is_empty() && query.sources.iter().all(holds))
+    !as_text && !query.sources.is_empty() && query.sources.iter().all(holds)
 }
 
 fn query(args: &CountArgs, typed: &Typed) -> Result<CountQuery, Error> {
-    // Where attachments alone were named there is nothing else to read.
-    let media_alone = args.jsonl.is_none() && !args.media.is_empty() && typed.sources.is_empty();
+    let file = |path: &PathBuf| if path.as_os_str() == "-" { Source::Stdin } else { Source::File(path.clone()) };
+    let files = |paths: &[PathBuf]| paths.iter().map(file).collect();
+    let added = CountAdded { system: files(&args.system), tools: files(&args.tools) };
+    // Where attachments, instructions or tools alone were named there is nothing else to read.
+    let is_enough = args.jsonl.is_none() && !(args.media.is_empty() && added.is_empty()) && typed.sources.is_empty();
+    let read_as = if args.explain && !args.text.plain { ReadAs::Requests } else { args.text.read_as() };
     Ok(CountQuery {
-        sources: if media_alone { Vec::new() } else { typed.or_stdin("--text TEXT")? },
+        sources: if is_enough { Vec::new() } else { typed.or_stdin("--text TEXT")? },
         attachments: args.media.attachments(),
-        read_as: args.text.read_as(),
+        // A text that is sent with instructions or tools is a prompt.
+        read_as: if args.explain && !added.is_empty() { args.text.read_as() } else { read_as },
+        api: args.api,
+        added,
+        explain: args.explain,
         jsonl: args.jsonl.clone(),
         tree: args.tree.then_some(args.min_share),
         view: CountView {

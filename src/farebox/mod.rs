@@ -26,6 +26,7 @@ use crate::period::Instant;
 use crate::pricing::compile::{PriceFile, render_problems};
 use crate::pricing::problem::{Problem, Severity};
 use crate::pricing::{Found, PriceTable, TableId};
+use crate::tokenizer::chat::{Explained, Framing};
 use crate::tokenizer::{StreamCounter, TokenCount};
 
 /// Prices, vocabularies and a moment: everything that farebox is asked goes through here.
@@ -218,18 +219,44 @@ impl Farebox {
     /// # Ok::<(), farebox::CountError>(())
     /// ```
     pub fn count_request(&self, body: &Value) -> Result<RequestCount, CountError> {
+        let (request, model, framing) = self.framed(body)?;
+        let counted = framing.count(&request)?;
+        Ok(RequestCount { model, prompt: counted.count, max_output: request.max_output, notes: counted.notes })
+    }
+
+    /// Counts a request as [`count_request`](Farebox::count_request) does, and says what each part of it costs: instructions,
+    /// messages, attachments, each tool, the frame. Tokens and bounds of the parts add up to those of the whole.
+    ///
+    /// # Errors
+    /// Those of [`count_request`](Farebox::count_request).
+    ///
+    /// # Examples
+    /// ```
+    /// use farebox::Farebox;
+    /// use farebox::tokenizer::chat::PartKind;
+    /// use serde_json::json;
+    /// let request = json!({"model": "gpt-4o", "messages": [{"role": "user", "content": "What time is it?"}],
+    ///     "tools": [{"type": "function", "function": {"name": "get_time", "parameters": {"type": "object", "properties": {}}}}]});
+    /// let explained = Farebox::bundled().explain_request(&request)?;
+    /// let tool = explained.parts.iter().find(|part| part.kind == PartKind::Tool).unwrap();
+    /// assert_eq!(tool.name.as_deref(), Some("get_time"));
+    /// let sum: i64 = explained.parts.iter().map(|part| part.tokens).sum();
+    /// assert_eq!(sum as u64, explained.counted.count.tokens);
+    /// # Ok::<(), farebox::CountError>(())
+    /// ```
+    pub fn explain_request(&self, body: &Value) -> Result<Explained, CountError> {
+        let (request, _, framing) = self.framed(body)?;
+        Ok(framing.explain(&request)?)
+    }
+
+    /// The request in a body, its model, and what counts it.
+    fn framed(&self, body: &Value) -> Result<(Conversation, String, Framing), CountError> {
         let request = one_request(body)?;
         let model = request.model.as_deref().ok_or_else(|| not_a_request("the body names no model".to_owned()))?;
         let found = self.found(model)?;
         let choice = TokenizerChoice::of(&found, &self.setup);
         let framing = choice.framing(&found, &self.setup)?;
-        let counted = framing.count(&request)?;
-        Ok(RequestCount {
-            model: found.full_id(),
-            prompt: counted.count,
-            max_output: request.max_output,
-            notes: counted.notes,
-        })
+        Ok((request, found.full_id(), framing))
     }
 
     /// What a request cost that used and stated this.

@@ -75,7 +75,7 @@ pub enum MediaError {
     /// No picture.
     #[error("not an image: PNG, JPEG, WebP and GIF can be read")]
     NotImage,
-    /// A picture without a surface.
+    /// A picture without a surface, or of a size that no picture has.
     #[error("an image of {width}x{height} pixels")]
     NoPixels {
         /// Pixels from left to right.
@@ -162,6 +162,9 @@ pub fn read(kind: Kind, bytes: &[u8]) -> Result<Media, MediaError> {
     }
 }
 
+/// How long a side of a picture may be in pixels. No model takes a longer one, and a header that says more is broken.
+const SIDES: std::ops::RangeInclusive<u64> = 1..=1 << 20;
+
 /// Width and height of a picture in pixels, read off its header.
 ///
 /// # Errors
@@ -169,7 +172,9 @@ pub fn read(kind: Kind, bytes: &[u8]) -> Result<Media, MediaError> {
 pub(crate) fn image_size(bytes: &[u8]) -> Result<(u64, u64), MediaError> {
     let size = imagesize::blob_size(bytes).map_err(|_| MediaError::NotImage)?;
     match (size.width as u64, size.height as u64) {
-        (0, _) | (_, 0) => Err(MediaError::NoPixels { width: size.width, height: size.height }),
+        (width, height) if !SIDES.contains(&width) || !SIDES.contains(&height) => {
+            Err(MediaError::NoPixels { width: size.width, height: size.height })
+        }
         size => Ok(size),
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod calls;
 pub mod chat;
+pub(crate) mod deep;
 pub mod dialect;
 pub(crate) mod git;
 pub(crate) mod json;

@@ -7,7 +7,8 @@ use std::io::{self, Cursor, Read};
 
 use serde_json::Value;
 
-use super::chat::{Read as Asked, RequestError, holds_requests, requests};
+use super::chat::{Api, Held, Read as Asked, RequestError, held, requests_by};
+use super::deep;
 use super::lines::Lines;
 use super::surrogates;
 use super::text::{InputError, Source};
@@ -64,8 +65,12 @@ pub struct Input<'s> {
     pub reader: Box<dyn Read + 's>,
     /// Whether it holds requests; plain text otherwise.
     pub holds_requests: bool,
+    /// Whether these are tools alone, as an MCP server lists them.
+    pub holds_tools: bool,
     /// Whether it was named as a file.
     pub is_file: bool,
+    /// The API that its requests are for, where the user named it.
+    pub api: Option<Api>,
 }
 
 impl<'s> Input<'s> {
@@ -77,23 +82,25 @@ impl<'s> Input<'s> {
         let name = source.name();
         let mut reader = source.open()?;
         let failed = |error| InputError::reading(&source.name(), error);
-        let holds_requests = match (read_as, source) {
-            (ReadAs::Requests, _) => true,
-            (ReadAs::Text, _) | (ReadAs::Detected, Source::Text(_)) => false,
-            (ReadAs::Detected, _) if is_regular(source) => {
-                let holds = holds_requests(&mut reader).map_err(failed)?;
+        let held = match (read_as, source) {
+            (ReadAs::Text, _) | (ReadAs::Detected, Source::Text(_)) => Held::Text,
+            _ if is_regular(source) => {
+                let seen = held(&mut reader).map_err(failed)?;
                 reader = source.open()?;
-                holds
+                seen
             }
+            (ReadAs::Requests, _) => Held::Requests,
             // A pipe gives its bytes only once.
             (ReadAs::Detected, _) => {
                 let mut seen = Vec::new();
-                let holds = holds_requests(&mut Tee { reader: &mut reader, seen: &mut seen }).map_err(failed)?;
+                let holds = held(&mut Tee { reader: &mut reader, seen: &mut seen }).map_err(failed)?;
                 reader = Box::new(Cursor::new(seen).chain(reader));
                 holds
             }
         };
-        Ok(Input { name, reader, holds_requests, is_file: matches!(source, Source::File(_)) })
+        let (holds_requests, holds_tools) = (read_as == ReadAs::Requests || held != Held::Text, held == Held::Tools);
+        let is_file = matches!(source, Source::File(_));
+        Ok(Input { name, reader, holds_requests, holds_tools, is_file, api: None })
     }
 
     /// The same input a second time, for what is counted both as requests and as text.
@@ -102,8 +109,10 @@ impl<'s> Input<'s> {
     /// [`InputError`] where it cannot be read, or a pipe holds more than fits into memory.
     pub(crate) fn again(&mut self, source: &'s Source) -> Result<Input<'s>, InputError> {
         let (name, holds_requests, is_file) = (self.name.clone(), self.holds_requests, self.is_file);
+        let (holds_tools, api) = (self.holds_tools, self.api);
+        let open = |reader| Input { name, reader, holds_requests, holds_tools, is_file, api };
         if is_regular(source) {
-            return Ok(Input { name, reader: source.open()?, holds_requests, is_file });
+            return Ok(open(source.open()?));
         }
         let mut bytes = Vec::new();
         let most = LONGEST_DOCUMENT as u64 + 1;
@@ -117,7 +126,7 @@ impl<'s> Input<'s> {
             return Err(InputError::reading(&self.name, error));
         }
         self.reader = Box::new(Cursor::new(bytes.clone()));
-        Ok(Input { name, reader: Box::new(Cursor::new(bytes)), holds_requests, is_file })
+        Ok(open(Box::new(Cursor::new(bytes))))
     }
 }
 
@@ -150,11 +159,17 @@ pub(crate) struct Tally {
     pub requests: u64,
     /// How many of them were lines of a batch.
     pub batch: u64,
+    /// How many tools there were, where nothing else was.
+    pub tools: u64,
 }
 
 impl Tally {
     /// One more request.
     pub(crate) fn add(&mut self, request: &Conversation) {
+        if request.is_addition {
+            self.tools += request.tools.len() as u64;
+            return;
+        }
         self.requests += 1;
         self.batch += u64::from(request.is_batch);
     }
@@ -163,6 +178,7 @@ impl Tally {
     #[must_use]
     pub(crate) fn shown(self) -> String {
         match (self.batch, self.requests) {
+            (0, 0) => counted(self.tools, "tool"),
             (0, n) => counted(n, "request"),
             (batch, n) if batch == n => counted(n, "batch request"),
             (batch, n) => format!("{}, {batch} of them of a batch", counted(n, "request")),
@@ -184,6 +200,7 @@ pub(crate) type EachRequest<'e, E> = &'e mut dyn FnMut(Spot, Asked) -> Result<()
 /// # Errors
 /// The input cannot be read on, or what `each` answers.
 pub(crate) fn each_request<E: From<InputError>>(input: Input<'_>, each: EachRequest<'_, E>) -> Result<(), E> {
+    let api = input.api;
     let mut lines = Lines::of(input.name, input.reader, LONGEST_DOCUMENT);
     let mut is_first = true;
     loop {
@@ -200,12 +217,12 @@ pub(crate) fn each_request<E: From<InputError>>(input: Input<'_>, each: EachRequ
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        match surrogates::read::<Value>(line) {
-            Ok(value) => hand_over(number, value, each)?,
+        match read_json(line) {
+            Ok(json) => hand_over(number, json, api, each)?,
             // The first line of a document that goes on.
             Err(error) if is_first && error.is_eof() => {
                 let first = line.to_vec();
-                if !document(number, first, &mut lines, each)? {
+                if !document(number, first, &mut lines, api, each)? {
                     return Ok(());
                 }
             }
@@ -220,6 +237,7 @@ fn document<E: From<InputError>>(
     start: u64,
     mut whole: Vec<u8>,
     lines: &mut Lines<'_>,
+    api: Option<Api>,
     each: EachRequest<'_, E>,
 ) -> Result<bool, E> {
     let is_whole = loop {
@@ -239,28 +257,53 @@ fn document<E: From<InputError>>(
             Err(error) => return Err(error.into()),
         }
     };
-    let error = match surrogates::read::<Value>(&whole) {
-        Ok(value) => return hand_over(start, value, each).map(|()| !is_whole),
+    let error = match read_json(&whole) {
+        Ok(json) => return hand_over(start, json, api, each).map(|()| !is_whole),
         Err(error) => error,
     };
     let list: Vec<&[u8]> = whole.split(|b| *b == b'\n').collect();
-    let parsed = |line: &&[u8]| surrogates::read::<Value>(line).is_ok_and(|value| value.is_object());
+    let parsed = |line: &&[u8]| read_json(line).is_ok_and(|json| json.value.is_object());
     if !list.iter().any(parsed) {
         let at = start + (error.line() as u64).saturating_sub(1);
         let problem = if is_whole { (at, not_json(&error)) } else { (start, too_long(LONGEST_DOCUMENT)) };
         return each(Spot::line(problem.0), Err(problem.1)).map(|()| false);
     }
     for (number, line) in (start..).zip(list).filter(|(_, line)| !line.iter().all(u8::is_ascii_whitespace)) {
-        match surrogates::read::<Value>(line) {
-            Ok(value) => hand_over(number, value, each)?,
+        match read_json(line) {
+            Ok(json) => hand_over(number, json, api, each)?,
             Err(error) => each(Spot::line(number), Err(not_json(&error)))?,
         }
     }
     Ok(!is_whole)
 }
 
-fn hand_over<E>(line: u64, value: Value, each: EachRequest<'_, E>) -> Result<(), E> {
-    let read = requests(value);
+/// A value, and what was nested too deep to be in it.
+struct ReadJson {
+    value: Value,
+    cut: Option<String>,
+}
+
+fn read_json(json: &[u8]) -> serde_json::Result<ReadJson> {
+    match surrogates::read(json) {
+        Ok(value) => Ok(ReadJson { value, cut: None }),
+        Err(error) => match deep::cut(json) {
+            Some((kept, taken)) => {
+                let cut = Some(String::from_utf8_lossy(&taken).into_owned());
+                surrogates::read(&kept).map(|value| ReadJson { value, cut })
+            }
+            None => Err(error),
+        },
+    }
+}
+
+fn hand_over<E>(line: u64, json: ReadJson, api: Option<Api>, each: EachRequest<'_, E>) -> Result<(), E> {
+    let mut read = requests_by(json.value, api);
+    if let Some(cut) = json.cut
+        && let Some(Ok(request)) = read.first_mut()
+    {
+        request.unread.push(format!("what is nested deeper than {} levels", deep::DEEPEST));
+        request.unread_json.push(cut);
+    }
     let several = read.len() > 1;
     for (i, request) in read.into_iter().enumerate() {
         each(Spot { line: Some(line), item: several.then_some(i + 1) }, request)?;

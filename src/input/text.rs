@@ -86,6 +86,14 @@ fn as_utf8<'s>(mut reader: impl Read + 's) -> Box<dyn Read + 's> {
     if is_utf16 { Box::new(DecodeReaderBytesBuilder::new().build(whole)) } else { Box::new(whole) }
 }
 
+/// The text of a file that was read whole; UTF-16 with a mark is read as that.
+pub(crate) fn decoded(bytes: &[u8]) -> String {
+    let mut text = Vec::with_capacity(bytes.len());
+    // Reading from memory does not fail.
+    let _ = as_utf8(bytes).read_to_end(&mut text);
+    String::from_utf8(text).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
 /// A failure behind what was read before it: not every reader fails again when it is asked again.
 pub(crate) struct Failure(pub Option<io::Error>);
 

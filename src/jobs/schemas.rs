@@ -55,6 +55,7 @@ fn either<A: JsonSchema, B: JsonSchema>() -> Schema {
 
 type CountOfInputs = JsonDocument<count::CountHead, OneOf<count::CountRow, count::CountTotalRow>>;
 type CountOfFolders = JsonDocument<count::CountHead, count::CountTreeRow>;
+type CountOfParts = JsonDocument<count::CountHead, count::CountPartRow>;
 type CheckOfDatabase = JsonDocument<prices_check::DatabaseCheckHead, import::ComparisonRow>;
 type CheckOfFile = JsonDocument<prices_check::FileCheckHead, prices_check::FileCheckRow>;
 type CompareOfPrompts = JsonDocument<compare::CompareHead, compare::CompareRow>;
@@ -77,7 +78,7 @@ fn all() -> Vec<(&'static str, Schema)> {
         ("check", document::<check::CheckHead, check::CheckRow>()),
         ("compare", either::<CompareOfPrompts, CompareOfPlan>()),
         ("config", document::<config::ConfigHead, config::ConfigRow>()),
-        ("count", either::<CountOfInputs, CountOfFolders>()),
+        ("count", either::<CountOfInputs, OneOf<CountOfFolders, CountOfParts>>()),
         ("demo", document::<demo::DemoHead, demo::DemoRow>()),
         ("estimate", document::<estimate::EstimateHead, estimate::EstimateRow>()),
         ("models", document::<models::ModelsHead, models::ModelRow>()),

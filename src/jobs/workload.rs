@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::JobError;
 use super::setup::{Setup, in_currency, rate_source};
@@ -19,7 +19,7 @@ use crate::calculator::projection::{CountingError, Plan, PlanError, Resolver, pl
 use crate::calculator::settled::{NoExchange, per_usd};
 use crate::calculator::workload::{Workload, instant_of};
 use crate::conversation::{Image, Media, Tool};
-use crate::input::chat::requests;
+use crate::input::chat::tools_in;
 use crate::input::text::read_bytes;
 use crate::input::workload::{DEFAULT_FILE, load};
 use crate::money::Usd;
@@ -191,7 +191,7 @@ pub struct TableResolver<'s> {
     exchange: Vec<ExchangeRate>,
     tokenizers: HashMap<String, Arc<dyn Tokenizer>>,
     counts: HashMap<(String, bool), HashMap<Arc<str>, TokenCount>>,
-    wrappings: HashMap<(String, Option<Arc<str>>), Wrapping>,
+    wrappings: HashMap<(String, Vec<Arc<str>>), Wrapping>,
     found: HashMap<String, Found>,
 }
 
@@ -224,13 +224,13 @@ impl<'s> TableResolver<'s> {
     }
 }
 
-/// The tools that a text defines; none where it is no JSON of tools, and so is counted as it stands.
-fn tools_of(text: &str) -> Vec<Tool> {
-    let Ok(mut value) = serde_json::from_str::<Value>(text) else { return Vec::new() };
-    let tools = value.get_mut("tools").map_or(Value::Null, Value::take);
-    let tools = if tools.is_null() { value } else { tools };
-    let request = json!({"messages": [{"role": "user", "content": ""}], "tools": tools});
-    requests(request).into_iter().find_map(Result::ok).map(|request| request.tools).unwrap_or_default()
+/// The tools that texts define together; none where one of them is no JSON of tools, and so is counted as it stands.
+fn tools_of(texts: &[Arc<str>]) -> Vec<Tool> {
+    let read = |text: &Arc<str>| {
+        let value: Value = serde_json::from_str(text).ok()?;
+        Some(tools_in(&value).tools).filter(|tools| !tools.is_empty())
+    };
+    texts.iter().map(read).collect::<Option<Vec<_>>>().unwrap_or_default().concat()
 }
 
 impl Resolver for TableResolver<'_> {
@@ -257,12 +257,12 @@ impl Resolver for TableResolver<'_> {
         Ok(count)
     }
 
-    fn wrapping(&mut self, found: &Found, tools: Option<&Arc<str>>) -> Result<Wrapping, CountingError> {
-        let key = (found.full_id(), tools.cloned());
+    fn wrapping(&mut self, found: &Found, tools: &[Arc<str>]) -> Result<Wrapping, CountingError> {
+        let key = (found.full_id(), tools.to_vec());
         if let Some(wrapping) = self.wrappings.get(&key) {
             return Ok(*wrapping);
         }
-        let tools = tools.map(|text| tools_of(text)).unwrap_or_default();
+        let tools = tools_of(tools);
         let framing = TokenizerChoice::of(found, self.setup).framing(found, self.setup)?;
         let wrapping = framing.wrapping(&tools)?;
         self.wrappings.insert(key, wrapping);

@@ -7,7 +7,7 @@ use crate::support::{Ran, farebox};
 use farebox::conversation::{Conversation, Media};
 use farebox::input::chat::requests;
 use farebox::input::media::{Kind, named, read};
-use farebox::tokenizer::chat::{Framing, Template};
+use farebox::tokenizer::chat::{Framing, PartKind, RequestPart, Template};
 use farebox::tokenizer::{Basis, TokenCount, load};
 use serde_json::{Value, json};
 
@@ -250,39 +250,350 @@ fn an_image_behind_an_address_is_a_range_and_says_so() {
 fn bad_requests_cost_only_themselves_and_say_where() {
     let input = [
         r#"{"messages":[{"role":"user","content":"Hi"}]}"#,
-        r#"{"messages":[{"role":"robot","content":"Hi"}]}"#,
-        r#"{"messages":[{"role":"user"}]}"#,
         r#"{"prompts":["Hi"]}"#,
-        r#"{"messages":"Hi"}"#,
         r#"{"messages":[]}"#,
         r#"[1, 2]"#,
-        r#"{"messages":[{"role":"user","content":7}]}"#,
-        r#"{"messages":[{"role":"user","content":[{"type":"image"}]}]}"#,
-        r#"{"contents":[{"role":"robot","parts":[]}]}"#,
-        r#"{"messages":[{"role":"user","content":"Hi"}],"tools":{}}"#,
         r#"{"messages":"#,
         r#"{"messages":[{"role":"user","content":"Hi"}]}"#,
     ];
     let ran =
         farebox(["count", "--chat", "-m", "gpt-4o", "--format", "jsonl", "-"]).input(input.join("\n")).run().code(0);
     let counted: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    assert_eq!(counted.iter().map(|row| row["line"].clone()).collect::<Vec<_>>(), [json!(1), json!(13)]);
+    assert_eq!(counted.iter().map(|row| row["line"].clone()).collect::<Vec<_>>(), [json!(1), json!(6)]);
     for says in [
-        "-:2: messages[0].role: \"robot\" is no role; it is one of system, developer, user, assistant, tool",
-        "-:3: messages[0]: it has no content",
-        "-:4: no request: it has neither messages, contents, input nor prompt, but prompts",
-        "-:5: messages: \"Hi\" is no list",
-        "-:6: messages: the list is empty",
-        "-:7: request 1: 1 is no request",
-        "-:8: messages[0].content: 7 is no content",
-        "-:9: messages[0].content[0]: {\"type\":\"image\"} has no source",
-        "-:10: contents[0].role: \"robot\" is no role",
-        "-:11: tools[0]: the tool is empty",
-        "-:12: not JSON",
+        "-:2: no request: it has neither messages, contents, input nor prompt, but prompts",
+        "-:3: the request is empty: it has no message and no tool",
+        "-:4: request 1: 1 is no request",
+        "-:5: not JSON",
     ] {
         assert!(ran.stderr.contains(says), "{says:?} is not in\n{}", ran.stderr);
     }
     farebox(["count", "--chat", "-m", "gpt-4o", "--strict", "-"]).input(input.join("\n")).run().code(3);
+}
+
+/// A part, a message or a tool that nobody knows costs the rest nothing: what is known is counted, the rest is named and
+/// widens the range.
+#[test]
+fn what_is_odd_is_named_and_the_rest_is_counted() {
+    for row in lines("odd.jsonl") {
+        let (request, says) = (&row["request"], row["says"].as_str().expect("a text"));
+        for model in ["gpt-4o", "gpt-5", "claude-opus-4-6", "gemini-2.5-pro"] {
+            let ran =
+                farebox(["count", "--chat", "--format", "jsonl", "-m", model, "-"]).input(request.to_string()).run();
+            let ran = ran.code(0).says(says);
+            let row = ran.json();
+            let number = |key: &str| row[key].as_u64().unwrap_or_else(|| panic!("{key}: {row} of {request}"));
+            assert!(number("low") <= number("tokens") && number("tokens") <= number("high"), "{row}");
+            assert!(number("low") < number("high") && row["basis"] == "estimated", "{row} of {request}");
+        }
+    }
+}
+
+/// The forms that nothing is wrong with, though one field is not what it usually is.
+#[test]
+fn what_is_only_unusual_is_counted_exactly() {
+    for (request, tokens) in [
+        (json!({"instructions": "", "input": "Hi"}), 12),
+        (json!({"messages": {"role": "user", "content": "Hi"}}), 8),
+        (json!({"contents": "Hi"}), 8),
+        // Embeddings: the text, or as many tokens as there are ids.
+        (json!({"input": "Hi", "encoding_format": "float"}), 1),
+        (json!({"input": ["Hi", "Hi"]}), 2),
+        (json!({"input": [9906, 11, 1917]}), 3),
+        (json!({"input": [[9906, 11], [1917]]}), 3),
+    ] {
+        let count = billed("gpt-4o", "o200k_base", request.clone());
+        assert_eq!(count, TokenCount::exact(tokens), "{request}");
+    }
+}
+
+#[test]
+fn what_is_too_deep_or_too_large_to_be_real_is_bounded() {
+    let deep = |levels: usize| {
+        format!("{}{{}}{}", r#"{"type":"object","properties":{"a":"#.repeat(levels), "}}".repeat(levels))
+    };
+    let file = "eHh4".repeat(250_000);
+    for (request, says) in [
+        (
+            format!(
+                r#"{{"messages":[{{"role":"user","content":"Hi"}}],"tools":[{{"name":"t","input_schema":{}}}]}}"#,
+                deep(5_000)
+            ),
+            "nested deeper than 100 levels",
+        ),
+        (
+            format!(
+                r#"{{"messages":[{{"role":"user","content":"Hi"}},{{"role":"user","content":{}{}}}]}}"#,
+                "[".repeat(500),
+                "]".repeat(500)
+            ),
+            "nested deeper than 100 levels",
+        ),
+        (
+            format!(r#"{{"messages":[{{"role":"user","content":[{{"type":"hologram","data":"{file}"}}]}}]}}"#),
+            "the kind \"hologram\"",
+        ),
+        (
+            format!(r#"{{"contents":[{{"parts":[{{"inlineData":{{"mimeType":"image/png","data":"{file}"}}}}]}}]}}"#),
+            "not an image",
+        ),
+    ] {
+        let ran = farebox(["count", "--chat", "--format", "jsonl", "-m", "gpt-4o", "-"])
+            .input(request)
+            .run()
+            .code(0)
+            .says(says);
+        assert!(ran.json()["high"].as_u64().expect("a bound") < 1_000_000, "{}", ran.stdout);
+    }
+    let cyclic = json!({"messages": [{"role": "user", "content": "Hi"}], "tools": [{"name": "t", "input_schema":
+        {"$ref": "#/$defs/a", "$defs": {"a": {"properties": {"a": {"$ref": "#/$defs/a"}}}}}}]});
+    for model in ["gpt-4o", "gpt-5", "claude-opus-4-6", "gemini-3-pro-preview"] {
+        farebox(["count", "--chat", "--explain", "-m", model, "-"]).input(cyclic.to_string()).run().code(0);
+    }
+}
+
+/// What stands for each kind of part: every kind that there is.
+fn request_with_everything() -> Value {
+    json!({"model": "gpt-4o", "messages": [
+        {"role": "system", "content": "Be brief, and answer in French."},
+        {"role": "user", "content": [{"type": "text", "text": "What is the weather in Paris?"},
+            {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]},
+        {"role": "assistant", "content": null, "reasoning_content": "They want the weather.", "tool_calls": [{"id": "1",
+            "type": "function", "function": {"name": "get_weather", "arguments": "{\"city\":\"Paris\"}"}}]},
+        {"role": "tool", "tool_call_id": "1", "content": "18 degrees, sunny"},
+        {"role": "robot", "content": "Go on"}],
+        "tools": [
+            {"type": "function", "function": {"name": "get_weather", "description": "The weather of a city", "parameters":
+                {"type": "object", "properties": {"city": {"type": "string", "description": "City"}}, "required": ["city"]}}},
+            {"type": "function", "function": {"name": "get_time", "parameters": {"type": "object", "properties": {}}}},
+            {"type": "web_search_preview"}],
+        "tool_choice": "required", "reasoning_effort": "high", "documents": [{"text": "A document of Cohere."}],
+        "response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object",
+            "properties": {"degrees": {"type": "number"}}}}}})
+}
+
+/// The models of as many rules as there are, each with what counts its text.
+const RULES: [(&str, &str); 12] = [
+    ("gpt-4o", "o200k_base"),
+    ("gpt-5", "o200k_base"),
+    ("gpt-3.5-turbo", "cl100k_base"),
+    ("claude-opus-4-6", "claude_v3"),
+    ("claude-opus-4-8", "claude_v4_7"),
+    ("google/gemini-2.5-pro", "gemma3"),
+    ("google/gemini-3-pro-preview", "gemma3"),
+    ("vertex/gemini-2.5-pro", "gemma3"),
+    ("groq/llama-4-scout-17b-16e-instruct", "llama4"),
+    ("mistral-small-2503", "mistral_tekken"),
+    ("qwen2.5-72b-instruct", "qwen2"),
+    ("command-r", "command_r"),
+];
+
+#[test]
+fn the_parts_of_a_request_add_up_to_the_whole() {
+    let everything = request_with_everything();
+    let without = |key: &str| {
+        let mut request = everything.clone();
+        request.as_object_mut().expect("an object").remove(key);
+        request
+    };
+    let of_references = lines("references.jsonl").into_iter().map(|row| row["request"].clone());
+    let tools = json!({"tools": everything["tools"]});
+    let requests = [everything.clone(), without("tools"), without("tool_choice"), tools].into_iter();
+    for (request, (model, tokenizer)) in requests.chain(of_references).flat_map(|r| RULES.map(|rule| (r.clone(), rule)))
+    {
+        let Ok(tokenizer) = load(tokenizer) else { continue };
+        let framing = Framing::of(model, tokenizer, false);
+        let read = self::request(request.clone());
+        let Ok(counted) = framing.count(&read) else { continue };
+        let explained = framing.explain(&read).expect("what has a count has parts");
+        let sum = |of: fn(&RequestPart) -> i64| explained.parts.iter().map(of).sum::<i64>() as u64;
+        let count = counted.count;
+        assert_eq!(
+            (sum(|part| part.tokens), sum(|part| part.low), sum(|part| part.high)),
+            (count.tokens, count.low, count.high),
+            "{model}: {request}: {:#?}",
+            explained.parts
+        );
+        assert_eq!(explained.counted, counted, "{model}: {request}");
+        for part in
+            explained.parts.iter().filter(|part| !matches!(part.kind, PartKind::Frame | PartKind::NotUnderstood))
+        {
+            assert!(0 <= part.low && part.low <= part.tokens && part.tokens <= part.high, "{model}: {part:?}");
+        }
+    }
+}
+
+/// What each kind of part costs with GPT-4o, by its rule: 4 for a message beside its text, 3 for the request.
+#[test]
+fn every_part_of_a_request_has_its_row() {
+    let framing = Framing::of("gpt-4o", load("o200k_base").expect("known"), false);
+    let parts = framing.explain(&request(request_with_everything())).expect("parts").parts;
+    let kinds: Vec<(&str, Option<usize>, Option<&str>)> =
+        parts.iter().map(|part| (part.kind.name(), part.message, part.name.as_deref())).collect();
+    assert_eq!(
+        kinds,
+        [
+            ("system", Some(1), None),
+            ("message", Some(2), None),
+            ("media", Some(2), Some("image")),
+            ("message", Some(3), Some("get_weather")),
+            ("thoughts", Some(3), None),
+            ("message", Some(4), None),
+            ("message", Some(5), None),
+            ("tools", None, None),
+            ("tool", None, Some("get_weather")),
+            ("tool", None, Some("get_time")),
+            ("tool", None, Some("web_search_preview")),
+            ("tool_choice", None, None),
+            ("answer_schema", None, None),
+            ("thinking", None, None),
+            ("frame", None, None),
+            ("not_understood", None, Some("messages[4].role: the role \"robot\", counted as user")),
+            ("not_counted", None, Some("documents")),
+        ]
+    );
+    let tokens = |kind: &str| parts.iter().find(|part| part.kind.name() == kind).expect("a part").tokens;
+    let text = |text: &str| load("o200k_base").expect("known").count(text).tokens as i64;
+    assert_eq!(tokens("system"), 4 + text("Be brief, and answer in French."));
+    assert_eq!(tokens("frame"), 3);
+    // Claude's instruction before tools, by its documentation, is not in the number of any tool.
+    let framing = Framing::of("claude-opus-4-6", load("claude_v3").expect("known"), false);
+    let parts = framing.explain(&request(request_with_everything())).expect("parts").parts;
+    let having = parts.iter().find(|part| part.kind == PartKind::Tools).expect("a row");
+    assert_eq!(having.tokens, 497);
+}
+
+#[test]
+fn explain_shows_parts_in_every_format() {
+    let request = request_with_everything().to_string();
+    let args = ["count", "--chat", "--explain", "-m", "gpt-4o", "-m", "claude-opus-4-6", "-"];
+    let ran = |format: &str| farebox(args).args(["--format", format]).pinned().input(request.clone()).run().code(0);
+    let table = ran("table").stdout;
+    for says in
+        ["system (message 1)", "image of message 2", "message 3, assistant: get_weather", "having tools", "total"]
+    {
+        assert!(table.contains(says), "{table}");
+    }
+    // Each request's parts add up to its total, for each model and for both bounds.
+    let json = ran("json").json();
+    let rows = json["rows"].as_array().expect("rows");
+    for model in 0..2 {
+        for field in ["tokens", "low", "high"] {
+            let of = |row: &Value| row["counts"][model][field].as_i64().expect("a number");
+            let (total, parts): (Vec<&Value>, Vec<&Value>) = rows.iter().partition(|row| row["part"] == "total");
+            assert_eq!(parts.into_iter().map(of).sum::<i64>(), of(total[0]), "{field}: {json}");
+        }
+    }
+    let csv = ran("csv").stdout;
+    let mut lines = csv::Reader::from_reader(csv.as_bytes());
+    let head = lines.headers().expect("a head").clone();
+    let rows: Vec<csv::StringRecord> = lines.records().map(|row| row.expect("a row")).collect();
+    for key in ["tokens openai/gpt-4o", "low openai/gpt-4o", "high anthropic/claude-opus-4-6"] {
+        let at = head.iter().position(|name| name == key).unwrap_or_else(|| panic!("{key}: {head:?}"));
+        let numbers: Vec<i64> = rows.iter().map(|row| row[at].parse().expect("a number")).collect();
+        let (total, parts) = numbers.split_last().expect("rows");
+        assert_eq!(parts.iter().sum::<i64>(), *total, "{key}");
+    }
+    assert_eq!(ran("jsonl").stdout.lines().count(), rows.len());
+}
+
+/// What an MCP server answers to `tools/list`, bare, as a list, and in other providers' forms: the same tools.
+#[test]
+fn the_tools_of_a_server_are_what_they_add_to_a_request() {
+    let schema = json!({"type": "object", "properties": {"path": {"type": "string", "description": "Where"}}, "required": ["path"]});
+    let served = json!([{"name": "read_file", "title": "Read", "description": "Reads a file", "inputSchema": schema,
+        "annotations": {"readOnlyHint": true}}]);
+    let openai = json!([{"type": "function", "function": {"name": "read_file", "description": "Reads a file", "parameters": schema}}]);
+    let asks = json!([{"role": "user", "content": "Hello"}]);
+    let folder = tempfile::tempdir().expect("a folder");
+    for (model, tokenizer) in RULES {
+        let Ok(tokenizer) = load(tokenizer) else { continue };
+        let framing = Framing::of(model, tokenizer, false);
+        let count = |value: Value| framing.count(&request(value)).expect("a count").count;
+        let (with, without) = (count(json!({"messages": asks, "tools": openai})), count(json!({"messages": asks})));
+        for form in [
+            json!({"jsonrpc": "2.0", "id": 1, "result": {"tools": served, "nextCursor": null}}),
+            json!({"tools": served}),
+            served.clone(),
+            openai.clone(),
+        ] {
+            assert_eq!(count(form.clone()).tokens, with.tokens - without.tokens, "{model}: {form}");
+        }
+    }
+    let file = folder.path().join("mcp.json");
+    std::fs::write(&file, json!({"jsonrpc": "2.0", "id": 1, "result": {"tools": served}}).to_string())
+        .expect("written");
+    let ran = farebox(["count", "-m", "gpt-4o", "--format", "json"]).arg(&file).run().code(0).says("read as 1 tool");
+    let alone = ran.json()["rows"][0]["tokens"].as_u64().expect("a count");
+    // With every request of an input, with a prompt, and with instructions from a file.
+    let agents = folder.path().join("AGENTS.md");
+    std::fs::write(&agents, "Be kind.").expect("written");
+    let count = |args: &[&str], flags: &[(&str, &std::path::Path)]| {
+        let mut run = farebox(["count", "-m", "gpt-4o", "--format", "json"]).args(args.iter().copied());
+        for (flag, path) in flags {
+            run = run.arg(flag).arg(path);
+        }
+        run.run().code(0).json()["rows"][0]["tokens"].as_u64().expect("a count")
+    };
+    let hello = json!({"messages": asks}).to_string();
+    assert_eq!(count(&["--chat", "-t", &hello], &[("--tools", &file)]), 8 + alone);
+    assert_eq!(count(&["-t", "Hello"], &[("--tools", &file)]), 8 + alone);
+    assert_eq!(count(&[], &[("--tools", &file)]), alone);
+    assert_eq!(count(&[], &[("--system", &agents)]), 4 + 3);
+    assert_eq!(count(&["-t", "Hello"], &[("--system", &agents)]), 8 + 4 + 3);
+    std::fs::write(&agents, "[]").expect("written");
+    farebox(["count", "-m", "gpt-4o", "--tools"]).arg(&agents).run().code(2).says("it defines no tools");
+}
+
+#[test]
+fn an_api_is_named_where_the_form_does_not_say_it() {
+    let count = |api: &str, request: &Value| {
+        farebox(["count", "--chat", "-m", "gpt-5", "--format", "json", "--api", api, "-t"])
+            .arg(request.to_string())
+            .run()
+    };
+    let tokens = |api: &str, request: &Value| count(api, request).code(0).json()["rows"][0]["tokens"].clone();
+    // Functions cost 90 beside their text by Chat Completions and 8 by Responses, for the gpt-5 family.
+    let tools = json!([{"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}}]);
+    let messages = json!({"messages": [{"role": "user", "content": "Hi"}], "tools": tools});
+    let input = json!({"input": [{"role": "user", "content": "Hi"}], "tools": tools});
+    let (chat, responses) = (tokens("chat-completions", &messages), tokens("responses", &input));
+    assert_eq!(chat.as_u64().expect("a count") - responses.as_u64().expect("a count"), 82);
+    // A text alone may be asked, or embedded.
+    let text = json!({"input": "Hi"});
+    assert_eq!((tokens("responses", &text), tokens("embeddings", &text)), (json!(7), json!(1)));
+    count("responses", &messages)
+        .says("the field \"messages\", which responses does not have")
+        .says("chat-completions or messages");
+    count("generate-content", &input).says("give --api responses or embeddings");
+    count("respones", &input).code(2).says("a similar value exists: 'responses'");
+}
+
+#[test]
+fn what_the_api_rejects_is_said() {
+    let ask = |field: Value| {
+        let mut request = json!({"messages": [{"role": "user", "content": "Hi"}]});
+        request.as_object_mut().expect("an object").extend(field.as_object().expect("an object").clone());
+        farebox(["count", "--chat", "-m", "gpt-4o", "--format", "json", "-t"]).arg(request.to_string()).pinned().run()
+    };
+    for (field, fits) in [
+        (json!({"max_tokens": 16_384}), true),
+        (json!({"max_tokens": 16_385}), false),
+        (json!({"max_completion_tokens": 16_385}), false),
+        (json!({"max_output_tokens": 16_385}), false),
+        (json!({"inferenceConfig": {"maxTokens": 16_385}}), false),
+    ] {
+        let ran = ask(field.clone()).code(0);
+        let says =
+            "asks for an answer of up to 16,385 tokens, and openai/gpt-4o writes at most 16,384: the API rejects it";
+        assert_eq!(ran.json()["rows"][0]["fits"], fits, "{field}");
+        assert_eq!(ran.stderr.contains(says), !fits, "{field}: {}", ran.stderr);
+    }
+    let google = json!({"contents": "Hi", "generationConfig": {"maxOutputTokens": 10_000_000}});
+    let ran =
+        farebox(["count", "--chat", "-m", "gemini-2.5-pro", "--format", "json", "-t"]).arg(google.to_string()).run();
+    assert_eq!(ran.json()["rows"][0]["fits"], false);
+    ask(json!({"max_tokens": 127_995})).says("8 tokens with an answer of 127,995 do not fit the context window");
 }
 
 #[test]

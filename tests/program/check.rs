@@ -410,6 +410,53 @@ fn each_rule_fails_on_what_it_forbids_and_passes_what_it_allows() {
     assert_eq!((rules_of(&json), json["findings"][0]["file"].as_str()), (vec!["max-prompt-tokens"], Some("long.txt")));
 }
 
+/// Tools are counted as they are billed, frame and all: those of an MCP server, in a file as it answers `tools/list`.
+#[test]
+fn the_tools_of_a_feature_are_limited() {
+    let served = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"read_file","description":"Reads a file",
+        "inputSchema":{"type":"object","properties":{"path":{"type":"string"}},"required":["path"]}}]}}"#;
+    let repo = Repo::new(&[("farebox.yaml", ONE), ("mcp.json", served)]);
+    let with = |limit: u64, tools: &str| {
+        let rules = with_rules(&format!("    max-tools-tokens: {limit}\n"));
+        repo.write("farebox.yaml", &rules.replace("prompt: 1000", &format!("prompt: 1000\n    tools: {tools}")));
+    };
+    // As `farebox count mcp.json` counts them for the model of the feature.
+    let count = farebox(["count", "mcp.json", "-m", "gpt-4o", "--format", "json"]).pinned().dir(repo.path());
+    let counted = count.run().code(0).json();
+    let most = counted["rows"][0]["high"].as_u64().expect("a bound");
+    with(most, "mcp.json");
+    assert!(rules_of(&repo.json(0)).is_empty());
+    with(most - 1, "mcp.json");
+    let json = repo.json(1);
+    let finding = &json["findings"][0];
+    assert_eq!((rules_of(&json), finding["file"].as_str()), (vec!["max-tools-tokens"], Some("mcp.json")));
+    let message = finding["message"].as_str().expect("a message");
+    assert!(
+        message.contains(&format!("add up to {most} tokens to each request to openai/gpt-4o, more than {}", most - 1)),
+        "{message}"
+    );
+    // Two files are sent together: what having tools costs is paid once.
+    with(1, "[mcp.json, mcp.json]");
+    repo.write(
+        "both.json",
+        &format!(
+            "[{0},{0}]",
+            r#"{"name":"read_file","description":"Reads a file",
+        "inputSchema":{"type":"object","properties":{"path":{"type":"string"}},"required":["path"]}}"#
+        ),
+    );
+    let message = |json: Value| json["findings"][0]["message"].as_str().expect("a message").to_owned();
+    let twice = message(repo.json(1));
+    with(1, "both.json");
+    assert_eq!(message(repo.json(1)), twice);
+    // A number of tokens is what it says, and is found in the workload.
+    with(100, "101");
+    let json = repo.json(1);
+    let finding = &json["findings"][0];
+    assert_eq!((finding["file"].as_str(), finding["rule"].as_str()), (Some("farebox.yaml"), Some("max-tools-tokens")));
+    assert!(finding["message"].as_str().expect("a message").contains("add 101 tokens"), "{json:#}");
+}
+
 #[test]
 fn a_budget_is_held_and_its_crossing_told_apart() {
     let budget = format!("{ONE}budget: {{total: 14 USD}}\n");

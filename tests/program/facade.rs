@@ -116,7 +116,7 @@ fn what_cannot_be_answered_is_an_error() {
     assert!(matches!(fb.price("openai/gpt-4o", unsold), Err(PriceError::Refused(_))));
     let before = fb.at("2019-01-01".parse::<Instant>().unwrap());
     assert!(matches!(before.price("openai/gpt-4o", Used::new().input(1)), Err(PriceError::Refused(_))));
-    for body in [json!(null), json!([]), json!({"messages": []}), json!({"model": "gpt-4o", "messages": "Hi"})] {
+    for body in [json!(null), json!([]), json!({"messages": []}), json!({"model": "gpt-4o", "messages": null})] {
         let error = fb.count_request(&body).unwrap_err();
         assert!(matches!(error, CountError::Request { .. } | CountError::Model(_)), "{body}: {error}");
     }

@@ -39,6 +39,14 @@ pub struct Conversation {
     pub is_batch: bool,
     /// Whether this is text alone, without messages: an embedding or a plain completion.
     pub is_plain: bool,
+    /// How many tokens it has as ids of a vocabulary, which somebody has counted before.
+    pub token_ids: u64,
+    /// Whether it is not a request but what is added to every request, such as the tools of a server: counted is what it adds.
+    pub is_addition: bool,
+    /// What was not understood and is counted as what it most likely is, for people.
+    pub guessed: Vec<String>,
+    /// How many tokens the count may be off for that, either way.
+    pub guess_margin: u64,
     /// What stands in the request and cannot be counted here, for people.
     pub unread: Vec<String>,
     /// The JSON of what is unread, which bounds what it may cost.
@@ -119,8 +127,6 @@ pub struct Message {
     pub signatures: Vec<u64>,
     /// What the model may call from this message on: tools that a search has found.
     pub tools: Vec<Tool>,
-    /// The JSON of parts that nobody knows: what they cost is not known either.
-    pub unread: Vec<String>,
     /// Whether the model goes on with this message rather than answering it.
     pub is_prefix: bool,
 }
@@ -150,7 +156,6 @@ impl Message {
             thinking: None,
             signatures: Vec::new(),
             tools: Vec::new(),
-            unread: Vec::new(),
             is_prefix: false,
         }
     }

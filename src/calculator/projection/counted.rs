@@ -84,10 +84,7 @@ impl Feature {
     /// Every text that is counted.
     pub(super) fn texts(&self) -> impl Iterator<Item = &Arc<str>> {
         let parts = self.system.iter().chain(&self.tools).chain(self.prompts.iter().flatten());
-        parts.filter_map(|part| match part {
-            PromptPart::Text(text) => Some(text),
-            PromptPart::Tokens(_) => None,
-        })
+        parts.filter_map(PromptPart::text)
     }
 }
 
@@ -140,14 +137,16 @@ fn frame(
 ) -> Result<Option<(FeatureFrame, TokenCount)>, CountingError> {
     let is_text = |parts: &Vec<PromptPart>| parts.iter().any(|part| matches!(part, PromptPart::Text(_)));
     let (tells, asks) = (is_text(&feature.system), feature.prompts.iter().any(is_text));
-    let tools = match feature.tools.as_slice() {
-        [PromptPart::Text(tools)] => Some(tools),
-        _ => None,
+    let is_json = |part: &PromptPart| matches!(part, PromptPart::Text(_));
+    let tools: Vec<Arc<str>> = match feature.tools.iter().all(is_json) {
+        true => feature.tools.iter().filter_map(PromptPart::text).cloned().collect(),
+        // A number of tokens is what tools take with everything around them.
+        false => Vec::new(),
     };
-    if !tells && !asks && tools.is_none() {
+    if !tells && !asks && tools.is_empty() {
         return Ok(None);
     }
-    let Wrapping { request, system, turn, tools, tools_beside_system } = resolver.wrapping(found, tools)?;
+    let Wrapping { request, system, turn, tools, tools_beside_system } = resolver.wrapping(found, &tools)?;
     let tools = if tells { tools_beside_system } else { tools };
     let only = |count: TokenCount, is: bool| if is { count } else { TokenCount::default() };
     let (system, mut opening) = (only(system, tells), only(request, asks));

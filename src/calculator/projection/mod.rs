@@ -66,9 +66,11 @@ pub trait Resolver {
 
     /// What the provider adds around texts that were counted alone, and what tools given as JSON take with it.
     ///
+    /// * `tools`: texts that each define tools, which are sent together.
+    ///
     /// # Errors
     /// As for [`count`](Self::count).
-    fn wrapping(&mut self, found: &Found, tools: Option<&Arc<str>>) -> Result<Wrapping, CountingError>;
+    fn wrapping(&mut self, found: &Found, tools: &[Arc<str>]) -> Result<Wrapping, CountingError>;
 
     /// Tokens of an image of so many pixels.
     ///

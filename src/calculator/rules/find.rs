@@ -133,6 +133,7 @@ impl Finder<'_> {
             RuleCode::Budget | RuleCode::BudgetCrossed => self.budget(rule),
             RuleCode::MaxContext => self.max_context(rule),
             RuleCode::MaxPromptTokens => self.max_prompt_tokens(rule),
+            RuleCode::MaxToolsTokens => self.max_tools_tokens(rule),
             RuleCode::AllowModels | RuleCode::DenyModels => self.models(rule),
             RuleCode::Retired => self.retired(rule),
             RuleCode::Unpriced => self.each(rule, |finder, rule, f| {
@@ -325,6 +326,22 @@ impl Finder<'_> {
                 let about = if prompt.is_estimated { "up to " } else { "" };
                 let message = format!("{} has {about}{} tokens, more than {limit}", prompt.path, prompt.tokens);
                 finder.found_at(rule, Some(f), (prompt.path.clone(), 1), &prompt.path, message);
+            }
+        });
+    }
+
+    fn max_tools_tokens(&mut self, rule: &CheckRule) {
+        let RuleLimit::Tokens(limit) = rule.limit else { return };
+        self.each(rule, |finder, rule, f| {
+            for model in &f.models {
+                let Some(tools) = model.tools.as_ref().filter(|tools| tools.tokens > limit) else { continue };
+                let about = if tools.is_estimated { "up to " } else { "" };
+                let (name, id, tokens) = (&f.name, &model.id, tools.tokens);
+                let message = format!(
+                    "the tools of {name} add {about}{tokens} tokens to each request to {id}, more than {limit}"
+                );
+                finder.found_at(rule, Some(f), tools.place.clone(), &format!("{name} {id}"), message);
+                finder.helped(Some("`farebox count --explain` shows what each tool costs".to_owned()));
             }
         });
     }

@@ -126,6 +126,7 @@ codes! {
     BudgetCrossed "budget-crossed" Flag Error "a change does not carry the plan over its budget";
     MaxContext "max-context" Share Error "the longest prompt takes at most this share of the context window";
     MaxPromptTokens "max-prompt-tokens" Tokens Error "a prompt file has at most so many tokens";
+    MaxToolsTokens "max-tools-tokens" Tokens Error "the tools of a feature add at most so many tokens to each request";
     AllowModels "allow-models" Models Error "only these models are used";
     DenyModels "deny-models" Models Error "these models are not used";
     Retired "retired" Days Error "no model is retired, or retires within so many days";
@@ -259,12 +260,25 @@ pub struct ModelFact {
     pub window: Option<u64>,
     /// Tokens of the longest prompt.
     pub longest: u64,
+    /// Tokens that tools add to a request, where a rule asks for them.
+    pub tools: Option<ToolsFact>,
     /// First day that it does not answer.
     pub retired: Option<Instant>,
     /// What to use in its place.
     pub replacement: Option<String>,
     /// When its price was looked at; `None` where the price is the user's own.
     pub checked: Option<Instant>,
+}
+
+/// The tools of a feature, with one model.
+#[derive(Clone, Debug)]
+pub struct ToolsFact {
+    /// Where they are: the file that defines them, or the line of the workload.
+    pub place: (String, usize),
+    /// Tokens that they add; the high bound where they are estimated.
+    pub tokens: u64,
+    /// Whether they are estimated.
+    pub is_estimated: bool,
 }
 
 /// A prompt file.

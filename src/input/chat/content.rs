@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::odd::Odd;
 use super::shown;
 use crate::conversation::{Answer, Call, Document, Media, Part};
 use crate::input::media::{self, Kind};
@@ -14,8 +15,6 @@ pub(super) struct Content {
     pub thinking: Option<String>,
     /// Lengths of sealed thoughts in characters.
     pub signatures: Vec<u64>,
-    /// The JSON of parts that nobody knows.
-    pub unread: Vec<String>,
 }
 
 /// Answers hold parts that hold answers; no provider takes more than this.
@@ -23,34 +22,35 @@ const DEEPEST: usize = 8;
 
 impl Content {
     /// A text, a part, or a list of parts.
-    pub(crate) fn read(value: &Value, place: &str) -> Result<Content, String> {
+    pub(crate) fn read(value: &Value, place: &str, odd: &mut Odd) -> Content {
         let mut content = Content::default();
-        content.add(value, place, 0)?;
-        Ok(content)
+        content.add(value, place, 0, odd);
+        content
     }
 
-    fn add(&mut self, value: &Value, place: &str, depth: usize) -> Result<(), String> {
+    fn add(&mut self, value: &Value, place: &str, depth: usize, odd: &mut Odd) {
         match value {
-            Value::Null => Ok(()),
-            Value::String(text) => {
-                self.parts.push(Part::Text(text.clone()));
-                Ok(())
-            }
+            Value::Null => {}
+            Value::String(text) => self.parts.push(Part::Text(text.clone())),
             Value::Array(parts) if depth < DEEPEST => {
-                parts.iter().enumerate().try_for_each(|(i, part)| self.add(part, &format!("{place}[{i}]"), depth + 1))
+                for (i, part) in parts.iter().enumerate() {
+                    self.add(part, &format!("{place}[{i}]"), depth + 1, odd);
+                }
             }
-            Value::Object(_) if depth < DEEPEST => self.add_part(value, place, depth),
-            other => Err(format!("{place}: {} is no content; it is a text, or a list of parts", shown(other))),
+            Value::Object(_) if depth < DEEPEST => self.add_part(value, place, depth, odd),
+            other => odd.unread(format!("{place}: {} is neither a text nor a list of parts", shown(other)), other),
         }
     }
 
     /// Base64 pictures beside the content, as Ollama has them.
-    pub(crate) fn add_images(&mut self, images: &[Value]) {
-        let source = |image: &Value| Part::Media(bytes(Kind::Image, image.as_str().unwrap_or_default()));
-        self.parts.extend(images.iter().map(source));
+    pub(crate) fn add_images(&mut self, images: &[Value], place: &str, odd: &mut Odd) {
+        for image in images {
+            let media = bytes(Kind::Image, image.as_str().unwrap_or_default(), place, odd);
+            self.parts.push(Part::Media(media));
+        }
     }
 
-    fn add_part(&mut self, part: &Value, place: &str, depth: usize) -> Result<(), String> {
+    fn add_part(&mut self, part: &Value, place: &str, depth: usize, odd: &mut Odd) {
         let kind = part["type"].as_str().unwrap_or_default();
         let seal = part["thoughtSignature"].as_str().or(part["thought_signature"].as_str());
         self.signatures.extend(seal.map(|seal| seal.len() as u64));
@@ -66,15 +66,13 @@ impl Content {
             self.parts.push(Part::Text(refusal.to_owned()));
         } else if kind == "tool_use" || CALLS.iter().any(|key| part[*key].is_object()) {
             self.calls.push(call(part));
-        } else if let Some((answer, unread)) = answered(part, place, depth)? {
+        } else if let Some(answer) = answered(part, place, depth, odd) {
             self.parts.push(Part::Result(answer));
-            self.unread.extend(unread);
-        } else if let Some(media) = attachment(part, kind, place)? {
+        } else if let Some(media) = attachment(part, kind, place, odd) {
             self.parts.push(Part::Media(media));
         } else if part["cachePoint"].is_null() && part["guardContent"].is_null() {
-            self.unread.push(part.to_string());
+            odd.unknown(part);
         }
-        Ok(())
     }
 }
 
@@ -88,51 +86,50 @@ fn call(part: &Value) -> Call {
     Call { id, name: text(call, "name").unwrap_or_default(), arguments: arguments.clone() }
 }
 
-/// The answer of a tool inside a message, and what nobody knows in it.
-fn answered(part: &Value, place: &str, depth: usize) -> Result<Option<(Answer, Vec<String>)>, String> {
+/// The answer of a tool inside a message.
+fn answered(part: &Value, place: &str, depth: usize, odd: &mut Odd) -> Option<Answer> {
     let (answer, content) = if part["type"].as_str().is_some_and(|kind| kind.ends_with("tool_result")) {
         (part, part["content"].clone())
     } else if part["toolResult"].is_object() {
         (&part["toolResult"], part["toolResult"]["content"].clone())
-    } else if let Some(answer) =
-        ["functionResponse", "function_response"].iter().map(|key| &part[*key]).find(|answer| answer.is_object())
-    {
-        (answer, Value::String(answer["response"].to_string()))
     } else {
-        return Ok(None);
+        let answer = ["functionResponse", "function_response"].iter().map(|key| &part[*key]);
+        let answer = answer.into_iter().find(|answer| answer.is_object())?;
+        (answer, Value::String(answer["response"].to_string()))
     };
     let mut inner = Content::default();
-    inner.add(&content, place, depth + 1)?;
+    inner.add(&content, place, depth + 1, odd);
     // Gemini's results may come with files.
     if let Some(files) = answer.get("parts").filter(|_| content.is_string()) {
-        inner.add(files, place, depth + 1)?;
+        inner.add(files, place, depth + 1, odd);
     }
     let id = ["tool_use_id", "toolUseId", "id"].iter().find_map(|key| text(answer, key)).unwrap_or_default();
-    Ok(Some((Answer { id, name: text(answer, "name"), parts: inner.parts }, inner.unread)))
+    Some(Answer { id, name: text(answer, "name"), parts: inner.parts })
 }
 
 /// A picture, recording, film or document, wherever a form puts its source.
-fn attachment(part: &Value, kind: &str, place: &str) -> Result<Option<Media>, String> {
-    let media = match kind {
-        "image_url" | "input_image" | "image" => with_detail(source(Kind::Image, part, place)?, part),
-        "input_audio" | "audio" | "audio_url" => source(Kind::Audio, part, place)?,
-        "video_url" | "video" | "input_video" => source(Kind::Video, part, place)?,
-        "file" | "input_file" | "document" | "document_url" => source(Kind::Document, part, place)?,
-        _ if part["image"].is_object() => source(Kind::Image, part, place)?,
-        _ if part["audio"].is_object() => source(Kind::Audio, part, place)?,
-        _ if part["video"].is_object() => source(Kind::Video, part, place)?,
-        _ if part["document"].is_object() => source(Kind::Document, part, place)?,
-        _ => return Ok(inline(part)),
+fn attachment(part: &Value, kind: &str, place: &str, odd: &mut Odd) -> Option<Media> {
+    let kind = match kind {
+        "image_url" | "input_image" | "image" | "computer_screenshot" => Kind::Image,
+        "input_audio" | "audio" | "audio_url" => Kind::Audio,
+        "video_url" | "video" | "input_video" => Kind::Video,
+        "file" | "input_file" | "document" | "document_url" => Kind::Document,
+        _ if part["image"].is_object() => Kind::Image,
+        _ if part["audio"].is_object() => Kind::Audio,
+        _ if part["video"].is_object() => Kind::Video,
+        _ if part["document"].is_object() => Kind::Document,
+        _ => return inline(part, place, odd),
     };
-    Ok(Some(media))
+    let media = source(kind, part, place, odd);
+    Some(if kind == Kind::Image { with_detail(media, part) } else { media })
 }
 
 /// Gemini's parts: the bytes, or the address of a file.
-fn inline(part: &Value) -> Option<Media> {
+fn inline(part: &Value, place: &str, odd: &mut Odd) -> Option<Media> {
     let get = |camel: &str, snake: &str| [&part[camel], &part[snake]].into_iter().find(|v| v.is_object()).cloned();
     let mime = |of: &Value| text(of, "mimeType").or_else(|| text(of, "mime_type")).unwrap_or_default();
     let media = if let Some(data) = get("inlineData", "inline_data") {
-        bytes(Kind::of_mime(&mime(&data)), data["data"].as_str().unwrap_or_default())
+        bytes(Kind::of_mime(&mime(&data)), data["data"].as_str().unwrap_or_default(), place, odd)
     } else {
         Kind::of_mime(&mime(&get("fileData", "file_data")?)).unknown()
     };
@@ -168,56 +165,59 @@ const HOLDERS: &[&str] = &[
     "document",
 ];
 
-fn source(kind: Kind, part: &Value, place: &str) -> Result<Media, String> {
+fn source(kind: Kind, part: &Value, place: &str, odd: &mut Odd) -> Media {
     for holder in HOLDERS.iter().map(|key| &part[*key]).chain([part]) {
         match holder {
-            Value::String(text) => return address(kind, text),
+            Value::String(text) => return address(kind, text, place, odd),
             Value::Object(_) => {
                 let inner = if holder["source"].is_object() { &holder["source"] } else { holder };
-                if let Some(media) = from_object(kind, inner, place)? {
-                    return Ok(media);
+                if let Some(media) = from_object(kind, inner, place, odd) {
+                    return media;
                 }
             }
             _ => {}
         }
     }
-    Err(format!("{place}: {} has no source; it has data, an address or the id of a file", shown(part)))
+    odd.note(place, format!("{} has no data, no address and no id of a file", shown(part)));
+    kind.unknown()
 }
 
-fn from_object(kind: Kind, holder: &Value, place: &str) -> Result<Option<Media>, String> {
+fn from_object(kind: Kind, holder: &Value, place: &str, odd: &mut Odd) -> Option<Media> {
     let field = |keys: &[&str]| keys.iter().find_map(|key| holder[*key].as_str());
     // Anthropic's documents may be text, or parts of their own.
     if holder["type"] == "text" || holder["type"] == "content" {
-        let content =
-            Content::read(if holder["data"].is_null() { &holder["content"] } else { &holder["data"] }, place)?;
+        let content = if holder["data"].is_null() { &holder["content"] } else { &holder["data"] };
+        let content = Content::read(content, place, odd);
         let text = content
             .parts
             .iter()
             .filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None });
-        return Ok(Some(Media::Document(Document {
-            pages: Some(0),
-            text: Some(text.collect()),
-            ..Document::default()
-        })));
+        return Some(Media::Document(Document { pages: Some(0), text: Some(text.collect()), ..Document::default() }));
     }
     if let Some(data) = field(&["data", "bytes", "file_data"]) {
-        return Ok(Some(bytes(kind, data)));
+        return Some(bytes(kind, data, place, odd));
     }
     if let Some(url) = field(&["url", "image_url", "file_url"]) {
-        return address(kind, url).map(Some);
+        return Some(address(kind, url, place, odd));
     }
     let named = field(&["file_id", "id", "uri", "fileUri"]).is_some() || holder["s3Location"].is_object();
-    Ok(named.then(|| kind.unknown()))
+    named.then(|| kind.unknown())
 }
 
 /// A data: address holds its bytes; any other is not asked for.
-fn address(kind: Kind, url: &str) -> Result<Media, String> {
-    Ok(if url.starts_with("data:") { bytes(kind, url) } else { kind.unknown() })
+fn address(kind: Kind, url: &str, place: &str, odd: &mut Odd) -> Media {
+    if url.starts_with("data:") { bytes(kind, url, place, odd) } else { kind.unknown() }
 }
 
 /// What base64 says; bytes that cannot be read are an attachment of unknown size.
-fn bytes(kind: Kind, data: &str) -> Media {
-    media::decode(data).and_then(|bytes| media::read(kind, &bytes)).unwrap_or_else(|_| kind.unknown())
+fn bytes(kind: Kind, data: &str, place: &str, odd: &mut Odd) -> Media {
+    match media::decode(data).and_then(|bytes| media::read(kind, &bytes)) {
+        Ok(media) => media,
+        Err(error) => {
+            odd.note(place, error.to_string());
+            kind.unknown()
+        }
+    }
 }
 
 pub(super) fn text(item: &Value, key: &str) -> Option<String> {

@@ -32,10 +32,21 @@ pub(super) const WRAPPERS: [&str; 5] = ["body", "params", "request", "modelInput
 /// ```
 #[must_use]
 pub fn looks_like_request(value: &Value) -> bool {
-    let mut found = false;
+    let mut found = Found::default();
     // An error ends the walk early, where the answer is known.
     drop(Look { found: &mut found, place: LookPlace::Alone }.deserialize(value));
-    found
+    found.request
+}
+
+/// What a source holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// Text, or JSON that is neither of the others.
+    Text,
+    /// Requests.
+    Requests,
+    /// Tools without a request, as an MCP server lists them.
+    Tools,
 }
 
 /// Whether what a reader gives is a request, a list of requests, or lines of which one of the first is a request.
@@ -55,25 +66,31 @@ pub fn looks_like_request(value: &Value) -> bool {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn holds_requests(reader: &mut dyn Read) -> io::Result<bool> {
+    held(reader).map(|held| held == Held::Requests)
+}
+
+/// What a reader gives: requests, tools, or neither.
+pub(crate) fn held(reader: &mut dyn Read) -> io::Result<Held> {
     let mut reader = BufReader::with_capacity(8 << 10, Keep { reader: reader.take(LOOKED_AT), kept: Vec::new() });
     if !begins_as_json(&mut reader)? {
-        return Ok(false);
+        return Ok(Held::Text);
     }
     let mut json = serde_json::Deserializer::from_reader(&mut reader);
+    let mut found = Found::default();
     for _ in 0..LINES_LOOKED_AT {
-        let mut found = false;
         let walked = Look { found: &mut found, place: LookPlace::Alone }.deserialize(&mut json);
-        if found {
-            return Ok(true);
-        }
         match walked {
+            _ if found.request => return Ok(Held::Requests),
             Ok(()) => {}
             Err(error) if error.is_io() => return Err(error.into()),
-            Err(error) if error.is_eof() => return Ok(false),
-            Err(_) => return reader.get_mut().a_line_looks_like_one(),
+            Err(error) if error.is_eof() => break,
+            Err(_) => {
+                let is_one = reader.get_mut().a_line_looks_like_one()?;
+                return Ok(if is_one { Held::Requests } else { Held::Text });
+            }
         }
     }
-    Ok(false)
+    Ok(if found.tools { Held::Tools } else { Held::Text })
 }
 
 /// Passes white space and a byte-order mark over, and tells whether an object or a list begins behind them.
@@ -117,20 +134,27 @@ impl<R: Read> Keep<R> {
         while self.kept.len() < KEPT && self.read(&mut block)? > 0 {}
         let lines = self.kept.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty());
         Ok(lines.take(LINES_LOOKED_AT).any(|line| {
-            let mut found = false;
+            let mut found = Found::default();
             drop(
                 Look { found: &mut found, place: LookPlace::Alone }
                     .deserialize(&mut serde_json::Deserializer::from_slice(line)),
             );
-            found
+            found.request
         }))
     }
 }
 
 /// Walks over a value and ends with an error as soon as it is seen to be a request.
 struct Look<'f> {
-    found: &'f mut bool,
+    found: &'f mut Found,
     place: LookPlace,
+}
+
+/// What has been seen so far.
+#[derive(Clone, Copy, Default)]
+struct Found {
+    request: bool,
+    tools: bool,
 }
 
 /// Where a value stands, which decides what makes it a request.
@@ -146,6 +170,12 @@ enum LookPlace {
     Messages,
     /// First under `messages` or `contents`.
     Message,
+    /// Under `tools`, where a request may have them, or in the answer of an MCP server.
+    Tools,
+    /// First under `tools`.
+    Tool,
+    /// Under `result`.
+    Result,
 }
 
 /// What of a request has been seen in an object.
@@ -157,6 +187,10 @@ struct SeenFields {
     body: bool,
     role: bool,
     says: bool,
+    name: bool,
+    schema: bool,
+    parameters: bool,
+    function: bool,
 }
 
 impl SeenFields {
@@ -164,12 +198,26 @@ impl SeenFields {
         match place {
             LookPlace::InList if self.role && self.says => true,
             LookPlace::Message => self.role || self.says,
+            LookPlace::Tool | LookPlace::Tools | LookPlace::Result => false,
             _ => self.model && self.asks || self.custom_id && self.body,
+        }
+    }
+
+    /// Whether it is a tool; in a list by itself only what nothing else looks like.
+    const fn is_tool(&self, place: LookPlace) -> bool {
+        match place {
+            LookPlace::Tool => self.name && (self.schema || self.parameters) || self.function,
+            LookPlace::InList => self.name && self.schema,
+            _ => false,
         }
     }
 
     fn see(&mut self, key: &str) {
         match key {
+            "name" => self.name = true,
+            "inputSchema" | "input_schema" => self.schema = true,
+            "parameters" => self.parameters = true,
+            "function" | "toolSpec" | "functionDeclarations" => self.function = true,
             "model" | "modelId" => self.model = true,
             "messages" | "contents" | "input" | "prompt" | "chat_history" => self.asks = true,
             "custom_id" => self.custom_id = true,
@@ -184,7 +232,7 @@ impl SeenFields {
 impl Look<'_> {
     /// The walk ends at the first value that is a request.
     fn ended<E: serde::de::Error>(&self) -> Result<(), E> {
-        if *self.found { Err(E::custom("a request")) } else { Ok(()) }
+        if self.found.request { Err(E::custom("a request")) } else { Ok(()) }
     }
 
     const fn at(&mut self, place: LookPlace) -> Look<'_> {
@@ -215,9 +263,14 @@ impl<'de> Visitor<'de> for Look<'_> {
                 continue;
             }
             seen.see(&key);
-            *self.found |= seen.is_request(self.place);
+            self.found.request |= seen.is_request(self.place);
+            self.found.tools |= seen.is_tool(self.place);
             match key.as_str() {
-                _ if *self.found => return self.ended(),
+                _ if self.found.request => return self.ended(),
+                _ if matches!(self.place, LookPlace::Tool) => drop(map.next_value::<IgnoredAny>()?),
+                "tools" => map.next_value_seed(self.at(LookPlace::Tools))?,
+                _ if matches!(self.place, LookPlace::Result) => drop(map.next_value::<IgnoredAny>()?),
+                "result" => map.next_value_seed(self.at(LookPlace::Result))?,
                 "messages" | "contents" => map.next_value_seed(self.at(LookPlace::Messages))?,
                 "requests" => map.next_value_seed(self.at(LookPlace::Requests))?,
                 key if WRAPPERS.contains(&key) => map.next_value_seed(self.at(LookPlace::Alone))?,
@@ -229,10 +282,14 @@ impl<'de> Visitor<'de> for Look<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
         let is_messages = matches!(self.place, LookPlace::Messages);
-        let first =
-            items.next_element_seed(self.at(if is_messages { LookPlace::Message } else { LookPlace::InList }))?;
+        let place = match self.place {
+            LookPlace::Messages => LookPlace::Message,
+            LookPlace::Tools => LookPlace::Tool,
+            _ => LookPlace::InList,
+        };
+        let first = items.next_element_seed(self.at(place))?;
         if first.is_none() && is_messages {
-            *self.found = true;
+            self.found.request = true;
             return self.ended();
         }
         while items.next_element::<IgnoredAny>()?.is_some() {}
@@ -293,6 +350,29 @@ mod tests {
             "{broken}\n{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}",
         ] {
             assert!(holds(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn tools_of_a_server_are_told_from_requests_and_from_other_json() {
+        let held = |text: &str| super::held(&mut text.as_bytes()).unwrap();
+        for tools in [
+            r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"a","inputSchema":{"type":"object"}}]}}"#,
+            r#"{"tools":[{"name":"a","description":"b","inputSchema":{}}]}"#,
+            r#"{"tools":[{"type":"function","function":{"name":"a"}}]}"#,
+            r#"[{"name":"a","input_schema":{}}]"#,
+        ] {
+            assert_eq!(held(tools), Held::Tools, "{tools}");
+        }
+        let request = r#"{"tools":[{"name":"a","input_schema":{}}],"messages":[{"role":"user","content":"Hi"}]}"#;
+        assert_eq!(held(request), Held::Requests);
+        for text in [
+            r#"[{"name":"a","parameters":{}}]"#,
+            r#"{"tools":["hammer"]}"#,
+            r#"{"tools":[{"name":"hammer"}]}"#,
+            r#"{"result":{"messages":[{"role":"user","content":"Hi"}]}}"#,
+        ] {
+            assert_eq!(held(text), Held::Text, "{text}");
         }
     }
 

@@ -3,83 +3,111 @@
 use serde_json::Value;
 
 use super::content::{Content, text};
-use super::{role, shown};
-use crate::conversation::{Call, Message, Role};
+use super::odd::Odd;
+use super::{role, tools};
+use crate::conversation::{Call, Message, Part, Role};
 
-/// A list of messages or items; `place` is what errors call it.
-pub(super) fn list(items: &[Value], place: &str) -> Result<Vec<Message>, String> {
-    if items.is_empty() {
-        return Err(format!("{place}: the list is empty"));
-    }
-    items.iter().enumerate().map(|(i, item)| one(item, &format!("{place}[{i}]"))).collect()
+/// A list of messages or items; `place` is what notes call it.
+pub(super) fn list(items: &[Value], place: &str, odd: &mut Odd) -> Vec<Message> {
+    items.iter().enumerate().map(|(i, item)| one(item, &format!("{place}[{i}]"), odd)).collect()
 }
 
 /// What stands beside the messages: a text, or a list of parts.
-pub(super) fn said(role: Role, value: &Value, place: &str) -> Result<Message, String> {
-    let content = Content::read(value, place)?;
-    Ok(Message { unread: content.unread, ..Message::of_parts(role, content.parts) })
+pub(super) fn said(role: Role, value: &Value, place: &str, odd: &mut Odd) -> Message {
+    Message::of_parts(role, Content::read(value, place, odd).parts)
 }
 
-fn one(item: &Value, place: &str) -> Result<Message, String> {
-    if !item.is_object() {
-        return Err(format!("{place}: {} is no message", shown(item)));
-    }
+/// One message or item.
+pub(super) fn one(item: &Value, place: &str, odd: &mut Odd) -> Message {
+    let Some(map) = item.as_object() else {
+        odd.guess(place, "not an object, counted as a message of the user");
+        return said(Role::User, item, place, odd);
+    };
     match item["type"].as_str() {
-        Some("function_call" | "custom_tool_call") => return Ok(call_item(item)),
-        Some("function_call_output" | "custom_tool_call_output") => {
-            let mut message = said(Role::Tool, &item["output"], &format!("{place}.output"))?;
-            message.call_id = text(item, "call_id");
-            return Ok(message);
-        }
+        Some("function_call" | "custom_tool_call") => return call_item(item),
+        Some("function_call_output" | "custom_tool_call_output") => return output_item(item, place, odd),
         Some("additional_tools" | "tool_search_output") => {
             let is_found = item["type"] == "tool_search_output";
             let role = if is_found { Role::Tool } else { Role::Developer };
-            let map = item.as_object().ok_or_else(|| format!("{place}: no item"))?;
-            return Ok(Message { tools: super::tools::list(map)?, ..Message::of_parts(role, Vec::new()) });
+            return Message { tools: tools::list(map, odd), ..Message::of_parts(role, Vec::new()) };
         }
         // It costs what its output says.
-        Some("tool_search_call") => return Ok(Message::of_parts(Role::Tool, Vec::new())),
+        Some("tool_search_call") => return Message::of_parts(Role::Tool, Vec::new()),
         Some("reasoning") => {
             let mut message = Message::of_parts(Role::Assistant, Vec::new());
             message.thinking = Some(summaries(item));
             message.signatures.extend(text(item, "encrypted_content").map(|seal| seal.len() as u64));
-            return Ok(message);
+            return message;
         }
-        // An item of another kind, such as a search that the provider made.
-        Some(_) if item.get("role").is_none() => {
-            return Ok(Message { unread: vec![item.to_string()], ..Message::of_parts(Role::Tool, Vec::new()) });
-        }
+        Some(kind) if item.get("role").is_none() => return other_item(item, kind, place, odd),
         _ => {}
     }
-    let name = item["role"].as_str();
-    let Some(role) = name.and_then(role) else {
-        let found = name.map_or_else(|| "nothing".to_owned(), |name| format!("{name:?}"));
-        let roles = "it is one of system, developer, user, assistant, tool";
-        return Err(format!("{place}.role: {found} is no role; {roles}"));
-    };
-    spoken(item, role, place)
+    spoken(item, speaker(item, place, odd), place, odd)
 }
 
-fn spoken(item: &Value, role: Role, place: &str) -> Result<Message, String> {
+/// Who says a message; a role that no API has is counted as the user's.
+fn speaker(item: &Value, place: &str, odd: &mut Odd) -> Role {
+    let Some(name) = item["role"].as_str() else {
+        odd.guess(place, "it has no role, counted as user");
+        return Role::User;
+    };
+    role(name).unwrap_or_else(|| {
+        odd.guess(&format!("{place}.role"), format!("the role {name:?}, counted as user"));
+        Role::User
+    })
+}
+
+/// An item of the Responses form that is neither a message nor a function's: what clients such as Codex send back.
+fn other_item(item: &Value, kind: &str, place: &str, odd: &mut Odd) -> Message {
+    if kind.ends_with("_call_output") {
+        odd.guess(place, format!("an item of the kind {kind:?}, counted as the result of a call"));
+        return output_item(item, place, odd);
+    }
+    let arguments = ["arguments", "input", "action"].iter().map(|key| &item[*key]).find(|value| !value.is_null());
+    match (kind.strip_suffix("_call"), arguments) {
+        // A search that the provider made brings along what it found.
+        (Some(called), Some(arguments)) if item.get("call_id").is_some() => {
+            odd.guess(place, format!("an item of the kind {kind:?}, counted as a call"));
+            let name = text(item, "name").unwrap_or_else(|| called.to_owned());
+            let call = Call { id: text(item, "call_id"), name, arguments: arguments.clone() };
+            Message { parts: None, calls: vec![call], ..Message::of_parts(Role::Assistant, Vec::new()) }
+        }
+        _ => {
+            odd.unknown(item);
+            Message::of_parts(Role::Tool, Vec::new())
+        }
+    }
+}
+
+fn output_item(item: &Value, place: &str, odd: &mut Odd) -> Message {
+    let mut message = said(Role::Tool, &item["output"], &format!("{place}.output"), odd);
+    message.call_id = text(item, "call_id");
+    message
+}
+
+fn spoken(item: &Value, role: Role, place: &str, odd: &mut Odd) -> Message {
     let mut calls = tool_calls(item);
     let mut content = match item.get("content") {
         Some(Value::Null) => None,
-        Some(value) => Some(Content::read(value, &format!("{place}.content"))?),
-        None if !calls.is_empty() => None,
-        None => return Err(format!("{place}: it has no content")),
+        Some(value) => Some(Content::read(value, &format!("{place}.content"), odd)),
+        None => says_otherwise(item, place, !calls.is_empty(), odd)
+            .map(|part| Content { parts: vec![part], ..Content::default() }),
     };
-    if let (Some(content), Some(images)) = (&mut content, item["images"].as_array()) {
-        content.add_images(images);
+    if let Some(images) = item["images"].as_array() {
+        content.get_or_insert_default().add_images(images, &format!("{place}.images"), odd);
     }
-    let (mut signatures, mut unread) = (Vec::new(), Vec::new());
-    let mut thinking = text(item, "reasoning_content").or_else(|| text(item, "reasoning"));
+    // An answer of the model in sound, by its id: what the provider keeps of it is not in the request.
+    if item["audio"].is_object() {
+        odd.unread(format!("what {place}.audio refers to"), &item["audio"]);
+    }
+    let mut signatures = Vec::new();
+    let mut thinking = ["reasoning_content", "reasoning", "thinking"].iter().find_map(|key| text(item, key));
     if let Some(content) = &mut content {
         calls.append(&mut content.calls);
         thinking = thinking.or(content.thinking.take());
         signatures.append(&mut content.signatures);
-        unread.append(&mut content.unread);
     }
-    Ok(Message {
+    Message {
         role,
         name: text(item, "name"),
         parts: content.map(|content| content.parts),
@@ -88,9 +116,17 @@ fn spoken(item: &Value, role: Role, place: &str) -> Result<Message, String> {
         thinking,
         signatures,
         tools: Vec::new(),
-        unread,
         is_prefix: item["prefix"] == true,
-    })
+    }
+}
+
+/// What a message without content says in another field.
+fn says_otherwise(item: &Value, place: &str, calls: bool, odd: &mut Odd) -> Option<Part> {
+    let said = ["text", "refusal"].iter().find_map(|key| text(item, key));
+    if said.is_none() && !calls && item["audio"].is_null() && item["images"].is_null() {
+        odd.guess(place, "it has no content");
+    }
+    said.map(Part::Text)
 }
 
 /// Calls beside the content: `tool_calls`, and `function_call` of OpenAI's first form.

@@ -11,7 +11,7 @@ use super::raw::{RawDataset, RawSamples, RawSource, RawText};
 use super::reader::WorkloadReader;
 use crate::calculator::workload::PromptPart;
 use crate::input::surrogates;
-use crate::input::text::InputError;
+use crate::input::text::{InputError, decoded};
 use crate::pricing::problem::Place;
 use crate::pricing::yaml::At;
 use crate::range::Range;
@@ -75,7 +75,7 @@ impl WorkloadReader<'_> {
         match (self.files)(&path) {
             Ok(bytes) => {
                 self.take_text(bytes.len(), place)?;
-                Some(String::from_utf8_lossy(&bytes).into_owned())
+                Some(decoded(&bytes))
             }
             Err(error) => {
                 self.unreadable(name, &error, place);

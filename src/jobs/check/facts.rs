@@ -3,13 +3,17 @@
 use super::CheckContext;
 use super::compare::{BaseComparison, PricedSide, UnpricedFeature};
 use super::places::prompt_files;
+use rust_decimal::prelude::ToPrimitive;
+
 use crate::calculator::budget::BudgetVerdict;
 use crate::calculator::change::width;
 use crate::calculator::projection::{FeaturePlan, Point, Resolver, Stream, times};
 use crate::calculator::rules::{
     BudgetFact, CheckFacts, FeatureFacts, Finding, FindingLevel, ModelFact, PromptFact, RecordedTable, RuleCode,
+    ToolsFact,
 };
 use crate::calculator::shape::At;
+use crate::calculator::workload::PromptPart;
 use crate::money::Usd;
 use crate::pricing::card::Evidence;
 use crate::pricing::problem::Problem;
@@ -90,11 +94,34 @@ impl CheckContext<'_> {
             line: route.map_or_else(|| self.head.line_of(&feature.feature.name), |route| route.line),
             window: info.context_window,
             longest: feature.longest_prompt(stream),
+            tools: self.tools_fact(feature, stream, resolver),
             retired: stream.found.retired(),
             replacement: info.replacement.clone(),
             checked: listed.map(|rates| rates.source.checked),
             id,
         }
+    }
+
+    /// The tools of a feature, counted for a model, where a rule asks for them.
+    fn tools_fact(&self, feature: &FeaturePlan, stream: &Stream, resolver: &mut dyn Resolver) -> Option<ToolsFact> {
+        let parts = &feature.feature.tools;
+        if parts.is_empty() || !self.asks_for(RuleCode::MaxToolsTokens) {
+            return None;
+        }
+        let mut range = stream.frame.and_then(|frame| frame.tools).map(|count| (count.low, count.high));
+        if range.is_none() {
+            let mut sum = (0_u64, 0_u64);
+            for part in parts {
+                let (low, high) = match part {
+                    PromptPart::Text(text) => resolver.count(&stream.found, text).ok().map(|n| (n.low, n.high))?,
+                    PromptPart::Tokens(range) => (range.low.to_u64()?, range.high.ceil().to_u64()?),
+                };
+                sum = (sum.0.saturating_add(low), sum.1.saturating_add(high));
+            }
+            range = Some(sum);
+        }
+        let (low, tokens) = range?;
+        Some(ToolsFact { place: self.head.tools_place(&feature.feature.name), tokens, is_estimated: low != tokens })
     }
 
     /// The prompt files of a feature, counted, where a rule asks for them.

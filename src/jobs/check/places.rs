@@ -13,17 +13,31 @@ use crate::report::check::FileLine;
 
 /// The files that a feature counts.
 pub(super) fn prompt_files(raw: &RawFeature) -> Vec<String> {
-    fn of(text: &At<RawText>, list: &mut Vec<String>) {
-        match &text.value {
-            RawText::File(name) => list.push(name.clone()),
-            RawText::Long(source) => list.extend(source.file.as_ref().map(|file| file.value.clone())),
-            RawText::Many(many) => many.iter().for_each(|one| of(one, list)),
-            RawText::Tokens(_) => {}
+    let mut list = Vec::new();
+    [&raw.system, &raw.tools, &raw.prompt].into_iter().flatten().for_each(|text| files_of(text, &mut list));
+    list
+}
+
+fn files_of(text: &At<RawText>, list: &mut Vec<String>) {
+    match &text.value {
+        RawText::File(name) => list.push(name.clone()),
+        RawText::Long(source) => list.extend(source.file.as_ref().map(|file| file.value.clone())),
+        RawText::Many(many) => many.iter().for_each(|one| files_of(one, list)),
+        RawText::Tokens(_) => {}
+    }
+}
+
+impl CheckSide {
+    /// Where the tools of a feature are: the first file that defines some, else their line in the workload.
+    pub(super) fn tools_place(&self, feature: &str) -> (String, usize) {
+        let Some((line, raw)) = self.feature(feature) else { return (self.name(), 0) };
+        let mut files = Vec::new();
+        raw.tools.iter().for_each(|tools| files_of(tools, &mut files));
+        match files.first() {
+            Some(file) => (self.named(file), 1),
+            None => (self.name(), raw.tools.as_ref().map_or(line, |tools| tools.place.line)),
         }
     }
-    let mut list = Vec::new();
-    [&raw.system, &raw.tools, &raw.prompt].into_iter().flatten().for_each(|text| of(text, &mut list));
-    list
 }
 
 /// Every other file of a feature that changes its cost.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Date;
 
 use crate::calculator::workload::Workload;
-use crate::input::text::{InputError, read_bytes};
+use crate::input::text::{InputError, decoded, read_bytes};
 use crate::input::workload::raw::{RawFeature, RawWorkload};
 use crate::input::workload::{DEFAULT_FILE, ReadFile, from_disk, load_text};
 use crate::jobs::{JobError, Setup};
@@ -81,14 +81,14 @@ impl CheckSide {
     /// The text of a file that the workload names; `None` where it was not read.
     pub(super) fn file(&self, name: &str) -> Option<String> {
         let bytes = self.files.get(&self.folder().join(name))?.as_ref()?;
-        Some(String::from_utf8_lossy(bytes).into_owned())
+        Some(decoded(bytes))
     }
 
     /// Every file that was read, by its name in the folder of the workload.
     pub(super) fn files(&self) -> impl Iterator<Item = (String, String)> {
         self.files.iter().filter_map(|(path, bytes)| {
             let name = path.strip_prefix(self.folder()).unwrap_or(path).display().to_string();
-            Some((name, String::from_utf8_lossy(bytes.as_ref()?).into_owned()))
+            Some((name, decoded(bytes.as_ref()?)))
         })
     }
 

@@ -3,6 +3,8 @@
 //! What is counted with is found first ([`CountWith::load`]); then inputs are read one by one, each once, and rows go out as
 //! they are made. A text is never held whole, whatever its length.
 
+mod added;
+mod explained;
 mod fields;
 mod lines;
 mod requests;
@@ -18,6 +20,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
+pub use self::added::CountAdded;
+pub use self::explained::{CountPartRow, PartCount};
 pub use self::fields::{CountFields, CountIdentity};
 pub use self::rows::{CountHead, CountOrder, CountRow, CountView, CutRow};
 pub use self::total::CountTotalRow;
@@ -25,12 +29,15 @@ pub use self::tree::{CountTreeRow, NamedCount};
 pub(crate) use self::verify::Verification;
 pub use self::with::{CountWith, Counting};
 
+use self::explained::ExplainedRequests;
 use self::requests::OwnModels;
 use self::rows::{CountRows, CountedText};
 use self::total::{CountTotal, CountUnit};
 use self::tree::TreeNode;
 use super::tokenizers::TokenizerChoice;
 use super::{JobError, Setup, plural};
+use crate::conversation::{Conversation, Message, Role};
+use crate::input::chat::Api;
 use crate::input::media::NamedAttachments;
 use crate::input::requests::{Input, ReadAs, Spot, alone};
 use crate::input::text::{InputError, Source, read_blocks_of};
@@ -48,6 +55,12 @@ pub struct CountQuery {
     pub attachments: NamedAttachments,
     /// What inputs are to be taken for.
     pub read_as: ReadAs,
+    /// The API that requests are for, where their form does not say it.
+    pub api: Option<Api>,
+    /// What is sent with every request.
+    pub added: CountAdded,
+    /// Show the parts of each request.
+    pub explain: bool,
     /// Count the string in this field of each line of JSON Lines.
     pub jsonl: Option<String>,
     /// Show folders; what has less than this share of the tokens, in percent, is summed up.
@@ -103,18 +116,24 @@ pub fn count<'a>(
     tools: CountTools<'a>,
     lines: Option<&'a mut dyn Write>,
 ) -> Result<CountOutcome, JobError> {
-    let lines = lines.filter(|_| query.tree.is_none() && !query.view.summary);
+    let lines = lines.filter(|_| query.tree.is_none() && !query.view.summary && !query.explain);
     let rows = CountRows::new(query.view, lines);
     let (totals, skipped) = (Vec::new(), Vec::new());
     let bytes = BytesRead::default();
-    let mut run = CountRun { query, counting, tools, rows, failed: 0, totals, skipped, bytes, all_bytes: None };
+    let added = query.added.read()?;
+    let explained = query.explain.then(ExplainedRequests::default);
+    let mut run =
+        CountRun { query, counting, tools, rows, added, explained, failed: 0, totals, skipped, bytes, all_bytes: None };
     match (&query.jsonl, query.tree) {
         (Some(field), _) => run.count_lines(&query.sources, field)?,
         (None, Some(least_percent)) => run.count_tree(least_percent)?,
         (None, None) => run.count_inputs()?,
     }
     run.tell_skipped();
-    let CountRun { rows, failed, totals, .. } = run;
+    let CountRun { mut rows, failed, totals, explained, .. } = run;
+    if let Some(explained) = explained {
+        rows.explained(explained.report());
+    }
     let budget = query.view.budget;
     Ok(CountOutcome {
         over: totals.iter().filter(|total| total.is_over(budget)).map(CountTotal::over_text).collect(),
@@ -139,6 +158,10 @@ struct CountRun<'a> {
     counting: &'a [Counting],
     tools: CountTools<'a>,
     rows: CountRows<'a>,
+    /// What is sent with every request.
+    added: Conversation,
+    /// The parts of requests, where they were asked for.
+    explained: Option<ExplainedRequests>,
     failed: u64,
     totals: Vec<CountTotal>,
     /// Binary files of folders.
@@ -212,6 +235,9 @@ impl CountRun<'_> {
                 other => other?,
             }
         }
+        if sources.is_empty() && !self.query.added.is_empty() {
+            self.count_added()?;
+        }
         self.each_attachment(|run, name, counting, counted| run.rows.row(name, Spot::default(), counting, counted, 0))
     }
 
@@ -228,7 +254,10 @@ impl CountRun<'_> {
             ReadAs::Detected if from_folder => ReadAs::Text,
             other => other,
         };
-        let mut input = self.bytes.of(Input::open(source, read_as)?);
+        let mut input = self.bytes.of(Input { api: self.query.api, ..Input::open(source, read_as)? });
+        if !input.holds_requests && !self.query.added.is_empty() && !from_folder {
+            return self.count_prompt(input);
+        }
         if !input.holds_requests {
             return self.count_one_text(input, from_folder, is_single);
         }
@@ -258,6 +287,29 @@ impl CountRun<'_> {
         read_as != ReadAs::Requests && self.counting.iter().any(|counting| !counting.bills_requests())
     }
 
+    /// A text that is sent with instructions and tools: a request of one message.
+    fn count_prompt(&mut self, mut input: Input<'_>) -> Result<(), JobError> {
+        let mut text = String::new();
+        read_blocks_of(&input.name, &mut *input.reader, self.query.binary, &mut |block| text.push_str(block))?;
+        let asks = Conversation { messages: vec![Message::text(Role::User, text)], ..Conversation::default() };
+        self.count_framed(&input.name, added::with_added(&self.added, asks))
+    }
+
+    /// What is sent with every request, by itself.
+    fn count_added(&mut self) -> Result<(), JobError> {
+        let all = self.query.added.system.iter().chain(&self.query.added.tools);
+        let name = all.map(Source::name).collect::<Vec<_>>().join(" + ");
+        self.count_framed(&name, self.added.clone())
+    }
+
+    fn count_framed(&mut self, name: &str, request: Conversation) -> Result<(), JobError> {
+        if self.counting.is_empty() {
+            return Err(nothing_to_count_with());
+        }
+        let with = self.counting;
+        with.iter().try_for_each(|counting| self.count_one(name, Spot::default(), counting, &request))
+    }
+
     fn count_one_text(&mut self, input: Input<'_>, from_folder: bool, is_single: bool) -> Result<(), JobError> {
         if self.counting.is_empty() {
             return Err(nothing_to_count_with());
@@ -283,10 +335,27 @@ impl CountRun<'_> {
         if self.query.quiet {
             return;
         }
-        let certain = if counting.is_too_long(count.low, answer) { "do not fit" } else { "may not fit" };
+        let is_certain = counting.is_too_long(count.low, answer);
+        let (certain, rejects) = match is_certain {
+            true => ("do not fit", "rejects"),
+            false => ("may not fit", "may reject"),
+        };
         let answer = if answer > 0 { format!(" with an answer of {}", grouped(answer)) } else { String::new() };
         let (tokens, name, window) = (plural(count.high, "token"), counting.name(), grouped(window));
-        self.say(&format!("warning: {place}: {tokens}{answer} {certain} the context window of {name}, {window}"));
+        self.say(&format!(
+            "warning: {place}: {tokens}{answer} {certain} the context window of {name}, {window}: the API {rejects} it"
+        ));
+    }
+
+    /// Says where a request asks for a longer answer than its model writes.
+    fn warn_of_answer(&mut self, place: &str, counting: &Counting, answer: u64) {
+        let Some(longest) = counting.longest_answer().filter(|longest| answer > *longest && !self.query.quiet) else {
+            return;
+        };
+        let (answer, name, longest) = (grouped(answer), counting.name(), grouped(longest));
+        self.say(&format!(
+            "warning: {place}: it asks for an answer of up to {answer} tokens, and {name} writes at most {longest}: the API rejects it"
+        ));
     }
 
     /// The same as a tree of folders.

@@ -1,5 +1,6 @@
 //! Requests: each is counted as its provider, or the published template, counts it.
 
+use super::added;
 use super::total::CountUnit;
 use super::with::Counting;
 use super::{CountRun, CountTools};
@@ -24,7 +25,7 @@ impl CountRun<'_> {
         each_request(input, &mut |spot, read| -> Result<(), JobError> {
             self.tick();
             let request = match read {
-                Ok(request) => request,
+                Ok(request) => added::with_added(&self.added, request),
                 Err(error) => return self.passed_over(&name, spot, &with_help(&error, error.help())),
             };
             tally.add(&request);
@@ -36,20 +37,25 @@ impl CountRun<'_> {
                 Err(error) => self.passed_over(&name, spot, &error.with_help()),
             }
         })?;
-        if read_as == ReadAs::Detected && tally.requests > 0 {
+        if read_as == ReadAs::Detected && tally.requests + tally.tools > 0 {
             self.note(&name, &[format!("read as {} (--plain counts it as text)", tally.shown())]);
         }
         Ok(())
     }
 
-    fn count_one(
+    /// A request with one model: a row, or its parts.
+    pub(super) fn count_one(
         &mut self,
         source: &str,
         spot: Spot,
         counting: &Counting,
         request: &Conversation,
     ) -> Result<(), JobError> {
-        let counted = match counting.count_request(request) {
+        let counted = match &self.explained {
+            Some(_) => counting.explain_request(request).map(|explained| (explained.counted.clone(), Some(explained))),
+            None => counting.count_request(request).map(|counted| (counted, None)),
+        };
+        let (counted, explained) = match counted {
             Ok(counted) => counted,
             Err(refused) => return self.passed_over(source, spot, &JobError::from(refused).with_help()),
         };
@@ -58,10 +64,16 @@ impl CountRun<'_> {
             return self.passed_over(source, spot, &error.with_help());
         }
         let Counted { count, notes, .. } = counted;
-        self.note(&format!("{source}:{spot}: {}", counting.name()), &notes);
+        let place = if spot == Spot::default() { source.to_owned() } else { format!("{source}:{spot}") };
+        self.note(&format!("{place}: {}", counting.name()), &notes);
         self.add(counting, count, CountUnit::Request);
-        self.warn_of_length(&format!("{source}:{spot}"), counting, count, answer);
-        self.rows.row(source, spot, counting, (count, None), answer)
+        self.warn_of_length(&place, counting, count, answer);
+        self.warn_of_answer(&place, counting, answer);
+        match (&mut self.explained, explained) {
+            (Some(all), Some(explained)) => all.add(source, spot, &counting.identity, explained),
+            _ => self.rows.row(source, spot, counting, (count, None), answer)?,
+        }
+        Ok(())
     }
 
     /// A bad request costs only itself.

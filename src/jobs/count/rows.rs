@@ -49,9 +49,13 @@ pub struct CountRow {
     /// The most it may be, in percent of the context window.
     #[serde(skip_serializing_if = "Option::is_none")]
     context_share_percent: Option<String>,
-    /// Whether it fits into the context window, with the longest answer that a request allows.
+    /// Whether the model takes it: with the longest answer that a request allows it fits into the context window, and the
+    /// model writes such an answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     fits: Option<bool>,
+    /// The longest answer that a request allows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked_output: Option<u64>,
     /// Where the text has to end to stay within the budget.
     #[serde(skip_serializing_if = "Option::is_none")]
     cut_at: Option<CutRow>,
@@ -96,6 +100,7 @@ impl CountRow {
     /// `answer` is the longest answer that a request allows.
     fn of(source: &str, spot: Spot, counting: &Counting, (count, place): CountedText, answer: u64) -> Self {
         let window = counting.context_window();
+        let is_refused = counting.longest_answer().is_some_and(|longest| answer > longest);
         let cut =
             |LimitPlace { byte, line, column, kept }: LimitPlace| CutRow { byte, line, column, tokens: kept.tokens };
         CountRow {
@@ -106,7 +111,8 @@ impl CountRow {
             count: CountFields::of(count),
             context_window: window,
             context_share_percent: window.map(|window| share_cell(count.high, window).exact),
-            fits: window.map(|_| !counting.is_too_long(count.high, answer)),
+            fits: window.map(|_| !counting.is_too_long(count.high, answer) && !is_refused),
+            asked_output: (answer > 0).then_some(answer),
             cut_at: place.map(cut),
         }
     }
@@ -156,6 +162,7 @@ pub(super) struct CountRows<'o> {
     report: Report,
     head: CountHead,
     is_tree: bool,
+    is_explained: bool,
     /// The rows that wait to be put in order, where they are: those of one input, line or request together.
     waiting: Option<Vec<RowGroup>>,
 }
@@ -178,6 +185,7 @@ impl<'o> CountRows<'o> {
             table,
             head: CountHead { unit: Some("tokens"), ..CountHead::default() },
             is_tree: false,
+            is_explained: false,
             waiting: (view.top.is_some() || view.order.is_some()).then(Vec::new),
         }
     }
@@ -221,6 +229,12 @@ impl<'o> CountRows<'o> {
         (self.report, self.head, self.is_tree) = (tree, CountHead::default(), true);
     }
 
+    /// Shows the parts of requests in the place of rows.
+    pub(crate) fn explained(&mut self, parts: Report) {
+        self.report = parts;
+        (self.waiting, self.is_explained) = (None, true);
+    }
+
     /// Puts what waited in order and hands it on. The largest are chosen by their first count, whatever the order.
     fn in_order(&mut self) -> Result<(), JobError> {
         let Some(mut groups) = self.waiting.take() else { return Ok(()) };
@@ -257,7 +271,8 @@ impl<'o> CountRows<'o> {
         self.head.budget = budget;
         self.head.over_budget = budget.map(|_| totals.iter().any(|total| total.is_over(budget)));
         let is_one = totals.iter().all(|total| total.parts() == 1);
-        if !totals.is_empty() && (budget.is_some() || self.view.summary || self.is_tree || !is_one) {
+        if !totals.is_empty() && (budget.is_some() || self.view.summary || self.is_tree || self.is_explained || !is_one)
+        {
             self.head.totals = Some(totals.iter().map(|total| total.row(budget)).collect());
         }
     }
@@ -280,7 +295,8 @@ impl<'o> CountRows<'o> {
         self.report.state_all(&self.head);
         if !self.is_tree {
             let named: Vec<String> = totals.iter().take(2).map(CountTotal::headline).collect();
-            self.report.entitle("Token count", named.join(", "));
+            let title = if self.is_explained { "Tokens by part" } else { "Token count" };
+            self.report.entitle(title, named.join(", "));
         }
         Ok(Some(self.report))
     }

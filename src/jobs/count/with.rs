@@ -14,7 +14,7 @@ use crate::jobs::{JobError, Setup};
 use crate::period::Instant;
 use crate::pricing::Found;
 use crate::range::Range;
-use crate::tokenizer::chat::{Counted, Framing, Refused, Template};
+use crate::tokenizer::chat::{Counted, Explained, Framing, Refused, Template};
 use crate::tokenizer::store::Store;
 use crate::tokenizer::{Tokenizer, from_file};
 
@@ -146,10 +146,19 @@ impl Counting {
         match &self.prompt {
             Prompt::Framed(framing) => self.framed(framing).count(request),
             Prompt::Template(template) => {
-                let notes = request.unread.iter().map(|what| format!("not counted: {what}")).collect();
+                let guessed = request.guessed.iter().map(|what| format!("not understood: {what}"));
+                let unread = request.unread.iter().map(|what| format!("not counted: {what}"));
                 let count = template.count(request)?;
-                Ok(Counted { count, text: count, notes, ..Counted::default() })
+                Ok(Counted { count, text: count, notes: guessed.chain(unread).collect(), ..Counted::default() })
             }
+        }
+    }
+
+    /// Counts a request, and each part of it.
+    pub(super) fn explain_request(&self, request: &Conversation) -> Result<Explained, Refused> {
+        match &self.prompt {
+            Prompt::Framed(framing) => self.framed(framing).explain(request),
+            Prompt::Template(template) => template.explain(request),
         }
     }
 
@@ -201,6 +210,11 @@ impl Counting {
 
     pub(super) fn context_window(&self) -> Option<u64> {
         self.card.as_ref()?.0.model.info.context_window
+    }
+
+    /// The longest answer that the model writes.
+    pub(super) fn longest_answer(&self) -> Option<u64> {
+        self.card.as_ref()?.0.model.info.max_output
     }
 
     /// Whether a prompt with its answer can be longer than the context window.

@@ -11,6 +11,7 @@
 
 mod claude;
 mod deepseek;
+mod explain;
 mod frame;
 mod gemini;
 mod gemma;
@@ -34,8 +35,8 @@ use serde_json::Value;
 
 use super::{TokenCount, Tokenizer, TokenizerError, load};
 use crate::conversation::{Answer, Conversation, Media, Message, Part};
-use media::MediaRules;
-use media::Weight;
+pub use explain::{Explained, PartKind, RequestPart};
+use media::{MediaRules, Weight};
 use rule::Grounded;
 pub use table::Day;
 pub use wrapping::Wrapping;
@@ -173,6 +174,7 @@ pub enum RuleBasis {
 }
 
 /// What a model's provider does to a request before it counts it.
+#[derive(Clone)]
 pub struct Framing {
     /// For requests to OpenAI's Responses API.
     responses: Grounded,
@@ -245,6 +247,18 @@ impl Framing {
     /// # Errors
     /// [`Refused`] where the model cannot be sent something in the conversation.
     pub fn count(&self, conversation: &Conversation) -> Result<Counted, Refused> {
+        if !conversation.is_addition {
+            return self.whole(conversation);
+        }
+        let (request, alone) = wrapping::around(conversation);
+        let alone = self.whole(&alone)?.count;
+        let mut counted = self.whole(&request)?;
+        counted.count = wrapping::beyond(counted.count, &[alone]);
+        counted.text = wrapping::beyond(counted.text, &[alone]);
+        Ok(counted)
+    }
+
+    fn whole(&self, conversation: &Conversation) -> Result<Counted, Refused> {
         let count = if conversation.is_plain {
             self.texts(conversation)
         } else {
@@ -266,7 +280,13 @@ impl Framing {
         for message in &conversation.messages {
             self.add_media(message.parts(), conversation, &mut counted)?;
         }
-        counted.notes.extend(conversation.unread.iter().map(|what| format!("not counted: {what}")));
+        if conversation.guess_margin > 0 {
+            let margin = conversation.guess_margin;
+            for count in [&mut counted.count, &mut counted.text] {
+                *count = count.reaching(margin, margin);
+            }
+        }
+        counted.notes.extend(notes(conversation));
         if !conversation.unread.is_empty() {
             let most = conversation.unread_json.iter().map(|json| self.tokenizer.count(json).high);
             let most = most.fold(0, u64::saturating_add);
@@ -303,8 +323,15 @@ impl Framing {
     fn texts(&self, conversation: &Conversation) -> TokenCount {
         let mut count = TokenCount::default();
         conversation.messages.iter().flat_map(Message::texts).for_each(|text| count += self.tokenizer.count(text));
+        count += TokenCount::exact(conversation.token_ids);
         count
     }
+}
+
+/// What was not understood in a conversation, and what is not counted.
+fn notes(conversation: &Conversation) -> impl Iterator<Item = String> {
+    let guessed = conversation.guessed.iter().map(|what| format!("not understood: {what}"));
+    guessed.chain(conversation.unread.iter().map(|what| format!("not counted: {what}")))
 }
 
 /// Text without the white space that Python's `strip` takes away.

@@ -57,8 +57,16 @@ impl Framing {
     }
 }
 
+/// What is added to every request, in one that asks something, and that request without it.
+pub(super) fn around(added: &Conversation) -> (Conversation, Conversation) {
+    let asks = Message::text(Role::User, TEXT);
+    let mut request = Conversation { is_addition: false, ..added.clone() };
+    request.messages.push(asks.clone());
+    (request, Conversation { messages: vec![asks], ..Conversation::default() })
+}
+
 /// What a count has beyond its parts.
-fn beyond(whole: TokenCount, parts: &[TokenCount]) -> TokenCount {
+pub(super) fn beyond(whole: TokenCount, parts: &[TokenCount]) -> TokenCount {
     let less = |of: fn(&TokenCount) -> u64| parts.iter().fold(of(&whole), |left, part| left.saturating_sub(of(part)));
     let tokens = less(|count| count.tokens);
     TokenCount { tokens, low: less(|count| count.low).min(tokens), high: less(|count| count.high).max(tokens), ..whole }

@@ -164,7 +164,7 @@ impl Resolver for StillResolver<'_> {
         self.inner.count(found, text)
     }
 
-    fn wrapping(&mut self, found: &Found, tools: Option<&Arc<str>>) -> Result<Wrapping, CountingError> {
+    fn wrapping(&mut self, found: &Found, tools: &[Arc<str>]) -> Result<Wrapping, CountingError> {
         self.inner.wrapping(found, tools)
     }
 
