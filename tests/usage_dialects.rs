@@ -655,6 +655,137 @@ b"}],
     assert!(error.contains("opencode"), "{error}");
 }
 
+/// A row that is none costs itself alone, and says which it is.
+#[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "needs the feature sqlite")]
+fn a_broken_row_of_a_database_costs_itself_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("opencode.db");
+    let database = rusqlite::Connection::open(&path).unwrap();
+    let message = |input: u32| {
+        format!(
+            r#"{{"role":"assistant","modelID":"gpt-4o","providerID":"openai","time":{{"created":1763640000000}},"tokens":{{"input":{input},"output":1,"reasoning":0,"cache":{{"read":0,"write":0}}}}}}"#
+        )
+    };
+    database.execute_batch("CREATE TABLE message (id, session_id, time_created, data)").unwrap();
+    let add = |id: &dyn rusqlite::ToSql, data: &dyn rusqlite::ToSql| {
+        database.execute("INSERT INTO message VALUES (?1, 's', 0, ?2)", [id, data]).unwrap();
+    };
+    add(&"a", &message(5));
+    add(&7, &message(6).into_bytes());
+    add(&"c", &rusqlite::types::Null);
+    add(&"d", &12.5);
+    add(&"e", &"{\"role\":\"assistant\",\"tokens\":{");
+    add(&"f", &b"\xff\xfe".to_vec());
+    add(&b"\xffg".to_vec(), &message(7));
+    let all = items(&Source::File(path.clone()));
+    let bad: Vec<String> = all
+        .iter()
+        .filter_map(|(_, item)| match item {
+            Item::Bad(error) => Some(error.to_string()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(bad.len(), 4, "{bad:?}");
+    for (row, said) in (3..).zip(&bad) {
+        assert!(said.contains(&format!("row {row} of the table message: ")), "{said}");
+    }
+    let prompts =
+        || entries_of(&Source::File(path.clone())).iter().map(|e| e.usage.prompt_tokens()).collect::<Vec<_>>();
+    assert_eq!(prompts(), [5, 6, 7]);
+    // A file that was cut off: what comes before counts, and that it breaks off is said.
+    (0..2_000_u32).for_each(|at| add(&format!("m{at}"), &message(1_000 + at)));
+    drop(database);
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    let all = items(&Source::File(path.clone()));
+    let said = all.iter().rev().find_map(|(_, item)| match item {
+        Item::Bad(error) => Some(error.to_string()),
+        _ => None,
+    });
+    assert!(said.is_some_and(|said| said.contains("breaks off")), "{:?}", all.last());
+    assert!(prompts().len() > 500, "{}", prompts().len());
+}
+
+#[test]
+fn counts_of_a_stream_without_its_beginning_are_named() {
+    let delta = r#"data: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":90}}"#;
+    let stop = r#"data: {"type":"message_stop"}"#;
+    let start = r#"data: {"type":"message_start","message":{"id":"msg_1","type":"message","model":"claude-sonnet-4-5","usage":{"input_tokens":5,"output_tokens":1}}}"#;
+    let bad = |lines: &[&str]| -> Vec<u64> {
+        let all = items(&Source::Text(lines.join("\n")));
+        all.iter().filter(|(_, item)| matches!(item, Item::Bad(_))).map(|(line, _)| *line).collect()
+    };
+    assert_eq!(bad(&[delta, delta, stop]), [1]);
+    assert_eq!(bad(&[delta]), [1]);
+    assert_eq!(bad(&[delta, start, delta, stop, delta, stop]), [1, 5]);
+    assert_eq!(bad(&[start, delta, stop]), [0_u64; 0]);
+    // Nothing was used by it.
+    assert_eq!(bad(&[r#"data: {"type":"message_delta","delta":{},"usage":{"output_tokens":0}}"#, stop]), [0_u64; 0]);
+}
+
+#[test]
+fn streams_that_never_say_what_they_used_are_all_named() {
+    let streams = 20_000;
+    let chunk = |id: u32| {
+        format!(
+            "data: {{\"id\":\"chatcmpl-{id}\",\"object\":\"chat.completion.chunk\",\"model\":\"gpt-4o\",\"choices\":[{{\"delta\":{{}}}}]}}\n"
+        )
+    };
+    // Each has two chunks.
+    let text: String = (0..streams).map(|id| chunk(id) + &chunk(id)).collect();
+    let all = items(&Source::Text(text));
+    assert!(all.iter().all(|(_, item)| matches!(item, Item::Bad(_))));
+    let mut lines: Vec<u64> = all.iter().map(|(line, _)| *line).collect();
+    lines.sort_unstable();
+    assert_eq!(lines, (0..u64::from(streams)).map(|id| 2 * id + 1).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_was_used_next_to_a_streamed_message_is_handed_out_with_it() {
+    // An advisor's answer in the last delta, behind which a gateway says what the whole was.
+    let lines = [
+        r#"data: {"type":"message_start","message":{"id":"msg_1","type":"message","model":"claude-sonnet-4-5","usage":{"input_tokens":5,"output_tokens":1}}}"#,
+        r#"data: {"type":"message_delta","delta":{},"usage":{"output_tokens":9,"iterations":[{"type":"message","input_tokens":5,"output_tokens":9},{"type":"advisor_message","model":"claude-opus-4-5","input_tokens":700,"output_tokens":70}]}}"#,
+        r#"data: {"type":"message_stop","amazon-bedrock-invocationMetrics":{"inputTokenCount":5,"outputTokenCount":9}}"#,
+    ];
+    let mut prompts: Vec<u64> = billed(&lines.join("\n")).iter().map(|e| e.usage.prompt_tokens()).collect();
+    prompts.sort_unstable();
+    assert_eq!(prompts, [5, 700]);
+}
+
+#[test]
+fn what_is_not_read_is_noted_at_its_own_record() {
+    let span = |id: &str, more: &str| {
+        format!(
+            r#"{{"traceId":"t","spanId":"{id}","startTimeUnixNano":"1764547200000000000","attributes":[{{"key":"gen_ai.request.model","value":{{"stringValue":"gpt-4o"}}}},{{"key":"gen_ai.usage.input_tokens","value":{{"intValue":"5"}}}},{{"key":"gen_ai.usage.output_tokens","value":{{"intValue":"1"}}}}{more}]}}"#
+        )
+    };
+    let unknown = |value: u32| format!(r#",{{"key":"gen_ai.usage.zorkmid_tokens","value":{{"intValue":"{value}"}}}}"#);
+    let spans = [span("a", ""), span("b", &unknown(7)), span("c", &unknown(8)), span("d", "")].join(",");
+    let of_spans = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#);
+    let step = |more: &str| {
+        format!(
+            r#"{{"metrics":{{"prompt_tokens":5,"completion_tokens":1,"cached_tokens":0{more}}},"model_name":"gpt-4o","step_id":1}}"#
+        )
+    };
+    let unknown = |value: u32| format!(r#","zorkmid_tokens":{value}"#);
+    let steps = [step(""), step(&unknown(7)), step(&unknown(8)), step("")].join(",");
+    let of_steps = format!(r#"{{"schema_version":"ATIF-v1.4","agent":{{"name":"a"}},"steps":[{steps}]}}"#);
+    let row =
+        |more: &str| format!(r#"{{"uncached_input_tokens":5,"output_tokens":1,"model":"claude-sonnet-4-5"{more}}}"#);
+    let rows = [row(""), row(&unknown(7)), row(&unknown(8)), row("")].join(",");
+    let of_rows = format!(
+        r#"{{"data":[{{"starting_at":"2025-11-01T00:00:00Z","ending_at":"2025-11-02T00:00:00Z","results":[{rows}]}}]}}"#
+    );
+    for text in [of_spans, of_steps, of_rows] {
+        let values: Vec<Option<String>> =
+            billed(&text).iter().map(|entry| entry.unread.first().map(|unread| unread.value.clone())).collect();
+        let wanted = [None, Some("7"), Some("8"), None].map(|value| value.map(str::to_owned));
+        assert_eq!(values, wanted, "{text}");
+    }
+}
+
 /// A name that no form has.
 const UNKNOWN: &str = "zorkmid_tokens";
 

@@ -15,6 +15,7 @@ use super::usage::places::{places, say_passed_over};
 use super::usage::screen::ReadingScreen;
 use super::workload::priced;
 use crate::cli::error::Error;
+use crate::cli::say;
 use farebox::input::calls::Reading;
 use farebox::input::calls::stream::StreamSink;
 use farebox::input::dialect::Dialect;
@@ -113,6 +114,7 @@ pub(crate) fn run(args: &WatchArgs) -> Result<(), Error> {
         write_calendar(path, &watched)?;
     }
     args.output.write(watched.report.clone())?;
+    watched.unread.iter().for_each(|warning| say(&format!("warning: {warning}")));
     judge(args, &watched)
 }
 
@@ -157,6 +159,9 @@ fn write_calendar(path: &Path, watched: &Watched) -> Result<(), Error> {
 fn judge(args: &WatchArgs, watched: &Watched) -> Result<(), Error> {
     if args.strict && watched.unpriced > 0 {
         return Err(Error::Strict(watched.unpriced));
+    }
+    if args.strict && watched.unread_records > 0 {
+        return Err(Error::Unread(watched.unread_records));
     }
     let Some(limit) = args.fail_over else { return Ok(()) };
     match watched.percent {

@@ -171,10 +171,12 @@ fn answer(args: &WhatIfArgs, what_if: &WhatIf, span: Period, mut places: Places)
 }
 
 fn finish(args: &WhatIfArgs, totals: &WhatIfTotals, failed: Option<InputError>) -> Result<(), Error> {
-    totals.warning().into_iter().for_each(|warning| super::say(&format!("warning: {warning}")));
+    let warnings = totals.unread_warnings().into_iter().chain(totals.warning());
+    warnings.for_each(|warning| super::say(&format!("warning: {warning}")));
     match failed {
         Some(error) => Err(error.into()),
         None if args.strict && totals.unpriced() > 0 => Err(Error::Strict(totals.unpriced())),
+        None if args.strict && totals.unread_records() > 0 => Err(Error::Unread(totals.unread_records())),
         None => Ok(()),
     }
 }

@@ -182,7 +182,7 @@ impl<'a> Object<'a> {
     #[must_use]
     pub(crate) fn get(&self, name: &str) -> Option<Value<'a>> {
         let place = self.fields.iter().rposition(|(written, _)| self.means(written, name))?;
-        self.asked.field(place);
+        self.ask(place);
         self.fields.get(place).map(|(_, value)| *value).filter(|value| !value.is_null())
     }
 
@@ -197,6 +197,11 @@ impl<'a> Object<'a> {
     pub(crate) fn peek(&self, name: &str) -> Option<Value<'a>> {
         let found = self.fields.iter().rev().find(|(written, _)| self.means(written, name));
         found.map(|(_, value)| *value).filter(|value| !value.is_null())
+    }
+
+    #[inline]
+    fn ask(&self, place: usize) {
+        self.asked.field(place, || self.fields.first().map_or(0, |(name, _)| name.as_ptr().addr()));
     }
 
     /// Notes what nobody asked for, once.
@@ -235,7 +240,7 @@ impl<'a> Object<'a> {
     pub(crate) fn object(&self, name: &str) -> Option<Object<'a>> {
         let place = self.fields.iter().rposition(|(written, _)| self.means(written, name))?;
         let (of, value) = *self.fields.get(place)?;
-        self.asked.field(place);
+        self.ask(place);
         self.asked.for_an_object();
         let Some(inner) = self.inner.as_ref().filter(|_| value.0.first() == Some(&b'{')) else {
             let mut object = value.object()?;
@@ -279,7 +284,7 @@ impl<'a> Object<'a> {
     pub(crate) fn fields_from(&self, start: &'static str) -> impl Iterator<Item = (Cow<'a, str>, Value<'a>)> {
         self.fields.iter().enumerate().filter_map(move |(place, (name, value))| {
             let name = Some(unescaped(name)).filter(|name| name.starts_with(start))?;
-            self.asked.field(place);
+            self.ask(place);
             Some((name, *value))
         })
     }

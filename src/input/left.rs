@@ -8,8 +8,17 @@
 
 use std::cell::{Cell, RefCell};
 
+use rustc_hash::{FxHashMap, FxHashSet};
+
 thread_local! {
-    static NOTES: Notes = const { Notes { depth: Cell::new(0), left: RefCell::new(Vec::new()), asked: RefCell::new(Vec::new()) } };
+    static NOTES: Notes = const {
+        Notes {
+            depth: Cell::new(0),
+            left: RefCell::new(Vec::new()),
+            asked: RefCell::new(Vec::new()),
+            far: RefCell::new(Vec::new()),
+        }
+    };
 }
 
 /// The notes of the records that this thread reads: a record can hold another one.
@@ -18,13 +27,16 @@ struct Notes {
     left: RefCell<Vec<LeftField>>,
     /// For each object that was let go, what was asked of it. The address of its first name tells which object it is.
     asked: RefCell<Vec<(usize, u128)>>,
+    /// Fields that were asked for behind those with a bit of their own: the object and the place.
+    far: RefCell<Vec<(usize, usize)>>,
 }
 
 /// A field that nobody asked for, with the name of the field that its object is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LeftField {
     object: usize,
-    bit: u128,
+    /// Its place in the object.
+    place: usize,
     /// The field that holds the object; empty for one that is not in a field.
     pub of: String,
     /// The name as it is written.
@@ -39,16 +51,24 @@ pub(crate) struct LeftField {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Asked(Cell<u128>);
 
-/// As many fields of an object as there are bits for them; those behind share the last.
+/// As many fields of an object as there are bits for them; those behind are in a list.
 const FIELDS: usize = 125;
+/// Every field was asked for, also those without a bit.
+const EVERY: u128 = 1 << FIELDS;
 /// Counts were read from it.
 const COUNTS: u128 = 1 << 126;
 /// It is the record itself, or an object in it was looked into.
 const AROUND: u128 = 1 << 127;
 
 impl Asked {
-    pub(crate) fn field(&self, place: usize) {
-        self.0.set(self.0.get() | bit(place));
+    /// The field at a place is asked for. `object` is the address of the first name.
+    #[inline]
+    pub(crate) fn field(&self, place: usize, object: impl FnOnce() -> usize) {
+        if place < FIELDS {
+            self.0.set(self.0.get() | bit(place));
+        } else {
+            NOTES.with(|notes| notes.far(object(), place));
+        }
     }
 
     pub(crate) fn every_field(&self) {
@@ -75,10 +95,17 @@ impl Asked {
 }
 
 const fn bit(place: usize) -> u128 {
-    1 << if place < FIELDS { place } else { FIELDS }
+    if place < FIELDS { 1 << place } else { EVERY }
 }
 
 impl Notes {
+    #[cold]
+    fn far(&self, object: usize, place: usize) {
+        if self.depth.get() > 0 {
+            self.far.borrow_mut().push((object, place));
+        }
+    }
+
     fn note<'a>(&self, asked: u128, of: &[u8], fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) {
         if self.depth.get() == 0 {
             return;
@@ -95,14 +122,8 @@ impl Notes {
             let is_with_counts = asked & COUNTS != 0 && !of.is_empty();
             if is_with_counts || value.first() != Some(&b'[') && is_named_like_a_count(name) {
                 let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-                let field = LeftField {
-                    object,
-                    bit: bit(place),
-                    of: text(of),
-                    name: text(name),
-                    value: text(value),
-                    is_with_counts,
-                };
+                let field =
+                    LeftField { object, place, of: text(of), name: text(name), value: text(value), is_with_counts };
                 self.left.borrow_mut().push(field);
             }
         }
@@ -164,7 +185,7 @@ pub(crate) fn leave(of: &str, name: &str, value: String) {
     NOTES.with(|notes| {
         if notes.depth.get() > 0 {
             let (of, name) = (of.to_owned(), name.to_owned());
-            let field = LeftField { object: 0, bit: 0, of, name, value, is_with_counts: true };
+            let field = LeftField { object: 0, place: 0, of, name, value, is_with_counts: true };
             notes.left.borrow_mut().push(field);
         }
     });
@@ -174,6 +195,7 @@ pub(crate) fn leave(of: &str, name: &str, value: String) {
 pub(crate) struct Looking {
     left: usize,
     asked: usize,
+    far: usize,
 }
 
 impl Looking {
@@ -181,7 +203,8 @@ impl Looking {
     pub(crate) fn begin() -> Self {
         NOTES.with(|notes| {
             notes.depth.set(notes.depth.get() + 1);
-            Looking { left: notes.left.borrow().len(), asked: notes.asked.borrow().len() }
+            let (left, asked) = (notes.left.borrow().len(), notes.asked.borrow().len());
+            Looking { left, asked, far: notes.far.borrow().len() }
         })
     }
 
@@ -192,23 +215,45 @@ impl Looking {
             if left.len() == self.left {
                 return Vec::new();
             }
-            let asked = notes.asked.borrow();
-            let of = |field: &LeftField| {
-                let of_object = asked.iter().skip(self.asked).filter(|(object, _)| *object == field.object);
-                of_object.fold(0, |all, (_, asked)| all | asked)
-            };
-            let mut fields: Vec<LeftField> =
-                left.drain(self.left..).filter(|field| of(field) & field.bit == 0).collect();
+            let mut fields: Vec<LeftField> = left.drain(self.left..).collect();
+            let (asked, far) = (notes.asked.borrow(), notes.far.borrow());
+            let asked = AskedOf::new(asked.get(self.asked..).unwrap_or_default(), fields.len());
+            let far: FxHashSet<(usize, usize)> = far.iter().skip(self.far).copied().collect();
             // An object that was looked into twice left it twice.
-            let mut seen: Vec<(usize, u128)> = Vec::new();
+            let mut seen = FxHashSet::default();
+            let is_alone = fields.len() == 1;
             fields.retain(|field| {
-                let key = (field.object, field.bit);
-                let is_new = field.bit == 0 || !seen.contains(&key);
-                seen.push(key);
-                is_new
+                let (object, place) = (field.object, field.place);
+                let is_asked = asked.of(object) & bit(place) != 0 || place >= FIELDS && far.contains(&(object, place));
+                object == 0 || !is_asked && (is_alone || seen.insert((object, place)))
             });
             fields
         })
+    }
+}
+
+/// What was asked of each object.
+enum AskedOf<'n> {
+    /// The notes as they are: for a few fields the shorter way.
+    Few(&'n [(usize, u128)]),
+    Many(FxHashMap<usize, u128>),
+}
+
+impl<'n> AskedOf<'n> {
+    fn new(notes: &'n [(usize, u128)], fields: usize) -> Self {
+        if fields <= 4 {
+            return AskedOf::Few(notes);
+        }
+        let mut all = FxHashMap::default();
+        notes.iter().for_each(|(object, asked)| *all.entry(*object).or_default() |= asked);
+        AskedOf::Many(all)
+    }
+
+    fn of(&self, object: usize) -> u128 {
+        match self {
+            AskedOf::Few(notes) => notes.iter().filter(|(of, _)| *of == object).fold(0, |all, (_, asked)| all | asked),
+            AskedOf::Many(all) => all.get(&object).copied().unwrap_or_default(),
+        }
     }
 }
 
@@ -218,6 +263,7 @@ impl Drop for Looking {
             notes.depth.set(notes.depth.get().saturating_sub(1));
             notes.left.borrow_mut().truncate(self.left);
             notes.asked.borrow_mut().truncate(self.asked);
+            notes.far.borrow_mut().truncate(self.far);
         });
     }
 }
@@ -241,7 +287,7 @@ mod tests {
         for place in [0, 1] {
             let asked = Asked::default();
             asked.for_counts();
-            asked.field(place);
+            asked.field(place, || 0);
             asked.note(b"usage", fields(&object));
         }
         assert_eq!(names(&looking.end()), ["c", "f"]);
@@ -260,6 +306,28 @@ mod tests {
         asked.for_an_object();
         asked.note(b"", fields(&object));
         NOTES.with(|notes| assert_eq!((notes.left.borrow().len(), notes.asked.borrow().len()), (0, 0)));
+    }
+
+    #[test]
+    fn fields_are_told_apart_however_many_there_are() {
+        let written: Vec<(String, String)> = (0..400).map(|at| (format!("tokens_{at}"), "7".to_owned())).collect();
+        let object: Vec<(&str, &str)> = written.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let first = object[0].0.as_ptr().addr();
+        let looking = Looking::begin();
+        for place in [3, FIELDS, 300] {
+            let asked = Asked::default();
+            asked.for_counts();
+            asked.field(place, || first);
+            asked.note(b"usage", fields(&object));
+        }
+        let left = looking.end();
+        assert_eq!(left.len(), 397);
+        assert!(names(&left).iter().all(|name| !["tokens_3", "tokens_125", "tokens_300"].contains(name)));
+        let (looking, asked) = (Looking::begin(), Asked::default());
+        asked.for_counts();
+        asked.every_field();
+        asked.note(b"usage", fields(&object));
+        assert!(looking.end().is_empty());
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use jiff::civil::DateTime;
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 
 use crate::period::Instant;
 
@@ -32,7 +34,6 @@ const SPELLINGS: &[&str] = &[
     "%d %b %Y %H:%M",
     "%d %b %Y",
     "%d %B %Y",
-    "%Y%m%d",
     "%Y%m%dT%H%M%S",
 ];
 
@@ -51,15 +52,19 @@ pub(crate) fn moment_in(text: &str) -> Option<Instant> {
 
 fn since_1970(text: &str) -> Option<Instant> {
     let is_day = text.len() == 8 && (text.starts_with("19") || text.starts_with("20"));
-    if is_day || (text.len() <= 10 && text.contains('-')) {
+    if is_day || compact(text).is_some() || (text.len() <= 10 && text.contains('-')) {
         return None;
     }
-    let number = text.split('.').next().unwrap_or(text).parse::<i64>().ok()?;
+    let whole = |text: &str| text.split('.').next().unwrap_or(text).parse::<i64>().ok();
+    let with_exponent = || Decimal::from_scientific(text).ok()?.trunc().to_i64();
+    let number = if text.contains(['e', 'E']) { with_exponent()? } else { whole(text)? };
     // A date with points, such as 20.11.2026, is no number with a fraction.
     if text.split('.').count() > 2 {
         return None;
     }
     let seconds = match number.unsigned_abs() {
+        // A year alone, or a number of something else: nothing was logged in the first months of 1970.
+        1..10_000_000 => return None,
         0..100_000_000_000 => number,
         100_000_000_000..100_000_000_000_000 => number.div_euclid(1_000),
         100_000_000_000_000..100_000_000_000_000_000 => number.div_euclid(1_000_000),
@@ -68,7 +73,23 @@ fn since_1970(text: &str) -> Option<Instant> {
     Some(Instant::from_unix(seconds))
 }
 
+/// A date without anything between its parts, with or without a time and its milliseconds: `20261120`, `20261120100000`. As
+/// seconds or milliseconds since 1970 these digits would be long before there was anything to log.
+fn compact(text: &str) -> Option<DateTime> {
+    let is_date = matches!(text.len(), 8 | 12 | 14 | 17) && (text.starts_with("19") || text.starts_with("20"));
+    if !is_date || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let part = |from: usize, to: usize| text.get(from..to).map_or(Ok(0), str::parse::<i16>).ok();
+    let short = |from: usize, to: usize| part(from, to).and_then(|part| i8::try_from(part).ok());
+    let nanos = i32::from(part(14, 17)?) * 1_000_000;
+    DateTime::new(part(0, 4)?, short(4, 6)?, short(6, 8)?, short(8, 10)?, short(10, 12)?, short(12, 14)?, nanos).ok()
+}
+
 fn dated(text: &str) -> Option<Instant> {
+    if let Some(civil) = compact(text) {
+        return utc(civil);
+    }
     if let Ok(moment) = text.parse() {
         return Some(moment);
     }
@@ -149,6 +170,13 @@ mod tests {
             "20 Nov 2026 10:00:00",
             "20/Nov/2026:10:00:00 +0000",
             "20261120T100000",
+            "20261120100000",
+            "202611201000",
+            "20261120100000123",
+            "1.7951688e9",
+            "1.7951688E+09",
+            "1.7951688005e9",
+            "1.7951688e12",
         ] {
             assert_eq!(moment_in(text).map(Instant::unix), Some(1_795_168_800), "{text}");
         }
@@ -156,8 +184,23 @@ mod tests {
         for day in ["20261120", "2026/11/20", "11/20/2026", "20.11.2026", "Nov 20, 2026", "20 November 2026"] {
             assert_eq!(moment_in(day).map(|at| at.to_string()).as_deref(), Some("2026-11-20"), "{day}");
         }
-        // Nothing, a zero that says nothing, and a date that could be one of April or one of March.
-        for nothing in ["soon", "", "0", "0.0", "1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "03/04/2026"] {
+        // Nothing, a year alone, a zero that says nothing, and a date that could be one of April or one of March.
+        for nothing in [
+            "soon",
+            "",
+            "0",
+            "0.0",
+            "1970-01-01T00:00:00Z",
+            "0001-01-01T00:00:00Z",
+            "03/04/2026",
+            "2026",
+            "2026.0",
+            "2.026e3",
+            "20261320",
+            "e",
+            "1e",
+            "1e99",
+        ] {
             assert_eq!(moment_in(nothing), None, "{nothing}");
         }
     }

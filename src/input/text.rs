@@ -81,8 +81,8 @@ impl Source {
 }
 
 fn as_utf8<'s>(mut reader: impl Read + 's) -> Box<dyn Read + 's> {
-    let (start, is_utf16) = beginning(&mut reader);
-    let whole = Cursor::new(start).chain(reader);
+    let (start, is_utf16, failure) = beginning(&mut reader);
+    let whole = Cursor::new(start).chain(Failure(failure)).chain(reader);
     if is_utf16 { Box::new(DecodeReaderBytesBuilder::new().build(whole)) } else { Box::new(whole) }
 }
 
@@ -94,16 +94,24 @@ pub(crate) fn decoded(bytes: &[u8]) -> String {
     String::from_utf8(text).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
-/// The first bytes of a text, and whether a mark in them says that it is UTF-16; spreadsheets and shells of one system save it
-/// so. [`DecodeReaderBytesBuilder`] reads those without their mark.
-pub(crate) fn beginning(reader: &mut impl Read) -> (Vec<u8>, bool) {
+/// A failure behind what was read before it: not every reader fails again when it is asked again.
+pub(crate) struct Failure(pub Option<io::Error>);
+
+impl Read for Failure {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
+}
+
+/// The first bytes of a text, whether a mark in them says that it is UTF-16, and why they are all; spreadsheets and shells of
+/// one system save it so. [`DecodeReaderBytesBuilder`] reads those without their mark.
+pub(crate) fn beginning(reader: &mut impl Read) -> (Vec<u8>, bool, Option<io::Error>) {
     let mut start = Vec::with_capacity(4);
-    // A failure comes again when the text itself is read.
-    let _ = reader.by_ref().take(4).read_to_end(&mut start);
+    let failure = reader.by_ref().take(4).read_to_end(&mut start).err();
     // The mark of UTF-32 begins like one of UTF-16.
     let is_utf16 = start.starts_with(b"\xfe\xff") || start.starts_with(b"\xff\xfe") && start != b"\xff\xfe\0\0";
     // A mark alone is too short for the decoder to see it.
-    if is_utf16 && start.len() == 2 { (Vec::new(), false) } else { (start, is_utf16) }
+    if is_utf16 && start.len() == 2 { (Vec::new(), false, failure) } else { (start, is_utf16, failure) }
 }
 
 /// Why text cannot be read. The text says what is wrong; [`InputError::help`] is the next step.

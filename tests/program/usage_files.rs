@@ -286,3 +286,86 @@ fn count_keeps_ignore_rules_and_says_how_many_files_they_hid() {
     assert_eq!(count(&["b.log", ".env"]).json_lines().len(), 2);
     assert_eq!(count(&["-q", "."]).stderr, "");
 }
+
+/// A span of a trace with so many tokens of input on gpt-4o, or none.
+fn span(trace: &str, id: &str, parent: &str, operation: &str, input: u64) -> String {
+    let counts = if input == 0 {
+        String::new()
+    } else {
+        format!(r#","gen_ai.usage.input_tokens":{input},"gen_ai.usage.output_tokens":0"#)
+    };
+    format!(
+        r#"{{"traceId":"{trace}","spanId":"{id}","parentSpanId":"{parent}","startTimeUnixNano":"1741003200000000000","attributes":{{"gen_ai.provider.name":"openai","gen_ai.operation.name":"{operation}","gen_ai.request.model":"gpt-4o"{counts}}}}}"#
+    ) + "\n"
+}
+
+#[test]
+fn a_trace_in_several_files_counts_once() {
+    let agent = span("t", "a", "", "invoke_agent", 3_000_000);
+    let step = span("t", "s", "a", "execute_tool", 0);
+    let calls = [span("t", "b", "s", "chat", 1_000_000), span("t", "c", "a", "chat", 2_000_000)];
+    let alone = span("u", "x", "", "invoke_agent", 4_000_000);
+    for files in [
+        [agent.clone() + &alone, step.clone() + &calls[0], calls[1].clone()],
+        [calls.concat(), step.clone(), agent.clone() + &alone],
+        [calls[0].clone() + &alone, agent.clone() + &step, calls[1].clone()],
+    ] {
+        let folder = Folder::new(&[("1.jsonl", &files[0]), ("2.jsonl", &files[1]), ("3.jsonl", &files[2])]);
+        // 1 + 2 million tokens in calls, and 4 of an agent without any, at $2.50.
+        assert_eq!(folder.total(&["."]).0, "17.5", "{files:?}");
+        assert_eq!(folder.total(&[".", "--threads", "1"]).0, "17.5", "{files:?}");
+        // A sum that waited for the other files is in its own.
+        let rows =
+            farebox(["usage", "--format", "jsonl", "."]).pinned().dir(folder.0.path()).run().code(0).json_lines();
+        let (place, line) = files
+            .iter()
+            .zip(["1.jsonl", "2.jsonl", "3.jsonl"])
+            .find_map(|(text, name)| Some((name, 1 + text.lines().position(|line| alone.starts_with(line))?)))
+            .unwrap();
+        let of_alone = rows.iter().find(|row| row["total_usd"] == "10").unwrap();
+        assert!(of_alone["source"].as_str().unwrap().ends_with(place), "{of_alone}");
+        assert_eq!((of_alone["line"].as_u64(), rows.len()), (Some(line as u64), 3));
+    }
+}
+
+#[test]
+fn an_archive_is_told_by_its_content() {
+    let folder = Folder::new(&[]);
+    let answer = "{\"object\":\"chat.completion\",\"id\":\"chatcmpl-abcdefgh12345\",\"created\":1741003200,\"model\":\"gpt-4o\",\"choices\":[],\"usage\":{\"prompt_tokens\":1000000,\"completion_tokens\":0,\"total_tokens\":1000000}}";
+    let mut zip = zip_of(&[("a.json", answer), ("b.json", answer)]);
+    for name in ["dup.zip", "dup.ZIP", "dup.bin"] {
+        fs::write(folder.at(name), &zip).unwrap();
+        assert_eq!(folder.total(&[name]).0, "2.5", "{name}");
+    }
+    let ran = farebox(["usage", "--format", "json"]).pinned().input(std::mem::take(&mut zip)).run().code(0);
+    assert_eq!(ran.json()["total_usd"], "2.5");
+}
+
+/// A zip archive whose files are stored as they are.
+fn zip_of(files: &[(&str, &str)]) -> Vec<u8> {
+    let (mut bytes, mut contents) = (Vec::new(), Vec::new());
+    for (name, text) in files {
+        let at = bytes.len() as u32;
+        let mut crc = flate2::Crc::new();
+        crc.update(text.as_bytes());
+        let (length, name_length) = ((text.len() as u32).to_le_bytes(), (name.len() as u16).to_le_bytes());
+        // Version, flags, method (stored), time, date, checksum, both lengths, length of the name, nothing extra.
+        let head = [
+            &[20, 0, 0, 0, 0, 0, 0, 0, 0x21, 0x58][..],
+            &crc.sum().to_le_bytes(),
+            &length,
+            &length,
+            &name_length,
+            &[0, 0],
+        ];
+        let head = head.concat();
+        bytes.extend([b"PK\x03\x04", &head[..], name.as_bytes(), text.as_bytes()].concat());
+        contents.extend([b"PK\x01\x02\x14\0", &head[..], &[0; 10], &at.to_le_bytes(), name.as_bytes()].concat());
+    }
+    let (at, length, count) = (bytes.len() as u32, contents.len() as u32, (files.len() as u16).to_le_bytes());
+    bytes.extend(contents);
+    bytes.extend(
+        [b"PK\x05\x06\0\0\0\0", &count[..], &count, &length.to_le_bytes(), &at.to_le_bytes(), &[0, 0]].concat(),
+    );
+    bytes
+}

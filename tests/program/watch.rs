@@ -295,6 +295,11 @@ fn a_record_without_a_price_is_in_no_bill() {
     );
     shop.watch(&["--usage", "u.jsonl", "--strict"]).run().code(3);
     shop.watch(&["--usage", "u.jsonl", "-w", "farebox.yaml"]).run().code(2);
+    let unread =
+        record("one", 1_000_000, 0, &json!({})).replace("\"output_tokens\"", "\"zorkmid_tokens\":7,\"output_tokens\"");
+    shop.write("unread.jsonl", &unread);
+    shop.watch(&["--usage", "unread.jsonl"]).run().says("unread: usage.zorkmid_tokens is 7");
+    shop.watch(&["--usage", "unread.jsonl", "--strict"]).run().code(3);
     shop.watch(&["--usage", "nowhere.jsonl"]).run().code(5);
 }
 

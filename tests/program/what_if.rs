@@ -209,3 +209,10 @@ fn flags_that_change_nothing_are_refused() {
     asked(&dir, "--batch --text-class code").run().code(2).says("--text-class changes nothing here");
     asked(&dir, "--batch --format focus").run().code(2).says("farebox usage --format focus");
 }
+
+#[test]
+fn what_was_not_read_is_on_neither_side_and_is_said() {
+    let record = record("gpt-4o", 0).replace("\"output_tokens\"", "\"zorkmid_tokens\":7,\"output_tokens\"");
+    what_if(&record, ["--batch"]).run().code(0).says("unread: usage.zorkmid_tokens is 7");
+    what_if(&record, ["--batch", "--strict"]).run().code(3);
+}

@@ -47,6 +47,9 @@ pub(super) fn follow(args: &UsageArgs, begun_with: Places, query: &UsageQuery, s
         if args.strict && follower.unpriced() > 0 {
             return Err(Error::Strict(follower.unpriced()));
         }
+        if args.strict && follower.unread_records() > 0 {
+            return Err(Error::Unread(follower.unread_records()));
+        }
         std::thread::sleep(EVERY);
         if looked.elapsed() >= LOOK {
             looked = Clock::now();

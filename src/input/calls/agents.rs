@@ -17,6 +17,15 @@ const WINDOW: usize = 1 << 14;
 /// What is settled: records with the lines they stand on.
 type Settled = Vec<(u64, Item<'static>)>;
 
+/// What is known of sessions whose totals run on, in all sources.
+#[derive(Default)]
+pub(super) struct RunningTotals {
+    /// The totals of each session.
+    sessions: FxHashMap<u64, Total>,
+    /// The source in which a session first told a total: a copy of it tells the same.
+    told: FxHashMap<u64, u64>,
+}
+
 /// What the agents' lines of a run have said so far.
 #[derive(Default)]
 pub(super) struct Agents {
@@ -30,12 +39,11 @@ pub(super) struct Agents {
     /// How often each request came in the first place and in the second, and how often it was handed out.
     either: FxHashMap<u64, [u32; 3]>,
     details: Vec<(u64, Entry<'static>)>,
+    /// Details that were handed out before their sum came: it does not count them again.
+    given_up: Vec<Entry<'static>>,
     /// The last sum of each session in this source.
     sums: FxHashMap<u64, Vec<Entry<'static>>>,
-    /// The totals of each session, in all sources.
-    running: FxHashMap<u64, Total>,
-    /// The source in which a session first told a total: a copy of it tells the same.
-    told: FxHashMap<u64, u64>,
+    running: RunningTotals,
     /// What each session owes.
     owed: FxHashMap<u64, (u64, RecordError)>,
     /// How many sources ended.
@@ -142,6 +150,7 @@ impl Agents {
         let mut settled: Settled = details.into_iter().map(|(line, entry)| item(line, entry)).collect();
         settled.extend(owed.into_iter().map(|(line, error)| (line, Item::Bad(error))));
         self.known = Known::default();
+        self.given_up.clear();
         self.sessions.clear();
         self.numbers.clear();
         self.parts.clear();
@@ -152,9 +161,42 @@ impl Agents {
         settled
     }
 
+    /// Of a source that goes on, hands out what waited as if it had ended.
+    #[cfg(feature = "folders")]
+    pub(super) fn give_up(&mut self) -> Settled {
+        let more: Vec<Entry> = self.waiting().into_iter().map(|(_, entry)| entry.clone()).collect();
+        self.given_up.extend(more);
+        let mut settled: Settled = self.details.drain(..).map(|(line, entry)| item(line, entry)).collect();
+        settled.extend(self.owed.drain().map(|(_, (line, error))| (line, Item::Bad(error))));
+        settled
+    }
+
+    /// The requests that count unless a sum repeats them, each as its last line says.
+    #[cfg(feature = "folders")]
+    pub(super) fn waiting(&self) -> Vec<&(u64, Entry<'static>)> {
+        let mut seen = FxHashSet::default();
+        let is_last = |(_, entry): &&(u64, Entry)| entry.id.is_none_or(|id| seen.insert(id));
+        let mut last: Vec<_> = self.details.iter().rev().filter(is_last).collect();
+        last.reverse();
+        last
+    }
+
+    /// Those of a source with a number of its own.
+    #[cfg(feature = "folders")]
+    pub(super) fn of_source(number: u64) -> Self {
+        Agents { sources: number, runs: number, ..Agents::default() }
+    }
+
+    /// Exchanges the totals, which several files share.
+    #[cfg(feature = "folders")]
+    pub(super) fn swap_running(&mut self, totals: &mut RunningTotals) {
+        std::mem::swap(&mut self.running, totals);
+    }
+
     /// A run begins. What an earlier one of the same session left without a sum counts.
     fn begin(&mut self, known: Known<'static>) -> Settled {
         let left = self.of_session(known.session.as_deref());
+        self.given_up.retain(|entry| !is_of(entry, known.session.as_deref()));
         if let Some(session) = &known.session
             && self.sessions.len() < WINDOW
         {
@@ -249,6 +291,14 @@ impl Agents {
             }
             sum.entries.retain(|entry| entry.usage.used().next().is_some());
         }
+        let is_of_sum = |entry: &Entry| is_of(entry, of.as_deref());
+        let (given, others) = std::mem::take(&mut self.given_up).into_iter().partition(is_of_sum);
+        self.given_up = others;
+        let given: Vec<Entry> = given;
+        for given in given {
+            let of_model = sum.entries.iter_mut().filter(|entry| entry.model == given.model);
+            of_model.for_each(|entry| entry.usage = beyond(&entry.usage, &given.usage).unwrap_or_default());
+        }
         let completed = sum.entries.into_iter().map(|entry| self.completed(entry, Missing::default()));
         completed.map(|entry| item(line, entry)).collect()
     }
@@ -276,8 +326,8 @@ impl Agents {
         let run = if entry.labels.session.is_some() { 0 } else { self.runs + 1 };
         let key = hash(&(run, entry.dialect, &entry.labels.session));
         let used: Vec<_> = entry.usage.used().collect();
-        let told_in = *self.told.entry(hash(&(key, used))).or_insert(self.sources);
-        let total = self.running.entry(key).or_default();
+        let told_in = *self.running.told.entry(hash(&(key, used))).or_insert(self.sources);
+        let total = self.running.sessions.entry(key).or_default();
         let Some(usage) = total.add(self.sources, &entry.usage, told_in != self.sources) else {
             self.repeats += 1;
             return Vec::new();

@@ -72,8 +72,8 @@ pub(super) struct Members {
     next: usize,
     budget: Arc<ArchiveBudget>,
     is_spent: bool,
-    /// The beginnings of the names that are read, where others repeat what is in them.
-    only: Option<&'static str>,
+    /// Folders and files that repeat what is in others.
+    repeats: &'static [&'static str],
 }
 
 impl Members {
@@ -88,14 +88,19 @@ impl Members {
         let archive = ZipArchive::new(BufReader::new(reader)).map_err(|error| damaged(&name, &error))?;
         let most = length.saturating_mul(limit.ratio).max(limit.least).min(limit.most);
         let budget = Arc::new(ArchiveBudget { most, unpacked: AtomicU64::new(0) });
-        let only = only_these(archive.file_names().filter_map(Result::ok));
-        Ok(Members { archive, bytes, name, next: 0, budget, is_spent: false, only })
+        let repeats = repeats(archive.file_names().filter_map(Result::ok));
+        Ok(Members { archive, bytes, name, next: 0, budget, is_spent: false, repeats })
     }
 
     fn member(&mut self, index: usize) -> Result<Option<Part<'static>>, InputError> {
         let file = self.archive.by_index_raw(index).map_err(|error| damaged(&self.name, &error))?;
-        let is_repeated = |only: &str| file.name().is_ok_and(|name| !name.starts_with(only));
-        if file.is_dir() || self.only.is_some_and(is_repeated) {
+        let is_repeat = file.name().is_ok_and(|name| {
+            self.repeats.iter().any(|repeat| {
+                // A folder with all that is in it, or one file.
+                if repeat.ends_with('/') { name.starts_with(repeat) } else { name == *repeat }
+            })
+        });
+        if file.is_dir() || is_repeat {
             return Ok(None);
         }
         let shown = file.name().map_or_else(|_| self.name.clone(), |inside| format!("{}:{inside}", self.name));
@@ -171,9 +176,10 @@ impl Members {
     }
 }
 
-/// A log of inspect_ai has its samples once whole, and once more in its journal, its summaries and its header; where it has
-/// none, the header alone says what was used.
-fn only_these<'n>(names: impl Iterator<Item = Cow<'n, str>>) -> Option<&'static str> {
+/// What repeats others in an archive: a log of inspect_ai has its samples once whole, and once more in its journal, its
+/// summaries and its header; where it has none, the header alone says what was used. What somebody else put into the archive
+/// is read like any file.
+fn repeats<'n>(names: impl Iterator<Item = Cow<'n, str>>) -> &'static [&'static str] {
     let (mut header, mut journal, mut samples) = (false, false, false);
     for name in names {
         header |= name == "header.json";
@@ -181,9 +187,9 @@ fn only_these<'n>(names: impl Iterator<Item = Cow<'n, str>>) -> Option<&'static 
         samples |= name.starts_with("samples/");
     }
     match () {
-        () if samples && (header || journal) => Some("samples/"),
-        () if header && journal => Some("header.json"),
-        () => None,
+        () if samples && (header || journal) => &["_journal/", "summaries.json", "reductions.json", "header.json"],
+        () if header && journal => &["_journal/", "summaries.json", "reductions.json"],
+        () => &[],
     }
 }
 
@@ -339,6 +345,12 @@ mod tests {
         assert_eq!(names(&[&journal[..], &samples].concat()), samples);
         assert_eq!(names(&journal), ["header.json"]);
         assert_eq!(names(&["samples/a.jsonl", "logs/b.jsonl"]), ["samples/a.jsonl", "logs/b.jsonl"]);
+        // What is not of the log is not passed over.
+        assert_eq!(
+            names(&[&journal[..], &samples, &["usage.jsonl", "header.jsonl"]].concat()),
+            ["samples/1_epoch_1.json", "samples/2_epoch_1.json", "usage.jsonl", "header.jsonl"]
+        );
+        assert_eq!(names(&[&journal[..], &["more/usage.jsonl"]].concat()), ["header.json", "more/usage.jsonl"]);
     }
 
     #[test]

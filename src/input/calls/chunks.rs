@@ -38,6 +38,8 @@ pub struct Chunk {
     pub kind: Kind,
     /// What went wrong behind it: the line, and what, for people.
     pub error: Option<(u64, String)>,
+    /// The next step, where there is one.
+    pub help: Option<&'static str>,
 }
 
 /// Cuts a text into chunks.
@@ -90,7 +92,7 @@ impl<R: Read> Chunks<R> {
     /// Replaces a chunk by the next one, whose memory it uses. Says whether there was one.
     pub fn next_into(&mut self, chunk: &mut Chunk) -> bool {
         chunk.bytes.clear();
-        chunk.error = None;
+        (chunk.error, chunk.help) = (None, None);
         // The piece of a record is copied rather than the memory swapped: a fresh page costs more than a few bytes.
         chunk.bytes.append(&mut self.rest);
         let mut wanted = CHUNK;
@@ -221,6 +223,7 @@ impl<R: Read> Chunks<R> {
         chunk.kind = Kind::Lines;
         let what = format!("the record is longer than {} MB, more than farebox reads at once", LONGEST >> 20);
         chunk.error = Some((self.line, what));
+        chunk.help = Some("write what is in its list as lines, such as `jq -c '.messages[]' FILE > records.jsonl`");
         let mut block = std::mem::take(&mut chunk.bytes);
         let mut brackets = matches!(block.trim_ascii_start().first(), Some(b'{' | b'[')).then(Brackets::default);
         loop {

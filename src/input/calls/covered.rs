@@ -1,7 +1,8 @@
 //! The sum of a run in one file and its requests in another: what both say counts once, whichever is read first.
 //!
 //! `claude -p`, `codex exec` and `gemini` print what a run used, and keep its requests as sessions under the same id. Of a sum
-//! counts what the requests leave out; of requests that come behind their sum, what the sum does not hold.
+//! counts what the requests leave out; of requests that come behind their sum, what the sum does not hold. What was told on
+//! both sides is used up on both: the next run of the session has a sum and requests of its own.
 
 use rustc_hash::FxHashMap;
 
@@ -10,7 +11,7 @@ use crate::input::dialect::{Dialect, Entry};
 use crate::meter::Meter;
 use crate::usage::Usage;
 
-/// What was counted of each session and model, as requests and as sums.
+/// What was counted of each session and model and told on one side only: by requests, or by sums.
 #[derive(Default)]
 pub(super) struct Covered {
     requests: FxHashMap<u64, Usage>,
@@ -20,43 +21,58 @@ pub(super) struct Covered {
 impl Covered {
     /// Takes out of a record what was counted already; `None` where that is all of it.
     pub(super) fn rest(&mut self, mut entry: Entry<'static>) -> Option<Entry<'static>> {
-        let (family, is_sum) = match entry.dialect {
-            Dialect::ClaudeCode => ('c', false),
-            // Messages of a run that ended without a result are of no sum.
-            Dialect::ClaudeResult if entry.bucket.is_some() => ('c', true),
-            // The lines of a run do not name the model.
-            Dialect::Codex => ('x', false),
-            Dialect::CodexExec => ('x', true),
-            Dialect::GeminiCli => ('g', entry.bucket.is_some()),
-            _ => return Some(entry),
-        };
-        let Some(session) = &entry.labels.session else { return Some(entry) };
-        let model = entry.model.as_deref().filter(|_| family != 'x').unwrap_or_default();
-        let key = hash(&(family, session, model));
+        let Some((key, is_sum)) = place_of(&entry) else { return Some(entry) };
         let used = rough(&entry.usage);
-        if !is_sum {
-            if let Some(sum) = self.sums.get_mut(&key)
-                && holds(sum, &used)
-            {
-                *sum = without(sum, &used);
-                return None;
-            }
-            let all = self.requests.entry(key).or_default();
-            used.used().for_each(|(meter, more)| all.set(meter, all.quantity(meter).saturating_add(more)));
+        if used.used().next().is_none() {
             return Some(entry);
         }
-        if let Some(requests) = self.requests.get(&key) {
-            let rest = without(&used, requests);
-            rest.used().next()?;
+        let (own, other) =
+            if is_sum { (&mut self.sums, &mut self.requests) } else { (&mut self.requests, &mut self.sums) };
+        let counted = other.get_mut(&key);
+        let both = counted.as_deref().map(|counted| common(&used, counted)).unwrap_or_default();
+        let rest = without(&used, &both);
+        if let Some(counted) = counted {
+            *counted = without(counted, &both);
+        }
+        rest.used().next()?;
+        if rest != used {
             entry.usage = rest.clone();
             entry.reported = None;
-            self.sums.insert(key, rest);
-        } else {
-            let all = self.sums.entry(key).or_default();
-            used.used().for_each(|(meter, more)| all.set(meter, all.quantity(meter).saturating_add(more)));
         }
+        let all = own.entry(key).or_default();
+        rest.used().for_each(|(meter, more)| all.set(meter, all.quantity(meter).saturating_add(more)));
         Some(entry)
     }
+
+    /// [`Covered::rest`] as it would be: what it changes goes into `over`.
+    #[cfg(feature = "folders")]
+    pub(super) fn rest_over(&self, over: &mut Covered, entry: Entry<'static>) -> Option<Entry<'static>> {
+        if let Some((key, _)) = place_of(&entry) {
+            for (known, over) in [(&self.requests, &mut over.requests), (&self.sums, &mut over.sums)] {
+                if let Some(usage) = known.get(&key) {
+                    over.entry(key).or_insert_with(|| usage.clone());
+                }
+            }
+        }
+        over.rest(entry)
+    }
+}
+
+/// Which session and model a record is of, and whether it is a sum; `None` where no other file says the same.
+fn place_of(entry: &Entry) -> Option<(u64, bool)> {
+    let (family, is_sum) = match entry.dialect {
+        Dialect::ClaudeCode => ('c', false),
+        // Messages of a run that ended without a result are of no sum.
+        Dialect::ClaudeResult if entry.bucket.is_some() => ('c', true),
+        // The lines of a run do not name the model.
+        Dialect::Codex => ('x', false),
+        Dialect::CodexExec => ('x', true),
+        Dialect::GeminiCli => ('g', entry.bucket.is_some()),
+        _ => return None,
+    };
+    let session = entry.labels.session.as_ref()?;
+    let model = entry.model.as_deref().filter(|_| family != 'x').unwrap_or_default();
+    Some((hash(&(family, session, model)), is_sum))
 }
 
 /// What was used, without what only one of both sides tells apart: thinking, and how long written tokens stay.
@@ -69,8 +85,13 @@ fn rough(usage: &Usage) -> Usage {
     rough
 }
 
-fn holds(sum: &Usage, part: &Usage) -> bool {
-    part.used().all(|(meter, quantity)| sum.quantity(meter) >= quantity)
+/// What both hold, by meter.
+fn common(one: &Usage, other: &Usage) -> Usage {
+    let mut both = Usage::default();
+    for (meter, quantity) in one.used() {
+        both.set(meter, quantity.min(other.quantity(meter)));
+    }
+    both
 }
 
 fn without(sum: &Usage, part: &Usage) -> Usage {
@@ -82,4 +103,36 @@ fn without(sum: &Usage, part: &Usage) -> Usage {
         }
     }
     rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What counts of records of a session in turn: sums and requests, each as (is a sum, prompt, answer).
+    fn counted(records: &[(bool, u64, u64)]) -> Vec<(u64, u64)> {
+        let mut covered = Covered::default();
+        let of = |entry: Entry| (entry.usage.prompt_tokens(), entry.usage.answer_tokens());
+        let rest = |(is_sum, input, output): &(bool, u64, u64)| {
+            let dialect = if *is_sum { Dialect::CodexExec } else { Dialect::Codex };
+            let mut entry = Entry::new(dialect, Usage::tokens_in_out(*input, *output));
+            entry.labels.session = Some("s".into());
+            covered.rest(entry).map(of)
+        };
+        records.iter().filter_map(rest).collect()
+    }
+
+    #[test]
+    fn what_a_sum_and_its_requests_tell_counts_once() {
+        let (sum, request) = (|input, output| (true, input, output), |input, output| (false, input, output));
+        assert_eq!(counted(&[request(60, 6), request(40, 4), sum(100, 10)]), [(60, 6), (40, 4)]);
+        assert_eq!(counted(&[sum(100, 10), request(60, 6), request(40, 4)]), [(100, 10)]);
+        // The session goes on: what the first sum held is used up, also where a second run is summed up.
+        assert_eq!(counted(&[sum(100, 10), request(100, 10), request(70, 7)]), [(100, 10), (70, 7)]);
+        assert_eq!(counted(&[request(100, 10), sum(100, 10), sum(70, 7)]), [(100, 10), (70, 7)]);
+        assert_eq!(counted(&[request(100, 10), sum(100, 10), request(70, 7), sum(70, 7)]), [(100, 10), (70, 7)]);
+        // A sum that holds a part of a request, and one that holds more than its requests.
+        assert_eq!(counted(&[sum(100, 10), request(130, 12)]), [(100, 10), (30, 2)]);
+        assert_eq!(counted(&[request(60, 6), sum(100, 10), request(40, 4)]), [(60, 6), (40, 4)]);
+    }
 }

@@ -7,9 +7,12 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags, Row};
 
 use super::sums::lines_of_sums;
+use crate::input::dialect::unreadable;
+use crate::input::json::Object;
 use crate::input::text::InputError;
 
 /// So many rows are read at a time.
@@ -28,6 +31,8 @@ pub(crate) struct Messages {
     row: i64,
     text: Vec<u8>,
     read: usize,
+    /// Why a table was not read to its end.
+    failed: Option<rusqlite::Error>,
 }
 
 impl Messages {
@@ -55,39 +60,65 @@ impl Messages {
                 help: "export its records as JSON Lines or CSV".into(),
             });
         };
-        Ok(Messages { connection, tables, row: i64::MIN, text, read: 0 })
+        Ok(Messages { connection, tables, row: i64::MIN, text, read: 0, failed: None })
     }
 
-    /// Reads the next rows. Says whether there were any.
+    /// Reads the next rows. Says whether there were any. A table that breaks off does not end the others: what was wrong is
+    /// said behind them.
     fn fill(&mut self) -> rusqlite::Result<bool> {
         self.text.clear();
         self.read = 0;
         while let Some(&(table, role)) = self.tables.last() {
-            let query = format!(
-                "SELECT rowid, id, session_id, {role}, data FROM {table} WHERE rowid > ?1 ORDER BY rowid LIMIT {ROWS}"
-            );
-            let mut statement = self.connection.prepare(&query)?;
-            let mut rows = statement.query([self.row])?;
-            while let Some(row) = rows.next()? {
-                self.row = row.get(0)?;
-                let [id, session, role] = [1, 2, 3].map(|column| row.get::<_, Option<String>>(column));
-                write_line(&mut self.text, id?, session?, role?, &row.get::<_, String>(4)?);
+            let result = self.read_rows(table, role);
+            let is_at_its_end = result.is_err() || self.text.is_empty();
+            self.failed = self.failed.take().or(result.err());
+            if is_at_its_end {
+                self.row = i64::MIN;
+                self.tables.pop();
             }
             if !self.text.is_empty() {
                 return Ok(true);
             }
-            self.row = i64::MIN;
-            self.tables.pop();
         }
-        Ok(false)
+        self.failed.take().map_or(Ok(false), Err)
+    }
+
+    fn read_rows(&mut self, table: &str, role: &str) -> rusqlite::Result<()> {
+        let query = format!(
+            "SELECT rowid, id, session_id, {role}, data FROM {table} WHERE rowid > ?1 ORDER BY rowid LIMIT {ROWS}"
+        );
+        let mut statement = self.connection.prepare(&query)?;
+        let mut rows = statement.query([self.row])?;
+        while let Some(row) = rows.next()? {
+            self.row = row.get(0)?;
+            if let Err(what) = write_line(&mut self.text, row) {
+                let what = format!("row {} of the table {table}: {what}", self.row);
+                self.text.extend_from_slice(unreadable(&what).as_bytes());
+                self.text.push(b'\n');
+            }
+        }
+        Ok(())
     }
 }
 
 /// The object of a message with what its row knows; what it says itself comes later and counts.
-fn write_line(text: &mut Vec<u8>, id: Option<String>, session: Option<String>, role: Option<String>, data: &str) {
-    let Some(fields) = data.trim().strip_prefix('{') else { return };
+///
+/// # Errors
+/// What is wrong with the row, of which nothing is written then.
+fn write_line(text: &mut Vec<u8>, row: &Row) -> Result<(), String> {
+    let cell = |column: usize| row.get_ref(column).map_err(|error| error.to_string());
+    let data = match cell(4)? {
+        ValueRef::Text(data) | ValueRef::Blob(data) => String::from_utf8_lossy(data),
+        ValueRef::Null => return Err("there is no message in it".to_owned()),
+        ValueRef::Integer(_) | ValueRef::Real(_) => return Err("its message is a number".to_owned()),
+    };
+    // What may stand between fields stands in some texts too.
+    let data = data.trim().replace('\n', " ");
+    Object::read(data.as_bytes()).map_err(|error| format!("its message is {error}"))?;
+    let Some(fields) = data.strip_prefix('{') else { return Err("its message is not an object".to_owned()) };
+    let known = [("id", word(cell(1)?)), ("sessionID", word(cell(2)?)), ("role", word(cell(3)?))];
     text.push(b'{');
-    for (name, value) in [("id", id), ("sessionID", session), ("role", role)] {
+    for (name, value) in known {
         if let Some(value) = value {
             text.extend_from_slice(format!("\"{name}\":{},", serde_json::Value::String(value)).as_bytes());
         }
@@ -95,9 +126,19 @@ fn write_line(text: &mut Vec<u8>, id: Option<String>, session: Option<String>, r
     if fields.trim() == "}" && text.last() == Some(&b',') {
         text.pop();
     }
-    // A line break can only stand between fields.
-    text.extend(fields.bytes().map(|byte| if byte == b'\n' { b' ' } else { byte }));
+    text.extend_from_slice(fields.as_bytes());
     text.push(b'\n');
+    Ok(())
+}
+
+/// What a cell says, whatever its type.
+fn word(cell: ValueRef) -> Option<String> {
+    match cell {
+        ValueRef::Null => None,
+        ValueRef::Integer(number) => Some(number.to_string()),
+        ValueRef::Real(number) => Some(number.to_string()),
+        ValueRef::Text(text) | ValueRef::Blob(text) => Some(String::from_utf8_lossy(text).into_owned()),
+    }
 }
 
 impl Read for Messages {

@@ -4,6 +4,8 @@
 //! [`read_chunk`] on many, [`Sequence`] on one again, because running totals, streams and repeated lines only make sense in
 //! the order of the file.
 
+use std::sync::Arc;
+
 use crate::input::dialect::table::{looks_like_table, read_table};
 use crate::input::dialect::{Dialect, Item, no_json, read, read_text};
 use crate::input::json::{CUT_OFF, JsonError};
@@ -85,9 +87,27 @@ pub fn each(source: &Source, reading: &Reading, take: &mut Taken) -> Result<(), 
 pub(crate) fn each_of(sources: &[Source], reading: &Reading, take: &mut Taken) -> Result<(), InputError> {
     let mut sequence = Sequence::of(sources);
     for source in sources {
-        for part in open(source)? {
-            each_of_part(part?, reading, &mut sequence, take);
-        }
+        each_in(source, reading, &mut sequence, take)?;
+    }
+    sequence.finish(&mut |_, line, item| take(line, item));
+    Ok(())
+}
+
+/// Reads one of the sources of a sequence to its end.
+///
+/// # Errors
+/// As [`each`].
+pub(crate) fn each_in(
+    source: &Source,
+    reading: &Reading,
+    sequence: &mut Sequence,
+    take: &mut Taken,
+) -> Result<(), InputError> {
+    for part in open(source)? {
+        let part = part?;
+        sequence.begin(&Arc::from(part.name.as_str()));
+        each_of_part(part, reading, sequence, take);
+        sequence.take_late(&mut |_, line, item| take(line, item));
     }
     Ok(())
 }
@@ -138,7 +158,8 @@ pub fn read_chunk<'c>(chunk: &'c Chunk, reading: &Reading, take: &mut dyn FnMut(
         }
     }
     if let Some((line, what)) = &chunk.error {
-        take(*line, Item::Bad(RecordError::Form(what.clone())));
+        let error = RecordError::Form(what.clone());
+        take(*line, Item::Bad(if let Some(help) = chunk.help { error.or(help) } else { error }));
     }
 }
 
@@ -282,6 +303,20 @@ fn document(text: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_document_that_is_too_long_is_named_with_a_next_step_and_what_follows_it_counts() {
+        let text = format!("{{\"messages\":[\"{}\"]}}\n{RECORD}\n", "x".repeat(chunks::LONGEST + 5));
+        let (mut good, mut help) = (0, None);
+        each(&Source::Text(text), &Reading::default(), &mut |_, item| match item {
+            Item::Entry(_) => good += 1,
+            Item::Bad(error) => help = error.help().map(|help| help.to_string()),
+            Item::Event(_) => {}
+        })
+        .unwrap();
+        assert_eq!(good, 1);
+        assert!(help.is_some_and(|help| help.contains("jq -c")));
+    }
 
     const RECORD: &str = r#"{"model":"m","input_tokens":1,"output_tokens":1}"#;
 

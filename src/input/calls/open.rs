@@ -53,6 +53,21 @@ pub fn open(source: &Source) -> Result<Parts<'_>, InputError> {
     Ok(Box::new(std::iter::once(Ok(Part::new(name, reader)))))
 }
 
+/// Whether a source is an archive, by its first bytes. What can be read once only, a named pipe, is not looked at; standard
+/// input is, because what was looked at stays in its buffer.
+pub(super) fn is_archive(source: &Source) -> bool {
+    match source {
+        Source::Stdin => io::stdin().lock().fill_buf().is_ok_and(is_zip),
+        Source::Text(_) => false,
+        Source::File(path) => {
+            let mut magic = [0; 4];
+            path.is_file()
+                && std::fs::File::open(path).is_ok_and(|mut file| file.read_exact(&mut magic).is_ok())
+                && is_zip(&magic)
+        }
+    }
+}
+
 /// The rows of a Parquet file, which a pipe cannot be: it is read from its end.
 #[cfg(feature = "parquet")]
 fn parquet_rows(source: &Source, name: String) -> Result<Parts<'_>, InputError> {

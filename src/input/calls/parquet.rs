@@ -1,4 +1,4 @@
-//! Parquet files as tables: the same text as their export to CSV, one group of rows after the other.
+//! Parquet files as tables: the same text as their export to CSV, some rows after the others.
 //!
 //! Columns in columns are named with points, `usage.input_tokens`; lists are written as JSON.
 
@@ -9,19 +9,29 @@ use std::path::Path;
 
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::reader::RowIter;
 use parquet::record::{Field, Row};
-use parquet::schema::types::Type;
+use parquet::schema::types::{Type, TypePtr};
 use serde_json::Value as Json;
 
 use crate::input::text::InputError;
 
+/// So many rows are read at a time.
+const ROWS: usize = 1_000;
+
 /// The rows of a file, as CSV.
 pub(super) struct ParquetRows {
-    reader: SerializedFileReader<File>,
-    columns: Vec<String>,
-    /// The next group of rows.
-    group: usize,
+    rows: RowIter<'static>,
+    columns: Vec<Column>,
     text: Cursor<Vec<u8>>,
+    /// Why it was not read to its end.
+    failed: Option<io::Error>,
+    is_at_end: bool,
+}
+
+/// A column, or one with columns in it.
+struct Column {
+    inner: Vec<Column>,
 }
 
 impl ParquetRows {
@@ -33,34 +43,44 @@ impl ParquetRows {
         let shown = path.display().to_string();
         let failed = |error: io::Error| InputError::reading(&shown, error);
         let file = File::open(path).map_err(failed)?;
-        let reader = guarded(|| SerializedFileReader::new(file)).map_err(failed)?;
-        let mut columns = Vec::new();
-        name_columns("", reader.metadata().file_metadata().schema(), &mut columns);
+        let (rows, columns, names) = guarded(|| {
+            let reader = SerializedFileReader::new(file)?;
+            let mut names = Vec::new();
+            let columns = name_columns("", reader.metadata().file_metadata().schema(), &mut names);
+            Ok((reader.into_iter(), columns, names))
+        })
+        .map_err(failed)?;
         let mut head = Vec::new();
-        write_row(columns.iter().map(|name| Some(name.clone())), &mut head);
-        Ok(ParquetRows { reader, columns, group: 0, text: Cursor::new(head) })
+        write_row(names.into_iter().map(Some), &mut head);
+        Ok(ParquetRows { rows, columns, text: Cursor::new(head), failed: None, is_at_end: false })
     }
 
-    /// Reads the next group of rows. Says whether there was one.
+    /// Reads the next rows. Says whether there were any. What was read before something damaged counts.
     fn fill(&mut self) -> io::Result<bool> {
-        if self.group >= self.reader.num_row_groups() {
-            return Ok(false);
-        }
-        let (reader, columns, group) = (&self.reader, &self.columns, self.group);
-        let text = guarded(|| {
-            let group = reader.get_row_group(group)?;
-            let mut text = Vec::new();
-            for row in group.get_row_iter(None)? {
-                let mut cells = Vec::new();
-                flatten("", &row?, &mut cells);
-                let cell = |name: &String| cells.iter().find(|(of, _)| of == name).map(|(_, cell)| cell.clone());
-                write_row(columns.iter().map(cell), &mut text);
+        let mut text = Vec::new();
+        for _ in 0..ROWS {
+            if self.is_at_end {
+                break;
             }
-            Ok(text)
-        })?;
-        self.group += 1;
+            let (rows, columns) = (&mut self.rows, &self.columns);
+            let row = guarded(|| {
+                let Some(row) = rows.next() else { return Ok(None) };
+                let mut cells = Vec::new();
+                flatten(&row?, columns, &mut cells);
+                Ok(Some(cells))
+            });
+            match row {
+                Ok(Some(cells)) => write_row(cells.into_iter(), &mut text),
+                Ok(None) => self.is_at_end = true,
+                Err(error) => (self.failed, self.is_at_end) = (Some(error), true),
+            }
+        }
+        let has_rows = !text.is_empty();
         self.text = Cursor::new(text);
-        Ok(true)
+        match self.failed.take_if(|_| !has_rows) {
+            Some(error) => Err(error),
+            None => Ok(has_rows),
+        }
     }
 }
 
@@ -84,32 +104,43 @@ fn guarded<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> io::Result<T> {
     }
 }
 
-/// The columns with a cell of their own.
-fn name_columns(before: &str, holder: &Type, columns: &mut Vec<String>) {
-    for field in holder.get_fields() {
+/// The columns, and the names of those with a cell of their own. Two may come out with the same name, `a.b` and the `b` in `a`:
+/// the second gets a number behind it.
+fn name_columns(before: &str, holder: &Type, names: &mut Vec<String>) -> Vec<Column> {
+    let column = |field: &TypePtr| {
         let name = joined(before, field.name());
         let is_plain = field.get_basic_info().converted_type() == parquet::basic::ConvertedType::NONE;
         if field.is_group() && is_plain && field.get_basic_info().logical_type_ref().is_none() {
-            name_columns(&name, field, columns);
-        } else {
-            columns.push(name);
+            return Column { inner: name_columns(&name, field, names) };
         }
-    }
+        let times = names.iter().filter(|known| **known == name).count();
+        names.push(if times == 0 { name } else { format!("{name} ({})", times + 1) });
+        Column { inner: Vec::new() }
+    };
+    holder.get_fields().iter().map(column).collect()
 }
 
 fn joined(before: &str, name: &str) -> String {
     if before.is_empty() { name.to_owned() } else { format!("{before}.{name}") }
 }
 
-fn flatten(before: &str, row: &Row, cells: &mut Vec<(String, String)>) {
-    for (name, field) in row.get_column_iter() {
-        let name = joined(before, name);
+/// The cells of a row, in the order of its columns.
+fn flatten(row: &Row, columns: &[Column], cells: &mut Vec<Option<String>>) {
+    for ((_, field), column) in row.get_column_iter().zip(columns) {
         match field {
-            Field::Group(inner) => flatten(&name, inner, cells),
-            Field::Null => {}
-            field => cells.push((name, cell(field))),
+            Field::Group(inner) if !column.inner.is_empty() => flatten(inner, &column.inner, cells),
+            Field::Null => skip(column, cells),
+            field => cells.push(Some(cell(field))),
         }
     }
+}
+
+/// A column without a value: a gap for each cell of it.
+fn skip(column: &Column, cells: &mut Vec<Option<String>>) {
+    if column.inner.is_empty() {
+        cells.push(None);
+    }
+    column.inner.iter().for_each(|inner| skip(inner, cells));
 }
 
 /// A value as CSV writes it.
@@ -214,6 +245,35 @@ mod tests {
                 \"gpt-\"\"4o\"\"\",\"1795168800000\",\"7\",\"120\"\n\"b\",,,\"5\"\n";
             assert_eq!(text, wanted, "{compression:?}");
         }
+    }
+
+    #[test]
+    fn columns_of_the_same_name_and_gaps_in_groups_keep_their_places() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("usage.parquet");
+        let schema = "message usage {
+            REQUIRED INT64 usage.n;
+            OPTIONAL GROUP usage { REQUIRED INT64 n; OPTIONAL GROUP more { REQUIRED INT64 m; } }
+            REQUIRED INT64 last;
+        }";
+        let schema = Arc::new(parse_message_type(schema).unwrap());
+        let mut file =
+            SerializedFileWriter::new(File::create(&path).unwrap(), schema, WriterProperties::builder().build().into())
+                .unwrap();
+        let mut rows = file.next_row_group().unwrap();
+        let columns: [(&[i64], Option<&[i16]>); 4] =
+            [(&[1, 2], None), (&[3], Some(&[1, 0])), (&[4], Some(&[2, 0])), (&[5, 6], None)];
+        for (values, levels) in columns {
+            let mut column = rows.next_column().unwrap().unwrap();
+            column.typed::<Int64Type>().write_batch(values, levels, None).unwrap();
+            column.close().unwrap();
+        }
+        rows.close().unwrap();
+        file.close().unwrap();
+        let mut text = String::new();
+        ParquetRows::open(&path).unwrap().read_to_string(&mut text).unwrap();
+        let head = "\"usage.n\",\"usage.n (2)\",\"usage.more.m\",\"last\"\n";
+        assert_eq!(text, format!("{head}\"1\",\"3\",\"4\",\"5\"\n\"2\",,,\"6\"\n"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Cursor, Read};
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
 use super::cassette::{Interactions, begins_cassette, may_begin_cassette};
-use crate::input::text::{InputError, beginning};
+use crate::input::text::{Failure, InputError, beginning};
 
 /// How much is looked at to tell what something is.
 pub(super) const PEEK: usize = 1 << 16;
@@ -28,18 +28,22 @@ impl<'s> Part<'s> {
         let mut reader = as_utf8(raw);
         let mut start = Vec::new();
         let mut block = [0; 4096];
+        let mut failure = Failure(None);
         while start.len() < 2 * block.len() && !start.contains(&b'\n') {
-            // A failure comes again when the text itself is read.
             match reader.read(&mut block) {
-                Ok(0) | Err(_) => break,
+                Ok(0) => break,
                 Ok(read) => start.extend_from_slice(block.get(..read).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    failure = Failure(Some(error));
+                    break;
+                }
             }
         }
-        if may_begin_cassette(&start) {
-            // A failure comes again here too.
-            let _ = reader.by_ref().take(block.len() as u64).read_to_end(&mut start);
+        if failure.0.is_none() && may_begin_cassette(&start) {
+            failure.0 = reader.by_ref().take(block.len() as u64).read_to_end(&mut start).err();
         }
-        let whole = Cursor::new(start.clone()).chain(reader);
+        let whole = Cursor::new(start.clone()).chain(failure).chain(reader);
         if begins_cassette(&start) {
             return Part { name, start: vec![b'{'], reader: Box::new(Interactions::new(whole)) };
         }
@@ -113,8 +117,36 @@ impl<R: BufRead> Read for Frames<R> {
 
 /// UTF-8 without a mark, from that with one or from UTF-16.
 fn as_utf8<'s>(mut reader: Box<dyn Read + Send + 's>) -> Box<dyn Read + Send + 's> {
-    let (mut start, is_utf16) = beginning(&mut reader);
+    let (mut start, is_utf16, failure) = beginning(&mut reader);
     let start = if start.starts_with(b"\xef\xbb\xbf") { start.split_off(3) } else { start };
-    let whole = Cursor::new(start).chain(reader);
+    let whole = Cursor::new(start).chain(Failure(failure)).chain(reader);
     if is_utf16 { Box::new(DecodeReaderBytesBuilder::new().build(whole)) } else { Box::new(whole) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reader that fails once behind its text, and ends then, as some do.
+    struct FailsOnce(Cursor<Vec<u8>>, bool);
+
+    impl Read for FailsOnce {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.read(buffer)? {
+                0 if !std::mem::replace(&mut self.1, true) => Err(io::Error::other("the disk is gone")),
+                read => Ok(read),
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_that_breaks_off_is_never_a_whole_one() {
+        for text in ["", "{", "{\"model\":\"m\"}", "{}\n{\"a\":1", "---\ninteractions:\n", "\u{feff}{}", "version: 1\n"]
+        {
+            let part = Part::new("a".into(), Box::new(FailsOnce(Cursor::new(text.into()), false)));
+            let (mut reader, mut read) = (part.reader, Vec::new());
+            let error = reader.read_to_end(&mut read).expect_err(text);
+            assert!(error.to_string().contains("the disk is gone"), "{text}: {error}");
+        }
+    }
 }

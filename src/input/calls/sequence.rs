@@ -2,18 +2,25 @@
 
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
 use super::Taken;
 use super::agents::Agents;
+#[cfg(feature = "folders")]
+use super::agents::RunningTotals;
 use super::covered::Covered;
+use super::open::is_archive;
 use super::session::Session;
-use super::spans::{Settled, SpanTrees};
-use crate::input::dialect::{Dialect, Entry, Event, Item, NAMELESS, SessionCounts, Unread};
+use super::spans::{Settled, SettledSpan, SpanTrees};
+use crate::input::dialect::{Counts, Dialect, Entry, Event, Item, NAMELESS, SessionCounts, Unread, join_unread};
 use crate::input::record::RecordError;
 use crate::input::text::Source;
 use crate::meter::Meter;
+
+#[cfg(feature = "folders")]
+mod turns;
 
 /// So many requests wait for a later line of theirs.
 const WINDOW: usize = 1 << 14;
@@ -26,7 +33,11 @@ const WINDOW: usize = 1 << 14;
 /// files, a request is also known again by the id that its provider gave it, in whatever form it is written there.
 #[derive(Default)]
 pub struct Sequence {
-    seen: FxHashSet<u64>,
+    common: Common,
+    /// The source that is read, as reports call it.
+    source: Arc<str>,
+    /// The number of the file that is read.
+    file: u64,
     waiting: VecDeque<Option<(u64, Entry<'static>)>>,
     places: FxHashMap<u64, u64>,
     /// The number of the first one waiting.
@@ -37,46 +48,88 @@ pub struct Sequence {
     pub copies: u64,
     session: Session,
     agents: Agents,
-    covered: Covered,
-    spans: SpanTrees,
+    /// How often each request is in this file.
+    requests_here: FxHashMap<u64, u64>,
     stream: Option<(u64, Entry<'static>)>,
+    /// The line of counts of a streamed message whose beginning was not read.
+    without_beginning: Option<u64>,
     /// A stream without an id, as far as it was read.
     nameless: Option<(u64, Entry<'static>)>,
-    /// Streams that have not said what they used: the lines that they begin at, by their ids.
-    silent: FxHashMap<u64, u64>,
+    silent: Silent,
     /// What nobody read of the event that comes next.
     unread: Vec<Unread>,
-    /// The requests of several files, where there are any.
-    requests: Option<Requests>,
     /// Requests that were made next to the streamed message.
     beside: Vec<Entry<'static>>,
+    /// What was settled after its source had ended.
+    late: Vec<SettledSpan>,
 }
 
-/// Requests by the ids that their providers gave them. A copy of one in another file is the same request: it has the same
-/// id and as many tokens. Two of one id in one file are two requests, told apart by their order: some servers number
-/// their answers from 1.
+/// What was read of all files: a record is known again wherever it returns.
 #[derive(Default)]
-struct Requests {
-    earlier: FxHashSet<u64>,
-    /// How often each is in this file.
-    here: FxHashMap<u64, u64>,
+pub(crate) struct Common {
+    seen: FxHashSet<u64>,
+    /// The requests of several files, where there are any.
+    requests: Option<Requests>,
+    /// The file that an id was met in first, where files are read in turns.
+    owners: Option<FxHashMap<u64, u64>>,
+    covered: Covered,
+    spans: SpanTrees,
+    /// The totals of agents' sessions, where files are read in turns.
+    #[cfg(feature = "folders")]
+    running: RunningTotals,
 }
 
-impl Requests {
-    /// Whether a request is in an earlier file. Of what is not, it is remembered.
-    fn is_copy(&mut self, entry: &Entry) -> bool {
-        let (prompt, answer) = (entry.usage.prompt_tokens(), entry.usage.answer_tokens());
-        let Some(request) = entry.request.filter(|_| prompt > 0 || answer > 0) else { return false };
-        let key = hashed(&(request, prompt, answer));
-        let times = self.here.entry(key).or_default();
-        *times += 1;
-        self.earlier.contains(&hashed(&(key, *times)))
+/// Requests by the ids that their providers gave them, with the file that they were met in first. A copy of one in another
+/// file is the same request: it has the same id and as many tokens. Two of one id in one file are two requests, told apart by
+/// their order: some servers number their answers from 1.
+type Requests = FxHashMap<u64, u64>;
+
+/// A number for a request that returns; `None` where its provider gave it no id, or it used nothing.
+fn key_of(entry: &Entry) -> Option<u64> {
+    let (prompt, answer) = (entry.usage.prompt_tokens(), entry.usage.answer_tokens());
+    let request = entry.request.filter(|_| prompt > 0 || answer > 0)?;
+    Some(hashed(&(request, prompt, answer)))
+}
+
+/// Streams that have not said what they used: the lines that they begin at, by their ids.
+#[derive(Default)]
+struct Silent {
+    lines: FxHashMap<u64, u64>,
+    /// By when they came. One that has spoken since is no longer among the lines.
+    order: VecDeque<(u64, u64)>,
+}
+
+impl Silent {
+    /// A part of a stream without its usage. Hands out the line of the oldest where too many wait: it has long ended.
+    fn begin(&mut self, id: u64, line: u64) -> Option<u64> {
+        if self.lines.contains_key(&id) {
+            return None;
+        }
+        self.lines.insert(id, line);
+        self.order.push_back((id, line));
+        if self.order.len() > 2 * WINDOW {
+            self.order.retain(|(id, line)| self.lines.get(id) == Some(line));
+        }
+        while self.lines.len() > WINDOW {
+            let (id, line) = self.order.pop_front()?;
+            if self.lines.get(&id) == Some(&line) {
+                self.lines.remove(&id);
+                return Some(line);
+            }
+        }
+        None
     }
 
-    fn end_file(&mut self) {
-        for (key, times) in self.here.drain() {
-            self.earlier.extend((1..=times).map(|nth| hashed(&(key, nth))));
-        }
+    fn has_spoken(&mut self, id: u64) {
+        self.lines.remove(&id);
+    }
+
+    /// The lines of those that are left, in order.
+    fn end(&mut self) -> Vec<u64> {
+        self.order.clear();
+        let mut lines: Vec<u64> = self.lines.drain().map(|(_, line)| line).collect();
+        lines.sort_unstable();
+        lines
     }
 }
 
@@ -90,7 +143,13 @@ impl Sequence {
     /// One that knows a request again that is in several of these sources.
     #[must_use]
     pub fn of(sources: &[Source]) -> Self {
-        Sequence { requests: has_several_files(sources).then(Requests::default), ..Sequence::default() }
+        Self::of_several(has_several_files(sources))
+    }
+
+    /// [`Sequence::of`], where it is known whether there are several files.
+    pub(crate) fn of_several(several: bool) -> Self {
+        let common = Common { requests: several.then(Requests::default), ..Common::default() };
+        Sequence { common, ..Sequence::default() }
     }
 
     /// Whether an item has to pass here; others may be used as they are. `of_several` says that there are several files.
@@ -113,29 +172,66 @@ impl Sequence {
         }
     }
 
+    /// A source is read from here on, which reports call so.
+    pub(crate) fn begin(&mut self, source: &Arc<str>) {
+        if !Arc::ptr_eq(&self.source, source) {
+            self.source = source.clone();
+        }
+    }
+
     /// Hands out a record, unless it is a copy of one in an earlier file, and without what a sum or the requests of a sum have
     /// counted already.
     fn give(&mut self, line: u64, entry: Entry<'static>, out: &mut Taken) {
-        if self.requests.as_mut().is_some_and(|requests| requests.is_copy(&entry)) {
+        if self.is_copy(&entry) {
             self.copies += 1;
             return;
         }
-        match self.covered.rest(entry) {
+        match self.common.covered.rest(entry) {
             Some(rest) => out(line, Item::Entry(Box::new(rest))),
             None => self.repeats += 1,
         }
     }
 
-    /// The source ended: hands out everything that waited.
+    /// Whether a request is in an earlier file. Of what is not, it is remembered.
+    fn is_copy(&mut self, entry: &Entry) -> bool {
+        let Some(requests) = &mut self.common.requests else { return false };
+        let Some(key) = key_of(entry) else { return false };
+        let times = self.requests_here.entry(key).or_default();
+        *times += 1;
+        *requests.entry(hashed(&(key, *times))).or_insert(self.file) != self.file
+    }
+
+    /// The source ended: hands out everything that waited. Where there are several, sums of traces wait for the calls that may
+    /// be in the others: see [`Sequence::finish`].
     pub fn end(&mut self, out: &mut Taken) {
         self.end_stream(out);
         let settled = self.agents.end();
         self.hand_on(settled, out);
-        self.settle_spans(out);
+        let settled = self.common.spans.settle(self.common.requests.is_none());
+        self.hand_on_spans(settled, out);
         self.end_chunks(out);
         self.session = Session::default();
         self.unread.clear();
-        self.requests.iter_mut().for_each(Requests::end_file);
+        self.requests_here.clear();
+        self.file += 1;
+    }
+
+    /// All sources ended: hands out what waited for others of them, with the names of its sources.
+    pub(crate) fn finish(&mut self, out: &mut dyn FnMut(&str, u64, Item<'static>)) {
+        let settled = self.common.spans.settle(true);
+        self.repeats += settled.repeats;
+        self.late.extend(settled.records);
+        self.take_late(out);
+    }
+
+    /// Hands out what was settled after its source had ended.
+    pub(crate) fn take_late(&mut self, out: &mut dyn FnMut(&str, u64, Item<'static>)) {
+        for SettledSpan { source, line, entry } in std::mem::take(&mut self.late) {
+            match self.common.covered.rest(entry) {
+                Some(rest) => out(&source, line, Item::Entry(Box::new(rest))),
+                None => self.repeats += 1,
+            }
+        }
     }
 
     /// Every stream of chunks has ended: what comes under their ids belongs to others.
@@ -145,32 +241,13 @@ impl Sequence {
             self.pop(out);
         }
         self.places.clear();
-        let mut silent: Vec<u64> = self.silent.drain().map(|(_, line)| line).collect();
-        silent.sort_unstable();
-        silent.into_iter().for_each(|line| out(line, Item::Bad(without_usage())));
-    }
-
-    /// What waits, in order: it counts, but may still be replaced by a later line.
-    #[cfg(feature = "folders")]
-    pub(crate) fn waiting(&self) -> impl Iterator<Item = (u64, &Entry<'static>)> {
-        let alone = self.waiting.iter().flatten().chain(&self.stream).chain(&self.nameless);
-        alone.map(|(line, entry)| (*line, entry)).chain(self.spans.counted())
-    }
-
-    /// Hands out everything that waited, of a source that goes on. What returns later was counted and is dropped.
-    #[cfg(feature = "folders")]
-    pub(crate) fn settle(&mut self, out: &mut Taken) {
-        self.settle_spans(out);
-        self.seen.extend(self.waiting.iter().flatten().filter_map(|(_, entry)| entry.id));
-        while !self.waiting.is_empty() {
-            self.pop(out);
-        }
+        self.silent.end().into_iter().for_each(|line| out(line, Item::Bad(without_usage())));
     }
 
     fn wait(&mut self, line: u64, mut entry: Entry<'static>, out: &mut Taken) {
         let Some(id) = entry.id else { return };
-        self.silent.remove(&id);
-        if self.seen.contains(&id) {
+        self.silent.has_spoken(id);
+        if self.common.seen.contains(&id) || self.is_owned_by_another(id, &entry) {
             self.repeats += 1;
             self.copies += 1;
             return;
@@ -180,7 +257,7 @@ impl Sequence {
             && slot.as_ref().is_none_or(|(_, before)| goes_on(before, &entry))
         {
             if let Some((_, mut before)) = slot.take() {
-                add_unread(&mut entry.unread, std::mem::take(&mut before.unread));
+                join_unread(&mut entry.unread, std::mem::take(&mut before.unread));
                 join(before, &mut entry);
             }
             self.repeats += 1;
@@ -190,6 +267,12 @@ impl Sequence {
         while self.waiting.len() > WINDOW {
             self.pop(out);
         }
+    }
+
+    /// Whether an id that can return was met in another of the files that are read in turns.
+    fn is_owned_by_another(&mut self, id: u64, entry: &Entry) -> bool {
+        let owners = self.common.owners.as_mut().filter(|_| entry.dialect.returns());
+        owners.is_some_and(|owners| *owners.entry(id).or_insert(self.file) != self.file)
     }
 
     fn pop(&mut self, out: &mut Taken) {
@@ -202,7 +285,7 @@ impl Sequence {
                 self.places.remove(&id);
             }
             if entry.dialect.returns() {
-                self.seen.insert(id);
+                self.common.seen.insert(id);
             }
         }
         self.give(line, entry, out);
@@ -219,59 +302,70 @@ impl Sequence {
                 self.stream = Some((line, *entry));
                 self.unread = unread;
             }
-            Event::Replace(counts) => {
-                let Some((_, entry)) = &mut self.stream else { return };
-                for (meter, tokens) in counts.tokens {
-                    entry.usage.set_tokens(meter, tokens);
-                }
-                if !counts.beside.is_empty() {
-                    let more = |(model, usage): (Option<String>, _)| {
-                        let model = model.map(Into::into).or_else(|| entry.model.clone());
-                        Entry { model, usage, id: None, ..entry.clone() }
-                    };
-                    self.beside = counts.beside.into_iter().map(more).collect();
-                }
-                if let Some(searches) = counts.web_searches {
-                    entry.usage.set_tokens(Meter::WebSearches, searches);
-                }
-                // A sum without its split: what was said to stay for an hour does.
-                let hour = entry.usage.tokens(Meter::CacheWrite1h);
-                if let Some(short) = counts.written.and_then(|written| written.checked_sub(hour)) {
-                    entry.usage.set_tokens(Meter::CacheWrite5m, short);
-                }
-            }
+            Event::Replace(counts) => self.replace(line, *counts),
             Event::End => self.end_stream(out),
             Event::Chunk(entry) => self.chunk(line, *entry, out),
             Event::Silent(id) => {
                 let has_spoken = self.places.contains_key(&id) || id == NAMELESS && self.nameless.is_some();
-                if !has_spoken && self.silent.len() < WINDOW {
-                    self.silent.entry(id).or_insert(line);
+                if !has_spoken && let Some(oldest) = self.silent.begin(id, line) {
+                    out(oldest, Item::Bad(without_usage()));
                 }
             }
             Event::Done => self.end_chunks(out),
-            Event::Unread(unread) => add_unread(&mut self.unread, unread),
+            Event::Unread(unread) => join_unread(&mut self.unread, unread),
             Event::Agent(event) => {
                 let settled = self.agents.take(line, *event);
                 self.hand_on(settled, out);
             }
             Event::Span(span) => {
-                let settled = self.spans.take(line, *span);
+                let settled = self.common.spans.take(&self.source, line, *span);
                 self.hand_on_spans(settled, out);
             }
             Event::Whole(mut entry) => {
+                self.without_beginning = None;
                 if let Some((_, before)) = self.stream.take() {
-                    add_unread(&mut entry.unread, before.unread);
+                    join_unread(&mut entry.unread, before.unread);
                     self.repeats += 1;
                 }
-                add_unread(&mut entry.unread, std::mem::take(&mut self.unread));
+                self.give_beside(line, out);
+                join_unread(&mut entry.unread, std::mem::take(&mut self.unread));
                 self.take(line, Item::Entry(entry), out);
             }
         }
     }
 
+    /// Counts that replace those of the streamed message.
+    fn replace(&mut self, line: u64, counts: Counts) {
+        let Some((_, entry)) = &mut self.stream else {
+            let is_used = counts.tokens.iter().any(|(_, tokens)| *tokens > 0);
+            if is_used || counts.written.is_some() || !counts.beside.is_empty() {
+                self.without_beginning.get_or_insert(line);
+            }
+            return;
+        };
+        for (meter, tokens) in counts.tokens {
+            entry.usage.set_tokens(meter, tokens);
+        }
+        if !counts.beside.is_empty() {
+            let more = |(model, usage): (Option<String>, _)| {
+                let model = model.map(Into::into).or_else(|| entry.model.clone());
+                Entry { model, usage, id: None, ..entry.clone() }
+            };
+            self.beside = counts.beside.into_iter().map(more).collect();
+        }
+        if let Some(searches) = counts.web_searches {
+            entry.usage.set_tokens(Meter::WebSearches, searches);
+        }
+        // A sum without its split: what was said to stay for an hour does.
+        let hour = entry.usage.tokens(Meter::CacheWrite1h);
+        if let Some(short) = counts.written.and_then(|written| written.checked_sub(hour)) {
+            entry.usage.set_tokens(Meter::CacheWrite5m, short);
+        }
+    }
+
     /// Counts of a session: no request, one, or several.
     fn counts(&mut self, line: u64, counts: &SessionCounts, out: &mut Taken) {
-        let (seen, places) = (&self.seen, &self.places);
+        let (seen, places) = (&self.common.seen, &self.places);
         match self.session.counts(counts, &|id| seen.contains(&id) || places.contains_key(&id)) {
             Ok(entries) if entries.is_empty() => self.repeats += 1,
             Ok(mut entries) => {
@@ -289,32 +383,41 @@ impl Sequence {
         settled.into_iter().for_each(|(line, item)| self.take(line, item, out));
     }
 
-    fn settle_spans(&mut self, out: &mut Taken) {
-        let settled = self.spans.settle();
-        self.hand_on_spans(settled, out);
-    }
-
-    /// Takes what the spans of a trace have settled: the same trace may return.
+    /// Takes what the spans of a trace have settled: the same trace may return. What is of an earlier source waits until its
+    /// name can be said.
     fn hand_on_spans(&mut self, settled: Settled, out: &mut Taken) {
         self.repeats += settled.repeats;
-        settled.records.into_iter().for_each(|(line, entry)| self.take(line, Item::Entry(Box::new(entry)), out));
+        for span in settled.records {
+            if Arc::ptr_eq(&span.source, &self.source) {
+                self.take(span.line, Item::Entry(Box::new(span.entry)), out);
+            } else {
+                self.late.push(span);
+            }
+        }
     }
 
     fn end_stream(&mut self, out: &mut Taken) {
+        if let Some(line) = self.without_beginning.take() {
+            out(line, Item::Bad(without_beginning()));
+        }
         if let Some((line, mut entry)) = self.stream.take() {
-            let beside = std::mem::take(&mut self.beside);
-            beside.into_iter().for_each(|entry| self.give(line, entry, out));
+            self.give_beside(line, out);
             entry.unread.append(&mut self.unread);
             self.give(line, entry, out);
         }
     }
 
+    /// Hands out the requests that were made next to a streamed message.
+    fn give_beside(&mut self, line: u64, out: &mut Taken) {
+        std::mem::take(&mut self.beside).into_iter().for_each(|entry| self.give(line, entry, out));
+    }
+
     /// A chunk of a stream without an id: it goes on with the stream before it where the counts do.
     fn chunk(&mut self, line: u64, mut entry: Entry<'static>, out: &mut Taken) {
-        self.silent.remove(&NAMELESS);
+        self.silent.has_spoken(NAMELESS);
         entry.unread.append(&mut self.unread);
         if let Some((_, before)) = self.nameless.take_if(|(_, before)| goes_on(before, &entry)) {
-            add_unread(&mut entry.unread, before.unread);
+            join_unread(&mut entry.unread, before.unread);
             self.repeats += 1;
         } else {
             self.end_nameless(out);
@@ -339,24 +442,18 @@ fn goes_on(before: &Entry, later: &Entry) -> bool {
             && before.usage.answer_tokens() <= later.usage.answer_tokens()
 }
 
-/// Adds what was not read of an earlier line of the same request, each name once.
-fn add_unread(known: &mut Vec<Unread>, more: Vec<Unread>) {
-    for unread in more {
-        if !known.iter().any(|other| other.key == unread.key) {
-            known.push(unread);
-        }
-    }
-}
-
 fn without_usage() -> RecordError {
     RecordError::Form("the stream that begins here was recorded without its usage, and was billed all the same".into())
         .or("streams of chat completions state it where the request has \"stream_options\": {\"include_usage\": true}")
 }
 
-/// Whether a request can be in two files. Archives hold several.
+fn without_beginning() -> RecordError {
+    let what = "counts of a streamed message whose beginning, with its model and its prompt, was not recorded";
+    RecordError::Usage(format!("{what}; it was billed all the same"))
+}
+
+/// Whether a request can be in two files: archives hold several.
 pub(crate) fn has_several_files(sources: &[Source]) -> bool {
-    let is_archive =
-        |source: &Source| matches!(source, Source::File(path) if path.extension().is_some_and(|e| e == "zip"));
     sources.len() > 1 || sources.iter().any(is_archive)
 }
 

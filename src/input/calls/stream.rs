@@ -28,6 +28,15 @@ pub(crate) struct StreamPlan<'s> {
     pub threads: usize,
     /// Whether every record becomes a row, so that all of a chunk waits as soon as one record does.
     pub rows: bool,
+    /// Whether there are several files, and a request may be in two of them.
+    several: bool,
+}
+
+impl<'s> StreamPlan<'s> {
+    /// A plan for these sources, which looks at what they begin with.
+    pub(crate) fn new(sources: &'s [Source], reading: &'s Reading, threads: usize, rows: bool) -> Self {
+        StreamPlan { sources, reading, threads, rows, several: has_several_files(sources) }
+    }
 }
 
 /// What a run hands out as it goes on, in order.
@@ -203,13 +212,14 @@ pub(crate) fn run_stream<T: TakeItems>(
 
 fn alone<T: TakeItems>(plan: StreamPlan, new: &dyn Fn() -> T, sink: &mut dyn StreamSink) -> T {
     let mut worker = new();
-    let mut merger = InOrder { taker: new(), sequence: Sequence::of(plan.sources), sink };
+    let mut merger = InOrder::new(plan, new(), sink);
+    let mut is_whole = true;
     each_task(plan, &mut |task| {
         let mut done = step(plan, &mut worker, task);
-        let go_on = merger.merge(&mut done);
-        (go_on, done.buffer.take())
+        is_whole = merger.merge(&mut done);
+        (is_whole, done.buffer.take())
     });
-    let mut all = merger.end();
+    let mut all = merger.end(is_whole);
     all.merge(worker);
     all
 }
@@ -235,10 +245,10 @@ fn step<T: TakeItems>(plan: StreamPlan, taker: &mut T, task: StreamTask) -> Task
 /// Takes what can be taken at once, and keeps the rest. Rows stay in order only if all of a chunk waits as soon as one does.
 fn read<T: TakeItems>(plan: StreamPlan, taker: &mut T, source: &str, chunk: &Chunk) -> ChunkResult {
     let mut settled = ChunkResult::default();
-    let (mut waits, of_several) = (false, has_several_files(plan.sources));
+    let mut waits = false;
     read_chunk(chunk, plan.reading, &mut |line, item| {
         settled.note(&item);
-        let concerns = Sequence::concerns(&item, of_several);
+        let concerns = Sequence::concerns(&item, plan.several);
         waits |= concerns;
         if waits && (plan.rows || concerns) {
             settled.open.push((line, item.into_owned()));
@@ -331,8 +341,19 @@ struct InOrder<'k, T> {
     sink: &'k mut dyn StreamSink,
 }
 
-impl<T: TakeItems> InOrder<'_, T> {
-    fn end(mut self) -> T {
+impl<'k, T: TakeItems> InOrder<'k, T> {
+    fn new(plan: StreamPlan, taker: T, sink: &'k mut dyn StreamSink) -> Self {
+        InOrder { taker, sequence: Sequence::of_several(plan.several), sink }
+    }
+
+    /// `is_whole` says that everything was read.
+    fn end(mut self, is_whole: bool) -> T {
+        if is_whole {
+            let InOrder { taker, sequence, sink, .. } = &mut self;
+            sequence.finish(&mut |source, line, item| {
+                give_late(taker, *sink, source, line, &item);
+            });
+        }
         self.taker.left_out_copies(self.sequence.copies);
         self.taker
     }
@@ -347,18 +368,43 @@ impl<T: TakeItems> InOrder<'_, T> {
         let mut settled = std::mem::take(&mut done.settled);
         let open = std::mem::take(&mut settled.open);
         let (taker, source) = (&mut self.taker, &*done.source);
+        self.sequence.begin(&done.source);
         for (line, item) in open {
-            self.sequence.take(line, item, &mut |line, item| taker.take(source, line, &item, &mut settled));
+            let is_noted = matches!(item, Item::Bad(_));
+            self.sequence.take(line, item, &mut |line, item| {
+                settled.found.records += u64::from(!is_noted && matches!(item, Item::Bad(_)));
+                taker.take(source, line, &item, &mut settled);
+            });
         }
         if done.end {
-            self.sequence.end(&mut |line, item| taker.take(source, line, &item, &mut settled));
+            self.sequence.end(&mut |line, item| {
+                // What was used without saying how much is a record all the same.
+                settled.found.records += u64::from(matches!(item, Item::Bad(_)));
+                taker.take(source, line, &item, &mut settled);
+            });
         }
         for warning in &settled.warnings {
             self.sink.warn(source, warning);
         }
         self.sink.read(done.place, done.bytes, settled.found);
-        settled.rows.is_empty() || self.sink.rows(&settled.rows)
+        let (sink, mut go_on) = (&mut *self.sink, true);
+        self.sequence.take_late(&mut |source, line, item| go_on &= give_late(taker, sink, source, line, &item));
+        (settled.rows.is_empty() || self.sink.rows(&settled.rows)) && go_on
     }
+}
+
+/// Hands out what was settled after its source had ended. Says whether the output is still read.
+fn give_late<T: TakeItems>(
+    taker: &mut T,
+    sink: &mut dyn StreamSink,
+    source: &str,
+    line: u64,
+    item: &Item<'static>,
+) -> bool {
+    let mut result = ChunkResult::default();
+    taker.take(source, line, item, &mut result);
+    result.warnings.iter().for_each(|warning| sink.warn(source, warning));
+    result.rows.is_empty() || sink.rows(&result.rows)
 }
 
 fn together<T: TakeItems>(
@@ -381,7 +427,7 @@ fn together<T: TakeItems>(
             })
             .collect();
         drop(results);
-        let all = put_in_order(new(), plan.sources, &done, &free, sink);
+        let all = put_in_order(plan, new(), &done, &free, sink);
         // Threads that still work find the channels closed and end.
         drop((done, free));
         let made: Vec<_> = workers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
@@ -427,13 +473,13 @@ fn work<T: TakeItems>(
 }
 
 fn put_in_order<T: TakeItems>(
+    plan: StreamPlan,
     taker: T,
-    sources: &[Source],
     done: &Receiver<TaskDone>,
     free: &SyncSender<Vec<u8>>,
     sink: &mut dyn StreamSink,
 ) -> Result<T, LostThread> {
-    let mut merger = InOrder { taker, sequence: Sequence::of(sources), sink };
+    let mut merger = InOrder::new(plan, taker, sink);
     let mut early: BTreeMap<u64, TaskDone> = BTreeMap::new();
     let mut next = 0;
     while let Ok(one) = done.recv() {
@@ -444,12 +490,12 @@ fn put_in_order<T: TakeItems>(
                 return Err(LostThread);
             }
             if !merger.merge(&mut one) {
-                return Ok(merger.end());
+                return Ok(merger.end(false));
             }
             let _ = free.try_send(one.buffer.take().unwrap_or_default());
         }
     }
-    Ok(merger.end())
+    Ok(merger.end(true))
 }
 
 #[cfg(test)]
@@ -485,7 +531,7 @@ mod tests {
 
     fn counted(text: &str) -> Result<u64, LostThread> {
         let (sources, reading) = ([Source::Text(text.to_owned())], Reading::default());
-        let plan = StreamPlan { sources: &sources, reading: &reading, threads: 3, rows: false };
+        let plan = StreamPlan::new(&sources, &reading, 3, false);
         run_stream(plan, &|| Counter(0), &mut Nowhere).map(|counter| counter.0)
     }
 

@@ -11,6 +11,7 @@ use serde_json::{Map, Value as Json};
 
 use super::chunks::LONGEST;
 use super::part::unpacked;
+use crate::input::dialect::unreadable;
 use crate::input::json::Object;
 
 /// Tables with columns that only one agent has, and what is asked of them.
@@ -62,12 +63,21 @@ fn each_row(connection: &Connection, query: &str, text: &mut Vec<u8>) -> rusqlit
     let mut statement = connection.prepare(query)?;
     let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let line = Json::Object(line_of(row, &names)?).to_string();
+    let mut push = |line: &str| {
         text.extend_from_slice(line.as_bytes());
         text.push(b'\n');
+    };
+    loop {
+        match rows.next() {
+            Ok(None) => return Ok(()),
+            Ok(Some(row)) => push(&Json::Object(line_of(row, &names)?).to_string()),
+            Err(error) => {
+                // Nothing behind it can be reached; what came before counts.
+                push(&unreadable(&format!("the rows break off here: {error}")));
+                return Ok(());
+            }
+        }
     }
-    Ok(())
 }
 
 /// The cells of a row by column. Of a thread, only what it used and what it is called.

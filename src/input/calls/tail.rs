@@ -8,8 +8,9 @@ use std::fs::{File, Metadata};
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use super::cassette::begins_cassette;
 use super::chunks::{Chunk, Chunks, LONGEST};
-use super::open::DATABASE;
+use super::open::{DATABASE, PARQUET};
 use super::{Reading, begins_table, read_chunk};
 use crate::input::dialect::Item;
 use crate::input::dialect::table::read_table;
@@ -202,6 +203,9 @@ fn form_of(file: &mut File, reading: &Reading) -> io::Result<Start> {
     if start.starts_with(DATABASE) {
         return Ok(Start::Never("it is a database"));
     }
+    if start.starts_with(PARQUET) {
+        return Ok(Start::Never("it is a Parquet file"));
+    }
     if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) {
         return Ok(Start::Never("it is UTF-16"));
     }
@@ -209,6 +213,9 @@ fn form_of(file: &mut File, reading: &Reading) -> io::Result<Start> {
     let text = start.get(marked..).unwrap_or_default();
     if text.trim_ascii_start().first() == Some(&b'[') {
         return Ok(Start::Never("it is one list"));
+    }
+    if begins_cassette(text) {
+        return Ok(Start::Never("it is a recording in YAML"));
     }
     if !text.contains(&b'\n') && start.len() < 1 << 16 {
         return Ok(Start::Unfinished);

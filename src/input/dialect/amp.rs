@@ -9,6 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::agent::Disjoint;
 use super::counts::{count, is_of_parts, moment, unexplained};
 use super::entry::{Numbers, id_of};
+use super::read::each_record;
 use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item};
 use crate::input::json::{Object, Value};
@@ -31,32 +32,28 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     let thread = object.text("id");
     let (mut said, mut numbers) = (Said::default(), Numbers::default());
-    for message in object.objects("messages") {
+    each_record(&DIALECT, object.objects("messages"), out, &mut |message, out| {
         let is_answer = message.is("role", "assistant") || !message.has("role");
-        let Some(usage) = message.object("usage").filter(|_| is_answer) else { continue };
+        let Some(usage) = message.object("usage").filter(|_| is_answer) else { return Ok(()) };
         let place = message.get("messageId").and_then(Value::word).unwrap_or_default();
         let at = usage.get("timestamp").and_then(Value::word).unwrap_or_default();
         let counts = counted(&usage);
         said.add(place, at, counts.as_ref().ok());
-        match counts {
-            Ok(counts) => push(&usage, counts, thread.as_deref(), &numbers.of(&format!("{place} {at}")), out),
-            Err(error) => out.push(Item::Bad(error)),
-        }
-    }
+        push(&usage, counts?, thread.as_deref(), &numbers.of(&format!("{place} {at}")), out);
+        Ok(())
+    });
     let ledger = object.object("usageLedger").unwrap_or_default();
-    for event in ledger.objects("events") {
+    each_record(&DIALECT, ledger.objects("events"), out, &mut |event, out| {
         let word = |name: &str| event.get(name).and_then(Value::word).unwrap_or_default();
-        let Some(tokens) = event.object("tokens") else { continue };
+        let Some(tokens) = event.object("tokens") else { return Ok(()) };
         let counts = of_ledger(&tokens);
         if said.has(word("toMessageId"), word("timestamp"), counts.as_ref().ok()) {
-            continue;
+            return Ok(());
         }
         let place = numbers.of(&format!("ledger {} {}", word("id"), word("timestamp")));
-        match counts {
-            Ok(counts) => push(&event, counts, thread.as_deref(), &place, out),
-            Err(error) => out.push(Item::Bad(error)),
-        }
-    }
+        push(event, counts?, thread.as_deref(), &place, out);
+        Ok(())
+    });
     Ok(())
 }
 

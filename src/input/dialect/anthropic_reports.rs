@@ -1,6 +1,7 @@
 //! What Anthropic reports about a whole organization: usage and costs by the day.
 
 use super::counts::{calls, count, moment, state, state_tier};
+use super::read::each_record;
 use super::reports::{buckets, rows_of};
 use super::{Bucket, Dialect, Entry, Item, Labels, Reported, State};
 use crate::context::Dimension;
@@ -15,14 +16,21 @@ pub(super) fn page<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(
         let at = bucket.get("starting_at").and_then(moment);
         let until = bucket.get("ending_at").and_then(moment);
         for row in rows_of(&bucket) {
-            let read = |row: Object<'a>| if row.has("amount") { cost_row(&row) } else { usage_row(&row, until) };
-            match row.and_then(read) {
-                Ok(mut entry) => {
-                    entry.at = at;
-                    out.push(Item::Entry(Box::new(entry)));
+            let row = match row {
+                Ok(row) => row,
+                Err(error) => {
+                    out.push(Item::Bad(error));
+                    continue;
                 }
-                Err(error) => out.push(Item::Bad(error)),
-            }
+            };
+            let is_cost = row.has("amount");
+            let form = if is_cost { Dialect::AnthropicCosts } else { Dialect::AnthropicUsage };
+            each_record(form.spec(), [row], out, &mut |row, out| {
+                let mut entry = if is_cost { cost_row(row) } else { usage_row(row, until) }?;
+                entry.at = at;
+                out.push(Item::Entry(Box::new(entry)));
+                Ok(())
+            });
         }
     }
     Ok(())

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use super::agent::{Disjoint, beyond, name_model};
 use super::counts::moment;
 use super::entry::{Numbers, id_of};
+use super::read::each_record;
 use super::spec::{DialectSign, DialectSpec};
 use super::{Bucket, Dialect, Entry, Item, Reported};
 use crate::input::json::{Object, Value};
@@ -33,21 +34,17 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     let trajectory = Trajectory { session: object.text("session_id"), model: agent.text("model_name") };
     let (mut steps, mut last) = (Usage::default(), None);
     let mut numbers = Numbers::default();
-    for step in object.objects("steps") {
+    each_record(&DIALECT, object.objects("steps"), out, &mut |step, out| {
         let place = numbers.of(step.get("step_id").and_then(Value::word).unwrap_or_default());
-        match trajectory.step(&step, &place) {
-            Ok(Some(entry)) => {
-                steps += &entry.usage;
-                let is_copied = step.get("is_copied_context").and_then(Value::word) == Some("true");
-                if !is_copied && entry.usage.used().next().is_some() {
-                    last = entry.at.or(last);
-                    out.push(Item::Entry(Box::new(entry)));
-                }
-            }
-            Ok(None) => {}
-            Err(error) => out.push(Item::Bad(error)),
+        let Some(entry) = trajectory.step(step, &place)? else { return Ok(()) };
+        steps += &entry.usage;
+        let is_copied = step.get("is_copied_context").and_then(Value::word) == Some("true");
+        if !is_copied && entry.usage.used().next().is_some() {
+            last = entry.at.or(last);
+            out.push(Item::Entry(Box::new(entry)));
         }
-    }
+        Ok(())
+    });
     let Some(sums) = object.object("final_metrics") else { return Ok(()) };
     let names = ["total_prompt_tokens", "total_completion_tokens", "total_cached_tokens"];
     if let Some(rest) = beyond(&counted(&sums, names)?.into(), &steps) {

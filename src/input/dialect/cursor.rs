@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use super::agent::Disjoint;
 use super::columns::amount;
 use super::counts::{count, moment};
+use super::read::each_record;
 use super::spec::{DialectSign, DialectSpec, TableForm, TableRows};
 use super::{Dialect, Entry, Item, Labels, Reported, State};
 use crate::context::Dimension;
@@ -43,11 +44,7 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     let Some(events) = object.get("usageEventsDisplay").or_else(|| object.get("usageEvents")) else {
         return event(object, out);
     };
-    for one in events.items().filter_map(Value::object) {
-        if let Err(error) = event(&one, out) {
-            out.push(Item::Bad(error));
-        }
-    }
+    each_record(&DIALECT, events.items().filter_map(Value::object), out, &mut |one, out| event(one, out));
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use super::counts::{count, count_any, moment};
 use super::entry::{id_of, used_text};
 use super::outcomes::error_text;
 use super::parts::{GEMINIS, Parts};
+use super::read::each_record;
 use super::spec::{DialectSign, DialectSpec, SeenObject};
 use super::{Bucket, Dialect, Entry, Item, State};
 use crate::input::json::{Object, Value};
@@ -75,11 +76,12 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     }
     let changed = object.object("$set");
     let messages = changed.as_ref().unwrap_or(object).get("messages");
-    for message_of in messages.into_iter().flat_map(Value::items).filter_map(Value::object) {
-        if let Err(error) = message(&message_of, out) {
-            out.push(Item::Bad(error));
-        }
-    }
+    each_record(
+        &DIALECT,
+        messages.into_iter().flat_map(Value::items).filter_map(Value::object),
+        out,
+        &mut |message_of, out| message(message_of, out),
+    );
     Ok(())
 }
 

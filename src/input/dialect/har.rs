@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::Item;
 use super::counts::{count, moment};
+use super::read::each_record;
 use super::recording::Exchange;
 use super::spec::{DialectSign, DialectSpec, SeenObject};
 use crate::input::json::Object;
@@ -32,11 +33,7 @@ fn holds_entries(seen: &SeenObject) -> bool {
 /// A recording, or one entry of it.
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     let Some(log) = object.object("log") else { return entry(object, out) };
-    for one in log.objects("entries") {
-        if let Err(error) = entry(&one, out) {
-            out.push(Item::Bad(error));
-        }
-    }
+    each_record(&DIALECT, log.objects("entries"), out, &mut |one, out| entry(one, out));
     Ok(())
 }
 

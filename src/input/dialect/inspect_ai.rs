@@ -12,6 +12,7 @@ use super::agent::beyond;
 use super::counts::{count, moment};
 use super::outcomes::failed;
 use super::parts::Parts;
+use super::read::each_record;
 use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item, Labels, State};
 use crate::input::json::Object;
@@ -99,25 +100,25 @@ fn sample<'a>(
 ) -> Result<ByModel, RecordError> {
     let of_sample = usages(object, out);
     let mut counted = ByModel::default();
-    for event in object.objects("events") {
+    each_record(&DIALECT, object.objects("events"), out, &mut |event, out| {
         if !event.is("event", "model") {
-            continue;
+            return Ok(());
         }
-        match request(&event, &of_sample, at) {
-            Ok(Some((name, entry))) => {
+        match request(event, &of_sample, at)? {
+            Some((name, entry)) => {
                 if entry.state == State::Done || entry.state == State::Local {
                     counted.add(&name, &entry.usage);
                 }
                 out.push(Item::Entry(Box::new(Entry { labels: labels.clone(), ..entry })));
             }
-            Ok(None) => {
+            None => {
                 if let Some(error) = event.text("error") {
                     out.push(failed(Dialect::InspectAi, error.into_owned()));
                 }
             }
-            Err(error) => out.push(Item::Bad(error)),
         }
-    }
+        Ok(())
+    });
     let rest = push_beyond(&of_sample, &counted, at, labels, out);
     rest.iter().for_each(|(name, usage)| counted.add(name, usage));
     Ok(counted)

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::attributes::Attributes;
+use super::read::each_record;
 use super::spans::{objects, span};
 use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Item};
@@ -27,12 +28,10 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
         return of_process(object, &process, out);
     }
     let processes = object.object("processes").unwrap_or_default();
-    for one in objects(object, &["spans"]) {
+    each_record(&DIALECT, objects(object, &["spans"]), out, &mut |one, out| {
         let process = one.text("processID").and_then(|id| processes.object(&id)).unwrap_or_default();
-        if let Err(error) = of_process(&one, &process, out) {
-            out.push(Item::Bad(error));
-        }
-    }
+        of_process(one, &process, out)
+    });
     Ok(())
 }
 

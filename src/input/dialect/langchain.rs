@@ -9,6 +9,7 @@ use super::counts::{count, moment, state_tier};
 use super::entry::{id_of, request_of, used_text};
 use super::openai_chat::chat_usage;
 use super::parts::Parts;
+use super::read::each_record;
 use super::spec::{DialectSign, DialectSpec, SeenObject};
 use super::{Dialect, Entry, Item, Naming, anthropic};
 use crate::input::json::{Object, Value};
@@ -49,11 +50,7 @@ fn inner<'a>(object: &Object<'a>) -> Option<Object<'a>> {
 /// A message, or a state with a list of them. Those of people and tools use nothing.
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     if let Some(messages) = object.get("messages") {
-        for message in messages.items().filter_map(Value::object) {
-            if let Err(error) = read(&message, out) {
-                out.push(Item::Bad(error));
-            }
-        }
+        each_record(&DIALECT, messages.items().filter_map(Value::object), out, &mut |message, out| read(message, out));
         return Ok(());
     }
     let Some(message) = inner(object) else { return Ok(()) };

@@ -9,6 +9,7 @@ use super::counts::{count, moment};
 use super::langchain::{message_usage, metadata_usage};
 use super::outcomes::failed;
 use super::parts::Parts;
+use super::read::each_record;
 use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item, Labels, Naming, Reported, Span, SpanRole};
 use crate::input::json::{Object, Value};
@@ -29,11 +30,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
 /// A run, with the runs below it where the export nests them.
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     let result = run(object, out);
-    for child in object.objects("child_runs") {
-        if let Err(error) = read(&child, out) {
-            out.push(Item::Bad(error));
-        }
-    }
+    each_record(&DIALECT, object.objects("child_runs"), out, &mut |child, out| read(child, out));
     result
 }
 

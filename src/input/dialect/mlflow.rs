@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use super::counts::{moment, object_text};
 use super::entry::id_of;
 use super::openai_chat::chat_usage;
+use super::read::each_record;
 use super::spans::{no_place, objects, place};
 use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item, Labels, Span, SpanRole};
@@ -46,11 +47,10 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
             Err(error) => out.push(Item::Bad(error)),
         }
     }
-    for (number, one) in data.objects("spans").enumerate() {
-        if let Err(error) = span(&one, (&trace, number), &labels, out) {
-            out.push(Item::Bad(error));
-        }
-    }
+    let mut number = 0..;
+    each_record(&DIALECT, data.objects("spans"), out, &mut |one, out| {
+        span(one, (&trace, number.next().unwrap_or_default()), &labels, out)
+    });
     Ok(())
 }
 

@@ -32,7 +32,8 @@ pub use entry::{Bucket, Counts, Entry, Event, Item, Labels, Naming, Reported, Sp
 pub(crate) use entry::{NAMELESS, id_of};
 pub use entry::{Running, SessionCounts, SessionHead, SessionSettings};
 pub use read::read;
-pub(crate) use read::{no_json, read_text};
+pub(crate) use read::{no_json, read_text, unreadable};
+pub(crate) use unread::join_unread;
 
 use spec::DialectSpec;
 

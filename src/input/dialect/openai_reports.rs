@@ -1,6 +1,7 @@
 //! What OpenAI reports about a whole organization: usage and costs by the day.
 
 use super::counts::{count, moment, rest, state_tier};
+use super::read::each_record;
 use super::reports::{buckets, rows_of};
 use super::{Bucket, Dialect, Entry, Item, Labels, Reported, State};
 use crate::context::Dimension;
@@ -15,9 +16,20 @@ pub(super) fn page<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(
     for bucket in buckets(object, out)? {
         let span = (bucket.get("start_time").and_then(moment), bucket.get("end_time").and_then(moment));
         for row in rows_of(&bucket) {
-            let read = |row: Object<'a>| if row.has("amount") { cost_row(&row, span) } else { usage_row(&row, span) };
-            let read = row.and_then(read);
-            out.push(read.map_or_else(Item::Bad, |entry| Item::Entry(Box::new(entry))));
+            let row = match row {
+                Ok(row) => row,
+                Err(error) => {
+                    out.push(Item::Bad(error));
+                    continue;
+                }
+            };
+            let is_cost = row.has("amount");
+            let form = if is_cost { Dialect::OpenAiCosts } else { Dialect::OpenAiUsage };
+            each_record(form.spec(), [row], out, &mut |row, out| {
+                let entry = if is_cost { cost_row(row, span) } else { usage_row(row, span) }?;
+                out.push(Item::Entry(Box::new(entry)));
+                Ok(())
+            });
         }
     }
     Ok(())

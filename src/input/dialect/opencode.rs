@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::agent::Disjoint;
 use super::counts::{count, moment};
 use super::entry::id_of;
+use super::read::each_record;
 use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item, Labels, Reported, State};
 use crate::input::json::{Object, Value};
@@ -51,12 +52,8 @@ pub(super) fn message_id(id: &str) -> u64 {
 /// A message of opencode, or an exported session of them. Its counts are disjoint, but for thinking.
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     if let Some(messages) = object.get("messages") {
-        for message in messages.items().filter_map(Value::object) {
-            let info = message.object("info").unwrap_or(message);
-            if let Err(error) = read(&info, out) {
-                out.push(Item::Bad(error));
-            }
-        }
+        let infos = messages.items().filter_map(Value::object).map(|message| message.object("info").unwrap_or(message));
+        each_record(&DIALECT, infos, out, &mut read);
         return Ok(());
     }
     if object.has("role") && !object.is("role", "assistant") {

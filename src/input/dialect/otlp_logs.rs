@@ -7,6 +7,7 @@ use super::attributes::Attributes;
 use super::counts::moment;
 use super::outcomes::failed;
 use super::parts::{GEMINIS, Parts};
+use super::read::each_record;
 use super::spans::{objects, span};
 use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item, Labels, Reported};
@@ -29,11 +30,9 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     for of_resource in objects(object, &["resourceLogs"]) {
         let resource = of_resource.object("resource").map(|r| Attributes::of(&r)).unwrap_or_default();
         for of_scope in objects(&of_resource, &["scopeLogs", "instrumentationLibraryLogs"]) {
-            for record in objects(&of_scope, &["logRecords"]) {
-                if let Err(error) = log_record(&record, &resource, out) {
-                    out.push(Item::Bad(error));
-                }
-            }
+            each_record(&DIALECT, objects(&of_scope, &["logRecords"]), out, &mut |record, out| {
+                log_record(record, &resource, out)
+            });
         }
     }
     Ok(())

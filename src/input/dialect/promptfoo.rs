@@ -9,6 +9,7 @@ use super::counts::{count, moment};
 use super::entry::Bucket;
 use super::outcomes::failed;
 use super::parts::Parts;
+use super::read::each_record;
 use super::spec::{DialectSign, DialectSpec, SeenObject};
 use super::{Dialect, Entry, Item, Reported, State};
 use crate::input::json::{Object, Value};
@@ -46,11 +47,7 @@ fn is_result(seen: &SeenObject) -> bool {
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     let Some(results) = object.object("results") else { return result(object, None, out) };
     let at = results.get("timestamp").or_else(|| object.get("createdAt")).and_then(moment);
-    for one in results.objects("results") {
-        if let Err(error) = result(&one, at, out) {
-            out.push(Item::Bad(error));
-        }
-    }
+    each_record(&DIALECT, results.objects("results"), out, &mut |one, out| result(one, at, out));
     Ok(())
 }
 

@@ -5,6 +5,7 @@
 use super::counts::{count, count_any, moment};
 use super::entry::{Bucket, id_of, request_of, used_text};
 use super::parts::Parts;
+use super::read::each_record;
 use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item, Naming};
 use crate::input::json::{Object, Value};
@@ -30,11 +31,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
 /// A message, or the usage of a run.
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     if let Some(messages) = object.get("all_messages") {
-        for message in messages.items().filter_map(Value::object) {
-            if let Err(error) = read(&message, out) {
-                out.push(Item::Bad(error));
-            }
-        }
+        each_record(&DIALECT, messages.items().filter_map(Value::object), out, &mut |message, out| read(message, out));
         return Ok(());
     }
     if object.is("kind", "request") {

@@ -71,6 +71,13 @@ fn join_stream<'a>(object: &Object<'a>, item: &mut Item<'a>) {
     *item = Item::Event(joined);
 }
 
+/// The line of something that a source holds and that cannot be read: it becomes a record that says so.
+pub(crate) fn unreadable(what: &str) -> String {
+    serde_json::json!({ UNREADABLE: what }).to_string()
+}
+
+const UNREADABLE: &str = "unreadable";
+
 /// What is said about a text that is not JSON.
 pub(crate) fn no_json<'a>(text: &[u8], error: JsonError) -> Item<'a> {
     let text = text.trim_ascii();
@@ -101,6 +108,32 @@ fn read_all<'a>(
     read: ObjectReader,
     form: &DialectSpec,
     out: &mut Vec<Item<'a>>,
+) -> Result<(), RecordError> {
+    noted(object, form, out, &mut |object, out| read(object, out))
+}
+
+/// What reads one of the records that an object holds.
+type RecordReader<'r, 'a> = dyn FnMut(&Object<'a>, &mut Vec<Item<'a>>) -> Result<(), RecordError> + 'r;
+
+/// Reads the records that an object of a form holds, each by itself: what is left alone of one is noted at its own.
+pub(super) fn each_record<'a>(
+    form: &DialectSpec,
+    records: impl IntoIterator<Item = Object<'a>>,
+    out: &mut Vec<Item<'a>>,
+    read: &mut RecordReader<'_, 'a>,
+) {
+    for record in records {
+        if let Err(error) = noted(&record, form, out, read) {
+            out.push(Item::Bad(error));
+        }
+    }
+}
+
+fn noted<'a>(
+    object: &Object<'a>,
+    form: &DialectSpec,
+    out: &mut Vec<Item<'a>>,
+    read: &mut RecordReader<'_, 'a>,
 ) -> Result<(), RecordError> {
     let (before, looking) = (out.len(), Looking::begin());
     let result = read(object, out);
@@ -145,6 +178,9 @@ fn inside<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), Record
             add_time(object, out.get_mut(before..).unwrap_or_default());
             return Ok(());
         }
+    }
+    if let Some(what) = object.text(UNREADABLE) {
+        return Err(RecordError::Form(what.into_owned()));
     }
     if object.get("error").is_some() {
         out.push(failed(Dialect::OpenAiChat, error_text(object)));

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::Item;
 use super::counts::{count, moment};
+use super::read::each_record;
 use super::recording::Exchange;
 use super::spec::{DialectSign, DialectSpec, SeenObject};
 use crate::input::json::{Object, Value};
@@ -44,11 +45,7 @@ fn is_interaction(seen: &SeenObject) -> bool {
 /// A cassette in JSON, or one interaction.
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     let Some(all) = interactions(object) else { return interaction(object, out) };
-    for one in all.items().filter_map(Value::object) {
-        if let Err(error) = interaction(&one, out) {
-            out.push(Item::Bad(error));
-        }
-    }
+    each_record(&DIALECT, all.items().filter_map(Value::object), out, &mut |one, out| interaction(one, out));
     Ok(())
 }
 

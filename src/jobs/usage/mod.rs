@@ -21,7 +21,7 @@ pub(crate) mod priced;
 mod records;
 mod report;
 mod totals;
-mod unread;
+pub(crate) mod unread;
 
 pub use grouping::{Grouping, UsageView};
 pub use priced::PricingWishes;
@@ -60,7 +60,7 @@ pub fn price_sources(
     threads: usize,
     sink: &mut dyn StreamSink,
 ) -> Result<UsageTotals, JobError> {
-    let plan = StreamPlan { sources, reading: &query.reading, threads, rows: query.rows };
+    let plan = StreamPlan::new(sources, &query.reading, threads, query.rows);
     Ok(run_stream(plan, &|| RecordTaker::new(query, setup), sink)?.totals)
 }
 
@@ -94,7 +94,7 @@ impl<'s> RecordTaker<'s> {
             return;
         }
         if let Some(entry) = outcome.entry {
-            entry.unread.iter().for_each(|unread| self.totals.add_unread(source, line, unread));
+            entry.unread.iter().for_each(|unread| self.totals.unread.add(source, line, unread));
         }
         if self.query.rows {
             if let RecordVerdict::Refused(refused) = &mut outcome.verdict {

@@ -9,7 +9,7 @@ use super::chart::spending;
 use super::grouping::{GroupKey, Grouping, UsageView};
 use super::priced::Assumed;
 use super::totals::{EndedUse, GroupSum, UsageTotals};
-use super::unread::UnreadKey;
+use super::unread::{UnreadKey, UnreadNames};
 use crate::jobs::assumed::assumed_records_note;
 use crate::jobs::plural;
 use crate::jobs::setup::{Setup, TableStamp, in_currency, table_line, table_stamp};
@@ -272,31 +272,18 @@ impl UsageTotals {
     /// What was not read although it may have been billed, a line for each name.
     #[must_use]
     pub fn unread_warnings(&self) -> Vec<String> {
-        /// How many names are listed one by one.
-        const LISTED: usize = 20;
-        let mut warnings: Vec<String> = self.unread_by_key().take(LISTED).map(|(_, warning)| warning).collect();
-        let more = self.unread.len().saturating_sub(LISTED);
-        if more > 0 {
-            let names = plural(more as u64, "other name");
-            warnings.push(format!("unread: {names} not listed here; --format json lists all"));
-        }
-        warnings
+        self.unread.warnings()
     }
 
     /// Each name with its line.
     pub(super) fn unread_by_key(&self) -> impl Iterator<Item = (&str, String)> {
-        self.unread.iter().map(|(key, UnreadKey { source, line, value, records })| {
-            let records = plural(*records, "record");
-            let text =
-                format!("{source}:{line}: unread: {key} is {value} and may have been billed; it is in {records}");
-            (key.as_str(), text)
-        })
+        self.unread.iter().map(|(name, unread)| (name, UnreadNames::warning(name, unread)))
     }
 
     /// How many records have something that was not read: at least as many as the most frequent name is in.
     #[must_use]
     pub fn unread_records(&self) -> u64 {
-        self.unread.values().map(|unread| unread.records).max().unwrap_or_default()
+        self.unread.records()
     }
 
     /// The report: one row a group, or a row for each of the `top` dearest ones.
@@ -401,7 +388,7 @@ impl UsageTotals {
             without_timestamp: self.without_time,
             assumed_prices: assumed_prices(&self.all),
             after_end: self.ended.clone(),
-            unread: self.unread.clone(),
+            unread: self.unread.iter().map(|(name, unread)| (name.to_owned(), unread.clone())).collect(),
             copies: self.copies,
             reported: self.reconciliation(),
             table: table_stamp(setup),

@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::focus::FocusTable;
 use super::grouping::{GroupKey, GroupKeys, UsageView};
 use super::priced::{Assumed, PricedRecord, RecordOutcome, RecordPricing, RecordVerdict, near};
-use super::unread::UnreadKey;
-use crate::input::dialect::{Entry, Unread};
+use super::unread::UnreadNames;
+use crate::input::dialect::Entry;
 use crate::jobs::life::LifeRow;
 use crate::jobs::setup::converted;
 use crate::meter::Meter;
@@ -145,7 +145,7 @@ pub struct UsageTotals {
     /// Records that are in an earlier file too.
     pub(super) copies: u64,
     /// What nobody read, by name.
-    pub(super) unread: BTreeMap<String, UnreadKey>,
+    pub(super) unread: UnreadNames,
     keys: GroupKeys,
     /// Rows for FinOps tools, where they are asked for.
     pub(super) focus: Option<FocusTable>,
@@ -319,30 +319,12 @@ impl UsageTotals {
         for (which, count) in other.assumed {
             *self.assumed.entry(which).or_default() += count;
         }
-        for (key, unread) in other.unread {
-            match self.unread.get_mut(&key) {
-                Some(known) => known.add(unread),
-                None => drop(self.unread.insert(key, unread)),
-            }
-        }
+        self.unread.merge(other.unread);
         self.copies += other.copies;
         self.charges += other.charges;
         self.without_time += other.without_time;
         self.left_out += other.left_out;
         self.outside += other.outside;
-    }
-
-    pub(super) fn add_unread(&mut self, source: &str, line: u64, unread: &Unread) {
-        if let Some(known) = self.unread.get_mut(&unread.key) {
-            known.records += 1;
-            if (source, line) >= (known.source.as_str(), known.line) {
-                return;
-            }
-            (known.source, known.line, known.value) = (source.to_owned(), line, unread.value.clone());
-            return;
-        }
-        let key = UnreadKey { source: source.to_owned(), line, value: unread.value.clone(), records: 1 };
-        self.unread.insert(unread.key.clone(), key);
     }
 
     /// How many records have no price.

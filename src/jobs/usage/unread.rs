@@ -1,6 +1,16 @@
 //! What nobody read of the records of a run, by name.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
+
+use crate::input::dialect::Unread;
+
+/// So many names are told apart; the records of others are counted together.
+const NAMES: usize = 1_000;
+
+/// The name that stands for those that are not told apart.
+const OTHERS: &str = "other names";
 
 /// A name that looks like that of a count, a cost or a duration, which nobody read, with the first place that it is in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -16,13 +26,128 @@ pub struct UnreadKey {
     pub records: u64,
 }
 
+/// What was not read, by name: the first names of the alphabet, so that it does not depend on the threads which they are.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct UnreadNames {
+    names: BTreeMap<String, UnreadKey>,
+    others: Option<UnreadKey>,
+}
+
+impl UnreadNames {
+    /// Adds a number of a record.
+    pub(crate) fn add(&mut self, source: &str, line: u64, unread: &Unread) {
+        if let Some(known) = self.names.get_mut(&unread.key) {
+            known.records += 1;
+            if (source, line) < (known.source.as_str(), known.line) {
+                (known.source, known.line, known.value) = (source.to_owned(), line, unread.value.clone());
+            }
+            return;
+        }
+        let key = UnreadKey { source: source.to_owned(), line, value: unread.value.clone(), records: 1 };
+        self.insert(unread.key.clone(), key);
+    }
+
+    /// Adds those of another part of the run.
+    pub(crate) fn merge(&mut self, other: UnreadNames) {
+        for (name, unread) in other.names {
+            match self.names.get_mut(&name) {
+                Some(known) => known.add(unread),
+                None => self.insert(name, unread),
+            }
+        }
+        other.others.into_iter().for_each(|unread| self.add_to_others(unread));
+    }
+
+    fn insert(&mut self, name: String, unread: UnreadKey) {
+        if name == OTHERS {
+            return self.add_to_others(unread);
+        }
+        self.names.insert(name, unread);
+        if self.names.len() > NAMES
+            && let Some((_, last)) = self.names.pop_last()
+        {
+            self.add_to_others(last);
+        }
+    }
+
+    fn add_to_others(&mut self, unread: UnreadKey) {
+        match &mut self.others {
+            Some(others) => others.add(unread),
+            None => self.others = Some(unread),
+        }
+    }
+
+    /// All of them, those that are not told apart last.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &UnreadKey)> {
+        let names = self.names.iter().map(|(name, unread)| (name.as_str(), unread));
+        names.chain(self.others.iter().map(|others| (OTHERS, others)))
+    }
+
+    /// How many records there are with something that was not read: at least as many as the most frequent name is in.
+    pub(crate) fn records(&self) -> u64 {
+        self.iter().map(|(_, unread)| unread.records).max().unwrap_or_default()
+    }
+
+    /// A line for each name, of many the first.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        /// How many names are listed one by one.
+        const LISTED: usize = 20;
+        let mut warnings: Vec<String> = self.iter().take(LISTED).map(|(name, key)| Self::warning(name, key)).collect();
+        match self.iter().count().saturating_sub(LISTED) {
+            0 => {}
+            1 => warnings
+                .push("unread: 1 other name not listed here; `farebox usage --format json` lists all".to_owned()),
+            more => warnings
+                .push(format!("unread: {more} other names not listed here; `farebox usage --format json` lists all")),
+        }
+        warnings
+    }
+
+    /// The line for a name.
+    pub(super) fn warning(name: &str, unread: &UnreadKey) -> String {
+        let UnreadKey { source, line, value, records } = unread;
+        let records = if *records == 1 { "1 record".to_owned() } else { format!("{records} records") };
+        if name == OTHERS {
+            return format!(
+                "{source}:{line}: unread: more names than are listed; they are in {records}, this the first"
+            );
+        }
+        format!("{source}:{line}: unread: {name} is {value} and may have been billed; it is in {records}")
+    }
+}
+
 impl UnreadKey {
     /// Adds the records of another part of the run; the earlier place stays, so that it does not depend on the threads.
-    pub(super) fn add(&mut self, other: UnreadKey) {
+    fn add(&mut self, other: UnreadKey) {
         let records = self.records + other.records;
         if (&other.source, other.line) < (&self.source, self.line) {
             *self = other;
         }
         self.records = records;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_bounded_and_do_not_depend_on_the_order() {
+        let all: Vec<u64> = (0..3 * NAMES as u64).collect();
+        let add = |names: &mut UnreadNames, at: u64| {
+            names.add("a", at, &Unread { key: format!("usage.n{at:05}"), value: "7".into() });
+        };
+        let (mut up, mut down, mut half, mut rest): (UnreadNames, UnreadNames, UnreadNames, UnreadNames) =
+            Default::default();
+        all.iter().for_each(|at| add(&mut up, *at));
+        all.iter().rev().for_each(|at| add(&mut down, *at));
+        all.iter().for_each(|at| add(if at % 2 == 0 { &mut half } else { &mut rest }, *at));
+        half.merge(rest);
+        for names in [up, down, half] {
+            assert_eq!(names.iter().count(), NAMES + 1);
+            let (name, others) = names.iter().last().unwrap();
+            assert_eq!((name, others.records, others.line), (OTHERS, 2 * NAMES as u64, NAMES as u64));
+            assert!(names.iter().take(NAMES).zip(0..).all(|((name, _), at)| name == format!("usage.n{at:05}")));
+        }
     }
 }

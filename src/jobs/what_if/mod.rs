@@ -110,7 +110,7 @@ impl<'s> WhatIf<'s> {
         let texts = if self.targets.is_empty() { Vec::new() } else { long_texts(sources) };
         let ratios = TokenRatios { setup: self.setup, texts, classes: &self.classes, known: HashMap::new() };
         let ratios = Mutex::new(ratios);
-        let plan = StreamPlan { sources, reading: &self.query.reading, threads, rows: false };
+        let plan = StreamPlan::new(sources, &self.query.reading, threads, false);
         let mut totals = run_stream(plan, &|| SwitchTaker::new(self, span, &ratios), sink)?.totals;
         totals.ratios = ratios.into_inner().unwrap_or_else(PoisonError::into_inner).said();
         Ok(totals)
@@ -154,10 +154,13 @@ struct SwitchTaker<'a, 's> {
 }
 
 impl TakeItems for SwitchTaker<'_, '_> {
-    fn take(&mut self, _: &str, line: u64, item: &Item, result: &mut ChunkResult) {
+    fn take(&mut self, source: &str, line: u64, item: &Item, result: &mut ChunkResult) {
         let taken = match item {
             Item::Entry(entry) if !self.includes(entry) => return,
-            Item::Entry(entry) if entry.state == State::Done => self.entry(entry),
+            Item::Entry(entry) if entry.state == State::Done => {
+                entry.unread.iter().for_each(|unread| self.totals.unread.add(source, line, unread));
+                self.entry(entry)
+            }
             Item::Entry(_) => {
                 self.totals.free += 1;
                 return;

@@ -5,6 +5,7 @@ use std::ops::Add;
 
 use super::target::SwitchTarget;
 use crate::jobs::JobError;
+use crate::jobs::usage::unread::UnreadNames;
 use crate::money::Usd;
 use crate::range::Range;
 
@@ -76,6 +77,8 @@ pub struct WhatIfTotals {
     pub(super) summed: bool,
     /// Models that would have ended by then, each as it is said.
     pub(super) ended: BTreeSet<String>,
+    /// What nobody read of the records, by name: it is on neither side.
+    pub(super) unread: UnreadNames,
     /// The ratios of tokenizers, in sentences.
     pub(super) ratios: Vec<String>,
 }
@@ -100,6 +103,7 @@ impl WhatIfTotals {
         self.without_time += other.without_time;
         self.summed |= other.summed;
         self.ended.extend(other.ended);
+        self.unread.merge(other.unread);
     }
 
     /// Whether nothing at all was read.
@@ -122,6 +126,18 @@ impl WhatIfTotals {
         }
         let statuses = self.refused.iter().map(|((status, side), n)| format!("{n} {status}, {}", side.name()));
         Some(format!("no record could be compared: {}", statuses.collect::<Vec<_>>().join("; ")))
+    }
+
+    /// What was not read although it may have been billed, a line for each name.
+    #[must_use]
+    pub fn unread_warnings(&self) -> Vec<String> {
+        self.unread.warnings()
+    }
+
+    /// How many records have something that was not read.
+    #[must_use]
+    pub fn unread_records(&self) -> u64 {
+        self.unread.records()
     }
 
     /// Why records have no price, by status and side.

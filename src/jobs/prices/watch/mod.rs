@@ -42,6 +42,10 @@ pub struct Watched {
     pub retiring: Vec<String>,
     /// How many features or records have no price.
     pub unpriced: u64,
+    /// What was not read of records although it may have been billed, a line for each name.
+    pub unread: Vec<String>,
+    /// How many records have something that was not read.
+    pub unread_records: u64,
 }
 
 /// An older price table, whose prices the first bill has.
@@ -167,7 +171,9 @@ pub fn watch_usage(
     sink: &mut dyn StreamSink,
 ) -> Result<Watched, JobError> {
     let usage = WatchedUsage::read(query, (span.period, span.older.as_ref()), setup, sources, threads, sink)?;
-    Ok(watched(course_of_usage(usage), span, &|usd| setup.money(usd), setup))
+    let (unread, unread_records) = (usage.unread.warnings(), usage.unread.records());
+    let watched = watched(course_of_usage(usage), span, &|usd| setup.money(usd), setup);
+    Ok(Watched { unread, unread_records, ..watched })
 }
 
 fn course_of_usage(usage: WatchedUsage) -> Course {
@@ -254,7 +260,7 @@ fn watched(course: Course, span: &WatchSpan, money: &dyn Fn(Usd) -> Cell, setup:
         table: table_stamp(setup),
     });
     let calendar = scheduled(&steps, setup);
-    Watched { report, calendar, percent: total, retiring, unpriced }
+    Watched { report, calendar, percent: total, retiring, unpriced, unread: Vec::new(), unread_records: 0 }
 }
 
 /// Says which prices of the first bill are assumed.

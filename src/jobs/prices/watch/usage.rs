@@ -15,6 +15,7 @@ use crate::input::dialect::{Entry, Item, State};
 use crate::input::text::Source;
 use crate::jobs::usage::PricingWishes;
 use crate::jobs::usage::priced::{RecordPricing, RecordRefusal, RecordVerdict, cost};
+use crate::jobs::usage::unread::UnreadNames;
 use crate::jobs::{JobError, Setup};
 use crate::money::Usd;
 use crate::period::{Instant, Period};
@@ -54,6 +55,8 @@ pub(super) struct WatchedUsage {
     pub free: u64,
     /// Records of another time.
     pub outside: u64,
+    /// What nobody read of the records, by name: it is in no bill.
+    pub unread: UnreadNames,
 }
 
 impl WatchedUsage {
@@ -66,7 +69,7 @@ impl WatchedUsage {
         threads: usize,
         sink: &mut dyn StreamSink,
     ) -> Result<WatchedUsage, JobError> {
-        let plan = StreamPlan { sources, reading: &query.reading, threads, rows: false };
+        let plan = StreamPlan::new(sources, &query.reading, threads, false);
         Ok(run_stream(plan, &|| UsageTaker::new(query, (span, older), setup), sink)?.usage)
     }
 }
@@ -116,13 +119,16 @@ struct UsageTaker<'s> {
 }
 
 impl TakeItems for UsageTaker<'_> {
-    fn take(&mut self, _: &str, line: u64, item: &Item, result: &mut ChunkResult) {
+    fn take(&mut self, source: &str, line: u64, item: &Item, result: &mut ChunkResult) {
         let taken = match item {
             Item::Entry(entry) if !self.is_of_its_time(entry) => {
                 self.usage.outside += 1;
                 return;
             }
-            Item::Entry(entry) if entry.state == State::Done => self.entry(entry),
+            Item::Entry(entry) if entry.state == State::Done => {
+                entry.unread.iter().for_each(|unread| self.usage.unread.add(source, line, unread));
+                self.entry(entry)
+            }
             Item::Entry(_) => {
                 self.usage.free += 1;
                 return;
@@ -144,6 +150,7 @@ impl TakeItems for UsageTaker<'_> {
         self.usage.unpriced += other.usage.unpriced;
         self.usage.free += other.usage.free;
         self.usage.outside += other.usage.outside;
+        self.usage.unread.merge(other.usage.unread);
         for (model, theirs) in other.usage.models {
             let mine = self.usage.models.entry(model).or_default();
             mine.add(theirs.records, &theirs.bills);
