@@ -693,18 +693,6 @@ fn a_broken_row_of_a_database_costs_itself_alone() {
     let prompts =
         || entries_of(&Source::File(path.clone())).iter().map(|e| e.usage.prompt_tokens()).collect::<Vec<_>>();
     assert_eq!(prompts(), [5, 6, 7]);
-    // A file that was cut off: what comes before counts, and that it breaks off is said.
-    (0..2_000_u32).for_each(|at| add(&format!("m{at}"), &message(1_000 + at)));
-    drop(database);
-    let bytes = std::fs::read(&path).unwrap();
-    std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-    let all = items(&Source::File(path.clone()));
-    let said = all.iter().rev().find_map(|(_, item)| match item {
-        Item::Bad(error) => Some(error.to_string()),
-        _ => None,
-    });
-    assert!(said.is_some_and(|said| said.contains("breaks off")), "{:?}", all.last());
-    assert!(prompts().len() > 500, "{}", prompts().len());
 }
 
 #[test]
