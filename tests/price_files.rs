@@ -711,6 +711,75 @@ models:
     assert!(providers.is_empty(), "nothing of a file with errors is used");
 }
 
+/// However the models are written, a mistake in one hides none in another, nor in the same one.
+#[test]
+fn a_mistake_hides_no_other_however_models_are_written() {
+    let head = "schema: 1\nprovider: acme\nsources: {s: {url: \"https://a.test\", checked: §2026-13-01, evidence: documented}}\n";
+    let cases = [
+        (
+            "brackets on one line",
+            r##"models: [{id: a, prices: [{rates: {input: §"x"}}]}, {id: b, prices: §none}, {id: c, §colour: "#, d]", prices: [{from: §2026-13-01, rates: {input: "1"}}]}, {id: d, prices: [{rates: {input: §"y"}}]}]
+"##,
+        ),
+        (
+            "brackets over several lines",
+            r#"models:
+  [
+    {id: a, prices: [{rates: {input: §"x"}}]}, # all, of [it
+    {id: b, prices: §none},
+    {id: c, context_window: §many, prices: [{from: §2026-13-01, source: §nosuch, rates: {input: "1"}}]},
+    {id: d, prices: [{rates: {input: §"y", §wrong: "1"}}]},
+  ]
+"#,
+        ),
+        (
+            "a dash on a line of its own",
+            r#"models:
+  -
+    id: a
+    prices: [{rates: {input: §"x"}}]
+  -
+    id: b
+    prices: §none
+  # - a comment
+  -   id: c
+      §colour: red
+      prices: [{from: §2026-13-01, source: §nosuch, rates: {input: "1"}}]
+"#,
+        ),
+        (
+            "without indentation",
+            r#"models: # all
+- id: a
+  prices:
+  - rates: {input: §"x"}
+- id: b
+  prices: §none
+- id: c
+  context_window: §many
+  prices:
+  - from: §2026-13-01
+    rates:
+      input: "1"
+      output: §"y"
+"#,
+        ),
+        (
+            "marks inside of quotes",
+            r#"models:
+  - {id: a, prices: [{rates: {input: §"a\"b", output: §'it''s', cache_read: §"y"}}]}
+  - {id: b, §colour: 'a, "b" }', prices: [{from: §2026-13-01, rates: {input: "1"}}]}
+"#,
+        ),
+    ];
+    for (name, models) in cases {
+        let (text, places) = unmarked(&format!("{head}{models}"));
+        let problems = read(&text, Use::Overlay).1;
+        let found: Vec<Place> = problems.iter().map(|problem| problem.place).collect();
+        assert_eq!(found, places, "{name}: {:#?}", at(&problems));
+    }
+}
+
 /// A file that is wrong in more than a thousand places is told all of them: each model is read by itself, so this ends in seconds
 /// where reading the whole file again for each mistake would not.
 #[test]

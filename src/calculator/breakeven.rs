@@ -3,17 +3,19 @@
 use rust_decimal::Decimal;
 
 use super::projection::{Plan, PlanError, Point, StreamRole};
+use super::settled::rounded;
 use super::shape::At;
+use super::spans::{Span, length_in_months};
 use crate::money::Usd;
 
 /// Hours in a month of average length: 365.25 × 24 ÷ 12.
 pub(crate) const HOURS_A_MONTH: Decimal = Decimal::from_parts(7305, 0, 0, false, 1);
 
 /// A machine that answers in the place of an API.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Machine {
-    /// What it costs in a month, busy or idle.
-    pub month: Usd,
+    /// What it costs in a month, busy or idle, at the prices of each span of the plan.
+    pub month: Vec<Usd>,
     /// Answer tokens that it makes in a second.
     pub answer_tokens: Decimal,
     /// Prompt tokens that it reads in a second.
@@ -34,6 +36,12 @@ impl Machine {
         share.checked_add(power).map(|usd| Usd::new(usd.round_dp(12)))
     }
 
+    /// What it costs in a month at the prices of the first day.
+    #[must_use]
+    pub(crate) fn first_month(&self) -> Usd {
+        self.month.first().copied().unwrap_or_default()
+    }
+
     /// Seconds of work that are possible in a month.
     fn seconds(&self) -> Decimal {
         HOURS_A_MONTH * Decimal::from(3600) * self.utilisation
@@ -41,13 +49,13 @@ impl Machine {
 }
 
 /// One month on both sides.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct MonthBoth {
     /// What the API costs.
     pub api: Usd,
     /// Machines that are needed.
     pub machines: u64,
-    /// What they cost.
+    /// What they cost; in a part of a month, the part of it.
     pub hosting: Usd,
 }
 
@@ -56,6 +64,10 @@ pub struct MonthBoth {
 pub struct BreakEven {
     /// The months of the plan.
     pub months: Vec<MonthBoth>,
+    /// What the API costs by span, for other currencies.
+    pub api: Vec<Usd>,
+    /// What hosting costs by span.
+    pub hosting: Vec<Usd>,
     /// Calls in the average month of the plan.
     pub calls: Decimal,
     /// What the API asks for a call.
@@ -74,8 +86,8 @@ pub struct BreakEven {
 /// [`PlanError`] where the plan has no price; `None` inside where it makes no calls.
 pub(crate) fn break_even(plan: &Plan, machine: &Machine) -> Result<Option<BreakEven>, PlanError> {
     let expected = Point::all(At::Expected);
-    let count = plan.months.len();
-    let (mut api, mut seconds) = (vec![Usd::ZERO; count], vec![Decimal::ZERO; count]);
+    let (count, spans) = (plan.months.len(), plan.spans.len());
+    let (mut api, mut seconds) = (vec![Usd::ZERO; spans], vec![Decimal::ZERO; count]);
     let mut calls = Decimal::ZERO;
     for feature in &plan.features {
         let (prompt, answer) = feature.tokens_of_a_call(&expected);
@@ -96,21 +108,39 @@ pub(crate) fn break_even(plan: &Plan, machine: &Machine) -> Result<Option<BreakE
     if calls.is_zero() || all_seconds.is_zero() || machine.seconds().is_zero() {
         return Ok(None);
     }
-    let months = (0..count).map(|m| {
-        let machines = (seconds[m] / machine.seconds()).ceil().max(Decimal::ONE);
-        let hosting = super::projection::times(machine.month, machines).unwrap_or_default();
-        MonthBoth { api: api[m], machines: u64::try_from(machines).unwrap_or(u64::MAX), hosting }
+    let shares: Vec<Decimal> = plan.spans.iter().map(Span::share_of_month).collect();
+    let of_month = |month: usize| plan.spans.iter().zip(&shares).filter(move |(span, _)| span.month == month);
+    let machines = (0..count).map(|month| {
+        let possible =
+            machine.seconds().saturating_mul(of_month(month).map(|(_, share)| *share).sum::<Decimal>().round_dp(18));
+        seconds[month].checked_div(possible).unwrap_or_default().ceil().max(Decimal::ONE)
+    });
+    let machines: Vec<Decimal> = machines.collect();
+    let one = machine.month.iter().zip(&shares);
+    let one: Vec<Decimal> = one.map(|(month, share)| month.amount().saturating_mul(*share)).collect();
+    let hosting = plan.spans.iter().zip(&one).map(|(span, usd)| Usd::new(usd.saturating_mul(machines[span.month])));
+    let hosting: Vec<Usd> = hosting.collect();
+    let sum = |costs: &[Usd], month: usize| {
+        rounded(plan.spans.iter().zip(costs).filter(|(span, _)| span.month == month).map(|(_, usd)| *usd).sum())
+    };
+    let months = (0..count).map(|month| MonthBoth {
+        api: sum(&api, month),
+        machines: u64::try_from(machines[month]).unwrap_or(u64::MAX),
+        hosting: sum(&hosting, month),
     });
     let per_call = total.amount() / calls;
     let capacity = machine.seconds() / (all_seconds / calls);
-    let needed = machine.month.amount().checked_div(per_call);
+    let month = one.iter().sum::<Decimal>().checked_div(shares.iter().sum()).unwrap_or_default().round_dp(18);
+    let needed = month.checked_div(per_call);
     let load = needed.and_then(|n| n.checked_div(capacity)).unwrap_or(Decimal::MAX);
     Ok(Some(BreakEven {
         months: months.collect(),
-        calls: calls / Decimal::from(count.max(1) as u64),
+        calls: calls.checked_div(length_in_months(&plan.workload)).unwrap_or(calls),
         api_per_call: Usd::new(per_call.round_dp(15)),
         capacity,
         from_calls: needed.filter(|n| *n <= capacity),
         load,
+        api,
+        hosting,
     }))
 }

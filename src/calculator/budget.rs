@@ -47,16 +47,6 @@ impl BudgetVerdict {
     pub fn holds(&self) -> bool {
         self.spent <= self.amount.amount.0
     }
-
-    /// What is spent of it, in dollars at the rate that the budget itself is given in.
-    #[must_use]
-    pub(crate) fn spent_at_first_rate(&self) -> Usd {
-        if self.amount.currency == "USD" {
-            return self.spent_usd;
-        }
-        let share = self.spent.checked_div(self.amount.amount.0).unwrap_or_default();
-        Usd::new(self.usd.amount().saturating_mul(share).round_dp(CONVERTED_SCALE).normalize())
-    }
 }
 
 /// Judges every budget of a workload.

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
+use super::currency::ShownCurrency;
 use super::explain::{Changed, Factor, SCALE, bit, differences, mixed, shapley};
 use super::outcome::{Outcome, needs_draws, outcome};
-use super::projection::{FeaturePlan, Plan, PlanError, Point, Resolver, plan};
+use super::projection::{FeaturePlan, Plan, PlanError, Planner, Point, Resolver};
 use super::rules::BillSums;
 use super::settled::{Settled, minus};
 use super::shape::At;
+use super::spans::Span;
 use super::workload::{Budget, Feature, Workload};
 use crate::money::Usd;
 use crate::range::Range;
@@ -22,10 +24,10 @@ pub(crate) struct CostedPlan {
     pub plan: Plan,
     /// What it costs in the end.
     pub outcome: Outcome,
-    /// What one dollar is.
-    pub per_usd: Decimal,
-    /// Cost at the means over the plan, what is drawn left out, by feature.
-    at_means: BTreeMap<String, Usd>,
+    /// What one dollar is in the currency, by day.
+    pub shown: ShownCurrency,
+    /// Cost at the means by span, what is drawn left out, by feature.
+    at_means: BTreeMap<String, Vec<Usd>>,
 }
 
 /// What one factor adds to the average month.
@@ -79,7 +81,12 @@ impl CostedPlan {
     ///
     /// # Errors
     /// [`PlanError::TooLarge`].
-    pub(crate) fn of(plan: Plan, settled: &Settled, per_usd: Decimal, bounds: bool) -> Result<CostedPlan, PlanError> {
+    pub(crate) fn of(
+        plan: Plan,
+        settled: &Settled,
+        shown: ShownCurrency,
+        bounds: bool,
+    ) -> Result<CostedPlan, PlanError> {
         // Draws cost time and change nothing where every uncertain number only multiplies.
         let draws = if bounds || needs_draws(&plan, settled) { plan.workload.draws } else { 0 };
         let outcome = outcome(&plan, settled, false, usize::try_from(draws).unwrap_or(0))?;
@@ -87,7 +94,7 @@ impl CostedPlan {
         for feature in &plan.features {
             at_means.insert(feature.feature.name.clone(), cost_at_means(feature, &plan)?);
         }
-        Ok(CostedPlan { plan, outcome, per_usd, at_means })
+        Ok(CostedPlan { plan, outcome, shown, at_means })
     }
 
     /// How many months it has; at least one, so that there is an average.
@@ -99,41 +106,52 @@ impl CostedPlan {
     /// What it costs in the average month.
     #[must_use]
     pub(crate) fn monthly(&self) -> MonthlyBill {
-        let of = |usd: Usd| self.average(usd);
         let features = self.plan.features.iter().zip(&self.outcome.features);
+        let [fixed, credits, tax] = self.outcome.others_by_span.each_ref().map(|spans| self.average(spans));
         MonthlyBill {
-            features: features.map(|(f, cost)| (f.feature.name.clone(), of(cost.total.expected))).collect(),
-            fixed: of(self.outcome.fixed.iter().copied().sum()),
-            credits: of(self.outcome.credits.iter().copied().sum()),
-            tax: of(self.outcome.tax.iter().copied().sum()),
+            features: features.map(|(f, cost)| (f.feature.name.clone(), self.average(&cost.spans))).collect(),
+            fixed,
+            credits,
+            tax,
         }
+    }
+
+    /// What it costs over the plan, in the currency.
+    #[must_use]
+    pub(crate) fn total(&self) -> Decimal {
+        self.shown.of_spans(&self.plan.spans, &self.outcome.spans)
+    }
+
+    /// What a feature costs over the plan, by its place in it, in the currency.
+    #[must_use]
+    pub(crate) fn feature_total(&self, index: usize) -> Option<Decimal> {
+        Some(self.shown.of_spans(&self.plan.spans, &self.outcome.features.get(index)?.spans))
     }
 
     /// What rules about the whole are held against.
     #[must_use]
     pub(crate) fn sums(&self) -> BillSums {
-        let highest_month = self.outcome.months.iter().map(|m| m.expected).max().unwrap_or_default();
-        self.sums_of(self.outcome.total.expected, highest_month)
+        self.sums_of(&self.outcome.spans)
     }
 
     /// What rules about a feature are held against, by its place in the plan.
     #[must_use]
     pub(crate) fn feature_sums(&self, index: usize) -> Option<BillSums> {
-        let cost = self.outcome.features.get(index)?;
-        Some(self.sums_of(cost.total.expected, cost.months.iter().copied().max().unwrap_or_default()))
+        Some(self.sums_of(&self.outcome.features.get(index)?.spans))
     }
 
-    fn sums_of(&self, total: Usd, highest_month: Usd) -> BillSums {
-        BillSums { total, monthly: Usd::new(average(total, self.months(), Decimal::ONE)), highest_month }
+    fn sums_of(&self, costs: &[Usd]) -> BillSums {
+        let spans = self.plan.spans.iter().copied().zip(costs.iter().copied());
+        BillSums { spans: spans.collect(), months: self.months() }
     }
 
-    /// An amount over the plan as one of its average month.
-    fn average(&self, usd: Usd) -> Decimal {
-        average(usd, self.months(), self.per_usd)
+    /// Costs by span as an amount of the average month.
+    fn average(&self, costs: &[Usd]) -> Decimal {
+        average(&self.shown, &self.plan.spans, costs, self.months())
     }
 
-    fn at_means(&self, feature: &str) -> Usd {
-        self.at_means.get(feature).copied().unwrap_or_default()
+    fn at_means(&self, feature: &str) -> &[Usd] {
+        self.at_means.get(feature).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The plan of a feature.
@@ -145,19 +163,22 @@ impl CostedPlan {
     /// What the ranges of a feature add to its cost at the means.
     fn drawn(&self, name: &str) -> Option<Decimal> {
         let index = self.plan.features.iter().position(|f| f.feature.name == name)?;
-        let expected = self.outcome.features.get(index)?.total.expected;
+        let expected = &self.outcome.features.get(index)?.spans;
         Some(self.average(expected) - self.average(self.at_means(name)))
     }
 }
 
-/// An amount over a number of months as one of the average month, in a currency.
-fn average(usd: Usd, months: usize, per_usd: Decimal) -> Decimal {
-    let amount = usd.amount().checked_mul(per_usd).unwrap_or(usd.amount());
+/// Costs by span over a number of months as an amount of the average month, in a currency.
+fn average(shown: &ShownCurrency, spans: &[Span], costs: &[Usd], months: usize) -> Decimal {
+    let amount = shown.sum(spans.iter().zip(costs.iter().copied()));
     amount.checked_div(Decimal::from(months as u64)).unwrap_or_default().round_dp(SCALE).normalize()
 }
 
-fn cost_at_means(feature: &FeaturePlan, plan: &Plan) -> Result<Usd, PlanError> {
-    Ok(feature.costs(&plan.months, &Point::all(At::Expected))?.iter().flatten().copied().sum())
+/// What a feature costs at the means, by span.
+fn cost_at_means(feature: &FeaturePlan, plan: &Plan) -> Result<Vec<Usd>, PlanError> {
+    let costs = feature.costs(&plan.months, &Point::all(At::Expected))?;
+    let of_span = |span: usize| costs.iter().filter_map(|stream| stream.get(span)).copied().sum();
+    Ok((0..plan.spans.len()).map(of_span).collect())
 }
 
 /// `(high − low) ÷ expected`, where anything was drawn.
@@ -210,7 +231,7 @@ impl PlanChange<'_> {
         if self.base_resolver.is_some() {
             factors.push(Factor::PriceTable);
         }
-        if self.base.per_usd != self.head.per_usd {
+        if self.base.shown.difference(&self.head.shown).is_some() {
             factors.push(Factor::Exchange);
         }
         factors
@@ -227,28 +248,36 @@ impl PlanChange<'_> {
         let is_in = |i: usize| set & (1 << i) > 0;
         let changed = factors.iter().enumerate().filter(|(i, _)| is_in(*i)).fold(0, |bits, (_, f)| bits | bit(*f));
         let side = |factor| if changed & bit(factor) > 0 { self.head } else { self.base };
-        let (per_usd, months) = (side(Factor::Exchange).per_usd, side(Factor::Calls).months());
+        let (shown, months) = (&side(Factor::Exchange).shown, side(Factor::Calls).months());
         let name = &new.feature.name;
-        let usd = match set {
-            0 => self.base.at_means(name),
-            set if set == (1 << factors.len()) - 1 => self.head.at_means(name),
-            _ => {
-                let span = side(Factor::Calls).plan.workload.clone();
-                self.mixture(mixed(&old.feature, &new.feature, changed), &span, changed)?
-            }
-        };
-        Ok(average(usd, months, per_usd))
+        if set == 0 {
+            return Ok(self.base.average(self.base.at_means(name)));
+        }
+        if set == (1 << factors.len()) - 1 {
+            return Ok(self.head.average(self.head.at_means(name)));
+        }
+        let time = side(Factor::Calls).plan.workload.clone();
+        let (spans, costs) = self.mixture(mixed(&old.feature, &new.feature, changed), &time, shown, changed)?;
+        Ok(average(shown, &spans, &costs, months))
     }
 
-    /// What a mixed feature costs at the means over the time of a workload.
-    fn mixture(&mut self, feature: Feature, span: &Workload, changed: Changed) -> Result<Usd, PlanError> {
-        let workload = alone(feature, span);
+    /// What a mixed feature costs at the means over the time of a workload, by span.
+    fn mixture(
+        &mut self,
+        feature: Feature,
+        time: &Workload,
+        shown: &ShownCurrency,
+        changed: Changed,
+    ) -> Result<(Arc<[Span]>, Vec<Usd>), PlanError> {
+        let workload = alone(feature, time);
         let has_head_prices = changed & bit(Factor::PriceTable) > 0;
-        let plan = match &mut self.base_resolver {
-            Some(earlier) if !has_head_prices => plan(&workload, &mut **earlier, None)?,
-            _ => plan(&workload, self.head_resolver, None)?,
+        let resolver: &mut dyn Resolver = match &mut self.base_resolver {
+            Some(earlier) if !has_head_prices => &mut **earlier,
+            _ => self.head_resolver,
         };
-        plan.features.iter().map(|f| cost_at_means(f, &plan)).sum()
+        let plan = Planner::cut(workload, &shown.days(), resolver).plan(resolver, None)?;
+        let costs = plan.features.first().map(|feature| cost_at_means(feature, &plan)).transpose()?;
+        Ok((plan.spans, costs.unwrap_or_default()))
     }
 }
 

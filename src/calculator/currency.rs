@@ -1,9 +1,12 @@
 //! The currency that people see a plan in: [`ShownCurrency`].
 
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 
+use super::projection::Resolver;
+use super::settled::{NoExchange, per_usd};
 use super::spans::Span;
-use super::workload::instant_of;
+use super::workload::{Workload, instant_of};
 use crate::money::{Usd, digits_for_people, exact_product};
 use crate::period::Instant;
 
@@ -26,6 +29,45 @@ pub struct ShownCurrency {
 }
 
 impl ShownCurrency {
+    /// A currency at the rates of every day between two, within which a plan lies.
+    ///
+    /// * `what`: what is converted, for the error.
+    ///
+    /// # Errors
+    /// [`NoExchange`] where it has no rate on a day of the plan: an old or guessed rate is never used.
+    pub(crate) fn between(
+        currency: &str,
+        what: &str,
+        workload: &Workload,
+        (first, end): (Date, Date),
+        resolver: &dyn Resolver,
+    ) -> Result<ShownCurrency, NoExchange> {
+        let mut days = if currency == "USD" { Vec::new() } else { resolver.exchange_changes(currency) };
+        days.retain(|day| first < *day && *day < end);
+        days.extend([first, workload.start]);
+        days.sort_unstable();
+        days.dedup();
+        let mut steps: Vec<(Instant, Decimal)> = Vec::with_capacity(days.len());
+        for day in days {
+            let rate = match per_usd(currency, what, day, resolver) {
+                Ok(rate) => rate,
+                Err(error) if workload.start <= day && day < workload.end => return Err(error),
+                Err(_) => continue,
+            };
+            if steps.last().is_none_or(|(_, last)| *last != rate) {
+                steps.push((instant_of(day, 0), rate));
+            }
+        }
+        let per_usd = per_usd(currency, what, workload.start, resolver)?;
+        Ok(ShownCurrency {
+            currency: currency.to_owned(),
+            per_usd,
+            at: instant_of(workload.start, 0),
+            source: None,
+            steps,
+        })
+    }
+
     /// Whether it is the dollar.
     #[must_use]
     pub(crate) fn is_usd(&self) -> bool {
@@ -38,18 +80,43 @@ impl ShownCurrency {
         in_currency(usd, self.per_usd).normalize()
     }
 
-    /// The rate of a span.
-    fn rate_of(&self, span: &Span) -> Decimal {
-        let at = instant_of(span.first, 0);
+    /// The rate of a moment: before the first that is known, that of the plan's first day.
+    fn rate_at(&self, at: Instant) -> Decimal {
         self.steps.iter().rev().find(|(from, _)| *from <= at).map_or(self.per_usd, |(_, rate)| *rate)
     }
 
     /// Amounts by span in the currency, each at the rate of its span; their sum, rounded once.
     #[must_use]
     pub fn over<'s>(&self, costs: impl Iterator<Item = (&'s Span, Usd)>) -> Decimal {
-        let sum: Decimal = costs.map(|(span, usd)| in_currency(usd, self.rate_of(span))).sum();
         // Rates that are divided by and multiplied with again leave a last digit behind.
-        sum.round_dp(CONVERTED_SCALE).normalize()
+        self.sum(costs).round_dp(CONVERTED_SCALE).normalize()
+    }
+
+    /// The same before it is rounded.
+    pub(crate) fn sum<'s>(&self, costs: impl Iterator<Item = (&'s Span, Usd)>) -> Decimal {
+        let rate = |span: &Span| self.rate_at(instant_of(span.first, 0));
+        costs.map(|(span, usd)| in_currency(usd, rate(span))).fold(Decimal::ZERO, Decimal::saturating_add)
+    }
+
+    /// Costs by span, one for each of `spans`, in the currency.
+    #[must_use]
+    pub(crate) fn of_spans(&self, spans: &[Span], costs: &[Usd]) -> Decimal {
+        self.over(spans.iter().zip(costs.iter().copied()))
+    }
+
+    /// The days from which another rate holds.
+    #[must_use]
+    pub(crate) fn days(&self) -> Vec<Date> {
+        self.steps.iter().map(|(from, _)| from.date()).collect()
+    }
+
+    /// The first rates in which the two differ, at the same moment.
+    #[must_use]
+    pub(crate) fn difference(&self, other: &ShownCurrency) -> Option<(Decimal, Decimal)> {
+        let mut moments: Vec<Instant> = self.steps.iter().chain(&other.steps).map(|(from, _)| *from).collect();
+        moments.sort_unstable();
+        let mut rates = moments.into_iter().map(|at| (self.rate_at(at), other.rate_at(at)));
+        rates.find(|(one, another)| one != another)
     }
 
     /// An amount in the currency, at the rate that another one has on the whole.
@@ -73,10 +140,16 @@ impl ShownCurrency {
     /// An amount in the currency, for people.
     #[must_use]
     pub fn text_of(&self, amount: Decimal) -> String {
-        match self.is_usd() {
-            true => Usd::new(amount).for_people(),
-            false => format!("{} {}", digits_for_people(amount), self.currency),
-        }
+        amount_text(amount, &self.currency)
+    }
+}
+
+/// An amount in a currency, for people.
+#[must_use]
+pub(crate) fn amount_text(amount: Decimal, currency: &str) -> String {
+    match currency {
+        "USD" => Usd::new(amount).for_people(),
+        _ => format!("{} {currency}", digits_for_people(amount)),
     }
 }
 

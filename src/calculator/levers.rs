@@ -10,7 +10,7 @@ use super::shape::At;
 use super::simulate::UsageDraws;
 use super::workload::{Cache, Feature, History, Route};
 use crate::meter::Meter;
-use crate::money::Usd;
+use crate::money::{Usd, share_for_people};
 use crate::pricing::Found;
 
 /// How many draws of all features levers are compared with at most, where credits make the mean of the bill another one than
@@ -135,9 +135,9 @@ impl LeverTrials<'_> {
         };
         let saving = self.saving(index, |f| f.cache = Some(cache));
         let parts = if talks { "the instructions and the conversation" } else { "the instructions" };
-        let percent = (cache.hit_rate.expected * Decimal::from(100)).round_dp(1).normalize();
+        let found = share_for_people(cache.hit_rate.expected);
         let provided = format!(
-            "a conversation finds them in the cache {percent}% of the time, as calls that come at random within five minutes do"
+            "a conversation finds them in the cache {found} of the time, as calls that come at random within five minutes do"
         );
         self.take(index, "cache", format!("cache {parts}"), provided, saving);
     }

@@ -146,7 +146,25 @@ pub struct Trial {
     /// The model.
     pub found: Found,
     /// The way, and what it costs over the plan at the means.
-    pub best: Result<(Variant, Usd), WhyNot>,
+    pub best: Result<(Variant, TrialCost), WhyNot>,
+}
+
+/// What a feature costs over a plan.
+#[derive(Clone, Debug)]
+pub struct TrialCost {
+    /// All of it.
+    pub usd: Usd,
+    /// By span, for other currencies.
+    pub spans: Vec<Usd>,
+}
+
+impl TrialCost {
+    /// * `costs`: by stream and span.
+    pub(crate) fn of(costs: &[Vec<Usd>], spans: usize) -> TrialCost {
+        let of_span = |span: usize| costs.iter().filter_map(|stream| stream.get(span)).copied().sum();
+        let spans: Vec<Usd> = (0..spans).map(of_span).collect();
+        TrialCost { usd: spans.iter().copied().sum(), spans }
+    }
 }
 
 /// A feature in every way that is allowed, on the days of its plan.
@@ -177,15 +195,15 @@ impl<'p> Trials<'p> {
         found: &Found,
         is_named: bool,
         resolver: &mut dyn Resolver,
-    ) -> Result<(Variant, Usd), WhyNot> {
-        let mut best: Option<(Variant, Usd)> = None;
+    ) -> Result<(Variant, TrialCost), WhyNot> {
+        let mut best: Option<(Variant, TrialCost)> = None;
         let mut why = None;
         for (variant, feature) in &self.variants {
             self.priced += 1;
             match self.cost(feature, found, is_named, resolver) {
-                Ok(usd) => {
-                    if best.is_none_or(|(_, least)| usd < least) {
-                        best = Some((*variant, usd));
+                Ok(cost) => {
+                    if best.as_ref().is_none_or(|(_, least)| cost.usd < least.usd) {
+                        best = Some((*variant, cost));
                     }
                 }
                 Err(reason) => drop(why.get_or_insert(reason)),
@@ -201,7 +219,7 @@ impl<'p> Trials<'p> {
         found: &Found,
         is_named: bool,
         resolver: &mut dyn Resolver,
-    ) -> Result<Usd, WhyNot> {
+    ) -> Result<TrialCost, WhyNot> {
         let refused = |error: PlanError| {
             let text = error.to_string();
             let text = error.feature().and_then(|name| text.strip_prefix(&format!("{name}: "))).unwrap_or(&text);
@@ -219,11 +237,11 @@ impl<'p> Trials<'p> {
             return Err(WhyNot::AnswerTooLong(text));
         }
         let costs = plan.costs(&self.base.months, &Point::all(At::Expected)).map_err(refused)?;
-        let usd: Usd = costs.iter().flatten().copied().sum();
-        if usd == Usd::ZERO && !is_named {
+        let cost = TrialCost::of(&costs, self.base.spans.len());
+        if cost.usd == Usd::ZERO && !is_named {
             return Err(WhyNot::Free);
         }
-        Ok(usd)
+        Ok(cost)
     }
 }
 

@@ -209,9 +209,15 @@ pub struct Driver {
     pub low: Usd,
     /// The total with the number at its high end.
     pub high: Usd,
+    /// Both by span, for other currencies.
+    pub spans: [Vec<Usd>; 2],
 }
 
 impl Driver {
+    fn of(feature: String, input: &'static str, range: String, [low, high]: [BillTotal; 2]) -> Driver {
+        Driver { feature, input, range, low: low.usd, high: high.usd, spans: [low.spans, high.spans] }
+    }
+
     /// The distance between the two.
     #[must_use]
     pub(crate) fn swing(&self) -> Decimal {
@@ -286,37 +292,37 @@ pub fn drivers(plan: &Plan, settled: &Settled) -> Result<Vec<Driver>, PlanError>
     let mut list = Vec::new();
     for (feature, own) in &costs {
         for input in feature.uncertain() {
-            let at = |at| -> Result<Usd, PlanError> {
+            let at = |at| -> Result<BillTotal, PlanError> {
                 let moved = feature.costs(&plan.months, &expected.with(input, at))?;
                 let total = bill.total_with((feature, own), (feature, &moved), settled.tax.expected);
-                total.map(|total| total.usd).ok_or_else(too_large)
+                total.ok_or_else(too_large)
             };
-            list.push(Driver {
-                feature: feature.feature.name.clone(),
-                input: input.label(),
-                range: range_text(feature, input),
-                low: at(At::Low)?,
-                high: at(At::High)?,
-            });
+            let (name, range) = (feature.feature.name.clone(), range_text(feature, input));
+            list.push(Driver::of(name, input.label(), range, [at(At::Low)?, at(At::High)?]));
         }
     }
     for fixed in &settled.uncertain {
-        let total = bill.total(settled.tax.expected).ok_or_else(too_large)?.usd;
-        let mean: Usd = fixed.spans.iter().map(|(_, usd)| *usd).sum();
-        let at = |end: Decimal| -> Result<Usd, PlanError> {
+        let total = bill.total(settled.tax.expected).ok_or_else(too_large)?;
+        let at = |end: Decimal| -> BillTotal {
             let share = end.checked_div(fixed.range.expected).unwrap_or(Decimal::ONE) - Decimal::ONE;
-            let more = mean.amount().saturating_mul(share).saturating_mul(Decimal::ONE + settled.tax.expected);
-            Ok(Usd::new((total.amount() + more).round_dp(12).normalize()))
+            let taxed = share.saturating_mul(Decimal::ONE + settled.tax.expected);
+            let mut moved = total.clone();
+            let mut all = Decimal::ZERO;
+            for (span, mean) in &fixed.spans {
+                let more = mean.amount().saturating_mul(taxed);
+                all += more;
+                moved.spans[*span] = Usd::new(moved.spans[*span].amount() + more);
+            }
+            moved.usd = Usd::new((total.usd.amount() + all).round_dp(12).normalize());
+            moved
         };
-        let (low, high) = (at(fixed.range.low)?, at(fixed.range.high)?);
-        let (feature, range) = (fixed.name.clone(), fixed.range.to_string());
-        list.push(Driver { feature, input: "fixed cost", range, low, high });
+        let ends = [at(fixed.range.low), at(fixed.range.high)];
+        list.push(Driver::of(fixed.name.clone(), "fixed cost", fixed.range.to_string(), ends));
     }
     if settled.tax.is_range() {
-        let at = |tax: Decimal| bill.total(tax).map(|total| total.usd).ok_or_else(too_large);
-        let range = percent(settled.tax);
-        let (low, high) = (at(settled.tax.low)?, at(settled.tax.high)?);
-        list.push(Driver { feature: "plan".into(), input: "tax", range, low, high });
+        let at = |tax: Decimal| bill.total(tax).ok_or_else(too_large);
+        let ends = [at(settled.tax.low)?, at(settled.tax.high)?];
+        list.push(Driver::of("plan".into(), "tax", percent(settled.tax), ends));
     }
     list.sort_by_key(|driver| std::cmp::Reverse(driver.swing()));
     Ok(list)

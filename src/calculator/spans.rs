@@ -23,6 +23,14 @@ impl Span {
         days(self.first.max(from), to.map_or(self.end, |to| self.end.min(to))).count() as u64
     }
 
+    /// What part of its calendar month it is.
+    #[must_use]
+    pub(crate) fn share_of_month(&self) -> rust_decimal::Decimal {
+        use rust_decimal::Decimal;
+        let days = Decimal::from(self.days_between(self.first, None));
+        days.checked_div(Decimal::from(self.days_of_month())).unwrap_or_default()
+    }
+
     /// How many days the calendar month of the span has.
     #[must_use]
     pub(crate) fn days_of_month(&self) -> u64 {
@@ -63,9 +71,5 @@ pub(crate) fn length_in_months(workload: &Workload) -> rust_decimal::Decimal {
     if let Some((n, _)) = whole {
         return Decimal::from(n);
     }
-    let share = |span: Span| {
-        let days = Decimal::from(span.days_between(span.first, None));
-        days.checked_div(Decimal::from(span.days_of_month())).unwrap_or_default()
-    };
-    spans(workload, &[]).into_iter().map(share).sum()
+    spans(workload, &[]).iter().map(Span::share_of_month).sum()
 }

@@ -627,6 +627,13 @@ pub struct Workload {
     pub assumptions: Vec<Assumption>,
 }
 
+impl Workload {
+    /// Says that costs are also looked at in a currency, so that a plan is cut where its rates change.
+    pub fn also_in(&mut self, currency: Option<&str>) {
+        self.currencies.extend(currency.map(|code| (code.to_uppercase(), 0, 0)));
+    }
+}
+
 /// The last moment of a workload.
 #[must_use]
 pub(crate) fn last_moment(workload: &Workload) -> Instant {

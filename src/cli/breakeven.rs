@@ -76,7 +76,6 @@ fn percent(text: &str) -> Result<Decimal, String> {
 
 pub(crate) fn run(args: BreakEvenArgs) -> Result<(), Error> {
     let setup = args.prices.table.setup()?;
-    let priced = priced(args.workload.as_deref(), &setup, args.output.quiet, |_| {})?;
     let query = BreakEvenQuery {
         answer_tokens: args.tokens_per_second,
         prompt_tokens: args.prompt_tokens_per_second,
@@ -84,6 +83,7 @@ pub(crate) fn run(args: BreakEvenArgs) -> Result<(), Error> {
         currency: args.prices.currency.clone(),
         cost: args.machine_cost(),
     };
+    let priced = priced(args.workload.as_deref(), &setup, args.output.quiet, |workload| query.change(workload))?;
     let result = break_even(priced, &query, &setup)?;
     args.output.write(report(&result, &setup))
 }

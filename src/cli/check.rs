@@ -52,7 +52,7 @@ pub(crate) struct CheckArgs {
     /// Last day on which the exemption holds
     #[arg(long, value_name = "DATE", requires = "accept")]
     until: Option<String>,
-    /// Whose build machine this is: where annotations, summaries and outputs go, and the base when none is given
+    /// CI service: where annotations, summaries and outputs go, and the base when none is given
     #[arg(long, value_enum, default_value_t = BuildService::Auto, value_name = "SERVICE")]
     ci: BuildService,
     /// Exit with 3 when something could not be priced, or only at an assumed price

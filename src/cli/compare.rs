@@ -125,8 +125,9 @@ fn run_workload(args: &CompareArgs, path: &Path) -> Result<(), Error> {
         let name = source.name();
         return Err(Error::Usage(format!("both -w and {name:?} are given\n  help: give one of the two")));
     }
-    let mut priced = priced(Some(path), &setup, args.output.quiet, |_| {})?;
-    let shown = ShownCurrency::of(args.prices.currency.as_deref(), &priced.plan.workload, &priced.resolver)?;
+    let currency = args.prices.currency.as_deref();
+    let mut priced = priced(Some(path), &setup, args.output.quiet, |w| w.also_in(currency))?;
+    let shown = ShownCurrency::of(currency, &priced.plan.workload, &priced.resolver)?;
     let mut query = args.query(typed.models, &setup)?;
     query.providers = known_providers(&setup, &args.provider)?;
     query.scores = args.scores(&setup)?;

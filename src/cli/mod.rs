@@ -143,6 +143,7 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         args.push("--help".into());
     }
     show_prices_of(&mut args);
+    take_workload(&mut args);
     if let Some(help) = what_to_type(&args) {
         say(&help);
         return ExitCode::from(2);
@@ -183,6 +184,17 @@ fn show_prices_of(args: &mut Vec<OsString>) {
         && farebox::similar::near(word, known.by_ref(), LIKE_A_COMMAND).is_empty()
     {
         args.insert(2, "show".into());
+    }
+}
+
+/// `farebox plan farebox.yaml` means `farebox plan -w farebox.yaml`, and so for the other commands about a workload.
+fn take_workload(args: &mut Vec<OsString>) {
+    let words = (args.get(1).and_then(|word| word.to_str()), args.get(2).and_then(|word| word.to_str()));
+    if let (Some("plan" | "check" | "optimise" | "break-even"), Some(word)) = words
+        && !word.starts_with('-')
+        && word != "help"
+    {
+        args.insert(2, "-w".into());
     }
 }
 

@@ -47,7 +47,8 @@ pub(crate) fn run(args: OptimiseArgs) -> Result<(), Error> {
         query.scores = scores;
         warnings.iter().filter(|_| !args.output.quiet).for_each(|warning| say(&format!("warning: {warning}")));
     }
-    let priced = priced(args.workload.as_deref(), &setup, args.output.quiet, |_| {})?;
+    let currency = query.currency.as_deref();
+    let priced = priced(args.workload.as_deref(), &setup, args.output.quiet, |w| w.also_in(currency))?;
     let result = optimise(priced, &query, &setup)?;
     let for_people = args.output.format.readers() == Readers::People;
     args.output.write(report(&result, &query, for_people, &setup))

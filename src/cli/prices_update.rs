@@ -27,7 +27,7 @@ const FILE: &str = "prices-update.yaml";
 /// writes an overlay with the models that changed or are new into the user's data folder, whole or not at all. The
 /// overlay is used when it is named: --prices FILE.
 ///
-/// A price that changes by more than 90 %, or more than half of the models gone, is refused unless --yes is given.
+/// A price that changes by more than 90%, or more than half of the models gone, is refused unless --yes is given.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     farebox prices update --dry-run\n  \

@@ -21,6 +21,7 @@ use farebox::input::calls::stream::StreamSink;
 use farebox::input::dialect::Dialect;
 use farebox::jobs::prices::watch::{OlderTable, UsageWishes, WatchSpan, Watched, since, watch_plan, watch_usage};
 use farebox::jobs::usage::PricingWishes;
+use farebox::money::percent_for_people;
 use farebox::period::{Instant, Period};
 
 /// Say what price changes, past and scheduled, do to a plan or to what was used
@@ -120,8 +121,9 @@ pub(crate) fn run(args: &WatchArgs) -> Result<(), Error> {
 fn of_plan(args: &WatchArgs) -> Result<Watched, Error> {
     let setup = args.prices.table.setup()?;
     let span = args.span(&setup)?;
-    let priced = priced(args.workload.as_deref(), &setup, args.output.quiet, |_| {})?;
-    Ok(watch_plan(priced, &span, args.prices.currency.as_deref(), &setup)?)
+    let currency = args.prices.currency.as_deref();
+    let priced = priced(args.workload.as_deref(), &setup, args.output.quiet, |w| w.also_in(currency))?;
+    Ok(watch_plan(priced, &span, currency, &setup)?)
 }
 
 fn of_usage(args: &WatchArgs) -> Result<Watched, Error> {
@@ -163,9 +165,11 @@ fn judge(args: &WatchArgs, watched: &Watched) -> Result<(), Error> {
     }
     let Some(limit) = args.fail_over else { return Ok(()) };
     match watched.percent {
-        Some(percent) if percent > limit => {
-            Err(Error::Failed(format!("the bill rises by {percent} %, more than {limit} %")))
-        }
+        Some(percent) if percent > limit => Err(Error::Failed(format!(
+            "the bill rises by {}, more than {}",
+            percent_for_people(percent),
+            percent_for_people(limit)
+        ))),
         _ => match watched.retiring.first() {
             Some(first) => Err(Error::Stale(first.clone())),
             None => Ok(()),

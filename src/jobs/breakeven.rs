@@ -1,5 +1,7 @@
 //! Hosting a model oneself against the API, for the calls of a workload: [`break_even`] and [`report`].
 
+use std::sync::Arc;
+
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -12,11 +14,12 @@ use crate::calculator::calendar::Month;
 use crate::calculator::price;
 use crate::calculator::projection::times;
 use crate::calculator::settled::in_usd;
-use crate::calculator::workload::Amount;
+use crate::calculator::spans::Span;
+use crate::calculator::workload::{Amount, Workload};
 use crate::context::Context;
 use crate::jobs::error::with_help;
 use crate::meter::Meter;
-use crate::money::{Usd, grouped};
+use crate::money::{Usd, grouped, share_for_people};
 use crate::report::{Cell, Report, Tone, TypedTable};
 use crate::usage::Usage;
 
@@ -55,6 +58,19 @@ pub struct BreakEvenQuery {
     pub currency: Option<String>,
 }
 
+impl BreakEvenQuery {
+    /// Says in a workload which currencies its costs are compared in.
+    pub fn change(&self, workload: &mut Workload) {
+        workload.also_in(self.currency.as_deref());
+        let amounts = match &self.cost {
+            MachineCost::Hour(hour) => vec![hour],
+            MachineCost::Bought { price, kwh, .. } => vec![price, kwh],
+            MachineCost::Endpoint(_) => Vec::new(),
+        };
+        amounts.into_iter().for_each(|amount| workload.also_in(Some(&amount.currency)));
+    }
+}
+
 /// Both sides of a comparison.
 #[derive(Clone, Debug)]
 pub struct BreakEvenResult {
@@ -70,6 +86,8 @@ pub struct BreakEvenResult {
     pub unpriced: Vec<Unpriced>,
     /// The currency that money is shown in.
     pub shown: ShownCurrency,
+    /// The spans of the plan.
+    spans: Arc<[Span]>,
     /// What happens within the plan, for people.
     pub events: Vec<String>,
     /// Whether it is assumed how fast prompts are read.
@@ -83,7 +101,12 @@ pub struct BreakEvenResult {
 pub fn break_even(priced: PricedWorkload, query: &BreakEvenQuery, setup: &Setup) -> Result<BreakEvenResult, JobError> {
     let PricedWorkload { plan, resolver, unpriced, .. } = priced;
     let shown = ShownCurrency::of(query.currency.as_deref(), &plan.workload, &resolver)?;
-    let (month, what) = machine_month(&query.cost, setup, &resolver, plan.workload.start)?;
+    let (mut month, mut what) = (Vec::with_capacity(plan.spans.len()), String::new());
+    for span in &*plan.spans {
+        let (usd, is) = machine_month(&query.cost, setup, &resolver, span.first)?;
+        month.push(usd);
+        what = is;
+    }
     let machine = Machine {
         month,
         answer_tokens: query.answer_tokens,
@@ -101,6 +124,7 @@ pub fn break_even(priced: PricedWorkload, query: &BreakEvenQuery, setup: &Setup)
     events.dedup();
     Ok(BreakEvenResult {
         months: plan.months.to_vec(),
+        spans: plan.spans.clone(),
         what,
         machine,
         even,
@@ -160,12 +184,26 @@ pub(crate) struct BreakEvenRow {
     pub hosting_usd: Usd,
     /// `API` or `hosting`.
     pub cheaper: &'static str,
+    /// Both in the currency that is shown, each day at its rate.
+    #[serde(skip)]
+    pub shown: [Decimal; 2],
 }
 
 impl BreakEvenRow {
-    fn of(month: Month, both: &MonthBoth) -> Self {
+    fn of(index: usize, both: &MonthBoth, result: &BreakEvenResult) -> Self {
         let cheaper = if both.hosting < both.api { "hosting" } else { "API" };
-        BreakEvenRow { month, api_usd: both.api, machines: both.machines, hosting_usd: both.hosting, cheaper }
+        let in_month = |costs: &[Usd]| {
+            let costs = result.spans.iter().zip(costs.iter().copied());
+            result.shown.over(costs.filter(|(span, _)| span.month == index))
+        };
+        BreakEvenRow {
+            month: result.months[index],
+            api_usd: both.api,
+            machines: both.machines,
+            hosting_usd: both.hosting,
+            cheaper,
+            shown: [in_month(&result.even.api), in_month(&result.even.hosting)],
+        }
     }
 }
 
@@ -197,7 +235,7 @@ pub(crate) struct BreakEvenHead {
 pub(crate) struct MachineRow {
     /// What it is.
     pub what: String,
-    /// What it costs in a month.
+    /// What it costs in a month, at the rates of the first day of the plan.
     pub month_usd: Usd,
     /// Answer tokens that it makes in a second.
     pub tokens_per_second: String,
@@ -215,7 +253,7 @@ impl BreakEvenHead {
         BreakEvenHead {
             machine: MachineRow {
                 what: result.what.clone(),
-                month_usd: machine.month,
+                month_usd: machine.first_month(),
                 tokens_per_second: text(machine.answer_tokens),
                 prompt_tokens_per_second: text(machine.prompt_tokens),
                 utilisation: text(machine.utilisation),
@@ -235,16 +273,16 @@ impl BreakEvenHead {
 #[must_use]
 pub fn report(result: &BreakEvenResult, setup: &Setup) -> Report {
     let BreakEvenResult { machine, even, shown, .. } = result;
-    let rows = result.months.iter().zip(&even.months).map(|(month, both)| BreakEvenRow::of(*month, both));
+    let rows = even.months.iter().enumerate().map(|(index, both)| BreakEvenRow::of(index, both, result));
     let mut report = table(shown).report(rows);
-    let month = shown.text(machine.month);
+    let month = shown.text(machine.first_month());
     report.head.push(format!("Hosting on {}, {month} a month, against the API", result.what));
     report.head.push(answer(even));
     let notes = &mut report.notes;
     if result.prompts_are_assumed {
         notes.push(format!("Assumed: prompts are read at {} tokens a second, ten times the answers; --prompt-tokens-per-second says yours.", grouped(machine.prompt_tokens.normalize())));
     }
-    notes.push(format!("A machine is kept busy {}% of the time at most (--utilisation) and costs the same when idle; nobody's time is counted.", percent(machine.utilisation)));
+    notes.push(format!("A machine is kept busy {} of the time at most (--utilisation) and costs the same when idle; nobody's time is counted.", share_for_people(machine.utilisation)));
     let left_out = |(feature, error): &Unpriced| {
         format!("Not compared: {feature}, which has no price: {}", with_help(error, error.help()))
     };
@@ -258,9 +296,9 @@ pub fn report(result: &BreakEvenResult, setup: &Setup) -> Report {
 fn table(shown: &ShownCurrency) -> TypedTable<'_, BreakEvenRow> {
     TypedTable::new()
         .text("month", "month", |row: &BreakEvenRow| Cell::text(row.month.to_string()))
-        .number("api_usd", "API", |row| shown.cell(row.api_usd))
+        .number("api_usd", "API", |row| shown.cell_of(row.api_usd, row.shown[0]))
         .number("machines", "machines", |row| Cell::quantity(row.machines))
-        .number("hosting_usd", "hosting", |row| shown.cell(row.hosting_usd))
+        .number("hosting_usd", "hosting", |row| shown.cell_of(row.hosting_usd, row.shown[1]))
         .text("cheaper", "cheaper", |row| Cell::text(row.cheaper).tone(Tone::Good))
 }
 
@@ -268,9 +306,9 @@ fn answer(even: &BreakEven) -> String {
     let calls = |n: Decimal| Cell::quantity(n.round()).people;
     match even.from_calls {
         Some(from) => format!(
-            "Hosting is cheaper from {} calls a month on ({}% of what one machine can do); the plan makes {}.",
+            "Hosting is cheaper from {} calls a month on ({} of what one machine can do); the plan makes {}.",
             calls(from),
-            percent(even.load),
+            share_for_people(even.load),
             calls(even.calls)
         ),
         None => format!(
@@ -279,8 +317,4 @@ fn answer(even: &BreakEven) -> String {
             even.load.round_dp(1).normalize()
         ),
     }
-}
-
-fn percent(share: Decimal) -> Decimal {
-    share.saturating_mul(Decimal::ONE_HUNDRED).round_dp(1).normalize()
 }

@@ -284,7 +284,10 @@ pub fn report(config: &Config, files: Vec<ConfigFileRow>, setup: &Setup) -> Repo
     let mut report = table.report(rows);
     report.entitle("Settings", plural(report.rows.len() as u64, "setting"));
     let shown = |file: &ConfigFileRow| format!("{} ({})", file.path, if file.found { "read" } else { "not there" });
-    report.notes.push(format!("Files, the last wins: {}.", files.iter().map(shown).collect::<Vec<_>>().join(", ")));
+    report.notes.push(match files.is_empty() {
+        true => "No configuration file is read.".to_owned(),
+        false => format!("Files, the last wins: {}.", files.iter().map(shown).collect::<Vec<_>>().join(", ")),
+    });
     report.state_all(&ConfigHead { files });
     report
 }

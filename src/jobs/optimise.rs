@@ -11,17 +11,18 @@ use super::setup::{TableStamp, add_table_line, table_stamp};
 use super::workload::{PricedWorkload, ShownCurrency, ShownRate, TableResolver, Unpriced};
 use super::{JobError, Setup, plural};
 use crate::calculator::choice::Choice;
-use crate::calculator::optimise::{Caching, Queue, Trial, Trials, Variant, WhyNot, on_model};
+use crate::calculator::optimise::{Caching, Queue, Trial, TrialCost, Trials, Variant, WhyNot, on_model};
 use crate::calculator::outcome::outcome;
 use crate::calculator::projection::{Plan, Planner, Point, StreamRole};
 use crate::calculator::rules::matches;
 use crate::calculator::settled::{Settled, minus};
 use crate::calculator::shape::At;
+use crate::calculator::spans::Span;
 use crate::calculator::workload::{Feature, Workload, last_moment};
 use crate::context::Dimension;
 use crate::jobs::error::with_help;
 use crate::meter::Meter;
-use crate::money::Usd;
+use crate::money::{Usd, share_for_people};
 use crate::period::Instant;
 use crate::pricing::Found;
 use crate::pricing::candidates::is_for_chat;
@@ -52,9 +53,9 @@ pub struct OptimisedFeature {
 }
 
 impl OptimisedFeature {
-    fn chosen(&self) -> Option<(&Found, Variant, Usd)> {
+    fn chosen(&self) -> Option<(&Found, Variant, &TrialCost)> {
         let first = self.trials.first()?;
-        first.best.as_ref().ok().map(|(variant, usd)| (&first.found, *variant, *usd))
+        first.best.as_ref().ok().map(|(variant, cost)| (&first.found, *variant, cost))
     }
 }
 
@@ -64,6 +65,8 @@ struct BillLever {
     feature: String,
     what: String,
     saving: Usd,
+    /// The same in the currency that is shown, each day at its rate.
+    shown: Decimal,
 }
 
 /// The cheapest assignment, and what was tried.
@@ -77,6 +80,10 @@ pub struct OptimiseResult {
     pub before: Usd,
     /// The bill of the cheapest assignment.
     pub after: Usd,
+    /// Both in the currency that is shown, each day at its rate.
+    amounts: [Decimal; 2],
+    /// The spans of the plan.
+    spans: Arc<[Span]>,
     /// The features that have no price as they are written.
     pub unpriced: Vec<Unpriced>,
     /// The currency that money is shown in.
@@ -115,6 +122,7 @@ fn optimise_on(
     let mut best = plan.clone();
     let mut work = 0;
     let before = bill(&plan, &resolver)?;
+    let amount = |bill: &TrialCost| shown.of_spans(&plan.spans, &bill.spans);
     let mut levers = Vec::new();
     for (index, feature_plan) in plan.features.iter().enumerate() {
         let feature = &feature_plan.feature;
@@ -128,15 +136,17 @@ fn optimise_on(
         let costs = feature_plan.costs(&plan.months, &Point::all(At::Expected))?;
         let optimised = OptimisedFeature {
             name: feature.name.clone(),
-            before: costs.iter().flatten().copied().sum(),
+            before: TrialCost::of(&costs, plan.spans.len()).usd,
             trials: tried,
         };
         let Some((found, variant, _)) = optimised.chosen() else { return Err(search.nothing_left(&optimised)) };
         for (what, found, variant) in single_changes(feature, own, found, variant) {
             let changed = planned(&plan, index, found, variant, &mut resolver);
             let after = changed.and_then(|changed| bill(&changed, &resolver).ok());
-            if let Some(after) = after.filter(|after| *after < before) {
-                levers.push(BillLever { feature: feature.name.clone(), what, saving: minus(before, after) });
+            if let Some(after) = after.filter(|after| after.usd < before.usd) {
+                let saving = minus(before.usd, after.usd);
+                let amount = amount(&before) - amount(&after);
+                levers.push(BillLever { feature: feature.name.clone(), what, saving, shown: amount });
             }
         }
         if let Some(changed) = planned(&best, index, Some(found), variant, &mut resolver) {
@@ -145,10 +155,13 @@ fn optimise_on(
         features.push(optimised);
     }
     levers.sort_by_key(|lever| std::cmp::Reverse(lever.saving));
+    let after = bill(&best, &resolver)?;
     Ok(OptimiseResult {
         path: file.path.display().to_string(),
-        before,
-        after: bill(&best, &resolver)?,
+        before: before.usd,
+        after: after.usd,
+        amounts: [amount(&before), amount(&after)],
+        spans: plan.spans.clone(),
         couplings: couplings(&workload),
         features,
         unpriced,
@@ -160,8 +173,9 @@ fn optimise_on(
 }
 
 /// What is paid in the end: with fixed costs, credits and tax, at the means.
-fn bill(plan: &Plan, resolver: &TableResolver) -> Result<Usd, JobError> {
-    Ok(outcome(plan, &Settled::of(plan, resolver)?, false, 0)?.total.expected)
+fn bill(plan: &Plan, resolver: &TableResolver) -> Result<TrialCost, JobError> {
+    let outcome = outcome(plan, &Settled::of(plan, resolver)?, false, 0)?;
+    Ok(TrialCost { usd: outcome.total.expected, spans: outcome.spans })
 }
 
 /// A plan with one feature run in another way; `None` where it has no price then.
@@ -311,7 +325,7 @@ impl FeatureSearch<'_> {
         let own = self.own.full_id();
         // Of those that cost the same the one of the file goes first: nothing changes without a gain.
         tried.sort_by_cached_key(|trial| {
-            let usd = trial.best.as_ref().ok().map(|(variant, usd)| (*usd, *variant != Variant::AS_WRITTEN));
+            let usd = trial.best.as_ref().ok().map(|(variant, cost)| (cost.usd, *variant != Variant::AS_WRITTEN));
             let id = trial.found.full_id();
             (usd.is_none(), usd.map(|(usd, _)| usd), id != own, usd.map(|(_, changed)| changed), id)
         });
@@ -459,6 +473,9 @@ pub(crate) struct OptimiseRow {
     pub reason: Option<String>,
     /// What to write in the workload file, of the one chosen.
     pub write: Option<String>,
+    /// The cost in the currency that is shown, each day at its rate.
+    #[serde(skip)]
+    pub shown: Decimal,
 }
 
 /// A change of one feature, and what it saves.
@@ -471,6 +488,9 @@ pub(crate) struct BillLeverRow {
     pub what: String,
     /// What the bill is smaller by, when nothing else changes.
     pub saving_usd: Usd,
+    /// The same in the currency that is shown, each day at its rate.
+    #[serde(skip)]
+    pub shown: Decimal,
 }
 
 /// The fields before the rows.
@@ -496,7 +516,8 @@ pub(crate) struct OptimiseHead {
 }
 
 impl OptimiseRow {
-    fn of(feature: &OptimisedFeature, index: usize, workload: &Workload, shown: &ShownCurrency) -> Option<OptimiseRow> {
+    fn of(feature: &OptimisedFeature, index: usize, result: &OptimiseResult) -> Option<OptimiseRow> {
+        let (workload, shown) = (&result.workload, &result.shown);
         let trial = feature.trials.get(index)?;
         let (_, _, least) = feature.chosen()?;
         let row = OptimiseRow {
@@ -512,16 +533,18 @@ impl OptimiseRow {
             why_not: None,
             reason: None,
             write: None,
+            shown: Decimal::ZERO,
         };
         Some(match &trial.best {
             Err(why) => OptimiseRow { why_not: Some(why.name()), reason: Some(why.text()), ..row },
-            Ok((variant, usd)) => {
-                let more = minus(*usd, least);
+            Ok((variant, cost)) => {
+                let more = minus(cost.usd, least.usd);
                 let is_chosen = index == 0;
+                let amount = |cost: &TrialCost| shown.of_spans(&result.spans, &cost.spans);
                 let by = if more == Usd::ZERO {
                     "costs the same".to_owned()
                 } else {
-                    format!("too expensive by {}", shown.text(more))
+                    format!("too expensive by {}", shown.text_of(amount(cost) - amount(least)))
                 };
                 let own = workload.features.iter().find(|f| f.name == feature.name);
                 OptimiseRow {
@@ -529,7 +552,8 @@ impl OptimiseRow {
                     queue: Some(variant.queue.name()),
                     cache: Some(variant.caching.name()),
                     cap: variant.cap,
-                    usd: Some(*usd),
+                    usd: Some(cost.usd),
+                    shown: amount(cost),
                     more_usd: Some(more),
                     why_not: (!is_chosen).then_some(WhyNot::TooExpensive.name()),
                     reason: (!is_chosen).then_some(by),
@@ -579,7 +603,7 @@ pub fn report(result: &OptimiseResult, query: &OptimiseQuery, for_people: bool, 
     for feature in &result.features {
         let possible = feature.trials.iter().filter(|trial| trial.best.is_ok()).count();
         let count = if for_people { possible.min(query.top.saturating_add(1)) } else { feature.trials.len() };
-        rows.extend((0..count).filter_map(|index| OptimiseRow::of(feature, index, &result.workload, shown)));
+        rows.extend((0..count).filter_map(|index| OptimiseRow::of(feature, index, result)));
     }
     let mut report = table(shown).report(rows);
     let Workload { name, start, end, .. } = &*result.workload;
@@ -605,9 +629,9 @@ pub fn report(result: &OptimiseResult, query: &OptimiseQuery, for_people: bool, 
 }
 
 fn headline(result: &OptimiseResult) -> String {
-    let text = |usd| result.shown.text(usd);
-    let (before, after) = (result.before, result.after);
-    match before.cmp(&after) {
+    let text = |amount| result.shown.text_of(amount);
+    let [before, after] = result.amounts;
+    match result.before.cmp(&result.after) {
         std::cmp::Ordering::Equal => format!("The bill stays at {}: nothing that is allowed is cheaper.", text(before)),
         std::cmp::Ordering::Less => format!(
             "The bill goes from {} to {}: what is written is not allowed by `choose:`.",
@@ -615,14 +639,14 @@ fn headline(result: &OptimiseResult) -> String {
             text(after)
         ),
         std::cmp::Ordering::Greater => {
-            let saved = minus(before, after);
-            let share = saved.amount().checked_div(before.amount()).unwrap_or_default() * Decimal::ONE_HUNDRED;
+            let saved = before - after;
+            let share = -saved.checked_div(before).unwrap_or_default();
             format!(
-                "The bill goes from {} to {}: {} less (−{}%).",
+                "The bill goes from {} to {}: {} less ({}).",
                 text(before),
                 text(after),
                 text(saved),
-                share.round_dp(1).normalize()
+                share_for_people(share)
             )
         }
     }
@@ -631,7 +655,7 @@ fn headline(result: &OptimiseResult) -> String {
 fn notes(result: &OptimiseResult, query: &OptimiseQuery) -> Vec<String> {
     let mut notes = Vec::new();
     for feature in &result.features {
-        let row = OptimiseRow::of(feature, 0, &result.workload, &result.shown);
+        let row = OptimiseRow::of(feature, 0, result);
         if let Some(write) = row.and_then(|row| row.write) {
             notes.push(format!("{}: {write}", feature.name));
         }
@@ -677,7 +701,7 @@ fn notes(result: &OptimiseResult, query: &OptimiseQuery) -> Vec<String> {
 }
 
 fn table(shown: &ShownCurrency) -> TypedTable<'_, OptimiseRow> {
-    let usd = |usd: Option<Usd>| usd.map(|usd| shown.cell(usd)).unwrap_or_default();
+    let usd = |row: &OptimiseRow| row.usd.map(|usd| shown.cell_of(usd, row.shown)).unwrap_or_default();
     TypedTable::new()
         .text("feature", "feature", |row: &OptimiseRow| Cell::text(row.feature.clone()))
         .text("status", "status", |row| {
@@ -688,7 +712,7 @@ fn table(shown: &ShownCurrency) -> TypedTable<'_, OptimiseRow> {
         .text("queue", "queue", |row| Cell::text(row.queue.unwrap_or_default()))
         .text("cache", "cache", |row| Cell::text(row.cache.unwrap_or_default()))
         .number("cap", "cap", |row| row.cap.map(Cell::quantity).unwrap_or_default())
-        .number("usd", "cost", move |row| usd(row.usd))
+        .number("usd", "cost", move |row| usd(row))
         .text("reason", "why not", |row| Cell::text(row.reason.clone().unwrap_or_default()))
         .optional()
 }
@@ -698,6 +722,7 @@ fn lever_rows(result: &OptimiseResult) -> Vec<BillLeverRow> {
         feature: lever.feature.clone(),
         what: lever.what.clone(),
         saving_usd: lever.saving,
+        shown: lever.shown,
     };
     result.levers.iter().map(row).collect()
 }
@@ -707,7 +732,7 @@ fn lever_table(result: &OptimiseResult) -> Report {
     TypedTable::new()
         .text("feature", "feature", |row: &BillLeverRow| Cell::text(row.feature.clone()))
         .text("what", "what", |row| Cell::text(row.what.clone()))
-        .number("saving_usd", "saves", |row| shown.cell(row.saving_usd))
+        .number("saving_usd", "saves", |row| shown.cell_of(row.saving_usd, row.shown))
         .report(lever_rows(result))
 }
 

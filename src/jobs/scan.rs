@@ -134,8 +134,8 @@ impl CodeNames {
             ),
         ];
         for (title, list) in lists.iter().filter(|(_, list)| !list.is_empty()) {
-            text += &format!("\n# {title}\n");
-            list.iter().for_each(|line| text += &format!("#   {line}\n"));
+            text += &format!("\n{}", comment("# ", title));
+            list.iter().for_each(|line| text += &comment("#   ", line));
         }
         text
     }
@@ -144,23 +144,82 @@ impl CodeNames {
         let shown = places.iter().take(PLACES).map(|(file, line)| inert(&format!("{file}:{line}")).into_owned());
         let more = (places.len() > PLACES).then(|| format!("and {} more", places.len() - PLACES));
         let shown: Vec<String> = shown.chain(more).collect();
-        // One place a line: paths are long.
-        let shown = shown.join("\n      # ");
         let files: BTreeSet<&String> = places.iter().filter_map(|(file, _)| self.named.get(file)).flatten().collect();
         let is_system = |file: &&&String| file.rsplit('/').next().is_some_and(|n| n.to_lowercase().contains("system"));
         let mut text = format!("  {}:   # guess: one feature for each model\n", yaml(&format!("use-{}", index + 1)));
-        text += &format!("    model: {}   # named in {}\n", yaml(model), shown);
+        text += &named_in(&format!("    model: {}", yaml(model)), &shown);
         if let Some(file) = files.iter().find(|file| is_system(file) && !self.tools.contains(**file)) {
-            text += &format!("    system: {{file: {}}}   # guess: named in the same file\n", yaml(file));
+            text += &guessed_file("system", file);
         }
         let is_tools = |file: &&&String| self.tools.contains(**file);
         if let Some(file) = files.iter().find(is_tools) {
-            text += &format!("    tools: {{file: {}}}   # guess: named in the same file\n", yaml(file));
+            text += &guessed_file("tools", file);
         }
         match files.iter().find(|file| !is_system(file) && !is_tools(file)) {
-            Some(file) => text += &format!("    prompt: {{file: {}}}   # guess: named in the same file\n", yaml(file)),
+            Some(file) => text += &guessed_file("prompt", file),
             None => text += "    prompt: 500   # guess: tokens\n",
         }
         text + "    output: 100..300..900   # guess: tokens; measure yours\n    calls: 100 per day   # guess\n"
     }
+}
+
+/// How wide a draft is at most.
+const WIDTH: usize = 80;
+
+/// A line with the places where it is from: behind it, or above it where that is too long; one place a line.
+fn named_in(line: &str, places: &[String]) -> String {
+    let behind = format!("{line}   # named in {}\n", places.join("\n      # "));
+    if behind.lines().all(|line| line.chars().count() <= WIDTH) {
+        return behind;
+    }
+    let above: String = places.iter().map(|place| comment("    # ", &format!("named in {place}"))).collect();
+    format!("{above}{line}\n")
+}
+
+/// A comment over as many lines as it needs.
+fn comment(before: &str, text: &str) -> String {
+    let lines = in_pieces(text.split_inclusive([' ', '/', '-', '_']), WIDTH.saturating_sub(before.len() + 2));
+    let line = |(i, line): (usize, &String)| format!("{before}{}{}\n", if i == 0 { "" } else { "  " }, line.trim_end());
+    lines.iter().enumerate().map(line).collect()
+}
+
+/// A key whose text is in a file, of which it is a guess; a long name goes on in the next lines.
+fn guessed_file(key: &str, file: &str) -> String {
+    const WHY: &str = "# guess: named in the same file";
+    let on_one_line = format!("    {key}: {{file: {}}}", yaml(file));
+    if on_one_line.chars().count() + 3 + WHY.len() <= WIDTH {
+        return format!("{on_one_line}   {WHY}\n");
+    }
+    format!("    {key}:   {WHY}\n      file: {}\n", folded(file, WIDTH - 12).join("\\\n        "))
+}
+
+/// A text in double quotes in pieces of at most so many columns, which YAML puts together again behind a backslash.
+fn folded(text: &str, width: usize) -> Vec<String> {
+    // Spaces that begin a line would be lost.
+    let escaped = |part: &str| {
+        let quoted = yaml(part);
+        quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().replace(' ', "\\x20")
+    };
+    let parts: Vec<String> = text.split_inclusive(['/', '-', '_']).map(escaped).collect();
+    let mut pieces = in_pieces(parts.iter().map(String::as_str), width);
+    if let Some(first) = pieces.first_mut() {
+        first.insert(0, '"');
+    }
+    if let Some(last) = pieces.last_mut() {
+        last.push('"');
+    }
+    pieces
+}
+
+/// Parts put together up to a width.
+fn in_pieces<'p>(parts: impl Iterator<Item = &'p str>, width: usize) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    for part in parts {
+        let length = |text: &str| text.chars().count();
+        match pieces.last_mut() {
+            Some(last) if last.is_empty() || length(last) + length(part) <= width => last.push_str(part),
+            _ => pieces.push(part.to_owned()),
+        }
+    }
+    pieces
 }

@@ -16,7 +16,7 @@ use super::tokenizers::TokenizerChoice;
 use crate::calculator::attached::{Attached, billed_by};
 pub(crate) use crate::calculator::currency::ShownCurrency;
 use crate::calculator::projection::{CountingError, Plan, PlanError, Resolver, plan};
-use crate::calculator::settled::{NoExchange, per_usd};
+use crate::calculator::settled::NoExchange;
 use crate::calculator::workload::{Workload, instant_of};
 use crate::conversation::{Image, Media, Tool};
 use crate::input::chat::tools_in;
@@ -338,45 +338,32 @@ pub(crate) struct LaterRate {
     pub per_usd: String,
 }
 
+/// More later exchange rates than this are counted rather than listed.
+const MOST_RATES: usize = 4;
+
 impl ShownCurrency {
-    /// The currency that the user asks for, or else the workload, at the rate of the plan's first day.
+    /// The currency that the user asks for, or else the workload, at the rates of the plan's days.
     ///
     /// # Errors
-    /// [`JobError`] where it has no exchange rate then.
+    /// [`JobError`] where it has no exchange rate on the first or a later day.
     pub fn of(asked: Option<&str>, workload: &Workload, resolver: &TableResolver) -> Result<ShownCurrency, JobError> {
-        let currency = asked.map_or_else(|| workload.currency.clone(), str::to_uppercase);
-        let at = instant_of(workload.start, 0);
-        if currency == "USD" {
-            return Ok(ShownCurrency {
-                currency,
-                per_usd: Decimal::ONE,
-                at,
-                source: None,
-                steps: vec![(at, Decimal::ONE)],
-            });
-        }
-        let mut days = resolver.exchange_changes(&currency);
-        days.retain(|day| workload.start < *day && *day < workload.end);
-        days.push(workload.start);
-        days.sort_unstable();
-        days.dedup();
-        let mut steps: Vec<(Instant, Decimal)> = Vec::with_capacity(days.len());
-        for day in days {
-            let rate = per_usd(&currency, "the plan", day, resolver)?;
-            if steps.last().is_none_or(|(_, last)| *last != rate) {
-                steps.push((instant_of(day, 0), rate));
-            }
-        }
-        let per_usd = steps.first().map_or(Decimal::ONE, |(_, rate)| *rate);
-        let rate = resolver.setup.table.exchange_with(&resolver.exchange, &currency, at);
-        let source = rate.map(rate_source);
-        Ok(ShownCurrency { currency, per_usd, at, source, steps })
+        ShownCurrency::over_days(asked, workload, (workload.start, workload.end), resolver)
     }
 
-    /// For people in the currency, for programs in dollars.
-    #[must_use]
-    pub(crate) fn cell(&self, usd: Usd) -> Cell {
-        if self.is_usd() { Cell::usd(usd) } else { in_currency(usd, self.amount(usd), &self.currency) }
+    /// The same with the rates of all days between two, within which the plan lies.
+    ///
+    /// # Errors
+    /// [`JobError`] where it has no exchange rate on a day of the plan.
+    pub(crate) fn over_days(
+        asked: Option<&str>,
+        workload: &Workload,
+        days: (Date, Date),
+        resolver: &TableResolver,
+    ) -> Result<ShownCurrency, JobError> {
+        let currency = asked.map_or_else(|| workload.currency.clone(), str::to_uppercase);
+        let shown = ShownCurrency::between(&currency, "the plan", workload, days, resolver)?;
+        let rate = resolver.setup.table.exchange_with(&resolver.exchange, &currency, shown.at);
+        Ok(ShownCurrency { source: rate.map(rate_source), ..shown })
     }
 
     /// An amount in dollars for programs, and in the currency for people.
@@ -385,11 +372,24 @@ impl ShownCurrency {
         if self.is_usd() { Cell::usd(usd) } else { in_currency(usd, amount, &self.currency) }
     }
 
+    /// Sentences about the rates of later days within the plan.
+    #[must_use]
+    pub(crate) fn later_rates(&self) -> Vec<String> {
+        let later: Vec<_> = self.steps.iter().filter(|(from, _)| *from > self.at).collect();
+        if later.len() > MOST_RATES {
+            return vec![format!("{} rates hold within the plan, each on its day.", later.len() + 1)];
+        }
+        let sentence = |(from, rate): &&(Instant, Decimal)| {
+            format!("From {from} on, 1 USD = {} {}.", rate.normalize(), self.currency)
+        };
+        later.iter().map(sentence).collect()
+    }
+
     /// The rate, as programs read it.
     #[must_use]
     pub(crate) fn rate(&self) -> ShownRate {
         let per_usd = self.per_usd.normalize().to_string();
-        let later = self.steps.iter().skip(1);
+        let later = self.steps.iter().filter(|(from, _)| *from > self.at);
         let later = later.map(|(from, rate)| LaterRate { from: *from, per_usd: rate.normalize().to_string() });
         ShownRate { currency: self.currency.clone(), per_usd, at: self.at, later: later.collect() }
     }

@@ -16,14 +16,31 @@ pub(crate) struct ShownAmount {
     amount: Decimal,
     before: &'static str,
     after: Cow<'static, str>,
-    is_rate: bool,
+    kind: AmountKind,
     has_plus: bool,
+}
+
+/// What an amount is of, which decides how many decimals it has at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AmountKind {
+    /// Money.
+    Cost,
+    /// A price of the table.
+    Rate,
+    /// A share of a hundred.
+    Percent,
 }
 
 impl ShownAmount {
     /// An amount in US dollars.
     pub(super) fn usd(usd: Usd) -> Self {
-        ShownAmount { amount: usd.amount(), before: "$", after: Cow::Borrowed(""), is_rate: false, has_plus: false }
+        ShownAmount {
+            amount: usd.amount(),
+            before: "$",
+            after: Cow::Borrowed(""),
+            kind: AmountKind::Cost,
+            has_plus: false,
+        }
     }
 
     /// An amount in a currency, such as `EUR`.
@@ -36,7 +53,18 @@ impl ShownAmount {
 
     /// A price of the table, which is never rounded where it has six decimals or fewer.
     pub(super) fn rate(usd: Decimal) -> Self {
-        ShownAmount { before: "", is_rate: true, ..ShownAmount::usd(Usd::new(usd)) }
+        ShownAmount { before: "", kind: AmountKind::Rate, ..ShownAmount::usd(Usd::new(usd)) }
+    }
+
+    /// The same amount between two texts.
+    pub(super) fn between(self, before: &'static str, after: String) -> Self {
+        ShownAmount { before, after: Cow::Owned(after), ..self }
+    }
+
+    /// A percentage.
+    pub(super) fn percent(percent: Decimal) -> Self {
+        let after = Cow::Borrowed("%");
+        ShownAmount { before: "", after, kind: AmountKind::Percent, ..ShownAmount::usd(Usd::new(percent)) }
     }
 
     /// The same amount with a plus sign where it is more than nothing.
@@ -66,6 +94,9 @@ impl ShownAmount {
 /// Decimals that a price may have at most; the bundled table has none with more.
 const MOST_OF_A_RATE: u32 = 6;
 
+/// Decimals that a percentage may have at most.
+const MOST_OF_A_PERCENTAGE: u32 = 1;
+
 /// How many decimals amounts below each other have.
 ///
 /// Cents where cents say it all. Otherwise four digits of the largest amount and three of the smallest, but no more than seven
@@ -73,8 +104,12 @@ const MOST_OF_A_RATE: u32 = 6;
 pub(super) fn decimals<'a>(amounts: impl Iterator<Item = &'a ShownAmount> + Clone) -> u32 {
     let scale = |amount: &ShownAmount| amount.amount.normalize().scale();
     let finest = amounts.clone().map(scale).max().unwrap_or(0);
-    if amounts.clone().any(|amount| amount.is_rate) {
+    let has = |kind| amounts.clone().any(|amount| amount.kind == kind);
+    if has(AmountKind::Rate) {
         return finest.min(MOST_OF_A_RATE);
+    }
+    if has(AmountKind::Percent) {
+        return finest.min(MOST_OF_A_PERCENTAGE);
     }
     let sizes = || amounts.clone().map(|amount| amount.amount.abs().normalize()).filter(|size| !size.is_zero());
     let (Some(least), Some(most)) = (sizes().min(), sizes().max()) else { return 2 };
@@ -126,6 +161,17 @@ mod tests {
         let rates = ["2.5", "0.03125", "10"].map(|text| ShownAmount::rate(text.parse().unwrap()));
         let decimals = decimals(rates.iter());
         assert_eq!(rates.each_ref().map(|rate| rate.text(decimals)), ["2.50000", "0.03125", "10.00000"]);
+    }
+
+    #[test]
+    fn percentages_have_one_decimal_or_none() {
+        let shown = |texts: &[&str]| -> Vec<String> {
+            let list: Vec<_> = texts.iter().map(|text| ShownAmount::percent(text.parse().unwrap())).collect();
+            let decimals = decimals(list.iter());
+            list.iter().map(|percent| percent.text(decimals)).collect()
+        };
+        assert_eq!(shown(&["50", "33.333", "0.02"]), ["50.0%", "33.3%", "<0.1%"]);
+        assert_eq!(shown(&["50", "-1833"]), ["50%", "−1,833%"]);
     }
 
     #[test]

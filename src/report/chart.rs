@@ -101,7 +101,14 @@ pub enum ChartKind {
 }
 
 const WIDTH: f64 = 760.0;
-const ROW: f64 = 26.0;
+/// Bars have their names above them and fit a phone as they are; what has months needs more room.
+const BARS_WIDTH: f64 = 420.0;
+/// How high a bar is with its name.
+const ROW: f64 = 44.0;
+/// How far a bar is below the top of its name.
+const BELOW_NAME: f64 = 18.0;
+/// How many letters a name above a bar may have.
+const LETTERS: usize = 58;
 const COLOURS: usize = 8;
 
 /// The picture as an SVG element that takes its colours from the page, with a title and a text for those who cannot see it.
@@ -114,9 +121,13 @@ pub(crate) fn svg(chart: &Chart, id: usize) -> String {
         ChartKind::Bars { bars } => bars_of(bars),
         ChartKind::Dots { dots, x, y } => dots_of(dots, x, y),
     };
+    let (class, width) = match chart.kind {
+        ChartKind::Tornado { .. } | ChartKind::Bars { .. } => (" class=\"bars\"", BARS_WIDTH),
+        _ => ("", WIDTH),
+    };
     let title = escaped(&chart.title);
     format!(
-        "<svg viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\" aria-labelledby=\"c{id}t c{id}d\" xmlns=\"http://www.w3.org/2000/svg\">\
+        "<svg{class} viewBox=\"0 0 {width} {height:.0}\" role=\"img\" aria-labelledby=\"c{id}t c{id}d\" xmlns=\"http://www.w3.org/2000/svg\">\
 <title id=\"c{id}t\">{title}</title><desc id=\"c{id}d\">{}</desc>{body}</svg>",
         escaped(&words)
     )
@@ -317,28 +328,32 @@ fn band_of(labels: &[String], points: &[[ChartValue; 3]], limit: Option<&ChartVa
     (height, svg, words)
 }
 
-/// Names at the left, cut where they are too long.
-fn name_at(y: f64, name: &str, width: usize) -> String {
-    let short: String = if name.chars().count() > width {
-        name.chars().take(width - 1).chain(['…']).collect()
+/// A name above its bar, cut where it is too long.
+fn name_at(y: f64, name: &str) -> String {
+    let short: String = if name.chars().count() > LETTERS {
+        name.chars().take(LETTERS - 1).chain(['…']).collect()
     } else {
         name.to_owned()
     };
-    format!("<text class=\"key\" x=\"0\" y=\"{y:.1}\">{}</text>", escaped(&short))
+    format!("<text class=\"key halo\" x=\"0\" y=\"{y:.1}\">{}</text>", escaped(&short))
 }
 
 fn tornado(bars: &[(String, ChartValue, ChartValue)], middle: &ChartValue) -> Drawn {
-    let (left, right) = (296.0, WIDTH - 84.0);
+    // What stands at the left and the right of a bar needs room.
+    let texts = |value: fn(&(String, ChartValue, ChartValue)) -> &str| text_width(longest(bars.iter().map(value)));
+    let room = texts(|(_, low, _)| &low.text).max(texts(|(_, _, high)| &high.text)) + 8.0;
+
     let least = bars.iter().map(|(_, a, b)| a.at.min(b.at)).fold(middle.at, f64::min);
     let most = bars.iter().map(|(_, a, b)| a.at.max(b.at)).fold(middle.at, f64::max);
-    let scale = if most > least { (right - left - 84.0) / (most - least) } else { 0.0 };
-    let x = |value: f64| left + 84.0 + (value - least) * scale;
-    let mut svg = String::new();
+    let scale = if most > least { (BARS_WIDTH - 2.0 * room).max(40.0) / (most - least) } else { 0.0 };
+    let x = |value: f64| room + (value - least) * scale;
+    let (mut svg, mut names) = (String::new(), String::new());
     for (i, (name, low, high)) in bars.iter().enumerate() {
-        let y = 6.0 + i as f64 * ROW;
+        let top = 2.0 + i as f64 * ROW;
+        let y = top + BELOW_NAME;
         let (a, b) = (x(low.at.min(high.at)), x(low.at.max(high.at)));
         let (first, last) = if low.at <= high.at { (low, high) } else { (high, low) };
-        svg += &name_at(y + 14.0, name, 34);
+        names += &name_at(top + 12.0, name);
         let _ = write!(
             svg,
             "<rect class=\"s0\" x=\"{a:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"17\" rx=\"2\"><title>{}</title></rect><text class=\"axis\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text><text class=\"axis\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
@@ -360,6 +375,8 @@ fn tornado(bars: &[(String, ChartValue, ChartValue)], middle: &ChartValue) -> Dr
         height + 14.0,
         escaped(&middle.text)
     );
+    // Names are over the line, so that it crosses none.
+    svg += &names;
     let words = bars.iter().map(|(name, low, high)| format!("{name}: {} to {}", low.text, high.text));
     (height + 22.0, svg, words.collect::<Vec<_>>().join("; "))
 }
@@ -375,9 +392,8 @@ fn longest<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
 }
 
 fn bars_of(bars: &[Bar]) -> Drawn {
-    let names = longest(bars.iter().map(|(name, ..)| name.as_str())).min(40);
-    let left = text_width(names).clamp(60.0, 304.0) + 12.0;
-    let right = WIDTH - text_width(longest(bars.iter().map(|(_, value, _)| value.text.as_str()))) - 10.0;
+    let left = 0.0;
+    let right = BARS_WIDTH - text_width(longest(bars.iter().map(|(_, value, _)| value.text.as_str()))) - 10.0;
     let most = bars
         .iter()
         .map(|(_, v, bounds)| bounds.as_ref().map_or(v.at, |(_, high)| high.at.max(v.at)))
@@ -385,8 +401,9 @@ fn bars_of(bars: &[Bar]) -> Drawn {
     let scale = if most > 0.0 { (right - left) / most } else { 0.0 };
     let mut svg = String::new();
     for (i, (name, value, bounds)) in bars.iter().enumerate() {
-        let y = 6.0 + i as f64 * ROW;
-        svg += &name_at(y + 14.0, name, 40);
+        let top = 2.0 + i as f64 * ROW;
+        let y = top + BELOW_NAME;
+        svg += &name_at(top + 12.0, name);
         let end = left + value.at * scale;
         let _ = write!(
             svg,

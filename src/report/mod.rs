@@ -19,7 +19,7 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
 use self::amount::ShownAmount;
-use crate::money::{Usd, digits_for_people};
+use crate::money::{Usd, digits_for_people, percent_for_people};
 
 mod amount;
 pub(crate) mod chart;
@@ -159,7 +159,7 @@ impl Report {
         let decimals = amount::decimals(amounts);
         let rows = self.rows.iter_mut().map(|row| &mut row.cells).chain(&mut self.total);
         for cell in rows.filter_map(|cells| cells.get_mut(column)) {
-            cell.people = cell.amount.as_ref().map_or_else(|| std::mem::take(&mut cell.people), |a| a.text(decimals));
+            cell.show(decimals);
         }
     }
 
@@ -359,6 +359,39 @@ impl Cell {
         Cell::amount(text.clone(), text, ShownAmount::rate(usd))
     }
 
+    /// A price of the table between what is written before and behind it, with all its digits: `$10 / 1000`.
+    #[must_use]
+    pub(crate) fn rate_between(before: &'static str, usd: Decimal, after: String) -> Self {
+        let text = format!("{before}{}{after}", usd.normalize());
+        Cell::amount(text.clone(), text, ShownAmount::rate(usd).between(before, after))
+    }
+
+    /// Gives amounts below each other one number of decimals.
+    pub(crate) fn even(cells: &mut [Cell]) {
+        let decimals = amount::decimals(cells.iter().filter_map(|cell| cell.amount.as_deref()));
+        cells.iter_mut().for_each(|cell| cell.show(decimals));
+    }
+
+    /// Shows the amount with so many decimals.
+    fn show(&mut self, decimals: u32) {
+        if let Some(amount) = &self.amount {
+            self.people = amount.text(decimals);
+        }
+    }
+
+    /// A percentage: with one decimal for people, exact for programs.
+    #[must_use]
+    pub(crate) fn percent(percent: Decimal) -> Self {
+        let exact = percent.normalize().to_string();
+        Cell::amount(percent_for_people(percent), exact, ShownAmount::percent(percent))
+    }
+
+    /// A change in percent, with its sign; `=` where there is none.
+    #[must_use]
+    pub(crate) fn change_in_percent(percent: Decimal) -> Self {
+        if percent.is_zero() { Cell::pair("=", "0") } else { Cell::percent(percent).with_plus() }
+    }
+
     fn amount(people: String, exact: String, amount: ShownAmount) -> Self {
         Cell { people, exact, tone: Tone::Plain, amount: Some(Box::new(amount)) }
     }
@@ -367,7 +400,7 @@ impl Cell {
     #[must_use]
     pub(crate) fn with_plus(mut self) -> Self {
         if let Some(amount) = self.amount.take() {
-            let is_more = !self.people.starts_with('−') && self.exact != "0";
+            let is_more = !self.people.starts_with(['−', '>']) && self.exact != "0";
             self.people = if is_more { format!("+{}", self.people) } else { self.people };
             self.amount = Some(Box::new(amount.with_plus()));
         }
@@ -392,6 +425,13 @@ impl Cell {
     #[must_use]
     pub(crate) fn absent(reason: impl Into<String>) -> Self {
         Cell::pair(reason, "").tone(Tone::Dim)
+    }
+
+    /// The same cell with another text for programs.
+    #[must_use]
+    pub(crate) fn for_programs(mut self, exact: String) -> Self {
+        self.exact = exact;
+        self
     }
 
     /// The same cell in another tone.

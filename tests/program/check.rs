@@ -687,6 +687,23 @@ fn a_file_that_cannot_be_written_ends_with_five() {
     repo.check(&["--report", "sarfi=x"]).code(2).says("is not a format");
 }
 
+/// Long names go on below, and the draft still names them.
+#[test]
+fn a_scan_of_long_names_fits_eighty_columns_and_plans() {
+    let deep = "services/a-very-long-name-of-a-directory/with more of them/and-even-more-of-them-below-it";
+    let prompt = "prompts/a-rather-long-name-of-a-system-prompt-for-the-support-of-everybody-who-asks.txt";
+    let code = format!("PROMPT = \"{prompt}\"\nclient.create(model=\"gpt-5.4-mini\")\n");
+    let repo = Repo::new(&[(&format!("{deep}/conversation_handler.py"), &code), (prompt, "You are a bot.")]);
+    let text = farebox(["scan", "."]).dir(repo.path()).run().code(0).stdout;
+    let too_long: Vec<&str> = text.lines().filter(|line| line.chars().count() > 80).collect();
+    assert!(too_long.is_empty(), "{too_long:?}\n{text}");
+    assert!(text.contains("conversation_handler.py:2"), "{text}");
+    repo.write("farebox.yaml", &text);
+    let json = farebox(["plan", "--format", "json", "--at", "2026-11-22"]).dir(repo.path()).run().code(0).json();
+    // The prompt of the file and 500 tokens of the guess: without the file it would be 500 alone.
+    assert!(json["features"][0]["models"][0]["first_prompt_tokens"].as_u64().unwrap() > 503, "{json:#}");
+}
+
 #[test]
 fn a_scan_drafts_a_workload_that_plans_and_marks_its_guesses() {
     let repo = Repo::new(&[

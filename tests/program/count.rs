@@ -53,7 +53,7 @@ fn a_text_is_held_against_the_context_window() {
     assert_eq!(row["tokens"].as_u64(), Some(20_001));
     assert_eq!(row["context_share_percent"], "122.069", "20001 × 100 ÷ 16385");
     let short = farebox(["count", "-m", "openai/gpt-3.5-turbo", "--text", TWO]).run().code(0).stdout;
-    assert!(short.contains("< 0.1 % of 16,385"), "{short}");
+    assert!(short.contains("<0.1% of 16,385"), "{short}");
 }
 
 #[test]

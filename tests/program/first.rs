@@ -176,6 +176,22 @@ fn what_is_no_command_says_what_to_type() {
     typed(&["prices", "no-such-model"]).code(2).says("no model is called");
 }
 
+/// The file of a workload may stand alone.
+#[test]
+fn a_workload_needs_no_flag() {
+    let desk = Desk::new();
+    desk.file(
+        "work.yaml",
+        "version: 1\nstart: 2027-01-01\nmonths: 1\nfeatures: {f: {model: acme/small, prompt: 10, output: 10, calls: 9 per day, choose: {}}}\n",
+    );
+    for command in ["plan", "check", "optimise"] {
+        let flagged = desk.run([command, "-w", "work.yaml", "--format", "json"]).run().code(0).json();
+        let bare = desk.run([command, "work.yaml", "--format", "json"]).run().code(0).json();
+        assert_eq!(flagged, bare, "{command}");
+    }
+    desk.run(["plan", "not-there.yaml"]).run().code(5).says("not-there.yaml");
+}
+
 #[test]
 fn without_a_model_a_panel_is_used_and_said() {
     let desk = Desk::new();

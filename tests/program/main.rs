@@ -8,6 +8,7 @@ mod cli;
 mod clock;
 mod compare;
 mod count;
+mod dated;
 mod dates;
 mod export;
 mod facade;

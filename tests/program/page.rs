@@ -54,6 +54,7 @@ addEventListener('load', () => {
     charts: [...page.querySelectorAll('figure')].map(figure => ({
       caption: figure.querySelector('figcaption').textContent,
       box: box(figure.querySelector('svg')),
+      has_bars: figure.querySelector('svg').classList.contains('bars'),
       bars: [...figure.querySelectorAll('rect')].map(e => ({ title: title(e), fill: view.getComputedStyle(e).fill, ...box(e) })),
       marks: [...figure.querySelectorAll('rect, path, line, polygon, polyline, circle')].filter(e => {
         const b = box(e); return b.width + b.height > 1; }).length,
@@ -174,13 +175,14 @@ fn a_browser_shows_the_numbers_of_the_json_in_light_dark_and_print() {
     assert!(pdf.starts_with(b"%PDF-") && (1..=6).contains(&pages), "{pages} pages");
 }
 
-/// Pages of five commands: the name, the command, and how many pictures it has at least.
+/// Pages of six commands: the name, the command, and how many pictures it has at least.
 const PAGES: &[(&str, &str, usize)] = &[
     ("usage", "usage tests/data/usage/openai tests/data/usage/anthropic --by day,model --at 2026-11-22 -q", 1),
     ("compare", "compare --input-tokens 1000 --output-tokens 100 --at 2026-11-22", 1),
     ("tree", "count --tree docs -m openai/gpt-4o -m anthropic/claude-opus-4-6 --at 2026-11-22", 1),
     ("plan", "plan -w data/examples/tutor.yaml --at 2026-11-22", 4),
     ("prices", "prices list -p openai --at 2026-11-22", 0),
+    ("check", "check -w data/examples/tutor.yaml --base none --at 2026-11-22", 0),
 ];
 
 fn page_of(command: &str) -> String {
@@ -189,7 +191,7 @@ fn page_of(command: &str) -> String {
 
 #[test]
 #[ignore = "needs Chromium: cargo test --test program page:: -- --ignored"]
-fn five_pages_fit_a_desk_a_phone_and_paper_in_light_and_dark() {
+fn pages_fit_a_desk_a_phone_and_paper_in_light_and_dark() {
     let dir = tempfile::tempdir().unwrap();
     for (name, command, pictures) in PAGES {
         let page = page_of(command);
@@ -214,6 +216,10 @@ fn five_pages_fit_a_desk_a_phone_and_paper_in_light_and_dark() {
             assert!(!seen["tables"].as_array().unwrap().is_empty(), "{name} has no table");
             let charts = seen["charts"].as_array().unwrap();
             assert!(charts.len() >= *pictures, "{name}: {}", charts.len());
+            // Bars and their amounts are seen whole on a phone, too.
+            for chart in charts.iter().filter(|chart| chart["has_bars"] == true) {
+                assert!(number(&chart["box"]["right"]) <= f64::from(width), "{name} {width}: {}", chart["caption"]);
+            }
             for text in
                 charts.iter().flat_map(|chart| chart["texts"].as_array().unwrap().iter().map(move |text| (chart, text)))
             {

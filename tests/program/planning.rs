@@ -469,6 +469,29 @@ fn ranges_are_drawn_apart_unless_the_file_says_otherwise() {
     near(high, dec!(2.1325), dec!(0.02));
 }
 
+/// On one processor as on all of them.
+#[cfg(target_os = "linux")]
+#[test]
+fn any_number_of_threads_draws_the_same_plan() {
+    let features: String = (0..7)
+        .map(|i| format!("  f{i}: {{model: openai/gpt-4o-mini, system: 900, prompt: 10..{}..900, output: 10..50..90, turns: 1..2.5..4, calls: 10..20..60 per day, growth: 0%..5%..9%}}\n", 100 + i))
+        .collect();
+    let (_dir, path) = written(&format!(
+        "version: 1\nstart: 2027-01-01\nmonths: 3\nbudget: 5\ntax: 10%..19%..25%\ncredits: [{{amount: 1 USD}}]\nfeatures:\n{features}"
+    ));
+    let prices = format!("{}/tests/data/prices/openai.yaml", env!("CARGO_MANIFEST_DIR"));
+    let args = ["plan", "-w", &path, "--format", "json", "--at", "2026-11-22", "--prices", &prices];
+    let on = |mut command: std::process::Command| {
+        let run = command.args(args).env("FAREBOX_NO_CONFIG", "1").output().unwrap();
+        assert!(!run.stdout.is_empty(), "{}", String::from_utf8_lossy(&run.stderr));
+        String::from_utf8(run.stdout).unwrap()
+    };
+    let binary = env!("CARGO_BIN_EXE_farebox");
+    let mut one = std::process::Command::new("taskset");
+    one.args(["-c", "0", binary]);
+    assert_eq!(on(one), on(std::process::Command::new(binary)));
+}
+
 #[test]
 fn a_plan_over_its_budget_exits_with_one() {
     let yaml = "version: 1\nstart: 2027-01-01\nmonths: 2\nbudget: {total: 80 USD}\nfeatures: {f: {model: openai/gpt-4o-mini, prompt: 1_000_000, output: 0, calls: 10 per day}}\n";

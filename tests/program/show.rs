@@ -32,8 +32,8 @@ fn conditions_go_down_meters_across_and_sources_below() {
     let lines: Vec<&str> = shown.lines().collect();
     let want = [
         "when input output web_search audio_seconds",
-        "standard $0.5 $2 $10 / 1000 $0.111 / 3600 [2]",
-        "prompt > 200000 $1 inherit inherit inherit",
+        "standard $0.50 $2 $10 / 1000 $0.111 / 3600 [2]",
+        "prompt > 200000 $1.00 inherit inherit inherit",
         "processing=batch $0.25 refuse [3] inherit not sold",
         "reasoning is billed as output.",
         "[2] audio_seconds: billed for at least 10",

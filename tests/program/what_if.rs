@@ -136,12 +136,12 @@ fn asked(dir: &tempfile::TempDir, flags: &str) -> Farebox {
 
 #[test]
 fn the_difference_is_in_percent_of_what_it_was() {
-    // Two millions at $8 and one at $2 are $18; all three at $2 are $6, which is 66.7 % less.
+    // Two millions at $8 and one at $2 are $18; all three at $2 are $6, which is 66.7% less.
     let ran = asked(&acme(), "--model acme/beta").run().code(0);
     let total = ran.stdout.lines().find(|line| line.contains("total")).unwrap();
-    assert!(total.contains("−66.7 %"), "{}", ran.stdout);
+    assert!(total.contains("−66.7%"), "{}", ran.stdout);
     let row = ran.stdout.lines().find(|line| line.contains("acme/alpha")).unwrap();
-    assert!(row.contains("−75.0 %"), "{}", ran.stdout);
+    assert!(row.contains("−75.0%"), "{}", ran.stdout);
 }
 
 #[test]

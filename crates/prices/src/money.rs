@@ -404,6 +404,31 @@ fn strip(mut number: u128, factor: u128) -> (u32, u128) {
     (times, number)
 }
 
+/// A percentage as people read it: `12.5%`, with one decimal where it has any; what is not zero never reads as zero.
+///
+/// # Examples
+/// ```
+/// use farebox_prices::money::percent_for_people;
+/// let shown = ["50", "12.345", "0.02", "-1833.3", "0"].map(|n| percent_for_people(n.parse().unwrap()));
+/// assert_eq!(shown, ["50%", "12.3%", "<0.1%", "−1,833.3%", "0%"]);
+/// ```
+#[must_use]
+pub fn percent_for_people(percent: Decimal) -> String {
+    let size = percent.abs();
+    let rounded = size.round_dp_with_strategy(1, RoundingStrategy::MidpointAwayFromZero).normalize();
+    let sign = if percent.is_sign_negative() && !size.is_zero() { "−" } else { "" };
+    match rounded.is_zero() && !size.is_zero() {
+        true => format!("{}{sign}0.1%", if sign.is_empty() { "<" } else { ">" }),
+        false => format!("{sign}{}%", grouped(rounded)),
+    }
+}
+
+/// A share of one as a percentage for people: 0.125 is `12.5%`.
+#[must_use]
+pub fn share_for_people(share: Decimal) -> String {
+    percent_for_people(share.saturating_mul(Decimal::ONE_HUNDRED))
+}
+
 /// A number for people, with a comma between the thousands of its whole part.
 pub fn grouped(number: impl fmt::Display) -> String {
     let number = number.to_string();

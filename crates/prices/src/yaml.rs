@@ -760,6 +760,8 @@ fn mend_of(error: &serde_saphyr::Error) -> Mend {
         Error::SerdeUnknownField { .. } | Error::DuplicateMappingKey { .. } => Mend::Key,
         Error::SerdeUnknownVariant { expected, .. } => Mend::Value(expected.first().copied().unwrap_or("").to_owned()),
         Error::NonFiniteFloat { .. } => Mend::Value("\"1\"".to_owned()),
+        Error::InvalidScalar { ty: "u64" | "u32", .. } => Mend::Value("1".to_owned()),
+        Error::InvalidBooleanStrict { .. } => Mend::Value("true".to_owned()),
         Error::Message { msg, .. } if explain_own(msg).0 != "invalid-yaml" => Mend::Value("\"1\"".to_owned()),
         _ => Mend::Model,
     }
@@ -842,6 +844,9 @@ pub fn explain_shape(error: &serde_saphyr::Error) -> Explained {
             let help = "remove one of the two; farebox never lets a repeated key win silently";
             let key = key.as_deref().unwrap_or("the same");
             ("repeated-key", format!("the key `{key}` stands here a second time"), Some(help.into()))
+        }
+        Error::InvalidBooleanStrict { .. } => {
+            ("invalid-yaml", "this is neither true nor false".into(), Some("write true or false".into()))
         }
         Error::NullIntoString { .. } => ("invalid-yaml", "a text is missing here".into(), None),
         Error::InvalidScalar { ty: "u64" | "u32", .. } => {

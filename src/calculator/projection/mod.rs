@@ -260,9 +260,17 @@ impl Planner {
     /// Looks at every day of the workload once.
     #[must_use]
     pub fn new(workload: impl Into<Arc<Workload>>, resolver: &dyn Resolver) -> Self {
+        Planner::cut(workload, &[], resolver)
+    }
+
+    /// The same, with spans that also end where these days begin.
+    #[must_use]
+    pub(crate) fn cut(workload: impl Into<Arc<Workload>>, cuts: &[Date], resolver: &dyn Resolver) -> Self {
         let workload = workload.into();
         let months: Arc<[Month]> = months(workload.start, workload.end).into();
-        let spans: Arc<[Span]> = spans(&workload, &exchange_changes(&workload, resolver)).into();
+        let mut changes = exchange_changes(&workload, resolver);
+        changes.extend(cuts);
+        let spans: Arc<[Span]> = spans(&workload, &changes).into();
         let features = workload.features.iter().map(|f| DatedFeature::of(f, &months, &spans, &workload)).collect();
         Planner { workload, months, spans, features }
     }
@@ -299,11 +307,12 @@ impl Planner {
     }
 }
 
-/// The days from which another exchange rate holds for a currency of the workload.
+/// The days from which another exchange rate holds for a currency of the workload, or one that its costs are looked at in.
 fn exchange_changes(workload: &Workload, resolver: &dyn Resolver) -> Vec<Date> {
     let Budget { total, monthly, .. } = &workload.budget;
     let amounts = [total, monthly].into_iter().flatten().chain(workload.credits.iter().map(|credit| &credit.amount));
     let mut currencies: Vec<&str> = amounts.map(|amount| amount.currency.as_str()).collect();
+    currencies.extend(workload.currencies.iter().map(|(currency, ..)| currency.as_str()));
     currencies.push(&workload.currency);
     currencies.sort_unstable();
     currencies.dedup();

@@ -2,17 +2,18 @@
 
 use rust_decimal::Decimal;
 
+use super::super::currency::{ShownCurrency, amount_text};
 use super::{
-    BillSums, CheckFacts, CheckRule, DollarRule, DriftFact, DriftSince, Exempted, Exemption, FeatureFacts, Finding,
-    FindingLevel, RuleCode, RuleLimit,
+    BillSums, CheckFacts, CheckRule, DriftFact, DriftSince, Exempted, Exemption, FeatureFacts, Finding, FindingLevel,
+    RatedRule, RuleCode, RuleLimit,
 };
-use crate::money::Usd;
+use crate::money::share_for_people;
 use crate::period::Instant;
 use crate::pricing::TableId;
 
 /// Holds facts against rules, the gravest findings first.
 #[must_use]
-pub fn find(facts: &CheckFacts, rules: &[DollarRule], exemptions: &[Exemption]) -> Vec<Finding> {
+pub fn find(facts: &CheckFacts, rules: &[RatedRule], exemptions: &[Exemption]) -> Vec<Finding> {
     let mut finder = Finder { facts, found: Vec::new() };
     rules.iter().for_each(|rule| finder.rule(rule));
     let mut found = finder.found;
@@ -71,13 +72,27 @@ fn note_about(exemption: &Exemption, facts: &CheckFacts, is_missed: bool) -> Opt
     })
 }
 
+/// An amount that costs are held against, each day at the rate of its currency.
+#[derive(Clone, Copy)]
+struct MoneyLimit<'r> {
+    amount: Decimal,
+    currency: &'r ShownCurrency,
+}
+
+impl MoneyLimit<'_> {
+    /// `60 EUR, more than 50 EUR`, where it is.
+    fn exceeded(self, spent: Decimal) -> Option<String> {
+        (spent > self.amount).then(|| format!("{}, more than {}", self.text(spent), self.text(self.amount)))
+    }
+
+    fn text(self, amount: Decimal) -> String {
+        self.currency.text_of(amount)
+    }
+}
+
 struct Finder<'f> {
     facts: &'f CheckFacts,
     found: Vec<Finding>,
-}
-
-fn percent(share: Decimal) -> String {
-    format!("{}%", (share * Decimal::ONE_HUNDRED).round_dp(1).normalize())
 }
 
 /// Whether a name is meant by one of the patterns, in which `*` stands for anything; case does not count.
@@ -114,20 +129,21 @@ pub(crate) fn is_below(patterns: &[String], file: &str) -> bool {
 }
 
 impl Finder<'_> {
-    fn rule(&mut self, priced: &DollarRule) {
-        let rule = &priced.rule;
+    fn rule(&mut self, rated: &RatedRule) {
+        let rule = &rated.rule;
         match rule.code {
-            RuleCode::MaxTotal => self.max_total(priced),
-            RuleCode::MaxFeature => self.max_feature(priced),
-            RuleCode::MaxCall => self.max_call(priced),
+            RuleCode::MaxTotal => self.max_total(rated),
+            RuleCode::MaxFeature => self.max_feature(rated),
+            RuleCode::MaxCall => self.max_call(rated),
             RuleCode::MaxGrowth => {
-                if let Some(base) = self.facts.base {
-                    self.growth(priced, None, self.facts.bill, base);
+                let facts = self.facts;
+                if let Some(base) = &facts.base {
+                    self.growth(rated, None, &facts.bill, base);
                 }
             }
             RuleCode::MaxFeatureGrowth => self.each(rule, |finder, _, f| {
-                if let (Some(bill), Some(base)) = (f.bill, f.base) {
-                    finder.growth(priced, Some(f), bill, base);
+                if let (Some(bill), Some(base)) = (&f.bill, &f.base) {
+                    finder.growth(rated, Some(f), bill, base);
                 }
             }),
             RuleCode::Budget | RuleCode::BudgetCrossed => self.budget(rule),
@@ -194,11 +210,12 @@ impl Finder<'_> {
         }
     }
 
-    /// The limit in dollars, and whether it is for a month; a currency without a rate is a finding of its own.
-    fn usd(&mut self, priced: &DollarRule) -> Option<(Usd, bool)> {
-        let (rule, RuleLimit::Money { monthly, .. }) = (&priced.rule, &priced.rule.limit) else { return None };
-        match priced.usd.as_ref()? {
-            Ok(usd) => Some((*usd, *monthly)),
+    /// The limit with the rates of its currency, and whether it is for a month; a currency without a rate is a finding of
+    /// its own.
+    fn limit<'r>(&mut self, rated: &'r RatedRule) -> Option<(MoneyLimit<'r>, bool)> {
+        let (rule, RuleLimit::Money { amount, monthly }) = (&rated.rule, &rated.rule.limit) else { return None };
+        match rated.currency.as_ref()? {
+            Ok(currency) => Some((MoneyLimit { amount: amount.amount.0, currency }, *monthly)),
             Err(error) => {
                 let bad = CheckRule { code: RuleCode::BadRule, level: FindingLevel::Error, ..rule.clone() };
                 let name = rule.code.name();
@@ -209,91 +226,96 @@ impl Finder<'_> {
         }
     }
 
-    fn money(&self, usd: Usd) -> String {
-        self.facts.shown.text(usd)
-    }
-
-    fn max_total(&mut self, priced: &DollarRule) {
-        let Some((limit, monthly)) = self.usd(priced) else { return };
-        let bill = self.facts.bill;
-        let (spent, of) = if monthly { (bill.highest_month, "the dearest month") } else { (bill.total, "the plan") };
-        if spent > limit {
-            let message = format!("{of} costs {}, more than {}", self.money(spent), self.money(limit));
-            self.found(&priced.rule, None, priced.rule.line, of, message);
+    fn max_total(&mut self, rated: &RatedRule) {
+        let Some((limit, monthly)) = self.limit(rated) else { return };
+        let bill = &self.facts.bill;
+        let (spent, of) = match monthly {
+            true => (bill.highest_month(limit.currency), "the most expensive month"),
+            false => (bill.total(limit.currency), "the plan"),
+        };
+        if let Some(by) = limit.exceeded(spent) {
+            // What a finding is about stays what it was called, so that its fingerprint does.
+            let subject = if monthly { "the dearest month" } else { of };
+            self.found(&rated.rule, None, rated.rule.line, subject, format!("{of} costs {by}"));
         }
     }
 
-    fn max_feature(&mut self, priced: &DollarRule) {
-        let Some((limit, monthly)) = self.usd(priced) else { return };
-        let money = |usd| self.facts.shown.text(usd);
-        self.each(&priced.rule, |finder, rule, f| {
-            let Some(bill) = f.bill else { return };
-            let (spent, when) = if monthly { (bill.highest_month, " in its dearest month") } else { (bill.total, "") };
-            if spent > limit {
-                let message = format!("{} costs {}{when}, more than {}", f.name, money(spent), money(limit));
+    fn max_feature(&mut self, rated: &RatedRule) {
+        let Some((limit, monthly)) = self.limit(rated) else { return };
+        self.each(&rated.rule, |finder, rule, f| {
+            let Some(bill) = &f.bill else { return };
+            let (spent, when) = match monthly {
+                true => (bill.highest_month(limit.currency), " in its most expensive month"),
+                false => (bill.total(limit.currency), ""),
+            };
+            if limit.exceeded(spent).is_some() {
+                let message =
+                    format!("{} costs {}{when}, more than {}", f.name, limit.text(spent), limit.text(limit.amount));
                 finder.found(rule, Some(f), f.line, &f.name, message);
             }
         });
     }
 
-    fn max_call(&mut self, priced: &DollarRule) {
-        let Some((limit, _)) = self.usd(priced) else { return };
-        let money = |usd| self.facts.shown.text(usd);
-        self.each(&priced.rule, |finder, rule, f| {
-            if let Some(call) = f.call.filter(|call| *call > limit) {
-                let message = format!("a call of {} costs {}, more than {}", f.name, money(call), money(limit));
-                finder.found(rule, Some(f), f.line, &f.name, message);
+    fn max_call(&mut self, rated: &RatedRule) {
+        let Some((limit, _)) = self.limit(rated) else { return };
+        self.each(&rated.rule, |finder, rule, f| {
+            if let Some(by) = f.call.and_then(|call| limit.exceeded(limit.currency.amount(call))) {
+                finder.found(rule, Some(f), f.line, &f.name, format!("a call of {} costs {by}", f.name));
             }
         });
     }
 
-    fn growth(&mut self, priced: &DollarRule, feature: Option<&FeatureFacts>, bill: BillSums, base: BillSums) {
-        let broken = match &priced.rule.limit {
-            RuleLimit::Money { .. } => self.grows_by_money(priced, bill, base),
+    fn growth(&mut self, rated: &RatedRule, feature: Option<&FeatureFacts>, bill: &BillSums, base: &BillSums) {
+        let broken = match &rated.rule.limit {
+            RuleLimit::Money { .. } => self.grows_by_money(rated, bill, base),
             RuleLimit::Share(limit) => self.grows_by_share(*limit, bill, base),
             RuleLimit::Times(limit) => grows_times(*limit, bill, base),
             _ => None,
         };
         if let Some(how) = broken {
-            let line = feature.map_or(priced.rule.line, |f| f.line);
+            let line = feature.map_or(rated.rule.line, |f| f.line);
             let name = feature.map_or("the bill", |f| &f.name);
-            self.found(&priced.rule, feature, line, name, format!("{name} grows {how}"));
+            self.found(&rated.rule, feature, line, name, format!("{name} grows {how}"));
         }
     }
 
     /// How far the bill grows, where that is more than the rule's amount.
-    fn grows_by_money(&mut self, priced: &DollarRule, bill: BillSums, base: BillSums) -> Option<String> {
-        let (limit, monthly) = self.usd(priced)?;
-        let (head, base) = if monthly { (bill.monthly, base.monthly) } else { (bill.total, base.total) };
-        let grown = head.amount() - base.amount();
+    fn grows_by_money(&mut self, rated: &RatedRule, bill: &BillSums, base: &BillSums) -> Option<String> {
+        let (limit, monthly) = self.limit(rated)?;
+        let of = |bill: &BillSums| if monthly { bill.monthly(limit.currency) } else { bill.total(limit.currency) };
+        let grown = of(bill) - of(base);
         let unit = if monthly { " a month" } else { "" };
-        (grown > limit.amount())
-            .then(|| format!("by {}{unit}, more than {}{unit}", self.money(Usd::new(grown)), self.money(limit)))
+        (grown > limit.amount)
+            .then(|| format!("by {}{unit}, more than {}{unit}", limit.text(grown), limit.text(limit.amount)))
     }
 
-    /// The same as a share of what it was.
-    fn grows_by_share(&self, limit: Decimal, bill: BillSums, base: BillSums) -> Option<String> {
-        let base = base.monthly.amount();
-        let grown = bill.monthly.amount() - base;
-        let by = grown.checked_div(base).map_or_else(|| "from nothing".to_owned(), |by| format!("by {}", percent(by)));
-        (grown > base.saturating_mul(limit))
-            .then(|| format!("{by} ({} a month), more than {}", self.money(Usd::new(grown)), percent(limit)))
+    /// The same as a share of what it was, in dollars: a rate of exchange that moves is no growth.
+    fn grows_by_share(&self, limit: Decimal, bill: &BillSums, base: &BillSums) -> Option<String> {
+        let was = base.monthly_usd();
+        let grown = bill.monthly_usd() - was;
+        let by = grown
+            .checked_div(was)
+            .map_or_else(|| "from nothing".to_owned(), |by| format!("by {}", share_for_people(by)));
+        let shown = &self.facts.shown;
+        let amount = || shown.text_of(bill.monthly(shown) - base.monthly(shown));
+        (grown > was.saturating_mul(limit))
+            .then(|| format!("{by} ({} a month), more than {}", amount(), share_for_people(limit)))
     }
 
     fn budget(&mut self, rule: &CheckRule) {
-        let money = |usd| self.facts.shown.text(usd);
         for budget in &self.facts.budgets {
-            let is_over = budget.spent > budget.limit;
+            let is_over = budget.spent > budget.limit.amount.0;
             let crossed = budget.base_held == Some(true);
             if !is_over || rule.code == RuleCode::BudgetCrossed && !crossed {
                 continue;
             }
             let how = if crossed { "this change carries the plan over" } else { "the plan is over" };
+            let money = |amount| amount_text(amount, &budget.limit.currency);
             let message = format!(
                 "{how} {}: it costs {}, the budget is {}",
                 budget.name,
                 money(budget.spent),
-                money(budget.limit)
+                money(budget.limit.amount.0)
             );
             self.found(rule, None, self.facts.budget_line, budget.subject, message);
         }
@@ -309,9 +331,9 @@ impl Finder<'_> {
                     let message = format!(
                         "the longest prompt of {} takes {} of the {window} tokens that {} reads, more than {}",
                         f.name,
-                        percent(share),
+                        share_for_people(share),
                         model.id,
-                        percent(limit)
+                        share_for_people(limit)
                     );
                     finder.found(rule, Some(f), f.line, &format!("{} {}", f.name, model.id), message);
                 }
@@ -406,7 +428,10 @@ impl Finder<'_> {
         let message = match (recorded, limit) {
             (Some(drift), Some(limit)) if drift.abs() <= *limit => return,
             (Some(drift), _) => {
-                format!("the prices moved the bill by {} since table {pinned}; this is {version}", percent(drift))
+                format!(
+                    "the prices moved the bill by {} since table {pinned}; this is {version}",
+                    share_for_people(drift)
+                )
             }
             (None, _) => format!(
                 "the price table is {version}, not {pin}; a baseline recorded with {pinned} would say what that means in money"
@@ -450,13 +475,21 @@ impl Finder<'_> {
         if rule.features.is_empty()
             && let Some(range) = self.facts.range.filter(|range| *range > limit)
         {
-            let message = format!("the estimate of the plan is {} wide, more than {}", percent(range), percent(limit));
+            let message = format!(
+                "the estimate of the plan is {} wide, more than {}",
+                share_for_people(range),
+                share_for_people(limit)
+            );
             self.found(rule, None, rule.line, "plan", message);
         }
         self.each(rule, |finder, rule, f| {
             if let Some(range) = f.range.filter(|range| *range > limit) {
-                let message =
-                    format!("the estimate of {} is {} wide, more than {}", f.name, percent(range), percent(limit));
+                let message = format!(
+                    "the estimate of {} is {} wide, more than {}",
+                    f.name,
+                    share_for_people(range),
+                    share_for_people(limit)
+                );
                 finder.found(rule, Some(f), f.line, &f.name, message);
             }
         });
@@ -464,8 +497,8 @@ impl Finder<'_> {
 }
 
 /// How often the bill is what it was, where that is more than a limit.
-fn grows_times(limit: Decimal, bill: BillSums, base: BillSums) -> Option<String> {
-    let (head, base) = (bill.monthly.amount(), base.monthly.amount());
+fn grows_times(limit: Decimal, bill: &BillSums, base: &BillSums) -> Option<String> {
+    let (head, base) = (bill.monthly_usd(), base.monthly_usd());
     let by = head.checked_div(base).map(|n| n.round_dp(2).normalize());
     let by = by.map_or_else(|| "from nothing".to_owned(), |n| format!("to {n} times"));
     (head > base.saturating_mul(limit)).then(|| format!("{by}, more than {limit} times"))

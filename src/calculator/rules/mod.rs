@@ -8,9 +8,11 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::currency::ShownCurrency;
+use super::explain::SCALE;
 use super::projection::Resolver;
-use super::settled::{NoExchange, in_usd};
-use super::workload::Amount;
+use super::settled::NoExchange;
+use super::spans::Span;
+use super::workload::{Amount, Workload};
 use crate::money::Usd;
 use crate::period::Instant;
 use crate::pricing::TableId;
@@ -200,24 +202,33 @@ pub struct CheckRule {
     pub line: usize,
 }
 
-/// A rule whose amount, where it has one, was turned into dollars.
+/// A rule with the rates of the currency that its amount, where it has one, is in.
 #[derive(Clone, Debug)]
-pub struct DollarRule {
+pub struct RatedRule {
     /// The rule.
     pub rule: CheckRule,
-    /// Its amount in dollars, or why that has no value.
-    pub usd: Option<Result<Usd, NoExchange>>,
+    /// The currency of its amount by day, or why costs cannot be compared with it.
+    pub currency: Option<Result<ShownCurrency, NoExchange>>,
 }
 
-impl DollarRule {
-    /// Turns the amounts of rules into dollars, at the rates of a day.
+impl RatedRule {
+    /// Finds the rates of rules over the days of a plan.
+    ///
+    /// * `days`: the first and the one after the last that is compared, the plan's and those of its base.
     #[must_use]
-    pub(crate) fn all(rules: &[CheckRule], day: Date, resolver: &dyn Resolver) -> Vec<DollarRule> {
-        let usd = |rule: &CheckRule| match &rule.limit {
-            RuleLimit::Money { amount, .. } => Some(in_usd(amount, "the rule", day, resolver)),
+    pub(crate) fn all(
+        rules: &[CheckRule],
+        workload: &Workload,
+        days: (Date, Date),
+        resolver: &dyn Resolver,
+    ) -> Vec<RatedRule> {
+        let currency = |rule: &CheckRule| match &rule.limit {
+            RuleLimit::Money { amount, .. } => {
+                Some(ShownCurrency::between(&amount.currency, "the rule", workload, days, resolver))
+            }
             _ => None,
         };
-        rules.iter().map(|rule| DollarRule { rule: rule.clone(), usd: usd(rule) }).collect()
+        rules.iter().map(|rule| RatedRule { rule: rule.clone(), currency: currency(rule) }).collect()
     }
 }
 
@@ -236,15 +247,43 @@ pub struct Exemption {
     pub line: usize,
 }
 
-/// What something costs.
-#[derive(Clone, Copy, Debug, Default)]
+/// What something costs by span, from which it is told in any currency, each day at its rate.
+#[derive(Clone, Debug, Default)]
 pub struct BillSums {
+    /// The spans with their costs, in order.
+    pub spans: Vec<(Span, Usd)>,
+    /// How many months these are.
+    pub months: usize,
+}
+
+impl BillSums {
     /// Over the plan.
-    pub total: Usd,
+    #[must_use]
+    pub(crate) fn total(&self, currency: &ShownCurrency) -> Decimal {
+        currency.over(self.spans.iter().map(|(span, usd)| (span, *usd)))
+    }
+
     /// In the average month.
-    pub monthly: Usd,
+    #[must_use]
+    pub(crate) fn monthly(&self, currency: &ShownCurrency) -> Decimal {
+        let months = Decimal::from(self.months.max(1) as u64);
+        self.total(currency).checked_div(months).unwrap_or_default().round_dp(SCALE).normalize()
+    }
+
     /// In the month that costs most.
-    pub highest_month: Usd,
+    #[must_use]
+    pub(crate) fn highest_month(&self, currency: &ShownCurrency) -> Decimal {
+        let months = self.spans.chunk_by(|(one, _), (next, _)| one.month == next.month);
+        let costs = months.map(|month| currency.over(month.iter().map(|(span, usd)| (span, *usd))));
+        costs.max().unwrap_or_default()
+    }
+
+    /// In the average month, in dollars.
+    #[must_use]
+    pub(crate) fn monthly_usd(&self) -> Decimal {
+        let total: Decimal = self.spans.iter().map(|(_, usd)| usd.amount()).sum();
+        total.checked_div(Decimal::from(self.months.max(1) as u64)).unwrap_or_default()
+    }
 }
 
 /// A model of a feature.
@@ -356,10 +395,10 @@ pub struct BudgetFact {
     pub name: String,
     /// What it is called in fingerprints.
     pub subject: &'static str,
-    /// In dollars.
-    pub limit: Usd,
-    /// What is spent.
-    pub spent: Usd,
+    /// The budget.
+    pub limit: Amount,
+    /// What is spent of it, in its currency at the rates of the days.
+    pub spent: Decimal,
     /// Whether the base stayed inside.
     pub base_held: Option<bool>,
 }

@@ -41,7 +41,8 @@ impl Recovered {
                 problems.push(found.clone());
             }
             bytes = bytes.saturating_add(text.len());
-            let may_go_on = problems.len() < MOST_REPAIRS && bytes < MOST_BYTES && found.code != "invalid-yaml";
+            let is_read = found.code != "invalid-yaml" || is_of_a_value(&error);
+            let may_go_on = problems.len() < MOST_REPAIRS && bytes < MOST_BYTES && is_read;
             let repaired = may_go_on.then(|| byte_offset(&text, found.place)).flatten().and_then(|at| {
                 if is_key || is_known {
                     blank_pair(&text, at)
@@ -77,6 +78,20 @@ impl Recovered {
         problems.sort_by_key(|problem| problem.place);
         problems
     }
+}
+
+/// Whether a mistake is that of one value, such as a text instead of a number: the YAML itself can be read.
+fn is_of_a_value(error: &serde_saphyr::Error) -> bool {
+    use serde_saphyr::Error;
+    matches!(
+        error.without_snippet(),
+        Error::InvalidScalar { .. }
+            | Error::InvalidBooleanStrict { .. }
+            | Error::NullIntoString { .. }
+            | Error::SerdeInvalidType { .. }
+            | Error::SerdeInvalidValue { .. }
+            | Error::Unexpected { .. }
+    )
 }
 
 /// Whether a line is inside of what another line begins.
@@ -219,6 +234,21 @@ mod tests {
                 ("share", 11),
             ]
         );
+    }
+
+    /// A text instead of a number or of true and false hides nothing behind it.
+    #[test]
+    fn values_of_another_kind_hide_no_other_mistake() {
+        let text = "version: 1\nseed: x\nfeatures:\n  a:\n    model: m\n    prompt: 100\n    output: -5\n    calls: 1 per fortnight\n    choose: {latency: soon, cap: -1, cache: maybe}\n";
+        let found = [
+            ("invalid-value", 2),
+            ("invalid-value", 7),
+            ("calls", 8),
+            ("choose", 9),
+            ("invalid-value", 9),
+            ("invalid-yaml", 9),
+        ];
+        assert_eq!(lines(text), found);
     }
 
     #[test]

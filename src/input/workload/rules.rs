@@ -24,6 +24,16 @@ pub struct CheckRules {
     pub bad: Vec<Problem>,
 }
 
+impl CheckRules {
+    /// The currencies of the amounts that costs are held against.
+    pub(crate) fn currencies(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().filter_map(|rule| match &rule.limit {
+            RuleLimit::Money { amount, .. } => Some(amount.currency.as_str()),
+            _ => None,
+        })
+    }
+}
+
 /// Keys of the long form of a rule.
 const KEYS: [&str; 7] = ["limit", "level", "message", "features", "pin", "models", "files"];
 

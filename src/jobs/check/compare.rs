@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::base::CheckBase;
@@ -14,7 +15,7 @@ use crate::calculator::explain::Factor;
 use crate::calculator::projection::{PlanError, Resolver, plan};
 use crate::calculator::rules::BillSums;
 use crate::calculator::settled::Settled;
-use crate::calculator::workload::{Workload, instant_of};
+use crate::calculator::workload::Workload;
 use crate::jobs::error::on_one_line;
 use crate::jobs::workload::TableResolver;
 use crate::jobs::{JobError, Setup};
@@ -79,11 +80,11 @@ impl PricedSide {
     /// * `bounds`: whether a rule asks for low and high ends.
     pub(crate) fn of(
         workload: &Workload,
-        per_usd: Decimal,
+        shown: &ShownCurrency,
         bounds: bool,
         resolver: &mut dyn Resolver,
     ) -> Result<PricedSide, JobError> {
-        let (costed, settled) = costed(workload, per_usd, bounds, resolver)?;
+        let (costed, settled) = costed(workload, shown, bounds, resolver)?;
         let budgets = judge(&costed.plan, &costed.outcome, &settled);
         Ok(PricedSide { monthly: costed.monthly(), costed, budgets })
     }
@@ -91,13 +92,13 @@ impl PricedSide {
 
 pub(super) fn costed(
     workload: &Workload,
-    per_usd: Decimal,
+    shown: &ShownCurrency,
     bounds: bool,
     resolver: &mut dyn Resolver,
 ) -> Result<(CostedPlan, Settled), JobError> {
     let plan = plan(workload, resolver, None)?;
     let settled = Settled::of(&plan, resolver)?;
-    Ok((CostedPlan::of(plan, &settled, per_usd, bounds)?, settled))
+    Ok((CostedPlan::of(plan, &settled, shown.clone(), bounds)?, settled))
 }
 
 /// The base next to the head.
@@ -144,11 +145,10 @@ impl BothSides<'_> {
         if let Some(earlier) = &mut earlier_resolver {
             leave_out_unpriced(&mut workload, earlier);
         }
-        let table = earlier.map_or(&self.setup.table, |setup| &setup.table);
-        let per_usd = per_usd(&workload, table, &self.shown.currency).unwrap_or(self.shown.per_usd);
+        let shown = self.shown_at_base(&workload, earlier_resolver.as_ref().unwrap_or(resolver));
         // With the table of today, for rules; with its own, for what was paid.
-        let today = PricedSide::of(&workload, per_usd, false, resolver)?;
-        let own = earlier_resolver.as_mut().map(|earlier| costed(&workload, per_usd, false, earlier)).transpose()?;
+        let today = PricedSide::of(&workload, &shown, false, resolver)?;
+        let own = earlier_resolver.as_mut().map(|earlier| costed(&workload, &shown, false, earlier)).transpose()?;
         resolver.use_exchange_of(&self.head.workload);
         let base = own.as_ref().map_or(&today.costed, |(own, _)| own);
         let mut monthly = base.monthly();
@@ -176,6 +176,13 @@ impl BothSides<'_> {
             drift,
             unpriced,
         })
+    }
+
+    /// The currency at the rates of the base, over the days of both sides; at those of the head where the base has none.
+    fn shown_at_base(&self, workload: &Workload, resolver: &TableResolver) -> ShownCurrency {
+        let days = days_of(&self.head.workload, Some(workload));
+        let shown = ShownCurrency::over_days(Some(&self.shown.currency), workload, days, resolver);
+        shown.unwrap_or_else(|_| self.shown.clone())
     }
 
     /// The parts of a feature that is on both sides.
@@ -206,7 +213,7 @@ impl BothSides<'_> {
         parts.extend(gone.map(|(name, amount)| {
             let is_written = self.head.workload.features.iter().any(|f| f.name == *name);
             let (what, line) =
-                if is_written { ("has no price any more", self.old.line_of(name)) } else { ("removed", 0) };
+                if is_written { ("no longer has a price", self.old.line_of(name)) } else { ("removed", 0) };
             part(name, -*amount, what, line)
         }));
         parts
@@ -255,13 +262,11 @@ fn feature_bills(costed: &CostedPlan) -> BTreeMap<String, BillSums> {
     features.filter_map(|(i, f)| Some((f.feature.name.clone(), costed.feature_sums(i)?))).collect()
 }
 
-/// What one dollar is in a currency at the start of a plan: by the workload, else by the table.
-fn per_usd(workload: &Workload, table: &PriceTable, currency: &str) -> Option<Decimal> {
-    if currency == "USD" {
-        return Some(Decimal::ONE);
-    }
-    let at = instant_of(workload.start, 0);
-    table.exchange_with(&workload.exchange, currency, at).map(|rate| rate.per_usd.0)
+/// The first day that a side plans, and the one after the last.
+pub(super) fn days_of(head: &Workload, base: Option<&Workload>) -> (Date, Date) {
+    let both = || std::iter::once(head).chain(base);
+    let first = both().map(|workload| workload.start).min().unwrap_or(head.start);
+    (first, both().map(|workload| workload.end).max().unwrap_or(head.end))
 }
 
 /// The table as it was at the base, where its price files were other ones.
@@ -341,9 +346,12 @@ mod tests {
 
     fn yaml(n: &Numbers) -> String {
         format!(
-            "version: 1\nstart: 2027-01-01\nmonths: {}\ncurrency: EUR\nexchange: {{EUR: [{{from: 2026-01-01, per_usd: \"0.{:04}\"}}]}}\nfeatures:\n  f: {{model: {}, system: 1200, prompt: {}, output: {}..{}, reasoning: {}, turns: {}, calls: {} per week, cache: {{hit_rate: {}%, parts: [system]}}}}\n",
+            "version: 1\nstart: 2027-01-01\nmonths: {}\ncurrency: EUR\nexchange: {{EUR: [{{from: 2026-01-01, to: 2027-01-{:02}, per_usd: \"0.{:04}\"}}, {{from: 2027-01-{:02}, per_usd: \"0.{:04}\"}}]}}\nfeatures:\n  f: {{model: {}, system: 1200, prompt: {}, output: {}..{}, reasoning: {}, turns: {}, calls: {} per week, cache: {{hit_rate: {}%, parts: [system]}}}}\n",
             n.months,
+            2 + n.per_usd % 28,
             n.per_usd,
+            2 + n.per_usd % 28,
+            n.per_usd + n.calls,
             MODELS[n.model],
             n.prompt,
             n.output.0,
@@ -364,10 +372,14 @@ mod tests {
             let setup = Setup { table: PriceTable::bundled().into(), at, as_of, currency: None, vocabularies: None, strict: false };
             let (base, head) = (CheckSide::of_text(&yaml(&a), &setup), CheckSide::of_text(&yaml(&b), &setup));
             let mut resolver = TableResolver::new(&setup, &head.workload);
-            let rate = |side: &CheckSide| per_usd(&side.workload, &setup.table, "EUR").unwrap();
             let (old, new) = (&base.workload, &head.workload);
-            let before = PricedSide::of(old, rate(&base), false, &mut resolver).unwrap();
-            let after = PricedSide::of(new, rate(&head), false, &mut resolver).unwrap();
+            let days = days_of(new, Some(old));
+            resolver.use_exchange_of(old);
+            let shown = ShownCurrency::over_days(None, old, days, &resolver).unwrap();
+            let before = PricedSide::of(old, &shown, false, &mut resolver).unwrap();
+            resolver.use_exchange_of(new);
+            let shown = ShownCurrency::over_days(None, new, days, &resolver).unwrap();
+            let after = PricedSide::of(new, &shown, false, &mut resolver).unwrap();
             let mut change = PlanChange {
                 base: &before.costed, head: &after.costed, base_resolver: None, head_resolver: &mut resolver,
             };

@@ -19,7 +19,6 @@ use crate::input::git::{GitBase, GitError, Repository};
 use crate::input::text::read_bytes;
 use crate::input::workload::parse;
 use crate::jobs::code::{CodeFile, CodeReader, FileNames, LARGEST, code_files, is_prompt, is_workload, relative};
-use crate::money::Usd;
 use crate::pricing::candidates::core_name;
 
 /// Endings of the files whose models count: code and settings, but no prose.
@@ -411,7 +410,8 @@ impl<'c> Search<'c> {
         resolver: &mut dyn Resolver,
     ) -> Option<String> {
         let index = now.costed.plan.features.iter().position(|f| f.feature.name == old.feature)?;
-        let is_now = now.costed.feature_sums(index)?.monthly;
+        let shown = &self.context.shown;
+        let is_now = now.costed.feature_sums(index)?.monthly(shown);
         let mut workload = self.context.head.workload.clone();
         workload.features.retain(|feature| feature.name == old.feature);
         let routes = workload.features.iter_mut().flat_map(|feature| &mut Arc::make_mut(feature).routes);
@@ -421,10 +421,9 @@ impl<'c> Search<'c> {
                 id.clone_into(&mut route.model);
             }
         }
-        let (with, _) = costed(&workload, self.context.shown.per_usd, false, resolver).ok()?;
-        let would = with.feature_sums(0)?.monthly;
-        let money = |usd: Usd| self.context.shown.text(usd);
-        Some(format!(": {} a month there, {} in the plan", money(would), money(is_now)))
+        let (with, _) = costed(&workload, shown, false, resolver).ok()?;
+        let would = with.feature_sums(0)?.monthly(shown);
+        Some(format!(": {} a month there, {} in the plan", shown.text_of(would), shown.text_of(is_now)))
     }
 
     /// Prompt files and tool definitions that no feature counts.

@@ -33,7 +33,7 @@ impl CheckContext<'_> {
             file: self.head.name(),
             features: self.feature_facts(now, unpriced, before, resolver),
             bill: now.costed.sums(),
-            base: before.map(|before| before.bill),
+            base: before.map(|before| before.bill.clone()),
             drift: Vec::new(),
             budgets: budget_facts(&now.budgets, before.map(|before| before.budgets.as_slice())),
             budget_line: budget.and_then(|b| b.total.as_ref().or(b.monthly.as_ref())).map_or(0, |q| q.place.line),
@@ -63,7 +63,7 @@ impl CheckContext<'_> {
                 name: name.clone(),
                 line: self.head.line_of(name),
                 bill: now.costed.feature_sums(index),
-                base: before.and_then(|before| before.feature_bills.get(name).copied()),
+                base: before.and_then(|before| before.feature_bills.get(name).cloned()),
                 call: call_usd(feature),
                 models: feature.streams.iter().map(|stream| self.model_fact(feature, stream, resolver)).collect(),
                 prompts: self.prompt_facts(feature, resolver),
@@ -163,8 +163,8 @@ fn budget_facts(head: &[BudgetVerdict], base: Option<&[BudgetVerdict]>) -> Vec<B
         Some(BudgetFact {
             name,
             subject: if is_monthly { "monthly budget" } else { "budget" },
-            limit: first.usd,
-            spent: first.spent_at_first_rate(),
+            limit: first.amount.clone(),
+            spent: first.spent,
             // A base without such a budget was not over it.
             base_held: base.map(|list| list.iter().filter(of).all(BudgetVerdict::holds)),
         })

@@ -7,7 +7,7 @@ use crate::calculator::change::MonthlyBill;
 use crate::calculator::currency::ShownCurrency;
 use std::collections::BTreeSet;
 
-use crate::calculator::rules::{DollarRule, Finding, FindingLevel, RuleCode, find};
+use crate::calculator::rules::{Finding, FindingLevel, RatedRule, RuleCode, find};
 use crate::input::workload::rules::{CheckRules, read_rules};
 use crate::jobs::workload::TableResolver;
 use crate::jobs::{JobError, Setup};
@@ -136,12 +136,17 @@ pub fn check(head: &CheckSide, query: &CheckQuery, setup: &Setup) -> Result<Chec
     let mut commit = base.commit.take();
     let rules = read_rules(&head.name(), &head.raw, &head.workload.currency);
     let mut workload = head.workload.clone();
+    workload.also_in(query.currency.as_deref());
+    rules.currencies().for_each(|currency| workload.also_in(Some(currency)));
     let mut resolver = TableResolver::new(setup, &workload);
     let unpriced = leave_out_unpriced(&mut workload, &mut resolver);
     let shown = ShownCurrency::of(query.currency.as_deref(), &workload, &resolver)?;
     let context = CheckContext { head, base: &base, rules: &rules, shown, setup };
     let bounds = context.asks_for(RuleCode::MaxRange);
-    let now = PricedSide::of(&workload, context.shown.per_usd, bounds, &mut resolver)?;
+    let old = base.side.as_ref().map(|side| &side.workload);
+    let days = compare::days_of(&workload, old);
+    let over = ShownCurrency::over_days(query.currency.as_deref(), &workload, days, &resolver)?;
+    let now = PricedSide::of(&workload, &over, bounds, &mut resolver)?;
     let earlier = earlier_setup(&base, setup)?;
     let mut before = None;
     if let Some(old) = &base.side {
@@ -150,9 +155,9 @@ pub fn check(head: &CheckSide, query: &CheckQuery, setup: &Setup) -> Result<Chec
     }
     let mut facts = context.facts(&now, &unpriced, before.as_ref(), &mut resolver);
     facts.drift = code_drift(&context, commit.as_mut(), &now, &mut resolver)?;
-    let in_dollars = DollarRule::all(&rules.rules, head.workload.start, &resolver);
+    let rated = RatedRule::all(&rules.rules, &head.workload, days, &resolver);
     let mut findings: Vec<Finding> = rules.bad.iter().map(|problem| facts::bad_rule(problem, &facts.file)).collect();
-    findings.extend(find(&facts, &in_dollars, &rules.exemptions));
+    findings.extend(find(&facts, &rated, &rules.exemptions));
     let mut report = context.report(&now, before, &facts, findings);
     let end = CheckEnd::of(&report, &unpriced, &rules, query.strict);
     report.exit_code = end.exit_code();

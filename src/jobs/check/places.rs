@@ -1,13 +1,12 @@
 //! Where a feature changed: the file and the line behind each factor, and what it was and is.
 
-use rust_decimal::Decimal;
-
 use super::sides::CheckSide;
 use crate::calculator::change::PlanChange;
 use crate::calculator::explain::Factor;
 use crate::calculator::projection::FeaturePlan;
 use crate::calculator::workload::{Feature, Route};
 use crate::input::workload::raw::{RawFeature, RawOutput, RawText};
+use crate::money::share_for_people;
 use crate::pricing::yaml::At;
 use crate::report::check::FileLine;
 
@@ -152,7 +151,10 @@ pub(super) fn what_changed(change: &PlanChange, feature: &str, factor: Factor) -
         Factor::Reasoning => arrow(&thinking(old), &thinking(new)),
         Factor::Calls => arrows(calls(base).into_iter().zip(calls(head))),
         Factor::Cache => arrow(&hit_rate(base), &hit_rate(head)),
-        Factor::Exchange => format!("{} → {}", change.base.per_usd.normalize(), change.head.per_usd.normalize()),
+        Factor::Exchange => {
+            let rates = change.base.shown.difference(&change.head.shown);
+            rates.map_or_else(String::new, |(base, head)| format!("{} → {}", base.normalize(), head.normalize()))
+        }
         Factor::Ranges => "the mean of the draws, less the cost at the means".to_owned(),
         Factor::PriceTable | Factor::Fixed | Factor::Credits | Factor::Tax => String::new(),
     }
@@ -172,7 +174,7 @@ fn arrows(pairs: impl IntoIterator<Item = (String, String)>) -> String {
 fn models(feature: &Feature) -> String {
     let name = |r: &Route| match feature.routes.len() {
         1 => r.model.clone(),
-        _ => format!("{} {}%", r.model, (r.share * Decimal::ONE_HUNDRED).normalize()),
+        _ => format!("{} {}", r.model, share_for_people(r.share)),
     };
     feature.routes.iter().map(name).collect::<Vec<_>>().join(" + ")
 }
@@ -183,7 +185,7 @@ fn thinking(feature: &FeaturePlan) -> String {
 }
 
 fn batch(feature: &Feature) -> String {
-    format!("batch {}%", (feature.batch * Decimal::ONE_HUNDRED).normalize())
+    format!("batch {}", share_for_people(feature.batch))
 }
 
 /// How often it is called, and how many requests that takes.

@@ -34,7 +34,7 @@ impl CheckContext<'_> {
             money: MonthlyChange {
                 base: before.as_ref().map(|before| before.monthly.total().normalize()),
                 head: now.monthly.total().normalize(),
-                total: self.in_currency(total),
+                total: now.costed.total(),
                 total_usd: total.amount(),
             },
             repriced: before.as_ref().map(|before| before.repriced.normalize()),
@@ -46,10 +46,6 @@ impl CheckContext<'_> {
             rules,
             assumptions: self.head.workload.assumptions.clone(),
         }
-    }
-
-    fn in_currency(&self, usd: Usd) -> Decimal {
-        self.shown.amount(usd).round_dp(18).normalize()
     }
 
     /// Every feature of either side, those that changed most first.
@@ -67,7 +63,12 @@ impl CheckContext<'_> {
             CheckedFeature {
                 name: fact.name.clone(),
                 status,
-                money: MonthlyChange { base, head, total: self.in_currency(usd), total_usd: usd.amount() },
+                money: MonthlyChange {
+                    base,
+                    head,
+                    total: now.costed.feature_total(index).unwrap_or_default(),
+                    total_usd: usd.amount(),
+                },
                 call_usd: fact.call.map(Usd::amount),
                 line: fact.line,
             }
@@ -88,6 +89,7 @@ impl CheckContext<'_> {
         notes.extend(events.map(|event| event.text.clone()));
         notes.sort();
         notes.dedup();
+        notes.extend(self.shown.later_rates());
         let currency = &self.shown.currency;
         if let Some(then) = self.base.recorded.as_ref().filter(|recorded| recorded.currency != *currency) {
             notes.push(format!(

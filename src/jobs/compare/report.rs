@@ -248,7 +248,10 @@ fn table(setup: &Setup, is_noted: bool) -> TypedTable<'_, CompareRow> {
         .number("output_usd", "output", |row| row.estimate.answer_cell(setup))
         .optional()
         .text("why", "why more than the cheapest", move |row| {
-            or_empty(row.difference.map(|d| Cell::text(why_text(&d.parts())).tone(Tone::Dim)))
+            or_empty(
+                row.difference
+                    .map(|d| Cell::text(why_text(&d.parts(), &|usd| setup.money(usd).people)).tone(Tone::Dim)),
+            )
         })
         .optional()
 }
@@ -315,13 +318,15 @@ fn why(quote: &Quote, cheapest: &Quote, setup: &Setup) -> Option<Difference> {
 /// "answer tokens cost more (+$0.12), counts more tokens (+$0.08)": the largest part first, parts under a tenth of it left out.
 ///
 /// * `parts`: each with its words for more and for less.
-pub(super) fn why_text(parts: &[(&str, &str, Usd)]) -> String {
+///
+/// * `money`: an amount for people, in the currency of the table.
+pub(super) fn why_text(parts: &[(&str, &str, Usd)], money: &dyn Fn(Usd) -> String) -> String {
     let size = |usd: Usd| usd.amount().abs();
     let largest = parts.iter().map(|(.., usd)| size(*usd)).max().unwrap_or_default();
     let mut told: Vec<_> = parts.iter().filter(|(.., usd)| size(*usd) * Decimal::TEN > largest).collect();
     told.sort_by_key(|(.., usd)| std::cmp::Reverse(size(*usd)));
     let text = |(more, less, usd): &&(&str, &str, Usd)| {
-        let amount = Usd::new(size(*usd)).for_people();
+        let amount = money(Usd::new(size(*usd)));
         if usd.amount().is_sign_negative() { format!("{less} (−{amount})") } else { format!("{more} (+{amount})") }
     };
     told.iter().map(text).collect::<Vec<_>>().join(", ")

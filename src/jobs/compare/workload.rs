@@ -443,12 +443,13 @@ impl PlanDifference {
         })
     }
 
-    fn text(&self) -> String {
-        why_text(&[
+    fn text(&self, money: &dyn Fn(Usd) -> String) -> String {
+        let parts = [
             ("prompts cost more", "prompts cost less", self.prompts),
             ("answers cost more", "answers cost less", self.answers),
             ("thinking costs more", "thinking costs less", self.thinking),
-        ])
+        ];
+        why_text(&parts, money)
     }
 }
 
@@ -587,7 +588,8 @@ fn table(shown: &ShownCurrency, last: Instant) -> TypedTable<'_, ComparePlanRow>
         .text("released", "released", |row| row.facts.released_cell())
         .optional()
         .text("why", "why more than the cheapest", move |row| {
-            or_empty(row.difference.map(|d| Cell::text(d.text()).tone(Tone::Dim)))
+            let money = |usd: Usd| row.cell(usd, shown).people;
+            or_empty(row.difference.map(|d| Cell::text(d.text(&money)).tone(Tone::Dim)))
         })
         .optional()
 }
@@ -641,7 +643,7 @@ fn chart(rows: &[&PlanOnModel], base: &Plan, shown: &ShownCurrency) -> Chart {
         (row.found.full_id(), mark(row.total.expected), bounds)
     };
     Chart {
-        title: "The plan on each model, with the range of 90 % of the simulations".into(),
+        title: "The plan on each model, with the range of 90% of simulations".into(),
         kind: ChartKind::Bars { bars: rows.iter().map(bar).collect() },
     }
 }

@@ -3,6 +3,7 @@
 use rust_decimal::Decimal;
 use serde::Serialize;
 
+use crate::money::percent_for_people;
 use crate::report::{Cell, Tone};
 use crate::tokenizer::{Basis, TokenCount};
 
@@ -79,11 +80,7 @@ pub(super) fn number(number: Option<u64>) -> Cell {
 pub(super) fn share_cell(tokens: u64, window: u64) -> Cell {
     let percent = Decimal::from(tokens).checked_mul(Decimal::ONE_HUNDRED).and_then(|n| n.checked_div(window.into()));
     let Some(percent) = percent else { return Cell::default() };
-    let shown = match percent.round_dp(1) {
-        small if small.is_zero() && tokens > 0 => "< 0.1 %".to_owned(),
-        rounded => format!("{} %", rounded.normalize()),
-    };
-    let shown = format!("{shown} of {}", Cell::quantity(window).people);
+    let shown = format!("{} of {}", percent_for_people(percent), Cell::quantity(window).people);
     let cell = Cell::pair(shown, percent.round_dp(4).normalize().to_string());
     if tokens > window { cell.tone(Tone::Bad) } else { cell }
 }

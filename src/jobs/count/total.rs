@@ -119,7 +119,7 @@ impl CountTotal {
         self.context_window.filter(|_| self.requests == 0)
     }
 
-    /// `openai/gpt-4o: 2,345,678 tokens in 49 files, exact; context window: 1832.6 % of 128,000`
+    /// `openai/gpt-4o: 2,345,678 tokens in 49 files, exact; context window: 1,832.6% of 128,000`
     pub(crate) fn sum_text(&self) -> String {
         let count = self.count;
         let range = match count.basis {

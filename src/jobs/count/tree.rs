@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path};
 use std::sync::Arc;
 
+use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::fields::{CountFields, CountIdentity};
 use crate::jobs::plural;
+use crate::money::percent_for_people;
 use crate::report::chart::{Chart, ChartKind, ChartValue};
 use crate::report::{Cell, Column, Report, TypedTable};
 use crate::tokenizer::TokenCount;
@@ -33,6 +35,13 @@ pub struct CountTreeRow {
     percent: f64,
     #[serde(skip)]
     depth: u16,
+}
+
+impl CountTreeRow {
+    /// Its share of all tokens, in percent.
+    fn share(&self) -> Decimal {
+        self.share_percent.parse().unwrap_or_default()
+    }
 }
 
 /// A count, and what was counted with.
@@ -108,7 +117,7 @@ fn chart(rows: &[CountTreeRow]) -> Option<Chart> {
     let depth = rows.iter().map(|row| row.depth).find(|depth| on(*depth).count() > 1)?;
     let bar = |row: &CountTreeRow| {
         let tokens = row.counts.first().map_or(0, |named| named.count.tokens);
-        let text = format!("{} ({:.1} %)", Cell::quantity(tokens).people, row.percent);
+        let text = format!("{} ({})", Cell::quantity(tokens).people, percent_for_people(row.share()));
         (row.source.clone(), ChartValue::new(tokens.into(), text), None)
     };
     let kind = ChartKind::Bars { bars: on(depth).take(MOST).map(bar).collect() };
@@ -128,7 +137,7 @@ fn table(with: &[Arc<CountIdentity>]) -> TypedTable<'static, CountTreeRow> {
     }
     // Twenty blocks are all of it.
     let bar = |row: &CountTreeRow| Cell::pair("█".repeat((row.percent / 5.0).round() as usize), "");
-    let share = |row: &CountTreeRow| Cell::pair(format!("{:.1} %", row.percent), &row.share_percent);
+    let share = |row: &CountTreeRow| Cell::percent(row.share());
     table.number("share_percent", "share", share).optional().column(Column::drawing("bar", ""), bar)
 }
 

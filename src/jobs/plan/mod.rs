@@ -64,6 +64,7 @@ impl PlanQuery {
             // The plan is cut where the rates of the currency change that it is shown in.
             workload.currency = currency.to_uppercase();
         }
+        workload.also_in(self.unit_cost.as_ref().map(|amount| amount.currency.as_str()));
         if let Some(budget) = &self.budget {
             workload.budget.total = Some(budget.clone());
             (workload.budget.from, workload.budget.to) = (None, None);

@@ -3,16 +3,18 @@
 use rust_decimal::Decimal;
 
 use super::PlanResult;
-use super::rows::{DriverRow, LeverRow, PlanFeatureRow, PlanHead, PlanMonthRow, PriceSourceRow, UsdRange, months};
+use super::rows::{
+    DriverRow, LeverRow, PlanFeatureRow, PlanHead, PlanMonthRow, PriceSourceRow, UsdRange, months, over,
+};
 use crate::calculator::budget::BudgetVerdict;
 use crate::calculator::levers::Lever;
 use crate::calculator::outcome::Driver;
 use crate::calculator::workload::Assumption;
-use crate::jobs::Setup;
 use crate::jobs::assumed::assumed_cell;
 use crate::jobs::setup::add_table_line;
 use crate::jobs::workload::ShownCurrency;
-use crate::money::{Usd, grouped};
+use crate::jobs::{Setup, plural};
+use crate::money::{Usd, grouped, share_for_people};
 use crate::range::Range;
 use crate::report::chart::{Chart, ChartKind, ChartValue as Mark};
 use crate::report::{Cell, Column, Format, Readers, Report, Tone, TypedTable};
@@ -135,7 +137,7 @@ fn add_answer(report: &mut Report, result: &PlanResult) {
     let mut answer = format!("{} expected", shown.text_of(amount));
     if total.low != total.high {
         let bound = |usd| shown.text_of(shown.in_proportion(usd, total.expected, amount));
-        answer += &format!(", {} to {} in nine of ten draws", bound(total.low), bound(total.high));
+        answer += &format!(", {} to {} in 90% of simulations", bound(total.low), bound(total.high));
     }
     if let Some(verdict) = result.verdicts.iter().find(|v| v.month.is_none()) {
         answer += &format!("; {}", verdict_text(verdict));
@@ -166,11 +168,10 @@ fn monthly_text(verdicts: &[BudgetVerdict]) -> Option<String> {
     })
 }
 
-/// "stays inside 60 EUR (97% of draws)", or "60 EUR end on 2027-03-14 (2027-02-20 to 2027-05-02)".
+/// "stays inside 60 EUR in 97% of simulations", or "60 EUR end on 2027-03-14 (2027-02-20 to 2027-05-02)".
 fn verdict_text(verdict: &BudgetVerdict) -> String {
     let Some(ends) = verdict.ends else {
-        let chance =
-            verdict.chance.map(|c| format!(" in {}% of draws", (c * Decimal::ONE_HUNDRED).round_dp(1).normalize()));
+        let chance = verdict.chance.map(|chance| format!(" in {} of simulations", share_for_people(chance)));
         let risk = verdict.ends_early.map(|day| format!(", at the high bound it ends on {day}")).unwrap_or_default();
         return format!("stays inside {}{}{risk}", verdict.amount, chance.unwrap_or_default());
     };
@@ -183,9 +184,6 @@ fn verdict_text(verdict: &BudgetVerdict) -> String {
     };
     format!("the budget of {} ends on {ends}{range}", verdict.amount)
 }
-
-/// More later exchange rates than this are counted rather than listed.
-const MOST_RATES: usize = 4;
 
 fn add_notes(report: &mut Report, result: &PlanResult, head: &PlanHead, quiet: bool) {
     let (workload, shown) = (&result.plan.workload, &result.shown);
@@ -200,24 +198,22 @@ fn add_notes(report: &mut Report, result: &PlanResult, head: &PlanHead, quiet: b
         notes.push(format!("Not in the totals: {}, which has no price: {}", unpriced.feature, unpriced.what));
     }
     if head.simulation.is_some() {
-        notes.push(format!("Low and high: 5% and 95% of {} draws, seed {}.", grouped(workload.draws), workload.seed));
+        notes.push(format!(
+            "Low and high: 5% and 95% of {} simulations, seed {}.",
+            grouped(workload.draws),
+            workload.seed
+        ));
     }
     if !shown.is_usd() {
         let per_usd = shown.per_usd.normalize();
         let source = shown.source.as_ref().map_or_else(String::new, |source| format!(" ({source})"));
         notes.push(format!("1 USD = {per_usd} {} on {}{source}.", shown.currency, shown.at));
-        let later: Vec<_> = shown.steps.iter().skip(1).collect();
-        if later.len() > MOST_RATES {
-            notes.push(format!("{} rates hold within the plan, each on its day.", later.len() + 1));
-        } else {
-            for (from, rate) in later {
-                notes.push(format!("From {from} on, 1 USD = {} {}.", rate.normalize(), shown.currency));
-            }
-        }
+        notes.extend(shown.later_rates());
     }
     let assumed = head.assumptions.len();
     if assumed > 0 && !quiet {
-        notes.push(format!("{assumed} things were assumed: --why lists each with its value and origin."));
+        let (what, list) = (plural(assumed as u64, "assumption"), if assumed == 1 { "it" } else { "them" });
+        notes.push(format!("{what}; list {list} with --why."));
     }
 }
 
@@ -278,25 +274,26 @@ fn feature_table(shown: &ShownCurrency) -> TypedTable<'_, PlanFeatureRow> {
 }
 
 fn driver_report(drivers: &[DriverRow], bars: bool, shown: &ShownCurrency) -> Report {
-    let most = drivers.first().map(|driver| driver.swing).unwrap_or_default();
+    let swing = |row: &DriverRow| (row.shown[1] - row.shown[0]).abs();
+    let most = drivers.iter().map(swing).max().unwrap_or_default();
     let bar = move |row: &DriverRow| {
-        let length = bar_length(row.swing.checked_div(most).unwrap_or_default()).max(1);
+        let length = bar_length(swing(row).checked_div(most).unwrap_or_default()).max(1);
         Cell::text(if bars { "█".repeat(length) } else { String::new() })
     };
     TypedTable::new()
         .text("feature", "feature", |row: &DriverRow| Cell::text(&row.feature))
         .text("input", "what is uncertain", |row| Cell::text(row.input))
         .text("range", "range", |row| Cell::text(&row.range))
-        .number("low", "total at its low end", |row| shown.cell(row.low_usd))
-        .number("high", "at its high end", |row| shown.cell(row.high_usd))
+        .number("low", "total at its low end", |row| shown.cell_of(row.low_usd, row.shown[0]))
+        .number("high", "at its high end", |row| shown.cell_of(row.high_usd, row.shown[1]))
         .column(Column::drawing("bar", ""), bar)
         .report(drivers.iter().take(SHOWN).cloned())
 }
 
 fn lever_table(all: Usd, shown: &ShownCurrency) -> TypedTable<'_, LeverRow> {
     let share = move |row: &LeverRow| {
-        let share = row.saving_usd.amount().checked_div(all.amount()).unwrap_or_default() * Decimal::ONE_HUNDRED;
-        Cell::text(format!("{}%", share.round_dp(1).normalize()))
+        let share = row.saving_usd.amount().checked_div(all.amount()).unwrap_or_default();
+        Cell::percent(share.saturating_mul(Decimal::ONE_HUNDRED))
     };
     TypedTable::new()
         .text("feature", "feature", |row: &LeverRow| Cell::text(&row.feature))
@@ -327,20 +324,20 @@ fn source_table() -> TypedTable<'static, PriceSourceRow> {
 }
 
 fn charts(result: &PlanResult) -> Vec<Chart> {
-    let shown = &result.shown;
-    let mark = |usd: Usd| Mark::new(shown.amount(usd), shown.text(usd));
-    let mut charts = cost_charts(result, &mark);
+    let (shown, spans) = (&result.shown, &result.plan.spans);
+    let mark = |costs: &[Usd]| shown.mark(shown.of_spans(spans, costs));
+    let mut charts = cost_charts(result);
     if !result.drivers.is_empty() {
-        let bar = |d: &Driver| (format!("{}: {}", d.feature, d.input), mark(d.low), mark(d.high));
-        let bars = result.drivers.iter().take(SHOWN).map(bar).collect();
-        let middle = result.outcome.total.expected;
+        let name = |d: &Driver| format!("{}: {}", d.feature, d.input);
+        let bars = result.drivers.iter().take(SHOWN);
+        let bars = bars.map(|d| (name(d), mark(&d.spans[0]), mark(&d.spans[1]))).collect();
         charts.push(Chart {
             title: "What drives the range: the total with one number at its low and its high end".into(),
-            kind: ChartKind::Tornado { bars, middle: mark(middle) },
+            kind: ChartKind::Tornado { bars, middle: mark(&result.outcome.spans) },
         });
     }
     if !result.levers.is_empty() {
-        let bar = |l: &Lever| (format!("{}: {}", l.feature, l.what), mark(l.saving), None);
+        let bar = |l: &Lever| (format!("{}: {}", l.feature, l.what), mark(&l.spans), None);
         let bars = result.levers.iter().take(SHOWN).map(bar).collect();
         charts.push(Chart {
             title: "What would make it cheaper: saved over the plan".into(),
@@ -350,37 +347,57 @@ fn charts(result: &PlanResult) -> Vec<Chart> {
     charts
 }
 
+impl ShownCurrency {
+    fn mark(&self, amount: Decimal) -> Mark {
+        Mark::new(amount, self.text_of(amount))
+    }
+
+    /// A range whose expected cost is `amount` in the currency; the bounds are converted as it is.
+    fn marks(&self, range: &Range<Usd>, amount: Decimal) -> [Mark; 3] {
+        let bound = |usd: Usd| self.mark(self.in_proportion(usd, range.expected, amount));
+        [bound(range.low), self.mark(amount), bound(range.high)]
+    }
+}
+
 /// The cost by month, and from the start on.
-fn cost_charts(result: &PlanResult, mark: &dyn Fn(Usd) -> Mark) -> Vec<Chart> {
+fn cost_charts(result: &PlanResult) -> Vec<Chart> {
     let PlanResult { plan, outcome, shown, .. } = result;
-    let triple = |s: &Range<Usd>| [mark(s.low), mark(s.expected), mark(s.high)];
     let labels: Vec<String> = plan.months.iter().map(ToString::to_string).collect();
+    let by_month =
+        |costs: &[Usd]| -> Vec<Decimal> { (0..plan.months.len()).map(|month| over(result, month, costs)).collect() };
+    let marks = |costs: &[Usd]| -> Vec<Mark> { by_month(costs).into_iter().map(|amount| shown.mark(amount)).collect() };
     let features = plan.features.iter().zip(&outcome.features);
-    let features =
-        features.map(|(f, costs)| (f.feature.name.clone(), costs.months.iter().map(|usd| mark(*usd)).collect()));
-    let mut series: Vec<(String, Vec<Mark>)> = features.collect();
-    for (name, list) in [("fixed costs", &outcome.fixed), ("tax", &outcome.tax)] {
+    let mut series: Vec<(String, Vec<Mark>)> =
+        features.map(|(f, costs)| (f.feature.name.clone(), marks(&costs.spans))).collect();
+    let [fixed, _, tax] = &outcome.others_by_span;
+    for (name, list) in [("fixed costs", fixed), ("tax", tax)] {
         if list.iter().any(|usd| *usd != Usd::ZERO) {
-            series.push((name.into(), list.iter().map(|usd| mark(*usd)).collect()));
+            series.push((name.into(), marks(list)));
         }
     }
     let limit = |month: bool| {
         let verdict = result.verdicts.iter().find(|v| v.month.is_some() == month)?;
-        Some(Mark::new(shown.amount(verdict.usd), format!("budget {}", verdict.amount)))
+        let amount = match verdict.amount.currency == shown.currency {
+            true => verdict.amount.amount.0,
+            false => shown.amount(verdict.usd),
+        };
+        Some(Mark::new(amount, format!("budget {}", verdict.amount)))
     };
-    let band = outcome.months.iter().map(triple).collect();
+    let months = by_month(&outcome.spans);
+    let band = outcome.months.iter().zip(&months).map(|(range, amount)| shown.marks(range, *amount)).collect();
     let mut charts = vec![Chart {
-        title: format!("Cost by month and feature in {}, with what nine draws in ten stay within", shown.currency),
+        title: format!("Cost by month and feature in {}, with the range of 90% of simulations", shown.currency),
         kind: ChartKind::Stacked { labels: labels.clone(), series, band, limit: limit(true) },
     }];
     if plan.months.len() > 1 {
+        let spent = months.iter().scan(Decimal::ZERO, |spent, month| {
+            *spent += *month;
+            Some(*spent)
+        });
+        let points = outcome.cumulative.iter().zip(spent).map(|(range, spent)| shown.marks(range, spent)).collect();
         charts.push(Chart {
             title: format!("Spent since the start, in {}", shown.currency),
-            kind: ChartKind::Band {
-                labels,
-                points: outcome.cumulative.iter().map(triple).collect(),
-                limit: limit(false),
-            },
+            kind: ChartKind::Band { labels, points, limit: limit(false) },
         });
     }
     charts

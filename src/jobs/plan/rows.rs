@@ -281,8 +281,9 @@ pub(crate) struct DriverRow {
     pub low_usd: Usd,
     /// The total with the number at its high end.
     pub high_usd: Usd,
+    /// Both in the currency that is shown, each day at its rate.
     #[serde(skip)]
-    pub(super) swing: Decimal,
+    pub(super) shown: [Decimal; 2],
 }
 
 /// A change that would make the plan cheaper.
@@ -407,7 +408,7 @@ impl PlanHead {
 }
 
 /// What costs by span are in a month, in the currency of the plan.
-fn over(result: &PlanResult, month: usize, costs: &[Usd]) -> Decimal {
+pub(super) fn over(result: &PlanResult, month: usize, costs: &[Usd]) -> Decimal {
     let costs = result.plan.spans.iter().zip(costs.iter().copied());
     result.shown.over(costs.filter(|(span, _)| span.month == month))
 }
@@ -497,7 +498,7 @@ fn drivers(result: &PlanResult) -> Vec<DriverRow> {
         range: driver.range.clone(),
         low_usd: driver.low,
         high_usd: driver.high,
-        swing: driver.swing(),
+        shown: driver.spans.each_ref().map(|spans| result.shown.of_spans(&result.plan.spans, spans)),
     };
     result.drivers.iter().map(row).collect()
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::rates::{PriceStart, change_text, or_dash};
+use super::rates::{PriceStart, change_cell, change_text};
 use super::{full_id, is_wanted, known_providers};
 use crate::jobs::setup::{Setup, TableStamp, table_age_note, table_stamp};
 use crate::jobs::{JobError, plural};
@@ -49,6 +49,9 @@ pub(crate) struct ChangeRow {
     date_cell: Cell,
     #[serde(skip)]
     percent: Cell,
+    /// The old and the new rate for people.
+    #[serde(skip)]
+    cells: [Cell; 2],
 }
 
 /// What stands before the rows of the `json` form.
@@ -134,6 +137,7 @@ fn row(start: PriceStart, model: &str, change: Change, now: Instant) -> ChangeRo
         scheduled: start.from.is_some_and(|from| from > now),
         first: false,
         percent: percent_cell(&change),
+        cells: [&change.old, &change.new].map(|rate| change_cell(rate.as_ref())),
         when: change.condition,
     }
 }
@@ -144,8 +148,8 @@ fn table() -> TypedTable<'static, ChangeRow> {
         .text("model", "model", |row| Cell::text(&row.model))
         .text("condition", "when", |row| Cell::text(&row.when))
         .text("meter", "meter", |row| Cell::text(row.meter.name()))
-        .number("old", "old", |row| if row.first { Cell::absent("first price") } else { or_dash(&row.old) })
-        .number("new", "new", |row| or_dash(&row.new))
+        .number("old", "old", |row| if row.first { Cell::absent("first price") } else { row.cells[0].clone() })
+        .number("new", "new", |row| row.cells[1].clone())
         .number("percent", "change", |row| row.percent.clone())
         .optional()
 }
@@ -153,6 +157,5 @@ fn table() -> TypedTable<'static, ChangeRow> {
 /// By how many percent a price changed; nothing where one side has none.
 pub(super) fn percent_cell(change: &Change) -> Cell {
     let Some(percent) = change.percent() else { return Cell::default() };
-    let (sign, tone) = if percent.is_sign_negative() { ("−", Tone::Good) } else { ("+", Tone::Bad) };
-    Cell::pair(format!("{sign}{} %", percent.abs()), percent.to_string()).tone(tone)
+    Cell::change_in_percent(percent).tone(if percent.is_sign_negative() { Tone::Good } else { Tone::Bad })
 }

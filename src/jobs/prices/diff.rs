@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::changes::percent_cell;
-use super::rates::{PriceStart, change_text, or_dash};
+use super::rates::{PriceStart, change_cell, change_text};
 use super::{HeadAndCard, full_id};
 use crate::calculator::estimate::{Work, estimate};
 use crate::jobs::assumed::assumed_cell;
@@ -72,6 +72,9 @@ pub(crate) struct DiffRow {
     pub delta_usd: Option<Usd>,
     #[serde(skip)]
     percent: Cell,
+    /// The old and the new rate for people.
+    #[serde(skip)]
+    cells: [Cell; 2],
     #[serde(skip)]
     started: Cell,
     /// People see the money once for each model.
@@ -169,6 +172,7 @@ fn model_rows(id: &str, old: CardAt, new: CardAt, query: &DiffQuery) -> Vec<Diff
         new_usd,
         delta_usd,
         percent: percent_cell(&change),
+        cells: [&change.old, &change.new].map(|rate| change_cell(rate.as_ref())),
         is_first: i == 0,
         when: change.condition,
     };
@@ -187,8 +191,8 @@ fn table() -> TypedTable<'static, DiffRow> {
         .text("model", "model", |row: &DiffRow| Cell::text(&row.model))
         .text("condition", "when", |row| Cell::text(&row.when))
         .text("meter", "meter", |row| Cell::text(row.meter.name()))
-        .number("old", "old", |row| or_dash(&row.old))
-        .number("new", "new", |row| or_dash(&row.new))
+        .number("old", "old", |row| row.cells[0].clone())
+        .number("new", "new", |row| row.cells[1].clone())
         .number("percent", "change", |row| row.percent.clone())
         .optional()
         .text("new_start", "new since", |row| row.started.clone())

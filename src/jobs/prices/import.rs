@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::known_provider;
-use super::rates::{ExactPriceRow, short_price};
+use super::rates::{ExactPriceRow, per_text, short_price};
 use crate::jobs::setup::{Setup, TableStamp, add_table_line, table_stamp};
 use crate::jobs::{JobError, plural};
 use crate::meter::Meter;
@@ -342,7 +342,8 @@ fn note(row: &ComparedItem, boundary: Option<&Condition>) -> String {
 }
 
 fn price_cell(meter: Meter, price: Option<&Price>) -> Cell {
-    price.map_or_else(|| Cell::absent("–"), |p| Cell::pair(short_price(meter, p), p.usd.to_string()))
+    let cell = |p: &Price| Cell::rate_between("$", p.usd.0, per_text(meter, p)).for_programs(p.usd.to_string());
+    price.map_or_else(|| Cell::absent("–"), cell)
 }
 
 /// How far the database's price is from the table's, in percent of the table's.
@@ -355,11 +356,6 @@ fn change(there: &Price, here: &Price) -> Option<Decimal> {
 fn change_cell(change: Option<Decimal>) -> Cell {
     match change {
         None => Cell::text(""),
-        Some(change) if change.is_zero() => Cell::pair("=", "0"),
-        Some(change) => {
-            let sign = if change.is_sign_positive() { "+" } else { "−" };
-            let shown = change.abs().round_sf(3).unwrap_or(change).normalize();
-            Cell::pair(format!("{sign}{shown} %"), change.to_string())
-        }
+        Some(change) => Cell::change_in_percent(change),
     }
 }

@@ -41,6 +41,7 @@ impl Matrix {
         for (_, line) in &lines {
             columns.iter_mut().for_each(|(meter, cells)| cells.push(self.cell(*meter, line)));
         }
+        columns.iter_mut().for_each(|(_, cells)| Cell::even(cells));
         for (i, block) in packed(&first, columns, width).into_iter().enumerate() {
             let title = if i == 0 { title.clone() } else { format!("{period}, more meters") };
             self.blocks.push((title, report(&first, block)));
@@ -110,7 +111,7 @@ impl Matrix {
             Line::Rates(rates) => rate_of(rates, meter),
         };
         match rate {
-            Some(Rate::Price(price)) => Cell::text(self.price(meter, price)),
+            Some(Rate::Price(price)) => self.price(meter, price),
             Some(Rate::NotSold) => Cell::text("not sold").tone(Tone::Dim),
             Some(Rate::SameAs(other)) => Cell::text(format!("as {other}")).tone(Tone::Dim),
             Some(Rate::Inherit) => {
@@ -127,7 +128,7 @@ impl Matrix {
     }
 
     /// "$2.5" for a million tokens, "$10 / 1000" for the rest; what a bill rounds up is a footnote.
-    fn price(&mut self, meter: Meter, price: &Price) -> String {
+    fn price(&mut self, meter: Meter, price: &Price) -> Cell {
         let per = if meter.is_tokens() && price.per == 1_000_000 { String::new() } else { format!(" / {}", price.per) };
         let minimum = price.minimum.map(|least| format!("billed for at least {least}"));
         let step = price.step.map(|step| format!("rounded up to steps of {step}"));
@@ -136,7 +137,7 @@ impl Matrix {
             true => String::new(),
             false => format!(" {}", self.footnote(format!("{meter}: {}", rounding.join(", ")))),
         };
-        format!("${}{per}{mark}", price.usd)
+        Cell::rate_between("$", price.usd.0, per + &mark)
     }
 }
 

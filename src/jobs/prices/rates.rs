@@ -151,9 +151,14 @@ pub(super) fn price_text(meter: Meter, price: &Price) -> String {
 
 /// "$2.5" for a million tokens, "$10 / 1000" for the rest.
 pub(super) fn short_price(meter: Meter, price: &Price) -> String {
+    format!("${}{}", price.usd, per_text(meter, price))
+}
+
+/// What stands behind the dollars: nothing for a million tokens, " / 1000" for the rest.
+pub(super) fn per_text(meter: Meter, price: &Price) -> String {
     match (meter.unit(), price.per) {
-        (Unit::Tokens, 1_000_000) => format!("${}", price.usd),
-        (_, per) => format!("${} / {per}", price.usd),
+        (Unit::Tokens, 1_000_000) => String::new(),
+        (_, per) => format!(" / {per}"),
     }
 }
 
@@ -174,7 +179,13 @@ pub(super) fn change_text(rate: Option<&Rate>) -> Option<String> {
     })
 }
 
-/// A text, or a dash where there is none.
-pub(super) fn or_dash(text: &Option<String>) -> Cell {
-    text.as_ref().map_or_else(|| Cell::absent("–"), Cell::text)
+/// The same as a cell, with a dash where there is none.
+pub(super) fn change_cell(rate: Option<&Rate>) -> Cell {
+    match rate {
+        Some(Rate::Price(price)) => {
+            let per = if price.per == 1_000_000 { String::new() } else { format!(" / {}", price.per) };
+            Cell::rate_between("", price.usd.0, per)
+        }
+        other => change_text(other).map_or_else(|| Cell::absent("–"), Cell::text),
+    }
 }

@@ -94,9 +94,7 @@ impl WhatIfCosts {
             let hundred = self.difference_usd.amount().checked_mul(100.into())?;
             Some(hundred.checked_div(self.was_usd.amount())?.round_dp(1)).filter(|percent| !percent.is_zero())
         };
-        percent().map_or_else(Cell::default, |percent| {
-            Cell::pair(format!("{percent:+.1} %").replace('-', "−"), percent.normalize().to_string())
-        })
+        percent().map_or_else(Cell::default, Cell::change_in_percent)
     }
 
     fn difference(&self, setup: &Setup) -> Cell {
@@ -191,7 +189,7 @@ impl WhatIf<'_> {
             said.push(if *answers == (100..=100) {
                 "Answers have the same text there; --answers 80..150 allows for shorter and longer ones.".to_owned()
             } else {
-                format!("Answers are {} to {} % as long there.", answers.start(), answers.end())
+                format!("Answers are {}% to {}% as long there.", answers.start(), answers.end())
             });
         }
         if is_other {
@@ -199,7 +197,7 @@ impl WhatIf<'_> {
         }
         match self.query.caching {
             Caching::Hits(percent) => said.push(format!(
-                "{percent} % of each prompt is read from the cache; what writing to it costs is not in here."
+                "{percent}% of each prompt is read from the cache; what writing to it costs is not in here."
             )),
             Caching::Never => said.push("Nothing is cached.".to_owned()),
             Caching::AsItWas => {}

@@ -13,6 +13,7 @@ use super::{Format, Screen};
 use crate::calculator::explain::Factor;
 use crate::calculator::rules::{Finding, FindingLevel};
 use crate::calculator::workload::Assumption;
+use crate::money::percent_for_people;
 use crate::pricing::TableId;
 
 pub mod comment;
@@ -368,8 +369,8 @@ impl CheckReport {
             (Some(_), Some(delta)) if delta.is_zero() => format!("The monthly bill stays at {now}"),
             (Some(base), Some(delta)) => {
                 let percent = self.money.percent().map_or_else(String::new, |p| {
-                    let sign = if p.is_sign_negative() { "−" } else { "+" };
-                    format!(", {sign}{}%", p.abs())
+                    let plus = if p.is_sign_negative() { "" } else { "+" };
+                    format!(", {plus}{}", percent_for_people(p))
                 });
                 let base = plain(base, &self.currency);
                 format!("The monthly bill goes from {base} to {now} ({}{percent})", signed(delta, &self.currency))

@@ -51,6 +51,7 @@ impl CheckReport {
         let mut report = table.report(self.features.iter().take(most).map(|feature| self.row(feature)));
         report.head.push(format!("{}: {}", people(&self.title), self.headline()));
         report.head.push(self.summary());
+        report.date(self.at.split_once(' ').map_or(self.at.as_str(), |(day, _)| day));
         left_out(&mut report, self.features.len(), most, "features");
         let (base, head) = (self.money.base, Some(self.money.head));
         let amounts = [base, head].map(|amount| amount_cell(amount, &self.currency));

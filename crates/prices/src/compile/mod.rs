@@ -13,8 +13,8 @@ use super::card::{
 };
 use super::problem::{ALLOWABLE_OF_FACTORS, Place, Problem, Severity, render_all};
 use super::yaml::{
-    At, Moved, Pairs, Parsed, Quoted, RawAlias, RawExchange, RawFile, RawModel, RawMultiplier, RawRetired, RawSource,
-    RawTokenizer, TokenizerBasis, parse,
+    At, Moved, NO_WHOLE_NUMBER, Pairs, Parsed, Quoted, RawAlias, RawExchange, RawFile, RawModel, RawMultiplier,
+    RawRetired, RawSource, RawTokenizer, TokenizerBasis, parse,
 };
 use crate::context::Dimension;
 use crate::meter::Meter;
@@ -148,7 +148,9 @@ fn compile_knowing(
         .for_each(|p| p.place = moved.get(p.path.as_str()).map_or(p.place, |moved| moved.original(p.place)));
     // A model that could not be read is missing only here, and what is left of one says nothing.
     problems.retain(|p| p.code != "unknown-lender" || unread.is_empty());
-    problems.retain(|p| !broken.iter().any(|(path, lines)| *path == p.path && lines.contains(&p.place.line)));
+    let is_in_broken =
+        |p: &Problem| broken.iter().any(|(path, lines)| *path == p.path && lines.contains(&p.place.line));
+    problems.retain(|p| STAND_ALONE.contains(&p.code) || !is_in_broken(p));
     problems.extend(unread);
     let position = |path: &str| files.iter().position(|file| file.path == path);
     problems.sort_by_key(|p| (position(&p.path), p.place));
@@ -158,6 +160,23 @@ fn compile_knowing(
 /// Documents by the provider that they are of, each with its path.
 type FilesByProvider<'f> = BTreeMap<String, Vec<(&'f str, RawFile)>>;
 
+/// Mistakes of a value that is there, which nothing that was taken out of its model can be the cause of.
+const STAND_ALONE: [&str; 13] = [
+    "bad-date",
+    "bad-region-id",
+    "bad-weekdays",
+    "bad-zone",
+    "duplicate-id",
+    "model-id",
+    "too-many-digits",
+    "unknown-calendar",
+    "unknown-dimension",
+    "unknown-listing",
+    "unknown-meter",
+    "unknown-source",
+    "unknown-value",
+];
+
 /// The lines of models that something was taken out of; a value that was replaced leaves a model to be judged.
 fn broken_models(
     by_provider: &FilesByProvider,
@@ -165,7 +184,8 @@ fn broken_models(
     files: &[PriceFile],
 ) -> Vec<(String, std::ops::Range<usize>)> {
     let values = ["float-price", "bad-price", "negative-price", "unknown-value"];
-    let taken: Vec<&Problem> = unread.iter().filter(|problem| !values.contains(&problem.code)).collect();
+    let is_replaced = |problem: &Problem| values.contains(&problem.code) || problem.message == NO_WHOLE_NUMBER;
+    let taken: Vec<&Problem> = unread.iter().filter(|problem| !is_replaced(problem)).collect();
     let mut broken = Vec::new();
     for (path, raw) in by_provider.values().flatten() {
         let in_file: Vec<&&Problem> = taken.iter().filter(|problem| problem.path == *path).collect();
@@ -184,7 +204,8 @@ fn broken_models(
 /// The lines of the item of a list that one of its lines is in, from 1.
 fn lines_of_item(lines: &[&str], within: usize) -> std::ops::Range<usize> {
     let indent = |line: &str| line.len() - line.trim_start().len();
-    let is_dash = |i: &usize| lines.get(*i).is_some_and(|line| line.trim_start().starts_with("- "));
+    let is_item = |line: &str| line.trim_start().starts_with("- ") || line.trim() == "-";
+    let is_dash = |i: &usize| lines.get(*i).is_some_and(|line| is_item(line));
     let Some(first) = (0..within).rev().find(is_dash) else { return within..within + 1 };
     let ends = |i: &usize| {
         let line = lines[*i];

@@ -231,6 +231,9 @@ impl Repair {
     /// Blanks the key of a list without items, which would be the next mistake.
     fn blank_empty_list(&mut self, list: usize) {
         let mut rest = self.text[list..].lines().skip(1);
+        if self.text[list..].lines().next().is_some_and(|line| line.contains('[')) {
+            return;
+        }
         let is_empty = |line: &&str| line.trim().is_empty() || line.trim_start().starts_with('#');
         if rest.find(|line| !is_empty(line)).is_none_or(is_top) {
             let end = self.text[list..].find('\n').map_or(self.text.len(), |i| list + i);
@@ -256,6 +259,17 @@ impl Repair {
         let indent = item_indent(&self.text[lines[top]..]).filter(|_| text_of(top).starts_with("models:"));
         let is_item = |i: &usize| *i > top && is_item(text_of(*i), indent);
         let first = (top..=line).rev().find(is_item);
+        if indent.is_none() && text_of(top).starts_with("models:") {
+            let item = item_in_brackets(&self.text[lines[top]..], at - lines[top]);
+            if let Some(Range { start, end }) = item {
+                return Some(Region {
+                    list: lines[top],
+                    from: lines[top] + start,
+                    until: lines[top] + end,
+                    is_model: true,
+                });
+            }
+        }
         let from = first.unwrap_or(top);
         let ends = |i: &usize| is_top(text_of(*i)) || (first.is_some() && is_item(i));
         let until = (from + 1..lines.len()).find(ends).map_or(self.text.len(), |i| lines[i]);
@@ -285,20 +299,25 @@ fn is_top(line: &str) -> bool {
 /// How deep the items of a list are whose key is in the first line.
 fn item_indent(text: &str) -> Option<usize> {
     let first = text.lines().skip(1).find(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))?;
-    first.trim_start().starts_with("- ").then(|| first.len() - first.trim_start().len())
+    is_dash(first.trim_start()).then(|| first.len() - first.trim_start().len())
 }
 
 fn is_item(line: &str, indent: Option<usize>) -> bool {
     indent.is_some_and(|indent| {
         let parts = line.split_at_checked(indent);
-        parts.is_some_and(|(before, item)| before.trim().is_empty() && item.starts_with("- "))
+        parts.is_some_and(|(before, item)| before.trim().is_empty() && is_dash(item))
     })
+}
+
+/// Whether a text begins an item of a list, whose value may begin in the next line.
+fn is_dash(text: &str) -> bool {
+    text.starts_with("- ") || text.trim_end() == "-"
 }
 
 /// Where a scalar ends that begins a text; `None` for what is not one, or goes on in the next line.
 fn scalar_end(line: &str) -> Option<usize> {
     match line.chars().next()? {
-        quote @ ('"' | '\'') => line[1..].find(quote).map(|i| i + 2),
+        '"' | '\'' => quoted_end(line),
         '{' | '[' | '&' | '*' | '!' | '|' | '>' => None,
         _ => {
             let end = line.find([',', '}', ']']).unwrap_or(line.len());
@@ -308,19 +327,57 @@ fn scalar_end(line: &str) -> Option<usize> {
     }
 }
 
-/// Where a pair inside of braces ends that begins a text: behind its comma, or before the brace that closes the map.
-fn flow_end(text: &str) -> Option<usize> {
-    let (mut depth, mut quote) = (0_usize, None);
-    for (i, c) in text.char_indices() {
-        match (quote, c) {
-            (Some(open), _) => quote = if c == open { None } else { quote },
-            (None, '"' | '\'') => quote = Some(c),
-            (None, '{' | '[') => depth += 1,
-            (None, '}' | ']') if depth == 0 => return Some(i),
-            (None, '}' | ']') => depth -= 1,
-            (None, ',') if depth == 0 => return Some(i + 1),
+/// Where a quoted scalar ends that begins a text; `None` where it goes on in the next line.
+fn quoted_end(text: &str) -> Option<usize> {
+    let mut chars = text.char_indices().peekable();
+    let (_, quote) = chars.next()?;
+    while let Some((i, c)) = chars.next() {
+        match c {
+            '\\' if quote == '"' => drop(chars.next()),
+            // Two single quotes are one of the text.
+            '\'' if quote == '\'' && chars.peek().is_some_and(|(_, next)| *next == '\'') => drop(chars.next()),
+            c if c == quote => return Some(i + 1),
+            '\n' => return None,
             _ => {}
         }
+    }
+    None
+}
+
+/// Where a pair inside of braces ends that begins a text: behind its comma, or before the brace that closes the map.
+fn flow_end(text: &str) -> Option<usize> {
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(c) = text[at..].chars().next() {
+        let length = match c {
+            '"' | '\'' => quoted_end(&text[at..]).unwrap_or(1),
+            '#' if text[..at].ends_with([' ', '\n']) => text[at..].find('\n').unwrap_or(1),
+            _ => c.len_utf8(),
+        };
+        match c {
+            '{' | '[' => depth += 1,
+            '}' | ']' if depth == 0 => return Some(at),
+            '}' | ']' => depth -= 1,
+            ',' if depth == 0 => return Some(at + 1),
+            _ => {}
+        }
+        at += length;
+    }
+    None
+}
+
+/// The item around a place, of a list in brackets that is the first thing in a text behind its key; with its comma.
+fn item_in_brackets(text: &str, place: usize) -> Option<Range<usize>> {
+    let key = text.find(':')? + 1;
+    let open = key + text[key..].find(|c: char| !c.is_whitespace())?;
+    let mut from = open + 1;
+    if !text[open..].starts_with('[') {
+        return None;
+    }
+    while let Some(length) = flow_end(&text[from..]).filter(|length| *length > 0) {
+        if (from..from + length).contains(&place) {
+            return Some(from..from + length);
+        }
+        from += length;
     }
     None
 }

@@ -131,8 +131,10 @@ pub fn watch_plan(
             "give a later day with --since",
         ));
     }
+    let amount = plan.bill_in(&shown.currency)?;
     let course = course_of_plan(&mut plan, unpriced.len() as u64, span.period)?;
-    Ok(watched(course, span, &|usd| shown.cell(usd), setup))
+    let first = course.first;
+    Ok(watched(course, span, &|usd| shown.cell_of(usd, shown.in_proportion(usd, first, amount)), setup))
 }
 
 fn course_of_plan(plan: &mut WatchedPlan, unpriced: u64, span: Period) -> Result<Course, JobError> {

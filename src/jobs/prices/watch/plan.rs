@@ -9,6 +9,7 @@ use rust_decimal::Decimal;
 use super::OlderTable;
 use super::events::{WatchedEvent, WatchedKind, assumed, between, frozen, gone, just_before, of_name};
 use crate::calculator::change::CostedPlan;
+use crate::calculator::currency::ShownCurrency;
 use crate::calculator::projection::{CountingError, Resolver, plan};
 use crate::calculator::settled::Settled;
 use crate::calculator::workload::Workload;
@@ -104,10 +105,16 @@ impl<'s> WatchedPlan<'s> {
 
     /// What the average month costs.
     pub(crate) fn bill(&mut self) -> Result<Usd, JobError> {
+        Ok(Usd::new(self.bill_in("USD")?))
+    }
+
+    /// The same in a currency, each day at its rate.
+    pub(crate) fn bill_in(&mut self, currency: &str) -> Result<Decimal, JobError> {
         let plan = plan(&self.workload, &mut self.resolver, None)?;
         let settled = Settled::of(&plan, &self.resolver)?;
-        let costed = CostedPlan::of(plan, &settled, Decimal::ONE, false)?;
-        Ok(Usd::new(costed.monthly().total()))
+        let days = (self.workload.start, self.workload.end);
+        let shown = ShownCurrency::between(currency, "the plan", &self.workload, days, &self.resolver)?;
+        Ok(CostedPlan::of(plan, &settled, shown, false)?.monthly().total())
     }
 }
 

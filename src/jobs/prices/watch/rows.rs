@@ -131,8 +131,7 @@ pub(super) fn percent_cell(sides: Option<(Usd, Usd)>) -> Cell {
     if percent.is_zero() {
         return Cell::pair("=", "0");
     }
-    let (sign, tone) = if percent.is_sign_negative() { ("−", Tone::Good) } else { ("+", Tone::Bad) };
-    Cell::pair(format!("{sign}{} %", percent.abs()), percent.to_string()).tone(tone)
+    Cell::change_in_percent(percent).tone(if percent.is_sign_negative() { Tone::Good } else { Tone::Bad })
 }
 
 /// How many changes are named; the others are counted.
