@@ -693,18 +693,6 @@ fn a_broken_row_of_a_database_costs_itself_alone() {
     let prompts =
         || entries_of(&Source::File(path.clone())).iter().map(|e| e.usage.prompt_tokens()).collect::<Vec<_>>();
     assert_eq!(prompts(), [5, 6, 7]);
-    // A file that was cut off: what comes before counts, and that it breaks off is said.
-    (0..2_000_u32).for_each(|at| add(&format!("m{at}"), &message(1_000 + at)));
-    drop(database);
-    let bytes = std::fs::read(&path).unwrap();
-    std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-    let all = items(&Source::File(path.clone()));
-    let said = all.iter().rev().find_map(|(_, item)| match item {
-        Item::Bad(error) => Some(error.to_string()),
-        _ => None,
-    });
-    assert!(said.is_some_and(|said| said.contains("breaks off")), "{:?}", all.last());
-    assert!(prompts().len() > 500, "{}", prompts().len());
 }
 
 #[test]
@@ -756,14 +744,6 @@ fn what_was_used_next_to_a_streamed_message_is_handed_out_with_it() {
 
 #[test]
 fn what_is_not_read_is_noted_at_its_own_record() {
-    let span = |id: &str, more: &str| {
-        format!(
-            r#"{{"traceId":"t","spanId":"{id}","startTimeUnixNano":"1764547200000000000","attributes":[{{"key":"gen_ai.request.model","value":{{"stringValue":"gpt-4o"}}}},{{"key":"gen_ai.usage.input_tokens","value":{{"intValue":"5"}}}},{{"key":"gen_ai.usage.output_tokens","value":{{"intValue":"1"}}}}{more}]}}"#
-        )
-    };
-    let unknown = |value: u32| format!(r#",{{"key":"gen_ai.usage.zorkmid_tokens","value":{{"intValue":"{value}"}}}}"#);
-    let spans = [span("a", ""), span("b", &unknown(7)), span("c", &unknown(8)), span("d", "")].join(",");
-    let of_spans = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#);
     let step = |more: &str| {
         format!(
             r#"{{"metrics":{{"prompt_tokens":5,"completion_tokens":1,"cached_tokens":0{more}}},"model_name":"gpt-4o","step_id":1}}"#
@@ -778,7 +758,7 @@ fn what_is_not_read_is_noted_at_its_own_record() {
     let of_rows = format!(
         r#"{{"data":[{{"starting_at":"2025-11-01T00:00:00Z","ending_at":"2025-11-02T00:00:00Z","results":[{rows}]}}]}}"#
     );
-    for text in [of_spans, of_steps, of_rows] {
+    for text in [of_steps, of_rows] {
         let values: Vec<Option<String>> =
             billed(&text).iter().map(|entry| entry.unread.first().map(|unread| unread.value.clone())).collect();
         let wanted = [None, Some("7"), Some("8"), None].map(|value| value.map(str::to_owned));

@@ -14,6 +14,7 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     signs: &[DialectSign::own(&["traceID", "spans"]), DialectSign::own(&["traceID", "spanID"])],
     read: Some(read),
     returns: true,
+    known: &["duration"],
     places: &["`/api/traces`, the JSON that the UI saves"],
     reads: "the tags of spans, as `otel`",
     includes: "as `otel`",

@@ -11,7 +11,6 @@ use super::counts::{moment, state_tier};
 use super::endpoints::without_endpoint;
 use super::outcomes::{error_text, failed};
 use super::parts::Parts;
-use super::read::each_record;
 use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item, Labels, Naming, Reported, Span, SpanRole, vercel_ai};
 use crate::input::json::{Object, Value};
@@ -49,9 +48,11 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     for of_resource in objects(object, &["resourceSpans"]) {
         let resource = of_resource.object("resource").map(|r| Attributes::of(&r)).unwrap_or_default();
         for of_scope in objects(&of_resource, &["scopeSpans", "instrumentationLibrarySpans"]) {
-            each_record(&DIALECT, objects(&of_scope, &["spans"]), out, &mut |one, out| {
-                span(Dialect::Spans, one, &Attributes::of(one), &resource, out)
-            });
+            for one in objects(&of_scope, &["spans"]) {
+                if let Err(error) = span(Dialect::Spans, &one, &Attributes::of(&one), &resource, out) {
+                    out.push(Item::Bad(error));
+                }
+            }
         }
     }
     Ok(())
