@@ -32,7 +32,7 @@ impl Resolver for Quarters {
     fn count(&mut self, _: &Found, text: &Arc<str>) -> Result<TokenCount, CountingError> {
         Ok(TokenCount::exact(text.len() as u64 / 4))
     }
-    fn wrapping(&mut self, _: &Found, _: Option<&Arc<str>>) -> Result<Wrapping, CountingError> {
+    fn wrapping(&mut self, _: &Found, _: &[Arc<str>]) -> Result<Wrapping, CountingError> {
         Ok(Wrapping::default())
     }
     fn image(&mut self, _: &Found, width: u32, height: u32) -> Result<TokenCount, CountingError> {

@@ -5,8 +5,6 @@
 
 use std::cell::RefCell;
 
-use super::vocab::VocabularyHead;
-
 /// Places of the table, a power of two: 68 KiB of keys and costs, which stay in the cache next to the core.
 const PLACES: usize = 1 << 12;
 /// The longest stretch that is remembered, in bytes; the last byte of a key has its length and its marks.
@@ -20,13 +18,16 @@ pub(super) struct MemoKey(u128);
 
 impl MemoKey {
     /// The key of a stretch that is short enough to be remembered, and not empty.
+    ///
+    /// * `head`: the marks before it, as a number below 4.
+    /// * `close`: whether a mark closes it.
     #[inline]
-    pub(super) fn of(head: VocabularyHead, text: &str, close: bool) -> Option<MemoKey> {
+    pub(super) fn of(head: u8, text: &str, close: bool) -> Option<MemoKey> {
         let length = text.len();
         if length > LONGEST {
             return None;
         }
-        let marks = (length as u64) << 3 | (head as u64) << 1 | u64::from(close);
+        let marks = (length as u64) << 3 | u64::from(head) << 1 | u64::from(close);
         let (low, high) = words(text.as_bytes())?;
         Some(MemoKey(u128::from(high | marks << 56) << 64 | u128::from(low)))
     }
@@ -112,7 +113,7 @@ mod tests {
     fn a_stretch_is_told_from_every_other() {
         let mut keys = Vec::new();
         for text in ["a", "a\0", "\0", "b", "hello", "hello hello hel", "é"] {
-            for head in [VocabularyHead::Bare, VocabularyHead::Open, VocabularyHead::Shift, VocabularyHead::Caps] {
+            for head in 0..4 {
                 keys.extend(
                     [MemoKey::of(head, text, false), MemoKey::of(head, text, true)].map(|key| key.expect("short")),
                 );
@@ -121,8 +122,8 @@ mod tests {
         for (at, key) in keys.iter().enumerate() {
             assert!(key.0 != 0 && keys[at + 1..].iter().all(|other| other != key));
         }
-        assert_eq!(MemoKey::of(VocabularyHead::Bare, "", false), None);
-        assert_eq!(MemoKey::of(VocabularyHead::Bare, "sixteen letters!", false), None);
+        assert_eq!(MemoKey::of(0, "", false), None);
+        assert_eq!(MemoKey::of(0, "sixteen letters!", false), None);
     }
 
     #[test]
@@ -132,15 +133,14 @@ mod tests {
             let mut bytes = [0; 16];
             bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
             bytes[LONGEST] = (length as u8) << 3 | 1;
-            let key = MemoKey::of(VocabularyHead::Bare, &text[..length], true).expect("short");
+            let key = MemoKey::of(0, &text[..length], true).expect("short");
             assert_eq!(key.0.to_le_bytes(), bytes, "{length}");
         }
     }
 
     #[test]
     fn what_was_pushed_out_is_searched_again() {
-        let keys: Vec<MemoKey> =
-            (0..3 * PLACES).filter_map(|n| MemoKey::of(VocabularyHead::Open, &n.to_string(), true)).collect();
+        let keys: Vec<MemoKey> = (0..3 * PLACES).filter_map(|n| MemoKey::of(1, &n.to_string(), true)).collect();
         let mut memo = Memo::new();
         for round in 0..2 {
             for (n, key) in keys.iter().enumerate() {

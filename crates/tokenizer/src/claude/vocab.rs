@@ -143,7 +143,7 @@ impl Vocabulary {
     /// [`cost`](Self::cost), remembered where the text is short.
     #[inline]
     pub(super) fn cost_with(&self, memo: &mut Memo, head: VocabularyHead, text: &str, close: bool) -> u64 {
-        match MemoKey::of(head, text, close) {
+        match MemoKey::of(head as u8, text, close) {
             Some(key) => memo.cost(key, || self.cost(head, text, close)),
             None => self.cost(head, text, close),
         }
