@@ -267,8 +267,16 @@ mod tests {
     ];
 
     /// Arguments under a heading whose struct flattens another, or that name it themselves.
-    const OTHERS: &[(&str, &str)] =
-        &[("currency", "Prices"), ("format", "Output"), ("output", "Output"), ("quiet", "Output"), ("color", "Output")];
+    const OTHERS: &[(&str, &str)] = &[
+        ("currency", "Prices"),
+        ("format", "Output"),
+        ("output", "Output"),
+        ("quiet", "Output"),
+        ("color", "Output"),
+        ("count system", "Requests"),
+        ("count tools", "Requests"),
+        ("count api", "Requests"),
+    ];
 
     fn each_command(command: &clap::Command, take: &mut impl FnMut(&clap::Command)) {
         take(command);

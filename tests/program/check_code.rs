@@ -184,7 +184,7 @@ fn a_comment_says_the_verdict_and_three_lines_of_why_and_folds_the_rest() {
     let text = repo.check(&["--base", "start", "--format", "markdown"]).code(1).stdout;
     let (open, folded) = text.split_once("<details>").unwrap();
     // 6,000 calls × (1,000 × 2.50 + 400 × 10) ÷ 1,000,000 = 39 dollars, and 13.50 before.
-    assert!(open.contains("### ❌ One: The monthly bill goes from $13.50 to $39.00 (+$25.50, +188.89%)"), "{open}");
+    assert!(open.contains("### ❌ One: The monthly bill goes from $13.50 to $39.00 (+$25.50, +188.9%)"), "{open}");
     assert!(open.contains("Check failed: 2 errors, 1 warning, 0 notes."), "{open}");
     let why: Vec<&str> = open.lines().filter(|line| line.starts_with("- ")).collect();
     assert_eq!(why.len(), 3, "{open}");

@@ -212,7 +212,10 @@ fn flags_that_change_nothing_are_refused() {
 
 #[test]
 fn what_was_not_read_is_on_neither_side_and_is_said() {
-    let record = record("gpt-4o", 0).replace("\"output_tokens\"", "\"zorkmid_tokens\":7,\"output_tokens\"");
+    let usage = serde_json::json!({"prompt_tokens": 1_000, "completion_tokens": 10, "zorkmid_tokens": 7});
+    let record =
+        serde_json::json!({"object": "chat.completion", "created": 1_792_000_000, "model": "gpt-4o", "usage": usage});
+    let record = record.to_string();
     what_if(&record, ["--batch"]).run().code(0).says("unread: usage.zorkmid_tokens is 7");
     what_if(&record, ["--batch", "--strict"]).run().code(3);
 }
