@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::fields::{CountIdentity, number};
 use crate::input::requests::Spot;
+use crate::money::percent_for_people;
 use crate::report::chart::{Chart, ChartKind, ChartValue};
 use crate::report::{Cell, Column, Report, TypedTable};
 use crate::tokenizer::TokenCount;
@@ -156,7 +157,7 @@ impl ExplainedRequest {
             message: part.message,
             role: part.role.map(crate::conversation::Role::name),
             name: part.name.clone(),
-            share_percent: share(counts.first().map_or(0, |count| count.tokens), all),
+            share_percent: share(counts.first().map_or(0, |count| count.tokens), all).normalize().to_string(),
             counts,
             shown,
         };
@@ -179,7 +180,7 @@ impl ExplainedRequest {
             self.parts.iter().map(|(part, counts)| (label(part), tokens(counts))).filter(|(_, n)| *n > 0).collect();
         parts.sort_by_key(|(_, tokens)| std::cmp::Reverse(*tokens));
         let bar = |(name, tokens): (String, i64)| {
-            let text = format!("{} ({} %)", Cell::quantity(tokens).people, share(tokens, all));
+            let text = format!("{} ({})", Cell::quantity(tokens).people, percent_for_people(share(tokens, all)));
             (name, ChartValue::new(tokens.into(), text), None)
         };
         let kind = ChartKind::Bars { bars: parts.into_iter().take(MOST).map(bar).collect() };
@@ -224,9 +225,9 @@ fn label(part: &RequestPart) -> String {
     }
 }
 
-fn share(tokens: i64, all: i64) -> String {
+fn share(tokens: i64, all: i64) -> Decimal {
     let percent = Decimal::from(tokens).checked_mul(Decimal::ONE_HUNDRED).and_then(|n| n.checked_div(all.into()));
-    percent.map_or_else(|| "0".to_owned(), |percent| percent.round_dp(1).normalize().to_string())
+    percent.unwrap_or_default().round_dp(1)
 }
 
 fn table(with: &[Arc<CountIdentity>]) -> TypedTable<'static, CountPartRow> {
@@ -259,7 +260,7 @@ fn table(with: &[Arc<CountIdentity>]) -> TypedTable<'static, CountPartRow> {
             if several { Cell::pair("", basis) } else { Cell::text(basis) }
         });
     }
-    let share = |row: &CountPartRow| Cell::pair(format!("{} %", row.share_percent), &row.share_percent);
+    let share = |row: &CountPartRow| Cell::percent(row.share_percent.parse().unwrap_or_default());
     table.number("share_percent", "share", share).optional()
 }
 

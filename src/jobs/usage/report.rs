@@ -9,7 +9,7 @@ use super::chart::spending;
 use super::grouping::{GroupKey, Grouping, UsageView};
 use super::priced::Assumed;
 use super::totals::{EndedUse, GroupSum, UsageTotals};
-use super::unread::{UnreadKey, UnreadNames};
+use super::unread::UnreadKey;
 use crate::jobs::assumed::assumed_records_note;
 use crate::jobs::plural;
 use crate::jobs::setup::{Setup, TableStamp, in_currency, table_line, table_stamp};
@@ -276,8 +276,9 @@ impl UsageTotals {
     }
 
     /// Each name with its line.
+    #[cfg(feature = "folders")]
     pub(super) fn unread_by_key(&self) -> impl Iterator<Item = (&str, String)> {
-        self.unread.iter().map(|(name, unread)| (name, UnreadNames::warning(name, unread)))
+        self.unread.iter().map(|(name, unread)| (name, super::unread::UnreadNames::warning(name, unread)))
     }
 
     /// How many records have something that was not read: at least as many as the most frequent name is in.
