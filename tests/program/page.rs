@@ -63,7 +63,8 @@ addEventListener('load', () => {
   };
   const table = page.querySelector('table');
   const rows = () => [...table.tBodies[0].rows];
-  out.sorts = [...(table?.tHead.rows[0].cells ?? [])].map((head, column) => [1, 2].map(() => {
+  // A single row has no order.
+  out.sorts = [...(rows().length > 1 ? table.tHead.rows[0].cells : [])].map((head, column) => [1, 2].map(() => {
     const button = head.querySelector('button');
     button.focus();
     button.click();
