@@ -53,6 +53,17 @@ pub struct Conversation {
     pub unread_json: Vec<String>,
 }
 
+impl Conversation {
+    /// Takes the tools of another in behind its own, with all that is odd about the other.
+    pub fn add_tools_of(&mut self, other: &Conversation) {
+        self.tools.extend(other.tools.iter().cloned());
+        self.guessed.extend(other.guessed.iter().cloned());
+        self.guess_margin = self.guess_margin.saturating_add(other.guess_margin);
+        self.unread.extend(other.unread.iter().cloned());
+        self.unread_json.extend(other.unread_json.iter().cloned());
+    }
+}
+
 /// How a request asks for thinking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Thinks {

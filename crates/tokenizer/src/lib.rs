@@ -46,6 +46,7 @@ mod merger;
 pub mod own;
 #[doc(hidden)]
 pub mod parallel;
+mod per_thread;
 #[doc(hidden)]
 pub mod prepared;
 mod pretokenize;

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::odd::Odd;
 
-/// Fields that name what the provider keeps.
-const BRING: [&str; 11] = [
+/// Fields that name what the provider keeps, or that have it search: what comes of either is in no request.
+const BRING: [&str; 15] = [
     "previous_response_id",
     "conversation",
     "cachedContent",
@@ -17,6 +17,10 @@ const BRING: [&str; 11] = [
     "file_ids",
     "connectors",
     "data_sources",
+    "enable_search",
+    "plugins",
+    "search_parameters",
+    "web_search_options",
 ];
 
 /// Fields that are counted, or that say how the model is to answer and cost nothing.
@@ -67,7 +71,6 @@ const KNOWN: &[&str] = &[
     "output_format",
     "parameters",
     "performanceConfig",
-    "plugins",
     "preamble",
     "prompt_cache_options",
     "promptVariables",
@@ -93,7 +96,6 @@ const KNOWN: &[&str] = &[
     "tool_config",
     "tools",
     "transforms",
-    "web_search_options",
 ];
 
 /// Names the fields whose tokens are not counted. A number, a switch or a word of an unknown field cannot cost much; a text,
@@ -103,7 +105,8 @@ pub(super) fn name_unread(map: &Map<String, Value>, odd: &mut Odd) {
     const WORD: usize = 64;
     for (key, value) in map {
         if BRING.contains(&key.as_str()) {
-            if !value.is_null() {
+            if !matches!(value, Value::Null | Value::Bool(false)) && value.as_array().is_none_or(|all| !all.is_empty())
+            {
                 odd.name(format!("what {key} brings along"));
             }
             continue;

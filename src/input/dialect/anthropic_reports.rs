@@ -1,9 +1,7 @@
 //! What Anthropic reports about a whole organization: usage and costs by the day.
 
 use super::counts::{calls, count, moment, state, state_tier};
-use super::read::each_record;
-use super::reports::{buckets, rows_of};
-use super::{Bucket, Dialect, Entry, Item, Labels, Reported, State};
+use super::{Bucket, Dialect, Entry, Item, Labels, Reported, State, reports};
 use crate::context::Dimension;
 use crate::input::json::{Object, Value};
 use crate::input::record::RecordError;
@@ -12,28 +10,12 @@ use crate::usage::Usage;
 
 /// A page of the Admin API's usage or cost report, or one bucket of it.
 pub(super) fn page<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    for bucket in buckets(object, out)? {
-        let at = bucket.get("starting_at").and_then(moment);
+    reports::each_row(object, [Dialect::AnthropicCosts, Dialect::AnthropicUsage], out, |bucket, row, is_cost| {
         let until = bucket.get("ending_at").and_then(moment);
-        for row in rows_of(&bucket) {
-            let row = match row {
-                Ok(row) => row,
-                Err(error) => {
-                    out.push(Item::Bad(error));
-                    continue;
-                }
-            };
-            let is_cost = row.has("amount");
-            let form = if is_cost { Dialect::AnthropicCosts } else { Dialect::AnthropicUsage };
-            each_record(form.spec(), [row], out, &mut |row, out| {
-                let mut entry = if is_cost { cost_row(row) } else { usage_row(row, until) }?;
-                entry.at = at;
-                out.push(Item::Entry(Box::new(entry)));
-                Ok(())
-            });
-        }
-    }
-    Ok(())
+        let mut entry = if is_cost { cost_row(row) } else { usage_row(row, until) }?;
+        entry.at = bucket.get("starting_at").and_then(moment);
+        Ok(entry)
+    })
 }
 
 fn row_labels<'a>(row: &Object<'a>) -> Labels<'a> {

@@ -1,9 +1,7 @@
 //! What OpenAI reports about a whole organization: usage and costs by the day.
 
 use super::counts::{count, moment, rest, state_tier};
-use super::read::each_record;
-use super::reports::{buckets, rows_of};
-use super::{Bucket, Dialect, Entry, Item, Labels, Reported, State};
+use super::{Bucket, Dialect, Entry, Item, Labels, Reported, State, reports};
 use crate::context::Dimension;
 use crate::input::json::{Object, Value};
 use crate::input::record::RecordError;
@@ -13,26 +11,10 @@ use crate::usage::Usage;
 
 /// A page of the usage API or the costs API, or one bucket of it.
 pub(super) fn page<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    for bucket in buckets(object, out)? {
+    reports::each_row(object, [Dialect::OpenAiCosts, Dialect::OpenAiUsage], out, |bucket, row, is_cost| {
         let span = (bucket.get("start_time").and_then(moment), bucket.get("end_time").and_then(moment));
-        for row in rows_of(&bucket) {
-            let row = match row {
-                Ok(row) => row,
-                Err(error) => {
-                    out.push(Item::Bad(error));
-                    continue;
-                }
-            };
-            let is_cost = row.has("amount");
-            let form = if is_cost { Dialect::OpenAiCosts } else { Dialect::OpenAiUsage };
-            each_record(form.spec(), [row], out, &mut |row, out| {
-                let entry = if is_cost { cost_row(row, span) } else { usage_row(row, span) }?;
-                out.push(Item::Entry(Box::new(entry)));
-                Ok(())
-            });
-        }
-    }
-    Ok(())
+        if is_cost { cost_row(row, span) } else { usage_row(row, span) }
+    })
 }
 
 type Span = (Option<Instant>, Option<Instant>);

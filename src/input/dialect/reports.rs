@@ -3,6 +3,7 @@
 use super::Dialect;
 use super::counts::moment;
 use super::entry::{Entry, Item, Labels, Reported, State};
+use super::read::each_record;
 use crate::input::json::{Object, Value};
 use crate::input::record::RecordError;
 use crate::period::Instant;
@@ -38,25 +39,42 @@ fn kind_of_bucket(bucket: &Object) -> Option<ReportKind> {
     }
 }
 
-/// The buckets of a page, or the object itself where it is one; the rows of each are for [`rows_of`]. What is not a bucket
-/// is pushed as a bad record.
-pub(super) fn buckets<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<Vec<Object<'a>>, RecordError> {
-    let not_one = |what: &str| RecordError::Form(what.into());
-    match object.get("data") {
-        Some(data) => {
-            let (buckets, others): (Vec<_>, Vec<_>) = data.items().map(Value::object).partition(Option::is_some);
-            out.extend(others.iter().map(|_| Item::Bad(not_one("a bucket of \"data\" is not an object"))));
-            Ok(buckets.into_iter().flatten().collect())
+/// Reads each row of a page, or of one bucket of it, with the bucket that it is in: an amount is a record of `costs`, any
+/// other of `usage`. What is neither a bucket nor a row is a bad record, and hides none of the others.
+pub(super) fn each_row<'a>(
+    object: &Object<'a>,
+    [costs, usage]: [Dialect; 2],
+    out: &mut Vec<Item<'a>>,
+    read: impl Fn(&Object<'a>, &Object<'a>, bool) -> Result<Entry<'a>, RecordError>,
+) -> Result<(), RecordError> {
+    let bad = |what: &str| Item::Bad(RecordError::Form(what.into()));
+    let buckets: Vec<Option<Object>> = match object.get("data") {
+        Some(data) => data.items().map(Value::object).collect(),
+        None if object.has("results") => vec![Some(object.clone())],
+        None => {
+            let what = "neither a page of a report with \"data\" nor a bucket of one with \"results\"";
+            return Err(RecordError::Form(what.into()));
         }
-        None if object.has("results") => Ok(vec![object.clone()]),
-        None => Err(not_one("neither a page of a report with \"data\" nor a bucket of one with \"results\"")),
+    };
+    for bucket in buckets {
+        let Some(bucket) = bucket else {
+            out.push(bad("a bucket of \"data\" is not an object"));
+            continue;
+        };
+        for row in bucket.get("results").into_iter().flat_map(Value::items) {
+            let Some(row) = row.object() else {
+                out.push(bad("a row of \"results\" is not an object"));
+                continue;
+            };
+            let is_cost = row.has("amount");
+            let form = if is_cost { costs } else { usage };
+            each_record(form.spec(), [row], out, &mut |row, out| {
+                out.push(Item::Entry(Box::new(read(&bucket, row, is_cost)?)));
+                Ok(())
+            });
+        }
     }
-}
-
-/// The rows of a bucket; anything that is not one is a bad record, not left out.
-pub(super) fn rows_of<'a>(bucket: &Object<'a>) -> impl Iterator<Item = Result<Object<'a>, RecordError>> {
-    let rows = bucket.get("results").into_iter().flat_map(Value::items);
-    rows.map(|row| row.object().ok_or_else(|| RecordError::Form("a row of \"results\" is not an object".into())))
+    Ok(())
 }
 
 /// A moment in a cell.

@@ -41,15 +41,11 @@ impl CountAdded {
             };
             let value: Value =
                 surrogates::read(whole(source)?.as_bytes()).map_err(|error| wrong(format!("not JSON: {error}")))?;
-            let mut read = tools_in(&value);
+            let read = tools_in(&value);
             if read.tools.is_empty() {
                 return Err(wrong("it defines no tools".to_owned()));
             }
-            added.tools.append(&mut read.tools);
-            added.guessed.append(&mut read.guessed);
-            added.guess_margin = added.guess_margin.saturating_add(read.guess_margin);
-            added.unread.append(&mut read.unread);
-            added.unread_json.append(&mut read.unread_json);
+            added.add_tools_of(&read);
         }
         Ok(added)
     }
@@ -58,11 +54,7 @@ impl CountAdded {
 /// A request with what is sent with every request: instructions before the request's own, tools behind them.
 pub(super) fn with_added(added: &Conversation, mut request: Conversation) -> Conversation {
     request.messages.splice(0..0, added.messages.iter().cloned());
-    request.tools.extend(added.tools.iter().cloned());
-    request.guessed.extend(added.guessed.iter().cloned());
-    request.guess_margin = request.guess_margin.saturating_add(added.guess_margin);
-    request.unread.extend(added.unread.iter().cloned());
-    request.unread_json.extend(added.unread_json.iter().cloned());
+    request.add_tools_of(added);
     request
 }
 

@@ -145,12 +145,7 @@ impl Counting {
     pub(super) fn count_request(&self, request: &Conversation) -> Result<Counted, Refused> {
         match &self.prompt {
             Prompt::Framed(framing) => self.framed(framing).count(request),
-            Prompt::Template(template) => {
-                let guessed = request.guessed.iter().map(|what| format!("not understood: {what}"));
-                let unread = request.unread.iter().map(|what| format!("not counted: {what}"));
-                let count = template.count(request)?;
-                Ok(Counted { count, text: count, notes: guessed.chain(unread).collect(), ..Counted::default() })
-            }
+            Prompt::Template(template) => template.counted(request),
         }
     }
 

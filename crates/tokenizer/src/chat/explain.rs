@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::wrapping::around;
-use super::{Counted, Framing, Refused, Template, notes};
+use super::{Counted, Framing, Refused, Template};
 use crate::conversation::{Conversation, Media, Part, Role, Tool, ToolChoice};
 use crate::cut::Cuts;
 use crate::{Basis, TokenCount, Tokenizer};
@@ -132,11 +132,9 @@ impl Template {
     /// # Errors
     /// [`Refused`] where the template has no place for something in the conversation.
     pub fn explain(self, conversation: &Conversation) -> Result<Explained, Refused> {
-        let count = self.count(conversation)?;
-        let counted = Counted { count, text: count, notes: notes(conversation).collect(), ..Counted::default() };
-        let of: Arc<dyn Tokenizer> = super::load(self.tokenizer())?;
-        let tokenizer = Remembered { of, seen: Mutex::default() };
-        let parts = parts(conversation, &mut |conversation| self.count_with(conversation, &tokenizer))?;
+        let tokenizer = Remembered { of: super::load(self.tokenizer())?, seen: Mutex::default() };
+        let counted = self.counted_with(conversation, &tokenizer)?;
+        let parts = parts(conversation, &mut |conversation| Ok(self.counted_with(conversation, &tokenizer)?.count))?;
         Ok(Explained { counted, parts })
     }
 }

@@ -28,7 +28,7 @@ mod typescript;
 mod wrapping;
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -110,6 +110,33 @@ impl Template {
     pub fn count(self, conversation: &Conversation) -> Result<TokenCount, Refused> {
         self.count_with(conversation, &*load(self.tokenizer())?)
     }
+
+    /// [`count`](Template::count), with what the template has no place for named and allowed for.
+    ///
+    /// # Errors
+    /// Those of [`count`](Template::count).
+    ///
+    /// # Examples
+    /// ```
+    /// use farebox_tokenizer::chat::Template;
+    /// use farebox_tokenizer::conversation::{Conversation, Message, Role};
+    /// let messages = vec![Message::text(Role::User, "Hi there")];
+    /// let unread = vec!["mcp_servers".to_owned()];
+    /// let conversation = Conversation { messages, unread, ..Conversation::default() };
+    /// # #[cfg(feature = "open-models")]
+    /// assert_eq!(Template::MistralV3.counted(&conversation)?.notes, ["not counted: mcp_servers"]);
+    /// # Ok::<(), farebox_tokenizer::chat::Refused>(())
+    /// ```
+    pub fn counted(self, conversation: &Conversation) -> Result<Counted, Refused> {
+        self.counted_with(conversation, &*load(self.tokenizer())?)
+    }
+
+    fn counted_with(self, conversation: &Conversation, tokenizer: &dyn Tokenizer) -> Result<Counted, Refused> {
+        let count = self.count_with(conversation, tokenizer)?;
+        let mut counted = Counted { count, text: count, ..Counted::default() };
+        counted.allow_for_oddities(conversation, tokenizer);
+        Ok(counted)
+    }
 }
 
 /// Why a conversation has no count.
@@ -176,14 +203,15 @@ pub enum RuleBasis {
 /// What a model's provider does to a request before it counts it.
 #[derive(Clone)]
 pub struct Framing {
-    /// For requests to OpenAI's Responses API.
-    responses: Grounded,
-    /// For requests to any other.
-    other: Grounded,
+    model: String,
+    day: Option<Day>,
     tokenizer: Arc<dyn Tokenizer>,
     assumed: bool,
-    model: String,
-    media: MediaRules,
+    /// For requests to OpenAI's Responses API; like the two below, looked up when a request first needs it.
+    responses: OnceLock<Grounded>,
+    /// For requests to any other.
+    other: OnceLock<Grounded>,
+    media: OnceLock<MediaRules>,
 }
 
 /// A count with what a person should know about it.
@@ -206,9 +234,8 @@ impl Framing {
     /// * `tokenizer`: what counts its text, and whether it is only assumed to be the model's.
     #[must_use]
     pub fn of(model: &str, tokenizer: Arc<dyn Tokenizer>, assumed: bool) -> Self {
-        let rule = |by_responses| Grounded::of(model, by_responses, None);
-        let (responses, other) = (rule(true), rule(false));
-        Framing { responses, other, tokenizer, assumed, model: model.to_owned(), media: MediaRules::of(model, None) }
+        let (responses, other, media) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Framing { model: model.to_owned(), day: None, tokenizer, assumed, responses, other, media }
     }
 
     /// The framing as it was on a day: providers change what they bill.
@@ -228,8 +255,7 @@ impl Framing {
     /// ```
     #[must_use]
     pub fn on(self, day: Day) -> Self {
-        let rule = |by_responses| Grounded::of(&self.model, by_responses, Some(day));
-        Framing { responses: rule(true), other: rule(false), media: MediaRules::of(&self.model, Some(day)), ..self }
+        Framing { day: Some(day), ..Framing::of(&self.model, self.tokenizer, self.assumed) }
     }
 
     /// Why the rule that this request is counted by is believed.
@@ -239,7 +265,8 @@ impl Framing {
     }
 
     fn grounded(&self, conversation: &Conversation) -> &Grounded {
-        if conversation.by_responses { &self.responses } else { &self.other }
+        let held = if conversation.by_responses { &self.responses } else { &self.other };
+        held.get_or_init(|| Grounded::of(&self.model, conversation.by_responses, self.day))
     }
 
     /// What the provider would bill for a request.
@@ -280,20 +307,7 @@ impl Framing {
         for message in &conversation.messages {
             self.add_media(message.parts(), conversation, &mut counted)?;
         }
-        if conversation.guess_margin > 0 {
-            let margin = conversation.guess_margin;
-            for count in [&mut counted.count, &mut counted.text] {
-                *count = count.reaching(margin, margin);
-            }
-        }
-        counted.notes.extend(notes(conversation));
-        if !conversation.unread.is_empty() {
-            let most = conversation.unread_json.iter().map(|json| self.tokenizer.count(json).high);
-            let most = most.fold(0, u64::saturating_add);
-            for count in [&mut counted.count, &mut counted.text] {
-                *count = count.reaching(0, most);
-            }
-        }
+        counted.allow_for_oddities(conversation, &*self.tokenizer);
         Ok(counted)
     }
 
@@ -309,7 +323,8 @@ impl Framing {
                 Part::Text(_) => {}
                 Part::Result(answer) => self.add_media(&answer.parts, of, counted)?,
                 Part::Media(media) => {
-                    let weighed = self.media.count(media, of.resolution.as_deref(), &*self.tokenizer)?;
+                    let rules = self.media.get_or_init(|| MediaRules::of(&self.model, self.day));
+                    let weighed = rules.count(media, of.resolution.as_deref(), &*self.tokenizer)?;
                     counted.count += weighed.count;
                     counted.text += weighed.text;
                     counted.attached.extend(weighed.parts);
@@ -329,9 +344,20 @@ impl Framing {
 }
 
 /// What was not understood in a conversation, and what is not counted.
-fn notes(conversation: &Conversation) -> impl Iterator<Item = String> {
-    let guessed = conversation.guessed.iter().map(|what| format!("not understood: {what}"));
-    guessed.chain(conversation.unread.iter().map(|what| format!("not counted: {what}")))
+impl Counted {
+    /// Names what was guessed or is not counted, and allows for what that may cost.
+    fn allow_for_oddities(&mut self, conversation: &Conversation, tokenizer: &dyn Tokenizer) {
+        let margin = conversation.guess_margin;
+        let most = conversation.unread_json.iter().map(|json| tokenizer.count(json).high);
+        let most = most.fold(0, u64::saturating_add);
+        if margin > 0 || !conversation.unread.is_empty() {
+            for count in [&mut self.count, &mut self.text] {
+                *count = count.reaching(margin, margin.saturating_add(most));
+            }
+        }
+        let guessed = conversation.guessed.iter().map(|what| format!("not understood: {what}"));
+        self.notes.extend(guessed.chain(conversation.unread.iter().map(|what| format!("not counted: {what}"))));
+    }
 }
 
 /// Text without the white space that Python's `strip` takes away.

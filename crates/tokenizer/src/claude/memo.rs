@@ -5,6 +5,8 @@
 
 use std::cell::RefCell;
 
+use crate::per_thread::{self, Memories};
+
 /// Places of the table, a power of two: 68 KiB of keys and costs, which stay in the cache next to the core.
 const PLACES: usize = 1 << 12;
 /// The longest stretch that is remembered, in bytes; the last byte of a key has its length and its marks.
@@ -62,12 +64,14 @@ pub(super) struct Memo {
     costs: Box<[u8; PLACES]>,
 }
 
-impl Memo {
-    fn new() -> Memo {
+impl Default for Memo {
+    fn default() -> Self {
         // No key is 0: each has its length.
         Memo { keys: Box::new([0; PLACES]), costs: Box::new([0; PLACES]) }
     }
+}
 
+impl Memo {
     /// What the stretch costs, searched where it is not remembered.
     #[inline]
     pub(super) fn cost(&mut self, key: MemoKey, search: impl FnOnce() -> u64) -> u64 {
@@ -84,25 +88,12 @@ impl Memo {
 }
 
 thread_local! {
-    /// By the number of the vocabulary, the one that was used last at the end.
-    static MEMOS: RefCell<Vec<(usize, Memo)>> = const { RefCell::new(Vec::new()) };
+    static MEMOS: Memories<Memo> = const { RefCell::new(Vec::new()) };
 }
 
 /// Works with what this thread remembers of a vocabulary.
 pub(super) fn with<T>(vocabulary: usize, work: impl FnOnce(&mut Memo) -> T) -> T {
-    let held = MEMOS.with_borrow_mut(|all| {
-        let at = all.iter().position(|(held, _)| *held == vocabulary)?;
-        Some(all.swap_remove(at).1)
-    });
-    let mut memo = held.unwrap_or_else(Memo::new);
-    let done = work(&mut memo);
-    MEMOS.with_borrow_mut(|all| {
-        if all.len() >= KEPT {
-            all.remove(0);
-        }
-        all.push((vocabulary, memo));
-    });
-    done
+    per_thread::with(&MEMOS, KEPT, vocabulary, work)
 }
 
 #[cfg(test)]
@@ -141,7 +132,7 @@ mod tests {
     #[test]
     fn what_was_pushed_out_is_searched_again() {
         let keys: Vec<MemoKey> = (0..3 * PLACES).filter_map(|n| MemoKey::of(1, &n.to_string(), true)).collect();
-        let mut memo = Memo::new();
+        let mut memo = Memo::default();
         for round in 0..2 {
             for (n, key) in keys.iter().enumerate() {
                 let cost = n as u64 % 300;

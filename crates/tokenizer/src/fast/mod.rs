@@ -29,6 +29,7 @@ use split::Pattern;
 use tables::Tables;
 
 use super::merges::Merges;
+use super::per_thread::{self, Memories};
 use super::pretokenize::{self, Step};
 
 #[cfg(feature = "tables")]
@@ -226,26 +227,14 @@ fn count<P: Pattern>(scratch: &mut Scratch, tables: &Tables, text: &str, pattern
 
 thread_local! {
     /// What this thread counts with, by the number of the engine.
-    static SCRATCHES: RefCell<Vec<(usize, Box<Scratch>)>> = const { RefCell::new(Vec::new()) };
+    static SCRATCHES: Memories<Box<Scratch>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Engines that a thread keeps memory for: one more pushes out the one that was used the longest time ago.
+/// Engines that a thread keeps memory for.
 const KEPT: usize = 4;
 
 fn with_scratch<T>(number: usize, work: impl FnOnce(&mut Scratch) -> T) -> T {
-    let held = SCRATCHES.with_borrow_mut(|all| {
-        let at = all.iter().position(|(held, _)| *held == number)?;
-        Some(all.remove(at).1)
-    });
-    let mut scratch = held.unwrap_or_default();
-    let done = work(&mut scratch);
-    SCRATCHES.with_borrow_mut(|all| {
-        if all.len() >= KEPT {
-            all.remove(0);
-        }
-        all.push((number, scratch));
-    });
-    done
+    per_thread::with(&SCRATCHES, KEPT, number, |scratch| work(scratch))
 }
 
 #[cfg(test)]
