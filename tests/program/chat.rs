@@ -307,6 +307,36 @@ fn what_is_only_unusual_is_counted_exactly() {
     }
 }
 
+/// What a provider searches for, or keeps, is in no request.
+#[test]
+fn a_request_for_more_than_it_holds_is_never_exact() {
+    let with = |field: &str, value: Value| {
+        let mut request = json!({"messages": [{"role": "user", "content": "Hi"}]});
+        request[field] = value;
+        farebox(["count", "--chat", "--format", "jsonl", "-m", "gpt-4o", "-"]).input(request.to_string()).run().code(0)
+    };
+    for (field, value) in [
+        ("web_search_options", json!({})),
+        ("plugins", json!([{"id": "web"}])),
+        ("enable_search", json!(true)),
+        ("search_parameters", json!({"mode": "on"})),
+        ("previous_response_id", json!("resp_1")),
+    ] {
+        let ran = with(field, value).says(&format!("not counted: what {field} brings along"));
+        assert_eq!(ran.json()["basis"], "estimated", "{field}");
+    }
+    for (field, value) in [("enable_search", json!(false)), ("plugins", json!([])), ("web_search_options", Value::Null)]
+    {
+        assert_eq!(with(field, value).json()["basis"], "exact", "{field}");
+    }
+    // A published template has no place for what is not understood either.
+    let template = farebox(["count", "--chat", "--format", "jsonl", "--chat-template", "qwen3", "-"]);
+    let request =
+        json!({"messages": [{"role": "user", "content": "Hi"}], "mcp_servers": [{"url": "https://a.example"}]});
+    let row = template.input(request.to_string()).run().code(0).says("not counted: mcp_servers").json();
+    assert!(row["basis"] == "estimated" && row["high"].as_u64() > row["tokens"].as_u64(), "{row}");
+}
+
 #[test]
 fn what_is_too_deep_or_too_large_to_be_real_is_bounded() {
     let deep = |levels: usize| {
