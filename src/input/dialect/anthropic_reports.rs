@@ -1,7 +1,7 @@
 //! What Anthropic reports about a whole organization: usage and costs by the day.
 
 use super::counts::{calls, count, moment, state, state_tier};
-use super::{Bucket, Dialect, Entry, Item, Labels, Reported, State, reports};
+use super::{Bucket, Dialect, Entry, Item, Labels, Reported, State, report_rows};
 use crate::context::Dimension;
 use crate::input::json::{Object, Value};
 use crate::input::record::RecordError;
@@ -10,7 +10,7 @@ use crate::usage::Usage;
 
 /// A page of the Admin API's usage or cost report, or one bucket of it.
 pub(super) fn page<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    reports::each_row(object, [Dialect::AnthropicCosts, Dialect::AnthropicUsage], out, |bucket, row, is_cost| {
+    report_rows::each_row(object, [Dialect::AnthropicCosts, Dialect::AnthropicUsage], out, |bucket, row, is_cost| {
         let until = bucket.get("ending_at").and_then(moment);
         let mut entry = if is_cost { cost_row(row) } else { usage_row(row, until) }?;
         entry.at = bucket.get("starting_at").and_then(moment);

@@ -21,6 +21,7 @@ mod outcomes;
 mod parts;
 mod read;
 mod recording;
+mod report_rows;
 mod reports;
 mod rows;
 mod spec;

@@ -1,7 +1,7 @@
 //! What OpenAI reports about a whole organization: usage and costs by the day.
 
 use super::counts::{count, moment, rest, state_tier};
-use super::{Bucket, Dialect, Entry, Item, Labels, Reported, State, reports};
+use super::{Bucket, Dialect, Entry, Item, Labels, Reported, State, report_rows};
 use crate::context::Dimension;
 use crate::input::json::{Object, Value};
 use crate::input::record::RecordError;
@@ -11,7 +11,7 @@ use crate::usage::Usage;
 
 /// A page of the usage API or the costs API, or one bucket of it.
 pub(super) fn page<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
-    reports::each_row(object, [Dialect::OpenAiCosts, Dialect::OpenAiUsage], out, |bucket, row, is_cost| {
+    report_rows::each_row(object, [Dialect::OpenAiCosts, Dialect::OpenAiUsage], out, |bucket, row, is_cost| {
         let span = (bucket.get("start_time").and_then(moment), bucket.get("end_time").and_then(moment));
         if is_cost { cost_row(row, span) } else { usage_row(row, span) }
     })
