@@ -82,7 +82,8 @@ impl ShownCurrency {
 
     /// The rate of a moment: before the first that is known, that of the plan's first day.
     fn rate_at(&self, at: Instant) -> Decimal {
-        self.steps.iter().rev().find(|(from, _)| *from <= at).map_or(self.per_usd, |(_, rate)| *rate)
+        let begun = self.steps.partition_point(|(from, _)| *from <= at);
+        begun.checked_sub(1).and_then(|last| self.steps.get(last)).map_or(self.per_usd, |(_, rate)| *rate)
     }
 
     /// Amounts by span in the currency, each at the rate of its span; their sum, rounded once.

@@ -66,6 +66,12 @@ pub enum RecordError {
 }
 
 impl RecordError {
+    /// A total whose parts are all zero: nobody knows what it was made of.
+    pub(crate) fn total_alone(name: &str, total: u64) -> Self {
+        let what = format!("{name} is {total}, and no count says how much of it was input and how much output");
+        RecordError::Usage(what).or("an export with both counts can be priced")
+    }
+
     /// The stable name in machine forms.
     #[must_use]
     pub fn status(&self) -> &'static str {
@@ -388,6 +394,9 @@ fn disjoint<'c>(counts: impl Iterator<Item = (&'c str, &'c str)>) -> Result<Usag
     }
     if total > 0 {
         (prompt, answer) = by_total(&mut usage, [prompt, answer, total]);
+        if prompt == 0 && answer == 0 {
+            return Err(RecordError::total_alone("total_tokens", total));
+        }
     }
     for (name, of, parts, meter) in
         [("input_tokens", prompt, parts[0], Meter::Input), ("output_tokens", answer, parts[1], Meter::Output)]

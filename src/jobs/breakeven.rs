@@ -103,6 +103,11 @@ pub fn break_even(priced: PricedWorkload, query: &BreakEvenQuery, setup: &Setup)
     let shown = ShownCurrency::of(query.currency.as_deref(), &plan.workload, &resolver)?;
     let (mut month, mut what) = (Vec::with_capacity(plan.spans.len()), String::new());
     for span in &*plan.spans {
+        // An endpoint has the price of the report's moment throughout.
+        if let (MachineCost::Endpoint(_), Some(usd)) = (&query.cost, month.last().copied()) {
+            month.push(usd);
+            continue;
+        }
         let (usd, is) = machine_month(&query.cost, setup, &resolver, span.first)?;
         month.push(usd);
         what = is;

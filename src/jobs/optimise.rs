@@ -541,10 +541,10 @@ impl OptimiseRow {
                 let more = minus(cost.usd, least.usd);
                 let is_chosen = index == 0;
                 let amount = |cost: &TrialCost| shown.of_spans(&result.spans, &cost.spans);
-                let by = if more == Usd::ZERO {
-                    "costs the same".to_owned()
-                } else {
-                    format!("too expensive by {}", shown.text_of(amount(cost) - amount(least)))
+                let own_amount = amount(cost);
+                let by = || match more == Usd::ZERO {
+                    true => "costs the same".to_owned(),
+                    false => format!("too expensive by {}", shown.text_of(own_amount - amount(least))),
                 };
                 let own = workload.features.iter().find(|f| f.name == feature.name);
                 OptimiseRow {
@@ -553,10 +553,10 @@ impl OptimiseRow {
                     cache: Some(variant.caching.name()),
                     cap: variant.cap,
                     usd: Some(cost.usd),
-                    shown: amount(cost),
+                    shown: own_amount,
                     more_usd: Some(more),
                     why_not: (!is_chosen).then_some(WhyNot::TooExpensive.name()),
-                    reason: (!is_chosen).then_some(by),
+                    reason: (!is_chosen).then(by),
                     write: own.filter(|_| is_chosen).map(|own| written(own, &trial.found, *variant)),
                     ..row
                 }

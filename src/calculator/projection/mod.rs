@@ -308,7 +308,7 @@ impl Planner {
 }
 
 /// The days from which another exchange rate holds for a currency of the workload, or one that its costs are looked at in.
-fn exchange_changes(workload: &Workload, resolver: &dyn Resolver) -> Vec<Date> {
+pub(crate) fn exchange_changes(workload: &Workload, resolver: &dyn Resolver) -> Vec<Date> {
     let Budget { total, monthly, .. } = &workload.budget;
     let amounts = [total, monthly].into_iter().flatten().chain(workload.credits.iter().map(|credit| &credit.amount));
     let mut currencies: Vec<&str> = amounts.map(|amount| amount.currency.as_str()).collect();

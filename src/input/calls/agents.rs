@@ -145,10 +145,8 @@ impl Agents {
     /// The source ended: hands out what waited.
     pub(super) fn end(&mut self) -> Settled {
         let details = self.of_session(None);
-        let mut owed: Vec<_> = self.owed.drain().map(|(_, owed)| owed).collect();
-        owed.sort_unstable_by_key(|(line, _)| *line);
         let mut settled: Settled = details.into_iter().map(|(line, entry)| item(line, entry)).collect();
-        settled.extend(owed.into_iter().map(|(line, error)| (line, Item::Bad(error))));
+        settled.extend(self.owed());
         self.known = Known::default();
         self.given_up.clear();
         self.sessions.clear();
@@ -161,13 +159,20 @@ impl Agents {
         settled
     }
 
+    /// What is missing of runs that no sum came for, by line.
+    fn owed(&mut self) -> impl Iterator<Item = (u64, Item<'static>)> + use<> {
+        let mut owed: Vec<_> = self.owed.drain().map(|(_, owed)| owed).collect();
+        owed.sort_unstable_by_key(|(line, _)| *line);
+        owed.into_iter().map(|(line, error)| (line, Item::Bad(error)))
+    }
+
     /// Of a source that goes on, hands out what waited as if it had ended.
     #[cfg(feature = "folders")]
     pub(super) fn give_up(&mut self) -> Settled {
         let more: Vec<Entry> = self.waiting().into_iter().map(|(_, entry)| entry.clone()).collect();
         self.given_up.extend(more);
         let mut settled: Settled = self.details.drain(..).map(|(line, entry)| item(line, entry)).collect();
-        settled.extend(self.owed.drain().map(|(_, (line, error))| (line, Item::Bad(error))));
+        settled.extend(self.owed());
         settled
     }
 

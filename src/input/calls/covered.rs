@@ -36,7 +36,7 @@ impl Covered {
         }
         rest.used().next()?;
         if rest != used {
-            entry.usage = rest.clone();
+            entry.usage = fine(&rest, &entry.usage);
             entry.reported = None;
         }
         let all = own.entry(key).or_default();
@@ -75,14 +75,29 @@ fn place_of(entry: &Entry) -> Option<(u64, bool)> {
     Some((hash(&(family, session, model)), is_sum))
 }
 
-/// What was used, without what only one of both sides tells apart: thinking, and how long written tokens stay.
+/// Parts that only one of both sides tells apart from their wholes: thinking, and how long written tokens stay.
+const PARTS: [(Meter, Meter); 2] = [(Meter::Reasoning, Meter::Output), (Meter::CacheWrite1h, Meter::CacheWrite5m)];
+
+/// What was used, without what only one of both sides tells apart.
 fn rough(usage: &Usage) -> Usage {
     let mut rough = usage.clone();
-    for (part, whole) in [(Meter::Reasoning, Meter::Output), (Meter::CacheWrite1h, Meter::CacheWrite5m)] {
+    for (part, whole) in PARTS {
         rough.set_tokens(whole, usage.tokens(whole).saturating_add(usage.tokens(part)));
         rough.set_tokens(part, 0);
     }
     rough
+}
+
+/// What is left of a usage, told apart as it was, as far as there is as much left.
+fn fine(rest: &Usage, usage: &Usage) -> Usage {
+    let mut fine = rest.clone();
+    for (part, whole) in PARTS {
+        let left = rest.tokens(whole);
+        let kept = usage.tokens(part).min(left);
+        fine.set_tokens(part, kept);
+        fine.set_tokens(whole, left - kept);
+    }
+    fine
 }
 
 /// What both hold, by meter.
@@ -134,5 +149,28 @@ mod tests {
         // A sum that holds a part of a request, and one that holds more than its requests.
         assert_eq!(counted(&[sum(100, 10), request(130, 12)]), [(100, 10), (30, 2)]);
         assert_eq!(counted(&[request(60, 6), sum(100, 10), request(40, 4)]), [(60, 6), (40, 4)]);
+    }
+
+    #[test]
+    fn what_is_left_of_a_request_is_told_apart_as_it_was() {
+        let mut covered = Covered::default();
+        let mut entry = |is_sum: bool, usage: Usage| {
+            let mut entry = Entry::new(Dialect::ClaudeCode, usage);
+            if is_sum {
+                entry.dialect = Dialect::ClaudeResult;
+                entry.bucket = Some(crate::input::dialect::Bucket::default());
+            }
+            entry.labels.session = Some("s".into());
+            covered.rest(entry).map(|entry| entry.usage)
+        };
+        let of = |all: &[(Meter, u64)]| {
+            let mut usage = Usage::default();
+            all.iter().for_each(|(meter, tokens)| usage.set_tokens(*meter, *tokens));
+            usage
+        };
+        entry(true, of(&[(Meter::Input, 5), (Meter::Output, 10)]));
+        let request = [(Meter::Input, 20), (Meter::CacheWrite1h, 100), (Meter::Output, 30), (Meter::Reasoning, 8)];
+        let left = [(Meter::Input, 15), (Meter::CacheWrite1h, 100), (Meter::Output, 20), (Meter::Reasoning, 8)];
+        assert_eq!(entry(false, of(&request)), Some(of(&left)));
     }
 }

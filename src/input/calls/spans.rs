@@ -35,6 +35,8 @@ pub(super) struct SpanTrees {
     /// The same of traces that are settled.
     kept: VecDeque<(u64, u64)>,
     stamp: u64,
+    /// The stamp up to which all was judged.
+    judged: u64,
     waiting: usize,
     remembered: usize,
 }
@@ -79,7 +81,11 @@ impl SpanTrees {
     /// [`SpanTrees::settle`] of the traces all of whose waiting spans are of such sources.
     pub(super) fn settle_those(&mut self, with_sums: bool, are_of: &dyn Fn(&str) -> bool) -> Settled {
         let mut settled = Settled::default();
-        for (id, stamp) in std::mem::take(&mut self.order) {
+        // Sums that were left are left again where nothing came to their trace since.
+        let from = if with_sums { 0 } else { self.order.partition_point(|(_, stamp)| *stamp <= self.judged) };
+        let open = self.order.split_off(from);
+        self.judged = self.stamp;
+        for (id, stamp) in open {
             let Some(trace) = self.traces.get(&id).filter(|trace| trace.touched == stamp && trace.open > 0) else {
                 continue;
             };
@@ -131,8 +137,8 @@ impl SpanTrees {
             let settled = self.settle_trace(id, false);
             match self.traces.get(&id).map_or(0, |trace| trace.open) {
                 0 => return settled,
-                // Its sums alone have waited for a whole window.
-                left if left == open => return self.settle_trace(id, true),
+                // Its sums have waited for a whole window, or so many do that the rest is not worth judging them again.
+                left if (open - left) * 8 <= open => return self.settle_trace(id, true),
                 _ => {
                     self.touch(id);
                     return settled;

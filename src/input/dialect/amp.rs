@@ -38,7 +38,10 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
         let place = message.get("messageId").and_then(Value::word).unwrap_or_default();
         let at = usage.get("timestamp").and_then(Value::word).unwrap_or_default();
         let counts = counted(&usage);
-        said.add(place, at, counts.as_ref().ok());
+        // Counts of nothing leave the event of the ledger to count.
+        if !counts.as_ref().is_ok_and(|counts| *counts == Disjoint::default()) {
+            said.add(place, at, counts.as_ref().ok());
+        }
         push(&usage, counts?, thread.as_deref(), &numbers.of(&format!("{place} {at}")), out);
         Ok(())
     });

@@ -45,8 +45,7 @@ pub(super) fn is_of_parts(name: &str, total: u64, parts: u64) -> Result<(), Reco
     if total == 0 || parts > 0 {
         return Ok(());
     }
-    let what = format!("{name} is {total}, and no count says how much of it was input and how much output");
-    Err(RecordError::Usage(what).or("an export with both counts can be priced"))
+    Err(RecordError::total_alone(name, total))
 }
 
 /// Says that a stated total is larger than what was read.

@@ -75,13 +75,9 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
         out.push(AgentEvent::Known(Known { session: Some(session), ..Known::default() }).into());
     }
     let changed = object.object("$set");
-    let messages = changed.as_ref().unwrap_or(object).get("messages");
-    each_record(
-        &DIALECT,
-        messages.into_iter().flat_map(Value::items).filter_map(Value::object),
-        out,
-        &mut |message_of, out| message(message_of, out),
-    );
+    each_record(&DIALECT, changed.as_ref().unwrap_or(object).objects("messages"), out, &mut |one, out| {
+        message(one, out)
+    });
     Ok(())
 }
 

@@ -22,8 +22,12 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
     ..DialectSpec::new("jaeger", "traces of Jaeger")
 };
 
-/// A trace, or one span of one. What a process says holds for all of its spans.
+/// The reply of the API, a trace of it, or one span of one. What a process says holds for all of its spans.
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
+    if object.has("data") {
+        each_record(&DIALECT, object.objects("data"), out, &mut |trace, out| read(trace, out));
+        return Ok(());
+    }
     if !object.has("spans") {
         let process = object.object("process").unwrap_or_default();
         return of_process(object, &process, out);

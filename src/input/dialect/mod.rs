@@ -34,7 +34,7 @@ pub(crate) use entry::{NAMELESS, id_of};
 pub use entry::{Running, SessionCounts, SessionHead, SessionSettings};
 pub use read::read;
 pub(crate) use read::{no_json, read_text, unreadable};
-pub(crate) use unread::join_unread;
+pub(crate) use unread::{OTHER_NAMES, join_unread};
 
 use spec::DialectSpec;
 

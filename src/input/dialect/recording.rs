@@ -82,8 +82,13 @@ impl Exchange<'_> {
     /// Whether a model was asked for an answer that is billed, and gave one.
     fn asked_a_model(&self) -> bool {
         let path = self.url.split(['?', '#']).next().unwrap_or_default();
-        let is_free = || path.split(['/', ':']).any(|part| FREE.contains(&part));
-        let is_site = self.provider() == Some("openrouter") && !path.contains("/api/v1/");
+        // A deployment may be called like a free address.
+        let is_free = || !path.ends_with("/completions") && path.split(['/', ':']).any(|part| FREE.contains(&part));
+        let is_site = match self.provider() {
+            Some("openrouter") => !path.contains("/api/v1/"),
+            Some("openai" | "anthropic") => !path.contains("/v1/"),
+            _ => false,
+        };
         let is_success = self.status.is_none_or(|status| (200..300).contains(&status));
         self.method.eq_ignore_ascii_case("post") && is_success && self.provider().is_some() && !is_site && !is_free()
     }

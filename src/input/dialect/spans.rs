@@ -11,6 +11,7 @@ use super::counts::{moment, state_tier};
 use super::endpoints::without_endpoint;
 use super::outcomes::{error_text, failed};
 use super::parts::Parts;
+use super::read::each_record;
 use super::spec::{DialectSign, DialectSpec};
 use super::{Dialect, Entry, Item, Labels, Naming, Reported, Span, SpanRole, vercel_ai};
 use crate::input::json::{Object, Value};
@@ -48,11 +49,9 @@ fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordEr
     for of_resource in objects(object, &["resourceSpans"]) {
         let resource = of_resource.object("resource").map(|r| Attributes::of(&r)).unwrap_or_default();
         for of_scope in objects(&of_resource, &["scopeSpans", "instrumentationLibrarySpans"]) {
-            for one in objects(&of_scope, &["spans"]) {
-                if let Err(error) = span(Dialect::Spans, &one, &Attributes::of(&one), &resource, out) {
-                    out.push(Item::Bad(error));
-                }
-            }
+            each_record(&DIALECT, objects(&of_scope, &["spans"]), out, &mut |one, out| {
+                span(Dialect::Spans, one, &Attributes::of(one), &resource, out)
+            });
         }
     }
     Ok(())
@@ -391,6 +390,11 @@ fn is_answer(attributes: &Attributes) -> bool {
     };
     says("openinference.span.kind", &["LLM"])
         || says("gen_ai.operation.name", &["chat", "text_completion", "generate_content"])
+        || says("llm.request.type", &["chat", "completion"])
+        || says("langfuse.observation.type", &["generation"])
+        || attributes.text(&["ai.operationId"]).is_some_and(|operation| {
+            ["doGenerate", "doStream"].contains(&operation.rsplit('.').next().unwrap_or_default())
+        })
 }
 
 /// The prompt; of two counts that differ by the cached tokens, the one that holds them.

@@ -11,7 +11,7 @@ use crate::input::left::LeftField;
 const MOST: usize = 20;
 
 /// The name that stands for those that are not kept.
-const OTHERS: &str = "other names";
+pub(crate) const OTHER_NAMES: &str = "other names";
 
 /// How deep objects are looked into that nobody read.
 const DEPTH: u32 = 4;
@@ -54,7 +54,7 @@ impl Found {
 
     fn end(mut self) -> Vec<Unread> {
         if self.more > 0 {
-            self.kept.push(Unread { key: OTHERS.to_owned(), value: self.more.to_string() });
+            self.kept.push(Unread { key: OTHER_NAMES.to_owned(), value: self.more.to_string() });
         }
         self.kept
     }
@@ -64,10 +64,10 @@ impl Found {
 /// of both lists says.
 pub(crate) fn join_unread(known: &mut Vec<Unread>, more: Vec<Unread>) {
     let number = |unread: &Unread| unread.value.parse().unwrap_or_default();
-    let mut others = known.pop_if(|last| last.key == OTHERS).map_or(0, |last| number(&last));
+    let mut others = known.pop_if(|last| last.key == OTHER_NAMES).map_or(0, |last| number(&last));
     let mut left_out: u64 = 0;
     for unread in more {
-        if unread.key == OTHERS {
+        if unread.key == OTHER_NAMES {
             left_out = left_out.saturating_add(number(&unread));
         } else if !known.iter().any(|other| other.key == unread.key) {
             if known.len() < MOST {
@@ -79,7 +79,7 @@ pub(crate) fn join_unread(known: &mut Vec<Unread>, more: Vec<Unread>) {
     }
     others = others.max(left_out);
     if others > 0 {
-        known.push(Unread { key: OTHERS.to_owned(), value: others.to_string() });
+        known.push(Unread { key: OTHER_NAMES.to_owned(), value: others.to_string() });
     }
 }
 
@@ -169,7 +169,7 @@ mod tests {
     /// How many names are kept, and how many more there are said to be.
     fn sizes(unread: &[Unread]) -> (usize, Option<&str>) {
         match unread.split_last() {
-            Some((last, kept)) if last.key == OTHERS => (kept.len(), Some(&last.value)),
+            Some((last, kept)) if last.key == OTHER_NAMES => (kept.len(), Some(&last.value)),
             _ => (unread.len(), None),
         }
     }

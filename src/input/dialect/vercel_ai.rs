@@ -72,6 +72,8 @@ fn read_steps<'a>(object: &Object<'a>, steps: &[Object<'a>], out: &mut Vec<Item<
     for step in steps {
         match entry(step, object, "usage") {
             Ok(Some(entry)) => {
+                // What JSON makes of counts that were not defined is an empty object.
+                are_whole &= entry.usage.used().next().is_some();
                 all += &entry.usage;
                 out.push(Item::Entry(Box::new(entry)));
             }
@@ -214,6 +216,9 @@ fn add_metadata(parts: &mut Parts, metadata: Option<&Object>) -> Result<(), Reco
     }
     if let Some(anthropic) = metadata.object("anthropic") {
         let raw = anthropic.object("usage").unwrap_or_default();
+        // These repeat the counts of the SDK.
+        count(&raw, "input_tokens")?;
+        count(&raw, "output_tokens")?;
         let either =
             |name: &str, raw_name: &str| Ok::<_, RecordError>(count(&anthropic, name)?.max(count(&raw, raw_name)?));
         parts.read = parts.read.max(either("cacheReadInputTokens", "cache_read_input_tokens")?);
@@ -223,6 +228,12 @@ fn add_metadata(parts: &mut Parts, metadata: Option<&Object>) -> Result<(), Reco
     if let Some(google) = metadata.object("google").and_then(|google| google.object("usageMetadata")) {
         parts.thinking = parts.thinking.max(count(&google, "thoughtsTokenCount")?);
         parts.tools = parts.tools.max(count(&google, "toolUsePromptTokenCount")?);
+        parts.read = parts.read.max(count(&google, "cachedContentTokenCount")?);
+        // The SDK's own total leaves out thoughts, or results of tools, by its version.
+        parts.total = parts.total.max(Some(count(&google, "totalTokenCount")?).filter(|total| *total > 0));
+        // These repeat the counts of the SDK.
+        count(&google, "promptTokenCount")?;
+        count(&google, "candidatesTokenCount")?;
     }
     if let Some(bedrock) = metadata.object("bedrock").and_then(|bedrock| bedrock.object("usage")) {
         parts.written = parts.written.max(count(&bedrock, "cacheWriteInputTokens")?);

@@ -12,7 +12,7 @@ use crate::calculator::budget::{BudgetVerdict, judge};
 use crate::calculator::change::{CostedPlan, FactorAmount, MonthlyBill, PlanChange};
 use crate::calculator::currency::ShownCurrency;
 use crate::calculator::explain::Factor;
-use crate::calculator::projection::{PlanError, Resolver, plan};
+use crate::calculator::projection::{PlanError, Planner, Resolver, exchange_changes, plan};
 use crate::calculator::rules::BillSums;
 use crate::calculator::settled::Settled;
 use crate::calculator::workload::Workload;
@@ -77,14 +77,16 @@ pub(super) struct PricedSide {
 impl PricedSide {
     /// Prices what of a workload has a price.
     ///
+    /// * `cuts`: days that months are split at besides those on which its own rates change.
     /// * `bounds`: whether a rule asks for low and high ends.
     pub(crate) fn of(
         workload: &Workload,
+        cuts: &[Date],
         shown: &ShownCurrency,
         bounds: bool,
         resolver: &mut dyn Resolver,
     ) -> Result<PricedSide, JobError> {
-        let (costed, settled) = costed(workload, shown, bounds, resolver)?;
+        let (costed, settled) = costed(workload, cuts, shown, bounds, resolver)?;
         let budgets = judge(&costed.plan, &costed.outcome, &settled);
         Ok(PricedSide { monthly: costed.monthly(), costed, budgets })
     }
@@ -92,11 +94,12 @@ impl PricedSide {
 
 pub(super) fn costed(
     workload: &Workload,
+    cuts: &[Date],
     shown: &ShownCurrency,
     bounds: bool,
     resolver: &mut dyn Resolver,
 ) -> Result<(CostedPlan, Settled), JobError> {
-    let plan = plan(workload, resolver, None)?;
+    let plan = Planner::cut(workload.clone(), cuts, resolver).plan(resolver, None)?;
     let settled = Settled::of(&plan, resolver)?;
     Ok((CostedPlan::of(plan, &settled, shown.clone(), bounds)?, settled))
 }
@@ -138,7 +141,11 @@ impl BothSides<'_> {
         earlier: Option<&Setup>,
         resolver: &mut TableResolver,
     ) -> Result<BaseComparison, JobError> {
+        // Rules look at the base at the rates of the head, so it is cut where those change as well.
+        let cuts = exchange_changes(&self.now.costed.plan.workload, &*resolver);
         let mut workload = self.old.workload.clone();
+        workload.currencies.extend(self.now.costed.plan.workload.currencies.iter().cloned());
+        workload.also_in(Some(&self.shown.currency));
         resolver.use_exchange_of(&workload);
         let unpriced = leave_out_unpriced(&mut workload, resolver);
         let mut earlier_resolver = earlier.map(|setup| TableResolver::new(setup, &workload));
@@ -147,8 +154,9 @@ impl BothSides<'_> {
         }
         let shown = self.shown_at_base(&workload, earlier_resolver.as_ref().unwrap_or(resolver));
         // With the table of today, for rules; with its own, for what was paid.
-        let today = PricedSide::of(&workload, &shown, false, resolver)?;
-        let own = earlier_resolver.as_mut().map(|earlier| costed(&workload, &shown, false, earlier)).transpose()?;
+        let today = PricedSide::of(&workload, &cuts, &shown, false, resolver)?;
+        let own =
+            earlier_resolver.as_mut().map(|earlier| costed(&workload, &cuts, &shown, false, earlier)).transpose()?;
         resolver.use_exchange_of(&self.head.workload);
         let base = own.as_ref().map_or(&today.costed, |(own, _)| own);
         let mut monthly = base.monthly();
@@ -182,7 +190,7 @@ impl BothSides<'_> {
     fn shown_at_base(&self, workload: &Workload, resolver: &TableResolver) -> ShownCurrency {
         let days = days_of(&self.head.workload, Some(workload));
         let shown = ShownCurrency::over_days(Some(&self.shown.currency), workload, days, resolver);
-        shown.unwrap_or_else(|_| self.shown.clone())
+        shown.unwrap_or_else(|_| self.now.costed.shown.clone())
     }
 
     /// The parts of a feature that is on both sides.
@@ -376,10 +384,10 @@ mod tests {
             let days = days_of(new, Some(old));
             resolver.use_exchange_of(old);
             let shown = ShownCurrency::over_days(None, old, days, &resolver).unwrap();
-            let before = PricedSide::of(old, &shown, false, &mut resolver).unwrap();
+            let before = PricedSide::of(old, &[], &shown, false, &mut resolver).unwrap();
             resolver.use_exchange_of(new);
             let shown = ShownCurrency::over_days(None, new, days, &resolver).unwrap();
-            let after = PricedSide::of(new, &shown, false, &mut resolver).unwrap();
+            let after = PricedSide::of(new, &[], &shown, false, &mut resolver).unwrap();
             let mut change = PlanChange {
                 base: &before.costed, head: &after.costed, base_resolver: None, head_resolver: &mut resolver,
             };

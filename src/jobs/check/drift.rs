@@ -14,7 +14,7 @@ use super::sides::CheckSide;
 use super::{CheckContext, JobError, Setup};
 use crate::calculator::projection::Resolver;
 use crate::calculator::rules::{CheckRule, DriftFact, DriftSince, RuleCode, RuleLimit, is_below};
-use crate::calculator::workload::{Feature, Route};
+use crate::calculator::workload::{Feature, Route, Workload};
 use crate::input::git::{GitBase, GitError, Repository};
 use crate::input::text::read_bytes;
 use crate::input::workload::parse;
@@ -412,7 +412,7 @@ impl<'c> Search<'c> {
         let index = now.costed.plan.features.iter().position(|f| f.feature.name == old.feature)?;
         let shown = &self.context.shown;
         let is_now = now.costed.feature_sums(index)?.monthly(shown);
-        let mut workload = self.context.head.workload.clone();
+        let mut workload = Workload::clone(&now.costed.plan.workload);
         workload.features.retain(|feature| feature.name == old.feature);
         let routes = workload.features.iter_mut().flat_map(|feature| &mut Arc::make_mut(feature).routes);
         for route in routes {
@@ -421,7 +421,7 @@ impl<'c> Search<'c> {
                 id.clone_into(&mut route.model);
             }
         }
-        let (with, _) = costed(&workload, shown, false, resolver).ok()?;
+        let (with, _) = costed(&workload, &[], shown, false, resolver).ok()?;
         let would = with.feature_sums(0)?.monthly(shown);
         Some(format!(": {} a month there, {} in the plan", shown.text_of(would), shown.text_of(is_now)))
     }

@@ -146,7 +146,7 @@ pub fn check(head: &CheckSide, query: &CheckQuery, setup: &Setup) -> Result<Chec
     let old = base.side.as_ref().map(|side| &side.workload);
     let days = compare::days_of(&workload, old);
     let over = ShownCurrency::over_days(query.currency.as_deref(), &workload, days, &resolver)?;
-    let now = PricedSide::of(&workload, &over, bounds, &mut resolver)?;
+    let now = PricedSide::of(&workload, &[], &over, bounds, &mut resolver)?;
     let earlier = earlier_setup(&base, setup)?;
     let mut before = None;
     if let Some(old) = &base.side {

@@ -219,12 +219,12 @@ impl<'s> Follower<'s> {
         given_up && !self.query.rows || !self.rows.is_empty()
     }
 
-    /// Hands out traces that are in quiet files alone.
+    /// Hands out traces that are in no file that grows; a member of an archive grows with none.
     fn settle_spans(&mut self, now: Duration, news: &mut TakeNews) {
-        let is_quiet = |file: &&FollowedFile| now.saturating_sub(file.grew) >= QUIET;
-        let quiet: FxHashSet<&str> = self.files.iter().filter(is_quiet).map(|file| &*file.name).collect();
+        let is_busy = |file: &&FollowedFile| now.saturating_sub(file.grew) < QUIET;
+        let busy: FxHashSet<&str> = self.files.iter().filter(is_busy).map(|file| &*file.name).collect();
         let (taker, rows) = (&mut self.settled, &mut self.rows);
-        self.common.settle_spans(&|source| quiet.contains(source), &mut |source, line, item| {
+        self.common.settle_spans(&|source| !busy.contains(source), &mut |source, line, item| {
             let mut result = ChunkResult::default();
             taker.take(source, line, &item, &mut result);
             keep(rows, source, &result, news);

@@ -94,7 +94,7 @@ impl<'s> RecordTaker<'s> {
             return;
         }
         if let Some(entry) = outcome.entry {
-            entry.unread.iter().for_each(|unread| self.totals.unread.add(source, line, unread));
+            self.totals.unread.add_record(source, line, &entry.unread);
         }
         if self.query.rows {
             if let RecordVerdict::Refused(refused) = &mut outcome.verdict {

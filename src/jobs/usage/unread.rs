@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::input::dialect::Unread;
+use crate::input::dialect::{OTHER_NAMES as OTHERS, Unread};
+use crate::jobs::plural;
 
 /// So many names are told apart; the records of others are counted together.
 const NAMES: usize = 1_000;
-
-/// The name that stands for those that are not told apart.
-const OTHERS: &str = "other names";
 
 /// A name that looks like that of a count, a cost or a duration, which nobody read, with the first place that it is in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -22,7 +20,7 @@ pub struct UnreadKey {
     pub line: u64,
     /// The number, as it is written there.
     pub value: String,
-    /// In how many records it is.
+    /// In how many records it is; of other names, how often they come.
     pub records: u64,
 }
 
@@ -31,11 +29,18 @@ pub struct UnreadKey {
 pub(crate) struct UnreadNames {
     names: BTreeMap<String, UnreadKey>,
     others: Option<UnreadKey>,
+    /// How many records have something that was not read.
+    records: u64,
 }
 
 impl UnreadNames {
-    /// Adds a number of a record.
-    pub(crate) fn add(&mut self, source: &str, line: u64, unread: &Unread) {
+    /// Adds what was not read of a record.
+    pub(crate) fn add_record(&mut self, source: &str, line: u64, unread: &[Unread]) {
+        self.records += u64::from(!unread.is_empty());
+        unread.iter().for_each(|unread| self.add(source, line, unread));
+    }
+
+    fn add(&mut self, source: &str, line: u64, unread: &Unread) {
         if let Some(known) = self.names.get_mut(&unread.key) {
             known.records += 1;
             if (source, line) < (known.source.as_str(), known.line) {
@@ -49,6 +54,7 @@ impl UnreadNames {
 
     /// Adds those of another part of the run.
     pub(crate) fn merge(&mut self, other: UnreadNames) {
+        self.records += other.records;
         for (name, unread) in other.names {
             match self.names.get_mut(&name) {
                 Some(known) => known.add(unread),
@@ -83,9 +89,9 @@ impl UnreadNames {
         names.chain(self.others.iter().map(|others| (OTHERS, others)))
     }
 
-    /// How many records there are with something that was not read: at least as many as the most frequent name is in.
-    pub(crate) fn records(&self) -> u64 {
-        self.iter().map(|(_, unread)| unread.records).max().unwrap_or_default()
+    /// How many records there are with something that was not read.
+    pub(crate) const fn records(&self) -> u64 {
+        self.records
     }
 
     /// A line for each name, of many the first.
@@ -93,12 +99,10 @@ impl UnreadNames {
         /// How many names are listed one by one.
         const LISTED: usize = 20;
         let mut warnings: Vec<String> = self.iter().take(LISTED).map(|(name, key)| Self::warning(name, key)).collect();
-        match self.iter().count().saturating_sub(LISTED) {
-            0 => {}
-            1 => warnings
-                .push("unread: 1 other name not listed here; `farebox usage --format json` lists all".to_owned()),
-            more => warnings
-                .push(format!("unread: {more} other names not listed here; `farebox usage --format json` lists all")),
+        let more = self.iter().count().saturating_sub(LISTED);
+        if more > 0 {
+            let more = plural(more as u64, "other name");
+            warnings.push(format!("unread: {more} not listed here; `farebox usage --format json` lists all"));
         }
         warnings
     }
@@ -106,12 +110,11 @@ impl UnreadNames {
     /// The line for a name.
     pub(super) fn warning(name: &str, unread: &UnreadKey) -> String {
         let UnreadKey { source, line, value, records } = unread;
-        let records = if *records == 1 { "1 record".to_owned() } else { format!("{records} records") };
         if name == OTHERS {
-            return format!(
-                "{source}:{line}: unread: more names than are listed; they are in {records}, this the first"
-            );
+            let times = plural(*records, "time");
+            return format!("{source}:{line}: unread: more names than are listed; they come {times}, here the first");
         }
+        let records = plural(*records, "record");
         format!("{source}:{line}: unread: {name} is {value} and may have been billed; it is in {records}")
     }
 }

@@ -158,7 +158,7 @@ impl TakeItems for SwitchTaker<'_, '_> {
         let taken = match item {
             Item::Entry(entry) if !self.includes(entry) => return,
             Item::Entry(entry) if entry.state == State::Done => {
-                entry.unread.iter().for_each(|unread| self.totals.unread.add(source, line, unread));
+                self.totals.unread.add_record(source, line, &entry.unread);
                 self.entry(entry)
             }
             Item::Entry(_) => {

@@ -54,12 +54,19 @@ impl Common {
 #[derive(Default)]
 struct Over {
     here: FxHashMap<(u64, u64), u64>,
+    owners: FxHashMap<u64, u64>,
     requests: Requests,
     covered: Covered,
 }
 
 impl Over {
     fn is_copy(&mut self, common: &Common, sequence: &Sequence, entry: &Entry) -> bool {
+        if let (Some(known), Some(id)) = (&common.owners, entry.id.filter(|_| entry.dialect.returns())) {
+            let own = || *self.owners.entry(id).or_insert(sequence.file);
+            if known.get(&id).copied().unwrap_or_else(own) != sequence.file {
+                return true;
+            }
+        }
         let (Some(known), Some(key)) = (&common.requests, key_of(entry)) else { return false };
         let before = || sequence.requests_here.get(&key).copied().unwrap_or_default();
         let times = self.here.entry((sequence.file, key)).or_insert_with(before);

@@ -131,7 +131,7 @@ pub fn watch_plan(
             "give a later day with --since",
         ));
     }
-    let amount = plan.bill_in(&shown.currency)?;
+    let amount = if shown.is_usd() { Decimal::ZERO } else { plan.bill_in(&shown.currency)? };
     let course = course_of_plan(&mut plan, unpriced.len() as u64, span.period)?;
     let first = course.first;
     Ok(watched(course, span, &|usd| shown.cell_of(usd, shown.in_proportion(usd, first, amount)), setup))

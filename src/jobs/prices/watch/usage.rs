@@ -126,7 +126,7 @@ impl TakeItems for UsageTaker<'_> {
                 return;
             }
             Item::Entry(entry) if entry.state == State::Done => {
-                entry.unread.iter().for_each(|unread| self.usage.unread.add(source, line, unread));
+                self.usage.unread.add_record(source, line, &entry.unread);
                 self.entry(entry)
             }
             Item::Entry(_) => {
