@@ -173,3 +173,16 @@ fn hosting_for_a_part_of_a_month() {
     assert_eq!((months.len(), decimal(&json["calls_a_month"])), (2, dec!(31000)));
     assert_eq!((decimal(&months[0]["api_usd"]), decimal(&months[1]["api_usd"])), (dec!(64), dec!(60)));
 }
+
+/// 124 dollars are 92 EUR on both sides, whatever currency the check or a rule looks at.
+#[test]
+fn what_did_not_change_grows_in_no_currency() {
+    let rules = "check: {rules: {max-growth: 1 EUR, max-feature-growth: 1 EUR}}";
+    let desk = Desk::with("currency: USD", rules);
+    desk.run(&["check", "--write-baseline", "base.json"]).code(0);
+    for shown in [&[][..], &["--currency", "EUR"]] {
+        let ran = desk.run(&[&["check", "--baseline", "base.json", "--format", "json"], shown].concat()).code(0);
+        let json = ran.json();
+        assert_eq!(json["findings"].as_array().map(Vec::len), Some(0), "{shown:?}: {json:#}");
+    }
+}

@@ -538,3 +538,58 @@ fn parts_of_a_document_that_cannot_be_read_do_not_hide_the_others() {
         assert_eq!((tokens(&billed(text)), refused(text).len()), ((100, 10), bad), "{text}");
     }
 }
+
+#[test]
+fn counts_that_are_not_defined_leave_the_sum_to_count() {
+    let text = r#"{"steps":[{"usage":{},"response":{"modelId":"gpt-4o"}}],"totalUsage":{"inputTokens":1000,"outputTokens":500,"totalTokens":1500},"response":{"modelId":"gpt-4o"}}"#;
+    let all: Vec<String> = billed(text).iter().map(counts).filter(|counts| !counts.is_empty()).collect();
+    assert_eq!(all, ["input 1000, output 500"]);
+}
+
+#[test]
+fn the_total_of_googles_own_metadata_holds_results_of_tools() {
+    let text = r#"{"usage":{"inputTokens":1000,"outputTokens":900,"reasoningTokens":400,"totalTokens":1900},"response":{"modelId":"gemini-2.5-pro"},"providerMetadata":{"google":{"usageMetadata":{"promptTokenCount":1000,"candidatesTokenCount":500,"thoughtsTokenCount":400,"toolUsePromptTokenCount":300,"totalTokenCount":2200}}}}"#;
+    let entry = one(text);
+    assert_eq!((entry.usage.prompt_tokens(), entry.usage.answer_tokens()), (1300, 900), "{}", counts(&entry));
+    assert_eq!(unread(&entry), []);
+}
+
+#[test]
+fn a_total_is_refused_of_every_span_that_says_it_is_an_answer() {
+    for attributes in [
+        r#""llm.request.type":"chat","gen_ai.request.model":"gpt-4o","llm.usage.total_tokens":1500"#,
+        r#""ai.operationId":"ai.generateText.doGenerate","ai.model.id":"gpt-4o","ai.usage.totalTokens":1500"#,
+        r#""langfuse.observation.type":"generation","gen_ai.request.model":"gpt-4o","gen_ai.usage.total_tokens":1500"#,
+    ] {
+        let text = format!(
+            r#"{{"name":"x","span_id":"0a","trace_id":"1b","start_time":"2026-11-20T10:00:00Z","attributes":{{{attributes}}}}}"#
+        );
+        assert!(billed(&text).is_empty() && refused(&text)[0].contains("1500"), "{text}: {:?}", refused(&text));
+    }
+}
+
+#[test]
+fn counts_of_nothing_leave_the_event_of_the_ledger_to_count() {
+    let text = r#"{"id":"T-1","messages":[{"role":"assistant","messageId":1,"usage":{"model":"claude-sonnet-4-5","inputTokens":0,"outputTokens":0,"timestamp":"2026-05-01T00:00:00Z"}}],"usageLedger":{"events":[{"id":"e1","timestamp":"2026-05-01T00:00:00Z","model":"claude-sonnet-4-5","toMessageId":1,"tokens":{"input":1000,"output":100}}]}}"#;
+    assert_eq!(tokens(&billed(text)), (1000, 100));
+}
+
+#[test]
+fn a_count_that_nobody_knows_is_named_at_its_own_span() {
+    let span = |id: &str, parent: &str, kind: &str, more: &str| {
+        format!(
+            r#"{{"traceId":"t1","spanId":"{id}","parentSpanId":"{parent}","startTimeUnixNano":"1764547200000000000","attributes":[{{"key":"gen_ai.operation.name","value":{{"stringValue":"{kind}"}}}},{{"key":"gen_ai.request.model","value":{{"stringValue":"gpt-4o"}}}},{{"key":"gen_ai.usage.input_tokens","value":{{"intValue":"9"}}}}{more}]}}"#
+        )
+    };
+    let odd = r#",{"key":"gen_ai.usage.zorkmid_tokens","value":{"intValue":"777"}}"#;
+    // The sum in front repeats the call and is dropped; what was not read of the call stays.
+    let spans = [span("a", "", "invoke_agent", ""), span("b", "a", "chat", odd)].join(",");
+    let entry = one(&format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#));
+    assert_eq!(unread(&entry), [("gen_ai.usage.zorkmid_tokens".to_owned(), "777".to_owned())]);
+}
+
+#[test]
+fn a_total_alone_is_refused_of_records_of_our_own() {
+    let text = r#"{"model":"gpt-4o","usage":{"total_tokens":110}}"#;
+    assert!(billed(text).is_empty() && refused(text)[0].contains("total_tokens is 110"), "{:?}", refused(text));
+}
