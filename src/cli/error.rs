@@ -32,6 +32,9 @@ pub(crate) enum Error {
     /// Something may have been billed and was not read, and `--strict` asked for a failure then.
     #[error("not everything was read of {0} record{plural}, and --strict was given", plural = if *.0 == 1 { "" } else { "s" })]
     Unread(u64),
+    /// An input was not read, and `--strict` asked for a failure then.
+    #[error("not every input was read, and --strict was given")]
+    Incomplete,
     /// Something is stale or retires soon, and nothing else failed.
     #[error("{0}")]
     Stale(String),
@@ -103,7 +106,7 @@ impl Error {
         match self {
             Error::Failed(_) => 1,
             Error::Usage(_) | Error::NothingPriced => 2,
-            Error::Strict(_) | Error::Unread(_) => 3,
+            Error::Strict(_) | Error::Unread(_) | Error::Incomplete => 3,
             Error::Stale(_) => 4,
             Error::Job(JobError::Io(_)) => 5,
             Error::Job(JobError::Input(error) | JobError::Attachment(AttachmentError::File(error))) => {

@@ -143,7 +143,7 @@ fn of_usage(args: &WatchArgs) -> Result<Watched, Error> {
     let mut screen = ReadingScreen::new(None, &places.sources, args.output.quiet);
     std::mem::take(&mut places.failed).into_iter().for_each(|error| screen.failed(error));
     let watched = watch_usage(&query, &span, &setup, &places.sources, shared::number_of(args.threads), &mut screen)?;
-    screen.judge(&places);
+    let _ = screen.judge(&places);
     match screen.end()? {
         (_, Some(failed)) => Err(failed.into()),
         (_, None) => Ok(watched),

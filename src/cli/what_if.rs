@@ -157,7 +157,7 @@ fn answer(args: &WhatIfArgs, what_if: &WhatIf, span: Period, mut places: Places)
     let mut screen = ReadingScreen::new(None, &places.sources, args.output.quiet);
     std::mem::take(&mut places.failed).into_iter().for_each(|error| screen.failed(error));
     let totals = what_if.price(&places.sources, span, shared::number_of(args.threads), &mut screen)?;
-    screen.judge(&places);
+    let _ = screen.judge(&places);
     let (_, failed) = screen.end()?;
     if totals.is_empty()
         && let Some(failed) = failed

@@ -246,6 +246,25 @@ impl InputError {
         }
     }
 
+    /// The file, the folder or the pattern that it is about.
+    pub(crate) fn path(&self) -> &str {
+        match self {
+            InputError::NoMatch { pattern: path }
+            | InputError::Missing { path, .. }
+            | InputError::Folder { path }
+            | InputError::NotAFile { path, .. }
+            | InputError::TooLarge { path, .. }
+            | InputError::Binary { path, .. }
+            | InputError::Nothing { path, .. }
+            | InputError::NoUsage { path, .. }
+            | InputError::Archive { path, .. }
+            | InputError::NotRegular { path }
+            | InputError::DeadLink { path }
+            | InputError::LongLine { path, .. }
+            | InputError::Reading { path, .. } => path,
+        }
+    }
+
     /// The next step, where one is known.
     #[must_use]
     pub fn help(&self) -> Option<String> {
@@ -334,6 +353,8 @@ fn similar(path: &Path) -> Option<String> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let names =
         folder.read_dir().ok()?.filter_map(Result::ok).map(|entry| entry.file_name().to_string_lossy().into_owned());
+    // A link that leads nowhere is there, and missing.
+    let names = names.filter(|name| *name != wanted);
     let nearest = near(&wanted, names, 0.88).into_iter().next()?;
     Some(path.with_file_name(nearest).display().to_string())
 }

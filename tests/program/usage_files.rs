@@ -369,3 +369,68 @@ fn zip_of(files: &[(&str, &str)]) -> Vec<u8> {
     );
     bytes
 }
+
+#[cfg(unix)]
+#[test]
+fn every_input_is_accounted_for() {
+    let broken = format!("{}{{\"usa\n{}", record(1), record(2));
+    let folder = Folder::new(&[("logs/a.jsonl", &record(4)), ("logs/b.jsonl", &broken), ("logs/README.md", "# Logs")]);
+    std::os::unix::fs::symlink("nowhere", folder.at("logs/gone.jsonl")).unwrap();
+    let ran = folder.usage(&["logs"]).run().code(0);
+    // 7 million tokens at $2.50 a million.
+    assert_eq!(ran.json()["total_usd"], "17.5");
+    let inputs = &ran.json()["inputs"];
+    assert_eq!((&inputs["found"], &inputs["read"], &inputs["unlike_usage"]), (&2.into(), &1.into(), &1.into()));
+    let partly = &inputs["partly"]["first"][0];
+    assert_eq!(
+        (&partly["source"], &partly["lines"], &partly["from_line"]),
+        (&"logs/b.jsonl".into(), &1.into(), &2.into())
+    );
+    let skipped = &inputs["skipped"]["first"][0];
+    assert_eq!((&skipped["source"], &skipped["why"]), (&"logs/gone.jsonl".into(), &"the link leads nowhere".into()));
+    ran.says("1 of 2 inputs read whole; in part: logs/b.jsonl (line 2); skipped: logs/gone.jsonl");
+    // What is missing is a failure where everything has to count, whatever it is.
+    fs::remove_file(folder.at("logs/b.jsonl")).unwrap();
+    folder.usage(&["logs", "--strict"]).run().code(3).says("not every input was read");
+    fs::remove_file(folder.at("logs/gone.jsonl")).unwrap();
+    let whole = folder.usage(&["logs", "--strict"]).run().code(0);
+    assert!(!whole.stderr.contains("read whole"), "{}", whole.stderr);
+    assert_eq!(whole.json()["inputs"]["partly"]["count"], 0);
+}
+
+#[test]
+fn what_cannot_be_read_to_its_end_counts_as_far_as_it_goes_and_is_named() {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    let text = (0..2_000).map(|n| record(1).replace("}\n", &format!(",\"id\":\"{n}\"}}\n"))).collect::<String>();
+    std::io::Write::write_all(&mut packed, text.as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    let folder = Folder::new(&[]);
+    fs::write(folder.at("cut.jsonl.gz"), &packed[..packed.len() / 2]).unwrap();
+    let ran = folder.usage(&["cut.jsonl.gz"]).run().code(0).says("0 of 1 input read whole; in part: cut.jsonl.gz");
+    let json = ran.json();
+    assert!(json["priced"].as_u64().is_some_and(|priced| priced > 0 && priced < 2_000), "{json}");
+    assert_eq!((&json["inputs"]["read"], &json["inputs"]["partly"]["count"]), (&0.into(), &1.into()));
+    folder.usage(&["cut.jsonl.gz", "--strict"]).run().code(3);
+}
+
+#[test]
+fn the_most_complete_copy_of_a_request_counts_in_any_order() {
+    let line = |output: u64| {
+        format!(
+            "{{\"type\":\"assistant\",\"sessionId\":\"s\",\"timestamp\":\"2026-03-03T10:00:00Z\",\"uuid\":\"u{output}\",\"requestId\":\"r\",\"message\":{{\"id\":\"msg_1\",\"model\":\"claude-sonnet-4-6\",\"usage\":{{\"input_tokens\":100000,\"output_tokens\":{output}}}}}}}\n"
+        )
+    };
+    let folder = Folder::new(&[("cut.jsonl", &line(5)), ("whole.jsonl", &line(100_000))]);
+    folder.write("same.jsonl", &(line(5) + &line(100_000)));
+    let orders = [
+        ["cut.jsonl", "whole.jsonl", "same.jsonl"],
+        ["whole.jsonl", "cut.jsonl", "same.jsonl"],
+        ["same.jsonl", "cut.jsonl", "whole.jsonl"],
+        ["cut.jsonl", "same.jsonl", "whole.jsonl"],
+    ];
+    // 100,000 tokens each, at 3 and 15 dollars a million.
+    for (files, differing) in orders.into_iter().zip([1, 0, 0, 1]) {
+        let (total, ran) = folder.total(&files);
+        assert_eq!((&*total, &ran.json()["differing_copies"]), ("1.8", &differing.into()), "{files:?}");
+    }
+}

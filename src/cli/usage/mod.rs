@@ -87,7 +87,7 @@ pub(crate) struct UsageArgs {
     /// Price every record as of --at rather than at its own time
     #[arg(long, requires = "at")]
     reprice: bool,
-    /// Exit with 3 when a record could not be priced, or only at an assumed price
+    /// Exit with 3 when a record could not be priced, or only at an assumed price, or when something was not read
     #[arg(long)]
     strict: bool,
     #[command(flatten)]
@@ -187,7 +187,7 @@ fn once(
     let mut screen = ReadingScreen::new(rows_out, &places.sources, args.output.quiet);
     missing.into_iter().for_each(|error| screen.failed(error));
     let totals = price_sources(query, setup, &places.sources, shared::number_of(args.threads), &mut screen)?;
-    screen.judge(&places);
+    let totals = totals.of_inputs(screen.judge(&places));
     let (rows_out, failed) = screen.end()?;
     if totals.is_empty()
         && let Some(failed) = failed
@@ -219,6 +219,7 @@ fn finish(args: &UsageArgs, totals: &UsageTotals, failed: Option<InputError>) ->
             Err(Error::Unread(totals.unread_records()))
         }
         None if args.strict && totals.unpriced() > 0 => Err(Error::Strict(totals.unpriced())),
+        None if args.strict && !totals.are_complete() => Err(Error::Incomplete),
         None => Ok(()),
     }
 }

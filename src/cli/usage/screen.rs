@@ -7,6 +7,7 @@ use crate::cli::error::Error;
 use crate::cli::out::Out;
 use crate::cli::progress::Progress;
 use crate::cli::say;
+use farebox::input::calls::account::InputAccount;
 use farebox::input::calls::places::Places;
 use farebox::input::calls::stream::{SourceTally, StreamSink, StreamWarning};
 use farebox::input::text::{InputError, Source};
@@ -45,17 +46,20 @@ impl ReadingScreen {
         }
     }
 
-    /// Says which sources held no usage, once everything was read.
-    pub(crate) fn judge(&mut self, places: &Places) {
+    /// Says which sources held no usage or were not read whole, once everything was read, and hands out what became of each.
+    pub(crate) fn judge(&mut self, places: &Places) -> InputAccount {
         if let Some(progress) = &mut self.progress {
             progress.clear();
         }
+        let account = places.account(&self.found);
         if self.error.is_some() {
-            return;
+            return account;
         }
         let (errors, warning) = places.without_usage(&self.found);
         warning.into_iter().for_each(|warning| say(&format!("warning: {warning}")));
+        account.warning().into_iter().for_each(|warning| say(&format!("warning: {warning}")));
         errors.into_iter().for_each(|error| self.failed(error));
+        account
     }
 
     pub(crate) fn end(mut self) -> Result<(Option<Out>, Option<InputError>), Error> {

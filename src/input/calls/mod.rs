@@ -12,6 +12,7 @@ use crate::input::json::{CUT_OFF, JsonError};
 use crate::input::record::RecordError;
 use crate::input::text::{InputError, Source};
 
+pub mod account;
 mod agents;
 #[cfg(feature = "archives")]
 mod archive;
@@ -40,6 +41,7 @@ pub mod stream;
 mod sums;
 pub mod tail;
 pub(crate) mod texts;
+mod told;
 
 use broken::{BrokenTail, Element, Stop, each_element, open_list, tail};
 use chunks::{Chunk, Chunks, Kind, Length, begins_list, first_document};

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::account::{InputAccount, NotRead};
 use super::homes::holds_usage;
 pub use super::homes::{AGENTS, AgentsHome, System};
 use super::open::{Part, open};
@@ -42,6 +43,8 @@ pub struct Places {
     pub failed: Vec<InputError>,
     /// What was passed over, which a user must know.
     pub warnings: Vec<String>,
+    /// What becomes of what was met, as far as is known before it is read.
+    account: InputAccount,
     /// What was passed over, or chosen where nothing was named.
     pub notes: Vec<String>,
     seen: Seen,
@@ -124,6 +127,7 @@ impl Places {
                 InputError::NotRegular { .. } | InputError::DeadLink { .. } => {
                     let help = error.help().map(|help| format!("\n  help: {help}")).unwrap_or_default();
                     self.warnings.push(format!("{error}{help}"));
+                    self.account.skipped.push(NotRead::of(&error));
                 }
                 error => {
                     met = true;
@@ -157,6 +161,14 @@ impl Places {
         }
     }
 
+    /// What became of everything that was met, with what was found in each source.
+    #[must_use]
+    pub fn account(&self, found: &[SourceTally]) -> InputAccount {
+        let mut account = self.account.clone();
+        self.sources.iter().zip(found).for_each(|(source, found)| account.add(source, found));
+        account
+    }
+
     fn add_file(&mut self, file: PathBuf, named: bool) {
         match self.seen.before(&file) {
             None => self.add(Source::File(file), named),
@@ -168,6 +180,12 @@ impl Places {
     }
 
     fn end(&mut self) {
+        for error in &self.failed {
+            self.account.found += 1;
+            self.account.failed.push(NotRead::of(error));
+        }
+        self.account.met_again = self.again.as_ref().map_or(0, |(count, _)| *count);
+        self.account.unlike_usage = self.others.values().sum();
         if let Some((count, first)) = self.again.take() {
             let (files, are) = if count == 1 { ("file", "was") } else { ("files", "were") };
             self.notes.push(format!("{count} {files} {are} met twice and read once: {first}"));

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use rustc_hash::{FxHashMap, FxHasher};
 
 use super::Taken;
 use super::agents::Agents;
@@ -14,6 +14,7 @@ use super::covered::{self, Covered};
 use super::open::is_archive;
 use super::session::Session;
 use super::spans::{Settled, SettledSpan, SpanTrees};
+use super::told::{Copy, Told};
 use crate::input::dialect::{Counts, Dialect, Entry, Event, Item, NAMELESS, SessionCounts, Unread, join_unread};
 use crate::input::record::RecordError;
 use crate::input::text::Source;
@@ -29,7 +30,7 @@ const WINDOW: usize = 1 << 14;
 ///
 /// A request that stands on several lines counts as its last: records with an id wait until their file ends, or until
 /// 16,384 others have come. Ids that can return in another file (a session that was resumed is copied) are remembered for
-/// the run, at about 20 bytes each; a request that returns after it was handed out is dropped. Where there are several
+/// the run, at about 40 bytes each; a request that returns after it was handed out counts for what it has beyond that. Where there are several
 /// files, a request is also known again by the id that its provider gave it, in whatever form it is written there.
 #[derive(Default)]
 pub struct Sequence {
@@ -46,6 +47,8 @@ pub struct Sequence {
     pub repeats: u64,
     /// How many records were left out, because they are in an earlier file too.
     pub copies: u64,
+    /// How many of these say more than what was counted before them.
+    pub differing: u64,
     session: Session,
     agents: Agents,
     /// How often each request is in this file.
@@ -69,7 +72,8 @@ pub struct Sequence {
 /// What was read of all files: a record is known again wherever it returns.
 #[derive(Default)]
 pub(crate) struct Common {
-    seen: FxHashSet<u64>,
+    /// What was counted of each id that can return.
+    seen: FxHashMap<u64, Told>,
     /// The requests of several files, where there are any.
     requests: Option<Requests>,
     /// The file that an id was met in first, where files are read in turns.
@@ -256,7 +260,11 @@ impl Sequence {
     fn wait(&mut self, line: u64, mut entry: Entry<'static>, out: &mut Taken) {
         let Some(id) = entry.id else { return };
         self.silent.has_spoken(id);
-        if self.common.seen.contains(&id) || self.is_owned_by_another(id, &entry) {
+        if let Some(told) = self.common.seen.get_mut(&id) {
+            let copy = told.again(&entry.usage);
+            return self.take_copy(line, copy, entry, out);
+        }
+        if self.is_owned_by_another(id, &entry) {
             self.repeats += 1;
             self.copies += 1;
             return;
@@ -278,6 +286,22 @@ impl Sequence {
         }
     }
 
+    /// A request that was counted before, in this file or an earlier one. The most complete of its copies counts, in whatever
+    /// order they are read: what it has beyond the others.
+    fn take_copy(&mut self, line: u64, copy: Copy, entry: Entry<'static>, out: &mut Taken) {
+        self.repeats += 1;
+        self.copies += 1;
+        // A line that says less may be followed by the one that ends the copy.
+        self.differing += u64::from(matches!(copy, Copy::Later(_) | Copy::Contrary));
+        // What sums up others, or was told apart by totals that run on, has another beginning in each copy.
+        let is_told_whole = entry.bucket.is_none() && entry.dialect != Dialect::Codex;
+        if let Copy::Later(usage) = copy
+            && is_told_whole
+        {
+            self.give(line, Entry { usage, id: None, request: None, reported: None, ..entry }, out);
+        }
+    }
+
     /// Whether an id that can return was met in another of the files that are read in turns.
     fn is_owned_by_another(&mut self, id: u64, entry: &Entry) -> bool {
         let owners = self.common.owners.as_mut().filter(|_| entry.dialect.returns());
@@ -294,7 +318,7 @@ impl Sequence {
                 self.places.remove(&id);
             }
             if entry.dialect.returns() {
-                self.common.seen.insert(id);
+                self.common.seen.insert(id, Told::of(&entry.usage));
             }
         }
         self.give(line, entry, out);
@@ -375,7 +399,7 @@ impl Sequence {
     /// Counts of a session: no request, one, or several.
     fn counts(&mut self, line: u64, counts: &SessionCounts, out: &mut Taken) {
         let (seen, places) = (&self.common.seen, &self.places);
-        match self.session.counts(counts, &|id| seen.contains(&id) || places.contains_key(&id)) {
+        match self.session.counts(counts, &|id| seen.contains_key(&id) || places.contains_key(&id)) {
             Ok(entries) if entries.is_empty() => self.repeats += 1,
             Ok(mut entries) => {
                 let unread = std::mem::take(&mut self.unread);

@@ -68,8 +68,8 @@ pub struct StreamWarning {
 pub(crate) trait TakeItems: Send {
     /// Takes the item of a line. What must be in order goes into `result`.
     fn take(&mut self, source: &str, line: u64, item: &Item, result: &mut ChunkResult);
-    /// So many records were left out, because they are in an earlier file too.
-    fn left_out_copies(&mut self, _copies: u64) {}
+    /// So many records were left out, because they are in an earlier file too; some of them said something else.
+    fn left_out_copies(&mut self, _copies: u64, _differing: u64) {}
     /// Adds what another thread made.
     fn merge(&mut self, other: Self);
 }
@@ -81,7 +81,9 @@ pub struct SourceTally {
     pub records: u64,
     /// Lines that are not in any known form, or broken.
     pub bad: u64,
-    /// It could not be opened, which was reported.
+    /// The first of those lines.
+    pub first_bad: Option<u64>,
+    /// It, or a member of it, could not be opened, which was reported.
     pub is_unreadable: bool,
 }
 
@@ -89,6 +91,7 @@ impl std::ops::AddAssign for SourceTally {
     fn add_assign(&mut self, other: SourceTally) {
         self.records += other.records;
         self.bad += other.bad;
+        self.first_bad = self.first_bad.or(other.first_bad);
         self.is_unreadable |= other.is_unreadable;
     }
 }
@@ -126,14 +129,17 @@ impl ChunkResult {
         }
     }
 
-    /// Counts what an item is: some records only come to light behind others.
-    fn note(&mut self, item: &Item) {
+    /// Counts what the item of a line is: some records only come to light behind others.
+    fn note(&mut self, line: u64, item: &Item) {
         match item {
             Item::Entry(_) | Item::Event(Event::Counts(_) | Event::Begin(_) | Event::Whole(_) | Event::Chunk(_)) => {
                 self.found.records += 1
             }
             Item::Event(Event::Agent(event)) if event.is_record() => self.found.records += 1,
-            Item::Bad(error) if error.is_form() => self.found.bad += 1,
+            Item::Bad(error) if error.is_form() => {
+                self.found.bad += 1;
+                self.found.first_bad.get_or_insert(line);
+            }
             // A record whose counts contradict each other is one all the same.
             Item::Bad(_) => self.found.records += 1,
             Item::Event(Event::Span(span)) if span.record.is_some() => self.found.records += 1,
@@ -233,7 +239,7 @@ fn step<T: TakeItems>(plan: StreamPlan, taker: &mut T, task: StreamTask) -> Task
             done.buffer = Some(chunk.bytes);
         }
         TaskWork::Items(items) => {
-            items.iter().for_each(|(_, item)| done.settled.note(item));
+            items.iter().for_each(|(line, item)| done.settled.note(*line, item));
             done.settled.open = items;
         }
         TaskWork::Failed(error) => done.failed = Some(error),
@@ -247,7 +253,7 @@ fn read<T: TakeItems>(plan: StreamPlan, taker: &mut T, source: &str, chunk: &Chu
     let mut settled = ChunkResult::default();
     let mut waits = false;
     read_chunk(chunk, plan.reading, &mut |line, item| {
-        settled.note(&item);
+        settled.note(line, &item);
         let concerns = Sequence::concerns(&item, plan.several);
         waits |= concerns;
         if waits && (plan.rows || concerns) {
@@ -354,7 +360,7 @@ impl<'k, T: TakeItems> InOrder<'k, T> {
                 give_late(taker, *sink, source, line, &item);
             });
         }
-        self.taker.left_out_copies(self.sequence.copies);
+        self.taker.left_out_copies(self.sequence.copies, self.sequence.differing);
         self.taker
     }
 

@@ -122,8 +122,9 @@ impl TakeItems for RecordTaker<'_> {
         }
     }
 
-    fn left_out_copies(&mut self, copies: u64) {
+    fn left_out_copies(&mut self, copies: u64, differing: u64) {
         self.totals.copies += copies;
+        self.totals.differing_copies += differing;
     }
 
     fn merge(&mut self, other: Self) {

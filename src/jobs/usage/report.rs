@@ -10,6 +10,7 @@ use super::grouping::{GroupKey, Grouping, UsageView};
 use super::priced::Assumed;
 use super::totals::{EndedUse, GroupSum, UsageTotals};
 use super::unread::UnreadKey;
+use crate::input::calls::account::InputAccount;
 use crate::jobs::assumed::assumed_records_note;
 use crate::jobs::plural;
 use crate::jobs::setup::{Setup, TableStamp, in_currency, table_line, table_stamp};
@@ -162,8 +163,13 @@ pub struct UsageHead {
     pub unread: BTreeMap<String, UnreadKey>,
     /// Records that are in an earlier file too, and count once.
     pub copies: u64,
+    /// Those of them that differ: the most complete one counts.
+    pub differing_copies: u64,
     /// What the files say themselves; null where they say nothing.
     pub reported: Option<Reconciliation>,
+    /// What became of the inputs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<InputAccount>,
     /// The price table.
     pub table: TableStamp,
 }
@@ -391,7 +397,9 @@ impl UsageTotals {
             after_end: self.ended.clone(),
             unread: self.unread.iter().map(|(name, unread)| (name.to_owned(), unread.clone())).collect(),
             copies: self.copies,
+            differing_copies: self.differing_copies,
             reported: self.reconciliation(),
+            inputs: self.inputs.clone(),
             table: table_stamp(setup),
         }
     }
@@ -430,7 +438,12 @@ impl UsageTotals {
         if self.copies > 0 {
             let (are, count) = if self.copies == 1 { ("is", "counts") } else { ("are", "count") };
             let records = plural(self.copies, "record");
-            notes.push(format!("{records} that {are} in several files {count} once."));
+            let differing = match self.differing_copies {
+                0 => String::new(),
+                1 => "; 1 copy differs, and the most complete one counts".to_owned(),
+                n => format!("; {n} copies differ, and the most complete ones count"),
+            };
+            notes.push(format!("{records} that {are} in several files {count} once{differing}."));
         }
         if self.outside > 0 {
             notes.push(format!("{} of another time left out.", plural(self.outside, "record")));

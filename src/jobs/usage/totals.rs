@@ -11,6 +11,7 @@ use super::focus::FocusTable;
 use super::grouping::{GroupKey, GroupKeys, UsageView};
 use super::priced::{Assumed, PricedRecord, RecordOutcome, RecordPricing, RecordVerdict, near};
 use super::unread::UnreadNames;
+use crate::input::calls::account::InputAccount;
 use crate::input::dialect::Entry;
 use crate::jobs::life::LifeRow;
 use crate::jobs::setup::converted;
@@ -144,8 +145,12 @@ pub struct UsageTotals {
     pub(super) differences: BTreeMap<&'static str, (u64, Usd)>,
     /// Records that are in an earlier file too.
     pub(super) copies: u64,
+    /// Those of them that say something else than the others.
+    pub(super) differing_copies: u64,
     /// What nobody read, by name.
     pub(super) unread: UnreadNames,
+    /// What became of the inputs, where somebody says so.
+    pub(super) inputs: Option<InputAccount>,
     keys: GroupKeys,
     /// Rows for FinOps tools, where they are asked for.
     pub(super) focus: Option<FocusTable>,
@@ -154,6 +159,18 @@ pub struct UsageTotals {
 impl UsageTotals {
     pub(crate) fn new(focus: bool) -> Self {
         UsageTotals { focus: focus.then(FocusTable::default), ..UsageTotals::default() }
+    }
+
+    /// Says what became of the inputs that these were read from.
+    #[must_use]
+    pub fn of_inputs(self, inputs: InputAccount) -> Self {
+        UsageTotals { inputs: Some(inputs), ..self }
+    }
+
+    /// Whether everything that was met was read, as far as is known.
+    #[must_use]
+    pub fn are_complete(&self) -> bool {
+        self.inputs.as_ref().is_none_or(InputAccount::is_complete)
     }
 
     /// The rows for FinOps tools, where they were asked for.
@@ -321,6 +338,7 @@ impl UsageTotals {
         }
         self.unread.merge(other.unread);
         self.copies += other.copies;
+        self.differing_copies += other.differing_copies;
         self.charges += other.charges;
         self.without_time += other.without_time;
         self.left_out += other.left_out;

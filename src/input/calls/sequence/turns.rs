@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Agents, Common, Covered, Requests, Sequence, hashed, key_of};
 use crate::input::calls::Taken;
+use crate::input::calls::told::Told;
 use crate::input::dialect::{Entry, Item};
 
 /// Takes a record that waits, with its source and line.
@@ -102,13 +103,19 @@ impl Sequence {
         alone.chain(self.beside.iter().map(move |entry| (line, entry)))
     }
 
-    /// Hands out the requests that waited for a later line of theirs, of a source that goes on. What returns later was counted
-    /// and is dropped.
+    /// Hands out the requests that waited for a later line of theirs, of a source that goes on. What returns later
+    /// counts for what it has beyond that.
     pub(crate) fn settle(&mut self, out: &mut Taken) {
-        self.common.seen.extend(self.waiting.iter().flatten().filter_map(|(_, entry)| entry.id));
+        self.remember();
         while !self.waiting.is_empty() {
             self.pop(out);
         }
+    }
+
+    /// Remembers what waits, as it will be counted.
+    fn remember(&mut self) {
+        let told = |(_, entry): &(u64, Entry)| Some((entry.id?, Told::of(&entry.usage)));
+        self.common.seen.extend(self.waiting.iter().flatten().filter_map(told));
     }
 
     /// Whether requests wait for a later line of theirs.
@@ -121,7 +128,7 @@ impl Sequence {
         self.end_stream(out);
         let settled = self.agents.give_up();
         self.hand_on(settled, out);
-        self.common.seen.extend(self.waiting.iter().flatten().filter_map(|(_, entry)| entry.id));
+        self.remember();
         self.end_chunks(out);
     }
 }
