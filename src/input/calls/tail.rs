@@ -2,11 +2,14 @@
 //!
 //! Only whole lines are read; the beginning of one waits for its end. A file that was cut short, or that another took the
 //! place of, begins again, and [`Grown::Again`] says so: where the last bytes that were read no longer stand where they
-//! stood, nothing before them can be relied on either. Begin at [`Tail::grow`].
+//! stood, nothing before them can be relied on either. The file is kept open, so that what was written to it before it was
+//! renamed or deleted is read all the same ([`Tail::leave`]), and [`ReadSoFar`] tells a copy of it from another file. Begin
+//! at [`Tail::grow`].
 
 use std::fs::{File, Metadata};
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::cassette::begins_cassette;
 use super::chunks::{Chunk, Chunks, LONGEST};
@@ -20,13 +23,17 @@ use crate::input::text::{InputError, open_file};
 /// So many of the bytes that were read last are remembered.
 const MARK: usize = 64;
 
+/// So many of the first bytes are remembered.
+const HEAD: usize = 256;
+
 /// A file and how far it was read.
 #[derive(Debug)]
 pub struct Tail {
     path: PathBuf,
     form: Option<TailForm>,
-    /// The length when it was looked at last.
+    /// The length when it was looked at last, and when it had been written to.
     length: u64,
+    modified: Option<SystemTime>,
     /// How many bytes were read: whole lines.
     offset: u64,
     /// The number of the next line.
@@ -34,6 +41,73 @@ pub struct Tail {
     /// The bytes before `offset`.
     mark: Vec<u8>,
     file: Option<FileId>,
+    /// The first bytes.
+    head: Vec<u8>,
+    /// The file itself, kept open.
+    held: Option<File>,
+    /// Whether its name leads to another file, or to none.
+    is_gone: bool,
+    /// What was read of it before it was cut short.
+    before: Option<ReadSoFar>,
+}
+
+/// How far a file was read that may return under another name, or as a copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadSoFar {
+    /// The first bytes, at most 256 and no more than were read.
+    head: Vec<u8>,
+    /// How many bytes were read.
+    offset: u64,
+    /// The last of them, at most 64.
+    mark: Vec<u8>,
+    /// The number of the next line.
+    line: u64,
+}
+
+/// What a file is next to one that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Likeness {
+    /// Another one.
+    Other,
+    /// It has the same bytes, as far as it goes, and does not go as far.
+    Shorter,
+    /// It has everything that was read.
+    Copy,
+}
+
+impl ReadSoFar {
+    /// What a file is next to this one.
+    ///
+    /// # Errors
+    /// [`io::Error`] where it cannot be read.
+    pub fn likeness(&self, file: &mut File) -> io::Result<Likeness> {
+        let length = file.metadata()?.len();
+        let common = length.min(self.offset);
+        let head = bytes_at(file, 0, self.head.len().min(common as usize))?;
+        if head.is_empty() || !self.head.starts_with(&head) {
+            return Ok(Likeness::Other);
+        }
+        if common < self.offset {
+            return Ok(Likeness::Shorter);
+        }
+        let mark = bytes_at(file, self.offset - self.mark.len() as u64, self.mark.len())?;
+        Ok(if mark == self.mark { Likeness::Copy } else { Likeness::Other })
+    }
+
+    /// How many of the first bytes are remembered.
+    pub const HEAD: usize = HEAD;
+
+    /// How many bytes were read.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Whether a text begins as this one does.
+    #[must_use]
+    pub fn begins(&self, text: &[u8]) -> bool {
+        text.starts_with(&self.head)
+    }
 }
 
 /// What a file holds, by its first line.
@@ -64,7 +138,108 @@ impl Tail {
     /// Of a file that nothing was read of.
     #[must_use]
     pub fn new(path: &Path) -> Self {
-        Tail { path: path.to_owned(), form: None, length: 0, offset: 0, line: 1, mark: Vec::new(), file: None }
+        Tail {
+            path: path.to_owned(),
+            form: None,
+            length: 0,
+            modified: None,
+            offset: 0,
+            line: 1,
+            mark: Vec::new(),
+            file: None,
+            head: Vec::new(),
+            held: None,
+            is_gone: false,
+            before: None,
+        }
+    }
+
+    /// Of a file that has everything that was read of another: it goes on behind that.
+    #[must_use]
+    pub fn behind(path: &Path, read: ReadSoFar) -> Self {
+        let ReadSoFar { offset, mark, line, head, .. } = read;
+        Tail { offset, mark, line, head, ..Tail::new(path) }
+    }
+
+    /// How far it was read; `None` where nothing was.
+    #[must_use]
+    pub fn read_so_far(&self) -> Option<ReadSoFar> {
+        let Tail { head, offset, mark, line, .. } = self;
+        let read = || ReadSoFar {
+            head: head.iter().copied().take(*offset as usize).collect(),
+            offset: *offset,
+            mark: mark.clone(),
+            line: *line,
+        };
+        (*offset > 0 && !head.is_empty()).then(read)
+    }
+
+    /// What was read of it before it was cut short, once.
+    pub fn take_before(&mut self) -> Option<ReadSoFar> {
+        self.before.take()
+    }
+
+    /// Whether its name leads to another file now, or to none.
+    #[must_use]
+    pub fn is_replaced(&self) -> bool {
+        let Some(own) = self.file.as_ref().filter(|_| !self.is_gone) else { return false };
+        match std::fs::metadata(&self.path) {
+            Ok(meta) => FileId::of(&meta).is_some_and(|id| id != *own),
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        }
+    }
+
+    /// Reads on in the file itself from here on, wherever its name leads. Says whether it can.
+    pub fn leave(&mut self) -> bool {
+        self.is_gone = self.held.is_some();
+        self.is_gone
+    }
+
+    /// Whether its name leads elsewhere.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.is_gone
+    }
+
+    /// Closes the file until it is read again.
+    pub fn release(&mut self) {
+        self.held = None;
+    }
+
+    /// Whether another file has the same bytes before a place, as far as is remembered of any file.
+    ///
+    /// # Errors
+    /// [`io::Error`] where one of both cannot be read.
+    pub fn is_alike_before(&self, place: u64, other: &mut File) -> io::Result<bool> {
+        let length = MARK.min(place as usize);
+        let from = place - length as u64;
+        let own = match &self.held {
+            Some(held) => bytes_at(&mut held.try_clone()?, from, length)?,
+            None => bytes_at(&mut File::open(&self.path)?, from, length)?,
+        };
+        Ok(own == bytes_at(other, from, length)?)
+    }
+
+    /// How long the file is now; `None` where it is gone.
+    #[must_use]
+    pub fn length_now(&self) -> Option<u64> {
+        let meta = match &self.held {
+            Some(held) => held.metadata(),
+            None => std::fs::metadata(&self.path),
+        };
+        meta.ok().map(|meta| meta.len())
+    }
+
+    /// Whether the file is kept open.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// What tells the file from others, where the system says and something was read.
+    #[must_use]
+    pub fn id(&self) -> Option<&FileId> {
+        self.file.as_ref()
     }
 
     /// The file.
@@ -103,28 +278,81 @@ impl Tail {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn grow(&mut self, reading: &Reading, take: &mut TakeItem) -> Result<Grown, InputError> {
-        let mut file = open_file(&self.path)?;
-        self.grow_in(&mut file, reading, take)
+        let mut file = match (self.is_gone, self.held.take()) {
+            (true, Some(held)) => held,
+            // It could not be read the last time, and nothing leads to it.
+            (true, None) => return Ok(Grown::Same),
+            (false, held) => {
+                self.held = held;
+                open_file(&self.path)?
+            }
+        };
+        self.grow_after(&mut file, reading, take)
+            .map(|grown| {
+                self.held = Some(file);
+                grown
+            })
             .map_err(|error| InputError::reading(&self.path.display().to_string(), error))
+    }
+
+    /// Reads on in a file, behind what came before it took the place of the one that is open.
+    fn grow_after(&mut self, file: &mut File, reading: &Reading, take: &mut TakeItem) -> io::Result<Grown> {
+        if self.is_another(&file.metadata()?)
+            && let Some(mut old) = self.held.take()
+        {
+            self.grow_in(&mut old, reading, take)?;
+        }
+        self.grow_in(file, reading, take)
+    }
+
+    /// Reads what is left of a file that no one writes to any more: a last line may have no end.
+    ///
+    /// # Errors
+    /// [`InputError`] where it cannot be read.
+    pub fn finish(&mut self, reading: &Reading, take: &mut TakeItem) -> Result<(), InputError> {
+        let Some(mut file) = self.held.take() else { return Ok(()) };
+        self.finish_in(&mut file, reading, take)
+            .map_err(|error| InputError::reading(&self.path.display().to_string(), error))
+    }
+
+    fn finish_in(&mut self, file: &mut File, reading: &Reading, take: &mut TakeItem) -> io::Result<()> {
+        self.grow_in(file, reading, take)?;
+        let length = file.metadata()?.len();
+        if length > self.offset {
+            self.read_to(file, length, reading, take)?;
+        }
+        Ok(())
+    }
+
+    fn is_another(&self, meta: &Metadata) -> bool {
+        self.file.is_some() && FileId::of(meta).is_some_and(|id| self.file.as_ref() != Some(&id))
     }
 
     fn grow_in(&mut self, file: &mut File, reading: &Reading, take: &mut TakeItem) -> io::Result<Grown> {
         let meta = file.metadata()?;
         let again = self.began_again(file, &meta)?;
         if again.is_some() {
-            *self = Tail::new(&self.path);
+            *self = Tail { before: self.read_so_far(), is_gone: self.is_gone, ..Tail::new(&self.path) };
         }
         self.file = FileId::of(&meta);
+        self.modified = meta.modified().ok();
         let more = |read: bool| again.map_or(if read { Grown::More } else { Grown::Same }, Grown::Again);
         if self.length == meta.len() {
             return Ok(more(false));
         }
         self.length = meta.len();
         if self.form.is_none() {
+            // Behind what was read of another file there is no beginning to skip.
+            let is_behind = self.offset > 0;
             match form_of(file, reading)? {
-                Start::Lines(skipped) => (self.form, self.offset) = (Some(TailForm::Lines), skipped),
+                Start::Lines(skipped) => {
+                    self.form = Some(TailForm::Lines);
+                    self.offset = if is_behind { self.offset } else { skipped };
+                }
                 Start::Table(skipped, head) => {
-                    (self.offset, self.line) = (skipped + head.len() as u64, 1 + newlines(&head));
+                    if !is_behind {
+                        (self.offset, self.line) = (skipped + head.len() as u64, 1 + newlines(&head));
+                    }
                     self.form = Some(TailForm::Table(head));
                 }
                 Start::Unfinished => return Ok(more(false)),
@@ -138,6 +366,12 @@ impl Tail {
         if end <= self.offset {
             return Ok(more(false));
         }
+        self.read_to(file, end, reading, take)?;
+        Ok(more(true))
+    }
+
+    /// Reads on to a place of the file.
+    fn read_to(&mut self, file: &mut File, end: u64, reading: &Reading, take: &mut TakeItem) -> io::Result<()> {
         file.seek(SeekFrom::Start(self.offset))?;
         let text = file.by_ref().take(end - self.offset);
         self.line = match &self.form {
@@ -146,19 +380,22 @@ impl Tail {
         };
         self.offset = end;
         self.mark = bytes_at(file, end.saturating_sub(MARK as u64), MARK.min(end as usize))?;
-        Ok(more(true))
+        if self.head.len() < HEAD {
+            self.head = bytes_at(file, 0, HEAD.min(end as usize))?;
+        }
+        Ok(())
     }
 
     /// Why what was read is no longer the beginning of the file.
     fn began_again(&self, file: &mut File, meta: &Metadata) -> io::Result<Option<&'static str>> {
-        let other = self.file.is_some() && FileId::of(meta).is_some_and(|id| self.file.as_ref() != Some(&id));
-        if other {
+        if self.is_another(meta) {
             return Ok(Some("another file took its place"));
         }
         if meta.len() < self.offset || meta.len() < self.length {
             return Ok(Some("it was cut short"));
         }
-        if self.mark.is_empty() || meta.len() == self.length {
+        let is_untouched = meta.len() == self.length && meta.modified().ok() == self.modified;
+        if self.mark.is_empty() || is_untouched {
             return Ok(None);
         }
         let mark = bytes_at(file, self.offset - self.mark.len() as u64, self.mark.len())?;
@@ -167,19 +404,19 @@ impl Tail {
 }
 
 /// What tells a file from another of the same name, where the system says.
-#[derive(Debug, PartialEq, Eq)]
-struct FileId(u64, u64);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileId(u64, u64);
 
 impl FileId {
     #[cfg(unix)]
     #[expect(clippy::unnecessary_wraps, reason = "other systems do not say")]
-    fn of(meta: &Metadata) -> Option<Self> {
+    pub(crate) fn of(meta: &Metadata) -> Option<Self> {
         use std::os::unix::fs::MetadataExt;
         Some(FileId(meta.dev(), meta.ino()))
     }
 
     #[cfg(not(unix))]
-    fn of(_: &Metadata) -> Option<Self> {
+    pub(crate) fn of(_: &Metadata) -> Option<Self> {
         None
     }
 }

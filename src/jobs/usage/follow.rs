@@ -4,25 +4,38 @@
 //! costs is added to the sums again each time they are asked for, and its row waits. What only a later line would sum up or
 //! end waits longer, until its file has been quiet for [`GIVEN_UP`]. The files know of each other: a request, a session or a
 //! trace that is in two of them counts once.
+//!
+//! Logs are rotated. A file that was renamed or deleted is read on until it has been quiet for [`GONE`], next to the one that
+//! took its place; where it turns up under another name it is known again. A file that was copied and cut short goes on in
+//! its copy behind what was read of it, and a copy of what is followed does not count (`known`).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::FxHashSet;
 
+use self::known::{FileName, KnownFiles, Origin, Progress};
 use super::{RecordTaker, UsageQuery, UsageTotals};
 use crate::input::calls::each_in;
 use crate::input::calls::sequence::{Common, Sequence};
 use crate::input::calls::stream::{ChunkResult, StreamWarning, TakeItems};
 use crate::input::calls::tail::{Grown, Tail};
+use crate::input::dialect::Item;
 use crate::input::text::Source;
-use crate::input::walk::Seen;
 use crate::jobs::Setup;
 use crate::jobs::error::with_help;
 
+mod known;
+
 /// A file that did not grow for this long has written its requests to their ends.
 const QUIET: Duration = Duration::from_secs(2);
+
+/// A file whose name leads elsewhere, and that did not grow for this long, has no writer any more.
+const GONE: Duration = Duration::from_secs(60);
+
+/// So many files are kept open, those that grew last.
+const HELD: usize = 100;
 
 /// A file that did not grow for this long will not end what it began: no agent works as long without a line.
 const GIVEN_UP: Duration = Duration::from_secs(600);
@@ -55,6 +68,29 @@ struct FollowedFile {
     /// Whether it is missing, or cannot grow: said once.
     is_missing: bool,
     never: bool,
+    /// What it was when it was met.
+    met: FileName,
+}
+
+impl FollowedFile {
+    /// Whether this name leads to it.
+    fn is_at(&self, path: &Path) -> bool {
+        self.tail.path() == path && !self.tail.is_gone()
+    }
+
+    /// How far it was read.
+    fn progress(&self) -> Option<Progress<'_>> {
+        let (read, length) = (self.tail.read_so_far()?, self.tail.length_now().unwrap_or_default());
+        Some(Progress { name: &self.name, tail: &self.tail, read, length })
+    }
+
+    /// Whether it is the file that was met under another name.
+    fn is(&self, met: &FileName) -> bool {
+        match (self.tail.id().or(self.met.id.as_ref()), &met.id) {
+            (Some(own), Some(other)) => own == other,
+            _ => !self.tail.is_gone() && self.met.real.is_some() && self.met.real == met.real,
+        }
+    }
 }
 
 /// Reads files as they grow, and prices what comes. It has no clock: whoever asks says how long it is after the beginning.
@@ -66,8 +102,11 @@ pub struct Follower<'s> {
     /// What waits, priced again each time.
     open: RecordTaker<'s>,
     files: Vec<FollowedFile>,
-    known: FxHashSet<PathBuf>,
-    seen: Seen,
+    /// How many files were followed.
+    numbers: u32,
+    /// Whether anything was read: files that are met later may be old ones under other names.
+    has_begun: bool,
+    known: KnownFiles,
     /// What is known of all files: what is in one may be in others too.
     common: Common,
     rows: Vec<u8>,
@@ -87,8 +126,9 @@ impl<'s> Follower<'s> {
             settled: RecordTaker::new(query, setup),
             open: RecordTaker::new(query, setup),
             files: Vec::new(),
-            known: FxHashSet::default(),
-            seen: Seen::default(),
+            numbers: 0,
+            has_begun: false,
+            known: KnownFiles::default(),
             common: Common::in_turns(),
             rows: Vec::new(),
             refused: (0, 0),
@@ -96,39 +136,95 @@ impl<'s> Follower<'s> {
         }
     }
 
-    /// Follows a file too, unless it is followed already.
+    /// Follows a file too, unless it is followed already, under this name or another, or is a copy of one that is.
     pub fn add(&mut self, source: Source, now: Duration) {
         let Source::File(path) = source else { return };
-        // A file that is not there yet has no real path: its name is looked at first.
-        if !self.known.insert(path.clone()) || path.exists() && self.seen.before(&path).is_some() {
+        let met = FileName::of(&path);
+        if self.files.iter().any(|file| file.is_at(&path)) || self.known.has(&path, &met) {
             return;
         }
-        let number = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
+        if self.files.iter().any(|file| file.is(&met)) {
+            return self.known.insert(path, met);
+        }
+        let followed = self.files.iter().filter_map(FollowedFile::progress);
+        let origin = if self.has_begun { self.known.origin(&path, followed, now) } else { Origin::New };
+        match origin {
+            Origin::New => self.push(path.clone(), Tail::new(&path), now),
+            Origin::GoesOn(read) => self.push(path.clone(), Tail::behind(&path, read), now),
+            Origin::Copy => {}
+        }
+    }
+
+    fn push(&mut self, path: PathBuf, tail: Tail, now: Duration) {
         self.files.push(FollowedFile {
             name: path.display().to_string().into(),
-            tail: Tail::new(&path),
-            sequence: Sequence::of_file(number),
+            met: FileName::of(&path),
+            tail,
+            sequence: Sequence::of_file(self.numbers),
             grew: now,
             is_given_up: false,
             is_missing: false,
             never: false,
         });
+        self.numbers = self.numbers.saturating_add(1);
     }
 
     /// Reads what came. Says whether anything did.
     pub fn read(&mut self, now: Duration, news: &mut TakeNews) -> bool {
-        let mut changed = false;
-        for place in 0..self.files.len() {
+        let (mut changed, mut place) = (false, 0);
+        self.known.take_notes().into_iter().for_each(|note| news(FollowNews::Note(note)));
+        // What took the place of another file is read behind it, in the same turn.
+        while place < self.files.len() {
+            self.part_from_replaced(place, now, news);
             let before = self.files.get(place).map_or(0, |file| file.tail.offset());
             changed |= self.read_file(place, now, news);
             if let Some(file) = self.files.get(place) {
                 news(FollowNews::Read(file.tail.offset().saturating_sub(before)));
             }
+            place += 1;
         }
+        self.has_begun = true;
+        self.hold_few();
         if changed {
             self.say_unread(news);
         }
         changed
+    }
+
+    /// Where the name of a file leads to another now, or to none: both are read on.
+    fn part_from_replaced(&mut self, place: usize, now: Duration, news: &mut TakeNews) {
+        let Some(file) = self.files.get_mut(place).filter(|file| file.tail.is_replaced() && !file.never) else {
+            return;
+        };
+        if !file.tail.leave() {
+            return;
+        }
+        let (path, name) = (file.tail.path().to_owned(), file.name.clone());
+        let is_missing = !path.exists();
+        let what =
+            if is_missing { "it was renamed or deleted; waiting for another" } else { "another file took its place" };
+        news(FollowNews::Note(format!("{name}: {what}; what is still written to it is read, too")));
+        file.grew = now;
+        self.push(path.clone(), Tail::new(&path), now);
+        if let Some(new) = self.files.last_mut() {
+            new.is_missing = is_missing;
+        }
+    }
+
+    /// Keeps only those files open that grew last, and those whose names lead elsewhere.
+    fn hold_few(&mut self) {
+        let mut held: Vec<(Duration, usize)> = Vec::new();
+        for (place, file) in self.files.iter().enumerate() {
+            if file.tail.is_held() && !file.tail.is_gone() {
+                held.push((file.grew, place));
+            }
+        }
+        held.sort_unstable();
+        for (_, place) in held.iter().take(held.len().saturating_sub(HELD)) {
+            if let Some(file) = self.files.get_mut(*place) {
+                file.tail.release();
+            }
+        }
     }
 
     /// Says each name of what was not read once, also of what waits.
@@ -167,6 +263,7 @@ impl<'s> Follower<'s> {
             Ok(Grown::Same) => false,
             Ok(Grown::More) => true,
             Ok(Grown::Again(why)) => {
+                self.known.remember(&file.name, file.tail.take_before());
                 let what = "reading it from its start, and what was counted before stays";
                 news(FollowNews::Note(format!("{name}: {why}; {what}")));
                 true
@@ -194,7 +291,7 @@ impl<'s> Follower<'s> {
 
     /// Hands out what waited in files that are quiet. Says whether there is something new to show.
     pub fn settle(&mut self, now: Duration, news: &mut TakeNews) -> bool {
-        let mut given_up = false;
+        let mut given_up = self.end_gone(now, news);
         for file in &mut self.files {
             let quiet = now.saturating_sub(file.grew);
             let gives_up = quiet >= GIVEN_UP && !file.is_given_up;
@@ -217,6 +314,29 @@ impl<'s> Follower<'s> {
             self.say_unread(news);
         }
         given_up && !self.query.rows || !self.rows.is_empty()
+    }
+
+    /// Reads files to their ends whose names lead elsewhere and that nobody writes to any more. Says whether there were any.
+    fn end_gone(&mut self, now: Duration, news: &mut TakeNews) -> bool {
+        let is_over = |file: &mut FollowedFile| file.tail.is_gone() && now.saturating_sub(file.grew) >= GONE;
+        let over: Vec<FollowedFile> = self.files.extract_if(.., is_over).collect();
+        let has_any = !over.is_empty();
+        for FollowedFile { name, mut tail, mut sequence, .. } in over {
+            let (taker, reading, mut result) = (&mut self.settled, &self.query.reading, ChunkResult::default());
+            let mut take = |line, item: Item<'static>| taker.take(&name, line, &item, &mut result);
+            let ended = sequence.with(&mut self.common, |sequence| {
+                sequence.begin(&name);
+                let ended = tail.finish(reading, &mut |line, item| sequence.take(line, item, &mut take));
+                sequence.give_up(&mut take);
+                ended
+            });
+            if let Err(error) = ended {
+                news(FollowNews::Warning(with_help(&error, error.help())));
+            }
+            self.known.remember(&name, tail.read_so_far());
+            keep(&mut self.rows, &name, &result, news);
+        }
+        has_any
     }
 
     /// Hands out traces that are in no file that grows; a member of an archive grows with none.
@@ -413,6 +533,192 @@ mod tests {
         assert_eq!(Run::new(true).follow(&parts, 5).2, 0);
         assert_eq!(Run::new(true).follow(&parts, 1_000).2, 1);
         assert_eq!(sums(&parts, 1_000), (1, 50));
+    }
+
+    /// What happens to a log.
+    #[derive(Clone, Copy, Debug)]
+    enum Happens {
+        /// A record is written.
+        Write,
+        /// The first half of one is written, the rest with what comes next.
+        Half,
+        /// It is renamed; who writes to it goes on.
+        Rename,
+        /// Who writes goes on in a new file of its name.
+        Reopen,
+        /// It is copied and cut short.
+        Copy,
+        /// It is deleted; who writes to it goes on.
+        Delete,
+        /// It is looked at, after so many seconds.
+        Look(u64),
+    }
+
+    /// A log with who writes to it, and what must be counted of it.
+    struct World {
+        folder: tempfile::TempDir,
+        writer: std::fs::File,
+        /// Whether there is a file of its name that the writer writes to.
+        is_there: bool,
+        /// Whether the file of the writer was in the folder when somebody looked.
+        was_seen: bool,
+        /// What is written of a record and not yet.
+        rest: String,
+        records: u64,
+        rotated: u64,
+        /// Tokens: written, of which in the file that the writer has.
+        written: u64,
+        here: u64,
+        /// Of files that were deleted before anybody looked.
+        lost: u64,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let writer = Self::open(folder.path());
+            World {
+                folder,
+                writer,
+                is_there: true,
+                was_seen: false,
+                rest: String::new(),
+                records: 0,
+                rotated: 0,
+                written: 0,
+                here: 0,
+                lost: 0,
+            }
+        }
+
+        fn open(folder: &Path) -> std::fs::File {
+            std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap()
+        }
+
+        fn record(&mut self) -> String {
+            self.records += 1;
+            let tokens = self.records;
+            (self.written, self.here) = (self.written + tokens, self.here + tokens);
+            format!(
+                "{{\"model\":\"gpt-4o\",\"timestamp\":\"2025-12-01T10:00:00Z\",\"input_tokens\":{tokens},\"output_tokens\":0}}\n"
+            )
+        }
+
+        fn complete(&mut self) {
+            let rest = std::mem::take(&mut self.rest);
+            self.writer.write_all(rest.as_bytes()).unwrap();
+        }
+
+        /// A name for what is rotated.
+        fn next(&mut self) -> PathBuf {
+            self.rotated += 1;
+            self.folder.path().join(format!("log.{}", self.rotated))
+        }
+
+        fn happen(&mut self, what: Happens) {
+            let log = self.folder.path().join("log");
+            match what {
+                Happens::Write => {
+                    self.complete();
+                    let record = self.record();
+                    self.writer.write_all(record.as_bytes()).unwrap();
+                }
+                Happens::Half => {
+                    self.complete();
+                    let record = self.record();
+                    let (begin, rest) = record.split_at(30);
+                    self.writer.write_all(begin.as_bytes()).unwrap();
+                    self.rest = rest.to_owned();
+                }
+                Happens::Rename if self.is_there => {
+                    std::fs::rename(log, self.next()).unwrap();
+                    self.is_there = false;
+                }
+                Happens::Copy if self.is_there => {
+                    // What is written between copying and cutting is lost to everybody.
+                    self.complete();
+                    std::fs::copy(&log, self.next()).unwrap();
+                    self.writer.set_len(0).unwrap();
+                    self.here = 0;
+                }
+                Happens::Delete if self.is_there => {
+                    std::fs::remove_file(log).unwrap();
+                    self.is_there = false;
+                    // Nobody can read a file that was never there when they looked.
+                    if !self.was_seen {
+                        self.complete();
+                        self.lost += self.here;
+                        self.writer = std::fs::OpenOptions::new().append(true).create(true).open(self.next()).unwrap();
+                        (self.here, self.was_seen) = (0, false);
+                    }
+                }
+                Happens::Reopen if !self.is_there => {
+                    self.complete();
+                    self.writer = Self::open(self.folder.path());
+                    (self.is_there, self.was_seen, self.here) = (true, false, 0);
+                }
+                _ => {}
+            }
+        }
+
+        /// Looks as the program does.
+        fn look(&mut self, follower: &mut Follower, now: u64, said: &mut Vec<String>) {
+            let now = Duration::from_secs(now);
+            let mut take = |news: FollowNews| {
+                if let FollowNews::Note(text) | FollowNews::Warning(text) = news {
+                    said.push(text);
+                }
+            };
+            follower.read(now, &mut take);
+            follower.settle(now, &mut take);
+            let mut files: Vec<_> =
+                std::fs::read_dir(self.folder.path()).unwrap().map(|file| file.unwrap().path()).collect();
+            files.sort();
+            files.into_iter().for_each(|file| follower.add(Source::File(file), now));
+            follower.read(now, &mut take);
+            self.was_seen = true;
+        }
+    }
+
+    fn happens() -> impl proptest::strategy::Strategy<Value = Happens> {
+        use proptest::prelude::*;
+        prop_oneof![
+            4 => Just(Happens::Write),
+            2 => Just(Happens::Half),
+            2 => Just(Happens::Rename),
+            2 => Just(Happens::Reopen),
+            2 => Just(Happens::Copy),
+            1 => Just(Happens::Delete),
+            4 => (0..3_u64).prop_map(Happens::Look),
+        ]
+    }
+
+    proptest::proptest! {
+        #![proptest_config(farebox_testing::laws::cases(200))]
+        /// Whatever happens to a log, everything counts once that anybody could read.
+        #[test]
+        fn logs_are_rotated_copied_and_deleted(all in proptest::collection::vec(happens(), 0..25)) {
+            let run = Run::new(false);
+            let mut follower = Follower::new(&run.query, &run.setup);
+            let (mut world, mut said, mut now) = (World::new(), Vec::new(), 0);
+            for what in &all {
+                match what {
+                    Happens::Look(seconds) => {
+                        now += seconds;
+                        world.look(&mut follower, now, &mut said);
+                    }
+                    other => world.happen(*other),
+                }
+            }
+            world.complete();
+            for seconds in [1, 2, 20, 70, 1] {
+                now += seconds;
+                world.look(&mut follower, now, &mut said);
+            }
+            let totals = follower.totals().all;
+            proptest::prop_assert_eq!(totals.input, world.written - world.lost, "{:?}: {:?}", all, said);
+            proptest::prop_assert_eq!(totals.unpriced, 0);
+        }
     }
 
     #[test]
