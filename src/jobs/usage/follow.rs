@@ -263,7 +263,7 @@ impl<'s> Follower<'s> {
             Ok(Grown::Same) => false,
             Ok(Grown::More) => true,
             Ok(Grown::Again(why)) => {
-                self.known.remember(&file.name, file.tail.take_before());
+                self.known.remember(name, tail.take_before());
                 let what = "reading it from its start, and what was counted before stays";
                 news(FollowNews::Note(format!("{name}: {why}; {what}")));
                 true

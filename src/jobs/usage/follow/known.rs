@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -106,6 +106,10 @@ impl KnownFiles {
         if is_packed(&mut file) {
             return self.origin_of_packed(path, &followed);
         }
+        // The beginning of a line may be the beginning of many.
+        if !has_line(&mut file) {
+            return Origin::New;
+        }
         let length = file.metadata().map_or(0, |meta| meta.len());
         for Progress { name, tail, read, length: original } in followed {
             match like(&read, &mut file) {
@@ -165,6 +169,14 @@ impl KnownFiles {
 /// What cannot be read is not alike.
 fn like(read: &ReadSoFar, file: &mut File) -> Likeness {
     read.likeness(file).unwrap_or(Likeness::Other)
+}
+
+/// Whether a file has a whole line, or as much of one as nobody writes bit by bit.
+fn has_line(file: &mut File) -> bool {
+    const LONG: usize = 1 << 16;
+    let mut start = Vec::new();
+    let is_read = file.rewind().and_then(|()| file.by_ref().take(LONG as u64).read_to_end(&mut start)).is_ok();
+    is_read && (start.len() == LONG || start.contains(&b'\n'))
 }
 
 fn is_packed(file: &mut File) -> bool {
