@@ -4,7 +4,8 @@
 //! read, so that nobody has to count columns. A row with two signs expects two problems of the same code.
 
 use farebox::pricing::compile::{PriceFile, Provider, Use, compile};
-use farebox::pricing::problem::{Place, Problem, Severity};
+use farebox::pricing::problem::{Place, Problem, Severity, byte_offset};
+use farebox::pricing::yaml::scan::Scan;
 use proptest::prelude::*;
 
 fn read(text: &str, role: Use) -> (Vec<Provider>, Vec<Problem>) {
@@ -771,6 +772,48 @@ fn a_mistake_hides_no_other_however_models_are_written() {
   - {id: b, §colour: 'a, "b" }', prices: [{from: §2026-13-01, rates: {input: "1"}}]}
 "#,
         ),
+        (
+            "quotes inside of words, and comments with quotes and brackets",
+            r##"models:
+  - {id: a, name: don't, §colour: it's, prices: [{rates: {input: §"x"}}]} # "quoted {[
+  - id: b # don't }
+    §tint: 5" # '
+    prices: [{from: 2026-01-01, rates: {input: §x#y, §outptu: "1"}}]
+"##,
+        ),
+        (
+            "scalars over several lines",
+            r#"models:
+  - id: a
+    §colour: "red
+      - id: none
+      }"
+    prices: [{rates: {input: §"x
+      y", output: §"z"}}]
+  - id: b
+    §notes: |
+      - id: none
+      prices: "
+    prices:
+      - rates:
+          input: §not
+            a price
+          output: §y
+"#,
+        ),
+        (
+            "braces that were opened on an earlier line",
+            r#"models:
+  - {
+    id: a,
+    §colour: {
+      b: "}" },
+    prices: [
+      {rates: {input: §"x",
+        output: §y}}]
+    }
+"#,
+        ),
     ];
     for (name, models) in cases {
         let (text, places) = unmarked(&format!("{head}{models}"));
@@ -995,4 +1038,36 @@ proptest! {
         }
         survives(&text);
     }
+}
+
+/// One mistake anywhere in a price file that is right otherwise is reported once, and where it is.
+#[test]
+fn a_mistake_anywhere_is_reported_once_where_it_is() {
+    const KEYS: [&str; 8] = ["id", "prices", "rates", "from", "name", "models", "context_window", "max_output"];
+    let mut tried = 0;
+    for name in ["cohere", "anthropic"] {
+        let path = format!("{}/tests/data/prices/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(path).unwrap();
+        let errors = |text: &str| -> Vec<Problem> {
+            let problems = read(text, Use::Overlay).1;
+            problems.into_iter().filter(|problem| problem.severity == Severity::Error).collect()
+        };
+        assert_eq!(at(&errors(&text)), Vec::<String>::new());
+        for scalar in Scan::of(&text).scalars() {
+            let old = &text[scalar.bytes.clone()];
+            let mistake = match scalar.is_key {
+                true if KEYS.contains(&old) => "zzzkey",
+                true => continue,
+                false => "{zzz: [1, {a: 2}]}",
+            };
+            let changed = format!("{}{mistake}{}", &text[..scalar.bytes.start], &text[scalar.bytes.end..]);
+            let found = errors(&changed);
+            let place = found.first().and_then(|problem| byte_offset(&changed, problem.place));
+            let place = place.unwrap_or(usize::MAX);
+            let is_there = (scalar.bytes.start..scalar.bytes.start + mistake.len()).contains(&place);
+            assert!(found.len() == 1 && is_there, "{old} in {name}: {found:#?}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 100, "{tried}");
 }
