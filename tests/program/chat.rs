@@ -514,6 +514,14 @@ fn explain_shows_parts_in_every_format() {
             assert_eq!(parts.into_iter().map(of).sum::<i64>(), of(total[0]), "{field}: {json}");
         }
     }
+    // What each rule rests on stands with the whole, and under the table.
+    let total = rows.iter().find(|row| row["part"] == "total").expect("a total");
+    for (model, name, basis) in [(0, "openai/gpt-4o", "published"), (1, "anthropic/claude-opus-4-6", "measured")] {
+        let rule = &total["counts"][model]["rule"];
+        assert_eq!(rule["basis"], basis, "{rule}");
+        assert!(rule["source"].as_str().is_some_and(|source| !source.is_empty()), "{rule}");
+        assert!(table.contains(&format!("{name}: the rule is {basis}")), "{table}");
+    }
     let csv = ran("csv").stdout;
     let mut lines = csv::Reader::from_reader(csv.as_bytes());
     let head = lines.headers().expect("a head").clone();

@@ -355,6 +355,34 @@ fn a_session_and_the_result_of_its_run_count_once_in_either_order() {
 }
 
 #[test]
+fn a_sum_without_a_model_leaves_its_requests_their_price() {
+    let line = |kind: &str, payload: &str| {
+        format!("{{\"timestamp\":\"2026-02-24T10:00:00Z\",\"type\":\"{kind}\",\"payload\":{payload}}}\n")
+    };
+    let counts = r#"{"input_tokens":1000,"cached_input_tokens":400,"output_tokens":100,"reasoning_output_tokens":0,"total_tokens":1100}"#;
+    let session = line("session_meta", r#"{"id":"t","cwd":"/w","model_provider":"openai"}"#)
+        + &line("turn_context", r#"{"model":"gpt-5"}"#)
+        + &line(
+            "event_msg",
+            &format!(r#"{{"type":"token_count","info":{{"total_token_usage":{counts},"last_token_usage":{counts}}}}}"#),
+        );
+    let exec = format!(
+        "{{\"type\":\"thread.started\",\"thread_id\":\"t\"}}\n{{\"type\":\"turn.completed\",\"usage\":{counts}}}\n"
+    );
+    let (session, exec) = (("session.jsonl", &*session), ("exec.jsonl", &*exec));
+    let alone = priced(&[session]);
+    assert_ne!(alone["total_usd"], "0");
+    for files in [[session, exec], [exec, session]] {
+        let both = priced(&files);
+        assert_eq!(
+            (&both["total_usd"], both["unpriced"].as_array().map(Vec::len)),
+            (&alone["total_usd"], alone["unpriced"].as_array().map(Vec::len)),
+            "{both:#}"
+        );
+    }
+}
+
+#[test]
 fn a_cache_that_cline_may_count_twice_is_said() {
     let text = |provider: &str| {
         format!(

@@ -46,6 +46,7 @@ fn in_files(texts: &[&str]) -> Vec<Entry<'static>> {
         raw.into_iter().for_each(|(line, item)| sequence.take(line, item, &mut take));
         sequence.end(&mut take);
     }
+    sequence.finish(&mut |_, line, item| take(line, item));
     found
 }
 
@@ -544,6 +545,14 @@ fn counts_that_are_not_defined_leave_the_sum_to_count() {
     let text = r#"{"steps":[{"usage":{},"response":{"modelId":"gpt-4o"}}],"totalUsage":{"inputTokens":1000,"outputTokens":500,"totalTokens":1500},"response":{"modelId":"gpt-4o"}}"#;
     let all: Vec<String> = billed(text).iter().map(counts).filter(|counts| !counts.is_empty()).collect();
     assert_eq!(all, ["input 1000, output 500"]);
+}
+
+#[test]
+fn a_sum_beyond_steps_that_all_have_counts_is_said() {
+    let text = r#"{"steps":[{"usage":{"inputTokens":1000,"outputTokens":100},"response":{"modelId":"gpt-4o"}}],"totalUsage":{"inputTokens":3000,"outputTokens":400},"response":{"modelId":"gpt-4o"}}"#;
+    let entry = one(text);
+    assert_eq!(counts(&entry), "input 1000, output 100");
+    assert_eq!(unread(&entry), [("totalUsage beyond its parts".to_owned(), "2300".to_owned())]);
 }
 
 #[test]

@@ -11,6 +11,10 @@ use crate::input::record::RecordError;
 use crate::meter::Meter;
 use crate::usage::Usage;
 
+mod details;
+
+use details::Details;
+
 /// So many requests of a run wait for its sum. Those of a longer one count as they come.
 const WINDOW: usize = 1 << 14;
 
@@ -38,7 +42,7 @@ pub(super) struct Agents {
     parts: FxHashMap<u64, u64>,
     /// How often each request came in the first place and in the second, and how often it was handed out.
     either: FxHashMap<u64, [u32; 3]>,
-    details: Vec<(u64, Entry<'static>)>,
+    details: Details,
     /// Details that were handed out before their sum came: it does not count them again.
     given_up: Vec<Entry<'static>>,
     /// The last sum of each session in this source.
@@ -128,7 +132,7 @@ impl Agents {
                 if self.details.len() >= WINDOW {
                     return vec![item(line, entry)];
                 }
-                self.details.push((line, entry));
+                self.details.push(line, entry);
             }
             AgentEvent::Sum(sum) => return self.sum(line, sum),
             AgentEvent::Running(entry) => return self.run_on(line, entry),
@@ -144,7 +148,7 @@ impl Agents {
 
     /// The source ended: hands out what waited.
     pub(super) fn end(&mut self) -> Settled {
-        let details = self.of_session(None);
+        let details = self.details.take_all();
         let mut settled: Settled = details.into_iter().map(|(line, entry)| item(line, entry)).collect();
         settled.extend(self.owed());
         self.known = Known::default();
@@ -171,16 +175,16 @@ impl Agents {
     pub(super) fn give_up(&mut self) -> Settled {
         let more: Vec<Entry> = self.waiting().into_iter().map(|(_, entry)| entry.clone()).collect();
         self.given_up.extend(more);
-        let mut settled: Settled = self.details.drain(..).map(|(line, entry)| item(line, entry)).collect();
+        let mut settled: Settled = self.details.take_all().into_iter().map(|(line, entry)| item(line, entry)).collect();
         settled.extend(self.owed());
         settled
     }
 
     /// The requests that count unless a sum repeats them, each as its last line says.
     #[cfg(feature = "folders")]
-    pub(super) fn waiting(&self) -> Vec<&(u64, Entry<'static>)> {
+    pub(super) fn waiting(&self) -> Vec<(u64, &Entry<'static>)> {
         let mut seen = FxHashSet::default();
-        let is_last = |(_, entry): &&(u64, Entry)| entry.id.is_none_or(|id| seen.insert(id));
+        let is_last = |(_, entry): &(u64, &Entry)| entry.id.is_none_or(|id| seen.insert(id));
         let mut last: Vec<_> = self.details.iter().rev().filter(is_last).collect();
         last.reverse();
         last
@@ -277,9 +281,10 @@ impl Agents {
 
     /// Takes the requests of a session that wait, and those of which nobody knows the session; without a session, all.
     fn of_session(&mut self, session: Option<&str>) -> Vec<(u64, Entry<'static>)> {
-        let (of, others) = self.details.drain(..).partition(|(_, entry)| is_of(entry, session));
-        self.details = others;
-        of
+        match session {
+            Some(session) => self.details.take(session),
+            None => self.details.take_all(),
+        }
     }
 
     fn sum(&mut self, line: u64, mut sum: Sum<'static>) -> Settled {
@@ -313,16 +318,15 @@ impl Agents {
     fn session_of_details(&self, session: Option<&str>, sum: &Sum) -> Option<Cow<'static, str>> {
         let own = |session: &str| Some(Cow::Owned(session.to_owned()));
         let session = session?;
-        let has_details = |(_, entry): &(u64, Entry)| entry.labels.session.as_deref() == Some(session);
-        if self.sessions.contains_key(&hash(&session)) || self.details.iter().any(has_details) {
+        if self.sessions.contains_key(&hash(&session)) || self.details.has(session) {
             return own(session);
         }
         let running = self.known.session.clone();
         let mut seen = FxHashSet::default();
-        let details = self.details.iter().filter(|(_, entry)| is_of(entry, running.as_deref()));
-        let details = details.filter(|(_, entry)| entry.id.is_none_or(|id| seen.insert(id)));
+        let details = self.details.of(running.as_deref());
+        let details = details.filter(|entry| entry.id.is_none_or(|id| seen.insert(id)));
         let add = |sum: u64, entry: &Entry| sum.saturating_add(entry.usage.prompt_tokens());
-        let read = details.fold(0, |sum, (_, entry)| add(sum, entry));
+        let read = details.fold(0, add);
         if read <= sum.entries.iter().fold(0, add) { running } else { own(session) }
     }
 

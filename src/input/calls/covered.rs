@@ -75,6 +75,12 @@ fn place_of(entry: &Entry) -> Option<(u64, bool)> {
     Some((hash(&(family, session, model)), is_sum))
 }
 
+/// Whether a sum leaves out what its requests in another file may say, so that those count first: the model, without which it
+/// has no price.
+pub(super) fn waits_for_requests(entry: &Entry) -> bool {
+    entry.model.is_none() && place_of(entry).is_some_and(|(_, is_sum)| is_sum)
+}
+
 /// Parts that only one of both sides tells apart from their wholes: thinking, and how long written tokens stay.
 const PARTS: [(Meter, Meter); 2] = [(Meter::Reasoning, Meter::Output), (Meter::CacheWrite1h, Meter::CacheWrite5m)];
 

@@ -10,7 +10,7 @@ use super::Taken;
 use super::agents::Agents;
 #[cfg(feature = "folders")]
 use super::agents::RunningTotals;
-use super::covered::Covered;
+use super::covered::{self, Covered};
 use super::open::is_archive;
 use super::session::Session;
 use super::spans::{Settled, SettledSpan, SpanTrees};
@@ -62,6 +62,8 @@ pub struct Sequence {
     beside: Vec<Entry<'static>>,
     /// What was settled after its source had ended.
     late: Vec<SettledSpan>,
+    /// Sums that count behind their requests, which other files may have.
+    sums: Vec<SettledSpan>,
 }
 
 /// What was read of all files: a record is known again wherever it returns.
@@ -186,6 +188,12 @@ impl Sequence {
             self.copies += 1;
             return;
         }
+        // Files that are read in turns have no end.
+        let has_others = self.common.requests.is_some() && self.common.owners.is_none();
+        if has_others && covered::waits_for_requests(&entry) {
+            self.sums.push(SettledSpan { source: self.source.clone(), line, entry });
+            return;
+        }
         match self.common.covered.rest(entry) {
             Some(rest) => out(line, Item::Entry(Box::new(rest))),
             None => self.repeats += 1,
@@ -217,10 +225,11 @@ impl Sequence {
     }
 
     /// All sources ended: hands out what waited for others of them, with the names of its sources.
-    pub(crate) fn finish(&mut self, out: &mut dyn FnMut(&str, u64, Item<'static>)) {
+    pub fn finish(&mut self, out: &mut dyn FnMut(&str, u64, Item<'static>)) {
         let settled = self.common.spans.settle(true);
         self.repeats += settled.repeats;
         self.late.extend(settled.records);
+        self.late.append(&mut self.sums);
         self.take_late(out);
     }
 

@@ -178,6 +178,7 @@ const FREE: &[&str] = &[
     "message-batches",
     "moderations",
     "vector_stores",
+    "agents",
     "assistants",
     "threads",
     "conversations",

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use super::agent::beyond;
 use super::attributes::Attributes;
-use super::counts::{count, count_of, moment};
+use super::counts::{count, count_of, moment, unexplained};
 use super::endpoints::without_endpoint;
 use super::entry::request_of;
 use super::parts::Parts;
@@ -84,9 +84,11 @@ fn read_steps<'a>(object: &Object<'a>, steps: &[Object<'a>], out: &mut Vec<Item<
             }
         }
     }
-    let sum = entry(object, object, "totalUsage")?;
-    let sum = sum.filter(|_| !are_whole);
-    if let Some((sum, rest)) = sum.and_then(|sum| beyond(&sum.usage, &all).map(|rest| (sum, rest))) {
+    let Some(sum) = entry(object, object, "totalUsage")? else { return Ok(()) };
+    if are_whole {
+        let tokens = |usage: &Usage| usage.prompt_tokens().saturating_add(usage.answer_tokens());
+        unexplained("totalUsage", tokens(&sum.usage).saturating_sub(tokens(&all)));
+    } else if let Some(rest) = beyond(&sum.usage, &all) {
         out.push(Item::Entry(Box::new(Entry { usage: rest, bucket: Some(Bucket::default()), request: None, ..sum })));
     }
     Ok(())

@@ -11,7 +11,7 @@ use crate::money::percent_for_people;
 use crate::report::chart::{Chart, ChartKind, ChartValue};
 use crate::report::{Cell, Column, Report, TypedTable};
 use crate::tokenizer::TokenCount;
-use crate::tokenizer::chat::{Explained, PartKind, RequestPart};
+use crate::tokenizer::chat::{Evidence, Explained, PartKind, RequestPart};
 
 /// A part of a request, or the whole of it, with what it costs on each model.
 #[derive(Clone, Debug, Serialize)]
@@ -60,6 +60,46 @@ pub struct PartCount {
     /// What the whole rests on: `exact`, `reconstructed`, `assumed` or `estimated`.
     #[serde(skip_serializing_if = "Option::is_none")]
     basis: Option<&'static str>,
+    /// Of a total: why the rule that the request is counted by is believed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<CountRule>,
+}
+
+/// Why a rule of counting is believed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct CountRule {
+    /// Who says so: `published` by the vendor, `recorded` requests, `measured` by others, or `estimated`.
+    basis: &'static str,
+    /// How many recorded requests with the provider's own usage were counted by it.
+    requests: u32,
+    /// What the provider billed beyond the count: less in 5 of 100 of these requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_low: Option<i64>,
+    /// What the provider billed beyond the count: more in 5 of 100 of these requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_high: Option<i64>,
+    /// Where it is from.
+    source: &'static str,
+}
+
+impl CountRule {
+    fn new(evidence: Evidence) -> Self {
+        let Evidence { basis, requests, left, source } = evidence;
+        let (left_low, left_high) = left.unzip();
+        CountRule { basis: basis.name(), requests, left_low, left_high, source }
+    }
+
+    /// For people, behind the model's name.
+    fn shown(&self) -> String {
+        let requests = match self.requests {
+            0 => String::new(),
+            1 => ", held against 1 recorded request".to_owned(),
+            n => format!(", held against {n} recorded requests"),
+        };
+        let source = if self.source.is_empty() { String::new() } else { format!(" ({})", self.source) };
+        format!("the rule is {}{requests}{source}", self.basis)
+    }
 }
 
 /// The requests that were taken apart.
@@ -76,14 +116,21 @@ struct ExplainedRequest {
 
 impl ExplainedRequests {
     /// Takes what a model makes of a request; those of one request come one after the other.
-    pub(crate) fn add(&mut self, source: &str, spot: Spot, with: &Arc<CountIdentity>, explained: Explained) {
+    pub(crate) fn add(
+        &mut self,
+        source: &str,
+        spot: Spot,
+        with: &Arc<CountIdentity>,
+        explained: Explained,
+        evidence: Option<Evidence>,
+    ) {
         let is_same = |last: &&mut ExplainedRequest| last.source == source && last.spot == spot;
         if self.0.last_mut().filter(is_same).is_none() {
             let (parts, totals) = (Vec::new(), Vec::new());
             self.0.push(ExplainedRequest { source: source.to_owned(), spot, parts, totals });
         }
         if let Some(request) = self.0.last_mut() {
-            request.add(with, explained);
+            request.add(with, explained, evidence);
         }
     }
 
@@ -95,6 +142,7 @@ impl ExplainedRequests {
                 with.push(count.with.clone());
             }
         }
+        let rules = self.rules();
         let (table, several) = (table(&with), self.0.len() > 1);
         let chart = self.0.first().filter(|_| !several).and_then(ExplainedRequest::chart);
         let mut report = table.empty();
@@ -109,7 +157,21 @@ impl ExplainedRequests {
             }
         }
         report.charts.extend(chart);
+        report.notes.extend(rules);
         report
+    }
+
+    /// What each rule rests on, once.
+    fn rules(&self) -> Vec<String> {
+        let mut rules: Vec<String> = Vec::new();
+        for total in self.0.iter().flat_map(|request| &request.totals) {
+            let Some(rule) = &total.rule else { continue };
+            let rule = format!("{}: {}", total.with.name(), rule.shown());
+            if !rules.contains(&rule) {
+                rules.push(rule);
+            }
+        }
+        rules
     }
 }
 
@@ -120,11 +182,17 @@ fn hide_place(row: &mut crate::report::Row) {
 
 impl ExplainedRequest {
     /// Parts of the same kind, message and name are the same, in their order; a model may have parts that others lack.
-    fn add(&mut self, with: &Arc<CountIdentity>, explained: Explained) {
+    fn add(&mut self, with: &Arc<CountIdentity>, explained: Explained, evidence: Option<Evidence>) {
         let mut next = 0;
         for part in explained.parts {
-            let count =
-                PartCount { with: with.clone(), tokens: part.tokens, low: part.low, high: part.high, basis: None };
+            let count = PartCount {
+                with: with.clone(),
+                tokens: part.tokens,
+                low: part.low,
+                high: part.high,
+                basis: None,
+                rule: None,
+            };
             let key = |part: &RequestPart| (part.kind, part.message, part.name.clone());
             let found =
                 self.parts.iter().skip(next).position(|(known, counts)| {
@@ -142,7 +210,8 @@ impl ExplainedRequest {
                 }
             }
         }
-        self.totals.push(whole(with, explained.counted.count));
+        let rule = evidence.map(CountRule::new);
+        self.totals.push(PartCount { rule, ..whole(with, explained.counted.count) });
     }
 
     /// Its rows, each with whether it is a part.
@@ -196,6 +265,7 @@ fn whole(with: &Arc<CountIdentity>, count: TokenCount) -> PartCount {
         low: signed(count.low),
         high: signed(count.high),
         basis: Some(count.basis.name()),
+        rule: None,
     }
 }
 

@@ -21,7 +21,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 pub use self::added::CountAdded;
-pub use self::explained::{CountPartRow, PartCount};
+pub use self::explained::{CountPartRow, CountRule, PartCount};
 pub use self::fields::{CountFields, CountIdentity};
 pub use self::rows::{CountHead, CountOrder, CountRow, CountView, CutRow};
 pub use self::total::CountTotalRow;

@@ -70,7 +70,9 @@ impl CountRun<'_> {
         self.warn_of_length(&place, counting, count, answer);
         self.warn_of_answer(&place, counting, answer);
         match (&mut self.explained, explained) {
-            (Some(all), Some(explained)) => all.add(source, spot, &counting.identity, explained),
+            (Some(all), Some(explained)) => {
+                all.add(source, spot, &counting.identity, explained, counting.evidence(request));
+            }
             _ => self.rows.row(source, spot, counting, (count, None), answer)?,
         }
         Ok(())

@@ -14,7 +14,7 @@ use crate::jobs::{JobError, Setup};
 use crate::period::Instant;
 use crate::pricing::Found;
 use crate::range::Range;
-use crate::tokenizer::chat::{Counted, Explained, Framing, Refused, Template};
+use crate::tokenizer::chat::{Counted, Evidence, Explained, Framing, Refused, Template};
 use crate::tokenizer::store::Store;
 use crate::tokenizer::{Tokenizer, from_file};
 
@@ -154,6 +154,16 @@ impl Counting {
         match &self.prompt {
             Prompt::Framed(framing) => self.framed(framing).explain(request),
             Prompt::Template(template) => template.explain(request),
+        }
+    }
+
+    /// Why the rule that a request is counted by is believed; `None` without a model's rule.
+    pub(super) fn evidence(&self, request: &Conversation) -> Option<Evidence> {
+        match &self.prompt {
+            Prompt::Framed(framing) if self.card.is_some() && !request.is_plain => {
+                Some(self.framed(framing).evidence(request))
+            }
+            _ => None,
         }
     }
 

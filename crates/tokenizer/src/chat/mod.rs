@@ -200,6 +200,19 @@ pub enum RuleBasis {
     Estimated,
 }
 
+impl RuleBasis {
+    /// The name in machine-readable output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            RuleBasis::Published => "published",
+            RuleBasis::Recorded => "recorded",
+            RuleBasis::Measured => "measured",
+            RuleBasis::Estimated => "estimated",
+        }
+    }
+}
+
 /// What a model's provider does to a request before it counts it.
 #[derive(Clone)]
 pub struct Framing {

@@ -96,9 +96,8 @@ impl Sequence {
 
     /// What waits, in order: it counts, but may still be replaced by a later line.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = (u64, &Entry<'static>)> {
-        let alone =
-            self.waiting.iter().flatten().chain(&self.stream).chain(&self.nameless).chain(self.agents.waiting());
-        let alone = alone.map(|(line, entry)| (*line, entry));
+        let alone = self.waiting.iter().flatten().chain(&self.stream).chain(&self.nameless);
+        let alone = alone.map(|(line, entry)| (*line, entry)).chain(self.agents.waiting());
         let line = self.stream.as_ref().map_or(0, |(line, _)| *line);
         alone.chain(self.beside.iter().map(move |entry| (line, entry)))
     }
