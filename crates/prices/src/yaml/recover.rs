@@ -250,10 +250,11 @@ impl Repair {
         let indent = item_indent(&self.text[lines[top]..]).filter(|_| text_of(top).starts_with("models:"));
         let is_item = |i: &usize| *i > top && is_item(text_of(*i), indent);
         let first = (top..=line).rev().find(is_item);
-        if indent.is_none() && text_of(top).starts_with("models:") {
-            if let Some(Range { start: from, end: until }) = scan.outer_entry(at) {
-                return Some(Region { list: lines[top], from, until, is_model: true });
-            }
+        if indent.is_none()
+            && text_of(top).starts_with("models:")
+            && let Some(Range { start: from, end: until }) = scan.outer_entry(at)
+        {
+            return Some(Region { list: lines[top], from, until, is_model: true });
         }
         let from = first.unwrap_or(top);
         let ends = |i: &usize| is_top(text_of(*i)) || (first.is_some() && is_item(i));
