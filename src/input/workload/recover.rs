@@ -301,6 +301,15 @@ mod tests {
         problems.into_iter().filter(|p| p.severity == Severity::Error).collect()
     }
 
+    /// The mistakes themselves: what is wrong with several keys together may be that one of them could not be read.
+    fn of_one_key(path: &std::path::Path, text: &str) -> Vec<Problem> {
+        let is_of_several = |problem: &Problem| {
+            matches!(problem.code, "contradiction" | "variable" | "free" | "outside")
+                || problem.message.ends_with("nobody says how many users there are")
+        };
+        errors(path, text).into_iter().filter(|problem| !is_of_several(problem)).collect()
+    }
+
     fn told(problems: &[Problem]) -> Vec<String> {
         problems.iter().map(|p| format!("{}@{}:{} {}", p.code, p.place.line, p.place.column, p.message)).collect()
     }
@@ -331,7 +340,7 @@ mod tests {
                 scan.scalars().filter_map(|scalar| Some((scalar.clone(), wrong(&scalar, text)?))).collect();
             for (index, (first, mistake)) in scalars.iter().enumerate() {
                 let changed = format!("{}{mistake}{}", &text[..first.bytes.start], &text[first.bytes.end..]);
-                let found = errors(path, &changed);
+                let found = of_one_key(path, &changed);
                 let is_there = |problem: &Problem, from: usize, mistake: &str| {
                     let at = byte_offset(&changed, problem.place).unwrap();
                     (from..from + mistake.len()).contains(&at)
@@ -355,8 +364,10 @@ mod tests {
                     &text[first.bytes.end..second.bytes.start],
                     &text[second.bytes.end..]
                 );
-                let found = errors(path, &changed);
-                if found.len() != 2 {
+                let found = of_one_key(path, &changed);
+                // Of two in one line the first may take the map or list with it that the second is in.
+                let is_one_line = !text[first.bytes.end..second.bytes.start].contains('\n');
+                if !(found.len() == 2 || is_one_line && found.len() == 1) {
                     wrongs.push(format!("{}: {first:?}, {second:?}: {:?}", path.display(), told(&found)));
                 }
                 two += 1;
