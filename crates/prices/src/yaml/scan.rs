@@ -295,7 +295,9 @@ impl Scanner<'_> {
 
     /// What is under a key or dash at this column is under no other of its depth.
     fn own(&mut self, column: usize) {
-        self.owners.retain(|owner| *owner < column);
+        while self.owners.last().is_some_and(|owner| *owner >= column) {
+            self.owners.pop();
+        }
         self.owners.push(column);
     }
 
