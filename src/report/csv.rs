@@ -18,15 +18,16 @@ pub(super) fn write(report: &Report, screen: Screen, out: &mut dyn io::Write) ->
     csv.write_record(columns.map(|column| column.key.as_ref())).map_err(io_error)?;
     for row in &report.rows {
         let cells = report.cells(&row.cells).filter(|(column, _)| !column.is_drawing);
-        // On a screen nobody reads the bytes back, and they could steer it.
-        let shown = |exact| if screen.width.is_some() { inert(exact) } else { Cow::Borrowed(exact) };
-        let cells = cells.map(|(_, cell)| match defused(&cell.exact) {
-            Cow::Borrowed(exact) => CsvBytes(shown(exact)),
-            Cow::Owned(exact) => CsvBytes(shown(&exact).into_owned().into()),
-        });
+        let cells = cells.map(|(_, cell)| CsvBytes(shown(&cell.exact, screen)));
         csv.write_record(cells).map_err(io_error)?;
     }
     csv.flush()
+}
+
+/// A value as it is written. On a screen nobody reads the bytes back, and they could steer it.
+fn shown(exact: &str, screen: Screen) -> Cow<'_, str> {
+    let text = defused(exact);
+    if screen.width.is_some() { inert(&text).into_owned().into() } else { text }
 }
 
 /// The error of `out` itself: the crate's own conversion hides its kind, and a closed pipe must stay one.

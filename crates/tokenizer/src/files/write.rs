@@ -322,7 +322,7 @@ fn make_temporary(place: &Path, private: bool) -> io::Result<(File, PathBuf)> {
             Ok(file) if is_claimed(&file, &temporary) => {
                 names.push(temporary.clone());
                 drop(names);
-                stale::remove_beside(&temporary, &file);
+                stale::remove_once(&temporary, &file);
                 return Ok((file, temporary));
             }
             // Another process came between making and locking it, and is about to remove it.

@@ -13,14 +13,17 @@ use super::{BEFORE, BEHIND, folder_of, is_named};
 const MOST: usize = 100_000;
 
 /// Removes what dead processes have left beside a file that was just made, once for each folder.
+pub(super) fn remove_once(own: &Path, file: &File) {
+    if is_first_look(folder_of(own)) {
+        remove_beside(own, file);
+    }
+}
+
+/// Removes what dead processes have left beside a file.
 ///
 /// * `own`, `file`: the file that was made, or is locked. What another user has left is theirs.
 pub(super) fn remove_beside(own: &Path, file: &File) {
-    let folder = folder_of(own);
-    if !is_first_look(folder) {
-        return;
-    }
-    let Ok(entries) = fs::read_dir(folder) else { return };
+    let Ok(entries) = fs::read_dir(folder_of(own)) else { return };
     for entry in entries.take(MOST).flatten() {
         let name = entry.file_name();
         // By name: the folder may be written in several ways.
@@ -113,14 +116,15 @@ mod tests {
         fs::write(&dead, "").unwrap();
         let living = File::options().write(true).open(&dead).unwrap();
         living.lock().unwrap();
+        let another = File::create(dir.path().join("another")).unwrap();
         let mut file = NewFile::replacing(&dir.path().join("report.csv")).unwrap();
         assert!(dead.exists());
-        remove_if_dead(&dead, &living);
+        remove_if_dead(&dead, &another);
         assert!(dead.exists());
         file.write_all(b"new").unwrap();
-        let own =
-            fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).find(|path| *path != dead).unwrap();
-        remove_if_dead(&own, &living);
+        let mut paths = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path());
+        let own = paths.find(|path| *path != dead && path.extension().is_some_and(|ending| ending == "tmp")).unwrap();
+        remove_if_dead(&own, &another);
         assert!(own.exists(), "its own");
         file.finish().unwrap();
         drop(living);
