@@ -10,6 +10,8 @@ use super::out::Out;
 use super::say;
 use super::shared::{self, OutputFlags, OutputFormat, PriceFlags, Setup, read_price_file};
 use crate::cli::error::Error;
+use farebox::files::{self, LockedFile};
+use farebox::input::workload::DEFAULT_FILE;
 use farebox::jobs::JobError;
 use farebox::jobs::check::{
     BaseQuery, CheckEnd, CheckQuery, CheckSide, ExemptionRequest, accept, accepted, check, last_day,
@@ -177,9 +179,12 @@ fn write_exemption(path: Option<&Path>, request: &ExemptionRequest, setup: &Setu
             help: Some(help),
         }));
     }
-    let exempted = accept(path, request, setup.at.date())?;
-    Out::open(Some(&exempted.path))?.write_with(|out| out.write_all(exempted.text.as_bytes()))?;
-    let (path, feature, rules) = (exempted.path.display(), request.feature, request.rules.join(", "));
+    let path = path.unwrap_or(Path::new(DEFAULT_FILE));
+    // Read again, behind the lock: another process may have accepted something since.
+    let file = LockedFile::open(path).map_err(|error| files::cannot_write(path, &error))?;
+    let exempted = accept(path, file.bytes(), request, setup.at.date())?;
+    file.replace(exempted.text.as_bytes()).map_err(|error| files::cannot_write(path, &error))?;
+    let (path, feature, rules) = (path.display(), request.feature, request.rules.join(", "));
     say(&format!("{path}: {rules} of {feature} is accepted up to the end of {}", exempted.until));
     Ok(())
 }

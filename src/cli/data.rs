@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use super::say;
 use crate::cli::error::Error;
 use farebox::tokenizer::store::Store;
 
@@ -19,6 +20,14 @@ pub(crate) fn tokenizers() -> Result<Store, Error> {
 pub(crate) fn keep_tables() {
     if let Some(folder) = cache_folder(|name| std::env::var_os(name)) {
         farebox::tokenizer::prepared::keep_in(folder);
+    }
+}
+
+/// Says that the cache folder was not used, where it was needed and others could have written what is in it.
+pub(crate) fn say_distrust() {
+    let is_quiet = || std::env::args_os().any(|word| word == "--quiet" || word == "-q");
+    if let Some(distrust) = farebox::tokenizer::prepared::distrust().filter(|_| !is_quiet()) {
+        say(&format!("note: {distrust}\n  help: {}", distrust.help()));
     }
 }
 

@@ -154,20 +154,34 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let command = match parsed {
         Ok(command) => command,
         Err(error) => {
-            // Help and version go to stdout with code 0, mistakes to stderr with 2; a closed pipe is no mistake.
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            return printed(&error);
         }
     };
     signals::clean_up();
     data::keep_tables();
-    match clock::announce().and_then(|()| command.run()) {
+    let done = clock::announce().and_then(|()| command.run());
+    data::say_distrust();
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Error::Job(JobError::Io(error))) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("error: {}", error.with_help()));
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+/// Help and version go to stdout with code 0, mistakes to stderr with 2.
+fn printed(error: &clap::Error) -> ExitCode {
+    let code = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+    let written = error.print().and_then(|()| io::stdout().flush());
+    match written {
+        // A reader that went away is no mistake, and a stderr that is gone does not change what went wrong.
+        Err(failed) if !error.use_stderr() && failed.kind() != io::ErrorKind::BrokenPipe => {
+            say(&format!("error: {failed}"));
+            ExitCode::from(5)
+        }
+        _ => code,
     }
 }
 
@@ -228,7 +242,10 @@ fn what_to_type(args: &[OsString]) -> Option<String> {
 /// Writes a line to stderr. A stderr that is gone is no reason to fail.
 fn say(text: &str) {
     let width = screen_of_errors();
-    let lines: Vec<String> = text.lines().map(|line| wrapped(&farebox::report::inert(line), width)).collect();
+    // A name in the message may have a line break in it, and what follows could be a command to a build log.
+    let quiet =
+        |line: &str| farebox::report::without_commands(&wrapped(&farebox::report::inert(line), width)).into_owned();
+    let lines: Vec<String> = text.lines().map(quiet).collect();
     let _ = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
 }
 

@@ -100,16 +100,16 @@ fn text_of(args: &PricesCheckArgs) -> Result<(String, String), Error> {
 
 #[cfg(feature = "update")]
 fn online(args: &PricesCheckArgs) -> Result<(String, String), Error> {
-    use farebox::pricing::update::fetch::{Limits, fetch};
+    use farebox::pricing::update::fetch::{Limits, fetch, without_credentials};
     let url = args.from.as_deref().unwrap_or_else(|| args.source.file());
     if !args.output.quiet {
-        say(&format!("asking {url}"));
+        say(&format!("asking {}", without_credentials(url)));
     }
     let bytes = fetch(url, Limits::default()).map_err(|error| {
         let shown = farebox::jobs::error::with_help(&error, error.help());
         Error::from(std::io::Error::other(shown))
     })?;
-    Ok((url.to_owned(), String::from_utf8_lossy(&bytes).into_owned()))
+    Ok((without_credentials(url), String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 #[cfg(not(feature = "update"))]

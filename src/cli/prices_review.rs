@@ -1,15 +1,15 @@
 //! `farebox prices review`: what public databases say against the table, and price files with what was accepted.
 
-use std::io::Write;
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 use super::price_files::price_files;
 use super::prices_import::{read_text, unreadable};
-use super::shared::{OutputFlags, Setup, TableFlags};
+use super::shared::{OutputFlags, Setup, TableFlags, price_file_of};
 use super::{plural, say};
 use crate::cli::choice::choice;
 use crate::cli::error::Error;
-use farebox::files::{NewFile, cannot_write};
+use farebox::files::{LockedFile, cannot_write};
 use farebox::jobs::JobError;
 use farebox::jobs::prices::review::{AcceptedPart, ReviewQuery, accepted, review, state_accepted};
 use farebox::period::Instant;
@@ -55,10 +55,18 @@ pub(crate) struct ReviewArgs {
 pub(crate) fn run(args: &ReviewArgs) -> Result<(), Error> {
     let mut setup = args.prices.setup()?;
     let sources = args.files.iter().map(|file| source(file, &setup)).collect::<Result<Vec<_>, _>>()?;
-    let files = match &args.table {
+    let mut files = match &args.table {
         Some(folder) => price_files(std::slice::from_ref(folder))?,
         None => Vec::new(),
     };
+    let mut locked = Vec::new();
+    if !args.accept.is_empty() {
+        locked = lock_all(&files)?;
+        // Another process may have accepted something before they were locked.
+        for (file, locked) in files.iter_mut().zip(&locked) {
+            *file = price_file_of(&file.path, locked.bytes())?;
+        }
+    }
     if args.table.is_some() {
         let table =
             PriceTable::of_files(&files, "files").map_err(|problems| JobError::of_price_files(&problems, &files))?;
@@ -72,7 +80,7 @@ pub(crate) fn run(args: &ReviewArgs) -> Result<(), Error> {
     }
     let done = accepted(&found, &args.accept, &sources, &prices)
         .map_err(|problems| JobError::of_price_files(&problems, &prices))?;
-    write_all(&done.files)?;
+    write_all(&done.files, &files, &mut locked)?;
     state_accepted(&mut report, &done);
     args.output.write(report)?;
     told(&done);
@@ -91,21 +99,58 @@ fn source(named: &str, setup: &Setup) -> Result<ReviewSource, Error> {
     Ok(ReviewSource { name, database, day })
 }
 
-/// Writes all files, or none: each gets its name only when all are on the disk.
-fn write_all(files: &[PriceFile]) -> Result<(), Error> {
-    let write = |file: &PriceFile| {
+/// Locks all files in the order of their paths, so that two processes never wait for each other.
+fn lock_all(files: &[PriceFile]) -> Result<Vec<LockedFile>, Error> {
+    let mut order: Vec<usize> = (0..files.len()).collect();
+    order.sort_by_key(|at| files.get(*at).map(|file| &file.path));
+    let mut locked = Vec::new();
+    for at in order {
+        let Some(file) = files.get(at) else { continue };
         let path = Path::new(&file.path);
-        let written = NewFile::replacing(path).and_then(|mut new| {
-            new.write_all(file.text.as_bytes())?;
-            Ok(new)
-        });
-        written.map_err(|error| cannot_write(path, &error))
-    };
-    let whole = files.iter().map(write).collect::<Result<Vec<_>, _>>()?;
-    for (new, file) in whole.into_iter().zip(files) {
-        new.finish().map_err(|error| cannot_write(Path::new(&file.path), &error))?;
+        locked.push((at, LockedFile::open(path).map_err(|error| cannot_write(path, &error))?));
+    }
+    locked.sort_by_key(|(at, _)| *at);
+    Ok(locked.into_iter().map(|(_, locked)| locked).collect())
+}
+
+/// Writes all files, or none: each gets its name only when all are on the disk.
+///
+/// * `all`, `locked`: every file of the table, and its lock.
+fn write_all(files: &[PriceFile], all: &[PriceFile], locked: &mut [LockedFile]) -> Result<(), Error> {
+    let mut whole = Vec::new();
+    for (old, locked) in all.iter().zip(locked) {
+        let Some(file) = files.iter().find(|file| file.path == old.path) else { continue };
+        let path = Path::new(&file.path);
+        let text = with_line_ends_of(&String::from_utf8_lossy(locked.bytes()), &file.text);
+        let new = locked.replacement(text.as_bytes()).map_err(|error| cannot_write(path, &error))?;
+        whole.push((path, new));
+    }
+    for (path, new) in whole {
+        new.finish().map_err(|error| cannot_write(path, &error))?;
     }
     Ok(())
+}
+
+/// A text whose lines end as they did: a line that was there before as there, in their order, a new one as most do.
+fn with_line_ends_of(old: &str, new: &str) -> String {
+    const CRLF: &str = "\r\n";
+    let mut ends: HashMap<&str, VecDeque<&str>> = HashMap::new();
+    let (mut with_return, mut all) = (0, 0_usize);
+    for line in old.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+        let end = if line.ends_with(CRLF) { CRLF } else { "\n" };
+        ends.entry(line.trim_end_matches(['\r', '\n'])).or_default().push_back(end);
+        with_return += usize::from(end == CRLF);
+        all += 1;
+    }
+    let most = if with_return * 2 > all { CRLF } else { "\n" };
+    let lines = new.split_inclusive('\n').map(|line| match line.strip_suffix('\n') {
+        Some(text) => {
+            let known = ends.get_mut(text.trim_end_matches('\r')).and_then(VecDeque::pop_front);
+            format!("{text}{}", known.unwrap_or(most))
+        }
+        None => line.to_owned(),
+    });
+    lines.collect()
 }
 
 /// What was written and what was not, on stderr.
@@ -130,5 +175,24 @@ fn told(done: &Accepted) {
     }
     for left in &done.left {
         say(&format!("left: {left}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_as_they_did() {
+        let cases = [
+            ("a\r\nb\r\n", "a\nnew\nb\n", "a\r\nnew\r\nb\r\n"),
+            ("a\nb\n", "new\na\nb\n", "new\na\nb\n"),
+            ("a\r\nb\na\r\nc", "a\nb\nnew\na\nc", "a\r\nb\nnew\r\na\r\nc"),
+            ("a\r\nb", "b\nc", "b\r\nc"),
+            ("", "a\n", "a\n"),
+        ];
+        for (old, new, want) in cases {
+            assert_eq!(with_line_ends_of(old, new), want, "{old:?} {new:?}");
+        }
     }
 }

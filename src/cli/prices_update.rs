@@ -7,15 +7,15 @@ use std::time::Duration;
 use super::data::data_folder;
 use super::out::Out;
 use super::prices_import::unreadable;
-use super::say;
 use super::shared::{OutputFlags, TableFlags};
+use super::{plural, say};
 use crate::cli::choice::choice;
 use crate::cli::error::Error;
 use farebox::jobs::error::with_help;
 use farebox::jobs::prices::update::{concern_lines, in_short, report};
 use farebox::pricing::import::{DatabaseFormat, read};
-use farebox::pricing::update::fetch::{FetchError, Limits, fetch};
-use farebox::pricing::update::{UpdatePlan, plan};
+use farebox::pricing::update::fetch::{FetchError, Limits, fetch, without_credentials};
+use farebox::pricing::update::{ChangeLimits, UpdatePlan, plan};
 
 /// The file that an update writes.
 const FILE: &str = "prices-update.yaml";
@@ -27,7 +27,8 @@ const FILE: &str = "prices-update.yaml";
 /// writes an overlay with the models that changed or are new into the user's data folder, whole or not at all. The
 /// overlay is used when it is named: --prices FILE.
 ///
-/// A price that changes by more than 90%, or more than half of the models gone, is refused unless --yes is given.
+/// A price of more than 3 times or less than a third of what it was, or more than half of the models gone, is refused, also with
+/// --yes, unless --allow-large-changes names a limit that allows it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     farebox prices update --dry-run\n  \
@@ -42,9 +43,12 @@ pub(crate) struct UpdateArgs {
     /// Ask this address in place of the database's own; the content says whose format it is
     #[arg(long, value_name = "URL", conflicts_with = "source")]
     from: Option<String>,
-    /// Write without asking, and in spite of concerns
+    /// Write without asking; large changes are refused all the same
     #[arg(long, short = 'y')]
     yes: bool,
+    /// Allow larger changes: price=10 (times as high or as low), price=any, gone=80 (percent of the models), or both with a comma
+    #[arg(long, value_name = "LIMITS")]
+    allow_large_changes: Option<ChangeLimits>,
     /// Show what would change, and write nothing
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
@@ -60,13 +64,16 @@ pub(crate) fn run(args: &UpdateArgs) -> Result<(), Error> {
     let url = args.from.as_deref().unwrap_or(args.source.file());
     let format = args.from.is_none().then_some(args.source);
     if !args.output.quiet {
-        say(&format!("asking {url}"));
+        say(&format!("asking {}", without_credentials(url)));
     }
+    let shown = &without_credentials(url);
     let limits = Limits { time: Duration::from_secs(args.timeout), ..Limits::default() };
     let bytes = fetch(url, limits).map_err(not_fetched)?;
-    let text = String::from_utf8(bytes).map_err(|_| Error::prices(format!("{url}: the answer is not UTF-8 text")))?;
-    let database = read(&text, format).map_err(|error| unreadable(url, &error))?;
-    let plan = plan(&database, &setup.table, setup.at).map_err(|error| Error::prices(format!("{url}: {error}")))?;
+    let text = String::from_utf8(bytes).map_err(|_| Error::prices(format!("{shown}: the answer is not UTF-8 text")))?;
+    let database = read(&text, format).map_err(|error| unreadable(shown, &error))?;
+    let limits = args.allow_large_changes.unwrap_or_default();
+    let plan =
+        plan(&database, &setup.table, &limits, setup.at).map_err(|error| Error::prices(format!("{shown}: {error}")))?;
     args.output.write(report(&setup, &database, &plan))?;
     keep(args, &plan)
 }
@@ -82,26 +89,32 @@ fn not_fetched(error: FetchError) -> Error {
 /// Writes the overlay, if there is one and it is wanted.
 fn keep(args: &UpdateArgs, plan: &UpdatePlan) -> Result<(), Error> {
     concern_lines(plan).iter().for_each(|concern| say(&format!("concern: {concern}")));
-    let what = in_short(plan);
+    let path = data_folder(|name| std::env::var_os(name))?.join(FILE);
+    let is_empty = plan.overlay.is_empty();
+    // The overlay of an earlier update says something else than the database does now.
+    let (overlay, what) = match is_empty {
+        true => (&plan.empty_overlay, "no model, as the table says the same".to_owned()),
+        false => (&plan.overlay, in_short(plan)),
+    };
     if args.dry_run {
         say(&format!("nothing was written: --dry-run ({what})"));
         return Ok(());
     }
-    if !args.yes && !plan.concerns.is_empty() {
+    if !plan.concerns.is_empty() {
         return Err(Error::Failed(format!(
-            "nothing was written: {} concerns stand above\n  help: --yes writes in spite of them",
-            plan.concerns.len()
+            "nothing was written: see the {} above\n  help: --allow-large-changes {} writes in spite of that",
+            plural(plan.concerns.len() as u64, "concern"),
+            plan.limits_that_allow()
         )));
     }
-    if plan.overlay.is_empty() {
+    if is_empty && !path.exists() {
         say("nothing to write: the table says the same");
         return Ok(());
     }
     if !args.yes && !asked(&what)? {
         return Err(Error::Usage("nothing was written\n  help: --yes writes without asking".into()));
     }
-    let path = data_folder(|name| std::env::var_os(name))?.join(FILE);
-    write(&path, &plan.overlay)?;
+    write(&path, overlay)?;
     say(&format!("wrote {}: {what}", path.display()));
     say(&format!("use it with --prices {}", shell_word(&path)));
     Ok(())

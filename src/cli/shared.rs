@@ -267,13 +267,16 @@ fn check_pin(pin: &str, id: &TableId) -> Result<(), Error> {
 }
 
 pub(crate) fn read_price_file(path: &Path) -> Result<PriceFile, Error> {
-    let shown = path.display().to_string();
-    let bytes = farebox::input::text::read_bytes(path)?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
+    price_file_of(&path.display().to_string(), &farebox::input::text::read_bytes(path)?)
+}
+
+/// A price file out of what is in it; its lines end in a line feed alone.
+pub(crate) fn price_file_of(shown: &str, bytes: &[u8]) -> Result<PriceFile, Error> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let at = error.valid_up_to();
         Error::prices(format!("{shown} is not UTF-8 text: byte {at} is broken\n  help: save the file as UTF-8"))
     })?;
-    Ok(PriceFile { path: shown, text: text.replace("\r\n", "\n") })
+    Ok(PriceFile { path: shown.to_owned(), text: text.replace("\r\n", "\n") })
 }
 
 impl OutputFlags {

@@ -3,6 +3,9 @@
 //!
 //! Every file comes out of one `git cat-file --batch` process, so that hundreds of prompts cost no hundreds of processes.
 //! Names are passed as arguments behind `--` or as lines of that process, never through a shell.
+//!
+//! The repository may be somebody else's, and its configuration names programs for git to run: what watches the folder, filters
+//! files, compares them, pages output or connects. Git is told to run none of them.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -83,6 +86,8 @@ fn help_of_unknown(base: &str) -> String {
 #[derive(Clone, Debug)]
 pub(crate) struct Repository {
     root: PathBuf,
+    /// What switches off the filters that its configuration names.
+    without_filters: Vec<String>,
 }
 
 /// The commit that a change began from.
@@ -161,7 +166,9 @@ impl Repository {
             return Err(GitError::NoRepository(folder.display().to_string()));
         }
         let root = String::from_utf8_lossy(&output.stdout);
-        Ok(Repository { root: PathBuf::from(root.trim_end_matches(['\n', '\r'])) })
+        let root = PathBuf::from(root.trim_end_matches(['\n', '\r']));
+        let without_filters = without_filters(&root)?;
+        Ok(Repository { root, without_filters })
     }
 
     /// The commit at which the working tree and `base` part: their merge base.
@@ -193,6 +200,13 @@ impl Repository {
 
     fn git(&self, args: &[&str]) -> Result<Output, GitError> {
         run(&self.root, args.iter().map(OsStr::new))
+    }
+
+    /// Compares the base with the files as they are, which git would first pass through filters.
+    fn diff(&self, args: &[&str]) -> Result<Output, GitError> {
+        let filters = self.without_filters.iter().map(String::as_str);
+        let safe = ["diff", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all", "-z"];
+        run(&self.root, filters.chain(safe).chain(args.iter().copied()).map(OsStr::new))
     }
 
     #[cfg(feature = "folders")]
@@ -251,10 +265,64 @@ fn run<'a>(folder: &Path, args: impl IntoIterator<Item = &'a OsStr>) -> Result<O
     })
 }
 
+/// Arguments that make filters of files do nothing: there is no word for all of them, so each is named.
+fn without_filters(root: &Path) -> Result<Vec<String>, GitError> {
+    let args = ["config", "--null", "--name-only", "--get-regexp", r"^filter\..*\.(clean|smudge|process|required)$"];
+    let output = run(root, args.map(OsStr::new))?;
+    let names = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut off = Vec::new();
+    for name in names.split('\0').filter(|name| !name.is_empty()) {
+        // The argument could not say where such a name ends.
+        if name.contains(['=', '\n', char::REPLACEMENT_CHARACTER]) {
+            return Err(GitError::Failed(format!("its configuration has a filter with an odd name: {name:?}")));
+        }
+        let value = if name.ends_with(".required") { "false" } else { "" };
+        off.extend(["-c".to_owned(), format!("{name}={value}")]);
+    }
+    Ok(off)
+}
+
+/// What a configuration may not have git do. Options of the command line go before every file.
+const CLEAN: [&str; 8] = [
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "core.attributesFile=/dev/null",
+    "core.pager=cat",
+    "core.sshCommand=false",
+    "credential.helper=",
+    "diff.external=",
+    "protocol.allow=never",
+];
+
+/// Variables that change what git does or prints, other than where the repository is and whose configuration holds.
+const NOT_PASSED_ON: [&str; 16] = [
+    "GIT_ASKPASS",
+    "GIT_ATTR_SOURCE",
+    "GIT_DIFF_OPTS",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_GLOB_PATHSPECS",
+    "GIT_ICASE_PATHSPECS",
+    "GIT_LITERAL_PATHSPECS",
+    "GIT_NOGLOB_PATHSPECS",
+    "GIT_PAGER",
+    "GIT_PROXY_COMMAND",
+    "GIT_REDIRECT_STDERR",
+    "GIT_REDIRECT_STDIN",
+    "GIT_REDIRECT_STDOUT",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_TRACE",
+];
+
 fn command(folder: &Path) -> Command {
     let mut command = Command::new("git");
+    command.arg("--no-pager").args(CLEAN.iter().flat_map(|setting| ["-c", setting]));
+    for name in NOT_PASSED_ON {
+        command.env_remove(name);
+    }
     // A partial clone must not fetch behind the user's back, and messages are read in English.
     command.current_dir(folder).env("GIT_NO_LAZY_FETCH", "1").env("LC_ALL", "C").env("GIT_OPTIONAL_LOCKS", "0");
+    command.env("GIT_TERMINAL_PROMPT", "0");
     command
 }
 
@@ -315,8 +383,8 @@ impl GitBase {
     /// [`GitError::Failed`].
     pub(crate) fn renamed_from(&self, path: &Path) -> Result<Option<String>, GitError> {
         let Some(name) = self.repository.inside(path) else { return Ok(None) };
-        let args = ["diff", "--name-status", "-z", "--find-renames", "--diff-filter=R", &self.commit, "--"];
-        let output = self.repository.git(&args)?;
+        let args = ["--name-status", "--find-renames", "--diff-filter=R", &self.commit, "--"];
+        let output = self.repository.diff(&args)?;
         let text = String::from_utf8_lossy(&output.stdout);
         let mut fields = text.split('\0');
         while let (Some(_), Some(old), Some(new)) = (fields.next(), fields.next(), fields.next()) {
@@ -334,9 +402,9 @@ impl GitBase {
     /// [`GitError::Failed`].
     pub(crate) fn changed(&self) -> Result<std::collections::BTreeSet<String>, GitError> {
         let mut names = std::collections::BTreeSet::new();
-        let new = ["ls-files", "--others", "--exclude-standard", "-z"];
-        for args in [&["diff", "--name-only", "--no-renames", "-z", &self.commit, "--"][..], &new[..]] {
-            let output = self.repository.git(args)?;
+        let changed = self.repository.diff(&["--name-only", "--no-renames", &self.commit, "--"])?;
+        let new = self.repository.git(&["ls-files", "--others", "--exclude-standard", "-z"])?;
+        for output in [changed, new] {
             if !output.status.success() {
                 return Err(GitError::Failed(first_line(&String::from_utf8_lossy(&output.stderr))));
             }

@@ -7,9 +7,9 @@
 use std::borrow::Cow;
 use std::io;
 
-use super::{Report, Screen};
+use super::{Report, Screen, inert, without_commands};
 
-pub(super) fn write(report: &Report, _: Screen, out: &mut dyn io::Write) -> io::Result<()> {
+pub(super) fn write(report: &Report, screen: Screen, out: &mut dyn io::Write) -> io::Result<()> {
     if report.columns.is_empty() {
         return Ok(());
     }
@@ -18,10 +18,16 @@ pub(super) fn write(report: &Report, _: Screen, out: &mut dyn io::Write) -> io::
     csv.write_record(columns.map(|column| column.key.as_ref())).map_err(io_error)?;
     for row in &report.rows {
         let cells = report.cells(&row.cells).filter(|(column, _)| !column.is_drawing);
-        let cells = cells.map(|(_, cell)| CsvBytes(defused(&cell.exact)));
+        let cells = cells.map(|(_, cell)| CsvBytes(shown(&cell.exact, screen)));
         csv.write_record(cells).map_err(io_error)?;
     }
     csv.flush()
+}
+
+/// A value as it is written. On a screen nobody reads the bytes back, and they could steer it.
+fn shown(exact: &str, screen: Screen) -> Cow<'_, str> {
+    let text = defused(exact);
+    if screen.width.is_some() { inert(&text).into_owned().into() } else { text }
 }
 
 /// The error of `out` itself: the crate's own conversion hides its kind, and a closed pipe must stay one.
@@ -45,7 +51,7 @@ impl AsRef<[u8]> for CsvBytes<'_> {
 ///
 /// Those are values beginning with `=`, `+`, `-`, `@`, a tab or a line break, and the full-width forms of the signs.
 /// A plain decimal number keeps its sign, so that a negative amount stays a number. Every cell is treated so, as the
-/// text of a log can end up in any column.
+/// text of a log can end up in any column. In a build log no line of it is a command.
 ///
 /// # Examples
 /// ```
@@ -57,7 +63,17 @@ impl AsRef<[u8]> for CsvBytes<'_> {
 #[must_use]
 pub fn defused(text: &str) -> Cow<'_, str> {
     let starts_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
-    if starts_formula && !is_number(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+    let text = quiet(text);
+    if starts_formula && !is_number(&text) { Cow::Owned(format!("'{text}")) } else { text }
+}
+
+/// Text whose lines are no commands for a build log.
+fn quiet(text: &str) -> Cow<'_, str> {
+    if !text.contains("::") && !text.contains("##[") {
+        return Cow::Borrowed(text);
+    }
+    // A line may end in either, and in both.
+    text.split_inclusive(['\r', '\n']).map(without_commands).collect::<String>().into()
 }
 
 /// An optional sign, digits, and at most one point between digits.
@@ -102,6 +118,8 @@ mod tests {
         {
             assert_eq!(defused(text), format!("'{text}"), "{text:?}");
         }
+        assert_eq!(defused("a\r\n ::error::x"), "a\r\n : :error::x");
+        assert_eq!(defused("::error::x"), ": :error::x");
         for text in ["", "a=b", "-1", "+1", "-0.000001", "12", "1-1", "'=1", " =1"] {
             assert_eq!(defused(text), text, "{text:?}");
         }

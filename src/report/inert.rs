@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::io;
 
 /// Text with every character spelled out that would steer a terminal or deceive a reader instead of being seen.
 ///
@@ -27,6 +28,52 @@ pub fn inert(text: &str) -> Cow<'_, str> {
             '\t' => safe.push_str("\\t"),
             c if steers(c) => write!(safe, "\\u{{{:x}}}", u32::from(c)).expect("a String takes every write"),
             c => safe.push(c),
+        }
+    }
+    Cow::Owned(safe)
+}
+
+/// A line in which a build log finds no command: `::error::` where it begins, or `##[error]` anywhere.
+#[must_use]
+pub fn without_commands(line: &str) -> Cow<'_, str> {
+    let line = if line.contains("##[") { Cow::Owned(line.replace("##[", "# # [")) } else { Cow::Borrowed(line) };
+    if line.trim_start().starts_with("::") { line.replacen("::", ": :", 1).into() } else { line }
+}
+
+/// Takes JSON and hands on the same JSON with every character spelled out that steers: those are in texts alone, but for the
+/// line breaks and tabs between values, which stay.
+pub(super) struct InertJson<W>(pub W);
+
+impl<W: io::Write> io::Write for InertJson<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let is_harmless = |bytes: &[u8]| bytes.iter().all(|byte| *byte < 0x7f && *byte != b'#');
+        match str::from_utf8(bytes) {
+            Ok(text) if !is_harmless(bytes) => self.0.write_all(inert_json(text).as_bytes())?,
+            _ => self.0.write_all(bytes)?,
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// JSON that says the same, with every character spelled out that steers a terminal or a build log.
+fn inert_json(json: &str) -> Cow<'_, str> {
+    let is_spelled = |c: char| c >= '\u{7f}' && steers(c);
+    if !json.contains(is_spelled) && !json.contains("##[") {
+        return Cow::Borrowed(json);
+    }
+    let mut safe = String::with_capacity(json.len() + 8);
+    for c in json.replace("##[", "#\\u0023[").chars() {
+        if is_spelled(c) {
+            let units = &mut [0; 2];
+            c.encode_utf16(units).iter().for_each(|unit| {
+                write!(safe, "\\u{unit:04x}").expect("a String takes every write");
+            });
+        } else {
+            safe.push(c);
         }
     }
     Cow::Owned(safe)
@@ -85,6 +132,42 @@ mod tests {
         for (name, text, safe) in cases {
             assert_eq!(inert(text), safe, "{name}");
             assert!(!inert(text).contains(steers), "{name}");
+        }
+    }
+
+    #[test]
+    fn json_says_the_same_and_steers_nothing() {
+        use std::io::Write;
+        let texts = [
+            "\u{9b}31m",
+            "\u{7f}\u{1b}",
+            "##[error]",
+            "\u{202e}o4",
+            "a\u{e0041}",
+            "plain # \u{fc} \u{1f469}\u{200d}\u{1f4bb}",
+        ];
+        for text in texts {
+            let mut out = Vec::new();
+            serde_json::to_writer_pretty(InertJson(&mut out), &[text, "\n"]).unwrap();
+            InertJson(&mut out).write_all(b"\n").unwrap();
+            let json = String::from_utf8(out).unwrap();
+            assert_eq!(serde_json::from_str::<[String; 2]>(&json).unwrap(), [text, "\n"]);
+            assert!(!json.contains(|c: char| c != '\n' && steers(c)) && !json.contains("##["), "{json:?}");
+        }
+        assert!(matches!(inert_json("[\"Z\u{fc}rich #1\"]\n"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_line_is_no_command() {
+        let cases = [
+            ("::error::x", ": :error::x"),
+            ("  ::error file=a::x", "  : :error file=a::x"),
+            ("a::error::x", "a::error::x"),
+            ("a ##[error]x", "a # # [error]x"),
+            ("", ""),
+        ];
+        for (line, want) in cases {
+            assert_eq!(without_commands(line), want);
         }
     }
 

@@ -5,6 +5,7 @@ use std::io;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use super::inert::InertJson;
 use super::{Report, Row, Screen};
 
 /// The object; a field of the report that is itself called `rows` gives way to the rows.
@@ -30,7 +31,7 @@ impl Serialize for JsonRows<'_> {
 }
 
 pub(super) fn write(report: &Report, _: Screen, out: &mut dyn io::Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &JsonObject(report))?;
+    serde_json::to_writer_pretty(InertJson(&mut *out), &JsonObject(report))?;
     out.write_all(b"\n")
 }
 

@@ -4,6 +4,7 @@ use std::io;
 
 use serde::Serialize;
 
+use super::inert::InertJson;
 use super::{Report, Screen};
 
 pub(super) fn write(report: &Report, _: Screen, out: &mut dyn io::Write) -> io::Result<()> {
@@ -23,7 +24,7 @@ pub(super) fn write(report: &Report, _: Screen, out: &mut dyn io::Write) -> io::
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn write_json_line<T: Serialize + ?Sized>(value: &T, out: &mut dyn io::Write) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, value)?;
+    serde_json::to_writer(InertJson(&mut *out), value)?;
     out.write_all(b"\n")
 }
 

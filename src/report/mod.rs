@@ -42,7 +42,7 @@ mod table {
 }
 
 pub use self::csv::defused;
-pub use self::inert::inert;
+pub use self::inert::{inert, without_commands};
 pub use self::jsonl::write_json_line;
 pub use self::typed::TypedTable;
 

@@ -11,7 +11,7 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle
 
 use textwrap::core::display_width;
 
-use super::{Align, Column, NO_ROWS, Report, Screen, Tone, inert};
+use super::{Align, Column, NO_ROWS, Report, Screen, Tone, inert, without_commands};
 
 /// Between two cells of a laid out line.
 const BETWEEN: char = '\u{1}';
@@ -59,7 +59,7 @@ fn write_words(line: &str, indent: &str, style: Style, screen: Screen, out: &mut
     // A name that is wider than the screen is broken as in a table, an address stays whole for copying.
     let broken = |line: &str| if line.contains("://") { vec![line.to_owned()] } else { wrapped(line, width) };
     let mut lines = textwrap::wrap(&line, options).into_iter().flat_map(|line| broken(&line));
-    lines.try_for_each(|line| writeln!(out, "{}", painted(&line, style, screen.color)))
+    lines.try_for_each(|line| writeln!(out, "{}", painted(&without_commands(&line), style, screen.color)))
 }
 
 fn write_table(report: &Report, screen: Screen, out: &mut dyn io::Write) -> io::Result<()> {
@@ -72,7 +72,7 @@ fn write_table(report: &Report, screen: Screen, out: &mut dyn io::Write) -> io::
     let mut write_row = |styles: &[Style], out: &mut dyn io::Write| {
         lines.by_ref().take_while(|line| !line.starts_with(BELOW)).try_for_each(|line| {
             let parts = line.split(BETWEEN).zip(styles).map(|(part, style)| painted(part, *style, screen.color));
-            writeln!(out, "{}", parts.collect::<Vec<_>>().join(GAP).trim_end())
+            writeln!(out, "{}", without_commands(parts.collect::<Vec<_>>().join(GAP).trim_end()))
         })
     };
 

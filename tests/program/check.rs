@@ -760,3 +760,46 @@ fn prices_are_checked_against_files() {
     check(&["none.yaml"]).code(5);
     check(&[]).code(2);
 }
+
+/// A configuration that has git run a script wherever it can name one.
+#[cfg(unix)]
+fn set_traps(repo: &Repo, script: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let made = |name: &str| {
+        repo.write(name, &format!("#!/bin/sh\necho \"$0 $*\" >> '{}'\ncat\n", repo.path().join(".git/ran").display()));
+        fs::set_permissions(repo.path().join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    made(".git/evil");
+    for hook in ["post-index-change", "fsmonitor-watchman", "post-checkout", "pre-auto-gc"] {
+        made(&format!(".git/evil-hooks/{hook}"));
+    }
+    let config = fs::read_to_string(repo.path().join(".git/config")).unwrap();
+    let traps = format!(
+        "[core]\n\tfsmonitor = {script}\n\thooksPath = .git/evil-hooks\n\tpager = {script}\n\tsshCommand = {script}\n\
+         [pager]\n\tdiff = {script}\n\tconfig = {script}\n[diff]\n\texternal = {script}\n\
+         [diff \"evil\"]\n\tcommand = {script}\n\ttextconv = {script}\n\
+         [filter \"evil\"]\n\tclean = {script}\n\tsmudge = {script}\n\trequired = true\n\
+         [filter \"evil.process\"]\n\tprocess = {script}\n\trequired = true\n"
+    );
+    repo.write(".git/config", &format!("{config}{traps}"));
+    repo.write(".git/info/attributes", "* filter=evil diff=evil\n*.py filter=evil.process\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn git_runs_nothing_that_a_repository_names() {
+    let repo = Repo::new(&[("farebox.yaml", ONE), ("app.py", "MODEL = 'gpt-4o'\n")]);
+    repo.git(&["mv", "farebox.yaml", "cost.yaml"]);
+    repo.write("app.py", "MODEL = 'gpt-4o' # the same\n");
+    repo.write("new.py", "MODEL = 'gpt-4o'\n");
+    let script = repo.path().join(".git/evil").display().to_string();
+    set_traps(&repo, &script);
+    let ran = repo.path().join(".git/ran");
+    let env = [("GIT_EXTERNAL_DIFF", Path::new(&script)), ("GIT_PAGER", Path::new(&script))];
+    let json = repo.run(&["-w", "cost.yaml", "--base", "start", "--format", "json"], &env).code(0).json();
+    assert!(!ran.exists(), "{}", fs::read_to_string(&ran).unwrap_or_default());
+    assert_eq!(json["delta_monthly"], "0", "the renamed workload is found at the base: {json:#}");
+    // The traps are ones: git by itself falls into them.
+    let _ = Command::new("git").args(["diff", "start"]).current_dir(repo.path()).output();
+    assert!(ran.exists());
+}

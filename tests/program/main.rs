@@ -12,6 +12,8 @@ mod dated;
 mod dates;
 mod export;
 mod facade;
+#[cfg(target_os = "linux")]
+mod faulty_disk;
 mod first;
 mod import;
 mod lifecycles;

@@ -9,7 +9,7 @@ use crate::support::{Farebox, farebox};
 use tempfile::TempDir;
 
 /// A server that gives every request the same treatment; returns its address. It ends with the process.
-fn server(answer: impl Fn(&mut TcpStream, &str) -> std::io::Result<()> + Send + Sync + 'static) -> String {
+pub(crate) fn server(answer: impl Fn(&mut TcpStream, &str) -> std::io::Result<()> + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
     std::thread::spawn(move || {
@@ -31,7 +31,7 @@ fn request_path(stream: &TcpStream) -> Option<String> {
     first.split(' ').nth(1).map(str::to_owned)
 }
 
-fn send(stream: &mut TcpStream, status: &str, headers: &str, body: &str) -> std::io::Result<()> {
+pub(crate) fn send(stream: &mut TcpStream, status: &str, headers: &str, body: &str) -> std::io::Result<()> {
     write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n{body}", body.len())
 }
 
@@ -106,14 +106,52 @@ fn nothing_is_written_without_a_yes() {
 }
 
 #[test]
-fn an_absurd_change_is_refused() {
+fn a_large_change_is_refused_also_with_yes_until_its_limit_is_named() {
+    let cases = [("0.0025", "--allow-large-changes price=1000 "), ("24.75", "--allow-large-changes price=10 ")];
+    for (price, help) in cases {
+        let data = TempDir::new().unwrap();
+        let url = server(move |stream, _| send(stream, "200 OK", "", &prices(price)));
+        let concern = format!("concern: openai/gpt-4o: input goes from 2.5 / 1000000 to {price} / 1000000 USD");
+        for with in [&[][..], &["--yes"], &["--yes", "--allow-large-changes", "price=9.8"]] {
+            update(&url, &data).args(with.iter().copied()).run().code(1).says(&concern).says(help);
+            assert_eq!(files(data.path()), [""; 0]);
+        }
+        let limit = help.split_whitespace().next_back().unwrap();
+        update(&url, &data).args(["--yes", "--allow-large-changes", limit]).run().code(0);
+        assert_eq!(files(data.path()), ["prices-update.yaml"]);
+    }
     let data = TempDir::new().unwrap();
-    let url = server(|stream, _| send(stream, "200 OK", "", &prices("0.0025")));
-    let concern = "concern: openai/gpt-4o: input goes from 2.5 / 1000000 to 0.0025 / 1000000 USD";
-    update(&url, &data).run().code(1).says(concern).says("--yes writes in spite of them");
+    update("http://127.0.0.1:9", &data).args(["--allow-large-changes", "all"]).run().code(2).says("price=10");
+}
+
+#[test]
+fn a_corrected_database_clears_a_wrong_overlay() {
+    let data = TempDir::new().unwrap();
+    let file = data.path().join("prices-update.yaml");
+    // Only GPT-4o, and models that the table has as the database does: none that it would add.
+    let known = |gpt_4o: &str| {
+        let text = prices(gpt_4o);
+        let same = |i: usize| format!("\"id\": \"made-up-{i}\", \"vendor\": \"openai\"");
+        (0..12)
+            .fold(text, |text, i| text.replace(&same(i), &format!("\"id\": \"made-up-{i}\", \"vendor\": \"nobody\"")))
+    };
+    let (wrong, right) = (known("2.4"), known("2.5"));
+    let wrong = server(move |stream, _| send(stream, "200 OK", "", &wrong));
+    let right = server(move |stream, _| send(stream, "200 OK", "", &right));
+    update(&right, &data).arg("--yes").run().code(0).says("nothing to write");
     assert_eq!(files(data.path()), [""; 0]);
-    update(&url, &data).arg("--yes").run().code(0).says(concern);
-    assert_eq!(files(data.path()), ["prices-update.yaml"]);
+    update(&wrong, &data).arg("--yes").run().code(0);
+    let input = || {
+        let show = farebox(["prices", "show", "openai/gpt-4o", "--format", "json", "--at", "2026-11-22T13:00:00Z"]);
+        let rows = show.arg("--prices").arg(&file).run().code(0).json();
+        rows["rows"].as_array().unwrap().iter().find(|r| r["meter"] == "input").unwrap()["rate"].to_string()
+    };
+    assert!(input().contains("\"2.4\""));
+    update(&right, &data).arg("--dry-run").run().code(0).says("nothing was written");
+    update(&right, &data).run().code(2).says("nothing was written");
+    assert!(input().contains("\"2.4\""));
+    update(&right, &data).arg("--yes").run().code(0).says("no model, as the table says the same");
+    assert!(input().contains("\"2.5\""), "{}", input());
 }
 
 #[test]
@@ -262,4 +300,26 @@ fn a_check_asks_the_database_and_ends_with_four_where_it_differs() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     farebox(["prices", "check", "--online", "--from", &format!("http://{nobody}/x")]).run().code(5);
     farebox(["prices", "check", "--from", &url]).run().code(2);
+}
+
+#[test]
+fn a_name_and_a_password_in_an_address_are_not_shown() {
+    let data = TempDir::new().unwrap();
+    let url = server(|stream, path| match path {
+        "/gone" => send(stream, "404 Not Found", "", ""),
+        "/bad" => send(stream, "200 OK", "", "[]"),
+        _ => send(stream, "200 OK", "", &prices("2.4")),
+    });
+    let with = |path: &str| url.replace("http://", "http://me:s3cret@") + path;
+    let runs = [
+        update(&with("/x"), &data).arg("--dry-run").run().code(0),
+        update(&with("/gone"), &data).run().code(5),
+        update(&with("/bad"), &data).run(),
+        update("http://me:s3cret@example.org/", &data).run().code(2),
+        update("me:s3cret@/x", &data).run().code(2),
+        farebox(["prices", "check", "--online", "--at", "2026-11-22", "--from", &with("/x")]).run(),
+    ];
+    for ran in runs {
+        assert!(!ran.stderr.contains("s3cret") && !ran.stdout.contains("s3cret"), "{}{}", ran.stderr, ran.stdout);
+    }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::farebox;
+use crate::support::{Farebox, farebox};
 
 const RECORD: &str = "{\"provider\":\"openai\",\"model\":\"gpt-4o\",\"timestamp\":\"2025-03-03\",\"usage\":{\"input_tokens\":1000000,\"output_tokens\":0}}\n";
 
@@ -151,6 +151,161 @@ fn init_overwrites_nothing_also_no_link_to_nothing() {
     assert_eq!(names_in(dir.path()), ["link.yaml"]);
 }
 
+const WORKLOAD: &str = "# ours\r\nversion: 1\r\nmonths: 1 # short\nfeatures:\n  chat: {model: openai/gpt-4o, prompt: 10, output: 10, calls: 1 per day}\r\n";
+
+fn accept(folder: &Path, reason: &str) -> Farebox {
+    let args =
+        ["check", "-w", "link.yaml", "--at", "2026-11-22", "--until", "2027-01-31", "--accept", "chat:max-growth"];
+    farebox(args).arg(reason).dir(folder)
+}
+
+#[test]
+fn an_edit_keeps_line_ends_comments_permissions_and_links() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("real.yaml");
+    fs::write(&file, WORKLOAD).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    symlink("real.yaml", dir.path().join("link.yaml")).unwrap();
+    drop(accept(dir.path(), "why").run().code(0));
+    let text = fs::read_to_string(&file).unwrap();
+    let added = text.strip_prefix(WORKLOAD).unwrap_or_else(|| panic!("{text:?}"));
+    let entry = "{feature: \"chat\", rule: max-growth, reason: \"why\", until: 2027-01-31}";
+    assert_eq!(added, format!("\r\ncheck:\r\n  exemptions:\r\n    - {entry}\r\n"));
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+    assert!(dir.path().join("link.yaml").is_symlink());
+    // Another name of the file would keep the old text.
+    fs::hard_link(&file, dir.path().join("other.yaml")).unwrap();
+    drop(accept(dir.path(), "more").run().code(5).says("2 names (hard links)"));
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    assert_eq!(names_in(dir.path()), ["link.yaml", "other.yaml", "real.yaml"]);
+}
+
+#[test]
+fn of_many_exemptions_at_once_none_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("link.yaml"), WORKLOAD).unwrap();
+    std::thread::scope(|scope| {
+        for at in 0..12 {
+            let dir = dir.path();
+            scope.spawn(move || drop(accept(dir, &format!("reason {at}.")).run().code(0)));
+        }
+    });
+    let text = fs::read_to_string(dir.path().join("link.yaml")).unwrap();
+    let lost: Vec<_> = (0..12).filter(|at| !text.contains(&format!("reason {at}."))).collect();
+    assert!(lost.is_empty(), "{lost:?} of\n{text}");
+    assert_eq!(names_in(dir.path()), ["link.yaml"]);
+}
+
+#[test]
+fn what_was_accepted_meanwhile_stays_in_price_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let head = "schema: 1\r\nprovider: openai\r\nsources:\r\n  page: {url: 'https://openai.example', checked: 2026-11-01, basis: own}\r\nmodels:\r\n";
+    let model = |id: &str| {
+        let rates = "{input: '2', output: '8'}";
+        format!(
+            "  # about {id}\r\n  - id: {id}\r\n    prices:\r\n      - from: 2026-01-01\r\n        source: page\r\n        rates: {rates}\r\n"
+        )
+    };
+    fs::create_dir(dir.path().join("pricing")).unwrap();
+    let file = dir.path().join("pricing/openai.yaml");
+    fs::write(&file, format!("{head}{}{}", model("gpt-4o"), model("gpt-4o-mini"))).unwrap();
+    let listed = |id: &str| {
+        format!("{{\"id\": \"{id}\", \"vendor\": \"openai\", \"name\": \"{id}\", \"input\": 3, \"output\": 8}}")
+    };
+    let database = format!("{{\"prices\": [{}, {}]}}", listed("gpt-4o"), listed("gpt-4o-mini"));
+    fs::write(dir.path().join("one.json"), database).unwrap();
+    let review = |model: &str| {
+        let args = ["prices", "review", "one.json=2026-11-20", "--table", "pricing", "--accept"];
+        drop(farebox(args).arg(format!("openai/{model}")).args(["--at", "2026-11-22"]).dir(dir.path()).run().code(0));
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| review("gpt-4o"));
+        scope.spawn(|| review("gpt-4o-mini"));
+    });
+    let text = fs::read_to_string(&file).unwrap();
+    assert_eq!(text.matches("to: ").count(), 2, "each has a new price: {text}");
+    assert!(text.contains("# about gpt-4o-mini\r\n"), "{text}");
+    assert_eq!(text.matches('\n').count(), text.matches("\r\n").count(), "{text:?}");
+    assert_eq!(names_in(&dir.path().join("pricing")), ["openai.yaml"]);
+}
+
+#[test]
+fn a_killed_run_is_cleaned_up_by_the_next_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut child = unfinished(dir.path(), "");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(names_in(dir.path()).len(), 2, "a killed program cannot clean up");
+    let living = unfinished(dir.path(), "");
+    drop(farebox(["usage", "-", "-o", "other.csv"]).dir(dir.path()).input(RECORD).run().code(0));
+    assert_eq!(names_in(dir.path()).len(), 3, "the file of the living stays: {:?}", names_in(dir.path()));
+    drop(living.wait_with_output().unwrap());
+    drop(farebox(["usage", "-", "-o", "report.csv"]).dir(dir.path()).input(RECORD).run().code(0));
+    assert_eq!(names_in(dir.path()), ["other.csv", "report.csv"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn help_on_a_full_disk_is_no_success() {
+    for args in [&["--help"][..], &["--version"], &["count", "--help"], &["help", "plan"], &["init", "-h"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_farebox"));
+        let output = command.args(args).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(5), "{args:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).starts_with("error: "), "{args:?}");
+    }
+}
+
+#[test]
+fn a_shared_cache_is_ignored_with_a_note() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = dir.path().join("cache");
+    fs::create_dir(&cache).unwrap();
+    let count = |quiet: &[&'static str]| {
+        let run = farebox(["count", "--tokenizer", "r50k_base", "--text", "four words of text"]);
+        run.args(quiet.iter().copied()).env("FAREBOX_CACHE_DIR", &cache).run().code(0)
+    };
+    fs::set_permissions(&cache, fs::Permissions::from_mode(0o777)).unwrap();
+    let shared = count(&[]);
+    let note = format!("note: the cache folder {} may be written to by others, so it is not used", cache.display());
+    let shared = shared.says(&note).says("chmod 700");
+    assert_eq!((names_in(&cache), &*count(&["--quiet"]).stderr), (vec![], ""));
+    fs::set_permissions(&cache, fs::Permissions::from_mode(0o700)).unwrap();
+    let private = count(&[]);
+    assert_eq!((private.stdout, &*private.stderr), (shared.stdout, ""));
+    assert_eq!(names_in(&cache).len(), 1);
+    let file = cache.join(&names_in(&cache)[0]);
+    assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn text_from_outside_steers_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = "::error::\u{9b}31m\u{1b}[2J\u{202e}##[error]";
+    let line = RECORD.replace("gpt-4o", &serde_json::Value::from(model).to_string().replace('"', ""));
+    fs::write(dir.path().join("a.jsonl"), line.replace("\"provider\":\"openai\",", "")).unwrap();
+    fs::write(dir.path().join("b\n::error::c.jsonl"), "{bad\n").unwrap();
+    let steers = |text: &str| {
+        let is_control = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+        text.contains(is_control)
+            || text.lines().any(|line| line.trim_start().starts_with("::") || line.contains("##["))
+    };
+    for format in ["table", "json", "markdown", "html"] {
+        let ran = farebox(["usage", ".", "--by", "model", "--format", format]).dir(dir.path()).run();
+        assert!(!steers(&ran.stderr), "{format}: {}", ran.stderr);
+        assert!(!steers(&ran.stdout), "{format}: {}", ran.stdout);
+        assert!(ran.stdout.contains("31m") || ran.stderr.contains("31m"), "{format}: {}{}", ran.stdout, ran.stderr);
+    }
+    let ran = farebox(["usage", ".", "--format", "csv"]).dir(dir.path()).run();
+    assert!(!ran.stdout.lines().any(|line| line.trim_start().starts_with("::")), "{}", ran.stdout);
+    let lines = farebox(["usage", "a.jsonl", "--format", "jsonl"]).dir(dir.path()).run();
+    assert!(!steers(&lines.stdout), "{}", lines.stdout);
+    assert_eq!(lines.json_lines()[0]["model"], model, "JSON says the same");
+    let screen = crate::support::on_eighty_columns(Some(dir.path()), &["usage", "a.jsonl", "--format", "csv"]);
+    assert!(!steers(&screen), "{screen}");
+}
+
 /// Where a line of code that is not of a test makes, renames or removes files.
 fn making_files(text: &str) -> Vec<&str> {
     const MARKS: &[&str] =
@@ -168,8 +323,8 @@ fn making_files(text: &str) -> Vec<&str> {
 #[test]
 fn one_module_writes_files() {
     // The tables of a build are written by its scripts; packing vocabularies is not part of any program.
-    const WRITER: &str = "crates/tokenizer/src/files/write.rs";
-    // `tokenizers remove` removes what was added.
+    const WRITER: &str = "crates/tokenizer/src/files/write";
+    // `tokenizers` removes what was added, and what a killed process has left of it.
     const REMOVER: &str = "crates/tokenizer/src/store.rs";
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
@@ -188,8 +343,29 @@ fn one_module_writes_files() {
             }
         }
     }
-    assert!(found.iter().any(|(name, _)| name == WRITER), "the search finds nothing");
-    let allowed = |(name, line): &&(String, String)| name == WRITER || name == REMOVER && line.contains("remove_file");
+    assert!(found.iter().any(|(name, _)| name.starts_with(WRITER)), "the search finds nothing");
+    let allowed =
+        |(name, line): &&(String, String)| name.starts_with(WRITER) || name == REMOVER && line.contains("remove_file");
     let wrong: Vec<_> = found.iter().filter(|at| !allowed(at)).collect();
     assert!(wrong.is_empty(), "files are written by farebox::files::NewFile alone: {wrong:#?}");
+}
+
+/// The tests that the page about reliability names are there.
+#[test]
+fn the_page_about_reliability_names_tests_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/reliability.md")).unwrap();
+    let names: Vec<(&str, &str)> = page
+        .split('`')
+        .filter_map(|word| word.split_once("::"))
+        .filter(|(_, test)| {
+            !test.is_empty() && test.chars().all(|c| c.is_ascii_lowercase() || "_0123456789".contains(c))
+        })
+        .collect();
+    assert!(names.len() > 20, "{names:?}");
+    for (file, test) in names.into_iter().filter(|name| *name != ("file", "test")) {
+        let path = if file.contains('/') { root.join(file) } else { root.join(format!("tests/program/{file}.rs")) };
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(text.contains(&format!("fn {test}()")), "{file} has no test {test}");
+    }
 }

@@ -6,7 +6,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-pub use write::{NewFile, WriteError, append_to, before_first_file, cannot_write, remove_unfinished, write_file};
+pub(crate) use write::{FolderLock, is_named};
+pub use write::{
+    LockedFile, NewFile, WriteError, append_to, before_first_file, cannot_write, remove_unfinished, write_file,
+};
 
 /// What is there where neither a file nor a folder is, with its article: `a named pipe`, `a device`.
 ///

@@ -5,8 +5,12 @@
 //! farebox it was laid out by, so that an old file is never read. A block of a file is read when it is first needed, and
 //! never used before its hash was checked. Files may be deleted at any time, by any process: what cannot be read, or is
 //! damaged, is laid out again, and what cannot be written is not.
+//!
+//! Hashes find damage and mix-ups, not malice: whoever can write into the folder can write tables that count wrong. So a folder is
+//! used only if it belongs to the user and nobody else may write into it, and a file only if that holds for it too and its
+//! name is no link. Folders and files are made for the user alone.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -15,7 +19,7 @@ use twox_hash::XxHash3_64;
 
 use super::fast::kept::{BLOCK, KeptSource};
 use super::fast::{Engine, Rules, tables};
-use super::files::NewFile;
+use super::files::{NewFile, is_named};
 
 static FOLDER: OnceLock<PathBuf> = OnceLock::new();
 
@@ -30,6 +34,116 @@ pub fn keep_in(folder: PathBuf) {
     let _ = FOLDER.set(folder);
 }
 
+/// Why the tables in a folder are not trusted.
+#[derive(Debug, thiserror::Error)]
+#[error("the cache folder {} {reason}, so it is not used", folder.display())]
+pub struct Distrust {
+    folder: PathBuf,
+    reason: &'static str,
+}
+
+impl Distrust {
+    /// The next step.
+    #[must_use]
+    pub fn help(&self) -> String {
+        format!(
+            "remove what is in it and `chmod 700 {}`, name another folder with FAREBOX_CACHE_DIR, or set FAREBOX_NO_CACHE=1",
+            self.folder.display()
+        )
+    }
+}
+
+/// What was found out about the folder, when it was first needed.
+static TRUST: OnceLock<Result<(), Distrust>> = OnceLock::new();
+
+/// Why the folder was not used, once something was counted with tables that would have been kept in it.
+pub fn distrust() -> Option<&'static Distrust> {
+    TRUST.get().and_then(|trust| trust.as_ref().err())
+}
+
+/// Whether a folder is the user's and nobody else may write into it; makes one where there is none.
+fn trust(folder: &Path) -> Result<(), Distrust> {
+    let because = |reason| Distrust { folder: folder.to_owned(), reason };
+    let about = match fs::metadata(folder) {
+        Ok(about) => about,
+        Err(_) => {
+            // Where it cannot be made, nothing can be read or kept in it either.
+            let _ = make_private(folder);
+            return Ok(());
+        }
+    };
+    if is_shared(&about) {
+        return Err(because("may be written to by others"));
+    }
+    if is_foreign(folder, &about) {
+        return Err(because("belongs to another user"));
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn make_private(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+#[cfg(not(unix))]
+fn make_private(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).create(folder)
+}
+
+/// Whether somebody else than its owner may write to something.
+#[cfg(unix)]
+fn is_shared(about: &Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    about.permissions().mode() & 0o022 != 0
+}
+
+#[cfg(unix)]
+fn is_foreign(folder: &Path, about: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    // A process belongs to its user; where the system does not show processes as files, a file that it makes does.
+    let process = fs::metadata("/proc/self").ok();
+    let me = process.or_else(|| NewFile::private(&folder.join("probe")).ok()?.metadata().ok());
+    me.is_none_or(|me| me.uid() != about.uid())
+}
+
+/// Elsewhere the folder is inside of the user's profile, which is theirs alone.
+#[cfg(not(unix))]
+fn is_shared(_: &Metadata) -> bool {
+    false
+}
+
+#[cfg(not(unix))]
+fn is_foreign(_: &Path, _: &Metadata) -> bool {
+    false
+}
+
+#[cfg(unix)]
+fn is_of_one_owner(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    one.uid() == other.uid()
+}
+
+#[cfg(not(unix))]
+fn is_of_one_owner(_: &Metadata, _: &Metadata) -> bool {
+    true
+}
+
+/// Opens a file of a folder that is trusted, unless it is a link or others may write or have written to it.
+fn open_private(path: &Path) -> Option<File> {
+    let is_trusted = |about: &Metadata| {
+        let folder = fs::metadata(path.parent()?).ok()?;
+        Some(about.is_file() && !is_shared(about) && is_of_one_owner(about, &folder))
+    };
+    if is_trusted(&fs::symlink_metadata(path).ok()?) != Some(true) {
+        return None;
+    }
+    let file = File::open(path).ok()?;
+    let is_trusted = is_trusted(&file.metadata().ok()?) == Some(true);
+    (is_trusted && is_named(&file, path)).then_some(file)
+}
+
 /// Lays tables out, the same ones each time.
 pub(super) type Make = Arc<dyn Fn() -> Option<Vec<u64>> + Send + Sync>;
 
@@ -39,25 +153,28 @@ pub(super) type Make = Arc<dyn Fn() -> Option<Vec<u64>> + Send + Sync>;
 pub(super) fn engine(name: &str, frames: &[&[u8]], rules: Rules, make: Make) -> Option<Engine> {
     match FOLDER.get() {
         // Layouts are words of a little-endian machine.
-        Some(folder) if cfg!(target_endian = "little") => engine_in(folder, name, frames, rules, make),
+        Some(folder) if cfg!(target_endian = "little") && TRUST.get_or_init(|| trust(folder)).is_ok() => {
+            engine_in(folder, name, frames, rules, make)
+        }
         _ => Engine::laid_out(make()?, rules),
     }
 }
 
 fn engine_in(folder: &Path, name: &str, frames: &[&[u8]], rules: Rules, make: Make) -> Option<Engine> {
-    let path = folder.join(format!("{name}-{:016x}.tables", key(frames)));
-    let kept = TablesFile::open(&path).and_then(|file| {
+    let key = key(frames);
+    let path = folder.join(format!("{name}-{key:016x}.tables"));
+    let kept = TablesFile::open(&path, key).and_then(|file| {
         let words = file.words;
         let tables = KeptTables { file, path: path.clone(), make: make.clone() };
         Engine::kept(Box::new(tables), words, rules)
     });
-    kept.or_else(|| Engine::laid_out(make_and_write(&make, &path)?, rules))
+    kept.or_else(|| Engine::laid_out(make_and_write(&make, &path, key)?, rules))
 }
 
-fn make_and_write(make: &Make, path: &Path) -> Option<Vec<u64>> {
+fn make_and_write(make: &Make, path: &Path, key: u64) -> Option<Vec<u64>> {
     let words = make()?;
     // Whoever cannot write there counts all the same, and lays the tables out each time.
-    let _ = write(path, &words);
+    let _ = write(path, &words, key);
     Some(words)
 }
 
@@ -67,21 +184,22 @@ fn key(frames: &[&[u8]]) -> u64 {
     frames.iter().fold(seed, |seed, frame| XxHash3_64::oneshot_with_seed(seed, frame))
 }
 
-/// A file of tables: a hash of what stands before the layout, the number of words of the layout, a hash of each block of
-/// it, and the layout.
+/// A file of tables: a hash of what is before the layout, the number of words of the layout, the [`key`] of the vocabulary, a
+/// hash of each block of the layout, and the layout.
 struct TablesFile {
     file: File,
+    key: u64,
     words: usize,
     hashes: Vec<u64>,
 }
 
 /// Words before the hashes of the blocks.
-const HEAD: usize = 2;
+const HEAD: usize = 3;
 
 impl TablesFile {
-    /// Opens a file and checks what stands before the layout.
-    fn open(path: &Path) -> Option<TablesFile> {
-        let mut file = File::open(path).ok()?;
+    /// Opens the file of a vocabulary and checks what is before the layout.
+    fn open(path: &Path, key: u64) -> Option<TablesFile> {
+        let mut file = open_private(path)?;
         let length = usize::try_from(file.metadata().ok()?.len()).ok()?;
         let mut head = [0_u64; HEAD];
         file.read_exact(bytemuck::cast_slice_mut(&mut head)).ok()?;
@@ -91,7 +209,9 @@ impl TablesFile {
             return None;
         }
         file.read_exact(bytemuck::cast_slice_mut(&mut hashes)).ok()?;
-        (head[0] == hash_of_head(words, &hashes)).then_some(TablesFile { file, words, hashes })
+        // The name says which vocabulary it is, and so does the content, which nobody changes by renaming files.
+        let is_whole = head[0] == hash_of_head(words, key, &hashes) && head[2] == key;
+        is_whole.then_some(TablesFile { file, key, words, hashes })
     }
 
     /// Reads some blocks, if they are those that were written.
@@ -116,8 +236,9 @@ fn hash_of(words: &[u64]) -> u64 {
     XxHash3_64::oneshot(bytemuck::cast_slice(words))
 }
 
-fn hash_of_head(words: usize, hashes: &[u64]) -> u64 {
-    XxHash3_64::oneshot_with_seed(words as u64, bytemuck::cast_slice(hashes))
+fn hash_of_head(words: usize, key: u64, hashes: &[u64]) -> u64 {
+    let seed = XxHash3_64::oneshot_with_seed(key, &(words as u64).to_le_bytes());
+    XxHash3_64::oneshot_with_seed(seed, bytemuck::cast_slice(hashes))
 }
 
 /// Tables that an engine reads block by block, or all at once.
@@ -136,17 +257,18 @@ impl KeptSource for KeptTables {
         let mut words = vec![0; self.file.words];
         match self.file.read(0, &mut words) {
             Some(()) => words,
-            None => make_and_write(&self.make, &self.path).expect("what was laid out once can be laid out again"),
+            None => make_and_write(&self.make, &self.path, self.file.key)
+                .expect("what was laid out once can be laid out again"),
         }
     }
 }
 
 /// Writes a file that is either whole or not there. It has hashes, so nobody waits until the disk has it.
-fn write(path: &Path, words: &[u64]) -> io::Result<()> {
-    fs::create_dir_all(path.parent().unwrap_or(path))?;
+fn write(path: &Path, words: &[u64], key: u64) -> io::Result<()> {
+    make_private(path.parent().unwrap_or(path))?;
     let hashes: Vec<u64> = words.chunks(BLOCK).map(hash_of).collect();
-    let head = [hash_of_head(words.len(), &hashes), words.len() as u64];
-    let mut file = NewFile::replacing(path)?;
+    let head = [hash_of_head(words.len(), key, &hashes), words.len() as u64, key];
+    let mut file = NewFile::private(path)?;
     file.write_all(bytemuck::cast_slice(&[&head[..], &hashes].concat()))?;
     file.write_all(bytemuck::cast_slice(words))?;
     file.finish_unsynced()
@@ -243,8 +365,94 @@ mod tests {
                 scope.spawn(|| assert_eq!(small_in(folder.path(), b"frame", small).count("ab"), 1));
             }
         });
-        let mut file = TablesFile::open(&only_file(folder.path())).unwrap();
+        let mut file = TablesFile::open(&only_file(folder.path()), key(&[b"frame"])).unwrap();
         let mut words = vec![0; file.words];
         assert!(file.read(0, &mut words).is_some());
+    }
+
+    #[test]
+    fn tables_of_one_vocabulary_are_not_those_of_another_by_their_name() {
+        let folder = tempfile::tempdir().unwrap();
+        small_in(folder.path(), b"frame", small);
+        let wrong = only_file(folder.path());
+        let right = folder.path().join(format!("small-{:016x}.tables", key(&[b"other"])));
+        fs::rename(&wrong, &right).unwrap();
+        assert!(TablesFile::open(&right, key(&[b"frame"])).is_some());
+        assert!(TablesFile::open(&right, key(&[b"other"])).is_none());
+        small_in(folder.path(), b"other", small);
+        assert!(TablesFile::open(&right, key(&[b"other"])).is_some(), "it was written again");
+    }
+
+    #[cfg(unix)]
+    mod unix {
+        use std::os::unix::fs::{PermissionsExt, chown, symlink};
+
+        use super::*;
+
+        fn set_mode(path: &Path, mode: u32) {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+
+        fn mode(path: &Path) -> u32 {
+            fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
+        }
+
+        #[test]
+        fn folder_and_files_are_for_the_user_alone() {
+            let folder = tempfile::tempdir().unwrap();
+            let new = folder.path().join("a/b");
+            trust(&new).unwrap();
+            small_in(&new, b"frame", small);
+            assert_eq!((mode(&folder.path().join("a")), mode(&new), mode(&only_file(&new))), (0o700, 0o700, 0o600));
+        }
+
+        #[test]
+        fn a_folder_that_others_may_write_to_is_not_trusted() {
+            let folder = tempfile::tempdir().unwrap();
+            for shared in [0o777, 0o1777, 0o770, 0o702] {
+                set_mode(folder.path(), shared);
+                let why = trust(folder.path()).unwrap_err();
+                assert!(why.to_string().contains("may be written to by others"), "{shared:o}: {why}");
+                assert!(why.help().contains("chmod 700"));
+            }
+            for private in [0o700, 0o755, 0o750] {
+                set_mode(folder.path(), private);
+                trust(folder.path()).unwrap();
+            }
+            // Only root can give a folder away.
+            if chown(folder.path(), Some(12_345), None).is_ok() {
+                assert!(trust(folder.path()).unwrap_err().to_string().contains("belongs to another user"));
+            }
+        }
+
+        #[test]
+        fn a_planted_file_is_not_read_and_what_it_links_to_is_not_written() {
+            let folder = tempfile::tempdir().unwrap();
+            let elsewhere = tempfile::tempdir().unwrap();
+            small_in(folder.path(), b"frame", small);
+            let path = only_file(folder.path());
+            let key = key(&[b"frame"]);
+            let whole = fs::read(&path).unwrap();
+            let target = elsewhere.path().join("target");
+            type Plant<'p> = &'p dyn Fn();
+            let plants: [(&str, Plant); 3] = [
+                ("a link", &|| {
+                    fs::rename(&path, &target).unwrap();
+                    symlink(&target, &path).unwrap();
+                }),
+                ("a file that the group may write to", &|| set_mode(&path, 0o660)),
+                // Not to be had without root.
+                ("a file of somebody else", &|| drop(chown(&path, Some(12_345), None))),
+            ];
+            for (what, plant) in plants {
+                plant();
+                let is_planted = chown(&path, None, None).is_ok() && TablesFile::open(&path, key).is_none();
+                assert!(is_planted || what.contains("somebody else"), "{what}");
+                small_in(folder.path(), b"frame", small);
+                assert!(TablesFile::open(&path, key).is_some(), "{what}: it was replaced");
+                assert_eq!((fs::read(&path).unwrap() == whole, mode(&path)), (true, 0o600), "{what}");
+            }
+            assert!(fs::read(&target).unwrap() == whole, "the target of the link stays");
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! Keeps vocabularies that a user added: one file each, and beside it one of JSON that says what it is and its sha256.
 //!
 //! A tokenizer is there when its JSON is, which gets its name last and at once, so nobody ever finds half of one. Each
-//! time that it is opened, the file is hashed again: a damaged one is refused and never counts. The folder is the
-//! caller's to choose; nothing here reads the environment.
+//! time that it is opened, the file is hashed again: a damaged one is refused and never counts. One process at a time changes
+//! the folder, and takes away what one that was killed has left. The folder is the caller's to choose; nothing here reads the
+//! environment.
 //!
 //! A name that is built in cannot be taken, but one whose count is only an estimate here (`command_r`, `bloom` …) can:
 //! the file then counts in its place.
@@ -19,7 +20,7 @@ use super::own::{self, Form};
 use super::vocab::LARGEST;
 use super::vocabulary_error::VocabularyError;
 use super::{Known, TOKENIZERS, Tokenizer, TokenizerError, UNKNOWN, load};
-use crate::files;
+use crate::files::{self, FolderLock};
 
 /// The most that is read of a file: a GGUF, which may have any size, is needed up to its tensors.
 const LIMIT: u64 = 256 << 20;
@@ -190,11 +191,28 @@ impl Store {
             name,
         };
         fs::create_dir_all(&self.folder).map_err(at(&self.folder))?;
+        let _lock = FolderLock::of(&self.folder).map_err(at(&self.folder))?;
+        // Somebody may have added one of the name while this one was read.
+        if self.entry(&entry.name)?.is_some() {
+            return Err(StoreError::Taken(entry.name));
+        }
+        self.remove_orphans();
         let json = serde_json::to_vec_pretty(&entry).unwrap_or_default();
         for (path, bytes) in [(self.vocabulary(&entry.name), &bytes), (self.note(&entry.name), &json)] {
             files::write_file(&path, bytes).map_err(at(&path))?;
         }
         Ok(entry)
+    }
+
+    /// Removes vocabularies without a note: those of a process that was killed before it wrote one, or after it removed it.
+    fn remove_orphans(&self) {
+        for path in fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+            let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(VOCABULARY));
+            if name.is_some_and(|name| is_name(name) && !self.note(name).exists()) {
+                // Whoever is reading it goes on: what is open stays.
+                let _ = fs::remove_file(path);
+            }
+        }
     }
 
     /// Everything that was added, by name.
@@ -267,9 +285,14 @@ impl Store {
         if is_built_in(name) {
             return load(name);
         }
-        match self.entry(name)? {
-            Some(entry) => Ok(self.open(&entry)?),
-            None => load(name),
+        let mut last = None;
+        loop {
+            let Some(entry) = self.entry(name)? else { return load(name) };
+            match self.open(&entry) {
+                // Another process may have replaced it between the two files, and then its note is another one.
+                Err(StoreError::Damaged { .. }) if last.as_ref() != Some(&entry) => last = Some(entry),
+                opened => return Ok(opened?),
+            }
         }
     }
 
@@ -281,6 +304,10 @@ impl Store {
         if !is_name(name) {
             return Ok(false);
         }
+        let _lock = match FolderLock::of(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            lock => lock.map_err(at(&self.folder))?,
+        };
         let mut was_there = false;
         // The note first: without it nothing is there.
         for path in [self.note(name), self.vocabulary(name)] {
@@ -298,12 +325,14 @@ impl Store {
     }
 
     fn vocabulary(&self, name: &str) -> PathBuf {
-        self.folder.join(format!("{name}.vocabulary"))
+        self.folder.join(format!("{name}{VOCABULARY}"))
     }
 }
 
 /// What the name of a note ends in.
 const NOTE: &str = ".json";
+/// What the name of a vocabulary ends in.
+const VOCABULARY: &str = ".vocabulary";
 
 fn damaged(name: &str, reason: String) -> StoreError {
     StoreError::Damaged { name: name.to_owned(), reason }
@@ -383,6 +412,44 @@ mod tests {
             );
         }
         assert_eq!(store.entries().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn of_many_that_add_one_name_one_wins_and_it_counts() {
+        let (folder, store, file) = store();
+        // Two vocabularies: the second has one token more.
+        let longer = folder.path().join("longer.tiktoken");
+        let more = format!("{}{} 256\n", fs::read_to_string(&file).unwrap(), BASE64_STANDARD.encode("ab"));
+        fs::write(&longer, more).unwrap();
+        for round in 0..4 {
+            let name = format!("mine{round}");
+            let add = |file: &Path| store.add(file, Some(&name), Some("cl100k_base"));
+            let added: Vec<_> = std::thread::scope(|scope| {
+                let files = [&file, &longer].into_iter().cycle().take(8);
+                let threads: Vec<_> = files.map(|file| scope.spawn(move || add(file))).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert_eq!(added.iter().filter(|added| added.is_ok()).count(), 1, "{added:?}");
+            let others = added.iter().filter_map(|added| added.as_ref().err());
+            assert!(others.into_iter().all(|error| matches!(error, StoreError::Taken(_))), "{added:?}");
+            let entry = added.into_iter().find_map(Result::ok).unwrap();
+            assert_eq!(
+                store.load(&name).unwrap().count("ab").tokens,
+                if entry.source.starts_with("longer") { 1 } else { 2 }
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_killed_process_left_goes_with_the_next_change() {
+        let (folder, store, file) = store();
+        store.add(&file, Some("one"), Some("cl100k_base")).unwrap();
+        let at = |name: &str| folder.path().join("not/yet").join(name);
+        fs::write(at("half.vocabulary"), "half").unwrap();
+        fs::write(at("Notes.vocabulary"), "the user's").unwrap();
+        store.add(&file, Some("two"), Some("cl100k_base")).unwrap();
+        assert!(!at("half.vocabulary").exists() && at("Notes.vocabulary").exists());
+        assert_eq!(store.load("one").unwrap().count("ab").tokens, 2);
     }
 
     #[test]

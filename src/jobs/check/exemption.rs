@@ -1,15 +1,14 @@
 //! `check --accept`: an exemption in the workload file, and nothing else of it changes.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::civil::Date;
 
 use super::sides::CheckSide;
 use crate::calculator::rules::{Exemption, RuleCode};
-use crate::input::text::read_bytes;
+use crate::input::workload::parse;
 use crate::input::workload::raw::RawWorkload;
 use crate::input::workload::rules::read_rules;
-use crate::input::workload::{DEFAULT_FILE, parse};
 use crate::jobs::JobError;
 use crate::period::Instant;
 use crate::similar::did_you_mean;
@@ -30,28 +29,32 @@ pub struct ExemptionRequest<'r> {
 /// A workload file with more exemptions, to replace the old file.
 #[derive(Clone, Debug)]
 pub struct ExemptedWorkload {
-    /// The file.
-    pub path: PathBuf,
     /// Its new text.
     pub text: String,
     /// The last day on which the exemptions hold.
     pub until: Date,
 }
 
-/// Adds an exemption for each rule to the text of a workload file; `farebox.yaml` where no path is given.
+/// Adds an exemption for each rule to the text of a workload file.
+///
+/// * `path`: what the file is called in messages; `bytes`: what is in it.
 ///
 /// # Errors
 /// [`JobError`] where the request or the file cannot be used, or the exemption cannot be added without changing more.
-pub fn accept(path: Option<&Path>, request: &ExemptionRequest, today: Date) -> Result<ExemptedWorkload, JobError> {
+pub fn accept(
+    path: &Path,
+    bytes: &[u8],
+    request: &ExemptionRequest,
+    today: Date,
+) -> Result<ExemptedWorkload, JobError> {
     let until = last_day(request.until, today)?;
     if request.reason.trim().is_empty() {
         let help = "farebox check --accept FEATURE \"why\" --until DATE";
         return Err(JobError::asked("an exemption needs a reason", help));
     }
-    let path = path.unwrap_or(Path::new(DEFAULT_FILE));
     let without_help = |message| JobError::Asked { message, help: None };
-    let text = String::from_utf8(read_bytes(path)?)
-        .map_err(|_| without_help(format!("{} is not UTF-8 text", path.display())))?;
+    let text =
+        String::from_utf8(bytes.to_vec()).map_err(|_| without_help(format!("{} is not UTF-8 text", path.display())))?;
     let shown = path.display().to_string();
     let raw = parse(&shown, &text).map_err(|problem| without_help(problem.render(&text)))?;
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
@@ -60,7 +63,7 @@ pub fn accept(path: Option<&Path>, request: &ExemptionRequest, today: Date) -> R
     let entries: Vec<String> = request.rules.iter().map(entry).collect();
     let changed = entries.iter().rev().try_fold(text, |text, entry| insert(&text, entry));
     match changed.filter(|changed| adds_only(&shown, &raw, changed, request, until)) {
-        Some(text) => Ok(ExemptedWorkload { path: path.to_owned(), text, until }),
+        Some(text) => Ok(ExemptedWorkload { text, until }),
         None => Err(JobError::asked(
             format!("the exemption cannot be added to {shown} without changing more of it"),
             format!("add it by hand under check: exemptions:\n    - {}", entries.join("\n    - ")),
@@ -131,10 +134,11 @@ fn adds_only(path: &str, old: &RawWorkload, changed: &str, request: &ExemptionRe
     request.rules.iter().all(has) && added && new.features.0.len() == old.features.0.len()
 }
 
-/// The text with the entry under `check: exemptions:`; `None` where these are written in a form that lines do not show.
+/// The text with the entry under `check: exemptions:`; `None` where these are written in a form that lines do not show. Every
+/// other byte stays as it is, so lines that end in another way do too.
 fn insert(text: &str, entry: &str) -> Option<String> {
-    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
-    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let mut whole: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let is_check = |line: &String| !line.starts_with(char::is_whitespace) && value_of(line, "check").is_some();
     let (at, new) = match lines.iter().position(is_check) {
         Some(check) => place_in(&lines, check, entry)?,
@@ -143,8 +147,14 @@ fn insert(text: &str, entry: &str) -> Option<String> {
             (lines.len(), new.chain([format!("    - {entry}")]).collect())
         }
     };
-    lines.splice(at..at, new);
-    Some(lines.join(end) + end)
+    // As the line before ends, or the first where that one has no end.
+    let before = whole.get(at.checked_sub(1)?).filter(|line| line.ends_with('\n')).or(whole.first());
+    let end = if before.is_some_and(|line| line.ends_with("\r\n")) { "\r\n" } else { "\n" };
+    if let Some(last) = whole.get_mut(at - 1).filter(|last| !last.ends_with('\n')) {
+        last.push_str(end);
+    }
+    whole.splice(at..at, new.into_iter().map(|line| line + end));
+    Some(whole.concat())
 }
 
 /// Where below `check:` the entry goes, and the lines that bring it there.
@@ -197,6 +207,10 @@ mod tests {
             ("check:\n  exemptions: [X]\n", None),
             ("check: {rules: {}}\n", None),
             ("a: 1\r\n", Some("a: 1\r\n\r\ncheck:\r\n  exemptions:\r\n    - E\r\n")),
+            // Lines that end in two ways, and a last one that does not end.
+            ("a: 1\r\ncheck:\nb: 1", Some("a: 1\r\ncheck:\n  exemptions:\n    - E\nb: 1")),
+            ("a: 1\r\nb: 1", Some("a: 1\r\nb: 1\r\n\r\ncheck:\r\n  exemptions:\r\n    - E\r\n")),
+            ("check:", Some("check:\n  exemptions:\n    - E\n")),
         ];
         for (text, want) in cases {
             assert_eq!(insert(text, "E").as_deref(), want, "{text}");

@@ -86,6 +86,19 @@ impl FetchError {
     }
 }
 
+/// An address as it may be shown: without a name and a password before its host, if it has them.
+#[must_use]
+pub fn without_credentials(url: &str) -> String {
+    // Only up to the first of these an `@` is not part of what is asked for. A name or a password may have one of its own.
+    let start = url.find("://").map_or(0, |at| at + "://".len());
+    let (scheme, rest) = url.split_at(start);
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest.get(..end).and_then(|authority| authority.rfind('@')) {
+        Some(at) => format!("{scheme}\u{2026}{}", &rest[at..]),
+        None => url.to_owned(),
+    }
+}
+
 /// The whole answer of an address, or nothing of it.
 ///
 /// # Errors
@@ -103,11 +116,15 @@ pub fn fetch(url: &str, limits: Limits) -> Result<Vec<u8>, FetchError> {
         let next = parse(&resolved(&uri, location))?;
         // A server elsewhere has no business with this machine's own ports.
         if next.scheme_str() == Some("http") && uri.scheme_str() != Some("http") {
-            return Err(FetchError::NotSecure(next.to_string()));
+            return Err(FetchError::NotSecure(shown(&next)));
         }
         uri = next;
     }
-    Err(FetchError::TooManyRedirects { url: url.to_owned(), limit: limits.redirects })
+    Err(FetchError::TooManyRedirects { url: without_credentials(url), limit: limits.redirects })
+}
+
+fn shown(uri: &Uri) -> String {
+    without_credentials(&uri.to_string())
 }
 
 fn ask(uri: &Uri, left: Duration) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
@@ -124,21 +141,21 @@ fn ask(uri: &Uri, left: Duration) -> Result<ureq::http::Response<ureq::Body>, ur
 
 fn body(uri: &Uri, response: &mut ureq::http::Response<ureq::Body>, limits: Limits) -> Result<Vec<u8>, FetchError> {
     if response.status() != StatusCode::OK {
-        return Err(FetchError::Status { url: uri.to_string(), status: response.status().to_string() });
+        return Err(FetchError::Status { url: shown(uri), status: response.status().to_string() });
     }
     // One byte more than allowed, since an answer of exactly the limit is not too large.
     let read = response.body_mut().with_config().limit(limits.bytes + 1).read_to_vec();
     match read {
         Ok(bytes) if bytes.len() as u64 <= limits.bytes => Ok(bytes),
         Ok(_) | Err(ureq::Error::BodyExceedsLimit(_)) => {
-            Err(FetchError::TooLarge { url: uri.to_string(), limit: limits.bytes })
+            Err(FetchError::TooLarge { url: shown(uri), limit: limits.bytes })
         }
         Err(error) => Err(failed(uri, &error, limits)),
     }
 }
 
 fn failed(uri: &Uri, error: &ureq::Error, limits: Limits) -> FetchError {
-    let url = uri.to_string();
+    let url = shown(uri);
     let is_timeout = |error: &std::io::Error| error.kind() == std::io::ErrorKind::TimedOut;
     match error {
         ureq::Error::Timeout(_) => FetchError::TooSlow { url, seconds: limits.time.as_secs() },
@@ -149,12 +166,12 @@ fn failed(uri: &Uri, error: &ureq::Error, limits: Limits) -> FetchError {
 
 /// An address that may be asked: https, or plain http on this machine.
 fn parse(url: &str) -> Result<Uri, FetchError> {
-    let uri: Uri = url.parse().map_err(|_| FetchError::NoAddress(url.to_owned()))?;
+    let uri: Uri = url.parse().map_err(|_| FetchError::NoAddress(without_credentials(url)))?;
     match (uri.scheme_str(), uri.host()) {
         (Some("https"), Some(host)) if !host.is_empty() => Ok(uri),
         (Some("http"), Some(_)) if is_loopback(&uri) => Ok(uri),
-        (Some("http"), Some(_)) => Err(FetchError::NotSecure(url.to_owned())),
-        _ => Err(FetchError::NoAddress(url.to_owned())),
+        (Some("http"), Some(_)) => Err(FetchError::NotSecure(without_credentials(url))),
+        _ => Err(FetchError::NoAddress(without_credentials(url))),
     }
 }
 
@@ -195,11 +212,28 @@ mod tests {
             "http://10.0.0.1/",
             "http://localhost@example.org/",
         ] {
-            assert_eq!(parse(url), Err(FetchError::NotSecure(url.to_owned())), "{url}");
+            assert_eq!(parse(url), Err(FetchError::NotSecure(without_credentials(url))), "{url}");
         }
         for url in ["", "models.dev", "/etc/passwd", "file:///etc/passwd", "ftp://127.0.0.1/x", "https://"] {
             assert_eq!(parse(url), Err(FetchError::NoAddress(url.to_owned())), "{url}");
         }
+    }
+
+    #[test]
+    fn names_and_passwords_are_not_shown() {
+        let cases = [
+            ("https://me:secret@example.org/x", "https://\u{2026}@example.org/x"),
+            ("https://me@example.org", "https://\u{2026}@example.org"),
+            ("https://me:p@ss@example.org?x", "https://\u{2026}@example.org?x"),
+            ("me:secret@example.org/x", "\u{2026}@example.org/x"),
+            ("https://example.org/a@b", "https://example.org/a@b"),
+            ("https://example.org?a=b@c", "https://example.org?a=b@c"),
+        ];
+        for (url, want) in cases {
+            assert_eq!(without_credentials(url), want);
+        }
+        let secret = "http://me:secret@example.org/";
+        assert!(!parse(secret).unwrap_err().to_string().contains("secret"));
     }
 
     #[test]

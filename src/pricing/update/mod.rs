@@ -12,6 +12,8 @@ pub mod fetch;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use rust_decimal::Decimal;
+
 use crate::meter::Meter;
 use crate::period::{Instant, Period};
 use crate::pricing::PriceTable;
@@ -21,16 +23,97 @@ use crate::pricing::import::compare::{
     About, ComparedItem, Comparison, Index, Verdict, compare, compare_model, in_force,
 };
 use crate::pricing::import::write::{PriceFileContent, price_file};
-use crate::pricing::import::{Database, Fact, ListedModel, ListedProvider, more_than_ninety_percent, rate_cards};
+use crate::pricing::import::{Database, Fact, ListedModel, ListedProvider, on_the_same_scale, rate_cards};
 
 /// Fewer models than this are no database, but an answer to something else.
 pub(crate) const FEWEST_MODELS: usize = 10;
+
+/// How much an update may change before a person has to look at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChangeLimits {
+    /// How many times as high or as low as it was a price may be; `None` for any change.
+    pub price: Option<Decimal>,
+    /// How many of a hundred models that the table has from the database may be gone from it.
+    pub gone: u8,
+}
+
+impl Default for ChangeLimits {
+    fn default() -> Self {
+        ChangeLimits { price: Some(Decimal::from(MOST_TIMES)), gone: 50 }
+    }
+}
+
+/// A price that is halved or doubled is news, one that is a tenth of what it was is more often a mistake of the database.
+const MOST_TIMES: u8 = 3;
+
+impl ChangeLimits {
+    /// The smallest whole limits that allow what these do and a concern too.
+    fn with(self, concern: &Concern) -> ChangeLimits {
+        match concern {
+            Concern::Steep { times, .. } => {
+                let wider = self.price.zip(*times).map(|(limit, times)| limit.max(times.ceil()));
+                ChangeLimits { price: wider, ..self }
+            }
+            Concern::Vanished { missing, of } => {
+                let percent = (missing * 100).div_ceil((*of).max(1));
+                ChangeLimits { gone: self.gone.max(u8::try_from(percent).unwrap_or(100)), ..self }
+            }
+        }
+    }
+}
+
+/// As a flag takes them: `price=10,gone=80`.
+impl std::fmt::Display for ChangeLimits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let standard = ChangeLimits::default();
+        let price = match self.price {
+            None => Some("price=any".to_owned()),
+            price if price == standard.price => None,
+            Some(times) => Some(format!("price={}", times.normalize())),
+        };
+        let gone = (self.gone != standard.gone).then(|| format!("gone={}", self.gone));
+        f.write_str(&price.into_iter().chain(gone).collect::<Vec<_>>().join(","))
+    }
+}
+
+/// Why limits cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is not a limit: write price=10 (times as high or low), price=any, gone=80 (percent), or both with a comma"
+)]
+pub struct LimitsError(String);
+
+impl std::str::FromStr for ChangeLimits {
+    type Err = LimitsError;
+
+    fn from_str(text: &str) -> Result<Self, LimitsError> {
+        let wrong = || LimitsError(text.to_owned());
+        let mut limits = ChangeLimits::default();
+        for part in text.split(',') {
+            match part.split_once('=').ok_or_else(wrong)? {
+                ("price", "any") => limits.price = None,
+                ("price", times) => {
+                    let times: Decimal = times.parse().map_err(|_| wrong())?;
+                    limits.price = Some(times).filter(|times| *times >= Decimal::ONE).ok_or_else(wrong)?.into();
+                }
+                ("gone", percent) => {
+                    let percent = percent.trim_end_matches('%').parse::<u8>();
+                    limits.gone = percent.ok().filter(|percent| *percent <= 100).ok_or_else(wrong)?;
+                }
+                _ => return Err(wrong()),
+            }
+        }
+        Ok(limits)
+    }
+}
 
 /// What an update would write, and what speaks against it.
 #[derive(Clone, Debug, Default)]
 pub struct UpdatePlan {
     /// The overlay: price files with `---` between them; empty where nothing changes.
     pub overlay: String,
+    /// An overlay that changes nothing, to replace one of an earlier update that said something else.
+    pub empty_overlay: String,
     /// The database beside the table.
     pub comparison: Comparison,
     /// Models of the table whose prices change, as `provider/model`.
@@ -44,7 +127,7 @@ pub struct UpdatePlan {
 /// Something that a sound update does not do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Concern {
-    /// A price that falls or rises by more than nine tenths.
+    /// A price that falls or rises further than the limit.
     #[error("{model}: {meter}{condition} goes from {from} to {to} USD")]
     Steep {
         /// The model, as `provider/model`.
@@ -57,6 +140,8 @@ pub enum Concern {
         from: String,
         /// The price in the database.
         to: String,
+        /// How many times as high or as low it is; `None` from or to nothing.
+        times: Option<Decimal>,
     },
     /// Models that the table has from this database and that it lists no more.
     #[error("{missing} of the {of} models that the table has from this database are not in it any more")]
@@ -82,11 +167,17 @@ pub enum UpdateError {
 /// Works out what a database would change.
 ///
 /// * `table`: what it is compared with;
+/// * `limits`: what is no concern yet;
 /// * `at`: the moment of the update: prices without a date of their own hold from that day on.
 ///
 /// # Errors
 /// [`UpdateError`] where the database is none, or the overlay would be refused by the code that reads overlays.
-pub fn plan(database: &Database, table: &PriceTable, at: Instant) -> Result<UpdatePlan, UpdateError> {
+pub fn plan(
+    database: &Database,
+    table: &PriceTable,
+    limits: &ChangeLimits,
+    at: Instant,
+) -> Result<UpdatePlan, UpdateError> {
     let models = database.model_count();
     if models < FEWEST_MODELS {
         return Err(UpdateError::TooFew(models));
@@ -97,27 +188,37 @@ pub fn plan(database: &Database, table: &PriceTable, at: Instant) -> Result<Upda
     let mut seen: Vec<usize> = Vec::new();
     for provider in &database.providers {
         let Some(head) = table.providers().iter().find(|head| head.id == provider.id) else { continue };
-        let cards = changed_cards(&mut plan, &mut seen, database, provider, &index, at);
+        let cards = changed_cards(&mut plan, &mut seen, database, provider, limits, &index, at);
         if !cards.is_empty() {
-            let comment = [
-                format!("Written by `farebox prices update` on {} from {}.", at.date(), database.format.page()),
-                "Used with --prices; the table inside of the program stays as it is.".to_owned(),
-            ];
-            // What the table says of the provider holds for its overlays too, and must not stand here a second time.
-            let (provider, name) = (&provider.id, &head.name);
-            files.push(price_file(&PriceFileContent {
-                comment: &comment,
-                provider,
-                name,
-                neutral: &[],
-                models: &cards,
-            }));
+            files.push(overlay_of(database, (&head.id, &head.name), &cards, at));
         }
     }
-    plan.concerns.extend(vanished(database, &index, &seen, at));
+    plan.concerns.extend(vanished(database, &index, &seen, limits, at));
     plan.overlay = files.join("---\n");
     check(&plan.overlay)?;
+    if let Some(head) = table.providers().first() {
+        plan.empty_overlay = overlay_of(database, (&head.id, &head.name), &[], at);
+        check(&plan.empty_overlay)?;
+    }
     Ok(plan)
+}
+
+impl UpdatePlan {
+    /// The limits under which nothing of this would be a concern.
+    #[must_use]
+    pub fn limits_that_allow(&self) -> ChangeLimits {
+        self.concerns.iter().fold(ChangeLimits::default(), ChangeLimits::with)
+    }
+}
+
+/// The price file of a provider, by its id and name, with cards of its own.
+fn overlay_of(database: &Database, (provider, name): (&str, &str), cards: &[ModelCard], at: Instant) -> String {
+    let comment = [
+        format!("Written by `farebox prices update` on {} from {}.", at.date(), database.format.page()),
+        "Used with --prices; the table inside of the program stays as it is.".to_owned(),
+    ];
+    // What the table says of the provider holds for its overlays too, and must not stand here a second time.
+    price_file(&PriceFileContent { comment: &comment, provider, name, neutral: &[], models: cards })
 }
 
 /// Reads the overlay the way it will be read when it is used.
@@ -138,6 +239,7 @@ fn changed_cards(
     seen: &mut Vec<usize>,
     database: &Database,
     provider: &ListedProvider,
+    limits: &ChangeLimits,
     index: &Index,
     at: Instant,
 ) -> Vec<ModelCard> {
@@ -168,7 +270,7 @@ fn changed_cards(
         };
         let (rows, _) = compare_model(&provider.id, model, &in_force(&model.facts, at), card, at);
         if rows.iter().any(ComparedItem::differs_in_money) {
-            plan.concerns.extend(rows.iter().filter_map(steep));
+            plan.concerns.extend(rows.iter().filter_map(|row| steep(row, limits)));
             plan.changed.push(format!("{}/{}", provider.id, card.id));
             cards.push(changed(card, model, &source, at));
         }
@@ -237,26 +339,31 @@ fn keep_billing(old: Option<&RateCard>, new: &mut RateCard) {
     }
 }
 
-fn steep(row: &ComparedItem) -> Option<Concern> {
+fn steep(row: &ComparedItem, limits: &ChangeLimits) -> Option<Concern> {
     let About::Price { meter, condition, there: Some(there), here: Some(here), .. } = &row.about else { return None };
+    let (limit, (old, new)) = (limits.price?, on_the_same_scale(here, there)?);
+    let (small, large) = (old.min(new), old.max(new));
+    // Beyond what decimals count is beyond every limit.
+    let is_steep = small.checked_mul(limit).is_some_and(|most| most < large);
     let shown = |price: &Price| format!("{} / {}", price.usd, price.per);
-    (row.verdict == Verdict::Differs && more_than_ninety_percent(here, there)).then(|| Concern::Steep {
+    (row.verdict == Verdict::Differs && is_steep).then(|| Concern::Steep {
         model: format!("{}/{}", row.provider, row.model),
         meter: *meter,
         condition: if condition.is_always() { String::new() } else { format!(" ({condition})") },
         from: shown(here),
         to: shown(there),
+        times: large.checked_div(small),
     })
 }
 
-/// Whether more than half of what the table has from this database is gone.
-fn vanished(database: &Database, index: &Index, seen: &[usize], at: Instant) -> Option<Concern> {
+/// Whether more of what the table has from this database is gone than may be.
+fn vanished(database: &Database, index: &Index, seen: &[usize], limits: &ChangeLimits, at: Instant) -> Option<Concern> {
     let from_here =
         |card: &ModelCard| card.rates_at(at).is_some_and(|rates| rates.source.url == database.format.page());
     let known: Vec<usize> =
         index.places().filter(|(place, card)| index.is_live(*place) && from_here(card)).map(|(at, _)| at).collect();
     let missing = known.iter().filter(|place| !seen.contains(place)).count();
-    (missing * 2 > known.len()).then_some(Concern::Vanished { missing, of: known.len() })
+    (missing * 100 > known.len() * usize::from(limits.gone)).then_some(Concern::Vanished { missing, of: known.len() })
 }
 
 #[cfg(test)]
@@ -289,7 +396,7 @@ mod tests {
         };
         let members: Vec<String> = models.into_iter().map(member).collect();
         let text = format!("{{\"prices\": [{}]}}", members.join(","));
-        plan(&read(&text, None).unwrap(), &table(), AT.parse().unwrap())
+        plan(&read(&text, None).unwrap(), &table(), &ChangeLimits::default(), AT.parse().unwrap())
     }
 
     /// Models as they stand in the table, with another price for the first.
@@ -332,14 +439,35 @@ mod tests {
     #[test]
     fn what_no_sound_update_does_is_a_concern() {
         let concerns = |models: Vec<(String, &'static str)>| planned(models).unwrap().concerns;
-        // 4 to 0.4 is 90 % exactly, which is allowed; a hair more is not.
-        assert_eq!(concerns(with_first("0.4").collect()), []);
-        let steep = &concerns(with_first("0.39").collect())[0];
-        assert_eq!(steep.to_string(), "acme/m0: input goes from 4 / 1000000 to 0.39 / 1000000 USD");
+        // 4 to 12 is three times exactly, which is allowed; a hair more is not, and neither is a third with a hair less.
+        assert_eq!(concerns(with_first("12").collect()), []);
+        let steep = &concerns(with_first("12.01").collect())[0];
+        assert_eq!(steep.to_string(), "acme/m0: input goes from 4 / 1000000 to 12.01 / 1000000 USD");
+        assert_eq!(concerns(with_first("1.34").collect()), []);
+        for far in ["1.33", "0.4", "39.6", "0"] {
+            assert_eq!(concerns(with_first(far).collect()).len(), 1, "{far}");
+        }
         let renamed =
             |gone: usize| (0..12).map(|i| (if i < gone { format!("x{i}") } else { format!("m{i}") }, "4")).collect();
         assert_eq!(concerns(renamed(6)), [], "half may go");
         assert_eq!(concerns(renamed(7)), [Concern::Vanished { missing: 7, of: 12 }]);
+    }
+
+    #[test]
+    fn the_limits_that_allow_everything_are_named_and_read_back() {
+        let named = |input| planned(with_first(input)).unwrap().limits_that_allow().to_string();
+        let cases = [("4", ""), ("12.01", "price=4"), ("0.4", "price=10"), ("0", "price=any")];
+        for (input, want) in cases {
+            assert_eq!(named(input), want, "{input}");
+        }
+        let gone = ChangeLimits::default().with(&Concern::Vanished { missing: 7, of: 12 });
+        assert_eq!(gone.to_string(), "gone=59"); // 7 of 12 are 58.3 %
+        for text in ["price=4", "price=any", "gone=59", "price=2.5,gone=100"] {
+            assert_eq!(text.parse::<ChangeLimits>().unwrap().to_string(), text);
+        }
+        for wrong in ["", "10", "price=", "price=0.5", "price=-3", "gone=101", "gone=-1", "price=4,", "all=1"] {
+            assert!(wrong.parse::<ChangeLimits>().is_err(), "{wrong}");
+        }
     }
 
     #[test]
@@ -360,7 +488,7 @@ mod tests {
         let database = read(&format!("{{\"prices\": [{}]}}", members.join(",")), None).unwrap();
         let mut table = PriceTable::bundled();
         let at = AT.parse().unwrap();
-        let text = plan(&database, &table, at).unwrap().overlay;
+        let text = plan(&database, &table, &ChangeLimits::default(), at).unwrap().overlay;
         table.lay_over(&[PriceFile { path: "prices-update.yaml".into(), text }]).unwrap();
         let found = table.find("openai/gpt-5.5", at).unwrap();
         let in_the_us = Context::default().with(Dimension::Region, "us");

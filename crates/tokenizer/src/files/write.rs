@@ -1,15 +1,22 @@
 //! Writes a file so that it is whole or as it was before: the one place of the program that makes, renames and removes files.
 
-use std::fs::{self, File, OpenOptions};
+mod locked;
+mod stale;
+
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+pub(crate) use locked::FolderLock;
+pub use locked::LockedFile;
+
 /// A file that is written next to its place, and gets its name when it is whole.
 ///
 /// Dropped without [`NewFile::finish`], it leaves what was there before and nothing else. What is not a regular file (a named
-/// pipe, a device, a descriptor below `/dev/fd`) is opened once and written to directly.
+/// pipe, a device, a descriptor below `/dev/fd`) is opened once and written to directly. As long as it is unfinished it is locked,
+/// so that the next process tells a file that is being written from what a killed process has left, and removes the latter.
 ///
 /// # Examples
 /// ```
@@ -32,7 +39,8 @@ pub struct NewFile {
 }
 
 impl NewFile {
-    /// A file that takes the place of what is there, with its permissions. A link stays, and what it points to is replaced.
+    /// A file that takes the place of what is there, with its permissions, and its owner where the system allows that. A symbolic
+    /// link stays, and what it points to is replaced; other names of the same file (hard links) keep the old content.
     ///
     /// # Errors
     /// The file cannot be made, or may not be replaced.
@@ -44,6 +52,7 @@ impl NewFile {
             Ok(present) => {
                 // Nobody else may open it before it has the permissions of the file that it replaces.
                 let new = NewFile::beside(fs::canonicalize(path)?, Ending::Replace, true)?;
+                keep_owner(&new.file, &present);
                 new.file.set_permissions(present.permissions())?;
                 Ok(new)
             }
@@ -65,6 +74,14 @@ impl NewFile {
         NewFile::beside(path.to_owned(), Ending::OnlyNew, false)
     }
 
+    /// A file that nobody else may read or write, in the place of whatever has its name: a link is replaced, not followed.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub(crate) fn private(path: &Path) -> io::Result<NewFile> {
+        NewFile::beside(path.to_owned(), Ending::Replace, true)
+    }
+
     fn direct(path: &Path) -> io::Result<NewFile> {
         // Behind /dev/fd may be a regular file that others have written to: what they wrote stays.
         let file = OpenOptions::new().write(true).append(is_descriptor(path)).open(path)?;
@@ -74,6 +91,11 @@ impl NewFile {
     fn beside(place: PathBuf, ending: Ending, private: bool) -> io::Result<NewFile> {
         let (file, temporary) = make_temporary(&place, private)?;
         Ok(NewFile { file, unfinished: Some(Unfinished { temporary, place, ending }) })
+    }
+
+    /// What the system knows of the file so far.
+    pub(crate) fn metadata(&self) -> io::Result<fs::Metadata> {
+        self.file.metadata()
     }
 
     /// What is written to, where it is neither a regular file nor will be one: to ask whether it is a terminal.
@@ -90,10 +112,15 @@ impl NewFile {
             None => Ok(()),
             Some(unfinished) => {
                 synced(&self.file)?;
-                drop(self.file);
+                // Open, and so locked, until it has its name: another process would take it for a file of a dead one.
                 unfinished.rename()
             }
         }
+    }
+
+    /// Waits until the disk has what was written, so that little can go wrong in [`NewFile::finish`].
+    fn sync(&self) -> io::Result<()> {
+        if self.unfinished.is_some() { synced(&self.file) } else { Ok(()) }
     }
 
     /// The same without waiting for the disk, for what is checked when it is read and made anew where it is damaged.
@@ -101,7 +128,6 @@ impl NewFile {
     /// # Errors
     /// The file cannot be renamed.
     pub(crate) fn finish_unsynced(self) -> io::Result<()> {
-        drop(self.file);
         self.unfinished.map_or(Ok(()), |unfinished| unfinished.give_name())
     }
 }
@@ -290,18 +316,61 @@ fn make_temporary(place: &Path, private: bool) -> io::Result<(File, PathBuf)> {
     }
     let mut attempts = 0;
     loop {
-        let temporary = place.with_file_name(format!(".farebox-{:016x}.tmp", random()));
+        let temporary = place.with_file_name(format!("{BEFORE}{:016x}{BEHIND}", random()));
         let mut names = temporaries();
         match options.open(&temporary) {
-            Ok(file) => {
+            Ok(file) if is_claimed(&file, &temporary) => {
                 names.push(temporary.clone());
+                drop(names);
+                stale::remove_once(&temporary, &file);
                 return Ok((file, temporary));
             }
+            // Another process came between making and locking it, and is about to remove it.
+            Ok(_) if attempts < 100 => attempts += 1,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempts < 100 => attempts += 1,
+            Ok(_) => return Err(io::ErrorKind::AlreadyExists.into()),
             Err(error) => return Err(error),
         }
     }
 }
+
+/// What the passing names of all processes begin and end with; between them are 16 hexadecimal digits.
+const BEFORE: &str = ".farebox-";
+const BEHIND: &str = ".tmp";
+
+/// Locks a file that was just made, and sees whether it still has its name. Where the system knows no locks, nobody removes it.
+fn is_claimed(file: &File, name: &Path) -> bool {
+    !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) && is_named(file, name)
+}
+
+/// Whether a name is that of an open file, and no link.
+#[cfg(unix)]
+pub(crate) fn is_named(file: &File, name: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let (Ok(open), Ok(named)) = (file.metadata(), fs::symlink_metadata(name)) else { return false };
+    (open.dev(), open.ino()) == (named.dev(), named.ino())
+}
+
+#[cfg(not(unix))]
+pub(crate) fn is_named(_: &File, name: &Path) -> bool {
+    fs::symlink_metadata(name).is_ok_and(|named| named.is_file())
+}
+
+/// Gives a new file the owner and the group of the one that it replaces. Only root may do so for others; anybody else's new
+/// file is their own, which is no reason not to write it.
+#[cfg(unix)]
+fn keep_owner(new: &File, old: &fs::Metadata) {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let Ok(about) = new.metadata() else { return };
+    let changed = |new: u32, old: u32| (new != old).then_some(old);
+    let (owner, group) = (changed(about.uid(), old.uid()), changed(about.gid(), old.gid()));
+    if (owner.is_some() || group.is_some()) && fchown(new, owner, group).is_err() {
+        let _ = fchown(new, None, group);
+    }
+}
+
+#[cfg(not(unix))]
+fn keep_owner(_: &File, _: &fs::Metadata) {}
 
 /// The hasher of the standard library begins with keys that the system draws.
 fn random() -> u64 {
