@@ -288,10 +288,7 @@ impl Tail {
             }
         };
         self.grow_after(&mut file, reading, take)
-            .map(|grown| {
-                self.held = Some(file);
-                grown
-            })
+            .inspect(|_| self.held = Some(file))
             .map_err(|error| InputError::reading(&self.path.display().to_string(), error))
     }
 
