@@ -60,6 +60,16 @@ head -c 200000 source | sed '$d' >code.txt
 head -c 200000 comments | sed '$d' >prose.txt
 cp "$repository/tests/data/udhr.jsonl" languages.jsonl
 for _ in $(seq 1000); do cat "$repository/data/examples/usage.jsonl"; done >usage.jsonl
+# Features with ranges on a model whose card knows a shortest cacheable prompt, so that each has to be drawn.
+workload() {
+    printf 'version: 1\nstart: 2027-01-01\nmonths: 12\nfeatures:\n'
+    for feature in $(seq "$1"); do
+        printf '  f%s: {model: openai/gpt-4o, system: 2000, prompt: 100..300..900, output: 100..200..900, %s}\n' "$feature" "$2"
+    done
+}
+workload 20 'turns: 1..3..8, calls: 20..40..90 per day, growth: 1%..2%..4% per month' >plan.yaml
+workload 5 'calls: 40 per day, cache: {hit_rate: 40%..60%..80%}' >compare.yaml
+workload 5 'calls: 40 per day, choose: {models: ["openai/*", "google/*", "anthropic/*"], latency: day, cache: true}' >optimise.yaml
 
 cases=(
     "start count       | count --text hello -m gpt-4o"
@@ -71,6 +81,9 @@ cases=(
     "cl100k code       | count --threads 1 --tokenizer cl100k_base code.txt"
     "llama2 prose      | count --threads 1 --tokenizer llama2 prose.txt"
     "usage 5000 records| usage --threads 1 usage.jsonl"
+    "plan 20 features   | plan -w plan.yaml --at 2026-11-22 -q"
+    "compare 5 features | compare -w compare.yaml --all --at 2026-11-22 -q"
+    "optimise 5 features| optimise -w optimise.yaml --at 2026-11-22 -q"
 )
 
 # Runs something for one of the two binaries, `now` or `was`: what is set here is all that it sees of the machine.

@@ -771,6 +771,48 @@ fn a_mistake_hides_no_other_however_models_are_written() {
   - {id: b, §colour: 'a, "b" }', prices: [{from: §2026-13-01, rates: {input: "1"}}]}
 "#,
         ),
+        (
+            "quotes inside of words, and comments with quotes and brackets",
+            r##"models:
+  - {id: a, aliases: [don't], §colour: it's, prices: [{rates: {input: §"x"}}]} # "quoted {[
+  - id: b # don't }
+    §tint: 5" # '
+    prices: [{from: 2026-01-01, rates: {input: §x#y, §outptu: "1"}}]
+"##,
+        ),
+        (
+            "scalars over several lines",
+            r#"models:
+  - id: a
+    §colour: "red
+      - id: none
+      }"
+    prices: [{rates: {input: §"x
+      y", output: §"z"}}]
+  - id: b
+    §notes: |
+      - id: none
+      prices: "
+    prices:
+      - rates:
+          input: §not
+            a price
+          output: §y
+"#,
+        ),
+        (
+            "braces that were opened on an earlier line",
+            r#"models:
+  - {
+    id: a,
+    §colour: {
+      b: "}" },
+    prices: [
+      {rates: {input: §"x",
+        output: §y}}]
+    }
+"#,
+        ),
     ];
     for (name, models) in cases {
         let (text, places) = unmarked(&format!("{head}{models}"));

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 
 use super::currency::ShownCurrency;
-use super::explain::{Changed, Factor, SCALE, bit, differences, mixed, shapley};
+use super::explain::{Changed, Factor, bit, differences, mixed, shapley};
 use super::outcome::{Outcome, needs_draws, outcome};
-use super::projection::{FeaturePlan, Plan, PlanError, Planner, Point, Resolver};
+use super::projection::{FeaturePlan, Plan, PlanError, Planner, Resolver};
 use super::rules::BillSums;
 use super::settled::{Settled, minus};
-use super::shape::At;
-use super::spans::Span;
+use super::spans::{Span, in_average_month};
 use super::workload::{Budget, Feature, Workload};
 use crate::money::Usd;
 use crate::range::Range;
@@ -92,7 +91,7 @@ impl CostedPlan {
         let outcome = outcome(&plan, settled, false, usize::try_from(draws).unwrap_or(0))?;
         let mut at_means = BTreeMap::new();
         for feature in &plan.features {
-            at_means.insert(feature.feature.name.clone(), cost_at_means(feature, &plan)?);
+            at_means.insert(feature.feature.name.clone(), feature.at_means(&plan.months)?);
         }
         Ok(CostedPlan { plan, outcome, shown, at_means })
     }
@@ -170,15 +169,7 @@ impl CostedPlan {
 
 /// Costs by span over a number of months as an amount of the average month, in a currency.
 fn average(shown: &ShownCurrency, spans: &[Span], costs: &[Usd], months: usize) -> Decimal {
-    let amount = shown.sum(spans.iter().zip(costs.iter().copied()));
-    amount.checked_div(Decimal::from(months as u64)).unwrap_or_default().round_dp(SCALE).normalize()
-}
-
-/// What a feature costs at the means, by span.
-fn cost_at_means(feature: &FeaturePlan, plan: &Plan) -> Result<Vec<Usd>, PlanError> {
-    let costs = feature.costs(&plan.months, &Point::all(At::Expected))?;
-    let of_span = |span: usize| costs.iter().filter_map(|stream| stream.get(span)).copied().sum();
-    Ok((0..plan.spans.len()).map(of_span).collect())
+    in_average_month(shown.sum(spans.iter().zip(costs.iter().copied())), months)
 }
 
 /// `(high − low) ÷ expected`, where anything was drawn.
@@ -276,7 +267,7 @@ impl PlanChange<'_> {
             _ => self.head_resolver,
         };
         let plan = Planner::cut(workload, &shown.days(), resolver).plan(resolver, None)?;
-        let costs = plan.features.first().map(|feature| cost_at_means(feature, &plan)).transpose()?;
+        let costs = plan.features.first().map(|feature| feature.at_means(&plan.months)).transpose()?;
         Ok((plan.spans, costs.unwrap_or_default()))
     }
 }

@@ -29,9 +29,10 @@ pub struct ShownCurrency {
 }
 
 impl ShownCurrency {
-    /// A currency at the rates of every day between two, within which a plan lies.
+    /// A currency at the rates of every day on which something of a plan, or of what it is compared with, is paid.
     ///
     /// * `what`: what is converted, for the error.
+    /// * `days`: the first day of each and the one after its last.
     ///
     /// # Errors
     /// [`NoExchange`] where it has no rate on a day of the plan: an old or guessed rate is never used.
@@ -39,21 +40,18 @@ impl ShownCurrency {
         currency: &str,
         what: &str,
         workload: &Workload,
-        (first, end): (Date, Date),
+        days: &[(Date, Date)],
         resolver: &dyn Resolver,
     ) -> Result<ShownCurrency, NoExchange> {
-        let mut days = if currency == "USD" { Vec::new() } else { resolver.exchange_changes(currency) };
-        days.retain(|day| first < *day && *day < end);
-        days.extend([first, workload.start]);
-        days.sort_unstable();
-        days.dedup();
-        let mut steps: Vec<(Instant, Decimal)> = Vec::with_capacity(days.len());
-        for day in days {
-            let rate = match per_usd(currency, what, day, resolver) {
-                Ok(rate) => rate,
-                Err(error) if workload.start <= day && day < workload.end => return Err(error),
-                Err(_) => continue,
-            };
+        let mut changes = if currency == "USD" { Vec::new() } else { resolver.exchange_changes(currency) };
+        // Between two plans nothing is paid, and no rate is needed.
+        changes.retain(|day| days.iter().any(|(first, end)| first < day && day < end));
+        changes.extend(days.iter().map(|(first, _)| *first).chain([workload.start]));
+        changes.sort_unstable();
+        changes.dedup();
+        let mut steps: Vec<(Instant, Decimal)> = Vec::with_capacity(changes.len());
+        for day in changes {
+            let rate = per_usd(currency, what, day, resolver)?;
             if steps.last().is_none_or(|(_, last)| *last != rate) {
                 steps.push((instant_of(day, 0), rate));
             }

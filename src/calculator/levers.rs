@@ -1,5 +1,7 @@
 //! What would make a plan cheaper: [`levers`], each of them planned again and compared, none guessed.
 
+use std::sync::Arc;
+
 use rust_decimal::Decimal;
 
 use super::outcome::{Bill, is_certain};
@@ -99,9 +101,9 @@ impl LeverTrials<'_> {
     /// features are what they were.
     fn saving(&mut self, index: usize, change: impl FnOnce(&mut Feature)) -> Option<Saving> {
         let (old, costs) = self.costs.get(index)?;
-        let mut feature = Feature::clone(&old.feature);
-        change(&mut feature);
-        let new = Planner::again(self.base, old, feature, self.resolver).ok()?;
+        let mut feature = old.feature.clone();
+        change(Arc::make_mut(&mut feature));
+        let new = Planner::again(self.base, old, feature, None, self.resolver).ok()?;
         let total = match &self.draws {
             Some(draws) => draws.mean_with(self.base, self.settled, Some((*old, &new))),
             None => {

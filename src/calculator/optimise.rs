@@ -8,10 +8,8 @@
 use rust_decimal::Decimal;
 
 use super::choice::{Choice, Latency};
-use super::limits::impossible_answer;
-use super::projection::{FeaturePlan, Plan, PlanError, Planner, Point, Resolver, StreamRole};
-use super::shape::At;
-use super::workload::{Cache, Feature, Route};
+use super::projection::{ChangedFeature, FeaturePlan, Plan, PlanError, Resolver, StreamRole};
+use super::workload::{Cache, Feature};
 use crate::context::Dimension;
 use crate::meter::Meter;
 use crate::money::Usd;
@@ -159,10 +157,8 @@ pub struct TrialCost {
 }
 
 impl TrialCost {
-    /// * `costs`: by stream and span.
-    pub(crate) fn of(costs: &[Vec<Usd>], spans: usize) -> TrialCost {
-        let of_span = |span: usize| costs.iter().filter_map(|stream| stream.get(span)).copied().sum();
-        let spans: Vec<Usd> = (0..spans).map(of_span).collect();
+    /// * `spans`: what it costs in every span.
+    pub(crate) fn of(spans: Vec<Usd>) -> TrialCost {
         TrialCost { usd: spans.iter().copied().sum(), spans }
     }
 }
@@ -170,8 +166,7 @@ impl TrialCost {
 /// A feature in every way that is allowed, on the days of its plan.
 pub(crate) struct Trials<'p> {
     base: &'p Plan,
-    old: &'p FeaturePlan,
-    variants: Vec<(Variant, Feature)>,
+    variants: Vec<(Variant, ChangedFeature)>,
     /// How many plans of it were priced.
     pub priced: u64,
 }
@@ -179,9 +174,9 @@ pub(crate) struct Trials<'p> {
 impl<'p> Trials<'p> {
     /// * `base`: the whole, of which `old` is one.
     pub(crate) fn new(base: &'p Plan, old: &'p FeaturePlan, choice: &Choice) -> Self {
-        let changed = |variant: Variant| (variant, variant.of(&old.feature));
+        let changed = |way: Variant| (way, ChangedFeature::of(base, old, way.of(&old.feature).into()));
         let variants = variants(&old.feature, choice).into_iter().map(changed).collect();
-        Trials { base, old, variants, priced: 0 }
+        Trials { base, variants, priced: 0 }
     }
 
     /// Prices every variant on a model, and takes the cheapest.
@@ -215,7 +210,7 @@ impl<'p> Trials<'p> {
     /// What a feature costs over the plan at the means.
     fn cost(
         &self,
-        feature: &Feature,
+        feature: &ChangedFeature,
         found: &Found,
         is_named: bool,
         resolver: &mut dyn Resolver,
@@ -225,8 +220,7 @@ impl<'p> Trials<'p> {
             let text = error.feature().and_then(|name| text.strip_prefix(&format!("{name}: "))).unwrap_or(&text);
             WhyNot::Refused(text.to_owned())
         };
-        let moved = on_model(feature, found);
-        let plan = Planner::again(self.base, self.old, moved, resolver).map_err(refused)?;
+        let plan = feature.plan(Some(found), resolver).map_err(refused)?;
         if let Some(event) = plan.events.iter().find(|event| event.kind == "context-window") {
             return Err(WhyNot::ContextTooShort(event.text.clone()));
         }
@@ -236,8 +230,7 @@ impl<'p> Trials<'p> {
         if let Some(text) = answer_too_long(&plan) {
             return Err(WhyNot::AnswerTooLong(text));
         }
-        let costs = plan.costs(&self.base.months, &Point::all(At::Expected)).map_err(refused)?;
-        let cost = TrialCost::of(&costs, self.base.spans.len());
+        let cost = TrialCost::of(plan.at_means(&self.base.months).map_err(refused)?);
         if cost.usd == Usd::ZERO && !is_named {
             return Err(WhyNot::Free);
         }
@@ -245,17 +238,8 @@ impl<'p> Trials<'p> {
     }
 }
 
-/// A feature on one model alone.
-#[must_use]
-pub(crate) fn on_model(feature: &Feature, found: &Found) -> Feature {
-    let routes = vec![Route { model: found.full_id(), share: Decimal::ONE, line: 0 }];
-    // What is trained is a model of its own, which no other answers for.
-    Feature { routes, tuning: None, ..feature.clone() }
-}
-
 /// What is wrong with the longest answer to the longest prompt, where the model cannot give it.
 fn answer_too_long(feature: &FeaturePlan) -> Option<String> {
-    let answer = u64::try_from(feature.feature.output.high.ceil()).unwrap_or(u64::MAX);
     let mut answering = feature.streams.iter().filter(|stream| stream.role == StreamRole::Answer);
-    answering.find_map(|stream| impossible_answer(&stream.found.model, feature.longest_prompt(stream), answer))
+    answering.find_map(|stream| feature.impossible_answer(stream, feature.longest_prompt(stream)))
 }

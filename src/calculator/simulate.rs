@@ -79,7 +79,7 @@ pub(crate) fn simulate(plan: &Plan, settled: &Settled, cells: bool, draws: usize
     let mut scratch = vec![0.0; draws];
     let each = |feature: &FeaturePlan, own: &mut Groups| DrawnFeature::of(plan, feature, settled, cells, draws, own);
     for_each_feature(
-        &plan.features,
+        (&plan.features, draws),
         || empty(plan, settled, draws),
         each,
         |drawn, own| {
@@ -135,7 +135,12 @@ impl UsageDraws {
     pub(crate) fn of(plan: &Plan, settled: &Settled, draws: usize) -> UsageDraws {
         let mut groups = empty(plan, settled, draws);
         let each = |feature: &FeaturePlan, own: &mut Groups| FeatureDraws::new(plan, feature, draws).run(settled, own);
-        for_each_feature(&plan.features, || empty(plan, settled, draws), each, |(), own| add(&mut groups, own));
+        for_each_feature(
+            (&plan.features, draws),
+            || empty(plan, settled, draws),
+            each,
+            |(), own| add(&mut groups, own),
+        );
         UsageDraws { draws, tax: taxes(settled, plan.workload.seed, draws), groups }
     }
 
@@ -224,15 +229,20 @@ fn sum_of_groups(groups: &Groups) -> Cow<'_, [f64]> {
     }
 }
 
+/// With fewer draws of all features together, threads cost more than they save.
+const WORTH_THREADS: usize = 10_000;
+
 /// Draws features on as many threads as the machine has, each with sums of its own, and hands the results over in the order
 /// of the file: floats are added in the same order on any number of threads.
 fn for_each_feature<R: Send>(
-    features: &[FeaturePlan],
+    (features, draws): (&[FeaturePlan], usize),
     empty: impl Fn() -> Groups,
     draw: impl Fn(&FeaturePlan, &mut Groups) -> R + Sync,
     mut take: impl FnMut(R, &Groups),
 ) {
-    let threads = parallel::available().min(features.len()).max(1);
+    // A few draws are done before another thread has begun.
+    let is_long = draws.saturating_mul(features.len()) > WORTH_THREADS;
+    let threads = if is_long { parallel::available().min(features.len()).max(1) } else { 1 };
     let mut sums: Vec<Groups> = (0..threads).map(|_| empty()).collect();
     let one = |feature: &FeaturePlan, own: &mut Groups| {
         own.iter_mut().for_each(|group| group.fill(0.0));

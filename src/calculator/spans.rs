@@ -1,8 +1,10 @@
 //! The spans of a plan: within one of them no month, credit, budget or exchange rate begins or ends ([`Span`]).
 
 use jiff::civil::Date;
+use rust_decimal::Decimal;
 
 use super::calendar::{Month, days, months};
+use super::explain::SCALE;
 use super::workload::Workload;
 
 /// Days within one month in which everything about money stays the same.
@@ -25,8 +27,7 @@ impl Span {
 
     /// What part of its calendar month it is.
     #[must_use]
-    pub(crate) fn share_of_month(&self) -> rust_decimal::Decimal {
-        use rust_decimal::Decimal;
+    pub(crate) fn share_of_month(&self) -> Decimal {
         let days = Decimal::from(self.days_between(self.first, None));
         days.checked_div(Decimal::from(self.days_of_month())).unwrap_or_default()
     }
@@ -62,10 +63,17 @@ pub(crate) fn spans(workload: &Workload, changes: &[Date]) -> Vec<Span> {
     spans
 }
 
+/// What falls on the average month of a plan, of an amount of the whole.
+///
+/// * `months`: the months of the calendar that it has days in; none counts as one.
+#[must_use]
+pub(crate) fn in_average_month(amount: Decimal, months: usize) -> Decimal {
+    amount.checked_div(Decimal::from(months.max(1) as u64)).unwrap_or_default().round_dp(SCALE).normalize()
+}
+
 /// How many months a plan has: whole ones where it ends on the day of the month that it begins on, else by the day.
 #[must_use]
-pub(crate) fn length_in_months(workload: &Workload) -> rust_decimal::Decimal {
-    use rust_decimal::Decimal;
+pub(crate) fn length_in_months(workload: &Workload) -> Decimal {
     let whole = (1..=1200).map(|n| (n, super::calendar::months_after(workload.start, n)));
     let whole = whole.take_while(|(_, day)| *day <= workload.end).find(|(_, day)| *day == workload.end);
     if let Some((n, _)) = whole {

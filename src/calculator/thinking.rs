@@ -199,10 +199,12 @@ fn normal(id: &str) -> String {
 /// A name begins where a word does, and neither a digit nor the next part of a version may follow a number: `gpt-5` is in
 /// `openai/gpt-5-mini`, and not in `gpt-5-9` or `gpt-51`.
 fn after<'i>(id: &'i str, name: &str) -> Option<&'i str> {
-    id.match_indices(name).find_map(|(at, _)| {
-        let begins = id[..at].chars().next_back().is_none_or(|c| !c.is_ascii_alphanumeric());
-        let rest = &id[at + name.len()..];
-        (begins && (!name.ends_with(|c: char| c.is_ascii_digit()) || !goes_on(rest))).then_some(rest)
+    let mut is_begin = true;
+    // Names are short and looked for in every model: their places are tried one by one.
+    id.char_indices().find_map(|(at, c)| {
+        let begins = std::mem::replace(&mut is_begin, !c.is_ascii_alphanumeric());
+        let rest = Some(&id[at..]).filter(|_| begins).and_then(|text| text.strip_prefix(name))?;
+        (!name.ends_with(|c: char| c.is_ascii_digit()) || !goes_on(rest)).then_some(rest)
     })
 }
 

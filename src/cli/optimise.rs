@@ -10,6 +10,9 @@ use farebox::jobs::compare::needs::read_scores;
 use farebox::jobs::optimise::{OptimiseQuery, optimise, report};
 use farebox::report::Readers;
 
+/// How many alternatives of a feature are shown.
+const TOP: usize = 3;
+
 /// Find the cheapest model, queue, cache and answer cap for each feature within what its `choose:` allows
 #[derive(Debug, clap::Args)]
 #[command(
@@ -31,12 +34,19 @@ pub(crate) struct OptimiseArgs {
     #[arg(long, value_name = "FILE")]
     scores: Option<PathBuf>,
     /// How many alternatives to show of each feature, beside the one chosen
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = TOP)]
     top: usize,
     #[command(flatten)]
     prices: PriceFlags,
     #[command(flatten)]
     output: OutputFlags,
+}
+
+impl OptimiseArgs {
+    /// What `plan --optimise` asks for.
+    pub(crate) fn of(workload: Option<PathBuf>, prices: PriceFlags, output: OutputFlags) -> OptimiseArgs {
+        OptimiseArgs { workload, scores: None, top: TOP, prices, output }
+    }
 }
 
 pub(crate) fn run(args: OptimiseArgs) -> Result<(), Error> {

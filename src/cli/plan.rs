@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::draft::DraftFlags;
+use super::optimise::{self, OptimiseArgs};
 use super::shared::{OutputFlags, PriceFlags, Setup};
 use super::workload::{amount_argument, priced, priced_draft};
 use crate::cli::error::Error;
@@ -36,6 +37,9 @@ pub(crate) struct PlanArgs {
     /// Draws of the simulation, in the place of the workload's
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
     draws: Option<u32>,
+    /// Find the cheapest assignment that each `choose:` of the file allows instead, as `farebox optimise` does
+    #[arg(long, visible_alias = "optimize", conflicts_with_all = ["why", "budget", "unit_cost", "seed", "draws", "strict"])]
+    optimise: bool,
     /// Exit with 3 when something could not be priced, or only at an assumed price
     #[arg(long)]
     strict: bool,
@@ -48,6 +52,13 @@ pub(crate) struct PlanArgs {
 }
 
 pub(crate) fn run(args: PlanArgs) -> Result<(), Error> {
+    if args.optimise {
+        if args.draft.draft()?.is_some() {
+            let text = "--optimise chooses within a workload file, and flags describe a plan\n  help: `farebox init` writes a file; add `choose: {}` to its features";
+            return Err(Error::Usage(text.to_owned()));
+        }
+        return optimise::run(OptimiseArgs::of(args.workload, args.prices, args.output));
+    }
     let setup = Setup { strict: args.strict, ..args.prices.table.setup()? };
     let query = PlanQuery {
         budget: args.budget,

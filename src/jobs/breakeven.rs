@@ -293,6 +293,7 @@ pub fn report(result: &BreakEvenResult, setup: &Setup) -> Report {
     };
     notes.extend(result.unpriced.iter().map(left_out));
     notes.extend(result.events.iter().map(|event| format!("{event}.")));
+    notes.extend(shown.notes());
     add_table_line(&mut report, setup);
     report.state_all(&BreakEvenHead::of(result, setup));
     report

@@ -11,12 +11,11 @@ use super::setup::{TableStamp, add_table_line, table_stamp};
 use super::workload::{PricedWorkload, ShownCurrency, ShownRate, TableResolver, Unpriced};
 use super::{JobError, Setup, plural};
 use crate::calculator::choice::Choice;
-use crate::calculator::optimise::{Caching, Queue, Trial, TrialCost, Trials, Variant, WhyNot, on_model};
+use crate::calculator::optimise::{Caching, Queue, Trial, TrialCost, Trials, Variant, WhyNot};
 use crate::calculator::outcome::outcome;
-use crate::calculator::projection::{Plan, Planner, Point, StreamRole};
+use crate::calculator::projection::{Plan, Planner, StreamRole};
 use crate::calculator::rules::matches;
 use crate::calculator::settled::{Settled, minus};
-use crate::calculator::shape::At;
 use crate::calculator::spans::Span;
 use crate::calculator::workload::{Feature, Workload, last_moment};
 use crate::context::Dimension;
@@ -118,44 +117,24 @@ fn optimise_on(
         let help = "write `choose: {}` under a feature to let its model be chosen, or `choose: {models: [openai/*], latency: day, cache: true}`";
         return Err(JobError::asked("no feature says what may be chosen", help));
     }
-    let mut features = Vec::new();
-    let mut best = plan.clone();
-    let mut work = 0;
     let before = bill(&plan, &resolver)?;
-    let amount = |bill: &TrialCost| shown.of_spans(&plan.spans, &bill.spans);
-    let mut levers = Vec::new();
-    for (index, feature_plan) in plan.features.iter().enumerate() {
-        let feature = &feature_plan.feature;
-        let Some(choice) = workload.choices.get(&feature.name) else { continue };
-        let own = feature_plan.streams.iter().find(|stream| stream.role == StreamRole::Answer);
-        let Some(own) = own.map(|stream| &stream.found) else { continue };
-        let search = FeatureSearch { feature, choice, own, query, setup, last: last_moment(&workload) };
-        let mut trials = Trials::new(&plan, feature_plan, choice);
-        let tried = search.run(cards, &mut trials, &mut resolver)?;
-        work += trials.priced;
-        let costs = feature_plan.costs(&plan.months, &Point::all(At::Expected))?;
-        let optimised = OptimisedFeature {
-            name: feature.name.clone(),
-            before: TrialCost::of(&costs, plan.spans.len()).usd,
-            trials: tried,
-        };
-        let Some((found, variant, _)) = optimised.chosen() else { return Err(search.nothing_left(&optimised)) };
-        for (what, found, variant) in single_changes(feature, own, found, variant) {
-            let changed = planned(&plan, index, found, variant, &mut resolver);
-            let after = changed.and_then(|changed| bill(&changed, &resolver).ok());
-            if let Some(after) = after.filter(|after| after.usd < before.usd) {
-                let saving = minus(before.usd, after.usd);
-                let amount = amount(&before) - amount(&after);
-                levers.push(BillLever { feature: feature.name.clone(), what, saving, shown: amount });
-            }
-        }
-        if let Some(changed) = planned(&best, index, Some(found), variant, &mut resolver) {
+    let tried =
+        BillSearch { cards, plan: &plan, before: &before, shown: &shown, query, setup }.on_threads(&resolver)?;
+    let (mut features, mut levers, mut work) = (Vec::new(), Vec::new(), 0);
+    let mut best = plan.clone();
+    for TriedFeature { index, optimised, levers: own, priced } in tried {
+        if let Some(changed) =
+            optimised.chosen().and_then(|(found, way, _)| planned(&best, index, Some(found), way, &mut resolver))
+        {
             best = changed;
         }
+        work += priced;
+        levers.extend(own);
         features.push(optimised);
     }
-    levers.sort_by_key(|lever| std::cmp::Reverse(lever.saving));
+    levers.sort_by_key(|lever: &BillLever| std::cmp::Reverse(lever.saving));
     let after = bill(&best, &resolver)?;
+    let amount = |bill: &TrialCost| shown.of_spans(&plan.spans, &bill.spans);
     Ok(OptimiseResult {
         path: file.path.display().to_string(),
         before: before.usd,
@@ -170,6 +149,82 @@ fn optimise_on(
         levers,
         workload,
     })
+}
+
+/// The search for every feature that may be chosen for: what one costs does not depend on the others, so they are tried
+/// on several threads.
+struct BillSearch<'s> {
+    cards: &'s [Card],
+    plan: &'s Plan,
+    /// The bill as it is written.
+    before: &'s TrialCost,
+    shown: &'s ShownCurrency,
+    query: &'s OptimiseQuery,
+    setup: &'s Setup,
+}
+
+/// What came of one feature.
+struct TriedFeature {
+    /// Its place in the plan.
+    index: usize,
+    optimised: OptimisedFeature,
+    levers: Vec<BillLever>,
+    /// How many plans of it were priced.
+    priced: u64,
+}
+
+impl BillSearch<'_> {
+    /// Every feature, in the order of the file on any number of threads.
+    ///
+    /// # Errors
+    /// Of the first feature that has one.
+    fn on_threads(&self, resolver: &TableResolver) -> Result<Vec<TriedFeature>, JobError> {
+        let indices: Vec<usize> = (0..self.plan.features.len()).filter(|index| self.choice(*index).is_some()).collect();
+        let tried = resolver.for_each(indices, |index, resolver| self.feature(index, resolver));
+        tried.into_iter().filter_map(Result::transpose).collect()
+    }
+
+    fn choice(&self, index: usize) -> Option<&Choice> {
+        self.plan.workload.choices.get(&self.plan.features.get(index)?.feature.name)
+    }
+
+    /// One feature; `None` where nothing may be chosen for it.
+    fn feature(&self, index: usize, resolver: &mut TableResolver) -> Result<Option<TriedFeature>, JobError> {
+        let plan = self.plan;
+        let (Some(choice), Some(feature_plan)) = (self.choice(index), plan.features.get(index)) else {
+            return Ok(None);
+        };
+        let feature = &feature_plan.feature;
+        let own = feature_plan.streams.iter().find(|stream| stream.role == StreamRole::Answer);
+        let Some(own) = own.map(|stream| &stream.found) else { return Ok(None) };
+        let last = last_moment(&plan.workload);
+        let search = FeatureSearch { feature, choice, own, query: self.query, setup: self.setup, last };
+        let mut trials = Trials::new(plan, feature_plan, choice);
+        let optimised = OptimisedFeature {
+            name: feature.name.clone(),
+            before: TrialCost::of(feature_plan.at_means(&plan.months)?).usd,
+            trials: search.run(self.cards, &mut trials, resolver)?,
+        };
+        let Some((found, variant, _)) = optimised.chosen() else { return Err(search.nothing_left(&optimised)) };
+        let mut levers = Vec::new();
+        for (what, found, variant) in single_changes(feature, own, found, variant) {
+            let changed = planned(plan, index, found, variant, resolver);
+            let after = changed.and_then(|changed| bill(&changed, resolver).ok());
+            levers.extend(after.and_then(|after| self.lever(&feature.name, what, &after)));
+        }
+        Ok(Some(TriedFeature { index, optimised, levers, priced: trials.priced }))
+    }
+
+    /// What a change saves; nothing where it saves nothing.
+    fn lever(&self, feature: &str, what: String, after: &TrialCost) -> Option<BillLever> {
+        let amount = |bill: &TrialCost| self.shown.of_spans(&self.plan.spans, &bill.spans);
+        (after.usd < self.before.usd).then(|| BillLever {
+            feature: feature.to_owned(),
+            what,
+            saving: minus(self.before.usd, after.usd),
+            shown: amount(self.before) - amount(after),
+        })
+    }
 }
 
 /// What is paid in the end: with fixed costs, credits and tax, at the means.
@@ -189,9 +244,7 @@ fn planned(
     resolver: &mut TableResolver,
 ) -> Option<Plan> {
     let old = plan.features.get(index)?;
-    let changed = variant.of(&old.feature);
-    let changed = found.map_or_else(|| changed.clone(), |found| on_model(&changed, found));
-    let new = Planner::again(plan, old, changed, resolver).ok()?;
+    let new = Planner::again(plan, old, variant.of(&old.feature).into(), found, resolver).ok()?;
     let mut all = plan.clone();
     all.features[index] = new;
     Some(all)
@@ -614,6 +667,7 @@ pub fn report(result: &OptimiseResult, query: &OptimiseQuery, for_people: bool, 
         report.sections.push(("What each change alone saves on the bill".to_owned(), lever_table(result)));
     }
     report.notes.extend(notes(result, query));
+    report.notes.extend(shown.notes());
     add_table_line(&mut report, setup);
     report.state_all(&OptimiseHead {
         workload: result.path.clone(),

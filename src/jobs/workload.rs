@@ -2,6 +2,7 @@
 //! its plan ([`TableResolver`]), and the plan of what has a price ([`PricedWorkload`]).
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,11 +28,11 @@ use crate::period::Instant;
 use crate::pricing::card::ExchangeRate;
 use crate::pricing::life::Life;
 use crate::pricing::problem::{Place, Problem, Severity, render_all};
-use crate::pricing::{Found, UnknownModel};
+use crate::pricing::{Found, PriceTable, UnknownModel};
 use crate::report::Cell;
 use crate::tokenizer::chat::Wrapping;
 use crate::tokenizer::media::Weighed;
-use crate::tokenizer::{StreamCounter, TokenCount, Tokenizer};
+use crate::tokenizer::{StreamCounter, TokenCount, Tokenizer, parallel};
 
 /// A workload with the file it came from.
 #[derive(Clone, Debug)]
@@ -188,9 +189,10 @@ impl<'s> PricedWorkload<'s> {
 /// tokenizer.
 pub struct TableResolver<'s> {
     setup: &'s Setup,
-    exchange: Vec<ExchangeRate>,
+    exchange: PlanExchange,
     tokenizers: HashMap<String, Arc<dyn Tokenizer>>,
-    counts: HashMap<(String, bool), HashMap<Arc<str>, TokenCount>>,
+    texts: KnownTexts,
+    counts: HashMap<(String, bool), HashMap<usize, TokenCount>>,
     wrappings: HashMap<(String, Vec<Arc<str>>), Wrapping>,
     found: HashMap<String, Found>,
 }
@@ -201,17 +203,58 @@ impl<'s> TableResolver<'s> {
     pub fn new(setup: &'s Setup, workload: &Workload) -> Self {
         TableResolver {
             setup,
-            exchange: workload.exchange.clone(),
+            exchange: PlanExchange::of(workload, None),
             tokenizers: HashMap::new(),
+            texts: KnownTexts::default(),
             counts: HashMap::new(),
             wrappings: HashMap::new(),
             found: HashMap::new(),
         }
     }
 
+    /// One for another thread, which knows what this one has counted.
+    #[must_use]
+    pub(crate) fn another(&self) -> TableResolver<'s> {
+        TableResolver {
+            setup: self.setup,
+            exchange: self.exchange.clone(),
+            tokenizers: self.tokenizers.clone(),
+            texts: self.texts.clone(),
+            counts: self.counts.clone(),
+            wrappings: self.wrappings.clone(),
+            found: self.found.clone(),
+        }
+    }
+
+    /// Does something for each of some things on several threads, each with a resolver of its own; the answers are in the
+    /// order of the things.
+    pub(crate) fn for_each<T: Send, A: Send>(
+        &self,
+        things: Vec<T>,
+        answer: impl Fn(T, &mut TableResolver<'s>) -> A + Sync,
+    ) -> Vec<A> {
+        let threads = parallel::available().min(things.len()).max(1);
+        let mut groups: Vec<(Vec<(usize, T)>, TableResolver<'s>)> =
+            (0..threads).map(|_| (Vec::new(), self.another())).collect();
+        for (index, thing) in things.into_iter().enumerate() {
+            if let Some((group, _)) = groups.get_mut(index % threads) {
+                group.push((index, thing));
+            }
+        }
+        let answers = parallel::each(groups, |(group, mut resolver)| {
+            let one = |(index, thing)| (index, answer(thing, &mut resolver));
+            group.into_iter().map(one).collect::<Vec<_>>()
+        });
+        let mut answers: Vec<(usize, A)> = answers.into_iter().flatten().collect();
+        answers.sort_by_key(|(index, _)| *index);
+        answers.into_iter().map(|(_, answer)| answer).collect()
+    }
+
     /// Takes the exchange rates of another workload; what was counted stays.
-    pub(crate) fn use_exchange_of(&mut self, workload: &Workload) {
-        self.exchange = workload.exchange.clone();
+    ///
+    /// * `compared`: what it is compared with, whose rates hold on days that it does not plan and has no rate for.
+    pub(crate) fn use_exchange_of(&mut self, workload: &Workload, compared: Option<&Workload>) {
+        self.exchange = PlanExchange::of(workload, compared);
     }
 
     fn load(&mut self, name: &str) -> Result<Arc<dyn Tokenizer>, CountingError> {
@@ -221,6 +264,76 @@ impl<'s> TableResolver<'s> {
         let tokenizer = self.setup.tokenizer(name)?;
         self.tokenizers.insert(name.to_owned(), tokenizer.clone());
         Ok(tokenizer)
+    }
+}
+
+/// The texts of a plan, each with a number. A text is asked for once for every model, and a long one is slow to compare, so it
+/// is known by where it is in memory, too.
+#[derive(Clone, Default)]
+struct KnownTexts {
+    places: HashMap<TextPlace, usize>,
+    ids: HashMap<Arc<str>, usize>,
+}
+
+impl KnownTexts {
+    fn id(&mut self, text: &Arc<str>) -> usize {
+        if let Some(id) = self.places.get(&TextPlace(text.clone())) {
+            return *id;
+        }
+        let next = self.ids.len();
+        let id = *self.ids.entry(text.clone()).or_insert(next);
+        self.places.insert(TextPlace(text.clone()), id);
+        id
+    }
+}
+
+/// Where a text is in memory, which stays its place for as long as this is there.
+#[derive(Clone)]
+struct TextPlace(Arc<str>);
+
+impl PartialEq for TextPlace {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for TextPlace {}
+
+impl Hash for TextPlace {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).cast::<u8>().hash(state);
+    }
+}
+
+/// The exchange rates that a plan says itself, and those of what it is compared with.
+#[derive(Clone)]
+struct PlanExchange {
+    rates: Vec<ExchangeRate>,
+    /// The first day of the plan, and the one after the last.
+    days: (Date, Date),
+    compared: Option<Vec<ExchangeRate>>,
+}
+
+impl PlanExchange {
+    fn of(workload: &Workload, compared: Option<&Workload>) -> PlanExchange {
+        PlanExchange {
+            rates: workload.exchange.clone(),
+            days: (workload.start, workload.end),
+            compared: compared.map(|workload| workload.exchange.clone()),
+        }
+    }
+
+    /// The rate of a currency at a moment.
+    fn find<'r>(&'r self, table: &'r PriceTable, currency: &str, at: Instant) -> Option<&'r ExchangeRate> {
+        let (day, (first, end)) = (at.date(), self.days);
+        // On a day of the other plan alone that plan knows what was paid.
+        let compared = self.compared.as_ref().filter(|_| day < first || end <= day);
+        let own = table.exchange_with(&self.rates, currency, at);
+        own.or_else(|| compared.and_then(|rates| table.exchange_with(rates, currency, at)))
+    }
+
+    fn all(&self) -> impl Iterator<Item = &ExchangeRate> {
+        self.rates.iter().chain(self.compared.iter().flatten())
     }
 }
 
@@ -245,15 +358,16 @@ impl Resolver for TableResolver<'_> {
 
     fn count(&mut self, found: &Found, text: &Arc<str>) -> Result<TokenCount, CountingError> {
         let TokenizerChoice { name, assumed } = TokenizerChoice::of(found, self.setup);
-        if let Some(count) = self.counts.get(&(name.clone(), assumed)).and_then(|counts| counts.get(text)) {
+        let (id, key) = (self.texts.id(text), (name, assumed));
+        if let Some(count) = self.counts.get(&key).and_then(|counts| counts.get(&id)) {
             return Ok(*count);
         }
-        let tokenizer = self.load(&name)?;
+        let tokenizer = self.load(&key.0)?;
         let mut counter = StreamCounter::new(tokenizer);
         counter.push(text);
         let count = counter.finish();
         let count = if assumed { count.assumed() } else { count };
-        self.counts.entry((name, assumed)).or_default().insert(text.clone(), count);
+        self.counts.entry(key).or_default().insert(id, count);
         Ok(count)
     }
 
@@ -292,11 +406,11 @@ impl Resolver for TableResolver<'_> {
     }
 
     fn per_usd(&self, currency: &str, at: Instant) -> Option<Decimal> {
-        self.setup.table.exchange_with(&self.exchange, currency, at).map(|rate| rate.per_usd.0)
+        self.exchange.find(&self.setup.table, currency, at).map(|rate| rate.per_usd.0)
     }
 
     fn exchange_changes(&self, currency: &str) -> Vec<Date> {
-        let own = self.exchange.iter().filter(|rate| rate.currency == currency);
+        let own = self.exchange.all().filter(|rate| rate.currency == currency);
         let rates = own.chain(self.setup.table.exchange_rates(currency));
         rates.flat_map(|rate| [rate.period.from, rate.period.to]).flatten().map(Instant::date).collect()
     }
@@ -347,22 +461,28 @@ impl ShownCurrency {
     /// # Errors
     /// [`JobError`] where it has no exchange rate on the first or a later day.
     pub fn of(asked: Option<&str>, workload: &Workload, resolver: &TableResolver) -> Result<ShownCurrency, JobError> {
-        ShownCurrency::over_days(asked, workload, (workload.start, workload.end), resolver)
+        ShownCurrency::over_days(asked, workload, &[(workload.start, workload.end)], resolver)
     }
 
-    /// The same with the rates of all days between two, within which the plan lies.
+    /// The same with the rates of the days of what the plan is compared with.
+    ///
+    /// * `days`: the first day of each, and the one after its last.
     ///
     /// # Errors
-    /// [`JobError`] where it has no exchange rate on a day of the plan.
+    /// [`JobError`] where it has no exchange rate on one of these days.
     pub(crate) fn over_days(
         asked: Option<&str>,
         workload: &Workload,
-        days: (Date, Date),
+        days: &[(Date, Date)],
         resolver: &TableResolver,
     ) -> Result<ShownCurrency, JobError> {
         let currency = asked.map_or_else(|| workload.currency.clone(), str::to_uppercase);
-        let shown = ShownCurrency::between(&currency, "the plan", workload, days, resolver)?;
-        let rate = resolver.setup.table.exchange_with(&resolver.exchange, &currency, shown.at);
+        let of_base = |error: NoExchange| match error.day < workload.start || workload.end <= error.day {
+            true => NoExchange { what: "the base of the plan".to_owned(), ..error },
+            false => error,
+        };
+        let shown = ShownCurrency::between(&currency, "the plan", workload, days, resolver).map_err(of_base)?;
+        let rate = resolver.exchange.find(&resolver.setup.table, &currency, shown.at);
         Ok(ShownCurrency { source: rate.map(rate_source), ..shown })
     }
 
@@ -370,6 +490,17 @@ impl ShownCurrency {
     #[must_use]
     pub(crate) fn cell_of(&self, usd: Usd, amount: Decimal) -> Cell {
         if self.is_usd() { Cell::usd(usd) } else { in_currency(usd, amount, &self.currency) }
+    }
+
+    /// Sentences about its rates and who says so; none about the dollar.
+    #[must_use]
+    pub(crate) fn notes(&self) -> Vec<String> {
+        if self.is_usd() {
+            return Vec::new();
+        }
+        let source = self.source.as_ref().map_or_else(String::new, |source| format!(" ({source})"));
+        let first = format!("1 USD = {} {} on {}{source}.", self.per_usd.normalize(), self.currency, self.at);
+        std::iter::once(first).chain(self.later_rates()).collect()
     }
 
     /// Sentences about the rates of later days within the plan.

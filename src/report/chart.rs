@@ -101,7 +101,9 @@ pub enum ChartKind {
 }
 
 const WIDTH: f64 = 760.0;
-/// Bars have their names above them and fit a phone as they are; what has months needs more room.
+/// The same on a phone, where as large a picture would be scrolled or its texts too small to read.
+const PHONE_WIDTH: f64 = 360.0;
+/// Bars have their names above them and fit a phone as they are; what has months or dots is drawn twice.
 const BARS_WIDTH: f64 = 420.0;
 /// How high a bar is with its name.
 const ROW: f64 = 44.0;
@@ -109,26 +111,37 @@ const ROW: f64 = 44.0;
 const BELOW_NAME: f64 = 18.0;
 /// How many letters a name above a bar may have.
 const LETTERS: usize = 58;
+/// The room of an axis to the left of a picture.
+const LEFT: f64 = 64.0;
 const COLOURS: usize = 8;
 
-/// The picture as an SVG element that takes its colours from the page, with a title and a text for those who cannot see it.
+/// The picture as SVG elements that take their colours from the page, with a title and a text for those who cannot see it:
+/// one, or one for a desk and one for a phone, of which the page shows the one that fits.
 #[must_use]
 pub(crate) fn svg(chart: &Chart, id: usize) -> String {
+    match chart.kind {
+        ChartKind::Tornado { .. } | ChartKind::Bars { .. } => element(chart, &format!("c{id}"), "bars", BARS_WIDTH),
+        _ => {
+            let (desk, phone) = (format!("c{id}"), format!("c{id}p"));
+            let desk = element(chart, &desk, "desk", WIDTH);
+            format!("{desk}\n{}", element(chart, &phone, "phone", PHONE_WIDTH))
+        }
+    }
+}
+
+/// * `id`: what the ids within the element begin with.
+fn element(chart: &Chart, id: &str, class: &str, width: f64) -> String {
     let (height, body, words) = match &chart.kind {
-        ChartKind::Stacked { labels, series, band, limit } => stacked(labels, series, band, limit.as_ref()),
-        ChartKind::Band { labels, points, limit } => band_of(labels, points, limit.as_ref()),
+        ChartKind::Stacked { labels, series, band, limit } => stacked(width, labels, series, band, limit.as_ref()),
+        ChartKind::Band { labels, points, limit } => band_of(width, labels, points, limit.as_ref()),
         ChartKind::Tornado { bars, middle } => tornado(bars, middle),
         ChartKind::Bars { bars } => bars_of(bars),
-        ChartKind::Dots { dots, x, y } => dots_of(dots, x, y),
-    };
-    let (class, width) = match chart.kind {
-        ChartKind::Tornado { .. } | ChartKind::Bars { .. } => (" class=\"bars\"", BARS_WIDTH),
-        _ => ("", WIDTH),
+        ChartKind::Dots { dots, x, y } => dots_of(width, dots, x, y),
     };
     let title = escaped(&chart.title);
     format!(
-        "<svg{class} viewBox=\"0 0 {width} {height:.0}\" role=\"img\" aria-labelledby=\"c{id}t c{id}d\" xmlns=\"http://www.w3.org/2000/svg\">\
-<title id=\"c{id}t\">{title}</title><desc id=\"c{id}d\">{}</desc>{body}</svg>",
+        "<svg class=\"{class}\" viewBox=\"0 0 {width} {height:.0}\" role=\"img\" aria-labelledby=\"{id}t {id}d\" xmlns=\"http://www.w3.org/2000/svg\">\
+<title id=\"{id}t\">{title}</title><desc id=\"{id}d\">{}</desc>{body}</svg>",
         escaped(&words)
     )
 }
@@ -151,22 +164,23 @@ fn tick_text(value: f64) -> String {
 }
 
 struct Plane {
+    width: f64,
     top: f64,
     height: f64,
     left: f64,
 }
 
 impl Plane {
-    fn new(highest: f64, rows_below: usize) -> (Plane, String, f64) {
+    fn new(width: f64, highest: f64, rows_below: usize) -> (Plane, String, f64) {
         let axis = ticks(highest * 1.05);
         let top = axis.last().copied().unwrap_or(1.0).max(f64::MIN_POSITIVE);
-        let plane = Plane { top, height: 240.0, left: 64.0 };
+        let plane = Plane { width, top, height: 240.0, left: LEFT };
         let mut svg = String::new();
         for tick in &axis {
             let y = plane.y(*tick);
             let _ = write!(
                 svg,
-                "<line class=\"grid\" x1=\"{}\" x2=\"{WIDTH}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/><text class=\"axis\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+                "<line class=\"grid\" x1=\"{}\" x2=\"{width}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/><text class=\"axis\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
                 plane.left,
                 plane.left - 8.0,
                 y + 4.0,
@@ -182,14 +196,14 @@ impl Plane {
     }
 
     fn slot(&self, count: usize) -> f64 {
-        (WIDTH - self.left) / count.max(1) as f64
+        (self.width - self.left) / count.max(1) as f64
     }
 
     fn limit(&self, limit: Option<&ChartValue>) -> String {
         let Some(limit) = limit.filter(|l| l.at <= self.top) else { return String::new() };
-        let y = self.y(limit.at);
+        let (y, width) = (self.y(limit.at), self.width);
         format!(
-            "<line class=\"limit\" x1=\"{}\" x2=\"{WIDTH}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/><text class=\"limit-text\" x=\"{WIDTH}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+            "<line class=\"limit\" x1=\"{}\" x2=\"{width}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/><text class=\"limit-text\" x=\"{width}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
             self.left,
             y - 5.0,
             escaped(&limit.text)
@@ -231,17 +245,20 @@ fn triple(value: &[ChartValue; 3]) -> String {
 type Drawn = (f64, String, String);
 
 fn stacked(
+    width: f64,
     labels: &[String],
     series: &[(String, Vec<ChartValue>)],
     band: &[[ChartValue; 3]],
     limit: Option<&ChartValue>,
 ) -> Drawn {
     // A legend has as many columns as its longest name leaves room for.
-    let names = longest(series.iter().map(|(name, _)| name.as_str())).clamp(16, 40);
+    let room = width - LEFT;
+    let most = letters_in(room - 28.0).min(40);
+    let names = longest(series.iter().map(|(name, _)| name.as_str())).clamp(most.min(16), most);
     let key_width = text_width(names) + 28.0;
-    let in_row = (((WIDTH - 64.0) / key_width) as usize).max(1);
+    let in_row = ((room / key_width) as usize).max(1);
     let rows = series.len().div_ceil(in_row);
-    let (plane, mut svg, height) = Plane::new(highest(band, limit), rows);
+    let (plane, mut svg, height) = Plane::new(width, highest(band, limit), rows);
     let slot = plane.slot(labels.len());
     let wide = (slot * 0.68).min(64.0);
     for (i, label) in labels.iter().enumerate() {
@@ -283,18 +300,13 @@ fn stacked(
     for (k, (name, _)) in series.iter().enumerate() {
         let x = plane.left + (k % in_row) as f64 * key_width;
         let y = plane.height + 54.0 + (k / in_row) as f64 * 20.0;
-        let short: String = if name.chars().count() > names {
-            name.chars().take(names - 1).chain(['…']).collect()
-        } else {
-            name.clone()
-        };
         let _ = write!(
             svg,
             "<rect class=\"s{}\" x=\"{x:.1}\" y=\"{:.1}\" width=\"11\" height=\"11\" rx=\"2\"/><text class=\"key\" x=\"{:.1}\" y=\"{y:.1}\">{}</text>",
             k % COLOURS,
             y - 10.0,
             x + 17.0,
-            escaped(&short)
+            escaped(&shortened(name, names))
         );
     }
     let words =
@@ -302,8 +314,8 @@ fn stacked(
     (height + 4.0, svg, words)
 }
 
-fn band_of(labels: &[String], points: &[[ChartValue; 3]], limit: Option<&ChartValue>) -> Drawn {
-    let (plane, mut svg, height) = Plane::new(highest(points, limit), 0);
+fn band_of(width: f64, labels: &[String], points: &[[ChartValue; 3]], limit: Option<&ChartValue>) -> Drawn {
+    let (plane, mut svg, height) = Plane::new(width, highest(points, limit), 0);
     let slot = plane.slot(labels.len());
     let x = |i: usize| plane.left + slot * (i as f64 + 0.5);
     let at = |i: usize, v: &ChartValue| format!("{:.1},{:.1}", x(i), plane.y(v.at));
@@ -330,12 +342,7 @@ fn band_of(labels: &[String], points: &[[ChartValue; 3]], limit: Option<&ChartVa
 
 /// A name above its bar, cut where it is too long.
 fn name_at(y: f64, name: &str) -> String {
-    let short: String = if name.chars().count() > LETTERS {
-        name.chars().take(LETTERS - 1).chain(['…']).collect()
-    } else {
-        name.to_owned()
-    };
-    format!("<text class=\"key halo\" x=\"0\" y=\"{y:.1}\">{}</text>", escaped(&short))
+    format!("<text class=\"key halo\" x=\"0\" y=\"{y:.1}\">{}</text>", escaped(&shortened(name, LETTERS)))
 }
 
 fn tornado(bars: &[(String, ChartValue, ChartValue)], middle: &ChartValue) -> Drawn {
@@ -384,6 +391,19 @@ fn tornado(bars: &[(String, ChartValue, ChartValue)], middle: &ChartValue) -> Dr
 /// About how wide a text is: letters of the font are seven wide on average, of those in the middle of a page.
 fn text_width(letters: usize) -> f64 {
     letters as f64 * 7.2
+}
+
+/// How many letters there is room for.
+fn letters_in(width: f64) -> usize {
+    (width / 7.2).max(1.0) as usize
+}
+
+/// A text of so many letters at most.
+fn shortened(text: &str, letters: usize) -> String {
+    if text.chars().count() <= letters {
+        return text.to_owned();
+    }
+    text.chars().take(letters.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// The longest of some texts, in letters.
@@ -451,8 +471,8 @@ fn steps_between(low: f64, high: f64) -> Vec<f64> {
 }
 
 /// Costs to the right, each tenfold one step; scores upwards.
-fn dots_of(dots: &[Dot], x_name: &str, y_name: &str) -> Drawn {
-    let (left, right, top, bottom) = (64.0, WIDTH - 16.0, 16.0, 300.0);
+fn dots_of(width: f64, dots: &[Dot], x_name: &str, y_name: &str) -> Drawn {
+    let (left, right, top, bottom) = (LEFT, width - 16.0, 16.0, 300.0);
     let drawn = || dots.iter().filter(|dot| dot.x.at > 0.0 && dot.x.at.is_finite());
     let bounds = |value: fn(&Dot) -> f64| {
         drawn().map(value).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
@@ -506,12 +526,13 @@ fn dots_of(dots: &[Dot], x_name: &str, y_name: &str) -> Drawn {
         // The line rises: below it on the left, above it on the right.
         let is_right = x(dot.x.at) > (left + right) / 2.0;
         let (at, above, anchor) = if is_right { (-4.0, -9.0, "end") } else { (4.0, 18.0, "start") };
+        let room = if is_right { x(dot.x.at) - left } else { right - x(dot.x.at) };
         let _ = write!(
             svg,
             "<text class=\"key halo\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
             x(dot.x.at) + at,
             (y(dot.y.at) + above).clamp(top + 8.0, bottom - 4.0),
-            escaped(name)
+            escaped(&shortened(name, letters_in(room)))
         );
     }
     let _ = write!(

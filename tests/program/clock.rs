@@ -113,7 +113,10 @@ fn scan_and_init_use_the_clock_the_date_and_the_prices() {
     std::fs::write(dir.path().join("gone.yaml"), gone).unwrap();
     let gone =
         farebox(["init", "gone-plan.yaml", "--from", "log.jsonl", "--prices", "gone.yaml", "--at", "2026-06-02"]);
-    gone.dir(dir.path()).run().code(0).says("warning: acme/acme-one is retired 2026-06-01 by the end of the plan");
+    gone.dir(dir.path())
+        .run()
+        .code(0)
+        .says("warning: acme/acme-one is not live over the whole plan (retired 2026-06-01)");
 }
 
 #[test]

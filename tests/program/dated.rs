@@ -121,17 +121,8 @@ fn a_check() {
 #[test]
 fn a_later_rate_is_told_apart_from_what_is_used() {
     let desk = Desk::in_euros("");
-    let git = |args: &[&str]| {
-        let run = std::process::Command::new("git").args(args).current_dir(desk.0.path()).output().unwrap();
-        assert!(run.status.success(), "{run:?}");
-    };
-    git(&["init", "-q"]);
-    git(&["add", "."]);
-    git(&["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "start"]);
-    let path = desk.0.path().join("farebox.yaml");
-    let text = fs::read_to_string(&path).unwrap();
-    fs::write(&path, text.replace("\"0.5\"", "\"0.75\"").replace("calls: 1000", "calls: 2000")).unwrap();
-    let json = desk.run(&["check", "--base", "HEAD", "--format", "json"]).code(0).json();
+    let higher = |text: &str| text.replace("\"0.5\"", "\"0.75\"").replace("calls: 1000", "calls: 2000");
+    let json = checked(&desk, higher).code(0).json();
     assert_eq!((decimal(&json["base_monthly"]), decimal(&json["monthly"])), (dec!(92), dec!(216)));
     let part = |factor: &str| {
         let parts = json["parts"].as_array().unwrap();
@@ -185,4 +176,91 @@ fn what_did_not_change_grows_in_no_currency() {
         let json = ran.json();
         assert_eq!(json["findings"].as_array().map(Vec::len), Some(0), "{shown:?}: {json:#}");
     }
+}
+
+/// Every report that converts says at which rates it does, the later ones too.
+#[test]
+fn every_report_names_the_rates_of_later_days() {
+    let desk = Desk::in_euros("");
+    let rates = ["1 USD = 1 EUR on 2027-01-01", "From 2027-01-16 on, 1 USD = 0.5 EUR."];
+    let hosting = ["break-even", "--gpu-hour", "1EUR", "--tokens-per-second", "100"];
+    let reports: [&[&str]; 4] = [&["plan"], &["optimise"], &["compare", "-w", "farebox.yaml"], &hosting];
+    for args in reports {
+        desk.says(args, &rates);
+        let dollars = desk.run(&[args, &["--currency", "USD"]].concat()).code(0).stdout;
+        assert!(!dollars.contains("1 USD ="), "{dollars}");
+    }
+}
+
+/// A check of a plan with other days and other rates than its base.
+fn checked(desk: &Desk, change: impl Fn(&str) -> String) -> Ran {
+    let git = |args: &[&str]| {
+        let run = std::process::Command::new("git").args(args).current_dir(desk.0.path()).output().unwrap();
+        assert!(run.status.success(), "{run:?}");
+    };
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "start"]);
+    let path = desk.0.path().join("farebox.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, change(&text)).unwrap();
+    desk.run(&["check", "--base", "HEAD", "--format", "json"])
+}
+
+/// The base costs 92 EUR in January and 28 × 4 × 0.5 = 56 in February, of which the head knows no rate: what is paid then
+/// is told at the rate of the base, and never at the last one that the head knows.
+#[test]
+fn days_of_the_base_alone_are_converted_at_its_rates() {
+    let desk = Desk::in_euros("");
+    let path = desk.0.path().join("farebox.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("months: 1", "months: 2")).unwrap();
+    let shorter = |text: &str| {
+        let ends =
+            text.replace("months: 2", "months: 1").replace("from: 2027-01-16,", "from: 2027-01-16, to: 2027-02-01,");
+        ends.replace("\"0.5\"", "\"0.75\"")
+    };
+    let json = checked(&desk, shorter).code(0).json();
+    assert_eq!((decimal(&json["base_monthly"]), decimal(&json["monthly"])), (dec!(74), dec!(108)));
+    let parts = json["parts"].as_array().unwrap();
+    let amount = |factor: &str| {
+        let part = parts.iter().find(|part| part["factor"] == factor);
+        part.map_or(Decimal::ZERO, |part| decimal(&part["amount"]))
+    };
+    // January alone costs 18 more than the average of both; at the rates of the head January costs 60 + 48, February
+    // what it did. Fewer months: ((92 − 74) + (108 − 82)) ÷ 2; exchange rate: ((82 − 74) + (108 − 92)) ÷ 2.
+    assert_eq!((amount("calls"), amount("exchange")), (dec!(22), dec!(12)));
+}
+
+/// No rate at all for a day of the base: an error that names the day, not the rate of another one.
+#[test]
+fn a_day_of_the_base_without_any_rate_is_an_error() {
+    let desk = Desk::with("", "");
+    let path = desk.0.path().join("farebox.yaml");
+    let only_later = "exchange: {EUR: [{from: 2027-02-01, per_usd: \"0.5\"}]}";
+    let text = fs::read_to_string(&path).unwrap();
+    let exchange = text.lines().find(|line| line.starts_with("exchange")).unwrap().to_owned();
+    fs::write(&path, text.replace(&exchange, only_later)).unwrap();
+    let later =
+        |text: &str| text.replace("2027-01-01", "2027-02-01").replace("name: Dated", "name: Dated\ncurrency: EUR");
+    let ran = checked(&desk, later).code(2);
+    ran.says("the base of the plan is in EUR, and no exchange rate of EUR holds on 2027-01-01")
+        .says("from: 2027-01-01");
+}
+
+/// In the months between two plans nothing is paid, and no rate is needed.
+#[test]
+fn days_between_two_plans_need_no_rate() {
+    let desk = Desk::in_euros("");
+    let path = desk.0.path().join("farebox.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("from: 2027-01-16,", "from: 2027-01-16, to: 2027-02-01,")).unwrap();
+    let later = |text: &str| {
+        let exchange = text.lines().find(|line| line.starts_with("exchange")).unwrap().to_owned();
+        let other = "exchange: {EUR: [{from: 2027-03-01, per_usd: \"0.25\"}]}";
+        text.replace(&exchange, other).replace("start: 2027-01-01", "start: 2027-03-01")
+    };
+    let json = checked(&desk, later).code(0).json();
+    // 31 days of March at 4 dollars, a quarter of a euro each.
+    assert_eq!((decimal(&json["base_monthly"]), decimal(&json["monthly"])), (dec!(92), dec!(31)));
 }

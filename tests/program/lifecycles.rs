@@ -208,7 +208,7 @@ fn init_warns_of_a_model_that_ends_within_the_plan() {
     std::fs::write(&log, format!("{record}\n")).unwrap();
     let run = at("init").arg("--from").arg(&log).arg(dir.path().join("farebox.yaml")).run().code(0);
     assert!(
-        run.stderr.contains("acme/zephyr-ending is retired 2027-01-14 → zephyr-max by the end of the plan"),
+        run.stderr.contains("acme/zephyr-ending is not live over the whole plan (retired 2027-01-14 → zephyr-max)"),
         "{}",
         run.stderr
     );

@@ -390,6 +390,29 @@ fn an_answer_that_no_request_can_give_is_named() {
     let events = json["events"].as_array().unwrap();
     let event = events.iter().find(|event| event["kind"] == "longest-answer").unwrap();
     assert!(event["text"].as_str().unwrap().contains("16,384"), "{event}");
+    // Measured, thought before, or together with the prompt: gpt-4o-mini reads and writes 128,000 tokens at most, gpt-5.4-nano
+    // writes 128,000 with what it thinks.
+    let said = |feature: &str| -> Vec<String> {
+        let json = planned(&format!(
+            "version: 1\nstart: 2027-01-01\nmonths: 1\nfeatures: {{f: {{calls: 10 per day, {feature}}}}}\n"
+        ));
+        let events = json["events"].as_array().unwrap().iter().filter(|event| event["kind"] == "longest-answer");
+        events.map(|event| event["text"].as_str().unwrap().to_owned()).collect()
+    };
+    let mini = "model: openai/gpt-4o-mini";
+    let nano = "model: openai/gpt-5.4-nano";
+    let over = said(&format!("{mini}, prompt: 120_000, output: 10_000"));
+    assert!(
+        over[0]
+            .contains("a prompt of 120,000 tokens with an answer of 10,000 is longer than the context window, 128,000"),
+        "{over:?}"
+    );
+    assert_eq!(said(&format!("{mini}, prompt: 118_000, output: 10_000")), Vec::<String>::new());
+    let over = said(&format!("{nano}, prompt: 100, reasoning: 100_000, output: 28_001"));
+    assert!(over[0].contains("an answer of 128,001 tokens") && over[0].contains("its thinking included"), "{over:?}");
+    assert_eq!(said(&format!("{nano}, prompt: 100, reasoning: 100_000, output: 28_000")), Vec::<String>::new());
+    // How much it thinks unasked is assumed.
+    assert_eq!(said(&format!("{nano}, prompt: 100, output: 128_000")), Vec::<String>::new());
 }
 
 /// Of the answers measured, 37.25 tokens are left of 74.75 under a cap of 75: (12 × 75 + 590) ÷ 40.

@@ -4,6 +4,8 @@
 //! [`compile`](mod@super::compile). The types are also where `pricing/schema.json` comes from.
 
 mod recover;
+#[doc(hidden)]
+pub mod scan;
 
 use std::collections::BTreeMap;
 use std::fmt;

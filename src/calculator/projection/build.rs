@@ -7,12 +7,10 @@ use super::counted::{CountedText, PromptRow, framed};
 use super::epochs::{DatedFeature, priced_at};
 use super::free::FreeLimit;
 use super::media::BilledMedia;
-use super::ranges::ranges;
 use super::{CountingError, Epoch, FeaturePlan, OneOff, PlanError, PlanEvent, Resolver, Stream, StreamRole, times};
 use crate::calculator::attached::{Attached, Billing, billing};
 use crate::calculator::calendar::Month;
 use crate::calculator::estimate::Work;
-use crate::calculator::limits::impossible_answer;
 use crate::calculator::made::{Made, Sold, search_units};
 use crate::calculator::shape::MICRO;
 use crate::calculator::tariff::Uses;
@@ -42,7 +40,7 @@ impl DatedFeature {
             streams: Vec::new(),
             one_offs: Vec::new(),
             events: Vec::new(),
-            ranges: ranges(feature),
+            ranges: self.ranges.clone(),
             first_month: self.month_of(feature.calendar.start),
             calls: self.calls.clone(),
             discounts: self.discounts.clone(),
@@ -150,13 +148,14 @@ impl DatedFeature {
         let stream = Stream { share, thinking, assumed_thinking, frame, batch, ..stream };
         self.refuse_unpriced(plan, &stream)?;
         let longest = plan.longest_prompt(&stream);
-        let answer = feature.spread.as_ref().and_then(|spread| spread.longest()).unwrap_or(0);
-        let answer = answer.max(u64::try_from(feature.output.high.ceil()).unwrap_or(u64::MAX));
-        if let Some(why) = impossible_answer(&stream.found.model, 0, answer) {
+        let window = stream.found.model.info.context_window;
+        // Of a prompt that is too long by itself another event tells.
+        let fits = window.is_none_or(|window| longest <= window);
+        if let Some(why) = plan.impossible_answer(&stream, if fits { longest } else { 0 }) {
             let text = format!("{}: {why}; one request cannot give it", stream.found.full_id());
             plan.events.push(PlanEvent { kind: "longest-answer", model: stream.found.full_id(), at: None, text });
         }
-        if let Some(window) = stream.found.model.info.context_window.filter(|w| longest > *w) {
+        if let Some(window) = window.filter(|_| !fits) {
             let id = stream.found.full_id();
             let text = format!("a prompt may be {longest} tokens long, more than the {window} that {id} reads");
             plan.events.push(PlanEvent { kind: "context-window", model: id, at: None, text });

@@ -333,6 +333,16 @@ impl FeaturePlan {
         costs.ok_or_else(|| PlanError::TooLarge(self.feature.name.clone()))
     }
 
+    /// What it costs in every span of the plan at the means, all streams together.
+    ///
+    /// # Errors
+    /// As [`costs`](Self::costs).
+    pub(crate) fn at_means(&self, months: &[Month]) -> Result<Vec<Usd>, PlanError> {
+        let costs = self.costs(months, &Point::all(At::Expected))?;
+        let of_span = |span: usize| costs.iter().filter_map(|stream| stream.get(span)).copied().sum();
+        Ok((0..self.spans).map(of_span).collect())
+    }
+
     fn stream_costs(
         &self,
         stream: &Stream,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::ranges::grown;
+use super::ranges::{Ranges, grown, ranges};
 use super::{Epoch, PlanEvent, Slot};
 use crate::calculator::Refusal;
 use crate::calculator::calendar::{Month, days};
@@ -54,6 +54,7 @@ impl CallDays {
 /// A feature with the days of its calls, which are the same on every model.
 pub(super) struct DatedFeature {
     pub feature: Arc<Feature>,
+    pub ranges: Ranges,
     pub months: Arc<[Month]>,
     pub spans: Arc<[Span]>,
     pub calls: Arc<CallDays>,
@@ -112,7 +113,14 @@ impl DatedFeature {
         let grown = grown(feature, u32::try_from(months.len()).unwrap_or(0));
         let calls = Arc::new(CallDays { days: call_days, slots, units, grown, start });
         let discounts = workload.discounts.clone().into();
-        DatedFeature { feature: feature.clone(), months: months.clone(), spans: spans.clone(), calls, discounts }
+        DatedFeature {
+            feature: feature.clone(),
+            ranges: ranges(feature),
+            months: months.clone(),
+            spans: spans.clone(),
+            calls,
+            discounts,
+        }
     }
 
     /// The share of the list prices of a provider that is paid in each span, all of whose days are alike.

@@ -22,6 +22,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::calendar::{Month, months};
+use super::limits::impossible_answer;
 use super::shape::At;
 use super::spans::{Span, spans};
 use super::tariff::Tariff;
@@ -44,6 +45,7 @@ pub(crate) use counted::PromptRow;
 use epochs::{CallDays, DatedFeature};
 pub use error::{CountingError, PlanError};
 pub(crate) use free::FreeLimit;
+use ranges::ranges;
 pub(crate) use ranges::{FIRST_LENGTH, INPUTS, Point, Ranges, UncertainInput, attempts};
 pub use traffic::CALLS_SCALE;
 
@@ -289,20 +291,45 @@ impl Planner {
 
     /// Plans one feature of a plan after a change that leaves its days alone; the others stay as they are.
     ///
+    /// * `instead`: the model that answers instead of its own, if any.
+    ///
     /// # Errors
     /// [`PlanError`] where it cannot be planned.
     pub(crate) fn again(
         base: &Plan,
         old: &FeaturePlan,
-        feature: Feature,
+        feature: Arc<Feature>,
+        instead: Option<&Found>,
         resolver: &mut dyn Resolver,
     ) -> Result<FeaturePlan, PlanError> {
+        ChangedFeature::of(base, old, feature).plan(instead, resolver)
+    }
+}
+
+/// A feature of a plan after a change that leaves its days alone, to be planned on many models.
+pub(crate) struct ChangedFeature {
+    dated: DatedFeature,
+    /// What it shares with others, which stays what it was.
+    shared: Vec<FreeLimit>,
+}
+
+impl ChangedFeature {
+    /// * `old`: as it was in the plan.
+    #[must_use]
+    pub(crate) fn of(base: &Plan, old: &FeaturePlan, feature: Arc<Feature>) -> Self {
         let (months, spans, calls) = (base.months.clone(), base.spans.clone(), old.calls.clone());
-        let discounts = old.discounts.clone();
-        let mut new =
-            DatedFeature { feature: Arc::new(feature), months, spans, calls, discounts }.plan(resolver, None)?;
-        // What it shares with others stays what it was.
-        new.limits.extend(old.limits.iter().skip(old.feature.free.len()).cloned());
+        let (ranges, discounts) = (ranges(&feature), old.discounts.clone());
+        let dated = DatedFeature { feature, ranges, months, spans, calls, discounts };
+        ChangedFeature { dated, shared: old.limits.iter().skip(old.feature.free.len()).cloned().collect() }
+    }
+
+    /// * `instead`: the model that answers instead of its own, if any.
+    ///
+    /// # Errors
+    /// [`PlanError`] where it cannot be planned.
+    pub(crate) fn plan(&self, instead: Option<&Found>, resolver: &mut dyn Resolver) -> Result<FeaturePlan, PlanError> {
+        let mut new = self.dated.plan(resolver, instead)?;
+        new.limits.extend(self.shared.iter().cloned());
         Ok(new)
     }
 }
@@ -375,6 +402,19 @@ impl FeaturePlan {
     pub(crate) fn thinking(&self) -> Option<Range<Decimal>> {
         let thinks = self.streams.iter().map(|stream| stream.thinking).find(|tokens| tokens.high > 0)?;
         Some(thinks.map(|tokens| (Decimal::from(tokens) / Decimal::from(1_000_000)).normalize()))
+    }
+
+    /// Why no single request of a stream can get the longest answer to a prompt of so many tokens, with the thinking that was
+    /// asked for.
+    #[must_use]
+    pub(crate) fn impossible_answer(&self, stream: &Stream, prompt: u64) -> Option<String> {
+        let measured = self.feature.spread.as_ref().and_then(|spread| spread.longest()).unwrap_or(0);
+        let written = measured.max(u64::try_from(self.feature.output.high.ceil()).unwrap_or(u64::MAX));
+        // How much a model thinks unasked is assumed, and proves nothing.
+        let asked = Some(stream.thinking.high).filter(|_| stream.assumed_thinking.is_none());
+        let thought = asked.and_then(|micro| u64::try_from(micro / 1_000_000).ok()).unwrap_or(0);
+        let why = impossible_answer(&stream.found.model, prompt, written.saturating_add(thought))?;
+        Some(if thought > 0 { format!("{why}, its thinking included") } else { why })
     }
 
     /// The same feature with answers of exactly so many tokens.

@@ -8,10 +8,9 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::currency::ShownCurrency;
-use super::explain::SCALE;
 use super::projection::Resolver;
 use super::settled::NoExchange;
-use super::spans::Span;
+use super::spans::{Span, in_average_month};
 use super::workload::{Amount, Workload};
 use crate::money::Usd;
 use crate::period::Instant;
@@ -214,12 +213,12 @@ pub struct RatedRule {
 impl RatedRule {
     /// Finds the rates of rules over the days of a plan.
     ///
-    /// * `days`: the first and the one after the last that is compared, the plan's and those of its base.
+    /// * `days`: the first and the one after the last, of the plan and of its base.
     #[must_use]
     pub(crate) fn all(
         rules: &[CheckRule],
         workload: &Workload,
-        days: (Date, Date),
+        days: &[(Date, Date)],
         resolver: &dyn Resolver,
     ) -> Vec<RatedRule> {
         let currency = |rule: &CheckRule| match &rule.limit {
@@ -266,8 +265,7 @@ impl BillSums {
     /// In the average month.
     #[must_use]
     pub(crate) fn monthly(&self, currency: &ShownCurrency) -> Decimal {
-        let months = Decimal::from(self.months.max(1) as u64);
-        self.total(currency).checked_div(months).unwrap_or_default().round_dp(SCALE).normalize()
+        in_average_month(self.total(currency), self.months)
     }
 
     /// In the month that costs most.
@@ -281,8 +279,7 @@ impl BillSums {
     /// In the average month, in dollars.
     #[must_use]
     pub(crate) fn monthly_usd(&self) -> Decimal {
-        let total: Decimal = self.spans.iter().map(|(_, usd)| usd.amount()).sum();
-        total.checked_div(Decimal::from(self.months.max(1) as u64)).unwrap_or_default()
+        in_average_month(self.spans.iter().map(|(_, usd)| usd.amount()).sum(), self.months)
     }
 }
 

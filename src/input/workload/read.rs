@@ -214,7 +214,7 @@ impl WorkloadReader<'_> {
     fn discount(&mut self, raw: &RawDiscount) -> Option<Discount> {
         let Some(off) = &raw.off else {
             let place = raw.provider.as_ref().map_or(Place::default(), |w| w.place);
-            self.object("discount", place, "a discount does not say how much it takes off", "write off: 15%");
+            self.lacks(place, "a discount does not say how much it takes off", "write off: 15%");
             return None;
         };
         self.no_range(off, "a discount");
@@ -228,7 +228,7 @@ impl WorkloadReader<'_> {
         let help = "write {provider: openai, amount: 500 USD per month}";
         let (Some(provider), Some(amount)) = (&raw.provider, &raw.amount) else {
             let place = raw.provider.as_ref().map(|w| w.place).or(raw.amount.as_ref().map(|q| q.place));
-            self.object("commitment", place.unwrap_or_default(), "a commitment needs provider and amount", help);
+            self.lacks(place.unwrap_or_default(), "a commitment needs provider and amount", help);
             return None;
         };
         let unit = amount.value.unit.clone();
@@ -375,7 +375,7 @@ impl WorkloadReader<'_> {
     fn budget(&mut self, raw: &RawBudget) -> Budget {
         if raw.total.is_none() && raw.monthly.is_none() {
             let place = raw.from.as_ref().or(raw.to.as_ref()).map_or(Place::default(), |w| w.place);
-            self.object("budget", place, "the budget has no amount", "write total: 60 EUR, or monthly: 10 EUR");
+            self.lacks(place, "the budget has no amount", "write total: 60 EUR, or monthly: 10 EUR");
         }
         let (from, to) = (self.word_day(&raw.from), self.word_day(&raw.to));
         self.refuse_backwards("budget", from, to, raw.to.as_ref());
@@ -395,7 +395,7 @@ impl WorkloadReader<'_> {
         let name = raw.name.clone().unwrap_or_else(|| "fixed cost".into());
         let Some(cost) = &raw.cost else {
             let place = raw.from.as_ref().map_or(Place::default(), |w| w.place);
-            self.object("fixed", place, format!("{name} has no cost"), "write cost: 25 EUR per month, or 400 USD");
+            self.lacks(place, format!("{name} has no cost"), "write cost: 25 EUR per month, or 400 USD");
             return None;
         };
         let mut unit = cost.value.unit.as_str();
@@ -451,7 +451,7 @@ impl WorkloadReader<'_> {
             }
             (None, true) => {
                 let help = "write seats: 12 next to it";
-                self.object("fixed", place, format!("{name} costs by the seat, and has no seats"), help);
+                self.lacks(place, format!("{name} costs by the seat, and has no seats"), help);
             }
             (None, false) => {}
         }
@@ -465,7 +465,7 @@ impl WorkloadReader<'_> {
     fn credit(&mut self, raw: &RawCredit) -> Option<Credit> {
         let Some(amount) = &raw.amount else {
             let place = raw.provider.as_ref().map_or(Place::default(), |w| w.place);
-            self.object("credit", place, "a credit has no amount", "write amount: 100 USD");
+            self.lacks(place, "a credit has no amount", "write amount: 100 USD");
             return None;
         };
         Some(Credit {
@@ -521,7 +521,7 @@ impl WorkloadReader<'_> {
         let (Some(from), Some(to), Some(factor)) = (&raw.from, &raw.to, &raw.factor) else {
             let place = [&raw.from, &raw.to].into_iter().flatten().next().map_or(Place::default(), |w| w.place);
             let help = "write {name: exams, from: 2027-02-01, to: 2027-02-19, factor: 3}";
-            self.object("busy", place, "a busy period needs from, to and factor", help);
+            self.lacks(place, "a busy period needs from, to and factor", help);
             return None;
         };
         let (first, last) = (self.day(from)?, self.day(to)?);

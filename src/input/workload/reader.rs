@@ -57,6 +57,11 @@ impl WorkloadReader<'_> {
         self.note(Severity::Error, code, place, message.into(), help.into());
     }
 
+    /// Notes that a map lacks something it needs; the place is anywhere in it.
+    pub(crate) fn lacks(&mut self, place: Place, message: impl Into<String>, help: impl Into<String>) {
+        self.object("missing-key", place, message, help);
+    }
+
     /// Notes something that a person should look at.
     pub(crate) fn warn(
         &mut self,

@@ -146,10 +146,11 @@ impl BothSides<'_> {
         let mut workload = self.old.workload.clone();
         workload.currencies.extend(self.now.costed.plan.workload.currencies.iter().cloned());
         workload.also_in(Some(&self.shown.currency));
-        resolver.use_exchange_of(&workload);
+        resolver.use_exchange_of(&workload, Some(&self.head.workload));
         let unpriced = leave_out_unpriced(&mut workload, resolver);
         let mut earlier_resolver = earlier.map(|setup| TableResolver::new(setup, &workload));
         if let Some(earlier) = &mut earlier_resolver {
+            earlier.use_exchange_of(&workload, Some(&self.head.workload));
             leave_out_unpriced(&mut workload, earlier);
         }
         let shown = self.shown_at_base(&workload, earlier_resolver.as_ref().unwrap_or(resolver));
@@ -157,7 +158,7 @@ impl BothSides<'_> {
         let today = PricedSide::of(&workload, &cuts, &shown, false, resolver)?;
         let own =
             earlier_resolver.as_mut().map(|earlier| costed(&workload, &cuts, &shown, false, earlier)).transpose()?;
-        resolver.use_exchange_of(&self.head.workload);
+        resolver.use_exchange_of(&self.head.workload, Some(&self.old.workload));
         let base = own.as_ref().map_or(&today.costed, |(own, _)| own);
         let mut monthly = base.monthly();
         let mut change = PlanChange {
@@ -189,7 +190,7 @@ impl BothSides<'_> {
     /// The currency at the rates of the base, over the days of both sides; at those of the head where the base has none.
     fn shown_at_base(&self, workload: &Workload, resolver: &TableResolver) -> ShownCurrency {
         let days = days_of(&self.head.workload, Some(workload));
-        let shown = ShownCurrency::over_days(Some(&self.shown.currency), workload, days, resolver);
+        let shown = ShownCurrency::over_days(Some(&self.shown.currency), workload, &days, resolver);
         shown.unwrap_or_else(|_| self.now.costed.shown.clone())
     }
 
@@ -270,11 +271,9 @@ fn feature_bills(costed: &CostedPlan) -> BTreeMap<String, BillSums> {
     features.filter_map(|(i, f)| Some((f.feature.name.clone(), costed.feature_sums(i)?))).collect()
 }
 
-/// The first day that a side plans, and the one after the last.
-pub(super) fn days_of(head: &Workload, base: Option<&Workload>) -> (Date, Date) {
-    let both = || std::iter::once(head).chain(base);
-    let first = both().map(|workload| workload.start).min().unwrap_or(head.start);
-    (first, both().map(|workload| workload.end).max().unwrap_or(head.end))
+/// The first day that each side plans, and the one after its last.
+pub(super) fn days_of(head: &Workload, base: Option<&Workload>) -> Vec<(Date, Date)> {
+    std::iter::once(head).chain(base).map(|workload| (workload.start, workload.end)).collect()
 }
 
 /// The table as it was at the base, where its price files were other ones.
@@ -382,11 +381,11 @@ mod tests {
             let mut resolver = TableResolver::new(&setup, &head.workload);
             let (old, new) = (&base.workload, &head.workload);
             let days = days_of(new, Some(old));
-            resolver.use_exchange_of(old);
-            let shown = ShownCurrency::over_days(None, old, days, &resolver).unwrap();
+            resolver.use_exchange_of(old, Some(new));
+            let shown = ShownCurrency::over_days(None, old, &days, &resolver).unwrap();
             let before = PricedSide::of(old, &[], &shown, false, &mut resolver).unwrap();
-            resolver.use_exchange_of(new);
-            let shown = ShownCurrency::over_days(None, new, days, &resolver).unwrap();
+            resolver.use_exchange_of(new, Some(old));
+            let shown = ShownCurrency::over_days(None, new, &days, &resolver).unwrap();
             let after = PricedSide::of(new, &[], &shown, false, &mut resolver).unwrap();
             let mut change = PlanChange {
                 base: &before.costed, head: &after.costed, base_resolver: None, head_resolver: &mut resolver,

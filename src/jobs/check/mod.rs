@@ -138,14 +138,15 @@ pub fn check(head: &CheckSide, query: &CheckQuery, setup: &Setup) -> Result<Chec
     let mut workload = head.workload.clone();
     workload.also_in(query.currency.as_deref());
     rules.currencies().for_each(|currency| workload.also_in(Some(currency)));
+    let old = base.side.as_ref().map(|side| &side.workload);
     let mut resolver = TableResolver::new(setup, &workload);
+    resolver.use_exchange_of(&workload, old);
     let unpriced = leave_out_unpriced(&mut workload, &mut resolver);
     let shown = ShownCurrency::of(query.currency.as_deref(), &workload, &resolver)?;
     let context = CheckContext { head, base: &base, rules: &rules, shown, setup };
     let bounds = context.asks_for(RuleCode::MaxRange);
-    let old = base.side.as_ref().map(|side| &side.workload);
     let days = compare::days_of(&workload, old);
-    let over = ShownCurrency::over_days(query.currency.as_deref(), &workload, days, &resolver)?;
+    let over = ShownCurrency::over_days(query.currency.as_deref(), &workload, &days, &resolver)?;
     let now = PricedSide::of(&workload, &[], &over, bounds, &mut resolver)?;
     let earlier = earlier_setup(&base, setup)?;
     let mut before = None;
@@ -155,7 +156,7 @@ pub fn check(head: &CheckSide, query: &CheckQuery, setup: &Setup) -> Result<Chec
     }
     let mut facts = context.facts(&now, &unpriced, before.as_ref(), &mut resolver);
     facts.drift = code_drift(&context, commit.as_mut(), &now, &mut resolver)?;
-    let rated = RatedRule::all(&rules.rules, &head.workload, days, &resolver);
+    let rated = RatedRule::all(&rules.rules, &head.workload, &days, &resolver);
     let mut findings: Vec<Finding> = rules.bad.iter().map(|problem| facts::bad_rule(problem, &facts.file)).collect();
     findings.extend(find(&facts, &rated, &rules.exemptions));
     let mut report = context.report(&now, before, &facts, findings);

@@ -157,12 +157,16 @@ pub fn compare_plans(
     let query = &CompareQuery { work: compared.needs.clone(), ..query.clone() };
     let planner = Planner::new(movable(base, query), resolver);
     let longest = lengths.output;
-    for found in list(query, last_moment(&base.workload), setup, &mut compared.left_out)? {
+    let candidates = list(query, last_moment(&base.workload), setup, &mut compared.left_out)?;
+    let tried = resolver.for_each(candidates, |found, resolver| {
         let is_too_long = query.models.is_empty() && found.model.info.max_output.is_some_and(|most| longest > most);
         let unmet = query.unmet(&found.model);
         let unmet = unmet.or_else(|| is_too_long.then(|| "cannot write an answer of that length".to_owned()));
-        let tried = || try_on(&planner, &found, resolver, bounds);
-        match unmet.map_or_else(tried, |reason| Ok(Err(reason)))? {
+        let tried = unmet.map_or_else(|| try_on(&planner, &found, resolver, bounds), |reason| Ok(Err(reason)));
+        (found, tried)
+    });
+    for (found, tried) in tried {
+        match tried? {
             Ok(row) => compared.rows.push(row),
             Err(reason) => compared.left_out.add(found.full_id(), reason),
         }
@@ -541,6 +545,7 @@ pub fn report(
     report
         .notes
         .push("~ marks a prompt whose tokens are estimated; models that look passages up stay as they are.".into());
+    report.notes.extend(shown.notes());
     add_table_line(&mut report, setup);
     report.state_all(&ComparePlansHead {
         workload: base.file.path.display().to_string(),

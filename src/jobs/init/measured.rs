@@ -13,6 +13,7 @@ use crate::input::workload::mean_of;
 use crate::jobs::error::with_help;
 use crate::jobs::{JobError, plural};
 use crate::meter::Meter;
+use crate::range::Range;
 use crate::report::inert;
 
 /// What a model was used for.
@@ -165,12 +166,19 @@ fn feature(name: &str, id: &str, used: &ModelUse) -> String {
     let mut text = format!("  {}:\n    model: {}\n", scalar(name), scalar(id));
     if cached > 0 {
         text += &format!(
-            "    system: {cached}                       # what was read from the cache\n    cache: {{parts: [system], hit_rate: {}%, minimum: 0}}\n",
+            "    {:<34} # what was read from the cache\n    cache: {{parts: [system], hit_rate: {}%, minimum: 0}}\n",
+            format!("system: {cached}"),
             share(used.hits)
         );
     }
-    let output =
-        if used.are_sums { mean(used.answered, used.calls).to_string() } else { mean_of(&used.answers).to_string() };
+    let answers = mean_of(&used.answers);
+    // A tenth of a token is closer than anybody measures.
+    let rounded = Range {
+        low: answers.low.floor(),
+        expected: answers.expected.round_dp(1).normalize(),
+        high: answers.high.ceil(),
+    };
+    let output = if used.are_sums { mean(used.answered, used.calls).to_string() } else { rounded.to_string() };
     text += &format!("    {:<34} # tokens\n", format!("prompt: {prompt}"));
     text +=
         &format!("    {:<34} # tokens, the mean of {}\n", format!("output: {output}"), plural(used.calls, "answer"));

@@ -50,8 +50,10 @@ pub fn model_warnings(path: &Path, text: &str, setup: &Setup) -> Vec<String> {
         Err(unknown) => Some(with_help(&unknown, unknown.help())),
         Ok(found) => {
             let (id, life) = (found.ending_id(), setup.table.life_of(&found, last));
-            let text =
-                || format!("{id} is {} by the end of the plan: plan with another model", life_text(life, &found.model));
+            let text = || {
+                let life = life_text(life, &found.model);
+                format!("{id} is not live over the whole plan ({life}): plan with another model")
+            };
             (!life.is_live()).then(text)
         }
     };

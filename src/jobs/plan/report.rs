@@ -204,12 +204,7 @@ fn add_notes(report: &mut Report, result: &PlanResult, head: &PlanHead, quiet: b
             workload.seed
         ));
     }
-    if !shown.is_usd() {
-        let per_usd = shown.per_usd.normalize();
-        let source = shown.source.as_ref().map_or_else(String::new, |source| format!(" ({source})"));
-        notes.push(format!("1 USD = {per_usd} {} on {}{source}.", shown.currency, shown.at));
-        notes.extend(shown.later_rates());
-    }
+    notes.extend(shown.notes());
     let assumed = head.assumptions.len();
     if assumed > 0 && !quiet {
         let (what, list) = (plural(assumed as u64, "assumption"), if assumed == 1 { "it" } else { "them" });

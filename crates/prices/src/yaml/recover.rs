@@ -11,6 +11,7 @@
 use std::ops::Range;
 
 use super::is_of_repair;
+use super::scan::{ScalarPart, Scan, is_dash, line_start};
 use crate::problem::{Place, Problem, byte_offset};
 
 /// A file with more mistakes than this has another kind of problem.
@@ -133,8 +134,8 @@ impl Repair {
     fn models(&self) -> (Vec<usize>, Vec<ModelText>) {
         let (mut lists, mut models): (Vec<usize>, Vec<ModelText>) = (Vec::new(), Vec::new());
         let (mut indent, mut open): (Option<usize>, Option<(usize, usize)>) = (None, None);
-        let starts = line_starts(&self.text);
-        for (number, start) in starts.iter().copied().enumerate() {
+        let (starts, scan) = (line_starts(&self.text), Scan::of(&self.text));
+        for (number, start) in starts.iter().copied().enumerate().filter(|(_, start)| !scan.is_inside(*start)) {
             let line = self.text[start..].lines().next().unwrap_or("");
             let begins_item = is_item(line, indent);
             if let Some((lines_before, from)) = open.filter(|_| begins_item || is_top(line)) {
@@ -175,46 +176,31 @@ impl Repair {
         }
     }
 
-    /// Replaces the scalar that begins at a place, within its line.
+    /// Replaces the scalar that begins at a place.
     fn replace_value(&mut self, at: usize, place: Place, value: &str) -> bool {
-        let line = self.text[at..].lines().next().unwrap_or("");
-        let Some(end) = scalar_end(line) else { return false };
-        let signed = |text: &str| isize::try_from(text.chars().count()).unwrap_or(isize::MAX);
-        let by = signed(&line[..end]).saturating_sub(signed(value));
-        if &line[..end] == value {
+        let Some(ScalarPart { bytes, .. }) = Scan::of(&self.text).scalar(at) else { return false };
+        let old = &self.text[bytes.clone()];
+        if old == value {
             return false;
         }
-        self.text.replace_range(at..at + end, value);
+        // The lines that a scalar goes on in stay, without it.
+        let (first, others) = old.split_at(old.find('\n').unwrap_or(old.len()));
+        let signed = |text: &str| isize::try_from(text.chars().count()).unwrap_or(isize::MAX);
+        let by = signed(first).saturating_sub(signed(value));
+        let new = format!("{value}{}", blanks(others));
+        self.text.replace_range(bytes, &new);
         self.moved.0.push(MovedBehind { place, by });
         true
     }
 
-    /// Blanks the key that begins at a place, with its value.
+    /// Blanks the key at a place, with its value.
     fn blank_key(&mut self, at: usize) -> bool {
-        let start = self.text[..at].rfind('\n').map_or(0, |i| i + 1);
-        let before = &self.text[start..at];
-        let is_block = before.chars().all(|c| c == ' ' || c == '-');
-        let end = if is_block {
-            self.block_end(at, before.chars().count())
-        } else {
-            flow_end(&self.text[at..]).map(|n| at + n)
-        };
+        let scan = Scan::of(&self.text);
+        let bytes = scan.entry(at).or_else(|| scan.lines(at).map(|(lines, _)| lines));
+        let Some(Range { start, end }) = bytes else { return false };
         // A key of the head is what other lines refer to.
-        self.lost_head |= before.is_empty();
-        end.is_some_and(|end| self.blank(at, end))
-    }
-
-    /// Where the lines end that are indented deeper than a key.
-    fn block_end(&self, at: usize, indent: usize) -> Option<usize> {
-        let mut end = at + self.text[at..].find('\n').map_or(self.text.len() - at, |i| i + 1);
-        for line in self.text[end..].split_inclusive('\n') {
-            let is_deeper = line.chars().take_while(|c| *c == ' ').count() > indent;
-            if !is_deeper && !line.trim().is_empty() {
-                break;
-            }
-            end += line.len();
-        }
-        Some(end)
+        self.lost_head |= line_start(&self.text, start) == start;
+        self.blank(start, end)
     }
 
     /// Blanks the model around a place; in the head, the key of the head.
@@ -251,7 +237,12 @@ impl Repair {
     fn region(&self, at: usize) -> Option<Region> {
         let lines = line_starts(&self.text);
         let line = lines.partition_point(|start| *start <= at).saturating_sub(1);
-        let text_of = |i: usize| self.text[lines[i]..].lines().next().unwrap_or("");
+        let scan = Scan::of(&self.text);
+        // What looks like a key in the middle of a text is none.
+        let text_of = |i: usize| match scan.is_inside(lines[i]) {
+            true => "",
+            false => self.text[lines[i]..].lines().next().unwrap_or(""),
+        };
         let top = (0..=line.min(lines.len().checked_sub(1)?)).rev().find(|i| is_top(text_of(*i)))?;
         if text_of(top).starts_with("---") {
             return None;
@@ -259,16 +250,11 @@ impl Repair {
         let indent = item_indent(&self.text[lines[top]..]).filter(|_| text_of(top).starts_with("models:"));
         let is_item = |i: &usize| *i > top && is_item(text_of(*i), indent);
         let first = (top..=line).rev().find(is_item);
-        if indent.is_none() && text_of(top).starts_with("models:") {
-            let item = item_in_brackets(&self.text[lines[top]..], at - lines[top]);
-            if let Some(Range { start, end }) = item {
-                return Some(Region {
-                    list: lines[top],
-                    from: lines[top] + start,
-                    until: lines[top] + end,
-                    is_model: true,
-                });
-            }
+        if indent.is_none()
+            && text_of(top).starts_with("models:")
+            && let Some(Range { start: from, end: until }) = scan.outer_entry(at)
+        {
+            return Some(Region { list: lines[top], from, until, is_model: true });
         }
         let from = first.unwrap_or(top);
         let ends = |i: &usize| is_top(text_of(*i)) || (first.is_some() && is_item(i));
@@ -279,9 +265,7 @@ impl Repair {
     /// Puts spaces where something is; `false` where there was nothing.
     fn blank(&mut self, from: usize, to: usize) -> bool {
         let old = &self.text[from..to];
-        let blank: String = old.chars().map(|c| if c == '\n' { '\n' } else { ' ' }).collect();
-        // Characters of several bytes become one space each, so that columns stay.
-        let changed = !old.trim().is_empty();
+        let (blank, changed) = (blanks(old), !old.trim().is_empty());
         self.text.replace_range(from..to, &blank);
         changed
     }
@@ -309,75 +293,8 @@ fn is_item(line: &str, indent: Option<usize>) -> bool {
     })
 }
 
-/// Whether a text begins an item of a list, whose value may begin in the next line.
-fn is_dash(text: &str) -> bool {
-    text.starts_with("- ") || text.trim_end() == "-"
-}
-
-/// Where a scalar ends that begins a text; `None` for what is not one, or goes on in the next line.
-fn scalar_end(line: &str) -> Option<usize> {
-    match line.chars().next()? {
-        '"' | '\'' => quoted_end(line),
-        '{' | '[' | '&' | '*' | '!' | '|' | '>' => None,
-        _ => {
-            let end = line.find([',', '}', ']']).unwrap_or(line.len());
-            let end = line[..end].find(" #").unwrap_or(end);
-            Some(line[..end].trim_end().len()).filter(|end| *end > 0)
-        }
-    }
-}
-
-/// Where a quoted scalar ends that begins a text; `None` where it goes on in the next line.
-fn quoted_end(text: &str) -> Option<usize> {
-    let mut chars = text.char_indices().peekable();
-    let (_, quote) = chars.next()?;
-    while let Some((i, c)) = chars.next() {
-        match c {
-            '\\' if quote == '"' => drop(chars.next()),
-            // Two single quotes are one of the text.
-            '\'' if quote == '\'' && chars.peek().is_some_and(|(_, next)| *next == '\'') => drop(chars.next()),
-            c if c == quote => return Some(i + 1),
-            '\n' => return None,
-            _ => {}
-        }
-    }
-    None
-}
-
-/// Where a pair inside of braces ends that begins a text: behind its comma, or before the brace that closes the map.
-fn flow_end(text: &str) -> Option<usize> {
-    let (mut depth, mut at) = (0_usize, 0);
-    while let Some(c) = text[at..].chars().next() {
-        let length = match c {
-            '"' | '\'' => quoted_end(&text[at..]).unwrap_or(1),
-            '#' if text[..at].ends_with([' ', '\n']) => text[at..].find('\n').unwrap_or(1),
-            _ => c.len_utf8(),
-        };
-        match c {
-            '{' | '[' => depth += 1,
-            '}' | ']' if depth == 0 => return Some(at),
-            '}' | ']' => depth -= 1,
-            ',' if depth == 0 => return Some(at + 1),
-            _ => {}
-        }
-        at += length;
-    }
-    None
-}
-
-/// The item around a place, of a list in brackets that is the first thing in a text behind its key; with its comma.
-fn item_in_brackets(text: &str, place: usize) -> Option<Range<usize>> {
-    let key = text.find(':')? + 1;
-    let open = key + text[key..].find(|c: char| !c.is_whitespace())?;
-    let mut from = open + 1;
-    if !text[open..].starts_with('[') {
-        return None;
-    }
-    while let Some(length) = flow_end(&text[from..]).filter(|length| *length > 0) {
-        if (from..from + length).contains(&place) {
-            return Some(from..from + length);
-        }
-        from += length;
-    }
-    None
+/// Spaces of the same width, line breaks kept.
+fn blanks(text: &str) -> String {
+    // Characters of several bytes become one space each, so that columns stay.
+    text.chars().map(|c| if c == '\n' { '\n' } else { ' ' }).collect()
 }

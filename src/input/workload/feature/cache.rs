@@ -40,8 +40,7 @@ impl FeatureReader<'_, '_> {
             _ => {
                 let given = rates.into_iter().flatten().chain(&raw.hit_rate_within).chain(&raw.ttl).next();
                 let place = given.map_or(self.place, |q| q.place);
-                self.reader.object(
-                    "cache",
+                self.reader.lacks(
                     place,
                     "the cache needs one of hit_rate, hit_rate_between and gap",
                     "write hit_rate: 90%, or gap: 4m (the time between two conversations); hit_rate_within says how often a later request of a conversation finds what the one before it has sent",

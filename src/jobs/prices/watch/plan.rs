@@ -112,8 +112,8 @@ impl<'s> WatchedPlan<'s> {
     pub(crate) fn bill_in(&mut self, currency: &str) -> Result<Decimal, JobError> {
         let plan = plan(&self.workload, &mut self.resolver, None)?;
         let settled = Settled::of(&plan, &self.resolver)?;
-        let days = (self.workload.start, self.workload.end);
-        let shown = ShownCurrency::between(currency, "the plan", &self.workload, days, &self.resolver)?;
+        let days = [(self.workload.start, self.workload.end)];
+        let shown = ShownCurrency::between(currency, "the plan", &self.workload, &days, &self.resolver)?;
         Ok(CostedPlan::of(plan, &settled, shown, false)?.monthly().total())
     }
 }
