@@ -107,19 +107,22 @@ fn the_pages_show_what_the_program_prints() {
     }
 }
 
-/// The rules of framing as a table, from the file that the program has them from.
-fn rules_of_framing() -> String {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("data/chat/rules.csv");
+/// A line of a table of rules, by column.
+type RuleColumns = std::collections::BTreeMap<String, String>;
+
+/// The rules of a file that the program has them from, as a table: what a line says is in `rule`.
+fn table_of_rules(file: &str, rule: impl Fn(&RuleColumns) -> String) -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("data/chat").join(file);
     let mut lines = csv::ReaderBuilder::new().comment(Some(b'#')).from_path(path).expect("the table is there");
     let mut table = String::from(
         "| model | holds for | rule | basis | requests | left | source |\n| --- | --- | --- | --- | ---: | ---: | --- |\n",
     );
-    for line in lines.deserialize::<std::collections::BTreeMap<String, String>>() {
+    for line in lines.deserialize::<RuleColumns>() {
         let line = line.expect("the line reads");
-        let api = match line["api"].as_str() {
-            "" => None,
-            "responses" => Some("OpenAI's Responses".to_owned()),
-            other => Some(format!("{other} APIs")),
+        let api = match line.get("api").map(String::as_str) {
+            None | Some("") => None,
+            Some("responses") => Some("OpenAI's Responses".to_owned()),
+            Some(other) => Some(format!("{other} APIs")),
         };
         let since = (!line["from"].is_empty()).then(|| format!("from {}", line["from"]));
         let until = (!line["until"].is_empty()).then(|| format!("until {}", line["until"]));
@@ -130,20 +133,37 @@ fn rules_of_framing() -> String {
             (least, most) => format!("{least} to {most}"),
         };
         let (model, rule, basis, requests, source) =
-            (&line["model"], &line["rule"], &line["basis"], &line["requests"], &line["source"]);
+            (&line["model"], rule(&line), &line["basis"], &line["requests"], &line["source"]);
         let scope = scope.join(", ");
         table += &format!("| `{model}` | {scope} | {rule} | {basis} | {requests} | {left} | {source} |\n");
     }
     table
 }
 
+/// The rules of framing and those of attachments, as the page shows them.
+fn rules_on_the_page() -> String {
+    let media = |line: &RuleColumns| {
+        let kinds = ["images", "audio", "video", "sound", "page"].into_iter().filter(|kind| !line[*kind].is_empty());
+        let mut rules: Vec<String> = kinds.map(|kind| format!("{kind}: {}", line[kind])).collect();
+        if line["text"] == "no" {
+            rules.push("no text of pages".to_owned());
+        }
+        rules.join("; ")
+    };
+    let framing = table_of_rules("rules.csv", |line| line["rule"].clone());
+    let attachments = table_of_rules("media.csv", media);
+    format!(
+        "{framing}\n## Rules of attachments\n\nThe words of these rules are explained at the head of `data/chat/media.csv`. *Requests* are recorded ones whose attachments\nhold their bytes.\n\n{attachments}"
+    )
+}
+
 #[test]
-fn every_rule_of_framing_is_on_its_page() {
+fn every_rule_of_counting_is_on_its_page() {
     const MARK: &str = "<!-- rules -->\n";
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/requests.md");
     let text = std::fs::read_to_string(&path).expect("the page").replace("\r\n", "\n");
     let (words, shown) = text.split_once(MARK).expect("the page has a place for the rules");
-    let current = rules_of_framing();
+    let current = rules_on_the_page();
     if std::env::var_os("FAREBOX_BLESS").is_some() {
         std::fs::write(&path, format!("{words}{MARK}{current}")).expect("the page can be written");
     } else {
