@@ -247,6 +247,7 @@ impl InputError {
     }
 
     /// The file, the folder or the pattern that it is about.
+    #[cfg(feature = "folders")]
     pub(crate) fn path(&self) -> &str {
         match self {
             InputError::NoMatch { pattern: path }

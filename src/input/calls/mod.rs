@@ -13,6 +13,8 @@ use crate::input::record::RecordError;
 use crate::input::text::{InputError, Source};
 
 pub mod account;
+#[cfg(feature = "folders")]
+mod accounting;
 mod agents;
 #[cfg(feature = "archives")]
 mod archive;
