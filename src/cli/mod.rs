@@ -89,6 +89,8 @@ macro_rules! commands {
         }
 
         impl Command {
+            const NAMES: &[&str] = &[$($name),+];
+
             fn run(self) -> Result<(), Error> {
                 match self { $(Command::$variant(args) => $module::run(args)),+ }
             }
@@ -218,10 +220,8 @@ const LIKE_A_COMMAND: f64 = 0.8;
 /// What to type instead where no command is named, but a file, a model or a text.
 fn what_to_type(args: &[OsString]) -> Option<String> {
     let word = args.get(1)?.to_str()?;
-    let whole = command();
-    let names: Vec<&str> = whole.get_subcommands().map(clap::Command::get_name).collect();
-    if word.starts_with('-') || names.contains(&word) || !farebox::similar::near(word, names, LIKE_A_COMMAND).is_empty()
-    {
+    let is_known = word.starts_with('-') || Command::NAMES.contains(&word);
+    if is_known || !farebox::similar::near(word, Command::NAMES.iter().copied(), LIKE_A_COMMAND).is_empty() {
         return None;
     }
     let is_model = || farebox::pricing::PriceTable::bundled().find(word, clock::now().ok()?.at).ok();
