@@ -13,7 +13,7 @@ use super::{JobError, Setup, plural};
 use crate::calculator::choice::Choice;
 use crate::calculator::optimise::{Caching, Queue, Trial, TrialCost, Trials, Variant, WhyNot};
 use crate::calculator::outcome::outcome;
-use crate::calculator::projection::{Plan, Planner, StreamRole};
+use crate::calculator::projection::{FeaturePlan, Plan, Planner, StreamRole};
 use crate::calculator::rules::matches;
 use crate::calculator::settled::{Settled, minus};
 use crate::calculator::spans::Span;
@@ -179,21 +179,21 @@ impl BillSearch<'_> {
     /// # Errors
     /// Of the first feature that has one.
     fn on_threads(&self, resolver: &TableResolver) -> Result<Vec<TriedFeature>, JobError> {
-        let indices: Vec<usize> = (0..self.plan.features.len()).filter(|index| self.choice(*index).is_some()).collect();
-        let tried = resolver.for_each(indices, |index, resolver| self.feature(index, resolver));
+        let choices = &self.plan.workload.choices;
+        let features = self.plan.features.iter().enumerate();
+        let features =
+            features.filter_map(|(index, feature)| Some((index, feature, choices.get(&feature.feature.name)?)));
+        let tried = resolver.for_each(features.collect(), |feature, resolver| self.feature(feature, resolver));
         tried.into_iter().filter_map(Result::transpose).collect()
     }
 
-    fn choice(&self, index: usize) -> Option<&Choice> {
-        self.plan.workload.choices.get(&self.plan.features.get(index)?.feature.name)
-    }
-
-    /// One feature; `None` where nothing may be chosen for it.
-    fn feature(&self, index: usize, resolver: &mut TableResolver) -> Result<Option<TriedFeature>, JobError> {
+    /// One feature with its place; `None` where no model answers for it.
+    fn feature(
+        &self,
+        (index, feature_plan, choice): (usize, &FeaturePlan, &Choice),
+        resolver: &mut TableResolver,
+    ) -> Result<Option<TriedFeature>, JobError> {
         let plan = self.plan;
-        let (Some(choice), Some(feature_plan)) = (self.choice(index), plan.features.get(index)) else {
-            return Ok(None);
-        };
         let feature = &feature_plan.feature;
         let own = feature_plan.streams.iter().find(|stream| stream.role == StreamRole::Answer);
         let Some(own) = own.map(|stream| &stream.found) else { return Ok(None) };

@@ -578,6 +578,18 @@ fn a_total_is_refused_of_every_span_that_says_it_is_an_answer() {
 }
 
 #[test]
+fn what_a_later_copy_adds_does_not_say_how_long_its_prompt_was() {
+    let line = |output: u64| {
+        format!(
+            r#"{{"type":"assistant","sessionId":"s","timestamp":"2026-03-03T10:00:00Z","uuid":"u","requestId":"r","message":{{"id":"msg_1","model":"claude-sonnet-4-5","usage":{{"input_tokens":300000,"output_tokens":{output}}}}}}}"#
+        )
+    };
+    let found = in_files(&[&line(5), &line(1_000)]);
+    assert_eq!(found.iter().map(counts).collect::<Vec<_>>(), ["input 300000, output 5", "output 995"]);
+    assert_eq!(found.iter().map(|entry| entry.bucket.is_some()).collect::<Vec<_>>(), [false, true]);
+}
+
+#[test]
 fn counts_of_nothing_leave_the_event_of_the_ledger_to_count() {
     let text = r#"{"id":"T-1","messages":[{"role":"assistant","messageId":1,"usage":{"model":"claude-sonnet-4-5","inputTokens":0,"outputTokens":0,"timestamp":"2026-05-01T00:00:00Z"}}],"usageLedger":{"events":[{"id":"e1","timestamp":"2026-05-01T00:00:00Z","model":"claude-sonnet-4-5","toMessageId":1,"tokens":{"input":1000,"output":100}}]}}"#;
     assert_eq!(tokens(&billed(text)), (1000, 100));

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-pub(crate) use write::{FolderLock, is_named};
+pub(crate) use write::{FolderLock, is_named, is_of_one_owner};
 pub use write::{
     LockedFile, NewFile, WriteError, append_to, before_first_file, cannot_write, remove_unfinished, write_file,
 };

@@ -19,7 +19,7 @@ use twox_hash::XxHash3_64;
 
 use super::fast::kept::{BLOCK, KeptSource};
 use super::fast::{Engine, Rules, tables};
-use super::files::{NewFile, is_named};
+use super::files::{NewFile, is_named, is_of_one_owner};
 
 static FOLDER: OnceLock<PathBuf> = OnceLock::new();
 
@@ -117,17 +117,6 @@ fn is_shared(_: &Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_foreign(_: &Path, _: &Metadata) -> bool {
     false
-}
-
-#[cfg(unix)]
-fn is_of_one_owner(one: &Metadata, other: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    one.uid() == other.uid()
-}
-
-#[cfg(not(unix))]
-fn is_of_one_owner(_: &Metadata, _: &Metadata) -> bool {
-    true
 }
 
 /// Opens a file of a folder that is trusted, unless it is a link or others may write or have written to it.

@@ -14,8 +14,10 @@ use super::covered::{self, Covered};
 use super::open::is_archive;
 use super::session::Session;
 use super::spans::{Settled, SettledSpan, SpanTrees};
-use super::told::{Copy, Told};
-use crate::input::dialect::{Counts, Dialect, Entry, Event, Item, NAMELESS, SessionCounts, Unread, join_unread};
+use super::told::{CopyVerdict, Told};
+use crate::input::dialect::{
+    Bucket, Counts, Dialect, Entry, Event, Item, NAMELESS, SessionCounts, Unread, join_unread,
+};
 use crate::input::record::RecordError;
 use crate::input::text::Source;
 use crate::meter::Meter;
@@ -288,17 +290,18 @@ impl Sequence {
 
     /// A request that was counted before, in this file or an earlier one. The most complete of its copies counts, in whatever
     /// order they are read: what it has beyond the others.
-    fn take_copy(&mut self, line: u64, copy: Copy, entry: Entry<'static>, out: &mut Taken) {
+    fn take_copy(&mut self, line: u64, copy: CopyVerdict, entry: Entry<'static>, out: &mut Taken) {
         self.repeats += 1;
         self.copies += 1;
         // A line that says less may be followed by the one that ends the copy.
-        self.differing += u64::from(matches!(copy, Copy::Later(_) | Copy::Contrary));
+        self.differing += u64::from(matches!(copy, CopyVerdict::Later(_) | CopyVerdict::Contrary));
         // What sums up others, or was told apart by totals that run on, has another beginning in each copy.
         let is_told_whole = entry.bucket.is_none() && entry.dialect != Dialect::Codex;
-        if let Copy::Later(usage) = copy
-            && is_told_whole
-        {
-            self.give(line, Entry { usage, id: None, request: None, reported: None, ..entry }, out);
+        let CopyVerdict::Later(usage) = copy else { return };
+        let more = Entry { usage, id: None, request: None, reported: None, ..entry };
+        if is_told_whole && let Some(more) = self.common.covered.rest(more) {
+            // How long the whole prompt is, which may decide its rates, is not in it: it has a range where that matters.
+            out(line, Item::Entry(Box::new(Entry { bucket: Some(Bucket::default()), ..more })));
         }
     }
 

@@ -84,7 +84,7 @@ impl ReadSoFar {
         let length = file.metadata()?.len();
         let common = length.min(self.offset);
         let head = bytes_at(file, 0, self.head.len().min(common as usize))?;
-        if head.is_empty() || !self.head.starts_with(&head) {
+        if !self.begins_like(&head) {
             return Ok(Likeness::Other);
         }
         if common < self.offset {
@@ -94,20 +94,23 @@ impl ReadSoFar {
         Ok(if mark == self.mark { Likeness::Copy } else { Likeness::Other })
     }
 
-    /// How many of the first bytes are remembered.
-    pub const HEAD: usize = HEAD;
-
     /// How many bytes were read.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Whether a text begins as this one does.
+    /// Whether a text begins as this one does, as far as both go.
     #[must_use]
-    pub fn begins(&self, text: &[u8]) -> bool {
-        text.starts_with(&self.head)
+    pub fn begins_like(&self, text: &[u8]) -> bool {
+        begin_alike(&self.head, text)
     }
+}
+
+/// Whether two texts begin alike, as far as both go; nothing is like nothing.
+fn begin_alike(one: &[u8], other: &[u8]) -> bool {
+    let common = one.len().min(other.len());
+    common > 0 && one.get(..common) == other.get(..common)
 }
 
 /// What a file holds, by its first line.
@@ -201,9 +204,11 @@ impl Tail {
         self.is_gone
     }
 
-    /// Closes the file until it is read again.
+    /// Closes the file until it is read again, unless its name leads elsewhere.
     pub fn release(&mut self) {
-        self.held = None;
+        if !self.is_gone {
+            self.held = None;
+        }
     }
 
     /// Whether another file has the same bytes before a place, as far as is remembered of any file.
@@ -230,10 +235,10 @@ impl Tail {
         meta.ok().map(|meta| meta.len())
     }
 
-    /// Whether the file is kept open.
+    /// Whether a text begins as what was read of it, as far as both go.
     #[must_use]
-    pub fn is_held(&self) -> bool {
-        self.held.is_some()
+    pub fn begins_like(&self, text: &[u8]) -> bool {
+        begin_alike(&self.head, text)
     }
 
     /// What tells the file from others, where the system says and something was read.

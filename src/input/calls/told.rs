@@ -10,7 +10,7 @@ pub(super) struct Told([u32; 4]);
 
 /// What a copy of a request says next to what was counted of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Copy {
+pub(super) enum CopyVerdict {
     /// The same.
     Same,
     /// No more of anything, and less of something: it was written before the answer ended.
@@ -44,17 +44,17 @@ impl Told {
     }
 
     /// Holds a copy against it, and keeps what the copy says where it says more.
-    pub(super) fn again(&mut self, usage: &Usage) -> Copy {
+    pub(super) fn again(&mut self, usage: &Usage) -> CopyVerdict {
         let now = Told::of(usage);
         let pairs = || self.0.iter().zip(now.0);
         match (pairs().any(|(told, now)| now > *told), pairs().any(|(told, now)| now < *told)) {
-            (false, false) => Copy::Same,
-            (false, true) => Copy::Earlier,
-            (true, true) => Copy::Contrary,
+            (false, false) => CopyVerdict::Same,
+            (false, true) => CopyVerdict::Earlier,
+            (true, true) => CopyVerdict::Contrary,
             (true, false) => {
                 let more = self.beyond(usage, now);
                 *self = now;
-                Copy::Later(more)
+                CopyVerdict::Later(more)
             }
         }
     }
@@ -88,15 +88,15 @@ mod tests {
     #[test]
     fn a_copy_that_says_more_counts_for_what_it_has_beyond() {
         let mut told = Told::of(&usage([10, 500, 30, 7]));
-        assert_eq!(told.again(&usage([10, 500, 30, 7])), Copy::Same);
-        assert_eq!(told.again(&usage([10, 500, 30, 1])), Copy::Earlier);
-        assert_eq!(told.again(&usage([10, 500, 30, 90])), Copy::Later(usage([0, 0, 0, 83])));
-        assert_eq!(told.again(&usage([10, 500, 30, 90])), Copy::Same);
-        assert_eq!(told.again(&usage([510, 0, 30, 90])), Copy::Contrary);
+        assert_eq!(told.again(&usage([10, 500, 30, 7])), CopyVerdict::Same);
+        assert_eq!(told.again(&usage([10, 500, 30, 1])), CopyVerdict::Earlier);
+        assert_eq!(told.again(&usage([10, 500, 30, 90])), CopyVerdict::Later(usage([0, 0, 0, 83])));
+        assert_eq!(told.again(&usage([10, 500, 30, 90])), CopyVerdict::Same);
+        assert_eq!(told.again(&usage([510, 0, 30, 90])), CopyVerdict::Contrary);
         // Thinking is a part of the answer.
         let mut thought = usage([10, 500, 30, 90]);
         thought.set_tokens(Meter::Reasoning, 5);
-        assert!(matches!(told.again(&thought), Copy::Later(more) if more.answer_tokens() == 5));
+        assert!(matches!(told.again(&thought), CopyVerdict::Later(more) if more.answer_tokens() == 5));
     }
 
     #[test]
@@ -104,7 +104,7 @@ mod tests {
         let mut told = Told::of(&usage([u64::MAX, 0, 0, 1]));
         assert_eq!(
             told.again(&usage([u64::MAX, 0, 0, u64::MAX])),
-            Copy::Later(usage([0, 0, 0, u64::from(u32::MAX) - 1]))
+            CopyVerdict::Later(usage([0, 0, 0, u64::from(u32::MAX) - 1]))
         );
     }
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::raw::RawWorkload;
 use super::{options, problem};
 use crate::pricing::problem::{Place, Problem, Severity, byte_offset};
-use crate::pricing::yaml::scan::Scan;
+use crate::pricing::yaml::scan::{Scan, blanks, line_start};
 
 /// A file with more mistakes than this has another kind of problem.
 const MOST_REPAIRS: usize = 100;
@@ -127,15 +127,10 @@ fn is_of_a_value(error: &serde_saphyr::Error) -> bool {
     )
 }
 
-/// Blanks of the same width, line ends kept.
-fn blanks(text: &str) -> String {
-    text.chars().map(|c| if c == '\n' { '\n' } else { ' ' }).collect()
-}
-
 /// The place of a byte.
 fn place(text: &str, at: usize) -> Place {
     let before = text.get(..at).unwrap_or(text);
-    let line = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = line_start(text, before.len());
     Place { line: before.matches('\n').count() + 1, column: before[line..].chars().count() + 1 }
 }
 

@@ -9,20 +9,23 @@
 //! took its place; where it turns up under another name it is known again. A file that was copied and cut short goes on in
 //! its copy behind what was read of it, and a copy of what is followed does not count (`known`).
 
+use std::collections::VecDeque;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::FxHashSet;
 
-use self::known::{FileName, KnownFiles, Origin, Progress};
+use self::known::{KnownFiles, MetFile, Origin, Progress};
 use super::{RecordTaker, UsageQuery, UsageTotals};
 use crate::input::calls::each_in;
 use crate::input::calls::sequence::{Common, Sequence};
 use crate::input::calls::stream::{ChunkResult, StreamWarning, TakeItems};
-use crate::input::calls::tail::{Grown, Tail};
+use crate::input::calls::tail::{FileId, Grown, Likeness, Tail};
 use crate::input::dialect::Item;
 use crate::input::text::Source;
+use crate::input::walk::Seen;
 use crate::jobs::Setup;
 use crate::jobs::error::with_help;
 
@@ -59,6 +62,8 @@ pub(crate) type TakeNews<'t> = dyn FnMut(FollowNews) + 't;
 /// A file with what waits in it.
 struct FollowedFile {
     name: Arc<str>,
+    /// Each has another; those of later files are larger.
+    number: u32,
     tail: Tail,
     sequence: Sequence,
     /// When it grew last.
@@ -68,28 +73,15 @@ struct FollowedFile {
     /// Whether it is missing, or cannot grow: said once.
     is_missing: bool,
     never: bool,
-    /// What it was when it was met.
-    met: FileName,
+    /// Whether it is among those that grew last.
+    is_recent: bool,
 }
 
 impl FollowedFile {
-    /// Whether this name leads to it.
-    fn is_at(&self, path: &Path) -> bool {
-        self.tail.path() == path && !self.tail.is_gone()
-    }
-
-    /// How far it was read.
-    fn progress(&self) -> Option<Progress<'_>> {
-        let (read, length) = (self.tail.read_so_far()?, self.tail.length_now().unwrap_or_default());
-        Some(Progress { name: &self.name, tail: &self.tail, read, length })
-    }
-
-    /// Whether it is the file that was met under another name.
-    fn is(&self, met: &FileName) -> bool {
-        match (self.tail.id().or(self.met.id.as_ref()), &met.id) {
-            (Some(own), Some(other)) => own == other,
-            _ => !self.tail.is_gone() && self.met.real.is_some() && self.met.real == met.real,
-        }
+    /// How far it was read; `None` where it does not begin like this.
+    fn progress(&self, start: &[u8]) -> Option<Progress<'_>> {
+        let read = self.tail.begins_like(start).then(|| self.tail.read_so_far()).flatten()?;
+        Some(Progress { name: &self.name, tail: &self.tail, read })
     }
 }
 
@@ -106,7 +98,13 @@ pub struct Follower<'s> {
     numbers: u32,
     /// Whether anything was read: files that are met later may be old ones under other names.
     has_begun: bool,
+    /// The names that lead to what is followed.
+    names: FxHashSet<PathBuf>,
+    /// Those that were met before anything was read.
+    seen: Seen,
     known: KnownFiles,
+    /// The numbers of the files that grew last and are kept open.
+    recent: VecDeque<u32>,
     /// What is known of all files: what is in one may be in others too.
     common: Common,
     rows: Vec<u8>,
@@ -128,7 +126,10 @@ impl<'s> Follower<'s> {
             files: Vec::new(),
             numbers: 0,
             has_begun: false,
+            names: FxHashSet::default(),
+            seen: Seen::default(),
             known: KnownFiles::default(),
+            recent: VecDeque::new(),
             common: Common::in_turns(),
             rows: Vec::new(),
             refused: (0, 0),
@@ -139,15 +140,25 @@ impl<'s> Follower<'s> {
     /// Follows a file too, unless it is followed already, under this name or another, or is a copy of one that is.
     pub fn add(&mut self, source: Source, now: Duration) {
         let Source::File(path) = source else { return };
-        let met = FileName::of(&path);
-        if self.files.iter().any(|file| file.is_at(&path)) || self.known.has(&path, &met) {
+        if self.names.contains(&path) {
             return;
         }
-        if self.files.iter().any(|file| file.is(&met)) {
-            return self.known.insert(path, met);
+        if !self.has_begun {
+            // A file that is not there yet has no real path: its name is looked at first.
+            if !path.exists() || self.seen.before(&path).is_none() {
+                self.push(path.clone(), Tail::new(&path), now);
+            }
+            return;
         }
-        let followed = self.files.iter().filter_map(FollowedFile::progress);
-        let origin = if self.has_begun { self.known.origin(&path, followed, now) } else { Origin::New };
+        let id = std::fs::metadata(&path).ok().and_then(|meta| FileId::of(&meta));
+        if id.is_some_and(|id| self.is_further_name(&path, id)) {
+            return;
+        }
+        // What cannot be read is said when it is to be followed.
+        let origin = MetFile::open(&path).map_or(Origin::New, |met| {
+            let alike = self.files.iter().filter_map(|file| file.progress(met.start()));
+            self.known.origin(&met, alike, now)
+        });
         match origin {
             Origin::New => self.push(path.clone(), Tail::new(&path), now),
             Origin::GoesOn(read) => self.push(path.clone(), Tail::behind(&path, read), now),
@@ -155,18 +166,37 @@ impl<'s> Follower<'s> {
         }
     }
 
+    /// Whether a name leads to a file that is followed under another. Some network file systems give several files one
+    /// number, so the text has to be the same, too.
+    fn is_further_name(&mut self, path: &Path, id: FileId) -> bool {
+        if self.known.has(path, &id) {
+            return true;
+        }
+        let Some(file) = self.files.iter().find(|file| file.tail.id() == Some(&id)) else { return false };
+        // Where nothing was read yet, the next look tells.
+        let Some(read) = file.tail.read_so_far() else { return true };
+        let likeness = File::open(path).and_then(|mut file| read.likeness(&mut file));
+        let is_same = likeness.is_ok_and(|likeness| likeness != Likeness::Other);
+        if is_same {
+            self.known.insert(path.to_owned(), id);
+        }
+        is_same
+    }
+
     fn push(&mut self, path: PathBuf, tail: Tail, now: Duration) {
         self.files.push(FollowedFile {
             name: path.display().to_string().into(),
-            met: FileName::of(&path),
+            number: self.numbers,
             tail,
             sequence: Sequence::of_file(self.numbers),
             grew: now,
             is_given_up: false,
             is_missing: false,
             never: false,
+            is_recent: false,
         });
         self.numbers = self.numbers.saturating_add(1);
+        self.names.insert(path);
     }
 
     /// Reads what came. Says whether anything did.
@@ -184,7 +214,6 @@ impl<'s> Follower<'s> {
             place += 1;
         }
         self.has_begun = true;
-        self.hold_few();
         if changed {
             self.say_unread(news);
         }
@@ -211,17 +240,17 @@ impl<'s> Follower<'s> {
         }
     }
 
-    /// Keeps only those files open that grew last, and those whose names lead elsewhere.
-    fn hold_few(&mut self) {
-        let mut held: Vec<(Duration, usize)> = Vec::new();
-        for (place, file) in self.files.iter().enumerate() {
-            if file.tail.is_held() && !file.tail.is_gone() {
-                held.push((file.grew, place));
-            }
-        }
-        held.sort_unstable();
-        for (_, place) in held.iter().take(held.len().saturating_sub(HELD)) {
-            if let Some(file) = self.files.get_mut(*place) {
+    /// Keeps a file open, and closes the one that did not grow for longest where there are too many. A file whose name leads
+    /// elsewhere stays open.
+    fn keep_open(&mut self, place: usize) {
+        let Some(file) = self.files.get_mut(place).filter(|file| !file.is_recent) else { return };
+        file.is_recent = true;
+        self.recent.push_back(file.number);
+        let over = self.recent.len().saturating_sub(HELD);
+        for number in self.recent.drain(..over) {
+            let place = self.files.binary_search_by_key(&number, |file| file.number);
+            if let Some(file) = place.ok().and_then(|place| self.files.get_mut(place)) {
+                file.is_recent = false;
                 file.tail.release();
             }
         }
@@ -241,6 +270,7 @@ impl<'s> Follower<'s> {
     fn read_file(&mut self, place: usize, now: Duration, news: &mut TakeNews) -> bool {
         let Some(file) = self.files.get_mut(place).filter(|file| !file.never) else { return false };
         let FollowedFile { name, tail, sequence, .. } = file;
+        let is_first = tail.id().is_none();
         let (taker, reading, mut result) = (&mut self.settled, &self.query.reading, ChunkResult::default());
         let mut take = |source: &str, line, item| taker.take(source, line, &item, &mut result);
         let grown = sequence.with(&mut self.common, |sequence| {
@@ -286,6 +316,11 @@ impl<'s> Follower<'s> {
             (file.grew, file.is_given_up) = (now, false);
         }
         keep(&mut self.rows, &file.name, &result, news);
+        if changed || is_first {
+            self.keep_open(place);
+        } else if !file.is_recent {
+            file.tail.release();
+        }
         changed
     }
 
@@ -533,6 +568,31 @@ mod tests {
         assert_eq!(Run::new(true).follow(&parts, 5).2, 0);
         assert_eq!(Run::new(true).follow(&parts, 1_000).2, 1);
         assert_eq!(sums(&parts, 1_000), (1, 50));
+    }
+
+    /// How many files of a folder this process has open.
+    #[cfg(target_os = "linux")]
+    fn open_below(folder: &Path) -> usize {
+        let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+        open.filter_map(|file| std::fs::read_link(file.path()).ok()).filter(|path| path.starts_with(folder)).count()
+    }
+
+    /// A home of many sessions has more files than a process may open.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn few_of_many_files_are_kept_open() {
+        let run = Run::new(false);
+        let mut follower = Follower::new(&run.query, &run.setup);
+        let all = 3 * HELD;
+        for number in 0..all {
+            let path = run.folder.path().join(format!("{number}.jsonl"));
+            std::fs::write(&path, answer(&format!("chatcmpl-{number:08}"), 1) + "\n").unwrap();
+            follower.add(Source::File(path), Duration::ZERO);
+        }
+        let mut most = 0;
+        follower.read(Duration::ZERO, &mut |_| most = most.max(open_below(run.folder.path())));
+        assert!((HELD..=HELD + 1).contains(&most), "{most}");
+        assert_eq!(follower.totals().all.input, all as u64);
     }
 
     /// What happens to a log.

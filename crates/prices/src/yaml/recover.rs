@@ -11,7 +11,7 @@
 use std::ops::Range;
 
 use super::is_of_repair;
-use super::scan::{ScalarPart, Scan, is_dash, line_start};
+use super::scan::{ScalarPart, Scan, blanks, is_dash, line_start};
 use crate::problem::{Place, Problem, byte_offset};
 
 /// A file with more mistakes than this has another kind of problem.
@@ -291,10 +291,4 @@ fn is_item(line: &str, indent: Option<usize>) -> bool {
         let parts = line.split_at_checked(indent);
         parts.is_some_and(|(before, item)| before.trim().is_empty() && is_dash(item))
     })
-}
-
-/// Spaces of the same width, line breaks kept.
-fn blanks(text: &str) -> String {
-    // Characters of several bytes become one space each, so that columns stay.
-    text.chars().map(|c| if c == '\n' { '\n' } else { ' ' }).collect()
 }

@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 pub(crate) use locked::FolderLock;
 pub use locked::LockedFile;
+pub(crate) use stale::is_of_one_owner;
 
 /// A file that is written next to its place, and gets its name when it is whole.
 ///

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,29 +18,72 @@ const REMEMBERED: usize = 1_000;
 /// What did not grow for so long is not being copied.
 const COPYING: Duration = Duration::from_secs(10);
 
+/// No line is written bit by bit that is longer than this.
+const LONG: u64 = 1 << 16;
+
 /// Why a copy does not count.
 const GOES_AS_FAR: &str = "as far as it goes; it counts where it goes on otherwise";
 
-/// What a name leads to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct FileName {
-    /// The file, where the system says.
-    pub id: Option<FileId>,
-    /// The path with every link resolved.
-    pub real: Option<PathBuf>,
+/// A file that was met and is not followed.
+pub(super) struct MetFile<'p> {
+    path: &'p Path,
+    file: File,
+    length: u64,
+    is_packed: bool,
+    /// Its first bytes, unpacked.
+    start: Vec<u8>,
 }
 
-impl FileName {
-    pub(super) fn of(path: &Path) -> Self {
-        let id = std::fs::metadata(path).ok().and_then(|meta| FileId::of(&meta));
-        FileName { id, real: path.canonicalize().ok() }
+impl<'p> MetFile<'p> {
+    /// # Errors
+    /// [`io::Error`] where it cannot be read.
+    pub(super) fn open(path: &'p Path) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        let mut start = Vec::new();
+        file.by_ref().take(LONG).read_to_end(&mut start)?;
+        let is_packed = start.starts_with(&[0x1f, 0x8b]) || start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]);
+        if is_packed {
+            start = unpacked(path).unwrap_or_default();
+        }
+        let length = file.metadata()?.len();
+        Ok(MetFile { path, file, length, is_packed, start })
     }
+
+    /// Its first bytes, unpacked.
+    pub(super) fn start(&self) -> &[u8] {
+        &self.start
+    }
+
+    /// Whether it has a whole line: the beginning of one may be the beginning of many.
+    fn has_line(&self) -> bool {
+        self.start.len() as u64 == LONG || self.start.contains(&b'\n')
+    }
+
+    /// What cannot be read is not alike.
+    fn likeness(&self, read: &ReadSoFar) -> Likeness {
+        let likeness = self.file.try_clone().and_then(|mut file| read.likeness(&mut file));
+        likeness.unwrap_or(Likeness::Other)
+    }
+
+    /// Whether it ends as a file that is followed does at that place.
+    fn ends_within(&self, tail: &Tail) -> bool {
+        let alike = self.file.try_clone().and_then(|mut file| tail.is_alike_before(self.length, &mut file));
+        alike.unwrap_or(false)
+    }
+}
+
+fn unpacked(path: &Path) -> Option<Vec<u8>> {
+    let source = Source::File(path.to_owned());
+    let part = open(&source).ok()?.next()?.ok()?;
+    let mut start = Vec::new();
+    part.reader.take(LONG).read_to_end(&mut start).ok()?;
+    Some(start)
 }
 
 /// Where the text of a file is from that was not followed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// Nobody knows it.
+    /// Nothing else is known to have it.
     New,
     /// It has all that was read of a file that is read no more under its own name: what comes behind that is new.
     GoesOn(ReadSoFar),
@@ -53,15 +96,13 @@ pub(super) struct Progress<'f> {
     pub name: &'f str,
     pub tail: &'f Tail,
     pub read: ReadSoFar,
-    /// How long it is now.
-    pub length: u64,
 }
 
 /// What is known of files that are not followed under their names.
 #[derive(Debug, Default)]
 pub(super) struct KnownFiles {
-    /// Further names of what is followed, with what they led to.
-    names: FxHashMap<PathBuf, FileName>,
+    /// Further names of what is followed, with the files that they led to.
+    names: FxHashMap<PathBuf, FileId>,
     /// What was read of files that were cut short, renamed or deleted, with their names.
     read: VecDeque<(String, ReadSoFar)>,
     /// How long files are that may be in the middle of being copied, and since when.
@@ -72,13 +113,13 @@ pub(super) struct KnownFiles {
 }
 
 impl KnownFiles {
-    /// Whether a name still leads to what it led to when it was met.
-    pub(super) fn has(&self, path: &Path, met: &FileName) -> bool {
-        self.names.get(path).is_some_and(|known| known == met)
+    /// Whether a name is a further one of a file that is followed, and still leads to it.
+    pub(super) fn has(&self, path: &Path, id: &FileId) -> bool {
+        self.names.get(path) == Some(id)
     }
 
-    pub(super) fn insert(&mut self, path: PathBuf, met: FileName) {
-        self.names.insert(path, met);
+    pub(super) fn insert(&mut self, path: PathBuf, id: FileId) {
+        self.names.insert(path, id);
     }
 
     /// Keeps what was read of a file that is read no more under this name.
@@ -93,38 +134,43 @@ impl KnownFiles {
         std::mem::take(&mut self.notes)
     }
 
-    /// Where the text of a file is from; `followed` is what is read under its own name.
+    /// Where the text of a file is from; `followed` are those that begin as it does.
     pub(super) fn origin<'f>(
         &mut self,
-        path: &Path,
+        met: &MetFile,
         followed: impl Iterator<Item = Progress<'f>>,
         now: Duration,
     ) -> Origin {
-        // What cannot be read is said when it is to be followed.
-        let Ok(mut file) = File::open(path) else { return Origin::New };
-        let followed: Vec<Progress> = followed.collect();
-        if is_packed(&mut file) {
-            return self.origin_of_packed(path, &followed);
-        }
-        // The beginning of a line may be the beginning of many.
-        if !has_line(&mut file) {
+        if !met.has_line() {
             return Origin::New;
         }
-        let length = file.metadata().map_or(0, |meta| meta.len());
-        for Progress { name, tail, read, length: original } in followed {
-            match like(&read, &mut file) {
+        for Progress { name, tail, read } in followed {
+            if met.is_packed {
+                return self.packed_copy(met, name);
+            }
+            let original = tail.length_now().unwrap_or_default();
+            match met.likeness(&read) {
                 Likeness::Other => {}
-                Likeness::Shorter if !tail.is_alike_before(length, &mut file).unwrap_or(false) => {}
-                // The original was cut short, and nobody has seen that yet.
+                Likeness::Shorter if !met.ends_within(tail) => {}
+                // The original was cut short, which was not seen yet.
                 Likeness::Copy if original < read.offset() => return Origin::GoesOn(read),
                 // A session that goes on in a file of its own, with a copy of what was before: its requests have ids.
-                Likeness::Copy if length > original => return Origin::New,
-                Likeness::Copy | Likeness::Shorter => return self.copy_of(path, name, GOES_AS_FAR),
+                Likeness::Copy if met.length > original => return Origin::New,
+                Likeness::Copy | Likeness::Shorter => return self.copy_of(met, name, GOES_AS_FAR),
             }
         }
+        self.origin_in_the_past(met, now)
+    }
+
+    /// The same among files that are read no more.
+    fn origin_in_the_past(&mut self, met: &MetFile, now: Duration) -> Origin {
         let mut shorter = None;
-        for (name, read) in self.read.iter().rev() {
-            match like(read, &mut file) {
+        for (name, read) in self.read.iter().rev().filter(|(_, read)| read.begins_like(&met.start)) {
+            if met.is_packed {
+                let name = name.clone();
+                return self.packed_copy(met, &name);
+            }
+            match met.likeness(read) {
                 Likeness::Copy => return Origin::GoesOn(read.clone()),
                 // It may be in the middle of being copied.
                 Likeness::Shorter => shorter = shorter.or(Some(name.clone())),
@@ -132,64 +178,28 @@ impl KnownFiles {
             }
         }
         match shorter {
-            Some(name) if self.still_grows(path, length, now) => self.copy_of(path, &name, GOES_AS_FAR),
+            Some(name) if self.still_grows(met, now) => self.copy_of(met, &name, GOES_AS_FAR),
             _ => Origin::New,
         }
     }
 
     /// Whether a file is not as long as it was [`COPYING`] ago.
-    fn still_grows(&mut self, path: &Path, length: u64, now: Duration) -> bool {
-        let (known, since) = self.growing.entry(path.to_owned()).or_insert((length, now));
-        if *known != length {
-            (*known, *since) = (length, now);
+    fn still_grows(&mut self, met: &MetFile, now: Duration) -> bool {
+        let (known, since) = self.growing.entry(met.path.to_owned()).or_insert((met.length, now));
+        if *known != met.length {
+            (*known, *since) = (met.length, now);
         }
         now.saturating_sub(*since) < COPYING
     }
 
-    /// A file that was packed when it was rotated: what it begins with tells.
-    fn origin_of_packed(&mut self, path: &Path, followed: &[Progress]) -> Origin {
-        let Some(head) = unpacked_head(path) else { return Origin::New };
-        let known = followed.iter().map(|followed| (followed.name, &followed.read));
-        let known = known.chain(self.read.iter().map(|(name, read)| (&**name, read)));
-        let found = known.into_iter().find(|(_, read)| read.begins(&head)).map(|(name, _)| name.to_owned());
-        match found {
-            Some(name) => self.copy_of(path, &name, "packed; it is not read"),
-            None => Origin::New,
-        }
+    fn packed_copy(&mut self, met: &MetFile, name: &str) -> Origin {
+        self.copy_of(met, name, "packed; it is not read")
     }
 
-    fn copy_of(&mut self, path: &Path, name: &str, what: &str) -> Origin {
-        if self.said.insert(path.to_owned()) {
-            self.notes.push(format!("{}: a copy of {name}, {what}", path.display()));
+    fn copy_of(&mut self, met: &MetFile, name: &str, what: &str) -> Origin {
+        if self.said.insert(met.path.to_owned()) {
+            self.notes.push(format!("{}: a copy of {name}, {what}", met.path.display()));
         }
         Origin::Copy
     }
-}
-
-/// What cannot be read is not alike.
-fn like(read: &ReadSoFar, file: &mut File) -> Likeness {
-    read.likeness(file).unwrap_or(Likeness::Other)
-}
-
-/// Whether a file has a whole line, or as much of one as nobody writes bit by bit.
-fn has_line(file: &mut File) -> bool {
-    const LONG: usize = 1 << 16;
-    let mut start = Vec::new();
-    let is_read = file.rewind().and_then(|()| file.by_ref().take(LONG as u64).read_to_end(&mut start)).is_ok();
-    is_read && (start.len() == LONG || start.contains(&b'\n'))
-}
-
-fn is_packed(file: &mut File) -> bool {
-    let mut start = Vec::new();
-    let is_read = file.by_ref().take(4).read_to_end(&mut start).is_ok();
-    is_read && (start.starts_with(&[0x1f, 0x8b]) || start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]))
-}
-
-/// The first bytes of what was packed.
-fn unpacked_head(path: &Path) -> Option<Vec<u8>> {
-    let source = Source::File(path.to_owned());
-    let part = open(&source).ok()?.next()?.ok()?;
-    let mut head = Vec::new();
-    part.reader.take(ReadSoFar::HEAD as u64).read_to_end(&mut head).ok()?;
-    Some(head)
 }

@@ -68,14 +68,15 @@ fn remove_if_dead(path: &Path, own: &File) {
     }
 }
 
+/// Whether two files belong to the same user, as far as the system says.
 #[cfg(unix)]
-fn is_of_one_owner(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+pub(crate) fn is_of_one_owner(one: &fs::Metadata, other: &fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
     one.uid() == other.uid()
 }
 
 #[cfg(not(unix))]
-fn is_of_one_owner(_: &fs::Metadata, _: &fs::Metadata) -> bool {
+pub(crate) fn is_of_one_owner(_: &fs::Metadata, _: &fs::Metadata) -> bool {
     true
 }
 
