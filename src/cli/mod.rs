@@ -178,7 +178,7 @@ fn printed(error: &clap::Error) -> ExitCode {
     let code = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
     let written = error.print().and_then(|()| io::stdout().flush());
     match written {
-        // A reader that went away is no mistake, and a stderr that is gone does not change what went wrong.
+        // A reader that went away is not a mistake, and a stderr that is gone does not change what went wrong.
         Err(failed) if !error.use_stderr() && failed.kind() != io::ErrorKind::BrokenPipe => {
             say(&format!("error: {failed}"));
             ExitCode::from(5)

@@ -265,7 +265,7 @@ fn run<'a>(folder: &Path, args: impl IntoIterator<Item = &'a OsStr>) -> Result<O
     })
 }
 
-/// Arguments that make filters of files do nothing: there is no word for all of them, so each is named.
+/// Arguments that make filters of files do nothing. No single setting switches all of them off, so each is named.
 fn without_filters(root: &Path) -> Result<Vec<String>, GitError> {
     let args = ["config", "--null", "--name-only", "--get-regexp", r"^filter\..*\.(clean|smudge|process|required)$"];
     let output = run(root, args.map(OsStr::new))?;

@@ -398,7 +398,7 @@ fn letters_in(width: f64) -> usize {
     (width / 7.2).max(1.0) as usize
 }
 
-/// A text of so many letters at most.
+/// A text of at most this number of letters.
 fn shortened(text: &str, letters: usize) -> String {
     if text.chars().count() <= letters {
         return text.to_owned();

@@ -24,7 +24,7 @@ pub(super) fn write(report: &Report, screen: Screen, out: &mut dyn io::Write) ->
     csv.flush()
 }
 
-/// A value as it is written. On a screen nobody reads the bytes back, and they could steer it.
+/// A value as it is written. On a screen the bytes are not read back, and they could steer it.
 fn shown(exact: &str, screen: Screen) -> Cow<'_, str> {
     let text = defused(exact);
     if screen.width.is_some() { inert(&text).into_owned().into() } else { text }
@@ -67,7 +67,7 @@ pub fn defused(text: &str) -> Cow<'_, str> {
     if starts_formula && !is_number(&text) { Cow::Owned(format!("'{text}")) } else { text }
 }
 
-/// Text whose lines are no commands for a build log.
+/// Text whose lines a build log does not take for commands.
 fn quiet(text: &str) -> Cow<'_, str> {
     if !text.contains("::") && !text.contains("##[") {
         return Cow::Borrowed(text);

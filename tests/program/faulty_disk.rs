@@ -356,7 +356,7 @@ fn try_all(place: &Place, writer: &Writer) -> (usize, Vec<String>) {
 }
 
 #[test]
-#[ignore = "takes minutes: .ci/nightly runs it"]
+#[ignore = "takes a minute: .ci/nightly runs it"]
 #[expect(clippy::print_stderr, reason = "how much was tried")]
 fn a_disk_that_fails_leaves_every_file_old_or_new() {
     let place = Place::new();

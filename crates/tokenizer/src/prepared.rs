@@ -6,9 +6,9 @@
 //! never used before its hash was checked. Files may be deleted at any time, by any process: what cannot be read, or is
 //! damaged, is laid out again, and what cannot be written is not.
 //!
-//! Hashes find damage and mix-ups, not malice: whoever can write into the folder can write tables that count wrong. So a folder is
-//! used only if it belongs to the user and nobody else may write into it, and a file only if that holds for it too and its
-//! name is no link. Folders and files are made for the user alone.
+//! Hashes find damage and mix-ups, not malice: a program that can write into the folder can write tables that count wrong. So a folder is
+//! used only if it belongs to the user and no other user may write into it, and a file only if that holds for it too and its
+//! name is not a link. Folders and files are made for the user alone.
 
 use std::fs::{self, DirBuilder, File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -61,7 +61,7 @@ pub fn distrust() -> Option<&'static Distrust> {
     TRUST.get().and_then(|trust| trust.as_ref().err())
 }
 
-/// Whether a folder is the user's and nobody else may write into it; makes one where there is none.
+/// Whether a folder is the user's and no other user may write into it; makes one where there is none.
 fn trust(folder: &Path) -> Result<(), Distrust> {
     let because = |reason| Distrust { folder: folder.to_owned(), reason };
     let about = match fs::metadata(folder) {
@@ -198,7 +198,7 @@ impl TablesFile {
             return None;
         }
         file.read_exact(bytemuck::cast_slice_mut(&mut hashes)).ok()?;
-        // The name says which vocabulary it is, and so does the content, which nobody changes by renaming files.
+        // The name says which vocabulary it is, and so does the content, which renaming does not change.
         let is_whole = head[0] == hash_of_head(words, key, &hashes) && head[2] == key;
         is_whole.then_some(TablesFile { file, key, words, hashes })
     }

@@ -404,7 +404,7 @@ impl FeaturePlan {
         Some(thinks.map(|tokens| (Decimal::from(tokens) / Decimal::from(1_000_000)).normalize()))
     }
 
-    /// Why no single request of a stream can get the longest answer to a prompt of so many tokens, with the thinking that was
+    /// Why no single request of a stream can get the longest answer to a prompt of this length in tokens, with the thinking that was
     /// asked for.
     #[must_use]
     pub(crate) fn impossible_answer(&self, stream: &Stream, prompt: u64) -> Option<String> {

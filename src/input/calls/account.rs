@@ -16,7 +16,7 @@ pub struct InputAccount {
     pub partly: AccountList<PartlyRead>,
     /// Those that could not be read.
     pub failed: AccountList<NotRead>,
-    /// What was met and is no file that can be read, such as a link that leads nowhere.
+    /// What was met and is not a file that can be read, such as a link that leads nowhere.
     pub skipped: AccountList<NotRead>,
     /// Those that were read whole and hold no usage.
     pub without_usage: AccountList<String>,

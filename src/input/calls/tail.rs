@@ -307,7 +307,7 @@ impl Tail {
         self.grow_in(file, reading, take)
     }
 
-    /// Reads what is left of a file that no one writes to any more: a last line may have no end.
+    /// Reads what is left of a file that nothing writes to: a last line may have no end.
     ///
     /// # Errors
     /// [`InputError`] where it cannot be read.
@@ -344,7 +344,7 @@ impl Tail {
         }
         self.length = meta.len();
         if self.form.is_none() {
-            // Behind what was read of another file there is no beginning to skip.
+            // What was read of another file has the beginning.
             let is_behind = self.offset > 0;
             match form_of(file, reading)? {
                 Start::Lines(skipped) => {

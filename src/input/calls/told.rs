@@ -59,7 +59,7 @@ impl Told {
         }
     }
 
-    /// What a copy says beyond it. Which of the meters that share a number it is of is not known any more: the first ones.
+    /// What a copy says beyond it. Which of the meters that share a number it is of is not kept: the first ones.
     fn beyond(self, usage: &Usage, now: Told) -> Usage {
         let mut left = now.0;
         left.iter_mut().zip(self.0).for_each(|(now, told)| *now -= told);

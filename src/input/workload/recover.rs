@@ -265,7 +265,7 @@ mod tests {
             "fixed: [{name: \"a, ]\", cost: §x}, {name: don't, cost: 5 USD, §yearly_: 3}]\nfeatures:\n  a: {model: m, prompt: 1, output: 1, calls: 1 per day}\n",
             // Words of more bytes than columns.
             "features:\n  ä: {model: „m“, §prömt: 2, prompt: §ünf, output: §zwölf, calls: 1 per day}\n",
-            // Maps and lists in the place of numbers, and numbers in the place of maps.
+            // Maps and lists instead of numbers, and numbers instead of maps.
             "features:\n  a: {model: m, prompt: 1, output: {§x: 1}, calls: 1 per day, cache: §7, §tempo: [1, {a: 2}]}\n",
             // A key alone, and alone in its map.
             "§bugdet:\n  total: 5 EUR\nfeatures:\n  a: {model: m, prompt: 1, output: 1, calls: 1 per day, cache: {§hit: 3}}\n  b:\n    model: m\n    prompt: 1\n    output: 1\n    calls: 1 per day\n    cache:\n      §hit: 3\n",
@@ -315,7 +315,7 @@ mod tests {
         "hit_rate", "batch", "features",
     ];
 
-    /// Something no key or value may be, in the place of a scalar; `None` where it may be anything.
+    /// Something no key or value may be, instead of a scalar; `None` where it may be anything.
     fn wrong(scalar: &ScalarPart, text: &str) -> Option<&'static str> {
         match scalar.is_key {
             false => Some("{zzz: [1, {a: 2}]}"),

@@ -34,7 +34,7 @@ mod known;
 /// A file that did not grow for this long has written its requests to their ends.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// A file whose name leads elsewhere, and that did not grow for this long, has no writer any more.
+/// A file whose name leads elsewhere, and that did not grow for this long, has lost its writer.
 const GONE: Duration = Duration::from_secs(60);
 
 /// So many files are kept open, those that grew last.
@@ -351,7 +351,7 @@ impl<'s> Follower<'s> {
         given_up && !self.query.rows || !self.rows.is_empty()
     }
 
-    /// Reads files to their ends whose names lead elsewhere and that nobody writes to any more. Says whether there were any.
+    /// Reads files to their ends whose names lead elsewhere and that nothing writes to. Says whether there were any.
     fn end_gone(&mut self, now: Duration, news: &mut TakeNews) -> bool {
         let is_over = |file: &mut FollowedFile| file.tail.is_gone() && now.saturating_sub(file.grew) >= GONE;
         let over: Vec<FollowedFile> = self.files.extract_if(.., is_over).collect();
@@ -610,7 +610,7 @@ mod tests {
         Copy,
         /// It is deleted; who writes to it goes on.
         Delete,
-        /// It is looked at, after so many seconds.
+        /// It is looked at, after a number of seconds.
         Look(u64),
     }
 

@@ -167,7 +167,7 @@ pub enum UpdateError {
 /// Works out what a database would change.
 ///
 /// * `table`: what it is compared with;
-/// * `limits`: what is no concern yet;
+/// * `limits`: what may change without a concern;
 /// * `at`: the moment of the update: prices without a date of their own hold from that day on.
 ///
 /// # Errors

@@ -239,7 +239,7 @@ pub fn is_dash(text: &str) -> bool {
     text.starts_with("- ") || text.lines().next().is_some_and(|line| line.trim_end() == "-")
 }
 
-/// Spaces in the place of a text, line breaks kept. Characters of several bytes become one space each, so that columns stay.
+/// Spaces instead of a text, line breaks kept. Characters of several bytes become one space each, so that columns stay.
 #[must_use]
 pub fn blanks(text: &str) -> String {
     text.chars().map(|c| if c == '\n' { '\n' } else { ' ' }).collect()

@@ -75,7 +75,7 @@ impl NewFile {
         NewFile::beside(path.to_owned(), Ending::OnlyNew, false)
     }
 
-    /// A file that nobody else may read or write, in the place of whatever has its name: a link is replaced, not followed.
+    /// A file that only its owner may read or write. It replaces what has its name: a link is replaced, not followed.
     ///
     /// # Errors
     /// The file cannot be made.
@@ -339,7 +339,7 @@ fn make_temporary(place: &Path, private: bool) -> io::Result<(File, PathBuf)> {
 const BEFORE: &str = ".farebox-";
 const BEHIND: &str = ".tmp";
 
-/// Locks a file that was just made, and sees whether it still has its name. Where the system knows no locks, nobody removes it.
+/// Locks a file that was just made, and sees whether it still has its name. Where the system knows no locks, it is never removed.
 fn is_claimed(file: &File, name: &Path) -> bool {
     !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) && is_named(file, name)
 }
@@ -358,7 +358,7 @@ pub(crate) fn is_named(_: &File, name: &Path) -> bool {
 }
 
 /// Gives a new file the owner and the group of the one that it replaces. Only root may do so for others; anybody else's new
-/// file is their own, which is no reason not to write it.
+/// file is their own, and is written all the same.
 #[cfg(unix)]
 fn keep_owner(new: &File, old: &fs::Metadata) {
     use std::os::unix::fs::{MetadataExt, fchown};

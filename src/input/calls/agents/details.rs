@@ -41,7 +41,7 @@ impl Details {
         self.by_session.contains_key(&key(Some(session)))
     }
 
-    /// Takes those of a session, and those of which nobody knows the session, as they came.
+    /// Takes those of a session, and those whose session is not known, as they came.
     pub(super) fn take(&mut self, session: &str) -> Vec<(u64, Entry<'static>)> {
         let of = [key(Some(session)), None].into_iter().filter_map(|key| self.by_session.remove(&key));
         let taken = in_order(of.flatten());
@@ -55,7 +55,7 @@ impl Details {
         in_order(std::mem::take(&mut self.by_session).into_values().flatten())
     }
 
-    /// Those of a session, and those of which nobody knows the session; without a session, all.
+    /// Those of a session, and those whose session is not known; without a session, all.
     pub(super) fn of<'d>(&'d self, session: Option<&str>) -> impl Iterator<Item = &'d Entry<'static>> + use<'d> {
         let key = key(session);
         let is_of = move |other: &Option<u64>| key.is_none() || other.is_none() || *other == key;

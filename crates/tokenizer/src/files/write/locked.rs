@@ -12,7 +12,7 @@ use crate::files::not_a_file;
 const WAIT: Duration = Duration::from_millis(10);
 const MOST_TRIES: u32 = 30_000;
 
-/// A file that nobody else edits with farebox as long as this lives, so that two edits at once both stay.
+/// A file that no other farebox edits as long as this lives, so that two edits at once both stay.
 ///
 /// What takes its place has its permissions, and its owner where the system allows that. A symbolic link stays. A file with several
 /// names (hard links) is refused, since its other names would keep the old text. Where a file system knows no locks, there is none.
@@ -38,7 +38,7 @@ pub struct LockedFile {
 }
 
 impl LockedFile {
-    /// Waits until nobody else edits a file, and reads it.
+    /// Waits until no other process edits a file, and reads it.
     ///
     /// # Errors
     /// It is not a regular file, cannot be read, or somebody edits it for more than five minutes.
@@ -96,7 +96,7 @@ pub(crate) struct FolderLock {
 }
 
 impl FolderLock {
-    /// Waits until nobody else changes a folder, which must be there.
+    /// Waits until no other process changes a folder, which must be there.
     ///
     /// # Errors
     /// The folder cannot be written to, or somebody changes it for more than five minutes.
@@ -109,7 +109,7 @@ impl FolderLock {
     }
 }
 
-/// Opens and locks a file that still has its name then: whoever had the lock before may have replaced it.
+/// Opens and locks a file that still has its name then: the process that had the lock before may have replaced it.
 fn locked(open: impl Fn() -> io::Result<(File, PathBuf)>) -> io::Result<(File, PathBuf)> {
     for _ in 0..MOST_TRIES {
         let (file, place) = open()?;

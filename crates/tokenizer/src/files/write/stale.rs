@@ -1,7 +1,7 @@
 //! Files that a process has left because it was killed: removed by the next one that writes into the same folder.
 //!
-//! A file of a living process is locked by it, and the system gives the lock up when the process ends, however it ends. So nobody
-//! has to know process numbers, which mean something else in another container.
+//! A file of a living process is locked by it, and the system gives the lock up when the process ends, however it ends. So
+//! process numbers, which mean something else in another container, are not needed.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -12,14 +12,14 @@ use super::{BEFORE, BEHIND, folder_of, is_named};
 /// Entries of a folder that are looked at, so that a folder of millions of files does not hold up a report.
 const MOST: usize = 100_000;
 
-/// Removes what dead processes have left beside a file that was just made, once for each folder.
+/// Removes what dead processes have left in the folder of a file that was just made, once for each folder.
 pub(super) fn remove_once(own: &Path, file: &File) {
     if is_first_look(folder_of(own)) {
         remove_beside(own, file);
     }
 }
 
-/// Removes what dead processes have left beside a file.
+/// Removes what dead processes have left in the folder of a file.
 ///
 /// * `own`, `file`: the file that was made, or is locked. What another user has left is theirs.
 pub(super) fn remove_beside(own: &Path, file: &File) {
