@@ -163,7 +163,7 @@ fn monthly_text(verdicts: &[BudgetVerdict]) -> Option<String> {
     let over = monthly.iter().filter(|v| !v.holds()).filter_map(|v| Some(v.month?.to_string()));
     let over: Vec<String> = over.collect();
     Some(match over.is_empty() {
-        true => format!("Every month stays inside {amount}."),
+        true => format!("Every month is expected to stay inside {amount}."),
         false => format!("Over {amount} a month in {}.", over.join(", ")),
     })
 }
@@ -364,7 +364,7 @@ fn cost_charts(result: &PlanResult) -> Vec<Chart> {
     let features = plan.features.iter().zip(&outcome.features);
     let mut series: Vec<(String, Vec<Mark>)> =
         features.map(|(f, costs)| (f.feature.name.clone(), marks(&costs.spans))).collect();
-    let [fixed, _, tax] = &outcome.others_by_span;
+    let [fixed, credits, tax] = &outcome.others_by_span;
     for (name, list) in [("fixed costs", fixed), ("tax", tax)] {
         if list.iter().any(|usd| *usd != Usd::ZERO) {
             series.push((name.into(), marks(list)));
@@ -380,8 +380,13 @@ fn cost_charts(result: &PlanResult) -> Vec<Chart> {
     };
     let months = by_month(&outcome.spans);
     let band = outcome.months.iter().zip(&months).map(|(range, amount)| shown.marks(range, *amount)).collect();
+    // What the bars add up to is more than what is paid, which the range and the budget are about.
+    let range = match credits.iter().any(|usd| *usd != Usd::ZERO) {
+        true => " before credits, with the range of 90% of simulations after them",
+        false => ", with the range of 90% of simulations",
+    };
     let mut charts = vec![Chart {
-        title: format!("Cost by month and feature in {}, with the range of 90% of simulations", shown.currency),
+        title: format!("Cost by month and feature in {}{range}", shown.currency),
         kind: ChartKind::Stacked { labels: labels.clone(), series, band, limit: limit(true) },
     }];
     if plan.months.len() > 1 {
