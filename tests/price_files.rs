@@ -711,6 +711,20 @@ models:
     assert!(providers.is_empty(), "nothing of a file with errors is used");
 }
 
+/// A provider that is named, but not by a text, is one mistake; what the models have is said all the same.
+#[test]
+fn a_provider_that_cannot_be_read_is_not_missing_as_well() {
+    for provider in ["[acme]", "{acme: 1}", "[acme"] {
+        let (text, places) = unmarked(&format!(
+            "schema: 1\nprovider: §{provider}\nmodels:\n  - {{id: a, prices: [{{from: §2026-13-01, rates: {{input: \"1\"}}}}]}}\n"
+        ));
+        let problems = read(&text, Use::Overlay).1;
+        let found: Vec<Place> = problems.iter().map(|problem| problem.place).collect();
+        let expected = if provider == "[acme" { &places[..1] } else { &places[..] };
+        assert_eq!(found, expected, "{provider}: {:#?}", at(&problems));
+    }
+}
+
 /// However the models are written, a mistake in one hides none in another, nor in the same one.
 #[test]
 fn a_mistake_hides_no_other_however_models_are_written() {

@@ -49,7 +49,7 @@ pub(crate) struct CheckArgs {
     reports: Vec<(CheckFormat, PathBuf)>,
     /// Accept a rule that a feature breaks (FEATURE:RULE, `plan` for the whole), or with FEATURE alone those that it breaks
     /// now, with the reason, up to the end of a day: writes exemptions
-    #[arg(long, num_args = 2, value_names = ["FEATURE", "REASON"], requires = "until", allow_hyphen_values = true)]
+    #[arg(long, num_args = 1..=2, value_names = ["FEATURE", "REASON"], requires = "until", allow_hyphen_values = true)]
     accept: Vec<String>,
     /// Last day on which the exemption holds
     #[arg(long, value_name = "DATE", requires = "accept")]
@@ -108,6 +108,10 @@ pub(crate) fn run(args: CheckArgs) -> Result<(), Error> {
         say(warnings);
     }
     let query = args.query(machine.base.as_deref())?;
+    if let ([asked], Some(until)) = (&args.accept[..], &args.until) {
+        let help = format!("say why, for those who read the file: --accept {asked} \"launch week\" --until {until}");
+        return Err(JobError::Asked { message: format!("--accept {asked} has no reason"), help: Some(help) }.into());
+    }
     if let ([asked, reason], Some(until)) = (&args.accept[..], &args.until) {
         last_day(until, setup.at.date())?;
         let (feature, rule) = accepted(asked, &head)?;

@@ -22,7 +22,7 @@ use crate::calculator::workload::{Workload, instant_of};
 use crate::conversation::{Image, Media, Tool};
 use crate::input::chat::tools_in;
 use crate::input::text::read_bytes;
-use crate::input::workload::{DEFAULT_FILE, load};
+use crate::input::workload::{DEFAULT_FILE, from_disk, load_judged};
 use crate::money::Usd;
 use crate::period::Instant;
 use crate::pricing::card::ExchangeRate;
@@ -68,12 +68,16 @@ impl WorkloadFile {
     /// [`JobError`] where it cannot be used: every objection with its line.
     pub fn of_text(path: &Path, text: String, setup: &Setup) -> Result<WorkloadFile, JobError> {
         let shown = |problems: &[Problem]| render_all(problems, |_| Some(&text)).trim_end().to_owned();
-        match load(path, &text, setup.at.date()) {
-            Ok((workload, warnings)) => {
-                let unpriced = without_rate(path, &workload, setup);
-                if !unpriced.is_empty() {
-                    return Err(unusable(&shown(&unpriced)));
-                }
+        let judge = |workload: &Workload, is_whole: bool| {
+            let mut problems = without_rate(path, workload, setup);
+            // A whole workload may be planned on other models.
+            if !is_whole {
+                problems.extend(unknown_models(path, &text, workload, &mut TableResolver::new(setup, workload)));
+            }
+            problems
+        };
+        match load_judged(path, &text, setup.at.date(), &mut from_disk, &judge) {
+            Ok((_, workload, warnings)) => {
                 let warnings = (!warnings.is_empty()).then(|| shown(&warnings));
                 Ok(WorkloadFile { path: path.to_owned(), workload, warnings, text })
             }
@@ -81,36 +85,38 @@ impl WorkloadFile {
         }
     }
 
-    /// Every model that is not known on the first day of the plan, each with its line.
-    fn unknown_models(&self, resolver: &mut TableResolver<'_>) -> Vec<Problem> {
-        let at = instant_of(self.workload.start, 0);
-        let mut problems: Vec<Problem> = Vec::new();
-        for route in self.workload.features.iter().filter(|f| f.tuning.is_none()).flat_map(|f| &f.routes) {
-            if let Err(unknown) = resolver.find(&route.model, at)
-                && !problems.iter().any(|p| p.place.line == route.line)
-            {
-                problems.push(self.unknown(route.line, &unknown));
-            }
-        }
-        problems
-    }
-
     /// An error about a line of the file.
     fn at_line(&self, line: usize, unknown: &UnknownModel) -> JobError {
-        unusable(&self.unknown(line, unknown).render(&self.text))
+        unusable(&unknown_at(&self.path, &self.text, line, unknown).render(&self.text))
     }
+}
 
-    fn unknown(&self, line: usize, unknown: &UnknownModel) -> Problem {
-        let source = self.text.lines().nth(line.saturating_sub(1)).unwrap_or("");
-        let column = source.find(": ").map_or(1, |at| at + 3).min(source.chars().count().max(1));
-        Problem {
-            code: "unknown-model",
-            severity: Severity::Error,
-            path: self.path.display().to_string(),
-            place: Place { line, column },
-            message: unknown.to_string(),
-            help: unknown.help(),
+/// Every model that is not known on the first day of the plan, each with its line.
+fn unknown_models(path: &Path, text: &str, workload: &Workload, resolver: &mut TableResolver<'_>) -> Vec<Problem> {
+    let at = instant_of(workload.start, 0);
+    let mut problems: Vec<Problem> = Vec::new();
+    for route in workload.features.iter().filter(|f| f.tuning.is_none()).flat_map(|f| &f.routes) {
+        if let Err(unknown) = resolver.find(&route.model, at)
+            && !problems.iter().any(|p| p.place.line == route.line)
+        {
+            problems.push(unknown_at(path, text, route.line, &unknown));
         }
+    }
+    problems
+}
+
+fn unknown_at(path: &Path, text: &str, line: usize, unknown: &UnknownModel) -> Problem {
+    let source = text.lines().nth(line.saturating_sub(1)).unwrap_or("");
+    // The name, or the first value of the line where it stands otherwise in the file, such as by an alias of YAML.
+    let at = source.find(&unknown.asked).or_else(|| source.find(": ").map(|at| at + 2)).unwrap_or(0);
+    let column = source.get(..at).map_or(1, |before| before.chars().count() + 1);
+    Problem {
+        code: "unknown-model",
+        severity: Severity::Error,
+        path: path.display().to_string(),
+        place: Place { line, column },
+        message: unknown.to_string(),
+        help: unknown.help(),
     }
 }
 
@@ -162,7 +168,7 @@ impl<'s> PricedWorkload<'s> {
     pub fn of(mut file: WorkloadFile, setup: &'s Setup) -> Result<PricedWorkload<'s>, JobError> {
         let mut resolver = TableResolver::new(setup, &file.workload);
         let mut unpriced = Vec::new();
-        let unknown = file.unknown_models(&mut resolver);
+        let unknown = unknown_models(&file.path, &file.text, &file.workload, &mut resolver);
         if unknown.len() > 1 {
             return Err(unusable(render_all(&unknown, |_| Some(&file.text)).trim_end()));
         }

@@ -118,7 +118,9 @@ fn drift_is_exempted_like_anything_else() {
     repo.write("app/chat.py", &CODE.replace("gpt-4o", "gpt-4.1"));
     repo.write("farebox.yaml", &format!("{ONE}check:\n  rules: {{model-drift: error}}\n"));
     repo.json(1);
-    repo.check(&["--base", "start", "--accept", "search", "a trial", "--until", "2027-01-31"]).code(0);
+    let asked = ["--base", "start", "--until", "2027-01-31", "--accept", "search"];
+    repo.check(&asked).code(2).says("--accept search has no reason").says("--accept search \"launch week\"");
+    repo.check(&[&asked[..], &["a trial"]].concat()).code(0);
     let json = repo.json(0);
     assert_eq!(finding(&json, "model-drift")["exempted"]["reason"], "a trial");
 }

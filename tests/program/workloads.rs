@@ -479,6 +479,27 @@ fn all_mistakes_are_said_at_once() {
     assert_eq!(said.matches("error[").count(), said.matches("help: ").count(), "{said}");
 }
 
+/// What only the price table knows is said with the rest, unless it follows from the rest.
+#[test]
+fn a_missing_rate_and_an_unknown_model_are_said_with_other_mistakes() {
+    let said = refused(
+        "currency: XOF\nbugdet: 3\nfeatures:\n  a: {model: acme/textt, prompt: 1, output: many, calls: 1 per day}\n",
+    );
+    for part in ["no exchange rate of XOF", "`budget`", "acme/textt", "300"] {
+        assert!(said.contains(part), "{part} is not in\n{said}");
+    }
+    assert_eq!(said.matches("error[").count(), 4, "{said}");
+    for exchange in
+        ["{XOF: [{per_usd: \"0\"}]}", "{XOF: [{per_usd: \"5,5\"}]}", "{XOF: [{per_usd: \"5\", too: 2027-01-01}]}", "5"]
+    {
+        let said = refused(&format!(
+            "currency: XOF\nexchange: {exchange}\nfeatures:\n  a: {{model: acme/text, prompt: 1, output: 1, calls: 1 per day}}\n"
+        ));
+        assert_eq!(said.matches("error[").count(), 1, "{exchange}: {said}");
+        assert!(!said.contains("no exchange rate"), "{exchange}: {said}");
+    }
+}
+
 #[test]
 fn every_unknown_model_is_named_at_once() {
     let said = refused(

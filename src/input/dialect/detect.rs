@@ -2,8 +2,8 @@
 //!
 //! The first sign that holds is one of the surest that do, so it decides, and in which order the dialects are registered
 //! does not matter. Two dialects that are equally sure of one object are a mistake, which a test looks for in every sample.
-//! The signs are laid out at compile time: each name that one of them asks for is a bit, so that an object is looked over
-//! once and a sign is a few operations.
+//! The signs are laid out at compile time: each name that one of them asks for is a bit, and knows the signs that cannot hold
+//! without it, so that an object is looked over once and of a hundred signs few are asked.
 
 use std::cell::OnceCell;
 
@@ -19,6 +19,7 @@ const MOST_NAMES: usize = count(Dialect::REGISTERED).0;
 const SIGNS: usize = count(Dialect::REGISTERED).1;
 const NAMES: usize = FieldNames::of(Dialect::REGISTERED).count;
 const WORDS: usize = NAMES.div_ceil(64);
+const SIGN_WORDS: usize = SIGNS.div_ceil(64);
 /// Three of four slots stay empty, so that most fields of an object are known not to matter after one look.
 const SLOTS: usize = (NAMES * 4).next_power_of_two();
 
@@ -50,6 +51,45 @@ impl FieldSet {
     fn has_one_of(&self, others: &Self) -> bool {
         self.0.iter().zip(&others.0).any(|(own, other)| own & other != 0)
     }
+
+    const fn has(&self, bit: usize) -> bool {
+        self.0[bit / 64] & (1 << (bit % 64)) != 0
+    }
+
+    fn names(&self) -> impl Iterator<Item = usize> {
+        bits(&self.0)
+    }
+}
+
+/// A set of signs, a bit each.
+#[derive(Clone, Copy)]
+struct SignSet([u64; SIGN_WORDS]);
+
+impl SignSet {
+    const EMPTY: SignSet = SignSet([0; SIGN_WORDS]);
+
+    const fn with(mut self, sign: usize) -> Self {
+        self.0[sign / 64] |= 1 << (sign % 64);
+        self
+    }
+
+    fn and(mut self, others: &Self) -> Self {
+        self.0.iter_mut().zip(&others.0).for_each(|(own, other)| *own |= other);
+        self
+    }
+
+    /// Surest first, as the signs of a table are.
+    fn signs(&self) -> impl Iterator<Item = usize> {
+        bits(&self.0)
+    }
+}
+
+/// The bits that are set, lowest first.
+fn bits(words: &[u64]) -> impl Iterator<Item = usize> {
+    words.iter().enumerate().flat_map(|(index, word)| {
+        let set = std::iter::successors(Some(*word), |rest| Some(rest & rest.wrapping_sub(1)));
+        set.take_while(|rest| *rest != 0).map(move |rest| index * 64 + rest.trailing_zeros() as usize)
+    })
 }
 
 /// A sign, its names looked up.
@@ -72,17 +112,22 @@ struct SignTable {
     /// For each hash of a name, its place in `names` and one more; 0 is empty, and what is taken is put behind.
     slots: [u16; SLOTS],
     signs: [LaidSign; SIGNS],
+    /// For each name, the signs that are asked where an object has it.
+    asked: [SignSet; NAMES],
 }
 
 impl SignTable {
     const fn of(dialects: &Registered) -> Self {
         let names = FieldNames::of(dialects);
-        SignTable { slots: names.slots(), signs: laid(dialects, &names), names }
+        let signs = laid(dialects, &names);
+        SignTable { slots: names.slots(), asked: asked(&signs), signs, names }
     }
 
     fn detect(&self, object: &Object) -> Option<Dialect> {
         let looked = self.look_over(object);
-        self.signs.iter().find(|sign| looked.shows(sign)).map(|sign| sign.dialect)
+        let asked = looked.fields.names().filter_map(|name| self.asked.get(name)).fold(SignSet::EMPTY, SignSet::and);
+        let mut signs = asked.signs().filter_map(|sign| self.signs.get(sign));
+        signs.find(|sign| looked.shows(sign)).map(|sign| sign.dialect)
     }
 
     fn look_over<'o, 'a>(&'o self, object: &'o Object<'a>) -> LookedOver<'o, 'a> {
@@ -261,6 +306,46 @@ const fn laid(dialects: &Registered, names: &FieldNames) -> [LaidSign; SIGNS] {
         dialect += 1;
     }
     signs
+}
+
+/// For each name, the signs that are asked where an object has it: those that need it of all names the most rarely needed
+/// one, or one of several of which it is one.
+const fn asked(signs: &[LaidSign; SIGNS]) -> [SignSet; NAMES] {
+    let (mut needed, mut sign) = ([0_usize; NAMES], 0);
+    while sign < SIGNS {
+        let mut name = 0;
+        while name < NAMES {
+            needed[name] += signs[sign].all.has(name) as usize;
+            name += 1;
+        }
+        sign += 1;
+    }
+    let (mut asked, mut sign) = ([SignSet::EMPTY; NAMES], 0);
+    while sign < SIGNS {
+        let (mut rarest, mut name) = (None, 0);
+        while name < NAMES {
+            if signs[sign].all.has(name) {
+                rarest = match rarest {
+                    Some(other) if needed[other] <= needed[name] => Some(other),
+                    _ => Some(name),
+                };
+            }
+            name += 1;
+        }
+        let mut name = 0;
+        while name < NAMES {
+            let is_asked = match rarest {
+                Some(rarest) => name == rarest,
+                None => signs[sign].any.has(name),
+            };
+            if is_asked {
+                asked[name] = asked[name].with(sign);
+            }
+            name += 1;
+        }
+        sign += 1;
+    }
+    asked
 }
 
 impl LaidSign {

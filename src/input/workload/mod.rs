@@ -87,14 +87,38 @@ pub(crate) fn load_text(
     today: Date,
     files: ReadFile<'_>,
 ) -> Result<(RawWorkload, Workload, Vec<Problem>), Vec<Problem>> {
+    load_judged(path, text, today, files, &|_, _| Vec::new())
+}
+
+/// Reads and checks a workload, and lets the caller object to what its files cannot say, such as a currency that the price
+/// table has no exchange rate of: also where something else is wrong, so that all of it is reported at once.
+///
+/// * `judge`: objects to a workload, which is only as complete as the file could be read; it is told whether that is whole.
+///
+/// # Errors
+/// Everything that has to change before it can be planned, in the order of the file.
+pub(crate) fn load_judged(
+    path: &Path,
+    text: &str,
+    today: Date,
+    files: ReadFile<'_>,
+    judge: Judge<'_>,
+) -> Result<(RawWorkload, Workload, Vec<Problem>), Vec<Problem>> {
     let mut recovered = Recovered::of(&path.display().to_string(), text);
     let Some(raw) = recovered.raw.take() else { return Err(recovered.problems) };
-    let loaded = load_from(path, &raw, today, files);
     if recovered.problems.is_empty() {
-        return loaded.map(|(workload, warnings)| (raw, workload, warnings));
+        return read::read(path, (&raw, true), today, files, judge)
+            .map(|(workload, warnings)| (raw, workload, warnings));
     }
+    // Rates that could not be read are no rates that are missing.
+    let has_lost_rates = raw.exchange.0.is_empty() && text.contains("exchange");
+    let judge: Judge<'_> = if has_lost_rates { &|_, _| Vec::new() } else { judge };
+    let loaded = read::read(path, (&raw, false), today, files, judge);
     Err(recovered.with(loaded.err().unwrap_or_default(), text))
 }
+
+/// What a caller has against a workload.
+pub(crate) type Judge<'j> = &'j dyn Fn(&Workload, bool) -> Vec<Problem>;
 
 /// The largest file that a workload may name: 128 MiB, far more than any model reads or a dataset needs.
 const LARGEST_FILE: u64 = 128 << 20;
@@ -120,7 +144,7 @@ pub fn load_from(
     today: Date,
     files: ReadFile<'_>,
 ) -> Result<(Workload, Vec<Problem>), Vec<Problem>> {
-    read::read(path, raw, today, files)
+    read::read(path, (raw, true), today, files, &|_, _| Vec::new())
 }
 
 /// The words of workload files.

@@ -36,11 +36,13 @@ const MOST_FEATURES: usize = 1_000;
 /// How many draws a simulation may take.
 const MOST_DRAWS: u32 = 1_000_000;
 
+/// * `is_read`: whether `raw` is all that the file says, with nothing repaired.
 pub(super) fn read(
     path: &Path,
-    raw: &RawWorkload,
+    (raw, is_read): (&RawWorkload, bool),
     today: Date,
     files: super::ReadFile<'_>,
+    judge: super::Judge<'_>,
 ) -> Result<(Workload, Vec<Problem>), Vec<Problem>> {
     let mut reader = WorkloadReader {
         path: path.display().to_string(),
@@ -59,7 +61,14 @@ pub(super) fn read(
         root: Root::around(path.parent().unwrap_or(Path::new(""))),
         text_bytes: 0,
     };
-    let workload = reader.workload(raw, today);
+    let mut workload = reader.workload(raw, today);
+    let is_whole = is_read && reader.problems.iter().all(|p| p.severity != Severity::Error);
+    if !is_whole {
+        // The rate that a currency has may be what is wrong.
+        workload.currencies.retain(|(currency, ..)| raw.exchange.0.iter().all(|(code, _)| code.value != *currency));
+    }
+    reader.problems.extend(judge(&workload, is_whole));
+    reader.problems.sort_by_key(|problem| problem.place);
     match reader.problems.iter().any(|p| p.severity == Severity::Error) {
         true => Err(reader.problems),
         false => Ok((Workload { assumptions: reader.assumptions, ..workload }, reader.problems)),
