@@ -145,8 +145,8 @@ pub(crate) fn of_object<'a>(object: &Object<'a>) -> Result<Record<'a>, RecordErr
     let at = at.transpose()?.map(time_of).transpose()?.flatten();
     let none = "the record has no counts: add \"usage\": {\"input_tokens\": …, \"output_tokens\": …}";
     let usage = match object.get("usage") {
-        Some(value) => {
-            let counts = value.object().ok_or_else(|| form("usage is no object of counts"))?;
+        Some(_) => {
+            let counts = object.object("usage").ok_or_else(|| form("usage is no object of counts"))?;
             if counts.is_empty() {
                 return Err(form(none));
             }
@@ -155,8 +155,8 @@ pub(crate) fn of_object<'a>(object: &Object<'a>) -> Result<Record<'a>, RecordErr
         None => flat(object)?.ok_or_else(|| form(none))?,
     };
     let mut context = Context::default();
-    if let Some(value) = object.get("context") {
-        let stated = value.object().ok_or_else(|| form("context is no object"))?;
+    if object.get("context").is_some() {
+        let stated = object.object("context").ok_or_else(|| form("context is no object"))?;
         let pairs = stated.fields().filter(|(_, value)| !value.is_null());
         let pairs = pairs.map(|(key, value)| Some((Cow::Owned(key.into_owned()), value.text()?)));
         let stated = pairs.collect::<Option<Vec<_>>>().ok_or_else(|| form("a value of the context is no text"))?;

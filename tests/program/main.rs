@@ -10,6 +10,7 @@ mod compare;
 mod count;
 mod dated;
 mod dates;
+mod doubling;
 mod export;
 mod facade;
 #[cfg(target_os = "linux")]

@@ -40,16 +40,21 @@ pub(super) struct Brackets {
 impl Brackets {
     /// Where the value ends that began with the first piece.
     pub(super) fn follow(&mut self, piece: &[u8]) -> End {
+        self.follow_to(piece).0
+    }
+
+    /// The same, with how many bytes it took to know.
+    fn follow_to(&mut self, piece: &[u8]) -> (End, usize) {
         for (at, byte) in piece.iter().enumerate() {
             let goes_on = if self.in_text { self.text(*byte) } else { self.outside(*byte) };
             if !goes_on {
-                return End::Nowhere;
+                return (End::Nowhere, at + 1);
             }
             if self.awaited.is_empty() && !self.in_text && matches!(self.last, b'}' | b']') {
-                return End::At(at + 1);
+                return (End::At(at + 1), at + 1);
             }
         }
-        End::Later
+        (End::Later, piece.len())
     }
 
     fn text(&mut self, byte: u8) -> bool {
@@ -93,9 +98,9 @@ impl Brackets {
     }
 }
 
-/// Where the value that begins a text ends by its brackets.
-pub(super) fn end_by_brackets(text: &[u8]) -> End {
-    Brackets::default().follow(text)
+/// Where the value that begins a text ends by its brackets, and how many bytes it took to know.
+pub(super) fn end_by_brackets(text: &[u8]) -> (End, usize) {
+    Brackets::default().follow_to(text)
 }
 
 /// An element of a list.
@@ -164,7 +169,7 @@ pub(super) fn each_element<'c>(text: &'c [u8], take: &mut dyn FnMut(usize, Eleme
 /// neither.
 fn next_element(text: &[u8], start: usize, error: usize) -> Option<usize> {
     let rest = text.get(start..)?;
-    if let End::At(length) = end_by_brackets(rest) {
+    if let End::At(length) = end_by_brackets(rest).0 {
         let behind = start + length;
         let space = text.get(behind..)?.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
         match text.get(behind + space) {
@@ -274,7 +279,7 @@ mod tests {
             ("x", End::Nowhere),
         ];
         for (text, want) in cases {
-            assert_eq!(end_by_brackets(text.as_bytes()), *want, "{text:?}");
+            assert_eq!(end_by_brackets(text.as_bytes()).0, *want, "{text:?}");
             // The same in two pieces.
             for at in 0..text.len() {
                 let (first, second) = text.as_bytes().split_at(at);
@@ -289,7 +294,7 @@ mod tests {
                 assert_eq!(found, *want, "{text:?} cut at {at}");
             }
         }
-        assert_eq!(end_by_brackets("[".repeat(1_000_000).as_bytes()), End::Nowhere);
+        assert_eq!(end_by_brackets("[".repeat(1_000_000).as_bytes()).0, End::Nowhere);
     }
 
     /// The elements with their places: the text of a good one, or nothing.

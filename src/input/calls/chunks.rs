@@ -311,8 +311,8 @@ fn last_begin(bytes: &[u8]) -> Option<usize> {
 
 /// Where the last whole document ends, by reading all of them; the next may begin in the middle of a line.
 fn last_end(bytes: &[u8]) -> Option<usize> {
-    let mut whole = 0;
-    while let Length::Whole(length) = first_document(bytes.get(whole..).unwrap_or_default()) {
+    let (mut whole, mut looks) = (0, Looks::at(bytes));
+    while let Length::Whole(length) = first_document(bytes.get(whole..).unwrap_or_default(), &mut looks) {
         whole += length;
     }
     (whole > 0).then_some(whole)
@@ -327,9 +327,30 @@ pub(super) enum Length {
     Unfinished,
 }
 
+/// How often a text may be looked through for where a document ends that is none in the end: brackets that open on each of
+/// a million lines would be followed from each of them. When that is used up, documents end with their lines.
+pub(super) struct Looks {
+    bytes: usize,
+}
+
+impl Looks {
+    /// As many for each byte as a text of lines, and of documents some of which are broken, never takes.
+    const TIMES: usize = 8;
+    /// What short texts may take.
+    const LEAST: usize = 1 << 16;
+
+    pub(super) const fn at(text: &[u8]) -> Self {
+        Looks { bytes: text.len() * Self::TIMES + Self::LEAST }
+    }
+
+    const fn spend(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+}
+
 /// How long the first document of a text is, with the rest of its last line. Anything else ends with its line, and
 /// so does one whose brackets are wrong.
-pub(super) fn first_document(text: &[u8]) -> Length {
+pub(super) fn first_document(text: &[u8], looks: &mut Looks) -> Length {
     let Some(line) = memchr::memchr(b'\n', text).map(|at| at + 1) else { return Length::Unfinished };
     let to_line_end = |end: usize| {
         let behind = text.get(end..).unwrap_or_default();
@@ -345,22 +366,30 @@ pub(super) fn first_document(text: &[u8]) -> Length {
     }
     let mut walk = Walk::new(text);
     walk.space();
-    if walk.peek() != Some(b'{') {
+    if walk.peek() != Some(b'{') || looks.bytes == 0 {
         return Length::Whole(line);
     }
     let start = walk.at;
     match walk.value() {
         Ok(_) => to_line_end(walk.at),
-        Err(error) if error.what == CUT_OFF => Length::Unfinished,
-        Err(_) => match end_by_brackets(text.get(start..).unwrap_or_default()) {
-            End::At(end) => to_line_end(start + end),
-            End::Later => Length::Unfinished,
-            End::Nowhere => match list_end(text) {
-                Some(Stop::Closed(end)) => to_line_end(end),
-                Some(_) => Length::Unfinished,
-                None => Length::Whole(line),
-            },
-        },
+        Err(error) if error.what == CUT_OFF => {
+            looks.spend(text.len());
+            Length::Unfinished
+        }
+        Err(error) => {
+            let (end, looked) = end_by_brackets(text.get(start..).unwrap_or_default());
+            // Once for the values, once for the brackets, and once for a list.
+            looks.spend(error.at + looked + error.at);
+            match end {
+                End::At(end) => to_line_end(start + end),
+                End::Later => Length::Unfinished,
+                End::Nowhere => match list_end(text) {
+                    Some(Stop::Closed(end)) => to_line_end(end),
+                    Some(_) => Length::Unfinished,
+                    None => Length::Whole(line),
+                },
+            }
+        }
     }
 }
 
@@ -441,8 +470,25 @@ mod tests {
         ];
         for (text, want) in cases {
             let want = want.map_or(Length::Unfinished, |want| Length::Whole(want.len()));
-            assert_eq!(first_document(text.as_bytes()), want, "{text:?}");
+            assert_eq!(first_document(text.as_bytes(), &mut Looks::at(text.as_bytes())), want, "{text:?}");
         }
+    }
+
+    /// Brackets that open on every line are followed from few of them, and a document behind them still counts as one.
+    #[test]
+    fn brackets_that_never_close_are_not_followed_from_every_line() {
+        let line = "{\"a\":\n";
+        let text = line.repeat(100_000);
+        let (mut rest, mut looks, mut followed) = (text.as_bytes(), Looks::at(text.as_bytes()), 0);
+        while !rest.is_empty() {
+            followed += usize::from(looks.bytes > 0);
+            assert_eq!(first_document(rest, &mut looks), Length::Whole(line.len()));
+            rest = &rest[line.len()..];
+        }
+        assert!(followed < 4_000, "{followed}");
+        let text = format!("{}{{\n\"a\": 1\n}}\n", line.repeat(20));
+        let document = &text.as_bytes()[20 * line.len()..];
+        assert_eq!(first_document(document, &mut Looks::at(text.as_bytes())), Length::Whole(document.len()));
     }
 
     /// Every text is handed out whole, in pieces that are not much larger than a chunk, whatever its lines begin with.

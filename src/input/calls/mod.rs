@@ -46,7 +46,7 @@ pub(crate) mod texts;
 mod told;
 
 use broken::{BrokenTail, Element, Stop, each_element, open_list, tail};
-use chunks::{Chunk, Chunks, Kind, Length, begins_list, first_document};
+use chunks::{Chunk, Chunks, Kind, Length, Looks, begins_list, first_document};
 use open::{Part, open};
 use sequence::Sequence;
 
@@ -181,15 +181,15 @@ impl<'c> Records<'c, '_> {
     /// The lines of a chunk; a document over several lines is one text, at the line it begins at.
     fn lines(&mut self, chunk: &'c Chunk) {
         let mut rest = chunk.bytes.as_slice();
-        let mut number = chunk.first_line;
+        let (mut number, mut looks) = (chunk.first_line, Looks::at(rest));
         while !rest.is_empty() {
             let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
             let line = rest.get(..end).unwrap_or(rest);
-            let mut text = if opens_document(line) { document(rest) } else { line };
+            let mut text = if opens_document(line) { document(rest, &mut looks) } else { line };
             let mut result = self.text(text, number);
             if result.is_err_and(|error| error.what == CUT_OFF) && text.len() == end {
                 // A line can end with a bracket and yet be the first of several.
-                text = document(rest);
+                text = document(rest, &mut looks);
                 result = self.text(text, number);
             }
             if let Err(error) = result {
@@ -294,8 +294,8 @@ fn opens_document(line: &[u8]) -> bool {
 
 /// The document that a text begins with, to the end of its last line. One that the end of the text cuts off is all that
 /// is left where it is a list, and otherwise its first line: what follows may be records again.
-fn document(text: &[u8]) -> &[u8] {
-    let length = match first_document(text) {
+fn document<'t>(text: &'t [u8], looks: &mut Looks) -> &'t [u8] {
+    let length = match first_document(text, looks) {
         Length::Whole(length) => length,
         Length::Unfinished if begins_list(text).or_else(|| open_list(text)).is_some() => text.len(),
         Length::Unfinished => memchr::memchr(b'\n', text).map_or(text.len(), |at| at + 1),

@@ -56,12 +56,13 @@ impl FieldSet {
         self.0[bit / 64] & (1 << (bit % 64)) != 0
     }
 
-    fn names(&self) -> impl Iterator<Item = usize> {
-        bits(&self.0)
+    /// The lowest bit, taken out.
+    fn take_first(&mut self) -> Option<usize> {
+        take_first(&mut self.0)
     }
 }
 
-/// A set of signs, a bit each.
+/// A set of signs, a bit each: surest first, as the signs of a table are.
 #[derive(Clone, Copy)]
 struct SignSet([u64; SIGN_WORDS]);
 
@@ -73,23 +74,21 @@ impl SignSet {
         self
     }
 
-    fn and(mut self, others: &Self) -> Self {
+    fn add_all(&mut self, others: &Self) {
         self.0.iter_mut().zip(&others.0).for_each(|(own, other)| *own |= other);
-        self
     }
 
-    /// Surest first, as the signs of a table are.
-    fn signs(&self) -> impl Iterator<Item = usize> {
-        bits(&self.0)
+    /// The surest sign, taken out.
+    fn take_first(&mut self) -> Option<usize> {
+        take_first(&mut self.0)
     }
 }
 
-/// The bits that are set, lowest first.
-fn bits(words: &[u64]) -> impl Iterator<Item = usize> {
-    words.iter().enumerate().flat_map(|(index, word)| {
-        let set = std::iter::successors(Some(*word), |rest| Some(rest & rest.wrapping_sub(1)));
-        set.take_while(|rest| *rest != 0).map(move |rest| index * 64 + rest.trailing_zeros() as usize)
-    })
+fn take_first(words: &mut [u64]) -> Option<usize> {
+    let (index, word) = words.iter_mut().enumerate().find(|(_, word)| **word != 0)?;
+    let bit = word.trailing_zeros() as usize;
+    *word &= *word - 1;
+    Some(index * 64 + bit)
 }
 
 /// A sign, its names looked up.
@@ -125,9 +124,16 @@ impl SignTable {
 
     fn detect(&self, object: &Object) -> Option<Dialect> {
         let looked = self.look_over(object);
-        let asked = looked.fields.names().filter_map(|name| self.asked.get(name)).fold(SignSet::EMPTY, SignSet::and);
-        let mut signs = asked.signs().filter_map(|sign| self.signs.get(sign));
-        signs.find(|sign| looked.shows(sign)).map(|sign| sign.dialect)
+        let (mut names, mut asked) = (looked.fields, SignSet::EMPTY);
+        while let Some(name) = names.take_first() {
+            asked.add_all(self.asked.get(name)?);
+        }
+        while let Some(sign) = asked.take_first().and_then(|sign| self.signs.get(sign)) {
+            if looked.shows(sign) {
+                return Some(sign.dialect);
+            }
+        }
+        None
     }
 
     fn look_over<'o, 'a>(&'o self, object: &'o Object<'a>) -> LookedOver<'o, 'a> {

@@ -45,14 +45,17 @@ impl RecordRefusal {
         if let Some((provider, model, _)) = self.asked.as_deref() {
             return format!("{} {}/{model}", self.status, provider.as_deref().unwrap_or_default());
         }
-        let mut kind = format!("{} ", self.status);
-        for letter in self.reason.chars() {
-            match letter {
-                '0'..='9' if kind.ends_with('#') => {}
-                '0'..='9' => kind.push('#'),
-                other => kind.push(other),
-            }
+        let mut kind = String::with_capacity(self.status.len() + 1 + self.reason.len());
+        kind.push_str(self.status);
+        kind.push(' ');
+        let mut rest = self.reason.as_str();
+        while let Some(digit) = rest.find(|letter: char| letter.is_ascii_digit()) {
+            let (before, digits) = rest.split_at(digit);
+            kind.push_str(before);
+            kind.push('#');
+            rest = digits.trim_start_matches(|letter: char| letter.is_ascii_digit());
         }
+        kind.push_str(rest);
         kind
     }
 
