@@ -447,15 +447,14 @@ impl<'a> Request<'a> {
             || self.multipliers.iter().any(|m| names(&m.when))
     }
 
-    fn known_values(&self, dimension: Dimension) -> Vec<String> {
+    fn known_values(&self, dimension: Dimension) -> Vec<&str> {
         let whens = self.card.variants.iter().map(|v| &v.when);
         let factors = self.head.multipliers.iter().filter(|m| m.concerns(&self.model.id)).map(|m| &m.when);
-        let stated = whens.chain(factors).flatten().filter(|(d, _)| *d == dimension).map(|(_, v)| v.clone());
-        let neutral =
-            self.head.neutral.iter().filter(|(d, _)| *d == dimension).flat_map(|(_, values)| values.iter().cloned());
-        let mut values: Vec<String> = neutral.chain(stated).collect();
+        let stated = whens.chain(factors).flatten().filter(|(d, _)| *d == dimension).map(|(_, v)| v);
+        let neutral = self.head.neutral.iter().filter(|(d, _)| *d == dimension).flat_map(|(_, values)| values);
+        let mut values: Vec<&str> = neutral.chain(stated).map(String::as_str).collect();
         values.dedup();
-        values.sort();
+        values.sort_unstable();
         values.dedup();
         values
     }

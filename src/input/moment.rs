@@ -51,6 +51,10 @@ pub(crate) fn moment_in(text: &str) -> Option<Instant> {
 }
 
 fn since_1970(text: &str) -> Option<Instant> {
+    // Most logs write a date of ISO 8601, which no look for a number has to find out.
+    if matches!(text.as_bytes(), [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..]) {
+        return None;
+    }
     let is_day = text.len() == 8 && (text.starts_with("19") || text.starts_with("20"));
     if is_day || compact(text).is_some() || (text.len() <= 10 && text.contains('-')) {
         return None;

@@ -281,8 +281,11 @@ impl PriceTable {
                 Err(period) => holds = period,
             }
         }
-        let everywhere: Vec<&Arc<ProviderHead>> = self.providers().iter().collect();
-        let found = match self.deployment(&everywhere, asked, at) {
+        let deployment = self.has_deployments.then(|| {
+            let everywhere: Vec<&Arc<ProviderHead>> = self.providers().iter().collect();
+            self.deployment(&everywhere, asked, at)
+        });
+        let found = match deployment.flatten() {
             Some(found) => Ok(found),
             None => self.find_at(Scope::Anywhere, asked, at),
         };

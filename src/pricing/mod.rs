@@ -86,6 +86,10 @@ pub struct PriceTable {
     /// The day that the version names.
     day: Option<Instant>,
     heads: OnceLock<Vec<Arc<ProviderHead>>>,
+    /// Those of the packed table, each decoded when it is first asked for: a short command asks for few.
+    packed_heads: Box<[OnceLock<Arc<ProviderHead>>]>,
+    /// Whether names of a user's own may stand for models.
+    has_deployments: bool,
     /// For similar ids; made when the first unknown id asks for them.
     names: OnceLock<Arc<Names>>,
     /// How often similar ids were searched for.
@@ -144,7 +148,9 @@ impl PriceTable {
         }
         let stated = files.iter().find(|f| f.path.ends_with("table.yaml"));
         let stated = stated.and_then(|f| stated_version(&f.text));
-        Self::of_packed(packed::pack(stated.unwrap_or(version), &providers), version)
+        let has_deployments = providers.iter().any(|provider| !provider.head.deployments.is_empty());
+        let table = Self::of_packed(packed::pack(stated.unwrap_or(version), &providers), version)?;
+        Ok(PriceTable { has_deployments, ..table })
     }
 
     /// A table out of a packed block; a block that does not open is an error, never another table.
@@ -161,6 +167,8 @@ impl PriceTable {
         })?;
         let id = TableId { version: packed.version().to_owned(), sha256: packed.sha256() };
         Ok(PriceTable {
+            packed_heads: (0..packed.provider_count()).map(|_| OnceLock::new()).collect(),
+            has_deployments: false,
             packed,
             overlays: Vec::new(),
             fixed: Vec::new(),
@@ -195,6 +203,7 @@ impl PriceTable {
             overlays.extend(sound.map(|(provider, _)| self.overlay(provider)));
         }
         self.overlays.extend(overlays);
+        self.has_deployments |= self.overlays.iter().any(|o| !o.head.deployments.is_empty());
         if !files.is_empty() {
             let mut hash = Sha256::new();
             hash.update(self.id.sha256.as_bytes());
@@ -261,7 +270,11 @@ impl PriceTable {
     #[must_use]
     pub fn providers(&self) -> &[Arc<ProviderHead>] {
         self.heads.get_or_init(|| {
-            let mut heads: Vec<ProviderHead> = self.bundled_heads().collect();
+            let packed = (0..self.packed.provider_count()).filter_map(|index| self.packed_head(index));
+            if self.overlays.is_empty() {
+                return packed.collect();
+            }
+            let mut heads: Vec<ProviderHead> = packed.map(|head| ProviderHead::clone(&head)).collect();
             for own in self.overlays.iter().map(|o| &o.head).filter(|head| !head.id.is_empty()) {
                 match heads.iter_mut().find(|h| h.id == own.id) {
                     Some(head) => {
@@ -366,13 +379,24 @@ impl PriceTable {
         currencies
     }
 
-    fn bundled_heads(&self) -> impl Iterator<Item = ProviderHead> + '_ {
-        (0..self.packed.provider_count()).filter_map(|i| self.packed.provider(i))
+    /// A provider as the packed table says it, without what overlays add.
+    fn packed_head(&self, index: usize) -> Option<Arc<ProviderHead>> {
+        let head = self.packed_heads.get(index)?;
+        if head.get().is_none() {
+            let decoded = Arc::new(self.packed.provider(index)?);
+            // Another thread may have been faster, with the same.
+            drop(head.set(decoded));
+        }
+        head.get().cloned()
     }
 
     fn bundled_card(&self, index: usize) -> Option<(Arc<ProviderHead>, Arc<ModelCard>)> {
         let (provider, card) = self.packed.model(index)?;
-        Some((self.providers().get(provider)?.clone(), Arc::new(card)))
+        let head = match self.overlays.is_empty() {
+            true => self.packed_head(provider)?,
+            false => self.providers().get(provider)?.clone(),
+        };
+        Some((head, Arc::new(card)))
     }
 
     fn is_replaced(&self, provider: &str, id: &str) -> bool {
@@ -411,6 +435,12 @@ fn day_of(version: &str) -> Option<Instant> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Names of a user's own are looked for only where a file gives some.
+    #[test]
+    fn the_bundled_table_names_no_deployments() {
+        assert!(PriceTable::bundled().providers().iter().all(|head| head.deployments.is_empty()));
+    }
 
     #[test]
     fn a_block_that_does_not_open_is_an_error_and_not_another_table() {

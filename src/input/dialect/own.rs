@@ -21,17 +21,29 @@ pub(super) const DIALECT: DialectSpec = DialectSpec {
 /// farebox's own record; what it can be grouped by may stand beside the model.
 fn read<'a>(object: &Object<'a>, out: &mut Vec<Item<'a>>) -> Result<(), RecordError> {
     let mut entry = of_record(of_object(object)?);
-    entry.labels = Labels {
+    if has_more(object) {
+        entry.labels = labels(object);
+    }
+    out.push(Item::Entry(Box::new(entry)));
+    Ok(())
+}
+
+/// Whether something stands beside what every record has: few records have labels, and six names are long to look for.
+fn has_more(object: &Object<'_>) -> bool {
+    object.raw_fields().any(|(name, _)| !matches!(name, b"provider" | b"model" | b"timestamp" | b"usage" | b"context"))
+}
+
+fn labels<'a>(object: &Object<'a>) -> Labels<'a> {
+    let mut labels = Labels {
         project: object.text("project"),
         session: object.text("session"),
         key: object.text("key"),
         tags: object.get("tags").into_iter().flat_map(Value::items).filter_map(Value::text).collect(),
     };
     for name in ["agent", "host"] {
-        entry.labels.tags.extend(object.text(name).map(|text| format!("{name}:{text}").into()));
+        labels.tags.extend(object.text(name).map(|text| format!("{name}:{text}").into()));
     }
-    out.push(Item::Entry(Box::new(entry)));
-    Ok(())
+    labels
 }
 
 /// An entry of farebox's own record.
