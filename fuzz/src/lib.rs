@@ -5,12 +5,16 @@
 mod chat;
 mod prices;
 pub mod seeds;
+mod shapes;
+mod texts;
 mod tokenizers;
 mod usage;
 mod workload;
 
 pub use chat::chat_request;
 pub use prices::{packed_table, price_review, price_yaml};
+pub use shapes::{price_shapes, usage_shapes, workload_shapes};
+pub use texts::text_count;
 pub use tokenizers::tokenizer_file;
 pub use usage::{usage_csv, usage_json};
 pub use workload::workload_yaml;
@@ -65,6 +69,10 @@ pub const TARGETS: &[Target] = &[
     },
     Target { name: "tokenizer_file", run: tokenizer_file, seeds: seeds::tokenizer_file, words: "" },
     Target { name: "packed_table", run: packed_table, seeds: seeds::packed_table, words: "" },
+    Target { name: "usage_shapes", run: usage_shapes, seeds: seeds::decisions, words: "" },
+    Target { name: "workload_shapes", run: workload_shapes, seeds: seeds::decisions, words: "" },
+    Target { name: "price_shapes", run: price_shapes, seeds: seeds::decisions, words: "" },
+    Target { name: "text_count", run: text_count, seeds: seeds::text_count, words: "" },
 ];
 
 /// Takes the first seed of a target: what it needs once is there then.

@@ -52,6 +52,22 @@ pub fn usage_json() -> Vec<Vec<u8>> {
     first.collect::<Vec<_>>().into_iter().chain(whole).collect()
 }
 
+/// Decisions about samples: none, so that each begins as it is, and numbers without a pattern (Knuth's MMIX generator).
+pub fn decisions() -> Vec<Vec<u8>> {
+    let mut state = 1_u64;
+    let mut byte = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u8
+    };
+    (0..200).map(|number| (0..number / 4).map(|_| byte()).collect()).collect()
+}
+
+/// Texts in many scripts, each for another vocabulary.
+pub fn text_count() -> Vec<Vec<u8>> {
+    let texts = texts("tests/data", &["txt", "md"]).into_iter().chain(texts("src/input/chat", &["rs"]));
+    texts.enumerate().map(|(number, text)| [&[number as u8], &text[..text.len().min(900)]].concat()).collect()
+}
+
 /// Tables of usage, and the two invoices that others publish.
 pub fn usage_csv() -> Vec<Vec<u8>> {
     let mut tables = texts("tests/data", &["csv", "tsv"]);

@@ -36,6 +36,15 @@ pub fn usage_csv(bytes: &[u8]) {
     );
 }
 
+/// What is read of a text, without the places of what is wrong.
+pub(crate) fn told(bytes: &[u8]) -> Vec<String> {
+    let one = |(line, item): (u64, Item<'static>)| match item {
+        Item::Bad(error) => format!("{line} {}", error.status()),
+        other => format!("{line} {other:?}"),
+    };
+    of_chunks(bytes, &Reading::default()).into_iter().map(one).collect()
+}
+
 fn dialect_of(bytes: &[u8]) -> (Option<Dialect>, &[u8]) {
     match bytes.split_first() {
         Some((first, rest)) if *first < 0x20 && !first.is_ascii_whitespace() => {

@@ -26,7 +26,7 @@ pub(crate) fn config() -> Result<&'static Config, Error> {
     }
     let mut config = Config::default();
     for path in files().iter().filter(|path| path.exists()) {
-        let bytes = farebox::input::text::read_bytes(path)?;
+        let bytes = farebox::input::text::read_yaml(path)?;
         config = config.with(parse(path, &String::from_utf8_lossy(&bytes).replace("\r\n", "\n"))?);
     }
     Ok(CONFIG.get_or_init(|| config.with(environment())))

@@ -267,7 +267,7 @@ fn check_pin(pin: &str, id: &TableId) -> Result<(), Error> {
 }
 
 pub(crate) fn read_price_file(path: &Path) -> Result<PriceFile, Error> {
-    price_file_of(&path.display().to_string(), &farebox::input::text::read_bytes(path)?)
+    price_file_of(&path.display().to_string(), &farebox::input::text::read_yaml(path)?)
 }
 
 /// A price file out of what is in it; its lines end in a line feed alone.

@@ -226,7 +226,7 @@ pub(crate) fn each_request<E: From<InputError>>(input: Input<'_>, each: EachRequ
                     return Ok(());
                 }
             }
-            Err(error) => each(Spot::line(number), Err(not_json(&error)))?,
+            Err(error) => each(Spot::line(number), Err(error.into()))?,
         }
         is_first = false;
     }
@@ -264,14 +264,14 @@ fn document<E: From<InputError>>(
     let list: Vec<&[u8]> = whole.split(|b| *b == b'\n').collect();
     let parsed = |line: &&[u8]| read_json(line).is_ok_and(|json| json.value.is_object());
     if !list.iter().any(parsed) {
-        let at = start + (error.line() as u64).saturating_sub(1);
-        let problem = if is_whole { (at, not_json(&error)) } else { (start, too_long(LONGEST_DOCUMENT)) };
+        let at = start + error.line().saturating_sub(1);
+        let problem = if is_whole { (at, error.into()) } else { (start, too_long(LONGEST_DOCUMENT)) };
         return each(Spot::line(problem.0), Err(problem.1)).map(|()| false);
     }
     for (number, line) in (start..).zip(list).filter(|(_, line)| !line.iter().all(u8::is_ascii_whitespace)) {
         match read_json(line) {
             Ok(json) => hand_over(number, json, api, each)?,
-            Err(error) => each(Spot::line(number), Err(not_json(&error)))?,
+            Err(error) => each(Spot::line(number), Err(error.into()))?,
         }
     }
     Ok(!is_whole)
@@ -283,17 +283,86 @@ struct ReadJson {
     cut: Option<String>,
 }
 
-fn read_json(json: &[u8]) -> serde_json::Result<ReadJson> {
-    match surrogates::read(json) {
-        Ok(value) => Ok(ReadJson { value, cut: None }),
-        Err(error) => match deep::cut(json) {
-            Some((kept, taken)) => {
-                let cut = Some(String::from_utf8_lossy(&taken).into_owned());
-                surrogates::read(&kept).map(|value| ReadJson { value, cut })
-            }
-            None => Err(error),
-        },
+/// Why a line or a document is not read.
+enum UnreadJson {
+    NotJson(serde_json::Error),
+    TooManyValues,
+}
+
+impl UnreadJson {
+    /// Whether the text may go on.
+    fn is_eof(&self) -> bool {
+        matches!(self, UnreadJson::NotJson(error) if error.is_eof())
     }
+
+    /// The line of the text, from 1.
+    fn line(&self) -> u64 {
+        match self {
+            UnreadJson::NotJson(error) => error.line() as u64,
+            UnreadJson::TooManyValues => 1,
+        }
+    }
+}
+
+impl From<UnreadJson> for RequestError {
+    fn from(unread: UnreadJson) -> Self {
+        match unread {
+            UnreadJson::NotJson(error) => {
+                let text = error.to_string();
+                let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+                RequestError::NotJson { what: what.to_owned(), column: error.column() }
+            }
+            UnreadJson::TooManyValues => RequestError::TooManyValues { limit: MOST_VALUES },
+        }
+    }
+}
+
+/// The most values that a request, or a list of requests, may hold: a value takes up to a hundred times the memory of its text,
+/// and the longest requests hold some thousands.
+const MOST_VALUES: usize = 500_000;
+
+/// Whether a text of JSON holds more values than may be read at once.
+fn has_too_many_values(json: &[u8]) -> bool {
+    // Each takes a comma or a bracket, and a byte of its own.
+    if json.len() < 2 * MOST_VALUES {
+        return false;
+    }
+    let (mut values, mut at) = (0, 0);
+    while let Some(byte) = json.get(at) {
+        at += 1;
+        match byte {
+            b',' | b'{' | b'[' => values += 1,
+            b'"' => {
+                while let Some(found) = json.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
+                    at += found + 1;
+                    if json.get(at - 1) == Some(&b'"') {
+                        break;
+                    }
+                    // What is escaped ends no text.
+                    at += 1;
+                }
+            }
+            _ => {}
+        }
+        if values > MOST_VALUES {
+            return true;
+        }
+    }
+    false
+}
+
+fn read_json(json: &[u8]) -> Result<ReadJson, UnreadJson> {
+    if has_too_many_values(json) {
+        return Err(UnreadJson::TooManyValues);
+    }
+    let read = |json: &[u8]| surrogates::read(json).map_err(UnreadJson::NotJson);
+    let error = match read(json) {
+        Ok(value) => return Ok(ReadJson { value, cut: None }),
+        Err(error) => error,
+    };
+    let Some((kept, taken)) = deep::cut(json) else { return Err(error) };
+    let cut = Some(String::from_utf8_lossy(&taken).into_owned());
+    read(&kept).map(|value| ReadJson { value, cut })
 }
 
 fn hand_over<E>(line: u64, json: ReadJson, api: Option<Api>, each: EachRequest<'_, E>) -> Result<(), E> {
@@ -309,12 +378,6 @@ fn hand_over<E>(line: u64, json: ReadJson, api: Option<Api>, each: EachRequest<'
         each(Spot { line: Some(line), item: several.then_some(i + 1) }, request)?;
     }
     Ok(())
-}
-
-fn not_json(error: &serde_json::Error) -> RequestError {
-    let text = error.to_string();
-    let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
-    RequestError::NotJson { what: what.to_owned(), column: error.column() }
 }
 
 fn too_long(limit: usize) -> RequestError {

@@ -21,6 +21,9 @@ pub(crate) const BLOCK: usize = 1 << 18;
 /// The largest file that is read whole: 256 MiB. Prompts, tables of rows, price files and vocabularies are far smaller.
 pub(crate) const LARGEST_WHOLE: u64 = 256 << 20;
 
+/// The largest file of YAML: 16 MiB, some 150,000 models. What is read takes up to forty times as much memory.
+pub(crate) const LARGEST_YAML: u64 = 16 << 20;
+
 /// A NUL byte within so many bytes of the start makes a file binary.
 const LOOKS_BINARY_WITHIN: usize = 8 << 10;
 
@@ -369,6 +372,14 @@ fn similar(path: &Path) -> Option<String> {
 /// [`InputError`] where there is no such file, it is not a file or too large, or the system refuses.
 pub fn read_bytes(path: &Path) -> Result<Vec<u8>, InputError> {
     read_named(path, LARGEST_WHOLE)
+}
+
+/// The same for a file of YAML that people write, such as a workload or a price file: at most [`LARGEST_YAML`].
+///
+/// # Errors
+/// As [`read_bytes`].
+pub fn read_yaml(path: &Path) -> Result<Vec<u8>, InputError> {
+    read_named(path, LARGEST_YAML)
 }
 
 /// The same with another limit, for what may be larger or has to be smaller.

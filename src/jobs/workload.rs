@@ -21,7 +21,7 @@ use crate::calculator::settled::NoExchange;
 use crate::calculator::workload::{Workload, instant_of};
 use crate::conversation::{Image, Media, Tool};
 use crate::input::chat::tools_in;
-use crate::input::text::read_bytes;
+use crate::input::text::read_yaml;
 use crate::input::workload::{DEFAULT_FILE, from_disk, load_judged};
 use crate::money::Usd;
 use crate::period::Instant;
@@ -58,7 +58,7 @@ impl WorkloadFile {
             let help = "`farebox init` writes one to edit; -w FILE names another";
             return Err(JobError::asked(format!("there is no {DEFAULT_FILE} here"), help));
         }
-        let text = String::from_utf8_lossy(&read_bytes(path)?).replace("\r\n", "\n");
+        let text = String::from_utf8_lossy(&read_yaml(path)?).replace("\r\n", "\n");
         WorkloadFile::of_text(path, text, setup)
     }
 

@@ -147,8 +147,34 @@ fn a_file_of_a_workload_is_of_a_size_that_can_be_sent() {
         plan(folder.path(), "months: 1", feature).code(2).says("is larger than 128 MiB").says("w.yaml:");
     }
     let prices = written(folder.path(), "acme.yaml", PRICES);
-    run(["plan", "-w", &huge, "--prices", &prices]).code(2).says("is larger than 256 MiB").says("help: ");
-    run(["plan", "--prices", &huge]).code(2).says("is larger than 256 MiB");
+    run(["plan", "-w", &huge, "--prices", &prices]).code(2).says("is larger than 16 MiB").says("help: ");
+    run(["plan", "--prices", &huge]).code(2).says("is larger than 16 MiB");
+}
+
+/// A value in memory is many times its text, so what is read whole has few enough of them.
+#[test]
+fn values_without_an_end_are_refused_before_they_fill_the_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    // 800,000 messages are 2,400,000 values.
+    let messages = vec![r#"{"role":"user","content":"a"}"#; 800_000].join(",");
+    let chat = written(folder.path(), "chat.json", &format!(r#"{{"model":"gpt-4o","messages":[{messages}]}}"#));
+    run(["count", "--chat", &chat]).says("more than 500000 values").says("help: put one request on each line");
+    // Commas inside of a text are no values, and quotation marks that are escaped end no text.
+    let text = format!("{}{}", "a, ".repeat(600_000), r#"","#.repeat(10));
+    let long = written(
+        folder.path(),
+        "long.json",
+        &format!(r#"{{"model":"gpt-4o","messages":[{{"role":"user","content":"{text}"}}]}}"#),
+    );
+    run(["count", "--chat", &long]).code(0);
+    let feature = |i: i32| format!("  f{i}: {{model: gpt-4o, prompt: 1, output: 1, calls: 1 per day}}\n");
+    let features: String = (0..80_000).map(feature).collect();
+    let workload = written(folder.path(), "many.yaml", &format!("version: 1\nfeatures:\n{features}"));
+    let ran = run(["plan", "-w", &workload]).code(2).says("more values than a workload needs").says("help: ");
+    assert_eq!(ran.stderr.matches("error[").count(), 1, "{}", ran.stderr);
+    let models = "  - {id: m, prices: [{rates: {input: \"1\"}}]}\n".repeat(250_000);
+    let prices = written(folder.path(), "models.yaml", &format!("schema: 1\nprovider: acme\nmodels:\n{models}"));
+    run(["prices", "show", "acme/m", "--prices", &prices]).says("the file is too large").says("help: ");
 }
 
 #[test]

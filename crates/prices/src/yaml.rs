@@ -775,9 +775,9 @@ fn options() -> serde_saphyr::Options {
     options.reject_unsupported_tags = true;
     // The default budget guards a server; the longest bundled file has more nodes than it allows.
     if let Some(budget) = &mut options.budget {
-        budget.max_nodes = 4_000_000;
-        budget.max_events = 16_000_000;
-        budget.max_total_scalar_bytes = 256 << 20;
+        budget.max_nodes = 2_000_000;
+        budget.max_events = 8_000_000;
+        budget.max_total_scalar_bytes = 64 << 20;
     }
     options
 }

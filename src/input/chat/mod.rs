@@ -43,6 +43,12 @@ pub enum RequestError {
         /// The most bytes that are read.
         limit: usize,
     },
+    /// It holds more values than are read into memory at once.
+    #[error("more than {limit} values")]
+    TooManyValues {
+        /// The most values that are read.
+        limit: usize,
+    },
     /// It is JSON, and not a request or not a sound one.
     #[error("{0}")]
     Unsound(String),
@@ -63,7 +69,9 @@ impl RequestError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
-            RequestError::TooLong { .. } => Some("put one request on each line of JSON Lines".to_owned()),
+            RequestError::TooLong { .. } | RequestError::TooManyValues { .. } => {
+                Some("put one request on each line of JSON Lines".to_owned())
+            }
             RequestError::OtherApi { fits, .. } => {
                 let names: Vec<&str> = fits.iter().map(|api| api.name()).collect();
                 Some(format!("leave --api out, or give --api {}", names.join(" or ")))

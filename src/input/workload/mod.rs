@@ -55,8 +55,8 @@ fn options() -> serde_saphyr::Options {
     options.reject_unsupported_tags = true;
     // The default budget guards a server; a workload that is too large is to be told so in its own words.
     if let Some(budget) = &mut options.budget {
-        budget.max_nodes = 4_000_000;
-        budget.max_events = 16_000_000;
+        budget.max_nodes = 500_000;
+        budget.max_events = 2_000_000;
     }
     options
 }
@@ -161,6 +161,10 @@ fn explain(error: &serde_saphyr::Error) -> Explained {
             let near = did_you_mean(field, expected.iter().copied());
             let help = format!("{near}The keys here are {}", expected.join(", "));
             ("unknown-key", format!("no key is called {field:?} here"), Some(help))
+        }
+        Error::Budget { .. } => {
+            let help = "write one feature for calls that are alike, with a dataset for their prompts";
+            ("too-large", "the file holds more values than a workload needs".into(), Some(help.into()))
         }
         Error::Message { msg, .. } => {
             let help = quantity::QuantityError::handed_on(msg).and_then(|error| error.help());

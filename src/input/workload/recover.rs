@@ -40,6 +40,7 @@ impl Recovered {
             let found = problem(path, &error);
             let is_key = matches!(found.code, "unknown-key" | "repeated-key" | "duplicate-key");
             let is_read = found.code != "invalid-yaml" || is_of_a_value(&error);
+            let is_too_large = found.code == "too-large";
             let scan = Scan::of(&text);
             let at = byte_offset(&text, found.place);
             let is_lack = !is_key && (is_lack(&error) || at.is_some_and(|at| is_of_a_map(&scan, at)));
@@ -51,7 +52,7 @@ impl Recovered {
             }
             bytes = bytes.saturating_add(text.len());
             repairs += 1;
-            let may_go_on = repairs < MOST_REPAIRS && bytes < MOST_BYTES && is_read;
+            let may_go_on = repairs < MOST_REPAIRS && bytes < MOST_BYTES && is_read && !is_too_large;
             let at = at.map(|at| if is_map { scan.around(at).start } else { at });
             let part = at.filter(|_| may_go_on).and_then(|at| match is_key || follows {
                 true => pair(&scan, at).map(|part| (part, "")),

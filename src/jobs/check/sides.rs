@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Date;
 
 use crate::calculator::workload::Workload;
-use crate::input::text::{InputError, decoded, read_bytes};
+use crate::input::text::{InputError, decoded, read_yaml};
 use crate::input::workload::raw::{RawFeature, RawWorkload};
 use crate::input::workload::{DEFAULT_FILE, ReadFile, from_disk, load_text};
 use crate::jobs::{JobError, Setup};
@@ -41,7 +41,7 @@ impl CheckSide {
                 "`farebox init` writes one to edit; -w FILE names another; a change that deletes it cannot be checked";
             return Err(JobError::asked(format!("there is no {DEFAULT_FILE} here"), help));
         }
-        let text = String::from_utf8_lossy(&read_bytes(path)?).replace("\r\n", "\n");
+        let text = String::from_utf8_lossy(&read_yaml(path)?).replace("\r\n", "\n");
         CheckSide::read(path, &text, setup.at.date(), &mut from_disk).map_err(|problems| JobError::Asked {
             message: format!("the workload cannot be used\n\n{}", rendered(&problems, &text)),
             help: None,

@@ -1,0 +1,5 @@
+//! See [`farebox_fuzz::price_shapes`].
+#![no_main]
+
+// What is unpacked once is not the time of the first input.
+libfuzzer_sys::fuzz_target!(init: farebox_fuzz::warm("price_shapes"), |bytes: &[u8]| farebox_fuzz::price_shapes(bytes));
