@@ -32,7 +32,7 @@ struct Input {
     write: Box<WriteInput>,
 }
 
-/// Writes so many units of an input to a path.
+/// Writes an input of a number of units to a path.
 type WriteInput = dyn Fn(&Path, usize) + Send + Sync;
 
 impl Input {
@@ -47,7 +47,7 @@ impl Input {
         Input { name: name.into(), units, ending, command, write: Box::new(write) }
     }
 
-    /// Instructions for so many units.
+    /// The instructions that an input of a number of units takes.
     fn cost(&self, folder: &Path, units: usize) -> u64 {
         let path = folder.join(format!("{units}.{}", self.ending));
         (self.write)(&path, units);
@@ -87,7 +87,7 @@ fn the_limit_tells_linear_from_quadratic() {
     };
     assert!(of(&|n| 9_000.0 * n) < 1.01);
     assert!(of(&|n| 600.0 * n * n.log2()) < LIMIT);
-    // Even where a comparison of each pair is small beside what a record takes anyway.
+    // Also where comparing each pair takes little compared with what a record takes anyway.
     assert!(of(&|n| 9_000.0 * n + n * n) > LIMIT);
 }
 
@@ -274,7 +274,7 @@ fn usage_in_shapes_that_invite_it() {
         }),
         Input::of("a document without an end", (2_000, "json"), &command, |n| "{\"a\":\n".repeat(n)),
         Input::of("brackets that open", (10_000, "jsonl"), &command, |n| "[".repeat(n)),
-        Input::of("spans beside each other", (750, "json"), &command, move |n| {
+        Input::of("spans side by side", (750, "json"), &command, move |n| {
             spans((0..n).map(|i| span(i + 1, 0)).collect())
         }),
         Input::of("spans within each other", (750, "json"), &command, move |n| {
@@ -310,7 +310,7 @@ fn usage_in_shapes_that_invite_it() {
             let keys: String = (0..n).map(|i| format!(",\"k{i}\":{i}")).collect();
             format!("{{\"model\":\"gpt-4o\",\"input_tokens\":5,\"output_tokens\":1{keys}}}\n")
         }),
-        Input::of("counts that nobody knows", (500, "jsonl"), &command, |n| {
+        Input::of("unknown counts", (500, "jsonl"), &command, |n| {
             let keys: String = (0..n).map(|i| format!(",\"odd_{i}_tokens\":7")).collect();
             format!("{{\"model\":\"gpt-4o\",\"input_tokens\":5,\"output_tokens\":1{keys}}}\n")
         }),

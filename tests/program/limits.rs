@@ -159,7 +159,7 @@ fn values_without_an_end_are_refused_before_they_fill_the_memory() {
     let messages = vec![r#"{"role":"user","content":"a"}"#; 800_000].join(",");
     let chat = written(folder.path(), "chat.json", &format!(r#"{{"model":"gpt-4o","messages":[{messages}]}}"#));
     run(["count", "--chat", &chat]).says("more than 500000 values").says("help: put one request on each line");
-    // Commas inside of a text are no values, and quotation marks that are escaped end no text.
+    // Commas inside a text are not values, and an escaped quotation mark does not end a text.
     let text = format!("{}{}", "a, ".repeat(600_000), r#"","#.repeat(10));
     let long = written(
         folder.path(),
