@@ -44,7 +44,7 @@ pub fn without_commands(line: &str) -> Cow<'_, str> {
 
 /// Takes JSON and hands on the same JSON with every character spelled out that steers: those are in texts alone, but for the
 /// line breaks and tabs between values, which stay.
-pub(super) struct InertJson<W>(pub W);
+pub(crate) struct InertJson<W>(pub W);
 
 impl<W: io::Write> io::Write for InertJson<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -28,7 +28,7 @@ pub mod check;
 mod csv;
 mod html;
 pub mod ics;
-mod inert;
+pub(crate) mod inert;
 mod json;
 mod jsonl;
 mod markdown;

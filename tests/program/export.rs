@@ -64,6 +64,19 @@ fn a_row_says_everything_about_a_rate() {
     assert_eq!(Value::from(fields.to_vec()), json!(["one", "region=eu", null, "1.1", "2026-01-01"]));
 }
 
+/// A note of somebody else's price file turns no writing around and steers no terminal, and says the same.
+#[test]
+fn json_is_inert() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("acme.yaml");
+    let note = "half\u{202e} as\u{9b}31m much";
+    std::fs::write(&file, PRICES.replace("half as much", r#""half\u202E as\u009B31m much""#)).unwrap();
+    let export = farebox(["prices", "export", "-q", "-p", "acme", "--as", "json", "--prices"]).arg(&file).run().code(0);
+    assert!(!export.stdout.contains(['\u{202e}', '\u{9b}']), "{}", export.stdout);
+    let json: Value = serde_json::from_str(&export.stdout).unwrap();
+    assert!(json["rows"].as_array().unwrap().iter().any(|row| row["note"] == note), "{json:#}");
+}
+
 #[test]
 fn csv_has_the_rows_of_json_with_the_table_in_each() {
     let export: Value = serde_json::from_str(&acme(&["--as", "json"])).unwrap();

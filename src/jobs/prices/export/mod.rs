@@ -21,6 +21,7 @@ use crate::pricing::TableId;
 use crate::pricing::export::{Exported, Selection, genai_prices, litellm};
 use crate::pricing::import::by_kind;
 use crate::report::defused;
+use crate::report::inert::InertJson;
 
 farebox_data::names! {
     /// The form of an export.
@@ -70,16 +71,17 @@ pub(crate) struct ExportHead {
 pub fn export(query: &ExportQuery, setup: &Setup, out: &mut dyn Write) -> Result<Vec<String>, JobError> {
     let selection = selection(query, setup)?;
     let all = || rows(&setup.table, &selection);
+    let json = &mut InertJson(&mut *out);
     match query.form {
-        ExportForm::Json => write_json(&all(), setup.table.id(), out),
+        ExportForm::Json => write_json(&all(), setup.table.id(), json),
         ExportForm::Csv => write_csv(&all(), setup.table.id(), out),
         ExportForm::Parquet => write_parquet(&all(), setup.table.id(), out),
         ExportForm::Focus => focus::write(&setup.table, &selection, out),
         ExportForm::Litellm => {
-            write_database(query.form, litellm::write(&setup.table, &selection), &selection, setup, out)
+            write_database(query.form, litellm::write(&setup.table, &selection), &selection, setup, json)
         }
         ExportForm::GenaiPrices => {
-            write_database(query.form, genai_prices::write(&setup.table, &selection), &selection, setup, out)
+            write_database(query.form, genai_prices::write(&setup.table, &selection), &selection, setup, json)
         }
     }
 }
