@@ -28,19 +28,24 @@ impl Covered {
         }
         let (own, other) =
             if is_sum { (&mut self.sums, &mut self.requests) } else { (&mut self.requests, &mut self.sums) };
-        let counted = other.get_mut(&key);
-        let both = counted.as_deref().map(|counted| common(&used, counted)).unwrap_or_default();
+        let mut add = |more: &Usage| {
+            let all = own.entry(key).or_default();
+            more.used().for_each(|(meter, more)| all.set(meter, all.quantity(meter).saturating_add(more)));
+        };
+        let Some(counted) = other.get_mut(&key) else {
+            // Few sessions are told twice.
+            add(&used);
+            return Some(entry);
+        };
+        let both = common(&used, counted);
         let rest = without(&used, &both);
-        if let Some(counted) = counted {
-            *counted = without(counted, &both);
-        }
+        *counted = without(counted, &both);
         rest.used().next()?;
         if rest != used {
             entry.usage = fine(&rest, &entry.usage);
             entry.reported = None;
         }
-        let all = own.entry(key).or_default();
-        rest.used().for_each(|(meter, more)| all.set(meter, all.quantity(meter).saturating_add(more)));
+        add(&rest);
         Some(entry)
     }
 
@@ -88,8 +93,11 @@ const PARTS: [(Meter, Meter); 2] = [(Meter::Reasoning, Meter::Output), (Meter::C
 fn rough(usage: &Usage) -> Usage {
     let mut rough = usage.clone();
     for (part, whole) in PARTS {
-        rough.set_tokens(whole, usage.tokens(whole).saturating_add(usage.tokens(part)));
-        rough.set_tokens(part, 0);
+        let tokens = usage.tokens(part);
+        if tokens > 0 {
+            rough.set_tokens(whole, usage.tokens(whole).saturating_add(tokens));
+            rough.set_tokens(part, 0);
+        }
     }
     rough
 }

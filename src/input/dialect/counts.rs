@@ -31,7 +31,8 @@ pub(super) fn or_count(mut found: u64, object: &Object, names: &[&str]) -> Resul
         let Some(value) = object.peek(name) else { continue };
         let counted = count_of(name, value)?;
         if found == 0 || counted == found {
-            found = count(object, name)?;
+            // It is read: it is not left over.
+            found = object.count(name).map_or(0, |_| counted);
         }
     }
     Ok(found)

@@ -132,9 +132,13 @@ pub(super) fn body_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Result<
 
 /// Whether the body went through OpenRouter, which names the host that answered, what it charged and whose key was used.
 pub(super) fn is_routed(object: &Object, usage: &Object) -> bool {
-    let is_its_id = object.text("id").is_some_and(|id| id.starts_with("gen-"));
-    let signs = [object.text("provider").is_some(), usage.has("cost"), is_its_id];
-    usage.has("is_byok") || signs.into_iter().filter(|sign| *sign).count() > 1
+    let is_its_id = || object.text("id").is_some_and(|id| id.starts_with("gen-"));
+    usage.has("is_byok")
+        || match (object.text("provider").is_some(), usage.has("cost")) {
+            (true, true) => true,
+            (false, false) => false,
+            _ => is_its_id(),
+        }
 }
 
 /// Names OpenRouter, and what it says about the bill: with a key of the user's own, the host is paid apart from its fee.
@@ -166,6 +170,11 @@ fn is_llama_cpp(object: &Object) -> bool {
 /// as much: `"prompt_tokens_details": {"cache_type": "ephemeral", "cache_creation_input_tokens": 1605, …}`
 /// (alibabacloud.com/help/en/model-studio/context-cache).
 fn has_explicit_cache(usage: &Object) -> bool {
+    // Most details say nothing of a cache but what it had.
+    let says_more = |details: Value| memchr::memmem::find(details.raw(), b"cache_").is_some();
+    if !usage.peek("prompt_tokens_details").is_some_and(says_more) {
+        return false;
+    }
     let Some(details) = usage.object("prompt_tokens_details") else { return false };
     let is_written = || matches!(count(&details, "cache_creation_input_tokens"), Ok(1..));
     details.text("cache_type").is_some_and(|kind| kind == "ephemeral") || is_written()
@@ -234,7 +243,8 @@ fn chat_usage_by_total(usage: &Object, usually: Beside, may_hide_thoughts: bool)
     let names = ["completion_tokens_details", "output_tokens_details", "output_token_details"];
     let details = names.iter().find_map(|name| usage.object(name));
     let part = |name: &str| details.as_ref().map_or(Ok(0), |details| count(details, name));
-    let (caches, total) = (caches(usage)?, count(usage, "total_tokens")?);
+    let of_prompt = prompt_details(usage);
+    let (caches, total) = (caches(usage, of_prompt.as_ref())?, count(usage, "total_tokens")?);
     let wholes = NestedCounts {
         prompt: count_any(usage, &["prompt_tokens", "input_tokens"])?,
         cached: caches.read.saturating_add(caches.written),
@@ -250,7 +260,7 @@ fn chat_usage_by_total(usage: &Object, usually: Beside, may_hide_thoughts: bool)
     unexplained("total_tokens", wholes.unexplained);
     let (audio, image) = (part("audio_tokens")?, part("image_tokens")?);
     let mut counted = Usage::default();
-    prompt_side(usage, wholes.prompt, caches, &mut counted)?;
+    prompt_side(usage, of_prompt.as_ref(), wholes.prompt, caches, &mut counted)?;
     counted.set_tokens(Meter::Output, rest("the answer", wholes.answer, &[wholes.thinking, audio, image])?);
     counted.set_tokens(Meter::Reasoning, wholes.thinking);
     counted.set_tokens(Meter::OutputAudio, audio);
@@ -271,9 +281,8 @@ fn prompt_details<'a>(usage: &Object<'a>) -> Option<Object<'a>> {
     names.iter().find_map(|name| usage.object(name))
 }
 
-fn caches(usage: &Object) -> Result<CacheCounts, RecordError> {
-    let details = prompt_details(usage);
-    let part = |names: &[&str]| details.as_ref().map_or(Ok(0), |details| count_any(details, names));
+fn caches(usage: &Object, details: Option<&Object>) -> Result<CacheCounts, RecordError> {
+    let part = |names: &[&str]| details.map_or(Ok(0), |details| count_any(details, names));
     let read = part(&["cached_tokens"])?;
     let written = part(&["cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens"])?;
     Ok(CacheCounts {
@@ -282,17 +291,22 @@ fn caches(usage: &Object) -> Result<CacheCounts, RecordError> {
     })
 }
 
-fn prompt_side(usage: &Object, prompt: u64, caches: CacheCounts, counted: &mut Usage) -> Result<(), RecordError> {
+fn prompt_side<'a>(
+    usage: &Object<'a>,
+    details: Option<&Object<'a>>,
+    prompt: u64,
+    caches: CacheCounts,
+    counted: &mut Usage,
+) -> Result<(), RecordError> {
     let CacheCounts { read: cached, written } = caches;
-    let details = prompt_details(usage);
-    let part = |names: &[&str]| details.as_ref().map_or(Ok(0), |details| count_any(details, names));
+    let part = |names: &[&str]| details.map_or(Ok(0), |details| count_any(details, names));
     let lifetimes = ["cache_creation_token_details", "cache_creation"];
-    let lifetimes = lifetimes.iter().find_map(|name| details.as_ref()?.object(name));
+    let lifetimes = lifetimes.iter().find_map(|name| details?.object(name));
     let lifetimes = lifetimes.or_else(|| usage.object("cache_creation"));
     let lifetime = |name: &str| lifetimes.as_ref().map_or(Ok(0), |lifetimes| count(lifetimes, name));
     let (short, hour) = (lifetime("ephemeral_5m_input_tokens")?, lifetime("ephemeral_1h_input_tokens")?);
     let written = if written == 0 { short.saturating_add(hour) } else { written };
-    let cached_audio = match details.as_ref().and_then(|d| d.object("cached_tokens_details")) {
+    let cached_audio = match details.and_then(|d| d.object("cached_tokens_details")) {
         Some(of_cached) => count(&of_cached, "audio_tokens")?,
         None => 0,
     };

@@ -113,7 +113,7 @@ impl From<&RecordError> for RecordRefusal {
 }
 
 /// Why a record was priced at a provider that it does not name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Assumed {
     /// It names none: the maker of the model is the likeliest.
     Unnamed,

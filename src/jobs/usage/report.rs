@@ -510,10 +510,10 @@ impl UsageTotals {
     /// Which records were priced at a provider that they do not name.
     fn assumed_note(&self, assumed: Assumed) -> Option<String> {
         const LISTED: usize = 3;
-        let cards = || self.assumed.iter().filter(|((why, _), _)| *why == assumed);
-        let records: u64 = cards().map(|(_, count)| count).sum();
-        let ids: Vec<&str> = cards().take(LISTED).map(|((_, id), _)| id.as_str()).collect();
-        let more = cards().count().saturating_sub(ids.len());
+        let cards = self.assumed_cards(assumed);
+        let records: u64 = cards.values().sum();
+        let ids: Vec<&str> = cards.keys().take(LISTED).map(String::as_str).collect();
+        let more = cards.len() - ids.len();
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
         let what = match (assumed, records) {
             (_, 0) => return None,

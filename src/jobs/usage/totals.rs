@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
+use std::sync::Arc;
 
 use rust_decimal::Decimal;
 use rustc_hash::FxHashMap;
@@ -18,6 +19,7 @@ use crate::jobs::setup::converted;
 use crate::meter::Meter;
 use crate::money::Usd;
 use crate::period::Instant;
+use crate::pricing::Found;
 use crate::pricing::life::Life;
 use crate::report::Report;
 
@@ -133,7 +135,7 @@ pub struct UsageTotals {
     pub(super) charges: u64,
     pub(super) without_time: u64,
     /// Records priced at a provider that they do not name, by why and by card.
-    pub(super) assumed: BTreeMap<(Assumed, String), u64>,
+    assumed: FxHashMap<(Assumed, usize), (Arc<Found>, u64)>,
     /// Of the cards with assumed prices, the one whose id comes first, and since when there is evidence of it.
     pub(super) assumed_price: Option<(String, Instant)>,
     /// Records of models that had ended by then, by model: how many, what they come to, and the end.
@@ -229,6 +231,15 @@ impl UsageTotals {
         true
     }
 
+    /// The ids of the cards that records were priced at for a reason, with how many records.
+    pub(super) fn assumed_cards(&self, assumed: Assumed) -> BTreeMap<String, u64> {
+        let mut cards = BTreeMap::new();
+        for (_, (found, count)) in self.assumed.iter().filter(|((why, _), _)| *why == assumed) {
+            *cards.entry(found.full_id()).or_default() += count;
+        }
+        cards
+    }
+
     /// The sum of one record with a price.
     fn priced(&mut self, outcome: &RecordOutcome, priced: &PricedRecord, pricing: &RecordPricing) -> GroupSum {
         let usd = priced.cost.total;
@@ -241,7 +252,9 @@ impl UsageTotals {
             priced.range.map_or((Usd::ZERO, Usd::ZERO), |(low, high)| (between(usd, low), between(high, usd)));
         self.without_time += u64::from(outcome.entry.is_some_and(|entry| entry.at.is_none()));
         if let Some(assumed) = priced.assumed {
-            *self.assumed.entry((assumed, priced.found.full_id())).or_default() += 1;
+            // Its address tells which card it is as long as it is kept: a text for every record would cost more.
+            let card = (assumed, Arc::as_ptr(&priced.found).addr());
+            self.assumed.entry(card).or_insert_with(|| (priced.found.clone(), 0)).1 += 1;
         }
         if let Some(focus) = &mut self.focus {
             focus.add(outcome, priced);
@@ -333,8 +346,8 @@ impl UsageTotals {
             (mine, theirs) => mine.or(theirs),
         };
         other.ended.into_iter().for_each(|(model, ended)| self.add_ended(model, ended));
-        for (which, count) in other.assumed {
-            *self.assumed.entry(which).or_default() += count;
+        for (card, (found, count)) in other.assumed {
+            self.assumed.entry(card).or_insert((found, 0)).1 += count;
         }
         self.unread.merge(other.unread);
         self.copies += other.copies;
