@@ -47,9 +47,6 @@ pub(crate) struct Value<'a>(&'a [u8]);
 pub(crate) struct Object<'a> {
     /// Names as they are written, without their quotation marks.
     fields: SmallVec<[Field<'a>; 16]>,
-    /// For each of them what tells it from most others: most names that are asked for are not there, and a look at a row of
-    /// numbers says so.
-    marks: SmallVec<[NameMark; 16]>,
     /// Whether a name has escapes in it, which only then have to be resolved.
     escaped: bool,
     /// The fields of the objects in the fields, with the place of theirs: who asks for one of these objects, which hold most
@@ -69,16 +66,6 @@ impl Drop for Object<'_> {
 }
 
 type Field<'a> = (&'a [u8], Value<'a>);
-
-/// The length of a name and three of its bytes.
-pub(crate) type NameMark = u32;
-
-/// The mark of a name.
-pub(crate) const fn name_mark(name: &[u8]) -> NameMark {
-    let (Some(first), Some(last)) = (name.first(), name.last()) else { return 0 };
-    let middle = name[name.len() / 2];
-    name.len() as u32 | (*first as u32) << 8 | (middle as u32) << 16 | (*last as u32) << 24
-}
 
 impl<'a> Value<'a> {
     /// Reads a text that holds exactly one value.
@@ -183,7 +170,7 @@ impl<'a> Object<'a> {
             } else {
                 walk.value()?
             };
-            object.push((name, value));
+            object.fields.push((name, value));
             Ok(())
         })?;
         walk.end()?;
@@ -194,7 +181,7 @@ impl<'a> Object<'a> {
     /// The value of a field; `None` where it is missing or null.
     #[must_use]
     pub(crate) fn get(&self, name: &str) -> Option<Value<'a>> {
-        let place = self.place(name)?;
+        let place = self.fields.iter().rposition(|(written, _)| self.means(written, name))?;
         self.ask(place);
         self.fields.get(place).map(|(_, value)| *value).filter(|value| !value.is_null())
     }
@@ -208,7 +195,7 @@ impl<'a> Object<'a> {
 
     /// [`Object::get`] that does not say that the field was read.
     pub(crate) fn peek(&self, name: &str) -> Option<Value<'a>> {
-        let found = self.place(name).and_then(|place| self.fields.get(place));
+        let found = self.fields.iter().rev().find(|(written, _)| self.means(written, name));
         found.map(|(_, value)| *value).filter(|value| !value.is_null())
     }
 
@@ -227,21 +214,6 @@ impl<'a> Object<'a> {
         self.asked.for_an_object();
     }
 
-    fn push(&mut self, field: Field<'a>) {
-        self.marks.push(name_mark(field.0));
-        self.fields.push(field);
-    }
-
-    /// Where a name stands, the last time that it does.
-    fn place(&self, name: &str) -> Option<usize> {
-        if self.escaped {
-            return self.fields.iter().rposition(|(written, _)| self.means(written, name));
-        }
-        let mark = name_mark(name.as_bytes());
-        let mut places = self.marks.iter().zip(&self.fields).enumerate().rev();
-        places.find(|(_, (own, (written, _)))| **own == mark && *written == name.as_bytes()).map(|(place, _)| place)
-    }
-
     fn means(&self, written: &[u8], name: &str) -> bool {
         written == name.as_bytes() || self.escaped && unescaped(written) == name
     }
@@ -254,7 +226,7 @@ impl<'a> Object<'a> {
     /// Whether a field stands there, with whatever value.
     #[must_use]
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.place(name).is_some()
+        self.fields.iter().any(|(written, _)| self.means(written, name))
     }
 
     /// The text in a field; `None` where there is none, or an empty one.
@@ -266,7 +238,7 @@ impl<'a> Object<'a> {
     /// The object in a field.
     #[must_use]
     pub(crate) fn object(&self, name: &str) -> Option<Object<'a>> {
-        let place = self.place(name)?;
+        let place = self.fields.iter().rposition(|(written, _)| self.means(written, name))?;
         let (of, value) = *self.fields.get(place)?;
         self.ask(place);
         self.asked.for_an_object();
@@ -275,15 +247,13 @@ impl<'a> Object<'a> {
             object.of = of;
             return Some(object);
         };
-        let mut object = Object::default();
-        (object.escaped, object.of) = (self.escaped, of);
-        inner.iter().filter(|(of, _)| *of == place).for_each(|(_, field)| object.push(*field));
-        Some(object)
+        let fields = inner.iter().filter(|(of, _)| *of == place).map(|(_, field)| *field).collect();
+        Some(Object { fields, escaped: self.escaped, inner: None, of, asked: Asked::default() })
     }
 
     /// The names in the object in a field, as they are written.
     pub(crate) fn each_name_in(&self, name: &str, each: &mut dyn FnMut(&[u8])) {
-        let Some(place) = self.place(name) else { return };
+        let Some(place) = self.fields.iter().rposition(|(written, _)| self.means(written, name)) else { return };
         if let Some(inner) = &self.inner {
             return inner.iter().filter(|(of, _)| *of == place).for_each(|(_, (name, _))| each(name));
         }
@@ -303,11 +273,6 @@ impl<'a> Object<'a> {
     #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
         self.fields.is_empty()
-    }
-
-    /// Every name as it is written, with its mark.
-    pub(crate) fn marked_names(&self) -> impl Iterator<Item = (NameMark, &'a [u8])> {
-        self.marks.iter().zip(&self.fields).map(|(mark, (name, _))| (*mark, *name))
     }
 
     /// Every field with its value, in order, the name as it is written.

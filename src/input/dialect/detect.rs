@@ -9,7 +9,7 @@ use std::cell::OnceCell;
 
 use super::Dialect;
 use super::spec::{DialectSign, DialectSpec, SeenObject};
-use crate::input::json::{NameMark, Object, name_mark};
+use crate::input::json::Object;
 
 /// Dialects as they are registered.
 type Registered = [(Dialect, &'static DialectSpec)];
@@ -138,13 +138,13 @@ impl SignTable {
 
     fn look_over<'o, 'a>(&'o self, object: &'o Object<'a>) -> LookedOver<'o, 'a> {
         let mut fields = FieldSet::EMPTY;
-        object.marked_names().for_each(|(mark, name)| self.add(mark, name, &mut fields));
+        object.raw_fields().for_each(|(name, _)| self.add(name, &mut fields));
         LookedOver { table: self, fields, counts: OnceCell::new(), seen: SeenObject::new(object) }
     }
 
     /// Adds a name to a set, where a sign asks for it.
-    fn add(&self, mark: NameMark, name: &[u8], set: &mut FieldSet) {
-        let mut slot = slot_of(mark);
+    fn add(&self, name: &[u8], set: &mut FieldSet) {
+        let mut slot = hash(name);
         while let Some(place) = self.slots.get(slot).and_then(|place| usize::from(*place).checked_sub(1)) {
             if self.names.list.get(place).is_some_and(|known| known.as_bytes() == name) {
                 *set = set.with(place);
@@ -177,7 +177,7 @@ impl LookedOver<'_, '_> {
     fn counts(&self, some: &FieldSet, none: &FieldSet) -> bool {
         let counts = self.counts.get_or_init(|| {
             let mut counts = FieldSet::EMPTY;
-            self.seen.object.each_name_in("usage", &mut |name| self.table.add(name_mark(name), name, &mut counts));
+            self.seen.object.each_name_in("usage", &mut |name| self.table.add(name, &mut counts));
             counts
         });
         counts.has_one_of(some) && !counts.has_one_of(none)
@@ -255,7 +255,7 @@ impl FieldNames {
         let mut slots = [0; SLOTS];
         let mut at = 0;
         while at < self.count {
-            let mut slot = slot_of(name_mark(self.list[at].as_bytes()));
+            let mut slot = hash(self.list[at].as_bytes());
             while slots[slot] != 0 {
                 slot = (slot + 1) % SLOTS;
             }
@@ -394,9 +394,12 @@ impl LaidSign {
     }
 }
 
-/// A slot for a name.
-const fn slot_of(mark: NameMark) -> usize {
-    (mark.wrapping_mul(0x9E37_79B1) >> (32 - SLOTS.trailing_zeros())) as usize
+/// A slot for a name: its length and three of its bytes tell most names apart.
+const fn hash(name: &[u8]) -> usize {
+    let (Some(first), Some(last)) = (name.first(), name.last()) else { return 0 };
+    let middle = name[name.len() / 2];
+    let key = name.len() as u32 | (*first as u32) << 8 | (middle as u32) << 16 | (*last as u32) << 24;
+    (key.wrapping_mul(0x9E37_79B1) >> (32 - SLOTS.trailing_zeros())) as usize
 }
 
 const fn order(one: &str, other: &str) -> std::cmp::Ordering {
