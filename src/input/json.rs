@@ -9,7 +9,6 @@
 use std::borrow::Cow;
 
 use rust_decimal::Decimal;
-use smallvec::SmallVec;
 use wide::{i8x16, u8x16};
 
 use super::left::Asked;
@@ -18,8 +17,11 @@ use super::surrogates;
 /// How deep containers may be nested, as in `serde_json`.
 const DEPTH: u32 = 127;
 
-/// Fields of inner objects that fit without a second allocation.
+/// Fields of a line, and of the objects in it, that fit without a second allocation.
+const OUTER: usize = 16;
 const INNER: usize = 16;
+/// Fields of an object in a line.
+const FEW: usize = 8;
 
 /// What is wrong with a text that should be JSON, and at which byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +48,7 @@ pub(crate) struct Value<'a>(&'a [u8]);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Object<'a> {
     /// Names as they are written, without their quotation marks.
-    fields: SmallVec<[Field<'a>; 16]>,
+    fields: Vec<Field<'a>>,
     /// Whether a name has escapes in it, which only then have to be resolved.
     escaped: bool,
     /// The fields of the objects in the fields, with the place of theirs: who asks for one of these objects, which hold most
@@ -158,11 +160,16 @@ impl<'a> Object<'a> {
         }
         walk.depth = 1;
         let mut object = Object::default();
-        let mut inner = Vec::with_capacity(INNER);
+        object.fields.reserve(OUTER);
+        // Objects without objects in them, such as most details of counts, need no memory for what is in those.
+        let mut inner = Vec::new();
         walk.fields(&mut |walk, name, escaped| {
             object.escaped |= escaped;
             let place = object.fields.len();
             let value = if walk.peek() == Some(b'{') {
+                if inner.is_empty() {
+                    inner.reserve(INNER);
+                }
                 walk.object(&mut |field, escaped| {
                     object.escaped |= escaped;
                     inner.push((place, field));
@@ -247,7 +254,8 @@ impl<'a> Object<'a> {
             object.of = of;
             return Some(object);
         };
-        let fields = inner.iter().filter(|(of, _)| *of == place).map(|(_, field)| *field).collect();
+        let mut fields = Vec::with_capacity(FEW);
+        fields.extend(inner.iter().filter(|(of, _)| *of == place).map(|(_, field)| *field));
         Some(Object { fields, escaped: self.escaped, inner: None, of, asked: Asked::default() })
     }
 
