@@ -36,11 +36,18 @@ pub fn usage_csv(bytes: &[u8]) {
     );
 }
 
-/// What is read of a text, without the places of what is wrong.
+/// What is read of a text, without the places of what is wrong, and without the numbers that stand for ids: what has no id of
+/// its own is told apart by how it is written.
 pub(crate) fn told(bytes: &[u8]) -> Vec<String> {
+    /// Fewer digits than nearly every hash of 64 bits has.
+    const LONG: usize = 12;
     let one = |(line, item): (u64, Item<'static>)| match item {
         Item::Bad(error) => format!("{line} {}", error.status()),
-        other => format!("{line} {other:?}"),
+        other => {
+            let text = format!("{line} {other:?}");
+            let parts: Vec<&str> = text.split(|c: char| !c.is_ascii_digit()).filter(|part| part.len() > LONG).collect();
+            parts.into_iter().fold(text.clone(), |text, id| text.replace(id, "#"))
+        }
     };
     of_chunks(bytes, &Reading::default()).into_iter().map(one).collect()
 }
