@@ -723,6 +723,12 @@ fn a_provider_that_cannot_be_read_is_not_missing_as_well() {
         let expected = if provider == "[acme" { &places[..1] } else { &places[..] };
         assert_eq!(found, expected, "{provider}: {:#?}", at(&problems));
     }
+    let (text, places) = unmarked(
+        "schema: §1\n§colour: red\nmodels:\n  - {id: a, prices: [{from: 2026-01-01, rates: {input: \"1\"}}]}\n",
+    );
+    let problems = read(&text, Use::Overlay).1;
+    assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), ["no-provider", "unknown-key"]);
+    assert_eq!(problems.iter().map(|problem| problem.place).collect::<Vec<_>>(), places);
 }
 
 /// However the models are written, a mistake in one hides none in another, nor in the same one.

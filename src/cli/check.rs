@@ -102,17 +102,19 @@ fn report_flag(text: &str) -> Result<(CheckFormat, PathBuf), String> {
 
 pub(crate) fn run(args: CheckArgs) -> Result<(), Error> {
     let setup = Setup { strict: args.strict, ..args.prices.table.setup()? };
+    // clap asks for --until where there is --accept.
+    let until = args.until.as_deref().unwrap_or_default();
+    if let [asked] = &args.accept[..] {
+        let help = format!("say why, for those who read the file: --accept {asked} \"launch week\" --until {until}");
+        return Err(JobError::Asked { message: format!("--accept {asked} has no reason"), help: Some(help) }.into());
+    }
     let machine = BuildMachine::detect(args.ci, |name| std::env::var(name).ok());
     let head = CheckSide::open(args.workload.as_deref(), &setup)?;
     if let (Some(warnings), false) = (&head.warnings, args.out.quiet) {
         say(warnings);
     }
     let query = args.query(machine.base.as_deref())?;
-    if let ([asked], Some(until)) = (&args.accept[..], &args.until) {
-        let help = format!("say why, for those who read the file: --accept {asked} \"launch week\" --until {until}");
-        return Err(JobError::Asked { message: format!("--accept {asked} has no reason"), help: Some(help) }.into());
-    }
-    if let ([asked, reason], Some(until)) = (&args.accept[..], &args.until) {
+    if let [asked, reason] = &args.accept[..] {
         last_day(until, setup.at.date())?;
         let (feature, rule) = accepted(asked, &head)?;
         let rules = match rule {

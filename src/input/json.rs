@@ -17,10 +17,9 @@ use super::surrogates;
 /// How deep containers may be nested, as in `serde_json`.
 const DEPTH: u32 = 127;
 
-/// Fields of a line, and of the objects in it, that fit without a second allocation.
-const OUTER: usize = 16;
-const INNER: usize = 16;
-/// Fields of an object in a line.
+/// As many fields of a line, and as many of all the objects in it, fit without a second allocation.
+const MANY: usize = 16;
+/// As many fields of one object in a line.
 const FEW: usize = 8;
 
 /// What is wrong with a text that should be JSON, and at which byte.
@@ -159,8 +158,8 @@ impl<'a> Object<'a> {
             return Err(JsonError { what: "a record is an object, {…}, and this is another value", at: 0 });
         }
         walk.depth = 1;
-        let mut object = Object::default();
-        object.fields.reserve(OUTER);
+        let fields = Vec::with_capacity(MANY);
+        let mut object = Object { fields, escaped: false, inner: None, of: b"", asked: Asked::default() };
         // Objects without objects in them, such as most details of counts, need no memory for what is in those.
         let mut inner = Vec::new();
         walk.fields(&mut |walk, name, escaped| {
@@ -168,7 +167,7 @@ impl<'a> Object<'a> {
             let place = object.fields.len();
             let value = if walk.peek() == Some(b'{') {
                 if inner.is_empty() {
-                    inner.reserve(INNER);
+                    inner.reserve(MANY);
                 }
                 walk.object(&mut |field, escaped| {
                     object.escaped |= escaped;

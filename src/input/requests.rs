@@ -259,6 +259,10 @@ fn document<E: From<InputError>>(
     };
     let error = match read_json(&whole) {
         Ok(json) => return hand_over(start, json, api, each).map(|()| !is_whole),
+        // What is whole is one document, whatever its lines are by themselves.
+        Err(error @ UnreadJson::TooManyValues) if is_whole => {
+            return each(Spot::line(start), Err(error.into())).map(|()| false);
+        }
         Err(error) => error,
     };
     let list: Vec<&[u8]> = whole.split(|b| *b == b'\n').collect();

@@ -69,10 +69,11 @@ impl WorkloadFile {
     pub fn of_text(path: &Path, text: String, setup: &Setup) -> Result<WorkloadFile, JobError> {
         let shown = |problems: &[Problem]| render_all(problems, |_| Some(&text)).trim_end().to_owned();
         let judge = |workload: &Workload, is_whole: bool| {
-            let mut problems = without_rate(path, workload, setup);
+            let mut resolver = TableResolver::new(setup, workload);
+            let mut problems = without_rate(path, workload, &resolver);
             // A whole workload may be planned on other models.
             if !is_whole {
-                problems.extend(unknown_models(path, &text, workload, &mut TableResolver::new(setup, workload)));
+                problems.extend(unknown_models(path, &text, workload, &mut resolver));
             }
             problems
         };
@@ -125,8 +126,7 @@ fn unusable(problems: &str) -> JobError {
 }
 
 /// Every currency of a workload that has no exchange rate on its first day.
-fn without_rate(path: &Path, workload: &Workload, setup: &Setup) -> Vec<Problem> {
-    let resolver = TableResolver::new(setup, workload);
+fn without_rate(path: &Path, workload: &Workload, resolver: &TableResolver<'_>) -> Vec<Problem> {
     let missing = workload
         .currencies
         .iter()

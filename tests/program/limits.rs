@@ -159,6 +159,11 @@ fn values_without_an_end_are_refused_before_they_fill_the_memory() {
     let messages = vec![r#"{"role":"user","content":"a"}"#; 800_000].join(",");
     let chat = written(folder.path(), "chat.json", &format!(r#"{{"model":"gpt-4o","messages":[{messages}]}}"#));
     run(["count", "--chat", &chat]).says("more than 500000 values").says("help: put one request on each line");
+    // A document over many lines is one, also where one of them is an object by itself.
+    let lines = vec![r#"{"role":"user","content":"a"}"#; 200_000].join(",\n");
+    let lines = written(folder.path(), "lines.json", &format!("{{\"model\":\"gpt-4o\",\"messages\":[\n{lines}\n]}}\n"));
+    let ran = run(["count", "--chat", &lines]).says("lines.json:1: more than 500000 values");
+    assert_eq!(ran.stderr.matches("warning:").count(), 1, "{}", ran.stderr);
     // Commas inside a text are not values, and an escaped quotation mark does not end a text.
     let text = format!("{}{}", "a, ".repeat(600_000), r#"","#.repeat(10));
     let long = written(

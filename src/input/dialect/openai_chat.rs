@@ -84,7 +84,8 @@ pub(super) fn body_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Result<
     let is_xai = !routed && name.trim_start_matches("xai/").starts_with("grok");
     let is_perplexity = usage.has("search_context_size") || name.starts_with("sonar");
     let usually = Beside { thinking: is_xai, ..Beside::default() };
-    let mut counted = chat_usage_by_total(usage, usually, name.contains("gemini"))?;
+    let of_prompt = prompt_details(usage);
+    let mut counted = chat_usage_by_total(usage, of_prompt.as_ref(), usually, name.contains("gemini"))?;
     let mut entry = Entry::new(Dialect::OpenAiChat, Usage::default());
     if is_perplexity && !routed {
         perplexity(usage, &mut counted, &mut entry)?;
@@ -105,7 +106,7 @@ pub(super) fn body_entry<'a>(object: &Object<'a>, usage: &Object<'a>) -> Result<
         ));
     }
     entry.usage = counted;
-    let has_explicit_cache = has_explicit_cache(usage);
+    let has_explicit_cache = has_explicit_cache(usage, of_prompt.as_ref());
     if has_explicit_cache {
         entry.context.set(Dimension::Cache, "explicit");
     }
@@ -169,14 +170,11 @@ fn is_llama_cpp(object: &Object) -> bool {
 /// Whether Alibaba's explicit cache was written or hit, which its usage tells from the implicit one, whose hits cost twice
 /// as much: `"prompt_tokens_details": {"cache_type": "ephemeral", "cache_creation_input_tokens": 1605, …}`
 /// (alibabacloud.com/help/en/model-studio/context-cache).
-fn has_explicit_cache(usage: &Object) -> bool {
-    // Most details say nothing of a cache but what it had.
-    let says_more = |details: Value| memchr::memmem::find(details.raw(), b"cache_").is_some();
-    if !usage.peek("prompt_tokens_details").is_some_and(says_more) {
-        return false;
-    }
-    let Some(details) = usage.object("prompt_tokens_details") else { return false };
-    let is_written = || matches!(count(&details, "cache_creation_input_tokens"), Ok(1..));
+///
+/// * `details`: those of the prompt.
+fn has_explicit_cache(usage: &Object, details: Option<&Object>) -> bool {
+    let Some(details) = details.filter(|_| usage.peek("prompt_tokens_details").is_some()) else { return false };
+    let is_written = || matches!(count(details, "cache_creation_input_tokens"), Ok(1..));
     details.text("cache_type").is_some_and(|kind| kind == "ephemeral") || is_written()
 }
 
@@ -232,19 +230,23 @@ fn labels<'a>(object: &Object<'a>) -> Labels<'a> {
 ///
 /// `beside` says that thinking usually stands beside the answer; where a total settles it, the total decides.
 pub(super) fn chat_usage(usage: &Object, beside: bool) -> Result<Usage, RecordError> {
-    chat_usage_by_total(usage, Beside { thinking: beside, ..Beside::default() }, false)
+    chat_usage_by_total(usage, prompt_details(usage).as_ref(), Beside { thinking: beside, ..Beside::default() }, false)
 }
 
 /// [`chat_usage`] of a form that may leave out thoughts, so that they only show in the total.
-fn chat_usage_by_total(usage: &Object, usually: Beside, may_hide_thoughts: bool) -> Result<Usage, RecordError> {
+fn chat_usage_by_total<'a>(
+    usage: &Object<'a>,
+    of_prompt: Option<&Object<'a>>,
+    usually: Beside,
+    may_hide_thoughts: bool,
+) -> Result<Usage, RecordError> {
     if !["prompt_tokens", "input_tokens", "completion_tokens", "output_tokens"].iter().any(|n| usage.get(n).is_some()) {
         return Err(no_usage());
     }
     let names = ["completion_tokens_details", "output_tokens_details", "output_token_details"];
     let details = names.iter().find_map(|name| usage.object(name));
     let part = |name: &str| details.as_ref().map_or(Ok(0), |details| count(details, name));
-    let of_prompt = prompt_details(usage);
-    let (caches, total) = (caches(usage, of_prompt.as_ref())?, count(usage, "total_tokens")?);
+    let (caches, total) = (caches(usage, of_prompt)?, count(usage, "total_tokens")?);
     let wholes = NestedCounts {
         prompt: count_any(usage, &["prompt_tokens", "input_tokens"])?,
         cached: caches.read.saturating_add(caches.written),
@@ -260,7 +262,7 @@ fn chat_usage_by_total(usage: &Object, usually: Beside, may_hide_thoughts: bool)
     unexplained("total_tokens", wholes.unexplained);
     let (audio, image) = (part("audio_tokens")?, part("image_tokens")?);
     let mut counted = Usage::default();
-    prompt_side(usage, of_prompt.as_ref(), wholes.prompt, caches, &mut counted)?;
+    prompt_side(usage, of_prompt, wholes.prompt, caches, &mut counted)?;
     counted.set_tokens(Meter::Output, rest("the answer", wholes.answer, &[wholes.thinking, audio, image])?);
     counted.set_tokens(Meter::Reasoning, wholes.thinking);
     counted.set_tokens(Meter::OutputAudio, audio);

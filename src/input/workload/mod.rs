@@ -23,8 +23,8 @@ use std::path::Path;
 use jiff::civil::Date;
 
 use crate::calculator::workload::Workload;
-use crate::input::text::{InputError, read_regular};
-use crate::pricing::problem::Problem;
+use crate::input::text::{InputError, LARGEST_YAML, read_regular};
+use crate::pricing::problem::{Place, Problem, Severity};
 use crate::pricing::yaml::{Explained, NO_WHOLE_NUMBER, WHOLE_NUMBER_HELP, explain_shape, problem_of};
 use crate::similar::did_you_mean;
 pub(crate) use feature::mean_of;
@@ -104,14 +104,19 @@ pub(crate) fn load_judged(
     files: ReadFile<'_>,
     judge: Judge<'_>,
 ) -> Result<(RawWorkload, Workload, Vec<Problem>), Vec<Problem>> {
-    let mut recovered = Recovered::of(&path.display().to_string(), text);
+    let shown = path.display().to_string();
+    if text.len() as u64 > LARGEST_YAML {
+        let ((code, message, help), place) = (too_many(), Place { line: 1, column: 1 });
+        return Err(vec![Problem { code, severity: Severity::Error, path: shown, place, message, help }]);
+    }
+    let mut recovered = Recovered::of(&shown, text);
     let Some(raw) = recovered.raw.take() else { return Err(recovered.problems) };
     if recovered.problems.is_empty() {
         return read::read(path, (&raw, true), today, files, judge)
             .map(|(workload, warnings)| (raw, workload, warnings));
     }
     // Rates that could not be read are no rates that are missing.
-    let has_lost_rates = raw.exchange.0.is_empty() && text.contains("exchange");
+    let has_lost_rates = raw.exchange.0.is_empty() && text.lines().any(|line| line.starts_with("exchange"));
     let judge: Judge<'_> = if has_lost_rates { &|_, _| Vec::new() } else { judge };
     let loaded = read::read(path, (&raw, false), today, files, judge);
     Err(recovered.with(loaded.err().unwrap_or_default(), text))
@@ -147,6 +152,12 @@ pub fn load_from(
     read::read(path, (raw, true), today, files, &|_, _| Vec::new())
 }
 
+/// What is said of a file that is too large to be read.
+fn too_many() -> Explained {
+    let help = "write one feature for calls that are alike, with a dataset for their prompts";
+    ("too-large", "the file holds more values than a workload needs".into(), Some(help.into()))
+}
+
 /// The words of workload files.
 fn explain(error: &serde_saphyr::Error) -> Explained {
     use serde_saphyr::Error;
@@ -162,10 +173,7 @@ fn explain(error: &serde_saphyr::Error) -> Explained {
             let help = format!("{near}The keys here are {}", expected.join(", "));
             ("unknown-key", format!("no key is called {field:?} here"), Some(help))
         }
-        Error::Budget { .. } => {
-            let help = "write one feature for calls that are alike, with a dataset for their prompts";
-            ("too-large", "the file holds more values than a workload needs".into(), Some(help.into()))
-        }
+        Error::Budget { .. } => too_many(),
         Error::Message { msg, .. } => {
             let help = quantity::QuantityError::handed_on(msg).and_then(|error| error.help());
             ("invalid-value", msg.clone(), help)

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
-use std::sync::Arc;
 
 use rust_decimal::Decimal;
 use rustc_hash::FxHashMap;
@@ -47,6 +46,27 @@ pub(crate) struct GroupSum {
     /// Records that are older than the first evidence of their price, and what they come to.
     pub assumed_records: u64,
     pub assumed: Usd,
+}
+
+/// How many records there are of each card, by provider and model: their names are looked up for every record, and kept once.
+#[derive(Clone, Default)]
+struct CardRecords(FxHashMap<String, FxHashMap<String, u64>>);
+
+impl CardRecords {
+    fn add(&mut self, provider: &str, model: &str, records: u64) {
+        match self.0.get_mut(provider).and_then(|models| models.get_mut(model)) {
+            Some(known) => *known += records,
+            None => {
+                self.0.entry(provider.to_owned()).or_default().insert(model.to_owned(), records);
+            }
+        }
+    }
+
+    fn each(&self, mut each: impl FnMut(&str, &str, u64)) {
+        for (provider, models) in &self.0 {
+            models.iter().for_each(|(model, records)| each(provider, model, *records));
+        }
+    }
 }
 
 impl AddAssign<&GroupSum> for GroupSum {
@@ -135,7 +155,7 @@ pub struct UsageTotals {
     pub(super) charges: u64,
     pub(super) without_time: u64,
     /// Records priced at a provider that they do not name, by why and by card.
-    assumed: FxHashMap<(Assumed, usize), (Arc<Found>, u64)>,
+    assumed: BTreeMap<Assumed, CardRecords>,
     /// Of the cards with assumed prices, the one whose id comes first, and since when there is evidence of it.
     pub(super) assumed_price: Option<(String, Instant)>,
     /// Records of models that had ended by then, by model: how many, what they come to, and the end.
@@ -233,11 +253,13 @@ impl UsageTotals {
 
     /// The ids of the cards that records were priced at for a reason, with how many records.
     pub(super) fn assumed_cards(&self, assumed: Assumed) -> BTreeMap<String, u64> {
-        let mut cards = BTreeMap::new();
-        for (_, (found, count)) in self.assumed.iter().filter(|((why, _), _)| *why == assumed) {
-            *cards.entry(found.full_id()).or_default() += count;
+        let mut ids = BTreeMap::new();
+        if let Some(cards) = self.assumed.get(&assumed) {
+            cards.each(|provider, model, records| {
+                ids.insert(format!("{provider}/{model}"), records);
+            });
         }
-        cards
+        ids
     }
 
     /// The sum of one record with a price.
@@ -252,9 +274,8 @@ impl UsageTotals {
             priced.range.map_or((Usd::ZERO, Usd::ZERO), |(low, high)| (between(usd, low), between(high, usd)));
         self.without_time += u64::from(outcome.entry.is_some_and(|entry| entry.at.is_none()));
         if let Some(assumed) = priced.assumed {
-            // Its address tells which card it is as long as it is kept: a text for every record would cost more.
-            let card = (assumed, Arc::as_ptr(&priced.found).addr());
-            self.assumed.entry(card).or_insert_with(|| (priced.found.clone(), 0)).1 += 1;
+            let Found { provider, model, .. } = &*priced.found;
+            self.assumed.entry(assumed).or_default().add(&provider.id, &model.id, 1);
         }
         if let Some(focus) = &mut self.focus {
             focus.add(outcome, priced);
@@ -346,8 +367,9 @@ impl UsageTotals {
             (mine, theirs) => mine.or(theirs),
         };
         other.ended.into_iter().for_each(|(model, ended)| self.add_ended(model, ended));
-        for (card, (found, count)) in other.assumed {
-            self.assumed.entry(card).or_insert((found, 0)).1 += count;
+        for (assumed, cards) in other.assumed {
+            let own = self.assumed.entry(assumed).or_default();
+            cards.each(|provider, model, records| own.add(provider, model, records));
         }
         self.unread.merge(other.unread);
         self.copies += other.copies;

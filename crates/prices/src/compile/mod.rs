@@ -121,11 +121,13 @@ fn compile_knowing(
         files.iter().map(|f| f.path.as_str()).zip(parsed.iter().map(|p| p.moved.clone())).collect();
     let mut unread: Vec<Problem> = Vec::new();
     let (mut by_provider, mut incomplete) = (FilesByProvider::new(), Vec::new());
-    let mut without_head: Vec<&str> = Vec::new();
+    let mut unread_provider: Vec<&str> = Vec::new();
     for (file, parsed) in files.iter().zip(parsed) {
         if parsed.lost_head {
-            without_head.push(&file.path);
+            let before = incomplete.len();
             incomplete.extend(providers_named_in(&file.text));
+            // A provider that is named and cannot be read is not missing.
+            unread_provider.extend((incomplete.len() > before).then_some(file.path.as_str()));
         }
         unread.extend(parsed.problems);
         for raw in parsed.files {
@@ -150,7 +152,7 @@ fn compile_knowing(
         .for_each(|p| p.place = moved.get(p.path.as_str()).map_or(p.place, |moved| moved.original(p.place)));
     // A model that could not be read is missing only here, and what is left of one says nothing.
     problems.retain(|p| p.code != "unknown-lender" || unread.is_empty());
-    problems.retain(|p| p.code != "no-provider" || !without_head.contains(&p.path.as_str()));
+    problems.retain(|p| p.code != "no-provider" || !unread_provider.contains(&p.path.as_str()));
     let is_in_broken =
         |p: &Problem| broken.iter().any(|(path, lines)| *path == p.path && lines.contains(&p.place.line));
     problems.retain(|p| STAND_ALONE.contains(&p.code) || !is_in_broken(p));
